@@ -1,0 +1,88 @@
+"""What the cloud exports. Names are an interface: dashboards, alerts and users build on them."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from shared.codecs import NAMES
+from shared.errors import all_request_errors
+from shared.telemetry import BATCH_BUCKETS, BYTES_BUCKETS, DURATION_BUCKETS
+
+ENDPOINTS = ("/", "/compute", "/model", "/healthz", "/readyz", "/metrics", "other")
+STAGES = ("receive", "decode", "queue", "tail", "top")
+REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
+_CODES = (200, 400, 404, 405, 409, 413, 415, 422, 500, 503, 504)
+
+
+class CloudMetrics:
+    """One registry with every metric of the cloud, each label value initialised."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        prefix = "splitdnn_cloud_"
+        self.requests = Counter(
+            prefix + "requests_total", "HTTP requests answered.", ["endpoint", "code"], registry=self.registry
+        )
+        self.duration = Histogram(
+            prefix + "request_duration_seconds",
+            "From the request's header to its answer.",
+            ["endpoint"],
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.queue_depth = Gauge(
+            prefix + "queue_depth", "Tensors waiting for their tail.", registry=self.registry
+        )
+        self.queue_capacity = Gauge(
+            prefix + "queue_capacity", "Tensors that may wait for their tail.", registry=self.registry
+        )
+        self.queue_wait = Histogram(
+            prefix + "queue_wait_seconds",
+            "From the queue's door to the start of the tail.",
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.batch_size = Histogram(
+            prefix + "batch_size", "Tensors in one run of a tail.", buckets=BATCH_BUCKETS, registry=self.registry
+        )
+        self.stages = Histogram(
+            prefix + "stage_duration_seconds",
+            "Time of one frame in one stage.",
+            ["stage"],
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.rejected = Counter(
+            prefix + "rejected_total", "Requests refused, by reason.", ["reason"], registry=self.registry
+        )
+        self.abandoned = Counter(
+            prefix + "abandoned_total", "Requests whose caller went away before the answer.", registry=self.registry
+        )
+        self.payload_bytes = Histogram(
+            prefix + "payload_bytes",
+            "Encoded size of one received tensor.",
+            ["codec"],
+            buckets=BYTES_BUCKETS,
+            registry=self.registry,
+        )
+        self.buffered_bytes = Gauge(
+            prefix + "buffered_bytes", "Request bodies held in memory.", registry=self.registry
+        )
+        self.ready = Gauge(
+            prefix + "ready", "1 while frames are taken, 0 while starting or draining.", registry=self.registry
+        )
+        for endpoint in ENDPOINTS:
+            self.duration.labels(endpoint=endpoint)
+            for code in _CODES:
+                self.requests.labels(endpoint=endpoint, code=str(code))
+        for stage in STAGES:
+            self.stages.labels(stage=stage)
+        for reason in REJECTIONS:
+            self.rejected.labels(reason=reason)
+        for codec in NAMES:
+            self.payload_bytes.labels(codec=codec)

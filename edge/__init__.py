@@ -1,0 +1,1 @@
+"""The edge: reads video, runs heads, sends tensors, prints classes. Imports `shared`, never `cloud`."""

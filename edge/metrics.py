@@ -1,0 +1,104 @@
+"""What the edge exports. Names are an interface: dashboards, alerts and users build on them."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from shared.codecs import NAMES
+from shared.telemetry import BYTES_BUCKETS, DURATION_BUCKETS
+
+STAGES = ("capture", "preprocess", "head", "encode", "send", "tail")
+QUEUES = ("capture", "send")
+OUTCOMES = ("cloud", "edge", "dropped", "failed")
+FALLBACKS = ("circuit_open", "unreachable", "late", "busy", "refused", "encode")
+CIRCUIT_STATES = ("closed", "open", "half_open")
+
+
+class EdgeMetrics:
+    """One registry with every metric of the edge, each label value initialised."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        prefix = "splitdnn_edge_"
+        self.frames = Counter(
+            prefix + "frames_total",
+            "Frames by what became of them: answered by cloud or by edge, dropped by policy, failed.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.fallbacks = Counter(
+            prefix + "fallbacks_total",
+            "Frames that the edge finished itself, by why the cloud did not.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.queue_depth = Gauge(prefix + "queue_depth", "Frames waiting.", ["queue"], registry=self.registry)
+        self.queue_capacity = Gauge(
+            prefix + "queue_capacity", "Frames that may wait.", ["queue"], registry=self.registry
+        )
+        self.latency = Histogram(
+            prefix + "frame_latency_seconds",
+            "From a frame's capture to its class.",
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.stages = Histogram(
+            prefix + "stage_duration_seconds",
+            "Time of one frame in one stage.",
+            ["stage"],
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.payload_bytes = Histogram(
+            prefix + "payload_bytes",
+            "Encoded size of one tensor.",
+            ["codec"],
+            buckets=BYTES_BUCKETS,
+            registry=self.registry,
+        )
+        self.uplink_bytes = Counter(
+            prefix + "uplink_bytes_total", "Bytes of frames sent to the cloud.", registry=self.registry
+        )
+        self.uplink_throughput = Gauge(
+            prefix + "uplink_throughput_bytes_per_second",
+            "Bytes of the latest answered frame over its round trip less the cloud's own time.",
+            registry=self.registry,
+        )
+        self.in_flight = Gauge(prefix + "in_flight", "Requests waiting for the cloud.", registry=self.registry)
+        self.circuit_state = Gauge(
+            prefix + "circuit_state", "1 for the circuit breaker's state.", ["state"], registry=self.registry
+        )
+        self.source_up = Gauge(prefix + "source_up", "1 while the source gives frames.", registry=self.registry)
+        self.source_reconnects = Counter(
+            prefix + "source_reconnects_total", "Attempts to open the source again.", registry=self.registry
+        )
+        self.last_frame_timestamp = Gauge(
+            prefix + "last_frame_timestamp_seconds", "When the latest frame was read.", registry=self.registry
+        )
+        self.running = Gauge(
+            prefix + "running", "1 while frames are expected, 0 once the source has ended.", registry=self.registry
+        )
+        self.result_errors = Counter(
+            prefix + "result_errors_total", "Records that could not be written.", registry=self.registry
+        )
+        self.plan_info = Gauge(
+            prefix + "plan_info", "1 for the plan in force.", ["split_point", "codec"], registry=self.registry
+        )
+        for outcome in OUTCOMES:
+            self.frames.labels(outcome=outcome)
+        for reason in FALLBACKS:
+            self.fallbacks.labels(reason=reason)
+        for queue in QUEUES:
+            self.queue_depth.labels(queue=queue)
+            self.queue_capacity.labels(queue=queue)
+        for stage in STAGES:
+            self.stages.labels(stage=stage)
+        for state in CIRCUIT_STATES:
+            self.circuit_state.labels(state=state).set(state == "closed")
+        for codec in NAMES:
+            self.payload_bytes.labels(codec=codec)

@@ -1,0 +1,62 @@
+"""What every codec is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from shared.wire import Bytes
+
+
+class Encoded(NamedTuple):
+    """One tensor as bytes: what the decoder must know of it, and the tensor itself."""
+
+    params: bytes
+    payload: bytes
+
+
+class Codec(ABC):
+    """How one tensor becomes bytes, and comes back.
+
+    `id` travels in every frame and is stable for ever; `name` is what people write. `carries` says what it takes:
+    a feature tensor (float32, any shape without the batch dimension) or a picture (uint8, (H, W, 3), RGB).
+    Options (a level, a quality) steer the encoder only: whatever the decoder needs is in the frame.
+    """
+
+    id: int
+    name: str
+    carries: Literal["tensor", "picture"] = "tensor"
+
+    @abstractmethod
+    def encode(self, array: NDArray[Any]) -> Encoded:
+        """Encode one array. Raises ContentError if this codec cannot represent it (NaN, out of range)."""
+
+    @abstractmethod
+    def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+        """The array of exactly this `shape`: float32 for a tensor, uint8 for a picture.
+
+        Raises WireError, and nothing else, for all bytes. Allocates no more than the shape says. The result may be a
+        read-only view of `payload`.
+        """
+
+    def options(self) -> dict[str, float]:
+        """The encoder's options as they are set."""
+        return {}
+
+
+def elements(shape: tuple[int, ...]) -> int:
+    """Number of elements of a tensor of this shape."""
+    return prod(shape)
+
+
+def require_finite(array: NDArray[np.floating[Any]], error: type[Exception]) -> None:
+    """Raise `error` if there is a NaN or an infinity in the array."""
+    import numpy as np  # noqa: PLC0415 - keeps this module free of imports at run time
+
+    if not np.isfinite(array).all():
+        raise error("the tensor holds NaN or infinity; accepted: finite numbers")

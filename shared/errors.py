@@ -1,0 +1,166 @@
+"""Everything SplitDNN refuses, as one tree.
+
+    SplitDNNError
+    ├── StartupError            the process cannot start: one line on stderr, exit status 2
+    │   ├── SettingsError         a flag or variable that is unknown or has a bad value
+    │   ├── ModelError            unknown architecture, weights that cannot be had or do not fit
+    │   └── SourceError           a video source that cannot be opened or read
+    └── RequestError            one request is refused, nothing else is lost
+        ├── WireError        400  these bytes are not a frame
+        │   ├── LimitError     413  a declared or actual size is above a named limit
+        │   ├── CodecError     415  no such codec, or not one for this kind of tensor
+        │   └── ContentError   422  a well-formed frame whose content cannot be used (NaN, wrong size)
+        ├── BodyError        400  a JSON body that is not what the endpoint takes
+        ├── FingerprintError 409  the two sides run different networks
+        ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not spoken here
+        ├── SplitPointError  422  no such split point
+        ├── ShapeError       422  the tensor is not the one that crosses at this split point
+        ├── BusyError        503  the queue is full                        (a retry can help)
+        ├── UnavailableError 503  starting, or draining before the end      (a retry can help)
+        └── DeadlineError    504  the answer would have come too late
+
+Each class knows its HTTP `status`, its `reason` (the value of the metrics' label) and whether a retry of the
+same request can help; each instance carries `accepted`: what would have been taken instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class SplitDNNError(Exception):
+    """Root of the tree; never raised itself."""
+
+
+class StartupError(SplitDNNError):
+    """The process cannot start. The message is one line that says what to do."""
+
+
+class SettingsError(StartupError):
+    """A flag or a `SPLITDNN_*` variable is unknown or has a bad value."""
+
+
+class ModelError(StartupError):
+    """The architecture is unknown, or its weights cannot be had or do not fit."""
+
+
+class SourceError(StartupError):
+    """A video source cannot be opened or read."""
+
+
+class RequestError(SplitDNNError):
+    """One request is refused."""
+
+    status: ClassVar[int] = 400
+    reason: ClassVar[str] = "bad_request"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, accepted: Any = None) -> None:
+        super().__init__(message)
+        self.accepted = accepted
+
+
+class WireError(RequestError):
+    """These bytes are not a frame."""
+
+    reason = "bad_frame"
+
+
+class LimitError(WireError):
+    """A size is above a named limit."""
+
+    status = 413
+    reason = "too_large"
+
+
+class CodecError(WireError):
+    """No such codec, or one that does not carry this kind of tensor."""
+
+    status = 415
+    reason = "bad_codec"
+
+
+class ContentError(WireError):
+    """A well-formed frame whose content cannot be used."""
+
+    status = 422
+    reason = "bad_content"
+
+
+class BodyError(RequestError):
+    """A JSON body that is not what the endpoint takes."""
+
+    reason = "bad_body"
+
+
+class FingerprintError(RequestError):
+    """The two sides run different networks, weights or preprocessing."""
+
+    status = 409
+    reason = "fingerprint"
+
+
+class MediaTypeError(RequestError):
+    """A Content-Type or Content-Encoding that is not spoken here."""
+
+    status = 415
+    reason = "media_type"
+
+
+class SplitPointError(RequestError):
+    """No such split point in this network."""
+
+    status = 422
+    reason = "split_point"
+
+
+class ShapeError(RequestError):
+    """The tensor is not the one that crosses at this split point."""
+
+    status = 422
+    reason = "shape"
+
+
+class BusyError(RequestError):
+    """The queue is full."""
+
+    status = 503
+    reason = "queue_full"
+    retryable = True
+
+
+class UnavailableError(RequestError):
+    """The server is starting, or draining before its end."""
+
+    status = 503
+    reason = "unavailable"
+    retryable = True
+
+
+class DeadlineError(RequestError):
+    """The answer would have come too late."""
+
+    status = 504
+    reason = "deadline"
+
+
+def all_request_errors(root: type[RequestError] = RequestError) -> list[type[RequestError]]:
+    """Every class of the tree below `root`, itself included: the metrics' label values come from here."""
+    found = [root]
+    for child in root.__subclasses__():
+        found += all_request_errors(child)
+    return found
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A clause for an error message: the known names nearest to `name`, or the first few of them."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"known: {shown}"

@@ -1,0 +1,128 @@
+"""Architecture, weights, preprocessing and labels: one network, and the fingerprint both sides compare."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from shared.errors import ModelError, suggest
+from shared.preprocessing import Preprocessing
+from shared.vision import get_model, list_models, torchvision
+from shared.weights import Weights, fit, load_weights
+from shared.wire import FINGERPRINT_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_CLASSES = 1000
+# Both were trained on inputs of another scale; torchvision's builders undo that only when they fetch the weights
+# themselves. Their auxiliary classifiers exist for training alone.
+_BUILD_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "googlenet": {"transform_input": True, "init_weights": False},
+    "inception_v3": {"transform_input": True, "init_weights": False},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A classifier ready to be split."""
+
+    name: str
+    weights: str
+    """Where the weights come from: `IMAGENET1K_V1`, `file:resnet50.pth`, `random:0`."""
+    network: torch.nn.Module
+    """In eval mode, float32, on the CPU."""
+    preprocessing: Preprocessing
+    labels: tuple[str, ...]
+    fingerprint: bytes
+    """8 bytes of SHA-256 over architecture, weights and preprocessing."""
+
+
+def architectures() -> list[str]:
+    """Names of torchvision's classifiers."""
+    return list_models(module=torchvision.models)
+
+
+def load_model(name: str, weights: str = "auto", *, seed: int = 0, labels: str | None = None) -> Model:
+    """Build a classifier and load its weights.
+
+    `weights` as in shared/weights.py. A state dict with another number of classes gets a classifier of that size;
+    `labels` names a text file with one class a line. Raises ModelError.
+    """
+    known = architectures()
+    if name not in known:
+        raise ModelError(f"unknown model {name!r}; {suggest(name, known)}")
+    chosen = load_weights(name, weights, seed=seed)
+    network = _build(name, chosen)
+    preset = chosen.recipe.transforms()
+    preprocessing = Preprocessing(
+        resize=preset.resize_size[0],
+        crop=preset.crop_size[0],
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+        interpolation=preset.interpolation.value,
+    )
+    return Model(
+        name=name,
+        weights=chosen.description,
+        network=network,
+        preprocessing=preprocessing,
+        labels=_labels(labels, chosen.recipe.meta["categories"], _classes(network)),
+        fingerprint=_fingerprint(name, network, preprocessing),
+    )
+
+
+def top_classes(probabilities: Sequence[float], labels: Sequence[str], count: int) -> list[dict[str, Any]]:
+    """The `count` most probable classes, most probable first: `class_id`, `label`, `probability`."""
+    ranked = sorted(range(len(probabilities)), key=lambda index: -probabilities[index])[:count]
+    return [
+        {"class_id": index, "label": labels[index], "probability": round(float(probabilities[index]), 6)}
+        for index in ranked
+    ]
+
+
+def _build(name: str, chosen: Weights) -> torch.nn.Module:
+    make = partial(get_model, name, weights=None, **_BUILD_ARGUMENTS.get(name, {}))
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")  # torchvision announces future defaults of its initialisers
+        torch.manual_seed(chosen.seed)
+        network = make()
+        if chosen.state is not None:
+            last = list(network.state_dict())[-1]  # the classifier's, in every torchvision architecture
+            classes = chosen.state[last].shape[0] if last in chosen.state and chosen.state[last].ndim else _CLASSES
+            if classes != _CLASSES:
+                network = make(num_classes=classes)
+            fit(network, chosen.state, f"weights {chosen.description} do not fit {name}")
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def _classes(network: torch.nn.Module) -> int:
+    return next(reversed(network.state_dict().values())).shape[0]
+
+
+def _labels(path: str | None, categories: Sequence[str], classes: int) -> tuple[str, ...]:
+    if path is None:
+        return tuple(categories) if len(categories) == classes else tuple(f"class {i}" for i in range(classes))
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"labels {path}: {error}") from error
+    labels = tuple(line.strip() for line in lines if line.strip())
+    if len(labels) != classes:
+        raise ModelError(f"labels {path}: {len(labels)} lines, the classifier has {classes} classes")
+    return labels
+
+
+def _fingerprint(name: str, network: torch.nn.Module, preprocessing: Preprocessing) -> bytes:
+    digest = hashlib.sha256(f"{name}\n{preprocessing!r}\n".encode())
+    for key, value in sorted(network.state_dict().items()):
+        if not key.endswith("num_batches_tracked"):
+            digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+            digest.update(memoryview(value.contiguous().numpy()).cast("B"))
+    return digest.digest()[:FINGERPRINT_BYTES]

@@ -1,0 +1,124 @@
+"""One frozen settings object per process, read once from flags and `SPLITDNN_*` variables.
+
+A flag beats a variable beats the default. `--cloud-url` and `SPLITDNN_CLOUD_URL` are the same setting. No other file
+reads the environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import SettingsError, suggest
+from shared.logs import mask_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PREFIX = "SPLITDNN_"
+
+# Both processes may be started from one shell, so each must know the other's names to tell a typing error from a
+# setting that is not its own. A test compares this list with both settings classes and with compose.yaml.
+KNOWN_NAMES = frozenset(
+    """
+    MODEL WEIGHTS SEED LABELS SPLIT_POINT DEVICE THREADS LOG_LEVEL LOG_FORMAT
+    ADDRESS PORT MAX_BODY_BYTES MAX_BUFFERED_BYTES QUEUE_CAPACITY MAX_BATCH BATCH_WAIT_MS REQUEST_TIMEOUT_S
+    IDLE_TIMEOUT_S DRAIN_S
+    SOURCE CLOUD_URL CODEC TOP GRAYSCALE QUEUE_SIZE IN_FLIGHT DEADLINE_S FRAMES RESULTS SHOW AT_END
+    STATUS_ADDRESS STATUS_PORT OPEN_TIMEOUT_S READ_TIMEOUT_S
+    VERSION TORCH_INDEX MEDIA WEIGHTS_DIR CLOUD_PORT PROMETHEUS_PORT GRAFANA_PORT GRAFANA_PASSWORD
+    """.split()
+)
+
+
+class CommonSettings(BaseSettings):
+    """What edge and cloud must agree on, and what every process has."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+
+    model: str = Field("resnet50", description="torchvision classifier; both sides must run the same")
+    weights: str = Field(
+        "auto",
+        description="`auto` (pretrained if they can be had within 20 s, else random, said loudly), a name of "
+        "torchvision's weights API (`DEFAULT`, `IMAGENET1K_V1`, …), the path of a state dict, or `random`",
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of random weights")
+    labels: str | None = Field(None, description="text file with one class name a line, for weights of your own")
+    split_point: str | None = Field(
+        None,
+        description="where the network is cut (see `--list-split-points`); by default the smallest tensor with at most "
+        "85 % of the work before it (ResNet-50: `layer3`)",
+    )
+    device: str = Field("cpu", description="`cpu`, `cuda`, `cuda:1` or `auto`")
+    threads: int = Field(0, ge=0, le=1024, description="computing threads; 0: as many as the container's cores")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line logged")
+    log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
+
+    def printable(self) -> str:
+        """Every setting with its effective value, one a line, credentials masked."""
+        return "\n".join(
+            f"{PREFIX}{name.upper()}={mask_credentials('' if value is None else str(value))}"
+            for name, value in self.model_dump().items()
+        )
+
+
+_Settings = TypeVar("_Settings", bound=CommonSettings)
+
+
+def add_flags(parser: argparse.ArgumentParser, settings: type[CommonSettings]) -> None:
+    """One `--flag` per setting; values are checked later, all in one place."""
+    for name, field in settings.model_fields.items():
+        default = "" if field.default is None else f" (default: {field.default})"
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=name,
+            default=argparse.SUPPRESS,
+            metavar=name.upper(),
+            help=(field.description or "").replace("%", "%%") + default,
+            **({"action": "store_true"} if field.annotation is bool else {}),  # type: ignore[arg-type]
+        )
+        if field.annotation is bool:
+            del parser._option_string_actions[f"--{name.replace('_', '-')}"].metavar  # noqa: SLF001
+
+
+def read_settings(settings: type[_Settings], given: dict[str, Any]) -> _Settings:
+    """Flags (`given`) over variables over defaults. Raises SettingsError with one line for each thing that is wrong."""
+    unknown = [
+        f"unknown variable {name}; {suggest(name, (PREFIX + known for known in sorted(KNOWN_NAMES)))}"
+        for name in os.environ
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in KNOWN_NAMES
+    ]
+    if unknown:
+        raise SettingsError("\n".join(unknown))
+    try:
+        return settings(**given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_problem(settings, problem, given) for problem in error.errors())) from None
+
+
+def _problem(settings: type[CommonSettings], problem: Any, given: dict[str, Any]) -> str:
+    name = str(problem["loc"][0])
+    where = f"--{name.replace('_', '-')}" if name in given else PREFIX + name.upper()
+    field = settings.model_fields.get(name)
+    about = f" ({field.description})" if field else ""
+    return f"{where}={mask_credentials(str(problem['input']))}: {problem['msg'].lower()}{about}"
+
+
+def print_error(error: Exception) -> None:
+    """The way every start-up error reaches the user: one line a problem on stderr."""
+    for line in str(error).splitlines():
+        print(f"splitdnn: {mask_credentials(line)}", file=sys.stderr)
+
+
+def parse_flags(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> dict[str, Any]:
+    """The flags that were given. An unknown one is a SettingsError that names the nearest known one."""
+    known, rest = parser.parse_known_args(arguments)
+    if rest:
+        flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]  # noqa: SLF001
+        raise SettingsError(f"unknown argument {rest[0]}; {suggest(rest[0].partition('=')[0], flags)}")
+    return vars(known)

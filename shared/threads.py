@@ -1,0 +1,48 @@
+"""How many threads this process may use: what its cgroup grants, not what the host shows."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def available_cores(cgroup: Path = _CGROUP) -> int:
+    """Cores granted by the cgroup's CPU quota (version 2 or 1) and the affinity mask, rounded up, at least 1."""
+    cores = float(len(os.sched_getaffinity(0)))
+    quota = _quota_v2(cgroup / "cpu.max") or _quota_v1(cgroup / "cpu")
+    return max(1, math.ceil(min(cores, quota or cores)))
+
+
+def limit_threads(requested: int) -> int:
+    """Tell OpenMP, MKL and OpenBLAS how many threads to use; call before anything imports torch or numpy.
+
+    `requested` is the user's setting; 0 means as many as the container's cores. Returns the number chosen.
+    """
+    cores = available_cores()
+    threads = requested or cores
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    _log.info("threads: %d (%s; cores granted: %d)", threads, "as set" if requested else "automatic", cores)
+    return threads
+
+
+def _quota_v2(path: Path) -> float | None:
+    try:
+        quota, period = path.read_text().split()
+    except (OSError, ValueError):
+        return None
+    return None if quota == "max" else int(quota) / int(period)
+
+
+def _quota_v1(folder: Path) -> float | None:
+    try:
+        quota = int((folder / "cpu.cfs_quota_us").read_text())
+        period = int((folder / "cpu.cfs_period_us").read_text())
+    except (OSError, ValueError):
+        return None
+    return None if quota <= 0 else quota / period

@@ -9,7 +9,7 @@ from prometheus_client.process_collector import ProcessCollector
 from shared.codecs import NAMES
 from shared.telemetry import BYTES_BUCKETS, DURATION_BUCKETS
 
-STAGES = ("capture", "preprocess", "head", "encode", "send", "tail")
+STAGES = ("capture", "wait_head", "preprocess", "head", "encode", "wait_uplink", "send", "tail")
 QUEUES = ("capture", "send")
 OUTCOMES = ("cloud", "edge", "dropped", "failed")
 FALLBACKS = ("circuit_open", "unreachable", "late", "busy", "refused", "encode")
@@ -21,6 +21,7 @@ class EdgeMetrics:
 
     def __init__(self) -> None:
         disable_created_metrics()
+        self.state = "starting"  # then running, and finished once the source has ended
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)

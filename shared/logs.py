@@ -8,7 +8,7 @@ import re
 import sys
 from datetime import UTC, datetime
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")  # to the last @: passwords hold them
 
 
 def mask_credentials(text: str) -> str:

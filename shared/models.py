@@ -78,15 +78,6 @@ def load_model(name: str, weights: str = "auto", *, seed: int = 0, labels: str |
     )
 
 
-def top_classes(probabilities: Sequence[float], labels: Sequence[str], count: int) -> list[dict[str, Any]]:
-    """The `count` most probable classes, most probable first: `class_id`, `label`, `probability`."""
-    ranked = sorted(range(len(probabilities)), key=lambda index: -probabilities[index])[:count]
-    return [
-        {"class_id": index, "label": labels[index], "probability": round(float(probabilities[index]), 6)}
-        for index in ranked
-    ]
-
-
 def _build(name: str, chosen: Weights) -> torch.nn.Module:
     make = partial(get_model, name, weights=None, **_BUILD_ARGUMENTS.get(name, {}))
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):

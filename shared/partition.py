@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from shared.errors import SplitPointError, suggest
 from shared.graph import trace
-from shared.wire import MAX_ELEMENTS, MAX_RANK, MAX_SPLIT_POINT_BYTES
+from shared.wire import MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK, MAX_SPLIT_POINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,6 +119,7 @@ class Partition:
 def _fits_the_wire(name: str, shape: tuple[int, ...]) -> bool:
     return (
         1 <= len(shape) <= MAX_RANK
+        and max(shape) <= MAX_DIMENSION
         and torch.Size(shape).numel() <= MAX_ELEMENTS
         and len(name.encode()) <= MAX_SPLIT_POINT_BYTES
     )

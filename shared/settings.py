@@ -74,16 +74,16 @@ def add_flags(parser: argparse.ArgumentParser, settings: type[CommonSettings]) -
     """One `--flag` per setting; values are checked later, all in one place."""
     for name, field in settings.model_fields.items():
         default = "" if field.default is None else f" (default: {field.default})"
+        shape: dict[str, Any] = (
+            {"action": "store_true"} if field.annotation is bool else {"metavar": name.upper()}
+        )
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             dest=name,
             default=argparse.SUPPRESS,
-            metavar=name.upper(),
             help=(field.description or "").replace("%", "%%") + default,
-            **({"action": "store_true"} if field.annotation is bool else {}),  # type: ignore[arg-type]
+            **shape,
         )
-        if field.annotation is bool:
-            del parser._option_string_actions[f"--{name.replace('_', '-')}"].metavar  # noqa: SLF001
 
 
 def read_settings(settings: type[_Settings], given: dict[str, Any]) -> _Settings:

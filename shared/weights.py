@@ -113,7 +113,9 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"weights {path}: not a state dict that can be read safely ({reason})") from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
+    ):
         raise ModelError(f"weights {path}: not a state dict (a mapping of parameter names to tensors)")
     return state
 

@@ -25,6 +25,7 @@ MAGIC = b"SDNF"
 VERSION = 1
 
 MAX_RANK = 4
+MAX_DIMENSION = 0xFFFF
 MAX_ELEMENTS = 1 << 24
 """Elements of one tensor: 64 MiB as float32. VGG-16 at 224x224 has 3.2 million at its widest."""
 MAX_PAYLOAD_BYTES = 1 << 26
@@ -74,11 +75,11 @@ def encode(
 
     Raises WireError if the codec cannot represent it or it is above a limit.
     """
+    _check_shape(array.shape)
     params, payload = codec.encode(array)
     frame = Frame(
         split_point, codec.id, array.shape, params, payload, fingerprint, frame_id, capture_time_ns, deadline_ms
     )
-    _check_shape(frame.shape)
     _check_limit("payload", len(payload), MAX_PAYLOAD_BYTES)
     return frame
 
@@ -162,7 +163,9 @@ def _check_shape(shape: tuple[int, ...]) -> None:
     count = 1
     for dimension in shape:
         count *= dimension
-    if not 1 <= len(shape) <= MAX_RANK or count == 0 or max(shape) > 0xFFFF:
-        raise ContentError(f"shape {shape} is not a tensor's; accepted: 1 to {MAX_RANK} dimensions of 1 to 65535")
+    if not 1 <= len(shape) <= MAX_RANK or count == 0 or max(shape) > MAX_DIMENSION:
+        raise ContentError(
+            f"shape {shape} is not a tensor's; accepted: 1 to {MAX_RANK} dimensions of 1 to {MAX_DIMENSION}"
+        )
     if count > MAX_ELEMENTS:
         raise LimitError(f"shape {shape} has {count} elements", accepted={"max_elements": MAX_ELEMENTS})

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from shared.wire import Bytes
 
+MAX_SCANS = 32
+"""Of a JPEG. Each costs a pass over the whole picture and may be 12 bytes; progressive files have about ten."""
+MAX_TEXT_BYTES = 1 << 16
+"""Of a PNG's comments, unpacked. Pillow's own limit lets 64 KiB of them become 64 MiB."""
+
 
 class CompressedPicture(Codec):
     """One of Pillow's formats, RGB, eight bits a channel.
@@ -42,15 +47,21 @@ class CompressedPicture(Codec):
         return Encoded(b"", buffer.getvalue())
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
-        from PIL import Image  # noqa: PLC0415
+        from PIL import Image, PngImagePlugin  # noqa: PLC0415
 
+        PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES
+        data = bytes(payload)
         if params:
             raise ContentError(f"{self.name} has no parameters, the frame brings {len(params)} bytes of them")
+        if self.name == "jpeg" and data.count(b"\xff\xda") > MAX_SCANS:
+            raise ContentError(f"a jpeg of more than {MAX_SCANS} scans is not read here")
         try:
-            with Image.open(io.BytesIO(payload), formats=[self._format]) as image:
+            with Image.open(io.BytesIO(data), formats=[self._format]) as image:
                 actual = (image.height, image.width, len(image.getbands()))
-                if actual == shape and image.mode == "RGB":
+                layout = image.tile[0].args  # what Pillow decodes from: "RGB;16B" gives mode RGB as well
+                mode = layout[0] if isinstance(layout, tuple) else layout
+                if actual == shape and mode == "RGB":
                     return np.asarray(image)  # decodes here
         except Exception as error:  # noqa: BLE001 - Pillow's plugins raise a dozen kinds on hostile bytes
             raise ContentError(f"not a readable {self.name} picture: {error or type(error).__name__}") from None
-        raise ContentError(f"the {self.name} is {actual} {image.mode}, the frame says {shape} RGB")
+        raise ContentError(f"the {self.name} is {actual} {mode}, the frame says {shape} RGB")

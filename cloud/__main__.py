@@ -1,0 +1,81 @@
+"""`python -m cloud`: wires settings, service and server together."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from cloud.config import CloudSettings
+from shared.errors import SplitDNNError
+from shared.logs import configure_logs
+from shared.settings import add_flags, parse_flags, print_error, read_settings
+from shared.threads import limit_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_log = logging.getLogger("cloud")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT. Exit status 0; 2 if it cannot start."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cloud", description="Answer frames: run the tail of a network behind any split point."
+    )
+    parser.add_argument("--print-config", action="store_true", help="show the effective settings and exit")
+    add_flags(parser, CloudSettings)
+    try:
+        given = parse_flags(parser, arguments)
+        show = given.pop("print_config")
+        settings = read_settings(CloudSettings, given)
+        if show:
+            print(settings.printable())
+            return 0
+        configure_logs(settings.log_level, settings.log_format)
+        return asyncio.run(_serve(settings))
+    except SplitDNNError as error:
+        print_error(error)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+async def _serve(settings: CloudSettings) -> int:
+    threads = limit_threads(settings.threads)
+    # Only now: torch reads the thread settings when it is imported.
+    from cloud.app import bind, make_server  # noqa: PLC0415
+    from cloud.service import Service  # noqa: PLC0415
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    service = Service(settings, threads)
+    server = make_server(service)
+    sockets = bind(settings.address, settings.port)
+    server.add_sockets(sockets)  # /healthz answers while the model loads
+    _log.info("listening on http://%s:%d", settings.address, sockets[0].getsockname()[1])
+    starting = asyncio.create_task(service.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if starting.done():
+            await starting
+            await stopping
+            _log.info("stopping: finishing %d requests", service.active)
+    finally:
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await starting
+        await service.stop()
+        server.stop()
+        await server.close_all_connections()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""The endpoints. `ModelHandler` is the way of a frame through the cloud, on one page."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from prometheus_client.exposition import choose_encoder
+from tornado.web import HTTPError
+
+from cloud.door import BodyHandler, Handler
+from cloud.lifecycle import State
+from cloud.metrics import ENDPOINTS
+from cloud.requests import Work, parse_object, read_frame, read_json
+from shared.answers import top_classes
+from shared.errors import BodyError, ContentError, MediaTypeError
+from shared.telemetry import Stopwatch
+from shared.wire import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cloud.service import Service
+
+# "" and the form type: what clients send that set none, curl -d among them.
+_JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
+_COMPUTE_BODY = {"number": "a finite number"}
+_DEFAULT_TOP = 5
+
+
+class ModelHandler(BodyHandler):
+    """`GET /model` says what runs here; `POST /model` runs a tail, on a frame or on JSON."""
+
+    def initialize(self, service: Service) -> None:
+        super().initialize(service)
+        self._watch = Stopwatch(service.metrics.stages)
+        self._work: asyncio.Task[dict[str, Any]] | None = None
+        self._active = False
+
+    def get(self) -> None:
+        self.service.lifecycle.require_ready()
+        self.finish(self.service.describe())
+
+    def admit(self) -> None:
+        """The door."""
+        self.service.lifecycle.require_ready()
+        self.service.active += 1
+        self._active = True
+        encoding = self.request.headers.get("Content-Encoding", "identity")
+        if encoding != "identity":
+            raise MediaTypeError(f"Content-Encoding {encoding} is not spoken here", accepted=["identity"])
+        self._content_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if self._content_type != CONTENT_TYPE and self._content_type not in _JSON_TYPES:
+            raise MediaTypeError(
+                f"Content-Type {self._content_type} is not spoken here", accepted=[CONTENT_TYPE, "application/json"]
+            )
+        self._top = self._read_top()
+
+    async def post(self) -> None:
+        # A task of its own, because Tornado does not stop a handler whose client has gone; on_connection_close does.
+        self._work = asyncio.create_task(self._answer())
+        with contextlib.suppress(asyncio.CancelledError):
+            self.finish(await self._work)
+
+    async def _answer(self) -> dict[str, Any]:
+        """receive -> decode -> queue -> tail -> top."""
+        service, watch = self.service, self._watch
+        watch.note("receive", self.request.request_time())
+        with watch.stage("decode"):
+            work = await service.in_pool(self._decode)
+        if work.codec:
+            service.metrics.payload_bytes.labels(codec=work.codec).observe(work.payload_bytes)
+        answer = await service.batcher.submit(work.split_point, work.tensors, self._remaining_s(work))
+        watch.note("queue", answer.queue_s)
+        watch.note("tail", answer.tail_s)
+        with watch.stage("top"):
+            return self._reply(work, answer.logits)
+
+    def _decode(self) -> Work:
+        service = self.service
+        if self._content_type == CONTENT_TYPE:
+            return read_frame(self.body, service.model, service.partition)
+        return read_json(self.body, service.partition, service.default.name, service.settings.queue_capacity)
+
+    def _remaining_s(self, work: Work) -> float:
+        allowed = work.deadline_ms / 1e3 if work.deadline_ms else self.service.settings.request_timeout_s
+        return max(0.0, allowed - self.request.request_time())
+
+    def _reply(self, work: Work, logits: NDArray[np.float32]) -> dict[str, Any]:
+        if not np.isfinite(logits).all():
+            raise ContentError("the network's answer to this tensor is not finite: its values are too large")
+        if work.codec is None:
+            return {"result": logits.tolist(), "count": work.count}
+        return {
+            "frame_id": work.frame_id,
+            "split_point": work.split_point,
+            "top": top_classes(logits[0], self.service.model.labels, self._top),
+            "stages_ms": self._watch.milliseconds(),
+        }
+
+    def _read_top(self) -> int:
+        text = self.get_query_argument("top", str(_DEFAULT_TOP))
+        classes = len(self.service.model.labels)
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= classes):
+            raise BodyError(f"top={text[:20]} is not a number of classes", accepted={"top": f"1 to {classes}"})
+        return int(text)
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if self._work:
+            self._work.cancel()
+
+    def release(self) -> None:
+        super().release()
+        self.service.active -= self._active
+        self._active = False
+
+
+class ComputeHandler(BodyHandler):
+    """`POST /compute`: `{"number": 7}` -> `{"result": 49}`."""
+
+    def limit(self) -> int:
+        return 4096
+
+    def post(self) -> None:
+        number = parse_object(self.body, _COMPUTE_BODY).get("number")
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise BodyError('the body has no number under "number"', accepted=_COMPUTE_BODY)
+        if not math.isfinite(number) or not math.isfinite(float(number) * float(number)):
+            raise ContentError("the square of this number is not finite", accepted=_COMPUTE_BODY)
+        self.finish({"result": number * number})
+
+
+class HelloHandler(Handler):
+    """`GET /`: who is there, and where to go on."""
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(
+            "Hello, this is the SplitDNN cloud.\n"
+            "GET /model says what runs here, POST /model runs a tail, GET /metrics is for Prometheus.\n"
+        )
+
+
+class HealthHandler(Handler):
+    """`GET /healthz`: the process answers."""
+
+    def get(self) -> None:
+        self.finish({"state": self.service.lifecycle.state})
+
+
+class ReadyHandler(Handler):
+    """`GET /readyz`: 200 while frames are taken, else 503."""
+
+    def get(self) -> None:
+        state = self.service.lifecycle.state
+        self.set_status(200 if state is State.READY else 503)
+        self.finish({"state": state})
+
+
+class MetricsHandler(Handler):
+    """`GET /metrics`, in the format that the scraper prefers."""
+
+    def get(self) -> None:
+        encode, content_type = choose_encoder(self.request.headers.get("Accept", ""))
+        self.set_header("Content-Type", content_type)
+        self.finish(encode(self.service.metrics.registry))
+
+
+class UnknownHandler(Handler):
+    """Every other path."""
+
+    def prepare(self) -> None:
+        raise HTTPError(404, f"no such path; known: {', '.join(ENDPOINTS[:-1])}")

@@ -1,0 +1,98 @@
+"""A circuit breaker before the uplink: while the cloud is gone, frames do not wait for it.
+
+    closed ──(several failures in a row)──► open ──(cool-down over, the cloud answers a probe)──► half open
+      ▲                                      ▲                                                       │
+      └──────────(its answer comes)──────────┼──────────────────── one trial frame ──────────────────┤
+                                             └───────────(it fails: twice the cool-down)─────────────┘
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prometheus_client import Gauge
+
+_log = logging.getLogger(__name__)
+
+FAILURES_TO_OPEN = 3
+COOL_DOWN_S = 0.5
+LONGEST_COOL_DOWN_S = 30.0
+
+
+class State(StrEnum):
+    """Whether frames go to the cloud."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class Circuit:
+    """Decides for each frame whether the cloud is asked. Used from the event loop only."""
+
+    def __init__(self, gauge: Gauge, clock: Callable[[], float]) -> None:
+        self.state = State.CLOSED
+        self._gauge = gauge
+        self._clock = clock
+        self._failures = 0
+        self._cool_down_s = COOL_DOWN_S
+        self._probe_at = 0.0
+        self._trial_under_way = False
+
+    def allows(self) -> bool:
+        """Whether the next frame may go. In the half-open state this hands out the one trial."""
+        if self.state is State.HALF_OPEN and not self._trial_under_way:
+            self._trial_under_way = True
+            return True
+        return self.state is State.CLOSED
+
+    def wants_probe(self) -> bool:
+        """Whether it is time to ask the cloud if it is back."""
+        return self.state is State.OPEN and self._clock() >= self._probe_at
+
+    def probe_answered(self, *, well: bool) -> None:
+        """The cloud answered the probe, or did not; a fast check costs no frame anything, so it does not back off."""
+        if self.state is State.OPEN:
+            if well:
+                self._enter(State.HALF_OPEN, "the cloud answers again; trying one frame")
+            else:
+                self._probe_at = self._clock() + COOL_DOWN_S
+
+    def succeeded(self) -> None:
+        """A frame was answered in time."""
+        self._failures = 0
+        if self.state is State.HALF_OPEN:
+            self._cool_down_s = COOL_DOWN_S
+            self._enter(State.CLOSED, "the cloud is back")
+
+    def failed(self, reason: str) -> None:
+        """A frame was not answered in time."""
+        self._failures += 1
+        if self.state is State.HALF_OPEN:
+            self._cool_down_s = min(2 * self._cool_down_s, LONGEST_COOL_DOWN_S)
+            self.open(f"the trial frame failed ({reason})")
+        elif self.state is State.CLOSED and self._failures >= FAILURES_TO_OPEN:
+            self.open(f"{self._failures} frames in a row failed ({reason})")
+
+    def released(self) -> None:
+        """A frame that was allowed was not sent after all."""
+        self._trial_under_way = False
+
+    def open(self, why: str) -> None:
+        """Stop asking the cloud until a probe succeeds."""
+        self._probe_at = self._clock() + self._cool_down_s
+        self._enter(State.OPEN, f"{why}; the edge answers by itself")
+
+    def _enter(self, state: State, why: str) -> None:
+        level = logging.WARNING if state is State.OPEN else logging.INFO
+        _log.log(level, "circuit %s: %s", state, why)
+        self.state = state
+        self._trial_under_way = False
+        self._failures = 0
+        for each in State:
+            self._gauge.labels(state=each.value).set(each is state)

@@ -1,0 +1,55 @@
+"""The edge's settings."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from shared.settings import CommonSettings
+
+
+class EdgeSettings(CommonSettings):
+    """Flags and `SPLITDNN_*` variables of `python -m edge`."""
+
+    source: str = Field(
+        "synthetic",
+        description="a video file, a folder of pictures, a webcam's number, an `rtsp://` or `http://` URL, or "
+        "`synthetic` (`synthetic:fps=10,frames=300,width=640,height=480`)",
+    )
+    cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
+    codec: str | None = Field(
+        None,
+        description="how the tensor travels: `float32`, `float16` or `int8`, each also with `+zstd`; at the split point "
+        "`input` `jpeg:quality=90`, `png` or `raw`. By default `int8+zstd`, and `jpeg` at `input`",
+    )
+    top: int = Field(5, ge=1, le=1000, description="how many classes a record holds")
+    grayscale: bool = Field(False, description="three equal channels, as a grey camera gives")
+    queue_size: int = Field(2, ge=1, le=1024, description="frames that may wait before the head, and before the uplink")
+    in_flight: int = Field(4, ge=1, le=256, description="requests under way at once")
+    deadline_s: float = Field(
+        2.0, gt=0, le=600, description="how long the cloud has for a frame before the edge finishes it itself"
+    )
+    frames: int = Field(0, ge=0, description="stop after so many frames; 0: when the source ends")
+    results: str | None = Field(
+        None, description="file for one JSON record a line; `{hostname}` in it becomes the host's name"
+    )
+    show: Literal["frames", "changes", "quiet"] = Field(
+        "frames", description="print every frame, or a progress line and the top class as it changes, or nothing"
+    )
+    at_end: Literal["exit", "stay"] = Field(
+        "exit", description="when the source has ended: exit, or stay for the metrics to be read"
+    )
+    status_address: str = Field("127.0.0.1", description="address of `/metrics` and `/healthz`")
+    status_port: int = Field(8882, ge=0, le=65535, description="port of `/metrics` and `/healthz`; 0 takes a free one")
+    open_timeout_s: float = Field(10.0, gt=0, le=600, description="how long a live source may take to open")
+    read_timeout_s: float = Field(10.0, gt=0, le=600, description="how long a live source may take for a frame")
+
+    @field_validator("cloud_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("not a URL such as http://cloud:8881")
+        return value.rstrip("/")

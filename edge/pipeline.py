@@ -1,0 +1,242 @@
+"""The way of a frame through the edge, on one page.
+
+    capture ─► queue ─► preprocess ─► head ─► encode ─► queue ─► send ─► deliver
+    (thread)            (thread: `_produce`)                     (tasks: `_consume`, several at once)
+                                                                   └─► tail, here, if the cloud did not answer
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from edge.queues import BoundedQueue
+from edge.results import Record
+from edge.uplink import UplinkError
+from shared import wire
+from shared.answers import top_classes
+from shared.errors import SourceError, WireError
+from shared.telemetry import Stopwatch
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge.config import EdgeSettings
+    from edge.metrics import EdgeMetrics
+    from edge.plan import Plan
+    from edge.preprocess import Preprocess
+    from edge.results import Results
+    from edge.sources import Source
+    from edge.uplink import Uplink
+    from shared.answers import TopClass
+    from shared.models import Model
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Job:
+    """One frame on its way."""
+
+    number: int
+    captured: float  # monotonic seconds
+    captured_ns: int  # since 1970
+    watch: Stopwatch
+    picture: NDArray[np.uint8]  # (H, W, 3) BGR from the camera, then (crop, crop, 3) RGB
+    sequence: int = 0
+    crossing: NDArray[np.float32] | None = None  # (1, *shape): the tail needs it if the cloud does not answer
+    frame: bytes | None = None
+    payload_bytes: int = 0
+    encoded: float = 0.0  # monotonic seconds
+    fallback: str | None = None
+
+
+class Pipeline:
+    """Runs one source to its end. Every frame read is answered once, in order, or counted as dropped."""
+
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        model: Model,
+        plan: Plan,
+        preprocess: Preprocess,
+        source: Source,
+        uplink: Uplink,
+        results: Results,
+        metrics: EdgeMetrics,
+        session: int,
+    ) -> None:
+        """`session` (32 bits) makes frame ids of several runs and edges differ."""
+        self._settings = settings
+        self._model = model
+        self._plan = plan
+        self._preprocess = preprocess
+        self._source = source
+        self._uplink = uplink
+        self._results = results
+        self._metrics = metrics
+        self._session = session
+        self._codec_name = plan.codec.name if plan.codec else "none"
+        self._captured: BoundedQueue[_Job] = BoundedQueue(
+            settings.queue_size, metrics.queue_depth.labels(queue="capture"), drop_oldest=source.live
+        )
+        self._encoded: asyncio.Queue[_Job | None] = asyncio.Queue(settings.queue_size)
+        for queue in ("capture", "send"):
+            metrics.queue_capacity.labels(queue=queue).set(settings.queue_size)
+        metrics.queue_depth.labels(queue="send").set_function(self._encoded.qsize)
+        metrics.plan_info.labels(split_point=plan.split_point.name, codec=self._codec_name).set(1)
+        self._tail_thread = ThreadPoolExecutor(1, thread_name_prefix="tail")
+        self._stopping = threading.Event()
+        self._aborted = threading.Event()
+        self._lost: SourceError | None = None
+        self.dropped = 0
+
+    async def run(self) -> None:
+        """Until the source ends or `stop` is called. Raises SourceError if the source broke down."""
+        self._loop = asyncio.get_running_loop()
+        threading.Thread(target=self._capture, name="capture", daemon=True).start()
+        consumers = [self._consume() for _ in range(self._settings.in_flight)]
+        try:
+            await asyncio.gather(asyncio.to_thread(self._produce), *consumers)
+        finally:
+            self.stop()
+            self._aborted.set()
+            self._tail_thread.shutdown(wait=False)
+        if self._lost:
+            raise self._lost
+
+    def stop(self) -> None:
+        """Read no more frames; those already read are still answered."""
+        self._stopping.set()
+        self._captured.close()
+
+    def _capture(self) -> None:
+        limit = self._settings.frames
+        number = 0
+        try:
+            while not self._stopping.is_set() and (not limit or number < limit):
+                watch = Stopwatch(self._metrics.stages)
+                with watch.stage("capture"):
+                    picture = self._source.read()
+                if picture is None:
+                    break
+                self._metrics.last_frame_timestamp.set_to_current_time()
+                dropped = self._captured.put(_Job(number, time.monotonic(), time.time_ns(), watch, picture))
+                self.dropped += dropped
+                self._metrics.frames.labels(outcome="dropped").inc(dropped)
+                number += 1
+        except SourceError as error:
+            self._lost = error
+        except Exception as error:
+            _log.exception("reading the source failed")
+            self._lost = SourceError(f"{self._source.name}: {error}")
+        finally:
+            self._captured.close()
+
+    def _produce(self) -> None:
+        sequence = 0
+        while (job := self._captured.get()) is not None:
+            job.watch.note("wait_head", time.monotonic() - job.captured)
+            job.sequence = sequence
+            sequence += 1
+            try:
+                self._run_head(job)
+            except Exception:
+                _log.exception("the head failed on frame %d", job.number)
+            job.encoded = time.monotonic()
+            self._enqueue(job)
+        for _ in range(self._settings.in_flight):
+            self._enqueue(None)
+
+    def _enqueue(self, job: _Job | None) -> None:
+        """Wait for a place in the queue before the uplink; not for ever, if nothing is taken from it any more."""
+        placed = asyncio.run_coroutine_threadsafe(self._encoded.put(job), self._loop)
+        while not self._aborted.is_set():
+            with contextlib.suppress(TimeoutError):
+                return placed.result(timeout=1.0)
+
+    def _run_head(self, job: _Job) -> None:
+        plan, watch = self._plan, job.watch
+        with watch.stage("preprocess"):
+            job.picture = self._preprocess(job.picture)
+            tensor = self._model.preprocessing.normalise(job.picture)[None]  # (1, 3, H, W)
+        with watch.stage("head"):
+            job.crossing = plan.head(tensor)
+        if plan.codec is None:
+            return
+        with watch.stage("encode"):
+            try:
+                frame = wire.encode(
+                    job.picture if plan.codec.carries == "picture" else job.crossing[0],
+                    plan.codec,
+                    split_point=plan.split_point.name,
+                    fingerprint=self._model.fingerprint,
+                    frame_id=self._session << 32 | job.number & 0xFFFFFFFF,
+                    capture_time_ns=job.captured_ns,
+                    deadline_ms=round(1e3 * self._settings.deadline_s),
+                )
+                job.frame = wire.pack(frame)
+            except WireError as error:
+                _log.warning("frame %d cannot travel as %s: %s", job.number, plan.codec.name, error)
+                job.fallback = "encode"
+                return
+        job.payload_bytes = len(frame.payload)
+        self._metrics.payload_bytes.labels(codec=plan.codec.name).observe(job.payload_bytes)
+
+    async def _consume(self) -> None:
+        while (job := await self._encoded.get()) is not None:
+            job.watch.note("wait_uplink", time.monotonic() - job.encoded)
+            top, answered_by = await self._answer(job)
+            self._deliver(job, top, answered_by)
+
+    async def _answer(self, job: _Job) -> tuple[list[TopClass], str]:
+        if job.frame is not None:
+            try:
+                with job.watch.stage("send"):
+                    reply = await self._uplink.ask(job.frame, self._settings.top)
+            except UplinkError as error:
+                job.fallback = error.reason
+            else:
+                job.watch.seconds |= {f"cloud.{name}": ms / 1e3 for name, ms in reply.stages_ms.items()}
+                return reply.top, "cloud"
+        if job.fallback:
+            self._metrics.fallbacks.labels(reason=job.fallback).inc()
+        if job.crossing is None:
+            return [], "nobody"
+        try:
+            return await self._loop.run_in_executor(self._tail_thread, self._run_tail, job), "edge"
+        except Exception:
+            _log.exception("the tail failed on frame %d", job.number)
+            return [], "nobody"
+
+    def _run_tail(self, job: _Job) -> list[TopClass]:
+        assert job.crossing is not None
+        with job.watch.stage("tail"):
+            logits = self._plan.tail(job.crossing)
+        return top_classes(logits[0], self._model.labels, self._settings.top)
+
+    def _deliver(self, job: _Job, top: list[TopClass], answered_by: str) -> None:
+        latency_s = time.monotonic() - job.captured
+        self._metrics.latency.observe(latency_s)
+        self._metrics.frames.labels(outcome="failed" if answered_by == "nobody" else answered_by).inc()
+        record = Record(
+            frame=job.number,
+            time=datetime.fromtimestamp(job.captured_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
+            split_point=self._plan.split_point.name,
+            codec=self._codec_name,
+            payload_bytes=job.payload_bytes,
+            latency_ms=round(1e3 * latency_s, 3),
+            stages_ms=job.watch.milliseconds(),
+            answered_by=answered_by,
+            fallback=job.fallback,
+            top=top,
+        )
+        self._results.accept(job.sequence, record)

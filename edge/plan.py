@@ -1,0 +1,58 @@
+"""Where the network is cut and how the tensor travels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.codecs import Codec, make_codec
+from shared.errors import SettingsError
+from shared.partition import INPUT, OUTPUT
+
+if TYPE_CHECKING:
+    from shared.engines import Engine
+    from shared.engines.base import Part
+    from shared.partition import Partition, SplitPoint
+
+DEFAULT_CODEC = "int8+zstd"
+DEFAULT_PICTURE_CODEC = "jpeg"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One choice, compiled; `codec` is None at `output`, where nothing travels."""
+
+    split_point: SplitPoint
+    codec: Codec | None
+    head: Part
+    tail: Part
+
+
+def make_plan(partition: Partition, engine: Engine, split_point: str | None, codec: str | None) -> Plan:
+    """Compile the halves for a choice; None chooses by itself. Raises SplitPointError or SettingsError."""
+    point = partition.point(split_point) if split_point else partition.default()
+    chosen = make_codec(codec or (DEFAULT_PICTURE_CODEC if point.name == INPUT else DEFAULT_CODEC))
+    if chosen.carries == "picture" and point.name != INPUT:
+        raise SettingsError(
+            f"codec {chosen.name} carries pictures, and at {point.name} a tensor travels; "
+            f"choose --codec {DEFAULT_CODEC}, or --split-point {INPUT}"
+        )
+    picture_shape = partition.point(INPUT).shape
+    return Plan(
+        point,
+        None if point.name == OUTPUT else chosen,
+        engine.compile(partition.head(point), picture_shape),
+        engine.compile(partition.tail(point), point.shape),
+    )
+
+
+def describe_split_points(partition: Partition) -> str:
+    """A table of every split point: name, shape, elements, float32 bytes, millions of MACs on each side."""
+    width = max(len(name) for name in partition.points)
+    lines = [f"{'split point':<{width}}  {'shape':<16}{'elements':>10}{'float32 B':>12}{'head MMACs':>12}{'tail MMACs':>12}"]
+    lines += [
+        f"{point.name:<{width}}  {'x'.join(map(str, point.shape)):<16}{point.elements:>10}{point.float32_bytes:>12}"
+        f"{point.head_macs / 1e6:>12.1f}{point.tail_macs / 1e6:>12.1f}"
+        for point in partition.points.values()
+    ]
+    return "\n".join(lines)

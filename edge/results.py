@@ -1,0 +1,95 @@
+"""One record per frame, in order, exactly once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from shared.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from prometheus_client import Counter
+
+    from shared.answers import TopClass
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of one frame when it is done; its fields are the keys of the JSON line."""
+
+    frame: int
+    """Number of the frame in its source, from 0; dropped frames leave gaps."""
+    time: str
+    """When it was captured, UTC, ISO 8601."""
+    split_point: str
+    codec: str
+    payload_bytes: int
+    """Encoded size; 0 where nothing travels."""
+    latency_ms: float
+    """From capture to class."""
+    stages_ms: dict[str, float]
+    """Where the time went; the cloud's own stages carry `cloud.`, and are part of `send`."""
+    answered_by: str
+    """`cloud`, `edge`, or `nobody` if the network failed on this frame."""
+    fallback: str | None
+    """Why the cloud did not answer; null if it did, or was not to be asked."""
+    top: list[TopClass]
+
+
+class Results:
+    """Puts records back in order and hands each to every sink."""
+
+    def __init__(self, sinks: Sequence[Callable[[Record], None]]) -> None:
+        self._sinks = sinks
+        self._next = 0
+        self._early: dict[int, Record] = {}
+
+    def accept(self, sequence: int, record: Record) -> None:
+        """`sequence` counts records from 0 without gaps; each must be given once."""
+        self._early[sequence] = record
+        while self._next in self._early:
+            ready = self._early.pop(self._next)
+            self._next += 1
+            for sink in self._sinks:
+                sink(ready)
+
+
+class ResultsFile:
+    """JSON lines. A line that cannot be written is counted and logged once; the run goes on."""
+
+    def __init__(self, path: str, errors: Counter) -> None:
+        """Raises SettingsError if the file cannot be opened."""
+        self._path = Path(path.replace("{hostname}", socket.gethostname()))
+        self._errors = errors
+        self._failing = False
+        try:
+            self._file: IO[str] = self._path.open("w", encoding="utf-8", buffering=1)
+        except OSError as error:
+            raise SettingsError(f"results {self._path}: {error.strerror}; give --results a file in a writable folder") from None
+
+    def __call__(self, record: Record) -> None:
+        try:
+            self._file.write(json.dumps(asdict(record), ensure_ascii=False, separators=(",", ":")) + "\n")
+        except OSError as error:
+            self._errors.inc()
+            if not self._failing:
+                _log.error("results %s: %s; records are lost until it can be written again", self._path, error.strerror)
+            self._failing = True
+        else:
+            self._failing = False
+
+    def close(self) -> None:
+        """Write out what is buffered."""
+        try:
+            self._file.close()
+        except OSError as error:
+            self._errors.inc()
+            _log.error("results %s: %s", self._path, error.strerror)

@@ -48,7 +48,9 @@ class _Ticket:
 class Batcher:
     """A bounded queue in order of arrival; batches are of one split point, by size or by time."""
 
-    def __init__(self, run: Run, metrics: CloudMetrics, *, capacity: int, max_batch: int, wait_s: float) -> None:
+    def __init__(
+        self, run: Run, metrics: CloudMetrics, *, capacity: int, max_batch: int, wait_s: float
+    ) -> None:
         self._run = run
         self._metrics = metrics
         self._capacity = capacity
@@ -121,7 +123,9 @@ class Batcher:
         for ticket in list(self._queue):
             if ticket.answer.done():  # its caller is on the way out of submit()
                 continue
-            if batch and (ticket.split_point != batch[0].split_point or rows + len(ticket.tensors) > self._max_batch):
+            if batch and (
+                ticket.split_point != batch[0].split_point or rows + len(ticket.tensors) > self._max_batch
+            ):
                 continue
             batch.append(ticket)
             rows += len(ticket.tensors)
@@ -138,7 +142,7 @@ class Batcher:
             logits = await self._run(batch[0].split_point, tensors)
             if len(logits) != len(tensors):
                 raise RuntimeError(f"the tail gave {len(logits)} rows for {len(tensors)}")  # noqa: TRY301
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a tail raises belongs to its callers
             if len(batch) > 1:
                 _log.exception("a batch of %d callers failed; trying each alone", len(batch))
                 for ticket in batch:

@@ -13,13 +13,17 @@ class CloudSettings(CommonSettings):
 
     address: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every network")
     port: int = Field(8881, ge=0, le=65535, description="port to listen on; 0 takes a free one")
-    max_body_bytes: int = Field(MAX_FRAME_BYTES, ge=1024, le=1 << 30, description="largest request body taken")
+    max_body_bytes: int = Field(
+        MAX_FRAME_BYTES, ge=1024, le=1 << 30, description="largest request body taken"
+    )
     max_buffered_bytes: int = Field(
         512 << 20, ge=1024, description="request bodies held at once; above it requests are refused with 503"
     )
     queue_capacity: int = Field(64, ge=1, le=4096, description="tensors that may wait for their tail")
     max_batch: int = Field(8, ge=1, le=256, description="tensors in one run of a tail")
-    batch_wait_ms: float = Field(2.0, ge=0, le=1000, description="how long the first tensor of a batch waits for more")
+    batch_wait_ms: float = Field(
+        2.0, ge=0, le=1000, description="how long the first tensor of a batch waits for more"
+    )
     request_timeout_s: float = Field(
         30.0, gt=0, le=600, description="a request without a deadline of its own is given up after this"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
@@ -13,6 +13,8 @@ from cloud.metrics import ENDPOINTS
 from shared.errors import BusyError, LimitError, RequestError
 
 if TYPE_CHECKING:
+    from tornado.http1connection import HTTP1Connection
+
     from cloud.service import Service
 
 _log = logging.getLogger(__name__)
@@ -84,7 +86,8 @@ class BodyHandler(Handler):
     def prepare(self) -> None:
         if self.request.method != "POST":
             return
-        self.request.connection.set_max_body_size(_DRAIN_FACTOR * self.limit())  # type: ignore[attr-defined]
+        connection = cast("HTTP1Connection", self.request.connection)  # the only one this server makes
+        connection.set_max_body_size(_DRAIN_FACTOR * self.limit())
         self.admit()
         declared = self.request.headers.get("Content-Length", "")
         self._reserve(int(declared[:20]) if declared.isdecimal() else 0)

@@ -21,8 +21,6 @@ from shared.telemetry import Stopwatch
 from shared.wire import CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cloud.service import Service
 
 # "" and the form type: what clients send that set none, curl -d among them.
@@ -55,7 +53,8 @@ class ModelHandler(BodyHandler):
         self._content_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if self._content_type != CONTENT_TYPE and self._content_type not in _JSON_TYPES:
             raise MediaTypeError(
-                f"Content-Type {self._content_type} is not spoken here", accepted=[CONTENT_TYPE, "application/json"]
+                f"Content-Type {self._content_type} is not spoken here",
+                accepted=[CONTENT_TYPE, "application/json"],
             )
         self._top = self._read_top()
 
@@ -66,7 +65,7 @@ class ModelHandler(BodyHandler):
             self.finish(await self._work)
 
     async def _answer(self) -> dict[str, Any]:
-        """receive -> decode -> queue -> tail -> top."""
+        """Receive -> decode -> queue -> tail -> top."""
         service, watch = self.service, self._watch
         watch.note("receive", self.request.request_time())
         with watch.stage("decode"):
@@ -76,8 +75,18 @@ class ModelHandler(BodyHandler):
         answer = await service.batcher.submit(work.split_point, work.tensors, self._remaining_s(work))
         watch.note("queue", answer.queue_s)
         watch.note("tail", answer.tail_s)
+        if not np.isfinite(answer.logits).all():
+            raise ContentError("the network's answer to this tensor is not finite: its values are too large")
+        if work.codec is None:
+            return {"result": answer.logits.tolist(), "count": work.count}
         with watch.stage("top"):
-            return self._reply(work, answer.logits)
+            top = top_classes(answer.logits[0], service.model.labels, self._top)
+        return {
+            "frame_id": work.frame_id,
+            "split_point": work.split_point,
+            "top": top,
+            "stages_ms": watch.milliseconds(),
+        }
 
     def _decode(self) -> Work:
         service = self.service
@@ -89,23 +98,13 @@ class ModelHandler(BodyHandler):
         allowed = work.deadline_ms / 1e3 if work.deadline_ms else self.service.settings.request_timeout_s
         return max(0.0, allowed - self.request.request_time())
 
-    def _reply(self, work: Work, logits: NDArray[np.float32]) -> dict[str, Any]:
-        if not np.isfinite(logits).all():
-            raise ContentError("the network's answer to this tensor is not finite: its values are too large")
-        if work.codec is None:
-            return {"result": logits.tolist(), "count": work.count}
-        return {
-            "frame_id": work.frame_id,
-            "split_point": work.split_point,
-            "top": top_classes(logits[0], self.service.model.labels, self._top),
-            "stages_ms": self._watch.milliseconds(),
-        }
-
     def _read_top(self) -> int:
         text = self.get_query_argument("top", str(_DEFAULT_TOP))
         classes = len(self.service.model.labels)
         if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= classes):
-            raise BodyError(f"top={text[:20]} is not a number of classes", accepted={"top": f"1 to {classes}"})
+            raise BodyError(
+                f"top={text[:20]} is not a number of classes", accepted={"top": f"1 to {classes}"}
+            )
         return int(text)
 
     def on_connection_close(self) -> None:

@@ -20,7 +20,7 @@ class CloudMetrics:
     """One registry with every metric of the cloud, each label value initialised."""
 
     def __init__(self) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -48,7 +48,10 @@ class CloudMetrics:
             registry=self.registry,
         )
         self.batch_size = Histogram(
-            prefix + "batch_size", "Tensors in one run of a tail.", buckets=BATCH_BUCKETS, registry=self.registry
+            prefix + "batch_size",
+            "Tensors in one run of a tail.",
+            buckets=BATCH_BUCKETS,
+            registry=self.registry,
         )
         self.stages = Histogram(
             prefix + "stage_duration_seconds",
@@ -61,7 +64,9 @@ class CloudMetrics:
             prefix + "rejected_total", "Requests refused, by reason.", ["reason"], registry=self.registry
         )
         self.abandoned = Counter(
-            prefix + "abandoned_total", "Requests whose caller went away before the answer.", registry=self.registry
+            prefix + "abandoned_total",
+            "Requests whose caller went away before the answer.",
+            registry=self.registry,
         )
         self.payload_bytes = Histogram(
             prefix + "payload_bytes",
@@ -74,7 +79,9 @@ class CloudMetrics:
             prefix + "buffered_bytes", "Request bodies held in memory.", registry=self.registry
         )
         self.ready = Gauge(
-            prefix + "ready", "1 while frames are taken, 0 while starting or draining.", registry=self.registry
+            prefix + "ready",
+            "1 while frames are taken, 0 while starting or draining.",
+            registry=self.registry,
         )
         for endpoint in ENDPOINTS:
             self.duration.labels(endpoint=endpoint)

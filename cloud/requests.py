@@ -46,8 +46,10 @@ def read_frame(body: wire.Bytes, model: Model, partition: Partition) -> Work:
     codec = codec_by_id(frame.codec_id)
     if codec.carries == "picture":
         if point.name != INPUT:
-            raise CodecError(f"{codec.name} carries pictures, and pictures travel at the split point {INPUT!r} only")
-        expected = model.preprocessing.picture_shape
+            raise CodecError(
+                f"{codec.name} carries pictures, and pictures travel at the split point {INPUT!r} only"
+            )
+        expected: tuple[int, ...] = model.preprocessing.picture_shape
     else:
         expected = point.shape
     _check_shape(frame.shape, expected, point)
@@ -62,7 +64,9 @@ def read_json(body: wire.Bytes, partition: Partition, default: str, max_tensors:
     """`{"data": [[[[…]]]], "count": n, "split_point": name}`, the last two optional. Raises RequestError."""
     fields = parse_object(body, {"data": "nested lists", "count": "any number", "split_point": "a name"})
     if "data" not in fields:
-        raise BodyError('the body has no "data"', accepted={"data": "nested lists (n, …)", "count": "any number"})
+        raise BodyError(
+            'the body has no "data"', accepted={"data": "nested lists (n, …)", "count": "any number"}
+        )
     point = partition.point(str(fields.get("split_point", default)))
     try:
         tensors = np.array(fields["data"], dtype=np.float32)
@@ -73,9 +77,13 @@ def read_json(body: wire.Bytes, partition: Partition, default: str, max_tensors:
         ) from None
     _check_shape(tensors.shape[1:], point.shape, point)
     if not 1 <= len(tensors) <= max_tensors:
-        raise LimitError(f"{len(tensors)} tensors in one request", accepted={"tensors": f"1 to {max_tensors}"})
+        raise LimitError(
+            f"{len(tensors)} tensors in one request", accepted={"tensors": f"1 to {max_tensors}"}
+        )
     if not np.isfinite(tensors).all():
-        raise ContentError('"data" holds NaN, infinity or a number too large for float32; accepted: finite numbers')
+        raise ContentError(
+            '"data" holds NaN, infinity or a number too large for float32; accepted: finite numbers'
+        )
     return Work(point.name, tensors, count=fields.get("count"))
 
 

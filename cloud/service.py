@@ -90,10 +90,13 @@ class Service:
         if self.lifecycle.state is State.READY:
             self.lifecycle.move(State.DRAINING)
             deadline = asyncio.get_running_loop().time() + self.settings.drain_s
-            while self.active and asyncio.get_running_loop().time() < deadline:
+            # An event would serve one wait in a process's lifetime.
+            while self.active and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             if self.active:
-                _log.warning("%d requests were not finished within %.0f s", self.active, self.settings.drain_s)
+                _log.warning(
+                    "%d requests were not finished within %.0f s", self.active, self.settings.drain_s
+                )
         self.lifecycle.move(State.STOPPED)
         if self._batches:
             self._batches.cancel()

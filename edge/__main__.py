@@ -32,10 +32,13 @@ _log = logging.getLogger("edge")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a source to its end. Exit status 0; 2 if it cannot start or its source breaks down."""
     parser = argparse.ArgumentParser(
-        prog="python -m edge", description="Read video, run the head of a network, send what crosses, print classes."
+        prog="python -m edge",
+        description="Read video, run the head of a network, send what crosses, print classes.",
     )
     parser.add_argument("--print-config", action="store_true", help="show the effective settings and exit")
-    parser.add_argument("--list-split-points", action="store_true", help="show where the model can be cut and exit")
+    parser.add_argument(
+        "--list-split-points", action="store_true", help="show where the model can be cut and exit"
+    )
     add_flags(parser, EdgeSettings)
     try:
         given = parse_flags(parser, arguments)
@@ -90,8 +93,9 @@ async def _run(settings: EdgeSettings, threads: int) -> int:
     source = open_source(
         settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
     )
+    live = None
     if source.live:
-        source = Reconnecting(source, up=metrics.source_up, reconnects=metrics.source_reconnects)
+        source = live = Reconnecting(source, up=metrics.source_up, reconnects=metrics.source_reconnects)
     else:
         source.open()  # a wrong path is said before the model takes its time to load
     server, status_port = serve_status(metrics, settings.status_address, settings.status_port)
@@ -115,13 +119,22 @@ async def _run(settings: EdgeSettings, threads: int) -> int:
         async with uplink:
             if plan.codec:
                 await uplink.check()
-            if source.live:
-                await asyncio.to_thread(source.open)
-            metrics.source_up.set(1)
+            if live:
+                await asyncio.to_thread(live.open)
+            else:
+                metrics.source_up.set(1)
             metrics.running.set(1)
             metrics.state = "running"
             pipeline = Pipeline(
-                settings, model, plan, preprocess, source, uplink, Results(sinks), metrics, secrets.randbits(32)
+                settings,
+                model,
+                plan,
+                preprocess,
+                source,
+                uplink,
+                Results(sinks),
+                metrics,
+                secrets.randbits(32),
             )
             _log.info(
                 "%s -> %s %s -> %s; metrics on port %d",
@@ -132,7 +145,7 @@ async def _run(settings: EdgeSettings, threads: int) -> int:
                 status_port,
             )
             start = time.monotonic()
-            calls = (pipeline.stop, source.close) if source.live else (pipeline.stop,)
+            calls = (pipeline.stop, live.stop) if live else (pipeline.stop,)
             stopping = asyncio.create_task(_stop_on(stop, *calls))
             try:
                 await pipeline.run()
@@ -157,6 +170,7 @@ async def _run(settings: EdgeSettings, threads: int) -> int:
 
 
 def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[Model, Plan]:
+    from edge.agreement import agreed_weights  # noqa: PLC0415
     from edge.plan import make_plan  # noqa: PLC0415
     from shared.engines import TorchEngine  # noqa: PLC0415
     from shared.models import load_model  # noqa: PLC0415
@@ -164,7 +178,8 @@ def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[M
     from shared.telemetry import export_build_info  # noqa: PLC0415
 
     engine = TorchEngine(settings.device, threads)
-    model = load_model(settings.model, settings.weights, seed=settings.seed, labels=settings.labels)
+    weights, seed = agreed_weights(settings)
+    model = load_model(settings.model, weights, seed=seed, labels=settings.labels)
     partition = Partition(model.network, model.preprocessing.tensor_shape)
     plan = make_plan(partition, engine, settings.split_point, settings.codec)
     export_build_info(
@@ -182,7 +197,9 @@ def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[M
 def _printer(settings: EdgeSettings) -> Callable[[Record], None] | None:
     from edge.printer import ProgressPrinter, print_frame  # noqa: PLC0415
 
-    return {"frames": print_frame, "changes": ProgressPrinter()}.get(settings.show)
+    if settings.show == "frames":
+        return print_frame
+    return ProgressPrinter() if settings.show == "changes" else None
 
 
 async def _stop_on(stop: asyncio.Event, *calls: Callable[[], None]) -> None:

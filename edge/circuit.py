@@ -1,9 +1,9 @@
 """A circuit breaker before the uplink: while the cloud is gone, frames do not wait for it.
 
-    closed ──(several failures in a row)──► open ──(cool-down over, the cloud answers a probe)──► half open
-      ▲                                      ▲                                                       │
-      └──────────(its answer comes)──────────┼──────────────────── one trial frame ──────────────────┤
-                                             └───────────(it fails: twice the cool-down)─────────────┘
+closed ──(several failures in a row)──► open ──(cool-down over, the cloud answers a probe)──► half open
+  ▲                                      ▲                                                       │
+  └──────────(its answer comes)──────────┼──────────────────── one trial frame ──────────────────┤
+                                         └───────────(it fails: twice the cool-down)─────────────┘
 """
 
 from __future__ import annotations

@@ -26,7 +26,9 @@ class EdgeSettings(CommonSettings):
     )
     top: int = Field(5, ge=1, le=1000, description="how many classes a record holds")
     grayscale: bool = Field(False, description="three equal channels, as a grey camera gives")
-    queue_size: int = Field(2, ge=1, le=1024, description="frames that may wait before the head, and before the uplink")
+    queue_size: int = Field(
+        2, ge=1, le=1024, description="frames that may wait before the head, and before the uplink"
+    )
     in_flight: int = Field(4, ge=1, le=256, description="requests under way at once")
     deadline_s: float = Field(
         2.0, gt=0, le=600, description="how long the cloud has for a frame before the edge finishes it itself"
@@ -36,15 +38,20 @@ class EdgeSettings(CommonSettings):
         None, description="file for one JSON record a line; `{hostname}` in it becomes the host's name"
     )
     show: Literal["frames", "changes", "quiet"] = Field(
-        "frames", description="print every frame, or a progress line and the top class as it changes, or nothing"
+        "frames",
+        description="print every frame, or a progress line and the top class as it changes, or nothing",
     )
     at_end: Literal["exit", "stay"] = Field(
         "exit", description="when the source has ended: exit, or stay for the metrics to be read"
     )
     status_address: str = Field("127.0.0.1", description="address of `/metrics` and `/healthz`")
-    status_port: int = Field(8882, ge=0, le=65535, description="port of `/metrics` and `/healthz`; 0 takes a free one")
+    status_port: int = Field(
+        8882, ge=0, le=65535, description="port of `/metrics` and `/healthz`; 0 takes a free one"
+    )
     open_timeout_s: float = Field(10.0, gt=0, le=600, description="how long a live source may take to open")
-    read_timeout_s: float = Field(10.0, gt=0, le=600, description="how long a live source may take for a frame")
+    read_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="how long a live source may take for a frame"
+    )
 
     @field_validator("cloud_url")
     @classmethod

@@ -174,12 +174,12 @@ class _Connection(Thread):
         self.start()
 
     def run(self) -> None:
-        capture = open_capture(*self._arguments)
         try:
+            capture = open_capture(*self._arguments)
             while (frame := read_frame(capture)) is not None and self._hand_over(frame):
                 pass
-        finally:
             capture.release()
+        finally:
             self._finish()
 
     def take(self, timeout_s: float) -> Picture | None:

@@ -20,7 +20,7 @@ class EdgeMetrics:
     """One registry with every metric of the edge, each label value initialised."""
 
     def __init__(self) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.state = "starting"  # then running, and finished once the source has ended
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
@@ -70,11 +70,15 @@ class EdgeMetrics:
             "Bytes of the latest answered frame over its round trip less the cloud's own time.",
             registry=self.registry,
         )
-        self.in_flight = Gauge(prefix + "in_flight", "Requests waiting for the cloud.", registry=self.registry)
+        self.in_flight = Gauge(
+            prefix + "in_flight", "Requests waiting for the cloud.", registry=self.registry
+        )
         self.circuit_state = Gauge(
             prefix + "circuit_state", "1 for the circuit breaker's state.", ["state"], registry=self.registry
         )
-        self.source_up = Gauge(prefix + "source_up", "1 while the source gives frames.", registry=self.registry)
+        self.source_up = Gauge(
+            prefix + "source_up", "1 while the source gives frames.", registry=self.registry
+        )
         self.source_reconnects = Counter(
             prefix + "source_reconnects_total", "Attempts to open the source again.", registry=self.registry
         )
@@ -82,7 +86,9 @@ class EdgeMetrics:
             prefix + "last_frame_timestamp_seconds", "When the latest frame was read.", registry=self.registry
         )
         self.running = Gauge(
-            prefix + "running", "1 while frames are expected, 0 once the source has ended.", registry=self.registry
+            prefix + "running",
+            "1 while frames are expected, 0 once the source has ended.",
+            registry=self.registry,
         )
         self.result_errors = Counter(
             prefix + "result_errors_total", "Records that could not be written.", registry=self.registry

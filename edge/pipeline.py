@@ -1,8 +1,8 @@
 """The way of a frame through the edge, on one page.
 
-    capture ─► queue ─► preprocess ─► head ─► encode ─► queue ─► send ─► deliver
-    (thread)            (thread: `_produce`)                     (tasks: `_consume`, several at once)
-                                                                   └─► tail, here, if the cloud did not answer
+capture ─► queue ─► preprocess ─► head ─► encode ─► queue ─► send ─► deliver
+(thread)            (thread: `_produce`)                     (tasks: `_consume`, several at once)
+                                                               └─► tail, here, if the cloud did not answer
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Pipeline:
                 number += 1
         except SourceError as error:
             self._lost = error
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a thread's exception would be lost; it ends the run as this one
             _log.exception("reading the source failed")
             self._lost = SourceError(f"{self._source.name}: {error}")
         finally:
@@ -149,7 +149,7 @@ class Pipeline:
             sequence += 1
             try:
                 self._run_head(job)
-            except Exception:
+            except Exception:  # noqa: BLE001 - one frame fails, the others go on
                 _log.exception("the head failed on frame %d", job.number)
             job.encoded = time.monotonic()
             self._enqueue(job)
@@ -161,7 +161,8 @@ class Pipeline:
         placed = asyncio.run_coroutine_threadsafe(self._encoded.put(job), self._loop)
         while not self._aborted.is_set():
             with contextlib.suppress(TimeoutError):
-                return placed.result(timeout=1.0)
+                placed.result(timeout=1.0)
+                return
 
     def _run_head(self, job: _Job) -> None:
         plan, watch = self._plan, job.watch
@@ -213,7 +214,7 @@ class Pipeline:
             return [], "nobody"
         try:
             return await self._loop.run_in_executor(self._tail_thread, self._run_tail, job), "edge"
-        except Exception:
+        except Exception:  # noqa: BLE001 - one frame fails, the others go on
             _log.exception("the tail failed on frame %d", job.number)
             return [], "nobody"
 

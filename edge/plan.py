@@ -49,7 +49,9 @@ def make_plan(partition: Partition, engine: Engine, split_point: str | None, cod
 def describe_split_points(partition: Partition) -> str:
     """A table of every split point: name, shape, elements, float32 bytes, millions of MACs on each side."""
     width = max(len(name) for name in partition.points)
-    lines = [f"{'split point':<{width}}  {'shape':<16}{'elements':>10}{'float32 B':>12}{'head MMACs':>12}{'tail MMACs':>12}"]
+    lines = [
+        f"{'split point':<{width}}  {'shape':<16}{'elements':>10}{'float32 B':>12}{'head MMACs':>12}{'tail MMACs':>12}"
+    ]
     lines += [
         f"{point.name:<{width}}  {'x'.join(map(str, point.shape)):<16}{point.elements:>10}{point.float32_bytes:>12}"
         f"{point.head_macs / 1e6:>12.1f}{point.tail_macs / 1e6:>12.1f}"

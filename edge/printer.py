@@ -27,7 +27,9 @@ def human_bytes(count: float) -> str:
 
 def print_frame(record: Record, out: TextIO | None = None) -> None:
     """One line a frame."""
-    classes = ", ".join(f"{top['label']} {100 * top['probability']:.1f} %" for top in record.top) or "no answer"
+    classes = (
+        ", ".join(f"{top['label']} {100 * top['probability']:.1f} %" for top in record.top) or "no answer"
+    )
     print(
         f"frame {record.frame:6d}  {record.split_point} {record.codec} {human_bytes(record.payload_bytes)}  "
         f"{record.latency_ms:.0f} ms  {record.answered_by}  {classes}",
@@ -54,7 +56,9 @@ class ProgressPrinter:
         if record.top and record.top[0]["label"] != self._label:
             self._label = record.top[0]["label"]
             percent = 100 * record.top[0]["probability"]
-            self._print(f"frame {record.frame}: {self._label} ({percent:.1f} %), answered by {record.answered_by}")
+            self._print(
+                f"frame {record.frame}: {self._label} ({percent:.1f} %), answered by {record.answered_by}"
+            )
         if now - self._printed_at >= self._period_s:
             self._printed_at = now
             line = self._progress(record)

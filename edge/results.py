@@ -73,7 +73,9 @@ class ResultsFile:
         try:
             self._file: IO[str] = self._path.open("w", encoding="utf-8", buffering=1)
         except OSError as error:
-            raise SettingsError(f"results {self._path}: {error.strerror}; give --results a file in a writable folder") from None
+            raise SettingsError(
+                f"results {self._path}: {error.strerror}; give --results a file in a writable folder"
+            ) from None
 
     def __call__(self, record: Record) -> None:
         try:
@@ -81,7 +83,11 @@ class ResultsFile:
         except OSError as error:
             self._errors.inc()
             if not self._failing:
-                _log.error("results %s: %s; records are lost until it can be written again", self._path, error.strerror)
+                _log.error(
+                    "results %s: %s; records are lost until it can be written again",
+                    self._path,
+                    error.strerror,
+                )
             self._failing = True
         else:
             self._failing = False

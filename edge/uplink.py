@@ -8,7 +8,7 @@ import logging
 import time
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import aiohttp
 
@@ -54,7 +54,9 @@ class Reply:
 class Uplink:
     """Asks the cloud, within a deadline, unless the circuit is open."""
 
-    def __init__(self, url: str, model: Model, metrics: EdgeMetrics, *, in_flight: int, deadline_s: float) -> None:
+    def __init__(
+        self, url: str, model: Model, metrics: EdgeMetrics, *, in_flight: int, deadline_s: float
+    ) -> None:
         self._url = url
         self._model = model
         self._metrics = metrics
@@ -62,7 +64,7 @@ class Uplink:
         self._in_flight = in_flight
         self.circuit = Circuit(metrics.circuit_state, time.monotonic)
 
-    async def __aenter__(self) -> Uplink:
+    async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(limit=self._in_flight + 1)  # one more for the probe
         self._session = aiohttp.ClientSession(connector=connector)
         self._prober = asyncio.create_task(self._probe())

@@ -159,7 +159,7 @@ def all_request_errors(root: type[RequestError] = RequestError) -> list[type[Req
 def suggest(name: str, known: Iterable[str]) -> str:
     """A clause for an error message: the known names nearest to `name`, or the first few of them."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")

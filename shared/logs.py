@@ -38,7 +38,11 @@ def configure_logs(level: str, style: str) -> None:
     """Send logs to stderr; `style` is `text` or `json`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        _JsonFormatter() if style == "json" else _HumanFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        _JsonFormatter()
+        if style == "json"
+        else _HumanFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("tornado.access").setLevel(logging.ERROR)  # every request is counted; none is worth a line
+    logging.getLogger("tornado.access").setLevel(
+        logging.ERROR
+    )  # every request is counted; none is worth a line

@@ -18,7 +18,7 @@ from shared.weights import Weights, fit, load_weights
 from shared.wire import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _CLASSES = 1000
 # Both were trained on inputs of another scale; torchvision's builders undo that only when they fetch the weights
@@ -46,7 +46,8 @@ class Model:
 
 def architectures() -> list[str]:
     """Names of torchvision's classifiers."""
-    return list_models(module=torchvision.models)
+    names: list[str] = list_models(module=torchvision.models)
+    return names
 
 
 def load_model(name: str, weights: str = "auto", *, seed: int = 0, labels: str | None = None) -> Model:
@@ -79,14 +80,18 @@ def load_model(name: str, weights: str = "auto", *, seed: int = 0, labels: str |
 
 
 def _build(name: str, chosen: Weights) -> torch.nn.Module:
-    make = partial(get_model, name, weights=None, **_BUILD_ARGUMENTS.get(name, {}))
+    make: Callable[..., torch.nn.Module] = partial(
+        get_model, name, weights=None, **_BUILD_ARGUMENTS.get(name, {})
+    )
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision announces future defaults of its initialisers
         torch.manual_seed(chosen.seed)
         network = make()
         if chosen.state is not None:
             last = list(network.state_dict())[-1]  # the classifier's, in every torchvision architecture
-            classes = chosen.state[last].shape[0] if last in chosen.state and chosen.state[last].ndim else _CLASSES
+            classes = (
+                chosen.state[last].shape[0] if last in chosen.state and chosen.state[last].ndim else _CLASSES
+            )
             if classes != _CLASSES:
                 network = make(num_classes=classes)
             fit(network, chosen.state, f"weights {chosen.description} do not fit {name}")
@@ -94,12 +99,15 @@ def _build(name: str, chosen: Weights) -> torch.nn.Module:
 
 
 def _classes(network: torch.nn.Module) -> int:
-    return next(reversed(network.state_dict().values())).shape[0]
+    last: torch.Tensor = next(reversed(network.state_dict().values()))
+    return last.shape[0]
 
 
 def _labels(path: str | None, categories: Sequence[str], classes: int) -> tuple[str, ...]:
     if path is None:
-        return tuple(categories) if len(categories) == classes else tuple(f"class {i}" for i in range(classes))
+        return (
+            tuple(categories) if len(categories) == classes else tuple(f"class {i}" for i in range(classes))
+        )
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

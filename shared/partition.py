@@ -72,7 +72,9 @@ class Partition:
         A tensor counts as one of the smallest within 10 %: a vision transformer's differ by one class token.
         """
         inner = [point for point in self.points.values() if point.name not in (INPUT, OUTPUT)]
-        light = [point for point in inner if point.head_macs <= 0.85 * (point.head_macs + point.tail_macs)] or inner
+        light = [
+            point for point in inner if point.head_macs <= 0.85 * (point.head_macs + point.tail_macs)
+        ] or inner
         smallest = min(point.elements for point in light)
         return next(point for point in reversed(light) if point.elements <= 1.1 * smallest)
 
@@ -85,7 +87,7 @@ class Partition:
         return self._part(point.node, self._output())
 
     def _output(self) -> fx.Node:
-        (node,) = next(iter(reversed(self._graph.nodes))).all_input_nodes
+        node: fx.Node = next(iter(reversed(self._graph.nodes))).all_input_nodes[0]
         return node
 
     def _part(self, start: fx.Node, end: fx.Node) -> fx.GraphModule:
@@ -167,6 +169,11 @@ class _Profile(fx.Interpreter):
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
         self.macs_before[n] = self._counter.get_total_flops() // 2 // 2  # two pictures; two operations each
-        if isinstance(value, torch.Tensor) and value.dtype == torch.float32 and value.ndim > 1 and len(value) == 2:
+        if (
+            isinstance(value, torch.Tensor)
+            and value.dtype == torch.float32
+            and value.ndim > 1
+            and len(value) == 2
+        ):
             self.shapes[n] = tuple(value.shape[1:])
         return value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -25,14 +26,51 @@ PREFIX = "SPLITDNN_"
 # Both processes may be started from one shell, so each must know the other's names to tell a typing error from a
 # setting that is not its own. A test compares this list with both settings classes and with compose.yaml.
 KNOWN_NAMES = frozenset(
-    """
-    MODEL WEIGHTS SEED LABELS SPLIT_POINT DEVICE THREADS LOG_LEVEL LOG_FORMAT
-    ADDRESS PORT MAX_BODY_BYTES MAX_BUFFERED_BYTES QUEUE_CAPACITY MAX_BATCH BATCH_WAIT_MS REQUEST_TIMEOUT_S
-    IDLE_TIMEOUT_S DRAIN_S
-    SOURCE CLOUD_URL CODEC TOP GRAYSCALE QUEUE_SIZE IN_FLIGHT DEADLINE_S FRAMES RESULTS SHOW AT_END
-    STATUS_ADDRESS STATUS_PORT OPEN_TIMEOUT_S READ_TIMEOUT_S
-    VERSION TORCH_INDEX MEDIA WEIGHTS_DIR CLOUD_PORT PROMETHEUS_PORT GRAFANA_PORT GRAFANA_PASSWORD
-    """.split()
+    [
+        "MODEL",
+        "WEIGHTS",
+        "SEED",
+        "LABELS",
+        "SPLIT_POINT",
+        "DEVICE",
+        "THREADS",
+        "LOG_LEVEL",
+        "LOG_FORMAT",
+        "ADDRESS",
+        "PORT",
+        "MAX_BODY_BYTES",
+        "MAX_BUFFERED_BYTES",
+        "QUEUE_CAPACITY",
+        "MAX_BATCH",
+        "BATCH_WAIT_MS",
+        "REQUEST_TIMEOUT_S",
+        "IDLE_TIMEOUT_S",
+        "DRAIN_S",
+        "SOURCE",
+        "CLOUD_URL",
+        "CODEC",
+        "TOP",
+        "GRAYSCALE",
+        "QUEUE_SIZE",
+        "IN_FLIGHT",
+        "DEADLINE_S",
+        "FRAMES",
+        "RESULTS",
+        "SHOW",
+        "AT_END",
+        "STATUS_ADDRESS",
+        "STATUS_PORT",
+        "OPEN_TIMEOUT_S",
+        "READ_TIMEOUT_S",
+        "VERSION",
+        "TORCH_INDEX",
+        "MEDIA",
+        "WEIGHTS_DIR",
+        "CLOUD_PORT",
+        "PROMETHEUS_PORT",
+        "GRAFANA_PORT",
+        "GRAFANA_PASSWORD",
+    ]
 )
 
 
@@ -48,15 +86,21 @@ class CommonSettings(BaseSettings):
         "torchvision's weights API (`DEFAULT`, `IMAGENET1K_V1`, …), the path of a state dict, or `random`",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of random weights")
-    labels: str | None = Field(None, description="text file with one class name a line, for weights of your own")
+    labels: str | None = Field(
+        None, description="text file with one class name a line, for weights of your own"
+    )
     split_point: str | None = Field(
         None,
         description="where the network is cut (see `--list-split-points`); by default the smallest tensor with at most "
         "85 % of the work before it (ResNet-50: `layer3`)",
     )
     device: str = Field("cpu", description="`cpu`, `cuda`, `cuda:1` or `auto`")
-    threads: int = Field(0, ge=0, le=1024, description="computing threads; 0: as many as the container's cores")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line logged")
+    threads: int = Field(
+        0, ge=0, le=1024, description="computing threads; 0: as many as the container's cores"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe line logged"
+    )
     log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
 
     def printable(self) -> str:
@@ -98,7 +142,9 @@ def read_settings(settings: type[_Settings], given: dict[str, Any]) -> _Settings
     try:
         return settings(**given)
     except ValidationError as error:
-        raise SettingsError("\n".join(_problem(settings, problem, given) for problem in error.errors())) from None
+        raise SettingsError(
+            "\n".join(_problem(settings, problem, given) for problem in error.errors())
+        ) from None
 
 
 def _problem(settings: type[CommonSettings], problem: Any, given: dict[str, Any]) -> str:
@@ -106,7 +152,7 @@ def _problem(settings: type[CommonSettings], problem: Any, given: dict[str, Any]
     where = f"--{name.replace('_', '-')}" if name in given else PREFIX + name.upper()
     field = settings.model_fields.get(name)
     about = f" ({field.description})" if field else ""
-    return f"{where}={mask_credentials(str(problem['input']))}: {problem['msg'].lower()}{about}"
+    return f"{where}={mask_credentials(str(problem['input']))}: {problem['msg'].removeprefix('Value error, ')}{about}"
 
 
 def print_error(error: Exception) -> None:
@@ -119,6 +165,6 @@ def parse_flags(parser: argparse.ArgumentParser, arguments: Sequence[str] | None
     """The flags that were given. An unknown one is a SettingsError that names the nearest known one."""
     known, rest = parser.parse_known_args(arguments)
     if rest:
-        flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]  # noqa: SLF001
+        flags = re.findall(r"--[a-z][a-z-]*", parser.format_usage())
         raise SettingsError(f"unknown argument {rest[0]}; {suggest(rest[0].partition('=')[0], flags)}")
     return vars(known)

@@ -12,7 +12,9 @@ def parse_spec(text: str) -> tuple[str, dict[str, str]]:
     for item in filter(None, rest.split(",")):
         key, equals, value = item.partition("=")
         if not equals or not key or not value or key in options:
-            raise SettingsError(f"{text!r}: options are written name:key=value,key=value; cannot read {item!r}")
+            raise SettingsError(
+                f"{text!r}: options are written name:key=value,key=value; cannot read {item!r}"
+            )
         options[key] = value
     return name, options
 

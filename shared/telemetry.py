@@ -17,7 +17,26 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Histogram
 
 # A service of 1 ms to 10 s. The alerts' thresholds (monitoring/) are bounds, so that their quantiles are exact there.
-DURATION_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10)
+DURATION_BUCKETS = (
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.03,
+    0.05,
+    0.075,
+    0.1,
+    0.15,
+    0.2,
+    0.3,
+    0.5,
+    0.75,
+    1,
+    2,
+    5,
+    10,
+)
 BYTES_BUCKETS = tuple(float(1 << power) for power in range(8, 25))  # 256 B to 16 MiB
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -55,4 +74,6 @@ class Stopwatch:
 def export_build_info(registry: CollectorRegistry, component: str, **labels: str) -> None:
     """`splitdnn_build_info` = 1 with what is running as labels."""
     values = {"component": component, "version": __version__, "wire_version": str(VERSION), **labels}
-    Gauge("splitdnn_build_info", "What is running; always 1.", list(values), registry=registry).labels(**values).set(1)
+    Gauge("splitdnn_build_info", "What is running; always 1.", list(values), registry=registry).labels(
+        **values
+    ).set(1)

@@ -20,7 +20,7 @@ def _native_operators_load() -> bool:
         return True  # not installed: the import below says so
     for library in Path(spec.origin).parent.glob("_C*.so"):
         try:
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
         except OSError:
             return False
     return True
@@ -28,9 +28,9 @@ def _native_operators_load() -> bool:
 
 if not _native_operators_load():
     # Kept in a module variable: the schemas live as long as the object does.
-    _SCHEMAS = torch.library.Library("torchvision", "DEF")
-    _SCHEMAS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _SCHEMAS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _SCHEMAS = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    _SCHEMAS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+    _SCHEMAS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
 
 import torchvision  # noqa: E402
 from torchvision.models import get_model, get_model_weights, list_models  # noqa: E402

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from shared.errors import ModelError, suggest
+from shared.errors import ModelError
 from shared.vision import get_model_weights
 
 if TYPE_CHECKING:
@@ -131,16 +131,18 @@ def fit(network: torch.nn.Module, state: Mapping[str, torch.Tensor], what: str) 
         if name in state and state[name].shape != own[name].shape
     ]
     if missing or foreign or shapes:
-        hint = suggest(foreign[0], own) if foreign else ""
         raise ModelError(
             f"{what}: {len(missing)} parameters missing, {len(foreign)} unknown, {len(shapes)} of another shape; first: "
             + "; ".join([*missing[:1], *foreign[:1], *shapes[:1]])
-            + (f" ({hint})" if hint else "")
         )
-    network.load_state_dict(state, strict=False)  # only num_batches_tracked, which nothing uses here, may be absent
+    network.load_state_dict(
+        state, strict=False
+    )  # only num_batches_tracked, which nothing uses here, may be absent
     if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
         raise ModelError(f"{what}: some weights are NaN or infinite")
 
 
 if __name__ == "__main__":  # the child of _download
-    get_model_weights(sys.argv[1])[sys.argv[2]].get_state_dict(progress=False, check_hash=True, weights_only=True)
+    get_model_weights(sys.argv[1])[sys.argv[2]].get_state_dict(
+        progress=False, check_hash=True, weights_only=True
+    )

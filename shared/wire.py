@@ -78,7 +78,15 @@ def encode(
     _check_shape(array.shape)
     params, payload = codec.encode(array)
     frame = Frame(
-        split_point, codec.id, array.shape, params, payload, fingerprint, frame_id, capture_time_ns, deadline_ms
+        split_point,
+        codec.id,
+        array.shape,
+        params,
+        payload,
+        fingerprint,
+        frame_id,
+        capture_time_ns,
+        deadline_ms,
     )
     _check_limit("payload", len(payload), MAX_PAYLOAD_BYTES)
     return frame
@@ -156,7 +164,9 @@ def decode(frame: Frame) -> NDArray[Any]:
 
 def _check_limit(what: str, size: int, limit: int) -> None:
     if size > limit:
-        raise LimitError(f"{what} of {size} bytes is above the limit of {limit}", accepted={"max_bytes": limit})
+        raise LimitError(
+            f"{what} of {size} bytes is above the limit of {limit}", accepted={"max_bytes": limit}
+        )
 
 
 def _check_shape(shape: tuple[int, ...]) -> None:

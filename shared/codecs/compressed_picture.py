@@ -63,5 +63,7 @@ class CompressedPicture(Codec):
                 if actual == shape and mode == "RGB":
                     return np.asarray(image)  # decodes here
         except Exception as error:  # noqa: BLE001 - Pillow's plugins raise a dozen kinds on hostile bytes
-            raise ContentError(f"not a readable {self.name} picture: {error or type(error).__name__}") from None
+            raise ContentError(
+                f"not a readable {self.name} picture: {error or type(error).__name__}"
+            ) from None
         raise ContentError(f"the {self.name} is {actual} {mode}, the frame says {shape} RGB")

@@ -34,7 +34,9 @@ class Floating(Codec):
             raise ContentError(f"{self.name} has no parameters, the frame brings {len(params)} bytes of them")
         expected = self.payload_bytes(shape)
         if len(payload) != expected:
-            raise ContentError(f"{self.name} of shape {shape} is {expected} bytes, the frame brings {len(payload)}")
+            raise ContentError(
+                f"{self.name} of shape {shape} is {expected} bytes, the frame brings {len(payload)}"
+            )
         array = np.frombuffer(payload, dtype=self._dtype).reshape(shape).astype(np.float32, copy=False)
         require_finite(array, ContentError)
         return array

@@ -52,7 +52,9 @@ class Int8(Codec):
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         if len(params) != _PARAMS.size:
-            raise ContentError(f"{self.name} has {_PARAMS.size} bytes of parameters, the frame brings {len(params)}")
+            raise ContentError(
+                f"{self.name} has {_PARAMS.size} bytes of parameters, the frame brings {len(params)}"
+            )
         scale, zero_point = _PARAMS.unpack(params)
         if not _FLOAT32_TINY <= scale <= _FLOAT32_MAX / _LEVELS:  # false for NaN as well
             raise ContentError(f"{self.name} scale {scale} is not a usable number")

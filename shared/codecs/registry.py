@@ -58,7 +58,9 @@ def make_codec(spec: str) -> Codec:
     if isinstance(codec, Zstd):
         codec = Zstd(codec.id, codec.inner, int(take_number(options, "level", 1, 1, 19)))
     elif name == "png":
-        codec = CompressedPicture(codec.id, name, compress_level=int(take_number(options, "compress_level", 1, 0, 9)))
+        codec = CompressedPicture(
+            codec.id, name, compress_level=int(take_number(options, "compress_level", 1, 0, 9))
+        )
     elif name == "jpeg":
         quality = int(take_number(options, "quality", 90, 1, 100))
         # Pillow's numbers: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0.

@@ -57,7 +57,9 @@ class Zstd(Codec):
                 raise ContentError(
                     f"{self.name} of shape {shape} unpacks to {expected} bytes, the frame declares {declared}"
                 )
-            raw = self._local.decompressor.decompress(payload, max_output_size=expected, allow_extra_data=False)
+            raw = self._local.decompressor.decompress(
+                payload, max_output_size=expected, allow_extra_data=False
+            )
         except zstandard.ZstdError as error:
             raise ContentError(f"{self.name}: not a Zstandard frame ({error})") from None
         return self.inner.decode(params, raw, shape)

@@ -31,7 +31,9 @@ class TorchEngine:
             torch.empty(1, device=self.device)
         except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
             reason = str(error).splitlines()[0]
-            raise SettingsError(f"device {device!r} cannot be used: {reason}; accepted: auto, cpu, cuda") from None
+            raise SettingsError(
+                f"device {device!r} cannot be used: {reason}; accepted: auto, cpu, cuda"
+            ) from None
 
     def compile(self, part: torch.nn.Module, shape: tuple[int, ...]) -> Part:
         part = part.to(self.device)

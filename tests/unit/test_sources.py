@@ -430,6 +430,31 @@ def test_stream_where_nobody_listens(nobody, scheme, capfd):
     assert not capfd.readouterr().err
 
 
+def test_rtsp_is_asked_for_over_tcp_and_nothing_else():
+    """A camera that refuses every transport hears which ones are tried."""
+    sdp = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\na=control:track1\r\n"
+    transports = []
+
+    def serve(listener):
+        client, _ = listener.accept()
+        with client, client.makefile("rb") as lines:
+            while (request := lines.readline()).strip():
+                headers = dict(line.split(b": ", 1) for line in iter(lambda: lines.readline().strip(), b""))
+                is_setup = request.startswith(b"SETUP")
+                if is_setup:
+                    transports.append(headers[b"Transport"].decode())
+                body = sdp if request.startswith(b"DESCRIBE") else b""
+                client.sendall(
+                    b"RTSP/1.0 %s\r\nCSeq: %s\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s"
+                    % (b"461 No" if is_setup else b"200 OK", headers[b"CSeq"], len(body), body)
+                )
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        fails_to_open(f"rtsp://127.0.0.1:{listener.getsockname()[1]}/live", "cannot be opened")
+    assert transports == ["RTP/AVP/TCP;unicast;interleaved=0-1"]
+
+
 @pytest.mark.parametrize(
     ("url", "name"),
     [

@@ -527,3 +527,18 @@ def test_a_damaged_header_with_its_crc_repaired_is_decoded_or_refused(codec: Cod
     damaged = bytearray(wire.pack(frame_of(codec)))
     damaged[position % wire.HEADER.size] = value
     assert_valid_or_refused(with_right_crc(bytes(damaged)))
+
+
+@settings(fuzz, max_examples=300)
+@given(data=st.data())
+def test_a_damaged_png_with_its_checksums_repaired_is_decoded_or_refused(data: st.DataObject) -> None:
+    rows = (b"\0" + b"\1" * 24) * 8
+    header = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
+    chunks = [
+        (b"IHDR", data.draw(st.just(header) | damage(header))),
+        (data.draw(st.sampled_from([b"tRNS", b"PLTE", b"zTXt", b"iCCP", b"acTL", b"fcTL"])), data.draw(st.binary(max_size=30))),
+        (b"IDAT", data.draw(damage(zlib.compress(rows)) | damage(rows).map(zlib.compress))),
+        (b"IEND", b""),
+    ]  # fmt: skip
+    payload = b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, content) for kind, content in chunks)
+    assert_valid_or_refused(picture_frame("png", payload))

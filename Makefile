@@ -1,0 +1,91 @@
+# `make` lists what there is. Everything runs in .venv, which the first target that needs it makes.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+SOURCE ?=
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PYTHON_FILES := shared edge cloud bench tests scripts
+COMPOSE := docker compose
+GPU_COMPOSE := $(COMPOSE) --file compose.yaml --file compose.gpu.yaml
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(INSTALLED) ## cloud and edge as two processes here; SOURCE=clip.mp4 (or 0, a webcam) instead of the synthetic camera
+	@$(BIN)/python scripts/demo.py $(if $(SOURCE),--source '$(SOURCE)')
+
+.PHONY: test
+test: $(INSTALLED) ## the tests that need nothing but this machine
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(INSTALLED) ## style and types
+	$(BIN)/ruff check $(wildcard $(PYTHON_FILES))
+	$(BIN)/ruff format --check $(wildcard $(PYTHON_FILES))
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(INSTALLED) ## let ruff put right what it can
+	$(BIN)/ruff check --fix-only $(wildcard $(PYTHON_FILES))
+	$(BIN)/ruff format $(wildcard $(PYTHON_FILES))
+
+.PHONY: integration-test
+integration-test: $(INSTALLED) ## edge and cloud against each other; in containers where Docker answers
+	$(BIN)/python -m pytest tests/integration
+
+.PHONY: bench
+bench: $(INSTALLED) ## measure this machine: where the time, the bytes and the accuracy go
+	$(BIN)/python -m bench
+
+.PHONY: up
+up: folders ## everything in containers: cloud, edge, Prometheus, Grafana
+	$(COMPOSE) up --build --detach --wait
+	@$(addresses)
+
+.PHONY: up-gpu
+up-gpu: folders ## the same with the cloud on an NVIDIA GPU
+	@command -v nvidia-smi >/dev/null && nvidia-smi --list-gpus | grep -q GPU || \
+		{ echo "make: no NVIDIA GPU answers (nvidia-smi); 'make up' runs everything on the CPU" >&2; exit 1; }
+	@docker info 2>/dev/null | grep -qi nvidia || \
+		{ echo "make: Docker does not know the GPU; install the NVIDIA Container Toolkit, then: nvidia-ctk runtime configure --runtime=docker" >&2; exit 1; }
+	$(GPU_COMPOSE) up --build --detach --wait
+	@$(addresses)
+
+.PHONY: down
+down: ## stop the containers; results, weights and history stay in their volumes
+	$(COMPOSE) down
+
+.PHONY: clean
+clean: ## remove .venv and everything else that was made here; not media/, weights/ or results
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Made here, since Docker would make them as root.
+.PHONY: folders
+folders:
+	@mkdir -p "$${SPLITDNN_MEDIA:-media}" "$${SPLITDNN_WEIGHTS_DIR:-weights}"
+
+# Whatever ports .env or the shell have chosen.
+define addresses
+for service in cloud:8881 prometheus:9090 grafana:3000; do \
+	printf '%-10s http://%s\n' $${service%:*} "$$($(COMPOSE) port $${service%:*} $${service#*:})"; done; \
+echo "what the edge sees: docker compose logs --follow edge"
+endef
+
+# Made anew when a pin changes. The checks say in one line what a fresh Debian would say in twenty.
+$(INSTALLED): pyproject.toml scripts/install_torch.py
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "make: $(PYTHON) not found; install Python 3.11 or newer, or say which: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: $$($(PYTHON) --version) is too old; Python 3.11 or newer is needed: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "make: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python scripts/install_torch.py $(if $(SPLITDNN_TORCH_INDEX),--index '$(SPLITDNN_TORCH_INDEX)')
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[edge,dev]'
+	@touch $@

@@ -1,0 +1,114 @@
+"""Old bytes decode to the old arrays, for ever: `tests/golden/v1/` holds one frame and one array per codec.
+
+`python tests/contract/test_golden.py` writes the files of a new codec and no others; a file that exists is never
+written again. If a test here fails, the code has broken the wire format: mend the code, not the file.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "v1"
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+
+import pytest
+
+from shared import wire
+from shared.codecs import CODECS, NAMES, Codec
+
+FIELDS = {
+    "split_point": "layer2.1.add",
+    "fingerprint": bytes.fromhex("0123456789abcdef"),
+    "frame_id": 0xFEDCBA9876543210,
+    "capture_time_ns": 1_700_000_000_123_456_789,
+    "deadline_ms": 2500,
+}
+every_codec = pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
+
+
+def write_missing() -> list[Path]:
+    """Write the golden frame and array of every codec that has none; the files written."""
+    written = []
+    for codec in CODECS.values():
+        frame_file, array_file = _files(codec)
+        if frame_file.exists() or array_file.exists():
+            continue
+        frame = wire.encode(_subject(codec), codec, **FIELDS)
+        frame_file.write_bytes(wire.pack(frame))
+        np.save(array_file, wire.decode(frame))
+        written += [frame_file, array_file]
+    return written
+
+
+def _files(codec: Codec) -> tuple[Path, Path]:
+    return GOLDEN / f"{codec.name}.frame", GOLDEN / f"{codec.name}.npy"
+
+
+def _subject(codec: Codec) -> np.ndarray:
+    """A small tensor with signs, zeros of both kinds and a wide range; or a small smooth picture."""
+    if codec.carries == "picture":
+        rows, columns = np.mgrid[0:8, 0:8]
+        return np.stack([30 * rows, 20 * columns + 60, 250 - 10 * (rows + columns)], axis=-1).astype(np.uint8)
+    values = np.arange(60, dtype=np.float32).reshape(4, 3, 5)
+    tensor = (values - 20) * np.float32(1.37) + np.float32(0.01) * values * values
+    tensor[0, 0] = [0.0, -0.0, 1e-7, -1e-7, 60000.0]
+    tensor[1] = 0.0
+    return tensor
+
+
+@every_codec
+def test_every_codec_has_golden_files(codec: Codec) -> None:
+    assert all(file.is_file() for file in _files(codec)), "python tests/contract/test_golden.py writes them"
+
+
+def test_every_golden_file_belongs_to_a_codec() -> None:
+    assert {file.name for file in GOLDEN.iterdir()} == {file.name for codec in CODECS.values() for file in _files(codec)}
+
+
+@every_codec
+def test_old_bytes_decode_to_the_old_array(codec: Codec) -> None:
+    frame_file, array_file = _files(codec)
+    expected = np.load(array_file, allow_pickle=False)
+    actual = wire.decode(wire.unpack(frame_file.read_bytes()))
+    assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype)
+    if codec.name == "jpeg":  # decoders may round an inverse cosine transform differently
+        assert np.abs(actual.astype(int) - expected.astype(int)).max() <= 2
+    else:
+        assert actual.tobytes() == expected.tobytes()
+
+
+@every_codec
+def test_the_old_header_says_what_it_said(codec: Codec) -> None:
+    frame = wire.unpack(_files(codec)[0].read_bytes())
+    assert frame.codec_id == codec.id
+    assert frame.shape == ((4, 3, 5) if codec.carries == "tensor" else (8, 8, 3))
+    assert {name: getattr(frame, name) for name in FIELDS} == FIELDS
+
+
+@pytest.mark.parametrize("name", ["float32", "float16", "int8", "raw"])
+def test_today_the_same_array_gives_the_same_bytes(name: str) -> None:
+    """Compressors may improve; a plain layout may not change."""
+    codec = NAMES[name]
+    assert wire.pack(wire.encode(_subject(codec), codec, **FIELDS)) == _files(codec)[0].read_bytes()
+
+
+def test_a_golden_file_is_never_written_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "GOLDEN", tmp_path)
+    assert len(write_missing()) == 2 * len(CODECS)
+    (tmp_path / "int8.frame").write_bytes(b"old")
+    (tmp_path / "raw.npy").unlink()
+    (tmp_path / "png.frame").unlink()
+    (tmp_path / "png.npy").unlink()
+    assert {file.name for file in write_missing()} == {"png.frame", "png.npy"}
+    assert (tmp_path / "int8.frame").read_bytes() == b"old"
+
+
+if __name__ == "__main__":
+    for file in write_missing():
+        print(file.relative_to(ROOT))

@@ -10,7 +10,8 @@ import secrets
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TextIO
 
 from edge.config import EdgeSettings
 from shared.errors import SplitDNNError
@@ -80,7 +81,7 @@ async def _run(settings: EdgeSettings, threads: int) -> int:
     from edge.pipeline import Pipeline  # noqa: PLC0415
     from edge.preprocess import Preprocess  # noqa: PLC0415
     from edge.reconnect import Reconnecting  # noqa: PLC0415
-    from edge.results import Results, ResultsFile  # noqa: PLC0415
+    from edge.results import STDOUT, Results, ResultsFile  # noqa: PLC0415
     from edge.sources import open_source  # noqa: PLC0415
     from edge.status import serve_status  # noqa: PLC0415
     from edge.summary import Summary  # noqa: PLC0415
@@ -107,7 +108,9 @@ async def _run(settings: EdgeSettings, threads: int) -> int:
     file = ResultsFile(settings.results, metrics.result_errors) if settings.results else None
     if file:
         sinks.append(file)
-    printer = _printer(settings)
+    # Where records go to stdout, people read on stderr.
+    people = sys.stderr if settings.results == STDOUT else sys.stdout
+    printer = _printer(settings, people)
     if printer:
         sinks.append(printer)
 
@@ -157,7 +160,7 @@ async def _run(settings: EdgeSettings, threads: int) -> int:
                 metrics.state = "finished"
                 if printer and hasattr(printer, "close"):
                     printer.close()
-                print(summary.text(pipeline.dropped, seconds), flush=True)
+                print(f"\n{summary.text(pipeline.dropped, seconds)}", file=people, flush=True)
         if settings.at_end == "stay" and not stop.is_set():
             _log.info("the source has ended; staying for the metrics to be read (SIGTERM ends it)")
             await stop.wait()
@@ -194,12 +197,12 @@ def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[M
     return model, plan
 
 
-def _printer(settings: EdgeSettings) -> Callable[[Record], None] | None:
+def _printer(settings: EdgeSettings, out: TextIO) -> Callable[[Record], None] | None:
     from edge.printer import ProgressPrinter, print_frame  # noqa: PLC0415
 
     if settings.show == "frames":
-        return print_frame
-    return ProgressPrinter() if settings.show == "changes" else None
+        return partial(print_frame, out=out)
+    return ProgressPrinter(out) if settings.show == "changes" else None
 
 
 async def _stop_on(stop: asyncio.Event, *calls: Callable[[], None]) -> None:

@@ -35,7 +35,8 @@ class EdgeSettings(CommonSettings):
     )
     frames: int = Field(0, ge=0, description="stop after so many frames; 0: when the source ends")
     results: str | None = Field(
-        None, description="file for one JSON record a line; `{hostname}` in it becomes the host's name"
+        None,
+        description="file for one JSON record a line, `-` for stdout; `{hostname}` in it becomes the host's name",
     )
     show: Literal["frames", "changes", "quiet"] = Field(
         "frames",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from shared.answers import TopClass
 
 _log = logging.getLogger(__name__)
+
+STDOUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,9 @@ class ResultsFile:
         self._errors = errors
         self._failing = False
         try:
-            self._file: IO[str] = self._path.open("w", encoding="utf-8", buffering=1)
+            self._file: IO[str] = (
+                sys.stdout if path == STDOUT else self._path.open("w", encoding="utf-8", buffering=1)
+            )
         except OSError as error:
             raise SettingsError(
                 f"results {self._path}: {error.strerror}; give --results a file in a writable folder"
@@ -80,6 +85,9 @@ class ResultsFile:
     def __call__(self, record: Record) -> None:
         try:
             self._file.write(json.dumps(asdict(record), ensure_ascii=False, separators=(",", ":")) + "\n")
+            self._file.flush()
+        except BrokenPipeError:
+            raise  # whoever read stdout has gone, and with him the purpose
         except OSError as error:
             self._errors.inc()
             if not self._failing:
@@ -95,7 +103,10 @@ class ResultsFile:
     def close(self) -> None:
         """Write out what is buffered."""
         try:
-            self._file.close()
+            if self._file is sys.stdout:
+                self._file.flush()
+            else:
+                self._file.close()
         except OSError as error:
             self._errors.inc()
             _log.error("results %s: %s", self._path, error.strerror)

@@ -65,7 +65,8 @@ class Uplink:
         self.circuit = Circuit(metrics.circuit_state, time.monotonic)
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=self._in_flight + 1)  # one more for the probe
+        # One connection more for the probe. A restarted cloud may come back at another address: look again soon.
+        connector = aiohttp.TCPConnector(limit=self._in_flight + 1, ttl_dns_cache=1)
         self._session = aiohttp.ClientSession(connector=connector)
         self._prober = asyncio.create_task(self._probe())
         return self

@@ -51,13 +51,13 @@ def _files(codec: Codec) -> tuple[Path, Path]:
 
 
 def _subject(codec: Codec) -> np.ndarray:
-    """A small tensor with signs, zeros of both kinds and a wide range; or a small smooth picture."""
+    """A small tensor with signs, zeros of both kinds and numbers that are denormal as float16; or a small smooth picture."""
     if codec.carries == "picture":
         rows, columns = np.mgrid[0:8, 0:8]
         return np.stack([30 * rows, 20 * columns + 60, 250 - 10 * (rows + columns)], axis=-1).astype(np.uint8)
     values = np.arange(60, dtype=np.float32).reshape(4, 3, 5)
     tensor = (values - 20) * np.float32(1.37) + np.float32(0.01) * values * values
-    tensor[0, 0] = [0.0, -0.0, 1e-7, -1e-7, 60000.0]
+    tensor[0, 0] = [0.0, -0.0, 1e-7, -1e-7, 100.0]
     tensor[1] = 0.0
     return tensor
 

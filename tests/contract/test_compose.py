@@ -1,0 +1,274 @@
+"""What compose.yaml, the Dockerfiles and .env.example promise: limits, names, and nothing open to the world."""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cloud.config import CloudSettings
+from edge.config import EdgeSettings
+from shared.settings import KNOWN_NAMES, PREFIX
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ("edge", "cloud")
+SETTINGS = {"edge": EdgeSettings, "cloud": CloudSettings}
+OVERRIDES = ("compose.gpu.yaml", "compose.webcam.yaml")
+DOCKERFILES = [f"{side}/Dockerfile" for side in OURS]
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def compose(name="compose.yaml"):
+    return yaml.safe_load(read(name))
+
+
+SERVICES = compose()["services"]
+
+
+def names_in(text):
+    """`SPLITDNN_*` names, without the prefix; `SPLITDNN_*` itself is prose."""
+    return set(re.findall(rf"\b{PREFIX}([A-Z_]+)\b", text))
+
+
+def defaults_in_env_example():
+    return dict(re.findall(r"^#([A-Z_]+)=(.*)$", read(".env.example"), flags=re.MULTILINE))
+
+
+# ------------------------------------------------------------------------------------------------------ containers
+
+
+@pytest.mark.parametrize("side", OURS)
+def test_our_containers_are_hardened(side):
+    service = SERVICES[side]
+    assert service["init"] is True
+    assert service["read_only"] is True
+    assert service["tmpfs"][0].startswith("/tmp")
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["restart"] == "unless-stopped"
+    assert {"pids_limit", "mem_limit", "cpu_quota"} <= set(service)
+    assert not {"privileged", "cap_add", "devices", "network_mode", "pid"} & set(service)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_has_limits_and_rotating_logs(name):
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert {"pids_limit", "mem_limit"} <= set(service)
+    assert {"max-size", "max-file"} <= set(service["logging"]["options"])
+
+
+def test_the_cloud_may_drain_before_it_is_killed():
+    grace = SERVICES["cloud"]["stop_grace_period"]
+    assert grace.endswith("s")
+    assert int(grace[:-1]) > CloudSettings.model_fields["drain_s"].default
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_container_has_a_fixed_name_or_it_could_not_be_scaled(name):
+    assert "container_name" not in SERVICES[name]
+
+
+def test_what_is_published_is_published_on_loopback_only():
+    published = {name: service.get("ports", []) for name, service in SERVICES.items()}
+    assert {name for name, ports in published.items() if ports} == {"cloud", "prometheus", "grafana"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+def test_images_are_pinned():
+    for service in SERVICES.values():
+        assert re.search(r":(v?\d+\.\d+\.\d+|\$\{SPLITDNN_VERSION:-\d+\.\d+\.\d+\})$", service["image"])
+    for name in DOCKERFILES:
+        bases = set(re.findall(r"^FROM (\S+)", read(name), flags=re.MULTILINE))
+        assert bases == {"python:3.11-slim-bookworm"}
+
+
+def test_the_version_is_the_project_s():
+    version = tomllib.loads(read("pyproject.toml"))["project"]["version"]
+    tags = re.findall(r"\$\{SPLITDNN_VERSION:-([^}]+)\}", read("compose.yaml") + read("compose.gpu.yaml"))
+    labels = [re.search(r"^ARG VERSION=(.+)$", read(name), flags=re.MULTILINE)[1] for name in DOCKERFILES]
+    assert {*tags, *labels} == {version}
+
+
+@pytest.mark.parametrize("side", OURS)
+def test_health_is_asked_by_python_as_the_images_have_no_curl(side):
+    check = SERVICES[side]["healthcheck"]
+    assert check["test"][:4] == ["CMD", "python", "-m", "shared.healthcheck"]
+    assert "start_interval" in check
+    port = SETTINGS[side].model_fields["port" if side == "cloud" else "status_port"].default
+    assert f":{port}/" in check["test"][4]
+
+
+def test_edge_and_cloud_share_one_network_and_prometheus_reaches_both():
+    networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
+    assert networks["edge"] & networks["cloud"] == {"link"}
+    for side in OURS:
+        assert (networks[side] - {"link"}) & networks["prometheus"], (
+            "cutting the link must not blind Prometheus"
+        )
+    assert networks["grafana"] & networks["prometheus"]
+    assert set.union(*networks.values()) == set(compose()["networks"])
+
+
+def test_what_is_mounted_from_the_repository_exists():
+    sources = [volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])]
+    mounted = [source for source in sources if source.startswith("./")]
+    assert mounted
+    for source in mounted:
+        assert (ROOT / source).is_dir(), source
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert (ROOT / "monitoring/grafana/dashboards" / Path(home).name).is_file()
+
+
+def test_scrape_ports_are_the_containers():
+    jobs = {job["job_name"]: job for job in compose("monitoring/prometheus/prometheus.yml")["scrape_configs"]}
+    assert jobs["cloud"]["dns_sd_configs"][0]["port"] == int(
+        SERVICES["cloud"]["environment"]["SPLITDNN_PORT"]
+    )
+    assert jobs["edge"]["dns_sd_configs"][0]["port"] == int(
+        SERVICES["edge"]["environment"]["SPLITDNN_STATUS_PORT"]
+    )
+
+
+def test_the_gpu_is_asked_for_in_its_own_file_only():
+    assert "deploy" not in SERVICES["cloud"]
+    gpu = compose("compose.gpu.yaml")["services"]
+    assert set(gpu) == {"cloud"}
+    (device,) = gpu["cloud"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]
+    assert gpu["cloud"]["build"]["args"]["TORCH_CUDA"] == "1"
+
+
+# ------------------------------------------------------------------------------------------------------ settings
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", ".env.example", *OVERRIDES, *DOCKERFILES, "Makefile"])
+def test_every_name_that_is_written_is_known(name):
+    assert names_in(read(name)) - KNOWN_NAMES == set()
+
+
+def test_every_known_name_is_explained_and_used():
+    explained = {name.removeprefix(PREFIX) for name in defaults_in_env_example() if name.startswith(PREFIX)}
+    assert explained == KNOWN_NAMES
+    assert KNOWN_NAMES - names_in(read("compose.yaml")) == set()
+
+
+@pytest.mark.parametrize("side", OURS)
+def test_every_setting_reaches_its_container(side):
+    fields = {PREFIX + name.upper() for name in SETTINGS[side].model_fields}
+    assert set(SERVICES[side]["environment"]) == fields
+
+
+@pytest.mark.parametrize("side", OURS)
+def test_defaults_in_env_example_are_those_in_force(side):
+    explained = defaults_in_env_example()
+    for name, field in SETTINGS[side].model_fields.items():
+        shown = explained[PREFIX + name.upper()]
+        value = SERVICES[side]["environment"][PREFIX + name.upper()]
+        default = re.fullmatch(r"\$\{[A-Z_]+:?-(.*)\}", value or "")
+        if default:
+            assert shown == default[1]
+        elif isinstance(field.default, bool | None):
+            assert shown == {None: "", False: "false", True: "true"}[field.default]
+        elif isinstance(field.default, int | float):
+            assert float(shown) == field.default
+        else:
+            assert shown == field.default
+
+
+def test_defaults_of_what_only_compose_reads_are_those_in_force():
+    explained = defaults_in_env_example()
+    interpolated = re.findall(rf"\$\{{({PREFIX}[A-Z_]+):?-([^}}]*)\}}", read("compose.yaml"))
+    assert interpolated
+    for name, default in interpolated:
+        if "{" not in default:
+            assert explained[name] == default, name
+
+
+# ------------------------------------------------------------------------------------------------------ images
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_images_run_as_nobody_in_particular(name):
+    users = re.findall(r"^USER (\S+)", read(name), flags=re.MULTILINE)
+    assert users == ["10001:10001"]
+
+
+@pytest.mark.parametrize("side", OURS)
+def test_an_image_holds_its_own_side_and_what_both_share(side):
+    copied = re.findall(r"^COPY (\w+) ", read(f"{side}/Dockerfile"), flags=re.MULTILINE)
+    assert copied == ["shared", side]
+
+
+def test_both_images_begin_alike_and_so_share_their_layers():
+    beginnings = [read(name).split("Here the two images part")[0].splitlines()[1:] for name in DOCKERFILES]
+    assert beginnings[0] == beginnings[1]
+
+
+def test_versions_of_packages_are_written_in_pyproject_only():
+    for name in (*DOCKERFILES, "compose.yaml", "Makefile"):
+        assert "==" not in re.sub(r"assert .*", "", read(name)), name
+
+
+def test_the_build_context_leaves_out_what_is_private_or_large():
+    lines = read(".dockerignore").splitlines()
+    assert "*" in lines, "everything is left out but what is named"
+    assert {".git", ".venv", ".env"} <= set(lines)
+    kept = {line[1:] for line in lines if line.startswith("!")}
+    assert kept == {"pyproject.toml", "scripts/install_torch.py", "shared", "cloud", "edge"}
+
+
+# ------------------------------------------------------------------------------------------------------ Compose itself
+
+
+def compose_config(*files, env=None):
+    """What Docker Compose makes of `files`, with nothing of this shell's settings."""
+    if shutil.which("docker") is None:
+        pytest.skip("no docker here")
+    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
+        pytest.skip("docker has no compose here")
+    options = [option for file in files for option in ("--file", file)]
+    ours = (PREFIX, "COMPOSE_", "VIDEO_GID")
+    shell = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    finished = subprocess.run(
+        ["docker", "compose", "--env-file", "/dev/null", *options, "config"],
+        cwd=ROOT,
+        env=shell | (env or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ""
+    return yaml.safe_load(finished.stdout)["services"]
+
+
+@pytest.mark.parametrize("override", OVERRIDES)
+def test_overrides_fit(override):
+    compose_config("compose.yaml", override)
+
+
+def test_the_gpu_override_changes_the_cloud_only():
+    plain, gpu = compose_config("compose.yaml"), compose_config("compose.yaml", "compose.gpu.yaml")
+    assert plain["edge"] == gpu["edge"]
+    assert gpu["cloud"]["image"] != plain["cloud"]["image"]
+    assert gpu["cloud"]["environment"]["SPLITDNN_DEVICE"] == "cuda"
+    assert gpu["cloud"]["build"]["args"]["VERSION"] == plain["cloud"]["build"]["args"]["VERSION"]
+
+
+def test_settings_arrive_as_they_stand_in_the_shell():
+    unset = compose_config("compose.yaml")["edge"]["environment"]
+    assert unset["SPLITDNN_SPLIT_POINT"] is None
+    assert unset["SPLITDNN_RESULTS"] == "/results/{hostname}.jsonl"
+    given = compose_config("compose.yaml", env={"SPLITDNN_SPLIT_POINT": "layer2", "SPLITDNN_RESULTS": ""})
+    assert given["edge"]["environment"]["SPLITDNN_SPLIT_POINT"] == "layer2"
+    assert given["edge"]["environment"]["SPLITDNN_RESULTS"] == ""
+    assert given["cloud"]["environment"]["SPLITDNN_SPLIT_POINT"] == "layer2"

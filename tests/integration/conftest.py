@@ -1,0 +1,64 @@
+"""One system for all scenarios: starting it is most of their time."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import kit
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def pytest_report_header() -> str:
+    return f"integration: {'Docker Compose' if kit.docker_answers() else 'local processes (no Docker engine answers)'}"
+
+
+@pytest.fixture(scope="session")
+def weights() -> str:
+    """Real ones where they are, seeded random ones elsewhere."""
+    return str(kit.RESNET50) if kit.RESNET50.is_file() else "random"
+
+
+@pytest.fixture(scope="session")
+def system(weights: str) -> Iterator[kit.Deployment]:
+    with kit.deployment(model="resnet50", weights=weights) as deployment:
+        yield deployment
+
+
+@pytest.fixture(scope="session")
+def model(weights: str):
+    """The unsplit network."""
+    from shared.models import load_model
+
+    return load_model("resnet50", weights)
+
+
+@pytest.fixture(scope="session")
+def unsplit_top1(model):
+    """Top class of each of the clip's first frames, from the unsplit network in this process."""
+    import cv2
+    import numpy as np
+    import torch
+
+    from edge.preprocess import Preprocess
+
+    preprocess = Preprocess(model.preprocessing)
+
+    @cache
+    def top1(count: int) -> list[int]:
+        capture = cv2.VideoCapture(str(kit.CLIP))
+        classes: list[int] = []
+        while len(classes) < count:
+            pictures = []
+            while len(pictures) < min(16, count - len(classes)):
+                there, frame = capture.read()
+                assert there
+                pictures.append(model.preprocessing.normalise(preprocess(frame)))
+            with torch.inference_mode():
+                classes += model.network(torch.from_numpy(np.stack(pictures))).argmax(1).tolist()
+        return classes
+
+    return top1

@@ -1,0 +1,170 @@
+"""The cloud as its clients meet it: the original contracts, hostile bytes, draining, metrics, several edges."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import urllib.error
+import urllib.request
+from urllib.parse import urlsplit
+
+import kit
+import numpy as np
+import pytest
+import torch
+
+from shared import wire
+from shared.codecs import make_codec
+from shared.partition import Partition
+
+pytestmark = pytest.mark.timeout(600)
+
+JSON = "application/json"
+
+
+def post(url: str, body: bytes, content_type: str = JSON) -> tuple[int, dict]:
+    request = urllib.request.Request(url, body, {"Content-Type": content_type})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+@pytest.fixture(scope="module")
+def partition(model):
+    return Partition(model.network, model.preprocessing.tensor_shape)
+
+
+@pytest.fixture(scope="module")
+def picture(model):
+    generator = np.random.default_rng(7)
+    return generator.integers(0, 256, model.preprocessing.picture_shape, dtype=np.uint8)
+
+
+def frame_for(model, partition, picture, split_point: str, codec: str = "float32", **fields) -> bytes:
+    with torch.inference_mode():
+        tensor = torch.from_numpy(model.preprocessing.normalise(picture))[None]
+        crossing = partition.head(partition.point(split_point))(tensor)[0].numpy()
+    fields = {"split_point": split_point, "fingerprint": model.fingerprint, "frame_id": 1} | fields
+    return wire.pack(wire.encode(crossing, make_codec(codec), **fields))
+
+
+def test_the_original_endpoints_answer(system):
+    with urllib.request.urlopen(f"{system.cloud_url}/", timeout=10) as response:
+        assert "Hello" in response.read().decode()
+    assert post(f"{system.cloud_url}/compute", b'{"number": 7}') == (200, {"result": 49})
+
+
+@pytest.mark.parametrize("split_point", [None, "input", "maxpool", "layer4", "flatten", "output"])
+def test_json_tensors_are_answered_with_logits_at_every_kind_of_split_point(
+    system, model, partition, picture, split_point
+):
+    point = partition.point(split_point or "layer3")
+    tensor = torch.from_numpy(model.preprocessing.normalise(picture))[None]
+    with torch.inference_mode():
+        crossing = partition.head(point)(tensor)
+        expected = model.network(tensor).numpy()
+    body = {"data": crossing.tolist(), "count": 12} | ({"split_point": split_point} if split_point else {})
+    status, answer = post(f"{system.cloud_url}/model", json.dumps(body).encode())
+    assert (status, answer["count"]) == (200, 12)
+    np.testing.assert_allclose(answer["result"], expected, atol=1e-4)
+
+
+def test_bad_bytes_at_every_endpoint_cost_nobody_else_anything(system, model, partition, picture):
+    good = frame_for(model, partition, picture, "layer3")
+    damaged = bytearray(good)
+    damaged[len(good) // 2] ^= 0xFF
+    url = f"{system.cloud_url}/model"
+    expected = {
+        b"": 400,
+        b"SDNF": 400,
+        bytes(200): 400,
+        good[:-1]: 400,
+        good + b"x": 400,
+        bytes(damaged): 400,
+        frame_for(model, partition, picture, "layer3", fingerprint=b"notthere"): 409,
+    }
+    for body, status in expected.items():
+        answered, reply = post(url, body, wire.CONTENT_TYPE)
+        assert answered == status, reply
+        assert reply["error"]
+        assert post(url, good, wire.CONTENT_TYPE)[0] == 200
+    for path in ("/", "/compute", "/model", "/healthz", "/readyz", "/metrics", "/nothing"):
+        for body in (b"", b"\xff" * 64, b"[" * 5000, b'{"number": NaN}', b'{"data": [[NaN]]}'):
+            status, reply = post(f"{system.cloud_url}{path}", body)
+            assert 400 <= status < 500, (path, body[:20], reply)
+            assert reply["error"]
+    host = urlsplit(system.cloud_url)
+    for garbage in (
+        b"\x16\x03\x01\x02\x00",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /model HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+    ):
+        with socket.create_connection((host.hostname, host.port), timeout=5) as raw:
+            raw.sendall(garbage)
+    assert post(url, good, wire.CONTENT_TYPE)[0] == 200
+
+
+def test_an_edge_of_another_network_is_told_so_at_once(system):
+    with pytest.raises(AssertionError, match="give both the same --model and --weights"):
+        system.edge(source="synthetic:fps=0,frames=1", weights="random", seed="5").finish()
+
+
+def test_a_real_prometheus_scrapes_both_sides_and_loads_the_alerts(system):
+    url = system.prometheus()
+    if url is None:
+        pytest.skip(
+            "no Docker engine answers here, so there is no Prometheus; the contract tests check names and rules"
+        )
+    assert system.scale(3) and all(count > 0 for count in system.scale(3))
+    for metric in (
+        "splitdnn_cloud_queue_depth",
+        "splitdnn_cloud_request_duration_seconds_bucket",
+        "splitdnn_build_info",
+    ):
+        assert kit.wait_for(lambda metric=metric: system.query(metric), metric)
+    assert float(
+        kit.wait_for(lambda: system.query('sum(splitdnn_cloud_requests_total{code="200"})'), "requests")[0][
+            "value"
+        ][1]
+    )
+    groups = kit.get_json(f"{url}/api/v1/rules")["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert {rule["health"] for rule in rules} <= {"ok", "unknown"}
+    assert "CloudDown" in {rule["name"] for rule in rules}
+
+
+def test_three_edges_at_once_are_all_answered_by_the_cloud(system):
+    assert all(count > 0 for count in system.scale(3))
+
+
+def test_sigterm_drains_what_is_in_progress(system, model, partition, picture):
+    body = frame_for(model, partition, picture, "input")
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(
+            target=lambda: statuses.append(post(f"{system.cloud_url}/model", body, wire.CONTENT_TYPE)[0])
+        )
+        for _ in range(8)
+    ]
+
+    def in_progress() -> bool:
+        with urllib.request.urlopen(f"{system.cloud_url}/metrics", timeout=5) as response:
+            lines = response.read().decode().splitlines()
+        return any(
+            line.startswith("splitdnn_cloud_queue_depth ") and float(line.split()[1]) > 0 for line in lines
+        )
+
+    for thread in threads:
+        thread.start()
+    try:
+        kit.wait_for(in_progress, "requests in the queue", 20)
+        system.stop_cloud()
+    finally:
+        for thread in threads:
+            thread.join(60)
+        system.start_cloud()
+    assert statuses.count(200) == len(statuses) == 8

@@ -1,0 +1,341 @@
+"""head∘tail equals the whole network: the oracle of the suite, at every split point or at many of every family.
+
+Freshly initialised networks would make poor witnesses: some answer 1e-14 or nothing but zeros, so that any tail would
+agree. `lively` gives them weights under which the activations keep their size and the answer is of size one and
+depends on the picture; two tests below watch over that.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from shared import wire
+from shared.codecs import NAMES
+from shared.errors import SplitPointError
+from shared.graph import trace
+from shared.models import Model, load_model
+from shared.partition import INPUT, OUTPUT, Partition, SplitPoint, _sole_crossings
+from shared.vision import InterpolationMode, get_model_weights, transforms
+
+DATA = Path(__file__).resolve().parents[3] / "shared"  # beside the project, see DATA.md there; never part of it
+REAL_WEIGHTS = DATA / "weights" / "resnet50.pth"
+PHOTOGRAPHS = sorted((DATA / "images").glob("*.jpg"))[5::80][:4]
+
+TOLERANCE = 1e-5
+RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101")
+OTHERS = (
+    "vgg16", "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "densenet121", "googlenet", "inception_v3",
+    "convnext_tiny", "vit_b_16", "swin_t",
+)  # fmt: skip
+STAGE_ENDS = ("maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool")
+SMALL_PICTURE = (3, 64, 64)
+SPREAD = 8
+
+every_resnet = pytest.mark.parametrize("name", RESNETS)
+every_network = pytest.mark.parametrize("name", RESNETS + OTHERS)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network, two pictures, and what the whole network says of them."""
+
+    network: torch.nn.Module
+    partition: Partition
+    pictures: torch.Tensor
+    logits: torch.Tensor
+
+
+def lively(network: torch.nn.Module, pictures: torch.Tensor) -> None:
+    """Give `network` weights with which its values neither vanish nor explode and every picture gets its own answer."""
+    torch.manual_seed(0)
+    for parameter_name, parameter in network.named_parameters():
+        if parameter.ndim >= 2 and "layer_scale" not in parameter_name:
+            torch.nn.init.normal_(parameter, std=(2 / parameter[0].numel()) ** 0.5)
+        elif "layer_scale" in parameter_name:
+            torch.nn.init.constant_(parameter, 0.5)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # the mean of what it sees
+            module.train()
+    network(pictures)
+    network.eval()
+    last = list(network.parameters())[-2]  # the classifier's matrix; what follows is its bias
+    last /= network(pictures).std()
+
+
+def build(name: str, picture_shape: tuple[int, ...] | None) -> Subject:
+    model = load_model(name, "random")
+    shape = picture_shape or model.preprocessing.tensor_shape
+    pictures = torch.randn(2, *shape, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        lively(model.network, pictures)
+        logits = model.network(pictures)
+    return Subject(model.network, Partition(model.network, shape), pictures, logits)
+
+
+_built: dict[tuple[str, tuple[int, ...] | None], Subject] = {}
+
+
+def subject(name: str, picture_shape: tuple[int, ...] | None = None) -> Subject:
+    """Of this name at its own picture size or another; only the last one is kept, for they are large."""
+    key = (name, picture_shape)
+    if key not in _built:
+        _built.clear()
+        _built[key] = build(*key)
+    return _built[key]
+
+
+def check(chosen: Subject, points: list[SplitPoint]) -> None:
+    """Parity at these points: shapes as declared, arguments left as they were, the logits those of the whole."""
+    partition, pictures = chosen.partition, chosen.pictures
+    untouched = pictures.clone()
+    for point in points:
+        head, tail = partition.head(point), partition.tail(point)
+        with torch.no_grad():
+            crossing = head(pictures)
+            assert torch.equal(pictures, untouched), f"the head of {point.name} wrote into its input"
+            assert crossing.shape == (2, *point.shape), point.name
+            assert crossing.dtype == torch.float32, point.name
+            sent = crossing.clone()
+            logits = tail(crossing)
+        assert torch.equal(crossing, sent), f"the tail of {point.name} wrote into its input"
+        assert torch.equal(pictures, untouched), f"the tail of {point.name} wrote into the picture"
+        difference = (logits - chosen.logits).abs().max().item()
+        assert difference <= TOLERANCE, f"{point.name}: off by {difference:g}"
+
+
+def spread(partition: Partition) -> list[SplitPoint]:
+    """Points from one end to the other, both ends and the default among them."""
+    points = list(partition.points.values())
+    places = np.linspace(0, len(points) - 1, SPREAD + 2).round().astype(int)
+    chosen = [points[place] for place in places]
+    assert len(set(chosen)) == SPREAD + 2
+    return [*chosen, partition.default()]
+
+
+# --- parity -----------------------------------------------------------------------------------------------------------
+
+
+@every_resnet
+def test_a_resnet_agrees_at_every_split_point(name: str) -> None:
+    chosen = subject(name, SMALL_PICTURE)
+    points = list(chosen.partition.points.values())
+    assert len(points) >= 20
+    check(chosen, points)
+
+
+@every_network
+class TestAtItsOwnPictureSize:
+    """In one class, so that a network is built once for all of these."""
+
+    def test_the_answers_are_of_size_one_and_differ_by_picture(self, name: str) -> None:
+        logits = subject(name).logits
+        assert 0.5 < logits.std() < 2
+        assert (logits[0] - logits[1]).abs().max() > 0.01
+
+    def test_it_agrees_at_points_from_end_to_end(self, name: str) -> None:
+        chosen = subject(name)
+        if name in RESNETS:
+            check(chosen, [chosen.partition.point(stage) for stage in (INPUT, *STAGE_ENDS, OUTPUT)])
+        else:
+            check(chosen, spread(chosen.partition))
+
+    def test_what_crosses_depends_on_the_picture(self, name: str) -> None:
+        chosen = subject(name)
+        for point in spread(chosen.partition):
+            with torch.no_grad():
+                first, second = chosen.partition.head(point)(chosen.pictures)
+            assert not torch.equal(first, second), point.name
+
+    def test_the_halves_share_the_networks_parameters(self, name: str) -> None:
+        chosen = subject(name)
+        own = {tensor.data_ptr() for tensor in itertools.chain(chosen.network.parameters(), chosen.network.buffers())}
+        point = chosen.partition.default()
+        for part in (chosen.partition.head(point), chosen.partition.tail(point)):
+            pointers = {tensor.data_ptr() for tensor in itertools.chain(part.parameters(), part.buffers())}
+            assert pointers
+            assert pointers <= own
+
+    def test_the_work_is_what_torchvision_states(self, name: str) -> None:
+        partition = subject(name).partition
+        stated = next(iter(get_model_weights(name))).meta["_ops"] * 1e9
+        assert partition.points[OUTPUT].head_macs == pytest.approx(stated, rel=0.01)
+
+    def test_work_is_done_before_the_cut_or_after_it(self, name: str) -> None:
+        points = list(subject(name).partition.points.values())
+        total = points[-1].head_macs
+        assert all(point.head_macs + point.tail_macs == total for point in points)
+        assert [point.head_macs for point in points] == sorted(point.head_macs for point in points)
+        assert (points[0].head_macs, points[-1].tail_macs) == (0, 0)
+
+    def test_the_ends_are_the_picture_and_the_logits(self, name: str) -> None:
+        chosen = subject(name)
+        points = list(chosen.partition.points.values())
+        assert (points[0].name, points[0].shape) == (INPUT, chosen.pictures.shape[1:])
+        assert (points[-1].name, points[-1].shape) == (OUTPUT, (1000,))
+
+    def test_no_two_points_share_a_name(self, name: str) -> None:
+        graph, paths = trace(subject(name).network)
+        names = [paths[node] for node in _sole_crossings(graph)]
+        assert len(set(names)) == len(names)
+        assert not {INPUT, OUTPUT} & set(names[1:-1])
+
+    def test_every_point_fits_the_wire(self, name: str) -> None:
+        for point in subject(name).partition.points.values():
+            blank = np.broadcast_to(np.float32(0), point.shape)
+            frame = wire.encode(blank, NAMES["int8"], split_point=point.name, fingerprint=bytes(8), frame_id=1)
+            assert 1 <= len(point.name.encode()) <= wire.MAX_SPLIT_POINT_BYTES
+            assert wire.unpack(wire.pack(frame)).split_point == point.name
+            assert point.float32_bytes == 4 * point.elements == 4 * blank.size
+
+    def test_the_default_saves_bytes_and_leaves_work_to_the_cloud(self, name: str) -> None:
+        partition = subject(name).partition
+        point = partition.default()
+        assert point.name not in (INPUT, OUTPUT)
+        assert point.head_macs <= 0.85 * (point.head_macs + point.tail_macs)
+        smaller = [
+            other
+            for other in partition.points.values()
+            if other.name != OUTPUT and other.head_macs <= point.head_macs and 1.1 * other.elements < point.elements
+        ]
+        assert smaller == []
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+@every_resnet
+def test_a_resnet_has_its_stage_ends_by_their_names_and_shapes(name: str) -> None:
+    points = subject(name).partition.points
+    assert [stage for stage in points if stage in STAGE_ENDS] == list(STAGE_ENDS)
+    width = 4 if name in ("resnet50", "resnet101") else 1
+    assert [points[stage].shape for stage in STAGE_ENDS] == [
+        (64, 56, 56),
+        (64 * width, 56, 56),
+        (128 * width, 28, 28),
+        (256 * width, 14, 14),
+        (512 * width, 7, 7),
+        (512 * width, 1, 1),
+    ]
+
+
+def test_an_inner_point_carries_the_path_of_its_operation() -> None:
+    points = subject("resnet50", SMALL_PICTURE).partition.points
+    assert points["layer2.1.add"].shape == points["layer2.1"].shape == (512, 8, 8)
+    assert points["layer2.1.add"].head_macs == points["layer2.1"].head_macs > points["layer2.0"].head_macs
+
+
+def test_the_default_of_a_resnet50_is_layer3() -> None:
+    assert subject("resnet50", SMALL_PICTURE).partition.default().name == "layer3"
+
+
+def test_a_point_is_found_by_its_name() -> None:
+    partition = subject("resnet18", SMALL_PICTURE).partition
+    assert partition.point("layer2").name == "layer2"
+    assert all(partition.point(name) is point for name, point in partition.points.items())
+
+
+def test_an_unknown_point_is_refused_with_the_nearest_names_and_all_that_there_are() -> None:
+    partition = subject("resnet18", SMALL_PICTURE).partition
+    with pytest.raises(SplitPointError, match="unknown split point 'layer33'; did you mean layer3") as refusal:
+        partition.point("layer33")
+    assert refusal.value.accepted == list(partition.points)
+
+
+def test_a_point_that_no_frame_can_hold_is_not_offered() -> None:
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 160 * 160, 4), torch.nn.Linear(4, 2)).eval()
+    assert 3 * 160 * 160 > wire.MAX_DIMENSION
+    assert list(Partition(network, (3, 160, 160)).points) == [INPUT, "1", OUTPUT]
+
+
+# --- what a network may do that a cut must bear -----------------------------------------------------------------------
+
+
+class InPlace(torch.nn.Module):
+    """Writes into what it is given, in each of the ways that classifiers have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = torch.nn.Conv2d(3, 3, 1)
+        self.relu = torch.nn.ReLU(inplace=True)
+        self.last = torch.nn.Linear(3, 2)
+
+    def forward(self, tensor: torch.Tensor) -> torch.Tensor:
+        tensor = self.relu(tensor)
+        tensor = torch.nn.functional.relu6(self.first(tensor) + 1, inplace=True)
+        tensor += 1
+        tensor = self.relu(self.first(tensor) - 1)
+        return self.last(tensor.mean(dim=(2, 3)))
+
+
+class Skipping(torch.nn.Module):
+    """Keeps a value beside the main path, so that there is no cut between, and uses its parameters as values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.nn.Parameter(torch.ones(1, 3, 1, 1))
+        self.first = torch.nn.Conv2d(3, 3, 1)
+        self.second = torch.nn.Conv2d(3, 3, 1)
+        self.last = torch.nn.Linear(3, 2)
+
+    def forward(self, tensor: torch.Tensor) -> torch.Tensor:
+        start = self.first(tensor)
+        middle = self.second(start)
+        joined = middle + start
+        shifted = joined + self.table * 2
+        return self.last(shifted.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("kind", [InPlace, Skipping])
+def test_a_network_of_ones_own_agrees_at_every_split_point(kind: type[torch.nn.Module]) -> None:
+    torch.manual_seed(0)
+    network = kind().eval().requires_grad_(requires_grad=False)
+    pictures = torch.randn(2, 3, 4, 4)
+    expected = network(pictures.clone())
+    partition = Partition(network, (3, 4, 4))
+    check(Subject(network, partition, pictures, expected), list(partition.points.values()))
+
+
+def test_there_is_no_cut_where_two_values_cross() -> None:
+    assert list(Partition(Skipping().eval(), (3, 4, 4)).points) == [INPUT, "first", "add", "add_1", "mean", OUTPUT]
+
+
+# --- with real weights and photographs --------------------------------------------------------------------------------
+
+
+def real_model() -> Model:
+    return load_model("resnet50", str(REAL_WEIGHTS))
+
+
+def photograph(path: Path, model: Model) -> np.ndarray:
+    """Resized, cropped and normalised as the weights prescribe."""
+    recipe = model.preprocessing
+    with Image.open(path) as image:
+        resized = transforms.resize(image.convert("RGB"), [recipe.resize], InterpolationMode(recipe.interpolation))
+    return recipe.normalise(np.asarray(transforms.center_crop(resized, [recipe.crop])))
+
+
+@pytest.mark.skipif(not REAL_WEIGHTS.is_file(), reason="no ../shared/weights/resnet50.pth beside the project")
+@pytest.mark.skipif(len(PHOTOGRAPHS) < 4, reason="no photographs in ../shared/images beside the project")
+def test_a_trained_resnet50_agrees_on_photographs_at_every_stage_end() -> None:
+    model = real_model()
+    partition = Partition(model.network, model.preprocessing.tensor_shape)
+    pictures = torch.from_numpy(np.stack([photograph(path, model) for path in PHOTOGRAPHS]))
+    with torch.no_grad():
+        expected = model.network(pictures)
+    right = expected.argmax(1) == torch.tensor([int(path.stem) for path in PHOTOGRAPHS])
+    assert right.sum() >= 3  # it is the trained network, not a random one: 80 % of the photographs are recognised
+    for stage in (INPUT, *STAGE_ENDS, OUTPUT):
+        point = partition.point(stage)
+        with torch.no_grad():
+            logits = partition.tail(point)(partition.head(point)(pictures))
+        assert (logits - expected).abs().max() <= TOLERANCE, stage
+        assert torch.equal(logits.argmax(1), expected.argmax(1)), stage

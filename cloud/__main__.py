@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -46,14 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(settings: CloudSettings) -> int:
+    # First of all: importing torch takes seconds, and process 1 of a container ignores signals it does not handle.
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     threads = limit_threads(settings.threads)
     # Only now: torch reads the thread settings when it is imported.
     from cloud.app import bind, make_server  # noqa: PLC0415
     from cloud.service import Service  # noqa: PLC0415
 
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     service = Service(settings, threads)
     server = make_server(service)
     sockets = bind(settings.address, settings.port)
@@ -78,4 +80,8 @@ async def _serve(settings: CloudSettings) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    # sys.exit() would wait for the threads: the one that still loads the model, or runs a tail past the drain time.
+    os._exit(status)

@@ -40,8 +40,7 @@ class Answer:
 class _Ticket:
     split_point: str
     tensors: NDArray[np.float32]  # (n, *shape)
-    expires: float  # on the loop's clock
-    arrived: float
+    arrived: float  # on the loop's clock
     answer: asyncio.Future[Answer]
 
 
@@ -69,8 +68,7 @@ class Batcher:
         if self._depth() + len(tensors) > self._capacity:
             raise BusyError(f"the queue is full ({self._depth()} of {self._capacity}); try again in a second")
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        ticket = _Ticket(split_point, tensors, now + timeout_s, now, loop.create_future())
+        ticket = _Ticket(split_point, tensors, loop.time(), loop.create_future())
         self._queue.append(ticket)
         self._notice()
         try:
@@ -105,7 +103,7 @@ class Batcher:
         """Give the oldest ticket's batch its time to grow."""
         loop = asyncio.get_running_loop()
         ready_at = self._queue[0].arrived + self._wait_s
-        while self._queue and len(self._queue) < self._capacity and loop.time() < ready_at:
+        while self._queue and self._depth() < self._capacity and loop.time() < ready_at:
             split_point = self._queue[0].split_point
             if sum(len(t.tensors) for t in self._queue if t.split_point == split_point) >= self._max_batch:
                 return
@@ -121,7 +119,10 @@ class Batcher:
         batch: list[_Ticket] = []
         rows = 0
         for ticket in list(self._queue):
-            if ticket.answer.done():  # its caller is on the way out of submit()
+            if (
+                ticket.answer.done()
+            ):  # its caller is on the way out of submit(); left here, serve() would spin on it
+                self._queue.remove(ticket)
                 continue
             if batch and (
                 ticket.split_point != batch[0].split_point or rows + len(ticket.tensors) > self._max_batch
@@ -136,9 +137,9 @@ class Batcher:
     async def _answer(self, batch: list[_Ticket]) -> None:
         loop = asyncio.get_running_loop()
         start = loop.time()
-        tensors = np.concatenate([ticket.tensors for ticket in batch])  # the one copy that a batch costs
-        self._metrics.batch_size.observe(len(tensors))
         try:
+            tensors = np.concatenate([ticket.tensors for ticket in batch])  # the one copy that a batch costs
+            self._metrics.batch_size.observe(len(tensors))
             logits = await self._run(batch[0].split_point, tensors)
             if len(logits) != len(tensors):
                 raise RuntimeError(f"the tail gave {len(logits)} rows for {len(tensors)}")  # noqa: TRY301
@@ -146,7 +147,8 @@ class Batcher:
             if len(batch) > 1:
                 _log.exception("a batch of %d callers failed; trying each alone", len(batch))
                 for ticket in batch:
-                    await self._answer([ticket])
+                    if not ticket.answer.done():
+                        await self._answer([ticket])
                 return
             if not batch[0].answer.done():
                 batch[0].answer.set_exception(error)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
+from tornado.escape import json_encode
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from cloud.metrics import ENDPOINTS
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _DRAIN_FACTOR = 4
-"""A body over its limit is refused at once, yet read and dropped up to this many limits, so that its sender gets to
-read the refusal instead of a reset."""
+"""What is refused is answered at once, yet its body is read and dropped up to this many limits: closing a connection
+under a client that is still sending resets it, and the client gets to see the reset instead of the answer."""
 
 
 class Handler(RequestHandler):
@@ -29,6 +30,11 @@ class Handler(RequestHandler):
 
     def initialize(self, service: Service) -> None:
         self.service = service
+        self._arrived = time.monotonic()  # Tornado's request_time() is by the wall clock, which may be set
+
+    def elapsed_s(self) -> float:
+        """Seconds since the header arrived."""
+        return time.monotonic() - self._arrived
 
     def set_default_headers(self) -> None:
         self.set_header("Server", "splitdnn")
@@ -38,21 +44,25 @@ class Handler(RequestHandler):
         super().send_error(error.status if isinstance(error, RequestError) else status_code, **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Every refusal: what was wrong, a reason to count by, and what is accepted. A bug's text stays here."""
-        error = kwargs.get("exc_info", (None, None))[1]
+        self.finish(self.refusal(status_code, kwargs.get("exc_info", (None, None))[1]))
+
+    def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
+        """What was wrong, a reason to count by, and what is accepted. A bug's text stays here."""
         if isinstance(error, RequestError):
             text, reason, accepted = str(error), error.reason, error.accepted
             if error.retryable:
                 self.set_header("Retry-After", "1")
         elif isinstance(error, HTTPError):
-            text, reason = error.log_message or HTTPStatus(status_code).phrase, "http"
+            text, reason = error.get_message() or HTTPStatus(status_code).phrase, "http"
             accepted = self._methods() if status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
+            if accepted:
+                self.set_header("Allow", ", ".join(accepted))
         else:
             text, reason, accepted = "internal error; the server's log says more", "internal", None
         if reason != "http":
             self.service.metrics.rejected.labels(reason=reason).inc()
             _log.info("%s refused with %d (%s): %s", self.request.path, status_code, reason, text)
-        self.finish({"error": text, "reason": reason, "accepted": accepted})
+        return {"error": text, "reason": reason, "accepted": accepted}
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         if not isinstance(value, RequestError):
@@ -61,10 +71,14 @@ class Handler(RequestHandler):
     def on_finish(self) -> None:
         path = self.request.path if self.request.path in ENDPOINTS else "other"
         self.service.metrics.requests.labels(endpoint=path, code=str(self.get_status())).inc()
-        self.service.metrics.duration.labels(endpoint=path).observe(self.request.request_time())
+        self.service.metrics.duration.labels(endpoint=path).observe(self.elapsed_s())
 
     def _methods(self) -> list[str]:
-        return [name for name in ("GET", "POST") if name.lower() in type(self).__dict__]
+        return [
+            name
+            for name in ("GET", "POST")
+            if getattr(type(self), name.lower()) is not getattr(RequestHandler, name.lower())
+        ]
 
 
 @stream_request_body
@@ -75,6 +89,7 @@ class BodyHandler(Handler):
         super().initialize(service)
         self.body = bytearray()
         self._reserved = 0
+        self._refused = False
 
     def limit(self) -> int:
         """Largest body in bytes."""
@@ -86,40 +101,81 @@ class BodyHandler(Handler):
     def prepare(self) -> None:
         if self.request.method != "POST":
             return
-        connection = cast("HTTP1Connection", self.request.connection)  # the only one this server makes
-        connection.set_max_body_size(_DRAIN_FACTOR * self.limit())
-        self.admit()
-        declared = self.request.headers.get("Content-Length", "")
-        self._reserve(int(declared[:20]) if declared.isdecimal() else 0)
+        self._connection().set_max_body_size(_DRAIN_FACTOR * self.limit())
+        try:
+            self.admit()
+            self._reserve(self._declared())
+        except RequestError as error:
+            self._refuse(error)
 
     def data_received(self, chunk: bytes) -> None:
-        if self._finished:
+        if self._finished or self._refused or self.request.method != "POST":
             return
         try:
             if len(self.body) + len(chunk) > self._reserved:  # a chunked body, which declares nothing
                 self._reserve(len(chunk))
             self.body += chunk
-        except RequestError:
-            self.send_error(exc_info=sys.exc_info())
+        except RequestError as error:
+            self._refuse(error)
+
+    async def post(self) -> None:
+        """The body is complete."""
+        if not self._refused:
+            await self.respond()
+            return
+        self.finish()
+        if self._headers.get("Connection") == "close":
+            self._connection().close()
+
+    async def respond(self) -> None:
+        """Answer the complete body."""
+        raise NotImplementedError
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        if not self._finished:
+        if not self._finished and not self._refused:
             self.service.metrics.abandoned.inc()
         self.release()
 
     def on_finish(self) -> None:
-        super().on_finish()
+        if not self._refused:
+            super().on_finish()
         self.release()
 
     def release(self) -> None:
         """Give back what this request holds; may be called twice."""
         self._account(-self._reserved)
         self._reserved = 0
+        self.body = bytearray()  # a decoding that still waits for its thread would keep it
+
+    def _refuse(self, error: RequestError) -> None:
+        """Answer before the end of the body. What is left of it is dropped, then the connection is free again."""
+        self.set_status(error.status)
+        super().on_finish()
+        self.release()
+        self._refused = True
+        answer = json_encode(self.refusal(error.status, error)).encode()
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.set_header("Content-Length", len(answer))
+        at_once = "Expect" in self.request.headers or self._declared() > _DRAIN_FACTOR * self.limit()
+        if at_once or isinstance(error, LimitError):
+            self.set_header("Connection", "close")
+        self.write(answer)
+        if at_once:
+            self.finish()
+        else:
+            self.flush()
+
+    def _connection(self) -> HTTP1Connection:
+        return cast("HTTP1Connection", self.request.connection)  # the only one this server makes
+
+    def _declared(self) -> int:
+        """The body's length in bytes, if the header says it."""
+        text = self.request.headers.get("Content-Length", "")
+        return int(text[:20]) if text.isdecimal() else 0
 
     def _reserve(self, size: int) -> None:
         if self._reserved + size > self.limit():
-            self.set_header("Connection", "close")
             raise LimitError(f"a body of {self._reserved + size} bytes", accepted={"max_bytes": self.limit()})
         if self.service.buffered_bytes + size > self.service.settings.max_buffered_bytes:
             raise BusyError("too many request bodies are being received; try again in a second")

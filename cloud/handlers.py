@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from cloud.lifecycle import State
 from cloud.metrics import ENDPOINTS
 from cloud.requests import Work, parse_object, read_frame, read_json
 from shared.answers import top_classes
-from shared.errors import BodyError, ContentError, MediaTypeError
+from shared.errors import BodyError, ContentError, MediaTypeError, UnavailableError
 from shared.telemetry import Stopwatch
 from shared.wire import CONTENT_TYPE
 
@@ -36,7 +35,7 @@ class ModelHandler(BodyHandler):
         super().initialize(service)
         self._watch = Stopwatch(service.metrics.stages)
         self._work: asyncio.Task[dict[str, Any]] | None = None
-        self._active = False
+        self._active = self._gone = False
 
     def get(self) -> None:
         self.service.lifecycle.require_ready()
@@ -48,7 +47,7 @@ class ModelHandler(BodyHandler):
         self.service.active += 1
         self._active = True
         encoding = self.request.headers.get("Content-Encoding", "identity")
-        if encoding != "identity":
+        if encoding.lower() != "identity":
             raise MediaTypeError(f"Content-Encoding {encoding} is not spoken here", accepted=["identity"])
         self._content_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if self._content_type != CONTENT_TYPE and self._content_type not in _JSON_TYPES:
@@ -58,16 +57,20 @@ class ModelHandler(BodyHandler):
             )
         self._top = self._read_top()
 
-    async def post(self) -> None:
+    async def respond(self) -> None:
         # A task of its own, because Tornado does not stop a handler whose client has gone; on_connection_close does.
         self._work = asyncio.create_task(self._answer())
-        with contextlib.suppress(asyncio.CancelledError):
+        try:
             self.finish(await self._work)
+        except asyncio.CancelledError:
+            if not self._gone:  # cancelled from below
+                raise UnavailableError("the server is stopping; try again later") from None
+            self._auto_finish = False  # Tornado would count an empty 200
 
     async def _answer(self) -> dict[str, Any]:
         """Receive -> decode -> queue -> tail -> top."""
         service, watch = self.service, self._watch
-        watch.note("receive", self.request.request_time())
+        watch.note("receive", self.elapsed_s())
         with watch.stage("decode"):
             work = await service.in_pool(self._decode)
         if work.codec:
@@ -96,7 +99,7 @@ class ModelHandler(BodyHandler):
 
     def _remaining_s(self, work: Work) -> float:
         allowed = work.deadline_ms / 1e3 if work.deadline_ms else self.service.settings.request_timeout_s
-        return max(0.0, allowed - self.request.request_time())
+        return max(0.0, allowed - self.elapsed_s())
 
     def _read_top(self) -> int:
         text = self.get_query_argument("top", str(_DEFAULT_TOP))
@@ -109,6 +112,7 @@ class ModelHandler(BodyHandler):
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
+        self._gone = True
         if self._work:
             self._work.cancel()
 
@@ -124,11 +128,15 @@ class ComputeHandler(BodyHandler):
     def limit(self) -> int:
         return 4096
 
-    def post(self) -> None:
+    async def respond(self) -> None:
         number = parse_object(self.body, _COMPUTE_BODY).get("number")
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise BodyError('the body has no number under "number"', accepted=_COMPUTE_BODY)
-        if not math.isfinite(number) or not math.isfinite(float(number) * float(number)):
+        try:
+            square = float(number) * float(number)
+        except OverflowError:  # an integer beyond a double's range
+            square = math.inf
+        if not math.isfinite(square):
             raise ContentError("the square of this number is not finite", accepted=_COMPUTE_BODY)
         self.finish({"result": number * number})
 
@@ -164,7 +172,10 @@ class MetricsHandler(Handler):
     """`GET /metrics`, in the format that the scraper prefers."""
 
     def get(self) -> None:
-        encode, content_type = choose_encoder(self.request.headers.get("Accept", ""))
+        try:
+            encode, content_type = choose_encoder(self.request.headers.get("Accept", ""))
+        except TypeError:  # what it raises on a version that is not a number
+            encode, content_type = choose_encoder("")
         self.set_header("Content-Type", content_type)
         self.finish(encode(self.service.metrics.registry))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,14 +69,23 @@ def read_json(body: wire.Bytes, partition: Partition, default: str, max_tensors:
         raise BodyError(
             'the body has no "data"', accepted={"data": "nested lists (n, …)", "count": "any number"}
         )
-    point = partition.point(str(fields.get("split_point", default)))
+    count = fields.get("count")
+    if not (count is None or isinstance(count, int) or (isinstance(count, float) and math.isfinite(count))):
+        raise BodyError('"count" is not a finite number', accepted={"count": "any number"})
+    name = fields.get("split_point", default)
+    if not isinstance(name, str) or len(name) > wire.MAX_SPLIT_POINT_BYTES:
+        raise BodyError('"split_point" is not a name', accepted={"split_point": list(partition.points)})
+    point = partition.point(name)
     try:
-        tensors = np.array(fields["data"], dtype=np.float32)
+        with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused by name below
+            tensors = np.array(fields["data"], dtype=np.float32)
     except (ValueError, TypeError, OverflowError):
+        tensors = None
+    if tensors is None or not _all_numbers(fields["data"], tensors.ndim):
         raise ShapeError(
             f'"data" is not a rectangular array of numbers; at {point.name} it is of shape (n, {_text(point.shape)})',
             accepted={"shape": ["n", *point.shape]},
-        ) from None
+        )
     _check_shape(tensors.shape[1:], point.shape, point)
     if not 1 <= len(tensors) <= max_tensors:
         raise LimitError(
@@ -84,7 +95,7 @@ def read_json(body: wire.Bytes, partition: Partition, default: str, max_tensors:
         raise ContentError(
             '"data" holds NaN, infinity or a number too large for float32; accepted: finite numbers'
         )
-    return Work(point.name, tensors, count=fields.get("count"))
+    return Work(point.name, tensors, count=count)
 
 
 def parse_object(body: wire.Bytes, accepted: dict[str, str]) -> dict[str, Any]:
@@ -97,6 +108,14 @@ def parse_object(body: wire.Bytes, accepted: dict[str, str]) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise BodyError(f"the body is a JSON {type(fields).__name__}, not an object", accepted=accepted)
     return fields
+
+
+def _all_numbers(nested: Any, depth: int) -> bool:
+    """Whether all leaves are numbers: numpy also reads strings, truths and nulls as such."""
+    leaves = iter([nested])
+    for _ in range(depth):
+        leaves = chain.from_iterable(leaves)
+    return set(map(type, leaves)) <= {int, float}
 
 
 def _check_shape(actual: tuple[int, ...], expected: tuple[int, ...], point: SplitPoint) -> None:

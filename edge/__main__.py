@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a source to its end. Exit status 0; 2 if it cannot start or its source breaks down."""
     parser = argparse.ArgumentParser(
         prog="python -m edge",
+        exit_on_error=False,  # one line, as every other error
+        allow_abbrev=False,
         description="Read video, run the head of a network, send what crosses, print classes.",
     )
     parser.add_argument("--print-config", action="store_true", help="show the effective settings and exit")
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _list_split_points(settings)
             return 0
         return asyncio.run(_run(settings, threads))
-    except SplitDNNError as error:
+    except (SplitDNNError, argparse.ArgumentError) as error:
         print_error(error)
         return 2
     except BrokenPipeError:  # whoever read our output has had enough
@@ -76,6 +79,11 @@ def _list_split_points(settings: EdgeSettings) -> None:
 
 
 async def _run(settings: EdgeSettings, threads: int) -> int:
+    with contextlib.ExitStack() as ends:  # what was opened is closed, however far the start came
+        return await _start(settings, threads, ends)
+
+
+async def _start(settings: EdgeSettings, threads: int, ends: contextlib.ExitStack) -> int:
     # Only now: torch and OpenCV read the thread settings when they are imported.
     from edge.metrics import EdgeMetrics  # noqa: PLC0415
     from edge.pipeline import Pipeline  # noqa: PLC0415
@@ -94,12 +102,15 @@ async def _run(settings: EdgeSettings, threads: int) -> int:
     source = open_source(
         settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
     )
+    ends.callback(source.close)
     live = None
     if source.live:
         source = live = Reconnecting(source, up=metrics.source_up, reconnects=metrics.source_reconnects)
+        ends.callback(live.close)
     else:
         source.open()  # a wrong path is said before the model takes its time to load
     server, status_port = serve_status(metrics, settings.status_address, settings.status_port)
+    ends.callback(server.stop)
     # On a thread, as all that takes long: /healthz answers meanwhile.
     model, plan = await asyncio.to_thread(_load, settings, threads, metrics)
 
@@ -107,6 +118,7 @@ async def _run(settings: EdgeSettings, threads: int) -> int:
     sinks: list[Callable[[Record], None]] = [summary]
     file = ResultsFile(settings.results, metrics.result_errors) if settings.results else None
     if file:
+        ends.callback(file.close)
         sinks.append(file)
     # Where records go to stdout, people read on stderr.
     people = sys.stderr if settings.results == STDOUT else sys.stdout
@@ -118,57 +130,51 @@ async def _run(settings: EdgeSettings, threads: int) -> int:
     uplink = Uplink(
         settings.cloud_url, model, metrics, in_flight=settings.in_flight, deadline_s=settings.deadline_s
     )
-    try:
-        async with uplink:
-            if plan.codec:
-                await uplink.check()
-            if live:
-                await asyncio.to_thread(live.open)
-            else:
-                metrics.source_up.set(1)
-            metrics.running.set(1)
-            metrics.state = "running"
-            pipeline = Pipeline(
-                settings,
-                model,
-                plan,
-                preprocess,
-                source,
-                uplink,
-                Results(sinks),
-                metrics,
-                secrets.randbits(32),
-            )
-            _log.info(
-                "%s -> %s %s -> %s; metrics on port %d",
-                source.name,
-                plan.split_point.name,
-                plan.codec.name if plan.codec else "(nothing travels)",
-                settings.cloud_url,
-                status_port,
-            )
-            start = time.monotonic()
-            calls = (pipeline.stop, live.stop) if live else (pipeline.stop,)
-            stopping = asyncio.create_task(_stop_on(stop, *calls))
-            try:
-                await pipeline.run()
-            finally:
-                seconds = time.monotonic() - start
-                stopping.cancel()
-                metrics.source_up.set(0)
-                metrics.running.set(0)
-                metrics.state = "finished"
-                if printer and hasattr(printer, "close"):
-                    printer.close()
-                print(f"\n{summary.text(pipeline.dropped, seconds)}", file=people, flush=True)
-        if settings.at_end == "stay" and not stop.is_set():
-            _log.info("the source has ended; staying for the metrics to be read (SIGTERM ends it)")
-            await stop.wait()
-    finally:
-        source.close()
-        server.stop()
-        if file:
-            file.close()
+    async with uplink:
+        if plan.codec:
+            await uplink.check()
+        if live:
+            await asyncio.to_thread(live.open)
+        else:
+            metrics.source_up.set(1)
+        metrics.running.set(1)
+        metrics.state = "running"
+        pipeline = Pipeline(
+            settings,
+            model,
+            plan,
+            preprocess,
+            source,
+            uplink,
+            Results(sinks),
+            metrics,
+            secrets.randbits(32),
+        )
+        _log.info(
+            "%s -> %s %s -> %s; metrics on port %d",
+            source.name,
+            plan.split_point.name,
+            plan.codec.name if plan.codec else "(nothing travels)",
+            settings.cloud_url,
+            status_port,
+        )
+        start = time.monotonic()
+        calls = (pipeline.stop, live.stop) if live else (pipeline.stop,)
+        stopping = asyncio.create_task(_stop_on(stop, *calls))
+        try:
+            await pipeline.run()
+        finally:
+            seconds = time.monotonic() - start
+            stopping.cancel()
+            metrics.source_up.set(0)
+            metrics.running.set(0)
+            metrics.state = "finished"
+            if printer and hasattr(printer, "close"):
+                printer.close()
+            print(f"\n{summary.text(pipeline.dropped, seconds)}", file=people, flush=True)
+    if settings.at_end == "stay" and not stop.is_set():
+        _log.info("the source has ended; staying for the metrics to be read (SIGTERM ends it)")
+        await stop.wait()
     return 0
 
 

@@ -37,6 +37,8 @@ class Circuit:
 
     def __init__(self, gauge: Gauge, clock: Callable[[], float]) -> None:
         self.state = State.CLOSED
+        self.era = 0
+        """Counts the changes of state; a frame that was allowed in an earlier one says nothing about this one."""
         self._gauge = gauge
         self._clock = clock
         self._failures = 0
@@ -70,8 +72,10 @@ class Circuit:
             self._cool_down_s = COOL_DOWN_S
             self._enter(State.CLOSED, "the cloud is back")
 
-    def failed(self, reason: str) -> None:
-        """A frame was not answered in time."""
+    def failed(self, reason: str, era: int) -> None:
+        """A frame that was allowed in `era` was not answered in time."""
+        if era != self.era:
+            return
         self._failures += 1
         if self.state is State.HALF_OPEN:
             self._cool_down_s = min(2 * self._cool_down_s, LONGEST_COOL_DOWN_S)
@@ -79,9 +83,10 @@ class Circuit:
         elif self.state is State.CLOSED and self._failures >= FAILURES_TO_OPEN:
             self.open(f"{self._failures} frames in a row failed ({reason})")
 
-    def released(self) -> None:
-        """A frame that was allowed was not sent after all."""
-        self._trial_under_way = False
+    def released(self, era: int) -> None:
+        """A frame that was allowed in `era` was not sent after all."""
+        if era == self.era:
+            self._trial_under_way = False
 
     def open(self, why: str) -> None:
         """Stop asking the cloud until a probe succeeds."""
@@ -92,6 +97,7 @@ class Circuit:
         level = logging.WARNING if state is State.OPEN else logging.INFO
         _log.log(level, "circuit %s: %s", state, why)
         self.state = state
+        self.era += 1
         self._trial_under_way = False
         self._failures = 0
         for each in State:

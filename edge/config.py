@@ -58,6 +58,6 @@ class EdgeSettings(CommonSettings):
     @classmethod
     def _is_http(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("not a URL such as http://cloud:8881")
         return value.rstrip("/")

@@ -13,22 +13,21 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from edge.job import Job
 from edge.queues import BoundedQueue
 from edge.results import Record
 from edge.uplink import UplinkError
 from shared import wire
 from shared.answers import top_classes
-from shared.errors import SourceError, WireError
+from shared.errors import ContentError, SourceError, WireError
 from shared.telemetry import Stopwatch
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
     from edge.plan import Plan
@@ -41,22 +40,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-
-@dataclass(slots=True)
-class _Job:
-    """One frame on its way."""
-
-    number: int
-    captured: float  # monotonic seconds
-    captured_ns: int  # since 1970
-    watch: Stopwatch
-    picture: NDArray[np.uint8]  # (H, W, 3) BGR from the camera, then (crop, crop, 3) RGB
-    sequence: int = 0
-    crossing: NDArray[np.float32] | None = None  # (1, *shape): the tail needs it if the cloud does not answer
-    frame: bytes | None = None
-    payload_bytes: int = 0
-    encoded: float = 0.0  # monotonic seconds
-    fallback: str | None = None
+_PATIENCE_S = 0.1
+_LAST_READ_S = 2.0
 
 
 class Pipeline:
@@ -84,11 +69,13 @@ class Pipeline:
         self._results = results
         self._metrics = metrics
         self._session = session
+        # The cloud refuses to name more classes than there are.
+        self._top = min(settings.top, len(model.labels))
         self._codec_name = plan.codec.name if plan.codec else "none"
-        self._captured: BoundedQueue[_Job] = BoundedQueue(
+        self._captured: BoundedQueue[Job] = BoundedQueue(
             settings.queue_size, metrics.queue_depth.labels(queue="capture"), drop_oldest=source.live
         )
-        self._encoded: asyncio.Queue[_Job | None] = asyncio.Queue(settings.queue_size)
+        self._encoded: asyncio.Queue[Job | None] = asyncio.Queue(settings.queue_size)
         for queue in ("capture", "send"):
             metrics.queue_capacity.labels(queue=queue).set(settings.queue_size)
         metrics.queue_depth.labels(queue="send").set_function(self._encoded.qsize)
@@ -102,13 +89,20 @@ class Pipeline:
     async def run(self) -> None:
         """Until the source ends or `stop` is called. Raises SourceError if the source broke down."""
         self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._capture, name="capture", daemon=True).start()
-        consumers = [self._consume() for _ in range(self._settings.in_flight)]
+        capture = threading.Thread(target=self._capture, name="capture", daemon=True)
+        capture.start()
+        producing = asyncio.create_task(asyncio.to_thread(self._produce))
+        consumers = [asyncio.create_task(self._consume()) for _ in range(self._settings.in_flight)]
         try:
-            await asyncio.gather(asyncio.to_thread(self._produce), *consumers)
-        finally:
+            await asyncio.gather(producing, *consumers)
+        finally:  # after a failure too, nobody goes on: the source may be closed now, and the records are complete
             self.stop()
+            self._captured.close()
             self._aborted.set()
+            for consumer in consumers:
+                consumer.cancel()
+            await asyncio.gather(producing, *consumers, return_exceptions=True)
+            await asyncio.to_thread(capture.join, _LAST_READ_S)
             self._tail_thread.shutdown(wait=False)
         if self._lost:
             raise self._lost
@@ -116,7 +110,8 @@ class Pipeline:
     def stop(self) -> None:
         """Read no more frames; those already read are still answered."""
         self._stopping.set()
-        self._captured.close()
+        if self._source.live:  # it may be long until the next frame; a lossless reader ends by itself
+            self._captured.close()
 
     def _capture(self) -> None:
         limit = self._settings.frames
@@ -129,7 +124,7 @@ class Pipeline:
                 if picture is None:
                     break
                 self._metrics.last_frame_timestamp.set_to_current_time()
-                dropped = self._captured.put(_Job(number, time.monotonic(), time.time_ns(), watch, picture))
+                dropped = self._captured.put(Job(number, time.monotonic(), time.time_ns(), watch, picture))
                 self.dropped += dropped
                 self._metrics.frames.labels(outcome="dropped").inc(dropped)
                 number += 1
@@ -143,7 +138,7 @@ class Pipeline:
 
     def _produce(self) -> None:
         sequence = 0
-        while (job := self._captured.get()) is not None:
+        while (job := self._captured.get()) is not None and not self._aborted.is_set():
             job.watch.note("wait_head", time.monotonic() - job.captured)
             job.sequence = sequence
             sequence += 1
@@ -151,20 +146,22 @@ class Pipeline:
                 self._run_head(job)
             except Exception:  # noqa: BLE001 - one frame fails, the others go on
                 _log.exception("the head failed on frame %d", job.number)
+                job.fallback = None if job.crossing is None else "encode"
             job.encoded = time.monotonic()
             self._enqueue(job)
         for _ in range(self._settings.in_flight):
             self._enqueue(None)
 
-    def _enqueue(self, job: _Job | None) -> None:
+    def _enqueue(self, job: Job | None) -> None:
         """Wait for a place in the queue before the uplink; not for ever, if nothing is taken from it any more."""
         placed = asyncio.run_coroutine_threadsafe(self._encoded.put(job), self._loop)
         while not self._aborted.is_set():
             with contextlib.suppress(TimeoutError):
-                placed.result(timeout=1.0)
+                placed.result(timeout=_PATIENCE_S)
                 return
+        placed.cancel()
 
-    def _run_head(self, job: _Job) -> None:
+    def _run_head(self, job: Job) -> None:
         plan, watch = self._plan, job.watch
         with watch.stage("preprocess"):
             job.picture = self._preprocess(job.picture)
@@ -182,7 +179,7 @@ class Pipeline:
                     fingerprint=self._model.fingerprint,
                     frame_id=self._session << 32 | job.number & 0xFFFFFFFF,
                     capture_time_ns=job.captured_ns,
-                    deadline_ms=round(1e3 * self._settings.deadline_s),
+                    deadline_ms=max(1, round(1e3 * self._settings.deadline_s)),  # 0 is for ever
                 )
                 job.frame = wire.pack(frame)
             except WireError as error:
@@ -198,14 +195,19 @@ class Pipeline:
             top, answered_by = await self._answer(job)
             self._deliver(job, top, answered_by)
 
-    async def _answer(self, job: _Job) -> tuple[list[TopClass], str]:
+    async def _answer(self, job: Job) -> tuple[list[TopClass], str]:
         if job.frame is not None:
+            reply, start = None, time.monotonic()
             try:
-                with job.watch.stage("send"):
-                    reply = await self._uplink.ask(job.frame, self._settings.top)
+                reply = await self._uplink.ask(job.frame, self._top)
             except UplinkError as error:
                 job.fallback = error.reason
-            else:
+            except Exception:  # noqa: BLE001 - one frame is answered here, the others go on
+                _log.exception("asking the cloud failed on frame %d", job.number)
+                job.fallback = "refused"
+            if job.fallback != "circuit_open":  # then nothing was sent
+                job.watch.note("send", time.monotonic() - start)
+            if reply:
                 job.watch.seconds |= {f"cloud.{name}": ms / 1e3 for name, ms in reply.stages_ms.items()}
                 return reply.top, "cloud"
         if job.fallback:
@@ -218,13 +220,15 @@ class Pipeline:
             _log.exception("the tail failed on frame %d", job.number)
             return [], "nobody"
 
-    def _run_tail(self, job: _Job) -> list[TopClass]:
+    def _run_tail(self, job: Job) -> list[TopClass]:
         assert job.crossing is not None
         with job.watch.stage("tail"):
             logits = self._plan.tail(job.crossing)
-        return top_classes(logits[0], self._model.labels, self._settings.top)
+        if not np.isfinite(logits).all():
+            raise ContentError("the network's answer is not finite")
+        return top_classes(logits[0], self._model.labels, self._top)
 
-    def _deliver(self, job: _Job, top: list[TopClass], answered_by: str) -> None:
+    def _deliver(self, job: Job, top: list[TopClass], answered_by: str) -> None:
         latency_s = time.monotonic() - job.captured
         self._metrics.latency.observe(latency_s)
         self._metrics.frames.labels(outcome="failed" if answered_by == "nobody" else answered_by).inc()

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from edge.results import Record
 
-_WINDOW = 50
+_WINDOW = 200
+_WINDOW_S = 5.0
 _LIVE_PERIOD_S = 0.2
 _LOG_PERIOD_S = 5.0
 
@@ -53,6 +54,8 @@ class ProgressPrinter:
     def __call__(self, record: Record) -> None:
         now = self._clock()
         self._recent.append((now, record))
+        while now - self._recent[0][0] > _WINDOW_S:  # what stood still a while ago is no longer the rate
+            self._recent.popleft()
         if record.top and record.top[0]["label"] != self._label:
             self._label = record.top[0]["label"]
             percent = 100 * record.top[0]["probability"]

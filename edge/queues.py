@@ -26,15 +26,14 @@ class BoundedQueue(Generic[_Item]):
     def put(self, item: _Item) -> int:
         """Add an item; returns how many were dropped for it. An item put after `close` is dropped itself."""
         with self._changed:
-            dropped = 0
-            if self._drop_oldest:
-                while len(self._items) >= self._capacity:
-                    self._items.popleft()
-                    dropped += 1
-            else:
+            if not self._drop_oldest:
                 self._changed.wait_for(lambda: len(self._items) < self._capacity or self._closed)
             if self._closed:
-                return dropped + 1
+                return 1  # and what waits stays: it is still to be taken
+            dropped = 0
+            while len(self._items) >= self._capacity:
+                self._items.popleft()
+                dropped += 1
             self._items.append(item)
             self._note()
             return dropped

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
@@ -26,6 +27,7 @@ _log = logging.getLogger(__name__)
 _MAX_REPLY_BYTES = 1 << 20
 _PROBE_TIMEOUT_S = 2.0
 _PROBE_PERIOD_S = 0.1
+_MAX_SHOWN = 300
 
 # A frame is one write to a socket; the warning is about bodies that take long to produce.
 warnings.filterwarnings("ignore", message="Sending a large body directly", category=ResourceWarning)
@@ -67,26 +69,30 @@ class Uplink:
     async def __aenter__(self) -> Self:
         # One connection more for the probe. A restarted cloud may come back at another address: look again soon.
         connector = aiohttp.TCPConnector(limit=self._in_flight + 1, ttl_dns_cache=1)
-        self._session = aiohttp.ClientSession(connector=connector)
+        trace = aiohttp.TraceConfig()
+        trace.on_request_chunk_sent.append(self._count_sent)
+        self._session = aiohttp.ClientSession(connector=connector, trace_configs=[trace])
         self._prober = asyncio.create_task(self._probe())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._prober.cancel()
+        await asyncio.gather(self._prober, return_exceptions=True)
         await self._session.close()
 
     async def ask(self, frame: bytes, top: int) -> Reply:
         """Send one frame and wait for its classes, at most the deadline. Raises UplinkError."""
         if not self.circuit.allows():
             raise UplinkError("circuit_open", "the circuit is open")
+        era = self.circuit.era
         try:
             with self._metrics.in_flight.track_inprogress():
                 reply = await self._post(frame, top)
         except UplinkError as error:
-            self.circuit.failed(f"{error.reason}: {error}")
+            self.circuit.failed(f"{error.reason}: {error}", era)
             raise
         except BaseException:
-            self.circuit.released()
+            self.circuit.released(era)
             raise
         self.circuit.succeeded()
         return reply
@@ -110,7 +116,6 @@ class Uplink:
         try:
             async with self._session.post(url, data=frame, headers=headers, timeout=timeout) as response:
                 body = await _read(response)
-                self._metrics.uplink_bytes.inc(len(frame))
                 if response.status != 200:
                     raise _refusal(response.status, body)
         except TimeoutError:
@@ -118,7 +123,9 @@ class Uplink:
         except (aiohttp.ClientError, OSError) as error:
             raise UplinkError("unreachable", str(error) or type(error).__name__) from None
         reply = _parse_reply(body)
-        on_the_way_s = time.perf_counter() - start - sum(reply.stages_ms.values()) / 1e3
+        # The cloud's `receive` is this frame's way in, so it stays.
+        computing_ms = sum(ms for stage, ms in reply.stages_ms.items() if stage != "receive")
+        on_the_way_s = time.perf_counter() - start - computing_ms / 1e3
         if on_the_way_s > 0:
             self._metrics.uplink_throughput.set(len(frame) / on_the_way_s)
         return reply
@@ -130,11 +137,16 @@ class Uplink:
             if self.circuit.wants_probe():
                 try:
                     await self._compare()
-                except (UplinkError, MismatchError) as error:
-                    _log.debug("probe: %s", error)
+                except Exception as error:  # noqa: BLE001 - without a prober the circuit would stay open for ever
+                    _log.debug("probe: %s", error or type(error).__name__)
                     self.circuit.probe_answered(well=False)
                 else:
                     self.circuit.probe_answered(well=True)
+
+    async def _count_sent(
+        self, _session: object, _context: object, sent: aiohttp.TraceRequestChunkSentParams
+    ) -> None:
+        self._metrics.uplink_bytes.inc(len(sent.chunk))  # of frames that were answered late or never as well
 
     async def _compare(self) -> None:
         timeout = aiohttp.ClientTimeout(total=min(_PROBE_TIMEOUT_S, self._deadline_s))
@@ -174,20 +186,44 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 def _refusal(status: int, body: bytes) -> UplinkError:
     text = f"{status} {_parse_json(body).get('error', '')}".strip()
-    return UplinkError({503: "busy", 504: "late"}.get(status, "refused"), text)
+    return UplinkError({503: "busy", 504: "late"}.get(status, "refused"), text[:_MAX_SHOWN])
 
 
 def _parse_reply(body: bytes) -> Reply:
+    """Checked to the last value, as records are made of it: a bad answer costs one frame, not the run."""
     fields = _parse_json(body)
     try:
-        return Reply(cast("list[TopClass]", list(fields["top"])), dict(fields["stages_ms"]))
-    except (KeyError, TypeError, ValueError):
-        raise UplinkError("refused", "the answer is not one of a SplitDNN cloud") from None
+        top = [_parse_class(each) for each in fields["top"]]
+        stages_ms = {_text(name): _number(ms) for name, ms in fields["stages_ms"].items()}
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        top, stages_ms = [], {}
+    if not top:
+        raise UplinkError("refused", "the answer is not one of a SplitDNN cloud")
+    return Reply(top, stages_ms)
+
+
+def _parse_class(fields: dict[str, Any]) -> TopClass:
+    return {
+        "class_id": int(fields["class_id"]),
+        "label": _text(fields["label"]),
+        "probability": _number(fields["probability"]),
+    }
+
+
+def _text(value: str) -> str:
+    value.encode()  # raises ValueError for what no file or terminal takes
+    return value
+
+
+def _number(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError
+    return float(value)
 
 
 def _parse_json(body: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}

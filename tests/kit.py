@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
@@ -44,6 +45,9 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = STEP_S) -
         try:
             if value := condition():
                 return value
+        except urllib.error.HTTPError as error:
+            error.close()
+            last = error
         except (OSError, ValueError, LookupError) as error:
             last = error
         time.sleep(0.1)

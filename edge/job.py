@@ -1,0 +1,29 @@
+"""What is carried from step to step in edge/pipeline.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from shared.telemetry import Stopwatch
+
+
+@dataclass(slots=True)
+class Job:
+    """One frame on its way."""
+
+    number: int
+    captured: float  # monotonic seconds
+    captured_ns: int  # since 1970
+    watch: Stopwatch
+    picture: NDArray[np.uint8]  # (H, W, 3) BGR from the camera, then (crop, crop, 3) RGB
+    sequence: int = 0
+    crossing: NDArray[np.float32] | None = None  # (1, *shape): the tail needs it if the cloud does not answer
+    frame: bytes | None = None
+    payload_bytes: int = 0
+    encoded: float = 0.0  # monotonic seconds
+    fallback: str | None = None

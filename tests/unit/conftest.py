@@ -1,0 +1,26 @@
+"""What several files of unit tests share: one small network, built once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from shared.models import Model
+    from shared.partition import Partition
+
+
+@pytest.fixture(scope="session")
+def resnet18() -> Model:
+    """Seeded random weights, on the CPU. Shared by all tests: leave it as it is."""
+    from shared.models import load_model
+
+    return load_model("resnet18", "random")
+
+
+@pytest.fixture(scope="session")
+def partition(resnet18: Model) -> Partition:
+    from shared.partition import Partition
+
+    return Partition(resnet18.network, resnet18.preprocessing.tensor_shape)

@@ -39,8 +39,8 @@ integration-test: $(INSTALLED) ## edge and cloud against each other; in containe
 	$(BIN)/python -m pytest tests/integration
 
 .PHONY: bench
-bench: $(INSTALLED) ## measure this machine: where the time, the bytes and the accuracy go
-	$(BIN)/python -m bench
+bench: $(INSTALLED) ## measure frames/s, bytes, latency and memory at several split points; ARGUMENTS=--quick to try
+	$(BIN)/python -m bench $(ARGUMENTS)
 
 .PHONY: up
 up: folders ## everything in containers: cloud, edge, Prometheus, Grafana

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
+from torch.nn.functional import interpolate
 
-from shared.vision import InterpolationMode, transforms
+from shared.vision import transforms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,21 +18,32 @@ if TYPE_CHECKING:
 
 
 class Preprocess:
-    """Resize and crop as the weights prescribe, with torchvision's own antialiased resize, on 8-bit values."""
+    """Resize and crop as the weights prescribe, on 8-bit values from first to last, as PIL does.
+
+    torchvision's resize of a tensor goes by way of float32: slower, and up to 20 levels from the picture that the
+    weights were made for, because PIL rounds and clips after each of the two directions.
+    """
 
     def __init__(self, preprocessing: Preprocessing, *, grayscale: bool = False) -> None:
-        self._resize = [preprocessing.resize]
+        self._resize = preprocessing.resize
         self._crop = [preprocessing.crop]
-        self._interpolation = InterpolationMode(preprocessing.interpolation)
+        self._mode = preprocessing.interpolation
         self._grayscale = grayscale
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 BGR, as OpenCV delivers it -> (crop, crop, 3) uint8 RGB."""
-        tensor = torch.from_numpy(frame).permute(2, 0, 1)  # (3, H, W), a view
-        tensor = transforms.resize(tensor, self._resize, interpolation=self._interpolation, antialias=True)
-        tensor = transforms.center_crop(tensor, self._crop)
+        tensor = torch.from_numpy(frame).permute(2, 0, 1)[None]  # (1, 3, H, W), a view
+        size = self._resized(*frame.shape[:2])
+        if size != frame.shape[:2]:
+            tensor = interpolate(tensor, size=size, mode=self._mode, align_corners=False, antialias=True)
+        tensor = transforms.center_crop(tensor[0], self._crop)
         picture: NDArray[np.uint8] = tensor.permute(1, 2, 0).numpy()
         if self._grayscale:
             grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_BGR2GRAY)
             return np.repeat(grey[:, :, None], 3, axis=2)
         return np.ascontiguousarray(picture[:, :, ::-1])  # BGR -> RGB after the crop, where it is cheapest
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        """The shorter side becomes `resize`; the other one is cut to whole pixels, as torchvision does."""
+        longer = int(self._resize * max(height, width) / min(height, width))
+        return (self._resize, longer) if height <= width else (longer, self._resize)

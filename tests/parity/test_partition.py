@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -24,7 +25,9 @@ from shared.models import Model, load_model
 from shared.partition import INPUT, OUTPUT, Partition, SplitPoint, _sole_crossings
 from shared.vision import InterpolationMode, get_model_weights, transforms
 
-DATA = Path(__file__).resolve().parents[3] / "shared"  # beside the project, see DATA.md there; never part of it
+DATA = (
+    Path(__file__).resolve().parents[3] / "shared"
+)  # beside the project, see DATA.md there; never part of it
 REAL_WEIGHTS = DATA / "weights" / "resnet50.pth"
 PHOTOGRAPHS = sorted((DATA / "images").glob("*.jpg"))[5::80][:4]
 
@@ -38,14 +41,12 @@ STAGE_ENDS = ("maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool")
 SMALL_PICTURE = (3, 64, 64)
 SPREAD = 8
 
-every_resnet = pytest.mark.parametrize("name", RESNETS)
-every_network = pytest.mark.parametrize("name", RESNETS + OTHERS)
-
 
 @dataclass(frozen=True)
 class Subject:
     """A network, two pictures, and what the whole network says of them."""
 
+    name: str
     network: torch.nn.Module
     partition: Partition
     pictures: torch.Tensor
@@ -78,19 +79,28 @@ def build(name: str, picture_shape: tuple[int, ...] | None) -> Subject:
     with torch.no_grad():
         lively(model.network, pictures)
         logits = model.network(pictures)
-    return Subject(model.network, Partition(model.network, shape), pictures, logits)
+    return Subject(name, model.network, Partition(model.network, shape), pictures, logits)
 
 
-_built: dict[tuple[str, tuple[int, ...] | None], Subject] = {}
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other on a busy machine make this file many times slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
-def subject(name: str, picture_shape: tuple[int, ...] | None = None) -> Subject:
-    """Of this name at its own picture size or another; only the last one is kept, for they are large."""
-    key = (name, picture_shape)
-    if key not in _built:
-        _built.clear()
-        _built[key] = build(*key)
-    return _built[key]
+@pytest.fixture(scope="module", params=RESNETS)
+def small(request: pytest.FixtureRequest) -> Subject:
+    """Each ResNet, with small pictures, so that every point can be tried."""
+    return build(request.param, SMALL_PICTURE)
+
+
+@pytest.fixture(scope="module", params=RESNETS + OTHERS)
+def chosen(request: pytest.FixtureRequest) -> Subject:
+    """Each network at its own picture size; all tests of one run before the next is built."""
+    return build(request.param, None)
 
 
 def check(chosen: Subject, points: list[SplitPoint]) -> None:
@@ -104,6 +114,7 @@ def check(chosen: Subject, points: list[SplitPoint]) -> None:
             assert torch.equal(pictures, untouched), f"the head of {point.name} wrote into its input"
             assert crossing.shape == (2, *point.shape), point.name
             assert crossing.dtype == torch.float32, point.name
+            assert not torch.equal(*crossing), f"at {point.name} the two pictures look alike"
             sent = crossing.clone()
             logits = tail(crossing)
         assert torch.equal(crossing, sent), f"the tail of {point.name} wrote into its input"
@@ -124,134 +135,138 @@ def spread(partition: Partition) -> list[SplitPoint]:
 # --- parity -----------------------------------------------------------------------------------------------------------
 
 
-@every_resnet
-def test_a_resnet_agrees_at_every_split_point(name: str) -> None:
-    chosen = subject(name, SMALL_PICTURE)
-    points = list(chosen.partition.points.values())
+def test_a_resnet_agrees_at_every_split_point(small: Subject) -> None:
+    points = list(small.partition.points.values())
     assert len(points) >= 20
-    check(chosen, points)
+    check(small, points)
 
 
-@every_network
-class TestAtItsOwnPictureSize:
-    """In one class, so that a network is built once for all of these."""
+def test_the_answers_are_of_size_one_and_differ_by_picture(chosen: Subject) -> None:
+    logits = chosen.logits
+    assert 0.5 < logits.std() < 2
+    assert (logits[0] - logits[1]).abs().max() > 0.01
 
-    def test_the_answers_are_of_size_one_and_differ_by_picture(self, name: str) -> None:
-        logits = subject(name).logits
-        assert 0.5 < logits.std() < 2
-        assert (logits[0] - logits[1]).abs().max() > 0.01
 
-    def test_it_agrees_at_points_from_end_to_end(self, name: str) -> None:
-        chosen = subject(name)
-        if name in RESNETS:
-            check(chosen, [chosen.partition.point(stage) for stage in (INPUT, *STAGE_ENDS, OUTPUT)])
-        else:
-            check(chosen, spread(chosen.partition))
+def test_it_agrees_at_points_from_end_to_end(chosen: Subject) -> None:
+    if chosen.name in RESNETS:
+        check(chosen, [chosen.partition.point(stage) for stage in (INPUT, *STAGE_ENDS, OUTPUT)])
+    else:
+        check(chosen, spread(chosen.partition))
 
-    def test_what_crosses_depends_on_the_picture(self, name: str) -> None:
-        chosen = subject(name)
-        for point in spread(chosen.partition):
-            with torch.no_grad():
-                first, second = chosen.partition.head(point)(chosen.pictures)
-            assert not torch.equal(first, second), point.name
 
-    def test_the_halves_share_the_networks_parameters(self, name: str) -> None:
-        chosen = subject(name)
-        own = {tensor.data_ptr() for tensor in itertools.chain(chosen.network.parameters(), chosen.network.buffers())}
-        point = chosen.partition.default()
-        for part in (chosen.partition.head(point), chosen.partition.tail(point)):
-            pointers = {tensor.data_ptr() for tensor in itertools.chain(part.parameters(), part.buffers())}
-            assert pointers
-            assert pointers <= own
+def test_the_halves_share_the_networks_parameters(chosen: Subject) -> None:
+    own = {
+        tensor.data_ptr() for tensor in itertools.chain(chosen.network.parameters(), chosen.network.buffers())
+    }
+    point = chosen.partition.default()
+    for part in (chosen.partition.head(point), chosen.partition.tail(point)):
+        pointers = {tensor.data_ptr() for tensor in itertools.chain(part.parameters(), part.buffers())}
+        assert pointers
+        assert pointers <= own
 
-    def test_the_work_is_what_torchvision_states(self, name: str) -> None:
-        partition = subject(name).partition
-        stated = next(iter(get_model_weights(name))).meta["_ops"] * 1e9
-        assert partition.points[OUTPUT].head_macs == pytest.approx(stated, rel=0.01)
 
-    def test_work_is_done_before_the_cut_or_after_it(self, name: str) -> None:
-        points = list(subject(name).partition.points.values())
-        total = points[-1].head_macs
-        assert all(point.head_macs + point.tail_macs == total for point in points)
-        assert [point.head_macs for point in points] == sorted(point.head_macs for point in points)
-        assert (points[0].head_macs, points[-1].tail_macs) == (0, 0)
+def test_the_work_is_what_torchvision_states(chosen: Subject) -> None:
+    partition = chosen.partition
+    stated = next(iter(get_model_weights(chosen.name))).meta["_ops"] * 1e9
+    assert partition.points[OUTPUT].head_macs == pytest.approx(stated, rel=0.01)
 
-    def test_the_ends_are_the_picture_and_the_logits(self, name: str) -> None:
-        chosen = subject(name)
-        points = list(chosen.partition.points.values())
-        assert (points[0].name, points[0].shape) == (INPUT, chosen.pictures.shape[1:])
-        assert (points[-1].name, points[-1].shape) == (OUTPUT, (1000,))
 
-    def test_no_two_points_share_a_name(self, name: str) -> None:
-        graph, paths = trace(subject(name).network)
-        names = [paths[node] for node in _sole_crossings(graph)]
-        assert len(set(names)) == len(names)
-        assert not {INPUT, OUTPUT} & set(names[1:-1])
+def test_work_is_done_before_the_cut_or_after_it(chosen: Subject) -> None:
+    points = list(chosen.partition.points.values())
+    total = points[-1].head_macs
+    assert all(point.head_macs + point.tail_macs == total for point in points)
+    assert [point.head_macs for point in points] == sorted(point.head_macs for point in points)
+    assert (points[0].head_macs, points[-1].tail_macs) == (0, 0)
 
-    def test_every_point_fits_the_wire(self, name: str) -> None:
-        for point in subject(name).partition.points.values():
-            blank = np.broadcast_to(np.float32(0), point.shape)
-            frame = wire.encode(blank, NAMES["int8"], split_point=point.name, fingerprint=bytes(8), frame_id=1)
-            assert 1 <= len(point.name.encode()) <= wire.MAX_SPLIT_POINT_BYTES
-            assert wire.unpack(wire.pack(frame)).split_point == point.name
-            assert point.float32_bytes == 4 * point.elements == 4 * blank.size
 
-    def test_the_default_saves_bytes_and_leaves_work_to_the_cloud(self, name: str) -> None:
-        partition = subject(name).partition
-        point = partition.default()
-        assert point.name not in (INPUT, OUTPUT)
-        assert point.head_macs <= 0.85 * (point.head_macs + point.tail_macs)
-        smaller = [
-            other
-            for other in partition.points.values()
-            if other.name != OUTPUT and other.head_macs <= point.head_macs and 1.1 * other.elements < point.elements
-        ]
-        assert smaller == []
+def test_the_ends_are_the_picture_and_the_logits(chosen: Subject) -> None:
+    points = list(chosen.partition.points.values())
+    assert (points[0].name, points[0].shape) == (INPUT, chosen.pictures.shape[1:])
+    assert (points[-1].name, points[-1].shape) == (OUTPUT, (1000,))
+
+
+def test_no_two_points_share_a_name(chosen: Subject) -> None:
+    graph, paths = trace(chosen.network)
+    names = [paths[node] for node in _sole_crossings(graph)]
+    assert len(set(names)) == len(names)
+    assert not {INPUT, OUTPUT} & set(names[1:-1])
+
+
+def test_every_point_fits_the_wire(chosen: Subject) -> None:
+    for point in chosen.partition.points.values():
+        blank = np.broadcast_to(np.float32(0), point.shape)
+        frame = wire.encode(blank, NAMES["int8"], split_point=point.name, fingerprint=bytes(8), frame_id=1)
+        assert 1 <= len(point.name.encode()) <= wire.MAX_SPLIT_POINT_BYTES
+        assert wire.unpack(wire.pack(frame)).split_point == point.name
+        assert point.float32_bytes == 4 * point.elements == 4 * blank.size
+
+
+def test_no_earlier_inner_point_is_clearly_smaller_than_the_default(chosen: Subject) -> None:
+    partition = chosen.partition
+    point = partition.default()
+    assert point.name not in (INPUT, OUTPUT)
+    assert point.head_macs <= 0.85 * (point.head_macs + point.tail_macs)
+    smaller = [
+        other
+        for other in partition.points.values()
+        if other.name not in (INPUT, OUTPUT)
+        and other.head_macs <= point.head_macs
+        and 1.1 * other.elements < point.elements
+    ]
+    assert smaller == []
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
-@every_resnet
-def test_a_resnet_has_its_stage_ends_by_their_names_and_shapes(name: str) -> None:
-    points = subject(name).partition.points
+def test_a_resnet_has_its_stage_ends_by_their_names_and_shapes(small: Subject) -> None:
+    points = small.partition.points
     assert [stage for stage in points if stage in STAGE_ENDS] == list(STAGE_ENDS)
-    width = 4 if name in ("resnet50", "resnet101") else 1
+    width = 4 if small.name in ("resnet50", "resnet101") else 1
     assert [points[stage].shape for stage in STAGE_ENDS] == [
-        (64, 56, 56),
-        (64 * width, 56, 56),
-        (128 * width, 28, 28),
-        (256 * width, 14, 14),
-        (512 * width, 7, 7),
+        (64, 16, 16),
+        (64 * width, 16, 16),
+        (128 * width, 8, 8),
+        (256 * width, 4, 4),
+        (512 * width, 2, 2),
         (512 * width, 1, 1),
     ]
 
 
-def test_an_inner_point_carries_the_path_of_its_operation() -> None:
-    points = subject("resnet50", SMALL_PICTURE).partition.points
+@pytest.fixture(scope="module")
+def resnet50() -> Partition:
+    return Partition(load_model("resnet50", "random").network, SMALL_PICTURE)
+
+
+def test_an_inner_point_carries_the_path_of_its_operation(resnet50: Partition) -> None:
+    points = resnet50.points
     assert points["layer2.1.add"].shape == points["layer2.1"].shape == (512, 8, 8)
     assert points["layer2.1.add"].head_macs == points["layer2.1"].head_macs > points["layer2.0"].head_macs
 
 
-def test_the_default_of_a_resnet50_is_layer3() -> None:
-    assert subject("resnet50", SMALL_PICTURE).partition.default().name == "layer3"
+def test_the_default_of_a_resnet50_is_layer3(resnet50: Partition) -> None:
+    assert resnet50.default().name == "layer3"
 
 
-def test_a_point_is_found_by_its_name() -> None:
-    partition = subject("resnet18", SMALL_PICTURE).partition
-    assert partition.point("layer2").name == "layer2"
-    assert all(partition.point(name) is point for name, point in partition.points.items())
+def test_a_point_is_found_by_its_name(resnet50: Partition) -> None:
+    assert resnet50.point("layer2").name == "layer2"
+    assert all(resnet50.point(name) is point for name, point in resnet50.points.items())
 
 
-def test_an_unknown_point_is_refused_with_the_nearest_names_and_all_that_there_are() -> None:
-    partition = subject("resnet18", SMALL_PICTURE).partition
-    with pytest.raises(SplitPointError, match="unknown split point 'layer33'; did you mean layer3") as refusal:
-        partition.point("layer33")
-    assert refusal.value.accepted == list(partition.points)
+def test_an_unknown_point_is_refused_with_the_nearest_names_and_all_that_there_are(
+    resnet50: Partition,
+) -> None:
+    with pytest.raises(
+        SplitPointError, match="unknown split point 'layer33'; did you mean layer3"
+    ) as refusal:
+        resnet50.point("layer33")
+    assert refusal.value.accepted == list(resnet50.points)
 
 
 def test_a_point_that_no_frame_can_hold_is_not_offered() -> None:
-    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 160 * 160, 4), torch.nn.Linear(4, 2)).eval()
+    network = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(3 * 160 * 160, 4), torch.nn.Linear(4, 2)
+    ).eval()
     assert 3 * 160 * 160 > wire.MAX_DIMENSION
     assert list(Partition(network, (3, 160, 160)).points) == [INPUT, "1", OUTPUT]
 
@@ -301,11 +316,18 @@ def test_a_network_of_ones_own_agrees_at_every_split_point(kind: type[torch.nn.M
     pictures = torch.randn(2, 3, 4, 4)
     expected = network(pictures.clone())
     partition = Partition(network, (3, 4, 4))
-    check(Subject(network, partition, pictures, expected), list(partition.points.values()))
+    check(Subject(kind.__name__, network, partition, pictures, expected), list(partition.points.values()))
 
 
 def test_there_is_no_cut_where_two_values_cross() -> None:
-    assert list(Partition(Skipping().eval(), (3, 4, 4)).points) == [INPUT, "first", "add", "add_1", "mean", OUTPUT]
+    assert list(Partition(Skipping().eval(), (3, 4, 4)).points) == [
+        INPUT,
+        "first",
+        "add",
+        "add_1",
+        "mean",
+        OUTPUT,
+    ]
 
 
 # --- with real weights and photographs --------------------------------------------------------------------------------
@@ -319,7 +341,9 @@ def photograph(path: Path, model: Model) -> np.ndarray:
     """Resized, cropped and normalised as the weights prescribe."""
     recipe = model.preprocessing
     with Image.open(path) as image:
-        resized = transforms.resize(image.convert("RGB"), [recipe.resize], InterpolationMode(recipe.interpolation))
+        resized = transforms.resize(
+            image.convert("RGB"), [recipe.resize], InterpolationMode(recipe.interpolation)
+        )
     return recipe.normalise(np.asarray(transforms.center_crop(resized, [recipe.crop])))
 
 
@@ -332,7 +356,9 @@ def test_a_trained_resnet50_agrees_on_photographs_at_every_stage_end() -> None:
     with torch.no_grad():
         expected = model.network(pictures)
     right = expected.argmax(1) == torch.tensor([int(path.stem) for path in PHOTOGRAPHS])
-    assert right.sum() >= 3  # it is the trained network, not a random one: 80 % of the photographs are recognised
+    assert (
+        right.sum() >= 3
+    )  # it is the trained network, not a random one: 80 % of the photographs are recognised
     for stage in (INPUT, *STAGE_ENDS, OUTPUT):
         point = partition.point(stage)
         with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import chain
 
 import pytest
 from edge_kit import value
@@ -146,7 +147,7 @@ def test_many_threads_lose_and_double_nothing(make):
     assert all(ended(producer) for producer in producers)
     queue.close()
     assert all(ended(consumer) for consumer in consumers)
-    assert sorted(sum(taken, [])) == [base + i for base in (0, 1000, 2000) for i in range(200)]
+    assert sorted(chain.from_iterable(taken)) == [base + i for base in (0, 1000, 2000) for i in range(200)]
     for got in taken:
         for base in (0, 1000, 2000):
             mine = [item for item in got if base <= item < base + 200]

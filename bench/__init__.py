@@ -1,0 +1,1 @@
+"""Measures the others; may import all, and nothing imports it."""

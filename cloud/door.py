@@ -65,7 +65,7 @@ class Handler(RequestHandler):
         return {"error": text, "reason": reason, "accepted": accepted}
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        if not isinstance(value, RequestError):
+        if not isinstance(value, RequestError | HTTPError):  # refusals; a scanner's 404s are worth no line
             super().log_exception(typ, value, tb)
 
     def on_finish(self) -> None:

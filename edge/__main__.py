@@ -116,7 +116,9 @@ async def _start(settings: EdgeSettings, threads: int, ends: contextlib.ExitStac
 
     summary = Summary()
     sinks: list[Callable[[Record], None]] = [summary]
-    file = ResultsFile(settings.results, metrics.result_errors) if settings.results else None
+    file = (
+        ResultsFile(settings.results, metrics.result_errors, append=source.live) if settings.results else None
+    )
     if file:
         ends.callback(file.close)
         sinks.append(file)

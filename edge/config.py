@@ -36,7 +36,8 @@ class EdgeSettings(CommonSettings):
     frames: int = Field(0, ge=0, description="stop after so many frames; 0: when the source ends")
     results: str | None = Field(
         None,
-        description="file for one JSON record a line, `-` for stdout; `{hostname}` in it becomes the host's name",
+        description="file for one JSON record a line, `-` for stdout; `{hostname}` in it becomes the host's name. "
+        "A camera's records are added to it, a file's replace it",
     )
     show: Literal["frames", "changes", "quiet"] = Field(
         "frames",

@@ -68,14 +68,16 @@ class Results:
 class ResultsFile:
     """JSON lines. A line that cannot be written is counted and logged once; the run goes on."""
 
-    def __init__(self, path: str, errors: Counter) -> None:
-        """Raises SettingsError if the file cannot be opened."""
+    def __init__(self, path: str, errors: Counter, *, append: bool = False) -> None:
+        """`append` keeps what an earlier run wrote. Raises SettingsError if the file cannot be opened."""
         self._path = Path(path.replace("{hostname}", socket.gethostname()))
         self._errors = errors
         self._failing = False
         try:
             self._file: IO[str] = (
-                sys.stdout if path == STDOUT else self._path.open("w", encoding="utf-8", buffering=1)
+                sys.stdout
+                if path == STDOUT
+                else self._path.open("a" if append else "w", encoding="utf-8", buffering=1)
             )
         except OSError as error:
             raise SettingsError(

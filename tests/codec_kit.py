@@ -42,7 +42,9 @@ def sample(codec: Codec, seed: int = 0) -> np.ndarray:
 def frame_of(codec: Codec, array: np.ndarray | None = None, **changes: Any) -> wire.Frame:
     """`array` (or a sample) as a frame, with fields replaced."""
     array = sample(codec) if array is None else array
-    frame = wire.encode(array, codec, split_point="layer3", fingerprint=FINGERPRINT, frame_id=7, deadline_ms=500)
+    frame = wire.encode(
+        array, codec, split_point="layer3", fingerprint=FINGERPRINT, frame_id=7, deadline_ms=500
+    )
     fields = {name: getattr(frame, name) for name in wire.Frame.__slots__}
     return wire.Frame(**(fields | changes))
 

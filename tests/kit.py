@@ -6,6 +6,7 @@ Everything is addressed at 127.0.0.1, bounded in time, and ended by the id it wa
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -67,11 +68,15 @@ def ready(url: str) -> bool:
 class EdgeRun:
     """One edge with its records on stdout, read as they come."""
 
-    def __init__(self, command: list[str], environment: Mapping[str, str], *, cwd: Path = ROOT) -> None:
+    def __init__(
+        self, command: list[str], environment: Mapping[str, str], container: str | None = None
+    ) -> None:
+        """`container` is whom SIGTERM is for, where the command only stands before it."""
+        self._container = container
         self.records: list[dict[str, Any]] = []
         self.errors: list[str] = []
         self._process = subprocess.Popen(
-            command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self._readers = [
             threading.Thread(target=self._read, args=(self._process.stdout, self._record), daemon=True),
@@ -110,7 +115,12 @@ class EdgeRun:
         return self.records
 
     def terminate(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
+        if self._container:
+            subprocess.run(
+                ["docker", "kill", "--signal", "TERM", self._container], check=True, capture_output=True
+            )
+        else:
+            self._process.send_signal(signal.SIGTERM)
 
     def end(self) -> None:
         if self._process.poll() is None:
@@ -139,7 +149,7 @@ class Deployment(Protocol):
     def stop_cloud(self) -> None: ...
     def start_cloud(self) -> None: ...
     def prometheus(self) -> str | None: ...
-    def scale(self, edges: int) -> list[int]: ...
+    def scaled(self, edges: int) -> contextlib.AbstractContextManager[list[int]]: ...
     def close(self) -> None: ...
 
 
@@ -187,10 +197,11 @@ class LocalDeployment:
     def prometheus(self) -> str | None:
         return None
 
-    def scale(self, edges: int) -> list[int]:
-        """Frames that the cloud answered, by edge; each edge reads the synthetic camera."""
+    @contextlib.contextmanager
+    def scaled(self, edges: int) -> Iterator[list[int]]:
+        """Several edges, each on the synthetic camera; the number of frames that the cloud answered, by edge."""
         runs = [self.edge(source="synthetic:fps=5,frames=15") for _ in range(edges)]
-        return [run.answered_by().count("cloud") for run in runs if run.finish()]
+        yield [run.answered_by().count("cloud") for run in runs if run.finish()]
 
     def close(self) -> None:
         if self._cloud.poll() is None:
@@ -232,6 +243,7 @@ class ComposeDeployment:
             "SPLITDNN_MEDIA": str(media),
             "SPLITDNN_WEIGHTS_DIR": str(weights),
         }
+        self._numbers = itertools.count()
         self._compose("build", "cloud", "edge", seconds=1800)
         self._compose("up", "--detach", "--wait", "cloud", "prometheus", seconds=START_S)
 
@@ -256,8 +268,20 @@ class ComposeDeployment:
 
     def edge(self, **settings: str) -> EdgeRun:
         chosen = [f"--env={name}={value}" for name, value in _edge_settings(settings).items()]
-        command = ["docker", "compose", "run", "--rm", "--no-TTY", "--no-deps", *chosen, "edge"]
-        return EdgeRun(command, self._environment)
+        name = f"{self._environment['COMPOSE_PROJECT_NAME']}-run-{next(self._numbers)}"
+        command = [
+            "docker",
+            "compose",
+            "run",
+            "--rm",
+            "--no-TTY",
+            "--no-deps",
+            "--name",
+            name,
+            *chosen,
+            "edge",
+        ]
+        return EdgeRun(command, self._environment, name)
 
     def prometheus(self) -> str | None:
         return self._prometheus_url
@@ -270,7 +294,8 @@ class ComposeDeployment:
         ]
         return result
 
-    def scale(self, edges: int) -> list[int]:
+    @contextlib.contextmanager
+    def scaled(self, edges: int) -> Iterator[list[int]]:
         """As `docker compose up --scale edge=3`; the counts come from Prometheus, which finds the edges by DNS."""
         self._compose("up", "--detach", "--wait", "--scale", f"edge={edges}", "edge", seconds=START_S)
         expression = 'splitdnn_edge_frames_total{outcome="cloud"} > 0'
@@ -278,9 +303,9 @@ class ComposeDeployment:
             series = wait_for(
                 lambda: len(found := self.query(expression)) == edges and found, f"{edges} edges seen"
             )
+            yield [int(float(each["value"][1])) for each in series]
         finally:
             self._compose("rm", "--force", "--stop", "edge")
-        return [int(float(each["value"][1])) for each in series]
 
     def close(self) -> None:
         self._compose("down", "--volumes", "--remove-orphans", "--timeout", "10")

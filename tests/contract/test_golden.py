@@ -17,10 +17,10 @@ GOLDEN = ROOT / "tests" / "golden" / "v1"
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-import pytest
+import pytest  # noqa: E402
 
-from shared import wire
-from shared.codecs import CODECS, NAMES, Codec
+from shared import wire  # noqa: E402
+from shared.codecs import CODECS, NAMES, Codec  # noqa: E402
 
 FIELDS = {
     "split_point": "layer2.1.add",
@@ -68,7 +68,9 @@ def test_every_codec_has_golden_files(codec: Codec) -> None:
 
 
 def test_every_golden_file_belongs_to_a_codec() -> None:
-    assert {file.name for file in GOLDEN.iterdir()} == {file.name for codec in CODECS.values() for file in _files(codec)}
+    assert {file.name for file in GOLDEN.iterdir()} == {
+        file.name for codec in CODECS.values() for file in _files(codec)
+    }
 
 
 @every_codec

@@ -38,14 +38,19 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{label(path)}:{node.lineno}: relative imports hide who imports whom"
             found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("__import__", "importlib.import_module"):
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            "__import__",
+            "importlib.import_module",
+        ):
             found |= {str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)}
     return found
 
 
 def importers(root: str, *packages: str) -> set[str]:
     """The files of these packages that import the top-level package `root`."""
-    return {label(path) for path in files(*packages) if root in {name.split(".")[0] for name in imports(path)}}
+    return {
+        label(path) for path in files(*packages) if root in {name.split(".")[0] for name in imports(path)}
+    }
 
 
 def environment_reads(path: Path) -> list[int]:
@@ -63,7 +68,11 @@ def environment_reads(path: Path) -> list[int]:
         node.lineno
         for node in ast.walk(tree(path))
         if (isinstance(node, ast.Attribute) and node.attr in names and id(node) not in told)
-        or (isinstance(node, ast.ImportFrom) and node.module == "os" and names & {alias.name for alias in node.names})
+        or (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "os"
+            and names & {alias.name for alias in node.names}
+        )
     ]
 
 
@@ -71,8 +80,12 @@ def environment_reads(path: Path) -> list[int]:
 
 
 def test_there_is_something_to_check() -> None:
-    assert {"shared/wire.py", "shared/settings.py", "shared/vision.py"} <= {label(path) for path in files("shared")}
-    assert "numpy" in imports(ROOT / "shared" / "codecs" / "zstd.py") | imports(ROOT / "shared" / "codecs" / "int8.py")
+    assert {"shared/wire.py", "shared/settings.py", "shared/vision.py"} <= {
+        label(path) for path in files("shared")
+    }
+    assert "numpy" in imports(ROOT / "shared" / "codecs" / "zstd.py") | imports(
+        ROOT / "shared" / "codecs" / "int8.py"
+    )
     assert importers("shared", "shared")
 
 
@@ -107,7 +120,17 @@ def test_tornado_is_not_imported_by_shared() -> None:
 
 @pytest.mark.parametrize("module", ["shared.wire", "shared.codecs"])
 def test_the_core_loads_without_torch_pictures_or_a_network(module: str) -> None:
-    unwanted = ["torch", "torchvision", "cv2", "PIL", "tornado", "aiohttp", "pydantic", "prometheus_client", "asyncio"]
+    unwanted = [
+        "torch",
+        "torchvision",
+        "cv2",
+        "PIL",
+        "tornado",
+        "aiohttp",
+        "pydantic",
+        "prometheus_client",
+        "asyncio",
+    ]
     script = f"import sys, {module}; print(*(name for name in {unwanted!r} if name in sys.modules))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(
@@ -146,7 +169,9 @@ def test_what_counts_as_reading_the_environment(line: str, reads: int, tmp_path:
 # --- nothing that runs what it reads ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", ["pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"])
+@pytest.mark.parametrize(
+    "module", ["pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"]
+)
 def test_nothing_imports_a_format_that_runs_code(module: str) -> None:
     assert importers(module, *PACKAGES, "scripts") == set()
 
@@ -171,8 +196,16 @@ def test_nothing_evaluates_text() -> None:
         f"{label(path)}:{node.lineno}"
         for path in files("shared", "edge", "cloud")
         for node in ast.walk(tree(path))
-        if (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("eval", "exec"))
-        or (isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False")
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("eval", "exec")
+        )
+        or (
+            isinstance(node, ast.keyword)
+            and node.arg == "allow_pickle"
+            and ast.unparse(node.value) != "False"
+        )
     ]
     assert found == []
 

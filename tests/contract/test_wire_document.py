@@ -19,7 +19,11 @@ TEXT = " ".join(PAGE.split())
 def table(heading: str) -> list[list[str]]:
     """The cells of the first table below a heading, without its own heading row."""
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in section.splitlines()
+        if line[:1] == "|"
+    ]
     return rows[2:]
 
 
@@ -90,7 +94,9 @@ def test_a_number_in_the_text_is_the_codes(sentence: str) -> None:
 
 
 def test_the_codecs_are_the_registrys() -> None:
-    assert [(int(row[0]), row[1]) for row in table("Codecs")] == [(codec.id, codec.name) for codec in CODECS.values()]
+    assert [(int(row[0]), row[1]) for row in table("Codecs")] == [
+        (codec.id, codec.name) for codec in CODECS.values()
+    ]
 
 
 def test_a_codec_has_the_parameters_that_its_row_names() -> None:

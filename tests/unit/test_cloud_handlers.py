@@ -12,7 +12,7 @@ import struct
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import prometheus_client.openmetrics.parser
@@ -55,7 +55,7 @@ class Server:
         self._up: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self._thread.start()
         self._up.result(WAIT_S)
         return self
@@ -142,7 +142,7 @@ class Connection:
         self.socket = socket.create_connection(("127.0.0.1", port), WAIT_S)
         self._file = self.socket.makefile("rb")
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -195,12 +195,10 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture(autouse=True)
 def _quiet(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A warning or an error in the log fails the test, unless it is marked as the one where that belongs."""
+    """A warning or an error in the log fails the test, unless it asked for `expect_log`."""
     yield
-    expected = request.node.get_closest_marker("usefixtures")
-    if expected and "expect_log" in expected.args:
-        return
-    assert not [r.getMessage() for r in caplog.get_records("call") if r.levelno >= logging.WARNING]
+    if "expect_log" not in request.fixturenames:
+        assert not [r.getMessage() for r in caplog.get_records("call") if r.levelno >= logging.WARNING]
 
 
 @pytest.fixture
@@ -237,7 +235,7 @@ class Gate:
         assert self._open.wait(WAIT_S)
         return self._run(split_point, tensors)
 
-    def __enter__(self) -> Gate:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -288,7 +286,7 @@ def test_hello_says_where_to_go_on(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("number", "result"),
-    [("7", 49), ("-1.5", 2.25), ("0", 0), ("4503599627370497", 4503599627370497**2), ("1e150", 1e300)],
+    [("7", 49), ("-1.5", 2.25), ("0", 0), ("4503599627370497", 4503599627370497**2), ("-2e10", 4e20)],
 )
 def test_compute_squares(server: Server, number: str, result: float) -> None:
     answer = server.post(b'{"number": %s}' % number.encode(), path="/compute")
@@ -363,12 +361,11 @@ def test_an_unknown_path_is_told_the_known_ones(server: Server) -> None:
     ],
 )
 def test_an_unknown_method_is_told_the_known_ones(
-    expect_log: pytest.LogCaptureFixture, server: Server, method: str, path: str, accepted: list[str]
+    server: Server, method: str, path: str, accepted: list[str]
 ) -> None:
     answer = server.ask(method, path, b"some body")
     assert answer.refused(405, "http")["accepted"] == accepted
     assert answer.headers["allow"] == ", ".join(accepted)
-    assert {record.levelname for record in expect_log.records} <= {"WARNING"}
 
 
 # --- POST /model: the JSON contract -----------------------------------------------------------------------------------
@@ -396,6 +393,10 @@ def test_without_a_split_point_json_is_of_the_default_one(server: Server, crossi
 FITS = json.dumps([[0.5] * 512])
 
 
+def at_flatten(data: str, more: str = "") -> str:
+    return '{"data": ' + data + ', "split_point": "flatten"' + more + "}"
+
+
 @pytest.mark.parametrize(
     ("body", "status", "reason"),
     [
@@ -411,16 +412,16 @@ FITS = json.dumps([[0.5] * 512])
         ('{"data": [["1", "2"]]}', 422, "shape"),
         ('{"data": {"a": 1}}', 422, "shape"),
         ('{"data": []}', 422, "shape"),
-        ('{"data": %s}' % FITS, 422, "shape"),
-        ('{"data": %s, "split_point": "flatten"}' % FITS.replace("0.5", "NaN", 1), 422, "bad_content"),
-        ('{"data": %s, "split_point": "flatten"}' % FITS.replace("0.5", "1e40", 1), 422, "bad_content"),
-        ('{"data": %s, "split_point": "flatten"}' % FITS.replace("0.5", "9" * 400, 1), 422, "shape"),
-        ('{"data": %s, "split_point": "flatten"}' % FITS.replace("0.5", "9" * 5000, 1), 400, "bad_body"),
-        ('{"data": %s, "split_point": 5}' % FITS, 400, "bad_body"),
-        ('{"data": %s, "split_point": %s}' % (FITS, "[" * 990 + "]" * 990), 400, "bad_body"),
-        ('{"data": %s, "split_point": "flatten", "count": NaN}' % FITS, 400, "bad_body"),
-        ('{"data": %s, "split_point": "flatten", "count": %s}' % (FITS, "[" * 900 + "]" * 900), 400, "bad_body"),
-        ('{"data": %s, "split_point": "flatten"}' % json.dumps([[0] * 512] * 65), 413, "too_large"),
+        ('{"data": ' + FITS + "}", 422, "shape"),
+        (at_flatten(FITS.replace("0.5", "NaN", 1)), 422, "bad_content"),
+        (at_flatten(FITS.replace("0.5", "1e40", 1)), 422, "bad_content"),
+        (at_flatten(FITS.replace("0.5", "9" * 400, 1)), 422, "shape"),
+        (at_flatten(FITS.replace("0.5", "9" * 5000, 1)), 400, "bad_body"),
+        ('{"data": ' + FITS + ', "split_point": 5}', 400, "bad_body"),
+        (at_flatten(FITS).replace('"flatten"', "[" * 900 + "]" * 900), 400, "bad_body"),
+        (at_flatten(FITS, ', "count": NaN'), 400, "bad_body"),
+        (at_flatten(FITS, ', "count": ' + "[" * 900 + "]" * 900), 400, "bad_body"),
+        (at_flatten(json.dumps([[0] * 512] * 65)), 413, "too_large"),
     ],
     ids=lambda value: str(value)[:40],
 )  # fmt: skip
@@ -477,19 +478,11 @@ def test_top_is_how_many_classes_come_back(server: Server, pack: Any) -> None:
         assert top == sorted(top, key=lambda entry: -entry["probability"])
 
 
-@pytest.mark.parametrize(
-    "top", ["0", "1001", "-1", "five", "", "1.0", "1e2", "+5", "%D9%A3", "9" * 5000], ids=lambda top: top[:8]
-)
+@pytest.mark.parametrize("top", ["0", "1001", "-1", "five", "", "1.0", "1e2", "%D9%A3", "%C2%B2", "9" * 5000])
 def test_a_top_that_is_no_number_of_classes_is_refused(server: Server, pack: Any, top: str) -> None:
-    # Tornado drops empty arguments and strips blanks.
-    answer = server.frame(pack(), f"?top={top}")
-    if top:
-        assert answer.refused(400, "bad_body")["accepted"] == {"top": "1 to 1000"}
-    else:
-        assert len(answer.json["top"]) == 5
+    assert server.frame(pack(), f"?top={top}").refused(400, "bad_body")["accepted"] == {"top": "1 to 1000"}
 
 
-@pytest.mark.usefixtures("expect_log")
 def test_a_query_that_is_no_text_is_refused_legibly(server: Server, pack: Any) -> None:
     error = server.frame(pack(), "?top=%ff").refused(400, "http")["error"]
     assert "top" in error
@@ -679,7 +672,7 @@ def test_who_asks_before_sending_the_body_is_told(server: Server, pack: Any) -> 
 
 
 def test_a_client_that_is_too_slow_is_cut_off(pack: Any) -> None:
-    with Server(idle_timeout_s=0.05) as server:
+    with Server(idle_timeout_s=0.25) as server:
         for beginning in (b"", b"POST /mod", b"POST /model HTTP/1.1\r\nContent-Length: 10\r\n"):
             with server.connect() as connection:
                 connection.send(beginning)
@@ -759,8 +752,9 @@ def test_a_client_that_goes_before_its_answer_leaves_nothing_behind(pack: Any) -
         assert gate.batches == [("flatten", 1)] * 2
         assert server.metric("abandoned_total") == 2
         # Nobody was answered but the one who stayed: an abandoned request is no success.
-        assert server.metric("requests_total", endpoint="/model", code="200") == 1
+        until(lambda: server.metric("request_duration_seconds_count", endpoint="/model") > 0)
         assert server.metric("request_duration_seconds_count", endpoint="/model") == 1
+        assert server.metric("requests_total", endpoint="/model", code="200") == 1
 
 
 def test_a_body_whose_client_has_gone_is_not_kept_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -849,20 +843,20 @@ def test_a_request_without_a_deadline_has_the_servers(pack: Any) -> None:
         until(server.is_empty)
 
 
-def test_the_wall_clock_may_be_set(monkeypatch: pytest.MonkeyPatch, server: Server, pack: Any) -> None:
-    """Tornado measures a request by the wall clock; an hour's jump in the middle of one must not cost it its deadline."""
-    now, lock = [1e9], threading.Lock()
-
-    def jumping() -> float:
-        with lock:
-            now[0] += 3600.0
-            return now[0]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(time, "time", jumping)
-        answer = server.frame(pack(deadline_ms=60_000))
-    assert answer.status == 200
-    assert answer.json["stages_ms"]["receive"] < 60_000
+def test_the_wall_clock_may_be_set(monkeypatch: pytest.MonkeyPatch, pack: Any) -> None:
+    """Tornado times a request by the wall clock; a jump of it must not cost the request its deadline."""
+    data, clock = pack(deadline_ms=20_000), time.time
+    with Server() as server, server.connect() as connection:
+        connection.send(request("POST", "/model", data, FRAME)[:-10])
+        until(lambda: server.service.active == 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda: clock() + 3600.0)
+            connection.send(data[-10:])
+            answer = connection.answer()
+        assert answer.status == 200
+        assert answer.json["stages_ms"]["receive"] < 3_600_000
+        until(lambda: server.metric("request_duration_seconds_count", endpoint="/model") == 1)
+        assert server.metric("request_duration_seconds_sum", endpoint="/model") < 3600
 
 
 # --- beginning and end ------------------------------------------------------------------------------------------------
@@ -1057,8 +1051,8 @@ def test_a_bug_is_a_500_that_tells_the_log_and_not_the_client(
         assert (refusal["error"], refusal["accepted"]) == ("internal error; the server's log says more", None)
         assert b"secret" not in answer.body
         assert server.metric("rejected_total", reason="internal") == 1
-        assert server.metric("requests_total", endpoint="/model", code="500") == 1
+        until(lambda: server.metric("requests_total", endpoint="/model", code="500") == 1)
         (record,) = (record for record in expect_log.records if record.levelno >= logging.WARNING)
         assert "secret /etc/shadow" in str(record.exc_info)
         assert connection.ask("POST", "/model", pack(), FRAME).status == 200
-        assert server.is_empty()
+        until(server.is_empty)

@@ -37,6 +37,7 @@ TENSORS = {
     "one element": np.array([-3.5], np.float32),
     "vector": tensor((17,)),
     "four dimensions": tensor((2, 3, 2, 3)),
+    "both ends at half a step": np.array([-1.5, 253.5], np.float32),
     "denormal": np.array([FLOAT32.smallest_subnormal, -FLOAT32.tiny / 4, 0], np.float32),
     "tiny": tensor((3, 4)) * np.float32(1e-30),
     "large": tensor((3, 4)) * np.float32(8000),
@@ -103,7 +104,9 @@ def test_int8_is_off_by_at_most_half_a_scale_whatever_the_numbers(values: list[f
 
 @every_tensor_codec
 def test_zeros_stay_zeros(codec: Codec) -> None:
-    array = np.maximum(tensor((8, 6, 6), seed=4), 0) + np.where(tensor((8, 6, 6), seed=5) > 2, np.float32(-1), 0)
+    array = np.maximum(tensor((8, 6, 6), seed=4), 0) + np.where(
+        tensor((8, 6, 6), seed=5) > 2, np.float32(-1), 0
+    )
     zeros = array == 0
     assert zeros.sum() > 50
     assert not there_and_back(codec, array)[zeros].any()
@@ -176,7 +179,9 @@ def test_a_number_that_is_not_finite_is_refused_by_name_when_encoded(codec: Code
 
 @pytest.mark.parametrize(("name", "dtype"), [("float32", "<f4"), ("float16", "<f2")])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_number_that_is_not_finite_is_refused_by_name_when_decoded(name: str, dtype: str, value: float) -> None:
+def test_a_number_that_is_not_finite_is_refused_by_name_when_decoded(
+    name: str, dtype: str, value: float
+) -> None:
     payload = np.array([0, value, 1], dtype=dtype).tobytes()
     with pytest.raises(ContentError, match="NaN or infinity; accepted: finite numbers"):
         NAMES[name].decode(b"", payload, (3,))
@@ -190,7 +195,7 @@ def test_a_number_that_is_not_finite_is_refused_by_name_when_decoded(name: str, 
 )
 def test_an_int8_scale_that_is_not_usable_is_refused(scale: float) -> None:
     params = np.array([scale], "<f4").tobytes() + b"\0"
-    with pytest.raises(ContentError, match="scale .* is not a usable number"):
+    with pytest.raises(ContentError, match=r"scale .* is not a usable number"):
         NAMES["int8"].decode(params, bytes(3), (3,))
 
 
@@ -303,7 +308,9 @@ def test_options_steer_the_encoder() -> None:
     small, large = (len(make_codec(f"jpeg:quality={quality}").encode(array).payload) for quality in (5, 95))
     assert small < large / 2
     redundant = np.round(np.maximum(tensor((64, 14, 14)), 0))
-    fast, slow = (len(make_codec(f"float32+zstd:level={level}").encode(redundant).payload) for level in (1, 19))
+    fast, slow = (
+        len(make_codec(f"float32+zstd:level={level}").encode(redundant).payload) for level in (1, 19)
+    )
     assert slow < fast
 
 
@@ -334,7 +341,9 @@ def test_a_bad_spec_is_refused_with_what_is_accepted(spec: str, message: str) ->
 # --- threads ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("codec", [c for c in CODECS.values() if isinstance(c, Zstd | CompressedPicture)], ids=name_of)
+@pytest.mark.parametrize(
+    "codec", [c for c in CODECS.values() if isinstance(c, Zstd | CompressedPicture)], ids=name_of
+)
 def test_one_codec_serves_several_threads_at_once(codec: Codec) -> None:
     arrays = [
         tensor((32, 14, 14), seed=seed) if codec.carries == "tensor" else picture(48, 48, seed=seed)

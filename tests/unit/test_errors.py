@@ -90,9 +90,15 @@ def test_an_error_carries_its_message_and_what_would_have_been_accepted() -> Non
         ("layer33", ["layer1", "layer3", "conv1"], "did you mean layer3 or layer1?"),
         ("resnet5O", ["resnet50", "vgg16"], "did you mean resnet50?"),
         ("zzz", ["a", "b"], "known: a, b"),
-        ("zzz", [f"name{i}" for i in range(13)], "known: " + ", ".join(f"name{i}" for i in range(12)) + ", …"),
+        (
+            "zzz",
+            [f"name{i}" for i in range(13)],
+            "known: " + ", ".join(f"name{i}" for i in range(12)) + ", …",
+        ),
         ("zzz", [], "known: "),
     ],
 )
-def test_a_suggestion_is_the_nearest_names_or_the_first_ones(name: str, known: list[str], clause: str) -> None:
+def test_a_suggestion_is_the_nearest_names_or_the_first_ones(
+    name: str, known: list[str], clause: str
+) -> None:
     assert errors.suggest(name, iter(known)) == clause

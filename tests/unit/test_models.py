@@ -86,7 +86,9 @@ def test_inputs_are_rescaled_where_the_pretrained_weights_want_it(name: str) -> 
     assert load_model(name, "random").network.transform_input is True
 
 
-@pytest.mark.parametrize(("name", "nearest"), [("resnet5O", "resnet50"), ("ResNet50", "resnet50"), ("vgg", "vgg1")])
+@pytest.mark.parametrize(
+    ("name", "nearest"), [("resnet5O", "resnet50"), ("ResNet50", "resnet50"), ("vgg", "vgg1")]
+)
 def test_an_unknown_model_is_refused_with_the_nearest_names(name: str, nearest: str) -> None:
     with pytest.raises(ModelError, match=f"unknown model '{name}'; did you mean .*{nearest}"):
         load_model(name, "random")
@@ -112,10 +114,15 @@ def test_a_resnet18_comes_back_from_its_file(tmp_path: Path) -> None:
 
 
 def test_a_file_of_float16_gives_a_float32_model(small: Model, tmp_path: Path) -> None:
-    state = {name: value.half() if value.is_floating_point() else value for name, value in small.network.state_dict().items()}
+    state = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in small.network.state_dict().items()
+    }
     loaded = load_model(SMALL, saved(tmp_path, state))
     assert {parameter.dtype for parameter in loaded.network.parameters()} == {torch.float32}
-    assert all(torch.equal(value, state[name].to(value.dtype)) for name, value in loaded.network.state_dict().items())
+    assert all(
+        torch.equal(value, state[name].to(value.dtype)) for name, value in loaded.network.state_dict().items()
+    )
 
 
 def test_a_file_of_another_architecture_is_refused_with_the_differences(small: Model, tmp_path: Path) -> None:
@@ -160,7 +167,9 @@ def test_fine_tuned_weights_take_labels_of_their_own(ten_classes: tuple[str, str
 
 
 @pytest.mark.parametrize("count", [0, 9, 11])
-def test_labels_of_another_number_are_refused(ten_classes: tuple[str, str], count: int, tmp_path: Path) -> None:
+def test_labels_of_another_number_are_refused(
+    ten_classes: tuple[str, str], count: int, tmp_path: Path
+) -> None:
     (tmp_path / "labels.txt").write_text("one\n" * count)
     with pytest.raises(ModelError, match=rf"labels\.txt: {count} lines, the classifier has 10 classes"):
         load_model(*ten_classes, labels=str(tmp_path / "labels.txt"))
@@ -204,7 +213,9 @@ def test_a_fingerprint_stays_what_it_was() -> None:
     }
     digest = hashlib.sha256(f"net\n{said}\n".encode())
     for line, values in parts.items():
-        digest.update(f"{line.replace('float32', 'torch.float32')}\n".encode() + np.array(values, "<f4").tobytes())
+        digest.update(
+            f"{line.replace('float32', 'torch.float32')}\n".encode() + np.array(values, "<f4").tobytes()
+        )
     assert models._fingerprint("net", network, recipe) == digest.digest()[:8]
 
 
@@ -244,7 +255,9 @@ def test_a_counter_that_inference_does_not_use_does_not_change_the_fingerprint()
     assert fingerprint_of(model) == model.fingerprint
 
 
-def test_the_same_weights_have_the_same_fingerprint_wherever_they_come_from(small: Model, tmp_path: Path) -> None:
+def test_the_same_weights_have_the_same_fingerprint_wherever_they_come_from(
+    small: Model, tmp_path: Path
+) -> None:
     assert load_model(SMALL, saved(tmp_path, small.network.state_dict())).fingerprint == small.fingerprint
 
 

@@ -76,7 +76,7 @@ def test_what_is_not_a_number_is_refused_with_the_range() -> None:
 
 def test_options_that_are_left_over_are_refused_by_name() -> None:
     refuse_rest("int8", {}, [])
-    with pytest.raises(SettingsError, match="^int8 has no option a, b; accepted: none$"):
+    with pytest.raises(SettingsError, match=r"^int8 has no option a, b; accepted: none$"):
         refuse_rest("int8", {"b": "1", "a": "2"}, [])
-    with pytest.raises(SettingsError, match="^jpeg has no option q; accepted: quality, subsampling$"):
+    with pytest.raises(SettingsError, match=r"^jpeg has no option q; accepted: quality, subsampling$"):
         refuse_rest("jpeg", {"q": "1"}, ["quality", "subsampling"])

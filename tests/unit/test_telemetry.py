@@ -39,7 +39,9 @@ def observed(registry: CollectorRegistry, stage: str) -> tuple[float | None, flo
     )
 
 
-def test_a_stage_is_in_the_record_and_in_the_histogram(registry: CollectorRegistry, histogram: Histogram) -> None:
+def test_a_stage_is_in_the_record_and_in_the_histogram(
+    registry: CollectorRegistry, histogram: Histogram
+) -> None:
     clock = Clock()
     watch = Stopwatch(histogram, clock)
     with watch.stage("decode"):
@@ -53,7 +55,9 @@ def test_a_stage_is_in_the_record_and_in_the_histogram(registry: CollectorRegist
     assert observed(registry, "tail") == (1, 0.5)
 
 
-def test_a_stage_that_fails_counts_and_its_error_goes_on(registry: CollectorRegistry, histogram: Histogram) -> None:
+def test_a_stage_that_fails_counts_and_its_error_goes_on(
+    registry: CollectorRegistry, histogram: Histogram
+) -> None:
     clock = Clock()
     watch = Stopwatch(histogram, clock)
     with pytest.raises(KeyError, match="lost"), watch.stage("decode"):
@@ -80,7 +84,9 @@ def test_a_duration_measured_elsewhere_is_noted(registry: CollectorRegistry, his
     assert watch.milliseconds() == {"queue": 42.187}
 
 
-@pytest.mark.parametrize("buckets", [telemetry.DURATION_BUCKETS, telemetry.BYTES_BUCKETS, telemetry.BATCH_BUCKETS])
+@pytest.mark.parametrize(
+    "buckets", [telemetry.DURATION_BUCKETS, telemetry.BYTES_BUCKETS, telemetry.BATCH_BUCKETS]
+)
 def test_bounds_rise(buckets: tuple[float, ...]) -> None:
     assert list(buckets) == sorted(set(buckets))
 

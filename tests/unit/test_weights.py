@@ -119,7 +119,9 @@ def test_a_name_in_the_cache_is_loaded(cache: Path, offline: list[tuple[str, str
     assert offline == []
 
 
-def test_a_set_without_a_classifier_is_refused(monkeypatch: pytest.MonkeyPatch, offline: list[object]) -> None:
+def test_a_set_without_a_classifier_is_refused(
+    monkeypatch: pytest.MonkeyPatch, offline: list[object]
+) -> None:
     member = get_model_weights(SMALL)[NAME]
     monkeypatch.delitem(member.meta, "categories")
     with pytest.raises(ModelError, match=f"weights {NAME} of {SMALL} have no classifier"):
@@ -197,7 +199,9 @@ def test_a_download_that_hangs_is_ended(
         ("exit 3", "no reason given"),
     ],
 )
-def test_a_download_that_fails_gives_its_last_line_as_the_reason(script: str, reason: str, child, cache: Path) -> None:
+def test_a_download_that_fails_gives_its_last_line_as_the_reason(
+    script: str, reason: str, child, cache: Path
+) -> None:
     child(script)
     with pytest.raises(ModelError, match=f"^the download failed: {reason}$"):
         load_weights(SMALL, NAME)
@@ -292,7 +296,10 @@ def test_a_state_that_fits_is_loaded() -> None:
 
 
 def test_float16_on_disk_becomes_float32() -> None:
-    state = {name: value.half() if value.is_floating_point() else value for name, value in network().state_dict().items()}
+    state = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in network().state_dict().items()
+    }
     target = network()
     fit(target, state, "w")
     assert target[0].weight.dtype == torch.float32

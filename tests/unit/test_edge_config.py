@@ -1,0 +1,110 @@
+"""The edge's settings: what is taken, and what is said of the rest."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from edge.config import EdgeSettings
+from shared.errors import SettingsError
+from shared.settings import KNOWN_NAMES, PREFIX, CommonSettings, read_settings
+
+OWN = {
+    name: field
+    for name, field in EdgeSettings.model_fields.items()
+    if name not in CommonSettings.model_fields
+}
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch):
+    for name in KNOWN_NAMES:
+        monkeypatch.delenv(PREFIX + name, raising=False)
+
+
+def read(**given):
+    return read_settings(EdgeSettings, given)
+
+
+def test_the_defaults_need_no_file_camera_or_network():
+    settings = read()
+    assert settings.source == "synthetic"
+    assert settings.cloud_url == "http://127.0.0.1:8881"
+    assert settings.status_address == "127.0.0.1", "nobody else sees the metrics unasked"
+    assert settings.at_end == "exit"
+
+
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_every_setting_says_what_it_is(name):
+    assert OWN[name].description
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://cloud:8881",
+        "https://cloud",
+        "http://user:secret@cloud:8881",
+        "http://[::1]:8881",
+        "http://c/path",
+    ],
+)
+def test_urls_that_are_taken(url):
+    assert read(cloud_url=url).cloud_url == url
+    assert read(cloud_url=f"{url}/").cloud_url == url, "one slash less, as paths are appended"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "cloud", "cloud:8881", "127.0.0.1:8881", "ftp://cloud", "http://", "http://:8881", "http://[::1",
+     "http://cloud:99999", "http://cloud:0", "http://cloud:port", "/model"],
+)  # fmt: skip
+def test_urls_that_are_not(url):
+    with pytest.raises(SettingsError) as caught:
+        read(cloud_url=url)
+    assert str(caught.value).startswith(f"--cloud-url={url}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "lowest", "highest"),
+    [
+        ("top", 1, 1000),
+        ("queue_size", 1, 1024),
+        ("in_flight", 1, 256),
+        ("status_port", 0, 65535),
+        ("deadline_s", 1e-6, 600),
+        ("open_timeout_s", 1e-6, 600),
+        ("read_timeout_s", 1e-6, 600),
+    ],
+)
+def test_ranges(name, lowest, highest):
+    for good in (lowest, highest):
+        assert getattr(read(**{name: str(good)}), name) == good
+    for bad in (-1, lowest - 1, highest + 1, "nan", "inf", "many"):
+        with pytest.raises(SettingsError, match=f"--{name.replace('_', '-')}="):
+            read(**{name: str(bad)})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("show", "loud"), ("at_end", "restart"), ("grayscale", "perhaps")]
+)
+def test_choices(name, value):
+    with pytest.raises(SettingsError, match=value):
+        read(**{name: value})
+
+
+def test_a_variable_is_named_as_one(monkeypatch):
+    monkeypatch.setenv("SPLITDNN_TOP", "0")
+    with pytest.raises(SettingsError, match=r"^SPLITDNN_TOP=0: .* 1 "):
+        read()
+    assert read(top="3").top == 3, "a flag beats it"
+
+
+def test_every_name_is_known_to_both_sides():
+    assert {name.upper() for name in EdgeSettings.model_fields} <= KNOWN_NAMES
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        read().top = 3

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from shared.partition import Partition, SplitPoint
 
 
+# What no body of tensors comes near: a list for each row of each channel, a comma for each number, hardly a key.
+_MOST_MARKS = {b"[": 1 << 20, b",": wire.MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 18}
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """Validated tensors (n, *shape), float32, that crossed at `split_point`."""
@@ -100,14 +104,26 @@ def read_json(body: wire.Bytes, partition: Partition, default: str, max_tensors:
 
 def parse_object(body: wire.Bytes, accepted: dict[str, str]) -> dict[str, Any]:
     """A JSON object. Raises BodyError; `accepted` says what the endpoint takes."""
+    text = bytes(body)
+    _check_structure(text)
     try:
-        fields = json.loads(bytes(body))
+        fields = json.loads(text)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BodyError(f"the body is not JSON: {reason}", accepted=accepted) from None
     if not isinstance(fields, dict):
         raise BodyError(f"the body is a JSON {type(fields).__name__}, not an object", accepted=accepted)
     return fields
+
+
+def _check_structure(body: bytes) -> None:
+    """Refuse what would parse into far more memory than its tensors take: empty lists, objects, strings by the million."""
+    for mark, most in _MOST_MARKS.items():
+        found = body.count(mark)
+        if found > most:
+            raise LimitError(
+                f"a JSON body with {found} times {mark.decode()!r}", accepted={f"most {mark.decode()}": most}
+            )
 
 
 def _all_numbers(nested: Any, depth: int) -> bool:

@@ -94,7 +94,7 @@ class Pipeline:
         producing = asyncio.create_task(asyncio.to_thread(self._produce))
         consumers = [asyncio.create_task(self._consume()) for _ in range(self._settings.in_flight)]
         try:
-            await asyncio.gather(producing, *consumers)
+            await asyncio.gather(asyncio.shield(producing), *consumers)  # a thread is not cancelled
         finally:  # after a failure too, nobody goes on: the source may be closed now, and the records are complete
             self.stop()
             self._captured.close()

@@ -356,6 +356,21 @@ def test_a_sink_that_raises_ends_the_run(at, live):
     assert len(seen) <= 50, "it ended at once"
 
 
+def test_a_sink_that_raises_does_not_wait_for_the_cloud():
+    """The other requests may be under way for as long as the deadline."""
+
+    def sink(record):
+        raise BrokenPipeError("the reader has gone")
+
+    never = asyncio.Event()
+    run = Run(
+        FakeSource(pictures(None)), FakeUplink(outcomes=dict.fromkeys(range(1, 50), never)), sinks=[sink]
+    )
+    with pytest.raises(BrokenPipeError):
+        run.to_end()
+    assert [each.frame for each in run.records] == [0]
+
+
 def test_a_run_that_is_cancelled_leaves_nothing_behind():
     async def go():
         run = Run(FakeSource(pictures(None)), FakeUplink(outcomes=dict.fromkeys(range(100), asyncio.Event())))

@@ -339,3 +339,16 @@ class _TinyPartition:
 class _TinyPoint:
     name = "tiny"
     shape = (2,)
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [b"[]," * 2_000_000, b"{}," * 300_000, b'"a",' * 300_000, b"1," * (wire.MAX_ELEMENTS + 2)],
+    ids=["[]", "{}", '"a"', "1"],
+)
+def test_a_body_that_would_parse_into_far_more_than_tensors_is_refused_before_it_is_parsed(
+    flood, monkeypatch
+):
+    monkeypatch.setattr("cloud.requests.json.loads", lambda _text: pytest.fail("it was parsed"))
+    with pytest.raises(LimitError, match="a JSON body with"):
+        parse_object(b'{"data": [' + flood + b"0]}", {})

@@ -113,7 +113,7 @@ def with_cloud(check, **options):
             before = asyncio.all_tasks()
             async with uplink:
                 await check(cloud, uplink)
-            left = {task for task in asyncio.all_tasks() - before if "uplink" in repr(task.get_coro())}
+            left = {task for task in asyncio.all_tasks() - before if "Uplink" in repr(task.get_coro())}
             assert not left
             assert metric(uplink, "in_flight") == 0
 
@@ -393,6 +393,22 @@ def test_a_probe_finds_out_when_the_cloud_is_back(away):
         await uplink.ask(FRAME, 5)
         assert uplink.circuit.state is State.CLOSED
         assert len(cloud.frames) == 4, "no frame paid for the probes"
+
+    with_cloud(check)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_probe_that_is_under_way_at_the_end_is_ended():
+    async def check(cloud, uplink):
+        asked = asyncio.Event()
+
+        async def never(request):
+            asked.set()
+            return await cloud.never(request)
+
+        cloud.model = never
+        uplink.circuit.open("as the test says")
+        await asked.wait()
 
     with_cloud(check)
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from shared.errors import SettingsError
-from shared.spec import parse_spec, refuse_rest, take_number
+from shared.spec import parse_spec, refuse_rest, take_number, take_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +38,9 @@ class Synthetic:
         """Read `synthetic:fps=10,frames=300,width=640,height=480`. Raises SettingsError."""
         name, options = parse_spec(spec)
         self._fps = take_number(options, "fps", 10, 0, 1000)
-        self._frames = _take_integer(options, "frames", 0, 0, 10**9)
-        self._width = _take_integer(options, "width", 640, 16, 8192)
-        self._height = _take_integer(options, "height", 480, 16, 8192)
+        self._frames = take_whole(options, "frames", 0, 0, 10**9)
+        self._width = take_whole(options, "width", 640, 16, 8192)
+        self._height = take_whole(options, "height", 480, 16, 8192)
         refuse_rest(name, options, OPTIONS)
         self.name = spec
         self.live = self._fps > 0
@@ -92,13 +91,6 @@ class Synthetic:
         elif late > 1 / self._fps:  # a slow reader has missed frames; it does not get them in a burst
             self._due += late
         self._due += 1 / self._fps
-
-
-def _take_integer(options: dict[str, str], key: str, default: int, low: int, high: int) -> int:
-    value = float(take_number(options, key, default, low, high))
-    if not value.is_integer():
-        raise SettingsError(f"{key}={value:g}: not a whole number; accepted: {low} to {high}")
-    return int(value)
 
 
 def _tiles() -> list[Picture]:

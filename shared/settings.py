@@ -133,9 +133,9 @@ def add_flags(parser: argparse.ArgumentParser, settings: type[CommonSettings]) -
 def read_settings(settings: type[_Settings], given: dict[str, Any]) -> _Settings:
     """Flags (`given`) over variables over defaults. Raises SettingsError with one line for each thing that is wrong."""
     unknown = [
-        f"unknown variable {name}; {suggest(name, (PREFIX + known for known in sorted(KNOWN_NAMES)))}"
+        f"unknown variable {name}; {suggest(name.upper(), (PREFIX + known for known in sorted(KNOWN_NAMES)))}"
         for name in os.environ
-        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in KNOWN_NAMES
+        if name.upper().startswith(PREFIX) and name.removeprefix(PREFIX) not in KNOWN_NAMES
     ]
     if unknown:
         raise SettingsError("\n".join(unknown))

@@ -23,7 +23,7 @@ def take_number(options: dict[str, str], key: str, default: float, low: float, h
     """Remove `key` from `options` and return it as a number within [low, high]. Raises SettingsError."""
     text = options.pop(key, None)
     if text is None:
-        return default
+        return float(default)
     try:
         value = float(text)
     except ValueError:
@@ -31,6 +31,14 @@ def take_number(options: dict[str, str], key: str, default: float, low: float, h
     if not low <= value <= high:
         raise SettingsError(f"{key}={text}: out of range; accepted: {low:g} to {high:g}")
     return value
+
+
+def take_whole(options: dict[str, str], key: str, default: int, low: int, high: int) -> int:
+    """As take_number, for whole numbers only."""
+    value = take_number(options, key, default, low, high)
+    if not value.is_integer():
+        raise SettingsError(f"{key}={value:g}: not a whole number; accepted: {low} to {high}")
+    return int(value)
 
 
 def refuse_rest(name: str, options: dict[str, str], known: list[str]) -> None:

@@ -10,7 +10,7 @@ from shared.codecs.int8 import Int8
 from shared.codecs.raw import Raw
 from shared.codecs.zstd import Zstd
 from shared.errors import CodecError, SettingsError, suggest
-from shared.spec import parse_spec, refuse_rest, take_number
+from shared.spec import parse_spec, refuse_rest, take_whole
 
 if TYPE_CHECKING:
     from shared.codecs.base import Codec
@@ -56,16 +56,16 @@ def make_codec(spec: str) -> Codec:
     codec = NAMES[name]
     known = list(codec.options())
     if isinstance(codec, Zstd):
-        codec = Zstd(codec.id, codec.inner, int(take_number(options, "level", 1, 1, 19)))
+        codec = Zstd(codec.id, codec.inner, take_whole(options, "level", 1, 1, 19))
     elif name == "png":
         codec = CompressedPicture(
-            codec.id, name, compress_level=int(take_number(options, "compress_level", 1, 0, 9))
+            codec.id, name, compress_level=take_whole(options, "compress_level", 1, 0, 9)
         )
     elif name == "jpeg":
-        quality = int(take_number(options, "quality", 90, 1, 100))
+        quality = take_whole(options, "quality", 90, 1, 100)
         # Pillow's numbers: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0.
         codec = CompressedPicture(
-            codec.id, name, quality=quality, subsampling=int(take_number(options, "subsampling", 0, 0, 2))
+            codec.id, name, quality=quality, subsampling=take_whole(options, "subsampling", 0, 0, 2)
         )
     refuse_rest(name, options, known)
     return codec

@@ -121,6 +121,11 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name(monkeypatch: pytes
     assert refusal().startswith("unknown variable SPLITDNN_SPLITPOINT; did you mean SPLITDNN_SPLIT_POINT")
 
 
+def test_a_variable_in_lower_case_is_a_typing_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("splitdnn_model", "resnet18")
+    assert refusal().startswith("unknown variable splitdnn_model; did you mean")
+
+
 def test_every_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPLITDNN_MODELL", "x")
     monkeypatch.setenv("SPLITDNN_SEEED", "x")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import SettingsError
-from shared.spec import parse_spec, refuse_rest, take_number
+from shared.spec import parse_spec, refuse_rest, take_number, take_whole
 
 words = st.text(st.characters(exclude_characters=":,=", exclude_categories=["Cs"]), min_size=1, max_size=8)
 
@@ -80,3 +80,10 @@ def test_options_that_are_left_over_are_refused_by_name() -> None:
         refuse_rest("int8", {"b": "1", "a": "2"}, [])
     with pytest.raises(SettingsError, match=r"^jpeg has no option q; accepted: quality, subsampling$"):
         refuse_rest("jpeg", {"q": "1"}, ["quality", "subsampling"])
+
+
+def test_a_whole_number_is_one():
+    assert take_whole({"level": "3"}, "level", 1, 1, 9) == 3
+    assert take_whole({}, "level", 1, 1, 9) == 1
+    with pytest.raises(SettingsError, match=r"level=1\.5: not a whole number; accepted: 1 to 9"):
+        take_whole({"level": "1.5"}, "level", 1, 1, 9)

@@ -1,0 +1,195 @@
+"""One run of the edge, from its settings to its summary. Import it after the threads are limited: it brings torch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TextIO
+
+from edge.agreement import agreed_weights
+from edge.metrics import EdgeMetrics
+from edge.pipeline import Pipeline
+from edge.plan import Plan, describe_split_points, make_plan
+from edge.preprocess import Preprocess
+from edge.printer import ProgressPrinter, print_frame
+from edge.reconnect import Reconnecting
+from edge.results import STDOUT, Results, ResultsFile
+from edge.sources import open_source
+from edge.status import serve_status
+from edge.summary import Summary
+from edge.uplink import Uplink
+from shared import models
+from shared.engines import TorchEngine
+from shared.partition import Partition
+from shared.telemetry import export_build_info
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.config import EdgeSettings
+    from edge.results import Record
+    from edge.sources import Source
+    from shared.models import Model
+
+_log = logging.getLogger("edge")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What was started, ready for its first frame."""
+
+    pipeline: Pipeline
+    stop: Callable[[], None]
+    metrics: EdgeMetrics
+    summary: Summary
+    progress: ProgressPrinter | None
+    people: TextIO
+
+
+def list_split_points(settings: EdgeSettings) -> str:
+    """The table of `--list-split-points`."""
+    # Where a network can be cut does not depend on its weights, so nothing is fetched for the default choice.
+    weights = "random" if settings.weights == "auto" else settings.weights
+    model = models.load_model(settings.model, weights)
+    return describe_split_points(Partition(model.network, model.preprocessing.tensor_shape))
+
+
+async def run(settings: EdgeSettings, threads: int) -> int:
+    """Play the source to its end, or until SIGTERM or SIGINT. Exit status 0; raises StartupError."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as ends:  # what was opened is closed, however far the start came
+        starting = asyncio.create_task(_start(settings, threads, ends))
+        stopping = asyncio.create_task(stop.wait())
+        ends.callback(stopping.cancel)
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+            _log.info("stopped before the first frame")
+            return 0
+        await _play(await starting, stop)
+        if settings.at_end == "stay" and not stop.is_set():
+            _log.info("the source has ended; staying for the metrics to be read (SIGTERM ends it)")
+            await stop.wait()
+    return 0
+
+
+async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExitStack) -> _Run:
+    """Open everything; what a user can mistype comes before what takes long."""
+    metrics = EdgeMetrics()
+    source, live = _open_source(settings, metrics, ends)
+    server, status_port = serve_status(metrics, settings.status_address, settings.status_port)
+    ends.callback(server.stop)
+    summary = Summary()
+    # Where records go to stdout, people read on stderr.
+    people = sys.stderr if settings.results == STDOUT else sys.stdout
+    progress = ProgressPrinter(people) if settings.show == "changes" else None
+    printer = partial(print_frame, out=people) if settings.show == "frames" else progress
+    sinks: list[Callable[[Record], None]] = [summary, *([printer] if printer else [])]
+    if settings.results:
+        file = ResultsFile(settings.results, metrics.result_errors, append=source.live)
+        ends.callback(file.close)
+        sinks.append(file)
+
+    # On a thread, as all that takes long: /healthz answers meanwhile. A thread that is given up does not hold the end.
+    slow = ThreadPoolExecutor(1, thread_name_prefix="start")
+    ends.callback(slow.shutdown, wait=False)
+    loop = asyncio.get_running_loop()
+    model, plan = await loop.run_in_executor(slow, _load, settings, threads, metrics)
+    uplink = Uplink(
+        settings.cloud_url, model, metrics, in_flight=settings.in_flight, deadline_s=settings.deadline_s
+    )
+    await ends.enter_async_context(uplink)
+    if plan.codec:
+        await uplink.check()
+    if live:
+        await loop.run_in_executor(slow, live.open)
+    else:
+        metrics.source_up.set(1)
+    _log.info(
+        "%s -> %s %s -> %s; metrics on port %d",
+        source.name,
+        plan.split_point.name,
+        plan.codec.name if plan.codec else "(nothing travels)",
+        settings.cloud_url,
+        status_port,
+    )
+    preprocess = Preprocess(model.preprocessing, grayscale=settings.grayscale)
+    session = secrets.randbits(32)
+    pipeline = Pipeline(settings, model, plan, preprocess, source, uplink, Results(sinks), metrics, session)
+
+    def stop() -> None:
+        pipeline.stop()
+        if live:
+            live.stop()
+
+    return _Run(pipeline, stop, metrics, summary, progress, people)
+
+
+async def _play(this: _Run, stop: asyncio.Event) -> None:
+    async def stop_on_signal() -> None:
+        await stop.wait()
+        _log.info("stopping: answering the frames already read")
+        this.stop()
+
+    metrics = this.metrics
+    metrics.running.set(1)
+    metrics.state = "running"
+    start = time.monotonic()
+    stopping = asyncio.create_task(stop_on_signal())
+    try:
+        await this.pipeline.run()
+    finally:
+        seconds = time.monotonic() - start
+        stopping.cancel()
+        metrics.source_up.set(0)
+        metrics.running.set(0)
+        metrics.state = "finished"
+        if this.progress:
+            this.progress.close()
+        print(f"\n{this.summary.text(this.pipeline.dropped, seconds)}", file=this.people, flush=True)
+
+
+def _open_source(
+    settings: EdgeSettings, metrics: EdgeMetrics, ends: contextlib.AsyncExitStack
+) -> tuple[Source, Reconnecting | None]:
+    """The source, and the same again if it is a live one. Files are opened here: a wrong path is said at once."""
+    source = open_source(
+        settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
+    )
+    if source.live:
+        live = Reconnecting(source, up=metrics.source_up, reconnects=metrics.source_reconnects)
+        ends.callback(live.close)
+        return live, live
+    ends.callback(source.close)
+    source.open()
+    return source, None
+
+
+def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[Model, Plan]:
+    engine = TorchEngine(settings.device, threads)
+    weights, seed = agreed_weights(settings)
+    model = models.load_model(settings.model, weights, seed=seed, labels=settings.labels)
+    partition = Partition(model.network, model.preprocessing.tensor_shape)
+    plan = make_plan(partition, engine, settings.split_point, settings.codec)
+    export_build_info(
+        metrics.registry,
+        "edge",
+        model=model.name,
+        weights=model.weights,
+        fingerprint=model.fingerprint.hex(),
+        device=str(engine.device),
+    )
+    _log.info("%s, weights %s, fingerprint %s", model.name, model.weights, model.fingerprint.hex())
+    return model, plan

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.platform_collector import PlatformCollector
-from prometheus_client.process_collector import ProcessCollector
+from prometheus_client import Counter, Gauge, Histogram
 
-from shared.codecs import NAMES
 from shared.errors import all_request_errors
-from shared.telemetry import BATCH_BUCKETS, BYTES_BUCKETS, DURATION_BUCKETS
+from shared.metrics import Metrics
+from shared.telemetry import BATCH_BUCKETS, DURATION_BUCKETS
 
 ENDPOINTS = ("/", "/compute", "/model", "/healthz", "/readyz", "/metrics", "other")
 STAGES = ("receive", "decode", "queue", "tail", "top")
@@ -16,15 +14,12 @@ REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors
 _CODES = (200, 400, 404, 405, 409, 413, 415, 422, 500, 503, 504)
 
 
-class CloudMetrics:
+class CloudMetrics(Metrics):
     """One registry with every metric of the cloud, each label value initialised."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
         prefix = "splitdnn_cloud_"
+        super().__init__(prefix, STAGES)
         self.requests = Counter(
             prefix + "requests_total", "HTTP requests answered.", ["endpoint", "code"], registry=self.registry
         )
@@ -53,26 +48,12 @@ class CloudMetrics:
             buckets=BATCH_BUCKETS,
             registry=self.registry,
         )
-        self.stages = Histogram(
-            prefix + "stage_duration_seconds",
-            "Time of one frame in one stage.",
-            ["stage"],
-            buckets=DURATION_BUCKETS,
-            registry=self.registry,
-        )
         self.rejected = Counter(
             prefix + "rejected_total", "Requests refused, by reason.", ["reason"], registry=self.registry
         )
         self.abandoned = Counter(
             prefix + "abandoned_total",
             "Requests whose caller went away before the answer.",
-            registry=self.registry,
-        )
-        self.payload_bytes = Histogram(
-            prefix + "payload_bytes",
-            "Encoded size of one received tensor.",
-            ["codec"],
-            buckets=BYTES_BUCKETS,
             registry=self.registry,
         )
         self.buffered_bytes = Gauge(
@@ -87,9 +68,5 @@ class CloudMetrics:
             self.duration.labels(endpoint=endpoint)
             for code in _CODES:
                 self.requests.labels(endpoint=endpoint, code=str(code))
-        for stage in STAGES:
-            self.stages.labels(stage=stage)
         for reason in REJECTIONS:
             self.rejected.labels(reason=reason)
-        for codec in NAMES:
-            self.payload_bytes.labels(codec=codec)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.platform_collector import PlatformCollector
-from prometheus_client.process_collector import ProcessCollector
+from prometheus_client import Counter, Gauge, Histogram
 
-from shared.codecs import NAMES
-from shared.telemetry import BYTES_BUCKETS, DURATION_BUCKETS
+from shared.metrics import Metrics
+from shared.telemetry import DURATION_BUCKETS
 
 STAGES = ("capture", "wait_head", "preprocess", "head", "encode", "wait_uplink", "send", "tail")
 QUEUES = ("capture", "send")
@@ -16,16 +14,13 @@ FALLBACKS = ("circuit_open", "unreachable", "late", "busy", "refused", "encode")
 CIRCUIT_STATES = ("closed", "open", "half_open")
 
 
-class EdgeMetrics:
+class EdgeMetrics(Metrics):
     """One registry with every metric of the edge, each label value initialised."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.state = "starting"  # then running, and finished once the source has ended
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
         prefix = "splitdnn_edge_"
+        super().__init__(prefix, STAGES)
         self.frames = Counter(
             prefix + "frames_total",
             "Frames by what became of them: answered by cloud or by edge, dropped by policy, failed.",
@@ -46,20 +41,6 @@ class EdgeMetrics:
             prefix + "frame_latency_seconds",
             "From a frame's capture to its class.",
             buckets=DURATION_BUCKETS,
-            registry=self.registry,
-        )
-        self.stages = Histogram(
-            prefix + "stage_duration_seconds",
-            "Time of one frame in one stage.",
-            ["stage"],
-            buckets=DURATION_BUCKETS,
-            registry=self.registry,
-        )
-        self.payload_bytes = Histogram(
-            prefix + "payload_bytes",
-            "Encoded size of one tensor.",
-            ["codec"],
-            buckets=BYTES_BUCKETS,
             registry=self.registry,
         )
         self.uplink_bytes = Counter(
@@ -103,9 +84,5 @@ class EdgeMetrics:
         for queue in QUEUES:
             self.queue_depth.labels(queue=queue)
             self.queue_capacity.labels(queue=queue)
-        for stage in STAGES:
-            self.stages.labels(stage=stage)
         for state in CIRCUIT_STATES:
             self.circuit_state.labels(state=state).set(state == "closed")
-        for codec in NAMES:
-            self.payload_bytes.labels(codec=codec)

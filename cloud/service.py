@@ -65,7 +65,7 @@ class Service:
         self.partition = Partition(self.model.network, self.model.preprocessing.tensor_shape)
         chosen = settings.split_point
         self.default = self.partition.point(chosen) if chosen else self.partition.default()
-        self.tails = Tails(self.partition, engine, settings.max_batch)
+        self.tails = Tails(self.partition, engine)
         self.tails.prepare(self.default.name)
         export_build_info(
             self.metrics.registry,

@@ -7,9 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from shared.engines import Engine
@@ -22,20 +21,15 @@ _log = logging.getLogger(__name__)
 class Tails:
     """Compiles a tail on first use and keeps it: an edge may move its split point between two frames."""
 
-    def __init__(self, partition: Partition, engine: Engine, max_batch: int) -> None:
-        """A tail runs at most `max_batch` tensors at once: its memory grows with them."""
+    def __init__(self, partition: Partition, engine: Engine) -> None:
         self._partition = partition
         self._engine = engine
-        self._max_batch = max_batch
         self._compiled: dict[str, Part] = {}
         self._lock = threading.Lock()
 
     def run(self, split_point: str, tensors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits (n, K) of tensors (n, *shape) that crossed at `split_point`, which must exist."""
-        tail, size = self.prepare(split_point), self._max_batch
-        if len(tensors) <= size:
-            return tail(tensors)
-        return np.concatenate([tail(tensors[start : start + size]) for start in range(0, len(tensors), size)])
+        return self.prepare(split_point)(tensors)
 
     def prepare(self, split_point: str) -> Part:
         """The compiled tail of this split point."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from shared.models import Model
     from shared.partition import Partition
 
-MAX_BATCH = 3
 POINTS = ["input", "layer3", "layer4.0.add", "avgpool", "output"]
 
 
@@ -54,7 +53,7 @@ def engine() -> Recorder:
 
 @pytest.fixture
 def tails(partition: Partition, engine: Recorder) -> Tails:
-    return Tails(partition, engine, MAX_BATCH)
+    return Tails(partition, engine)
 
 
 def test_a_tail_is_compiled_once_however_many_threads_ask(tails: Tails, engine: Recorder) -> None:
@@ -120,21 +119,3 @@ def test_an_unknown_split_point_is_refused_and_a_failed_compilation_is_tried_aga
         tails.prepare("avgpool")
     engine.fail = False
     assert tails.run("avgpool", np.zeros((1, 512, 1, 1), np.float32)).shape == (1, 1000)
-
-
-def test_more_tensors_than_one_run_may_hold_are_answered_in_order_by_several(
-    tails: Tails, engine: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sizes: list[int] = []
-    compiled = engine.engine.compile
-
-    def counting(part: torch.nn.Module, shape: tuple[int, ...]) -> Any:
-        run = compiled(part, shape)
-        return lambda batch: sizes.append(len(batch)) or run(batch)
-
-    monkeypatch.setattr(engine.engine, "compile", counting)
-    tensors = np.random.default_rng(3).standard_normal((2 * MAX_BATCH + 1, 512), np.float32)
-    together = tails.run("flatten", tensors)
-    assert sizes == [MAX_BATCH, MAX_BATCH, 1]
-    alone = np.concatenate([tails.run("flatten", tensor[None]) for tensor in tensors])
-    np.testing.assert_allclose(together, alone, atol=1e-5)

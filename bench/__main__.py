@@ -22,7 +22,7 @@ _PLANS = (
     ("layer4", "int8+zstd"),
     ("avgpool", "int8+zstd"),
 )
-_JSON_POINTS = ["layer1", "layer2", "layer3", "layer4"]
+_JSON_POINTS = [split_point for split_point, _ in _PLANS]
 
 
 def main() -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import time
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+from bench.system import peak_rss_bytes
 from shared.threads import limit_threads
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ def run_json(
                 "bytes/frame": round(statistics.mean(sizes)),
                 "latency p50 ms": round(quantiles[9], 1),
                 "latency p95 ms": round(quantiles[18], 1),
+                "client RSS MB": round(peak_rss_bytes(os.getpid()) / 1e6),
+                "cloud RSS MB": round(cloud.rss_bytes() / 1e6),
             }
         )
     return rows

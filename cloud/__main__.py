@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import logging
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from cloud.config import CloudSettings
 from shared.errors import SplitDNNError
 from shared.logs import configure_logs
-from shared.settings import add_flags, parse_flags, print_error, read_settings
+from shared.settings import make_parser, parse_flags, print_error, read_settings
 from shared.threads import limit_threads
 
 if TYPE_CHECKING:
@@ -25,11 +24,9 @@ _log = logging.getLogger("cloud")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT. Exit status 0; 2 if it cannot start."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cloud", description="Answer frames: run the tail of a network behind any split point."
+    parser = make_parser(
+        "python -m cloud", "Answer frames: run the tail of a network behind any split point.", CloudSettings
     )
-    parser.add_argument("--print-config", action="store_true", help="show the effective settings and exit")
-    add_flags(parser, CloudSettings)
     try:
         given = parse_flags(parser, arguments)
         show = given.pop("print_config")
@@ -80,6 +77,8 @@ async def _serve(settings: CloudSettings) -> int:
 
 
 if __name__ == "__main__":
+    # Until the event loop takes it over: an interrupt in the middle of an import would be a traceback, or get lost.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     status = main()
     logging.shutdown()
     sys.stdout.flush()

@@ -62,11 +62,32 @@ class Batcher:
     async def submit(self, split_point: str, tensors: NDArray[np.float32], timeout_s: float) -> Answer:
         """Wait for the logits of `tensors` (n, *shape), at most `timeout_s` seconds.
 
-        Raises BusyError when the queue is full and DeadlineError when the time is over; whatever the tail raised
-        otherwise. Cancelling the caller takes its tensors out of the queue.
+        More than `max_batch` tensors are answered in several turns, with other callers' between them. Raises BusyError
+        when the queue is full and DeadlineError when the time is over; whatever the tail raised otherwise. Cancelling
+        the caller takes its tensors out of the queue.
         """
-        if self._depth() + len(tensors) > self._capacity:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
+        size = self._max_batch
+        turns = [
+            await self._turn(split_point, tensors[start : start + size], max(0.0, until - loop.time()))
+            for start in range(0, len(tensors), size)
+        ]
+        if len(turns) == 1:
+            return turns[0]
+        return Answer(
+            np.concatenate([turn.logits for turn in turns]),
+            sum(turn.queue_s for turn in turns),
+            sum(turn.tail_s for turn in turns),
+        )
+
+    def require_place(self, tensors: int = 1) -> None:
+        """Raise BusyError if there is no place in the queue for so many tensors."""
+        if self._depth() + tensors > self._capacity:
             raise BusyError(f"the queue is full ({self._depth()} of {self._capacity}); try again in a second")
+
+    async def _turn(self, split_point: str, tensors: NDArray[np.float32], timeout_s: float) -> Answer:
+        self.require_place(len(tensors))
         loop = asyncio.get_running_loop()
         ticket = _Ticket(split_point, tensors, loop.time(), loop.create_future())
         self._queue.append(ticket)

@@ -104,7 +104,7 @@ class BodyHandler(Handler):
         self._connection().set_max_body_size(_DRAIN_FACTOR * self.limit())
         try:
             self.admit()
-            self._reserve(self._declared())
+            self._check_size(self._declared())
         except RequestError as error:
             self._refuse(error)
 
@@ -112,8 +112,7 @@ class BodyHandler(Handler):
         if self._finished or self._refused or self.request.method != "POST":
             return
         try:
-            if len(self.body) + len(chunk) > self._reserved:  # a chunked body, which declares nothing
-                self._reserve(len(chunk))
+            self._reserve(len(chunk))  # what is there, not what was declared: that costs its sender nothing
             self.body += chunk
         except RequestError as error:
             self._refuse(error)
@@ -174,9 +173,12 @@ class BodyHandler(Handler):
         text = self.request.headers.get("Content-Length", "")
         return int(text[:20]) if text.isdecimal() else 0
 
+    def _check_size(self, size: int) -> None:
+        if size > self.limit():
+            raise LimitError(f"a body of {size} bytes", accepted={"max_bytes": self.limit()})
+
     def _reserve(self, size: int) -> None:
-        if self._reserved + size > self.limit():
-            raise LimitError(f"a body of {self._reserved + size} bytes", accepted={"max_bytes": self.limit()})
+        self._check_size(self._reserved + size)
         if self.service.buffered_bytes + size > self.service.settings.max_buffered_bytes:
             raise BusyError("too many request bodies are being received; try again in a second")
         self._reserved += size

@@ -7,7 +7,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from prometheus_client.exposition import choose_encoder
 from tornado.web import HTTPError
 
 from cloud.door import BodyHandler, Handler
@@ -16,7 +15,7 @@ from cloud.metrics import ENDPOINTS
 from cloud.requests import Work, parse_object, read_frame, read_json
 from shared.answers import top_classes
 from shared.errors import BodyError, ContentError, MediaTypeError, UnavailableError
-from shared.telemetry import Stopwatch
+from shared.telemetry import Stopwatch, exposition
 from shared.wire import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ class ModelHandler(BodyHandler):
                 accepted=[CONTENT_TYPE, "application/json"],
             )
         self._top = self._read_top()
+        self.service.batcher.require_place()
 
     async def respond(self) -> None:
         # A task of its own, because Tornado does not stop a handler whose client has gone; on_connection_close does.
@@ -172,12 +172,9 @@ class MetricsHandler(Handler):
     """`GET /metrics`, in the format that the scraper prefers."""
 
     def get(self) -> None:
-        try:
-            encode, content_type = choose_encoder(self.request.headers.get("Accept", ""))
-        except TypeError:  # what it raises on a version that is not a number
-            encode, content_type = choose_encoder("")
+        content_type, body = exposition(self.service.metrics.registry, self.request.headers.get("Accept", ""))
         self.set_header("Content-Type", content_type)
-        self.finish(encode(self.service.metrics.registry))
+        self.finish(body)
 
 
 class UnknownHandler(Handler):

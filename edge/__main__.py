@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
+import errno
 import logging
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
 from edge.config import EdgeSettings
-from shared.errors import SplitDNNError
+from shared.errors import ResultsError, SplitDNNError
 from shared.logs import configure_logs
-from shared.settings import add_flags, parse_flags, print_error, read_settings
+from shared.settings import make_parser, parse_flags, print_error, read_settings
 from shared.threads import limit_threads
 
 if TYPE_CHECKING:
@@ -20,18 +21,15 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a source to its end. Exit status 0; 2 if it cannot start or its source breaks down."""
-    parser = argparse.ArgumentParser(
-        prog="python -m edge",
-        exit_on_error=False,  # one line, as every other error
-        allow_abbrev=False,
-        description="Read video, run the head of a network, send what crosses, print classes.",
+    """Run a source to its end. Exit status 0; 1 if records are missing; 2 if it cannot start or its source breaks down."""
+    parser = make_parser(
+        "python -m edge",
+        "Read video, run the head of a network, send what crosses, print classes.",
+        EdgeSettings,
     )
-    parser.add_argument("--print-config", action="store_true", help="show the effective settings and exit")
     parser.add_argument(
         "--list-split-points", action="store_true", help="show where the model can be cut and exit"
     )
-    add_flags(parser, EdgeSettings)
     try:
         given = parse_flags(parser, arguments)
         show_config, show_points = given.pop("print_config"), given.pop("list_split_points")
@@ -48,10 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(list_split_points(settings))
             return 0
         return asyncio.run(run(settings, threads))
-    except (SplitDNNError, argparse.ArgumentError) as error:
+    except SplitDNNError as error:
         print_error(error)
-        return 2
+        return 1 if isinstance(error, ResultsError) else 2
     except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print_error(SplitDNNError(f"cannot write to standard output: {error.strerror}"))
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
@@ -59,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # Until the event loop takes it over: an interrupt in the middle of an import would be a traceback, or get lost.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     status = main()
     logging.shutdown()
     sys.stdout.flush()

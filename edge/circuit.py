@@ -66,7 +66,7 @@ class Circuit:
                 self._probe_at = self._clock() + COOL_DOWN_S
 
     def succeeded(self) -> None:
-        """A frame was answered in time."""
+        """A frame was answered in time; one of an earlier era too shows that the cloud answers."""
         self._failures = 0
         if self.state is State.HALF_OPEN:
             self._cool_down_s = COOL_DOWN_S

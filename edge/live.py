@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import cv2
 
 from edge.opencv import open_capture, read_frame
 from shared.errors import SourceError, suggest
+from shared.logs import mask_url
 
 if TYPE_CHECKING:
     from edge.opencv import Picture
@@ -133,7 +133,7 @@ class Stream(LiveCapture):
 
     def __init__(self, url: str, *, open_timeout_s: float, read_timeout_s: float) -> None:
         """Raises SourceError if this is no URL of a stream."""
-        name = _shown(url)
+        name = mask_url(url)
         scheme, _, _ = url.partition("://")
         if scheme.lower() not in SCHEMES:
             raise SourceError(f"{name}: {scheme}:// is no source; {suggest(scheme, SCHEMES)}")
@@ -211,9 +211,3 @@ class _Connection(Thread):
         with self._changed:
             self._over = True
             self._changed.notify_all()
-
-
-def _shown(url: str) -> str:
-    """`url` without what may be secret: all before the last @, and the query."""
-    masked, query, _ = re.sub(r"(?<=://).*@", "***@", url).partition("?")
-    return masked + ("?…" if query else "")

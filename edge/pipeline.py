@@ -179,7 +179,7 @@ class Pipeline:
                     fingerprint=self._model.fingerprint,
                     frame_id=self._session << 32 | job.number & 0xFFFFFFFF,
                     capture_time_ns=job.captured_ns,
-                    deadline_ms=max(1, round(1e3 * self._settings.deadline_s)),  # 0 is for ever
+                    deadline_ms=max(1, round(1e3 * self._settings.deadline_s)),  # 0 is no limit of ours
                 )
                 job.frame = wire.pack(frame)
             except WireError as error:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from shared.preprocessing import Preprocessing
 
 
+_MOST_ASPECT = 16
+
+
 class Preprocess:
     """Resize and crop as the weights prescribe, on 8-bit values from first to last, as PIL does.
 
@@ -32,6 +35,7 @@ class Preprocess:
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 BGR, as OpenCV delivers it -> (crop, crop, 3) uint8 RGB."""
+        frame = _middle(frame)
         tensor = torch.from_numpy(frame).permute(2, 0, 1)[None]  # (1, 3, H, W), a view
         size = self._resized(*frame.shape[:2])
         if size != frame.shape[:2]:
@@ -47,3 +51,13 @@ class Preprocess:
         """The shorter side becomes `resize`; the other one is cut to whole pixels, as torchvision does."""
         longer = int(self._resize * max(height, width) / min(height, width))
         return (self._resize, longer) if height <= width else (longer, self._resize)
+
+
+def _middle(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """All of any usual frame. Of one that is far longer than wide, the middle: the crop takes no more, and resized whole
+    a picture of a single row would become gigabytes.
+    """
+    height, width = frame.shape[:2]
+    longest = _MOST_ASPECT * min(height, width)
+    top, left = max(0, (height - longest) // 2), max(0, (width - longest) // 2)
+    return frame[top : top + longest, left : left + longest]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections import deque
@@ -66,6 +67,7 @@ class ProgressPrinter:
             self._printed_at = now
             line = self._progress(record)
             if self._live:
+                line = line[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be rewritten
                 print(f"\r\x1b[K{line}", end="", file=self._out, flush=True)
             else:
                 self._print(line)

@@ -98,7 +98,9 @@ class Reconnecting:
             try:
                 self._source.open()
             except SourceError as error:
-                _log.debug("source still lost: %s", error)
+                if str(error) != str(reason):
+                    _log.warning("source still lost: %s", error)
+                reason = error
             else:
                 self._came_up()
                 _log.info("source back: %s, after %.1f s", self.name, self._up_since - lost_at)

@@ -53,7 +53,11 @@ class VideoFile:
         self.close()
         _refuse_unreadable(self._path)
         # Absolute, because FFmpeg takes what stands before a colon for a protocol.
-        capture = open_capture(str(self._path.absolute()), cv2.CAP_FFMPEG)
+        threads = [
+            cv2.CAP_PROP_N_THREADS,
+            cv2.getNumThreads(),
+        ]  # FFmpeg would take the host's, not the container's
+        capture = open_capture(str(self._path.absolute()), cv2.CAP_FFMPEG, threads)
         self._next = read_frame(capture)
         if self._next is None:
             capture.release()

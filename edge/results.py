@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
@@ -73,6 +74,10 @@ class ResultsFile:
         self._path = Path(path.replace("{hostname}", socket.gethostname()))
         self._errors = errors
         self._failing = False
+        self.lost = 0
+        """Records that could not be written."""
+        if path != STDOUT:
+            self._refuse_other_files()
         try:
             self._file: IO[str] = (
                 sys.stdout
@@ -92,6 +97,7 @@ class ResultsFile:
             raise  # whoever read stdout has gone, and with him the purpose
         except OSError as error:
             self._errors.inc()
+            self.lost += 1
             if not self._failing:
                 _log.error(
                     "results %s: %s; records are lost until it can be written again",
@@ -102,6 +108,18 @@ class ResultsFile:
         else:
             self._failing = False
 
+    def _refuse_other_files(self) -> None:
+        """A typing error must not cost a user the clip, or the weights."""
+        if self._path.is_file() and self._path.stat().st_size:
+            with (
+                contextlib.suppress(OSError),
+                self._path.open("rb") as there,
+            ):  # one that cannot be read is its own error
+                if there.read(1) != b"{":
+                    raise SettingsError(
+                        f"results {self._path}: this file exists and holds no records; give --results another name"
+                    )
+
     def close(self) -> None:
         """Write out what is buffered."""
         try:
@@ -111,4 +129,5 @@ class ResultsFile:
                 self._file.close()
         except OSError as error:
             self._errors.inc()
+            self.lost += 1
             _log.error("results %s: %s", self._path, error.strerror)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
+import cv2
+
 from edge.agreement import agreed_weights
 from edge.metrics import EdgeMetrics
 from edge.pipeline import Pipeline
@@ -28,8 +30,10 @@ from edge.summary import Summary
 from edge.uplink import Uplink
 from shared import models
 from shared.engines import TorchEngine
+from shared.errors import ResultsError
 from shared.partition import Partition
 from shared.telemetry import export_build_info
+from shared.weights import AUTO_SECONDS, NAMED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +55,7 @@ class _Run:
     metrics: EdgeMetrics
     summary: Summary
     progress: ProgressPrinter | None
+    file: ResultsFile | None
     people: TextIO
 
 
@@ -78,15 +83,19 @@ async def run(settings: EdgeSettings, threads: int) -> int:
                 await starting
             _log.info("stopped before the first frame")
             return 0
-        await _play(await starting, stop)
+        this = await starting
+        await _play(this, stop)
         if settings.at_end == "stay" and not stop.is_set():
             _log.info("the source has ended; staying for the metrics to be read (SIGTERM ends it)")
             await stop.wait()
+    if this.file and this.file.lost:
+        raise ResultsError(f"{this.file.lost} records could not be written to {settings.results}")
     return 0
 
 
 async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExitStack) -> _Run:
     """Open everything; what a user can mistype comes before what takes long."""
+    cv2.setNumThreads(threads)
     metrics = EdgeMetrics()
     source, live = _open_source(settings, metrics, ends)
     server, status_port = serve_status(metrics, settings.status_address, settings.status_port)
@@ -97,6 +106,7 @@ async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExi
     progress = ProgressPrinter(people) if settings.show == "changes" else None
     printer = partial(print_frame, out=people) if settings.show == "frames" else progress
     sinks: list[Callable[[Record], None]] = [summary, *([printer] if printer else [])]
+    file = None
     if settings.results:
         file = ResultsFile(settings.results, metrics.result_errors, append=source.live)
         ends.callback(file.close)
@@ -134,7 +144,7 @@ async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExi
         if live:
             live.stop()
 
-    return _Run(pipeline, stop, metrics, summary, progress, people)
+    return _Run(pipeline, stop, metrics, summary, progress, file, people)
 
 
 async def _play(this: _Run, stop: asyncio.Event) -> None:
@@ -180,7 +190,11 @@ def _open_source(
 def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[Model, Plan]:
     engine = TorchEngine(settings.device, threads)
     weights, seed = agreed_weights(settings)
-    model = models.load_model(settings.model, weights, seed=seed, labels=settings.labels)
+    # Who left the choice open does not wait long for what the cloud chose.
+    patience_s = AUTO_SECONDS if settings.weights == "auto" else NAMED_SECONDS
+    model = models.load_model(
+        settings.model, weights, seed=seed, labels=settings.labels, patience_s=patience_s
+    )
     partition = Partition(model.network, model.preprocessing.tensor_shape)
     plan = make_plan(partition, engine, settings.split_point, settings.codec)
     export_build_info(

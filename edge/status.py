@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client.exposition import choose_encoder
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from shared.errors import StartupError
+from shared.telemetry import exposition
 
 if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
@@ -20,9 +20,9 @@ class _MetricsHandler(RequestHandler):
         self._metrics = metrics
 
     def get(self) -> None:
-        encode, content_type = choose_encoder(self.request.headers.get("Accept", ""))
+        content_type, body = exposition(self._metrics.registry, self.request.headers.get("Accept", ""))
         self.set_header("Content-Type", content_type)
-        self.finish(encode(self._metrics.registry))
+        self.finish(body)
 
 
 class _HealthHandler(RequestHandler):

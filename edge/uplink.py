@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import aiohttp
 
 from edge.circuit import Circuit
-from shared.errors import StartupError
+from shared.errors import MismatchError
 from shared.wire import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -39,10 +39,6 @@ class UplinkError(Exception):
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
         self.reason = reason
-
-
-class MismatchError(StartupError):
-    """The cloud runs another network, or is no SplitDNN cloud at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +128,24 @@ class Uplink:
 
     async def _probe(self) -> None:
         """While the circuit is open, find out when the cloud is back; no frame pays for it."""
+        told = ""
         while True:
             await asyncio.sleep(_PROBE_PERIOD_S)
             if self.circuit.wants_probe():
                 try:
                     await self._compare()
+                except (
+                    MismatchError
+                ) as error:  # nothing will mend this by itself, so somebody must be told, once
+                    if str(error) != told:
+                        _log.warning("%s", error)
+                    told = str(error)
+                    self.circuit.probe_answered(well=False)
                 except Exception as error:  # noqa: BLE001 - without a prober the circuit would stay open for ever
                     _log.debug("probe: %s", error or type(error).__name__)
                     self.circuit.probe_answered(well=False)
                 else:
+                    told = ""
                     self.circuit.probe_answered(well=True)
 
     async def _count_sent(
@@ -159,6 +164,8 @@ class Uplink:
             raise UplinkError("unreachable", str(error) or type(error).__name__) from None
         if status == 503:
             raise UplinkError("busy", "it is starting or stopping")
+        if status >= 500:  # a proxy's, while the cloud behind it is away
+            raise UplinkError("unreachable", f"GET /model: {status}")
         there = _parse_json(body)
         if status != 200 or "fingerprint" not in there:
             raise MismatchError(

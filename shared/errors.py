@@ -4,7 +4,9 @@
     ├── StartupError            the process cannot start: one line on stderr, exit status 2
     │   ├── SettingsError         a flag or variable that is unknown or has a bad value
     │   ├── ModelError            unknown architecture, weights that cannot be had or do not fit
+    │   ├── MismatchError         the cloud runs another network, or is no SplitDNN cloud at all
     │   └── SourceError           a video source that cannot be opened or read
+    ├── ResultsError            records are missing from the results file, at the end of the run: exit status 1
     └── RequestError            one request is refused, nothing else is lost
         ├── WireError        400  these bytes are not a frame
         │   ├── LimitError     413  a declared or actual size is above a named limit
@@ -48,8 +50,16 @@ class ModelError(StartupError):
     """The architecture is unknown, or its weights cannot be had or do not fit."""
 
 
+class MismatchError(StartupError):
+    """The cloud runs another network, or is no SplitDNN cloud at all."""
+
+
 class SourceError(StartupError):
     """A video source cannot be opened or read."""
+
+
+class ResultsError(SplitDNNError):
+    """Records could not be written; the frames were answered all the same."""
 
 
 class RequestError(SplitDNNError):

@@ -16,6 +16,14 @@ def mask_credentials(text: str) -> str:
     return _CREDENTIALS.sub("***@", text)
 
 
+def mask_url(url: str) -> str:
+    """A whole URL without what may be secret: all before the last @, and the query. Any other text stays as it is."""
+    if "://" not in url:
+        return url
+    masked, query, _ = re.sub(r"(?<=://).*@", "***@", url).partition("?")
+    return masked + ("?…" if query else "")
+
+
 class _HumanFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return mask_credentials(super().format(record))

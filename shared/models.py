@@ -14,7 +14,7 @@ import torch
 from shared.errors import ModelError, suggest
 from shared.preprocessing import Preprocessing
 from shared.vision import get_model, list_models, torchvision
-from shared.weights import Weights, fit, load_weights
+from shared.weights import NAMED_SECONDS, Weights, fit, load_weights
 from shared.wire import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
@@ -50,7 +50,14 @@ def architectures() -> list[str]:
     return names
 
 
-def load_model(name: str, weights: str = "auto", *, seed: int = 0, labels: str | None = None) -> Model:
+def load_model(
+    name: str,
+    weights: str = "auto",
+    *,
+    seed: int = 0,
+    labels: str | None = None,
+    patience_s: float = NAMED_SECONDS,
+) -> Model:
     """Build a classifier and load its weights.
 
     `weights` as in shared/weights.py. A state dict with another number of classes gets a classifier of that size;
@@ -59,9 +66,9 @@ def load_model(name: str, weights: str = "auto", *, seed: int = 0, labels: str |
     known = architectures()
     if name not in known:
         raise ModelError(f"unknown model {name!r}; {suggest(name, known)}")
-    chosen = load_weights(name, weights, seed=seed)
-    network = _build(name, chosen)
+    chosen = load_weights(name, weights, seed=seed, patience_s=patience_s)
     preset = chosen.recipe.transforms()
+    network = _build(name, chosen, preset.crop_size[0])
     preprocessing = Preprocessing(
         resize=preset.resize_size[0],
         crop=preset.crop_size[0],
@@ -79,10 +86,10 @@ def load_model(name: str, weights: str = "auto", *, seed: int = 0, labels: str |
     )
 
 
-def _build(name: str, chosen: Weights) -> torch.nn.Module:
-    make: Callable[..., torch.nn.Module] = partial(
-        get_model, name, weights=None, **_BUILD_ARGUMENTS.get(name, {})
-    )
+def _build(name: str, chosen: Weights, picture_size: int) -> torch.nn.Module:
+    # A vision transformer's table of positions is made for one size of picture.
+    arguments = {"image_size": picture_size} if name.startswith("vit_") else _BUILD_ARGUMENTS.get(name, {})
+    make: Callable[..., torch.nn.Module] = partial(get_model, name, weights=None, **arguments)
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision announces future defaults of its initialisers
         torch.manual_seed(chosen.seed)

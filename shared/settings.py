@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import SettingsError, suggest
-from shared.logs import mask_credentials
+from shared.logs import mask_credentials, mask_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +106,7 @@ class CommonSettings(BaseSettings):
     def printable(self) -> str:
         """Every setting with its effective value, one a line, credentials masked."""
         return "\n".join(
-            f"{PREFIX}{name.upper()}={mask_credentials('' if value is None else str(value))}"
+            f"{PREFIX}{name.upper()}={mask_url('' if value is None else str(value))}"
             for name, value in self.model_dump().items()
         )
 
@@ -114,12 +114,21 @@ class CommonSettings(BaseSettings):
 _Settings = TypeVar("_Settings", bound=CommonSettings)
 
 
-def add_flags(parser: argparse.ArgumentParser, settings: type[CommonSettings]) -> None:
-    """One `--flag` per setting; values are checked later, all in one place."""
+def make_parser(program: str, description: str, settings: type[CommonSettings]) -> argparse.ArgumentParser:
+    """A parser with `--print-config` and one flag per setting; values are checked later, all in one place."""
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=description,
+        exit_on_error=False,  # one line, as every other error
+        allow_abbrev=False,
+    )
+    parser.add_argument("--print-config", action="store_true", help="show the effective settings and exit")
     for name, field in settings.model_fields.items():
         default = "" if field.default is None else f" (default: {field.default})"
         shape: dict[str, Any] = (
-            {"action": "store_true"} if field.annotation is bool else {"metavar": name.upper()}
+            {"action": argparse.BooleanOptionalAction}
+            if field.annotation is bool
+            else {"metavar": name.upper()}
         )
         parser.add_argument(
             f"--{name.replace('_', '-')}",
@@ -128,6 +137,7 @@ def add_flags(parser: argparse.ArgumentParser, settings: type[CommonSettings]) -
             help=(field.description or "").replace("%", "%%") + default,
             **shape,
         )
+    return parser
 
 
 def read_settings(settings: type[_Settings], given: dict[str, Any]) -> _Settings:
@@ -152,7 +162,7 @@ def _problem(settings: type[CommonSettings], problem: Any, given: dict[str, Any]
     where = f"--{name.replace('_', '-')}" if name in given else PREFIX + name.upper()
     field = settings.model_fields.get(name)
     about = f" ({field.description})" if field else ""
-    return f"{where}={mask_credentials(str(problem['input']))}: {problem['msg'].removeprefix('Value error, ')}{about}"
+    return f"{where}={mask_url(str(problem['input']))}: {problem['msg'].removeprefix('Value error, ')}{about}"
 
 
 def print_error(error: Exception) -> None:
@@ -162,8 +172,15 @@ def print_error(error: Exception) -> None:
 
 
 def parse_flags(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> dict[str, Any]:
-    """The flags that were given. An unknown one is a SettingsError that names the nearest known one."""
-    known, rest = parser.parse_known_args(arguments)
+    """The flags that were given. Raises SettingsError; for an unknown one it names the nearest known one."""
+    try:
+        known, rest = parser.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        raise SettingsError(str(error)) from None
+    if rest and not rest[0].startswith("-"):
+        raise SettingsError(
+            f"unexpected argument {rest[0]}; every setting has its flag, as in --source clip.mp4"
+        )
     if rest:
         flags = re.findall(r"--[a-z][a-z-]*", parser.format_usage())
         raise SettingsError(f"unknown argument {rest[0]}; {suggest(rest[0].partition('=')[0], flags)}")

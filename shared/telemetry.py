@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
+from prometheus_client.exposition import choose_encoder
 
 from shared import __version__
 from shared.wire import VERSION
@@ -69,6 +70,15 @@ class Stopwatch:
 
     def milliseconds(self) -> dict[str, float]:
         return {name: round(1e3 * seconds, 3) for name, seconds in self.seconds.items()}
+
+
+def exposition(registry: CollectorRegistry, accept: str) -> tuple[str, bytes]:
+    """Content type and body of `/metrics`, in the format that the scraper's Accept header prefers."""
+    try:
+        encode, content_type = choose_encoder(accept)
+    except TypeError:  # what it raises on a version that is not a number
+        encode, content_type = choose_encoder("")
+    return content_type, encode(registry)
 
 
 def export_build_info(registry: CollectorRegistry, component: str, **labels: str) -> None:

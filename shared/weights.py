@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from shared.errors import ModelError
+from shared.errors import ModelError, suggest
 from shared.vision import get_model_weights
 
 if TYPE_CHECKING:
@@ -38,12 +39,14 @@ class Weights:
     seed: int = 0
 
 
-def load_weights(architecture: str, choice: str, *, seed: int = 0) -> Weights:
+def load_weights(
+    architecture: str, choice: str, *, seed: int = 0, patience_s: float = NAMED_SECONDS
+) -> Weights:
     """Weights for a torchvision classifier.
 
     `choice` is `auto` (pretrained where they can be had within 20 s, else `random`, said in one line), `random`
     (seeded), a name of torchvision's weights API (`DEFAULT`, `IMAGENET1K_V1`, …) or the path of a state dict, which is
-    read with `weights_only`. Raises ModelError when a choice other than `auto` cannot be had.
+    read with `weights_only`. A named choice may take `patience_s` to be downloaded. Raises ModelError when a choice other than `auto` cannot be had.
     """
     known = get_model_weights(architecture)
     first = next(iter(known))
@@ -61,13 +64,20 @@ def load_weights(architecture: str, choice: str, *, seed: int = 0) -> Weights:
             )
             return Weights(f"random:{seed}", first, None, seed)
     if choice in known.__members__:
-        return _named(architecture, known[choice], NAMED_SECONDS)
+        try:
+            return _named(architecture, known[choice], patience_s)
+        except ModelError as error:
+            raise ModelError(
+                f"weights {choice} of {architecture}: {error}; give the path of a state dict, or random"
+            ) from error
     path = Path(choice).expanduser()
+    if path.is_dir():
+        raise ModelError(f"weights {choice}: this is a folder; give the path of a state dict in it")
     if not path.is_file():
         names = ["auto", "random", *known.__members__]
         raise ModelError(
             f"weights {choice!r}: no such file, and {architecture} has no weights of that name; "
-            f"accepted: {', '.join(names)}, or the path of a state dict"
+            f"{suggest(choice, names)}; accepted: {', '.join(names)}, or the path of a state dict"
         )
     return Weights(f"file:{path.name}", _recipe_of(path, known, first), _read_state(path))
 
@@ -120,9 +130,14 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
+# The published DenseNets were saved when `norm1` was still called `norm.1`; torchvision renames them when it loads them.
+_DENSENET_NAME = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
+
+
 def fit(network: torch.nn.Module, state: Mapping[str, torch.Tensor], what: str) -> None:
     """Load `state` into `network`, or raise ModelError naming the first differences."""
     own = network.state_dict()
+    state = {_DENSENET_NAME.sub(r"\1\2", name): value for name, value in state.items()}
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     foreign = [name for name in state if name not in own]
     shapes = [

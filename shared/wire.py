@@ -58,7 +58,7 @@ class Frame:
     capture_time_ns: int
     """When the picture was taken, in nanoseconds since 1970 by the sender's clock; for people, never compared."""
     deadline_ms: int
-    """How long the sender will wait, counted from the arrival of the first byte; 0 is for ever."""
+    """How long the sender will wait, counted from the arrival of the header; 0 is as long as the server allows."""
 
 
 def encode(

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from shared.errors import ContentError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -54,9 +56,9 @@ def elements(shape: tuple[int, ...]) -> int:
     return prod(shape)
 
 
-def require_finite(array: NDArray[np.floating[Any]], error: type[Exception]) -> None:
-    """Raise `error` if there is a NaN or an infinity in the array."""
+def require_finite(array: NDArray[np.floating[Any]]) -> None:
+    """Raise ContentError if there is a NaN or an infinity in the array."""
     import numpy as np  # noqa: PLC0415 - keeps this module free of imports at run time
 
     if not np.isfinite(array).all():
-        raise error("the tensor holds NaN or infinity; accepted: finite numbers")
+        raise ContentError("the tensor holds NaN or infinity; accepted: finite numbers")

@@ -26,7 +26,7 @@ class Floating(Codec):
     def encode(self, array: NDArray[np.float32]) -> Encoded:
         with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused by name below
             converted = np.ascontiguousarray(array, dtype=self._dtype)
-        require_finite(converted, ContentError)
+        require_finite(converted)
         return Encoded(b"", converted.tobytes())
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -38,7 +38,7 @@ class Floating(Codec):
                 f"{self.name} of shape {shape} is {expected} bytes, the frame brings {len(payload)}"
             )
         array = np.frombuffer(payload, dtype=self._dtype).reshape(shape).astype(np.float32, copy=False)
-        require_finite(array, ContentError)
+        require_finite(array)
         return array
 
     def payload_bytes(self, shape: tuple[int, ...]) -> int:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """Runs halves of a network."""
 
-    name: str
-
     def compile(self, part: torch.nn.Module, shape: tuple[int, ...]) -> Part:
         """Make `part` callable with arrays of (B, *shape), any B, and run it once for one element of zeros."""
         ...

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 class TorchEngine:
     """float32, on the CPU or one GPU."""
 
-    name = "torch"
-
     def __init__(self, device: str = "cpu", threads: int = 0) -> None:
         """`device` is `cpu`, `cuda`, `cuda:1`, … or `auto`; `threads` 0 leaves torch's choice. Raises SettingsError."""
         if threads:
@@ -32,7 +30,7 @@ class TorchEngine:
         except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
             reason = str(error).splitlines()[0]
             raise SettingsError(
-                f"device {device!r} cannot be used: {reason}; accepted: auto, cpu, cuda"
+                f"device {device!r} cannot be used here: {reason}; cpu always can, auto takes a GPU where there is one"
             ) from None
 
     def compile(self, part: torch.nn.Module, shape: tuple[int, ...]) -> Part:

@@ -75,7 +75,9 @@ def test_print_config_shows_every_setting_and_starts_nothing(
     [
         (["--prot", "9000"], "unknown argument --prot; did you mean --port"),
         (["--source", "a.mp4"], "unknown argument --source"),
-        (["stray"], "unknown argument stray"),
+        (["stray"], "unexpected argument stray; every setting has its flag"),
+        (["--port"], "argument --port: expected one argument"),
+        (["--print-conf"], "unknown argument --print-conf; did you mean --print-config"),
         (["--port", "65536"], "--port=65536: "),
         (["--max-batch", "many"], "--max-batch=many: "),
         (["--log-level", "loud"], "--log-level=loud: "),

@@ -85,9 +85,9 @@ def refused(edge, *arguments):
     [
         (["--sourse", "0"], "unknown argument --sourse; did you mean --source"),
         (["--st", "0"], "unknown argument --st; "),
-        (["clip.mp4"], "unknown argument clip.mp4; known: --print-config, "),
+        (["clip.mp4"], "unexpected argument clip.mp4; every setting has its flag, as in --source clip.mp4"),
         (["--model"], "argument --model: expected one argument"),
-        (["--grayscale=1"], "argument --grayscale: "),
+        (["--grayscale=1"], "argument --grayscale/--no-grayscale: "),
         (["--frames", "many"], "--frames=many: "),
         (["--frames", "-1"], "--frames=-1: "),
         (["--deadline-s", "0"], "--deadline-s=0: "),
@@ -195,7 +195,7 @@ def things(tmp_path):
         (["--weights", "{}/foreign.pth"], "weights file:foreign.pth do not fit resnet18: 101 parameters missing, 0 unknown, 1 of"),
         (["--labels", "{}/nothing.txt"], "labels .*/nothing.txt: "),
         (["--labels", "{}/three.txt"], "labels .*/three.txt: 3 lines, the classifier has 1000 classes"),
-        (["--device", "quantum"], "device 'quantum' cannot be used: "),
+        (["--device", "quantum"], "device 'quantum' cannot be used here: "),
         (["--split-point", "layer33"], "unknown split point 'layer33'; did you mean layer3"),
         (["--codec", "int9"], "unknown codec 'int9'; did you mean int8"),
         (["--codec", "int8+zstd:level=99"], "level=99: out of range; accepted: 1 to 19"),
@@ -349,3 +349,9 @@ def test_a_reader_that_has_had_enough():
         errors = process.stderr.read()
         assert process.wait(60) == 1
     assert [line for line in errors.splitlines() if not LOG_LINE.fullmatch(line)] == []
+
+
+def test_records_that_could_not_be_written_are_exit_status_1(edge):
+    status, _, errors = edge(*SMALL, *NOWHERE, *SHORT, "--results", "/dev/full")
+    assert status == 1
+    assert errors == ["splitdnn: 3 records could not be written to /dev/full"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from shared import models
 from shared.errors import ModelError
 from shared.models import Model, load_model
 from shared.vision import get_model, get_model_weights
+from shared.weights import Weights
 from shared.wire import FINGERPRINT_BYTES
 
 SMALL = "shufflenet_v2_x0_5"  # 5 MB, with batch normalisation
@@ -269,3 +272,24 @@ def test_a_file_with_another_recipe_has_another_fingerprint(tmp_path: Path) -> N
     )
     assert first.preprocessing != second.preprocessing
     assert first.fingerprint != second.fingerprint
+
+
+def test_a_densenet_saved_under_the_old_names_fits(tmp_path: Path) -> None:
+    state = load_model("densenet121", "random").network.state_dict()
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))(\d)", r"\1.\2", name): value for name, value in state.items()
+    }
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    torch.save(old, tmp_path / "densenet.pth")
+    assert (
+        load_model("densenet121", str(tmp_path / "densenet.pth")).fingerprint
+        == load_model("densenet121", "random").fingerprint
+    )
+
+
+def test_a_vision_transformer_is_built_for_the_size_of_its_weights() -> None:
+    class Recipe:
+        meta: ClassVar = {"categories": None}
+
+    network = models._build("vit_b_32", Weights("of another size", Recipe, None), 64)
+    assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 1000)

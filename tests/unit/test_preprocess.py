@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -139,3 +140,18 @@ def test_the_real_network_sees_the_same_in_real_photographs():
     ours, theirs = logits[0::2], logits[1::2]
     assert ours.argmax(1).tolist() == theirs.argmax(1).tolist()
     assert (ours - theirs).abs().max() < 0.1 * theirs.abs().max()
+
+
+@pytest.mark.parametrize("shape", [(1, 65_000), (65_000, 1), (30, 20_000)])
+def test_a_picture_far_longer_than_wide_is_cut_before_it_is_resized(shape):
+    # Resized whole, a row of 65,000 pixels would be 10 GB; nothing of that but the middle is looked at.
+    frame = np.zeros((*shape, 3), np.uint8)
+    middle = tuple(slice(max(0, side // 2 - 8), side // 2 + 8) for side in shape)
+    frame[middle] = 200
+    tracemalloc.start()
+    picture = Preprocess(resnet18().preprocessing)(frame)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert picture.shape == (224, 224, 3)
+    assert picture[112, 112].tolist() == [200, 200, 200]
+    assert peak < 10_000_000

@@ -158,5 +158,10 @@ def test_reconnecting_to_a_camera_that_comes_back(camera, caplog):
         assert kit.source.read() is not None
         assert kit.up() == 1
         assert kit.attempts() == 3
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO"]
+    assert [record.msg.partition(":")[0] for record in caplog.records] == [
+        "source lost",
+        "source still lost",
+        "source back",
+    ]
     assert "secret" not in caplog.text

@@ -144,3 +144,13 @@ def test_a_reader_that_has_gone_ends_the_run(metrics, monkeypatch):
             file(record(0))
         os.dup2(os.open(os.devnull, os.O_WRONLY), writer)  # as edge/__main__.py does
     assert value(metrics, "result_errors_total") == 0
+
+
+def test_a_file_that_holds_no_records_is_not_overwritten(tmp_path):
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"\0\0\0\x20ftyp")
+    (tmp_path / "link.jsonl").symlink_to(clip)
+    for path in (clip, tmp_path / "link.jsonl"):
+        with pytest.raises(SettingsError, match="exists and holds no records"):
+            ResultsFile(str(path), EdgeMetrics().result_errors)
+    assert clip.read_bytes() == b"\0\0\0\x20ftyp"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import Field, ValidationError
@@ -14,11 +13,14 @@ from shared.settings import (
     KNOWN_NAMES,
     PREFIX,
     CommonSettings,
-    add_flags,
+    make_parser,
     parse_flags,
     print_error,
     read_settings,
 )
+
+if TYPE_CHECKING:
+    import argparse
 
 
 class SomeSettings(CommonSettings):
@@ -38,14 +40,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="test")
-    add_flags(made, SomeSettings)
-    return made
+    return make_parser("test", "A test's.", SomeSettings)
 
 
 def read(*arguments: str) -> SomeSettings:
     """What `__main__` does."""
-    return read_settings(SomeSettings, parse_flags(parser(), arguments))
+    given = parse_flags(parser(), arguments)
+    del given["print_config"]
+    return read_settings(SomeSettings, given)
 
 
 def refusal(*arguments: str) -> str:
@@ -179,7 +181,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest_one(argument: str, nearest:
 
 
 def test_an_argument_that_is_no_flag_is_refused() -> None:
-    assert refusal("camera.mp4").startswith("unknown argument camera.mp4; ")
+    assert refusal("camera.mp4").startswith("unexpected argument camera.mp4; every setting has its flag")
 
 
 def test_a_start_up_error_is_one_masked_line_a_problem_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:

@@ -460,7 +460,7 @@ def test_a_cloud_that_runs_something_else_is_named():
 
 @pytest.mark.parametrize(
     "answer",
-    [(404, b"not found"), (200, b"<html>"), (200, {"ok": True}), (200, b"[]"), (500, HERE)],
+    [(404, b"not found"), (200, b"<html>"), (200, {"ok": True}), (200, b"[]"), (403, HERE)],
     ids=short,
 )
 def test_something_that_is_no_splitdnn_cloud(answer):
@@ -496,3 +496,37 @@ def test_a_cloud_that_is_not_there_opens_the_circuit(caplog):
 
     asyncio.run(go())
     assert "the edge answers by itself" in caplog.text
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_cloud_that_changed_while_it_was_away_is_named_once_not_at_every_probe(caplog):
+    async def check(cloud, uplink):
+        probes = 0
+
+        async def changed(request):
+            nonlocal probes
+            probes += 1
+            return await cloud._respond(HERE | {"fingerprint": "00" * 8}, request)
+
+        cloud.model = changed
+        uplink.circuit.open("for this test")
+        while probes < 3:
+            await asyncio.sleep(0.002)
+        assert uplink.circuit.state is State.OPEN
+
+    with_cloud(check)
+    told = [
+        record
+        for record in caplog.records
+        if "give both the same --model and --weights" in record.getMessage()
+    ]
+    assert [record.levelname for record in told] == ["WARNING"]
+
+
+def test_a_proxys_error_is_a_cloud_that_is_away():
+    async def check(cloud, uplink):
+        cloud.model = (502, b"bad gateway")
+        await uplink.check()
+        assert uplink.circuit.state is State.OPEN
+
+    with_cloud(check)

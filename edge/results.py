@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import socket
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from shared.errors import SettingsError
 
@@ -78,21 +79,19 @@ class ResultsFile:
         """Records that could not be written."""
         if path != STDOUT:
             self._refuse_other_files()
+        self._torn = False
         try:
-            self._file: IO[str] = (
-                sys.stdout
-                if path == STDOUT
-                else self._path.open("a" if append else "w", encoding="utf-8", buffering=1)
-            )
+            # Unbuffered: what a full disk did not take must not be held back and written later, as it was counted as lost.
+            self._file = None if path == STDOUT else self._path.open("ab" if append else "wb", buffering=0)
         except OSError as error:
             raise SettingsError(
                 f"results {self._path}: {error.strerror}; give --results a file in a writable folder"
             ) from None
 
     def __call__(self, record: Record) -> None:
+        line = json.dumps(asdict(record), ensure_ascii=False, separators=(",", ":")) + "\n"
         try:
-            self._file.write(json.dumps(asdict(record), ensure_ascii=False, separators=(",", ":")) + "\n")
-            self._file.flush()
+            self._write(line)
         except BrokenPipeError:
             raise  # whoever read stdout has gone, and with him the purpose
         except OSError as error:
@@ -111,23 +110,24 @@ class ResultsFile:
     def _refuse_other_files(self) -> None:
         """A typing error must not cost a user the clip, or the weights."""
         if self._path.is_file() and self._path.stat().st_size:
-            with (
-                contextlib.suppress(OSError),
-                self._path.open("rb") as there,
-            ):  # one that cannot be read is its own error
+            # One that cannot be read is an error of its own.
+            with contextlib.suppress(OSError), self._path.open("rb") as there:
                 if there.read(1) != b"{":
                     raise SettingsError(
                         f"results {self._path}: this file exists and holds no records; give --results another name"
                     )
 
     def close(self) -> None:
-        """Write out what is buffered."""
-        try:
-            if self._file is sys.stdout:
-                self._file.flush()
-            else:
-                self._file.close()
-        except OSError as error:
-            self._errors.inc()
-            self.lost += 1
-            _log.error("results %s: %s", self._path, error.strerror)
+        """Let go of the file; stdout stays open."""
+        if self._file:
+            self._file.close()
+
+    def _write(self, line: str) -> None:
+        if self._file is None:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            return
+        data = ("\n" * self._torn + line).encode()  # the end of a line that was cut off
+        self._torn = self._file.write(data) < len(data)
+        if self._torn:
+            raise OSError(errno.ENOSPC, "no room for a whole record")

@@ -203,7 +203,10 @@ def test_a_download_that_fails_gives_its_last_line_as_the_reason(
     script: str, reason: str, child, cache: Path
 ) -> None:
     child(script)
-    with pytest.raises(ModelError, match=f"^weights .* of .*: the download failed: {reason}; give the path of a state dict, or random$"):
+    with pytest.raises(
+        ModelError,
+        match=f"^weights .* of .*: the download failed: {reason}; give the path of a state dict, or random$",
+    ):
         load_weights(SMALL, NAME)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
-import sys
 from typing import TYPE_CHECKING
 
 from cloud.config import CloudSettings
 from shared.errors import SplitDNNError
 from shared.logs import configure_logs
+from shared.process import run_process
 from shared.settings import make_parser, parse_flags, print_error, read_settings
 from shared.threads import limit_threads
 
@@ -77,10 +76,4 @@ async def _serve(settings: CloudSettings) -> int:
 
 
 if __name__ == "__main__":
-    # Until the event loop takes it over: an interrupt in the middle of an import would be a traceback, or get lost.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    status = main()
-    logging.shutdown()
-    sys.stdout.flush()
-    # sys.exit() would wait for the threads: the one that still loads the model, or runs a tail past the drain time.
-    os._exit(status)
+    run_process(main)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING
 
 from edge.config import EdgeSettings
 from shared.errors import ResultsError, SplitDNNError
 from shared.logs import configure_logs
+from shared.process import run_process
 from shared.settings import make_parser, parse_flags, print_error, read_settings
 from shared.threads import limit_threads
 
@@ -63,10 +62,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # Until the event loop takes it over: an interrupt in the middle of an import would be a traceback, or get lost.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    status = main()
-    logging.shutdown()
-    sys.stdout.flush()
-    # sys.exit() would wait for the threads: one that still loads the model, or a camera's that hangs.
-    os._exit(status)
+    run_process(main)

@@ -140,9 +140,7 @@ class Batcher:
         batch: list[_Ticket] = []
         rows = 0
         for ticket in list(self._queue):
-            if (
-                ticket.answer.done()
-            ):  # its caller is on the way out of submit(); left here, serve() would spin on it
+            if ticket.answer.done():  # its caller is leaving submit(); left here, serve() would spin on it
                 self._queue.remove(ticket)
                 continue
             if batch and (

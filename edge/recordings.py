@@ -53,10 +53,8 @@ class VideoFile:
         self.close()
         _refuse_unreadable(self._path)
         # Absolute, because FFmpeg takes what stands before a colon for a protocol.
-        threads = [
-            cv2.CAP_PROP_N_THREADS,
-            cv2.getNumThreads(),
-        ]  # FFmpeg would take the host's, not the container's
+        # FFmpeg would take as many threads as the host has cores, not the container.
+        threads = [cv2.CAP_PROP_N_THREADS, cv2.getNumThreads()]
         capture = open_capture(str(self._path.absolute()), cv2.CAP_FFMPEG, threads)
         self._next = read_frame(capture)
         if self._next is None:
@@ -145,8 +143,7 @@ def _refuse_unreadable(path: Path) -> None:
 
 def _read_picture(path: Path) -> Picture | None:
     try:
-        return cast(
-            "Picture | None", cv2.imread(str(path), cv2.IMREAD_COLOR)
-        )  # upright, grey and alpha made BGR
+        # Upright, grey and alpha made BGR.
+        return cast("Picture | None", cv2.imread(str(path), cv2.IMREAD_COLOR))
     except cv2.error:  # more pixels than OpenCV takes
         return None

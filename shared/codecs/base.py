@@ -46,9 +46,18 @@ class Codec(ABC):
         read-only view of `payload`.
         """
 
-    def options(self) -> dict[str, float]:
+    def options(self) -> dict[str, int]:
         """The encoder's options as they are set."""
         return {}
+
+    def ranges(self) -> dict[str, tuple[int, int]]:
+        """Lowest and highest value of each option."""
+        return {}
+
+    def with_options(self, **options: int) -> Codec:
+        """A codec of the same kind with all its options set anew."""
+        assert not options, f"{self.name} has no options"
+        return self
 
 
 def elements(shape: tuple[int, ...]) -> int:

@@ -20,6 +20,9 @@ MAX_SCANS = 32
 MAX_TEXT_BYTES = 1 << 16
 """Of a PNG's comments, unpacked. Pillow's own limit lets 64 KiB of them become 64 MiB."""
 
+# Pillow's own; its numbers for subsampling: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0.
+_RANGES = {"compress_level": (0, 9), "quality": (1, 100), "subsampling": (0, 2)}
+
 
 class CompressedPicture(Codec):
     """One of Pillow's formats, RGB, eight bits a channel.
@@ -36,8 +39,14 @@ class CompressedPicture(Codec):
         self._format = name.upper()
         self._save_options = save_options
 
-    def options(self) -> dict[str, float]:
+    def options(self) -> dict[str, int]:
         return dict(self._save_options)
+
+    def ranges(self) -> dict[str, tuple[int, int]]:
+        return {option: _RANGES[option] for option in self._save_options}
+
+    def with_options(self, **options: int) -> Codec:
+        return CompressedPicture(self.id, self.name, **options)
 
     def encode(self, array: NDArray[np.uint8]) -> Encoded:
         from PIL import Image  # noqa: PLC0415 - only those who send or take pictures pay for it

@@ -54,18 +54,7 @@ def make_codec(spec: str) -> Codec:
     if name not in NAMES:
         raise SettingsError(f"unknown codec {name!r}; {suggest(name, NAMES)}")
     codec = NAMES[name]
-    known = list(codec.options())
-    if isinstance(codec, Zstd):
-        codec = Zstd(codec.id, codec.inner, take_whole(options, "level", 1, 1, 19))
-    elif name == "png":
-        codec = CompressedPicture(
-            codec.id, name, compress_level=take_whole(options, "compress_level", 1, 0, 9)
-        )
-    elif name == "jpeg":
-        quality = take_whole(options, "quality", 90, 1, 100)
-        # Pillow's numbers: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0.
-        codec = CompressedPicture(
-            codec.id, name, quality=quality, subsampling=take_whole(options, "subsampling", 0, 0, 2)
-        )
-    refuse_rest(name, options, known)
-    return codec
+    ranges = codec.ranges()
+    chosen = {key: take_whole(options, key, value, *ranges[key]) for key, value in codec.options().items()}
+    refuse_rest(name, options, list(ranges))
+    return codec.with_options(**chosen)

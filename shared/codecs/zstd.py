@@ -38,8 +38,14 @@ class Zstd(Codec):
         self._level = level
         self._local = threading.local()  # neither object may be shared by two threads
 
-    def options(self) -> dict[str, float]:
+    def options(self) -> dict[str, int]:
         return {"level": self._level}
+
+    def ranges(self) -> dict[str, tuple[int, int]]:
+        return {"level": (1, 19)}
+
+    def with_options(self, **options: int) -> Codec:
+        return Zstd(self.id, self.inner, **options)
 
     def encode(self, array: NDArray[Any]) -> Encoded:
         if not hasattr(self._local, "compressor"):

@@ -1,17 +1,30 @@
-"""The one place that imports torchvision.
+"""The one place that imports torchvision, and that spares the process what its classifiers do not need.
 
 A torchvision built for another torch (the package index's build against CUDA, beside a CPU torch, say) cannot load its
 native operators; its import then dies, because it registers shape functions for operators that do not exist. The
 classifiers need none of them. So where they cannot load, their schemas are declared first; where the builds match
 nothing is done.
+
+One operator of detection networks asks torch's compiler a question, and for that its import brings the whole compiler:
+half of all that the process takes to start, and 70 MB. Here the compiler comes when the question is asked.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import importlib.util
+import sys
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_COMPILER = "torch._dynamo.utils"
 
 
 def _native_operators_load() -> bool:
@@ -26,15 +39,46 @@ def _native_operators_load() -> bool:
     return True
 
 
+class _CompilerOnDemand(ModuleType):
+    """Stands in for the compiler while torchvision is imported. Whoever wants more of it than torchvision does gets it."""
+
+    @staticmethod
+    def is_compile_supported(device_type: str) -> Any:
+        """What torchvision imports; called, if ever, when the stand-in is gone."""
+        return importlib.import_module(_COMPILER).is_compile_supported(device_type)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # the import system looks whether this is a package
+        _end(self)
+        return getattr(importlib.import_module(_COMPILER), name)
+
+
+def _end(stand_in: _CompilerOnDemand) -> None:
+    if sys.modules.get(_COMPILER) is stand_in:
+        del sys.modules[_COMPILER]
+
+
+@contextlib.contextmanager
+def _compiler_on_demand() -> Iterator[None]:
+    stand_in = _CompilerOnDemand(_COMPILER)
+    sys.modules.setdefault(_COMPILER, stand_in)
+    try:
+        yield
+    finally:
+        _end(stand_in)
+
+
 if not _native_operators_load():
     # Kept in a module variable: the schemas live as long as the object does.
     _SCHEMAS = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     _SCHEMAS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
     _SCHEMAS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
 
-import torchvision  # noqa: E402
-from torchvision.models import get_model, get_model_weights, list_models  # noqa: E402
-from torchvision.transforms import InterpolationMode  # noqa: E402
-from torchvision.transforms import functional as transforms  # noqa: E402
+with _compiler_on_demand():
+    import torchvision
+    from torchvision.models import get_model, get_model_weights, list_models
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms import functional as transforms
 
 __all__ = ["InterpolationMode", "get_model", "get_model_weights", "list_models", "torchvision", "transforms"]

@@ -10,15 +10,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from shared.errors import ModelError, suggest
 from shared.vision import get_model_weights
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _log = logging.getLogger(__name__)
 
@@ -30,12 +27,12 @@ NAMED_SECONDS = 900.0
 
 @dataclass(frozen=True)
 class Weights:
-    """A state dict with what it was made for; `state` is None for seeded random weights."""
+    """A state dict with what it was made for; `state` is None for seeded random weights. `fit` takes its tensors over."""
 
     description: str
     recipe: Any
     """The member of torchvision's weights enum whose preprocessing and categories go with it."""
-    state: Mapping[str, torch.Tensor] | None
+    state: dict[str, torch.Tensor] | None
     seed: int = 0
 
 
@@ -127,34 +124,77 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
     ):
         raise ModelError(f"weights {path}: not a state dict (a mapping of parameter names to tensors)")
+    odd = [name for name, value in state.items() if not _is_plain(value)]
+    if odd:
+        raise ModelError(
+            f"weights {path}: {odd[0]} is sparse, quantised, nested or without values; save plain tensors"
+        )
     return state
 
 
-# The published DenseNets were saved when `norm1` was still called `norm.1`; torchvision renames them when it loads them.
-_DENSENET_NAME = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
+def _is_plain(value: torch.Tensor) -> bool:
+    return (
+        value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not value.is_quantized
+        and not value.is_nested
+    )
 
 
-def fit(network: torch.nn.Module, state: Mapping[str, torch.Tensor], what: str) -> None:
-    """Load `state` into `network`, or raise ModelError naming the first differences."""
+# Names under which published weights were saved before torchvision renamed its modules; it translates when it loads them.
+_FORMER_NAMES = {
+    re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$"): r"\1\2",
+    re.compile(r"^(encoder\..*\.mlp)\.linear_1\.(\w+)$"): r"\1.0.\2",
+    re.compile(r"^(encoder\..*\.mlp)\.linear_2\.(\w+)$"): r"\1.3.\2",
+}
+
+
+def fit(network: torch.nn.Module, state: dict[str, torch.Tensor], what: str) -> None:
+    """Give `network` the tensors of `state`, or raise ModelError naming the first differences.
+
+    Afterwards they are the network's own. They are converted in `state`, one after the other: else the network would lie
+    in memory twice. Its parameters need no values of their own before; they may be on the `meta` device.
+    """
     own = network.state_dict()
-    state = {_DENSENET_NAME.sub(r"\1\2", name): value for name, value in state.items()}
-    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
-    foreign = [name for name in state if name not in own]
+    given = {_present_name(name): name for name in state}
+    # Nothing here uses num_batches_tracked; where it is absent it stays as it is.
+    missing = [name for name in own if name not in given and not name.endswith("num_batches_tracked")]
+    foreign = [name for name in given if name not in own]
     shapes = [
-        f"{name} is {tuple(state[name].shape)}, not {tuple(own[name].shape)}"
+        f"{name} is {tuple(state[given[name]].shape)}, not {tuple(own[name].shape)}"
         for name in own
-        if name in state and state[name].shape != own[name].shape
+        if name in given and state[given[name]].shape != own[name].shape
     ]
     if missing or foreign or shapes:
         raise ModelError(
             f"{what}: {len(missing)} parameters missing, {len(foreign)} unknown, {len(shapes)} of another shape; first: "
             + "; ".join([*missing[:1], *foreign[:1], *shapes[:1]])
         )
-    network.load_state_dict(
-        state, strict=False
-    )  # only num_batches_tracked, which nothing uses here, may be absent
-    if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
+    for name, former in given.items():
+        own[name] = state[former] = _converted(state[former], own[name].dtype)
+    if not all(_is_finite(value) for value in own.values()):
         raise ModelError(f"{what}: some weights are NaN or infinite")
+    network.load_state_dict(own, assign=True)
+
+
+def _present_name(name: str) -> str:
+    for former, present in _FORMER_NAMES.items():
+        name = former.sub(present, name)
+    return name
+
+
+def _converted(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """`value` itself where a network can use it as it is, else a copy that it can."""
+    value = value.detach()
+    plain = value.dtype == dtype and value.is_contiguous() and not value.is_neg()
+    if plain and value.untyped_storage().nbytes() == value.nbytes:
+        return value
+    return torch.empty(value.shape, dtype=dtype).copy_(value)
+
+
+def _is_finite(value: torch.Tensor) -> bool:
+    # One pass and no copies; NaN goes through minimum and maximum.
+    return value.numel() == 0 or all(bool(bound.isfinite()) for bound in value.aminmax())
 
 
 if __name__ == "__main__":  # the child of _download

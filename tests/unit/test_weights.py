@@ -260,6 +260,17 @@ def test_a_file_that_is_no_state_dict_is_refused(content: object, tmp_path: Path
         load_weights(SMALL, str(tmp_path / "odd.pth"))
 
 
+@pytest.mark.parametrize(
+    "odd", [torch.eye(3).to_sparse(), torch.empty(3, 3, device="meta")], ids=["sparse", "without values"]
+)
+def test_tensors_that_no_network_can_use_are_refused(odd: torch.Tensor, tmp_path: Path) -> None:
+    torch.save({"a": torch.eye(3), "b.weight": odd}, tmp_path / "odd.pth")
+    with pytest.raises(
+        ModelError, match=r"odd\.pth: b\.weight is sparse, quantised, nested or without values"
+    ):
+        load_weights(SMALL, str(tmp_path / "odd.pth"))
+
+
 @pytest.mark.parametrize("content", [b"", b"not a state dict", b"PK\x03\x04" + bytes(60), bytes(1000)])
 def test_bytes_that_torch_did_not_write_are_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "odd.pth").write_bytes(content)
@@ -309,6 +320,61 @@ def test_float16_on_disk_becomes_float32() -> None:
     assert torch.equal(target[0].weight, state["0.weight"].float())
 
 
+def test_values_are_taken_over_where_they_can_be_and_converted_in_place_where_not() -> None:
+    """Never both at once: a network would lie in memory twice."""
+    state = network().state_dict()
+    kept, halved = state["0.weight"], state["0.bias"].half()
+    state["0.bias"] = halved
+    target = network()
+    fit(target, state, "w")
+    assert target[0].weight.data_ptr() == kept.data_ptr()
+    assert state["0.bias"].dtype == torch.float32
+    assert target[0].bias.data_ptr() == state["0.bias"].data_ptr()
+    assert torch.equal(target[0].bias, halved.float())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda value: value.repeat(2, 1)[: len(value)],
+        lambda value: value.repeat(1, 2)[:, : value.shape[1]],
+        lambda value: value.t().contiguous().t(),
+        torch.Tensor.double,
+        torch.nn.Parameter,
+    ],
+    ids=["part of a larger one", "with gaps", "transposed", "of another type", "that is trained"],
+)
+def test_a_network_keeps_of_a_tensor_only_what_it_needs(
+    change: Callable[[torch.Tensor], torch.Tensor],
+) -> None:
+    state = network().state_dict()
+    before = state["0.weight"].clone()
+    state["0.weight"] = change(state["0.weight"])
+    target = network().requires_grad_(requires_grad=False)
+    fit(target, state, "w")
+    weight = target[0].weight
+    assert torch.equal(weight, before)
+    assert weight.is_contiguous()
+    assert weight.untyped_storage().nbytes() == weight.nbytes
+    assert not weight.requires_grad
+
+
+def test_a_buffer_stays_a_buffer_whatever_it_was_saved_as() -> None:
+    state = network().state_dict()
+    state["1.running_var"] = torch.nn.Parameter(state["1.running_var"])
+    target = network()
+    fit(target, state, "w")
+    assert "1.running_var" in dict(target.named_buffers())
+    assert not target[1].running_var.requires_grad
+
+
+def test_a_network_without_values_gets_all_of_them() -> None:
+    with torch.device("meta"):
+        target = network()
+    fit(target, network().state_dict(), "w")
+    assert {value.device.type for value in target.state_dict().values()} == {"cpu"}
+
+
 def test_a_state_without_batch_counters_fits() -> None:
     state = {name: value for name, value in network().state_dict().items() if "num_batches" not in name}
     fit(network(), state, "w")
@@ -337,3 +403,9 @@ def test_weights_that_are_not_finite_are_refused(name: str, value: float) -> Non
     state[name].view(-1)[-1] = value
     with pytest.raises(ModelError, match="w: some weights are NaN or infinite"):
         fit(network(), state, "w")
+
+
+def test_a_tensor_without_elements_is_finite() -> None:
+    target = torch.nn.Module()
+    target.register_buffer("nothing", torch.zeros(0))
+    fit(target, {"nothing": torch.zeros(0)}, "w")

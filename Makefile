@@ -39,7 +39,7 @@ integration-test: $(INSTALLED) ## edge and cloud against each other; in containe
 	$(BIN)/python -m pytest tests/integration
 
 .PHONY: bench
-bench: $(INSTALLED) ## measure frames/s, bytes, latency and memory at several split points; ARGUMENTS=--quick to try
+bench: $(INSTALLED) ## the speed report, about ten minutes; ARGUMENTS=--quick to see that it works
 	$(BIN)/python -m bench $(ARGUMENTS)
 
 .PHONY: up

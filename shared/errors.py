@@ -4,6 +4,7 @@
     ├── StartupError            the process cannot start: one line on stderr, exit status 2
     │   ├── SettingsError         a flag or variable that is unknown or has a bad value
     │   ├── ModelError            unknown architecture, weights that cannot be had or do not fit
+    │   ├── EngineError           an engine cannot run a half of the network, or gives other numbers than torch
     │   ├── MismatchError         the cloud runs another network, or is no SplitDNN cloud at all
     │   └── SourceError           a video source that cannot be opened or read
     ├── ResultsError            records are missing from the results file, at the end of the run: exit status 1
@@ -48,6 +49,10 @@ class SettingsError(StartupError):
 
 class ModelError(StartupError):
     """The architecture is unknown, or its weights cannot be had or do not fit."""
+
+
+class EngineError(StartupError):
+    """An engine cannot run a half of the network, or its answers differ from torch's by more than is accepted."""
 
 
 class MismatchError(StartupError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from shared.errors import ModelError, suggest
 from shared.preprocessing import Preprocessing
@@ -30,18 +31,28 @@ _BUILD_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
-    """A classifier ready to be split."""
+class ModelInfo:
+    """What a classifier is, without its parameters."""
 
     name: str
     weights: str
     """Where the weights come from: `IMAGENET1K_V1`, `file:resnet50.pth`, `random:0`."""
-    network: torch.nn.Module
-    """In eval mode, float32, on the CPU."""
     preprocessing: Preprocessing
     labels: tuple[str, ...]
     fingerprint: bytes
     """8 bytes of SHA-256 over architecture, weights and preprocessing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model(ModelInfo):
+    """A classifier ready to be split."""
+
+    network: torch.nn.Module
+    """In eval mode, float32, on the CPU."""
+
+    def info(self) -> ModelInfo:
+        """All but the network: who keeps only this lets go of the parameters."""
+        return ModelInfo(self.name, self.weights, self.preprocessing, self.labels, self.fingerprint)
 
 
 def architectures() -> list[str]:
@@ -92,17 +103,43 @@ def _build(name: str, chosen: Weights, picture_size: int) -> torch.nn.Module:
     make: Callable[..., torch.nn.Module] = partial(get_model, name, weights=None, **arguments)
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision announces future defaults of its initialisers
-        torch.manual_seed(chosen.seed)
-        network = make()
-        if chosen.state is not None:
-            last = list(network.state_dict())[-1]  # the classifier's, in every torchvision architecture
-            classes = (
-                chosen.state[last].shape[0] if last in chosen.state and chosen.state[last].ndim else _CLASSES
-            )
-            if classes != _CLASSES:
-                network = make(num_classes=classes)
+        if chosen.state is None:
+            torch.manual_seed(chosen.seed)
+            network = make()
+        else:
+            with _WithoutValues():
+                network = make()
+                last = list(network.state_dict())[-1]  # the classifier's, in every torchvision architecture
+                given = chosen.state.get(last)
+                if given is not None and given.ndim and len(given) != _CLASSES:
+                    network = make(num_classes=len(given))
             fit(network, chosen.state, f"weights {chosen.description} do not fit {name}")
     return network.eval().requires_grad_(requires_grad=False)
+
+
+class _WithoutValues(TorchFunctionMode):
+    """Builds networks whose parameters have shapes but neither values nor memory: weights will bring both.
+
+    Initialising a ResNet-50 takes as long as reading its weights, and its values would lie in memory beside them. Only
+    what a constructor leaves to its initialisers goes to the `meta` device: it computes with the rest (RegNet its widths,
+    Swin its tables).
+    """
+
+    _INITIALISERS = frozenset({"normal_", "erfinv_", "clamp_"})
+    """Those for which the `meta` device brings torch's compiler, a second and 70 MB, to change nothing."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        del types
+        kwargs = kwargs or {}
+        if func is torch.empty:
+            return func(*args, **{**kwargs, "device": "meta"})
+        if getattr(func, "__name__", "") in self._INITIALISERS:
+            tensor = args[0] if args else kwargs["tensor"]
+            if tensor.is_meta:
+                return tensor
+        return func(*args, **kwargs)
 
 
 def _classes(network: torch.nn.Module) -> int:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from shared.errors import SplitPointError, suggest
 from shared.graph import trace
@@ -34,7 +35,6 @@ class SplitPoint:
     head_macs: int
     """Multiply-accumulate operations before the cut, for one picture."""
     tail_macs: int
-    node: fx.Node
 
     @property
     def elements(self) -> int:
@@ -50,11 +50,13 @@ class Partition:
 
     def __init__(self, network: torch.nn.Module, input_shape: tuple[int, ...]) -> None:
         """`input_shape` is (3, H, W). Runs the network twice over, once for two pictures of zeros."""
+        self.input_shape = input_shape
         self._network = network
         self._graph, paths = trace(network)
         profile = _Profile(fx.GraphModule(network, self._graph))
         with torch.no_grad():
             profile.run(torch.zeros(2, *input_shape))
+        self._nodes: dict[str, fx.Node] = {}
         self.points = {point.name: point for point in self._find(paths, profile)}
 
     def point(self, name: str) -> SplitPoint:
@@ -80,19 +82,23 @@ class Partition:
 
     def head(self, point: SplitPoint) -> fx.GraphModule:
         """From the picture (B, 3, H, W) to the crossing tensor (B, *point.shape)."""
-        return self._part(next(iter(self._graph.nodes)), point.node)
+        return self._part(next(iter(self._graph.nodes)), [self._nodes[point.name]])
 
     def tail(self, point: SplitPoint) -> fx.GraphModule:
         """From the crossing tensor (B, *point.shape) to the logits (B, K)."""
-        return self._part(point.node, self._output())
+        return self._part(self._nodes[point.name], [self._output()])
+
+    def crossings(self) -> fx.GraphModule:
+        """From the picture (B, 3, H, W) to a tuple of what crosses at every split point, in the order of `points`."""
+        return self._part(next(iter(self._graph.nodes)), [self._nodes[name] for name in self.points])
 
     def _output(self) -> fx.Node:
         node: fx.Node = next(iter(reversed(self._graph.nodes))).all_input_nodes[0]
         return node
 
-    def _part(self, start: fx.Node, end: fx.Node) -> fx.GraphModule:
-        """The nodes that `end` needs when `start` is given."""
-        needed, stack = set(), [end]
+    def _part(self, start: fx.Node, ends: list[fx.Node]) -> fx.GraphModule:
+        """The nodes that `ends` need when `start` is given; a tuple of several ends."""
+        needed, stack = set(), list(ends)
         while stack:
             node = stack.pop()
             if node not in needed:
@@ -104,7 +110,8 @@ class Partition:
         for node in self._graph.nodes:
             if node in needed and node is not start:
                 copies[node] = part.node_copy(node, copies.__getitem__)
-        part.output(copies[end])
+        values = tuple(copies[end] for end in ends)
+        part.output(values if len(values) > 1 else values[0])
         return fx.GraphModule(self._network, part)
 
     def _find(self, paths: dict[fx.Node, str], profile: _Profile) -> Iterable[SplitPoint]:
@@ -115,7 +122,8 @@ class Partition:
             shape = profile.shapes.get(node)
             if shape is not None and _fits_the_wire(name, shape):
                 done = profile.macs_before[node]
-                yield SplitPoint(name, shape, done, total - done, node)
+                self._nodes[name] = node
+                yield SplitPoint(name, shape, done, total - done)
 
 
 def _fits_the_wire(name: str, shape: tuple[int, ...]) -> bool:
@@ -147,6 +155,31 @@ def _sole_crossings(graph: fx.Graph) -> list[fx.Node]:
     return list(found)
 
 
+class _WorkCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up the operations of all that runs under it, by torch's own formulas.
+
+    torch's FlopCounterMode does the same, but imports torch's compiler on its first operation: a second, and 70 MB.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled here, so the compiler need not be told to keep out
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        del types
+        result = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func.overloadpacket)
+        if formula:
+            self.operations += formula(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
 class _Profile(fx.Interpreter):
     """Runs the graph once for two pictures and notes each value's shape and the work up to it."""
 
@@ -159,7 +192,7 @@ class _Profile(fx.Interpreter):
         # The fused attention kernels count as nothing; the plain ones count as what they are.
         fast_path = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
-        self._counter = FlopCounterMode(display=False)
+        self._counter = _WorkCounter()
         try:
             with self._counter, sdpa_kernel(SDPBackend.MATH):
                 return super().run(*args, **kwargs)
@@ -168,7 +201,7 @@ class _Profile(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
-        self.macs_before[n] = self._counter.get_total_flops() // 2 // 2  # two pictures; two operations each
+        self.macs_before[n] = self._counter.operations // 2 // 2  # two pictures; two operations each
         if (
             isinstance(value, torch.Tensor)
             and value.dtype == torch.float32

@@ -33,6 +33,9 @@ KNOWN_NAMES = frozenset(
         "LABELS",
         "SPLIT_POINT",
         "DEVICE",
+        "ENGINE",
+        "PRECISION",
+        "CACHE_DIR",
         "THREADS",
         "LOG_LEVEL",
         "LOG_FORMAT",
@@ -42,6 +45,7 @@ KNOWN_NAMES = frozenset(
         "MAX_BUFFERED_BYTES",
         "QUEUE_CAPACITY",
         "MAX_BATCH",
+        "TAIL_WORKERS",
         "BATCH_WAIT_MS",
         "REQUEST_TIMEOUT_S",
         "IDLE_TIMEOUT_S",
@@ -95,6 +99,16 @@ class CommonSettings(BaseSettings):
         "85 % of the work before it (ResNet-50: `layer3`)",
     )
     device: str = Field("cpu", description="`cpu`, `cuda`, `cuda:1` or `auto`")
+    engine: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what computes; `auto`: the fastest whose answers agree with torch's"
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="what it computes in; `auto`: the fastest whose answers agree with torch's in float32",
+    )
+    cache_dir: str = Field(
+        "~/.cache/splitdnn", description="folder of converted networks, for a fast start; empty: none is kept"
+    )
     threads: int = Field(
         0, ge=0, le=1024, description="computing threads; 0: as many as the container's cores"
     )

@@ -15,7 +15,7 @@ from shared.wire import VERSION
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from prometheus_client import CollectorRegistry, Histogram
+    from prometheus_client import CollectorRegistry, Counter, Histogram
 
 # A service of 1 ms to 10 s. The alerts' thresholds (monitoring/) are bounds, so that their quantiles are exact there.
 DURATION_BUCKETS = (
@@ -49,8 +49,12 @@ class Stopwatch:
     frame's record and the dashboard agree.
     """
 
-    def __init__(self, histogram: Histogram, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, histogram: Histogram, cpu: Counter, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """`cpu` counts what `stage` took of the processor."""
         self._histogram = histogram
+        self._cpu = cpu
         self._clock = clock
         self.seconds: dict[str, float] = {}
 
@@ -59,7 +63,8 @@ class Stopwatch:
         """Time the block; a block that raises counts as well, as its time was spent."""
         start = self._clock()
         try:
-            yield
+            with computing(self._cpu, name):
+                yield
         finally:
             self.note(name, self._clock() - start)
 
@@ -70,6 +75,19 @@ class Stopwatch:
 
     def milliseconds(self) -> dict[str, float]:
         return {name: round(1e3 * seconds, 3) for name, seconds in self.seconds.items()}
+
+
+@contextmanager
+def computing(counter: Counter, stage: str) -> Iterator[None]:
+    """Count the processor time that this thread spends in the block; the block must not await.
+
+    What an engine's own threads compute for it is not in it: with one thread there are none.
+    """
+    start = time.thread_time()
+    try:
+        yield
+    finally:
+        counter.labels(stage=stage).inc(time.thread_time() - start)
 
 
 def exposition(registry: CollectorRegistry, accept: str) -> tuple[str, bytes]:

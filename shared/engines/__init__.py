@@ -1,6 +1,7 @@
 """Run a head or a tail on arrays."""
 
 from shared.engines.base import Engine
+from shared.engines.choice import make_engine
 from shared.engines.torch_engine import TorchEngine
 
-__all__ = ["Engine", "TorchEngine"]
+__all__ = ["Engine", "TorchEngine", "make_engine"]

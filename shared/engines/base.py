@@ -1,23 +1,135 @@
-"""What an engine is: it compiles a head or a tail once, and is then called with arrays."""
+"""What an engine is: it runs the heads and tails of one network on arrays."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from shared.errors import EngineError
+from shared.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
-    import torch
     from numpy.typing import NDArray
 
+    from shared.engines.probe import Probe
+    from shared.partition import SplitPoint
+
     Part = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-    """A compiled head or tail: (B, …) float32 -> (B, …) float32. May be called from any thread, one call at a time."""
+    """A compiled head or tail: (B, …) float32 -> (B, …) float32, any B. May be called from several threads at once; the
+    result belongs to the caller."""
+
+Kind = Literal["head", "tail"]
+
+TOLERANCES = {"float32": 1e-3, "float16": 0.02, "bfloat16": 0.05}
+"""Largest relative error ‖y − y'‖ / ‖y'‖ of a half against torch in float32 on the probe, by precision.
+
+bfloat16 keeps 8 bits of each number and float16 11, and a network rounds once a layer; measured on two probe pictures at
+every split point of four architectures the worst were a third of these (tests/parity/test_engines.py)."""
+
+_log = logging.getLogger(__name__)
 
 
-class Engine(Protocol):
-    """Runs halves of a network."""
+class Engine(ABC):
+    """Compiles a half on first use, checks it against torch on a probe, and keeps it.
 
-    def compile(self, part: torch.nn.Module, shape: tuple[int, ...]) -> Part:
-        """Make `part` callable with arrays of (B, *shape), any B, and run it once for one element of zeros."""
-        ...
+    A half that fails its check later than at the start is run by `reference` instead: no frame is lost for it.
+    """
+
+    name: str
+    precision: str
+    device: str
+    threads: int
+
+    def __init__(self, probe: Probe | None, reference: Engine | None) -> None:
+        """Without a probe nothing is checked: this engine is the reference itself."""
+        self._probe = probe
+        self._reference = reference
+        self._parts: dict[tuple[Kind, str], Part] = {}
+        self._lock = threading.Lock()
+        self.failed_checks = 0
+        """Halves that the reference runs instead."""
+        self.on_failed_check: Callable[[], object] = lambda: None
+        """Called for each of them."""
+
+    def head(self, point: SplitPoint) -> Part:
+        """From the pictures (B, 3, H, W) to the crossing tensors (B, *point.shape)."""
+        return self._part("head", point)
+
+    def tail(self, point: SplitPoint) -> Part:
+        """From the crossing tensors (B, *point.shape) to the logits (B, K)."""
+        return self._part("tail", point)
+
+    def require(self, kind: Kind, point: SplitPoint) -> Part:
+        """A half, compiled and checked. Raises EngineError if it cannot be compiled or gives other numbers."""
+        if (kind, point.name) in (("head", INPUT), ("tail", OUTPUT)):
+            return _same
+        with self._lock:
+            if (kind, point.name) not in self._parts:
+                start = time.perf_counter()
+                part = self._compile(kind, point)
+                self._check(kind, point, part)
+                self._parts[kind, point.name] = part
+                _log.log(
+                    logging.INFO if self._probe else logging.DEBUG,  # the reference's halves are for checks
+                    "%s at %s by %s in %s: ready in %.2f s",
+                    kind, point.name, self.name, self.precision, time.perf_counter() - start,
+                )  # fmt: skip
+            return self._parts[kind, point.name]
+
+    def describe(self) -> dict[str, str | int]:
+        """What `GET /model` and the benchmarks say of it."""
+        return {
+            "name": self.name,
+            "precision": self.precision,
+            "device": self.device,
+            "threads": self.threads,
+        }
+
+    @abstractmethod
+    def _compile(self, kind: Kind, point: SplitPoint) -> Part:
+        """Make a half callable. Raises EngineError."""
+
+    def _part(self, kind: Kind, point: SplitPoint) -> Part:
+        try:
+            return self.require(kind, point)
+        except EngineError as error:
+            if self._reference is None:
+                raise
+            _log.warning("%s; torch in float32 runs this half instead", error)
+            part = self._reference.require(kind, point)
+            with self._lock:
+                if (kind, point.name) not in self._parts:
+                    self.failed_checks += 1
+                    self.on_failed_check()
+                    self._parts[kind, point.name] = part
+            return part
+
+    def _check(self, kind: Kind, point: SplitPoint, part: Part) -> None:
+        if self._probe is None:
+            return
+        error = self._probe.error(kind, point, part)
+        if not error <= TOLERANCES[self.precision]:  # false for NaN as well
+            raise EngineError(
+                f"{self.name} in {self.precision}: the {kind} at {point.name} differs from torch by {error:.2g} of the "
+                f"values' length on the probe; accepted: {TOLERANCES[self.precision]:g}"
+            )
+
+
+def _same(tensors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The head at `input` and the tail at `output`: nothing is computed."""
+    return tensors
+
+
+def contiguous(tensors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Without a copy where it is what the runtimes take: float32, in C order, and writable, though neither writes.
+
+    Copied is what a codec gives out as a view of the frame's payload, and nothing else.
+    """
+    return np.require(tensors, dtype=np.float32, requirements=["C", "W"])

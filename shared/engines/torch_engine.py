@@ -2,46 +2,87 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from shared.errors import SettingsError
+from shared.engines.base import Engine, Kind, contiguous
+from shared.errors import EngineError, SettingsError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.engines.base import Part
+    from shared.engines.probe import Probe
+    from shared.partition import Partition, SplitPoint
+
+_TYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-class TorchEngine:
-    """float32, on the CPU or one GPU."""
+class TorchEngine(Engine):
+    """On the CPU or one GPU; float32 on the CPU shares the network's own parameters."""
 
-    def __init__(self, device: str = "cpu", threads: int = 0) -> None:
-        """`device` is `cpu`, `cuda`, `cuda:1`, … or `auto`; `threads` 0 leaves torch's choice. Raises SettingsError."""
+    name = "torch"
+
+    def __init__(
+        self,
+        partition: Partition,
+        *,
+        device: str = "cpu",
+        precision: str = "float32",
+        threads: int = 0,
+        probe: Probe | None = None,
+        reference: Engine | None = None,
+    ) -> None:
+        """`device` is `cpu`, `cuda` or `cuda:1`; `threads` 0 leaves torch's choice. Raises SettingsError."""
+        super().__init__(probe, reference)
         if threads:
             torch.set_num_threads(threads)
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            self.device = torch.device(device)
-            torch.empty(1, device=self.device)
-        except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
-            reason = str(error).splitlines()[0]
-            raise SettingsError(
-                f"device {device!r} cannot be used here: {reason}; cpu always can, auto takes a GPU where there is one"
-            ) from None
+        self._device = usable_device(device)
+        self._type = _TYPES[precision]
+        self._partition = partition
+        self._plain = self._device.type == "cpu" and precision == "float32"
+        self.precision = precision
+        self.device = str(self._device)
+        self.threads = torch.get_num_threads()
 
-    def compile(self, part: torch.nn.Module, shape: tuple[int, ...]) -> Part:
-        part = part.to(self.device)
+    def _compile(self, kind: Kind, point: SplitPoint) -> Part:
+        part: torch.nn.Module = getattr(self._partition, kind)(point)
+        if not self._plain:
+            # The halves share the network's modules, and `to` changes those in place.
+            part = copy.deepcopy(part).to(self._device, self._type)
+            part = part.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's types
 
-        def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-            # torch has no read-only tensors; a frame's payload is read-only, so such a batch is copied.
-            array = np.require(batch, dtype=np.float32, requirements=["C", "W"])
+        def run(tensors: NDArray[np.float32]) -> NDArray[np.float32]:
+            given = torch.from_numpy(contiguous(tensors)).to(self._device, self._type)
+            if not self._plain and given.ndim == 4:
+                given = given.contiguous(memory_format=torch.channels_last)
             with torch.inference_mode():
-                result: NDArray[np.float32] = part(torch.from_numpy(array).to(self.device)).cpu().numpy()
+                result: NDArray[np.float32] = part(given).float().contiguous().cpu().numpy()
             return result
 
-        run(np.zeros((1, *shape), dtype=np.float32))
+        try:
+            run(np.zeros((1, *(self._partition.input_shape if kind == "head" else point.shape)), np.float32))
+        except RuntimeError as error:
+            raise EngineError(
+                f"torch in {self.precision} on {self.device} cannot run the {kind} at {point.name}: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
         return run
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of this name; `auto` is a GPU where there is one. Raises SettingsError."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
+        reason = str(error).splitlines()[0]
+        raise SettingsError(
+            f"device {name!r} cannot be used here: {reason}; cpu always can, auto takes a GPU where there is one"
+        ) from None
+    return device

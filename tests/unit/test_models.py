@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +127,30 @@ def test_a_file_of_float16_gives_a_float32_model(small: Model, tmp_path: Path) -
     assert all(
         torch.equal(value, state[name].to(value.dtype)) for name, value in loaded.network.state_dict().items()
     )
+
+
+# Those whose constructors compute with tensors (RegNet, Swin) or that look at how they are loaded (MNASNet, ViT).
+@pytest.mark.parametrize("name", ["mnasnet0_5", "regnet_x_400mf", "swin_t", "convnext_tiny", "vit_b_32"])
+def test_every_kind_of_network_comes_back_from_its_file(name: str, tmp_path: Path) -> None:
+    model = load_model(name, "random")
+    loaded = load_model(name, saved(tmp_path, model.network.state_dict()))
+    assert loaded.fingerprint == model.fingerprint
+    assert not any(parameter.requires_grad for parameter in loaded.network.parameters())
+    picture = torch.rand(1, *model.preprocessing.tensor_shape)
+    with torch.inference_mode():
+        assert torch.equal(loaded.network(picture), model.network(picture))
+
+
+@pytest.mark.parametrize("name", models.architectures())
+def test_weights_bring_all_that_a_network_is_built_without(name: str) -> None:
+    with models._WithoutValues():
+        network = get_model(name, weights=None, **models._BUILD_ARGUMENTS.get(name, {}))
+    tensors = dict(itertools.chain(network.named_parameters(), network.named_buffers()))
+    without = {key for key, tensor in tensors.items() if tensor.is_meta}
+    assert without
+    assert without <= network.state_dict().keys()
+    left = sum(tensor.nbytes for key, tensor in tensors.items() if key not in without)
+    assert left < 0.05 * sum(tensor.nbytes for tensor in tensors.values())
 
 
 def test_a_file_of_another_architecture_is_refused_with_the_differences(small: Model, tmp_path: Path) -> None:
@@ -285,6 +310,17 @@ def test_a_densenet_saved_under_the_old_names_fits(tmp_path: Path) -> None:
         load_model("densenet121", str(tmp_path / "densenet.pth")).fingerprint
         == load_model("densenet121", "random").fingerprint
     )
+
+
+def test_a_vision_transformer_saved_under_the_old_names_fits(tmp_path: Path) -> None:
+    model = load_model("vit_b_32", "random")
+    places = {"mlp.0": "mlp.linear_1", "mlp.3": "mlp.linear_2"}
+    old = {
+        re.sub(r"mlp\.[03]", lambda found: places[found[0]], name): value
+        for name, value in model.network.state_dict().items()
+    }
+    assert "encoder.layers.encoder_layer_0.mlp.linear_1.weight" in old
+    assert load_model("vit_b_32", saved(tmp_path, old)).fingerprint == model.fingerprint
 
 
 def test_a_vision_transformer_is_built_for_the_size_of_its_weights() -> None:

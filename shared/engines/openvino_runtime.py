@@ -1,0 +1,30 @@
+"""The one place that imports OpenVINO, so that it tells nobody: its packages report their use over the network by default,
+unless the package that does so is absent, which they allow for.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino as ov  # noqa: E402 - after the line above
+from openvino import opset13 as operations  # noqa: E402
+
+__all__ = ["VERSION", "core", "operations", "ov", "precisions"]
+
+VERSION: str = ov.get_version()
+_CAPABILITIES = {"bfloat16": "BF16", "float16": "FP16", "float32": "FP32"}
+
+
+@cache
+def core() -> ov.Core:
+    """One for the process: it owns the plugins."""
+    return ov.Core()
+
+
+def precisions() -> list[str]:
+    """What this CPU computes without emulating it, the fastest first."""
+    there = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return [name for name, capability in _CAPABILITIES.items() if capability in there]

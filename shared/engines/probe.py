@@ -1,0 +1,64 @@
+"""The pictures that engines are checked with, and what torch makes of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from shared.engines.base import Engine, Kind, Part
+    from shared.partition import SplitPoint
+    from shared.preprocessing import Preprocessing
+
+PICTURES = 2
+"""More than one, so that a half in which the batch size got stuck fails its check."""
+
+
+class Probe:
+    """Compares halves with `reference`: torch, in float32, on the CPU."""
+
+    def __init__(
+        self, points: Mapping[str, SplitPoint], preprocessing: Preprocessing, reference: Engine
+    ) -> None:
+        self._points = points
+        self._pictures = probe_pictures(preprocessing)
+        self._reference = reference
+
+    def error(self, kind: Kind, point: SplitPoint, part: Part) -> float:
+        """Relative error ‖y − y'‖ / ‖y'‖ of a half, the larger one of the two pictures; NaN if any value is."""
+        got = part(self.given(kind, point)).astype(np.float64)
+        want = self._crossing(point if kind == "head" else self._points["output"]).astype(np.float64)
+        if got.shape != want.shape:
+            return float("nan")
+        rows = [(each - reference).ravel() for each, reference in zip(got, want, strict=True)]
+        return max(
+            float(np.linalg.norm(row) / max(float(np.linalg.norm(reference)), 1e-30))
+            for row, reference in zip(rows, want, strict=True)
+        )
+
+    def given(self, kind: Kind, point: SplitPoint) -> NDArray[np.float32]:
+        """What a half gets for the probe pictures: (2, 3, H, W) for a head, (2, *point.shape) for a tail."""
+        return self._pictures if kind == "head" else self._crossing(point)
+
+    def _crossing(self, point: SplitPoint) -> NDArray[np.float32]:
+        return self._reference.head(point)(self._pictures)
+
+
+def probe_pictures(preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """(2, 3, H, W) float32: made of shapes, shades and noise, as the network sees them; always the same."""
+    size = preprocessing.crop
+    random = np.random.default_rng(20261122)
+    y, x = np.mgrid[0:size, 0:size] / size
+    pictures = []
+    for number in range(PICTURES):
+        shade = 90 * np.sin(7 * (number + 1) * x[..., None] + np.arange(3)) * np.cos(5 * y[..., None])
+        disc = 60 * ((x - 0.4) ** 2 + (y - 0.5 - 0.1 * number) ** 2 < 0.06)[..., None]
+        noise = random.normal(0, 12, (size, size, 3))
+        picture = np.clip(128 + shade + disc + noise, 0, 255).astype(np.uint8)
+        pictures.append(preprocessing.normalise(picture))
+    return np.stack(pictures)

@@ -25,5 +25,6 @@ class Job:
     crossing: NDArray[np.float32] | None = None  # (1, *shape): the tail needs it if the cloud does not answer
     frame: bytes | None = None
     payload_bytes: int = 0
-    encoded: float = 0.0  # monotonic seconds
+    queued: float = 0.0  # monotonic seconds: since then it waits for its next step
+    tensor: NDArray[np.float32] | None = None  # (1, 3, crop, crop): what the head takes
     fallback: str | None = None

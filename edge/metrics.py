@@ -7,8 +7,19 @@ from prometheus_client import Counter, Gauge, Histogram
 from shared.metrics import Metrics
 from shared.telemetry import DURATION_BUCKETS
 
-STAGES = ("capture", "wait_head", "preprocess", "head", "encode", "wait_uplink", "send", "tail")
-QUEUES = ("capture", "send")
+STAGES = (
+    "capture",
+    "wait_preprocess",
+    "preprocess",
+    "wait_head",
+    "head",
+    "wait_encode",
+    "encode",
+    "wait_uplink",
+    "send",
+    "tail",
+)
+QUEUES = ("capture", "head", "encode", "send")
 OUTCOMES = ("cloud", "edge", "dropped", "failed")
 FALLBACKS = ("circuit_open", "unreachable", "late", "busy", "refused", "encode")
 CIRCUIT_STATES = ("closed", "open", "half_open")

@@ -1,14 +1,13 @@
 """The way of a frame through the edge, on one page.
 
-capture ─► queue ─► preprocess ─► head ─► encode ─► queue ─► send ─► deliver
-(thread)            (thread: `_produce`)                     (tasks: `_consume`, several at once)
-                                                               └─► tail, here, if the cloud did not answer
+capture ─► preprocess ─► head ─► encode ─► send ─► deliver
+(a thread each, a bounded queue between any two)   (tasks: `_consume`, several at once)
+                                             └─► tail, here, if the cloud did not answer
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 import time
@@ -18,9 +17,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge.handover import Handover
 from edge.job import Job
 from edge.queues import BoundedQueue
 from edge.results import Record
+from edge.step import Step
 from edge.uplink import UplinkError
 from shared import wire
 from shared.answers import top_classes
@@ -36,11 +37,10 @@ if TYPE_CHECKING:
     from edge.sources import Source
     from edge.uplink import Uplink
     from shared.answers import TopClass
-    from shared.models import Model
+    from shared.models import ModelInfo
 
 _log = logging.getLogger(__name__)
 
-_PATIENCE_S = 0.1
 _LAST_READ_S = 2.0
 
 
@@ -50,7 +50,7 @@ class Pipeline:
     def __init__(
         self,
         settings: EdgeSettings,
-        model: Model,
+        model: ModelInfo,
         plan: Plan,
         preprocess: Preprocess,
         source: Source,
@@ -72,36 +72,51 @@ class Pipeline:
         # The cloud refuses to name more classes than there are.
         self._top = min(settings.top, len(model.labels))
         self._codec_name = plan.codec.name if plan.codec else "none"
+        depth = metrics.queue_depth
+        size = settings.queue_size
         self._captured: BoundedQueue[Job] = BoundedQueue(
-            settings.queue_size, metrics.queue_depth.labels(queue="capture"), drop_oldest=source.live
+            size, depth.labels(queue="capture"), drop_oldest=source.live
         )
-        self._encoded: asyncio.Queue[Job | None] = asyncio.Queue(settings.queue_size)
-        for queue in ("capture", "send"):
-            metrics.queue_capacity.labels(queue=queue).set(settings.queue_size)
-        metrics.queue_depth.labels(queue="send").set_function(self._encoded.qsize)
+        # One frame ahead is enough to keep a step busy; more would only make frames older.
+        self._prepared: BoundedQueue[Job] = BoundedQueue(1, depth.labels(queue="head"), drop_oldest=False)
+        self._crossed: BoundedQueue[Job] = BoundedQueue(1, depth.labels(queue="encode"), drop_oldest=False)
+        for queue, capacity in {"capture": size, "head": 1, "encode": 1, "send": size}.items():
+            metrics.queue_capacity.labels(queue=queue).set(capacity)
         metrics.plan_info.labels(split_point=plan.split_point.name, codec=self._codec_name).set(1)
         self._tail_thread = ThreadPoolExecutor(1, thread_name_prefix="tail")
         self._stopping = threading.Event()
         self._aborted = threading.Event()
         self._lost: SourceError | None = None
+        self._sequence = 0
         self.dropped = 0
 
     async def run(self) -> None:
         """Until the source ends or `stop` is called. Raises SourceError if the source broke down."""
         self._loop = asyncio.get_running_loop()
+        encoded: Handover[Job] = Handover(self._settings.queue_size, self._loop, self._aborted.is_set)
+        self._metrics.queue_depth.labels(queue="send").set_function(encoded.depth)
         capture = threading.Thread(target=self._capture, name="capture", daemon=True)
+        steps = [
+            Step("preprocess", self._captured.get, self._run_preprocess, self._prepared),
+            Step("head", self._prepared.get, self._run_head, self._crossed),
+            Step("encode", self._crossed.get, self._run_encode, encoded),
+        ]
         capture.start()
-        producing = asyncio.create_task(asyncio.to_thread(self._produce))
-        consumers = [asyncio.create_task(self._consume()) for _ in range(self._settings.in_flight)]
+        for step in steps:
+            step.start()
+        consumers = [asyncio.create_task(self._consume(encoded)) for _ in range(self._settings.in_flight)]
         try:
-            await asyncio.gather(asyncio.shield(producing), *consumers)  # a thread is not cancelled
+            await asyncio.gather(*consumers)
         finally:  # after a failure too, nobody goes on: the source may be closed now, and the records are complete
             self.stop()
-            self._captured.close()
             self._aborted.set()
+            for queue in (self._captured, self._prepared, self._crossed):
+                queue.close()
             for consumer in consumers:
                 consumer.cancel()
-            await asyncio.gather(producing, *consumers, return_exceptions=True)
+            await asyncio.gather(*consumers, return_exceptions=True)
+            for step in steps:
+                await asyncio.to_thread(step.join)
             await asyncio.to_thread(capture.join, _LAST_READ_S)
             self._tail_thread.shutdown(wait=False)
         if self._lost:
@@ -118,13 +133,14 @@ class Pipeline:
         number = 0
         try:
             while not self._stopping.is_set() and (not limit or number < limit):
-                watch = Stopwatch(self._metrics.stages)
+                watch = Stopwatch(self._metrics.stages, self._metrics.stage_cpu)
                 with watch.stage("capture"):
                     picture = self._source.read()
                 if picture is None:
                     break
                 self._metrics.last_frame_timestamp.set_to_current_time()
-                dropped = self._captured.put(Job(number, time.monotonic(), time.time_ns(), watch, picture))
+                now = time.monotonic()
+                dropped = self._captured.put(Job(number, now, time.time_ns(), watch, picture, queued=now))
                 self.dropped += dropped
                 self._metrics.frames.labels(outcome="dropped").inc(dropped)
                 number += 1
@@ -136,46 +152,31 @@ class Pipeline:
         finally:
             self._captured.close()
 
-    def _produce(self) -> None:
-        sequence = 0
-        while (job := self._captured.get()) is not None and not self._aborted.is_set():
-            job.watch.note("wait_head", time.monotonic() - job.captured)
-            job.sequence = sequence
-            sequence += 1
-            try:
-                self._run_head(job)
-            except Exception:  # noqa: BLE001 - one frame fails, the others go on
-                _log.exception("the head failed on frame %d", job.number)
-                job.fallback = None if job.crossing is None else "encode"
-            job.encoded = time.monotonic()
-            self._enqueue(job)
-        for _ in range(self._settings.in_flight):
-            self._enqueue(None)
-
-    def _enqueue(self, job: Job | None) -> None:
-        """Wait for a place in the queue before the uplink; not for ever, if nothing is taken from it any more."""
-        placed = asyncio.run_coroutine_threadsafe(self._encoded.put(job), self._loop)
-        while not self._aborted.is_set():
-            with contextlib.suppress(TimeoutError):
-                placed.result(timeout=_PATIENCE_S)
-                return
-        placed.cancel()
+    def _run_preprocess(self, job: Job) -> None:
+        job.sequence = self._sequence
+        self._sequence += 1
+        with job.watch.stage("preprocess"):
+            job.picture = self._preprocess(job.picture)
+            job.tensor = self._model.preprocessing.normalise(job.picture)[None]
 
     def _run_head(self, job: Job) -> None:
-        plan, watch = self._plan, job.watch
-        with watch.stage("preprocess"):
-            job.picture = self._preprocess(job.picture)
-            tensor = self._model.preprocessing.normalise(job.picture)[None]  # (1, 3, H, W)
-        with watch.stage("head"):
-            job.crossing = plan.head(tensor)
-        if plan.codec is None:
+        if job.tensor is None:
             return
-        with watch.stage("encode"):
+        with job.watch.stage("head"):
+            job.crossing = self._plan.head(job.tensor)
+        job.tensor = None
+
+    def _run_encode(self, job: Job) -> None:
+        codec = self._plan.codec
+        if codec is None or job.crossing is None:
+            return
+        job.fallback = "encode"  # unless it comes to be
+        with job.watch.stage("encode"):
             try:
                 frame = wire.encode(
-                    job.picture if plan.codec.carries == "picture" else job.crossing[0],
-                    plan.codec,
-                    split_point=plan.split_point.name,
+                    job.picture if codec.carries == "picture" else job.crossing[0],
+                    codec,
+                    split_point=self._plan.split_point.name,
                     fingerprint=self._model.fingerprint,
                     frame_id=self._session << 32 | job.number & 0xFFFFFFFF,
                     capture_time_ns=job.captured_ns,
@@ -183,15 +184,15 @@ class Pipeline:
                 )
                 job.frame = wire.pack(frame)
             except WireError as error:
-                _log.warning("frame %d cannot travel as %s: %s", job.number, plan.codec.name, error)
-                job.fallback = "encode"
+                _log.warning("frame %d cannot travel as %s: %s", job.number, codec.name, error)
                 return
+        job.fallback = None
         job.payload_bytes = len(frame.payload)
-        self._metrics.payload_bytes.labels(codec=plan.codec.name).observe(job.payload_bytes)
+        self._metrics.payload_bytes.labels(codec=codec.name).observe(job.payload_bytes)
 
-    async def _consume(self) -> None:
-        while (job := await self._encoded.get()) is not None:
-            job.watch.note("wait_uplink", time.monotonic() - job.encoded)
+    async def _consume(self, encoded: Handover[Job]) -> None:
+        while (job := await encoded.get()) is not None:
+            job.watch.note("wait_uplink", time.monotonic() - job.queued)
             top, answered_by = await self._answer(job)
             self._deliver(job, top, answered_by)
 

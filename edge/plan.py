@@ -28,22 +28,15 @@ class Plan:
     tail: Part
 
 
-def make_plan(partition: Partition, engine: Engine, split_point: str | None, codec: str | None) -> Plan:
-    """Compile the halves for a choice; None chooses by itself. Raises SplitPointError or SettingsError."""
-    point = partition.point(split_point) if split_point else partition.default()
+def make_plan(point: SplitPoint, engine: Engine, codec: str | None) -> Plan:
+    """Compile both halves; without a codec the split point's usual one. Raises SettingsError."""
     chosen = make_codec(codec or (DEFAULT_PICTURE_CODEC if point.name == INPUT else DEFAULT_CODEC))
     if chosen.carries == "picture" and point.name != INPUT:
         raise SettingsError(
             f"codec {chosen.name} carries pictures, and at {point.name} a tensor travels; "
             f"choose --codec {DEFAULT_CODEC}, or --split-point {INPUT}"
         )
-    picture_shape = partition.point(INPUT).shape
-    return Plan(
-        point,
-        None if point.name == OUTPUT else chosen,
-        engine.compile(partition.head(point), picture_shape),
-        engine.compile(partition.tail(point), point.shape),
-    )
+    return Plan(point, None if point.name == OUTPUT else chosen, engine.head(point), engine.tail(point))
 
 
 def describe_split_points(partition: Partition) -> str:

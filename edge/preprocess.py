@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import cv2
-import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
 from shared.vision import transforms
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from shared.preprocessing import Preprocessing
@@ -36,16 +36,21 @@ class Preprocess:
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 BGR, as OpenCV delivers it -> (crop, crop, 3) uint8 RGB."""
         frame = _middle(frame)
-        tensor = torch.from_numpy(frame).permute(2, 0, 1)[None]  # (1, 3, H, W), a view
+        # (1, 3, H, W), a view. The batch comes first: only so does torch see that a pixel's colours lie together, and
+        # resizes them as they are, in half the time.
+        tensor = torch.from_numpy(frame)[None].permute(0, 3, 1, 2)
         size = self._resized(*frame.shape[:2])
         if size != frame.shape[:2]:
             tensor = interpolate(tensor, size=size, mode=self._mode, align_corners=False, antialias=True)
         tensor = transforms.center_crop(tensor[0], self._crop)
-        picture: NDArray[np.uint8] = tensor.permute(1, 2, 0).numpy()
+        picture = tensor.permute(1, 2, 0).numpy()
+        # The colours come last, where there are fewest pixels.
         if self._grayscale:
-            grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_BGR2GRAY)
-            return np.repeat(grey[:, :, None], 3, axis=2)
-        return np.ascontiguousarray(picture[:, :, ::-1])  # BGR -> RGB after the crop, where it is cheapest
+            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        result: NDArray[np.uint8] = cv2.cvtColor(
+            picture, cv2.COLOR_GRAY2RGB if self._grayscale else cv2.COLOR_BGR2RGB
+        )
+        return result
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         """The shorter side becomes `resize`; the other one is cut to whole pixels, as torchvision does."""

@@ -28,11 +28,11 @@ from edge.sources import open_source
 from edge.status import serve_status
 from edge.summary import Summary
 from edge.uplink import Uplink
-from shared import models
-from shared.engines import TorchEngine
+from shared import event_loop, models
 from shared.errors import ResultsError
+from shared.memory import give_back
+from shared.network import load_network
 from shared.partition import Partition
-from shared.telemetry import export_build_info
 from shared.weights import AUTO_SECONDS, NAMED_SECONDS
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from edge.config import EdgeSettings
     from edge.results import Record
     from edge.sources import Source
-    from shared.models import Model
+    from shared.models import ModelInfo
 
 _log = logging.getLogger("edge")
 
@@ -84,7 +84,8 @@ async def run(settings: EdgeSettings, threads: int) -> int:
             _log.info("stopped before the first frame")
             return 0
         this = await starting
-        await _play(this, stop)
+        with event_loop.undisturbed(this.metrics):
+            await _play(this, stop)
         if settings.at_end == "stay" and not stop.is_set():
             _log.info("the source has ended; staying for the metrics to be read (SIGTERM ends it)")
             await stop.wait()
@@ -187,23 +188,16 @@ def _open_source(
     return source, None
 
 
-def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[Model, Plan]:
-    engine = TorchEngine(settings.device, threads)
+def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[ModelInfo, Plan]:
     weights, seed = agreed_weights(settings)
     # Who left the choice open does not wait long for what the cloud chose.
     patience_s = AUTO_SECONDS if settings.weights == "auto" else NAMED_SECONDS
-    model = models.load_model(
-        settings.model, weights, seed=seed, labels=settings.labels, patience_s=patience_s
+    network = load_network(
+        settings, metrics, "head", weights=weights, seed=seed, patience_s=patience_s, threads=threads
     )
-    partition = Partition(model.network, model.preprocessing.tensor_shape)
-    plan = make_plan(partition, engine, settings.split_point, settings.codec)
-    export_build_info(
-        metrics.registry,
-        "edge",
-        model=model.name,
-        weights=model.weights,
-        fingerprint=model.fingerprint.hex(),
-        device=str(engine.device),
-    )
-    _log.info("%s, weights %s, fingerprint %s", model.name, model.weights, model.fingerprint.hex())
-    return model, plan
+    plan = make_plan(network.point, network.engine, settings.codec)
+    info = network.model.info()
+    # An engine with parameters of its own in its halves needs the network's no more.
+    del network
+    give_back()
+    return info, plan

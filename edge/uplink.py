@@ -20,7 +20,7 @@ from shared.wire import CONTENT_TYPE
 if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
     from shared.answers import TopClass
-    from shared.models import Model
+    from shared.models import ModelInfo
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Uplink:
     """Asks the cloud, within a deadline, unless the circuit is open."""
 
     def __init__(
-        self, url: str, model: Model, metrics: EdgeMetrics, *, in_flight: int, deadline_s: float
+        self, url: str, model: ModelInfo, metrics: EdgeMetrics, *, in_flight: int, deadline_s: float
     ) -> None:
         self._url = url
         self._model = model

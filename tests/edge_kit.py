@@ -71,7 +71,9 @@ def partition_of(model):
 
 @functools.cache
 def plan_of(model, split_point=None, codec=None):
-    return make_plan(partition_of(model), TorchEngine(), split_point, codec)
+    partition = partition_of(model)
+    point = partition.point(split_point) if split_point else partition.default()
+    return make_plan(point, TorchEngine(partition), codec)
 
 
 def whole(model, frame, top=5):

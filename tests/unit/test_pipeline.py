@@ -87,8 +87,9 @@ def test_a_lossless_source_waits_for_a_slow_cloud():
         while len(run.uplink.frames) < 2 or run.count("queue_depth", queue="capture") < 3:
             await asyncio.sleep(0.002)
         await asyncio.sleep(0.02)
-        # 2 asked, 3 wait to be sent, 1 has left the head, 3 wait for it, 1 waits for a place
-        assert source.given == 10
+        # 2 asked, 3 wait to be sent, 1 encoded, 1 waits for that, 1 has left the head, 1 waits for it, 1 prepared, 3 wait
+        # for that, 1 waits for a place
+        assert source.given == 14
         assert run.count("queue_depth", queue="send") == 3
         gate.set()
         await task
@@ -96,9 +97,9 @@ def test_a_lossless_source_waits_for_a_slow_cloud():
 
     run = asyncio.run(go())
     assert len(run.records) == 40
-    for queue in ("capture", "send"):
+    for queue, capacity in {"capture": 3, "head": 1, "encode": 1, "send": 3}.items():
         assert run.count("queue_depth", queue=queue) == 0
-        assert run.count("queue_capacity", queue=queue) == 3
+        assert run.count("queue_capacity", queue=queue) == capacity
 
 
 def test_live_drops_the_oldest_and_counts():
@@ -255,7 +256,7 @@ def test_a_head_that_fails_costs_one_frame(stage, caplog):
     assert run.answered_by() == ["cloud", "nobody", "cloud", "cloud", "nobody", "cloud"]
     assert (records[1].top, records[1].fallback) == ([], None)
     assert run.count("frames_total", outcome="failed") == 2
-    assert "the head failed on frame 4" in caplog.text
+    assert f"the {stage} step failed on frame 4" in caplog.text
 
 
 def test_a_tail_that_fails_costs_one_frame(caplog):
@@ -383,7 +384,9 @@ def test_a_run_that_is_cancelled_leaves_nothing_behind():
 
     asyncio.run(go())
     assert not [
-        thread.name for thread in threading.enumerate() if thread.name.startswith(("capture", "tail"))
+        thread.name
+        for thread in threading.enumerate()
+        if thread.name.startswith(("capture", "preprocess", "head", "encode", "tail"))
     ]
 
 
@@ -393,7 +396,8 @@ def test_a_run_that_is_cancelled_leaves_nothing_behind():
 def test_every_stage_is_timed_under_its_name():
     run = Run(FakeSource(pictures(4)), FakeUplink(outcomes=["good", "late", "good", "good"]))
     records = run.to_end()
-    common = ["capture", "wait_head", "preprocess", "head", "encode", "wait_uplink", "send"]
+    common = ["capture", "wait_preprocess", "preprocess", "wait_head", "head", "wait_encode", "encode"]
+    common += ["wait_uplink", "send"]
     assert list(records[0].stages_ms) == [*common, "cloud.tail"]
     assert list(records[1].stages_ms) == [*common, "tail"]
     assert records[0].stages_ms["cloud.tail"] == 1.5

@@ -24,6 +24,12 @@ class CloudSettings(CommonSettings):
     batch_wait_ms: float = Field(
         2.0, ge=0, le=1000, description="how long the first tensor of a batch waits for more"
     )
+    tail_workers: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="tails that run at once, sharing the threads; 0: one for every four threads",
+    )
     request_timeout_s: float = Field(
         30.0, gt=0, le=600, description="a request without a deadline of its own is given up after this"
     )

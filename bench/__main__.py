@@ -1,96 +1,42 @@
-"""`python -m bench`: what a run of the whole system costs, cut at different places, on this machine."""
+"""`python -m bench`: measures the system. Its first word says what; without one it is `speed`."""
 
 from __future__ import annotations
 
-import argparse
-import statistics
+import signal
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from bench.json_contract import run_json
-from bench.report import machine, markdown, write
-from bench.system import run_edge, running_cloud
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_ROOT = Path(__file__).resolve().parent.parent
-_DATA = _ROOT.parent / "shared"
-_PLANS = (
-    ("input", "jpeg"),
-    ("layer1", "int8+zstd"),
-    ("layer2", "int8+zstd"),
-    ("layer3", "int8+zstd"),
-    ("layer4", "int8+zstd"),
-    ("avgpool", "int8+zstd"),
-)
-_JSON_POINTS = [split_point for split_point, _ in _PLANS]
+_COMMANDS = {
+    "speed": "the speed report (about ten minutes; --quick: about one)",
+    "load": "the load generator alone, against any cloud",
+}
 
 
-def main() -> int:
-    """Measure, print, write bench/results/."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "--frames", type=int, default=300, help="frames per split point (default: %(default)s)"
+def main(arguments: Sequence[str]) -> int:
+    """Hand over to the command; each imports only what it needs, as the load generator must stay small."""
+    word, rest = (
+        ("speed", arguments)
+        if not arguments or arguments[0].startswith("-")
+        else (arguments[0], arguments[1:])
     )
-    parser.add_argument(
-        "--json-frames", type=int, default=20, help="frames through JSON (default: %(default)s)"
-    )
-    parser.add_argument("--quick", action="store_true", help="a few frames each: does it work?")
-    parser.add_argument("--weights", default=_first(_DATA / "weights" / "resnet50.pth", "random"))
-    parser.add_argument(
-        "--source", default=_first(_DATA / "videos" / "car-detection.mp4", "synthetic:fps=0,frames=300")
-    )
-    arguments = parser.parse_args()
-    frames, json_frames = (12, 2) if arguments.quick else (arguments.frames, arguments.json_frames)
-    about = machine(arguments.weights, arguments.source)
-    print(f"{about}\nsplit_points: {frames} frames each; edge and cloud share these cores", flush=True)
-    rows = []
-    for number, (split_point, codec) in enumerate(_PLANS, 1):
-        print(f"[{number}/{len(_PLANS) + 1}] {split_point} {codec}", file=sys.stderr, flush=True)
-        rows.append(_measure(arguments.weights, arguments.source, frames, split_point, codec))
-    print(markdown(rows))
-    print(f"[{len(_PLANS) + 1}/{len(_PLANS) + 1}] JSON", file=sys.stderr, flush=True)
-    with running_cloud(arguments.weights) as cloud:
-        json_rows = run_json(cloud, arguments.weights, arguments.source, json_frames, _JSON_POINTS)
-    print(f"\njson_contract: {json_frames} frames each, one after another\n{markdown(json_rows)}")
-    folder = _ROOT / "bench" / "results"
-    write(folder, "split_points", rows, about)
-    write(folder, "json_contract", json_rows, about)
-    print(f"\nwritten to {folder.relative_to(_ROOT)}/")
-    return 0
-
-
-def _measure(weights: str, source: str, frames: int, split_point: str, codec: str) -> dict[str, Any]:
-    with running_cloud(weights) as cloud:
-        run = run_edge(cloud, weights, source, frames, split_point, codec)
-        cloud_rss = cloud.rss_bytes()
-    latencies = [record["latency_ms"] for record in run.records]
-    quantiles = statistics.quantiles(latencies, n=20, method="inclusive")
-
-    def median_stage(*names: str) -> float:
-        return round(
-            statistics.median(sum(record["stages_ms"].get(n, 0.0) for n in names) for record in run.records),
-            1,
-        )
-
-    return {
-        "split point": split_point,
-        "codec": codec,
-        "frames": len(run.records),
-        "frames/s": run.frames_per_s,
-        "bytes/frame": round(statistics.mean(record["payload_bytes"] for record in run.records)),
-        "latency p50 ms": round(quantiles[9], 1),
-        "latency p95 ms": round(quantiles[18], 1),
-        "waiting p50 ms": median_stage("wait_head", "wait_uplink"),
-        "head p50 ms": median_stage("head"),
-        "tail p50 ms": median_stage("cloud.tail"),
-        "edge RSS MB": round(run.rss_bytes / 1e6),
-        "cloud RSS MB": round(cloud_rss / 1e6),
-    }
-
-
-def _first(path: Path, otherwise: str) -> str:
-    return str(path) if path.is_file() else otherwise
+    if arguments and arguments[0] in ("-h", "--help"):
+        print("usage: python -m bench [command] [flags]; each command has its --help\n")
+        print("\n".join(f"  {name:<8} {what}" for name, what in _COMMANDS.items()))
+        return 0
+    if word == "speed":
+        from bench.speed import main as command
+    elif word == "load":
+        from bench.load_command import main as command
+    else:
+        print(f"python -m bench: no command {word!r}; there are: {', '.join(_COMMANDS)}", file=sys.stderr)
+        return 2
+    return command(rest)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # As an interrupt: whatever was started is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main(sys.argv[1:]))

@@ -9,6 +9,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from cloud.config import CloudSettings
+from shared import event_loop
 from shared.errors import SplitDNNError
 from shared.logs import configure_logs
 from shared.process import run_process
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(settings.printable())
             return 0
         configure_logs(settings.log_level, settings.log_format)
-        return asyncio.run(_serve(settings))
+        return event_loop.run(_serve(settings))
     except SplitDNNError as error:
         print_error(error)
         return 2
@@ -63,7 +64,8 @@ async def _serve(settings: CloudSettings) -> int:
     try:
         if starting.done():
             await starting
-            await stopping
+            with event_loop.undisturbed(service.metrics):
+                await stopping
             _log.info("stopping: finishing %d requests", service.active)
     finally:
         starting.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from http import HTTPStatus
@@ -23,6 +24,9 @@ _log = logging.getLogger(__name__)
 _DRAIN_FACTOR = 4
 """What is refused is answered at once, yet its body is read and dropped up to this many limits: closing a connection
 under a client that is still sending resets it, and the client gets to see the reset instead of the answer."""
+
+_PIECE_BYTES = 256 << 10
+"""Bodies are kept in pieces of about this size: one that grows to megabytes would be copied again and again."""
 
 
 class Handler(RequestHandler):
@@ -87,8 +91,8 @@ class BodyHandler(Handler):
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
-        self.body = bytearray()
-        self._reserved = 0
+        self.pieces: list[bytearray] = []
+        self.size = 0
         self._refused = False
 
     def limit(self) -> int:
@@ -108,14 +112,24 @@ class BodyHandler(Handler):
         except RequestError as error:
             self._refuse(error)
 
-    def data_received(self, chunk: bytes) -> None:
+    @property
+    def body(self) -> bytes | bytearray:
+        """In one piece; for megabytes that is a copy, and for a thread."""
+        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+
+    async def data_received(self, chunk: bytes) -> None:
         if self._finished or self._refused or self.request.method != "POST":
             return
         try:
             self._reserve(len(chunk))  # what is there, not what was declared: that costs its sender nothing
-            self.body += chunk
         except RequestError as error:
             self._refuse(error)
+            return
+        if not self.pieces or len(self.pieces[-1]) >= _PIECE_BYTES:
+            self.pieces.append(bytearray())
+        self.pieces[-1] += chunk
+        # Others are heard in between: a body that comes as fast as it is read would be read in one turn of the loop.
+        await asyncio.sleep(0)
 
     async def post(self) -> None:
         """The body is complete."""
@@ -143,9 +157,9 @@ class BodyHandler(Handler):
 
     def release(self) -> None:
         """Give back what this request holds; may be called twice."""
-        self._account(-self._reserved)
-        self._reserved = 0
-        self.body = bytearray()  # a decoding that still waits for its thread would keep it
+        self._account(-self.size)
+        self.size = 0
+        self.pieces = []  # a decoding that still waits for its thread would keep them
 
     def _refuse(self, error: RequestError) -> None:
         """Answer before the end of the body. What is left of it is dropped, then the connection is free again."""
@@ -178,10 +192,10 @@ class BodyHandler(Handler):
             raise LimitError(f"a body of {size} bytes", accepted={"max_bytes": self.limit()})
 
     def _reserve(self, size: int) -> None:
-        self._check_size(self._reserved + size)
+        self._check_size(self.size + size)
         if self.service.buffered_bytes + size > self.service.settings.max_buffered_bytes:
             raise BusyError("too many request bodies are being received; try again in a second")
-        self._reserved += size
+        self.size += size
         self._account(size)
 
     def _account(self, size: int) -> None:

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tornado.web import HTTPError
 
 from cloud.door import BodyHandler, Handler
+from cloud.json_body import parse_object
 from cloud.lifecycle import State
 from cloud.metrics import ENDPOINTS
-from cloud.requests import Work, parse_object, read_frame, read_json
+from cloud.requests import Work, read_frame, read_json, shapes_of, work_of
 from shared.answers import top_classes
 from shared.errors import BodyError, ContentError, MediaTypeError, UnavailableError
-from shared.telemetry import Stopwatch, exposition
+from shared.telemetry import Stopwatch, computing, exposition
 from shared.wire import CONTENT_TYPE
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from cloud.service import Service
 
 # "" and the form type: what clients send that set none, curl -d among them.
 _JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
 _COMPUTE_BODY = {"number": "a finite number"}
 _DEFAULT_TOP = 5
+_LARGE_JSON_BYTES = 64 << 10
+"""Parsing this much takes a millisecond, which is what other frames may be held up for."""
 
 
 class ModelHandler(BodyHandler):
@@ -32,8 +39,8 @@ class ModelHandler(BodyHandler):
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
-        self._watch = Stopwatch(service.metrics.stages)
-        self._work: asyncio.Task[dict[str, Any]] | None = None
+        self._watch = Stopwatch(service.metrics.stages, service.metrics.stage_cpu)
+        self._work: asyncio.Task[dict[str, Any] | bytes] | None = None
         self._active = self._gone = False
 
     def get(self) -> None:
@@ -55,7 +62,7 @@ class ModelHandler(BodyHandler):
                 accepted=[CONTENT_TYPE, "application/json"],
             )
         self._top = self._read_top()
-        self.service.batcher.require_place()
+        self.service.batcher.require_place(self.request.remote_ip)
 
     async def respond(self) -> None:
         # A task of its own, because Tornado does not stop a handler whose client has gone; on_connection_close does.
@@ -67,21 +74,25 @@ class ModelHandler(BodyHandler):
                 raise UnavailableError("the server is stopping; try again later") from None
             self._auto_finish = False  # Tornado would count an empty 200
 
-    async def _answer(self) -> dict[str, Any]:
+    async def _answer(self) -> dict[str, Any] | bytes:
         """Receive -> decode -> queue -> tail -> top."""
         service, watch = self.service, self._watch
         watch.note("receive", self.elapsed_s())
-        with watch.stage("decode"):
-            work = await service.in_pool(self._decode)
+        work = await self._read()
         if work.codec:
             service.metrics.payload_bytes.labels(codec=work.codec).observe(work.payload_bytes)
-        answer = await service.batcher.submit(work.split_point, work.tensors, self._remaining_s(work))
+        # A client is one edge, or all at an address that send JSON.
+        client = (self.request.remote_ip, work.frame_id >> 32)
+        answer = await service.batcher.submit(
+            work.split_point, work.tensors, self._remaining_s(work.deadline_ms), client
+        )
         watch.note("queue", answer.queue_s)
         watch.note("tail", answer.tail_s)
         if not np.isfinite(answer.logits).all():
             raise ContentError("the network's answer to this tensor is not finite: its values are too large")
         if work.codec is None:
-            return {"result": answer.logits.tolist(), "count": work.count}
+            self.set_header("Content-Type", "application/json; charset=UTF-8")
+            return await service.in_pool(_json_answer, answer.logits, work.count)
         with watch.stage("top"):
             top = top_classes(answer.logits[0], service.model.labels, self._top)
         return {
@@ -91,14 +102,38 @@ class ModelHandler(BodyHandler):
             "stages_ms": watch.milliseconds(),
         }
 
+    async def _read(self) -> Work:
+        start = time.perf_counter()
+        try:
+            return await (
+                self._read_elsewhere() if self._is_large_json() else self.service.in_pool(self._decode)
+            )
+        finally:  # what was refused took its time as well
+            self._watch.note("decode", time.perf_counter() - start)
+
     def _decode(self) -> Work:
         service = self.service
-        if self._content_type == CONTENT_TYPE:
-            return read_frame(self.body, service.model, service.partition)
-        return read_json(self.body, service.partition, service.default.name, service.settings.queue_capacity)
+        with computing(service.metrics.stage_cpu, "decode"):
+            if self._content_type == CONTENT_TYPE:
+                return read_frame(self.body, service.model, service.partition)
+            return read_json(
+                self.body, service.partition, service.default.name, service.settings.queue_capacity
+            )
 
-    def _remaining_s(self, work: Work) -> float:
-        allowed = work.deadline_ms / 1e3 if work.deadline_ms else self.service.settings.request_timeout_s
+    def _is_large_json(self) -> bool:
+        return self._content_type != CONTENT_TYPE and self.size > _LARGE_JSON_BYTES
+
+    async def _read_elsewhere(self) -> Work:
+        service = self.service
+        shapes, most = shapes_of(service.partition), service.settings.queue_capacity
+        tensors = await service.json.read(
+            self.pieces, shapes, service.default.name, most, self._remaining_s()
+        )
+        service.metrics.stage_cpu.labels(stage="decode").inc(tensors.cpu_s)
+        return work_of(tensors)
+
+    def _remaining_s(self, deadline_ms: int = 0) -> float:
+        allowed = deadline_ms / 1e3 if deadline_ms else self.service.settings.request_timeout_s
         return max(0.0, allowed - self.elapsed_s())
 
     def _read_top(self) -> int:
@@ -171,8 +206,9 @@ class ReadyHandler(Handler):
 class MetricsHandler(Handler):
     """`GET /metrics`, in the format that the scraper prefers."""
 
-    def get(self) -> None:
-        content_type, body = exposition(self.service.metrics.registry, self.request.headers.get("Accept", ""))
+    async def get(self) -> None:
+        accept = self.request.headers.get("Accept", "")
+        content_type, body = await asyncio.to_thread(exposition, self.service.metrics.registry, accept)
         self.set_header("Content-Type", content_type)
         self.finish(body)
 
@@ -182,3 +218,9 @@ class UnknownHandler(Handler):
 
     def prepare(self) -> None:
         raise HTTPError(404, f"no such path; known: {', '.join(ENDPOINTS[:-1])}")
+
+
+def _json_answer(logits: NDArray[np.float32], count: Any) -> bytes:
+    """Row by row: one call for all of them would hold the interpreter for as long as it takes."""
+    rows = ", ".join(json.dumps(row.tolist()) for row in logits)
+    return f'{{"result": [{rows}], "count": {json.dumps(count)}}}'.encode()

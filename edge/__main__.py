@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from edge.config import EdgeSettings
+from shared import event_loop
 from shared.errors import ResultsError, SplitDNNError
 from shared.logs import configure_logs
 from shared.process import run_process
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if show_points:
             print(list_split_points(settings))
             return 0
-        return asyncio.run(run(settings, threads))
+        return event_loop.run(run(settings, threads))
     except SplitDNNError as error:
         print_error(error)
         return 1 if isinstance(error, ResultsError) else 2

@@ -118,7 +118,7 @@ def test_tornado_is_not_imported_by_shared() -> None:
     assert importers("tornado", "shared") == set()
 
 
-@pytest.mark.parametrize("module", ["shared.wire", "shared.codecs"])
+@pytest.mark.parametrize("module", ["shared.wire", "shared.codecs", "cloud.json_worker"])
 def test_the_core_loads_without_torch_pictures_or_a_network(module: str) -> None:
     unwanted = [
         "torch",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 120.0
-SMALL = ["--port", "0", "--model", "resnet18", "--weights", "random"]
+SMALL = ["--port", "0", "--model", "resnet18", "--weights", "random", "--engine", "torch"]
 unbound = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 BODY = json.dumps({"data": [[0.5] * 512], "split_point": "flatten", "count": 7}).encode()
 
@@ -36,11 +36,12 @@ BODY = json.dumps({"data": [[0.5] * 512], "split_point": "flatten", "count": 7})
 
 
 @pytest.fixture(autouse=True)
-def _unchanged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _unchanged(monkeypatch: pytest.MonkeyPatch, cache_dir: str) -> Iterator[None]:
     """A main program sets up a whole process; this one goes on afterwards."""
     for name in list(os.environ):
         if name.startswith("SPLITDNN_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("SPLITDNN_CACHE_DIR", cache_dir)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     root = logging.getLogger()
@@ -81,6 +82,12 @@ def test_print_config_shows_every_setting_and_starts_nothing(
         (["--port", "65536"], "--port=65536: "),
         (["--max-batch", "many"], "--max-batch=many: "),
         (["--log-level", "loud"], "--log-level=loud: "),
+        (["--engine", "onnx"], "--engine=onnx: Input should be 'auto', 'torch' or 'openvino'"),
+        (
+            ["--precision", "int4"],
+            "--precision=int4: Input should be 'auto', 'float32', 'bfloat16' or 'float16'",
+        ),
+        (["--tail-workers", "65"], "--tail-workers=65: "),
         (["--model", "resnet19", "--port", "0"], "unknown model 'resnet19'; did you mean resnet18"),
         (["--device", "tpu", *SMALL], "device 'tpu' cannot be used"),
         (["--split-point", "layer33", *SMALL], "unknown split point 'layer33'; did you mean layer3"),
@@ -167,6 +174,11 @@ class Process:
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         self._process.send_signal(number)
 
+    def closed(self) -> None:
+        """Nobody holds its stderr any more: neither it nor what it started."""
+        self._reader.join(WAIT_S)
+        assert not self._reader.is_alive()
+
     def ended_well(self) -> None:
         """Exit status 0, without a complaint."""
         assert self._process.wait(WAIT_S) == 0, "".join(self.log)
@@ -184,6 +196,15 @@ def get(process: Process, path: str) -> tuple[int, bytes]:
         connection.close()
 
 
+def turns(process: Process) -> float:
+    """Of the event loop, since frames are taken."""
+    count = re.search(
+        rb"^splitdnn_cloud_event_loop_block_seconds_count (.+)$", get(process, "/metrics")[1], re.MULTILINE
+    )
+    assert count
+    return float(count[1])
+
+
 def test_sigterm_lets_a_request_in_progress_finish() -> None:
     with Process(*SMALL) as process:
         process.listening()
@@ -198,6 +219,7 @@ def test_sigterm_lets_a_request_in_progress_finish() -> None:
             pass  # its header has not arrived
         process.signal()
         process.logged("stopping: finishing 1 requests")
+        assert turns(process) > 0
         process.logged("draining$")
         assert get(process, "/readyz") == (503, b'{"state": "draining"}')
         connection.send(BODY[10:])
@@ -215,6 +237,7 @@ def test_a_signal_while_the_model_loads_ends_it_at_once(number: signal.Signals) 
     with Process(*SMALL, beforehand=forever) as process:
         process.listening()
         assert get(process, "/healthz") == (200, b'{"state": "starting"}')
+        assert turns(process) == 0  # loading is no block
         process.signal(number)
         process.ended_well()  # its thread is still loading
 
@@ -224,6 +247,35 @@ def test_a_signal_while_torch_is_imported_is_no_crash() -> None:
         process.logged("threads: ")  # the line before the imports
         process.signal()
         process.ended_well()
+
+
+def test_a_second_start_takes_what_the_first_one_converted_and_chose(tmp_path: Path) -> None:
+    arguments = [*SMALL, "--engine", "auto", "--cache-dir", str(tmp_path / "new" / "cache"), "--threads", "2"]
+    engines, logs = [], []
+    for _ in range(2):
+        with Process(*arguments) as process:
+            process.listening()
+            process.logged("ready$")
+            engines.append(json.loads(get(process, "/model")[1])["engine"])
+            process.signal()
+            process.ended_well()
+            logs.append("".join(process.log))
+    assert ["converted resnet18 for openvino" in log for log in logs] == [True, False]
+    assert engines[0] == engines[1]
+    assert engines[0]["threads"] == 2
+    kept = sorted(path.name.partition("-")[0] for path in (tmp_path / "new" / "cache").iterdir())
+    assert kept == ["choice", "network"]
+
+
+def test_nothing_is_kept_on_disk_if_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Process(*SMALL, "--engine", "openvino", "--cache-dir", "") as process:
+        process.listening()
+        process.logged("ready$")
+        assert json.loads(get(process, "/model")[1])["engine"]["name"] == "openvino"
+        process.signal()
+        process.ended_well()
+    assert not list(tmp_path.rglob("*splitdnn*"))
 
 
 def test_a_tail_that_never_ends_does_not_outlast_the_drain() -> None:
@@ -241,3 +293,18 @@ def test_a_tail_that_never_ends_does_not_outlast_the_drain() -> None:
         process.logged("1 requests were not finished within")
         process.ended_well()
         connection.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_process_that_reads_large_bodies_does_not_outlive_it(number: signal.Signals) -> None:
+    with Process(*SMALL) as process:
+        process.listening()
+        process.logged("ready$")
+        connection = process.connect()
+        connection.request("POST", "/model", BODY + b" " * 100_000, {"Content-Type": "application/json"})
+        assert json.load(connection.getresponse())["count"] == 7
+        connection.close()
+        process.signal(number)
+        process.closed()
+        if number is not signal.SIGKILL:
+            process.ended_well()

@@ -29,7 +29,18 @@ from shared.settings import KNOWN_NAMES, PREFIX
 
 ROOT = Path(__file__).parents[2]
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) +[\w.]+: .+")
-SMALL = ["--model", "resnet18", "--weights", "random", "--status-port", "0", "--threads", "1"]
+SMALL = [
+    "--model",
+    "resnet18",
+    "--weights",
+    "random",
+    "--status-port",
+    "0",
+    "--threads",
+    "1",
+    "--engine",
+    "torch",
+]
 NOWHERE = ["--cloud-url", "http://127.0.0.1:1"]
 SHORT = ["--source", "synthetic:fps=0,frames=3,width=64,height=48"]
 ENDLESS = ["--source", "synthetic:fps=0,width=64,height=48"]
@@ -38,13 +49,15 @@ cached_load_model = functools.cache(models.load_model)
 
 
 @pytest.fixture(autouse=True)
-def as_before(monkeypatch):
+def as_before(monkeypatch, cache_dir):
     """main() settles logs, threads and signals for a whole process; here it is only a part of one."""
     for name in KNOWN_NAMES:
         monkeypatch.delenv(PREFIX + name, raising=False)
+    monkeypatch.setenv(f"{PREFIX}CACHE_DIR", cache_dir)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         monkeypatch.setenv(name, "1")
-    monkeypatch.setattr(models, "load_model", cached_load_model)
+    for place in ("shared.models.load_model", "shared.network.load_model"):
+        monkeypatch.setattr(place, cached_load_model)
     root, threads = logging.getLogger(), torch.get_num_threads()
     handlers, level = root.handlers[:], root.level
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -96,6 +109,8 @@ def refused(edge, *arguments):
         (["--cloud-url", "cloud:8881"], "--cloud-url=cloud:8881: not a URL such as http://cloud:8881"),
         (["--status-port", "99999"], "--status-port=99999: "),
         (["--log-format", "xml"], "--log-format=xml: "),
+        (["--engine", "onnx"], "--engine=onnx: .*'auto', 'torch' or 'openvino'"),
+        (["--precision", "half"], "--precision=half: .*'auto', 'float32', 'bfloat16' or 'float16'"),
     ],
 )
 def test_flags(edge, arguments, message):
@@ -274,6 +289,37 @@ def test_a_run_without_its_cloud(edge, tmp_path):
     assert any("circuit open: no cloud at http://127.0.0.1:1" in line for line in edge.log)
 
 
+def test_whatever_computes_the_classes_are_the_same(edge):
+    tops = {}
+    for engine, precision in (
+        ("torch", "auto"),
+        ("openvino", "float32"),
+        ("auto", "float32"),
+        ("auto", "auto"),
+    ):
+        status, out, _ = edge(
+            *SMALL, *NOWHERE, *SHORT, "--show", "quiet", "--results", "-",
+            "--engine", engine, "--precision", precision,
+        )  # fmt: skip
+        assert status == 0
+        assert not any("WARNING" in line and "circuit" not in line for line in edge.log)
+        chosen = next(line for line in edge.log if "engine " in line)
+        assert re.search(f"engine {'(torch|openvino)' if engine == 'auto' else engine} in ", chosen)
+        assert precision == "auto" or f" in {precision} on cpu, 1 threads" in chosen
+        tops[engine, precision] = [
+            {each["class_id"]: each["probability"] for each in json.loads(line)["top"]}
+            for line in out.splitlines()
+        ]
+    expected = tops.pop(("torch", "auto"))
+    assert len(expected) == 3
+    for (_, precision), records in tops.items():
+        for got, wanted in zip(records, expected, strict=True):
+            assert next(iter(got)) == next(iter(wanted))
+            for name, probability in got.items():
+                close = 1e-4 if precision == "float32" else 0.05
+                assert probability == pytest.approx(wanted.get(name, probability), abs=close)
+
+
 def test_records_on_stdout_and_the_rest_on_stderr(edge):
     status, out, errors = edge(*SMALL, *NOWHERE, *SHORT, "--results", "-", "--frames", 2)
     assert status == 0
@@ -321,12 +367,19 @@ def test_a_signal_ends_it_with_every_frame_accounted_for(edge, tmp_path, number,
 def test_it_stays_for_its_metrics_if_asked(edge):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    seen = []
+    seen, turns = [], []
+
+    def get(path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+            return response.read().decode()
 
     def finished():
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as response:
-                seen.append(json.load(response)["state"])
+            seen.append(json.loads(get("/healthz"))["state"])
+            count = re.search(
+                r"^splitdnn_edge_event_loop_block_seconds_count (.+)$", get("/metrics"), re.MULTILINE
+            )
+            turns.append((seen[-1], float(count[1])))
         except OSError:
             return False
         return seen[-1] == "finished"
@@ -336,6 +389,8 @@ def test_it_stays_for_its_metrics_if_asked(edge):
     assert status == 0
     assert "answered by edge    3" in out
     assert seen[-1] == "finished"
+    assert {count for state, count in turns if state == "starting"} <= {0}  # loading is no block
+    assert turns[-1][1] > 3  # a frame takes several turns
 
 
 def test_a_reader_that_has_had_enough():

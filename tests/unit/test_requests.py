@@ -11,7 +11,8 @@ from codec_kit import PICTURE_CODECS, TENSOR_CODECS, forge, frame_of, name_of, p
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cloud.requests import Work, parse_object, read_frame, read_json
+from cloud.json_body import parse_object
+from cloud.requests import Work, read_frame, read_json
 from shared import wire
 from shared.codecs import CODECS, NAMES
 from shared.errors import (
@@ -330,7 +331,7 @@ class _TinyPartition:
 
     def __init__(self, partition: Partition) -> None:
         self._partition = partition
-        self.points = partition.points
+        self.points = {**partition.points, "tiny": _TinyPoint}
 
     def point(self, name: str) -> Any:
         return _TinyPoint if name == "tiny" else self._partition.point(name)
@@ -349,6 +350,6 @@ class _TinyPoint:
 def test_a_body_that_would_parse_into_far_more_than_tensors_is_refused_before_it_is_parsed(
     flood, monkeypatch
 ):
-    monkeypatch.setattr("cloud.requests.json.loads", lambda _text: pytest.fail("it was parsed"))
+    monkeypatch.setattr("cloud.json_body.json.loads", lambda _text: pytest.fail("it was parsed"))
     with pytest.raises(LimitError, match="a JSON body with"):
         parse_object(b'{"data": [' + flood + b"0]}", {})

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 import cv2
+import torch
 
 from edge.agreement import agreed_weights
 from edge.metrics import EdgeMetrics
@@ -197,6 +198,8 @@ def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[M
     )
     plan = make_plan(network.point, network.engine, settings.codec)
     info = network.model.info()
+    if network.engine.name != "torch":
+        torch.set_num_threads(1)  # it only resizes pictures now; waking a second thread for that costs more than it saves
     # An engine with parameters of its own in its halves needs the network's no more.
     del network
     give_back()

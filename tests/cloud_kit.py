@@ -18,7 +18,7 @@ from cloud.service import Service
 from shared import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
 
@@ -32,7 +32,9 @@ class Server:
     """The cloud as `python -m cloud` wires it, in a thread of its own, around a network that is loaded already."""
 
     def __init__(self, *, start: bool = True, **settings: Any) -> None:
-        self._settings = CloudSettings(model="resnet18", weights="random", **settings)
+        """Torch computes, so that answers can be compared, and nothing is kept on disk, unless `settings` say else."""
+        given = {"model": "resnet18", "weights": "random", "engine": "torch", "cache_dir": ""} | settings
+        self._settings = CloudSettings(**given)
         self._start = start
         self._up: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
@@ -184,10 +186,10 @@ class Gate:
         self._open = threading.Event()
         server.service.tails.run = self._hold  # type: ignore[method-assign]
 
-    def _hold(self, split_point: str, tensors: np.ndarray) -> np.ndarray:
-        self.batches.append((split_point, len(tensors)))
+    def _hold(self, split_point: str, callers: Sequence[np.ndarray]) -> np.ndarray:
+        self.batches.append((split_point, sum(map(len, callers))))
         assert self._open.wait(WAIT_S)
-        return self._run(split_point, tensors)
+        return self._run(split_point, callers)
 
     def __enter__(self) -> Self:
         return self

@@ -68,20 +68,10 @@ class Engine(ABC):
 
     def require(self, kind: Kind, point: SplitPoint) -> Part:
         """A half, compiled and checked. Raises EngineError if it cannot be compiled or gives other numbers."""
-        if (kind, point.name) in (("head", INPUT), ("tail", OUTPUT)):
-            return _same
+        if part := self._ready(kind, point):
+            return part
         with self._lock:
-            if (kind, point.name) not in self._parts:
-                start = time.perf_counter()
-                part = self._compile(kind, point)
-                self._check(kind, point, part)
-                self._parts[kind, point.name] = part
-                _log.log(
-                    logging.INFO if self._probe else logging.DEBUG,  # the reference's halves are for checks
-                    "%s at %s by %s in %s: ready in %.2f s",
-                    kind, point.name, self.name, self.precision, time.perf_counter() - start,
-                )  # fmt: skip
-            return self._parts[kind, point.name]
+            return self._ready(kind, point) or self._make(kind, point)
 
     def describe(self) -> dict[str, str | int]:
         """What `GET /model` and the benchmarks say of it."""
@@ -97,19 +87,38 @@ class Engine(ABC):
         """Make a half callable. Raises EngineError."""
 
     def _part(self, kind: Kind, point: SplitPoint) -> Part:
-        try:
-            return self.require(kind, point)
-        except EngineError as error:
-            if self._reference is None:
-                raise
-            _log.warning("%s; torch in float32 runs this half instead", error)
-            part = self._reference.require(kind, point)
-            with self._lock:
-                if (kind, point.name) not in self._parts:
-                    self.failed_checks += 1
-                    self.on_failed_check()
-                    self._parts[kind, point.name] = part
+        if part := self._ready(kind, point):
             return part
+        with self._lock:
+            if part := self._ready(kind, point):
+                return part
+            try:
+                return self._make(kind, point)
+            except EngineError as error:
+                if self._reference is None:
+                    raise
+                _log.warning("%s; torch in float32 runs this half instead", error)
+            self.failed_checks += 1
+            self.on_failed_check()
+            return self._parts.setdefault((kind, point.name), self._reference.require(kind, point))
+
+    def _ready(self, kind: Kind, point: SplitPoint) -> Part | None:
+        """Without the lock: frames do not wait while another half is compiled."""
+        if (kind, point.name) in (("head", INPUT), ("tail", OUTPUT)):
+            return _same
+        return self._parts.get((kind, point.name))
+
+    def _make(self, kind: Kind, point: SplitPoint) -> Part:
+        start = time.perf_counter()
+        part = self._compile(kind, point)
+        self._check(kind, point, part)
+        self._parts[kind, point.name] = part
+        _log.log(
+            logging.INFO if self._probe else logging.DEBUG,  # the reference's halves are for checks
+            "%s at %s by %s in %s: ready in %.2f s",
+            kind, point.name, self.name, self.precision, time.perf_counter() - start,
+        )  # fmt: skip
+        return part
 
     def _check(self, kind: Kind, point: SplitPoint, part: Part) -> None:
         if self._probe is None:

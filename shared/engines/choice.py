@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import platform
 import time
 from functools import cached_property
@@ -57,11 +58,33 @@ def make_engine(
     ):  # nothing is computed there: take the other half
         kind = "tail" if kind == "head" else "head"
     candidates = bench.candidates(name, precision)
-    key = bench.choice_key(kind, point, candidates)
-    if remembered := [each for each in candidates if "/".join(each) == bench.store.recall(key)]:
-        candidates = remembered
+    engine = None
+    if len(candidates) > 1:
+        key = bench.choice_key(kind, point, candidates)
+        remembered = bench.store.recall(key)
+        engine = _fastest(bench, [each for each in candidates if "/".join(each) == remembered], kind, point)
+    if engine is None:
+        problems: list[EngineError] = []
+        engine = _fastest(bench, candidates, kind, point, problems)
+        if engine is None:
+            raise problems[0]
+        if len(candidates) > 1 and not problems:
+            bench.store.remember(key, f"{engine.name}/{engine.precision}")
+    _log.info(
+        "engine %s in %s on %s, %d threads", engine.name, engine.precision, engine.device, engine.threads
+    )
+    return engine
+
+
+def _fastest(
+    bench: _Workbench,
+    candidates: list[tuple[str, str]],
+    kind: Kind,
+    point: SplitPoint,
+    problems: list[EngineError] | None = None,
+) -> Engine | None:
+    """Of the candidates that pass their check; the others' errors are logged, and added to `problems`."""
     best: tuple[float, Engine] | None = None
-    problem: EngineError | None = None
     for candidate in candidates:
         try:
             engine = bench.build(*candidate)
@@ -69,22 +92,15 @@ def make_engine(
             # One that was asked for, or chosen before, has nothing to be timed against.
             seconds = _seconds(engine, kind, point, bench.probe) if len(candidates) > 1 else 0.0
         except EngineError as error:
-            problem = problem or error
-            _log.warning("%s", error)
+            if problems is None or str(error) not in map(str, problems):
+                _log.warning("%s", error)
+            if problems is not None:
+                problems.append(error)
         else:
             _log.debug("%s in %s: %.1f ms", engine.name, engine.precision, 1e3 * seconds)
             if best is None or seconds < best[0]:
                 best = seconds, engine
-    if best is None:
-        assert problem is not None
-        raise problem
-    engine = best[1]
-    if problem is None and len(candidates) > 1:
-        bench.store.remember(key, f"{engine.name}/{engine.precision}")
-    _log.info(
-        "engine %s in %s on %s, %d threads", engine.name, engine.precision, engine.device, engine.threads
-    )
-    return engine
+    return best and best[1]
 
 
 class _Workbench:
@@ -98,7 +114,8 @@ class _Workbench:
         self._device = usable_device(device)
         self._threads = threads or torch.get_num_threads()
         self._streams = streams
-        self.store = Store(Path(cache_dir).expanduser() if cache_dir else None)
+        # Path.expanduser raises where nobody's home is known, as in a container without a user's name.
+        self.store = Store(Path(os.path.expanduser(cache_dir)) if cache_dir else None)  # noqa: PTH111
         self._reference = TorchEngine(partition, threads=self._threads)
         self.probe = Probe(partition.points, model.preprocessing, self._reference)
 
@@ -161,8 +178,21 @@ class _Workbench:
             str(self._streams), platform.machine(), torch.__version__,
         )  # fmt: skip
 
-    @cached_property
+    @property
     def _converted(self) -> tuple[Any, Path | None]:
+        if isinstance(self._conversion, EngineError):
+            raise self._conversion
+        return self._conversion
+
+    @cached_property
+    def _conversion(self) -> tuple[Any, Path | None] | EngineError:
+        """What cannot be converted is tried once."""
+        try:
+            return self._convert()
+        except EngineError as error:
+            return error
+
+    def _convert(self) -> tuple[Any, Path | None]:
         """OpenVINO's model, and the file that its constants are mapped from, if they are."""
         from shared.engines import openvino_network as network  # noqa: PLC0415 - not where only torch is used
         from shared.engines.openvino_runtime import VERSION  # noqa: PLC0415

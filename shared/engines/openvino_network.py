@@ -7,7 +7,9 @@ converted once (seconds), kept on disk, and every split point is at hand from on
 
 from __future__ import annotations
 
+import logging
 import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +18,7 @@ from shared.engines.openvino_runtime import core, operations, ov
 from shared.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from shared.engines.base import Kind
@@ -30,7 +33,7 @@ def convert(partition: Partition) -> ov.Model:
 
     example = torch.zeros(1, *partition.input_shape)
     try:
-        with warnings.catch_warnings():  # the tracer's, on every shape that a network looks at
+        with _own_log(), warnings.catch_warnings():  # the tracer's, on every shape that a network looks at
             warnings.simplefilter("ignore")
             model = ov.convert_model(
                 partition.crossings(), example_input=example, input=[-1, *partition.input_shape]
@@ -40,6 +43,18 @@ def convert(partition: Partition) -> ov.Model:
     for name, result in zip(partition.points, model.get_results(), strict=True):
         result.set_friendly_name(_MARK + name)
     return model
+
+
+@contextmanager
+def _own_log() -> Iterator[None]:
+    """OpenVINO's converter makes itself at home in the root logger, and where it fails does not clean up."""
+    root = logging.getLogger()
+    level, handlers, filters = root.level, root.handlers[:], root.filters[:]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:], root.filters[:] = handlers, filters
 
 
 def save(model: ov.Model, path: Path) -> None:

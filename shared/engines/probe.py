@@ -35,11 +35,10 @@ class Probe:
         want = self._crossing(point if kind == "head" else self._points["output"]).astype(np.float64)
         if got.shape != want.shape:
             return float("nan")
-        rows = [(each - reference).ravel() for each, reference in zip(got, want, strict=True)]
-        return max(
-            float(np.linalg.norm(row) / max(float(np.linalg.norm(reference)), 1e-30))
-            for row, reference in zip(rows, want, strict=True)
+        difference, length = (
+            np.linalg.norm(rows.reshape(PICTURES, -1), axis=1) for rows in (got - want, want)
         )
+        return float(np.max(difference / np.maximum(length, 1e-30)))  # max() would lose a NaN
 
     def given(self, kind: Kind, point: SplitPoint) -> NDArray[np.float32]:
         """What a half gets for the probe pictures: (2, 3, H, W) for a head, (2, *point.shape) for a tail."""

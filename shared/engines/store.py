@@ -15,6 +15,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -32,6 +33,7 @@ _CHOICE = "choice-"
 _MOST_CHOICES = 256
 _MOST_CHOICE_CHARACTERS = 100
 _MOST_ABOUT_BYTES = 1 << 16
+_KEY = re.compile(r"[0-9a-f]{24}")
 
 
 class Store:
@@ -43,14 +45,21 @@ class Store:
 
     def find(self, key: str) -> Path | None:
         """The entry's folder, if it is there and undamaged."""
-        if self._folder is None or not (entry := self._folder / (_PREFIX + key)).is_dir():
+        if self._folder is None:
+            return None
+        entry = self._folder / (_PREFIX + key)
+        with contextlib.suppress(OSError):
+            os.utime(entry)  # used now; a folder that is mounted for reading has no need of it
+        try:
+            if not entry.is_dir():
+                return None
+        except OSError:  # `add` will say what is wrong with the folder
             return None
         try:
             with (entry / _ABOUT).open("rb") as file:
                 expected = json.loads(file.read(_MOST_ABOUT_BYTES))
             if expected != _digests(entry):
                 raise ValueError("its files are not those that were written")  # noqa: TRY301
-            os.utime(entry)
         except (OSError, ValueError, RecursionError) as error:
             _log.warning("%s is damaged (%s) and is made again", entry, error)
             shutil.rmtree(entry, ignore_errors=True)
@@ -72,13 +81,14 @@ class Store:
             with contextlib.suppress(OSError):
                 making.rename(entry)
             _forget_oldest(self._folder)
-        except OSError as error:
-            _log.warning("cannot keep the converted network in %s: %s", self._folder, error.strerror or error)
+            return entry if entry.is_dir() else None
+        except (OSError, RuntimeError) as error:  # the latter from OpenVINO, for a full disk
+            reason = (isinstance(error, OSError) and error.strerror) or str(error).partition("\n")[0]
+            _log.warning("cannot keep the converted network in %s: %s", self._folder, reason)
             return None
         finally:
             if making is not None:
                 shutil.rmtree(making, ignore_errors=True)
-        return entry if entry.is_dir() else None
 
     def recall(self, key: str) -> str | None:
         """The line that was remembered under this key."""
@@ -103,8 +113,8 @@ class Store:
 def _forget_oldest(folder: Path) -> None:
     """Of networks, and of choices, those used longest ago."""
     for prefix, most in ((_PREFIX, _MOST_ENTRIES), (_CHOICE, _MOST_CHOICES)):
-        entries = sorted(folder.glob(prefix + "*"), key=lambda path: path.stat().st_mtime)
-        for entry in entries[:-most]:
+        ours = [path for path in folder.glob(prefix + "*") if _KEY.fullmatch(path.name.removeprefix(prefix))]
+        for entry in sorted(ours, key=lambda path: path.stat().st_mtime)[:-most]:
             if entry.is_dir():
                 shutil.rmtree(entry, ignore_errors=True)
             else:

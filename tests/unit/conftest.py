@@ -20,6 +20,12 @@ def resnet18() -> Model:
 
 
 @pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where the tests of one run keep converted networks; never the user's own folder."""
+    return str(tmp_path_factory.mktemp("converted"))
+
+
+@pytest.fixture(scope="session")
 def partition(resnet18: Model) -> Partition:
     from shared.partition import Partition
 

@@ -69,12 +69,27 @@ def test_both_halves_are_compiled_at_once():
     compiled = []
 
     class Engine(TorchEngine):
-        def compile(self, part, shape):
-            compiled.append(shape)
-            return super().compile(part, shape)
+        def _compile(self, kind, point):
+            compiled.append((kind, point.name, point.shape))
+            return super()._compile(kind, point)
 
-    make_plan(partition_of(tiny_model()), Engine(), "conv", None)
-    assert compiled == [(3, 8, 8), (4, 3, 3)]
+    partition = partition_of(tiny_model())
+    plan = make_plan(partition.point("conv"), Engine(partition), None)
+    assert compiled == [("head", "conv", (4, 3, 3)), ("tail", "conv", (4, 3, 3))]
+    plan.tail(plan.head(np.zeros((2, 3, 8, 8), np.float32)))
+    assert len(compiled) == 2
+
+
+def test_a_plan_is_of_whatever_engine_it_is_given():
+    class Engine:
+        def head(self, point):
+            return f"head at {point.name}"
+
+        def tail(self, point):
+            return f"tail at {point.name}"
+
+    plan = make_plan(partition_of(tiny_model()).point("relu"), Engine(), None)
+    assert (plan.head, plan.tail) == ("head at relu", "tail at relu")
 
 
 def test_the_table_of_split_points():

@@ -1,12 +1,15 @@
-"""The stopwatch, with a clock that only moves when told, and the bucket sets."""
+"""The stopwatch, with a clock that only moves when told, the processor time beside it, and the bucket sets."""
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from shared import __version__, telemetry
-from shared.telemetry import Stopwatch
+from shared.telemetry import Stopwatch, computing
 from shared.wire import MAX_PAYLOAD_BYTES, VERSION
 
 
@@ -31,6 +34,23 @@ def histogram(registry: CollectorRegistry) -> Histogram:
     )
 
 
+@pytest.fixture
+def cpu(registry: CollectorRegistry) -> Counter:
+    return Counter("stage_cpu_seconds_total", "t", ["stage"], registry=registry)
+
+
+def spent(registry: CollectorRegistry, stage: str) -> float | None:
+    """Processor time counted for a stage."""
+    return registry.get_sample_value("stage_cpu_seconds_total", {"stage": stage})
+
+
+def burn(seconds: float) -> None:
+    """Compute until this thread has had so much of the processor."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
 def observed(registry: CollectorRegistry, stage: str) -> tuple[float | None, float | None]:
     labels = {"stage": stage}
     return (
@@ -40,10 +60,10 @@ def observed(registry: CollectorRegistry, stage: str) -> tuple[float | None, flo
 
 
 def test_a_stage_is_in_the_record_and_in_the_histogram(
-    registry: CollectorRegistry, histogram: Histogram
+    registry: CollectorRegistry, histogram: Histogram, cpu: Counter
 ) -> None:
     clock = Clock()
-    watch = Stopwatch(histogram, clock)
+    watch = Stopwatch(histogram, cpu, clock)
     with watch.stage("decode"):
         clock.now += 0.25
     clock.now += 3
@@ -56,10 +76,10 @@ def test_a_stage_is_in_the_record_and_in_the_histogram(
 
 
 def test_a_stage_that_fails_counts_and_its_error_goes_on(
-    registry: CollectorRegistry, histogram: Histogram
+    registry: CollectorRegistry, histogram: Histogram, cpu: Counter
 ) -> None:
     clock = Clock()
-    watch = Stopwatch(histogram, clock)
+    watch = Stopwatch(histogram, cpu, clock)
     with pytest.raises(KeyError, match="lost"), watch.stage("decode"):
         clock.now += 0.125
         raise KeyError("lost")
@@ -67,9 +87,11 @@ def test_a_stage_that_fails_counts_and_its_error_goes_on(
     assert observed(registry, "decode") == (1, 0.125)
 
 
-def test_a_stage_entered_twice_adds_up(registry: CollectorRegistry, histogram: Histogram) -> None:
+def test_a_stage_entered_twice_adds_up(
+    registry: CollectorRegistry, histogram: Histogram, cpu: Counter
+) -> None:
     clock = Clock()
-    watch = Stopwatch(histogram, clock)
+    watch = Stopwatch(histogram, cpu, clock)
     for _ in range(2):
         with watch.stage("encode"):
             clock.now += 0.5
@@ -77,11 +99,74 @@ def test_a_stage_entered_twice_adds_up(registry: CollectorRegistry, histogram: H
     assert observed(registry, "encode") == (2, 1.0)
 
 
-def test_a_duration_measured_elsewhere_is_noted(registry: CollectorRegistry, histogram: Histogram) -> None:
-    watch = Stopwatch(histogram, Clock())
+def test_a_duration_measured_elsewhere_is_noted(
+    registry: CollectorRegistry, histogram: Histogram, cpu: Counter
+) -> None:
+    watch = Stopwatch(histogram, cpu, Clock())
     watch.note("queue", 0.0421874)
     assert observed(registry, "queue") == (1, 0.0421874)
     assert watch.milliseconds() == {"queue": 42.187}
+    assert spent(registry, "queue") is None  # it was elsewhere, whatever it took there
+
+
+def test_by_default_a_stage_is_timed_by_the_performance_counter(
+    registry: CollectorRegistry, histogram: Histogram, cpu: Counter
+) -> None:
+    watch = Stopwatch(histogram, cpu)
+    with watch.stage("send"):
+        time.sleep(0.02)
+    assert 0.02 <= watch.seconds["send"] < 10
+    assert spent(registry, "send") < 0.02  # asleep is not at work
+
+
+def test_a_stage_counts_the_processor_time_of_its_own_thread(
+    registry: CollectorRegistry, histogram: Histogram, cpu: Counter
+) -> None:
+    watch = Stopwatch(histogram, cpu, Clock())
+    stop = threading.Event()
+    other = threading.Thread(target=lambda: [burn(0.001) for _ in iter(stop.is_set, True)])
+    other.start()
+    try:
+        before = time.thread_time()
+        with watch.stage("head"):
+            burn(0.03)
+        after = time.thread_time()
+    finally:
+        stop.set()
+        other.join()
+    assert 0.03 <= spent(registry, "head") <= after - before
+    assert watch.seconds["head"] == 0  # its own clock stood still
+
+
+def test_computing_counts_a_block_that_raises_and_adds_up(registry: CollectorRegistry, cpu: Counter) -> None:
+    with pytest.raises(KeyError), computing(cpu, "tail"):
+        burn(0.01)
+        raise KeyError
+    first = spent(registry, "tail")
+    assert first >= 0.01
+    with computing(cpu, "tail"), computing(cpu, "inner"):
+        burn(0.01)
+    assert spent(registry, "tail") >= first + 0.01
+    assert spent(registry, "inner") >= 0.01
+    with computing(cpu, "nothing"):
+        pass
+    assert 0 <= spent(registry, "nothing") < 0.01
+
+
+def test_each_thread_counts_what_it_took_itself(registry: CollectorRegistry, cpu: Counter) -> None:
+    def work(seconds: float) -> None:
+        with computing(cpu, f"{seconds}"):
+            burn(seconds)
+            everybody.wait(30)
+
+    everybody = threading.Barrier(2)
+    threads = [threading.Thread(target=work, args=(seconds,)) for seconds in (0.01, 0.04)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 0.01 <= spent(registry, "0.01") < 0.03
+    assert spent(registry, "0.04") >= 0.04
 
 
 @pytest.mark.parametrize(

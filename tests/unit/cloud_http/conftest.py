@@ -38,7 +38,7 @@ def expect_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 def _loaded(resnet18: Model) -> Iterator[None]:
     """Every server of this file takes the network that is there already."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cloud.service.load_model", lambda *_arguments, **_options: resnet18)
+        patch.setattr("shared.network.load_model", lambda *_arguments, **_options: resnet18)
         yield
 
 

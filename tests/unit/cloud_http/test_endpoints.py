@@ -77,6 +77,9 @@ def test_model_says_what_runs_here(server: Server, resnet18: Model, partition: P
     assert said["codecs"] == {codec.name: codec.id for codec in CODECS.values()}
     assert said["wire_versions"] == [1]
     assert said["preprocessing"]["crop"] == 224
+    threads = said["engine"].pop("threads")
+    assert said["engine"] == {"name": "torch", "precision": "float32", "device": "cpu"}
+    assert threads >= 1
     assert said["limits"] == {
         "max_body_bytes": wire.MAX_FRAME_BYTES,
         "max_elements": wire.MAX_ELEMENTS,
@@ -138,6 +141,7 @@ def test_every_label_value_is_there_before_the_first_request() -> None:
             assert found[f"{prefix}requests_total", (("code", str(code)), ("endpoint", endpoint))] == 0
     for stage in STAGES:
         assert found[f"{prefix}stage_duration_seconds_count", (("stage", stage),)] == 0
+        assert found[f"{prefix}stage_cpu_seconds_total", (("stage", stage),)] == 0
     assert {error.reason for error in all_request_errors()} | {"internal"} == set(REJECTIONS)
     for reason in REJECTIONS:
         assert found[f"{prefix}rejected_total", (("reason", reason),)] == 0
@@ -147,6 +151,7 @@ def test_every_label_value_is_there_before_the_first_request() -> None:
         "queue_depth",
         "abandoned_total",
         "buffered_bytes",
+        "engine_failed_checks_total",
         "batch_size_count",
         "queue_wait_seconds_count",
     ):
@@ -156,6 +161,7 @@ def test_every_label_value_is_there_before_the_first_request() -> None:
     assert ("process_start_time_seconds", ()) in found
     (build,) = (dict(labels) for name, labels in found if name == "splitdnn_build_info")
     assert (build["component"], build["model"], build["weights"]) == ("cloud", "resnet18", "random:0")
+    assert (build["engine"], build["precision"], build["device"]) == ("torch", "float32", "cpu")
 
 
 def test_counters_count_and_labels_stay_the_ones_that_were_there(pack: Any) -> None:
@@ -181,6 +187,8 @@ def test_counters_count_and_labels_stay_the_ones_that_were_there(pack: Any) -> N
     assert moved[f"{prefix}queue_wait_seconds_count", ()] == 2
     counts = {stage: moved[f"{prefix}stage_duration_seconds_count", (("stage", stage),)] for stage in STAGES}
     assert counts == {"receive": 3, "decode": 3, "queue": 2, "tail": 2, "top": 1}
+    cpu = {stage: moved[f"{prefix}stage_cpu_seconds_total", (("stage", stage),)] for stage in STAGES}
+    assert {stage for stage, seconds in cpu.items() if seconds > 0} == {"decode", "tail", "top"}
     assert not [
         value for (name, _), value in moved.items() if value < 0 and name.endswith(("_total", "_count"))
     ]
@@ -211,7 +219,7 @@ def test_a_bug_is_a_500_that_tells_the_log_and_not_the_client(
 ) -> None:
     with Server() as server, server.connect() as connection:
 
-        def broken(_split_point: str, _tensors: np.ndarray) -> np.ndarray:
+        def broken(_split_point: str, _callers: list[np.ndarray]) -> np.ndarray:
             raise RuntimeError("secret /etc/shadow")
 
         with monkeypatch.context() as patch:

@@ -57,6 +57,40 @@ def test_a_full_queue_refuses_at_the_door(pack: Any) -> None:
         assert server.metric("queue_capacity") == 2
 
 
+def test_in_a_full_queue_an_edge_makes_room_for_one_with_less(pack: Any) -> None:
+    """A client is an address and a session: the upper half of a frame's id."""
+    greedy, modest = 7 << 32, 8 << 32
+    with Server(queue_capacity=2, max_batch=1) as server, Gate(server) as gate:
+        with contextlib.ExitStack() as stack:
+            connections = [stack.enter_context(server.connect()) for _ in range(4)]
+            for number, connection in enumerate(connections[:3]):
+                connection.send(request("POST", "/model", pack(frame_id=greedy + number), FRAME))
+                until(lambda number=number: len(gate.batches) + server.metric("queue_depth") == number + 1)
+            connections[3].send(request("POST", "/model", pack(frame_id=modest), FRAME))
+            displaced = connections[2].answer()
+            assert "others have less" in displaced.refused(503, "queue_full")["error"]
+            assert displaced.headers["retry-after"] == "1"
+            server.frame(pack(frame_id=greedy + 3)).refused(503, "queue_full")
+            assert connections[2].ask("GET", "/healthz").status == 200  # its connection goes on
+            gate.open()
+            answers = [connections[number].answer().json["frame_id"] for number in (0, 1, 3)]
+            assert answers == [greedy, greedy + 1, modest]
+        assert server.metric("rejected_total", reason="queue_full") == 2
+        until(server.is_empty)
+
+
+def test_as_many_tails_run_at_once_as_are_set(pack: Any) -> None:
+    with Server(max_batch=1, tail_workers=3) as server, Gate(server) as gate:
+        with contextlib.ExitStack() as stack:
+            connections = [stack.enter_context(server.connect()) for _ in range(5)]
+            for number, connection in enumerate(connections):
+                connection.send(request("POST", "/model", pack(frame_id=number), FRAME))
+            until(lambda: len(gate.batches) == 3 and server.metric("queue_depth") == 2)
+            gate.open()
+            assert [connection.answer().json["frame_id"] for connection in connections] == [0, 1, 2, 3, 4]
+        until(server.is_empty)
+
+
 def test_an_answer_that_would_be_late_is_a_refusal(pack: Any) -> None:
     with Server(max_batch=1) as server, Gate(server) as gate, server.connect() as connection:
         for _ in range(2):  # in the tail, then in the queue

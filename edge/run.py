@@ -199,7 +199,9 @@ def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[M
     plan = make_plan(network.point, network.engine, settings.codec)
     info = network.model.info()
     if network.engine.name != "torch":
-        torch.set_num_threads(1)  # it only resizes pictures now; waking a second thread for that costs more than it saves
+        torch.set_num_threads(
+            1
+        )  # it only resizes pictures now; waking a second thread for that costs more than it saves
     # An engine with parameters of its own in its halves needs the network's no more.
     del network
     give_back()

@@ -171,6 +171,7 @@ class LocalDeployment:
         self.cloud_url = f"http://127.0.0.1:{self._port}"
         self._cloud: subprocess.Popen[bytes] | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="splitdnn-test-")
+        self._common["SPLITDNN_CACHE_DIR"] = f"{self._folder.name}/cache"
         self.clip = str(CLIP)
         self.start_cloud()
 

@@ -143,11 +143,12 @@ def test_three_edges_feed_a_real_prometheus_and_every_panel_of_the_dashboard(sys
 def test_sigterm_drains_what_is_in_progress(system, model, partition, picture):
     body = frame_for(model, partition, picture, "input")
     statuses: list[int] = []
+    count = 40  # several batches, so that some still wait when the signal comes
     threads = [
         threading.Thread(
             target=lambda: statuses.append(post(f"{system.cloud_url}/model", body, wire.CONTENT_TYPE)[0])
         )
-        for _ in range(8)
+        for _ in range(count)
     ]
 
     def in_progress() -> bool:
@@ -166,4 +167,4 @@ def test_sigterm_drains_what_is_in_progress(system, model, partition, picture):
         for thread in threads:
             thread.join(60)
         system.start_cloud()
-    assert statuses.count(200) == len(statuses) == 8
+    assert statuses.count(200) == len(statuses) == count

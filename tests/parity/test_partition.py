@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from parity_kit import PHOTOGRAPHS, WEIGHTS, photograph
 
 from shared import wire
 from shared.codecs import NAMES
@@ -23,16 +22,13 @@ from shared.errors import SplitPointError
 from shared.graph import trace
 from shared.models import Model, load_model
 from shared.partition import INPUT, OUTPUT, Partition, SplitPoint, _sole_crossings
-from shared.vision import InterpolationMode, get_model_weights, transforms
+from shared.vision import get_model_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DATA = (
-    Path(__file__).resolve().parents[3] / "shared"
-)  # beside the project, see DATA.md there; never part of it
-REAL_WEIGHTS = DATA / "weights" / "resnet50.pth"
-PHOTOGRAPHS = sorted((DATA / "images").glob("*.jpg"))[5::80][:4]
+REAL_WEIGHTS = WEIGHTS / "resnet50.pth"
+FOUR = PHOTOGRAPHS[5::80][:4]
 
 TOLERANCE = 1e-5
 RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101")
@@ -341,25 +337,15 @@ def real_model() -> Model:
     return load_model("resnet50", str(REAL_WEIGHTS))
 
 
-def photograph(path: Path, model: Model) -> np.ndarray:
-    """Resized, cropped and normalised as the weights prescribe."""
-    recipe = model.preprocessing
-    with Image.open(path) as image:
-        resized = transforms.resize(
-            image.convert("RGB"), [recipe.resize], InterpolationMode(recipe.interpolation)
-        )
-    return recipe.normalise(np.asarray(transforms.center_crop(resized, [recipe.crop])))
-
-
 @pytest.mark.skipif(not REAL_WEIGHTS.is_file(), reason="no ../shared/weights/resnet50.pth beside the project")
-@pytest.mark.skipif(len(PHOTOGRAPHS) < 4, reason="no photographs in ../shared/images beside the project")
+@pytest.mark.skipif(len(FOUR) < 4, reason="no photographs in ../shared/images beside the project")
 def test_a_trained_resnet50_agrees_on_photographs_at_every_stage_end() -> None:
     model = real_model()
     partition = Partition(model.network, model.preprocessing.tensor_shape)
-    pictures = torch.from_numpy(np.stack([photograph(path, model) for path in PHOTOGRAPHS]))
+    pictures = torch.from_numpy(np.stack([photograph(path, model.preprocessing) for path in FOUR]))
     with torch.no_grad():
         expected = model.network(pictures)
-    right = expected.argmax(1) == torch.tensor([int(path.stem) for path in PHOTOGRAPHS])
+    right = expected.argmax(1) == torch.tensor([int(path.stem) for path in FOUR])
     assert right.sum() >= 2  # the trained network: it knows four of five photographs, a random one none
     for stage in (INPUT, *STAGE_ENDS, OUTPUT):
         point = partition.point(stage)

@@ -630,6 +630,32 @@ def test_workers_collect_one_after_another_so_that_batches_are_full() -> None:
     asyncio.run(scenario())
 
 
+def test_one_worker_at_a_time_waits_for_a_batch_to_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several that wait for one batch would let the next one go too early."""
+    inside, most, fill = 0, 0, Batcher._fill
+
+    async def counted(batcher: Batcher) -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await fill(batcher)
+        inside -= 1
+
+    monkeypatch.setattr(Batcher, "_fill", counted)
+
+    async def scenario() -> None:
+        async with serving(Tail(), max_batch=2, wait_s=LONG_S, workers=3) as batcher:
+            tasks = [submit(batcher, 1)]
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert inside == 1
+            tasks.append(submit(batcher, 2))
+            await asyncio.gather(*tasks)
+        assert most == 1
+
+    asyncio.run(scenario())
+
+
 def test_a_tail_that_is_slow_or_fails_does_not_hold_up_the_others() -> None:
     async def scenario() -> None:
         tail = Tail()

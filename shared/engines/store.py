@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ _log = logging.getLogger(__name__)
 _ABOUT = "about.json"
 _PREFIX = "network-"
 _MOST_ENTRIES = 8
+_MAKING = ".making-"
+_ABANDONED_AFTER_S = 3600.0
+"""A folder that is still being written after so long belongs to a process that was killed."""
 _CHOICE = "choice-"
 _MOST_CHOICES = 256
 _MOST_CHOICE_CHARACTERS = 100
@@ -74,7 +78,7 @@ class Store:
         making: Path | None = None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            making = Path(tempfile.mkdtemp(prefix=".making-", dir=self._folder))
+            making = Path(tempfile.mkdtemp(prefix=_MAKING, dir=self._folder))
             write(making)
             (making / _ABOUT).write_text(json.dumps(_digests(making)))
             # If another process was faster, its entry holds the same; then the rename fails and ours goes.
@@ -114,11 +118,26 @@ def _forget_oldest(folder: Path) -> None:
     """Of networks, and of choices, those used longest ago."""
     for prefix, most in ((_PREFIX, _MOST_ENTRIES), (_CHOICE, _MOST_CHOICES)):
         ours = [path for path in folder.glob(prefix + "*") if _KEY.fullmatch(path.name.removeprefix(prefix))]
-        for entry in sorted(ours, key=lambda path: path.stat().st_mtime)[:-most]:
-            if entry.is_dir():
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
+        for entry in sorted(ours, key=_used_at)[:-most]:
+            _remove(entry)
+    for unfinished in folder.glob(_MAKING + "*"):
+        if time.time() - _used_at(unfinished) > _ABANDONED_AFTER_S:
+            _remove(unfinished)
+
+
+def _used_at(entry: Path) -> float:
+    """Seconds since 1970; 0 for what another process has just removed."""
+    try:
+        return entry.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
 
 
 def _digests(entry: Path) -> dict[str, str]:

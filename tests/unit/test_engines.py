@@ -1013,3 +1013,17 @@ def test_the_real_choice_is_a_right_one(tmp_path: Path, caplog: pytest.LogCaptur
         assert error(engine.tail(middle())(tensors), wanted) <= 2 * TOLERANCES[engine.precision]
         assert engine.failed_checks == 0
     assert not warnings(caplog)
+
+
+def test_halves_are_bounded_and_the_one_used_longest_ago_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may pack the network's weights anew, and any client may name any split point."""
+    monkeypatch.setattr("shared.engines.base._MOST_PARTS", 3)
+    partition = partition_of(mixed_model())
+    engine = TorchEngine(partition)
+    points = [point for point in partition.points.values() if point.name not in (INPUT, OUTPUT)]
+    kept = engine.tail(points[0])
+    for point in points[1:]:
+        engine.tail(point)
+        assert engine.tail(points[0]) is kept
+        assert len(engine._parts) <= 3
+    assert len(points) > 3

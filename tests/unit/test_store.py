@@ -387,3 +387,16 @@ def test_of_a_choice_that_is_too_long_only_so_much_is_read(store: Store, folder:
     start = time.thread_time()
     assert len(store.recall(KEY) or "") <= 100
     assert time.thread_time() - start < 1
+
+
+def test_what_a_killed_process_left_half_written_goes_after_an_hour(tmp_path: Path) -> None:
+    """A younger one may still be written by another process."""
+    old, young = tmp_path / ".making-old", tmp_path / ".making-young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "network.bin").write_bytes(b"half")
+    an_hour_ago = time.time() - 3601
+    os.utime(old, (an_hour_ago, an_hour_ago))
+    assert Store(tmp_path).add(KEY, write) is not None
+    assert not old.exists()
+    assert young.exists()

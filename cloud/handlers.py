@@ -15,11 +15,11 @@ from cloud.door import BodyHandler, Handler
 from cloud.json_body import parse_object
 from cloud.lifecycle import State
 from cloud.metrics import ENDPOINTS
-from cloud.requests import Work, read_frame, read_json, shapes_of, work_of
+from cloud.requests import Work, check_frame, decode_frame, is_to_resize, read_json, shapes_of, work_of
 from shared.answers import top_classes
-from shared.errors import BodyError, ContentError, MediaTypeError, UnavailableError
+from shared.errors import BodyError, ContentError, DeadlineError, MediaTypeError, UnavailableError
 from shared.telemetry import Stopwatch, computing, exposition
-from shared.wire import CONTENT_TYPE
+from shared.wire import CONTENT_TYPE, Frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +42,7 @@ class ModelHandler(BodyHandler):
         self._watch = Stopwatch(service.metrics.stages, service.metrics.stage_cpu)
         self._work: asyncio.Task[dict[str, Any] | bytes] | None = None
         self._active = self._gone = False
+        self._large: Frame | None = None  # a picture that waits to be decoded and resized
 
     def get(self) -> None:
         self.service.lifecycle.require_ready()
@@ -105,20 +106,35 @@ class ModelHandler(BodyHandler):
     async def _read(self) -> Work:
         start = time.perf_counter()
         try:
-            return await (
-                self._read_elsewhere() if self._is_large_json() else self.service.in_pool(self._decode)
-            )
+            if self._is_large_json():
+                return await self._read_elsewhere()
+            work = await self.service.in_pool(self._decode)
+            if work is None:
+                work = await self.service.in_picture_pool(self._decode_picture)
+            return work
         finally:  # what was refused took its time as well
             self._watch.note("decode", time.perf_counter() - start)
 
-    def _decode(self) -> Work:
+    def _decode(self) -> Work | None:
+        """None leaves a picture that is yet to be resized in `_large`: it takes longer, so tensors shall not wait for it."""
         service = self.service
         with computing(service.metrics.stage_cpu, "decode"):
             if self._content_type == CONTENT_TYPE:
-                return read_frame(self.body, service.model, service.partition)
+                frame = check_frame(self.body, service.model, service.partition)
+                if not is_to_resize(frame, service.model):
+                    return decode_frame(frame, service.model)
+                self._large = frame
+                return None
             return read_json(
                 self.body, service.partition, service.default.name, service.settings.queue_capacity
             )
+
+    def _decode_picture(self) -> Work:
+        frame = self._large
+        if frame is None or not self._remaining_s(frame.deadline_ms):  # a caller that has gone, or soon will
+            raise DeadlineError("the deadline passed before the picture was decoded")
+        with computing(self.service.metrics.stage_cpu, "decode"):
+            return decode_frame(frame, self.service.model)
 
     def _is_large_json(self) -> bool:
         return self._content_type != CONTENT_TYPE and self.size > _LARGE_JSON_BYTES
@@ -153,6 +169,7 @@ class ModelHandler(BodyHandler):
 
     def release(self) -> None:
         super().release()
+        self._large = None
         self.service.active -= self._active
         self._active = False
 

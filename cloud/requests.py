@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from cloud.json_body import Shapes, Tensors, check_shape, read_tensors
 from shared import wire
 from shared.codecs import codec_by_id
-from shared.errors import CodecError, FingerprintError
+from shared.errors import CodecError, FingerprintError, ShapeError
 from shared.partition import INPUT
+from shared.resize import resize_and_crop
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from shared.models import Model
     from shared.partition import Partition
+
+MAX_PICTURE_PIXELS = wire.MAX_ELEMENTS // 3
+"""Of a picture that is resized here, 5.6 million: shared/wire.py refuses larger shapes. To decode the largest takes up to
+100 MB (as WebP; 55 MB as PNG and JPEG) and 0.3 s of a core (a JPEG of 32 scans), however few bytes it came in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,11 @@ class Work:
 
 def read_frame(body: wire.Bytes, model: Model, partition: Partition) -> Work:
     """One frame as shared/WIRE.md defines it. Raises RequestError."""
+    return decode_frame(check_frame(body, model, partition), model)
+
+
+def check_frame(body: wire.Bytes, model: Model, partition: Partition) -> wire.Frame:
+    """One frame that a tail can take, as far as can be told before it is decoded. Raises RequestError."""
     frame = wire.unpack(body)
     if frame.fingerprint != model.fingerprint:
         raise FingerprintError(
@@ -48,14 +58,37 @@ def read_frame(body: wire.Bytes, model: Model, partition: Partition) -> Work:
             raise CodecError(
                 f"{codec.name} carries pictures, and pictures travel at the split point {INPUT!r} only"
             )
-        expected: tuple[int, ...] = model.preprocessing.picture_shape
+        if len(frame.shape) != 3 or frame.shape[2] != 3:
+            raise ShapeError(
+                f"a picture has the shape (height, width, 3), not {frame.shape}",
+                accepted={"shape": ["height", "width", 3], "max_pixels": MAX_PICTURE_PIXELS},
+            )
     else:
-        expected = point.shape
-    check_shape(frame.shape, expected, point.name)
-    array = wire.decode(frame)
-    tensor = model.preprocessing.normalise(array) if codec.carries == "picture" else array
+        check_shape(frame.shape, point.shape, point.name)
+    return frame
+
+
+def is_to_resize(frame: wire.Frame, model: Model) -> bool:
+    """Whether a checked frame carries a picture of another size than the network's."""
+    return (
+        codec_by_id(frame.codec_id).carries == "picture" and frame.shape != model.preprocessing.picture_shape
+    )
+
+
+def decode_frame(frame: wire.Frame, model: Model) -> Work:
+    """What a checked frame carries, as the tensor that crosses. Raises WireError."""
+    codec, array, recipe = codec_by_id(frame.codec_id), wire.decode(frame), model.preprocessing
+    if is_to_resize(frame, model):
+        array = resize_and_crop(array, recipe)
+    tensor = recipe.normalise(array) if codec.carries == "picture" else array
     return Work(
-        point.name, tensor[None], frame.deadline_ms, frame.frame_id, None, codec.name, len(frame.payload)
+        frame.split_point,
+        tensor[None],
+        frame.deadline_ms,
+        frame.frame_id,
+        None,
+        codec.name,
+        len(frame.payload),
     )
 
 

@@ -11,6 +11,7 @@ from cloud.batcher import Batcher
 from cloud.json_process import JsonProcess
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
+from cloud.requests import MAX_PICTURE_PIXELS
 from cloud.tails import Tails
 from shared import wire
 from shared.codecs import CODECS
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
+_MOST_PICTURES = 8
+"""Pictures that are resized at once, whatever the machine: what they take in memory is said in cloud/requests.py."""
+
 
 class Service:
     """Loads the model off the event loop, then answers until it is stopped."""
@@ -45,6 +49,9 @@ class Service:
         self._workers = settings.tail_workers or max(1, threads // 4)
         self._tail_threads = ThreadPoolExecutor(self._workers, thread_name_prefix="tail")
         self._pool = ThreadPoolExecutor(max(2, threads), thread_name_prefix="decode")
+        self._picture_pool = ThreadPoolExecutor(
+            min(_MOST_PICTURES, max(1, threads // 2)), thread_name_prefix="picture"
+        )
         self._batches: asyncio.Task[None] | None = None
         self.json = JsonProcess()
 
@@ -96,11 +103,16 @@ class Service:
             self._batches.cancel()
         await self.json.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._picture_pool.shutdown(wait=False, cancel_futures=True)
         self._tail_threads.shutdown(wait=False, cancel_futures=True)
 
     async def in_pool(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
         """Call `function` on a thread, so that the event loop never computes."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+    async def in_picture_pool(self, function: Callable[[], _Result]) -> _Result:
+        """The same on one of few threads, for pictures of the camera's own size."""
+        return await asyncio.get_running_loop().run_in_executor(self._picture_pool, function)
 
     async def _run_tail(self, split_point: str, callers: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         loop = asyncio.get_running_loop()
@@ -133,6 +145,7 @@ class Service:
             "limits": {
                 "max_body_bytes": self.settings.max_body_bytes,
                 "max_elements": wire.MAX_ELEMENTS,
+                "max_picture_pixels": MAX_PICTURE_PIXELS,
                 "queue_capacity": self.settings.queue_capacity,
                 "max_batch": self.settings.max_batch,
             },

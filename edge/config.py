@@ -22,7 +22,13 @@ class EdgeSettings(CommonSettings):
     codec: str | None = Field(
         None,
         description="how the tensor travels: `float32`, `float16` or `int8`, each also with `+zstd`; at the split point "
-        "`input` `jpeg:quality=90`, `png` or `raw`. By default `int8+zstd`, and `jpeg` at `input`",
+        "`input` `jpeg:quality=90,subsampling=0` (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), `webp:quality=90,method=4` (0: fast, "
+        "6: small), `png` or `raw`. By default `int8+zstd`, and `jpeg` at `input`",
+    )
+    picture_size: Literal["network", "source"] = Field(
+        "network",
+        description="the size in which a picture travels at `input`: the network's, or the camera's own (at most 5.5 "
+        "megapixels), which the cloud then resizes",
     )
     top: int = Field(5, ge=1, le=1000, description="how many classes a record holds")
     grayscale: bool = Field(False, description="three equal channels, as a grey camera gives")

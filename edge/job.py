@@ -20,7 +20,7 @@ class Job:
     captured: float  # monotonic seconds
     captured_ns: int  # since 1970
     watch: Stopwatch
-    picture: NDArray[np.uint8]  # (H, W, 3) BGR from the camera, then (crop, crop, 3) RGB
+    picture: NDArray[np.uint8] | None  # (H, W, 3) BGR of the camera; prepared: RGB, to be sent; encoded: None
     sequence: int = 0
     crossing: NDArray[np.float32] | None = None  # (1, *shape): the tail needs it if the cloud does not answer
     frame: bytes | None = None

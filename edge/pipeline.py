@@ -72,8 +72,7 @@ class Pipeline:
         # The cloud refuses to name more classes than there are.
         self._top = min(settings.top, len(model.labels))
         self._codec_name = plan.codec.name if plan.codec else "none"
-        depth = metrics.queue_depth
-        size = settings.queue_size
+        depth, size = metrics.queue_depth, settings.queue_size
         self._captured: BoundedQueue[Job] = BoundedQueue(
             size, depth.labels(queue="capture"), drop_oldest=source.live
         )
@@ -153,11 +152,13 @@ class Pipeline:
             self._captured.close()
 
     def _run_preprocess(self, job: Job) -> None:
+        assert job.picture is not None
         job.sequence = self._sequence
         self._sequence += 1
         with job.watch.stage("preprocess"):
-            job.picture = self._preprocess(job.picture)
-            job.tensor = self._model.preprocessing.normalise(job.picture)[None]
+            picture = self._preprocess(job.picture)
+            job.picture = self._preprocess.outgoing(job.picture, picture)
+            job.tensor = self._model.preprocessing.normalise(picture)[None]
 
     def _run_head(self, job: Job) -> None:
         if job.tensor is None:
@@ -168,13 +169,14 @@ class Pipeline:
 
     def _run_encode(self, job: Job) -> None:
         codec = self._plan.codec
-        if codec is None or job.crossing is None:
+        picture, job.picture = job.picture, None  # the camera's own is large, and no more needed
+        if codec is None or job.crossing is None or picture is None:
             return
         job.fallback = "encode"  # unless it comes to be
         with job.watch.stage("encode"):
             try:
                 frame = wire.encode(
-                    job.picture if codec.carries == "picture" else job.crossing[0],
+                    picture if codec.carries == "picture" else job.crossing[0],
                     codec,
                     split_point=self._plan.split_point.name,
                     fingerprint=self._model.fingerprint,

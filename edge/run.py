@@ -137,7 +137,15 @@ async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExi
         settings.cloud_url,
         status_port,
     )
-    preprocess = Preprocess(model.preprocessing, grayscale=settings.grayscale)
+    source_size = settings.picture_size == "source"
+    if source_size and not (plan.codec and plan.codec.carries == "picture"):
+        _log.warning(
+            "picture_size=source changes nothing: at %s no picture travels; it needs --split-point input and jpeg, webp, "
+            "png or raw",
+            plan.split_point.name,
+        )
+        source_size = False
+    preprocess = Preprocess(model.preprocessing, grayscale=settings.grayscale, source_size=source_size)
     session = secrets.randbits(32)
     pipeline = Pipeline(settings, model, plan, preprocess, source, uplink, Results(sinks), metrics, session)
 

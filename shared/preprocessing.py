@@ -17,7 +17,8 @@ class Preprocessing:
     """The recipe that a set of weights was made for (torchvision's `ImageClassification` preset).
 
     Shorter side to `resize` pixels, centre crop of `crop` pixels, both on the 8-bit picture; then (v / 255 - mean) / std
-    per channel. The picture between the two steps is what travels at the split point `input`.
+    per channel. The picture between the two steps is what travels at the split point `input`, or else the camera's own, for
+    the other side to prepare (shared/resize.py does the first step on both).
     """
 
     resize: int

@@ -53,6 +53,7 @@ KNOWN_NAMES = frozenset(
         "SOURCE",
         "CLOUD_URL",
         "CODEC",
+        "PICTURE_SIZE",
         "TOP",
         "GRAYSCALE",
         "QUEUE_SIZE",

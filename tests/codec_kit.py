@@ -77,6 +77,19 @@ def with_right_crc(data: bytes) -> bytes:
     return data[:at] + struct.pack("<I", crc) + data[wire.HEADER.size :]
 
 
+def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A WebP of these chunks, its lengths right."""
+    body = b"".join(
+        kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2) for kind, data in chunks
+    )
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
+def webp_of_size(height: int, width: int, payload: bytes) -> bytes:
+    """This lossy WebP, whose header says otherwise."""
+    return payload[:26] + struct.pack("<HH", width, height) + payload[30:]
+
+
 def png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 

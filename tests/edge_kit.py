@@ -25,6 +25,7 @@ from shared.engines import TorchEngine
 from shared.models import Model, load_model
 from shared.partition import Partition
 from shared.preprocessing import Preprocessing
+from shared.resize import resize_and_crop
 
 SIDE = 8
 
@@ -183,6 +184,8 @@ class FakeUplink:
     def _tail(self, frame, top):
         array = wire.decode(frame)
         if array.dtype == np.uint8:
+            if array.shape != self.model.preprocessing.picture_shape:
+                array = resize_and_crop(array, self.model.preprocessing)
             array = self.model.preprocessing.normalise(array)
         logits = plan_of(self.model, frame.split_point, "float32").tail(array[None])
         return top_classes(logits[0], self.model.labels, top)

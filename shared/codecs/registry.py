@@ -31,6 +31,7 @@ CODECS: dict[int, Codec] = {
         Raw(64, "raw"),
         CompressedPicture(65, "png", compress_level=1),
         CompressedPicture(66, "jpeg", quality=90, subsampling=0),
+        CompressedPicture(67, "webp", quality=90, method=4),
     )
 }
 NAMES: dict[str, Codec] = {codec.name: codec for codec in CODECS.values()}

@@ -79,7 +79,7 @@ def test_old_bytes_decode_to_the_old_array(codec: Codec) -> None:
     expected = np.load(array_file, allow_pickle=False)
     actual = wire.decode(wire.unpack(frame_file.read_bytes()))
     assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype)
-    if codec.name == "jpeg":  # decoders may round an inverse cosine transform differently
+    if codec.name in ("jpeg", "webp"):  # decoders may round an inverse cosine transform differently
         assert np.abs(actual.astype(int) - expected.astype(int)).max() <= 2
     else:
         assert actual.tobytes() == expected.tobytes()

@@ -129,14 +129,39 @@ def test_raw_and_png_are_lossless(name: str, size: tuple[int, int]) -> None:
     np.testing.assert_array_equal(result, noise)
 
 
-def test_jpeg_is_close_and_closer_with_quality() -> None:
+@pytest.mark.parametrize(("name", "most"), [("jpeg", 3), ("webp", 6)])
+def test_a_lossy_picture_is_close_and_closer_with_quality(name: str, most: float) -> None:
     array = picture(64, 48)
     errors = [
-        np.abs(there_and_back(make_codec(f"jpeg:quality={quality}"), array).astype(int) - array).mean()
+        np.abs(there_and_back(make_codec(f"{name}:quality={quality}"), array).astype(int) - array).mean()
         for quality in (10, 90, 100)
     ]
     assert errors == sorted(errors, reverse=True)
-    assert errors[1] < 3
+    assert errors[1] < most
+
+
+@pytest.mark.parametrize(("subsampling", "factors"), [(0, (1, 1)), (1, (2, 1)), (2, (2, 2))])
+def test_jpeg_offers_full_half_and_quarter_colours(subsampling: int, factors: tuple[int, int]) -> None:
+    payload = make_codec(f"jpeg:subsampling={subsampling}").encode(picture(16, 16)).payload
+    luma = payload[payload.index(b"\xff\xc0") + 11]  # SOF0: sampling factors of the first component
+    assert (luma >> 4, luma & 15) == factors
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (13, 5), (17, 33)], ids=str)
+@every_picture_codec
+def test_a_picture_of_any_size_comes_back_in_it(codec: Codec, size: tuple[int, int]) -> None:
+    result = there_and_back(codec, picture(*size))
+    assert (result.shape, result.dtype) == ((*size, 3), np.uint8)
+
+
+@pytest.mark.parametrize(("name", "size"), [("webp", (16384, 1)), ("webp", (1, 16384)), ("jpeg", (1, 65501))])
+def test_a_picture_too_long_for_its_format_is_refused_by_name(name: str, size: tuple[int, int]) -> None:
+    with pytest.raises(ContentError, match=f"no {name} holds a picture of shape"):
+        NAMES[name].encode(np.zeros((*size, 3), np.uint8))
+
+
+def test_the_largest_webp_is_carried() -> None:
+    assert there_and_back(NAMES["webp"], np.zeros((1, 16383, 3), np.uint8)).shape == (1, 16383, 3)
 
 
 @every_picture_codec
@@ -244,7 +269,7 @@ def test_ids_and_names_are_unique_and_fit_their_fields() -> None:
 def test_ids_are_for_ever() -> None:
     assert {codec.name: codec.id for codec in CODECS.values()} == {
         "float32": 1, "float32+zstd": 2, "float16": 3, "float16+zstd": 4, "int8": 5, "int8+zstd": 6,
-        "raw": 64, "png": 65, "jpeg": 66,
+        "raw": 64, "png": 65, "jpeg": 66, "webp": 67,
     }  # fmt: skip
 
 
@@ -278,6 +303,8 @@ def test_a_name_alone_gives_the_registered_options(codec: Codec) -> None:
         ("png:compress_level=0", {"compress_level": 0}),
         ("jpeg:quality=75", {"quality": 75, "subsampling": 0}),
         ("jpeg:subsampling=2,quality=1", {"quality": 1, "subsampling": 2}),
+        ("webp", {"quality": 90, "method": 4}),
+        ("webp:quality=60,method=0", {"quality": 60, "method": 0}),
     ],
 )
 def test_options_are_taken(spec: str, options: dict[str, float]) -> None:
@@ -329,6 +356,9 @@ def test_options_steer_the_encoder() -> None:
         ("jpeg:quality=101", "quality=101: out of range; accepted: 1 to 100"),
         ("jpeg:quality=high", "quality=high: not a number; accepted: 1 to 100"),
         ("jpeg:subsampling=3", "subsampling=3: out of range; accepted: 0 to 2"),
+        ("webp:quality=0", "quality=0: out of range; accepted: 1 to 100"),
+        ("webp:method=7", "method=7: out of range; accepted: 0 to 6"),
+        ("webp:lossless=1", "webp has no option lossless; accepted: quality, method"),
         ("png:compress_level=10", "compress_level=10: out of range; accepted: 0 to 9"),
         ("jpeg:90", "cannot read '90'"),
     ],

@@ -109,6 +109,7 @@ def refused(edge, *arguments):
         (["--cloud-url", "cloud:8881"], "--cloud-url=cloud:8881: not a URL such as http://cloud:8881"),
         (["--status-port", "99999"], "--status-port=99999: "),
         (["--log-format", "xml"], "--log-format=xml: "),
+        (["--picture-size", "full"], "--picture-size=full: .*'network' or 'source'"),
         (["--engine", "onnx"], "--engine=onnx: .*'auto', 'torch' or 'openvino'"),
         (["--precision", "half"], "--precision=half: .*'auto', 'float32', 'bfloat16' or 'float16'"),
     ],
@@ -318,6 +319,23 @@ def test_whatever_computes_the_classes_are_the_same(edge):
             for name, probability in got.items():
                 close = 1e-4 if precision == "float32" else 0.05
                 assert probability == pytest.approx(wanted.get(name, probability), abs=close)
+
+
+@pytest.mark.parametrize(("size", "pixels"), [("network", 224 * 224), ("source", 64 * 48)])
+def test_a_picture_travels_in_the_size_that_is_asked_for(edge, tmp_path, size, pixels):
+    results = tmp_path / "out.jsonl"
+    pictures = ["--split-point", "input", "--codec", "raw", "--picture-size", size]
+    status, _, errors = edge(*SMALL, *NOWHERE, *SHORT, *pictures, "--show", "quiet", "--results", results)
+    records = [json.loads(line) for line in results.read_text().splitlines()]
+    assert (status, errors, len(records)) == (0, [], 3)
+    assert {(each["payload_bytes"], each["answered_by"]) for each in records} == {(3 * pixels, "edge")}
+
+
+@pytest.mark.parametrize("plan", [["--split-point", "layer3"], ["--split-point", "output"]])
+def test_a_size_of_pictures_that_do_not_travel_is_said_to_change_nothing(edge, plan):
+    status, _, _ = edge(*SMALL, *NOWHERE, *SHORT, *plan, "--picture-size", "source", "--show", "quiet")
+    assert status == 0
+    assert [line for line in edge.log if "WARNING" in line and "picture_size=source changes nothing" in line]
 
 
 def test_records_on_stdout_and_the_rest_on_stderr(edge):

@@ -15,6 +15,7 @@ from PIL import Image
 from edge.preprocess import Preprocess
 from shared.models import load_model
 from shared.preprocessing import Preprocessing
+from shared.resize import resize_and_crop
 from shared.vision import InterpolationMode, get_model_weights, torchvision, transforms
 
 DATA = Path(__file__).parents[3] / "shared"
@@ -112,6 +113,44 @@ def test_grey_is_three_equal_channels():
     luma = coloured @ np.array([0.299, 0.587, 0.114])
     assert np.abs(picture[:, :, 0] - luma).max() <= 1, "weighted as red, green, blue"
     assert picture.std() > 5
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("draw", [smooth, noise])
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [(480, 640), (641, 359), (1080, 1920), (256, 256), (30, 31), (225, 224), (1, 1), (1, 700), (2000, 3)],
+)
+def test_edge_and_cloud_give_the_same_picture_to_the_bit(height, width, draw, interpolation):
+    """The edge resizes BGR and turns the colours round; the cloud gets RGB, read-only, and resizes that."""
+    recipe = Preprocessing(256, 224, HALF, HALF, interpolation)
+    frame = draw(height, width)
+    preprocess = Preprocess(recipe, source_size=True)
+    there = preprocess.outgoing(frame, preprocess(frame))
+    assert (there == frame[:, :, ::-1]).all()
+    there.setflags(write=False)
+    cropped = resize_and_crop(there, recipe)
+    assert cropped.dtype == np.uint8
+    np.testing.assert_array_equal(cropped, preprocess(frame))
+    np.testing.assert_array_equal(recipe.normalise(cropped), recipe.normalise(preprocess(frame)))
+
+
+def test_at_the_networks_size_what_travels_is_what_the_network_sees():
+    frame = noise(20, 30)
+    preprocess = Preprocess(tiny_model().preprocessing)
+    picture = preprocess(frame)
+    assert preprocess.outgoing(frame, picture) is picture
+
+
+def test_a_grey_picture_is_grey_before_it_travels():
+    preprocess = Preprocess(tiny_model().preprocessing, grayscale=True, source_size=True)
+    frame = noise(20, 30)
+    there = preprocess.outgoing(frame, preprocess(frame))
+    assert there.shape == (20, 30, 3)
+    assert (there == there[:, :, :1]).all()
+    assert (
+        np.abs(resize_and_crop(there, tiny_model().preprocessing).astype(int) - preprocess(frame)).max() <= 1
+    )
 
 
 def test_the_frame_is_left_as_it_is():

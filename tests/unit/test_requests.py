@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cloud.json_body import parse_object
-from cloud.requests import Work, read_frame, read_json
+from cloud.requests import MAX_PICTURE_PIXELS, Work, read_frame, read_json
+from edge.preprocess import Preprocess
 from shared import wire
 from shared.codecs import CODECS, NAMES
 from shared.errors import (
@@ -73,6 +74,50 @@ def test_a_picture_is_normalised(resnet18: Model, partition: Partition, codec) -
     work = read_frame(bytearray(wire.pack(frame)), resnet18, partition)
     check_work(work, partition)
     np.testing.assert_array_equal(work.tensors[0], resnet18.preprocessing.normalise(wire.decode(frame)))
+
+
+@pytest.mark.parametrize("codec", PICTURE_CODECS, ids=name_of)
+@pytest.mark.parametrize("size", [(1, 1), (48, 64), (300, 200), (224, 225), (720, 1280)], ids=str)
+def test_a_picture_of_another_size_is_resized_as_the_edge_does_it(
+    resnet18: Model, partition: Partition, codec, size: tuple[int, int]
+) -> None:
+    frame = frame_of(codec, picture(*size), split_point="input", fingerprint=resnet18.fingerprint)
+    work = read_frame(wire.pack(frame), resnet18, partition)
+    check_work(work, partition)
+    bgr = np.ascontiguousarray(wire.decode(frame)[:, :, ::-1])
+    prepared = Preprocess(resnet18.preprocessing)(bgr)
+    np.testing.assert_array_equal(work.tensors[0], resnet18.preprocessing.normalise(prepared))
+    assert (work.codec, work.payload_bytes) == (codec.name, len(frame.payload))
+
+
+def test_a_picture_of_the_networks_size_is_taken_as_it_is(
+    resnet18: Model, partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.requests.resize_and_crop", lambda *_: pytest.fail("it was resized again"))
+    frame = frame_of(NAMES["raw"], picture(224, 224), split_point="input", fingerprint=resnet18.fingerprint)
+    read_frame(wire.pack(frame), resnet18, partition)
+
+
+@pytest.mark.parametrize("shape", [(224, 224), (3, 224, 224), (224, 224, 1), (224, 224, 4), (1, 224, 224, 3)])
+@pytest.mark.parametrize("codec", PICTURE_CODECS, ids=name_of)
+def test_what_is_no_picture_is_refused_with_the_shapes_that_are(
+    resnet18: Model, partition: Partition, codec, shape: tuple[int, ...]
+) -> None:
+    frame = frame_of(codec, split_point="input", fingerprint=resnet18.fingerprint, shape=shape)
+    with pytest.raises(ShapeError, match=r"a picture has the shape \(height, width, 3\)") as refused:
+        read_frame(wire.pack(frame), resnet18, partition)
+    assert refused.value.accepted == {"shape": ["height", "width", 3], "max_pixels": MAX_PICTURE_PIXELS}
+
+
+def test_the_largest_picture_is_read_and_the_next_one_refused(resnet18: Model, partition: Partition) -> None:
+    assert MAX_PICTURE_PIXELS == 1365 * 4097
+    fields = {"split_point": "input", "fingerprint": resnet18.fingerprint}
+    largest = frame_of(NAMES["png"], np.zeros((1365, 4097, 3), np.uint8), **fields)
+    check_work(read_frame(wire.pack(largest), resnet18, partition), partition)
+    data = bytearray(wire.pack(largest))
+    data[36:38] = (1366).to_bytes(2, "little")  # the shape's first dimension
+    with pytest.raises(LimitError, match="elements"):
+        read_frame(with_right_crc(bytes(data)), resnet18, partition)
 
 
 def test_a_frame_of_another_network_is_told_what_runs_here(resnet18: Model, partition: Partition) -> None:

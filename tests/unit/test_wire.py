@@ -6,7 +6,7 @@ import io
 import struct
 import tracemalloc
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -19,8 +19,10 @@ from codec_kit import (
     picture,
     png_chunk,
     png_file,
+    riff,
     sample,
     tensor,
+    webp_of_size,
     with_right_crc,
 )
 from hypothesis import HealthCheck, example, given, settings
@@ -278,7 +280,7 @@ def test_a_payload_of_another_size_than_the_shapes_is_refused(codec: Codec, chan
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (64, 3), (3, 8, 8), (8, 8, 4), (1, 8, 8, 3)], ids=str)
-@pytest.mark.parametrize("codec", [NAMES["raw"], NAMES["png"], NAMES["jpeg"]], ids=name_of)
+@pytest.mark.parametrize("codec", [NAMES["raw"], NAMES["png"], NAMES["jpeg"], NAMES["webp"]], ids=name_of)
 def test_a_picture_of_another_shape_than_height_width_3_is_refused(
     codec: Codec, shape: tuple[int, ...]
 ) -> None:
@@ -406,14 +408,23 @@ def test_a_jpeg_that_is_not_of_3_components_is_refused(mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("codec", "other"), [("png", "JPEG"), ("jpeg", "PNG"), ("png", "GIF"), ("jpeg", "TIFF")]
+    ("codec", "other"),
+    [
+        ("png", "JPEG"),
+        ("jpeg", "PNG"),
+        ("png", "GIF"),
+        ("jpeg", "TIFF"),
+        ("webp", "JPEG"),
+        ("webp", "GIF"),
+        ("jpeg", "WEBP"),
+    ],
 )
 def test_a_picture_in_another_format_than_the_frame_says_is_refused(codec: str, other: str) -> None:
     with pytest.raises(ContentError, match=f"not a readable {codec} picture"):
         read(picture_frame(codec, saved(Image.fromarray(picture()), other)))
 
 
-@pytest.mark.parametrize("codec", ["png", "jpeg"])
+@pytest.mark.parametrize("codec", ["png", "jpeg", "webp"])
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9])
 def test_a_picture_cut_short_is_refused(codec: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -425,6 +436,60 @@ def test_a_picture_cut_short_is_refused(codec: str, share: float) -> None:
 def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(ContentError, match=f"more than {MAX_SCANS} scans"):
         read(picture_frame("jpeg", scans(MAX_SCANS + 1)))
+
+
+def webp(image: Image.Image | None = None, **options: Any) -> bytes:
+    return saved(image or Image.fromarray(picture()), "WEBP", **options)
+
+
+VP8 = webp()[20:]
+WEBPS = {
+    "lossless": (webp(lossless=True), "first chunk is b'VP8L'"),
+    "alpha": (webp(Image.new("RGBA", (8, 8), (9, 9, 9, 9))), "first chunk is b'VP8X'"),
+    "animated": (
+        webp(save_all=True, append_images=[Image.fromarray(picture(seed=1))], duration=40),
+        "first chunk is b'VP8X'",
+    ),
+    "metadata": (webp(exif=b"Exif\0\0" + bytes(64)), "first chunk is b'VP8X'"),
+    "a huge canvas": (riff((b"VP8X", bytes(4) + b"\xff\xff\xff" * 2)), "first chunk is b'VP8X'"),
+    "a chunk behind": (riff((b"VP8 ", VP8), (b"EXIF", bytes(8))), "lengths do not add up"),
+    "bytes behind": (webp() + bytes(2), "lengths do not add up"),
+    "a chunk that is too long": (webp()[:16] + b"\xff\xff\xff\xff" + VP8, "lengths do not add up"),
+    "a file that is too long": (b"RIFF\xff\xff\xff\xff" + webp()[8:], "lengths do not add up"),
+    "not a key frame": (webp()[:20] + bytes([VP8[0] | 1]) + VP8[1:], "does not start with a key frame"),
+    "another start code": (riff((b"VP8 ", VP8[:3] + b"\x9d\x01\x2b" + VP8[6:])), "key frame"),
+    "a header and no picture": (riff((b"VP8 ", VP8[:10])), "not a readable webp picture"),
+    "another kind of RIFF": (webp()[:8] + b"WAVE" + webp()[12:], "does not start as a WebP"),
+    "nothing": (b"", "0 bytes are no WebP"),
+}
+
+
+@pytest.mark.parametrize(("data", "text"), WEBPS.values(), ids=WEBPS.keys())
+def test_a_webp_that_is_not_one_lossy_picture_is_refused(data: bytes, text: str) -> None:
+    with pytest.raises(ContentError, match=text):
+        read(picture_frame("webp", data))
+
+
+@pytest.mark.parametrize("size", [(8, 9), (9, 8), (16, 4), (16383, 16383), (0, 8)], ids=str)
+def test_a_webp_of_another_size_is_refused_before_pillow_sees_it(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "open", lambda *_arguments, **_options: pytest.fail("it was opened"))
+    with pytest.raises(ContentError, match=r"the frame says \(8, 8, 3\)"):
+        read(picture_frame("webp", webp_of_size(*size, webp())))
+
+
+def test_a_webp_whose_hint_for_the_screen_is_set_is_read() -> None:
+    hinted = bytearray(webp())
+    hinted[27] |= 0x40
+    hinted[29] |= 0x80
+    assert read(picture_frame("webp", bytes(hinted))).tolist() == read(picture_frame("webp", webp())).tolist()
+
+
+def test_a_webp_that_claims_a_larger_picture_than_it_holds_is_refused() -> None:
+    """Its header and the frame's agree; what lies behind is a picture of 8x8."""
+    with pytest.raises(ContentError, match="not a readable webp picture"):
+        read(picture_frame("webp", webp_of_size(1024, 1024, webp()), (1024, 1024, 3)))
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------
@@ -444,6 +509,8 @@ BOMBS = {
     ),
     "a huge PNG": picture_frame("png", png_file(50000, 50000, rows=b"\0")),
     "a huge JPEG": picture_frame("jpeg", jpeg_of_size(50000, 50000)),
+    "a huge WebP": picture_frame("webp", webp_of_size(16383, 16383, webp())),
+    "a huge animation": picture_frame("webp", WEBPS["a huge canvas"][0]),
     "a PNG with 63 MiB of comments": picture_frame("png", png_file(8, 8, extra=comments(63, MEBIBYTE))),
     "a PNG with many comments": picture_frame("png", png_file(8, 8, extra=comments(999, 1 << 16))),
     "a shape of 64 MiB and no payload": wire.pack(
@@ -561,3 +628,12 @@ def test_a_damaged_png_with_its_checksums_repaired_is_decoded_or_refused(data: s
     ]  # fmt: skip
     payload = b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, content) for kind, content in chunks)
     assert_valid_or_refused(picture_frame("png", payload))
+
+
+@settings(fuzz, max_examples=300)
+@given(data=st.data())
+def test_a_damaged_webp_with_its_lengths_repaired_is_decoded_or_refused(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from([b"VP8 ", b"VP8 ", b"VP8L", b"VP8X"]))
+    damaged = VP8[:10] + data.draw(damage(VP8[10:])) if data.draw(st.booleans()) else data.draw(damage(VP8))
+    more = data.draw(st.sampled_from([(), ((b"ALPH", bytes(8)),), ((b"ANMF", bytes(16)),)]))
+    assert_valid_or_refused(picture_frame("webp", riff((kind, damaged), *more)))

@@ -83,6 +83,7 @@ def test_model_says_what_runs_here(server: Server, resnet18: Model, partition: P
     assert said["limits"] == {
         "max_body_bytes": wire.MAX_FRAME_BYTES,
         "max_elements": wire.MAX_ELEMENTS,
+        "max_picture_pixels": wire.MAX_ELEMENTS // 3,
         "queue_capacity": 64,
         "max_batch": 8,
     }

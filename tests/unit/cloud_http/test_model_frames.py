@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from codec_kit import name_of, picture, with_right_crc
 from shared import wire
 from shared.answers import top_classes
 from shared.codecs import CODECS
+from shared.resize import resize_and_crop
 
 if TYPE_CHECKING:
     from shared.codecs import Codec
@@ -48,6 +51,55 @@ def test_a_frame_of_every_codec_is_answered(
     assert server.metric("payload_bytes_count", codec=codec.name) == before + 1
 
 
+@pytest.mark.parametrize("codec", ["raw", "png", "jpeg", "webp"])
+def test_a_picture_of_the_cameras_size_is_answered_as_the_resized_one(
+    server: Server, resnet18: Model, pack: Any, codec: str
+) -> None:
+    data = pack(picture(360, 640), codec, split_point="input", frame_id=9)
+    resized = resize_and_crop(wire.decode(wire.unpack(data)), resnet18.preprocessing)
+    before = server.metric("payload_bytes_count", codec=codec)
+    answer = server.frame(data).json
+    expected = server.frame(pack(resized, "raw", split_point="input", frame_id=9)).json
+    assert (answer["frame_id"], answer["split_point"]) == (9, "input")
+    assert answer["top"] == expected["top"]
+    assert list(answer["stages_ms"]) == ["receive", "decode", "queue", "tail", "top"]
+    assert server.metric("payload_bytes_count", codec=codec) == before + (2 if codec == "raw" else 1)
+    until(server.is_empty)
+
+
+def test_tensors_do_not_wait_for_large_pictures(server: Server, pack: Any) -> None:
+    """Nor does a picture of the network's size; and one whose deadline passes while it waits is not decoded."""
+    held = threading.Event()
+    server.service._picture_pool.submit(held.wait, 30)
+    before = server.metric("rejected_total", reason="deadline")
+    with server.connect() as one:
+        one.send(
+            request("POST", "/model", pack(picture(9, 9), "raw", split_point="input", deadline_ms=50), FRAME)
+        )
+        until(lambda: server.service._picture_pool._work_queue.qsize() == 1)
+        assert server.frame(pack()).status == 200
+        assert server.frame(pack(picture(224, 224), "jpeg", split_point="input")).status == 200
+        time.sleep(0.06)
+        held.set()
+        one.answer().refused(504, "deadline")
+    assert server.metric("rejected_total", reason="deadline") == before + 1
+    assert server.frame(pack(picture(9, 9), "raw", split_point="input")).status == 200
+
+
+def test_a_large_picture_whose_caller_has_gone_is_not_kept(server: Server, pack: Any) -> None:
+    held = threading.Event()
+    server.service._picture_pool.submit(held.wait, 30)
+    before = server.metric("abandoned_total")
+    with server.connect() as one:
+        one.send(request("POST", "/model", pack(picture(900, 900), "raw", split_point="input"), FRAME))
+        until(lambda: server.service._picture_pool._work_queue.qsize() == 1)
+        assert server.service.buffered_bytes > 900 * 900 * 3
+    until(server.is_empty)
+    held.set()
+    until(lambda: server.metric("abandoned_total") == before + 1)
+    assert server.frame(pack(picture(9, 9), "raw", split_point="input")).status == 200
+
+
 def test_top_is_how_many_classes_come_back(server: Server, pack: Any) -> None:
     assert len(server.frame(pack()).json["top"]) == 5
     for count in (1, 7, 1000):
@@ -73,7 +125,7 @@ def test_a_foreign_fingerprint_is_a_conflict(server: Server, resnet18: Model, pa
 
 
 def test_frames_that_cannot_be_used_are_refused_by_name(server: Server, pack: Any) -> None:
-    good = pack()
+    good, tiny = pack(), pack(picture(), "raw", split_point="input")
     nan = struct.pack("<f", float("nan"))
     cases: list[tuple[bytes, int, str]] = [
         (b"", 400, "bad_frame"),
@@ -86,7 +138,10 @@ def test_frames_that_cannot_be_used_are_refused_by_name(server: Server, pack: An
         (pack(codec_id=999), 415, "bad_codec"),
         (pack(picture(224, 224), "jpeg"), 415, "bad_codec"),
         (pack(np.zeros(511, np.float32)), 422, "shape"),
-        (pack(picture(224, 225), "raw", split_point="input"), 422, "shape"),
+        (pack(picture(), "raw", split_point="input", shape=(8, 24)), 422, "shape"),
+        (pack(picture(), "webp", split_point="input", shape=(224, 225, 3)), 422, "bad_content"),
+        (pack(picture(), "png", split_point="input", shape=(2000, 2000, 3)), 422, "bad_content"),
+        (with_right_crc(tiny[:36] + struct.pack("<HH", 3000, 3000) + tiny[40:]), 413, "too_large"),
         (pack(payload=b"no jpeg", shape=(224, 224, 3), codec_id=66, split_point="input"), 422, "bad_content"),
         (pack(codec_id=2), 422, "bad_content"),
         *((good[:length], 400, "bad_frame") for length in (1, 55, 56, 60, len(good) - 1)),

@@ -42,6 +42,10 @@ integration-test: $(INSTALLED) ## edge and cloud against each other; in containe
 bench: $(INSTALLED) ## the speed report, about ten minutes; ARGUMENTS=--quick to see that it works
 	$(BIN)/python -m bench $(ARGUMENTS)
 
+.PHONY: bench-rate
+bench-rate: $(INSTALLED) ## bytes per frame against accuracy, about ten minutes; ARGUMENTS=--quick likewise
+	$(BIN)/python -m bench rate $(ARGUMENTS)
+
 .PHONY: up
 up: folders ## everything in containers: cloud, edge, Prometheus, Grafana
 	$(COMPOSE) up --build --detach --wait

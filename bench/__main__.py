@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "speed": "the speed report (about ten minutes; --quick: about one)",
     "load": "the load generator alone, against any cloud",
+    "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
 }
 
 
@@ -30,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
         from bench.speed import main as command
     elif word == "load":
         from bench.load_command import main as command
+    elif word == "rate":
+        from bench.rate import main as command
     else:
         print(f"python -m bench: no command {word!r}; there are: {', '.join(_COMMANDS)}", file=sys.stderr)
         return 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,12 +15,12 @@ _PACKAGES = ("torch", "torchvision", "openvino", "numpy", "opencv-python-headles
 
 
 def about(weights: str, source: str) -> str:
-    """Date, machine, versions, weights and source in one line; `engine_line` is added by section."""
+    """Date, machine, commit, versions, weights and source in one line; `engine_line` is added by section."""
     packages = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     return (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_processor()}, {available_cores()} cores, "
-        f"{_memory_gb():.0f} GB, Python {platform.python_version()}, {packages}; "
-        f"weights {_named(weights)}; source {_named(source)}"
+        f"{_memory_gb():.0f} GB, commit {_commit()}, Python {platform.python_version()}, {packages}; "
+        f"weights {named(weights)}; source {named(source)}"
     )
 
 
@@ -35,6 +36,18 @@ def _memory_gb() -> float:
     return int(first.split()[1]) * 1024 / 1e9
 
 
+def _commit() -> str:
+    """The checkout's, with a `+` if files have changed since; `unknown` without git, as in an image."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=8", "--dirty=+"],  # noqa: S607 - whichever git there is
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
 def _version(package: str) -> str:
     try:
         return version(package)
@@ -42,7 +55,8 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _named(path: str) -> str:
+def named(path: str) -> str:
+    """A file's name with the beginning of its SHA-256; anything else as it is."""
     file = Path(path)
     if not file.is_file():
         return path

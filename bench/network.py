@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Network:
-    """ResNet-50, its split points, and frames for it."""
+    """A classifier, its split points, and frames for it."""
 
     model: Model
     partition: Partition
@@ -58,13 +58,16 @@ class Network:
 
     def photograph(self, path: Path) -> NDArray[np.float32]:  # (1, 3, crop, crop)
         """One picture file as the network takes it."""
-        frame = next(frames_of(str(path)))
-        return self.model.preprocessing.normalise(Preprocess(self.model.preprocessing)(frame))[None]
+        return self.model.preprocessing.normalise(self.picture(path))[None]
+
+    def picture(self, path: Path) -> NDArray[np.uint8]:  # (crop, crop, 3) RGB
+        """One picture file as the edge prepares it."""
+        return Preprocess(self.model.preprocessing)(next(frames_of(str(path))))
 
 
-def load_network(setup: Setup) -> Network:
-    """What edge and cloud run, in this process."""
-    model = load_model("resnet50", setup.weights)
+def load_network(setup: Setup, architecture: str = "resnet50") -> Network:
+    """What edge and cloud run, in this process. Raises ModelError."""
+    model = load_model(architecture, setup.weights)
     return Network(model, Partition(model.network, model.preprocessing.tensor_shape), setup)
 
 

@@ -12,7 +12,7 @@ from bench.system import ROOT, Setup
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_DATA = ROOT.parent / "shared"
+DATA = ROOT.parent / "shared"
 SECTIONS = ("split", "engines", "json", "stages", "clients", "footprint")
 _POINTS = ("input", "layer1", "layer2", "layer3", "layer4", "avgpool")
 
@@ -88,19 +88,19 @@ def read_options(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--only", type=_sections, default=SECTIONS, metavar="A,B", help=f"of {','.join(SECTIONS)}"
     )
-    parser.add_argument("--rounds", type=_positive, help=f"of every comparison (default: {Effort.rounds})")
+    parser.add_argument("--rounds", type=positive, help=f"of every comparison (default: {Effort.rounds})")
     parser.add_argument(
-        "--frames", type=_positive, help=f"per split point and round (default: {Effort.frames})"
+        "--frames", type=positive, help=f"per split point and round (default: {Effort.frames})"
     )
     parser.add_argument(
-        "--frames-growth", type=_positive, help=f"for the growth of memory (default: {Effort.growth_frames})"
+        "--frames-growth", type=positive, help=f"for the growth of memory (default: {Effort.growth_frames})"
     )
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder")
     add_setup_flags(parser)
     given = parser.parse_args(arguments)
     effort = QUICK if given.quick else Effort()
     changed = {"rounds": given.rounds, "frames": given.frames, "growth_frames": given.frames_growth}
-    pictures = _DATA / "images"
+    pictures = DATA / "images"
     return Options(
         read_setup_flags(given),
         replace(effort, **{name: value for name, value in changed.items() if value}),
@@ -112,13 +112,13 @@ def read_options(arguments: Sequence[str]) -> Options:
 
 def add_setup_flags(parser: argparse.ArgumentParser) -> None:
     """What the processes are given; real weights and a real clip where they are at hand."""
-    parser.add_argument("--weights", default=_first(_DATA / "weights" / "resnet50.pth", "random"))
+    parser.add_argument("--weights", default=first_file(DATA / "weights" / "resnet50.pth", "random"))
     parser.add_argument(
-        "--source", default=_first(_DATA / "videos" / "car-detection.mp4", "synthetic:fps=0,frames=377")
+        "--source", default=first_file(DATA / "videos" / "car-detection.mp4", "synthetic:fps=0,frames=377")
     )
     parser.add_argument("--engine", help="auto, torch or openvino (default: as edge and cloud choose)")
     parser.add_argument("--precision", help="auto, float32, bfloat16 or float16")
-    parser.add_argument("--threads", type=_positive, help="of every process (default: its own)")
+    parser.add_argument("--threads", type=positive, help="of every process (default: its own)")
 
 
 def read_setup_flags(given: argparse.Namespace) -> Setup:
@@ -133,12 +133,12 @@ def _sections(text: str) -> tuple[str, ...]:
     return tuple(name for name in SECTIONS if name in names)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("at least 1")
     return number
 
 
-def _first(path: Path, otherwise: str) -> str:
+def first_file(path: Path, otherwise: str) -> str:
     return str(path) if path.is_file() else otherwise

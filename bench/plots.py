@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SIZE_INCHES = (9.0, 5.0)
 _DOTS_PER_INCH = 110
 _LINE_CHARACTERS = 150
+_USUAL_COLOURS = 10
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,13 @@ class Lines:
     y_name: str
     series: Mapping[str, Sequence[tuple[float, Spread]]]
     logarithmic: str = ""
-    """`x`, `y`, `xy` or nothing. x goes by powers of two, as numbers of clients do."""
+    """`x`, `y`, `xy` or nothing. x goes by powers of two, as numbers of clients do, and has a tick for each point."""
+    decades: bool = False
+    """A logarithmic x goes by powers of ten instead, with their ticks."""
+    lowest: float = 0.0
+    """Where a linear y begins."""
+    unjoined: frozenset[str] = frozenset()
+    """Series whose points are not steps of one way."""
 
 
 def draw(figure: Figure, about: str, path: Path) -> None:
@@ -105,9 +112,7 @@ def _draw_bars(panel: Bars, place: Axes) -> None:
 
 
 def _draw_stacks(panel: Stacks, place: Axes) -> None:
-    from matplotlib import colormaps
-
-    colours = colormaps["tab20"].colors  # type: ignore[attr-defined]  # twenty parts without a repeated colour
+    colours = _many_colours()
     below = [0.0] * len(panel.labels)
     for number, (name, values) in enumerate(panel.parts.items()):
         place.bar(
@@ -118,6 +123,8 @@ def _draw_stacks(panel: Stacks, place: Axes) -> None:
 
 
 def _draw_lines(panel: Lines, place: Axes) -> None:
+    if len(panel.series) > _USUAL_COLOURS:
+        place.set_prop_cycle(color=_many_colours())
     for name, points in panel.series.items():
         place.errorbar(
             [x for x, _ in points],
@@ -127,17 +134,28 @@ def _draw_lines(panel: Lines, place: Axes) -> None:
             marker="o",
             markersize=3,
             capsize=2,
+            linestyle="none" if name in panel.unjoined else None,
         )
-    if "x" in panel.logarithmic:
+    if "x" in panel.logarithmic and panel.decades:
+        place.set_xscale("log")
+    elif "x" in panel.logarithmic:
         place.set_xscale("log", base=2)
         ticks = sorted({x for points in panel.series.values() for x, _ in points})
         place.set_xticks(ticks, [f"{x:g}" for x in ticks])
     if "y" in panel.logarithmic:
         place.set_yscale("log")
     else:
-        place.set_ylim(bottom=0)
+        place.set_ylim(bottom=panel.lowest)
     place.set_xlabel(panel.x_name)
     place.set_ylabel(panel.y_name)
+
+
+def _many_colours() -> Sequence[tuple[float, float, float]]:
+    """Twenty, none of them twice."""
+    from matplotlib import colormaps
+
+    colours: Sequence[tuple[float, float, float]] = colormaps["tab20"].colors  # type: ignore[attr-defined]
+    return colours
 
 
 def _name_bars(place: Axes, labels: Sequence[str], unit: str) -> None:

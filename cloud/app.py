@@ -8,8 +8,8 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
+from cloud.compute import ComputeHandler
 from cloud.handlers import (
-    ComputeHandler,
     HealthHandler,
     HelloHandler,
     MetricsHandler,
@@ -17,6 +17,7 @@ from cloud.handlers import (
     ReadyHandler,
     UnknownHandler,
 )
+from cloud.profile_handlers import PROFILES, ProfileHandler, ProfilesHandler
 from shared.errors import StartupError
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def make_app(service: Service) -> Application:
             ("/", HelloHandler, arguments),
             ("/compute", ComputeHandler, arguments),
             ("/model", ModelHandler, arguments),
+            (PROFILES, ProfilesHandler, arguments),
+            (f"{PROFILES}/.*", ProfileHandler, arguments),
             ("/healthz", HealthHandler, arguments),
             ("/readyz", ReadyHandler, arguments),
             ("/metrics", MetricsHandler, arguments),

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from tornado.escape import json_encode
 from tornado.web import HTTPError, RequestHandler, stream_request_body
@@ -25,12 +25,18 @@ _DRAIN_FACTOR = 4
 """What is refused is answered at once, yet its body is read and dropped up to this many limits: closing a connection
 under a client that is still sending resets it, and the client gets to see the reset instead of the answer."""
 
+_MAX_SAID = 400
+"""Characters of a refusal: it may quote what came, and a profile's names are as long as their sender likes."""
+
 _PIECE_BYTES = 256 << 10
 """Bodies are kept in pieces of about this size: one that grows to megabytes would be copied again and again."""
 
 
 class Handler(RequestHandler):
     """Answers in JSON, errors too, and counts."""
+
+    endpoint: ClassVar[str] = ""
+    """What it is counted as, if not as its path."""
 
     def initialize(self, service: Service) -> None:
         self.service = service
@@ -53,7 +59,7 @@ class Handler(RequestHandler):
     def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
         """What was wrong, a reason to count by, and what is accepted. A bug's text stays here."""
         if isinstance(error, RequestError):
-            text, reason, accepted = str(error), error.reason, error.accepted
+            text, reason, accepted = _shown(str(error)), error.reason, error.accepted
             if error.retryable:
                 self.set_header("Retry-After", "1")
         elif isinstance(error, HTTPError):
@@ -65,7 +71,7 @@ class Handler(RequestHandler):
             text, reason, accepted = "internal error; the server's log says more", "internal", None
         if reason != "http":
             self.service.metrics.rejected.labels(reason=reason).inc()
-            _log.info("%s refused with %d (%s): %s", self.request.path, status_code, reason, text)
+            _log.info("%s refused with %d (%s): %s", self.request.path[:_MAX_SAID], status_code, reason, text)
         return {"error": text, "reason": reason, "accepted": accepted}
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
@@ -73,21 +79,26 @@ class Handler(RequestHandler):
             super().log_exception(typ, value, tb)
 
     def on_finish(self) -> None:
-        path = self.request.path if self.request.path in ENDPOINTS else "other"
+        path = self.endpoint or (self.request.path if self.request.path in ENDPOINTS else "other")
         self.service.metrics.requests.labels(endpoint=path, code=str(self.get_status())).inc()
         self.service.metrics.duration.labels(endpoint=path).observe(self.elapsed_s())
 
     def _methods(self) -> list[str]:
         return [
             name
-            for name in ("GET", "POST")
+            for name in ("GET", "POST", "PUT")
             if getattr(type(self), name.lower()) is not getattr(RequestHandler, name.lower())
         ]
 
 
 @stream_request_body
 class BodyHandler(Handler):
-    """Takes a body of at most `limit()` bytes, within the server's budget for all bodies together."""
+    """Takes a body of at most `limit()` bytes, within the server's budget for all bodies together.
+
+    A subclass hands the method that brings it, `body_method`, on to `complete`.
+    """
+
+    body_method: ClassVar[str] = "POST"
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
@@ -103,7 +114,7 @@ class BodyHandler(Handler):
         """Raise RequestError for what can be refused before the body is read."""
 
     def prepare(self) -> None:
-        if self.request.method != "POST":
+        if self.request.method != self.body_method:
             return
         self._connection().set_max_body_size(_DRAIN_FACTOR * self.limit())
         try:
@@ -118,7 +129,7 @@ class BodyHandler(Handler):
         return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
 
     async def data_received(self, chunk: bytes) -> None:
-        if self._finished or self._refused or self.request.method != "POST":
+        if self._finished or self._refused or self.request.method != self.body_method:
             return
         try:
             self._reserve(len(chunk))  # what is there, not what was declared: that costs its sender nothing
@@ -131,7 +142,7 @@ class BodyHandler(Handler):
         # Others are heard in between: a body that comes as fast as it is read would be read in one turn of the loop.
         await asyncio.sleep(0)
 
-    async def post(self) -> None:
+    async def complete(self) -> None:
         """The body is complete."""
         if not self._refused:
             await self.respond()
@@ -201,3 +212,9 @@ class BodyHandler(Handler):
     def _account(self, size: int) -> None:
         self.service.buffered_bytes += size
         self.service.metrics.buffered_bytes.set(self.service.buffered_bytes)
+
+
+def _shown(text: str) -> str:
+    """On one line, and not longer than a line may be."""
+    text = text if len(text) <= _MAX_SAID else text[: _MAX_SAID - 1] + "…"
+    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)

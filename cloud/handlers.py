@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,22 @@ import numpy as np
 from tornado.web import HTTPError
 
 from cloud.door import BodyHandler, Handler
-from cloud.json_body import parse_object
 from cloud.lifecycle import State
 from cloud.metrics import ENDPOINTS
-from cloud.requests import Work, check_frame, decode_frame, is_to_resize, read_json, shapes_of, work_of
+from cloud.requests import (
+    Checked,
+    Work,
+    check_frame,
+    decode_frame,
+    is_to_resize,
+    read_json,
+    shapes_of,
+    work_of,
+)
 from shared.answers import top_classes
 from shared.errors import BodyError, ContentError, DeadlineError, MediaTypeError, UnavailableError
 from shared.telemetry import Stopwatch, computing, exposition
-from shared.wire import CONTENT_TYPE, Frame
+from shared.wire import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +35,6 @@ if TYPE_CHECKING:
 
 # "" and the form type: what clients send that set none, curl -d among them.
 _JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
-_COMPUTE_BODY = {"number": "a finite number"}
 _DEFAULT_TOP = 5
 _LARGE_JSON_BYTES = 64 << 10
 """Parsing this much takes a millisecond, which is what other frames may be held up for."""
@@ -42,11 +48,14 @@ class ModelHandler(BodyHandler):
         self._watch = Stopwatch(service.metrics.stages, service.metrics.stage_cpu)
         self._work: asyncio.Task[dict[str, Any] | bytes] | None = None
         self._active = self._gone = False
-        self._large: Frame | None = None  # a picture that waits to be decoded and resized
+        self._large: Checked | None = None  # a picture that waits to be decoded and resized
 
     def get(self) -> None:
         self.service.lifecycle.require_ready()
         self.finish(self.service.describe())
+
+    async def post(self) -> None:
+        await self.complete()
 
     def admit(self) -> None:
         """The door."""
@@ -120,21 +129,23 @@ class ModelHandler(BodyHandler):
         service = self.service
         with computing(service.metrics.stage_cpu, "decode"):
             if self._content_type == CONTENT_TYPE:
-                frame = check_frame(self.body, service.model, service.partition)
-                if not is_to_resize(frame, service.model):
-                    return decode_frame(frame, service.model)
-                self._large = frame
+                checked = check_frame(self.body, service.model, service.partition, service.profiles)
+                if not is_to_resize(checked, service.model):
+                    return decode_frame(checked, service.model)
+                self._large = checked
                 return None
             return read_json(
                 self.body, service.partition, service.default.name, service.settings.queue_capacity
             )
 
     def _decode_picture(self) -> Work:
-        frame = self._large
-        if frame is None or not self._remaining_s(frame.deadline_ms):  # a caller that has gone, or soon will
+        large = self._large
+        if large is None or not self._remaining_s(
+            large.frame.deadline_ms
+        ):  # a caller that has gone, or soon will
             raise DeadlineError("the deadline passed before the picture was decoded")
         with computing(self.service.metrics.stage_cpu, "decode"):
-            return decode_frame(frame, self.service.model)
+            return decode_frame(large, self.service.model)
 
     def _is_large_json(self) -> bool:
         return self._content_type != CONTENT_TYPE and self.size > _LARGE_JSON_BYTES
@@ -172,25 +183,6 @@ class ModelHandler(BodyHandler):
         self._large = None
         self.service.active -= self._active
         self._active = False
-
-
-class ComputeHandler(BodyHandler):
-    """`POST /compute`: `{"number": 7}` -> `{"result": 49}`."""
-
-    def limit(self) -> int:
-        return 4096
-
-    async def respond(self) -> None:
-        number = parse_object(self.body, _COMPUTE_BODY).get("number")
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            raise BodyError('the body has no number under "number"', accepted=_COMPUTE_BODY)
-        try:
-            square = float(number) * float(number)
-        except OverflowError:  # an integer beyond a double's range
-            square = math.inf
-        if not math.isfinite(square):
-            raise ContentError("the square of this number is not finite", accepted=_COMPUTE_BODY)
-        self.finish({"result": number * number})
 
 
 class HelloHandler(Handler):

@@ -8,10 +8,10 @@ from shared.errors import all_request_errors
 from shared.metrics import Metrics
 from shared.telemetry import BATCH_BUCKETS, DURATION_BUCKETS
 
-ENDPOINTS = ("/", "/compute", "/model", "/healthz", "/readyz", "/metrics", "other")
+ENDPOINTS = ("/", "/compute", "/model", "/profiles", "/healthz", "/readyz", "/metrics", "other")
 STAGES = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
-_CODES = (200, 400, 404, 405, 409, 413, 415, 422, 500, 503, 504)
+_CODES = (200, 201, 400, 404, 405, 409, 413, 415, 422, 424, 500, 503, 504)
 
 
 class CloudMetrics(Metrics):
@@ -58,6 +58,19 @@ class CloudMetrics(Metrics):
         )
         self.buffered_bytes = Gauge(
             prefix + "buffered_bytes", "Request bodies held in memory.", registry=self.registry
+        )
+        self.profiles = Gauge(
+            prefix + "profiles", "Profiles that frames may name at present.", registry=self.registry
+        )
+        self.profiles_received = Counter(
+            prefix + "profiles_received_total",
+            "Profiles that an edge brought and that were not here.",
+            registry=self.registry,
+        )
+        self.profiles_evicted = Counter(
+            prefix + "profiles_evicted_total",
+            "Profiles that had to go because there is room for a few only.",
+            registry=self.registry,
         )
         self.ready = Gauge(
             prefix + "ready",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloud.json_body import Shapes, Tensors, check_shape, read_tensors
 from shared import wire
-from shared.codecs import codec_by_id
+from shared.codecs import Codec, codec_by_id
+from shared.codecs.calibrated import Calibrated
 from shared.errors import CodecError, FingerprintError, ShapeError
 from shared.partition import INPUT
 from shared.resize import resize_and_crop
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cloud.profiles import Profiles
     from shared.models import Model
     from shared.partition import Partition
 
@@ -37,12 +39,23 @@ class Work:
     payload_bytes: int = 0
 
 
-def read_frame(body: wire.Bytes, model: Model, partition: Partition) -> Work:
-    """One frame as shared/WIRE.md defines it. Raises RequestError."""
-    return decode_frame(check_frame(body, model, partition), model)
+class Checked(NamedTuple):
+    """A frame that a tail can take, and the codec that decodes it: its profile's, if it names one."""
+
+    frame: wire.Frame
+    codec: Codec
 
 
-def check_frame(body: wire.Bytes, model: Model, partition: Partition) -> wire.Frame:
+def read_frame(
+    body: wire.Bytes, model: Model, partition: Partition, profiles: Profiles | None = None
+) -> Work:
+    """One frame as shared/WIRE.md defines it; without `profiles` every profile is missing. Raises RequestError."""
+    return decode_frame(check_frame(body, model, partition, profiles), model)
+
+
+def check_frame(
+    body: wire.Bytes, model: Model, partition: Partition, profiles: Profiles | None = None
+) -> Checked:
     """One frame that a tail can take, as far as can be told before it is decoded. Raises RequestError."""
     frame = wire.unpack(body)
     if frame.fingerprint != model.fingerprint:
@@ -65,20 +78,22 @@ def check_frame(body: wire.Bytes, model: Model, partition: Partition) -> wire.Fr
             )
     else:
         check_shape(frame.shape, point.shape, point.name)
-    return frame
+    if profiles and codec.id == Calibrated.id:
+        codec = profiles.codec_of(frame)
+    return Checked(frame, codec)
 
 
-def is_to_resize(frame: wire.Frame, model: Model) -> bool:
+def is_to_resize(checked: Checked, model: Model) -> bool:
     """Whether a checked frame carries a picture of another size than the network's."""
-    return (
-        codec_by_id(frame.codec_id).carries == "picture" and frame.shape != model.preprocessing.picture_shape
-    )
+    frame, codec = checked
+    return codec.carries == "picture" and frame.shape != model.preprocessing.picture_shape
 
 
-def decode_frame(frame: wire.Frame, model: Model) -> Work:
+def decode_frame(checked: Checked, model: Model) -> Work:
     """What a checked frame carries, as the tensor that crosses. Raises WireError."""
-    codec, array, recipe = codec_by_id(frame.codec_id), wire.decode(frame), model.preprocessing
-    if is_to_resize(frame, model):
+    frame, codec = checked
+    array, recipe = codec.decode(frame.params, frame.payload, frame.shape), model.preprocessing
+    if is_to_resize(checked, model):
         array = resize_and_crop(array, recipe)
     tensor = recipe.normalise(array) if codec.carries == "picture" else array
     return Work(

@@ -11,11 +11,13 @@ from cloud.batcher import Batcher
 from cloud.json_process import JsonProcess
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
+from cloud.profiles import Profiles
 from cloud.requests import MAX_PICTURE_PIXELS
 from cloud.tails import Tails
 from shared import wire
 from shared.codecs import CODECS
 from shared.network import load_network
+from shared.profile import MAX_PROFILE_BYTES
 from shared.telemetry import computing
 from shared.weights import NAMED_SECONDS
 
@@ -52,6 +54,10 @@ class Service:
         self._picture_pool = ThreadPoolExecutor(
             min(_MOST_PICTURES, max(1, threads // 2)), thread_name_prefix="picture"
         )
+        # One: building a profile's tables may take a second, and frames are decoded meanwhile.
+        self._profile_thread = ThreadPoolExecutor(1, thread_name_prefix="profile")
+        self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
+        self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
         self._batches: asyncio.Task[None] | None = None
         self.json = JsonProcess()
 
@@ -104,6 +110,7 @@ class Service:
         await self.json.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._picture_pool.shutdown(wait=False, cancel_futures=True)
+        self._profile_thread.shutdown(wait=False, cancel_futures=True)
         self._tail_threads.shutdown(wait=False, cancel_futures=True)
 
     async def in_pool(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
@@ -113,6 +120,10 @@ class Service:
     async def in_picture_pool(self, function: Callable[[], _Result]) -> _Result:
         """The same on one of few threads, for pictures of the camera's own size."""
         return await asyncio.get_running_loop().run_in_executor(self._picture_pool, function)
+
+    async def in_profile_thread(self, function: Callable[[], _Result]) -> _Result:
+        """The same on the one thread that reads profiles, one after another."""
+        return await asyncio.get_running_loop().run_in_executor(self._profile_thread, function)
 
     async def _run_tail(self, split_point: str, callers: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         loop = asyncio.get_running_loop()
@@ -141,11 +152,13 @@ class Service:
             "default_split_point": self.default.name,
             "split_points": {name: list(point.shape) for name, point in self.partition.points.items()},
             "codecs": {codec.name: codec.id for codec in CODECS.values()},
+            "profiles": self.profiles.names(),
             "wire_versions": [wire.VERSION],
             "limits": {
                 "max_body_bytes": self.settings.max_body_bytes,
                 "max_elements": wire.MAX_ELEMENTS,
                 "max_picture_pixels": MAX_PICTURE_PIXELS,
+                "max_profile_bytes": self.max_profile_bytes,
                 "queue_capacity": self.settings.queue_capacity,
                 "max_batch": self.settings.max_batch,
             },

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from edge.calibration.settings import CalibrationSettings
 from edge.config import EdgeSettings
 from shared import event_loop
 from shared.errors import ResultsError, SplitDNNError
@@ -21,30 +22,10 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a source to its end. Exit status 0; 1 if records are missing; 2 if it cannot start or its source breaks down."""
-    parser = make_parser(
-        "python -m edge",
-        "Read video, run the head of a network, send what crosses, print classes.",
-        EdgeSettings,
-    )
-    parser.add_argument(
-        "--list-split-points", action="store_true", help="show where the model can be cut and exit"
-    )
+    arguments = sys.argv[1:] if arguments is None else arguments
+    calibrating = arguments[:1] == ["calibrate"]
     try:
-        given = parse_flags(parser, arguments)
-        show_config, show_points = given.pop("print_config"), given.pop("list_split_points")
-        settings = read_settings(EdgeSettings, given)
-        if show_config:
-            print(settings.printable())
-            return 0
-        configure_logs(settings.log_level, settings.log_format)
-        threads = limit_threads(settings.threads)
-        # Only now: torch and OpenCV read the thread settings when they are imported.
-        from edge.run import list_split_points, run  # noqa: PLC0415
-
-        if show_points:
-            print(list_split_points(settings))
-            return 0
-        return event_loop.run(run(settings, threads))
+        return _calibrate(arguments[1:]) if calibrating else _run(arguments)
     except SplitDNNError as error:
         print_error(error)
         return 1 if isinstance(error, ResultsError) else 2
@@ -59,6 +40,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parser = make_parser(
+        "python -m edge",
+        "Read video, run the head of a network, send what crosses, print classes. `python -m edge calibrate --help` says how "
+        "to make frames smaller.",
+        EdgeSettings,
+    )
+    parser.add_argument(
+        "--list-split-points", action="store_true", help="show where the model can be cut and exit"
+    )
+    given = parse_flags(parser, arguments)
+    show_config, show_points = given.pop("print_config"), given.pop("list_split_points")
+    settings = read_settings(EdgeSettings, given)
+    if show_config:
+        print(settings.printable())
+        return 0
+    configure_logs(settings.log_level, settings.log_format)
+    threads = limit_threads(settings.threads)
+    # Only now: torch and OpenCV read the thread settings when they are imported.
+    from edge.run import list_split_points, run  # noqa: PLC0415
+
+    if show_points:
+        print(list_split_points(settings))
+        return 0
+    return event_loop.run(run(settings, threads))
+
+
+def _calibrate(arguments: Sequence[str]) -> int:
+    parser = make_parser(
+        "python -m edge calibrate",
+        "Fit the codec `calibrated` to footage of your own, and measure bytes against agreement.",
+        CalibrationSettings,
+    )
+    given = parse_flags(parser, arguments)
+    show_config = given.pop("print_config")
+    settings = read_settings(CalibrationSettings, given)
+    if show_config:
+        print(settings.printable())
+        return 0
+    configure_logs(settings.log_level, settings.log_format)
+    threads = limit_threads(settings.threads)
+    from edge.calibration.command import calibrate  # noqa: PLC0415 - as above
+
+    return calibrate(settings, threads)
 
 
 if __name__ == "__main__":

@@ -23,12 +23,25 @@ class EdgeSettings(CommonSettings):
         None,
         description="how the tensor travels: `float32`, `float16` or `int8`, each also with `+zstd`; at the split point "
         "`input` `jpeg:quality=90,subsampling=0` (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), `webp:quality=90,method=4` (0: fast, "
-        "6: small), `png` or `raw`. By default `int8+zstd`, and `jpeg` at `input`",
+        "6: small), `png` or `raw`; or `calibrated`, which needs the fewest bytes. By default `int8+zstd`, and `jpeg` at "
+        "`input`",
+    )
+    profile: str | None = Field(
+        None,
+        description="file that `python -m edge calibrate` wrote, for the codec `calibrated`; without one it is fitted to "
+        "drawn frames at the start",
     )
     picture_size: Literal["network", "source"] = Field(
         "network",
         description="the size in which a picture travels at `input`: the network's, or the camera's own (at most 5.5 "
         "megapixels), which the cloud then resizes",
+    )
+    still_threshold: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="a frame is not sent, and the answer to the last one sent is repeated (for 5 s at most), if a smaller share "
+        "of its symbols than this changed since; with `int8`, `int8+zstd` and `calibrated`. 0: every frame is sent",
     )
     top: int = Field(5, ge=1, le=1000, description="how many classes a record holds")
     grayscale: bool = Field(False, description="three equal channels, as a grey camera gives")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from edge.results import Record
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge.stillness import Sent
+    from shared.answers import TopClass
     from shared.telemetry import Stopwatch
 
 
@@ -28,3 +33,23 @@ class Job:
     queued: float = 0.0  # monotonic seconds: since then it waits for its next step
     tensor: NDArray[np.float32] | None = None  # (1, 3, crop, crop): what the head takes
     fallback: str | None = None
+    sent: Sent | None = None  # itself, for those that repeat it
+    repeats: Sent | None = None  # whose answer is its own as well: nothing travels
+
+    def record(
+        self, split_point: str, codec: str, top: list[TopClass], answered_by: str, latency_s: float
+    ) -> Record:
+        """What is known of it now that it is done."""
+        return Record(
+            frame=self.number,
+            time=datetime.fromtimestamp(self.captured_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
+            split_point=split_point,
+            codec=codec,
+            payload_bytes=self.payload_bytes,
+            latency_ms=round(1e3 * latency_s, 3),
+            stages_ms=self.watch.milliseconds(),
+            answered_by=answered_by,
+            repeats=self.repeats.number if self.repeats else None,
+            fallback=self.fallback,
+            top=top,
+        )

@@ -14,14 +14,16 @@ STAGES = (
     "wait_head",
     "head",
     "wait_encode",
+    "compare",
     "encode",
     "wait_uplink",
     "send",
+    "wait_answer",
     "tail",
 )
 QUEUES = ("capture", "head", "encode", "send")
-OUTCOMES = ("cloud", "edge", "dropped", "failed")
-FALLBACKS = ("circuit_open", "unreachable", "late", "busy", "refused", "encode")
+OUTCOMES = ("cloud", "edge", "still", "dropped", "failed")
+FALLBACKS = ("circuit_open", "unreachable", "late", "busy", "refused", "profile", "encode")
 CIRCUIT_STATES = ("closed", "open", "half_open")
 
 
@@ -34,7 +36,8 @@ class EdgeMetrics(Metrics):
         super().__init__(prefix, STAGES)
         self.frames = Counter(
             prefix + "frames_total",
-            "Frames by what became of them: answered by cloud or by edge, dropped by policy, failed.",
+            "Frames by what became of them: answered by cloud or by edge, a still scene's earlier answer repeated, dropped by "
+            "policy, failed.",
             ["outcome"],
             registry=self.registry,
         )
@@ -50,7 +53,7 @@ class EdgeMetrics(Metrics):
         )
         self.latency = Histogram(
             prefix + "frame_latency_seconds",
-            "From a frame's capture to its class.",
+            "From a frame's capture to its class, where that is not an earlier frame's.",
             buckets=DURATION_BUCKETS,
             registry=self.registry,
         )
@@ -67,6 +70,11 @@ class EdgeMetrics(Metrics):
         )
         self.circuit_state = Gauge(
             prefix + "circuit_state", "1 for the circuit breaker's state.", ["state"], registry=self.registry
+        )
+        self.profile_uploads = Counter(
+            prefix + "profile_uploads_total",
+            "Times that the cloud took the codec's profile.",
+            registry=self.registry,
         )
         self.source_up = Gauge(
             prefix + "source_up", "1 while the source gives frames.", registry=self.registry

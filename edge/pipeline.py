@@ -2,7 +2,8 @@
 
 capture ─► preprocess ─► head ─► encode ─► send ─► deliver
 (a thread each, a bounded queue between any two)   (tasks: `_consume`, several at once)
-                                             └─► tail, here, if the cloud did not answer
+                                    │        └─► tail, here, if the cloud did not answer
+                                    └─► the answer to an earlier frame, if the scene stands still
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,9 +20,9 @@ import numpy as np
 from edge.handover import Handover
 from edge.job import Job
 from edge.queues import BoundedQueue
-from edge.results import Record
+from edge.reply import UplinkError
 from edge.step import Step
-from edge.uplink import UplinkError
+from edge.stillness import Stillness
 from shared import wire
 from shared.answers import top_classes
 from shared.errors import ContentError, SourceError, WireError
@@ -69,6 +69,7 @@ class Pipeline:
         self._results = results
         self._metrics = metrics
         self._session = session
+        self._stillness = Stillness(plan.codec, settings.still_threshold)
         # The cloud refuses to name more classes than there are.
         self._top = min(settings.top, len(model.labels))
         self._codec_name = plan.codec.name if plan.codec else "none"
@@ -172,6 +173,8 @@ class Pipeline:
         picture, job.picture = job.picture, None  # the camera's own is large, and no more needed
         if codec is None or job.crossing is None or picture is None:
             return
+        if self._stillness.holds(job):
+            return
         job.fallback = "encode"  # unless it comes to be
         with job.watch.stage("encode"):
             try:
@@ -189,6 +192,7 @@ class Pipeline:
                 _log.warning("frame %d cannot travel as %s: %s", job.number, codec.name, error)
                 return
         job.fallback = None
+        self._stillness.sending(job)
         job.payload_bytes = len(frame.payload)
         self._metrics.payload_bytes.labels(codec=codec.name).observe(job.payload_bytes)
 
@@ -199,6 +203,8 @@ class Pipeline:
             self._deliver(job, top, answered_by)
 
     async def _answer(self, job: Job) -> tuple[list[TopClass], str]:
+        if job.repeats and (top := await job.repeats.answer(job, self._settings.deadline_s)):
+            return top, "still"
         if job.frame is not None:
             reply, start = None, time.monotonic()
             try:
@@ -208,7 +214,9 @@ class Pipeline:
             except Exception:  # noqa: BLE001 - one frame is answered here, the others go on
                 _log.exception("asking the cloud failed on frame %d", job.number)
                 job.fallback = "refused"
-            if job.fallback != "circuit_open":  # then nothing was sent
+            if job.sent:
+                job.sent.settle(reply, job.fallback)
+            if job.fallback not in ("circuit_open", "profile"):  # no frame was on its way
                 job.watch.note("send", time.monotonic() - start)
             if reply:
                 job.watch.seconds |= {f"cloud.{name}": ms / 1e3 for name, ms in reply.stages_ms.items()}
@@ -233,18 +241,8 @@ class Pipeline:
 
     def _deliver(self, job: Job, top: list[TopClass], answered_by: str) -> None:
         latency_s = time.monotonic() - job.captured
-        self._metrics.latency.observe(latency_s)
+        if answered_by != "still":  # which says nothing of how fast anything is
+            self._metrics.latency.observe(latency_s)
         self._metrics.frames.labels(outcome="failed" if answered_by == "nobody" else answered_by).inc()
-        record = Record(
-            frame=job.number,
-            time=datetime.fromtimestamp(job.captured_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
-            split_point=self._plan.split_point.name,
-            codec=self._codec_name,
-            payload_bytes=job.payload_bytes,
-            latency_ms=round(1e3 * latency_s, 3),
-            stages_ms=job.watch.milliseconds(),
-            answered_by=answered_by,
-            fallback=job.fallback,
-            top=top,
-        )
+        record = job.record(self._plan.split_point.name, self._codec_name, top, answered_by, latency_s)
         self._results.accept(job.sequence, record)

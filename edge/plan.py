@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.codecs import Codec, make_codec
+from shared.codecs.calibrated import Calibrated
 from shared.errors import SettingsError
 from shared.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.engines import Engine
     from shared.engines.base import Part
     from shared.partition import Partition, SplitPoint
+    from shared.profile import Profile
 
 DEFAULT_CODEC = "int8+zstd"
 DEFAULT_PICTURE_CODEC = "jpeg"
@@ -28,14 +32,25 @@ class Plan:
     tail: Part
 
 
-def make_plan(point: SplitPoint, engine: Engine, codec: str | None) -> Plan:
-    """Compile both halves; without a codec the split point's usual one. Raises SettingsError."""
+def make_plan(
+    point: SplitPoint, engine: Engine, codec: str | None, profile: Callable[[], Profile] | None = None
+) -> Plan:
+    """Compile both halves; without a codec the split point's usual one. Raises SettingsError.
+
+    `profile` is asked for one where the codec needs it.
+    """
     chosen = make_codec(codec or (DEFAULT_PICTURE_CODEC if point.name == INPUT else DEFAULT_CODEC))
     if chosen.carries == "picture" and point.name != INPUT:
         raise SettingsError(
             f"codec {chosen.name} carries pictures, and at {point.name} a tensor travels; "
             f"choose --codec {DEFAULT_CODEC}, or --split-point {INPUT}"
         )
+    if isinstance(chosen, Calibrated) and point.name != OUTPUT:
+        if point.name == INPUT or profile is None:
+            raise SettingsError(
+                f"codec {chosen.name} is for tensors inside the network, not for {point.name}"
+            )
+        chosen = chosen.bind(profile())
     return Plan(point, None if point.name == OUTPUT else chosen, engine.head(point), engine.tail(point))
 
 

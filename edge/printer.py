@@ -81,13 +81,18 @@ class ProgressPrinter:
         print(f"\r\x1b[K{line}" if self._live else line, file=self._out, flush=True)
 
     def _progress(self, record: Record) -> str:
-        records = [each for _, each in self._recent]
+        # Still frames cost nothing, so they are no part of a rate or a mean; the first one only starts the clock.
+        records = [each for _, each in self._recent if each.answered_by != "still"]
         elapsed = self._recent[-1][0] - self._recent[0][0]
-        rate = (len(records) - 1) / elapsed if elapsed > 0 else 0.0
-        sent = sum(each.payload_bytes for each in records) / len(records)
-        latency = sorted(each.latency_ms for each in records)[len(records) // 2]
+        later = len(records) - (self._recent[0][1].answered_by != "still")
+        rate = later / elapsed if elapsed > 0 else 0.0
+        count = max(1, len(records))
+        sent = sum(each.payload_bytes for each in records) / count
+        latency = sorted(each.latency_ms for each in records)[len(records) // 2] if records else 0.0
         by_edge = sum(each.answered_by == "edge" for each in records)
+        share_still = 100 * (len(self._recent) - len(records)) // len(self._recent)
+        still = f"  still {share_still} %" if share_still else ""
         return (
             f"{record.frame + 1} frames  {rate:.1f} frames/s  {human_bytes(sent)}/frame  {latency:.0f} ms  "
-            f"{record.split_point} {record.codec}  by edge {100 * by_edge // len(records)} %  {self._label or ''}"
+            f"{record.split_point} {record.codec}  by edge {100 * by_edge // count} %{still}  {self._label or ''}"
         )

@@ -43,7 +43,9 @@ class Record:
     stages_ms: dict[str, float]
     """Where the time went; the cloud's own stages carry `cloud.`, and are part of `send`."""
     answered_by: str
-    """`cloud`, `edge`, or `nobody` if the network failed on this frame."""
+    """`cloud`, `edge`, `still` if an earlier answer was repeated, or `nobody` if the network failed on this frame."""
+    repeats: int | None
+    """Number of the frame whose answer this is; null for its own."""
     fallback: str | None
     """Why the cloud did not answer; null if it did, or was not to be asked."""
     top: list[TopClass]

@@ -18,6 +18,7 @@ import cv2
 import torch
 
 from edge.agreement import agreed_weights
+from edge.calibration.generic import profile_for
 from edge.metrics import EdgeMetrics
 from edge.pipeline import Pipeline
 from edge.plan import Plan, describe_split_points, make_plan
@@ -30,6 +31,7 @@ from edge.status import serve_status
 from edge.summary import Summary
 from edge.uplink import Uplink
 from shared import event_loop, models
+from shared.codecs.calibrated import Calibrated
 from shared.errors import ResultsError
 from shared.memory import give_back
 from shared.network import load_network
@@ -120,7 +122,12 @@ async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExi
     loop = asyncio.get_running_loop()
     model, plan = await loop.run_in_executor(slow, _load, settings, threads, metrics)
     uplink = Uplink(
-        settings.cloud_url, model, metrics, in_flight=settings.in_flight, deadline_s=settings.deadline_s
+        settings.cloud_url,
+        model,
+        metrics,
+        in_flight=settings.in_flight,
+        deadline_s=settings.deadline_s,
+        profile=plan.codec.profile if isinstance(plan.codec, Calibrated) else None,
     )
     await ends.enter_async_context(uplink)
     if plan.codec:
@@ -204,7 +211,15 @@ def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[M
     network = load_network(
         settings, metrics, "head", weights=weights, seed=seed, patience_s=patience_s, threads=threads
     )
-    plan = make_plan(network.point, network.engine, settings.codec)
+    codec = settings.codec or (Calibrated.name if settings.profile else None)
+    plan = make_plan(
+        network.point,
+        network.engine,
+        codec,
+        partial(profile_for, network, settings.profile, settings.cache_dir),
+    )
+    if settings.profile and not isinstance(plan.codec, Calibrated):
+        _log.warning("--profile changes nothing: only --codec %s uses one", Calibrated.name)
     info = network.model.info()
     if network.engine.name != "torch":
         torch.set_num_threads(

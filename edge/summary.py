@@ -27,25 +27,30 @@ class Summary:
     def __call__(self, record: Record) -> None:
         self._answered[record.answered_by] += 1
         self._bytes += record.payload_bytes
-        self._latencies.append(record.latency_ms)
+        if record.answered_by != "still":  # or a still scene would look like a fast system
+            self._latencies.append(record.latency_ms)
         for name, milliseconds in record.stages_ms.items():
             self._stages[name].append(milliseconds)
 
     def text(self, dropped: int, seconds: float) -> str:
         """Several lines. `dropped` frames were read but left out to keep up; the run took `seconds`."""
-        answered = sum(self._answered.values())
+        still = self._answered["still"]
+        answered = sum(self._answered.values()) - still
         lines = [
-            f"frames in           {answered + dropped}",
+            f"frames in           {answered + still + dropped}",
             f"answered by cloud   {self._answered['cloud']}",
             f"answered by edge    {self._answered['edge']}",
             f"dropped             {dropped}",
         ]
+        if still:
+            lines.append(f"still, not sent     {still}")
         if self._answered["nobody"]:
             lines.append(f"failed              {self._answered['nobody']}")
         if answered:
             lines += [
                 f"frames/s            {answered / seconds:.2f}",
                 f"bytes/frame         {human_bytes(self._bytes / answered)}",
+                *([f"  with the still    {human_bytes(self._bytes / (answered + still))}"] if still else []),
                 f"latency p50 / p95   {_percentile(self._latencies, 50):.1f} / {_percentile(self._latencies, 95):.1f} ms",
                 "",
                 f"{'stage':<18}{'p50 ms':>9}{'p95 ms':>9}",

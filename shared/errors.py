@@ -12,7 +12,9 @@
         ├── WireError        400  these bytes are not a frame
         │   ├── LimitError     413  a declared or actual size is above a named limit
         │   ├── CodecError     415  no such codec, or not one for this kind of tensor
-        │   └── ContentError   422  a well-formed frame whose content cannot be used (NaN, wrong size)
+        │   ├── ContentError   422  a well-formed frame whose content cannot be used (NaN, wrong size)
+        │   └── ProfileMissingError 424  the frame needs a profile that is not here: send it, then the frame again
+        ├── ProfileContentError 422  a file that is no profile, or not one for this network and split point
         ├── BodyError        400  a JSON body that is not what the endpoint takes
         ├── FingerprintError 409  the two sides run different networks
         ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not spoken here
@@ -104,6 +106,20 @@ class ContentError(WireError):
 
     status = 422
     reason = "bad_content"
+
+
+class ProfileMissingError(WireError):
+    """The frame needs a profile that this side does not have."""
+
+    status = 424
+    reason = "profile_missing"
+
+
+class ProfileContentError(RequestError):
+    """A file that is no profile, or not one for this network and split point."""
+
+    status = 422
+    reason = "bad_profile"
 
 
 class BodyError(RequestError):

@@ -54,6 +54,8 @@ KNOWN_NAMES = frozenset(
         "CLOUD_URL",
         "CODEC",
         "PICTURE_SIZE",
+        "STILL_THRESHOLD",
+        "PROFILE",
         "TOP",
         "GRAYSCALE",
         "QUEUE_SIZE",

@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from shared import limits
 from shared.codecs import Codec, codec_by_id
 from shared.errors import ContentError, LimitError, WireError
 
@@ -24,10 +25,9 @@ CONTENT_TYPE = "application/vnd.splitdnn.frame"
 MAGIC = b"SDNF"
 VERSION = 1
 
-MAX_RANK = 4
-MAX_DIMENSION = 0xFFFF
-MAX_ELEMENTS = 1 << 24
-"""Elements of one tensor: 64 MiB as float32. VGG-16 at 224x224 has 3.2 million at its widest."""
+MAX_RANK = limits.MAX_RANK
+MAX_DIMENSION = limits.MAX_DIMENSION
+MAX_ELEMENTS = limits.MAX_ELEMENTS
 MAX_PAYLOAD_BYTES = 1 << 26
 MAX_SPLIT_POINT_BYTES = 64
 MAX_PARAMS_BYTES = 4096
@@ -35,7 +35,7 @@ MAX_PARAMS_BYTES = 4096
 HEADER = struct.Struct("<4sBBH8sQQI4HBBHII")
 """magic, version, rank, codec, fingerprint, frame id, capture time, deadline, shape, split point length, reserved,
 parameter length, payload length, CRC."""
-FINGERPRINT_BYTES = 8
+FINGERPRINT_BYTES = limits.FINGERPRINT_BYTES
 MAX_FRAME_BYTES = HEADER.size + MAX_SPLIT_POINT_BYTES + MAX_PARAMS_BYTES + MAX_PAYLOAD_BYTES
 
 _CRC_OFFSET = HEADER.size - 4

@@ -31,11 +31,15 @@ FRAME = {"Content-Type": wire.CONTENT_TYPE}
 class Server:
     """The cloud as `python -m cloud` wires it, in a thread of its own, around a network that is loaded already."""
 
-    def __init__(self, *, start: bool = True, **settings: Any) -> None:
-        """Torch computes, so that answers can be compared, and nothing is kept on disk, unless `settings` say else."""
+    def __init__(self, *, start: bool = True, at: int = 0, **settings: Any) -> None:
+        """Torch computes, so that answers can be compared, and nothing is kept on disk, unless `settings` say else.
+
+        `at` is the port, for one that comes back where another was.
+        """
         given = {"model": "resnet18", "weights": "random", "engine": "torch", "cache_dir": ""} | settings
         self._settings = CloudSettings(**given)
         self._start = start
+        self._at = at
         self._up: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
 
@@ -56,7 +60,7 @@ class Server:
         self._down = asyncio.Event()
         self.service = Service(self._settings, 0)
         server = make_server(self.service)
-        sockets = bind("127.0.0.1", 0)
+        sockets = bind("127.0.0.1", self._at)
         server.add_sockets(sockets)
         self.port = sockets[0].getsockname()[1]
         try:

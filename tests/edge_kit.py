@@ -17,8 +17,8 @@ from edge.metrics import EdgeMetrics
 from edge.pipeline import Pipeline
 from edge.plan import make_plan
 from edge.preprocess import Preprocess
+from edge.reply import Reply, UplinkError
 from edge.results import Record, Results
-from edge.uplink import Reply, UplinkError
 from shared import wire
 from shared.answers import top_classes
 from shared.engines import TorchEngine
@@ -115,6 +115,7 @@ def record(number=0, **changes):
         "latency_ms": 40.0,
         "stages_ms": {"head": 12.5},
         "answered_by": "cloud",
+        "repeats": None,
         "fallback": None,
         "top": [{"class_id": 7, "label": "cock", "probability": 0.875}],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.codecs.calibrated import Calibrated
 from shared.codecs.compressed_picture import CompressedPicture
 from shared.codecs.floating import Floating
 from shared.codecs.int8 import Int8
@@ -28,6 +29,7 @@ CODECS: dict[int, Codec] = {
         Zstd(4, _FLOAT16),
         _INT8,
         Zstd(6, _INT8),
+        Calibrated(),
         Raw(64, "raw"),
         CompressedPicture(65, "png", compress_level=1),
         CompressedPicture(66, "jpeg", quality=90, subsampling=0),

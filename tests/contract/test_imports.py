@@ -183,7 +183,8 @@ def test_weights_are_loaded_as_weights_only() -> None:
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).split(".")[-1] in ("load", "get_state_dict", "load_state_dict_from_url")
-        and ast.unparse(node.func).split(".")[0] not in ("json", "np", "numpy", "yaml", "tomllib")
+        and ast.unparse(node.func).split(".")[0]
+        not in ("json", "np", "numpy", "safetensors", "yaml", "tomllib")
     ]
     assert any(name == "shared/weights.py" for name, _ in loads)
     for name, node in loads:

@@ -70,7 +70,7 @@ def test_the_list_of_refusals_is_the_tree_below_request_error() -> None:
         cls for cls in classes().values() if issubclass(cls, errors.RequestError)
     }
     assert set(errors.all_request_errors(errors.WireError)) == {
-        errors.WireError, errors.LimitError, errors.CodecError, errors.ContentError,
+        errors.WireError, errors.LimitError, errors.CodecError, errors.ContentError, errors.ProfileMissingError,
     }  # fmt: skip
 
 

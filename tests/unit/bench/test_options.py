@@ -74,26 +74,29 @@ def test_nothing_is_handed_on_that_was_not_given():
         (["--quick"], "speed", ["--quick"]),
         (["speed", "--only", "split"], "speed", ["--only", "split"]),
         (["load", "--clients", "4"], "load", ["--clients", "4"]),
+        (["rate", "--quick"], "rate", ["--quick"]),
     ],
 )
 def test_the_first_word_is_the_command(arguments, command, rest, monkeypatch):
     called = []
-    for name in ("speed", "load_command"):
+    for name in ("speed", "load_command", "rate"):
         monkeypatch.setattr(
             f"bench.{name}.main", lambda given, name=name: called.append((name, list(given))) or 0
         )
     assert __main__.main(arguments) == 0
-    assert called == [(command if command == "speed" else "load_command", rest)]
+    assert called == [("load_command" if command == "load" else command, rest)]
 
 
 def test_an_unknown_command_is_told(capsys):
     assert __main__.main(["sped"]) == 2
-    assert "there are: speed, load" in capsys.readouterr().err
+    assert "there are: speed, load, rate" in capsys.readouterr().err
 
 
 def test_help_names_every_command(capsys):
     assert __main__.main(["--help"]) == 0
-    assert {"speed", "load"} <= {line.split()[0] for line in capsys.readouterr().out.splitlines() if line}
+    assert {"speed", "load", "rate"} <= {
+        line.split()[0] for line in capsys.readouterr().out.splitlines() if line
+    }
 
 
 def test_the_generator_stays_on_this_machine_unless_told():

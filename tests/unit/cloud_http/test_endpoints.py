@@ -14,6 +14,7 @@ from cloud.metrics import ENDPOINTS, REJECTIONS, STAGES
 from shared import wire
 from shared.codecs import CODECS, NAMES
 from shared.errors import all_request_errors
+from shared.profile import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +85,7 @@ def test_model_says_what_runs_here(server: Server, resnet18: Model, partition: P
         "max_body_bytes": wire.MAX_FRAME_BYTES,
         "max_elements": wire.MAX_ELEMENTS,
         "max_picture_pixels": wire.MAX_ELEMENTS // 3,
+        "max_profile_bytes": MAX_PROFILE_BYTES,
         "queue_capacity": 64,
         "max_batch": 8,
     }
@@ -135,7 +137,7 @@ def test_every_label_value_is_there_before_the_first_request() -> None:
     with Server() as server:
         found = samples(server.ask("GET", "/metrics").body.decode(), PLAIN)
     prefix = "splitdnn_cloud_"
-    codes = {error.status for error in all_request_errors()} | {200, 404, 405, 500}
+    codes = {error.status for error in all_request_errors()} | {200, 201, 404, 405, 500}
     for endpoint in ENDPOINTS:
         assert found[f"{prefix}request_duration_seconds_count", (("endpoint", endpoint),)] == 0
         for code in codes:
@@ -151,6 +153,9 @@ def test_every_label_value_is_there_before_the_first_request() -> None:
     for name in (
         "queue_depth",
         "abandoned_total",
+        "profiles",
+        "profiles_received_total",
+        "profiles_evicted_total",
         "buffered_bytes",
         "engine_failed_checks_total",
         "batch_size_count",

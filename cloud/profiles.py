@@ -1,0 +1,128 @@
+"""The profiles that edges have brought, each as the codec that it makes; frames name them by their hash."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shared.codecs.calibrated import Calibrated
+from shared.errors import ContentError, ProfileMissingError
+from shared.profile import HASH_BYTES, MAX_PROFILE_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prometheus_client import Counter, Gauge
+
+    from shared.codecs import Codec
+    from shared.profile import Profile
+    from shared.wire import Frame
+
+_log = logging.getLogger(__name__)
+
+MAX_PROFILES = 16
+"""Edges share a profile when they share network and split point, so this is split points in use, not edges."""
+MAX_STORED_BYTES = 2 * MAX_PROFILE_BYTES
+"""Of files. What is made of one takes two or three times as much again, and about 8 bytes for each element of its tensor:
+3 MB for a usual one, 600 MB for all together at the worst (VGG's widest tensor, 16 times)."""
+
+
+class _Held(NamedTuple):
+    profile: Profile
+    codec: Codec
+
+
+class Profiles:
+    """A bounded store; what was not used for longest goes first. For any thread."""
+
+    def __init__(
+        self, make_codec: Callable[[Profile], Codec] = Calibrated, *, held: Gauge, evicted: Counter
+    ) -> None:
+        """`held` is how many there are, `evicted` counts those that had to go."""
+        self._make_codec = make_codec
+        self._gauge = held
+        self._evicted = evicted
+        self._lock = Lock()
+        self._by_name: OrderedDict[str, _Held] = OrderedDict()  # least recently used first
+
+    def add(self, profile: Profile) -> None:
+        """Build its codec and keep both. Raises ProfileContentError if the arrays cannot be used."""
+        held = _Held(profile, self._make_codec(profile))  # takes long, so others are not locked out meanwhile
+        with self._lock:
+            self._by_name[profile.name] = held
+            self._by_name.move_to_end(profile.name)
+            while len(self._by_name) > MAX_PROFILES or self._stored_bytes() > MAX_STORED_BYTES:
+                name, _ = self._by_name.popitem(last=False)
+                self._evicted.inc()
+                _log.info("profile %s had to go, as %s came", name, profile.name)
+            self._gauge.set(len(self._by_name))
+
+    def touch(self, name: str) -> bool:
+        """Whether there is one of this name; it counts as used."""
+        return self._use(name) is not None
+
+    def codec_of(self, frame: Frame) -> Codec:
+        """The codec that decodes this frame, whose codec id is the calibrated one's.
+
+        Raises ContentError if it names no profile, or that of another tensor, and ProfileMissingError if the profile is
+        not here.
+        """
+        if len(frame.params) != HASH_BYTES:
+            raise ContentError(
+                f"a frame of this codec names its profile, and {len(frame.params)} bytes of parameters are no name",
+                accepted={"parameter_bytes": HASH_BYTES},
+            )
+        name = frame.params.hex()
+        held = self._use(name)
+        if held is None:
+            raise ProfileMissingError(
+                f"the profile {name} is not here; send it, then the frame again",
+                accepted={"put": f"/profiles/{name}"},
+            )
+        profile = held.profile
+        if (profile.split_point, profile.shape) != (frame.split_point, frame.shape):
+            raise ContentError(
+                f"the profile {name} is for {profile.split_point}, {profile.shape}, "
+                f"the frame crossed at {frame.split_point}, {frame.shape}",
+                accepted={"split_point": profile.split_point, "shape": list(profile.shape)},
+            )
+        return held.codec
+
+    def names(self) -> list[str]:
+        """Those that frames may name at present."""
+        with self._lock:
+            return list(self._by_name)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What `GET /profiles` says of each."""
+        with self._lock:
+            everything = list(self._by_name.values())
+        return [_describe(held.profile) for held in everything]
+
+    def describe_one(self, name: str) -> dict[str, Any] | None:
+        """What `GET /profiles/{name}` says; None if it is not here. Asking does not count as use."""
+        with self._lock:
+            held = self._by_name.get(name)
+        return held and _describe(held.profile)
+
+    def _use(self, name: str) -> _Held | None:
+        with self._lock:
+            held = self._by_name.get(name)
+            if held:
+                self._by_name.move_to_end(name)
+            return held
+
+    def _stored_bytes(self) -> int:
+        return sum(len(held.profile.data) for held in self._by_name.values())
+
+
+def _describe(profile: Profile) -> dict[str, Any]:
+    return {
+        "name": profile.name,
+        "split_point": profile.split_point,
+        "shape": list(profile.shape),
+        "bytes": len(profile.data),
+        "about": dict(profile.about),
+    }

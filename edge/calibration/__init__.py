@@ -1,0 +1,1 @@
+"""Fitting the codec `calibrated` to a user's own frames."""

@@ -1,0 +1,186 @@
+"""The context model of shared/codecs/context_model.py, fitted to the symbols of calibration frames.
+
+For each step, ridge regression of "is not zero" on what the step sees, reduced to its strongest directions (reduced-rank
+regression: Izenman, 1975), then in whole numbers; then, for each kind of channel, number of own neighbours and prediction,
+how often it was so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.codecs.context_model import (
+    CLASSES,
+    EXACT,
+    LATENT_LIMIT,
+    MAX_AROUND,
+    MAX_BESIDE,
+    MAX_MAGNITUDE,
+    OWN_KIND,
+    OWN_KINDS,
+    PREDICTIONS,
+    Canvas,
+    Step,
+    Weights,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MOST_ROWS = 24_000
+_KINDS = 10
+_BINS = 32
+_RIDGE = 2.0
+_PER_UNIT = 800.0
+"""Levels of the prediction between probability 0 and 1; those above 0.6 share the last one."""
+_FLOOR = 0.04
+"""A linear prediction of something rare is often below zero."""
+
+
+def ladder() -> NDArray[np.uint16]:
+    """(CLASSES,) probabilities in 65536ths, evenly spaced in log-odds from 1/4000 to 4/5."""
+    odds = np.exp(np.linspace(np.log(1 / 4000), np.log(4.0), CLASSES))
+    frequencies: NDArray[np.float64] = np.round(65536 * odds / (1 + odds))
+    return frequencies.astype(np.uint16)
+
+
+def fit_context(
+    magnitudes: NDArray[np.uint8], steps: list[Step], rank: int, rng: np.random.Generator
+) -> dict[str, NDArray[Any]]:
+    """The arrays of a context model, from (frames, rows, columns, channels) magnitudes."""
+    channels = magnitudes.shape[3]
+    density = (magnitudes > 0).mean((0, 1, 2))
+    edges = np.quantile(density, np.arange(1, _KINDS) / _KINDS)
+    kinds = np.digitize(density, edges).astype(np.uint8)
+    arrays: dict[str, NDArray[Any]] = {
+        "channel_kind": kinds,
+        "ladder": ladder(),
+    }
+    canvases = [Canvas.of(frame) for frame in magnitudes]
+    for step in steps:
+        # Positions of one frame tell less than as many of several.
+        frames = np.sort(rng.permutation(len(canvases))[: max(1, _MOST_ROWS // len(step.positions))])
+        chosen = [canvases[i] for i in frames]
+        beside = [canvas.beside(step) if step.light else None for canvas in chosen]
+        seen = np.concatenate([_seen(canvas, step, own) for canvas, own in zip(chosen, beside, strict=True)])
+        flat = magnitudes[frames].reshape(len(frames), -1, channels)[
+            :, step.positions, step.first : step.last
+        ]
+        wanted = (flat > 0).reshape(len(seen), step.last - step.first)
+        arrays |= _prediction(step, seen, wanted.astype(np.float32), rank)
+        weights = Weights.of(arrays, step)
+        predicted = np.concatenate(
+            [weights.predict(step, canvas, own) for canvas, own in zip(chosen, beside, strict=True)]
+        )
+        own_kind = np.zeros_like(predicted)
+        if step.light:
+            own_kind = OWN_KIND[np.concatenate([canvas.beside(step) for canvas in chosen]).astype(np.intp)]
+        arrays[f"context.{step.index}.classes"] = _classes(
+            predicted, own_kind, wanted, kinds[step.first : step.last]
+        )
+    return arrays
+
+
+def _seen(canvas: Canvas, step: Step, beside: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """(positions, inputs): what the regression sees of one frame."""
+    return np.concatenate([*canvas.before(step), *(() if beside is None else (beside,))], axis=1)
+
+
+def _prediction(
+    step: Step, seen: NDArray[np.float32], wanted: NDArray[np.float32], rank: int
+) -> dict[str, NDArray[Any]]:
+    """The step's weights, in whole numbers."""
+    before, own = step.first, step.last - step.first
+    inputs = seen.shape[1]
+    mean = wanted.mean(0)
+    weights = np.zeros((inputs, own), np.float32)
+    if inputs:
+        center = seen.mean(0)
+        # Neighbourhood sums are large numbers; each kind of input is scaled to about the same size.
+        size = np.sqrt((seen**2).mean(0).mean()) / (np.sqrt(_by_part((seen**2).mean(0), before)) + 1e-6)
+        scaled = (seen - center) * size
+        gram = scaled.T @ scaled / len(scaled)
+        ridge = _RIDGE * max(float(np.diag(gram).mean()), 1e-6)
+        weights = np.linalg.solve(
+            gram + ridge * np.eye(inputs, dtype=np.float32), scaled.T @ (wanted - mean) / len(scaled)
+        )
+        _, directions = np.linalg.eigh(weights.T @ gram @ weights)
+        directions = directions[:, ::-1][:, :rank]
+        down = (weights * size[:, None]) @ directions
+        bias = mean - center @ down @ directions.T
+    else:
+        down, directions, bias = np.zeros((0, 1), np.float32), np.zeros((own, 1), np.float32), mean
+    return _whole(step, down, directions.T, bias, seen)
+
+
+def _by_part(values: NDArray[np.float32], before: int) -> NDArray[np.float32]:
+    """Each value replaced by the mean of its kind of input."""
+    result = values.copy()
+    for part in (slice(0, before), slice(before, 2 * before), slice(2 * before, None)):
+        if values[part].size:
+            result[part] = values[part].mean()
+    return result
+
+
+def _whole(
+    step: Step,
+    down: NDArray[np.float32],
+    up: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    seen: NDArray[np.float32],
+) -> dict[str, NDArray[Any]]:
+    before, rank = step.first, down.shape[1]
+    latent = np.abs(seen @ down).max(0) if len(down) else np.zeros(rank)
+    scale = (LATENT_LIMIT - 1) / np.maximum(latent, 1e-6)
+    most = np.concatenate(
+        [
+            np.full(before, MAX_MAGNITUDE),
+            np.full(before, MAX_AROUND),
+            np.full(len(down) - 2 * before, MAX_BESIDE),
+        ]
+    )
+    down = down * scale
+    worst = max(float((np.abs(down) * most[:, None]).sum(0).max(initial=0)), 1.0)
+    largest = max(float(np.abs(down).max(initial=0)), 1e-6)
+    latent_shift = int(np.clip(np.floor(np.log2(min(0.9 * EXACT / worst, 32000 / largest))), 0, 20))
+    if worst * 2.0**latent_shift > 0.9 * EXACT:  # then the latent stays smaller than it could be
+        shrink = 0.9 * EXACT / worst
+        down, scale = down * shrink, scale * shrink
+    up = up * _PER_UNIT / scale[:, None]
+    bias = (bias + _FLOOR) * _PER_UNIT
+    worst = max(float((np.abs(up).sum(0) * LATENT_LIMIT + np.abs(bias)).max()), 1.0)
+    largest = max(float(np.abs(up).max()), 1e-6)
+    shift = int(np.clip(np.floor(np.log2(min(0.9 * EXACT / worst, 32000 / largest))), 0, 20))
+    whole = np.round(down * 2.0**latent_shift).astype(np.int16)
+    name = f"context.{step.index}."
+    return {
+        name + "same": whole[:before],
+        name + "around": whole[before : 2 * before],
+        name + "beside": whole[2 * before :],
+        name + "up": np.round(up * 2.0**shift).astype(np.int16),
+        name + "bias": np.round(bias * 2.0**shift).astype(np.int32),
+        name + "shift": np.array([latent_shift, shift], np.uint8),
+    }
+
+
+def _classes(
+    predicted: NDArray[np.int32], own: NDArray[np.intp], wanted: NDArray[np.bool_], kinds: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """(kinds, 5, PREDICTIONS): the class whose probability is nearest to how often it was so."""
+    sample = predicted.ravel()[:: max(1, predicted.size // 100_000)]
+    quantiles = np.concatenate([np.arange(1, _BINS) / _BINS, [0.98, 0.99, 0.995, 0.998]])
+    edges = np.unique(np.quantile(sample, quantiles))
+    bins = len(edges) + 1
+    of_level = np.digitize(np.arange(PREDICTIONS), edges)
+    key = (kinds.astype(np.intp) * OWN_KINDS + own) * bins + of_level[predicted]
+    size = _KINDS * OWN_KINDS * bins
+    total = np.bincount(key.ravel(), minlength=size).reshape(_KINDS, OWN_KINDS, bins)
+    hits = np.bincount(key.ravel(), weights=wanted.ravel(), minlength=size).reshape(_KINDS, OWN_KINDS, bins)
+    # Where little was seen: as the other kinds with this prediction.
+    usual = (hits.sum((0, 1)) + 0.5) / (total.sum((0, 1)) + 50)
+    probability = (hits + 8 * usual) / (total + 8)
+    steps = np.log(ladder() / (65536.0 - ladder()))
+    nearest: NDArray[np.intp] = np.abs(np.log(probability / (1 - probability))[..., None] - steps).argmin(-1)
+    return nearest[:, :, of_level].astype(np.uint8)

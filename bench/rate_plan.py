@@ -1,6 +1,7 @@
 """What `python -m bench rate` compares: the one list of split points, codecs and recipes.
 
-Recipes are chosen by hand, on other photographs than those of the report or by what they cost, never to fit its figures.
+The recipes of a split point spread a line of costs; which of them to use is decided by `python -m edge calibrate`, on frames of
+its own.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ _RECIPES: Mapping[tuple[str, str], Sequence[Recipe]] = {
         Recipe(step=0.9, levels=6),
     ],
     ("resnet50", "layer3"): [
+        Recipe(step=3.5, levels=2),
         Recipe(step=2.4, levels=3),
         Recipe(step=2.0, levels=3),
         Recipe(step=1.6, levels=4),
@@ -54,12 +56,14 @@ _RECIPES: Mapping[tuple[str, str], Sequence[Recipe]] = {
         Recipe(step=0.9, levels=6),
     ],
     ("resnet50", "layer4"): [
-        Recipe(step=3.0, levels=3),
-        Recipe(step=2.0, levels=4),
-        Recipe(step=1.4, levels=4),
-        Recipe(step=1.0, levels=6),
+        Recipe(step=8.0, levels=2),
+        Recipe(step=6.0, levels=3),
+        Recipe(step=4.0, levels=3),
+        Recipe(step=3.0, levels=4),
+        Recipe(step=2.0, levels=6),
     ],
     ("resnet50", "avgpool"): [
+        Recipe(step=3.0, levels=4),
         Recipe(step=2.0, levels=4),
         Recipe(step=1.2, levels=6),
         Recipe(step=0.8, levels=8),

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from bench.rate_plan import Setting
     from shared.engines import Engine
 
-_READ_S, _FIT_S, _FRAME_S = 0.012, 7.0, 0.06
-"""Guesses: seconds to read a picture, to fit a profile, and for one frame in one setting."""
+_READ_S, _FIT_S, _CODEC_S, _TAIL_S = 0.012, 7.0, 0.012, 0.06
+"""Guesses: seconds to read a picture, to fit a profile, for one frame's codec, and for the whole network."""
 
 
 def run(options: RateOptions, cores: int) -> list[Path]:
@@ -49,7 +49,7 @@ def run(options: RateOptions, cores: int) -> list[Path]:
     if options.clip:
         measured_on += f"; clip {named(str(options.clip))}"
     print(measured_on, flush=True)
-    progress = Progress(_outlines(options, photographs, plan))
+    progress = Progress(_outlines(options, photographs, network, plan))
     try:
         findings = _measure(options, photographs, network, plan, progress)
     finally:
@@ -61,16 +61,19 @@ def run(options: RateOptions, cores: int) -> list[Path]:
 
 
 def _outlines(
-    options: RateOptions, photographs: Photographs, plan: Mapping[str, Sequence[Setting]]
+    options: RateOptions, photographs: Photographs, network: Network, plan: Mapping[str, Sequence[Setting]]
 ) -> list[Outline]:
-    measured = len(photographs.measured)
-    clip = options.clip_frames if options.clip else 0
-    reading = _READ_S * (measured + len(photographs.calibrating) + clip)
-    outlines = [Outline("unsplit", 3, 10 + reading + _FRAME_S * (measured + clip))]
-    for point, each in plan.items():
+    photos, clip = len(photographs.measured), options.clip_frames if options.clip else 0
+    frames = photos + clip
+    reading = _READ_S * (frames + len(photographs.calibrating))
+    outlines = [Outline("unsplit", 3, 10 + reading + _TAIL_S * frames)]
+    for name, each in plan.items():
+        point = network.partition.point(name)
         fits = sum(setting.recipe is not None for setting in each)
-        steps = math.ceil(measured / BATCH) + math.ceil(clip / BATCH) + fits + (fits > 0)
-        outlines.append(Outline(point, steps, (1 + fits) * _FIT_S + _FRAME_S * len(each) * (measured + clip)))
+        steps = math.ceil(photos / BATCH) + math.ceil(clip / BATCH) + fits + (fits > 0)
+        tail_s = _TAIL_S * point.tail_macs / (point.head_macs + point.tail_macs)
+        seconds = (1 + fits) * _FIT_S + (_CODEC_S + tail_s) * len(each) * frames
+        outlines.append(Outline(name, steps, seconds))
     return outlines
 
 

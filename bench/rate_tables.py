@@ -33,8 +33,8 @@ _LOWEST_SHOWN_PERCENT, _LOWEST_SHOWN_CHANGE = 70.0, -15.0
 NOTE = """Real bitstreams: encoded, packed with the frame's header, unpacked and decoded by the cloud's code, answered by the
 same engine in float32 as the unsplit network. Agreement is with the unsplit network's top class and top-1 change is against
 it, in points: means of the same photographs (95 % intervals of 2000 bootstrap resamples). McNemar's p is exact and two-sided.
-KL is that of the split answer from the unsplit one, in nats. `bits` is the payload's over those that the profile's models
-promise, on every eighth frame. Encode is codec and packing; decode is all the cloud does before the tail (a picture's
+KL is that of the split answer from the unsplit one, in nats. `bits / promised` is the payload's bits over the entropy that the
+profile's models promise, on every eighth frame. Encode is codec and packing; decode is all the cloud does before the tail (a picture's
 normalisation as well): medians of the CPU time, on one thread. Of all photographs by name every third calibrates, a hundred at
 most, and none of those is measured."""
 

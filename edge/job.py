@@ -35,6 +35,7 @@ class Job:
     fallback: str | None = None
     sent: Sent | None = None  # itself, for those that repeat it
     repeats: Sent | None = None  # whose answer is its own as well: nothing travels
+    changed: float | None = None  # share of its symbols, against the last frame sent
 
     def record(
         self, split_point: str, codec: str, top: list[TopClass], answered_by: str, latency_s: float
@@ -50,6 +51,7 @@ class Job:
             stages_ms=self.watch.milliseconds(),
             answered_by=answered_by,
             repeats=self.repeats.number if self.repeats else None,
+            changed=None if self.changed is None else round(self.changed, 4),
             fallback=self.fallback,
             top=top,
         )

@@ -46,6 +46,8 @@ class Record:
     """`cloud`, `edge`, `still` if an earlier answer was repeated, or `nobody` if the network failed on this frame."""
     repeats: int | None
     """Number of the frame whose answer this is; null for its own."""
+    changed: float | None
+    """Share of its symbols that changed since the last frame sent, 0 … 1; null where they were not compared."""
     fallback: str | None
     """Why the cloud did not answer; null if it did, or was not to be asked."""
     top: list[TopClass]

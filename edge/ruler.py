@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from shared.codecs.base import Codec
 
-_CALIBRATED_MARGIN = 0.25
+_CALIBRATED_MARGIN = 0.5
 _INT8_MARGIN = 4.0
-"""Of 255 steps: this makes shares about as large as those of a calibrated codec."""
+"""Of 255 steps. With these two margins, a threshold sends about the same frames whichever of the codecs it is."""
 _INT8_LEVELS = 255
 _INT8_LIMIT = 16_000
 """Of symbols in the steps of another frame; a difference of two still fits into 16 bits."""

@@ -84,8 +84,9 @@ class Stillness:
         with job.watch.stage("compare"):
             # A difference to NaN is above no margin: the codec says what is wrong with it.
             if np.isfinite(job.crossing).all():
-                share = share_changed(marks, ruler(job.crossing[0]), ruler.margin)
-                job.repeats = sent if share < self._threshold else None
+                job.changed = share_changed(marks, ruler(job.crossing[0]), ruler.margin)
+                if job.changed < self._threshold:
+                    job.repeats = sent
         return job.repeats is not None
 
     def sending(self, job: Job) -> None:

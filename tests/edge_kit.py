@@ -116,6 +116,7 @@ def record(number=0, **changes):
         "stages_ms": {"head": 12.5},
         "answered_by": "cloud",
         "repeats": None,
+        "changed": None,
         "fallback": None,
         "top": [{"class_id": 7, "label": "cock", "probability": 0.875}],
     }

@@ -23,6 +23,7 @@ from edge.calibration.progress import Progress
 from edge.metrics import EdgeMetrics
 from edge.preprocess import Preprocess
 from edge.sources import open_source
+from shared.codecs.grid import grid_shape
 from shared.errors import SettingsError, SourceError
 from shared.network import load_network
 from shared.partition import INPUT, OUTPUT
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from shared.profile import Profile
 
 _STEPS = (0.8, 1.2, 1.6, 2.0, 2.4, 2.8)
+_POOLED_STEPS = (0.3, 0.5, 0.7, 0.9, 1.2, 1.6)
 _ENOUGH = 300
 """Tensors that are fitted to. Where there are fewer frames, variants of them are added."""
 _HELD_OUT = 4
@@ -126,12 +128,13 @@ def _fit(
         )
 
     points = []
-    for number, step in enumerate(_STEPS):
-        progress.show("fitting and measuring", number, len(_STEPS) + 1)
+    steps = _POOLED_STEPS if importance.pooled or max(grid_shape(point.shape)[:2]) == 1 else _STEPS
+    for number, step in enumerate(steps):
+        progress.show("fitting and measuring", number, len(steps) + 1)
         recipe = Recipe(step=step)
         points.append(measure(fit(tensors[:fitted] + extra, recipe, {}), recipe, held_out, logits, tail))
     chosen = choose(points, target)
-    progress.show("fitting and measuring", len(_STEPS), len(_STEPS) + 1)
+    progress.show("fitting and measuring", len(steps), len(steps) + 1)
     about = {
         "model": network.model.name,
         "frame_bytes": f"{chosen.frame_bytes:.0f}",

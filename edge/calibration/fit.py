@@ -15,7 +15,7 @@ from edge.calibration.fit_context import fit_context
 from edge.calibration.fit_reconstruction import fit_centroids, fit_corrector
 from shared.codecs.context_model import steps_of
 from shared.codecs.entropy import SCALE
-from shared.codecs.grid import grid_shape, to_grid
+from shared.codecs.grid import to_grid
 from shared.codecs.quantiser import Quantiser, Reconstruction
 from shared.profile import Profile
 
@@ -33,12 +33,12 @@ class Recipe:
 
     step: float = 2.0
     """Of a channel of average size, in its root mean square over all channels."""
-    levels: int = 8
+    levels: int = 16
     groups: int = 4
     zone: float = 0.95
     """Dead zone, in steps."""
     context_rank: int = 64
-    corrector_rank: int = 128
+    corrector_rank: int = 256
     corrector_ridge: float = 0.2
 
 
@@ -48,6 +48,8 @@ class Importance:
 
     channels: NDArray[np.float32]  # (C,)
     positions: NDArray[np.float32]  # (rows, columns)
+    pooled: bool = False
+    """Whether only the mean over the positions matters, because the tail begins with it."""
 
 
 def fit_profile(
@@ -62,9 +64,12 @@ def fit_profile(
 ) -> Profile:
     """`tensors`: of calibration frames, without the batch dimension. The same input gives the same profile."""
     shape = tuple(tensors[0].shape)
-    grid = rows, columns, channels = grid_shape(shape)
     frames = np.stack([to_grid(np.asarray(tensor, np.float32)) for tensor in tensors])
-    signed = bool(frames.min() < 0) or float((frames == 0).mean()) < 0.02
+    pooled = importance is not None and importance.pooled
+    if pooled:
+        frames = frames.mean((1, 2), keepdims=True)
+    grid = rows, columns, channels = frames.shape[1:]
+    signed = bool(frames.min() < 0)
     arrays = _scales(frames, recipe.step, importance, signed=signed)
     groups = min(recipe.groups, channels)
     steps = steps_of(rows, columns, channels, groups)
@@ -93,6 +98,7 @@ def fit_profile(
             "levels": str(recipe.levels),
             "groups": str(groups),
             "signed": str(int(signed)),
+            "pooled": str(int(pooled)),
             "step": f"{recipe.step:g}",
             "frames": str(len(frames)),
         },
@@ -109,7 +115,9 @@ def _scales(
     of_channel = np.ones(channels, np.float32)
     of_position = np.ones(frames.shape[1:3], np.float32)
     if importance is not None:
-        of_channel, of_position = _inverse(importance.channels), _inverse(importance.positions)
+        of_channel = _inverse(importance.channels)
+        if not importance.pooled:
+            of_position = _inverse(importance.positions)
     return {
         "offset": offset.astype(np.float32),
         "step": (step * typical * of_channel).astype(np.float32),

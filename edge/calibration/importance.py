@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from edge.calibration.fit import Importance
-from shared.codecs.grid import to_grid
+from shared.codecs.grid import grid_shape, to_grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _MOST_FRAMES = 100
 _BATCH = 10
 _DRAWS = 4
+_ALIKE = 0.9999
 
 
 def measure_importance(
@@ -32,7 +33,8 @@ def measure_importance(
     """
     tail = partition.tail(point)
     generator = torch.Generator().manual_seed(0)
-    squares = np.zeros(point.shape, np.float64)
+    squares = np.zeros(grid_shape(point.shape), np.float64)
+    of_sums = 0.0
     chosen = tensors[:: max(1, len(tensors) // _MOST_FRAMES)]
     for start in range(0, len(chosen), _BATCH):
         tensor = torch.from_numpy(
@@ -42,6 +44,11 @@ def measure_importance(
         for _ in range(_DRAWS):
             drawn = torch.multinomial(logs.detach().exp(), 1, generator=generator)
             (gradient,) = torch.autograd.grad(logs.gather(1, drawn).sum(), tensor, retain_graph=True)
-            squares += (gradient**2).sum(0).numpy()
-    grid: NDArray[Any] = to_grid(squares.astype(np.float32))
-    return Importance(channels=grid.mean((0, 1)), positions=grid.mean(2))
+            grids = np.stack([to_grid(one) for one in gradient.numpy()]).astype(np.float64)
+            squares += (grids**2).sum(0)
+            of_sums += float((grids.sum((1, 2)) ** 2).sum())
+    positions = squares.shape[0] * squares.shape[1]
+    # Equal gradients at all positions: then the square of their sum is their number times the sum of their squares.
+    pooled = bool(positions > 1 and of_sums > _ALIKE * positions * squares.sum())
+    grid = squares.astype(np.float32)
+    return Importance(grid.mean((0, 1)), grid.mean(2), pooled=pooled)

@@ -39,6 +39,12 @@ class Calibrated(Codec):
         if profile is None:
             return
         arrays, grid = profile.arrays, grid_shape(profile.shape)
+        self._whole_grid = grid
+        self._pooled = bool(_whole(profile, "pooled"))
+        if (
+            self._pooled
+        ):  # the tail begins with a mean over the positions, so nothing else of them need travel
+            grid = 1, 1, grid[2]
         levels, groups = _whole(profile, "levels"), _whole(profile, "groups")
         signed = bool(_whole(profile, "signed"))
         self.coder = SymbolCoder(arrays, grid, levels=levels, groups=groups, signed=signed)
@@ -56,7 +62,8 @@ class Calibrated(Codec):
         """The same, and the symbols that the payload stands for."""
         profile = self._require(array.shape)
         require_finite(array)
-        symbols = self.quantiser(to_grid(array))
+        grid = to_grid(array)
+        symbols = self.quantiser(grid.mean((0, 1), keepdims=True) if self._pooled else grid)
         return Encoded(profile.digest, self.coder.encode(symbols)), symbols
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -75,7 +82,7 @@ class Calibrated(Codec):
             values = self.reconstruction(self.coder.decode(payload))
         if not np.isfinite(values).all():
             raise ContentError(f"the profile {self.profile.name} gives values that are not finite")
-        return from_grid(values, shape)
+        return from_grid(np.broadcast_to(values, self._whole_grid), shape)
 
     def _require(self, shape: tuple[int, ...]) -> Profile:
         if self.profile is None:

@@ -256,7 +256,11 @@ def subclasses(root: type[Codec]) -> Iterator[type[Codec]]:
 
 
 def test_every_kind_of_codec_is_registered() -> None:
-    assert {type(codec) for codec in CODECS.values()} == set(subclasses(Codec))
+    assert {type(codec) for codec in CODECS.values()} == {
+        kind
+        for kind in subclasses(Codec)
+        if kind.__module__.startswith("shared.")  # other tests have their own
+    }
 
 
 def test_ids_and_names_are_unique_and_fit_their_fields() -> None:
@@ -269,6 +273,7 @@ def test_ids_and_names_are_unique_and_fit_their_fields() -> None:
 def test_ids_are_for_ever() -> None:
     assert {codec.name: codec.id for codec in CODECS.values()} == {
         "float32": 1, "float32+zstd": 2, "float16": 3, "float16+zstd": 4, "int8": 5, "int8+zstd": 6,
+        "calibrated": 16,
         "raw": 64, "png": 65, "jpeg": 66, "webp": 67,
     }  # fmt: skip
 

@@ -94,6 +94,15 @@ def test_choices(name, value):
         read(**{name: value})
 
 
+def test_the_threshold_of_stillness_is_a_share():
+    assert read().still_threshold == 0, "every frame is sent unasked"
+    for good in (0, 0.1, 1):
+        assert read(still_threshold=str(good)).still_threshold == good
+    for bad in (-0.01, 1.01, "nan", "inf", "much"):
+        with pytest.raises(SettingsError, match="--still-threshold="):
+            read(still_threshold=str(bad))
+
+
 def test_a_variable_is_named_as_one(monkeypatch):
     monkeypatch.setenv("SPLITDNN_TOP", "0")
     with pytest.raises(SettingsError, match=r"^SPLITDNN_TOP=0: .* 1 "):

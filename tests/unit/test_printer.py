@@ -106,6 +106,34 @@ def test_a_log_gets_a_progress_line_every_few_seconds(log):
     assert log.text() == before
 
 
+def test_still_frames_are_counted_apart(log):
+    for number in range(12):
+        log.now += 0.5
+        sent = number % 4 == 0
+        log.give(
+            number,
+            answered_by="cloud" if sent else "still",
+            payload_bytes=2000 if sent else 0,
+            latency_ms=40.0 if sent else 5.0,
+        )
+    (progress,) = [line for line in log.text().splitlines() if "frames/s" in line]
+    assert (
+        progress
+        == "10 frames  0.4 frames/s  2 kB/frame  40 ms  layer3 int8+zstd  by edge 0 %  still 70 %  cock"
+    )
+
+
+def test_a_scene_that_was_still_all_the_time_has_no_rate(log):
+    for number in range(12):
+        log.now += 0.5
+        log.give(number, answered_by="still", payload_bytes=0)
+    (progress,) = [line for line in log.text().splitlines() if "frames/s" in line]
+    assert (
+        progress
+        == "10 frames  0.0 frames/s  0 B/frame  0 ms  layer3 int8+zstd  by edge 0 %  still 100 %  cock"
+    )
+
+
 def test_a_terminal_has_one_progress_line_that_is_rewritten(terminal):
     terminal.give(0)
     for number in range(1, 5):

@@ -106,7 +106,7 @@ def test_noise_at_the_edge_of_a_cell_changes_nothing(levels):
     assert (quiet.symbols != moved.symbols).mean() > 0.3
     assert share_changed(quiet, moved, 0) > 0.3
     assert share_changed(quiet, moved, ruler.margin) == 0
-    assert share_changed(quiet, ruler(edge + 0.3 / ones), ruler.margin) > 0.3, "what moves on is seen"
+    assert share_changed(quiet, ruler(edge + 0.6 / ones), ruler.margin) > 0.3, "what moves on is seen"
 
 
 def test_noise_of_a_few_steps_of_255_changes_nothing():

@@ -33,6 +33,21 @@ def test_frames_add_up():
     assert found["frames/s"] == ["2.25"], "of those that were answered"
 
 
+def test_still_frames_are_counted_apart():
+    """They cost nothing, so they are no part of any rate, mean or percentile, but for the one that says so."""
+    sent = [record(n, payload_bytes=8000, latency_ms=40.0) for n in range(4)]
+    still = [record(n, answered_by="still", repeats=3, payload_bytes=0, latency_ms=5.0) for n in range(4, 16)]
+    found = rows(summarise(sent + still, dropped=1, seconds=2))
+    assert found["frames in"] == ["17"]
+    assert found["answered by cloud"] == ["4"]
+    assert found["still, not sent"] == ["12"]
+    assert found["frames/s"] == ["2.00"]
+    assert found["bytes/frame"] == ["8", "kB"]
+    assert found["with the still"] == ["2", "kB"]
+    assert found["latency p50 / p95"] == ["40.0", "/", "40.0", "ms"]
+    assert "still" not in summarise(sent)
+
+
 def test_nothing_failed_is_not_worth_a_line():
     assert "failed" not in summarise([record(0)])
 

@@ -9,16 +9,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from profile_kit import features, make_profile
 
 from bench.promised_bits import PromisedBits
 from bench.rate import main
 from bench.rate_options import read_rate_options
 from bench.rate_plan import Setting, settings, stage_ends
 from edge.calibration.fit import Recipe
-from profile_kit import features, make_profile
 from shared.codecs import make_codec
 from shared.codecs.calibrated import Calibrated
 from shared.partition import SplitPoint
+from shared.wire import HEADER
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -72,7 +73,7 @@ def test_every_way_has_its_row(report):
 
 def test_the_bytes_are_those_on_the_wire(report):
     by_codec = {(row["split point"], row["codec"]): row for row in rows(report[0] / "rate.csv")}
-    head = 64 + len("features.16")  # shared/WIRE.md
+    head = HEADER.size + len("features.16")
     assert int(by_codec["features.16", "float16"]["bytes/frame"]) == head + 2 * 160 * 7 * 7
     assert int(by_codec["features.16", "int8"]["bytes/frame"]) == head + 5 + 160 * 7 * 7
     assert int(by_codec["features.16", "calibrated"]["bytes/frame"]) < head + 160 * 7 * 7

@@ -40,43 +40,13 @@ _SPLIT_POINTS: Mapping[str, tuple[str, ...]] = {
 _MOST_STAGE_ROWS = 28
 """Of a network that is not listed: tensors of more rows than this are larger than any picture of them."""
 
-_RECIPES: Mapping[tuple[str, str], Sequence[Recipe]] = {
-    ("resnet50", "layer2"): [
-        Recipe(step=2.2, levels=3),
-        Recipe(step=1.6, levels=4),
-        Recipe(step=1.2, levels=4),
-        Recipe(step=0.9, levels=6),
-    ],
-    ("resnet50", "layer3"): [
-        Recipe(step=3.5, levels=2),
-        Recipe(step=2.4, levels=3),
-        Recipe(step=2.0, levels=3),
-        Recipe(step=1.6, levels=4),
-        Recipe(step=1.2, levels=4),
-        Recipe(step=0.9, levels=6),
-    ],
-    ("resnet50", "layer4"): [
-        Recipe(step=8.0, levels=2),
-        Recipe(step=6.0, levels=3),
-        Recipe(step=4.0, levels=3),
-        Recipe(step=3.0, levels=4),
-        Recipe(step=2.0, levels=6),
-    ],
-    ("resnet50", "avgpool"): [
-        Recipe(step=3.0, levels=4),
-        Recipe(step=2.0, levels=4),
-        Recipe(step=1.2, levels=6),
-        Recipe(step=0.8, levels=8),
-        Recipe(step=0.5, levels=12),
-    ],
+_STEPS: Mapping[tuple[str, str], Sequence[float]] = {
+    ("resnet50", "layer2"): (1.2, 1.6, 2.2, 3.0),
+    ("resnet50", "layer3"): (1.4, 1.8, 2.3, 2.8),
+    ("resnet50", "layer4"): (0.4, 0.6, 0.85, 1.2),
+    ("resnet50", "avgpool"): (0.4, 0.6, 0.85, 1.2),
 }
-_OTHER_RECIPES: Sequence[Recipe] = [
-    Recipe(step=2.0, levels=4),
-    Recipe(step=1.4, levels=6),
-    Recipe(step=1.0, levels=8),
-    Recipe(step=0.7, levels=12),
-]
-"""For every tensor that is not listed; mostly signed ones, which need more levels."""
+_OTHER_STEPS = (0.5, 0.8, 1.2, 1.8)
 
 
 @dataclass(frozen=True)
@@ -134,7 +104,7 @@ def settings(architecture: str, split_point: str, *, quick: bool) -> list[Settin
             for spec in _some(specs, quick=quick)
         ]
     plain = [Setting(split_point, codec, spec=codec) for codec in _TENSORS]
-    recipes = _RECIPES.get((architecture, split_point), _OTHER_RECIPES)
+    recipes = [Recipe(step=step) for step in _STEPS.get((architecture, split_point), _OTHER_STEPS)]
     return plain + [Setting(split_point, CALIBRATED, recipe=recipe) for recipe in _some(recipes, quick=quick)]
 
 

@@ -19,14 +19,17 @@ def available_cores(cgroup: Path = _CGROUP) -> int:
 
 
 def limit_threads(requested: int) -> int:
-    """Tell OpenMP, MKL and OpenBLAS how many threads to use; call before anything imports torch or numpy.
+    """Tell OpenMP and MKL how many threads to use, and OpenBLAS one; call before anything imports torch or numpy.
 
     `requested` is the user's setting; 0 means as many as the container's cores. Returns the number chosen.
     """
     cores = available_cores()
     threads = requested or cores
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
+    # numpy's, whose matrices are a codec's: small. Its threads spin, so a second one costs more than it saves, and beside
+    # other busy processes ten times as much.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     # Waiting threads sleep instead of spinning: spinning takes the cores from those that work. Measured on two cores with
     # edge, cloud and one more busy process: 0.98 frames/s spinning, 7.65 sleeping; without the third process the same.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

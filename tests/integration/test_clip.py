@@ -100,3 +100,30 @@ def test_sigterm_lets_the_edge_finish_what_it_has_read(system):
     run.terminate()
     records = run.finish()
     check_complete(records, len(records))
+
+
+def test_calibrated_frames_are_a_fraction_of_int8s_and_a_restarted_cloud_gets_the_profile_again(
+    system, unsplit_top1
+):
+    """Without a profile of the user's own: the edge fits one to frames that it draws, and brings it to the cloud."""
+    count = 120
+    run = system.edge(source=system.clip, codec="calibrated", frames=str(count), deadline_s="5")
+    run.wait_for_records(20)
+    system.kill_cloud()
+    system.start_cloud()
+    records = run.finish(300)
+    check_complete(records, count)
+    answered = [record["answered_by"] for record in records]
+    assert set(answered) <= {"cloud", "edge"}
+    assert answered[-1] == "cloud"
+    assert {record["fallback"] for record in records} <= {
+        None,
+        "unreachable",
+        "circuit_open",
+        "late",
+        "refused",
+    }
+    sizes = [record["payload_bytes"] for record in records]
+    assert sum(sizes) / len(sizes) < 25_000  # int8+zstd: 73,000
+    same = [got == want for got, want in zip(classes(records), unsplit_top1(count), strict=True)]
+    assert sum(same) > 0.5 * count

@@ -82,7 +82,7 @@ def test_as_many_threads_as_cores_unless_told_otherwise(
     monkeypatch.setattr(threads, "available_cores", lambda: 3)
     caplog.set_level(logging.INFO)
     assert threads.limit_threads(0) == 3
-    assert [os.environ[name] for name in VARIABLES] == ["3"] * 3
+    assert [os.environ[name] for name in VARIABLES] == ["3", "3", "1"]
     assert caplog.messages == ["threads: 3 (automatic; cores granted: 3)"]
 
 
@@ -92,5 +92,5 @@ def test_what_the_user_sets_is_what_the_libraries_are_told(
     monkeypatch.setattr(threads, "available_cores", lambda: 3)
     caplog.set_level(logging.INFO)
     assert threads.limit_threads(5) == 5
-    assert [os.environ[name] for name in VARIABLES] == ["5"] * 3
+    assert [os.environ[name] for name in VARIABLES] == ["5", "5", "1"]
     assert caplog.messages == ["threads: 5 (as set; cores granted: 3)"]

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from shared.codecs.calibrated import Calibrated
-from shared.codecs.grid import to_grid
 from shared.codecs.int8 import Int8
 from shared.codecs.zstd import Zstd
 from shared.errors import SettingsError
@@ -59,12 +58,12 @@ class CalibratedRuler:
     margin = _CALIBRATED_MARGIN
 
     def __init__(self, codec: Calibrated) -> None:
-        self._quantiser = codec.quantiser
+        self._codec = codec
 
     def __call__(self, array: NDArray[np.float32]) -> Marks:
-        grid = to_grid(array)
-        steps, negative = self._quantiser.scale(grid)
-        symbols = self._quantiser(grid).magnitudes.astype(np.int16)
+        quantiser = self._codec.quantiser
+        steps, negative = quantiser.scale(self._codec.grid_of(array))
+        symbols = quantiser.magnitudes(steps).astype(np.int16)
         if negative is not None:
             np.negative(steps, out=steps, where=negative)
             np.negative(symbols, out=symbols, where=negative)

@@ -62,9 +62,13 @@ class Calibrated(Codec):
         """The same, and the symbols that the payload stands for."""
         profile = self._require(array.shape)
         require_finite(array)
-        grid = to_grid(array)
-        symbols = self.quantiser(grid.mean((0, 1), keepdims=True) if self._pooled else grid)
+        symbols = self.quantiser(self.grid_of(array))
         return Encoded(profile.digest, self.coder.encode(symbols)), symbols
+
+    def grid_of(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(rows, columns, channels): what is quantised of a tensor."""
+        grid = to_grid(array)
+        return grid.mean((0, 1), keepdims=True) if self._pooled else grid
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         if self.profile is None:

@@ -54,10 +54,14 @@ class Quantiser:
     def __call__(self, grid: NDArray[np.float32]) -> Symbols:
         """The symbols of (rows, columns, channels) values."""
         scaled, negative = self.scale(grid)
-        scaled += np.float32(1 - self._zone)
-        np.clip(scaled, 0, self._levels - 1, out=scaled)
-        magnitudes = scaled.astype(np.uint8)
+        magnitudes = self.magnitudes(scaled)
         return Symbols(magnitudes, negative, Canvas.of(magnitudes))
+
+    def magnitudes(self, scaled: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Whole numbers below the number of levels; 0 within the dead zone."""
+        whole = scaled + np.float32(1 - self._zone)
+        np.clip(whole, 0, self._levels - 1, out=whole)
+        return whole.astype(np.uint8)
 
 
 class Reconstruction:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from edge_kit import partition_of, plan_of, resnet18, tiny_model
+from profile_kit import make_profile
 
 from edge.plan import describe_split_points, make_plan
 from shared.codecs import NAMES
@@ -33,7 +34,18 @@ def test_at_output_nothing_travels(codec):
         assert plan_of(tiny_model(), "output", codec).codec is None
 
 
-@pytest.mark.parametrize("codec", sorted(NAMES))
+def test_a_calibrated_codec_is_for_tensors_inside_the_network_and_asks_for_a_profile():
+    partition = partition_of(tiny_model())
+    engine, point = TorchEngine(partition), partition.point("conv")
+    profile = make_profile(split_point="conv", shape=point.shape)
+    plan = make_plan(point, engine, "calibrated", lambda: profile)
+    assert plan.codec.profile is profile
+    assert make_plan(partition.point("output"), engine, "calibrated", lambda: profile).codec is None
+    with pytest.raises(SettingsError, match="inside the network, not for input"):
+        make_plan(partition.point("input"), engine, "calibrated", lambda: profile)
+
+
+@pytest.mark.parametrize("codec", sorted(set(NAMES) - {"calibrated"}))
 def test_pictures_travel_at_the_input_only(codec):
     assert plan_of(tiny_model(), "input", codec).codec.name == codec
     if NAMES[codec].carries == "tensor":

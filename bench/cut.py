@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.trial import Outcome, Trial
 from edge.calibration.fit import fit_profile
+from edge.calibration.frames import variants
 from edge.calibration.importance import measure_importance
 from shared.partition import INPUT, OUTPUT
 
@@ -76,6 +77,7 @@ class Cut:
         step("importance of channels and positions")
         tensors = list(self._crossing(calibrating.pictures))
         importance = measure_importance(self._network.partition, self._point, tensors)
+        extra = list(self._crossing(variants(calibrating.pictures)))  # as `python -m edge calibrate` does
         found: list[Profile | None] = []
         for setting in settings:
             if setting.recipe is None:
@@ -84,7 +86,7 @@ class Cut:
             step(f"fitting {setting.name}")
             start = time.perf_counter()
             profile = fit_profile(
-                tensors,
+                tensors + extra,
                 setting.recipe,
                 fingerprint=self._network.model.fingerprint,
                 split_point=self._point.name,

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 _STEPS = (0.8, 1.2, 1.6, 2.0, 2.4, 2.8)
 _POOLED_STEPS = (0.3, 0.5, 0.7, 0.9, 1.2, 1.6)
-_ENOUGH = 300
-"""Tensors that are fitted to. Where there are fewer frames, variants of them are added."""
 _HELD_OUT = 4
 _FEWEST = 24
 
@@ -113,7 +111,7 @@ def _fit(
     tensors = cross(pictures)
     held_out = tensors[fitted:]
     logits = np.concatenate([np.array(tail(tensor[None])) for tensor in held_out])
-    extra = cross(variants(pictures[:fitted], max(0, _ENOUGH - fitted)))
+    extra = cross(variants(pictures[:fitted]))
     progress.show("measuring importance")
     importance = measure_importance(network.partition, point, tensors[:fitted])
 

@@ -8,13 +8,15 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from edge.sources import Source
 
 _MOST_READ = 20_000
+ENOUGH = 300
+"""Tensors that are fitted to. Where there are fewer frames, variants of them are added, at most two of each."""
 
 
 def read_pictures(
@@ -45,8 +47,13 @@ def read_pictures(
     return [kept[i] for i in np.linspace(0, len(kept) - 1, min(most, len(kept))).astype(int)]
 
 
-def variants(pictures: list[NDArray[np.uint8]], count: int) -> list[NDArray[np.uint8]]:
-    """`count` more pictures: parts of the given ones, enlarged to their size, half of them mirrored. Always the same."""
+def variants(pictures: Sequence[NDArray[np.uint8]], count: int | None = None) -> list[NDArray[np.uint8]]:
+    """`count` more pictures: parts of the given ones, enlarged to their size, half of them mirrored. Always the same.
+
+    Without a count, as many as are missing from ENOUGH.
+    """
+    if count is None:
+        count = max(0, min(ENOUGH - len(pictures), 2 * len(pictures)))
     rng = np.random.default_rng(0)
     made = []
     for number in range(count):

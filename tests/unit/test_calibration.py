@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from profile_kit import SMALL, features, make_profile
 
 from edge.__main__ import main
@@ -20,6 +21,22 @@ from shared.engines.torch_engine import TorchEngine
 from shared.errors import SettingsError
 from shared.network import Network
 from shared.profile import Profile
+from shared.settings import KNOWN_NAMES, PREFIX
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch):
+    """main() settles logs and threads for a whole process; here it is only a part of one."""
+    for name in KNOWN_NAMES:
+        monkeypatch.delenv(PREFIX + name, raising=False)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "1" if name.endswith("THREADS") else "passive")
+    root, threads = logging.getLogger(), torch.get_num_threads()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    torch.set_num_threads(threads)
 
 
 class Numbered:
@@ -238,7 +255,7 @@ def calibrate(*flags: str) -> int:
 
 
 def test_the_command_writes_a_profile_that_can_be_used(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("edge.calibration.command._ENOUGH", 24)
+    monkeypatch.setattr("edge.calibration.frames.ENOUGH", 24)
     monkeypatch.setattr("edge.calibration.command._STEPS", (0.5, 2.0))
     path = tmp_path / "mine.safetensors"
     status = calibrate(

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 import torch
 from cloud_kit import FRAME, JSON, Gate, Server, request, until
-from codec_kit import name_of, picture, with_right_crc
+from codec_kit import PICTURE_CODECS, TENSOR_CODECS, name_of, picture, with_right_crc
 
 from shared import wire
 from shared.answers import top_classes
-from shared.codecs import CODECS
 from shared.resize import resize_and_crop
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from shared.partition import Partition
 
 
-@pytest.mark.parametrize("codec", CODECS.values(), ids=name_of)
+@pytest.mark.parametrize("codec", [*TENSOR_CODECS, *PICTURE_CODECS], ids=name_of)
 def test_a_frame_of_every_codec_is_answered(
     server: Server, resnet18: Model, partition: Partition, pack: Any, codec: Codec
 ) -> None:

@@ -46,7 +46,9 @@ _STEPS: Mapping[tuple[str, str], Sequence[float]] = {
     ("resnet50", "layer4"): (0.4, 0.6, 0.85, 1.2),
     ("resnet50", "avgpool"): (0.4, 0.6, 0.85, 1.2),
 }
-_OTHER_STEPS = (0.5, 0.8, 1.2, 1.8)
+_OTHER_STEPS = (0.3, 0.5, 0.8, 1.2)
+_OTHER_LEVELS = 32
+"""Enough for signed tensors at the finest step; what is not used costs nothing."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,12 @@ def settings(architecture: str, split_point: str, *, quick: bool) -> list[Settin
             for spec in _some(specs, quick=quick)
         ]
     plain = [Setting(split_point, codec, spec=codec) for codec in _TENSORS]
-    recipes = [Recipe(step=step) for step in _STEPS.get((architecture, split_point), _OTHER_STEPS)]
+    known = _STEPS.get((architecture, split_point))
+    recipes = (
+        [Recipe(step=step) for step in known]
+        if known
+        else [Recipe(step=step, levels=_OTHER_LEVELS) for step in _OTHER_STEPS]
+    )
     return plain + [Setting(split_point, CALIBRATED, recipe=recipe) for recipe in _some(recipes, quick=quick)]
 
 

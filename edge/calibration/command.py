@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from shared.profile import Profile
 
 _STEPS = (0.8, 1.2, 1.6, 2.0, 2.4, 2.8)
+_SIGNED_STEPS = (0.2, 0.3, 0.4, 0.55, 0.75, 1.0)
+_SIGNED_LEVELS = 32
+"""What no rectifier has thinned out carries as much in its small values as in its large ones."""
 _POOLED_STEPS = (0.3, 0.5, 0.7, 0.9, 1.2, 1.6)
 _HELD_OUT = 4
 _FEWEST = 24
@@ -126,10 +129,14 @@ def _fit(
         )
 
     points = []
-    steps = _POOLED_STEPS if importance.pooled or max(grid_shape(point.shape)[:2]) == 1 else _STEPS
+    steps, levels = _STEPS, Recipe.levels
+    if importance.pooled or max(grid_shape(point.shape)[:2]) == 1:
+        steps = _POOLED_STEPS
+    elif min(float(tensor.min()) for tensor in tensors[:fitted]) < 0:
+        steps, levels = _SIGNED_STEPS, _SIGNED_LEVELS
     for number, step in enumerate(steps):
         progress.show("fitting and measuring", number, len(steps) + 1)
-        recipe = Recipe(step=step)
+        recipe = Recipe(step=step, levels=levels)
         points.append(measure(fit(tensors[:fitted] + extra, recipe, {}), recipe, held_out, logits, tail))
     chosen = choose(points, target)
     progress.show("fitting and measuring", len(steps), len(steps) + 1)

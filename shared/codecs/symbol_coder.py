@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from shared.wire import Bytes
 
-MAX_LEVELS = 16
+MAX_LEVELS = 64
 MAX_GROUPS = 8
 
 

@@ -46,7 +46,7 @@ _STEPS: Mapping[tuple[str, str], Sequence[float]] = {
     ("resnet50", "layer4"): (0.4, 0.6, 0.85, 1.2),
     ("resnet50", "avgpool"): (0.4, 0.6, 0.85, 1.2),
 }
-_OTHER_STEPS = (0.3, 0.5, 0.8, 1.2)
+_OTHER_STEPS = (0.2, 0.3, 0.5, 0.8)
 _OTHER_LEVELS = 32
 """Enough for signed tensors at the finest step; what is not used costs nothing."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAGNITUDE_KINDS = 8
+_SMALLEST = 1e-30
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,9 @@ def _scales(
 ) -> dict[str, NDArray[Any]]:
     channels = frames.shape[3]
     offset = frames.mean((0, 1, 2)) if signed else np.zeros(channels, np.float32)
-    size = np.sqrt(((frames - offset) ** 2).mean((0, 1, 2))) + 1e-12
+    size = np.sqrt(((frames - offset).astype(np.float64) ** 2).mean((0, 1, 2)))
+    # Dead channels must not draw the mean of the logarithms down; random weights make whole tensors of 1e-13.
+    size = np.maximum(size, max(1e-6 * float(size.max()), _SMALLEST))
     typical = np.exp(np.log(size).mean())
     of_channel = np.ones(channels, np.float32)
     of_position = np.ones(frames.shape[1:3], np.float32)
@@ -139,7 +142,7 @@ def _magnitude_tables(magnitudes: NDArray[np.uint8], levels: int) -> dict[str, N
         return {}
     channels = magnitudes.shape[3]
     counts = np.stack([(magnitudes == level).sum((0, 1, 2)) for level in range(1, levels)], axis=1)
-    usual = counts.sum(0) / max(1, counts.sum())
+    usual = (counts.sum(0) + 1) / (counts.sum() + levels - 1)
     smooth = counts + 20 * usual
     mean = (smooth * np.arange(1, levels)).sum(1) / smooth.sum(1)
     edges = np.quantile(mean, np.arange(1, _MAGNITUDE_KINDS) / _MAGNITUDE_KINDS)

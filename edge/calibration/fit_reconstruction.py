@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from shared.codecs.quantiser import Reconstruction
     from shared.codecs.symbol_coder import Symbols
 
+_SMALLEST = 1e-30
+"""Of tensors that never change there is nothing to predict."""
 _PRIOR = 8.0
 """A centroid of one channel and neighbourhood counts for nothing until so many values were seen."""
 
@@ -67,7 +69,7 @@ def fit_corrector(
     gram = gram / np.float32(rows) - np.outer(first, first)
     cross = cross / np.float32(rows) - np.outer(first, last)
     eye = np.eye(channels, dtype=np.float32)
-    weights = np.linalg.solve(gram + ridge * float(np.diag(gram).mean()) * eye, cross)
+    weights = np.linalg.solve(gram + max(ridge * float(np.diag(gram).mean()), _SMALLEST) * eye, cross)
     _, directions = np.linalg.eigh(weights.T @ gram @ weights)
     directions = directions[:, ::-1][:, :rank]
     down = weights @ directions

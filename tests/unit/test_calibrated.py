@@ -375,6 +375,22 @@ def test_of_a_tensor_that_the_tail_takes_the_mean_of_only_the_mean_travels():
     )
 
 
+@pytest.mark.parametrize("scale", [1e-13, 1.0, 1e6])
+def test_values_of_any_size_are_fitted_alike(scale):
+    tensors = [tensor * np.float32(scale) for tensor in features((8, 6, 6), 13)]
+    codec = Calibrated(fit_profile(tensors[:12], SMALL, fingerprint=b"profile.", split_point="layer1"))
+    decoded = codec.decode(*codec.encode(tensors[12]), (8, 6, 6))
+    assert ((decoded - tensors[12]) ** 2).sum() < 0.3 * (tensors[12].astype(np.float64) ** 2).sum()
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_a_tensor_that_never_changes_is_no_error(value):
+    tensors = [np.full((8, 6, 6), value, np.float32)] * 12
+    codec = Calibrated(fit_profile(tensors, SMALL, fingerprint=b"profile.", split_point="layer1"))
+    decoded = codec.decode(*codec.encode(tensors[0]), (8, 6, 6))
+    np.testing.assert_allclose(decoded, tensors[0], atol=0.05 * value)
+
+
 def test_tokens_and_maps_are_fitted_alike():
     """A transformer's tokens are positions in a row: signed, without a rectifier."""
     profile = fit_profile(

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.calibration.curve import Point, choose, measure
-from edge.calibration.fit import Recipe, fit_profile
+from edge.calibration.fit import fit_profile
 from edge.calibration.frames import read_pictures, variants
 from edge.calibration.importance import measure_importance
 from edge.calibration.progress import Progress
+from edge.calibration.recipes import recipes
 from edge.metrics import EdgeMetrics
 from edge.preprocess import Preprocess
 from edge.sources import open_source
-from shared.codecs.grid import grid_shape
 from shared.errors import SettingsError, SourceError
 from shared.network import load_network
 from shared.partition import INPUT, OUTPUT
@@ -32,15 +32,11 @@ from shared.weights import NAMED_SECONDS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edge.calibration.fit import Recipe
     from edge.calibration.settings import CalibrationSettings
     from shared.network import Network
     from shared.profile import Profile
 
-_STEPS = (0.8, 1.2, 1.6, 2.0, 2.4, 2.8)
-_SIGNED_STEPS = (0.2, 0.3, 0.4, 0.55, 0.75, 1.0)
-_SIGNED_LEVELS = 32
-"""What no rectifier has thinned out carries as much in its small values as in its large ones."""
-_POOLED_STEPS = (0.3, 0.5, 0.7, 0.9, 1.2, 1.6)
 _HELD_OUT = 4
 _FEWEST = 24
 
@@ -129,17 +125,13 @@ def _fit(
         )
 
     points = []
-    steps, levels = _STEPS, Recipe.levels
-    if importance.pooled or max(grid_shape(point.shape)[:2]) == 1:
-        steps = _POOLED_STEPS
-    elif min(float(tensor.min()) for tensor in tensors[:fitted]) < 0:
-        steps, levels = _SIGNED_STEPS, _SIGNED_LEVELS
-    for number, step in enumerate(steps):
-        progress.show("fitting and measuring", number, len(steps) + 1)
-        recipe = Recipe(step=step, levels=levels)
+    signed = min(float(tensor.min()) for tensor in tensors[:fitted]) < 0
+    tried = recipes(point.shape, signed=signed, pooled=importance.pooled)
+    for number, recipe in enumerate(tried):
+        progress.show("fitting and measuring", number, len(tried) + 1)
         points.append(measure(fit(tensors[:fitted] + extra, recipe, {}), recipe, held_out, logits, tail))
     chosen = choose(points, target)
-    progress.show("fitting and measuring", len(steps), len(steps) + 1)
+    progress.show("fitting and measuring", len(tried), len(tried) + 1)
     about = {
         "model": network.model.name,
         "frame_bytes": f"{chosen.frame_bytes:.0f}",

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.calibration.fit import Recipe, fit_profile
+from edge.calibration.fit import fit_profile
 from edge.calibration.frames import read_pictures, variants
+from edge.calibration.recipes import GENERIC, recipes
 from edge.preprocess import Preprocess
 from edge.synthetic import Synthetic
 from shared.codecs.calibrated import Calibrated
@@ -26,8 +27,6 @@ _log = logging.getLogger(__name__)
 _VERSION = 1
 _FRAMES = 64
 _VARIANTS = 64
-_STEP = 1.6
-"""Finer than what calibration usually recommends: nobody has measured the agreement on the user's frames."""
 
 
 def profile_for(network: Network, path: str | None, cache_dir: str) -> Profile:
@@ -74,9 +73,10 @@ def _generic(network: Network, cache: Path | None) -> Profile:
         np.array(head(network.model.preprocessing.normalise(picture)[None])[0])
         for picture in pictures + variants(pictures, _VARIANTS)
     ]
+    signed = min(float(tensor.min()) for tensor in tensors) < 0
     profile = fit_profile(
         tensors,
-        Recipe(step=_STEP),
+        recipes(network.point.shape, signed=signed, pooled=False)[GENERIC],
         fingerprint=network.model.fingerprint,
         split_point=network.point.name,
         about={"model": network.model.name, "generic": str(_VERSION)},

@@ -16,6 +16,7 @@ from edge.calibration.fit import Importance, Recipe, fit_profile
 from edge.calibration.frames import read_pictures, variants
 from edge.calibration.generic import profile_for
 from edge.calibration.importance import measure_importance
+from edge.calibration.recipes import POOLED_STEPS, SIGNED_STEPS, STEPS, recipes
 from shared.codecs.calibrated import Calibrated
 from shared.engines.torch_engine import TorchEngine
 from shared.errors import SettingsError
@@ -122,6 +123,17 @@ def test_the_cheapest_that_reaches_the_target_is_chosen():
 def test_without_one_the_nearest_is_chosen():
     points = [point(1, 900, 0.9, 0.2), point(2, 500, 0.9, 0.1), point(3, 300, 0.8)]
     assert choose(points, 0.95) is points[1]
+
+
+def test_the_recipes_go_by_the_kind_of_tensor():
+    def steps(shape, **kind):
+        return [recipe.step for recipe in recipes(shape, **kind)]
+
+    assert steps((8, 6, 6), signed=False, pooled=False) == list(STEPS)
+    assert steps((8, 6, 6), signed=True, pooled=False) == list(SIGNED_STEPS)
+    for shape, signed, pooled in (((16,), False, False), ((16,), True, False), ((8, 6, 6), False, True)):
+        assert steps(shape, signed=signed, pooled=pooled) == list(POOLED_STEPS)
+    assert {recipe.levels for recipe in recipes((5, 12), signed=True, pooled=False)} == {32}
 
 
 def test_measuring_encodes_and_decodes_for_real():
@@ -256,7 +268,7 @@ def calibrate(*flags: str) -> int:
 
 def test_the_command_writes_a_profile_that_can_be_used(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("edge.calibration.frames.ENOUGH", 24)
-    monkeypatch.setattr("edge.calibration.command._STEPS", (0.5, 2.0))
+    monkeypatch.setattr("edge.calibration.recipes.STEPS", (0.5, 2.0))
     path = tmp_path / "mine.safetensors"
     status = calibrate(
         "--split-point", "features.12.squeeze_activation", "--source", "synthetic:fps=0,frames=40", "--frames", "24",

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from prometheus_client import Counter, Gauge
 
-from bench.paired import divergences
 from bench.promised_bits import PromisedBits
 from cloud.profiles import Profiles
 from cloud.requests import read_frame
+from edge.calibration.divergence import divergences
 from shared import wire
 from shared.codecs import make_codec
 from shared.codecs.calibrated import Calibrated

@@ -11,7 +11,8 @@ from tornado.web import HTTPError
 
 from cloud.door import BodyHandler, Handler
 from cloud.json_body import check_shape
-from shared.errors import FingerprintError, MediaTypeError, ProfileContentError, UnavailableError
+from cloud.requests import check_fingerprint
+from shared.errors import MediaTypeError, ProfileContentError, UnavailableError
 from shared.profile import HASH_BYTES, Profile, digest_of
 
 if TYPE_CHECKING:
@@ -101,11 +102,6 @@ def add_profile(data: bytes, profiles: Profiles, model: Model, partition: Partit
     Raises LimitError, ProfileContentError, FingerprintError, SplitPointError or ShapeError.
     """
     profile = Profile.from_bytes(data)
-    if profile.fingerprint != model.fingerprint:
-        raise FingerprintError(
-            f"this profile is of another network (fingerprint {profile.fingerprint.hex()}); "
-            f"here runs {model.name} with weights {model.weights}",
-            accepted={"fingerprint": model.fingerprint.hex(), "model": model.name, "weights": model.weights},
-        )
+    check_fingerprint("profile", profile.fingerprint, model)
     check_shape(profile.shape, partition.point(profile.split_point).shape, profile.split_point)
     profiles.add(profile)

@@ -58,12 +58,7 @@ def check_frame(
 ) -> Checked:
     """One frame that a tail can take, as far as can be told before it is decoded. Raises RequestError."""
     frame = wire.unpack(body)
-    if frame.fingerprint != model.fingerprint:
-        raise FingerprintError(
-            f"this frame is of another network (fingerprint {frame.fingerprint.hex()}); "
-            f"here runs {model.name} with weights {model.weights}",
-            accepted={"fingerprint": model.fingerprint.hex(), "model": model.name, "weights": model.weights},
-        )
+    check_fingerprint("frame", frame.fingerprint, model)
     point = partition.point(frame.split_point)
     codec = codec_by_id(frame.codec_id)
     if codec.carries == "picture":
@@ -81,6 +76,16 @@ def check_frame(
     if profiles and codec.id == Calibrated.id:
         codec = profiles.codec_of(frame)
     return Checked(frame, codec)
+
+
+def check_fingerprint(what: str, fingerprint: bytes, model: Model) -> None:
+    """Raise FingerprintError unless a frame or a profile is of the network that runs here."""
+    if fingerprint != model.fingerprint:
+        raise FingerprintError(
+            f"this {what} is of another network (fingerprint {fingerprint.hex()}); "
+            f"here runs {model.name} with weights {model.weights}",
+            accepted={"fingerprint": model.fingerprint.hex(), "model": model.name, "weights": model.weights},
+        )
 
 
 def is_to_resize(checked: Checked, model: Model) -> bool:

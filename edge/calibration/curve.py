@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge.calibration.divergence import divergences
 from shared import wire
 from shared.codecs.calibrated import Calibrated
 
@@ -76,8 +77,7 @@ def measure(
 
 def divergence(logits: NDArray[np.float32], given: NDArray[np.float32]) -> float:
     """Mean of KL(softmax(logits) || softmax(given)) over the rows, in nats."""
-    expected, found = _log_softmax(logits), _log_softmax(given)
-    return float((np.exp(expected) * (expected - found)).sum(1).mean())
+    return float(divergences(logits, given).mean())
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
@@ -94,9 +94,3 @@ def choose(points: Sequence[Point], target: float) -> Point:
     if reached:
         return min(reached, key=lambda point: point.frame_bytes)
     return max(points, key=lambda point: (point.agreement, -point.divergence))
-
-
-def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
-    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    return result

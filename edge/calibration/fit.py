@@ -20,7 +20,7 @@ from shared.codecs.quantiser import Quantiser, Reconstruction
 from shared.profile import Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -61,7 +61,6 @@ def fit_profile(
     split_point: str,
     importance: Importance | None = None,
     about: dict[str, str] | None = None,
-    progress: Callable[[str], object] = lambda _: None,
 ) -> Profile:
     """`tensors`: of calibration frames, without the batch dimension. The same input gives the same profile."""
     shape = tuple(tensors[0].shape)
@@ -78,15 +77,12 @@ def fit_profile(
     quantiser = Quantiser(arrays, grid, recipe.levels, signed=signed)
     symbols = [quantiser(frame) for frame in frames]
     magnitudes = np.stack([found.magnitudes for found in symbols])
-    progress("contexts")
     arrays |= fit_context(magnitudes, steps, recipe.context_rank, np.random.default_rng(0))
     arrays |= _magnitude_tables(magnitudes, recipe.levels)
-    progress("centroids")
     arrays["centroid"] = fit_centroids(
         [quantiser.scale(frame)[0] for frame in frames], symbols, recipe.levels
     )
     if recipe.corrector_rank and channels > 1:
-        progress("corrector")
         plain = Reconstruction(arrays, grid, recipe.levels, signed=signed)
         arrays |= fit_corrector(frames, symbols, plain, recipe.corrector_rank, recipe.corrector_ridge)
     return Profile.make(
@@ -140,7 +136,6 @@ def _magnitude_tables(magnitudes: NDArray[np.uint8], levels: int) -> dict[str, N
     """How large a symbol is that is not zero, for few kinds of channels; frequencies that sum to SCALE."""
     if levels == 2:
         return {}
-    channels = magnitudes.shape[3]
     counts = np.stack([(magnitudes == level).sum((0, 1, 2)) for level in range(1, levels)], axis=1)
     usual = (counts.sum(0) + 1) / (counts.sum() + levels - 1)
     smooth = counts + 20 * usual
@@ -153,5 +148,4 @@ def _magnitude_tables(magnitudes: NDArray[np.uint8], levels: int) -> dict[str, N
         exact = np.floor(share / share.sum() * (SCALE - levels)).astype(np.int64) + 1
         exact[exact.argmax()] += SCALE - exact.sum()
         tables[kind] = exact
-    assert channels == len(kinds)
     return {"magnitudes": tables, "magnitude_kind": kinds}

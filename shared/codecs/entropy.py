@@ -29,7 +29,6 @@ class Alphabet:
             raise ProfileContentError(f"a profile's frequencies are not positive numbers that sum to {SCALE}")
         self._models = [stream.model.Categorical(row, perfect=False) for row in frequencies / SCALE]
         self.classes = len(frequencies)
-        self._bits = -np.log2(frequencies / SCALE)
 
     def sort(self, classes: NDArray[np.uint8]) -> tuple[NDArray[np.intp], list[tuple[Any, int]]]:
         """The order in which symbols are coded, and for each class its model and how many there are."""
@@ -37,10 +36,6 @@ class Alphabet:
         return np.argsort(classes, kind="stable"), [
             (model, count) for model, count in zip(self._models, counts, strict=True) if count
         ]
-
-    def bits(self, symbols: NDArray[np.integer[Any]], classes: NDArray[np.uint8]) -> float:
-        """The length that the models promise, in bits."""
-        return float(self._bits[classes, symbols].sum())
 
 
 class Writer:

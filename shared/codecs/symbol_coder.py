@@ -113,20 +113,6 @@ class SymbolCoder:
         reader.finish()
         return symbols
 
-    def promised_bits(self, symbols: Symbols) -> float:
-        """The entropy of the symbols under the profile's models, in bits: what `encode` can at best come to."""
-        bits = 0.0
-        flat = symbols.magnitudes.reshape(-1, self._grid[2])
-        for step in self.steps:
-            values = flat[step.positions, step.first : step.last].ravel()
-            coded = np.flatnonzero(values)
-            classes = self._contexts.classes(step, symbols.canvas)
-            bits += self._significance.bits((values > 0).astype(np.intp), classes)
-            if self._magnitudes:
-                bits += self._magnitudes.bits(values[coded].astype(np.intp) - 1, self._kinds_of(step)[coded])
-            bits += len(coded) * self._signed
-        return bits
-
     def _kinds_of(self, step: Step) -> NDArray[np.uint8]:
         """(positions x channels of the step,)."""
         return np.tile(self._kinds[step.first : step.last], len(step.positions))

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from profile_kit import SMALL, features, make_profile
 
+from bench.promised_bits import PromisedBits
 from edge.calibration.fit import Importance, fit_profile
 from shared import wire
 from shared.codecs.calibrated import Calibrated
@@ -87,10 +88,10 @@ def test_finer_steps_cost_more_and_err_less():
 def test_a_payload_is_as_long_as_its_model_promises(shape, signed):
     """Within 3 %, for tensors of the sizes that travel; the coder's state adds at most two words."""
     codec = Calibrated(make_profile(shape=shape, signed=signed))
+    promised_and_coded = PromisedBits(codec, codec.profile)
     for tensor in features(shape, 4, seed=3, signed=signed):
-        encoded, symbols = codec.encode_symbols(tensor)
-        promised = codec.coder.promised_bits(symbols) / 8
-        assert promised - 1 <= len(encoded.payload) <= 1.03 * promised + 8
+        promised, coded = (bits / 8 for bits in promised_and_coded(tensor))
+        assert promised - 1 <= coded <= 1.03 * promised + 8
 
 
 def test_contexts_save_bits():

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from bench.paired import Bootstrap, divergences, mcnemar
+from bench.paired import Bootstrap, mcnemar
+from edge.calibration.divergence import divergences
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,11 @@ class Partition:
                 f"unknown split point {name!r}; {suggest(name, self.points)}", accepted=list(self.points)
             ) from None
 
+    @property
+    def ends(self) -> tuple[SplitPoint, SplitPoint]:
+        """`input` and `output`."""
+        return self.points[INPUT], self.points[OUTPUT]
+
     def default(self) -> SplitPoint:
         """Where to cut when nobody says: the latest of the smallest tensors with at most 85 % of the work before it.
 
@@ -82,11 +87,15 @@ class Partition:
 
     def head(self, point: SplitPoint) -> fx.GraphModule:
         """From the picture (B, 3, H, W) to the crossing tensor (B, *point.shape)."""
-        return self._part(next(iter(self._graph.nodes)), [self._nodes[point.name]])
+        return self.segment(self.points[INPUT], point)
 
     def tail(self, point: SplitPoint) -> fx.GraphModule:
         """From the crossing tensor (B, *point.shape) to the logits (B, K)."""
-        return self._part(self._nodes[point.name], [self._output()])
+        return self.segment(point, self.points[OUTPUT])
+
+    def segment(self, start: SplitPoint, end: SplitPoint) -> fx.GraphModule:
+        """From what crosses at `start` (B, *start.shape) to what crosses at `end` (B, *end.shape)."""
+        return self._part(self._nodes[start.name], [self._nodes[end.name]])
 
     def crossings(self) -> fx.GraphModule:
         """From the picture (B, 3, H, W) to a tuple of what crosses at every split point, in the order of `points`."""

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Part = Callable[[NDArray[np.float32]], NDArray[np.float32]]
     """A compiled head or tail: (B, …) float32 -> (B, …) float32, any B. May be called from several threads at once; the
     result belongs to the caller."""
+    Segment = Callable[[Any], Any]
+    """A compiled stretch of the network; takes and gives tensors in the engine's own form, see `Engine.pack`."""
 
 Kind = Literal["head", "tail"]
 
@@ -89,6 +91,38 @@ class Engine(ABC):
         }
 
     @abstractmethod
+    def segment(self, start: SplitPoint, end: SplitPoint) -> Segment:
+        """Compile the stretch between two points; nothing is kept here. Raises EngineError."""
+
+    @abstractmethod
+    def pack(self, tensors: NDArray[np.float32]) -> Any:
+        """Tensors (B, …) in the form that `segment`'s stretches pass on."""
+
+    @abstractmethod
+    def unpack(self, inside: Any) -> NDArray[np.float32]:
+        """And back."""
+
+    def check(self, kind: Kind, point: SplitPoint, part: Part) -> None:
+        """Compare a half with torch on the probe pictures. Raises EngineError if it gives other numbers."""
+        if self._probe is None:
+            return
+        error = self._probe.error(kind, point, part)
+        if not error <= TOLERANCES[self.precision]:  # false for NaN as well
+            raise EngineError(
+                f"{self.name} in {self.precision}: the {kind} at {point.name} differs from torch by {error:.2g} of the "
+                f"values' length on the probe; accepted: {TOLERANCES[self.precision]:g}"
+            )
+
+    def stand_in(self, error: EngineError) -> Engine:
+        """The reference, which runs what failed with `error`, counted and logged. Raises it where there is none."""
+        if self._reference is None:
+            raise error
+        _log.warning("%s; torch in float32 runs this half instead", error)
+        self.failed_checks += 1
+        self.on_failed_check()
+        return self._reference
+
+    @abstractmethod
     def _compile(self, kind: Kind, point: SplitPoint) -> Part:
         """Make a half callable. Raises EngineError."""
 
@@ -101,13 +135,9 @@ class Engine(ABC):
             try:
                 return self._make(kind, point)
             except EngineError as error:
-                if self._reference is None:
-                    raise
-                _log.warning("%s; torch in float32 runs this half instead", error)
+                reference = self.stand_in(error)
             self._make_room()
-            self.failed_checks += 1
-            self.on_failed_check()
-            return self._parts.setdefault((kind, point.name), self._reference.require(kind, point))
+            return self._parts.setdefault((kind, point.name), reference.require(kind, point))
 
     def _ready(self, kind: Kind, point: SplitPoint) -> Part | None:
         """Without the lock: frames do not wait while another half is compiled."""
@@ -122,7 +152,7 @@ class Engine(ABC):
         start = time.perf_counter()
         self._make_room()
         part = self._compile(kind, point)
-        self._check(kind, point, part)
+        self.check(kind, point, part)
         self._parts[kind, point.name] = part
         _log.log(
             logging.INFO if self._probe else logging.DEBUG,  # the reference's halves are for checks
@@ -137,16 +167,6 @@ class Engine(ABC):
             oldest = min(self._parts, key=lambda key: self._used.get(key, -1))
             del self._parts[oldest]
             self._used.pop(oldest, None)
-
-    def _check(self, kind: Kind, point: SplitPoint, part: Part) -> None:
-        if self._probe is None:
-            return
-        error = self._probe.error(kind, point, part)
-        if not error <= TOLERANCES[self.precision]:  # false for NaN as well
-            raise EngineError(
-                f"{self.name} in {self.precision}: the {kind} at {point.name} differs from torch by {error:.2g} of the "
-                f"values' length on the probe; accepted: {TOLERANCES[self.precision]:g}"
-            )
 
 
 def _same(tensors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -162,7 +162,7 @@ class _Workbench:
         model, constants = self._converted
         return OpenVinoEngine(
             model,
-            self._partition.point(OUTPUT).shape,
+            self._partition.ends,
             precision=precision,
             threads=self._threads,
             streams=self._streams,

@@ -16,12 +16,12 @@ import numpy as np
 
 from shared.engines.openvino_runtime import core, operations, ov
 from shared.errors import EngineError
+from shared.partition import INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shared.engines.base import Kind
     from shared.partition import Partition, SplitPoint
 
 _MARK = "split point "
@@ -70,20 +70,29 @@ def read(path: Path) -> ov.Model:
         raise EngineError(f"{path}: not a network that openvino can read: {_first_line(error)}") from error
 
 
-def cut(model: ov.Model, kind: Kind, point: SplitPoint) -> ov.Model:
-    """One half; it shares the constants of `model`, which stays as it is."""
+def cut(model: ov.Model, start: SplitPoint, end: SplitPoint) -> ov.Model:
+    """The stretch from `start` to `end`; it shares the constants of `model`, which stays as it is."""
     model = model.clone()
     results = {result.get_friendly_name().removeprefix(_MARK): result for result in model.get_results()}
-    if kind == "head":
-        return ov.Model([results[point.name]], model.get_parameters(), f"head {point.name}")
-    given = operations.parameter([-1, *point.shape], np.float32)
-    for user in results[point.name].input_value(0).get_target_inputs():
+    name = f"{start.name} to {end.name}"
+    if start.name == INPUT:
+        return ov.Model([results[end.name]], model.get_parameters(), name)
+    given = operations.parameter([-1, *start.shape], np.float32)
+    for user in results[start.name].input_value(0).get_target_inputs():
         user.replace_source_output(given.output(0))
     # Where a tail asks how many pictures there are, the conversion has it ask the picture, which a tail has not got.
     for user in model.get_parameters()[0].output(0).get_target_inputs():
         if user.get_node().get_type_name() == "ShapeOf":
             user.get_node().output(0).replace(_picture_shape(model, given, user.get_node()))
-    return ov.Model([results["output"]], [given], f"tail {point.name}")
+    return ov.Model([results[end.name]], [given], name)
+
+
+def retype(model: ov.Model, element_type: ov.Type) -> ov.Model:
+    """The same stretch, with tensors of this type at its two ends."""
+    processing = ov.preprocess.PrePostProcessor(model)
+    processing.input().tensor().set_element_type(element_type)
+    processing.output().tensor().set_element_type(element_type)
+    return processing.build()
 
 
 def _picture_shape(model: ov.Model, given: ov.Node, asking: ov.Node) -> ov.Output:

@@ -14,7 +14,7 @@ from shared.errors import EngineError, SettingsError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shared.engines.base import Part
+    from shared.engines.base import Part, Segment
     from shared.engines.probe import Probe
     from shared.partition import Partition, SplitPoint
 
@@ -48,27 +48,40 @@ class TorchEngine(Engine):
         self.device = str(self._device)
         self.threads = torch.get_num_threads()
 
+    def segment(self, start: SplitPoint, end: SplitPoint) -> Segment:
+        return self._runner(self._partition.segment(start, end), start.shape, f"the stretch up to {end.name}")
+
+    def pack(self, tensors: NDArray[np.float32]) -> torch.Tensor:
+        given = torch.from_numpy(contiguous(tensors)).to(self._device, self._type)
+        if not self._plain and given.ndim == 4:
+            given = given.contiguous(memory_format=torch.channels_last)
+        return given
+
+    def unpack(self, inside: torch.Tensor) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = inside.float().contiguous().cpu().numpy()
+        return result
+
     def _compile(self, kind: Kind, point: SplitPoint) -> Part:
-        part: torch.nn.Module = getattr(self._partition, kind)(point)
+        shape = self._partition.input_shape if kind == "head" else point.shape
+        run = self._runner(getattr(self._partition, kind)(point), shape, f"the {kind} at {point.name}")
+        return lambda tensors: self.unpack(run(self.pack(tensors)))
+
+    def _runner(self, part: torch.nn.Module, shape: tuple[int, ...], what: str) -> Segment:
         if not self._plain:
             # The halves share the network's modules, and `to` changes those in place.
             part = copy.deepcopy(part).to(self._device, self._type)
             part = part.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's types
 
-        def run(tensors: NDArray[np.float32]) -> NDArray[np.float32]:
-            given = torch.from_numpy(contiguous(tensors)).to(self._device, self._type)
-            if not self._plain and given.ndim == 4:
-                given = given.contiguous(memory_format=torch.channels_last)
-            with torch.inference_mode():
-                result: NDArray[np.float32] = part(given).float().contiguous().cpu().numpy()
+        @torch.inference_mode()
+        def run(given: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = part(given)
             return result
 
         try:
-            run(np.zeros((1, *(self._partition.input_shape if kind == "head" else point.shape)), np.float32))
+            run(self.pack(np.zeros((1, *shape), np.float32)))
         except RuntimeError as error:
             raise EngineError(
-                f"torch in {self.precision} on {self.device} cannot run the {kind} at {point.name}: "
-                f"{str(error).splitlines()[0]}"
+                f"torch in {self.precision} on {self.device} cannot run {what}: {str(error).splitlines()[0]}"
             ) from error
         return run
 

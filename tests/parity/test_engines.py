@@ -57,7 +57,7 @@ class Subject:
         reference = TorchEngine(self.partition)
         return OpenVinoEngine(
             self.converted,
-            self.logits.shape[1:],
+            self.partition.ends,
             precision=precision,
             threads=THREADS,
             probe=Probe(self.partition.points, self.model.preprocessing, reference) if checked else None,

@@ -107,7 +107,7 @@ def engine_of(kind: str, **options: Any) -> Engine:
     partition, probe = partition_of(mixed_model()), probe_of(mixed_model())
     if name == "torch":
         return TorchEngine(partition, precision=precision, probe=probe, **options)
-    return OpenVinoEngine(converted(), (5,), precision=precision, probe=probe, **{"threads": 2} | options)
+    return OpenVinoEngine(converted(), partition.ends, precision=precision, probe=probe, **{"threads": 2} | options)
 
 
 def given_to(kind: str, point: SplitPoint, rows: int, seed: int = 0) -> np.ndarray:
@@ -162,6 +162,9 @@ class Fake(Engine):
         self.distort = distort or (lambda values: values)
         self.compiled: list[tuple[str, str]] = []
         self.inside = self.most_inside = self.calls = 0
+        self.segment, self.pack, self.unpack = self.torch.segment, self.torch.pack, self.torch.unpack
+
+    segment = pack = unpack = None  # of the instance, above
 
     def _compile(self, kind: Any, point: SplitPoint) -> Any:
         self.inside += 1
@@ -582,7 +585,7 @@ def test_streams_threads_and_precision_are_what_was_asked_for(
     if available_cores() < threads:
         pytest.skip(f"this machine has not {threads} cores, and OpenVINO takes no more threads than that")
     part = engine_of(f"openvino/{precision}", streams=streams, threads=threads).tail(middle())
-    compiled = part._compiled
+    compiled = part.requests.compiled
     assert compiled.get_property("NUM_STREAMS") == streams
     assert compiled.get_property("INFERENCE_NUM_THREADS") == threads
     assert f"'{precision}'" in str(compiled.get_property("INFERENCE_PRECISION_HINT"))
@@ -601,7 +604,7 @@ def test_a_conversion_with_its_batch_size_stuck_fails_its_check(monkeypatch: pyt
     monkeypatch.setattr(openvino_network.ov, "convert_model", convert)
     partition = partition_of(mixed_model())
     engine = OpenVinoEngine(
-        openvino_network.convert(partition), (5,), threads=1,
+        openvino_network.convert(partition), partition.ends, threads=1,
         probe=probe_of(mixed_model()), reference=TorchEngine(partition),
     )  # fmt: skip
     with pytest.raises(EngineError):  # a tail's parameter is made anew, of any size
@@ -642,7 +645,7 @@ def test_a_conversion_leaves_the_log_as_it_was(fails: bool) -> None:
 def test_what_was_saved_is_read_again(tmp_path: Path) -> None:
     openvino_network.save(converted(), tmp_path / "network.xml")
     again = OpenVinoEngine(
-        openvino_network.read(tmp_path / "network.xml"), (5,), threads=1,
+        openvino_network.read(tmp_path / "network.xml"), partition_of(mixed_model()).ends, threads=1,
         probe=probe_of(mixed_model()), constants=tmp_path / "network.bin",
     )  # fmt: skip
     for point in partition_of(
@@ -709,9 +712,9 @@ class Bench:
         self.built.append(called)
 
         class Candidate(Fake):
-            def _check(self, kind: Any, point: SplitPoint, part: Any) -> None:
+            def check(self, kind: Any, point: SplitPoint, part: Any) -> None:
                 bench.checked.append((called, kind, point.name))
-                super()._check(kind, point, part)
+                super().check(kind, point, part)
 
         engine = Candidate(tiny_model(), self.distort.get(called))
         engine.name, engine.precision = name, precision

@@ -22,6 +22,7 @@ class Job:
     """One frame on its way."""
 
     number: int
+    frame_id: int  # 64 bits; those of several runs and edges differ
     captured: float  # monotonic seconds
     captured_ns: int  # since 1970
     watch: Stopwatch
@@ -43,6 +44,7 @@ class Job:
         """What is known of it now that it is done."""
         return Record(
             frame=self.number,
+            frame_id=f"{self.frame_id:016x}",
             time=datetime.fromtimestamp(self.captured_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
             split_point=split_point,
             codec=codec,

@@ -140,7 +140,9 @@ class Pipeline:
                     break
                 self._metrics.last_frame_timestamp.set_to_current_time()
                 now = time.monotonic()
-                dropped = self._captured.put(Job(number, now, time.time_ns(), watch, picture, queued=now))
+                frame_id = self._session << 32 | number & 0xFFFFFFFF
+                job = Job(number, frame_id, now, time.time_ns(), watch, picture, queued=now)
+                dropped = self._captured.put(job)
                 self.dropped += dropped
                 self._metrics.frames.labels(outcome="dropped").inc(dropped)
                 number += 1
@@ -183,7 +185,7 @@ class Pipeline:
                     codec,
                     split_point=self._plan.split_point.name,
                     fingerprint=self._model.fingerprint,
-                    frame_id=self._session << 32 | job.number & 0xFFFFFFFF,
+                    frame_id=job.frame_id,
                     capture_time_ns=job.captured_ns,
                     deadline_ms=max(1, round(1e3 * self._settings.deadline_s)),  # 0 is no limit of ours
                 )

@@ -32,6 +32,8 @@ class Record:
 
     frame: int
     """Number of the frame in its source, from 0; dropped frames leave gaps."""
+    frame_id: str
+    """What the cloud knows it by: 16 hexadecimal digits, as in its ledger."""
     time: str
     """When it was captured, UTC, ISO 8601."""
     split_point: str

@@ -108,6 +108,7 @@ def value(metrics, name, **labels):
 def record(number=0, **changes):
     fields = {
         "frame": number,
+        "frame_id": f"{number:016x}",
         "time": "2026-01-02T03:04:05.678+00:00",
         "split_point": "layer3",
         "codec": "int8+zstd",

@@ -334,7 +334,7 @@ METRICS = EdgeMetrics()
 
 
 def job(number, array, captured=0.0):
-    return Job(number, captured, 0, Stopwatch(METRICS.stages, METRICS.stage_cpu), None, crossing=array[None])
+    return Job(number, number, captured, 0, Stopwatch(METRICS.stages, METRICS.stage_cpu), None, crossing=array[None])
 
 
 def tensor(seed=0):

@@ -18,6 +18,7 @@ from cloud.handlers import (
     UnknownHandler,
 )
 from cloud.profile_handlers import PROFILES, ProfileHandler, ProfilesHandler
+from cloud.tail_times_handler import TailTimesHandler
 from shared.errors import StartupError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def make_app(service: Service) -> Application:
             ("/", HelloHandler, arguments),
             ("/compute", ComputeHandler, arguments),
             ("/model", ModelHandler, arguments),
+            ("/profile", TailTimesHandler, arguments),
             (PROFILES, ProfilesHandler, arguments),
             (f"{PROFILES}/.*", ProfileHandler, arguments),
             ("/healthz", HealthHandler, arguments),

@@ -34,4 +34,9 @@ class CloudSettings(CommonSettings):
         30.0, gt=0, le=600, description="a request without a deadline of its own is given up after this"
     )
     idle_timeout_s: float = Field(75.0, gt=0, le=3600, description="a silent connection is closed after this")
+    ledger: str | None = Field(
+        None,
+        description="file for one JSON line a frame: answered, refused or abandoned by its sender; lines are added to it, "
+        "and `{hostname}` in it becomes the host's name. A container can only write it to a volume that you mount",
+    )
     drain_s: float = Field(20.0, ge=0, le=600, description="on SIGTERM, requests in progress get this long")

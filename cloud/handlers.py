@@ -11,6 +11,7 @@ import numpy as np
 from tornado.web import HTTPError
 
 from cloud.door import BodyHandler, Handler
+from cloud.ledger import Entry
 from cloud.lifecycle import State
 from cloud.metrics import ENDPOINTS
 from cloud.requests import (
@@ -26,7 +27,7 @@ from cloud.requests import (
 from shared.answers import top_classes
 from shared.errors import BodyError, ContentError, DeadlineError, MediaTypeError, UnavailableError
 from shared.telemetry import Stopwatch, computing, exposition
-from shared.wire import CONTENT_TYPE
+from shared.wire import CONTENT_TYPE, unpack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +50,9 @@ class ModelHandler(BodyHandler):
         self._work: asyncio.Task[dict[str, Any] | bytes] | None = None
         self._active = self._gone = False
         self._large: Checked | None = None  # a picture that waits to be decoded and resized
+        self._content_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        is_frame = self.request.method == "POST" and self._content_type == CONTENT_TYPE
+        self._entry = Entry(service.ledger if is_frame else None)
 
     def get(self) -> None:
         self.service.lifecycle.require_ready()
@@ -65,7 +69,6 @@ class ModelHandler(BodyHandler):
         encoding = self.request.headers.get("Content-Encoding", "identity")
         if encoding.lower() != "identity":
             raise MediaTypeError(f"Content-Encoding {encoding} is not spoken here", accepted=["identity"])
-        self._content_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if self._content_type != CONTENT_TYPE and self._content_type not in _JSON_TYPES:
             raise MediaTypeError(
                 f"Content-Type {self._content_type} is not spoken here",
@@ -78,7 +81,9 @@ class ModelHandler(BodyHandler):
         # A task of its own, because Tornado does not stop a handler whose client has gone; on_connection_close does.
         self._work = asyncio.create_task(self._answer())
         try:
-            self.finish(await self._work)
+            answer = await self._work
+            self._entry.decide("answered")
+            self.finish(answer)
         except asyncio.CancelledError:
             if not self._gone:  # cancelled from below
                 raise UnavailableError("the server is stopping; try again later") from None
@@ -129,7 +134,9 @@ class ModelHandler(BodyHandler):
         service = self.service
         with computing(service.metrics.stage_cpu, "decode"):
             if self._content_type == CONTENT_TYPE:
-                checked = check_frame(self.body, service.model, service.partition, service.profiles)
+                frame = unpack(self.body)
+                self._entry.note(frame)
+                checked = check_frame(frame, service.model, service.partition, service.profiles)
                 if not is_to_resize(checked, service.model):
                     return decode_frame(checked, service.model)
                 self._large = checked
@@ -172,8 +179,14 @@ class ModelHandler(BodyHandler):
             )
         return int(text)
 
+    def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
+        answer = super().refusal(status_code, error)
+        self._entry.decide("refused", answer["reason"])
+        return answer
+
     def on_connection_close(self) -> None:
         super().on_connection_close()
+        self._entry.decide("abandoned")
         self._gone = True
         if self._work:
             self._work.cancel()

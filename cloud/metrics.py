@@ -8,7 +8,7 @@ from shared.errors import all_request_errors
 from shared.metrics import Metrics
 from shared.telemetry import BATCH_BUCKETS, DURATION_BUCKETS
 
-ENDPOINTS = ("/", "/compute", "/model", "/profiles", "/healthz", "/readyz", "/metrics", "other")
+ENDPOINTS = ("/", "/compute", "/model", "/profile", "/profiles", "/healthz", "/readyz", "/metrics", "other")
 STAGES = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
 _CODES = (200, 201, 400, 404, 405, 409, 413, 415, 422, 424, 500, 503, 504)
@@ -70,6 +70,11 @@ class CloudMetrics(Metrics):
         self.profiles_evicted = Counter(
             prefix + "profiles_evicted_total",
             "Profiles that had to go because there is room for a few only.",
+            registry=self.registry,
+        )
+        self.ledger_errors = Counter(
+            prefix + "ledger_errors_total",
+            "Lines of the ledger that could not be written.",
             registry=self.registry,
         )
         self.ready = Gauge(

@@ -50,14 +50,13 @@ def read_frame(
     body: wire.Bytes, model: Model, partition: Partition, profiles: Profiles | None = None
 ) -> Work:
     """One frame as shared/WIRE.md defines it; without `profiles` every profile is missing. Raises RequestError."""
-    return decode_frame(check_frame(body, model, partition, profiles), model)
+    return decode_frame(check_frame(wire.unpack(body), model, partition, profiles), model)
 
 
 def check_frame(
-    body: wire.Bytes, model: Model, partition: Partition, profiles: Profiles | None = None
+    frame: wire.Frame, model: Model, partition: Partition, profiles: Profiles | None = None
 ) -> Checked:
-    """One frame that a tail can take, as far as can be told before it is decoded. Raises RequestError."""
-    frame = wire.unpack(body)
+    """Whether a tail can take this frame, as far as can be told before it is decoded. Raises RequestError."""
     check_fingerprint("frame", frame.fingerprint, model)
     point = partition.point(frame.split_point)
     codec = codec_by_id(frame.codec_id)

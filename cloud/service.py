@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloud.batcher import Batcher
 from cloud.json_process import JsonProcess
+from cloud.ledger import Ledger
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.profiles import Profiles
 from cloud.requests import MAX_PICTURE_PIXELS
+from cloud.tail_times import TailTimes
 from cloud.tails import Tails
 from shared import wire
 from shared.codecs import CODECS
@@ -40,16 +42,18 @@ class Service:
     """Loads the model off the event loop, then answers until it is stopped."""
 
     def __init__(self, settings: CloudSettings, threads: int) -> None:
+        """Raises SettingsError if the ledger cannot be opened."""
         self.settings = settings
         self.metrics = CloudMetrics()
+        self.ledger = Ledger(settings.ledger, self.metrics.ledger_errors) if settings.ledger else None
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.active = 0
         """Requests of `POST /model` between header and answer."""
         self.buffered_bytes = 0
         self._threads = threads
         # Four threads run one tail nearly four times as fast; more of them help several tails more than one.
-        self._workers = settings.tail_workers or max(1, threads // 4)
-        self._tail_threads = ThreadPoolExecutor(self._workers, thread_name_prefix="tail")
+        self.workers = settings.tail_workers or max(1, threads // 4)
+        self._tail_threads = ThreadPoolExecutor(self.workers, thread_name_prefix="tail")
         self._pool = ThreadPoolExecutor(max(2, threads), thread_name_prefix="decode")
         self._picture_pool = ThreadPoolExecutor(
             min(_MOST_PICTURES, max(1, threads // 2)), thread_name_prefix="picture"
@@ -58,6 +62,7 @@ class Service:
         self._profile_thread = ThreadPoolExecutor(1, thread_name_prefix="profile")
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
+        self.tail_times = TailTimes(self)
         self._batches: asyncio.Task[None] | None = None
         self.json = JsonProcess()
 
@@ -70,7 +75,7 @@ class Service:
             capacity=self.settings.queue_capacity,
             max_batch=self.settings.max_batch,
             wait_s=self.settings.batch_wait_ms / 1e3,
-            workers=self._workers,
+            workers=self.workers,
         )
         self._batches = asyncio.create_task(self.batcher.serve())
         self.lifecycle.move(State.READY)
@@ -85,7 +90,7 @@ class Service:
             seed=settings.seed,
             patience_s=NAMED_SECONDS,
             threads=self._threads,
-            streams=self._workers,
+            streams=self.workers,
         )
         self.model, self.partition, self.default = network.model, network.partition, network.point
         self.engine = network.engine
@@ -94,6 +99,7 @@ class Service:
 
     async def stop(self) -> None:
         """Refuse new frames, finish those in progress within the drain time, count what is left."""
+        self.tail_times.stop()
         if self.lifecycle.state is State.READY:
             self.lifecycle.move(State.DRAINING)
             deadline = asyncio.get_running_loop().time() + self.settings.drain_s
@@ -125,9 +131,12 @@ class Service:
         """The same on the one thread that reads profiles, one after another."""
         return await asyncio.get_running_loop().run_in_executor(self._profile_thread, function)
 
+    async def in_tail_thread(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """The same where the tails run, in turn with them."""
+        return await asyncio.get_running_loop().run_in_executor(self._tail_threads, function, *arguments)
+
     async def _run_tail(self, split_point: str, callers: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._tail_threads, self._compute_tail, split_point, callers)
+        return await self.in_tail_thread(self._compute_tail, split_point, callers)
 
     def _compute_tail(self, split_point: str, callers: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         with computing(self.metrics.stage_cpu, "tail"):

@@ -49,6 +49,7 @@ KNOWN_NAMES = frozenset(
         "BATCH_WAIT_MS",
         "REQUEST_TIMEOUT_S",
         "IDLE_TIMEOUT_S",
+        "LEDGER",
         "DRAIN_S",
         "SOURCE",
         "CLOUD_URL",

@@ -92,6 +92,14 @@ def test_print_config_shows_every_setting_and_starts_nothing(
         (["--device", "tpu", *SMALL], "device 'tpu' cannot be used"),
         (["--split-point", "layer33", *SMALL], "unknown split point 'layer33'; did you mean layer3"),
         (["--address", "192.0.2.1", "--port", "0"], "cannot listen on 192.0.2.1:0: "),
+        (
+            ["--ledger", "/nowhere/l.jsonl", *SMALL],
+            "ledger /nowhere/l.jsonl: No such file or directory; give --ledger",
+        ),
+        (
+            ["--ledger", f"{ROOT}/README.md", *SMALL],
+            f"ledger {ROOT}/README.md: this file exists and holds no ledger; ",
+        ),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )

@@ -110,6 +110,8 @@ def test_an_unknown_path_is_told_the_known_ones(server: Server) -> None:
         ("GET", "/compute", ["POST"]),
         ("POST", "/healthz", ["GET"]),
         ("DELETE", "/metrics", ["GET"]),
+        ("POST", "/profile", ["GET"]),
+        ("PUT", "/profile", ["GET"]),
         ("BREW", "/model", ["GET", "POST"]),
     ],
 )
@@ -156,6 +158,7 @@ def test_every_label_value_is_there_before_the_first_request() -> None:
         "profiles",
         "profiles_received_total",
         "profiles_evicted_total",
+        "ledger_errors_total",
         "buffered_bytes",
         "engine_failed_checks_total",
         "batch_size_count",

@@ -7,25 +7,19 @@ long as network, engine and machine stay what they are.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
-import os
-import platform
-import statistics
 import threading
 import time
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import torch
 
-from shared.engines.store import Store
+from shared.kept import keep, key_of, machine, recall
 from shared.partition import INPUT
 from shared.stages import stage_ends
-from shared.threads import available_cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,12 +30,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _RUNS = 3
-"""Their median counts. Each thread warms up before its first one."""
+"""The fastest counts. Each thread warms up before its first one."""
 _BUDGET_S = 20.0
 """Larger batches that would take longer are left out."""
-_FOLDER = "tail-times"
-"""Of its own below the cache: the converted networks, dear to make, are not to be displaced."""
-_FILE = "times.json"
 
 
 class _Times(TypedDict):
@@ -55,9 +46,6 @@ class TailTimes:
     def __init__(self, service: Service) -> None:
         """Nothing of `service` is used before the first `get`."""
         self._service = service
-        folder = service.settings.cache_dir
-        # Path.expanduser raises where nobody's home is known, as in a container without a user's name.
-        self._store = Store(Path(os.path.expanduser(folder)) / _FOLDER if folder else None)  # noqa: PTH111
         self._finding: asyncio.Task[dict[str, Any]] | None = None
 
     async def get(self) -> dict[str, Any]:
@@ -77,12 +65,14 @@ class TailTimes:
 
     async def _find(self) -> dict[str, Any]:
         service, settings = self._service, self._service.settings
-        points = [service.partition.point(INPUT), *stage_ends(service.partition.points.values())]
+        ends = stage_ends(service.partition.points.values())
+        points = [service.partition.point(INPUT), *ends]
+        await service.in_profile_thread(lambda: service.tails.make_ready(ends))
         key = await service.in_profile_thread(lambda: self._key(points))
-        times = await service.in_profile_thread(lambda: self._recall(key))
+        times = await service.in_profile_thread(lambda: self._recall(key, points))
         if times is None:
             measured = times = await self._measure(points)
-            await service.in_profile_thread(lambda: self._keep(key, measured))
+            await service.in_profile_thread(lambda: keep(settings.cache_dir, key, measured))
         return {
             "fingerprint": service.model.fingerprint.hex(),
             "engine": service.engine.describe(),
@@ -125,7 +115,6 @@ class TailTimes:
         service = self._service
 
         def prepare() -> NDArray[np.float32]:
-            service.engine.tail(point)  # compiled here, where nobody's tail waits for it
             one = np.random.default_rng(0).standard_normal((1, *point.shape), np.float32)
             return np.repeat(one, size, axis=0)
 
@@ -144,49 +133,35 @@ class TailTimes:
             if time.monotonic() > until and (runs or size > 1):
                 break
             runs.append(await service.in_tail_thread(run))  # one by one, so that frames run in between
-        return statistics.median(runs) if runs else None
+        return min(runs, default=None)  # what else the machine does only adds
 
     def _key(self, points: list[SplitPoint]) -> str:
         """Names what the times hold for."""
         service = self._service
-        parts = [
+        device = service.engine.device
+        return "tail-times-" + key_of(
             service.model.fingerprint.hex(),
             *(point.name for point in points),
             json.dumps(service.engine.describe()),
             str(service.workers),
             str(service.settings.max_batch),
-            _machine(service.engine.device),
+            machine(),
+            torch.cuda.get_device_name(device) if device.startswith("cuda") else "",
             version("torch"),
             version("openvino"),
-        ]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+        )
 
-    def _recall(self, key: str) -> _Times | None:
-        entry = self._store.find(key)
+    def _recall(self, key: str, points: list[SplitPoint]) -> _Times | None:
+        kept = recall(self._service.settings.cache_dir, key)
         try:
-            times: _Times | None = json.loads((entry / _FILE).read_bytes()) if entry else None
-        except (OSError, ValueError):  # gone since, or of another release
-            return None
-        return times
-
-    def _keep(self, key: str, times: _Times) -> None:
-        def write(folder: Path) -> None:
-            (folder / _FILE).write_text(json.dumps(times), encoding="utf-8")
-
-        self._store.add(key, write)
+            complete = list(kept["tails_ms"]) == [point.name for point in points] and all(
+                len(row) == len(kept["batch_sizes"]) > 0 for row in kept["tails_ms"].values()
+            )
+        except (TypeError, KeyError, AttributeError):
+            complete = False
+        return _Times(batch_sizes=kept["batch_sizes"], tails_ms=kept["tails_ms"]) if complete else None
 
 
 def _batch_sizes(largest: int) -> list[int]:
     """Powers of two, and the largest itself."""
     return [size for power in range(largest.bit_length()) if (size := 1 << power) < largest] + [largest]
-
-
-def _machine(device: str) -> str:
-    """Kind and name of the processor as far as they are known, the cores that it may use, and the GPU if one computes."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    gpu = torch.cuda.get_device_name(device) if device.startswith("cuda") else ""
-    return f"{platform.machine()}, {name}, {available_cores()} cores, {gpu}"

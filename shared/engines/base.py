@@ -76,10 +76,10 @@ class Engine(ABC):
 
     def require(self, kind: Kind, point: SplitPoint) -> Part:
         """A half, compiled and checked. Raises EngineError if it cannot be compiled or gives other numbers."""
-        if part := self._ready(kind, point):
+        if part := self.at_hand(kind, point):
             return part
         with self._lock:
-            return self._ready(kind, point) or self._make(kind, point)
+            return self.at_hand(kind, point) or self._make(kind, point)
 
     def describe(self) -> dict[str, str | int]:
         """What `GET /model` and the benchmarks say of it."""
@@ -127,10 +127,10 @@ class Engine(ABC):
         """Make a half callable. Raises EngineError."""
 
     def _part(self, kind: Kind, point: SplitPoint) -> Part:
-        if part := self._ready(kind, point):
+        if part := self.at_hand(kind, point):
             return part
         with self._lock:
-            if part := self._ready(kind, point):
+            if part := self.at_hand(kind, point):
                 return part
             try:
                 return self._make(kind, point)
@@ -139,8 +139,8 @@ class Engine(ABC):
             self._make_room()
             return self._parts.setdefault((kind, point.name), reference.require(kind, point))
 
-    def _ready(self, kind: Kind, point: SplitPoint) -> Part | None:
-        """Without the lock: frames do not wait while another half is compiled."""
+    def at_hand(self, kind: Kind, point: SplitPoint) -> Part | None:
+        """A half if it is compiled. Without the lock: frames do not wait while another half is compiled."""
         if (kind, point.name) in (("head", INPUT), ("tail", OUTPUT)):
             return _same
         part = self._parts.get((kind, point.name))

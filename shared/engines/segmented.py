@@ -7,13 +7,14 @@ there once, and a head is the first segments, a tail the last. Between two segme
 from __future__ import annotations
 
 import itertools
+import time
 from typing import TYPE_CHECKING
 
 from shared.errors import EngineError
 from shared.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -43,13 +44,19 @@ class Segmented:
         return self._chain(self._segments[self._places[point.name] :])
 
     def walk(
-        self, pictures: NDArray[np.float32], after: Callable[[SplitPoint, NDArray[np.float32]], object]
-    ) -> None:
-        """One pass over the network: `after` gets the crossing tensors at each point but `input`, in order."""
+        self, pictures: NDArray[np.float32], clock: Callable[[], float] = time.perf_counter
+    ) -> Iterator[tuple[SplitPoint, NDArray[np.float32], float]]:
+        """One pass over the network: each point but `input`, in order, what crosses there, and the head's seconds."""
+        start = clock()
         tensors = self._pack(pictures)
+        inside_s = clock() - start
         for point, segment in zip(self.points[1:], self._segments, strict=True):
+            start = clock()
             tensors = segment(tensors)
-            after(point, self._unpack(tensors))
+            inside_s += clock() - start
+            start = clock()
+            crossing = self._unpack(tensors)
+            yield point, crossing, inside_s + clock() - start
 
     def _chain(self, segments: list[Segment]) -> Part:
         def run(tensors: NDArray[np.float32]) -> NDArray[np.float32]:

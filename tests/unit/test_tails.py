@@ -154,3 +154,18 @@ def test_an_unknown_split_point_is_refused_and_a_failed_compilation_is_tried_aga
         tails.run("avgpool", [zeros(1, 512, 1, 1)])
     engine.fail = False
     assert tails.run("avgpool", [zeros(1, 512, 1, 1)]).shape == (1, 1000)
+
+
+def test_what_is_made_ready_is_compiled_once_for_all_and_gives_the_same(
+    partition: Partition, engine: Recorder, tails: Tails
+) -> None:
+    ends = [partition.points[name] for name in ("layer3", "avgpool")]
+    given = {name: np.ones((2, *partition.points[name].shape), np.float32) for name in ("input", "layer3")}
+    want = {name: tails.run(name, [tensors]) for name, tensors in given.items() if name == "layer3"}
+    tails.make_ready(ends)
+    tails.make_ready(ends)
+    before = list(engine.compiled)
+    for name in ("input", "avgpool"):
+        tails.run(name, [np.ones((1, *partition.points[name].shape), np.float32)])
+    assert engine.compiled == before
+    np.testing.assert_allclose(tails.run("layer3", [given["layer3"]]), want["layer3"], rtol=1e-4, atol=1e-5)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from shared.stages import stage_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from shared.partition import Partition
 
@@ -61,7 +61,7 @@ def profile(server: Server) -> Any:
 
 
 def kept(cache: Path) -> list[Path]:
-    return sorted((cache / "tail-times").glob("*/times.json"))
+    return sorted(cache.glob("tail-times-*.json"))
 
 
 # --- what it says -----------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_batches_are_powers_of_two_and_the_largest(largest: int, sizes: list[int
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_each_is_the_median_of_three_runs_on_a_warm_thread(names: list[str], workers: int) -> None:
+def test_each_is_the_fastest_of_three_runs_on_a_warm_thread(names: list[str], workers: int) -> None:
     with quick(max_batch=2, tail_workers=workers) as (server, tails):
         assert profile(server)["tail_workers"] == workers
     most = 3 + workers
@@ -228,13 +228,11 @@ def test_without_a_cache_it_is_measured_at_each_start() -> None:
         lambda path: path.write_text('{"batch_sizes": [1], "tails_ms": {}}'),
         lambda path: path.write_bytes(path.read_bytes()[:-7]),
         lambda path: path.unlink(),
-        lambda path: (path.parent / "about.json").write_text("{"),
+        lambda path: path.write_text("[1, 2]"),
     ],
-    ids=["changed", "cut off", "gone", "about"],
+    ids=["changed", "cut off", "gone", "another thing"],
 )
-def test_what_is_damaged_is_measured_anew(
-    tmp_path: Path, names: list[str], damage: Any, expect_log: pytest.LogCaptureFixture
-) -> None:
+def test_what_is_damaged_is_measured_anew(tmp_path: Path, names: list[str], damage: Any) -> None:
     with quick(tmp_path, max_batch=1) as (server, _):
         profile(server)
     (path,) = kept(tmp_path)
@@ -243,8 +241,6 @@ def test_what_is_damaged_is_measured_anew(
         with quick(tmp_path, max_batch=1) as (server, tails):
             assert list(profile(server)["tails_ms"]) == names
             assert bool(tails.runs) == measured
-    (warning,) = [record.getMessage() for record in expect_log.records if record.levelno >= logging.WARNING]
-    assert "is damaged" in warning
 
 
 def test_a_folder_that_cannot_be_written_costs_a_warning(
@@ -279,23 +275,13 @@ def test_it_is_kept_for_this_network_engine_and_machine_only(
         key(precision="bfloat16"), key(threads=4),
     ]  # fmt: skip
     assert keys[0] == key()
-    for name in ("_machine", "version"):
+    for name in ("machine", "version"):
         with monkeypatch.context() as patch:
-            patch.setattr(module, name, lambda _about: "another")
+            patch.setattr(module, name, lambda *_about: "another")
             keys.append(key())
     del points[0]
     keys.append(key())
     assert len(set(keys)) == len(keys)
-
-
-def test_the_machine_is_named_as_far_as_it_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "cpuinfo").write_text("processor : 0\nmodel name\t: Some CPU: 3 GHz\nmodel name : Another\n")
-    for path, name in ((tmp_path / "cpuinfo", "Some CPU: 3 GHz"), (tmp_path / "none", "")):
-        with monkeypatch.context() as patch:
-            patch.setattr(module, "Path", lambda _given, path=path: Path(path))
-            patch.setattr(module.platform, "machine", lambda: "sparc")
-            patch.setattr(module, "available_cores", lambda: 3)
-            assert module._machine("cpu") == f"sparc, {name}, 3 cores, "
 
 
 # --- when there is nothing to measure with ----------------------------------------------------------------------------

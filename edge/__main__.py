@@ -61,11 +61,13 @@ def _run(arguments: Sequence[str]) -> int:
     configure_logs(settings.log_level, settings.log_format)
     threads = limit_threads(settings.threads)
     # Only now: torch and OpenCV read the thread settings when they are imported.
-    from edge.run import list_split_points, run  # noqa: PLC0415
-
     if show_points:
+        from edge.split_points import list_split_points  # noqa: PLC0415
+
         print(list_split_points(settings))
         return 0
+    from edge.run import run  # noqa: PLC0415
+
     return event_loop.run(run(settings, threads))
 
 

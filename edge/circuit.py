@@ -1,9 +1,9 @@
 """A circuit breaker before the uplink: while the cloud is gone, frames do not wait for it.
 
-closed ──(several failures in a row)──► open ──(cool-down over, the cloud answers a probe)──► half open
+closed ──(failures in a row, silence)─► open ──(cool-down over, the cloud answers a probe)──► half open
   ▲                                      ▲                                                       │
   └──────────(its answer comes)──────────┼──────────────────── one trial frame ──────────────────┤
-                                         └───────────(it fails: twice the cool-down)─────────────┘
+                                         └───────────(it fails)──────────────────────────────────┘
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 FAILURES_TO_OPEN = 3
 COOL_DOWN_S = 0.5
-LONGEST_COOL_DOWN_S = 30.0
+"""A trial costs no frame its time, as the edge answers it meanwhile; so the cloud is found again soon after it is back."""
 
 
 class State(StrEnum):
@@ -35,14 +35,18 @@ class State(StrEnum):
 class Circuit:
     """Decides for each frame whether the cloud is asked. Used from the event loop only."""
 
-    def __init__(self, gauge: Gauge, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, gauge: Gauge, clock: Callable[[], float], opened: Callable[[], object] = lambda: None
+    ) -> None:
+        """`opened` is called whenever the circuit opens."""
         self.state = State.CLOSED
         self.era = 0
         """Counts the changes of state; a frame that was allowed in an earlier one says nothing about this one."""
         self._gauge = gauge
         self._clock = clock
+        self._opened = opened
         self._failures = 0
-        self._cool_down_s = COOL_DOWN_S
+        self._succeeded_at = float("-inf")
         self._probe_at = 0.0
         self._trial_under_way = False
 
@@ -68,20 +72,25 @@ class Circuit:
     def succeeded(self) -> None:
         """A frame was answered in time; one of an earlier era too shows that the cloud answers."""
         self._failures = 0
+        self._succeeded_at = self._clock()
         if self.state is State.HALF_OPEN:
-            self._cool_down_s = COOL_DOWN_S
             self._enter(State.CLOSED, "the cloud is back")
 
-    def failed(self, reason: str, era: int) -> None:
-        """A frame that was allowed in `era` was not answered in time."""
+    def failed(self, reason: str, era: int, waited_since: float | None = None) -> None:
+        """A frame that was allowed in `era` was not answered in time.
+
+        `waited_since`: when it was sent, if it waited all its time. If nothing came back from the cloud meanwhile, the
+        circuit opens at once: the next frames need not find that out each for itself.
+        """
         if era != self.era:
             return
         self._failures += 1
         if self.state is State.HALF_OPEN:
-            self._cool_down_s = min(2 * self._cool_down_s, LONGEST_COOL_DOWN_S)
             self.open(f"the trial frame failed ({reason})")
         elif self.state is State.CLOSED and self._failures >= FAILURES_TO_OPEN:
             self.open(f"{self._failures} frames in a row failed ({reason})")
+        elif self.state is State.CLOSED and waited_since is not None and self._succeeded_at < waited_since:
+            self.open(f"nothing came back from the cloud ({reason})")
 
     def released(self, era: int) -> None:
         """A frame that was allowed in `era` was not sent after all."""
@@ -90,8 +99,9 @@ class Circuit:
 
     def open(self, why: str) -> None:
         """Stop asking the cloud until a probe succeeds."""
-        self._probe_at = self._clock() + self._cool_down_s
+        self._probe_at = self._clock() + COOL_DOWN_S
         self._enter(State.OPEN, f"{why}; the edge answers by itself")
+        self._opened()
 
     def _enter(self, state: State, why: str) -> None:
         level = logging.WARNING if state is State.OPEN else logging.INFO

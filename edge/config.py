@@ -19,17 +19,46 @@ class EdgeSettings(CommonSettings):
         "`synthetic` (`synthetic:fps=10,frames=300,width=640,height=480`)",
     )
     cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
+    split_point: str | None = Field(
+        None,
+        description="where the network is cut (see `--list-split-points`); `auto` lets the planner choose, again and again, "
+        "also to send pictures or nothing at all; by default the smallest tensor with at most 85 % of the work before it "
+        "(ResNet-50: `layer3`)",
+    )
     codec: str | None = Field(
         None,
         description="how the tensor travels: `float32`, `float16` or `int8`, each also with `+zstd`; at the split point "
         "`input` `jpeg:quality=90,subsampling=0` (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), `webp:quality=90,method=4` (0: fast, "
-        "6: small), `png` or `raw`; or `calibrated`, which needs the fewest bytes. By default `int8+zstd`, and `jpeg` at "
-        "`input`",
+        "6: small), `png` or `raw`; or `calibrated`, which needs the fewest bytes; `auto` lets the planner choose. By default `int8+zstd`, "
+        "and `jpeg` at `input`; with `--split-point auto` the planner chooses",
     )
     profile: str | None = Field(
         None,
         description="file that `python -m edge calibrate` wrote, for the codec `calibrated`; without one it is fitted to "
-        "drawn frames at the start",
+        "drawn frames at the start. For the planner also a folder of such files",
+    )
+    objective: Literal["latency", "throughput", "bytes"] = Field(
+        "latency",
+        description="what the planner is after: the shortest way of a frame, the most frames a second, or the fewest bytes",
+    )
+    min_agreement: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        description="the planner takes no codec that leaves a smaller share of frames with the unsplit network's top class",
+    )
+    max_latency: float = Field(
+        0.0,
+        ge=0,
+        le=600,
+        description="seconds that the planner allows from a frame's capture to its class; 0: no limit",
+    )
+    explore_s: float = Field(
+        0.5,
+        ge=0,
+        le=3600,
+        description="how often the planner sends a frame to learn about a link of which its plan's own frames tell nothing; "
+        "0: never, and a plan that sends nothing is then never left",
     )
     picture_size: Literal["network", "source"] = Field(
         "network",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge.plan import Plan
     from edge.stillness import Sent
     from shared.answers import TopClass
     from shared.telemetry import Stopwatch
@@ -28,6 +29,8 @@ class Job:
     watch: Stopwatch
     picture: NDArray[np.uint8] | None  # (H, W, 3) BGR of the camera; prepared: RGB, to be sent; encoded: None
     sequence: int = 0
+    plan: Plan = field(init=False)  # from the head on
+    shadow: bool = False  # whether the edge answers it, whatever the cloud says
     crossing: NDArray[np.float32] | None = None  # (1, *shape): the tail needs it if the cloud does not answer
     frame: bytes | None = None
     payload_bytes: int = 0
@@ -38,16 +41,14 @@ class Job:
     repeats: Sent | None = None  # whose answer is its own as well: nothing travels
     changed: float | None = None  # share of its symbols, against the last frame sent
 
-    def record(
-        self, split_point: str, codec: str, top: list[TopClass], answered_by: str, latency_s: float
-    ) -> Record:
+    def record(self, top: list[TopClass], answered_by: str, latency_s: float) -> Record:
         """What is known of it now that it is done."""
         return Record(
             frame=self.number,
             frame_id=f"{self.frame_id:016x}",
             time=datetime.fromtimestamp(self.captured_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
-            split_point=split_point,
-            codec=codec,
+            split_point=self.plan.split_point.name,
+            codec=self.plan.label,
             payload_bytes=self.payload_bytes,
             latency_ms=round(1e3 * latency_s, 3),
             stages_ms=self.watch.milliseconds(),

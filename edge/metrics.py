@@ -23,7 +23,8 @@ STAGES = (
 )
 QUEUES = ("capture", "head", "encode", "send")
 OUTCOMES = ("cloud", "edge", "still", "dropped", "failed")
-FALLBACKS = ("circuit_open", "unreachable", "late", "busy", "refused", "profile", "encode")
+FALLBACKS = ("circuit_open", "unreachable", "late", "busy", "refused", "profile", "encode", "explore")
+SWITCHES = ("limit", "clear", "small")
 CIRCUIT_STATES = ("closed", "open", "half_open")
 
 
@@ -93,11 +94,54 @@ class EdgeMetrics(Metrics):
         self.result_errors = Counter(
             prefix + "result_errors_total", "Records that could not be written.", registry=self.registry
         )
+        self.retries = Counter(
+            prefix + "retries_total",
+            "Frames sent once more, as their connection broke before an answer.",
+            registry=self.registry,
+        )
+        self.link_throughput = Gauge(
+            prefix + "link_throughput_bytes_per_second",
+            "What the uplink is estimated to carry.",
+            registry=self.registry,
+        )
+        self.link_round_trip = Gauge(
+            prefix + "link_round_trip_seconds",
+            "Estimated time to the cloud and back, without frame and computing.",
+            registry=self.registry,
+        )
+        self.cloud_queue_wait = Gauge(
+            prefix + "cloud_queue_wait_seconds",
+            "What the latest answered frame waited in the cloud's queue.",
+            registry=self.registry,
+        )
         self.plan_info = Gauge(
             prefix + "plan_info", "1 for the plan in force.", ["split_point", "codec"], registry=self.registry
         )
+        self.plan_switches = Counter(
+            prefix + "plan_switches_total",
+            "Times that the planner put another plan into force, by why.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.explorations = Counter(
+            prefix + "explorations_total",
+            "Frames sent to learn about the link, which the edge answered itself.",
+            registry=self.registry,
+        )
+        self.predicted_latency = Gauge(
+            prefix + "predicted_latency_seconds",
+            "What the planner expects of the plan in force, without waiting in the edge's own queues.",
+            registry=self.registry,
+        )
+        self.measured_latency = Gauge(
+            prefix + "measured_latency_seconds",
+            "The same as measured: the median of the plan's latest frames.",
+            registry=self.registry,
+        )
         for outcome in OUTCOMES:
             self.frames.labels(outcome=outcome)
+        for reason in SWITCHES:
+            self.plan_switches.labels(reason=reason)
         for reason in FALLBACKS:
             self.fallbacks.labels(reason=reason)
         for queue in QUEUES:

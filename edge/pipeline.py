@@ -2,8 +2,8 @@
 
 capture ─► preprocess ─► head ─► encode ─► send ─► deliver
 (a thread each, a bounded queue between any two)   (tasks: `_consume`, several at once)
-                                    │        └─► tail, here, if the cloud did not answer
-                                    └─► the answer to an earlier frame, if the scene stands still
+                  (with the pilot's │        └─► edge/answering.py: the cloud, or if it does not answer the tail, here
+                  plan of the moment)└─► the answer to an earlier frame, if the scene stands still
 """
 
 from __future__ import annotations
@@ -12,26 +12,22 @@ import asyncio
 import logging
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from edge.answering import Answering
+from edge.circuit import State
 from edge.handover import Handover
 from edge.job import Job
 from edge.queues import BoundedQueue
-from edge.reply import UplinkError
 from edge.step import Step
-from edge.stillness import Stillness
 from shared import wire
-from shared.answers import top_classes
-from shared.errors import ContentError, SourceError, WireError
+from shared.errors import SourceError, WireError
 from shared.telemetry import Stopwatch
 
 if TYPE_CHECKING:
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
-    from edge.plan import Plan
+    from edge.pilot import Pilots
     from edge.preprocess import Preprocess
     from edge.results import Results
     from edge.sources import Source
@@ -51,7 +47,7 @@ class Pipeline:
         self,
         settings: EdgeSettings,
         model: ModelInfo,
-        plan: Plan,
+        pilot: Pilots,
         preprocess: Preprocess,
         source: Source,
         uplink: Uplink,
@@ -62,17 +58,16 @@ class Pipeline:
         """`session` (32 bits) makes frame ids of several runs and edges differ."""
         self._settings = settings
         self._model = model
-        self._plan = plan
+        self._pilot = pilot
         self._preprocess = preprocess
         self._source = source
         self._uplink = uplink
         self._results = results
         self._metrics = metrics
         self._session = session
-        self._stillness = Stillness(plan.codec, settings.still_threshold)
-        # The cloud refuses to name more classes than there are.
-        self._top = min(settings.top, len(model.labels))
-        self._codec_name = plan.codec.name if plan.codec else "none"
+        self._answering = Answering(
+            model, uplink, pilot, metrics, top=settings.top, deadline_s=settings.deadline_s
+        )
         depth, size = metrics.queue_depth, settings.queue_size
         self._captured: BoundedQueue[Job] = BoundedQueue(
             size, depth.labels(queue="capture"), drop_oldest=source.live
@@ -82,8 +77,6 @@ class Pipeline:
         self._crossed: BoundedQueue[Job] = BoundedQueue(1, depth.labels(queue="encode"), drop_oldest=False)
         for queue, capacity in {"capture": size, "head": 1, "encode": 1, "send": size}.items():
             metrics.queue_capacity.labels(queue=queue).set(capacity)
-        metrics.plan_info.labels(split_point=plan.split_point.name, codec=self._codec_name).set(1)
-        self._tail_thread = ThreadPoolExecutor(1, thread_name_prefix="tail")
         self._stopping = threading.Event()
         self._aborted = threading.Event()
         self._lost: SourceError | None = None
@@ -118,7 +111,7 @@ class Pipeline:
             for step in steps:
                 await asyncio.to_thread(step.join)
             await asyncio.to_thread(capture.join, _LAST_READ_S)
-            self._tail_thread.shutdown(wait=False)
+            await self._answering.close()
         if self._lost:
             raise self._lost
 
@@ -164,18 +157,22 @@ class Pipeline:
             job.tensor = self._model.preprocessing.normalise(picture)[None]
 
     def _run_head(self, job: Job) -> None:
+        job.plan, job.shadow = self._pilot.take()
         if job.tensor is None:
             return
         with job.watch.stage("head"):
-            job.crossing = self._plan.head(job.tensor)
+            job.crossing = job.plan.head(job.tensor)
         job.tensor = None
 
     def _run_encode(self, job: Job) -> None:
-        codec = self._plan.codec
+        plan, codec = job.plan, job.plan.codec
         picture, job.picture = job.picture, None  # the camera's own is large, and no more needed
         if codec is None or job.crossing is None or picture is None:
             return
-        if self._stillness.holds(job):
+        if plan.stillness.holds(job):
+            return
+        if self._uplink.circuit.state is State.OPEN:  # nothing will be sent
+            job.fallback = "circuit_open"
             return
         job.fallback = "encode"  # unless it comes to be
         with job.watch.stage("encode"):
@@ -183,7 +180,7 @@ class Pipeline:
                 frame = wire.encode(
                     picture if codec.carries == "picture" else job.crossing[0],
                     codec,
-                    split_point=self._plan.split_point.name,
+                    split_point=plan.split_point.name,
                     fingerprint=self._model.fingerprint,
                     frame_id=job.frame_id,
                     capture_time_ns=job.captured_ns,
@@ -194,57 +191,20 @@ class Pipeline:
                 _log.warning("frame %d cannot travel as %s: %s", job.number, codec.name, error)
                 return
         job.fallback = None
-        self._stillness.sending(job)
+        plan.stillness.sending(job)
         job.payload_bytes = len(frame.payload)
         self._metrics.payload_bytes.labels(codec=codec.name).observe(job.payload_bytes)
 
     async def _consume(self, encoded: Handover[Job]) -> None:
         while (job := await encoded.get()) is not None:
             job.watch.note("wait_uplink", time.monotonic() - job.queued)
-            top, answered_by = await self._answer(job)
+            top, answered_by = await self._answering.answer(job)
             self._deliver(job, top, answered_by)
-
-    async def _answer(self, job: Job) -> tuple[list[TopClass], str]:
-        if job.repeats and (top := await job.repeats.answer(job, self._settings.deadline_s)):
-            return top, "still"
-        if job.frame is not None:
-            reply, start = None, time.monotonic()
-            try:
-                reply = await self._uplink.ask(job.frame, self._top)
-            except UplinkError as error:
-                job.fallback = error.reason
-            except Exception:  # noqa: BLE001 - one frame is answered here, the others go on
-                _log.exception("asking the cloud failed on frame %d", job.number)
-                job.fallback = "refused"
-            if job.sent:
-                job.sent.settle(reply, job.fallback)
-            if job.fallback not in ("circuit_open", "profile"):  # no frame was on its way
-                job.watch.note("send", time.monotonic() - start)
-            if reply:
-                job.watch.seconds |= {f"cloud.{name}": ms / 1e3 for name, ms in reply.stages_ms.items()}
-                return reply.top, "cloud"
-        if job.fallback:
-            self._metrics.fallbacks.labels(reason=job.fallback).inc()
-        if job.crossing is None:
-            return [], "nobody"
-        try:
-            return await self._loop.run_in_executor(self._tail_thread, self._run_tail, job), "edge"
-        except Exception:  # noqa: BLE001 - one frame fails, the others go on
-            _log.exception("the tail failed on frame %d", job.number)
-            return [], "nobody"
-
-    def _run_tail(self, job: Job) -> list[TopClass]:
-        assert job.crossing is not None
-        with job.watch.stage("tail"):
-            logits = self._plan.tail(job.crossing)
-        if not np.isfinite(logits).all():
-            raise ContentError("the network's answer is not finite")
-        return top_classes(logits[0], self._model.labels, self._top)
 
     def _deliver(self, job: Job, top: list[TopClass], answered_by: str) -> None:
         latency_s = time.monotonic() - job.captured
         if answered_by != "still":  # which says nothing of how fast anything is
             self._metrics.latency.observe(latency_s)
+            self._pilot.delivered(job, latency_s)
         self._metrics.frames.labels(outcome="failed" if answered_by == "nobody" else answered_by).inc()
-        record = job.record(self._plan.split_point.name, self._codec_name, top, answered_by, latency_s)
-        self._results.accept(job.sequence, record)
+        self._results.accept(job.sequence, job.record(top, answered_by, latency_s))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge.stillness import Stillness
 from shared.codecs import Codec, make_codec
 from shared.codecs.calibrated import Calibrated
 from shared.errors import SettingsError
@@ -13,13 +14,15 @@ from shared.partition import INPUT, OUTPUT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge.option import Option
     from shared.engines import Engine
     from shared.engines.base import Part
-    from shared.partition import Partition, SplitPoint
+    from shared.partition import SplitPoint
     from shared.profile import Profile
 
 DEFAULT_CODEC = "int8+zstd"
 DEFAULT_PICTURE_CODEC = "jpeg"
+NO_CODEC = "none"
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,29 @@ class Plan:
     codec: Codec | None
     head: Part
     tail: Part
+    stillness: Stillness
+    label: str
+    """The codec as metrics and records name it."""
+    option: Option | None = None
+    """What is known of it; None for one that the user has chosen."""
+
+    @property
+    def profile(self) -> Profile | None:
+        """What the cloud must have to decode its frames."""
+        return self.codec.profile if isinstance(self.codec, Calibrated) else None
 
 
 def make_plan(
-    point: SplitPoint, engine: Engine, codec: str | None, profile: Callable[[], Profile] | None = None
+    point: SplitPoint,
+    engine: Engine,
+    codec: str | None,
+    profile: Callable[[], Profile] | None = None,
+    *,
+    still_threshold: float = 0.0,
 ) -> Plan:
     """Compile both halves; without a codec the split point's usual one. Raises SettingsError.
 
-    `profile` is asked for one where the codec needs it.
+    `profile` is asked for one where the codec needs it; `still_threshold` as in edge/stillness.py.
     """
     chosen = make_codec(codec or (DEFAULT_PICTURE_CODEC if point.name == INPUT else DEFAULT_CODEC))
     if chosen.carries == "picture" and point.name != INPUT:
@@ -51,18 +69,8 @@ def make_plan(
                 f"codec {chosen.name} is for tensors inside the network, not for {point.name}"
             )
         chosen = chosen.bind(profile())
-    return Plan(point, None if point.name == OUTPUT else chosen, engine.head(point), engine.tail(point))
-
-
-def describe_split_points(partition: Partition) -> str:
-    """A table of every split point: name, shape, elements, float32 bytes, millions of MACs on each side."""
-    width = max(len(name) for name in partition.points)
-    lines = [
-        f"{'split point':<{width}}  {'shape':<16}{'elements':>10}{'float32 B':>12}{'head MMACs':>12}{'tail MMACs':>12}"
-    ]
-    lines += [
-        f"{point.name:<{width}}  {'x'.join(map(str, point.shape)):<16}{point.elements:>10}{point.float32_bytes:>12}"
-        f"{point.head_macs / 1e6:>12.1f}{point.tail_macs / 1e6:>12.1f}"
-        for point in partition.points.values()
-    ]
-    return "\n".join(lines)
+    travels = None if point.name == OUTPUT else chosen
+    still = Stillness(travels, still_threshold)
+    return Plan(
+        point, travels, engine.head(point), engine.tail(point), still, travels.name if travels else NO_CODEC
+    )

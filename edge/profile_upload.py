@@ -45,7 +45,7 @@ class ProfileUpload:
         self._patience_s = patience_s
         self._task: asyncio.Task[None] | None = None
         self._started = 0.0
-        self._paused_until = self.ended = float("-inf")
+        self._paused_until = self._ended = float("-inf")
         self._told = ""
         self.taken = 0
         """Uploads that the cloud took: a frame that was sent before the latest of them need not ask for another."""
@@ -69,6 +69,10 @@ class ProfileUpload:
         """Raise UplinkError while a frame would be sent in vain, as the cloud has refused the profile."""
         if time.monotonic() < self._paused_until:
             raise UplinkError("profile", self._told)
+
+    def took_time_since(self, start: float) -> bool:
+        """Whether an upload was under way at any moment since `start`, in monotonic seconds."""
+        return self._task is not None or self._ended >= start
 
     async def ready(self) -> None:
         """Before a frame is sent: wait for an upload under way. Raises UplinkError."""
@@ -95,7 +99,7 @@ class ProfileUpload:
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._task = None
-        self.ended = time.monotonic()
+        self._ended = time.monotonic()
         if not task.cancelled():
             task.exception()  # whoever waited has it; perhaps nobody did
 

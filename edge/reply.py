@@ -49,6 +49,13 @@ def refusal_of(status: int, body: bytes) -> UplinkError:
     return UplinkError(_REASONS.get(status, "refused"), text[:_MAX_SHOWN])
 
 
+def read_reply(status: int, body: bytes) -> Reply:
+    """The cloud's answer to a frame. Raises UplinkError if it is a refusal, or nothing that can be an answer."""
+    if status != 200:
+        raise refusal_of(status, body)
+    return parse_reply(body)
+
+
 def parse_reply(body: bytes) -> Reply:
     """Checked to the last value, as records are made of it: a bad answer costs one frame, not the run."""
     fields = parse_json(body)

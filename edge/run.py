@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import secrets
 import signal
 import sys
@@ -18,10 +19,12 @@ import cv2
 import torch
 
 from edge.agreement import agreed_weights
-from edge.calibration.generic import profile_for
+from edge.choices import make_plans
+from edge.cloud_times import Asking
 from edge.metrics import EdgeMetrics
+from edge.pilot import Pilot, Pinned
 from edge.pipeline import Pipeline
-from edge.plan import Plan, describe_split_points, make_plan
+from edge.planner import Objective
 from edge.preprocess import Preprocess
 from edge.printer import ProgressPrinter, print_frame
 from edge.reconnect import Reconnecting
@@ -30,18 +33,19 @@ from edge.sources import open_source
 from edge.status import serve_status
 from edge.summary import Summary
 from edge.uplink import Uplink
-from shared import event_loop, models
+from shared import event_loop
 from shared.codecs.calibrated import Calibrated
 from shared.errors import ResultsError
 from shared.memory import give_back
 from shared.network import load_network
-from shared.partition import Partition
 from shared.weights import AUTO_SECONDS, NAMED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.config import EdgeSettings
+    from edge.pilot import Pilots
+    from edge.plan import Plan
     from edge.results import Record
     from edge.sources import Source
     from shared.models import ModelInfo
@@ -60,14 +64,6 @@ class _Run:
     progress: ProgressPrinter | None
     file: ResultsFile | None
     people: TextIO
-
-
-def list_split_points(settings: EdgeSettings) -> str:
-    """The table of `--list-split-points`."""
-    # Where a network can be cut does not depend on its weights, so nothing is fetched for the default choice.
-    weights = "random" if settings.weights == "auto" else settings.weights
-    model = models.load_model(settings.model, weights)
-    return describe_split_points(Partition(model.network, model.preprocessing.tensor_shape))
 
 
 async def run(settings: EdgeSettings, threads: int) -> int:
@@ -120,41 +116,39 @@ async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExi
     slow = ThreadPoolExecutor(1, thread_name_prefix="start")
     ends.callback(slow.shutdown, wait=False)
     loop = asyncio.get_running_loop()
-    model, plan = await loop.run_in_executor(slow, _load, settings, threads, metrics)
+    model, plans = await loop.run_in_executor(slow, _load, settings, threads, metrics)
     uplink = Uplink(
         settings.cloud_url,
         model,
         metrics,
         in_flight=settings.in_flight,
         deadline_s=settings.deadline_s,
-        profile=plan.codec.profile if isinstance(plan.codec, Calibrated) else None,
+        profiles={plan.profile.name: plan.profile for plan in plans if plan.profile}.values(),
     )
     await ends.enter_async_context(uplink)
-    if plan.codec:
+    pilot = _pilot(settings, plans, uplink, metrics, ends, live=source.live)
+    if any(plan.codec for plan in plans):
         await uplink.check()
     if live:
         await loop.run_in_executor(slow, live.open)
     else:
         metrics.source_up.set(1)
     _log.info(
-        "%s -> %s %s -> %s; metrics on port %d",
+        "%s -> %s -> %s; metrics on port %d",
         source.name,
-        plan.split_point.name,
-        plan.codec.name if plan.codec else "(nothing travels)",
+        f"{plans[0].split_point.name} {plans[0].label}" if len(plans) == 1 else f"one of {len(plans)} plans",
         settings.cloud_url,
         status_port,
     )
     source_size = settings.picture_size == "source"
-    if source_size and not (plan.codec and plan.codec.carries == "picture"):
+    if source_size and not (len(plans) == 1 and plans[0].codec and plans[0].codec.carries == "picture"):
         _log.warning(
-            "picture_size=source changes nothing: at %s no picture travels; it needs --split-point input and jpeg, webp, "
-            "png or raw",
-            plan.split_point.name,
+            "picture_size=source changes nothing: it needs --split-point input and jpeg, webp, png or raw"
         )
         source_size = False
     preprocess = Preprocess(model.preprocessing, grayscale=settings.grayscale, source_size=source_size)
     session = secrets.randbits(32)
-    pipeline = Pipeline(settings, model, plan, preprocess, source, uplink, Results(sinks), metrics, session)
+    pipeline = Pipeline(settings, model, pilot, preprocess, source, uplink, Results(sinks), metrics, session)
 
     def stop() -> None:
         pipeline.stop()
@@ -204,21 +198,16 @@ def _open_source(
     return source, None
 
 
-def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[ModelInfo, Plan]:
+def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[ModelInfo, list[Plan]]:
+    """The model, and the one plan that was chosen, or all that the planner has."""
     weights, seed = agreed_weights(settings)
     # Who left the choice open does not wait long for what the cloud chose.
     patience_s = AUTO_SECONDS if settings.weights == "auto" else NAMED_SECONDS
     network = load_network(
         settings, metrics, "head", weights=weights, seed=seed, patience_s=patience_s, threads=threads
     )
-    codec = settings.codec or (Calibrated.name if settings.profile else None)
-    plan = make_plan(
-        network.point,
-        network.engine,
-        codec,
-        partial(profile_for, network, settings.profile, settings.cache_dir),
-    )
-    if settings.profile and not isinstance(plan.codec, Calibrated):
+    plans = make_plans(settings, network)
+    if settings.profile and not any(plan.profile for plan in plans):
         _log.warning("--profile changes nothing: only --codec %s uses one", Calibrated.name)
     info = network.model.info()
     if network.engine.name != "torch":
@@ -228,4 +217,27 @@ def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[M
     # An engine with parameters of its own in its halves needs the network's no more.
     del network
     give_back()
-    return info, plan
+    return info, plans
+
+
+def _pilot(
+    settings: EdgeSettings,
+    plans: list[Plan],
+    uplink: Uplink,
+    metrics: EdgeMetrics,
+    ends: contextlib.AsyncExitStack,
+    *,
+    live: bool,
+) -> Pilots:
+    options = {plan.option: plan for plan in plans if plan.option}
+    if not options:
+        return Pinned(plans[0], metrics)
+    objective = Objective(settings.objective, settings.min_agreement, settings.max_latency or math.inf)
+    pilot = Pilot(
+        options, objective, uplink.link, uplink.circuit, metrics,
+        in_flight=settings.in_flight, deadline_s=settings.deadline_s, explore_s=settings.explore_s, live=live,
+    )  # fmt: skip
+    asking = Asking(uplink.cloud_times, pilot.cloud_times)
+    ends.push_async_callback(asking.close)
+    uplink.on_greeting = asking.again
+    return pilot

@@ -5,29 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import warnings
 from typing import TYPE_CHECKING, Any, Self
 
-import aiohttp
-
-from edge.circuit import Circuit
+from edge.circuit import Circuit, State
+from edge.cloud_client import BrokenError, CloudClient
+from edge.cloud_times import CloudTimes, parse_cloud_times
+from edge.link import Link
 from edge.profile_upload import ProfileUpload
-from edge.reply import Reply, UplinkError, parse_json, parse_reply, read_body, refusal_of
+from edge.reply import Reply, UplinkError, parse_json, read_reply
 from shared.errors import MismatchError
 from shared.wire import CONTENT_TYPE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from edge.metrics import EdgeMetrics
     from shared.models import ModelInfo
     from shared.profile import Profile
 
 _log = logging.getLogger(__name__)
 
-_PROBE_TIMEOUT_S = 2.0
+_PROBE_TIMEOUT_S = 1.0
 _PROBE_PERIOD_S = 0.1
-
-# A frame is one write to a socket; the warning is about bodies that take long to produce.
-warnings.filterwarnings("ignore", message="Sending a large body directly", category=ResourceWarning)
+_MOST = 0.9
+"""Of a deadline: a frame that waited so long tells that the link, or the cloud, was too slow for it."""
+_MEASURING_S = 60.0
+"""The first one to ask for the cloud's times waits until they are measured."""
 
 
 class Uplink:
@@ -41,40 +44,42 @@ class Uplink:
         *,
         in_flight: int,
         deadline_s: float,
-        profile: Profile | None = None,
+        profiles: Iterable[Profile] = (),
     ) -> None:
-        """`profile` is the codec's, if it has one: the cloud is brought it whenever it has it not."""
-        self._url = url
+        """`profiles` are those of the codecs: the cloud is brought each of them whenever it has it not."""
+        # One connection more for the probe.
+        self._client = CloudClient(url, metrics.uplink_bytes, connections=in_flight + 1)
         self._model = model
         self._metrics = metrics
         self._deadline_s = deadline_s
-        self._in_flight = in_flight
-        self._upload = (
-            ProfileUpload(profile, self._put, metrics.profile_uploads, patience_s=deadline_s)
-            if profile
-            else None
-        )
-        self.circuit = Circuit(metrics.circuit_state, time.monotonic)
+        self._uploads = {
+            profile.name: ProfileUpload(profile, self._put, metrics.profile_uploads, patience_s=deadline_s)
+            for profile in profiles
+        }
+        self._waiting: set[asyncio.Timeout] = set()
+        self.circuit = Circuit(metrics.circuit_state, time.monotonic, opened=self._release)
+        self.link = Link(time.monotonic)
+        self.on_greeting: Callable[[], object] = lambda: None
+        """Called whenever the cloud was found to be there, and the right one."""
 
     async def __aenter__(self) -> Self:
-        # One connection more for the probe. A restarted cloud may come back at another address: look again soon.
-        connector = aiohttp.TCPConnector(limit=self._in_flight + 1, ttl_dns_cache=1)
-        trace = aiohttp.TraceConfig()
-        trace.on_request_chunk_sent.append(self._count_sent)
-        self._session = aiohttp.ClientSession(connector=connector, trace_configs=[trace])
+        self._client.open()
         self._prober = asyncio.create_task(self._probe())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._prober.cancel()
         await asyncio.gather(self._prober, return_exceptions=True)
-        if self._upload:
-            await self._upload.close()
-        await self._session.close()
+        for upload in self._uploads.values():
+            await upload.close()
+        await self._client.close()
 
-    async def ask(self, frame: bytes, top: int) -> Reply:
-        """Send one frame and wait for its classes, at most the deadline. Raises UplinkError."""
-        upload, start = self._upload, time.monotonic()
+    async def ask(self, frame: bytes, top: int, profile: Profile | None = None) -> Reply:
+        """Send one frame and wait for its classes, at most the deadline. Raises UplinkError.
+
+        `profile`, one of those given at the start, is what the cloud decodes the frame with.
+        """
+        upload, start = self._uploads[profile.name] if profile else None, time.monotonic()
         if upload:
             upload.require_hope()
         if not self.circuit.allows():
@@ -82,14 +87,16 @@ class Uplink:
         era = self.circuit.era
         try:
             with self._metrics.in_flight.track_inprogress():
-                reply = await self._ask(frame, top, start)
+                reply = await self._ask_in_time(frame, top, upload)
         except UplinkError as error:
-            if upload and error.reason == "late" and upload.ended >= start:
+            if upload and error.reason == "late" and upload.took_time_since(start):
                 error.reason = "profile"  # which took this frame's time; the cloud is not to blame
-            if upload and error.reason == "profile":
+            if error.reason in ("profile", "circuit_open"):
                 self.circuit.released(era)  # the cloud answers, and no cool-down would mend this
             else:
-                self.circuit.failed(f"{error.reason}: {error}", era)
+                self.circuit.failed(
+                    f"{error.reason}: {error}", era, start if error.reason == "late" else None
+                )
             raise
         except BaseException:
             self.circuit.released(era)
@@ -106,54 +113,85 @@ class Uplink:
         try:
             await self._greet()
         except UplinkError as error:
-            self.circuit.open(f"no cloud at {self._url} ({error})")
+            self.circuit.open(f"no cloud at {self._client.url} ({error})")
 
-    async def _ask(self, frame: bytes, top: int, start: float) -> Reply:
+    async def _ask_in_time(self, frame: bytes, top: int, upload: ProfileUpload | None) -> Reply:
+        """Within the deadline, or until the circuit opens: whoever waits then would wait in vain."""
+        try:
+            async with asyncio.timeout(self._deadline_s) as waiting:
+                self._waiting.add(waiting)
+                try:
+                    return await self._ask(frame, top, upload)
+                finally:
+                    self._waiting.discard(waiting)
+        except TimeoutError:
+            if self.circuit.state is State.OPEN:
+                raise UplinkError("circuit_open", "the circuit opened meanwhile") from None
+            raise UplinkError("late", f"no answer within {self._deadline_s:.3g} s") from None
+
+    def _release(self) -> None:
+        """The circuit opened."""
+        for waiting in self._waiting:
+            if not waiting.expired():
+                waiting.reschedule(asyncio.get_running_loop().time())
+
+    async def _ask(self, frame: bytes, top: int, upload: ProfileUpload | None) -> Reply:
         """Where the cloud misses the codec's profile: bring it, and send the frame once more."""
-        upload, end = self._upload, start + self._deadline_s
         if upload is None:
-            return await self._post(frame, top, self._deadline_s)
+            return await self._post(frame, top)
         await upload.ready()
         taken = upload.taken
         try:
-            return await self._post(frame, top, end - time.monotonic())
+            return await self._post(frame, top)
         except UplinkError as error:
             if error.reason != "profile":
                 raise
         if upload.taken == taken:
-            await upload.bring(end - time.monotonic())
-        return await self._post(frame, top, end - time.monotonic())
+            await upload.bring(self._deadline_s)
+        return await self._post(frame, top)
 
-    async def _post(self, frame: bytes, top: int, patience_s: float) -> Reply:
-        start = time.perf_counter()
-        status, body = await self._request(
-            "POST", f"/model?top={top}", patience_s, data=frame, headers={"Content-Type": CONTENT_TYPE}
+    async def _post(self, frame: bytes, top: int) -> Reply:
+        """Where a connection breaks before there is an answer, the frame is sent once more: it may be answered twice."""
+        try:
+            return await self._post_once(frame, top)
+        except BrokenError as error:
+            _log.debug("sending a frame once more: %s", error)
+            self._metrics.retries.inc()
+            return await self._post_once(frame, top)
+
+    async def _post_once(self, frame: bytes, top: int) -> Reply:
+        number, start = self.link.sent(len(frame)), time.perf_counter()
+        connection: dict[str, bool] = {}
+        try:
+            status, body = await self._client.request(
+                "POST", f"/model?top={top}", 2 * self._deadline_s, connection,
+                data=frame, headers={"Content-Type": CONTENT_TYPE},
+            )  # fmt: skip
+            reply = read_reply(status, body)
+        except asyncio.CancelledError:
+            self.link.gave_up(number, at_deadline=time.perf_counter() - start >= _MOST * self._deadline_s)
+            raise
+        except BaseException:
+            self.link.gave_up(number)
+            raise
+        receive_s = reply.stages_ms.get("receive", 0.0) / 1e3
+        computing_s = sum(reply.stages_ms.values()) / 1e3 - receive_s
+        self.link.answered(
+            number, receive_s=receive_s, computing_s=computing_s, fresh=connection.get("fresh", False)
         )
-        if status != 200:
-            raise refusal_of(status, body)
-        reply = parse_reply(body)
-        # The cloud's `receive` is this frame's way in, so it stays.
-        computing_ms = sum(ms for stage, ms in reply.stages_ms.items() if stage != "receive")
-        on_the_way_s = time.perf_counter() - start - computing_ms / 1e3
-        if on_the_way_s > 0:
-            self._metrics.uplink_throughput.set(len(frame) / on_the_way_s)
+        self._export(len(frame), time.perf_counter() - start - computing_s, reply)
         return reply
 
-    async def _put(self, path: str, data: bytes, patience_s: float) -> tuple[int, bytes]:
-        return await self._request("PUT", path, patience_s, data=data)
+    def _export(self, size: int, on_the_way_s: float, reply: Reply) -> None:
+        metrics, state = self._metrics, self.link.state
+        if on_the_way_s > 0:
+            metrics.uplink_throughput.set(size / on_the_way_s)
+        metrics.link_throughput.set(state.bytes_per_s)
+        metrics.link_round_trip.set(state.round_trip_s)
+        metrics.cloud_queue_wait.set(reply.stages_ms.get("queue", 0.0) / 1e3)
 
-    async def _request(self, method: str, path: str, patience_s: float, **options: Any) -> tuple[int, bytes]:
-        """Status and body of an answer, whatever it says. Raises UplinkError if there is none in time."""
-        timeout = aiohttp.ClientTimeout(total=max(1e-3, patience_s))  # 0 would be for ever
-        try:
-            async with self._session.request(
-                method, self._url + path, timeout=timeout, **options
-            ) as response:
-                return response.status, await read_body(response)
-        except TimeoutError:
-            raise UplinkError("late", f"no answer within {patience_s:.3g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise UplinkError("unreachable", str(error) or type(error).__name__) from None
+    async def _put(self, path: str, data: bytes, patience_s: float) -> tuple[int, bytes]:
+        return await self._client.request("PUT", path, patience_s, data=data)
 
     async def _probe(self) -> None:
         """While the circuit is open, find out when the cloud is back; no frame pays for it."""
@@ -176,19 +214,19 @@ class Uplink:
                     told = ""
                     self.circuit.probe_answered(well=True)
 
-    async def _count_sent(
-        self, _session: object, _context: object, sent: aiohttp.TraceRequestChunkSentParams
-    ) -> None:
-        if sent.method == "POST":  # a profile is no frame
-            self._metrics.uplink_bytes.inc(len(sent.chunk))  # of frames answered late or never as well
-
     async def _greet(self) -> None:
         there = await self._compare()
-        if self._upload:
-            await self._upload.greet(there)
+        for upload in self._uploads.values():
+            await upload.greet(there)
+        self.on_greeting()
+
+    async def cloud_times(self) -> CloudTimes | None:
+        """What `GET /profile` says; None if the cloud does not say it. Raises UplinkError."""
+        status, body = await self._client.request("GET", "/profile", _MEASURING_S)
+        return parse_cloud_times(parse_json(body), self._model.fingerprint) if status == 200 else None
 
     async def _compare(self) -> dict[str, Any]:
-        status, body = await self._request("GET", "/model", min(_PROBE_TIMEOUT_S, self._deadline_s))
+        status, body = await self._client.request("GET", "/model", min(_PROBE_TIMEOUT_S, self._deadline_s))
         if status == 503:
             raise UplinkError("busy", "it is starting or stopping")
         if status >= 500:  # a proxy's, while the cloud behind it is away
@@ -196,13 +234,13 @@ class Uplink:
         there = parse_json(body)
         if status != 200 or "fingerprint" not in there:
             raise MismatchError(
-                f"{self._url} answers, but not as a SplitDNN cloud (GET /model: {status}); "
+                f"{self._client.url} answers, but not as a SplitDNN cloud (GET /model: {status}); "
                 "give --cloud-url the address of `python -m cloud`"
             )
         here = self._model
         if there["fingerprint"] != here.fingerprint.hex():
             raise MismatchError(
-                f"the cloud at {self._url} runs {there.get('model')} with weights {there.get('weights')} "
+                f"the cloud at {self._client.url} runs {there.get('model')} with weights {there.get('weights')} "
                 f"({there['fingerprint']}), this edge {here.name} with weights {here.weights} "
                 f"({here.fingerprint.hex()}); give both the same --model and --weights"
             )

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+AUTO = "auto"
+"""Where it stands for the split point, an edge's planner chooses; a cloud serves them all, whatever its default."""
+
 
 @dataclass(frozen=True)
 class Network:
@@ -29,7 +32,7 @@ class Network:
     model: Model
     partition: Partition
     point: SplitPoint
-    """The split point that was set, or the one chosen for this network."""
+    """The split point that was set, or this network's default."""
     engine: Engine
 
 
@@ -50,7 +53,8 @@ def load_network(
     """
     model = load_model(settings.model, weights, seed=seed, labels=settings.labels, patience_s=patience_s)
     partition = Partition(model.network, model.preprocessing.tensor_shape)
-    point = partition.point(settings.split_point) if settings.split_point else partition.default()
+    is_open = settings.split_point in (None, AUTO)
+    point = partition.default() if is_open else partition.point(str(settings.split_point))
     engine = make_engine(
         partition,
         model,

@@ -8,17 +8,22 @@ import http.server
 import json
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 
+from edge.circuit import State
 from edge.config import EdgeSettings
 from edge.metrics import EdgeMetrics
+from edge.pilot import Pinned
 from edge.pipeline import Pipeline
 from edge.plan import make_plan
 from edge.preprocess import Preprocess
 from edge.reply import Reply, UplinkError
 from edge.results import Record, Results
+from edge.stillness import Stillness
 from shared import wire
 from shared.answers import top_classes
 from shared.engines import TorchEngine
@@ -166,8 +171,11 @@ class FakeUplink:
         self.outcomes = dict(enumerate(outcomes)) if not isinstance(outcomes, dict) else outcomes
         self.frames = []
         self.tops = []
+        self.profiles = []
+        self.circuit = SimpleNamespace(state=State.CLOSED)
 
-    async def ask(self, data, top):
+    async def ask(self, data, top, profile=None):
+        self.profiles.append(profile)
         frame = wire.unpack(data)
         self.frames.append(frame)
         self.tops.append(top)
@@ -216,10 +224,14 @@ class Run:
         self.records = []
         self.source = source
         self.uplink = uplink or FakeUplink(self.model)
+        chosen = settings_of(**settings)
+        plan = plan or plan_of(self.model, split_point, codec)
+        # Of this run: it remembers what was sent.
+        self.plan = replace(plan, stillness=Stillness(plan.codec, chosen.still_threshold))
         self.pipeline = Pipeline(
-            settings_of(**settings),
+            chosen,
             self.model,
-            plan or plan_of(self.model, split_point, codec),
+            Pinned(self.plan, self.metrics),
             preprocess or Preprocess(self.model.preprocessing),
             source,
             self.uplink,

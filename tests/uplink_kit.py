@@ -120,8 +120,8 @@ def with_cloud(check, **options):
     asyncio.run(asyncio.wait_for(go(), 20))
 
 
-async def refusal(uplink, frame=FRAME):
+async def refusal(uplink, profile=None):
     with pytest.raises(UplinkError) as caught:
-        await uplink.ask(frame, 5)
+        await uplink.ask(FRAME, 5, profile)
     assert caught.value.reason in FALLBACKS
     return caught.value

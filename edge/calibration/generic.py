@@ -20,6 +20,7 @@ from shared.errors import RequestError, SettingsError
 from shared.profile import MAX_PROFILE_BYTES, Profile
 
 if TYPE_CHECKING:
+    from shared.models import Model
     from shared.network import Network
 
 _log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ def profile_for(network: Network, path: str | None, cache_dir: str) -> Profile:
     return _generic(network, Path(cache_dir).expanduser() if cache_dir else None)
 
 
-def _read(network: Network, path: Path) -> Profile:
+def read_profile(model: Model, path: Path) -> Profile:
+    """The file's profile, if it is of this network. Raises SettingsError."""
     try:
         with path.open("rb") as file:
             profile = Profile.from_bytes(file.read(MAX_PROFILE_BYTES + 1))
@@ -45,12 +47,17 @@ def _read(network: Network, path: Path) -> Profile:
         raise SettingsError(f"--profile {path}: {error.strerror}") from None
     except RequestError as error:
         raise SettingsError(f"--profile {path}: {error}") from None
-    if profile.fingerprint != network.model.fingerprint:
+    if profile.fingerprint != model.fingerprint:
         raise SettingsError(
             f"--profile {path} was fitted to {profile.about.get('model', 'a network')} with the fingerprint "
-            f"{profile.fingerprint.hex()}, and this is {network.model.name} with {network.model.fingerprint.hex()}; "
+            f"{profile.fingerprint.hex()}, and this is {model.name} with {model.fingerprint.hex()}; "
             "run `python -m edge calibrate` with these weights"
         )
+    return profile
+
+
+def _read(network: Network, path: Path) -> Profile:
+    profile = read_profile(network.model, path)
     if (profile.split_point, profile.shape) != (network.point.name, network.point.shape):
         raise SettingsError(
             f"--profile {path} was fitted at {profile.split_point}; use it with --split-point {profile.split_point}"

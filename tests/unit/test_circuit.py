@@ -7,7 +7,7 @@ import logging
 import pytest
 from edge_kit import value
 
-from edge.circuit import COOL_DOWN_S, FAILURES_TO_OPEN, LONGEST_COOL_DOWN_S, Circuit, State
+from edge.circuit import COOL_DOWN_S, FAILURES_TO_OPEN, Circuit, State
 from edge.metrics import CIRCUIT_STATES, EdgeMetrics
 
 
@@ -15,7 +15,11 @@ class Kit:
     def __init__(self):
         self.now = 1000.0
         self.metrics = EdgeMetrics()
-        self.circuit = Circuit(self.metrics.circuit_state, lambda: self.now)
+        self.opened = 0
+        self.circuit = Circuit(self.metrics.circuit_state, lambda: self.now, self.count_opened)
+
+    def count_opened(self):
+        self.opened += 1
 
     @property
     def state(self):
@@ -117,26 +121,23 @@ def test_the_trial_closes_it(kit, caplog):
     assert [line.levelname for line in caplog.records] == ["WARNING", "INFO", "INFO"]
 
 
-def test_a_failed_trial_doubles_the_cool_down_up_to_a_limit(kit):
+def test_a_failed_trial_starts_the_cool_down_again(kit):
     kit.half_open()
-    waits = []
-    for _ in range(9):
+    for _ in range(3):
         kit.fail_trial()
-        waits.append(kit.wait_for_probe())
+        assert kit.wait_for_probe() == COOL_DOWN_S
         kit.circuit.probe_answered(well=True)
-    assert waits == [1, 2, 4, 8, 16, 30, 30, 30, 30]
-    assert waits[-1] == LONGEST_COOL_DOWN_S
 
 
-def test_a_good_trial_resets_the_cool_down(kit):
-    kit.half_open()
-    kit.fail_trial()
-    kit.wait_for_probe()
-    kit.circuit.probe_answered(well=True)
-    kit.circuit.allows()
+def test_a_whole_deadline_of_silence_opens_at_once_and_tells(kit):
     kit.circuit.succeeded()
-    kit.open()
-    assert kit.wait_for_probe() == COOL_DOWN_S
+    kit.now += 1
+    kit.circuit.failed("late", kit.circuit.era, kit.now - 1)
+    assert kit.state is State.CLOSED, "the cloud answered something since that frame was sent"
+    assert kit.opened == 0
+    kit.circuit.failed("late", kit.circuit.era, kit.now - 0.5)
+    assert kit.state is State.OPEN
+    assert kit.opened == 1
 
 
 def test_a_trial_that_was_not_sent_is_handed_out_again(kit):

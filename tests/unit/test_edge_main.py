@@ -322,7 +322,11 @@ def test_whatever_computes_the_classes_are_the_same(edge):
 
 
 @pytest.mark.parametrize(("size", "pixels"), [("network", 224 * 224), ("source", 64 * 48)])
-def test_a_picture_travels_in_the_size_that_is_asked_for(edge, tmp_path, size, pixels):
+def test_a_picture_travels_in_the_size_that_is_asked_for(edge, tmp_path, monkeypatch, size, pixels):
+    async def believe(_uplink):
+        """That there is a cloud: otherwise nothing is encoded."""
+
+    monkeypatch.setattr("edge.uplink.Uplink.check", believe)
     results = tmp_path / "out.jsonl"
     pictures = ["--split-point", "input", "--codec", "raw", "--picture-size", size]
     status, _, errors = edge(*SMALL, *NOWHERE, *SHORT, *pictures, "--show", "quiet", "--results", results)

@@ -107,7 +107,9 @@ def engine_of(kind: str, **options: Any) -> Engine:
     partition, probe = partition_of(mixed_model()), probe_of(mixed_model())
     if name == "torch":
         return TorchEngine(partition, precision=precision, probe=probe, **options)
-    return OpenVinoEngine(converted(), partition.ends, precision=precision, probe=probe, **{"threads": 2} | options)
+    return OpenVinoEngine(
+        converted(), partition.ends, precision=precision, probe=probe, **{"threads": 2} | options
+    )
 
 
 def given_to(kind: str, point: SplitPoint, rows: int, seed: int = 0) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,7 +25,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.metrics import FALLBACKS, OUTCOMES, STAGES
-from edge.plan import Plan
 from edge.preprocess import Preprocess
 from shared import wire
 from shared.answers import top_classes
@@ -216,7 +216,7 @@ def test_the_cameras_own_picture_travels_if_asked_for(codec, grayscale):
             there = resize_and_crop(wire.decode(sent), model.preprocessing)
             assert np.abs(there.astype(int) - prepared).max() <= grayscale  # grey is made before or after
         if each.answered_by == "edge" or (codec in ("raw", "png") and not grayscale):
-            logits = run.pipeline._plan.tail(model.preprocessing.normalise(prepared)[None])
+            logits = run.plan.tail(model.preprocessing.normalise(prepared)[None])
             assert same_answer(each.top, top_classes(logits[0], model.labels, 5))
     assert run.count("payload_bytes_sum", codec=codec.partition(":")[0]) == sum(
         each.payload_bytes for each in records
@@ -298,7 +298,7 @@ class Failing:
 
 def plan_with(head=lambda part: part, tail=lambda part: part):
     plan = plan_of(tiny_model(), "relu", "float32")
-    return Plan(plan.split_point, plan.codec, head(plan.head), tail(plan.tail))
+    return replace(plan, head=head(plan.head), tail=tail(plan.tail))
 
 
 @pytest.mark.parametrize("stage", ["preprocess", "head"])

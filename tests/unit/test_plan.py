@@ -8,7 +8,8 @@ import torch
 from edge_kit import partition_of, plan_of, resnet18, tiny_model
 from profile_kit import make_profile
 
-from edge.plan import describe_split_points, make_plan
+from edge.plan import make_plan
+from edge.split_points import describe_split_points
 from shared.codecs import NAMES
 from shared.engines import TorchEngine
 from shared.errors import SettingsError, SplitPointError

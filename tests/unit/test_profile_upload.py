@@ -52,7 +52,7 @@ def check_with(check, **options):
     async def with_keeping(cloud, uplink):
         await check(cloud, Keeping(cloud), uplink)
 
-    with_cloud(with_keeping, profile=PROFILE, **options)
+    with_cloud(with_keeping, profiles=[PROFILE], **options)
 
 
 def told(caplog):
@@ -78,7 +78,7 @@ def test_it_is_there_before_the_first_frame(caplog):
         await uplink.check()
         assert cloud.uploads == [(PATH, PROFILE.data)]
         assert metric(uplink, "profile_uploads_total") == 1
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME, 5, PROFILE)
         assert len(cloud.frames) == 1
         assert metric(uplink, "uplink_bytes_total") == len(FRAME), "a profile is no frame"
 
@@ -90,7 +90,7 @@ def test_a_cloud_that_lists_it_is_not_brought_it():
     async def check(cloud, keeping, uplink):
         keeping.names.add(PROFILE.name)
         await uplink.check()
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME, 5, PROFILE)
         assert cloud.uploads == []
 
     check_with(check)
@@ -128,14 +128,14 @@ def test_after_a_reconnect_it_is_there_before_the_trial_frame():
         await uplink.check()
         cloud.answer = (503, {})
         while uplink.circuit.state is State.CLOSED:
-            await refusal(uplink)
+            await refusal(uplink, PROFILE)
         keeping.forget()
         cloud.answer = keeping.answer
         sent = len(cloud.frames)
         while uplink.circuit.state is not State.HALF_OPEN:
             await asyncio.sleep(0.002)
         assert len(cloud.uploads) == 2
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME, 5, PROFILE)
         assert uplink.circuit.state is State.CLOSED
         assert len(cloud.frames) == sent + 1, "no frame was sent in vain"
 
@@ -150,11 +150,11 @@ def test_while_the_circuit_is_open_no_frame_waits_for_an_upload():
         while not cloud.uploads:
             await asyncio.sleep(0.002)
         for _ in range(3):
-            assert (await asyncio.wait_for(refusal(uplink), 1)).reason == "circuit_open"
+            assert (await asyncio.wait_for(refusal(uplink, PROFILE), 1)).reason == "circuit_open"
         keeping.go_on.set()
         while uplink.circuit.state is not State.HALF_OPEN:
             await asyncio.sleep(0.002)
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME, 5, PROFILE)
         assert len(cloud.uploads) == 1
 
     check_with(check)
@@ -167,7 +167,7 @@ def test_a_cloud_that_forgot_it_costs_one_upload_and_no_frame(caplog):
     async def check(cloud, keeping, uplink):
         for _ in range(5):  # restarts
             keeping.forget()
-            await uplink.ask(FRAME, 5)
+            await uplink.ask(FRAME, 5, PROFILE)
             assert uplink.circuit.state is State.CLOSED
         assert metric(uplink, "profile_uploads_total") == len(cloud.uploads) == 5
         assert len(cloud.frames) == 10
@@ -188,11 +188,11 @@ def test_many_frames_in_flight_bring_it_once():
 
         cloud.answer = all_at_once
         keeping.go_on.clear()
-        asks = [asyncio.create_task(uplink.ask(FRAME, 5)) for _ in range(4)]
+        asks = [asyncio.create_task(uplink.ask(FRAME, 5, PROFILE)) for _ in range(4)]
         while not cloud.uploads:
             await asyncio.sleep(0.002)
         asks += [
-            asyncio.create_task(uplink.ask(FRAME, 5)) for _ in range(2)
+            asyncio.create_task(uplink.ask(FRAME, 5, PROFILE)) for _ in range(2)
         ]  # these wait before they are sent
         await asyncio.sleep(0.02)
         assert len(cloud.frames) == 4
@@ -216,10 +216,10 @@ def test_an_answer_that_comes_after_the_upload_of_another_frame_asks_for_no_seco
             return await keeping.answer(request)
 
         cloud.answer = first_is_held
-        slow = asyncio.create_task(uplink.ask(FRAME, 5))
+        slow = asyncio.create_task(uplink.ask(FRAME, 5, PROFILE))
         while not seen:
             await asyncio.sleep(0.001)
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME, 5, PROFILE)
         held.set()
         await slow
         assert len(cloud.uploads) == 1
@@ -233,7 +233,7 @@ def test_a_frame_is_sent_again_once_only():
     async def check(cloud, _keeping, uplink):
         cloud.answer = MISSING
         for number in range(1, 6):
-            assert (await refusal(uplink)).reason == "profile"
+            assert (await refusal(uplink, PROFILE)).reason == "profile"
             assert (len(cloud.frames), len(cloud.uploads)) == (2 * number, number)
         assert uplink.circuit.state is State.CLOSED
 
@@ -243,17 +243,17 @@ def test_a_frame_is_sent_again_once_only():
 def test_a_long_upload_is_waited_for_as_long_as_a_frame_may_and_goes_on(caplog):
     async def check(cloud, keeping, uplink):
         keeping.go_on.clear()
-        errors = await asyncio.gather(*(refusal(uplink) for _ in range(4)))
+        errors = await asyncio.gather(*(refusal(uplink, PROFILE) for _ in range(4)))
         assert {error.reason for error in errors} == {"profile"}
         sent = len(cloud.frames)
         for _ in range(20):  # these come later: none is sent, and none waits
-            assert (await asyncio.wait_for(refusal(uplink), 0.05)).reason == "profile"
+            assert (await asyncio.wait_for(refusal(uplink, PROFILE), 0.05)).reason == "profile"
         assert len(cloud.frames) == sent
         assert uplink.circuit.state is State.CLOSED
         keeping.go_on.set()
         while not metric(uplink, "profile_uploads_total"):
             await asyncio.sleep(0.002)
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME, 5, PROFILE)
         assert len(cloud.uploads) == 1
 
     check_with(check, deadline_s=0.1)
@@ -270,10 +270,10 @@ def test_time_that_the_upload_took_is_not_held_against_the_cloud():
         cloud.answer = slow_after_the_upload
         for _ in range(5):
             keeping.forget()
-            assert (await refusal(uplink)).reason == "profile"
+            assert (await refusal(uplink, PROFILE)).reason == "profile"
         assert uplink.circuit.state is State.CLOSED
-        for _ in range(3):  # now nothing is brought, and late is late
-            assert (await refusal(uplink)).reason == "late"
+        # Now nothing is brought, and late is late.
+        assert (await refusal(uplink, PROFILE)).reason == "late"
         assert uplink.circuit.state is State.OPEN
 
     check_with(check, deadline_s=0.1)
@@ -282,7 +282,7 @@ def test_time_that_the_upload_took_is_not_held_against_the_cloud():
 def test_an_upload_under_way_at_the_end_is_ended():
     async def check(cloud, keeping, uplink):
         keeping.go_on.clear()
-        asked = asyncio.create_task(uplink.ask(FRAME, 5))
+        asked = asyncio.create_task(uplink.ask(FRAME, 5, PROFILE))
         while not cloud.uploads:
             await asyncio.sleep(0.002)
         asked.cancel()
@@ -315,7 +315,7 @@ def test_a_refusal_is_told_once_and_no_frame_is_sent_in_vain(status, body, caplo
         cloud.put = (status, body)
         await uplink.check()
         for _ in range(10):
-            assert (await refusal(uplink)).reason == "profile"
+            assert (await refusal(uplink, PROFILE)).reason == "profile"
         assert (len(cloud.frames), len(cloud.uploads)) == (0, 1)
         assert uplink.circuit.state is State.CLOSED
         assert metric(uplink, "profile_uploads_total") == 0
@@ -337,7 +337,7 @@ def test_a_refusal_of_a_frames_upload_reaches_all_that_wait_and_one_later_frame_
             return await cloud._respond((409, {"error": "another network"}), request)
 
         cloud.put = refuse
-        asks = [asyncio.create_task(refusal(uplink)) for _ in range(4)]
+        asks = [asyncio.create_task(refusal(uplink, PROFILE)) for _ in range(4)]
         while len(cloud.frames) < 4 or not cloud.uploads:
             await asyncio.sleep(0.002)
         await asyncio.sleep(0.02)
@@ -346,7 +346,7 @@ def test_a_refusal_of_a_frames_upload_reaches_all_that_wait_and_one_later_frame_
         assert {(error.reason, str(error)) for error in errors} == {("profile", "409 another network")}
         assert len(cloud.uploads) == 1
         for _ in range(5):  # after the pause, which is none here
-            assert (await refusal(uplink)).reason == "profile"
+            assert (await refusal(uplink, PROFILE)).reason == "profile"
         assert len(cloud.uploads) == 6
         assert uplink.circuit.state is State.CLOSED
 
@@ -359,12 +359,12 @@ def test_a_cloud_that_takes_it_after_all(no_pause, caplog):
     async def check(cloud, keeping, uplink):
         cloud.put = (422, {"error": "no"})
         await uplink.check()
-        assert (await refusal(uplink)).reason == "profile"
+        assert (await refusal(uplink, PROFILE)).reason == "profile"
         cloud.put = keeping.put
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME, 5, PROFILE)
         keeping.forget()
         cloud.put = (422, {"error": "no"})
-        assert (await refusal(uplink)).reason == "profile"
+        assert (await refusal(uplink, PROFILE)).reason == "profile"
 
     assert no_pause is None
     check_with(check)
@@ -377,11 +377,11 @@ def test_a_reconnect_ends_the_pause():
         cloud.put = (422, {"error": "no"})
         await uplink.check()
         cloud.put = keeping.put
-        assert (await refusal(uplink)).reason == "profile"
+        assert (await refusal(uplink, PROFILE)).reason == "profile"
         uplink.circuit.open("as the test says")
         while uplink.circuit.state is not State.HALF_OPEN:
             await asyncio.sleep(0.002)
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME, 5, PROFILE)
         assert uplink.circuit.state is State.CLOSED
 
     check_with(check)
@@ -394,7 +394,7 @@ def test_a_refusal_is_no_reason_to_think_that_the_cloud_is_away():
         uplink.circuit.open("as the test says")
         while uplink.circuit.state is not State.HALF_OPEN:
             await asyncio.sleep(0.002)
-        assert (await refusal(uplink)).reason == "profile"
+        assert (await refusal(uplink, PROFILE)).reason == "profile"
 
     check_with(check)
 
@@ -410,8 +410,10 @@ def test_an_upload_that_fails_otherwise_is_a_cloud_that_is_away(put, reason):
         cloud.put = cloud.cut if put == "cut" else put
         reasons = []
         while uplink.circuit.state is State.CLOSED:
-            reasons.append((await refusal(uplink)).reason)
-            while time.monotonic() < uplink._upload._paused_until:  # as long as the upload took
+            reasons.append((await refusal(uplink, PROFILE)).reason)
+            while (
+                time.monotonic() < uplink._uploads[PROFILE.name]._paused_until
+            ):  # as long as the upload took
                 await asyncio.sleep(0.002)
         assert reasons == [reason] * 3
 
@@ -435,7 +437,7 @@ def test_an_upload_that_takes_too_long_is_not_begun_again_at_once(monkeypatch, c
         keeping.go_on.clear()
         await uplink.check()
         for _ in range(5):
-            assert (await refusal(uplink)).reason == "profile"
+            assert (await refusal(uplink, PROFILE)).reason == "profile"
         assert (len(cloud.frames), len(cloud.uploads)) == (0, 1)
         keeping.go_on.set()
 

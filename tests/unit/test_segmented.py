@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +16,6 @@ from shared.engines.probe import Probe
 from shared.engines.segmented import Segmented, segmented
 from shared.errors import EngineError
 from shared.stages import stage_ends
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 MODEL = tiny_model()
 PARTITION = partition_of(MODEL)
@@ -66,11 +63,21 @@ def test_what_a_part_gave_stays_as_it_is_when_the_part_runs_again(name: str) -> 
 
 def test_a_walk_meets_every_point_but_the_input_with_what_crosses_there() -> None:
     network = segmented(engine_of("torch/float32"), POINTS)
-    met: list[tuple[str, NDArray[np.float32]]] = []
-    network.walk(PICTURES, lambda point, tensors: met.append((point.name, tensors)))
-    assert [name for name, _ in met] == [point.name for point in POINTS[1:]]
-    for (_, tensors), point in zip(met, POINTS[1:], strict=True):
+    met = list(network.walk(PICTURES))
+    assert [point for point, _, _ in met] == POINTS[1:]
+    for point, tensors, _ in met:
         assert np.allclose(tensors, network.head(point)(PICTURES), atol=1e-5)
+
+
+def test_a_walk_counts_a_heads_time_without_what_was_done_between_the_points() -> None:
+    ticks = iter(range(1000))
+    seconds = [
+        each
+        for _, _, each in segmented(engine_of("torch/float32"), POINTS).walk(PICTURES, lambda: next(ticks))
+    ]
+    assert seconds == [
+        number + 2 for number in range(1, len(POINTS))
+    ]  # pack, segments, unpack: one tick each
 
 
 def test_a_chain_that_gives_other_numbers_is_run_by_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:

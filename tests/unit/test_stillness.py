@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,6 @@ from edge.calibration.fit import Recipe, fit_profile
 from edge.config import EdgeSettings
 from edge.job import Job
 from edge.metrics import FALLBACKS, OUTCOMES, EdgeMetrics
-from edge.plan import Plan
 from edge.preprocess import Preprocess
 from edge.reply import Reply
 from edge.stillness import LONGEST_S, Stillness
@@ -53,7 +53,7 @@ def profile():
 
 def calibrated_plan():
     plan = plan_of(tiny_model(), "relu", "float32")
-    return Plan(plan.split_point, Calibrated(profile()), plan.head, plan.tail)
+    return replace(plan, codec=Calibrated(profile()), label="calibrated")
 
 
 class CalibratedUplink(FakeUplink):
@@ -70,10 +70,10 @@ class GatedUplink(FakeUplink):
 
     gate: asyncio.Event
 
-    async def ask(self, data, top):
+    async def ask(self, data, top, profile=None):
         if wire.unpack(data).frame_id & 0xFFFFFFFF == 0:
             await self.gate.wait()
-        return await super().ask(data, top)
+        return await super().ask(data, top, profile)
 
 
 def still(frames, uplink=None, *, live=False, codec="int8", still_threshold=0.1, **changes):
@@ -334,7 +334,9 @@ METRICS = EdgeMetrics()
 
 
 def job(number, array, captured=0.0):
-    return Job(number, number, captured, 0, Stopwatch(METRICS.stages, METRICS.stage_cpu), None, crossing=array[None])
+    return Job(
+        number, number, captured, 0, Stopwatch(METRICS.stages, METRICS.stage_cpu), None, crossing=array[None]
+    )
 
 
 def tensor(seed=0):

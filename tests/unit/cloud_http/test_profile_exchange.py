@@ -38,7 +38,7 @@ def codecs(resnet18: Model) -> list[Calibrated]:
 async def edge(server: Server, model: Model, codec: Calibrated) -> AsyncIterator[Uplink]:
     url = f"http://127.0.0.1:{server.port}"
     async with Uplink(
-        url, model, EdgeMetrics(), in_flight=4, deadline_s=20.0, profile=codec.profile
+        url, model, EdgeMetrics(), in_flight=4, deadline_s=20.0, profiles=[codec.profile]
     ) as uplink:
         await uplink.check()
         yield uplink
@@ -62,7 +62,7 @@ class Frames:
         frame = wire.encode(
             tensor, self._codec, split_point=POINT, fingerprint=self._model.fingerprint, frame_id=number
         )
-        reply = await uplink.ask(wire.pack(frame), 3)
+        reply = await uplink.ask(wire.pack(frame), 3, self._codec.profile)
         decoded = self._codec.decode(frame.params, frame.payload, frame.shape)
         expected = top_classes(self._tail(decoded[None])[0], self._model.labels, 3)
         assert [each["class_id"] for each in reply.top] == [each["class_id"] for each in expected]
@@ -140,7 +140,7 @@ def test_a_run_loses_no_frame_to_a_cloud_that_forgets(resnet18: Model, codecs: l
                     FakeSource(forgetful()),
                     uplink,
                     model=resnet18,
-                    plan=replace(plan_of(resnet18, POINT), codec=codecs[0]),
+                    plan=replace(plan_of(resnet18, POINT), codec=codecs[0], label="calibrated"),
                     in_flight=4,
                     deadline_s=20.0,
                 )

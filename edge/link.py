@@ -1,0 +1,137 @@
+"""What the uplink can carry, read off the transfers themselves: nothing is sent to find out.
+
+The cloud says with each answer how long the frame took to come in, from its header to its last byte. Its bytes over that time
+are the throughput, without a round trip in it; what is left of the edge's own time, after that and the cloud's computing, is
+the round trip. Several frames on their way at once share the link, and each is seen slower by what the others took of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.tracker import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SEGMENT_BYTES = 1448
+"""They come together with the header, at the start of the cloud's measurement."""
+TELLING_BYTES = 4 * SEGMENT_BYTES
+"""A shorter frame comes in at once on any link; it tells the round trip only."""
+_SHORTEST_S = 0.0005
+"""A clock, and whoever reads it, is not more precise than this."""
+_RECENT = 32
+
+START_BYTES_PER_S = 1.25e6
+"""10 Mbit/s, until the first frame tells."""
+START_ROUND_TRIP_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """The link as far as it is known."""
+
+    bytes_per_s: float
+    round_trip_s: float
+
+    def transfer_s(self, size: float) -> float:
+        """How long a frame of `size` bytes takes to come in, after its first segment; without the round trip."""
+        return max(0.0, size - SEGMENT_BYTES) / self.bytes_per_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """When a frame's bytes came in, on this side's clock."""
+
+    begin: float
+    end: float
+    size: int
+
+
+class Link:
+    """Learns from each frame that is sent. From the event loop only; times in monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        # Slow start and a busy receiver make a link look slower than it is, and nothing makes it look faster.
+        self._throughput = Tracker(quantile=0.6)
+        self._round_trip = Tracker(quantile=0.25)
+        self._only_bounded = False
+        self._numbers = itertools.count()
+        self._under_way: dict[int, tuple[float, int]] = {}
+        self._arrivals: deque[_Arrival] = deque(maxlen=_RECENT)
+        self.told_at = float("-inf")
+        """When a frame last told the throughput."""
+        self.is_jumping = False
+        """Whether the latest frame told a throughput far from the usual one: the next ones will say if it stays."""
+
+    @property
+    def state(self) -> LinkState:
+        """The estimate; before the first frame a guess."""
+        return LinkState(
+            self._throughput.or_else(START_BYTES_PER_S), self._round_trip.or_else(START_ROUND_TRIP_S)
+        )
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the throughput was measured, and not only bounded by a frame that came too late."""
+        return self._throughput.value is not None and not self._only_bounded
+
+    def sent(self, size: int) -> int:
+        """A frame of so many bytes goes on its way; the number names it from here on."""
+        number = next(self._numbers)
+        self._under_way[number] = (self._clock(), size)
+        return number
+
+    def answered(self, number: int, *, receive_s: float, computing_s: float, fresh: bool) -> None:
+        """Its answer is here.
+
+        `receive_s`: from its header to its last byte, on the cloud; `computing_s`: all the cloud did after that; `fresh`: a
+        connection was made for it, whose round trips and slow start are not the next frame's.
+        """
+        start, size = self._under_way.pop(number)
+        now = self._clock()
+        round_trip_s = now - start - receive_s - computing_s
+        if fresh or not 0 <= receive_s <= now - start or round_trip_s < 0:  # or a clock that went astray
+            return
+        self._round_trip.add(round_trip_s)
+        end = now - computing_s - self._round_trip.or_else(round_trip_s) / 2
+        arrival = _Arrival(end - receive_s, end, size)
+        if size >= TELLING_BYTES:
+            sample = self._all_bytes_during(arrival) / max(_SHORTEST_S, receive_s)
+            self.is_jumping = self._throughput.is_far(sample)
+            if self._only_bounded:
+                self._throughput.reset(sample)
+                self._only_bounded = False
+            else:
+                self._throughput.add(sample)
+            self.told_at = now
+        self._arrivals.append(arrival)
+
+    def gave_up(self, number: int, *, at_deadline: bool = False) -> None:
+        """There is no answer. `at_deadline`: as it took too long, and not for a reason that tells nothing of the link.
+
+        The link then carries no more than what would have brought it by now, until another frame says otherwise.
+        """
+        start, size = self._under_way.pop(number)
+        most = size / max(_SHORTEST_S, self._clock() - start)
+        if at_deadline and most < self.state.bytes_per_s:
+            self._throughput.reset(most)
+            self._only_bounded = True
+
+    def _all_bytes_during(self, own: _Arrival) -> float:
+        """What came in of all frames while this one did. Of those not yet answered, as much as of this one in their time."""
+        length = max(_SHORTEST_S, own.end - own.begin)
+        total = float(max(0, own.size - SEGMENT_BYTES))
+        for other in self._arrivals:
+            shared = min(own.end, other.end) - max(own.begin, other.begin)
+            if shared > 0:
+                total += other.size * shared / max(_SHORTEST_S, other.end - other.begin)
+        for start, size in self._under_way.values():
+            shared = own.end - max(own.begin, start)
+            if shared > 0:
+                total += min(size, own.size * shared / length)
+        return total

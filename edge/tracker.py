@@ -1,0 +1,58 @@
+"""The usual value of a noisy quantity that may jump."""
+
+from __future__ import annotations
+
+from collections import deque
+
+_WINDOW = 12
+_JUMP = 1.5
+_SURE = 3
+
+
+class Tracker:
+    """A quantile of the latest values, so that outliers do not count; several in a row are no outliers but a jump.
+
+    The jump is found as a change point (Page, 1954, in its simplest form): the latest three values all lie a factor of 1.5
+    on the same side of what was usual before. What was before is then forgotten.
+    """
+
+    def __init__(self, quantile: float = 0.5) -> None:
+        """`quantile`: 0 … 1, which of the latest values counts as the usual one."""
+        self._quantile = quantile
+        self._values: deque[float] = deque(maxlen=_WINDOW)
+
+    @property
+    def value(self) -> float | None:
+        """None before the first value."""
+        return self._usual(list(self._values)) if self._values else None
+
+    def or_else(self, default: float) -> float:
+        """The value, or this one before there is any."""
+        value = self.value
+        return default if value is None else value
+
+    def is_far(self, value: float) -> bool:
+        """Whether this value, seen several times in a row, would be a jump."""
+        usual = self.value
+        return usual is not None and not usual / _JUMP <= value <= usual * _JUMP
+
+    def add(self, value: float) -> None:
+        """One more measurement, 0 or above."""
+        self._values.append(value)
+        latest, before = list(self._values)[-_SURE:], list(self._values)[:-_SURE]
+        if len(latest) == _SURE and before:
+            usual = self._usual(before)
+            if min(latest) > usual * _JUMP or max(latest) < usual / _JUMP:
+                self.reset(*latest)
+
+    def reset(self, *values: float) -> None:
+        """Forget what was, and go on from these."""
+        self._values.clear()
+        self._values.extend(values)
+
+    def _usual(self, values: list[float]) -> float:
+        values = sorted(values)
+        place = self._quantile * (len(values) - 1)
+        low = int(place)
+        high = min(low + 1, len(values) - 1)
+        return values[low] + (place - low) * (values[high] - values[low])

@@ -13,6 +13,7 @@ _COMMANDS = {
     "speed": "the speed report (about ten minutes; --quick: about one)",
     "load": "the load generator alone, against any cloud",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
+    "link": "the planner over emulated links (about half an hour; --quick: about one minute)",
 }
 
 
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str]) -> int:
         from bench.load_command import main as command
     elif word == "rate":
         from bench.rate import main as command
+    elif word == "link":
+        from bench.link import main as command
     else:
         print(f"python -m bench: no command {word!r}; there are: {', '.join(_COMMANDS)}", file=sys.stderr)
         return 2

@@ -26,7 +26,7 @@ class Figure:
 
     name: str
     title: str
-    panels: Sequence[Bars | Stacks | Lines]
+    panels: Sequence[Bars | Stacks | Lines | Heat]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,20 @@ class Lines:
     """Series whose points are not steps of one way."""
 
 
+@dataclass(frozen=True)
+class Heat:
+    """A grid of colours with words in it; 1 is the middle of the colours."""
+
+    title: str
+    x_name: str
+    y_name: str
+    x_labels: Sequence[str]
+    y_labels: Sequence[str]
+    values: Sequence[Sequence[float]]
+    """Row by row, from below."""
+    texts: Sequence[Sequence[str]]
+
+
 def draw(figure: Figure, about: str, path: Path) -> None:
     """Write the PNG, with `about` below it and in its description."""
     # Only here: it takes half a second to import, and no worker draws.
@@ -85,7 +99,10 @@ def draw(figure: Figure, about: str, path: Path) -> None:
     plt.close(canvas)
 
 
-def _draw_panel(panel: Bars | Stacks | Lines, place: Axes) -> None:
+def _draw_panel(panel: Bars | Stacks | Lines | Heat, place: Axes) -> None:
+    if isinstance(panel, Heat):
+        _draw_heat(panel, place)
+        return
     if isinstance(panel, Bars):
         _draw_bars(panel, place)
     elif isinstance(panel, Stacks):
@@ -148,6 +165,20 @@ def _draw_lines(panel: Lines, place: Axes) -> None:
         place.set_ylim(bottom=panel.lowest)
     place.set_xlabel(panel.x_name)
     place.set_ylabel(panel.y_name)
+
+
+def _draw_heat(panel: Heat, place: Axes) -> None:
+    from matplotlib.colors import TwoSlopeNorm
+
+    place.imshow(panel.values, cmap="RdYlGn", norm=TwoSlopeNorm(1.0, 0.7, 2.0), origin="lower", aspect="auto")
+    for row, texts in enumerate(panel.texts):
+        for column, text in enumerate(texts):
+            place.text(column, row, text, ha="center", va="center", fontsize=5.5)
+    place.set_xticks(range(len(panel.x_labels)), panel.x_labels)
+    place.set_yticks(range(len(panel.y_labels)), panel.y_labels)
+    place.set_xlabel(panel.x_name)
+    place.set_ylabel(panel.y_name)
+    place.set_title(panel.title, fontsize=9)
 
 
 def _many_colours() -> Sequence[tuple[float, float, float]]:

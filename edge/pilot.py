@@ -112,6 +112,11 @@ class Pilot:
             metrics.plan_info.labels(split_point=plan.split_point.name, codec=plan.label).set(0)
         self._option = self._fly(decide(self._options, self._seen.conditions(), objective, None))
 
+    @property
+    def option(self) -> Option:
+        """What is in force."""
+        return self._option
+
     def take(self) -> tuple[Plan, bool]:
         shadow, self._next_shadow = self._next_shadow, None
         return (shadow, True) if shadow else (self._plans[self._option], False)

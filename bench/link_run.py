@@ -1,0 +1,176 @@
+"""Goes through the grid: starts the cloud, the load and the emulated link, measures each cell, writes the tables.
+
+Import it after the threads are limited: it brings torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.about import about
+from bench.emulator_thread import EmulatorThread
+from bench.frames import build_frames
+from bench.link_cell import Cell, Measuring, Outcome
+from bench.link_flight import Cockpit
+from bench.link_report import findings
+from bench.network import frames_of
+from bench.report import write
+from bench.system import Process, Setup, environment, running_cloud
+from edge.choices import make_plans
+from edge.config import EdgeSettings
+from edge.metrics import EdgeMetrics
+from edge.planner import Objective
+from edge.preprocess import Preprocess
+from edge.uplink import Uplink
+from shared import event_loop
+from shared.network import load_network
+from shared.settings import read_settings
+from shared.weights import NAMED_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.link_options import LinkOptions
+    from bench.system import Cloud
+    from edge.cloud_times import CloudTimes
+    from edge.plan import Plan
+    from shared.models import ModelInfo
+
+_FRAMES = 32
+_DEADLINE_S = 60.0
+_LOADED_POINT = "layer2"
+"""Where those split who keep the cloud busy; the network's middle stage if it has no such point."""
+
+
+def run(options: LinkOptions, edge_core: int, cloud_core: int) -> list[Path]:
+    """The files written. Raises StartupError or RuntimeError."""
+    setup = Setup(options.weights, options.source, threads=1)
+    outcomes: list[Outcome] = []
+    with contextlib.ExitStack() as ends:
+        with on_core(cloud_core):
+            cloud = ends.enter_context(running_cloud(setup, "--model", options.model))
+            folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="splitdnn-link-")))
+        os.sched_setaffinity(0, {edge_core})
+        emulator = ends.enter_context(EmulatorThread("127.0.0.1", int(cloud.url.rpartition(":")[2])))
+        settings = read_settings(
+            EdgeSettings,
+            {
+                "model": options.model,
+                "weights": options.weights,
+                "source": options.source,
+                "profile": options.profile,
+                "threads": 1,
+                "split_point": "auto",
+                "min_agreement": options.min_agreement,
+                "deadline_s": _DEADLINE_S,
+                "cloud_url": f"http://127.0.0.1:{emulator.port}",
+            },
+        )
+        model, plans = _load(settings)
+        times = _cloud_times(settings, model, plans)
+        preprocess = Preprocess(model.preprocessing)
+        frames = list(itertools.islice(frames_of(options.source), _FRAMES))
+        profiles = [plan.profile for plan in plans if plan.profile]
+        measuring = Measuring(
+            Cockpit(settings, model, profiles, frames, preprocess), plans, times,
+            Objective(options.objective, options.min_agreement),  # type: ignore[arg-type]
+            frames=options.frames, planner_s=options.planner_s,
+        )  # fmt: skip
+        for load in options.loads:
+            with _busy(cloud, setup, load, times, folder, cloud_core):
+                for slowdown, mbit, round_trip in itertools.product(
+                    options.slowdowns, options.mbit_per_s, options.round_trips_ms
+                ):
+                    cell = Cell(mbit, round_trip, slowdown, load)
+                    emulator.link = cell.link
+                    outcomes.append(measuring.run(cell))
+                    print(_line(outcomes[-1]), flush=True)
+    found = findings(
+        outcomes,
+        options,
+        [plan.option for plan in plans if plan.option],
+        cloud_engine=f"{settings.engine}, 1 thread each",
+    )
+    for table in found.tables:
+        print(f"\n{table.markdown()}")
+    return write(options.results, f"link-{options.objective}", found, about(options.weights, options.source))
+
+
+@contextlib.contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """What is started in the block keeps to this core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _load(settings: EdgeSettings) -> tuple[ModelInfo, list[Plan]]:
+    network = load_network(
+        settings, EdgeMetrics(), "head",
+        weights=settings.weights, seed=settings.seed, patience_s=NAMED_SECONDS, threads=1,
+    )  # fmt: skip
+    return network.model.info(), make_plans(settings, network)
+
+
+def _cloud_times(settings: EdgeSettings, model: ModelInfo, plans: list[Plan]) -> CloudTimes:
+    """Asked once, over a link without limits; the profiles are brought on the way."""
+
+    async def ask() -> CloudTimes | None:
+        profiles = [plan.profile for plan in plans if plan.profile]
+        uplink = Uplink(
+            settings.cloud_url, model, EdgeMetrics(), in_flight=1, deadline_s=_DEADLINE_S, profiles=profiles
+        )
+        async with uplink:
+            await uplink.check()
+            return await uplink.cloud_times()
+
+    times = event_loop.run(ask())
+    if times is None:
+        raise RuntimeError("the cloud does not say how fast it is")
+    return times
+
+
+@contextlib.contextmanager
+def _busy(
+    cloud: Cloud,
+    setup: Setup,
+    load: float,
+    times: CloudTimes,
+    folder: Path,
+    core: int,
+) -> Iterator[None]:
+    """Others keep the cloud busy for this share of its time, in an open loop."""
+    if not load:
+        yield
+        return
+    names = list(times.alone_s)
+    point = _LOADED_POINT if _LOADED_POINT in names else names[len(names) // 2]
+    build_frames(folder, setup, [point], 4, 10_000)
+    rate = load / times.alone_s[point]
+    command = [
+        "-m", "bench", "load", "--url", cloud.url, "--frames", str(folder), "--split-points", point,
+        "--rate", f"{rate:.3f}", "--clients", "8", "--seconds", "3600", "--warm", "0",
+    ]  # fmt: skip
+    with on_core(core):
+        process = Process(command, environment())
+    with process:
+        yield
+        if process.ended():
+            raise RuntimeError(f"the load on the cloud ended early:\n{process.said()}")
+
+
+def _line(outcome: Outcome) -> str:
+    cell = outcome.cell
+    return (
+        f"{cell.mbit_per_s:g} Mbit/s, {cell.round_trip_ms:g} ms, edge x{cell.slowdown:g}, load {cell.load:g}: {outcome.chosen} "
+        f"{outcome.value_ms(outcome.chosen):.1f} ms (predicted {outcome.predicted_ms:.1f}, seen {outcome.measured_ms:.1f}); best "
+        f"{outcome.best} {outcome.value_ms(outcome.best):.1f}; ratio {outcome.ratio:.3f}, gain {outcome.gain:.2f}"
+    )

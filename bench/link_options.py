@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bench.options import DATA, first_file
 from bench.system import ROOT
@@ -25,7 +25,7 @@ class LinkOptions:
     source: str
     profile: str | None
     """A file or folder of profiles, as the edge takes it."""
-    objective: str
+    objective: Literal["latency", "throughput"]
     min_agreement: float
     mbit_per_s: tuple[float, ...]
     round_trips_ms: tuple[float, ...]
@@ -37,6 +37,9 @@ class LinkOptions:
     """By which a plan is measured in one cell."""
     planner_s: float
     """How long the planner flies in one cell."""
+    steps: bool
+    """Only the steps of the link, no grid."""
+    quick: bool
     results: Path
 
 
@@ -46,6 +49,9 @@ def read_link_options(arguments: Sequence[str]) -> LinkOptions:
         prog="python -m bench link",
         description="The planner against every plan it could have chosen, over emulated links: about half an hour, with "
         "--quick about a minute. Edge and cloud have a core each where there are two.",
+    )
+    parser.add_argument(
+        "--steps", action="store_true", help="only how it follows steps of the link, and noise"
     )
     parser.add_argument("--quick", action="store_true", help="two cells: does it work?")
     parser.add_argument("--model", default="resnet50", help="architecture (default: %(default)s)")
@@ -82,6 +88,8 @@ def read_link_options(arguments: Sequence[str]) -> LinkOptions:
         given.loads,
         2 if given.quick else 4,
         1.0 if given.quick else 4.0,
+        given.steps,
+        given.quick,
         given.results,
     )
 

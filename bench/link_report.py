@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def findings(
-    outcomes: Sequence[Outcome], options: LinkOptions, choices: Sequence[Option], *, cloud_engine: str
+    outcomes: Sequence[Outcome], options: LinkOptions, choices: Sequence[Option], engine: str
 ) -> Findings:
     """One row a cell, what the cells come to, what there was to choose from."""
     unit = "ms a frame" if options.objective == "latency" else "ms between frames"
@@ -40,7 +40,7 @@ def findings(
         ),
     ]
     figures = [_heat(outcomes, options, load) for load in options.loads]
-    return Findings(cloud_engine, tables, figures)
+    return Findings(engine, tables, figures)
 
 
 _OPTIONS = (

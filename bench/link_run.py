@@ -18,8 +18,9 @@ from bench.frames import build_frames
 from bench.link_cell import Cell, Measuring, Outcome
 from bench.link_flight import Cockpit
 from bench.link_report import findings
+from bench.link_steps import steps
 from bench.network import frames_of
-from bench.report import write
+from bench.report import Findings, write
 from bench.system import Process, Setup, environment, running_cloud
 from edge.choices import make_plans
 from edge.config import EdgeSettings
@@ -54,6 +55,7 @@ def run(options: LinkOptions, edge_core: int, cloud_core: int) -> list[Path]:
     with contextlib.ExitStack() as ends:
         with on_core(cloud_core):
             cloud = ends.enter_context(running_cloud(setup, "--model", options.model))
+            engine = f"{cloud.engine()} on either side"
             folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="splitdnn-link-")))
         os.sched_setaffinity(0, {edge_core})
         emulator = ends.enter_context(EmulatorThread("127.0.0.1", int(cloud.url.rpartition(":")[2])))
@@ -76,29 +78,38 @@ def run(options: LinkOptions, edge_core: int, cloud_core: int) -> list[Path]:
         preprocess = Preprocess(model.preprocessing)
         frames = list(itertools.islice(frames_of(options.source), _FRAMES))
         profiles = [plan.profile for plan in plans if plan.profile]
-        measuring = Measuring(
-            Cockpit(settings, model, profiles, frames, preprocess), plans, times,
-            Objective(options.objective, options.min_agreement),  # type: ignore[arg-type]
-            frames=options.frames, planner_s=options.planner_s,
-        )  # fmt: skip
-        for load in options.loads:
-            with _busy(cloud, setup, load, times, folder, cloud_core):
-                for slowdown, mbit, round_trip in itertools.product(
-                    options.slowdowns, options.mbit_per_s, options.round_trips_ms
-                ):
-                    cell = Cell(mbit, round_trip, slowdown, load)
-                    emulator.link = cell.link
-                    outcomes.append(measuring.run(cell))
-                    print(_line(outcomes[-1]), flush=True)
-    found = findings(
-        outcomes,
-        options,
-        [plan.option for plan in plans if plan.option],
-        cloud_engine=f"{settings.engine}, 1 thread each",
-    )
-    for table in found.tables:
-        print(f"\n{table.markdown()}")
-    return write(options.results, f"link-{options.objective}", found, about(options.weights, options.source))
+        objective = Objective(options.objective, options.min_agreement)
+        cockpit = Cockpit(settings, model, profiles, frames, preprocess)
+        if options.steps:
+            table = steps(cockpit, plans, times, objective, emulator, short=options.quick)
+            found = Findings(engine, [table])
+        else:
+            measuring = Measuring(
+                cockpit, plans, times, objective, frames=options.frames, planner_s=options.planner_s
+            )
+            for load in options.loads:
+                with _busy(cloud, setup, load, times, folder, cloud_core):
+                    outcomes += _grid(options, load, measuring, emulator)
+            known = [plan.option for plan in plans if plan.option]
+            found = findings(outcomes, options, known, engine)
+    for each in found.tables:
+        print(f"\n{each.markdown()}")
+    name = "link-steps" if options.steps else f"link-{options.objective}"
+    return write(options.results, name, found, about(options.weights, options.source))
+
+
+def _grid(
+    options: LinkOptions, load: float, measuring: Measuring, emulator: EmulatorThread
+) -> Iterator[Outcome]:
+    """Every cell with this load, as it is measured."""
+    for slowdown, mbit, round_trip in itertools.product(
+        options.slowdowns, options.mbit_per_s, options.round_trips_ms
+    ):
+        cell = Cell(mbit, round_trip, slowdown, load)
+        emulator.link = cell.link
+        outcome = measuring.run(cell)
+        print(_line(outcome), flush=True)
+        yield outcome
 
 
 @contextlib.contextmanager

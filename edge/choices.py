@@ -52,6 +52,8 @@ PICTURE_CODECS = (
 )
 TENSOR_CODECS = ("int8+zstd", "float16+zstd")
 _PICTURES = 48
+_MOST_READ = 600
+"""Frames of a long video: a start shall not wait for its end."""
 _VERSION = 1
 
 Codecs = dict[str, dict[str, "Codec"]]
@@ -218,7 +220,7 @@ def _footage(settings: EdgeSettings, preprocess: Preprocess) -> tuple[list[NDArr
     source = open_source(spec, **timeouts)
     with contextlib.closing(source):
         source.open()
-        pictures = read_pictures(source, prepare, _PICTURES)
+        pictures = read_pictures(source, prepare, _PICTURES, within=_MOST_READ)
     if not pictures:
         raise SplitDNNError(f"{source.name}: no frame to survey the split points with")
     return pictures, statistics.median(seconds)

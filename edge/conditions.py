@@ -82,7 +82,7 @@ class Observations:
             return
         took_s = sum(seconds.get(stage, 0.0) for stage in _EDGE_STAGES)
         expected_s = option.head_s + (option.encode_s if "encode" in seconds else 0.0)
-        if took_s > 0 and expected_s > 0 and "head" in seconds:
+        if expected_s >= _TELLING_S and "head" in seconds:
             self._edge.add(took_s / expected_s)
         if job.frame and option.codec:
             self._sizes[option.codec].add(len(job.frame) / option.frame_bytes)

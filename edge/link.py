@@ -25,8 +25,8 @@ _SHORTEST_S = 0.0005
 """A clock, and whoever reads it, is not more precise than this."""
 _RECENT = 32
 
-START_BYTES_PER_S = 1.25e6
-"""10 Mbit/s, until the first frame tells."""
+START_BYTES_PER_S = 1.25e5
+"""1 Mbit/s, until the first frame tells: who begins with too large a frame on a thin link waits for it."""
 START_ROUND_TRIP_S = 0.02
 
 

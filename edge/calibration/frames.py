@@ -24,15 +24,18 @@ def read_pictures(
     prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
     most: int,
     progress: Callable[[int], object] = lambda _: None,
+    *,
+    within: int = _MOST_READ,
 ) -> list[NDArray[np.uint8]]:
     """At most `most` prepared pictures, (crop, crop, 3) uint8 RGB, in order and evenly spread over what was read.
 
     How long a source is shows only at its end. So every frame is kept at first, and whenever there are twice too many, every
-    second one goes, and from then on only half as many are kept. A live source is read until there are `most`.
+    second one goes, and from then on only half as many are kept. A live source is read until there are `most`. No more than the
+    first `within` frames are read.
     """
     kept: list[NDArray[np.uint8]] = []
     every = 1
-    for number in range(_MOST_READ):
+    for number in range(within):
         if source.live and len(kept) >= most:
             break
         frame = source.read()

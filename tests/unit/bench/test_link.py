@@ -55,7 +55,7 @@ def test_tables_and_heat_maps_hold_every_cell(tmp_path):
     )  # fmt: skip
     cells = [outcome(slowdown=slow, load=load) for slow in options.slowdowns for load in options.loads]
     cells[-1].chosen = "output"
-    found = findings(cells, options, OPTIONS, cloud_engine="torch")
+    found = findings(cells, options, OPTIONS, "torch")
     summary, each, choices = found.tables
     assert summary.rows[0]["cells"] == 4
     assert summary.rows[0]["within 5 % of the best"] == "75 %"

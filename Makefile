@@ -38,6 +38,14 @@ format: $(INSTALLED) ## let ruff put right what it can
 integration-test: $(INSTALLED) ## edge and cloud against each other; in containers where Docker answers
 	$(BIN)/python -m pytest tests/integration
 
+.PHONY: chaos
+chaos: $(INSTALLED) ## kill, freeze, cut, starve and poison edge and cloud, about four minutes; no frame may be lost
+	$(BIN)/python -m pytest tests/chaos
+
+.PHONY: soak
+soak: $(INSTALLED) ## 20,000 frames under random faults: none lost, nothing grows; ARGUMENTS=--quick takes two minutes
+	$(BIN)/python -m bench.soak $(ARGUMENTS)
+
 .PHONY: bench
 bench: $(INSTALLED) ## the speed report, about ten minutes; ARGUMENTS=--quick to see that it works
 	$(BIN)/python -m bench $(ARGUMENTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from typing import TYPE_CHECKING
@@ -124,7 +125,8 @@ class Side(asyncio.BufferedProtocol):
         """Half-close."""
         self.told_the_end = True
         if self._transport and not self._transport.is_closing():
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # it has left at this moment
+                self._transport.write_eof()
 
     def close(self) -> None:
         """When all is written."""

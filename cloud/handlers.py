@@ -83,7 +83,7 @@ class ModelHandler(BodyHandler):
         try:
             answer = await self._work
             self._entry.decide("answered")
-            self.finish(answer)
+            self.finish_sealed(answer) if isinstance(answer, dict) else self.finish(answer)
         except asyncio.CancelledError:
             if not self._gone:  # cancelled from below
                 raise UnavailableError("the server is stopping; try again later") from None

@@ -88,6 +88,7 @@ class Answering:
             job.sent = None
         if self._shadow is None or self._shadow.done():
             self._shadow = asyncio.create_task(self._ask(job))
+            self._metrics.explorations.inc(not is_trial)
         return None
 
     async def _ask(self, job: Job) -> Reply | None:
@@ -104,15 +105,22 @@ class Answering:
         job.fallback = job.fallback or reason  # of a shadow, why it is one
         if job.sent:
             job.sent.settle(reply, reason)
-        if reply:
-            self._pilot.answered(job, reply)
-        elif reason != "circuit_open":
-            self._pilot.failed(job)
+        self._tell(job, reply, reason)
         if job.fallback in (None, reason) and reason not in _NOT_SENT:
             job.watch.note("send", time.monotonic() - start)
             if reply:
                 job.watch.seconds |= {f"cloud.{name}": ms / 1e3 for name, ms in reply.stages_ms.items()}
         return reply
+
+    def _tell(self, job: Job, reply: Reply | None, reason: str | None) -> None:
+        """The pilot, whose failure must not be the frame's."""
+        try:
+            if reply:
+                self._pilot.answered(job, reply)
+            elif reason != "circuit_open":
+                self._pilot.failed(job)
+        except Exception:  # noqa: BLE001 - as it says
+            _log.exception("planning failed on frame %d", job.number)
 
     def _run_tail(self, job: Job) -> list[TopClass]:
         assert job.crossing is not None

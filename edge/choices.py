@@ -7,6 +7,7 @@ import logging
 import statistics
 import time
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,7 +113,9 @@ def _profiles(settings: EdgeSettings, network: Network) -> dict[str, Calibrated]
                 raise SettingsError(
                     f"--profile {file} is of tensors {profile.shape}, and at {point.name} {point.shape} travel"
                 )
-            found[profile.split_point] = Calibrated(profile)
+            if point.name in found:
+                _log.warning("--profile %s: there is another one for %s; this one is taken", file, point.name)
+            found[point.name] = Calibrated(profile)
     if not found:
         raise SettingsError(
             f"--profile {path}: no profile of this network in this folder; `python -m edge calibrate` makes them"
@@ -146,8 +149,9 @@ def _codecs(settings: EdgeSettings, points: Sequence[SplitPoint], profiles: dict
             found[point.name] = here
     if not any(found.values()):
         raise SettingsError(
-            f"--codec {settings.codec} fits none of the split points that the planner may choose from; {Calibrated.name} "
-            "needs --profile, a file or a folder of them"
+            f"--codec {settings.codec} fits none of the split points that the planner may choose from: {Calibrated.name} "
+            "needs --profile, a file or a folder of them; pictures travel at input only; and --still-threshold needs int8, "
+            f"int8+zstd or {Calibrated.name}"
         )
     return found
 
@@ -182,9 +186,9 @@ def _options(settings: EdgeSettings, network: Network, chain: Segmented, codecs:
     """What was surveyed before, here and with the same choice, or else now."""
     engine = network.engine.describe()
     key = "survey-" + key_of(
-        str(_VERSION), network.model.fingerprint.hex(), str(sorted(engine.items())), machine(), settings.source,
+        str(_VERSION), version("torch"), version("openvino"), network.model.fingerprint.hex(), str(sorted(engine.items())), machine(), _identity(settings.source),
         str(settings.grayscale),
-        *(f"{point} {name} {_profile_name(codec)}" for point, here in codecs.items() for name, codec in here.items()),
+        *codecs, *(f"{point} {name} {_profile_name(codec)}" for point, here in codecs.items() for name, codec in here.items()),
     )  # fmt: skip
     kept = from_json(recall(settings.cache_dir, key))
     if kept is not None:
@@ -195,6 +199,15 @@ def _options(settings: EdgeSettings, network: Network, chain: Segmented, codecs:
     options = survey(chain, network.model.info(), pictures, codecs, preprocess_s=preprocess_s)
     keep(settings.cache_dir, key, to_json(options))
     return options
+
+
+def _identity(source: str) -> str:
+    """Its name, and of a file which version."""
+    try:
+        about = Path(source).stat()
+    except (OSError, ValueError):
+        return source
+    return f"{source} {about.st_size} {about.st_mtime_ns}"
 
 
 def _profile_name(codec: Codec) -> str:

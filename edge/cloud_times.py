@@ -59,14 +59,16 @@ class Asking:
         self._ask = ask
         self._take = take
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     def again(self) -> None:
         """The cloud is there, perhaps another one than before."""
-        if self._task is None or self._task.done():
+        if not self._closed and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         """Do not wait any more."""
+        self._closed = True
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

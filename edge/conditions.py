@@ -18,6 +18,8 @@ _EDGE_STAGES = ("preprocess", "head", "encode")
 _CLOUD_STAGES = ("queue", "decode", "tail")
 _TELLING_S = 0.003
 """A shorter computation tells nothing of how fast a machine is."""
+_MOST = 100.0
+"""Times that a machine is taken to be slower than it said, or faster, whatever it says."""
 
 
 class Observations:
@@ -67,7 +69,7 @@ class Observations:
         wait_s, decode_s, tail_s = (reply.stages_ms.get(name, 0.0) / 1e3 for name in _CLOUD_STAGES)
         expected_s = now.computing_s(option) / now.cloud_slowdown
         if expected_s >= _TELLING_S:
-            self._cloud.add((decode_s + tail_s) / expected_s)
+            self._cloud.add(min(_MOST, max(1 / _MOST, (decode_s + tail_s) / expected_s)))
         else:  # such a tail takes as long as it waits for a core
             wait_s += max(0.0, decode_s + tail_s - expected_s)
         self._wait.add(wait_s)
@@ -83,7 +85,7 @@ class Observations:
         took_s = sum(seconds.get(stage, 0.0) for stage in _EDGE_STAGES)
         expected_s = option.head_s + (option.encode_s if "encode" in seconds else 0.0)
         if expected_s >= _TELLING_S and "head" in seconds:
-            self._edge.add(took_s / expected_s)
+            self._edge.add(min(_MOST, max(1 / _MOST, took_s / expected_s)))
         if job.frame and option.codec:
             self._sizes[option.codec].add(len(job.frame) / option.frame_bytes)
         if in_force and (job.fallback is None):

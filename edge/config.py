@@ -29,13 +29,13 @@ class EdgeSettings(CommonSettings):
         None,
         description="how the tensor travels: `float32`, `float16` or `int8`, each also with `+zstd`; at the split point "
         "`input` `jpeg:quality=90,subsampling=0` (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), `webp:quality=90,method=4` (0: fast, "
-        "6: small), `png` or `raw`; or `calibrated`, which needs the fewest bytes; `auto` lets the planner choose. By default `int8+zstd`, "
+        "6: small), `png` or `raw`; or `calibrated`, which needs the fewest bytes; `auto` lets the planner choose, the split point too unless it is set. By default `int8+zstd`, "
         "and `jpeg` at `input`; with `--split-point auto` the planner chooses",
     )
     profile: str | None = Field(
         None,
         description="file that `python -m edge calibrate` wrote, for the codec `calibrated`; without one it is fitted to "
-        "drawn frames at the start. For the planner also a folder of such files",
+        "drawn frames at the start. The planner takes a folder of such files as well, and fits none",
     )
     objective: Literal["latency", "throughput", "bytes"] = Field(
         "latency",
@@ -51,7 +51,8 @@ class EdgeSettings(CommonSettings):
         0.0,
         ge=0,
         le=600,
-        description="seconds that the planner allows from a frame's capture to its class; 0: no limit",
+        description="seconds that the planner allows from a frame's capture to its class, without waiting in the edge's own queues; "
+        "0: no limit",
     )
     explore_s: float = Field(
         0.5,

@@ -43,6 +43,15 @@ class LinkState:
 
 
 @dataclass(frozen=True, slots=True)
+class _Departure:
+    """When a frame was sent, and whether it had the link for itself then."""
+
+    start: float
+    size: int
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Arrival:
     """When a frame's bytes came in, on this side's clock."""
 
@@ -61,8 +70,9 @@ class Link:
         self._round_trip = Tracker(quantile=0.25)
         self._only_bounded = False
         self._numbers = itertools.count()
-        self._under_way: dict[int, tuple[float, int]] = {}
+        self._under_way: dict[int, _Departure] = {}
         self._arrivals: deque[_Arrival] = deque(maxlen=_RECENT)
+        self._pending: deque[_Arrival] = deque(maxlen=_RECENT)
         self.told_at = float("-inf")
         """When a frame last told the throughput."""
         self.is_jumping = False
@@ -83,7 +93,7 @@ class Link:
     def sent(self, size: int) -> int:
         """A frame of so many bytes goes on its way; the number names it from here on."""
         number = next(self._numbers)
-        self._under_way[number] = (self._clock(), size)
+        self._under_way[number] = _Departure(self._clock(), size, not self._under_way)
         return number
 
     def answered(self, number: int, *, receive_s: float, computing_s: float, fresh: bool) -> None:
@@ -92,46 +102,56 @@ class Link:
         `receive_s`: from its header to its last byte, on the cloud; `computing_s`: all the cloud did after that; `fresh`: a
         connection was made for it, whose round trips and slow start are not the next frame's.
         """
-        start, size = self._under_way.pop(number)
-        now = self._clock()
-        round_trip_s = now - start - receive_s - computing_s
-        if fresh or not 0 <= receive_s <= now - start or round_trip_s < 0:  # or a clock that went astray
-            return
-        self._round_trip.add(round_trip_s)
-        end = now - computing_s - self._round_trip.or_else(round_trip_s) / 2
-        arrival = _Arrival(end - receive_s, end, size)
-        if size >= TELLING_BYTES:
-            sample = self._all_bytes_during(arrival) / max(_SHORTEST_S, receive_s)
+        sent, now = self._under_way.pop(number), self._clock()
+        whole_s = now - sent.start
+        # Else a clock went astray.
+        if not fresh and 0 <= receive_s <= whole_s and 0 <= computing_s <= whole_s - receive_s:
+            round_trip_s = whole_s - receive_s - computing_s
+            # Behind others it waited for the link, and that is no round trip; unless it is shorter all the same.
+            if sent.alone or round_trip_s < self._round_trip.or_else(float("inf")):
+                self._round_trip.add(round_trip_s)
+            end = now - computing_s - self._round_trip.or_else(round_trip_s) / 2
+            arrival = _Arrival(end - receive_s, end, sent.size)
+            self._arrivals.append(arrival)
+            if sent.size >= TELLING_BYTES:
+                self._pending.append(arrival)
+        self._learn()
+
+    def gave_up(self, number: int, *, at_deadline: bool = False) -> None:
+        """There is no answer. `at_deadline`: as it took too long, and not for a reason that tells nothing of the link.
+
+        The link then carries no more than what would have brought it by now, with those that share the link, until another
+        frame says otherwise.
+        """
+        all_bytes = sum(each.size for each in self._under_way.values())
+        sent = self._under_way.pop(number)
+        most = all_bytes / max(_SHORTEST_S, self._clock() - sent.start)
+        if at_deadline and most < self.state.bytes_per_s:
+            self._throughput.reset(most)
+            self._only_bounded = True
+        self._learn()
+
+    def _learn(self) -> None:
+        """From the frames that came in before any that is still under way can have begun to: their share is known."""
+        half_s = self._round_trip.or_else(0.0) / 2
+        begun = min((each.start for each in self._under_way.values()), default=float("inf")) + half_s
+        for arrival in [each for each in self._pending if each.end <= begun]:
+            self._pending.remove(arrival)
+            sample = self._all_bytes_during(arrival) / max(_SHORTEST_S, arrival.end - arrival.begin)
             self.is_jumping = self._throughput.is_far(sample)
             if self._only_bounded:
                 self._throughput.reset(sample)
                 self._only_bounded = False
             else:
                 self._throughput.add(sample)
-            self.told_at = now
-        self._arrivals.append(arrival)
-
-    def gave_up(self, number: int, *, at_deadline: bool = False) -> None:
-        """There is no answer. `at_deadline`: as it took too long, and not for a reason that tells nothing of the link.
-
-        The link then carries no more than what would have brought it by now, until another frame says otherwise.
-        """
-        start, size = self._under_way.pop(number)
-        most = size / max(_SHORTEST_S, self._clock() - start)
-        if at_deadline and most < self.state.bytes_per_s:
-            self._throughput.reset(most)
-            self._only_bounded = True
+            self.told_at = self._clock()
 
     def _all_bytes_during(self, own: _Arrival) -> float:
-        """What came in of all frames while this one did. Of those not yet answered, as much as of this one in their time."""
-        length = max(_SHORTEST_S, own.end - own.begin)
+        """What came in of all frames while this one did."""
         total = float(max(0, own.size - SEGMENT_BYTES))
         for other in self._arrivals:
-            shared = min(own.end, other.end) - max(own.begin, other.begin)
-            if shared > 0:
-                total += other.size * shared / max(_SHORTEST_S, other.end - other.begin)
-        for start, size in self._under_way.values():
-            shared = own.end - max(own.begin, start)
-            if shared > 0:
-                total += min(size, own.size * shared / length)
+            shared_s = min(own.end, other.end) - max(own.begin, other.begin)
+            if other is not own and shared_s > 0:
+                length_s = max(_SHORTEST_S, other.end - other.begin)
+                total += max(0, other.size - SEGMENT_BYTES) * shared_s / length_s
         return total

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edge.option import Option
     from edge.plan import Plan
     from edge.reply import Reply
+    from shared.profile import Profile
 
 _log = logging.getLogger(__name__)
 
@@ -92,11 +93,15 @@ class Pilot:
         deadline_s: float,
         explore_s: float,
         live: bool,
+        can_decode: Callable[[Profile | None], bool] = lambda _: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`plans` are compiled, all of them. `explore_s` 0 sends no frame to learn about the link."""
+        """`plans` are compiled, all of them. `explore_s` 0 sends no frame to learn about the link.
+
+        `can_decode` says whether the cloud has a plan's profile.
+        """
         self._plans = dict(plans)
-        self._options = list(plans)
+        self._can_decode = can_decode
         self._objective = objective
         self._link = link
         self._circuit = circuit
@@ -110,7 +115,7 @@ class Pilot:
         self._next_shadow: Plan | None = None
         for plan in plans.values():
             metrics.plan_info.labels(split_point=plan.split_point.name, codec=plan.label).set(0)
-        self._option = self._fly(decide(self._options, self._seen.conditions(), objective, None))
+        self._option = self._fly(decide(self._usable(), self._seen.conditions(), objective, None))
 
     @property
     def option(self) -> Option:
@@ -141,14 +146,15 @@ class Pilot:
         measured_s = self._seen.latency_s
         if measured_s is not None:
             self._metrics.measured_latency.set(measured_s)
-        if job.plan is self._plans[self._option] and self._option.is_local:
+        is_closed = self._circuit.state is State.CLOSED
+        if job.plan is self._plans[self._option] and self._option.is_local and is_closed:
             self._decide()
         self._explore()
 
     def _decide(self) -> None:
         now = self._seen.conditions()
         in_force = InForce(self._option, self._clock() - self._since, self._answers >= _SETTLED_AFTER)
-        decision = decide(self._options, now, self._objective, in_force)
+        decision = decide(self._usable(), now, self._objective, in_force)
         if decision.reason == "stay":
             self._metrics.predicted_latency.set(decision.prediction.latency_s)
         else:
@@ -169,7 +175,7 @@ class Pilot:
         _log.info(
             "plan %s (%s): predicted %.1f ms, %.1f frames/s, %.0f bytes, agreement %.3f; %s times better than before; link "
             "%.2f Mbit/s, %.1f ms, cloud queue %.1f ms, this machine %.2f and the cloud %.2f times as slow as alone",
-            option.name, decision.reason, 1e3 * decision.prediction.latency_s, 1 / decision.prediction.period_s,
+            option.name, decision.reason, 1e3 * decision.prediction.latency_s, 1 / max(decision.prediction.period_s, 1e-9),
             decision.prediction.frame_bytes, option.agreement,
             "-" if math.isinf(decision.gain) else f"{decision.gain:.2f}",
             8e-6 * now.link.bytes_per_s, 1e3 * now.link.round_trip_s, 1e3 * now.cloud_wait_s,
@@ -186,18 +192,23 @@ class Pilot:
             return
         now, conditions = self._clock(), self._seen.conditions()
         rest_s = predict(scout, conditions).frame_bytes / conditions.link.bytes_per_s / _SHARE_OF_LINK
-        pause_s = min(_AGAIN_S, rest_s) if self._link.is_jumping else max(self._explore_s, rest_s)
+        pause_s = max(_AGAIN_S if self._link.is_jumping else self._explore_s, rest_s)
         if now - max(self._link.told_at, self._explored_at) >= pause_s:
             self._explored_at = now
             self._next_shadow = self._plans[scout]
-            self._metrics.explorations.inc()
 
     def _scout(self) -> Option | None:
         """The smallest frame that tells the throughput, if any could be better than the plan in force on a better link."""
-        conditions = self._seen.conditions()
+        conditions, usable = self._seen.conditions(), self._usable()
         fast = replace(conditions, link=replace(conditions.link, bytes_per_s=math.inf))
-        if choose(self._options, fast, self._objective) is self._option:
+        if choose(usable, fast, self._objective) is self._option:
             return None
-        away = [option for option in self._options if not option.is_local]
-        telling = [option for option in away if option.frame_bytes >= TELLING_BYTES]
-        return min(telling or away, key=lambda option: option.frame_bytes)
+        away = [option for option in usable if not option.is_local]
+        sizes = {option: predict(option, conditions).frame_bytes for option in away}
+        telling = [option for option in away if sizes[option] >= TELLING_BYTES]
+        return min(telling or away, key=lambda option: sizes[option])
+
+    def _usable(self) -> list[Option]:
+        """All, but for those whose profile is still on its way; all again where no other is left."""
+        usable = [option for option, plan in self._plans.items() if self._can_decode(plan.profile)]
+        return usable or list(self._plans)

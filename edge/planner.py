@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CLEAR_GAIN = 1.5
 """From which a switch is worth it at any time."""
 SMALL_GAIN = 1.03
-"""And from which it is once the plan has been in force for `DWELL_S`, or if it was made before the link was known."""
+"""And from which it is once the plan has been in force for `DWELL_S`, or if too little has been seen of the link yet."""
 DWELL_S = 60.0
 AS_GOOD = 1.01
 SHORTEST_STAY_S = 0.5
@@ -88,7 +88,7 @@ class InForce:
     since_s: float
     """How long it has been in force."""
     settled: bool
-    """Whether it was made with knowledge of the link."""
+    """Whether enough was seen of the link since the start, or since the latest trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,10 @@ def predict(option: Option, now: Conditions) -> Prediction:
     # Each of the frames on their way at once waits for what all of them wait for.
     narrowest_s = max(size / now.link.bytes_per_s, now.computing_s(option, batched=True))
     period_s = max(edge_s, narrowest_s, away_s / now.in_flight)
-    if narrowest_s > max(edge_s, now.interval_s):
-        away_s = max(away_s, now.in_flight * narrowest_s)
+    # No cliff: near the limit it depends on chance how many wait.
+    load = narrowest_s / max(edge_s, now.interval_s, 1e-9)
+    full = min(1.0, max(0.0, (load - 0.8) / 0.4))
+    away_s += full * max(0.0, now.in_flight * narrowest_s - away_s)
     return Prediction(edge_s + away_s, period_s, size)
 
 
@@ -146,7 +148,11 @@ def decide(
     gain = _cost(before, objective) / max(_cost(after, objective), 1e-9)
     reason: Literal["stay", "limit", "clear", "small"] = "stay"
     if best != current and (in_force.since_s >= SHORTEST_STAY_S or not in_force.settled):
-        if _misses(current, before, now, objective, TOLERANCE) and not _misses(best, after, now, objective):
+        missed = _misses(current, before, now, objective)
+        if (
+            _misses(current, before, now, objective, TOLERANCE)
+            and _misses(best, after, now, objective) < 0.9 * missed
+        ):
             reason = "limit"
         elif gain >= CLEAR_GAIN:
             reason = "clear"
@@ -162,7 +168,7 @@ def _misses(
 ) -> float:
     """0 if the option keeps to all limits. Agreement weighs more than any latency."""
     limit_s = objective.max_latency_s if option.is_local else min(objective.max_latency_s, now.deadline_s)
-    late = max(0.0, prediction.latency_s / (tolerance * limit_s) - 1) if limit_s else math.inf
+    late = max(0.0, prediction.latency_s / (tolerance * max(limit_s, 1e-9)) - 1)
     wrong = max(0.0, objective.min_agreement - option.agreement)
     return late / (1 + late) + (1 + wrong if wrong else 0.0)
 

@@ -47,18 +47,24 @@ class ProfileUpload:
         self._started = 0.0
         self._paused_until = self._ended = float("-inf")
         self._told = ""
+        self.is_there = False
+        """Whether the cloud has it, as far as is known."""
         self.taken = 0
         """Uploads that the cloud took: a frame that was sent before the latest of them need not ask for another."""
 
-    async def greet(self, there: dict[str, Any]) -> None:
-        """Bring the profile, however long it takes, unless `there`, the answer to `GET /model`, lists it.
+    def is_listed(self, there: dict[str, Any]) -> bool:
+        """Whether `there`, the answer to `GET /model`, lists the profile."""
+        listed = there.get("profiles")
+        self.is_there = isinstance(listed, list) and self._profile.name in listed
+        if self.is_there:
+            self._paused_until = float("-inf")
+        return self.is_there
+
+    async def bring_at_leisure(self) -> None:
+        """Bring the profile, however long it takes.
 
         Raises UplinkError if the cloud went away; its refusal is logged, and no error before there is a frame.
         """
-        listed = there.get("profiles")
-        if isinstance(listed, list) and self._profile.name in listed:
-            self._paused_until = float("-inf")
-            return
         try:
             await self._wait(self._under_way(), UPLOAD_TIMEOUT_S + 1)
         except UplinkError as error:
@@ -81,6 +87,7 @@ class ProfileUpload:
 
     async def bring(self, patience_s: float) -> None:
         """The cloud said that it has no such profile: bring it, and wait at most so long. Raises UplinkError."""
+        self.is_there = False
         self.require_hope()  # another frame's upload may have been refused since this one was sent
         await self._wait_briefly(self._under_way(), patience_s)
 
@@ -122,6 +129,7 @@ class ProfileUpload:
         except UplinkError as error:
             raise self._failed(error) from None
         self.taken += 1
+        self.is_there = True
         self._uploads.inc()
         self._paused_until, self._told = float("-inf"), ""
         _log.info(

@@ -83,7 +83,7 @@ def _text(value: str) -> str:
 
 
 def _number(value: float) -> float:
-    if not math.isfinite(value):
+    if not 0 <= value < math.inf:
         raise ValueError
     return float(value)
 

@@ -123,7 +123,8 @@ async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExi
         metrics,
         in_flight=settings.in_flight,
         deadline_s=settings.deadline_s,
-        profiles={plan.profile.name: plan.profile for plan in plans if plan.profile}.values(),
+        profiles=[plan.profile for plan in plans if plan.profile],
+        wait_for_profiles=len(plans) == 1,
     )
     await ends.enter_async_context(uplink)
     pilot = _pilot(settings, plans, uplink, metrics, ends, live=source.live)
@@ -236,6 +237,7 @@ def _pilot(
     pilot = Pilot(
         options, objective, uplink.link, uplink.circuit, metrics,
         in_flight=settings.in_flight, deadline_s=settings.deadline_s, explore_s=settings.explore_s, live=live,
+        can_decode=uplink.can_decode,
     )  # fmt: skip
     asking = Asking(uplink.cloud_times, pilot.cloud_times)
     ends.push_async_callback(asking.close)

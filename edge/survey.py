@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from edge.option import Option
 from shared import wire
+from shared.errors import WireError
 from shared.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ LEAST_PICTURES = 8
 MOST_SECONDS = 20.0
 """After so long no further picture is begun, if there were enough."""
 _BATCH = 8
+_OPTIONS = TypeAdapter(list[Option], config=ConfigDict(allow_inf_nan=False, extra="forbid"))
 
 
 @dataclass
@@ -74,9 +77,14 @@ def survey(
             heads[point.name].append(seconds)
             crossings[point.name] = crossing
         wanted.append(int(crossings[OUTPUT].argmax()))
-        for (name, _), way in ways.items():
+        for (name, codec), way in list(ways.items()):
             array = picture if way.codec.carries == "picture" else crossings[name][0]
-            _send(way, array, name, model, clock)
+            try:
+                _send(way, array, name, model, clock)
+            except WireError as error:
+                _log.warning("%s at %s is no choice: %s", codec, name, error)
+                del ways[name, codec]
+                continue
             if len(way.waiting) == _BATCH:
                 _answer(way, tails[name])
         if len(wanted) >= LEAST_PICTURES and clock() - start > MOST_SECONDS:
@@ -146,6 +154,6 @@ def to_json(options: Sequence[Option]) -> list[dict[str, Any]]:
 def from_json(value: Any) -> list[Option] | None:
     """Options that were kept; None for anything else."""
     try:
-        return [Option(**each) for each in value] or None
-    except TypeError:
+        return _OPTIONS.validate_python(value) or None
+    except ValidationError:
         return None

@@ -11,7 +11,7 @@ from edge.circuit import Circuit, State
 from edge.cloud_client import BrokenError, CloudClient
 from edge.cloud_times import CloudTimes, parse_cloud_times
 from edge.link import Link
-from edge.profile_upload import ProfileUpload
+from edge.profile_uploads import ProfileUploads
 from edge.reply import Reply, UplinkError, parse_json, read_reply
 from shared.errors import MismatchError
 from shared.wire import CONTENT_TYPE
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from edge.metrics import EdgeMetrics
+    from edge.profile_upload import ProfileUpload
     from shared.models import ModelInfo
     from shared.profile import Profile
 
@@ -45,17 +46,21 @@ class Uplink:
         in_flight: int,
         deadline_s: float,
         profiles: Iterable[Profile] = (),
+        wait_for_profiles: bool = True,
     ) -> None:
-        """`profiles` are those of the codecs: the cloud is brought each of them whenever it has it not."""
+        """`profiles` are those of the codecs: the cloud is brought each of them whenever it has it not.
+
+        `wait_for_profiles`: whether `check` ends only then.
+        """
         # One connection more for the probe.
         self._client = CloudClient(url, metrics.uplink_bytes, connections=in_flight + 1)
         self._model = model
         self._metrics = metrics
         self._deadline_s = deadline_s
-        self._uploads = {
-            profile.name: ProfileUpload(profile, self._put, metrics.profile_uploads, patience_s=deadline_s)
-            for profile in profiles
-        }
+        self._uploads = ProfileUploads(
+            profiles, self._put, metrics.profile_uploads, wait=wait_for_profiles, patience_s=deadline_s
+        )
+        self.can_decode = self._uploads.has
         self._waiting: set[asyncio.Timeout] = set()
         self.circuit = Circuit(metrics.circuit_state, time.monotonic, opened=self._release)
         self.link = Link(time.monotonic)
@@ -70,8 +75,7 @@ class Uplink:
     async def __aexit__(self, *_: object) -> None:
         self._prober.cancel()
         await asyncio.gather(self._prober, return_exceptions=True)
-        for upload in self._uploads.values():
-            await upload.close()
+        await self._uploads.close()
         await self._client.close()
 
     async def ask(self, frame: bytes, top: int, profile: Profile | None = None) -> Reply:
@@ -79,7 +83,7 @@ class Uplink:
 
         `profile`, one of those given at the start, is what the cloud decodes the frame with.
         """
-        upload, start = self._uploads[profile.name] if profile else None, time.monotonic()
+        upload, start = self._uploads.of(profile), time.monotonic()
         if upload:
             upload.require_hope()
         if not self.circuit.allows():
@@ -215,9 +219,7 @@ class Uplink:
                     self.circuit.probe_answered(well=True)
 
     async def _greet(self) -> None:
-        there = await self._compare()
-        for upload in self._uploads.values():
-            await upload.greet(there)
+        await self._uploads.greet(await self._compare())
         self.on_greeting()
 
     async def cloud_times(self) -> CloudTimes | None:

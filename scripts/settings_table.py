@@ -18,11 +18,15 @@ END = "<!-- end of settings -->"
 
 
 def table() -> str:
-    """A row for each setting: those of both sides first, then the edge's, then the cloud's."""
+    """A row for each setting: those of both sides first, then the edge's, then the cloud's.
+
+    What one side says differently of a setting that both have is a row of that side.
+    """
     lines = ["| variable | side | default | meaning |", "|---|---|---|---|"]
     for side, settings in (("both", CommonSettings), ("edge", EdgeSettings), ("cloud", CloudSettings)):
         for name, field in settings.model_fields.items():
-            if side == "both" or name not in CommonSettings.model_fields:
+            common = CommonSettings.model_fields.get(name)
+            if side == "both" or common is None or common.description != field.description:
                 default = "" if field.default is None else f"`{field.default}`"
                 lines.append(f"| `{PREFIX}{name.upper()}` | {side} | {default} | {field.description} |")
     return "\n".join(lines) + "\n"

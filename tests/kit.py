@@ -91,7 +91,10 @@ class EdgeRun:
             take(line.rstrip("\n"))
 
     def _record(self, line: str) -> None:
-        self.records.append(json.loads(line))
+        if line.startswith("{"):
+            self.records.append(json.loads(line))
+        else:  # where records go to a file, people are told on stdout
+            self.errors.append(line)
 
     def answered_by(self) -> list[str]:
         return [record["answered_by"] for record in self.records]
@@ -103,15 +106,22 @@ class EdgeRun:
 
         wait_for(enough, f"{count} records")
 
-    def finish(self, seconds: float = STEP_S) -> list[dict[str, Any]]:
-        """Wait for its end, which must be a good one; its records."""
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def is_up(self) -> bool:
+        return self._process.poll() is None
+
+    def finish(self, seconds: float = STEP_S, status: int = 0) -> list[dict[str, Any]]:
+        """Wait for its end, which must be a good one, or that with this exit status; its records."""
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.end()
             raise AssertionError(f"the edge did not end within {seconds:.0f} s\n{self.said()}") from None
         self._close()
-        assert code == 0, self.said()
+        assert code == status, f"exit status {code}\n{self.said()}"
         return self.records
 
     def terminate(self) -> None:

@@ -44,6 +44,8 @@ def test_expected_targets_are_there():
         "lint",
         "format",
         "integration-test",
+        "chaos",
+        "soak",
         "bench",
         "up",
         "down",

@@ -44,8 +44,14 @@ CASES = [
     for path in sorted((PROMETHEUS / "tests").glob("*.yml"))
     for case in yaml.safe_load(path.read_text())["tests"]
 ]
+ANNOTATIONS = [
+    pytest.param(annotation, id=annotation["name"])
+    for dashboard in DASHBOARDS.values()
+    for annotation in dashboard["annotations"]["list"]
+]
 SHOWN = [
     *(pytest.param(target["expr"], id=param.id) for param in PANELS for target in param.values[0]["targets"]),
+    *(pytest.param(param.values[0]["expr"], id=param.id) for param in ANNOTATIONS),
     *(
         pytest.param(item["definition"], id=item["name"])
         for dashboard in DASHBOARDS.values()
@@ -59,7 +65,9 @@ EXPRESSIONS = [
 ]
 
 WORDS = {"and", "or", "unless", "bool", "offset", "instance"}  # `instance`: what label_values() asks for
+LABEL_LISTS = "by|without|on|ignoring|group_left|group_right"
 FROM_PROMETHEUS = {"up", "ALERTS"}
+LABELLED_AT_RUN_TIME = {"splitdnn_edge_plan_info"}  # by the network's split points
 
 
 def _exported() -> dict[str, dict[str, set[str]]]:
@@ -82,7 +90,7 @@ EXPORTED = _exported()
 
 def metric_names(expression: str) -> set[str]:
     """What is left of a PromQL expression without strings, matchers, ranges, groupings, functions and keywords."""
-    for noise in (r'"[^"]*"', r"\{[^}]*\}", r"\[[^\]]*\]", r"\b(?:by|without|on|ignoring)\s*\([^)]*\)"):
+    for noise in (r'"[^"]*"', r"\{[^}]*\}", r"\[[^\]]*\]", rf"\b(?:{LABEL_LISTS})\s*\([^)]*\)"):
         expression = re.sub(noise, " ", expression)
     return set(re.findall(r"(?<![\w:.$])[a-zA-Z_:][\w:]*+(?!\s*\()", expression)) - WORDS
 
@@ -146,7 +154,7 @@ def test_every_label_value_is_one_that_the_code_initialises(expression):
         "alertstate": {"firing", "pending"},
     }
     for metric, label, value in matchers(expression):
-        if label != "instance":
+        if label != "instance" and metric not in LABELLED_AT_RUN_TIME:
             names = metric_names(RECORDED.get(metric, metric))
             known = given.get(label) or set().union(*(EXPORTED[name][label] for name in names))
             assert value in known, f"{metric}{{{label}={value!r}}}"
@@ -167,6 +175,38 @@ def test_a_panel_says_what_it_shows(panel):
     assert panel["datasource"] == {"type": "prometheus", "uid": "prometheus"}
     references = [target["refId"] for target in panel["targets"]]
     assert len(set(references)) == len(references)
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_shows_the_edges_that_were_chosen(panel):
+    for target in panel["targets"]:
+        edges = re.findall(r"[\w:]*splitdnn_edge_[\w:]+(?:\{[^}]*\})?", target["expr"])
+        # One on the other side of `and on (job, instance)` needs no choice of its own.
+        assert not edges or any('instance=~"$edge"' in selector for selector in edges), target["expr"]
+        assert not re.search(r'instance="', target["expr"])
+
+
+@pytest.mark.parametrize("annotation", ANNOTATIONS)
+def test_an_annotation_names_what_it_marks(annotation):
+    assert annotation["enable"]
+    assert annotation["datasource"] == {"type": "prometheus", "uid": "prometheus"}
+    assert annotation["step"] == CONFIG["global"]["scrape_interval"]
+    assert 'instance=~"$edge"' in annotation["expr"]
+    joined = re.findall(r"group_left\s*\(([^)]*)\)", annotation["expr"])
+    labels = {"instance", "job", *(label for found in joined for label in re.split(r",\s*", found))}
+    labels |= {label for name in metric_names(annotation["expr"]) for label in EXPORTED[name]}
+    formats = annotation["titleFormat"] + annotation["textFormat"]
+    shown = {*re.findall(r"\{\{(\w+)\}\}", formats), *filter(None, annotation["tagKeys"].split(","))}
+    assert annotation["titleFormat"]
+    assert shown <= labels
+
+
+@pytest.mark.parametrize("annotation", ANNOTATIONS)
+def test_what_an_annotation_marks_is_tested(annotation):
+    """With a window of four scrapes, and every edge."""
+    asked = annotation["expr"].replace("$__rate_interval", "20s").replace('{instance=~"$edge"}', "")
+    checks = [check for case in CASES for check in case.get("promql_expr_test", []) if check["expr"] == asked]
+    assert {bool(check["exp_samples"]) for check in checks} == {True, False}
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
@@ -239,7 +279,11 @@ def test_one_alert_is_on_a_quantile():
 
 def test_every_reason_is_explained():
     explained = set(re.findall(r'(\w+)\{reason="(\w+)"\}', (ROOT / "docs/operations.md").read_text()))
-    counters = ("splitdnn_cloud_rejected_total", "splitdnn_edge_fallbacks_total")
+    counters = (
+        "splitdnn_cloud_rejected_total",
+        "splitdnn_edge_fallbacks_total",
+        "splitdnn_edge_plan_switches_total",
+    )
     assert explained == {(name, reason) for name in counters for reason in EXPORTED[name]["reason"]}
 
 

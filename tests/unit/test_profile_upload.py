@@ -411,9 +411,7 @@ def test_an_upload_that_fails_otherwise_is_a_cloud_that_is_away(put, reason):
         reasons = []
         while uplink.circuit.state is State.CLOSED:
             reasons.append((await refusal(uplink, PROFILE)).reason)
-            while (
-                time.monotonic() < uplink._uploads[PROFILE.name]._paused_until
-            ):  # as long as the upload took
+            while time.monotonic() < uplink._uploads.of(PROFILE)._paused_until:  # as long as the upload took
                 await asyncio.sleep(0.002)
         assert reasons == [reason] * 3
 

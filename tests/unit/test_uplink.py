@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -24,6 +25,7 @@ from edge import circuit as circuit_module
 from edge import uplink as uplink_module
 from edge.circuit import State
 from edge.uplink import MismatchError
+from shared.digest import content_digest
 from shared.wire import CONTENT_TYPE
 
 
@@ -432,5 +434,89 @@ def test_a_proxys_error_is_a_cloud_that_is_away():
         cloud.model = (502, b"bad gateway")
         await uplink.check()
         assert uplink.circuit.state is State.OPEN
+
+    with_cloud(check)
+
+
+@pytest.mark.parametrize("flip", [None, 5, 40])
+def test_an_answer_that_was_damaged_on_its_way_is_not_believed(flip):
+    async def check(cloud, uplink):
+        async def answer(_request):
+            body = json.dumps(GOOD).encode()
+            digest = content_digest(body)
+            if flip is not None:
+                body = body[:flip] + bytes([body[flip] ^ 1]) + body[flip + 1 :]
+            return web.Response(body=body, headers={"Content-Digest": digest})
+
+        cloud.answer = answer
+        if flip is None:
+            await uplink.ask(FRAME, 5)
+        else:
+            assert (await refusal(uplink)).reason == "damaged"
+
+    with_cloud(check)
+
+
+def test_a_digest_of_another_kind_is_left_unchecked():
+    async def check(cloud, uplink):
+        async def answer(_request):
+            return web.Response(body=json.dumps(GOOD).encode(), headers={"Content-Digest": "unixsum=:30637:"})
+
+        cloud.answer = answer
+        await uplink.ask(FRAME, 5)
+
+    with_cloud(check)
+
+
+def test_a_connection_that_breaks_before_the_answer_is_tried_once_more():
+    async def check(cloud, uplink):
+        times = []
+
+        async def gone(request):
+            times.append(request)
+            request.transport.abort()
+            return web.Response()
+
+        cloud.answer = gone
+        assert (await refusal(uplink)).reason == "unreachable"
+        assert len(times) == 2
+        assert metric(uplink, "retries_total") == 1
+        times.clear()
+
+        async def gone_once(request):
+            return await gone(request) if not times else web.json_response(GOOD)
+
+        cloud.answer = gone_once
+        await uplink.ask(FRAME, 5)
+        assert metric(uplink, "retries_total") == 2
+
+    with_cloud(check)
+
+
+def test_who_is_under_way_when_the_circuit_opens_does_not_wait_for_the_deadline():
+    async def check(cloud, uplink):
+        cloud.answer = cloud.never
+        asked = [asyncio.create_task(refusal(uplink)) for _ in range(3)]
+        while len(cloud.frames) < 3:
+            await asyncio.sleep(0.002)
+        uplink.circuit.open("as the test says")
+        reasons = {error.reason for error in await asyncio.wait_for(asyncio.gather(*asked), 1)}
+        assert reasons == {"circuit_open"}
+
+    with_cloud(check, deadline_s=10.0)
+
+
+def test_the_link_is_learned_from_the_answers():
+    async def check(cloud, uplink):
+        async def answer(request):
+            return web.json_response(GOOD | {"stages_ms": {"receive": 0.04, "queue": 0.03, "tail": 0.02}})
+
+        cloud.answer = answer
+        for _ in range(8):
+            await uplink.ask(bytes(20_000), 5)
+            await asyncio.sleep(0)
+        assert uplink.link.is_known
+        assert metric(uplink, "link_throughput_bytes_per_second") == uplink.link.state.bytes_per_s
+        assert metric(uplink, "cloud_queue_wait_seconds") == pytest.approx(3e-5)
 
     with_cloud(check)

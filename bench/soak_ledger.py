@@ -1,0 +1,145 @@
+"""Every frame of an edge against every line of the cloud's ledger: what was lost, answered too often, or made up."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+Row = dict[str, Any]
+"""One JSON line, of the edge's records or of the cloud's ledger."""
+
+ANSWERED_BY = ("cloud", "edge", "still")
+OUTCOMES = ("answered", "refused", "abandoned")
+MOST_ANSWERS = 2
+"""An edge sends a frame once more if its connection breaks, be it only the answer that was lost."""
+_NUMBER_BITS = 32
+
+
+@dataclass(frozen=True)
+class Account:
+    """What became of the frames that one edge has read."""
+
+    frames_in: int
+    cloud: int
+    edge: int
+    still: int
+    nobody: int
+    dropped: int
+
+    @property
+    def difference(self) -> int:
+        """Frames that nothing is known of; 0, or something is broken."""
+        return self.frames_in - self.cloud - self.edge - self.still - self.nobody - self.dropped
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The JSON lines of a file. One without an end is being written, or its writer was killed: it is left out."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1] if line]
+
+
+def session_of(frame_id: str) -> int:
+    """What the frames of one run of an edge have in common."""
+    return int(frame_id, 16) >> _NUMBER_BITS
+
+
+def sessions(records: Sequence[Row]) -> set[int]:
+    """One, in order; none where there are no records."""
+    return {session_of(record["frame_id"]) for record in records}
+
+
+def account(records: Sequence[Row], *, frames_in: int, dropped: int = 0) -> Account:
+    """`frames_in` and `dropped` are the edge's own counts, as its summary says them."""
+    by = Counter(record["answered_by"] for record in records)
+    return Account(frames_in, by["cloud"], by["edge"], by["still"], by["nobody"], dropped)
+
+
+def faults_of(
+    records: Sequence[Row], ledger: Sequence[Row], *, frames_in: int, dropped: int = 0
+) -> list[str]:
+    """What is wrong, one line for each offence, the first frame first; empty if nothing is.
+
+    The ledger is to hold no other edge's lines: see `lines_of`.
+    """
+    return [*_order(records, frames_in, dropped), *_answers(records), *_join(records, ledger)]
+
+
+def lines_of(ledger: Iterable[Row], records: Sequence[Row]) -> list[Row]:
+    """The lines of the run that these records are of."""
+    own = sessions(records)
+    return [line for line in ledger if line["frame_id"] and session_of(line["frame_id"]) in own]
+
+
+def strangers(ledger: Iterable[Row], known: Collection[int]) -> list[str]:
+    """Of a ledger that several edges share: lines with a frame id of none of these sessions."""
+    return [
+        f"the ledger has a line of frame id {line['frame_id']}, which no edge has sent"
+        for line in ledger
+        if line["frame_id"] and session_of(line["frame_id"]) not in known
+    ]
+
+
+def _order(records: Sequence[Row], frames_in: int, dropped: int) -> Iterator[str]:
+    """Exactly once, in order, and no more missing than were dropped by policy."""
+    expected, missing = 0, list[int]()
+    for record in records:
+        number = record["frame"]
+        if number < expected:
+            yield f"frame {number} comes after frame {expected - 1}: twice, or out of order"
+            continue
+        missing += range(expected, number)
+        expected = number + 1
+    missing += range(expected, frames_in)
+    if len(missing) != dropped:
+        first = f", the first of them frame {missing[0]}" if missing else ""
+        yield f"{len(missing)} frames have no record{first}; {dropped} were dropped by policy"
+    if expected > frames_in:
+        yield f"frame {expected - 1} has a record, but only {frames_in} frames were read"
+    difference = account(records, frames_in=frames_in, dropped=dropped).difference
+    if difference:
+        yield f"{frames_in} frames in, and {difference} of them are neither answered nor dropped"
+
+
+def _answers(records: Sequence[Row]) -> Iterator[str]:
+    for record in records:
+        by = record["answered_by"]
+        if by not in ANSWERED_BY:
+            yield f"frame {record['frame']} was answered by {by} (fallback {record['fallback']})"
+        elif not record["top"]:
+            yield f"frame {record['frame']} was answered by {by} without any class"
+
+
+def _join(records: Sequence[Row], ledger: Sequence[Row]) -> Iterator[str]:
+    outcomes: dict[str, list[str]] = {}
+    for line in ledger:
+        if line["outcome"] not in OUTCOMES:
+            yield f"the ledger says {line['outcome']!r} of frame id {line['frame_id']}"
+        elif line["frame_id"]:
+            outcomes.setdefault(line["frame_id"], []).append(line["outcome"])
+        elif line["outcome"] == "answered":
+            yield "the ledger says 'answered' of a frame without an id"
+    numbers: dict[str, int] = {}
+    for record in records:
+        number, frame_id = record["frame"], record["frame_id"]
+        there = outcomes.get(frame_id, [])
+        if frame_id in numbers:
+            yield f"frame {number} has the frame id {frame_id} of frame {numbers[frame_id]}"
+        elif int(frame_id, 16) & (1 << _NUMBER_BITS) - 1 != number:
+            yield f"frame {number} has the frame id {frame_id}, which ends in another number"
+        elif record["answered_by"] == "cloud" and "answered" not in there:
+            said = f"only {', '.join(there)}" if there else "nothing"
+            yield f"frame {number} ({frame_id}) was answered by the cloud, but its ledger says {said} of it"
+        if there.count("answered") > MOST_ANSWERS:
+            yield f"frame {number} ({frame_id}) was answered {there.count('answered')} times"
+        numbers[frame_id] = number
+    if len(sessions(records)) > 1:
+        yield "the records are of several runs: their frame ids have not one beginning"
+    for frame_id in outcomes.keys() - numbers.keys():
+        yield f"the ledger has a line of frame id {frame_id}, which no record names"

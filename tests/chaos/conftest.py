@@ -1,0 +1,26 @@
+"""One cloud for all faults: a test that has killed it leaves the next one a fresh one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import chaos_kit
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[chaos_kit.Chaos]:
+    with chaos_kit.running(tmp_path_factory.mktemp("chaos")) as system:
+        yield system
+
+
+@pytest.fixture
+def chaos(system: chaos_kit.Chaos) -> Iterator[chaos_kit.Chaos]:
+    system.ensure_up()
+    try:
+        yield system
+    finally:
+        system.end_edges()

@@ -39,7 +39,7 @@ class Pictures:
     def __init__(self, frames: Sequence[NDArray[np.uint8]], *, one_by_one: bool) -> None:
         self._frames = frames
         self._may_go = threading.Semaphore(1) if one_by_one else None
-        self._number = 0
+        self.given = 0
         self.until = float("inf")
         """Monotonic seconds; no frame is given later."""
 
@@ -54,8 +54,8 @@ class Pictures:
             self._may_go.acquire()
         if time.monotonic() >= self.until:
             return None
-        self._number += 1
-        return self._frames[self._number % len(self._frames)]
+        self.given += 1
+        return self._frames[self.given % len(self._frames)]
 
     def answered(self, _record: Record) -> None:
         """The next frame may go."""
@@ -71,6 +71,8 @@ class Flight:
     arrived: list[float] = field(default_factory=list)
     metrics: EdgeMetrics = field(default_factory=EdgeMetrics)
     pilot: Any = None
+    unanswered: int = 0
+    """Frames that were read and have no record."""
 
     def take(self, record: Record) -> None:
         """A record, as it comes."""
@@ -137,4 +139,5 @@ class Cockpit:
             )  # fmt: skip
             source.until = time.monotonic() + seconds
             await pipeline.run()
+        flight.unanswered = source.given - len(flight.records)
         return flight

@@ -70,6 +70,8 @@ def run(options: LinkOptions, edge_core: int, cloud_core: int) -> list[Path]:
                 "split_point": "auto",
                 "min_agreement": options.min_agreement,
                 "deadline_s": _DEADLINE_S,
+                # One frame after another, where latency is asked about.
+                "in_flight": 1 if options.objective == "latency" else 4,
                 "cloud_url": f"http://127.0.0.1:{emulator.port}",
             },
         )

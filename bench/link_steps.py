@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge.planner import Decision, Objective
     from edge.uplink import Uplink
 
-SLOWDOWN = 4.0
+SLOWDOWN = 3.0
 """At which pictures are clearly better on the fast link, and nothing is on the slow one."""
 _HOLD_S = 15.0
 _NOISY_S = 120.0
@@ -118,7 +118,7 @@ def _fly(
                 "link": f"{link.up_bits_per_s / 1e6:g} Mbit/s" + (", noisy" if link.jitter_s else ""),
                 "seconds": seconds,
                 "frames": len(arrived),
-                "lost": sum(record.answered_by == "nobody" for record in flight.records),
+                "lost": sum(record.answered_by == "nobody" for record in flight.records) + flight.unanswered,
                 "switches": len(here),
                 "to": here[-1][1] if here else "",
                 "after s": first - start if first else None,

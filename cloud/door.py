@@ -112,6 +112,8 @@ class BodyHandler(Handler):
         super().initialize(service)
         self.pieces: list[bytearray] = []
         self.size = 0
+        self._first: tuple[int, float] | None = None
+        self._last_s = 0.0
         self._refused = False
 
     def limit(self) -> int:
@@ -144,11 +146,22 @@ class BodyHandler(Handler):
         except RequestError as error:
             self._refuse(error)
             return
+        if self._first is None:
+            self._first = len(chunk), self.elapsed_s()
         if not self.pieces or len(self.pieces[-1]) >= _PIECE_BYTES:
             self.pieces.append(bytearray())
         self.pieces[-1] += chunk
+        self._last_s = self.elapsed_s()
         # Others are heard in between: a body that comes as fast as it is read would be read in one turn of the loop.
         await asyncio.sleep(0)
+
+    def received(self) -> dict[str, float]:
+        """Bytes of the complete body after its first piece, and the milliseconds in which they came: the link's throughput.
+
+        The first piece came together with the header, however large it is.
+        """
+        first_bytes, first_s = self._first or (self.size, self._last_s)
+        return {"bytes": self.size - first_bytes, "ms": round(1e3 * (self._last_s - first_s), 3)}
 
     async def complete(self) -> None:
         """The body is complete."""

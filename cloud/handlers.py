@@ -93,6 +93,7 @@ class ModelHandler(BodyHandler):
         """Receive -> decode -> queue -> tail -> top."""
         service, watch = self.service, self._watch
         watch.note("receive", self.elapsed_s())
+        received = self.received()
         work = await self._read()
         if work.codec:
             service.metrics.payload_bytes.labels(codec=work.codec).observe(work.payload_bytes)
@@ -115,6 +116,7 @@ class ModelHandler(BodyHandler):
             "split_point": work.split_point,
             "top": top,
             "stages_ms": watch.milliseconds(),
+            "received": received,
         }
 
     async def _read(self) -> Work:

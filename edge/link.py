@@ -1,13 +1,14 @@
 """What the uplink can carry, read off the transfers themselves: nothing is sent to find out.
 
-The cloud says with each answer how long the frame took to come in, from its header to its last byte. Its bytes over that time
-are the throughput, without a round trip in it; what is left of the edge's own time, after that and the cloud's computing, is
-the round trip. Several frames on their way at once share the link, and each is seen slower by what the others took of it.
+The cloud says with each answer how many of the frame's bytes came in after the first piece, and in which time: these two are the
+throughput, without a round trip in it. What is left of the edge's own time, after the frame's way in and the cloud's computing,
+is the round trip. Several frames on their way at once share the link, and each is seen slower by what the others took of it.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SEGMENT_BYTES = 1448
-"""They come together with the header, at the start of the cloud's measurement."""
-TELLING_BYTES = 4 * SEGMENT_BYTES
-"""A shorter frame comes in at once on any link; it tells the round trip only."""
+"""They come together with the header, and so with the round trip."""
+TELLING_BYTES = 8 * SEGMENT_BYTES
+"""A shorter frame comes in at once, or in too few pieces to be timed; it tells the round trip only."""
+_LEAST_BYTES = 2 * SEGMENT_BYTES
+"""After the first piece, for a measurement."""
 _SHORTEST_S = 0.0005
 """A clock, and whoever reads it, is not more precise than this."""
 _RECENT = 32
@@ -53,11 +56,11 @@ class _Departure:
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """When a frame's bytes came in, on this side's clock."""
+    """When a frame's bytes came in, after the first piece, on this side's clock."""
 
     begin: float
     end: float
-    size: int
+    size: float
 
 
 class Link:
@@ -73,8 +76,10 @@ class Link:
         self._under_way: dict[int, _Departure] = {}
         self._arrivals: deque[_Arrival] = deque(maxlen=_RECENT)
         self._pending: deque[_Arrival] = deque(maxlen=_RECENT)
-        self.told_at = float("-inf")
+        self.told_at = -math.inf
         """When a frame last told the throughput."""
+        self.jumps = 0
+        """How often the throughput has changed for certain."""
         self.is_jumping = False
         """Whether the latest frame told a throughput far from the usual one: the next ones will say if it stays."""
 
@@ -96,24 +101,36 @@ class Link:
         self._under_way[number] = _Departure(self._clock(), size, not self._under_way)
         return number
 
-    def answered(self, number: int, *, receive_s: float, computing_s: float, fresh: bool) -> None:
+    def answered(
+        self,
+        number: int,
+        *,
+        receive_s: float,
+        computing_s: float,
+        fresh: bool,
+        received: tuple[float, float] | None = None,
+    ) -> None:
         """Its answer is here.
 
         `receive_s`: from its header to its last byte, on the cloud; `computing_s`: all the cloud did after that; `fresh`: a
-        connection was made for it, whose round trips and slow start are not the next frame's.
+        connection was made for it, whose round trips and slow start are not the next frame's; `received`: the bytes that came
+        in after its first piece, and the seconds in which they did; by default all but a segment, in `receive_s`.
         """
+        received_bytes, received_s = received or (math.inf, receive_s)
         sent, now = self._under_way.pop(number), self._clock()
         whole_s = now - sent.start
         # Else a clock went astray.
         if not fresh and 0 <= receive_s <= whole_s and 0 <= computing_s <= whole_s - receive_s:
             round_trip_s = whole_s - receive_s - computing_s
             # Behind others it waited for the link, and that is no round trip; unless it is shorter all the same.
-            if sent.alone or round_trip_s < self._round_trip.or_else(float("inf")):
+            if sent.alone or round_trip_s < self._round_trip.or_else(math.inf):
                 self._round_trip.add(round_trip_s)
             end = now - computing_s - self._round_trip.or_else(round_trip_s) / 2
-            arrival = _Arrival(end - receive_s, end, sent.size)
+            arrival = _Arrival(
+                end - min(received_s, receive_s), end, min(received_bytes, max(0, sent.size - SEGMENT_BYTES))
+            )
             self._arrivals.append(arrival)
-            if sent.size >= TELLING_BYTES:
+            if sent.size >= TELLING_BYTES and arrival.size >= _LEAST_BYTES:
                 self._pending.append(arrival)
         self._learn()
 
@@ -134,7 +151,7 @@ class Link:
     def _learn(self) -> None:
         """From the frames that came in before any that is still under way can have begun to: their share is known."""
         half_s = self._round_trip.or_else(0.0) / 2
-        begun = min((each.start for each in self._under_way.values()), default=float("inf")) + half_s
+        begun = min((each.start for each in self._under_way.values()), default=math.inf) + half_s
         for arrival in [each for each in self._pending if each.end <= begun]:
             self._pending.remove(arrival)
             sample = self._all_bytes_during(arrival) / max(_SHORTEST_S, arrival.end - arrival.begin)
@@ -143,15 +160,14 @@ class Link:
                 self._throughput.reset(sample)
                 self._only_bounded = False
             else:
-                self._throughput.add(sample)
+                self.jumps += self._throughput.add(sample)
             self.told_at = self._clock()
 
     def _all_bytes_during(self, own: _Arrival) -> float:
         """What came in of all frames while this one did."""
-        total = float(max(0, own.size - SEGMENT_BYTES))
+        total = own.size
         for other in self._arrivals:
             shared_s = min(own.end, other.end) - max(own.begin, other.begin)
             if other is not own and shared_s > 0:
-                length_s = max(_SHORTEST_S, other.end - other.begin)
-                total += max(0, other.size - SEGMENT_BYTES) * shared_s / length_s
+                total += other.size * shared_s / max(_SHORTEST_S, other.end - other.begin)
         return total

@@ -23,7 +23,17 @@ STAGES = (
 )
 QUEUES = ("capture", "head", "encode", "send")
 OUTCOMES = ("cloud", "edge", "still", "dropped", "failed")
-FALLBACKS = ("circuit_open", "unreachable", "late", "busy", "refused", "damaged", "profile", "encode", "explore")
+FALLBACKS = (
+    "circuit_open",
+    "unreachable",
+    "late",
+    "busy",
+    "refused",
+    "damaged",
+    "profile",
+    "encode",
+    "explore",
+)
 SWITCHES = ("limit", "clear", "small")
 CIRCUIT_STATES = ("closed", "open", "half_open")
 

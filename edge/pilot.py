@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _SETTLED_AFTER = 5
-"""Answers, from the start or from the latest trouble: until then a plan may be left for any better one."""
+"""Answers, from the start, the latest trouble or the latest jump of the link: until then any better plan is taken."""
 _AGAIN_S = 0.1
 """After a frame told something surprising, until the next is sent to see whether it was chance."""
 _SHARE_OF_LINK = 0.25
@@ -109,7 +109,7 @@ class Pilot:
         self._explore_s = explore_s
         self._clock = clock
         self._seen = Observations(link, in_flight=in_flight, deadline_s=deadline_s, live=live)
-        self._answers = 0
+        self._answers = self._jumps = 0
         self._since = clock()
         self._explored_at = float("-inf")
         self._next_shadow: Plan | None = None
@@ -133,6 +133,8 @@ class Pilot:
 
     def answered(self, job: Job, reply: Reply) -> None:
         self._answers += 1
+        if self._link.jumps > self._jumps:  # what was settled was so on another link
+            self._jumps, self._answers = self._link.jumps, 0
         self._seen.answered(job, reply)
         self._decide()
 

@@ -88,7 +88,7 @@ class InForce:
     since_s: float
     """How long it has been in force."""
     settled: bool
-    """Whether enough was seen of the link since the start, or since the latest trouble."""
+    """Whether enough was seen of the link since the start, the latest trouble or the latest jump."""
 
 
 @dataclass(frozen=True, slots=True)

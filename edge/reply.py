@@ -31,6 +31,8 @@ class Reply:
 
     top: list[TopClass]
     stages_ms: dict[str, float]
+    received: tuple[float, float] | None = None
+    """Bytes of the frame that came in after its first piece, and the seconds in which they did; None if it is not said."""
 
 
 async def read_body(response: aiohttp.ClientResponse) -> bytes:
@@ -62,11 +64,13 @@ def parse_reply(body: bytes) -> Reply:
     try:
         top = [_parse_class(each) for each in fields["top"]]
         stages_ms = {_text(name): _number(ms) for name, ms in fields["stages_ms"].items()}
+        said = fields.get("received")
+        received = None if said is None else (_number(said["bytes"]), _number(said["ms"]) / 1e3)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-        top, stages_ms = [], {}
+        top = []
     if not top:
         raise UplinkError("refused", "the answer is not one of a SplitDNN cloud")
-    return Reply(top, stages_ms)
+    return Reply(top, stages_ms, received)
 
 
 def _parse_class(fields: dict[str, Any]) -> TopClass:

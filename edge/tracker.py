@@ -36,14 +36,16 @@ class Tracker:
         usual = self.value
         return usual is not None and not usual / _JUMP <= value <= usual * _JUMP
 
-    def add(self, value: float) -> None:
-        """One more measurement, 0 or above."""
+    def add(self, value: float) -> bool:
+        """One more measurement, 0 or above; whether it made a jump certain."""
         self._values.append(value)
         latest, before = list(self._values)[-_SURE:], list(self._values)[:-_SURE]
         if len(latest) == _SURE and before:
             usual = self._usual(before)
             if min(latest) > usual * _JUMP or max(latest) < usual / _JUMP:
                 self.reset(*latest)
+                return True
+        return False
 
     def reset(self, *values: float) -> None:
         """Forget what was, and go on from these."""

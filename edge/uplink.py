@@ -181,8 +181,9 @@ class Uplink:
         receive_s = reply.stages_ms.get("receive", 0.0) / 1e3
         computing_s = sum(reply.stages_ms.values()) / 1e3 - receive_s
         self.link.answered(
-            number, receive_s=receive_s, computing_s=computing_s, fresh=connection.get("fresh", False)
-        )
+            number, receive_s=receive_s, computing_s=computing_s, fresh=connection.get("fresh", False),
+            received=reply.received,
+        )  # fmt: skip
         self._export(len(frame), time.perf_counter() - start - computing_s, reply)
         return reply
 

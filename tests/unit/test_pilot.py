@@ -133,7 +133,17 @@ def test_switches_are_counted_by_reason():
 def test_a_small_gain_waits_once_the_plan_is_settled():
     flight = away()
     flight.answer(6)
-    flight.tell(16 * MBIT, times=12)  # where answering here is a little better
+    for mbit in (
+        100,
+        75,
+        56,
+        42,
+        32,
+        24,
+        18,
+        16,
+    ):  # no jump, and at the end answering here is a little better
+        flight.tell(mbit * MBIT, times=12)
     assert flight.option is PNG
     flight.answer()
     assert flight.option is PNG
@@ -141,6 +151,15 @@ def test_a_small_gain_waits_once_the_plan_is_settled():
     flight.answer()
     assert flight.option is OUTPUT
     assert switches(flight)["small"] >= 1
+
+
+def test_a_jump_of_the_link_unsettles_the_plan():
+    flight = away()
+    flight.answer(6)
+    flight.tell(16 * MBIT, times=3)
+    flight.answer()
+    assert flight.option is OUTPUT
+    assert switches(flight)["small"] == 1
 
 
 def test_until_then_it_does_not():
@@ -212,9 +231,9 @@ def test_a_shadow_is_handed_out_once_and_is_the_smallest_that_tells():
     flight = local([PNG, LAYER3, JPEG, AVGPOOL, OUTPUT], 12 * MBIT)
     flight.clock.now += 1
     flight.deliver()
-    assert JPEG.frame_bytes >= TELLING_BYTES > AVGPOOL.frame_bytes
+    assert PNG.frame_bytes >= TELLING_BYTES > JPEG.frame_bytes > AVGPOOL.frame_bytes
     assert [flight.pilot.take() for _ in range(3)] == [
-        (flight.plans[JPEG], True), (flight.plans[OUTPUT], False), (flight.plans[OUTPUT], False)
+        (flight.plans[PNG], True), (flight.plans[OUTPUT], False), (flight.plans[OUTPUT], False)
     ]  # fmt: skip
 
 

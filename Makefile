@@ -50,6 +50,10 @@ soak: $(INSTALLED) ## 20,000 frames under random faults: none lost, nothing grow
 bench: $(INSTALLED) ## the speed report, about ten minutes; ARGUMENTS=--quick to see that it works
 	$(BIN)/python -m bench $(ARGUMENTS)
 
+.PHONY: bench-link
+bench-link: $(INSTALLED) ## the planner over emulated links, about half an hour; ARGUMENTS=--quick likewise
+	$(BIN)/python -m bench link $(ARGUMENTS)
+
 .PHONY: bench-rate
 bench-rate: $(INSTALLED) ## bytes per frame against accuracy, about ten minutes; ARGUMENTS=--quick likewise
 	$(BIN)/python -m bench rate $(ARGUMENTS)

@@ -25,6 +25,7 @@ _SETTLED = 200
 """Frames after which nothing is allocated for the first time any more."""
 _SAMPLES = 40
 _SIDES = ("edge", "cloud")
+_SWITCHING_FRAMES = 300
 _CAMERA = "synthetic:fps=10"
 _NO_END = 1_000_000
 
@@ -46,7 +47,7 @@ class _Sample:
 
 def outline(options: Options) -> Outline:
     effort = options.effort
-    return Outline("footprint", 2 * effort.starts + 1, 2 * effort.starts * 9 + 8 + effort.growth_frames / 25)
+    return Outline("footprint", 2 * effort.starts + 2, 2 * effort.starts * 9 + 50 + effort.growth_frames / 20)
 
 
 def measure(options: Options, progress: Progress) -> Findings:
@@ -61,7 +62,12 @@ def measure(options: Options, progress: Progress) -> Findings:
     progress.step(f"{effort.growth_frames} frames")
     with running_cloud(options.setup) as cloud:
         engine = cloud.engine()
-        samples = _play(options.setup.like(cloud), cloud, effort.growth_frames)
+        alike = options.setup.like(cloud)
+        samples = _play(alike, cloud, effort.growth_frames)
+        few = min(_SWITCHING_FRAMES, effort.growth_frames)
+        progress.step(f"{few} frames, pinned and with the planner")
+        pinned = _play(alike, cloud, few)[-1]
+        planned = _play(alike, cloud, few, "auto", None)[-1]
     start_note = (
         f"Seconds from the start of edge and cloud, both at the same moment, medians (min–max over {several(effort.starts, 'start')}). "
         "Cold: an empty --cache-dir, which both fill; warm: the same folder again. The system's file cache is warm in both. "
@@ -70,6 +76,9 @@ def measure(options: Options, progress: Progress) -> Findings:
     tables = [
         Table("start", "Start to first answer", start_note, [_start_row(*each) for each in starts.items()]),
         Table("memory", f"Memory at {_POINT}", _memory_note(effort.growth_frames), _memory_rows(samples)),
+        Table(
+            "switching", "Memory for being able to switch", _SWITCHING_NOTE, [_switching_row(pinned, planned)]
+        ),
     ]
     return Findings(engine, tables, [_figure(samples)])
 
@@ -89,12 +98,14 @@ def _start(setup: Setup, cache: str) -> _Start:
     raise RuntimeError(f"the cloud never answered:\n{cloud.said()}")
 
 
-def _play(setup: Setup, cloud: Cloud, frames: int) -> list[_Sample]:
+def _play(
+    setup: Setup, cloud: Cloud, frames: int, split_point: str = _POINT, codec: str | None = _CODEC
+) -> list[_Sample]:
     """Memory of both sides, every so many frames and at the last one. A synthetic source: no clip is that long."""
     every = max(1, frames // _SAMPLES)
     source = f"synthetic:fps=0,frames={frames}"
     samples = []
-    with Edge(replace(setup, source=source), cloud.url, _POINT, _CODEC, frames) as edge:
+    with Edge(replace(setup, source=source), cloud.url, split_point, codec, frames) as edge:
         pids = dict(zip(_SIDES, (edge.pid, cloud.pid), strict=True))
         for count, _ in enumerate(edge.records(), 1):
             if count % every == 0 or count in (_SETTLED, frames):
@@ -107,6 +118,24 @@ def _start_row(kind: str, starts: list[_Start]) -> dict[str, Cell]:
         "cache": kind,
         "first answer s": over_rounds([each.first_answer for each in starts]),
         "first by the cloud s": over_rounds([each.by_cloud for each in starts]),
+    }
+
+
+_SWITCHING_NOTE = (
+    f"The edge's memory in MB after as many frames, at {_POINT} for good and with --split-point auto, one after the other "
+    "against the same cloud. The planner's edge holds every split point, and has surveyed them if that was not done before."
+)
+
+
+def _switching_row(pinned: _Sample, planned: _Sample) -> dict[str, Cell]:
+    before, after = pinned.memory["edge"], planned.memory["edge"]
+    return {
+        "frames": planned.frames,
+        "pinned": round(before.resident / 1e6, 1),
+        "planner": round(after.resident / 1e6, 1),
+        "ratio": after.resident / before.resident,
+        "pinned, own": round(before.own / 1e6, 1),
+        "planner, own": round(after.own / 1e6, 1),
     }
 
 

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -26,7 +26,18 @@ if TYPE_CHECKING:
     """A compiled head or tail: (B, …) float32 -> (B, …) float32, any B. May be called from several threads at once; the
     result belongs to the caller."""
     Segment = Callable[[Any], Any]
-    """A compiled stretch of the network; takes and gives tensors in the engine's own form, see `Engine.pack`."""
+    """A compiled stretch of the network; takes and gives tensors in the engine's own form, see `Border`."""
+
+
+class Border(Protocol):
+    """Tensors between float32 arrays and the form in which one stretch hands them to the next."""
+
+    def pack(self, tensors: NDArray[np.float32]) -> Any:
+        """(B, …), into the engine's own form."""
+
+    def unpack(self, inside: Any) -> NDArray[np.float32]:
+        """And back, as a copy."""
+
 
 Kind = Literal["head", "tail"]
 
@@ -94,13 +105,10 @@ class Engine(ABC):
     def segment(self, start: SplitPoint, end: SplitPoint) -> Segment:
         """Compile the stretch between two points; nothing is kept here. Raises EngineError."""
 
+    @property
     @abstractmethod
-    def pack(self, tensors: NDArray[np.float32]) -> Any:
-        """Tensors (B, …) in the form that `segment`'s stretches pass on."""
-
-    @abstractmethod
-    def unpack(self, inside: Any) -> NDArray[np.float32]:
-        """And back."""
+    def border(self) -> Border:
+        """What `segment`'s stretches pass on. It does not hold the engine, which may be let go once all is compiled."""
 
     def check(self, kind: Kind, point: SplitPoint, part: Part) -> None:
         """Compare a half with torch on the probe pictures. Raises EngineError if it gives other numbers."""

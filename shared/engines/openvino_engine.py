@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared.engines.base import Engine, Kind, contiguous
-from shared.engines.openvino_form import FORMS
+from shared.engines.openvino_form import FORMS, Form
 from shared.engines.openvino_network import cut, retype
 from shared.engines.openvino_runtime import core, ov
 from shared.errors import EngineError
@@ -80,14 +80,12 @@ class OpenVinoEngine(Engine):
                 request.get_output_tensor()
             )  # until this thread's next run: a fresh one would cost page faults
 
-        self._run_once(lambda zeros: run(self.pack(zeros)), start)
+        self._run_once(lambda zeros: run(self._form.pack(zeros)), start)
         return run
 
-    def pack(self, tensors: NDArray[np.float32]) -> ov.Tensor:
-        return self._form.pack(contiguous(tensors))
-
-    def unpack(self, inside: ov.Tensor) -> NDArray[np.float32]:
-        return self._form.unpack(inside)
+    @property
+    def border(self) -> Form:
+        return self._form
 
     def _compile(self, kind: Kind, point: SplitPoint) -> Part:
         start, end = (self._input, point) if kind == "head" else (point, self._output)

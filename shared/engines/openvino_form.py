@@ -35,6 +35,7 @@ class _BFloat16(Form):
     """The upper half of a float32."""
 
     def pack(self, tensors: NDArray[np.float32]) -> ov.Tensor:
+        tensors = np.ascontiguousarray(tensors)
         bits = tensors.view(np.uint32)
         even = (bits >> 16) & np.uint32(1)
         upper = ((bits + np.uint32(0x7FFF) + even) >> 16).astype(np.uint16)

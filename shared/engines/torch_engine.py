@@ -44,6 +44,7 @@ class TorchEngine(Engine):
         self._type = _TYPES[precision]
         self._partition = partition
         self._plain = self._device.type == "cpu" and precision == "float32"
+        self._border = _Border(self._device, self._type, channels_last=not self._plain)
         self.precision = precision
         self.device = str(self._device)
         self.threads = torch.get_num_threads()
@@ -51,20 +52,14 @@ class TorchEngine(Engine):
     def segment(self, start: SplitPoint, end: SplitPoint) -> Segment:
         return self._runner(self._partition.segment(start, end), start.shape, f"the stretch up to {end.name}")
 
-    def pack(self, tensors: NDArray[np.float32]) -> torch.Tensor:
-        given = torch.from_numpy(contiguous(tensors)).to(self._device, self._type)
-        if not self._plain and given.ndim == 4:
-            given = given.contiguous(memory_format=torch.channels_last)
-        return given
-
-    def unpack(self, inside: torch.Tensor) -> NDArray[np.float32]:
-        result: NDArray[np.float32] = inside.float().contiguous().cpu().numpy()
-        return result
+    @property
+    def border(self) -> _Border:
+        return self._border
 
     def _compile(self, kind: Kind, point: SplitPoint) -> Part:
         shape = self._partition.input_shape if kind == "head" else point.shape
         run = self._runner(getattr(self._partition, kind)(point), shape, f"the {kind} at {point.name}")
-        return lambda tensors: self.unpack(run(self.pack(tensors)))
+        return lambda tensors: self._border.unpack(run(self._border.pack(tensors)))
 
     def _runner(self, part: torch.nn.Module, shape: tuple[int, ...], what: str) -> Segment:
         if not self._plain:
@@ -78,12 +73,31 @@ class TorchEngine(Engine):
             return result
 
         try:
-            run(self.pack(np.zeros((1, *shape), np.float32)))
+            run(self._border.pack(np.zeros((1, *shape), np.float32)))
         except RuntimeError as error:
             raise EngineError(
                 f"torch in {self.precision} on {self.device} cannot run {what}: {str(error).splitlines()[0]}"
             ) from error
         return run
+
+
+class _Border:
+    """Tensors on the engine's device, in its precision."""
+
+    def __init__(self, device: torch.device, element_type: torch.dtype, *, channels_last: bool) -> None:
+        self._device = device
+        self._type = element_type
+        self._channels_last = channels_last
+
+    def pack(self, tensors: NDArray[np.float32]) -> torch.Tensor:
+        given = torch.from_numpy(contiguous(tensors)).to(self._device, self._type)
+        if self._channels_last and given.ndim == 4:
+            given = given.contiguous(memory_format=torch.channels_last)
+        return given
+
+    def unpack(self, inside: torch.Tensor) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = inside.float().contiguous().cpu().numpy()
+        return result
 
 
 def usable_device(name: str) -> torch.device:

@@ -168,3 +168,13 @@ def test_sigterm_drains_what_is_in_progress(system, model, partition, picture):
             thread.join(60)
         system.start_cloud()
     assert statuses.count(200) == len(statuses) == count
+
+
+def test_the_planner_answers_every_frame_whatever_it_chooses(system):
+    run = system.edge(source="synthetic:fps=0,frames=60", split_point="auto", objective="throughput")
+    records = run.finish(300)
+    assert [record["frame"] for record in records] == list(range(60))
+    assert {record["answered_by"] for record in records} <= {"cloud", "edge"}
+    assert {record["fallback"] for record in records} <= {None, "explore"}, run.said()
+    assert "surveyed" in run.said()
+    assert " plan " in run.said()

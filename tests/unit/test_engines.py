@@ -164,9 +164,13 @@ class Fake(Engine):
         self.distort = distort or (lambda values: values)
         self.compiled: list[tuple[str, str]] = []
         self.inside = self.most_inside = self.calls = 0
-        self.segment, self.pack, self.unpack = self.torch.segment, self.torch.pack, self.torch.unpack
+        self.segment = self.torch.segment
 
-    segment = pack = unpack = None  # of the instance, above
+    segment = None  # of the instance, above
+
+    @property
+    def border(self) -> Any:
+        return self.torch.border
 
     def _compile(self, kind: Any, point: SplitPoint) -> Any:
         self.inside += 1

@@ -14,7 +14,6 @@ from edge.link import (
     SEGMENT_BYTES,
     START_BYTES_PER_S,
     START_ROUND_TRIP_S,
-    TELLING_BYTES,
     Link,
     LinkState,
 )
@@ -77,11 +76,11 @@ def test_what_is_learned_predicts_the_next_frame_of_any_size(kit):
 
 
 def test_a_small_frame_tells_the_round_trip_only(kit):
-    kit.carry(8, TELLING_BYTES - 1, round_trip_s=0.07)
+    kit.carry(8, 3 * SEGMENT_BYTES - 1, round_trip_s=0.07)
     assert kit.link.state == LinkState(START_BYTES_PER_S, pytest.approx(0.07))
     assert not kit.link.is_known
     assert kit.link.told_at == -math.inf
-    kit.carry(8, TELLING_BYTES, round_trip_s=0.07)
+    kit.carry(8, 3 * SEGMENT_BYTES, round_trip_s=0.07)
     assert kit.link.is_known
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -82,8 +84,8 @@ def test_a_walk_counts_a_heads_time_without_what_was_done_between_the_points() -
 
 def test_a_chain_that_gives_other_numbers_is_run_by_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = engine_of("torch/bfloat16")
-    right = engine.unpack
-    monkeypatch.setattr(engine, "unpack", lambda inside: right(inside) + 1)
+    right = engine.border.unpack
+    monkeypatch.setattr(engine.border, "unpack", lambda inside: right(inside) + 1)
     with pytest.raises(EngineError, match="differs from torch"):
         Segmented(engine, POINTS)
     network = segmented(engine, POINTS)
@@ -119,3 +121,14 @@ def test_bfloat16_rounds_half_to_even_and_overflows_to_infinity() -> None:
     bits = np.array([0x3F808000, 0x3F818000, 0x3F808001, 0x7F7FFFFF], np.uint32)
     again = form.unpack(form.pack(bits.view(np.float32))).view(np.uint32)
     assert [hex(each) for each in again] == ["0x3f800000", "0x3f820000", "0x3f810000", "0x7f800000"]
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_chain_keeps_no_engine_in_memory(name: str) -> None:
+    engine = engine_of(name)
+    network = segmented(engine, POINTS)
+    alive = weakref.ref(engine)
+    del engine
+    gc.collect()
+    assert alive() is None
+    assert network.head(END)(PICTURES).shape == (3, *END.shape)

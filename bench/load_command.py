@@ -17,12 +17,12 @@ from urllib.parse import SplitResult, urlsplit
 from bench.frames import build_frames, read_frames
 from bench.load import Load, generate
 from bench.load_result import LoadResult, result_of
-from bench.options import add_setup_flags, read_setup_flags
+from bench.options import add_setup_flags, number_between, read_setup_flags
 from bench.system import ROOT, environment
 from shared.wire import CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 _MOST_CLIENTS, _MOST_SECONDS = 4096, 3600.0
 MIXED = ("layer2", "layer3", "layer4")
@@ -109,35 +109,35 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--url", type=_url, default="http://127.0.0.1:8881", help="(default: %(default)s)")
     parser.add_argument(
-        "--clients", type=_number(int, 1, _MOST_CLIENTS), default=16, help="(default: %(default)s)"
+        "--clients", type=number_between(int, 1, _MOST_CLIENTS), default=16, help="(default: %(default)s)"
     )
     parser.add_argument(
         "--seconds",
-        type=_number(float, 0.1, _MOST_SECONDS),
+        type=number_between(float, 0.1, _MOST_SECONDS),
         default=10.0,
         help="measured (default: %(default)s)",
     )
     parser.add_argument(
         "--warm",
-        type=_number(float, 0, _MOST_SECONDS),
+        type=number_between(float, 0, _MOST_SECONDS),
         default=1.0,
         help="seconds before (default: %(default)s)",
     )
     parser.add_argument(
-        "--rate", type=_number(float, 0.001, 1e4), default=1.0, help="frames/s of each client"
+        "--rate", type=number_between(float, 0.001, 1e4), default=1.0, help="frames/s of each client"
     )
     parser.add_argument("--closed", action="store_true", help="each client sends when it has its answer")
     parser.add_argument(
-        "--connections", type=_number(int, 1, 64), default=4, help="of each client (open loop)"
+        "--connections", type=number_between(int, 1, 64), default=4, help="of each client (open loop)"
     )
     parser.add_argument(
-        "--timeout", type=_number(float, 0.1, 600), default=30.0, help="seconds for an answer"
+        "--timeout", type=number_between(float, 0.1, 600), default=30.0, help="seconds for an answer"
     )
     parser.add_argument(
         "--split-points", default=",".join(MIXED), help="client by client in turn (%(default)s)"
     )
     parser.add_argument(
-        "--deadline-ms", type=_number(int, 0, 600_000), default=0, help="in the frames; 0: none"
+        "--deadline-ms", type=number_between(int, 0, 600_000), default=0, help="in the frames; 0: none"
     )
     parser.add_argument("--frames", type=Path, help="folder that python -m bench.frames has filled")
     parser.add_argument("--seed", type=int, default=0, help="of the clients' phases")
@@ -155,15 +155,3 @@ def _url(text: str) -> SplitResult:
     if url.scheme != "http" or not url.hostname:
         raise argparse.ArgumentTypeError("not a URL such as http://127.0.0.1:8881")
     return url
-
-
-def _number(kind: type[int | float], low: float, high: float) -> Callable[[str], float]:
-    """A number within bounds, for argparse."""
-
-    def read(text: str) -> float:
-        number = kind(text)
-        if not low <= number <= high:
-            raise argparse.ArgumentTypeError(f"{text}: accepted are {low:g} to {high:g}")
-        return number
-
-    return read

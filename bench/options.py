@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.system import ROOT, Setup
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 DATA = ROOT.parent / "shared"
 SECTIONS = ("split", "engines", "json", "stages", "clients", "footprint")
@@ -138,6 +138,18 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("at least 1")
     return number
+
+
+def number_between(kind: type[int | float], low: float, high: float) -> Callable[[str], float]:
+    """A number within bounds, for argparse."""
+
+    def read(text: str) -> float:
+        number = kind(text)
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text}: accepted are {low:g} to {high:g}")
+        return number
+
+    return read
 
 
 def first_file(path: Path, otherwise: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.emulator_thread import EmulatorThread
+from bench.options import number_between
 from bench.soak_cloud import CloudProcess
 from bench.soak_edge import EdgeProcess
 from bench.soak_faults import Breaker, schedule
@@ -23,7 +24,7 @@ from bench.soak_report import Findings, findings_of
 from bench.soak_watch import GROWTH_FILES, Watch, open_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 _TICK_S = 1.0
 _START_S = 120.0
@@ -191,20 +192,20 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--frames",
-        type=_number(int, 1, 10**9),
+        type=number_between(int, 1, 10**9),
         default=20_000,
         help="answered in all, then it ends (default: %(default)s)",
     )
     parser.add_argument(
         "--seconds",
-        type=_number(float, 10, 1e6),
+        type=number_between(float, 10, 1e6),
         help="it ends at the latest (default: 3600; with --quick 120)",
     )
     parser.add_argument("--quick", action="store_true", help="two minutes, to see that it works")
-    parser.add_argument("--edges", type=_number(int, 1, 64), default=8, help="(default: %(default)s)")
+    parser.add_argument("--edges", type=number_between(int, 1, 64), default=8, help="(default: %(default)s)")
     parser.add_argument(
         "--fps",
-        type=_number(float, 0.1, 1000),
+        type=number_between(float, 0.1, 1000),
         default=5.0,
         help="frames/s of each edge (default: %(default)s)",
     )
@@ -213,7 +214,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--split-point", default="features.13", help="(default: %(default)s)")
     parser.add_argument(
         "--warm",
-        type=_number(float, 0, 1e6),
+        type=number_between(float, 0, 1e6),
         help="seconds after which memory and files are counted (default: 60; with --quick 30)",
     )
     parser.add_argument(
@@ -226,18 +227,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if given.folder and any(given.folder.glob("*.jsonl")):
         parser.error(f"{given.folder} holds an earlier soak's records")
     return given
-
-
-def _number(kind: type[int | float], low: float, high: float) -> Callable[[str], float]:
-    """A number within bounds, for argparse."""
-
-    def read(text: str) -> float:
-        number = kind(text)
-        if not low <= number <= high:
-            raise argparse.ArgumentTypeError(f"{text}: accepted are {low:g} to {high:g}")
-        return number
-
-    return read
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
     from edge.option import Option
     from edge.plan import Plan
+    from edge.planner import Conditions
     from edge.reply import Reply
     from shared.profile import Profile
 
@@ -189,19 +190,22 @@ class Pilot:
         """Where the plan's own frames tell nothing of the link, send one that does, now and then; the edge answers it."""
         if not self._explore_s or self._circuit.state is State.OPEN:
             return
-        scout = self._scout()
+        now = self._clock()
+        blind_s = now - max(self._link.told_at, self._explored_at)
+        if blind_s < (_AGAIN_S if self._link.is_jumping else self._explore_s):
+            return  # before anything is weighed: this is asked after each frame
+        conditions = self._seen.conditions()
+        scout = self._scout(conditions)
         if scout is None:
             return
-        now, conditions = self._clock(), self._seen.conditions()
-        rest_s = predict(scout, conditions).frame_bytes / conditions.link.bytes_per_s / _SHARE_OF_LINK
-        pause_s = max(_AGAIN_S if self._link.is_jumping else self._explore_s, rest_s)
-        if now - max(self._link.told_at, self._explored_at) >= pause_s:
+        size = predict(scout, conditions).frame_bytes
+        if blind_s >= size / conditions.link.bytes_per_s / _SHARE_OF_LINK:
             self._explored_at = now
             self._next_shadow = self._plans[scout]
 
-    def _scout(self) -> Option | None:
+    def _scout(self, conditions: Conditions) -> Option | None:
         """The smallest frame that tells the throughput, if any could be better than the plan in force on a better link."""
-        conditions, usable = self._seen.conditions(), self._usable()
+        usable = self._usable()
         fast = replace(conditions, link=replace(conditions.link, bytes_per_s=math.inf))
         if choose(usable, fast, self._objective) is self._option:
             return None

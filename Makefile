@@ -44,7 +44,7 @@ chaos: $(INSTALLED) ## kill, freeze, cut, starve and poison edge and cloud, abou
 
 .PHONY: soak
 soak: $(INSTALLED) ## 20,000 frames under random faults: none lost, nothing grows; ARGUMENTS=--quick takes two minutes
-	$(BIN)/python -m bench.soak $(ARGUMENTS)
+	$(BIN)/python -m bench.soak.command $(ARGUMENTS)
 
 .PHONY: bench
 bench: $(INSTALLED) ## the speed report, about ten minutes; ARGUMENTS=--quick to see that it works

@@ -29,13 +29,13 @@ def main(arguments: Sequence[str]) -> int:
         print("\n".join(f"  {name:<8} {what}" for name, what in _COMMANDS.items()))
         return 0
     if word == "speed":
-        from bench.speed import main as command
+        from bench.speed.command import main as command
     elif word == "load":
-        from bench.load_command import main as command
+        from bench.load.command import main as command
     elif word == "rate":
-        from bench.rate import main as command
+        from bench.rate.command import main as command
     elif word == "link":
-        from bench.link import main as command
+        from bench.link.command import main as command
     else:
         print(f"python -m bench: no command {word!r}; there are: {', '.join(_COMMANDS)}", file=sys.stderr)
         return 2

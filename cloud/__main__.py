@@ -9,12 +9,12 @@ import signal
 from typing import TYPE_CHECKING
 
 from cloud.config import CloudSettings
-from shared import event_loop
 from shared.errors import SplitDNNError
-from shared.logs import configure_logs
-from shared.process import run_process
+from shared.observing import event_loop
+from shared.observing.logs import configure_logs
+from shared.process.exit import run_process
+from shared.process.threads import limit_threads
 from shared.settings import make_parser, parse_flags, print_error, read_settings
-from shared.threads import limit_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ async def _serve(settings: CloudSettings) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     threads = limit_threads(settings.threads)
     # Only now: torch reads the thread settings when it is imported.
-    from cloud.app import bind, make_server  # noqa: PLC0415
+    from cloud.http.app import bind, make_server  # noqa: PLC0415
     from cloud.service import Service  # noqa: PLC0415
 
     service = Service(settings, threads)

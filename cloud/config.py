@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from shared.settings import CommonSettings
-from shared.wire import MAX_FRAME_BYTES
+from shared.wire.frame import MAX_FRAME_BYTES
 
 
 class CloudSettings(CommonSettings):

@@ -17,7 +17,7 @@ from shared.errors import SettingsError
 if TYPE_CHECKING:
     from prometheus_client import Counter
 
-    from shared.wire import Frame
+    from shared.wire.frame import Frame
 
     Outcome = Literal["answered", "refused", "abandoned"]
 

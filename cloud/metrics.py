@@ -5,8 +5,8 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 from shared.errors import all_request_errors
-from shared.metrics import Metrics
-from shared.telemetry import BATCH_BUCKETS, DURATION_BUCKETS
+from shared.observing.metrics import Metrics
+from shared.observing.telemetry import BATCH_BUCKETS, DURATION_BUCKETS
 
 ENDPOINTS = ("/", "/compute", "/model", "/profile", "/profiles", "/healthz", "/readyz", "/metrics", "other")
 STAGES = ("receive", "decode", "queue", "tail", "top")

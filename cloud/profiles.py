@@ -7,9 +7,9 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shared.codecs.calibrated import Calibrated
+from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.profile import HASH_BYTES, MAX_PROFILE_BYTES
 from shared.errors import ContentError, ProfileMissingError
-from shared.profile import HASH_BYTES, MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge
 
     from shared.codecs import Codec
-    from shared.profile import Profile
-    from shared.wire import Frame
+    from shared.codecs.calibrated.profile import Profile
+    from shared.wire.frame import Frame
 
 _log = logging.getLogger(__name__)
 

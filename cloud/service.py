@@ -7,21 +7,21 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cloud.batcher import Batcher
-from cloud.json_process import JsonProcess
+from cloud.batching.batcher import Batcher
+from cloud.batching.tail_times import TailTimes
+from cloud.batching.tails import Tails
+from cloud.bodies.frames import MAX_PICTURE_PIXELS
+from cloud.bodies.json_process import JsonProcess
 from cloud.ledger import Ledger
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.profiles import Profiles
-from cloud.requests import MAX_PICTURE_PIXELS
-from cloud.tail_times import TailTimes
-from cloud.tails import Tails
-from shared import wire
 from shared.codecs import CODECS
-from shared.network import load_network
-from shared.profile import MAX_PROFILE_BYTES
-from shared.telemetry import computing
-from shared.weights import NAMED_SECONDS
+from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES
+from shared.load import load_network
+from shared.network.weights import NAMED_SECONDS
+from shared.observing.telemetry import computing
+from shared.wire import frame as wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 _MOST_PICTURES = 8
-"""Pictures that are resized at once, whatever the machine: what they take in memory is said in cloud/requests.py."""
+"""Pictures that are resized at once, whatever the machine: what they take in memory is said in cloud/bodies/frames.py."""
 
 
 class Service:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from edge.calibration.settings import CalibrationSettings
 from edge.config import EdgeSettings
-from shared import event_loop
 from shared.errors import ResultsError, SplitDNNError
-from shared.logs import configure_logs
-from shared.process import run_process
+from shared.observing import event_loop
+from shared.observing.logs import configure_logs
+from shared.process.exit import run_process
+from shared.process.threads import limit_threads
 from shared.settings import make_parser, parse_flags, print_error, read_settings
-from shared.threads import limit_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ def _run(arguments: Sequence[str]) -> int:
     threads = limit_threads(settings.threads)
     # Only now: torch and OpenCV read the thread settings when they are imported.
     if show_points:
-        from edge.split_points import list_split_points  # noqa: PLC0415
+        from edge.planning.split_points import list_split_points  # noqa: PLC0415
 
         print(list_split_points(settings))
         return 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from shared.metrics import Metrics
-from shared.telemetry import DURATION_BUCKETS
+from shared.observing.metrics import Metrics
+from shared.observing.telemetry import DURATION_BUCKETS
 
 STAGES = (
     "capture",

@@ -18,37 +18,37 @@ from typing import TYPE_CHECKING, TextIO
 import cv2
 import torch
 
-from edge.agreement import agreed_weights
-from edge.choices import make_plans
-from edge.cloud_times import Asking
+from edge.frames.pipeline import Pipeline
+from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
-from edge.pilot import Pilot, Pinned
-from edge.pipeline import Pipeline
-from edge.planner import Objective
-from edge.preprocess import Preprocess
-from edge.printer import ProgressPrinter, print_frame
-from edge.reconnect import Reconnecting
-from edge.results import STDOUT, Results, ResultsFile
-from edge.sources import open_source
-from edge.status import serve_status
-from edge.summary import Summary
-from edge.uplink import Uplink
-from shared import event_loop
-from shared.codecs.calibrated import Calibrated
+from edge.output.printer import ProgressPrinter, print_frame
+from edge.output.results import STDOUT, Results, ResultsFile
+from edge.output.status import serve_status
+from edge.output.summary import Summary
+from edge.planning.choices import make_plans
+from edge.planning.pilot import Pilot, Pinned
+from edge.planning.planner import Objective
+from edge.sources.opening import open_source
+from edge.sources.reconnect import Reconnecting
+from edge.uplink.agreed_weights import agreed_weights
+from edge.uplink.cloud_times import Asking
+from edge.uplink.uplink import Uplink
+from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import ResultsError
-from shared.memory import give_back
-from shared.network import load_network
-from shared.weights import AUTO_SECONDS, NAMED_SECONDS
+from shared.load import load_network
+from shared.network.weights import AUTO_SECONDS, NAMED_SECONDS
+from shared.observing import event_loop
+from shared.process.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.config import EdgeSettings
-    from edge.pilot import Pilots
-    from edge.plan import Plan
-    from edge.results import Record
-    from edge.sources import Source
-    from shared.models import ModelInfo
+    from edge.output.results import Record
+    from edge.planning.pilot import Pilots
+    from edge.planning.plan import Plan
+    from edge.sources.opening import Source
+    from shared.network.model import ModelInfo
 
 _log = logging.getLogger("edge")
 

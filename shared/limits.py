@@ -1,4 +1,4 @@
-"""Sizes that both frames and profiles keep to (shared/WIRE.md)."""
+"""Sizes that both frames and profiles keep to (shared/wire/WIRE.md)."""
 
 FINGERPRINT_BYTES = 8
 MAX_RANK = 4

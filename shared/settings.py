@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import SettingsError, suggest
-from shared.logs import mask_credentials, mask_url
+from shared.observing.logs import mask_credentials, mask_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

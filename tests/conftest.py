@@ -1,5 +1,5 @@
-"""For every test: threads that wait do not spin, as in the processes under test (shared/threads.py)."""
+"""For every test: threads that wait do not spin, as in the processes under test (shared/process/threads.py)."""
 
-from shared.threads import limit_threads
+from shared.process.threads import limit_threads
 
 limit_threads(0)

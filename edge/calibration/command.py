@@ -21,21 +21,21 @@ from edge.calibration.frames import read_pictures, variants
 from edge.calibration.importance import measure_importance
 from edge.calibration.progress import Progress
 from edge.calibration.recipes import recipes
+from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
-from edge.preprocess import Preprocess
-from edge.sources import open_source
+from edge.sources.opening import open_source
 from shared.errors import SettingsError, SourceError
-from shared.network import load_network
-from shared.partition import INPUT, OUTPUT
-from shared.weights import NAMED_SECONDS
+from shared.load import load_network
+from shared.network.partition import INPUT, OUTPUT
+from shared.network.weights import NAMED_SECONDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.calibration.fit import Recipe
     from edge.calibration.settings import CalibrationSettings
-    from shared.network import Network
-    from shared.profile import Profile
+    from shared.codecs.calibrated.profile import Profile
+    from shared.load import Network
 
 _HELD_OUT = 4
 _FEWEST = 24

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.calibration.divergence import divergences
-from shared import wire
-from shared.codecs.calibrated import Calibrated
+from shared.codecs import encode_frame
+from shared.codecs.calibrated.codec import Calibrated
+from shared.wire import frame as wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.calibration.fit import Recipe
+    from shared.codecs.calibrated.profile import Profile
     from shared.engines.base import Part
-    from shared.profile import Profile
 
 _BATCH = 8
 _SIGMAS = 1.96
@@ -55,7 +56,7 @@ def measure(
     for start in range(0, len(tensors), _BATCH):
         decoded = []
         for tensor in tensors[start : start + _BATCH]:
-            frame = wire.encode(
+            frame = encode_frame(
                 tensor, codec, split_point=profile.split_point, fingerprint=profile.fingerprint, frame_id=0
             )
             sizes.append(len(wire.pack(frame)))

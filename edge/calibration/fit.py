@@ -13,11 +13,11 @@ import numpy as np
 
 from edge.calibration.fit_context import fit_context
 from edge.calibration.fit_reconstruction import fit_centroids, fit_corrector
-from shared.codecs.context_model import steps_of
-from shared.codecs.entropy import SCALE
-from shared.codecs.grid import to_grid
-from shared.codecs.quantiser import Quantiser, Reconstruction
-from shared.profile import Profile
+from shared.codecs.calibrated.context_model import steps_of
+from shared.codecs.calibrated.entropy import SCALE
+from shared.codecs.calibrated.grid import to_grid
+from shared.codecs.calibrated.profile import Profile
+from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The context model of shared/codecs/context_model.py, fitted to the symbols of calibration frames.
+"""The context model of shared/codecs/calibrated/context_model.py, fitted to the symbols of calibration frames.
 
 For each step, ridge regression of "is not zero" on what the step sees, reduced to its strongest directions (reduced-rank
 regression: Izenman, 1975), then in whole numbers; then, for each kind of channel, number of own neighbours and prediction,
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.codecs.context_model import (
+from shared.codecs.calibrated.context_model import (
     CLASSES,
     EXACT,
     LATENT_LIMIT,

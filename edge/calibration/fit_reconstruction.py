@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.codecs.quantiser import NEIGHBOURHOOD, NEIGHBOURHOODS
+from shared.codecs.calibrated.quantiser import NEIGHBOURHOOD, NEIGHBOURHOODS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from shared.codecs.quantiser import Reconstruction
-    from shared.codecs.symbol_coder import Symbols
+    from shared.codecs.calibrated.quantiser import Reconstruction
+    from shared.codecs.calibrated.symbol_coder import Symbols
 
 _SMALLEST = 1e-30
 """Of tensors that never change there is nothing to predict."""

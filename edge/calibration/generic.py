@@ -13,15 +13,15 @@ import numpy as np
 from edge.calibration.fit import fit_profile
 from edge.calibration.frames import read_pictures, variants
 from edge.calibration.recipes import GENERIC, recipes
-from edge.preprocess import Preprocess
-from edge.synthetic import Synthetic
-from shared.codecs.calibrated import Calibrated
+from edge.frames.preprocess import Preprocess
+from edge.sources.synthetic import Synthetic
+from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES, Profile
 from shared.errors import RequestError, SettingsError
-from shared.profile import MAX_PROFILE_BYTES, Profile
 
 if TYPE_CHECKING:
-    from shared.models import Model
-    from shared.network import Network
+    from shared.load import Network
+    from shared.network.model import Model
 
 _log = logging.getLogger(__name__)
 

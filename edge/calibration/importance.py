@@ -8,14 +8,14 @@ import numpy as np
 import torch
 
 from edge.calibration.fit import Importance
-from shared.codecs.grid import grid_shape, to_grid
+from shared.codecs.calibrated.grid import grid_shape, to_grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from shared.partition import Partition, SplitPoint
+    from shared.network.partition import Partition, SplitPoint
 
 _MOST_FRAMES = 100
 _BATCH = 10

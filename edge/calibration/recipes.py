@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.calibration.fit import Recipe
-from shared.codecs.grid import grid_shape
+from shared.codecs.calibrated.grid import grid_shape
 
 STEPS = (0.8, 1.2, 1.6, 2.0, 2.4, 2.8)
 """Of rectified feature maps."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from shared.wire import Bytes
+    from shared.wire.frame import Bytes
 
 
 class Encoded(NamedTuple):

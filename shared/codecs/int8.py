@@ -19,7 +19,7 @@ from shared.errors import ContentError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shared.wire import Bytes
+    from shared.wire.frame import Bytes
 
 _PARAMS = struct.Struct("<fB")  # scale, zero_point
 _LEVELS = 255

@@ -12,7 +12,7 @@ from shared.errors import ContentError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shared.wire import Bytes
+    from shared.wire.frame import Bytes
 
 
 class Raw(Codec):

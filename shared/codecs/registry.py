@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.codecs.calibrated import Calibrated
-from shared.codecs.compressed_picture import CompressedPicture
+from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.floating import Floating
 from shared.codecs.int8 import Int8
+from shared.codecs.pictures import CompressedPicture
 from shared.codecs.raw import Raw
+from shared.codecs.spec import parse_spec, refuse_rest, take_whole
 from shared.codecs.zstd import Zstd
 from shared.errors import CodecError, SettingsError, suggest
-from shared.spec import parse_spec, refuse_rest, take_whole
 
 if TYPE_CHECKING:
     from shared.codecs.base import Codec

@@ -13,7 +13,7 @@ from shared.errors import ContentError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from shared.wire import Bytes
+    from shared.wire.frame import Bytes
 
 
 class _SizedCodec(Protocol):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from shared.errors import EngineError
-from shared.partition import INPUT, OUTPUT
+from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.engines.probe import Probe
-    from shared.partition import SplitPoint
+    from shared.network.partition import SplitPoint
 
     Part = Callable[[NDArray[np.float32]], NDArray[np.float32]]
     """A compiled head or tail: (B, …) float32 -> (B, …) float32, any B. May be called from several threads at once; the

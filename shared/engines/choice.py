@@ -17,13 +17,13 @@ from shared.engines.probe import Probe
 from shared.engines.store import Store
 from shared.engines.torch_engine import TorchEngine, usable_device
 from shared.errors import EngineError, SettingsError
-from shared.memory import give_back
-from shared.partition import INPUT, OUTPUT
+from shared.network.partition import INPUT, OUTPUT
+from shared.process.memory import give_back
 
 if TYPE_CHECKING:
     from shared.engines.base import Engine, Kind
-    from shared.models import Model
-    from shared.partition import Partition, SplitPoint
+    from shared.network.model import Model
+    from shared.network.partition import Partition, SplitPoint
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class _Workbench:
             return [("torch", each) for each in gpu]
         found = []
         if "openvino" in names:
-            from shared.engines.openvino_runtime import precisions  # noqa: PLC0415 - not where only torch is used
+            from shared.engines.openvino.runtime import precisions  # noqa: PLC0415 - not where only torch is used
 
             native = precisions()
             found += [("openvino", each) for each in native if precision in ("auto", each)]
@@ -157,7 +157,7 @@ class _Workbench:
                 probe=self.probe,
                 reference=self._reference,
             )
-        from shared.engines.openvino_engine import OpenVinoEngine  # noqa: PLC0415 - not where only torch is used
+        from shared.engines.openvino.engine import OpenVinoEngine  # noqa: PLC0415 - not where only torch is used
 
         model, constants = self._converted
         return OpenVinoEngine(
@@ -194,8 +194,8 @@ class _Workbench:
 
     def _convert(self) -> tuple[Any, Path | None]:
         """OpenVINO's model, and the file that its constants are mapped from, if they are."""
-        from shared.engines import openvino_network as network  # noqa: PLC0415 - not where only torch is used
-        from shared.engines.openvino_runtime import VERSION  # noqa: PLC0415
+        from shared.engines.openvino import network  # noqa: PLC0415 - not where only torch is used
+        from shared.engines.openvino.runtime import VERSION  # noqa: PLC0415
 
         key = _key(self._model.fingerprint.hex(), VERSION, torch.__version__)
         entry = self.store.find(key)

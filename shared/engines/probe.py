@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.engines.base import Engine, Kind, Part
-    from shared.partition import SplitPoint
-    from shared.preprocessing import Preprocessing
+    from shared.network.partition import SplitPoint
+    from shared.network.recipe import Preprocessing
 
 PICTURES = 2
 """More than one, so that a half in which the batch size got stuck fails its check."""

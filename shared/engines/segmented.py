@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from shared.errors import EngineError
-from shared.partition import INPUT, OUTPUT
+from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.engines.base import Engine, Part, Segment
-    from shared.partition import SplitPoint
+    from shared.network.partition import SplitPoint
 
 
 class Segmented:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from shared.engines.base import Part, Segment
     from shared.engines.probe import Probe
-    from shared.partition import Partition, SplitPoint
+    from shared.network.partition import Partition, SplitPoint
 
 _TYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 

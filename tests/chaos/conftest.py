@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import chaos_kit
 import pytest
+from kits import chaos as chaos_kit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

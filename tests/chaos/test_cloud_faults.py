@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from chaos_kit import (
+from kits.chaos import (
     DEADLINE_S,
     check_recovery,
     check_waits,

@@ -11,15 +11,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import kit
 import numpy as np
 from chaos.relay import read_message
-from chaos_kit import SPLIT_POINT
+from kits import common as kit
+from kits.chaos import SPLIT_POINT
 
-from bench.proc import memory
-from bench.scrape import scrape
-from shared import wire
+from bench.harness.proc import memory
+from bench.harness.scrape import scrape
 from shared.codecs import make_codec
+from shared.wire import frame as wire
 
 CANCELLED, WARM = 10_000, 1_500
 AT_ONCE = 32

@@ -9,14 +9,14 @@ import time
 from typing import TYPE_CHECKING
 
 import cv2
-import kit
 import numpy as np
 import pytest
-from chaos_kit import captured, check_waits, paced, stop, summary, wait_for_cloud
-from source_kit import Camera
+from kits import common as kit
+from kits.chaos import captured, check_waits, paced, stop, summary, wait_for_cloud
+from kits.sources import Camera
 
-from bench.link_model import Link
-from bench.scrape import scrape
+from bench.emulator.link import Link
+from bench.harness.scrape import scrape
 
 if TYPE_CHECKING:
     import socket

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 
-from chaos_kit import (
+from kits.chaos import (
     DEADLINE_S,
     SLACK_S,
     at_once,
@@ -20,7 +20,7 @@ from chaos_kit import (
     wait_for_edge,
 )
 
-from bench.link_model import Link
+from bench.emulator.link import Link
 
 CUTS = 6
 DAMAGES = 8

@@ -7,9 +7,9 @@ import socket
 import threading
 import time
 
-import kit
 from chaos.relay import Relay
-from chaos_kit import (
+from kits import common as kit
+from kits.chaos import (
     DEADLINE_S,
     SLACK_S,
     check_recovery,
@@ -23,8 +23,8 @@ from chaos_kit import (
     wait_for_edge,
 )
 
-from bench.scrape import scrape
-from shared.wire import CONTENT_TYPE
+from bench.harness.scrape import scrape
+from shared.wire.frame import CONTENT_TYPE
 
 LORISES = 30
 HEAD = (

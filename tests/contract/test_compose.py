@@ -101,7 +101,7 @@ def test_the_version_is_the_project_s():
 @pytest.mark.parametrize("side", OURS)
 def test_health_is_asked_by_python_as_the_images_have_no_curl(side):
     check = SERVICES[side]["healthcheck"]
-    assert check["test"][:4] == ["CMD", "python", "-m", "shared.healthcheck"]
+    assert check["test"][:4] == ["CMD", "python", "-m", "shared.process.healthcheck"]
     assert "start_interval" in check
     port = SETTINGS[side].model_fields["port" if side == "cloud" else "status_port"].default
     assert f":{port}/" in check["test"][4]

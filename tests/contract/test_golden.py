@@ -19,10 +19,10 @@ if __name__ == "__main__":
 
 import pytest  # noqa: E402
 
-from shared import wire  # noqa: E402
-from shared.codecs import CODECS, NAMES, Codec  # noqa: E402
-from shared.codecs.calibrated import Calibrated  # noqa: E402
-from shared.profile import Profile  # noqa: E402
+from shared.codecs import CODECS, NAMES, Codec, decode_frame, encode_frame  # noqa: E402
+from shared.codecs.calibrated.codec import Calibrated  # noqa: E402
+from shared.codecs.calibrated.profile import Profile  # noqa: E402
+from shared.wire import frame as wire  # noqa: E402
 
 FIELDS = {
     "split_point": "layer2.1.add",
@@ -44,9 +44,9 @@ def write_missing() -> list[Path]:
         frame_file, array_file = _files(codec)
         if frame_file.exists() or array_file.exists():
             continue
-        frame = wire.encode(_subject(codec), codec, **FIELDS)
+        frame = encode_frame(_subject(codec), codec, **FIELDS)
         frame_file.write_bytes(wire.pack(frame))
-        np.save(array_file, wire.decode(frame))
+        np.save(array_file, decode_frame(frame))
         written += [frame_file, array_file]
     return written
 
@@ -83,7 +83,7 @@ def test_every_golden_file_belongs_to_a_codec() -> None:
 def test_old_bytes_decode_to_the_old_array(codec: Codec) -> None:
     frame_file, array_file = _files(codec)
     expected = np.load(array_file, allow_pickle=False)
-    actual = wire.decode(wire.unpack(frame_file.read_bytes()))
+    actual = decode_frame(wire.unpack(frame_file.read_bytes()))
     assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype)
     if codec.name in ("jpeg", "webp"):  # decoders may round an inverse cosine transform differently
         assert np.abs(actual.astype(int) - expected.astype(int)).max() <= 2
@@ -116,7 +116,7 @@ def test_an_old_profile_decodes_an_old_frame() -> None:
 def test_today_the_same_array_gives_the_same_bytes(name: str) -> None:
     """Compressors may improve; a plain layout may not change."""
     codec = NAMES[name]
-    assert wire.pack(wire.encode(_subject(codec), codec, **FIELDS)) == _files(codec)[0].read_bytes()
+    assert wire.pack(encode_frame(_subject(codec), codec, **FIELDS)) == _files(codec)[0].read_bytes()
 
 
 def test_a_golden_file_is_never_written_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

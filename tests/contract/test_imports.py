@@ -80,7 +80,7 @@ def environment_reads(path: Path) -> list[int]:
 
 
 def test_there_is_something_to_check() -> None:
-    assert {"shared/wire.py", "shared/settings.py", "shared/vision.py"} <= {
+    assert {"shared/wire/frame.py", "shared/settings.py", "shared/network/vision.py"} <= {
         label(path) for path in files("shared")
     }
     assert "numpy" in imports(ROOT / "shared" / "codecs" / "zstd.py") | imports(
@@ -106,7 +106,7 @@ def test_a_package_does_not_import_a_stranger(package: str, stranger: str) -> No
 
 
 def test_only_vision_imports_torchvision() -> None:
-    assert importers("torchvision", *PACKAGES) == {"shared/vision.py"}
+    assert importers("torchvision", *PACKAGES) == {"shared/network/vision.py"}
 
 
 @pytest.mark.parametrize("module", ["cv2", "aiohttp"])
@@ -118,7 +118,7 @@ def test_tornado_is_not_imported_by_shared() -> None:
     assert importers("tornado", "shared") == set()
 
 
-@pytest.mark.parametrize("module", ["shared.wire", "shared.codecs", "cloud.json_worker"])
+@pytest.mark.parametrize("module", ["shared.wire.frame", "shared.codecs", "cloud.bodies.json_worker"])
 def test_the_core_loads_without_torch_pictures_or_a_network(module: str) -> None:
     unwanted = [
         "torch",
@@ -186,7 +186,7 @@ def test_weights_are_loaded_as_weights_only() -> None:
         and ast.unparse(node.func).split(".")[0]
         not in ("json", "np", "numpy", "safetensors", "yaml", "tomllib")
     ]
-    assert any(name == "shared/weights.py" for name, _ in loads)
+    assert any(name == "shared/network/weights.py" for name, _ in loads)
     for name, node in loads:
         arguments = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
         assert arguments.get("weights_only") == "True", f"{name}:{node.lineno}"

@@ -16,7 +16,7 @@ import yaml
 
 from cloud.metrics import CloudMetrics
 from edge.metrics import EdgeMetrics
-from shared.telemetry import export_build_info
+from shared.observing.telemetry import export_build_info
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "monitoring" / "prometheus"

@@ -1,4 +1,4 @@
-"""shared/WIRE.md says what shared/wire.py does: the tables and limits of the page against the code."""
+"""shared/wire/WIRE.md says what shared/wire/frame.py does: the tables and limits of the page against the code."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared import errors, wire
+from shared import errors
 from shared.codecs import CODECS
-from shared.profile import HASH_BYTES
+from shared.codecs.calibrated.profile import HASH_BYTES
+from shared.wire import frame as wire
 
-PAGE = (Path(__file__).resolve().parents[2] / "shared" / "WIRE.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "shared" / "wire" / "WIRE.md").read_text(encoding="utf-8")
 TEXT = " ".join(PAGE.split())
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-import kit
 import pytest
+from kits import common as kit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def system(weights: str) -> Iterator[kit.Deployment]:
 @pytest.fixture(scope="session")
 def model(weights: str):
     """The unsplit network."""
-    from shared.models import load_model
+    from shared.network.model import load_model
 
     return load_model("resnet50", weights)
 
@@ -44,7 +44,7 @@ def unsplit_top1(model):
     import numpy as np
     import torch
 
-    from edge.preprocess import Preprocess
+    from edge.frames.preprocess import Preprocess
 
     preprocess = Preprocess(model.preprocessing)
 

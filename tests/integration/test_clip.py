@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import kit
 import pytest
+from kits import common as kit
 
 pytestmark = [
     pytest.mark.skipif(not kit.CLIP.is_file(), reason=f"no clip: {kit.CLIP.name} is not beside the project"),

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from readme_kit import commands
+from kits.readme import commands
 
 EXAMPLES = [command for command in commands() if command.startswith("curl ")]
 

@@ -9,14 +9,14 @@ import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
-import kit
 import numpy as np
 import pytest
 import torch
+from kits import common as kit
 
-from shared import wire
-from shared.codecs import make_codec
-from shared.partition import Partition
+from shared.codecs import encode_frame, make_codec
+from shared.network.partition import Partition
+from shared.wire import frame as wire
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -49,7 +49,7 @@ def frame_for(model, partition, picture, split_point: str, codec: str = "float32
         tensor = torch.from_numpy(model.preprocessing.normalise(picture))[None]
         crossing = partition.head(partition.point(split_point))(tensor)[0].numpy()
     fields = {"split_point": split_point, "fingerprint": model.fingerprint, "frame_id": 1} | fields
-    return wire.pack(wire.encode(crossing, make_codec(codec), **fields))
+    return wire.pack(encode_frame(crossing, make_codec(codec), **fields))
 
 
 def test_the_original_endpoints_answer(system):

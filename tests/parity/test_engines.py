@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from parity_kit import PHOTOGRAPHS, WEIGHTS, photograph
+from kits.parity import PHOTOGRAPHS, WEIGHTS, photograph
 
-from shared.engines import TorchEngine, openvino_network
+from shared.engines import TorchEngine
 from shared.engines.base import TOLERANCES
-from shared.engines.openvino_engine import OpenVinoEngine
-from shared.engines.openvino_runtime import precisions
+from shared.engines.openvino import network as openvino_network
+from shared.engines.openvino.engine import OpenVinoEngine
+from shared.engines.openvino.runtime import precisions
 from shared.engines.probe import Probe
-from shared.models import Model, load_model
-from shared.partition import INPUT, OUTPUT, Partition, SplitPoint
-from shared.preprocessing import Preprocessing
-from shared.threads import available_cores
-from shared.vision import get_model
+from shared.network.model import Model, load_model
+from shared.network.partition import INPUT, OUTPUT, Partition, SplitPoint
+from shared.network.recipe import Preprocessing
+from shared.network.vision import get_model
+from shared.process.threads import available_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from parity_kit import PHOTOGRAPHS, WEIGHTS, photograph
+from kits.parity import PHOTOGRAPHS, WEIGHTS, photograph
 
-from shared import wire
-from shared.codecs import NAMES
+from shared.codecs import NAMES, encode_frame
 from shared.errors import SplitPointError
-from shared.graph import trace
-from shared.models import Model, load_model
-from shared.partition import INPUT, OUTPUT, Partition, SplitPoint, _sole_crossings
-from shared.vision import get_model_weights
+from shared.network.graph import trace
+from shared.network.model import Model, load_model
+from shared.network.partition import INPUT, OUTPUT, Partition, SplitPoint, _sole_crossings
+from shared.network.vision import get_model_weights
+from shared.wire import frame as wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,7 +194,7 @@ def test_no_two_points_share_a_name(chosen: Subject) -> None:
 def test_every_point_fits_the_wire(chosen: Subject) -> None:
     for point in chosen.partition.points.values():
         blank = np.broadcast_to(np.float32(0), point.shape)
-        frame = wire.encode(blank, NAMES["int8"], split_point=point.name, fingerprint=bytes(8), frame_id=1)
+        frame = encode_frame(blank, NAMES["int8"], split_point=point.name, fingerprint=bytes(8), frame_id=1)
         assert 1 <= len(point.name.encode()) <= wire.MAX_SPLIT_POINT_BYTES
         assert wire.unpack(wire.pack(frame)).split_point == point.name
         assert point.float32_bytes == 4 * point.elements == 4 * blank.size

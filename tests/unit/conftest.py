@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from shared.models import Model
-    from shared.partition import Partition
+    from shared.network.model import Model
+    from shared.network.partition import Partition
 
 
 @pytest.fixture(scope="session")
 def resnet18() -> Model:
     """Seeded random weights, on the CPU. Shared by all tests: leave it as it is."""
-    from shared.models import load_model
+    from shared.network.model import load_model
 
     return load_model("resnet18", "random")
 
@@ -27,6 +27,6 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def partition(resnet18: Model) -> Partition:
-    from shared.partition import Partition
+    from shared.network.partition import Partition
 
     return Partition(resnet18.network, resnet18.preprocessing.tensor_shape)

@@ -1,0 +1,120 @@
+"""The bytes of one connection in one direction, on both sides of the wire that they share with others."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import random
+
+    from bench.emulator.link import Link
+
+SEGMENT_BYTES = 1448
+"""What TCP puts into one packet of an Ethernet."""
+_MOST_TAKEN_BYTES = 64 * 1024
+
+
+class End(Enum):
+    """How a flow ends. It travels behind the bytes, as its packet does."""
+
+    FINISHED = "its sender has no more to say, but may listen"
+    RESET = "its sender is gone"
+
+
+class Chunk(NamedTuple):
+    data: bytes
+    end: End | None = None
+
+
+class Flow:
+    """The bytes of one connection in one direction, from `Pipe.offer` until `take`. Made by `Pipe.open`."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._waiting = bytearray()
+        self._end: End | None = None
+        self._under_way: deque[tuple[float, Chunk]] = deque()
+        self._under_way_bytes = 0
+        self._last_due_s = -math.inf
+        self._of_segment = 0  # bytes since a segment began
+        self.queued = False
+
+    @property
+    def waiting_bytes(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def held_bytes(self) -> int:
+        """All that was offered and not taken, but for the chunk on the wire."""
+        return len(self._waiting) + self._under_way_bytes
+
+    @property
+    def due_s(self) -> float:
+        """When `take` has something next; infinity while nothing is under way."""
+        return self._under_way[0][0] if self._under_way else math.inf
+
+    @property
+    def has_waiting(self) -> bool:
+        return bool(self._waiting) or self._end is not None
+
+    def take(self, now_s: float, most_bytes: int = _MOST_TAKEN_BYTES) -> tuple[bytes, End | None]:
+        """What has arrived: about so many bytes at most, and whether the flow ends with them."""
+        arrived: list[bytes] = []
+        size = 0
+        while self.due_s <= now_s and size < most_bytes:
+            data, end = self._under_way.popleft()[1]
+            self._under_way_bytes -= len(data)
+            arrived.append(data)
+            size += len(data)
+            if end:
+                return b"".join(arrived), end
+        return b"".join(arrived), None
+
+    def wait(self, data: bytes | memoryview) -> None:
+        """Behind what waits already."""
+        if not self.queued:
+            self._of_segment = 0  # what is sent after a silence begins a segment
+        self._waiting += data
+
+    def finish(self, end: End) -> None:
+        """Behind what waits; but who is gone sends nothing more."""
+        if end is End.RESET:
+            self._waiting.clear()
+        self._end = end
+
+    def next_chunk(self, most_bytes: int) -> Chunk:
+        """For the wire."""
+        if self._waiting:
+            data = bytes(self._waiting[:most_bytes])
+            del self._waiting[:most_bytes]
+            return Chunk(data)
+        end, self._end = self._end, None
+        return Chunk(b"", end)
+
+    def leave(self, left_s: float, chunk: Chunk, link: Link) -> None:
+        """The wire let go of this chunk at `left_s`; from now on it is under way."""
+        due_s = left_s + link.delay_s
+        if link.jitter_s:
+            due_s += self._chance.uniform(0, link.jitter_s)
+        if self._is_lost(len(chunk.data), link.loss):
+            due_s += link.stall_s
+        self._last_due_s = max(self._last_due_s, due_s)
+        self._under_way.append((self._last_due_s, chunk))
+        self._under_way_bytes += len(chunk.data)
+
+    def forget(self) -> None:
+        """All of it; nothing arrives any more."""
+        self._waiting.clear()
+        self._under_way.clear()
+        self._under_way_bytes = 0
+        self._end = None
+
+    def _is_lost(self, size: int, loss: float) -> bool:
+        """Whether one of the segments that begin within so many bytes is lost."""
+        before, after = self._of_segment, self._of_segment + size
+        self._of_segment = after % SEGMENT_BYTES
+        begun = -(-after // SEGMENT_BYTES) - (-(-before // SEGMENT_BYTES))
+        return loss > 0 and begun > 0 and self._chance.random() >= (1 - loss) ** begun

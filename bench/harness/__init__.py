@@ -1,0 +1,1 @@
+"""Edges, clouds and workers under measurement."""

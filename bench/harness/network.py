@@ -1,0 +1,82 @@
+"""The network as the workers load it. Import it after the threads are limited: it brings torch."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.frames.preprocess import Preprocess
+from edge.sources.opening import open_source
+from shared.engines import make_engine
+from shared.network.model import load_model
+from shared.network.partition import Partition
+from shared.settings import CommonSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bench.harness.system import Setup
+    from shared.engines import Engine
+    from shared.network.model import Model
+
+
+@dataclass(frozen=True)
+class Network:
+    """A classifier, its split points, and frames for it."""
+
+    model: Model
+    partition: Partition
+    setup: Setup
+
+    def engine(self, name: str | None = None, precision: str | None = None) -> Engine:
+        """One of this name and precision; those of the setup where they are not given. Raises StartupError."""
+        return make_engine(
+            self.partition,
+            self.model,
+            name=name or self.setup.engine or "auto",
+            precision=precision or self.setup.precision or "auto",
+            threads=self.setup.threads or 0,
+            cache_dir=CommonSettings.model_fields["cache_dir"].default,  # as edge and cloud
+        )
+
+    def pictures(self) -> Iterator[NDArray[np.uint8]]:  # each (crop, crop, 3) RGB
+        """The source's, again from its beginning when it ends."""
+        preprocess = Preprocess(self.model.preprocessing)
+        for _ in itertools.count():
+            for frame in frames_of(self.setup.source):
+                yield preprocess(frame)
+
+    def tensors(self) -> Iterator[NDArray[np.float32]]:  # each (1, 3, crop, crop)
+        """`pictures` as the network takes them."""
+        for picture in self.pictures():
+            yield self.model.preprocessing.normalise(picture)[None]
+
+    def photograph(self, path: Path) -> NDArray[np.float32]:  # (1, 3, crop, crop)
+        """One picture file as the network takes it."""
+        return self.model.preprocessing.normalise(self.picture(path))[None]
+
+    def picture(self, path: Path) -> NDArray[np.uint8]:  # (crop, crop, 3) RGB
+        """One picture file as the edge prepares it."""
+        return Preprocess(self.model.preprocessing)(next(frames_of(str(path))))
+
+
+def load_network(setup: Setup, architecture: str = "resnet50") -> Network:
+    """What edge and cloud run, in this process. Raises ModelError."""
+    model = load_model(architecture, setup.weights)
+    return Network(model, Partition(model.network, model.preprocessing.tensor_shape), setup)
+
+
+def frames_of(source: str) -> Iterator[NDArray[np.uint8]]:  # each (H, W, 3) BGR
+    """As the edge reads them, to the last one."""
+    reader = open_source(source, open_timeout_s=10, read_timeout_s=10)
+    reader.open()
+    try:
+        while (frame := reader.read()) is not None:
+            yield frame
+    finally:
+        reader.close()

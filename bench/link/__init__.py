@@ -1,0 +1,1 @@
+"""The planner over emulated links."""

@@ -1,0 +1,143 @@
+"""One run of the real edge pipeline in this process, over an emulated link: with a pinned plan, or with the planner."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from edge.frames.pipeline import Pipeline
+from edge.metrics import EdgeMetrics
+from edge.output.results import Results
+from edge.uplink.uplink import Uplink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge.config import EdgeSettings
+    from edge.output.results import Record
+    from edge.planning.pilot import Pilots
+    from shared.codecs.calibrated.profile import Profile
+    from shared.network.model import ModelInfo
+
+_WARM = 2
+"""Frames that are not counted: connections are made, caches filled."""
+
+
+class Pictures:
+    """Gives camera frames again and again: at once, or each when the one before is answered."""
+
+    live = False
+    name = "pictures"
+
+    def __init__(self, frames: Sequence[NDArray[np.uint8]], *, one_by_one: bool) -> None:
+        self._frames = frames
+        self._may_go = threading.Semaphore(1) if one_by_one else None
+        self.given = 0
+        self.until = float("inf")
+        """Monotonic seconds; no frame is given later."""
+
+    def open(self) -> None:
+        """Nothing to open."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def read(self) -> NDArray[np.uint8] | None:
+        if self._may_go:
+            self._may_go.acquire()
+        if time.monotonic() >= self.until:
+            return None
+        self.given += 1
+        return self._frames[self.given % len(self._frames)]
+
+    def answered(self, _record: Record) -> None:
+        """The next frame may go."""
+        if self._may_go:
+            self._may_go.release()
+
+
+@dataclass
+class Flight:
+    """What one run gave."""
+
+    records: list[Record] = field(default_factory=list)
+    arrived: list[float] = field(default_factory=list)
+    metrics: EdgeMetrics = field(default_factory=EdgeMetrics)
+    pilot: Any = None
+    unanswered: int = 0
+    """Frames that were read and have no record."""
+
+    def take(self, record: Record) -> None:
+        """A record, as it comes."""
+        self.records.append(record)
+        self.arrived.append(time.monotonic())
+
+    def latencies_ms(self) -> list[float]:
+        """Of each counted frame, without the edge's own queues."""
+        return [
+            record.latency_ms - sum(ms for name, ms in record.stages_ms.items() if name.startswith("wait_"))
+            for record in self.records[_WARM:]
+        ]
+
+    def period_ms(self) -> float:
+        """Between two frames, the first ones not counted."""
+        arrived = self.arrived[_WARM + 2 :]
+        return 1e3 * (arrived[-1] - arrived[0]) / max(1, len(arrived) - 1)
+
+    def value_ms(self, objective: str) -> float:
+        """What the objective is about; the smaller the better."""
+        return statistics.median(self.latencies_ms()) if objective == "latency" else self.period_ms()
+
+
+@dataclass(frozen=True)
+class Cockpit:
+    """All that a run needs besides a pilot."""
+
+    settings: EdgeSettings
+    model: ModelInfo
+    profiles: Sequence[Profile]
+    frames: Sequence[NDArray[np.uint8]]
+    preprocess: Any
+
+    def fly(
+        self,
+        make_pilot: Callable[[Uplink, EdgeMetrics], Pilots],
+        *,
+        one_by_one: bool,
+        frames: int,
+        seconds: float,
+    ) -> Flight:
+        """Frames until there are so many, or so many seconds are over; `frames` come on top of those not counted."""
+        return asyncio.run(self._fly(make_pilot, one_by_one, frames, seconds))
+
+    async def _fly(
+        self,
+        make_pilot: Callable[[Uplink, EdgeMetrics], Pilots],
+        one_by_one: bool,
+        frames: int,
+        seconds: float,
+    ) -> Flight:
+        flight, source = Flight(), Pictures(self.frames, one_by_one=one_by_one)
+        settings = self.settings.model_copy(update={"frames": frames + _WARM + (0 if one_by_one else 2)})
+        uplink = Uplink(
+            settings.cloud_url, self.model, flight.metrics,
+            in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=self.profiles,
+        )  # fmt: skip
+        async with uplink:
+            await uplink.check()
+            flight.pilot = make_pilot(uplink, flight.metrics)
+            pipeline = Pipeline(
+                settings, self.model, flight.pilot, self.preprocess, source, uplink,
+                Results([flight.take, source.answered]), flight.metrics, session=1,
+            )  # fmt: skip
+            source.until = time.monotonic() + seconds
+            await pipeline.run()
+        flight.unanswered = source.given - len(flight.records)
+        return flight

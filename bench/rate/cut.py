@@ -1,0 +1,111 @@
+"""All settings of one split point: profiles are fitted, then every frame is sent in all ways before the next is looked at.
+
+So no more than the calibrating tensors and a few others are in memory: at layer2 of ResNet-50 each takes 1.6 MB.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.rate.trial import Outcome, Trial
+from edge.calibration.fit import fit_profile
+from edge.calibration.frames import variants
+from edge.calibration.importance import measure_importance
+from shared.network.partition import INPUT, OUTPUT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from bench.harness.network import Network
+    from bench.rate.photographs import Pictures
+    from bench.rate.plan import Setting
+    from shared.codecs.calibrated.profile import Profile
+    from shared.engines import Engine
+
+BATCH = 8
+"""Frames that a tail answers at once."""
+
+
+class Cut:
+    """One split point, its profiles fitted."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Sequence[Setting],
+        network: Network,
+        engine: Engine,
+        calibrating: Pictures,
+        step: Callable[[str], object],
+    ) -> None:
+        """Raises SplitPointError, EngineError."""
+        self._network = network
+        self._point = network.partition.point(name)
+        self._head, self._tail = engine.head(self._point), engine.tail(self._point)
+        self.fit_s: list[float] = []
+        """Seconds that each profile took, without the importance of channels, which they share."""
+        profiles = self._fit(settings, calibrating, step)
+        self._trials = [
+            Trial(setting, network, self._tail, profile)
+            for setting, profile in zip(settings, profiles, strict=True)
+        ]
+
+    def measure(
+        self, pictures: Pictures, unsplit: NDArray[np.float32], step: Callable[[str], object]
+    ) -> list[Outcome]:
+        """One for each setting. `unsplit` (n, K) are the whole network's logits for `pictures`."""
+        outcomes = [Outcome() for _ in self._trials]
+        for start in range(0, len(pictures), BATCH):
+            step(f"{pictures.name}, {start} of {len(pictures)} frames")
+            batch = pictures.pictures[start : start + BATCH]
+            arrays = batch if self._point.name == INPUT else list(self._crossing(batch))
+            for trial, outcome in zip(self._trials, outcomes, strict=True):
+                trial.run(arrays, unsplit[start : start + BATCH], outcome)
+        return outcomes
+
+    def _fit(
+        self, settings: Sequence[Setting], calibrating: Pictures, step: Callable[[str], object]
+    ) -> list[Profile | None]:
+        """A profile for each setting that has a recipe."""
+        if not any(setting.recipe for setting in settings):
+            return [None] * len(settings)
+        step("importance of channels and positions")
+        tensors = list(self._crossing(calibrating.pictures))
+        importance = measure_importance(self._network.partition, self._point, tensors)
+        extra = list(self._crossing(variants(calibrating.pictures)))  # as `python -m edge calibrate` does
+        found: list[Profile | None] = []
+        for setting in settings:
+            if setting.recipe is None:
+                found.append(None)
+                continue
+            step(f"fitting {setting.name}")
+            start = time.perf_counter()
+            profile = fit_profile(
+                tensors + extra,
+                setting.recipe,
+                fingerprint=self._network.model.fingerprint,
+                split_point=self._point.name,
+                importance=importance,
+            )
+            self.fit_s.append(time.perf_counter() - start)
+            found.append(profile)
+        return found
+
+    def _crossing(self, pictures: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+        """What crosses of each picture, one after the other."""
+        normalise = self._network.model.preprocessing.normalise
+        for picture in pictures:
+            yield self._head(normalise(picture)[None])[0]
+
+
+def answers(network: Network, engine: Engine, pictures: Pictures) -> NDArray[np.float32]:
+    """(n, K) logits of the unsplit network."""
+    whole = engine.head(network.partition.point(OUTPUT))
+    normalise = network.model.preprocessing.normalise
+    batches = (pictures.pictures[start : start + BATCH] for start in range(0, len(pictures), BATCH))
+    return np.concatenate([whole(np.stack([normalise(picture) for picture in batch])) for batch in batches])

@@ -1,0 +1,97 @@
+"""The pictures of the report: photographs whose classes are known, apart for calibration and measurement, and a clip."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge.calibration.frames import read_pictures
+from edge.frames.preprocess import Preprocess
+from edge.sources.opening import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from bench.harness.network import Network
+
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+_MOST_CALIBRATING = 100
+_EVERY = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """As the edge prepares them; `labels` are their classes, where known."""
+
+    name: str
+    pictures: Sequence[NDArray[np.uint8]]  # each (crop, crop, 3) RGB
+    labels: NDArray[np.intp] | None = None
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """The files of one folder."""
+
+    calibrating: Sequence[Path]
+    measured: Sequence[Path]
+
+    @classmethod
+    def of(cls, folder: Path, limit: int | None = None) -> Photographs:
+        """By name, every third calibrates, a hundred at most; a `limit` thins both out evenly and moves none across.
+
+        Raises ValueError for fewer than six, and for one whose name does not start with its class.
+        """
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+        for path in paths:
+            label_of(path)
+        calibrating = paths[::_EVERY][:_MOST_CALIBRATING]
+        measured = sorted(set(paths) - set(calibrating))
+        if limit is not None and limit < len(paths):
+            share = max(2, round(limit * len(calibrating) / max(1, len(paths))))
+            calibrating, measured = _evenly(calibrating, share), _evenly(measured, max(1, limit - share))
+        if len(calibrating) < 2 or len(measured) < 2:
+            raise ValueError(f"{folder} holds {len(paths)} photographs; at least 6 are needed")
+        return cls(calibrating, measured)
+
+    def describe(self) -> str:
+        """Which calibrate, for people."""
+        names = [path.stem for path in self.calibrating]
+        return f"{len(names)} photographs, {names[0]}, {names[1]}, … {names[-1]}"
+
+
+def label_of(path: Path) -> int:
+    """The class: the number that the file's name starts with. Raises ValueError."""
+    found = re.match(r"\d+", path.stem)
+    if found is None:
+        raise ValueError(f"{path.name}: a photograph's name is its class, such as 0207.jpg")
+    return int(found[0])
+
+
+def read_photographs(paths: Sequence[Path], network: Network) -> Pictures:
+    """150 KB each as the network takes them: all may be held. Raises SourceError."""
+    pictures = [network.picture(path) for path in paths]
+    return Pictures("photographs", pictures, np.array([label_of(path) for path in paths], np.intp))
+
+
+def read_clip(path: Path, count: int, network: Network) -> Pictures:
+    """At most `count` frames of a video, evenly from all of it. Raises SourceError."""
+    source = open_source(str(path), open_timeout_s=10, read_timeout_s=10)
+    source.open()
+    try:
+        return Pictures(path.name, read_pictures(source, Preprocess(network.model.preprocessing), count))
+    finally:
+        source.close()
+
+
+def _evenly(paths: Sequence[Path], count: int) -> list[Path]:
+    places = np.linspace(0, len(paths) - 1, min(count, len(paths))).astype(int)
+    return [paths[place] for place in places]

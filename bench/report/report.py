@@ -1,0 +1,103 @@
+"""Tables: on the screen, and as Markdown and CSV with what they were measured on."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bench.report.plots import draw
+from bench.report.spread import Spread, short
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.report.plots import Figure
+
+Cell = str | int | float | Spread | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of the same columns. `name` is that of its CSV file."""
+
+    name: str
+    title: str
+    note: str
+    """How it was measured, and between which bounds a median stands."""
+    rows: list[dict[str, Cell]]
+
+    def columns(self) -> list[str]:
+        """Every key, in the order of first appearance."""
+        return list(dict.fromkeys(column for row in self.rows for column in row))
+
+    def markdown(self) -> str:
+        columns = self.columns()
+        lines = [f"### {self.title}", "", self.note, "", _line(columns), "|" + "---|" * len(columns)]
+        lines += [_line([_text(row.get(column)) for column in columns]) for row in self.rows]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one section has found."""
+
+    engine: str
+    """Engine, precision and threads in force, for people."""
+    tables: list[Table]
+    figures: list[Figure] = field(default_factory=list)
+
+
+def write(folder: Path, name: str, findings: Findings, about: str) -> list[Path]:
+    """`name`.md, a CSV for each table and a PNG for each figure; the files that were written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    measured_on = f"{about}; engine {findings.engine}"
+    written = [folder / f"{name}.md"]
+    pictures = [f"![{figure.title}]({figure.name}.png)" for figure in findings.figures]
+    parts = [f"## {name}", measured_on, *(table.markdown() for table in findings.tables), *pictures]
+    written[0].write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    for table in findings.tables:
+        path = folder / f"{table.name}.csv"
+        _write_csv(path, table, measured_on)
+        written.append(path)
+    for figure in findings.figures:
+        path = folder / f"{figure.name}.png"
+        draw(figure, measured_on, path)
+        written.append(path)
+    return written
+
+
+def _write_csv(path: Path, table: Table, measured_on: str) -> None:
+    """What it was measured on as comment lines, then a median and its two bounds as three columns."""
+    columns = table.columns()
+    spread = {column for row in table.rows for column in columns if isinstance(row.get(column), Spread)}
+    header = [
+        name
+        for column in columns
+        for name in ([column, f"{column} low", f"{column} high"] if column in spread else [column])
+    ]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        for comment in (measured_on, table.title, table.note):
+            file.write(f"# {' '.join(comment.split())}\n")
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for row in table.rows:
+            writer.writerow(
+                [value for column in columns for value in _values(row.get(column), three=column in spread)]
+            )
+
+
+def _values(cell: Cell, *, three: bool) -> list[str | float | None]:
+    if isinstance(cell, Spread):
+        return [round(number, 6) for number in (cell.median, cell.low, cell.high)]
+    return [cell, None, None] if three else [cell]
+
+
+def _text(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    return short(cell) if isinstance(cell, float) else str(cell)
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,76 @@
+"""How much memory and how many open files a process has, from when it is warm until it ends."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.harness.proc import memory
+
+GROWTH, GROWTH_BYTES = 0.10, 20e6
+"""What a process may grow by: a share of what it was when it was warm, and so many bytes more."""
+GROWTH_FILES = 8
+_WINDOW = 5
+"""Medians are over so many samples: one may meet a moment between a frame's arrival and its end."""
+
+
+def open_files(pid: int) -> int:
+    """Files, sockets and pipes, now. Raises OSError once the process has ended."""
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+@dataclass
+class Watch:
+    """The samples of one process, one a second."""
+
+    name: str
+    pid: int
+    warm_at: float
+    """Monotonic seconds; what was sampled before does not count."""
+    connections: int = 0
+    """Which others may open to it and keep: files that it has good reason for."""
+    resident: list[int] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)
+    _over: bool = False
+
+    def sample(self, now: float) -> None:
+        """Nothing, where it is not warm, or has ended."""
+        if self._over or now < self.warm_at:
+            return
+        try:
+            resident = memory(self.pid).resident
+            files = open_files(self.pid)
+        except OSError:
+            resident = files = 0
+        # 0 is of one that has ended, be it not yet waited for. Its id may be another's soon.
+        self._over = not resident
+        if resident:
+            self.resident.append(resident)
+            self.files.append(files)
+
+    @property
+    def judged(self) -> bool:
+        """Whether it has lived long enough for a beginning and an end."""
+        return len(self.resident) >= 2 * _WINDOW
+
+    def ends(self, samples: list[int]) -> tuple[float, float]:
+        """The medians of the first samples and of the last ones."""
+        return statistics.median(samples[:_WINDOW]), statistics.median(samples[-_WINDOW:])
+
+    def faults(self) -> list[str]:
+        """What it has too much of, for people."""
+        if not self.judged:
+            return []
+        (before, after), (opened, open_now) = self.ends(self.resident), self.ends(self.files)
+        found = []
+        if after - before > GROWTH * before + GROWTH_BYTES:
+            found.append(f"{self.name} grew from {before / 1e6:.0f} to {after / 1e6:.0f} MB")
+        if open_now - opened > GROWTH_FILES + self.connections:
+            found.append(f"{self.name} had {opened:.0f} files open, and {open_now:.0f} at the end")
+        return found
+
+    def row(self) -> str:
+        """One line of the table, of one that is judged."""
+        (before, after), (opened, open_now) = self.ends(self.resident), self.ends(self.files)
+        return f"{self.name:<10}{before / 1e6:>8.0f} -> {after / 1e6:>4.0f} MB{opened:>10.0f} -> {open_now:>3.0f} files"

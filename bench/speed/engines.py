@@ -1,0 +1,126 @@
+"""Each engine and precision against torch eager in float32: time, CPU time, and whether it says the same."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from bench.harness.worker import Worker
+from bench.report.plots import Bars, Figure
+from bench.report.progress import Outline
+from bench.report.report import Findings, Table
+from bench.report.spread import Spread, over_frames, ratio_of_rounds, several
+from bench.speed.engine_worker import REFERENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.harness.options import Options
+    from bench.report.progress import Progress
+    from bench.report.report import Cell
+
+_CASES = (("whole", 1), ("head", 1), ("tail", 1), ("tail", 8))
+"""Part of the network, cut at layer3, and pictures in one call."""
+
+_Times = dict[str, list[list[tuple[float, float]]]]
+"""For each engine and round, (wall ms, CPU ms) of each call."""
+
+
+def outline(options: Options) -> Outline:
+    effort = options.effort
+    steps = effort.rounds * len(_CASES)
+    seconds = 15 + steps * effort.engine_calls * 0.3 + 0.3 * (effort.pictures if options.pictures else 0)
+    return Outline("engines", 2 + steps, seconds)
+
+
+def measure(options: Options, progress: Progress) -> Findings:
+    """All engines in one process, interleaved call by call."""
+    effort = options.effort
+    times: dict[tuple[str, int], _Times] = {case: defaultdict(list) for case in _CASES}
+    progress.step("building every engine")
+    with Worker("bench.speed.engine_worker", options.setup.json()) as worker:
+        missing: dict[str, str] = worker.ask(do="build")
+        for number in range(1, effort.rounds + 1):
+            for part, batch in _CASES:
+                progress.step(f"{part}, batch {batch}, round {number} of {effort.rounds}")
+                answer = worker.ask(do="time", part=part, batch=batch, calls=effort.engine_calls)
+                for engine, calls in answer.items():
+                    times[part, batch][engine].append(calls)
+        progress.step("comparing the answers")
+        pictures = _pictures(options)
+        answers = worker.ask(do="agree", pictures=pictures) if pictures else {}
+    engines = list(times[_CASES[0]])
+    note = (
+        f"Medians (quartiles) of {effort.rounds * effort.engine_calls} calls, the engines in turn, call by call, in one "
+        f"process; `times faster` is {REFERENCE}'s median by this one's, of each round: median (min–max over "
+        f"{several(effort.rounds, 'round')}). Cut at layer3. CPU is that of all threads."
+    )
+    if missing:
+        note += " Not here: " + "; ".join(f"{engine} ({why})" for engine, why in missing.items()) + "."
+    rows = [_row(engine, case, times[case]) for case in _CASES for engine in engines]
+    tables = [Table("engines", "Engines", note, rows)]
+    if answers:
+        tables.append(_agreement(answers, len(pictures)))
+    return Findings("each of those below", tables, [_figure(engines, times)])
+
+
+def _pictures(options: Options) -> list[str]:
+    """So many photographs, evenly from all."""
+    if options.pictures is None:
+        return []
+    paths = sorted(options.pictures.glob("*.jpg"))
+    step = max(1, len(paths) // options.effort.pictures)
+    return [str(path) for path in paths[::step][: options.effort.pictures]]
+
+
+def _row(engine: str, case: tuple[str, int], times: _Times) -> dict[str, Cell]:
+    part, batch = case
+    return {
+        "part": part,
+        "batch": batch,
+        "engine": engine,
+        "ms/call": over_frames(_all(times[engine], 0)),
+        "times faster": ratio_of_rounds(_medians(times[REFERENCE]), _medians(times[engine])),
+        "CPU ms/call": over_frames(_all(times[engine], 1)),
+    }
+
+
+def _all(rounds: list[list[tuple[float, float]]], which: int) -> list[float]:
+    return [call[which] for calls in rounds for call in calls]
+
+
+def _medians(rounds: list[list[tuple[float, float]]]) -> list[float]:
+    return [statistics.median(wall for wall, _ in calls) for calls in rounds]
+
+
+def _agreement(answers: Mapping[str, list[tuple[bool, float]]], pictures: int) -> Table:
+    rows: list[dict[str, Cell]] = [
+        {
+            "engine": engine,
+            "same top-1": f"{sum(same for same, _ in found)} of {pictures}",
+            "relative difference of the logits": over_frames([distance for _, distance in found]),
+            "largest": round(max(distance for _, distance in found), 4),
+        }
+        for engine, found in answers.items()
+    ]
+    note = (
+        f"The whole network on {pictures} photographs against {REFERENCE}: the same top class, and the length of the "
+        "logits' difference by the length of the logits, median (quartiles over the photographs)."
+    )
+    return Table("engines_agreement", "Whether the engines agree", note, rows)
+
+
+def _figure(engines: list[str], times: Mapping[tuple[str, int], _Times]) -> Figure:
+    labels = [f"{part}, batch {batch}" for part, batch in _CASES]
+
+    def bars(which: int) -> dict[str, list[Spread | None]]:
+        return {
+            engine: [over_frames(_all(times[case][engine], which)) for case in _CASES] for engine in engines
+        }
+
+    return Figure(
+        "engines",
+        "Engines: time and CPU time of one call, cut at layer3",
+        [Bars("ms per call", labels, bars(0)), Bars("CPU ms per call", labels, bars(1))],
+    )

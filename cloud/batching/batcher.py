@@ -1,0 +1,176 @@
+"""Tensors of many callers, run together.
+
+A batch is a transport optimisation, never a shared fate: what enters was validated before, a caller that went away is
+skipped, a run that fails is repeated one caller at a time, and the loop cannot die.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cloud.batching.fair_queue import FairQueue, Ticket
+from shared.errors import BusyError, DeadlineError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable
+
+    from numpy.typing import NDArray
+
+    from cloud.metrics import CloudMetrics
+
+    Run = Callable[[str, list[NDArray[np.float32]]], Awaitable[NDArray[np.float32]]]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one caller gets: logits (n, K) for its n tensors, and where the time went, in seconds."""
+
+    logits: NDArray[np.float32]
+    queue_s: float
+    tail_s: float
+
+
+class Batcher:
+    """Batches are of one split point, by size or by time; several tails may run at once."""
+
+    def __init__(
+        self,
+        run: Run,
+        metrics: CloudMetrics,
+        *,
+        capacity: int,
+        max_batch: int,
+        wait_s: float,
+        workers: int = 1,
+    ) -> None:
+        self._run = run
+        self._metrics = metrics
+        self._max_batch = max_batch
+        self._wait_s = wait_s
+        self._workers = workers
+        self._queue = FairQueue(capacity)
+        self._changed = asyncio.Event()
+        self._filling = asyncio.Lock()
+        metrics.queue_capacity.set(capacity)
+
+    async def submit(
+        self, split_point: str, tensors: NDArray[np.float32], timeout_s: float, client: Hashable = None
+    ) -> Answer:
+        """Wait for the logits of `tensors` (n, *shape), at most `timeout_s` seconds.
+
+        More than `max_batch` tensors are answered in several turns, with other callers' between them. Turns are fair
+        between clients. Raises BusyError when the queue is full and DeadlineError when the time is over; whatever the
+        tail raised otherwise. Cancelling the caller takes its tensors out of the queue.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
+        size = self._max_batch
+        turns = [
+            await self._turn(
+                split_point, tensors[start : start + size], max(0.0, until - loop.time()), client
+            )
+            for start in range(0, len(tensors), size)
+        ]
+        if len(turns) == 1:
+            return turns[0]
+        return Answer(
+            np.concatenate([turn.logits for turn in turns]),
+            sum(turn.queue_s for turn in turns),
+            sum(turn.tail_s for turn in turns),
+        )
+
+    def require_place(self, client: Hashable = None) -> None:
+        """Raise BusyError if there is no place in the queue for one tensor of this client."""
+        self._queue.require_place(client, 1)
+
+    async def _turn(
+        self, split_point: str, tensors: NDArray[np.float32], timeout_s: float, client: Hashable
+    ) -> Answer:
+        loop = asyncio.get_running_loop()
+        ticket = Ticket(split_point, tensors, client, loop.time(), loop.create_future())
+        for displaced in self._queue.put(ticket):
+            if not displaced.answer.done():
+                displaced.answer.set_exception(
+                    BusyError("the queue is full, and others have less in it; try again in a second")
+                )
+        self._notice()
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer: Answer = await ticket.answer
+                return answer
+        except TimeoutError:
+            raise DeadlineError(f"no answer within the {1e3 * timeout_s:.0f} ms that were left") from None
+        finally:
+            if self._queue.remove(ticket):
+                self._notice()
+
+    async def serve(self) -> None:
+        """Run batches until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._workers):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            async with self._filling:  # one worker at a time collects; the others' tails run meanwhile
+                while not len(self._queue):
+                    self._changed.clear()
+                    await self._changed.wait()
+                await self._fill()
+                batch = self._queue.take(self._max_batch)
+                self._notice()
+            if batch:
+                await self._answer(batch)
+
+    def _notice(self) -> None:
+        self._metrics.queue_depth.set(self._queue.depth)
+        self._changed.set()
+
+    async def _fill(self) -> None:
+        """Give the batch whose turn it is its time to grow."""
+        loop = asyncio.get_running_loop()
+        ready_at = self._queue.first().arrived + self._wait_s
+        while len(self._queue) and self._queue.depth < self._queue.capacity and loop.time() < ready_at:
+            if self._queue.of_split_point(self._queue.first().split_point) >= self._max_batch:
+                return
+            self._changed.clear()
+            try:
+                async with asyncio.timeout_at(ready_at):
+                    await self._changed.wait()
+            except TimeoutError:
+                return
+
+    async def _answer(self, batch: list[Ticket]) -> None:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        try:
+            rows = sum(len(ticket.tensors) for ticket in batch)
+            self._metrics.batch_size.observe(rows)
+            logits = await self._run(batch[0].split_point, [ticket.tensors for ticket in batch])
+            if len(logits) != rows:
+                raise RuntimeError(f"the tail gave {len(logits)} rows for {rows}")  # noqa: TRY301
+        except Exception as error:  # noqa: BLE001 - whatever a tail raises belongs to its callers
+            if len(batch) > 1:
+                _log.exception("a batch of %d callers failed; trying each alone", len(batch))
+                for ticket in batch:
+                    if not ticket.answer.done():
+                        await self._answer([ticket])
+                return
+            if not batch[0].answer.done():
+                batch[0].answer.set_exception(error)
+            return
+        tail_s = loop.time() - start
+        row = 0
+        for ticket in batch:
+            own = logits[row : row + len(ticket.tensors)]
+            row += len(ticket.tensors)
+            self._metrics.queue_wait.observe(start - ticket.arrived)
+            if not ticket.answer.done():
+                ticket.answer.set_result(Answer(own, start - ticket.arrived, tail_s))

@@ -1,0 +1,126 @@
+"""From a request's body to tensors that a tail can take: the two contracts of `POST /model`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cloud.bodies.json_body import Shapes, Tensors, check_shape, read_tensors
+from shared.codecs import Codec, codec_by_id
+from shared.codecs.calibrated.codec import Calibrated
+from shared.errors import CodecError, FingerprintError, ShapeError
+from shared.network.partition import INPUT
+from shared.network.resize import resize_and_crop
+from shared.wire import frame as wire
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cloud.profiles import Profiles
+    from shared.network.model import Model
+    from shared.network.partition import Partition
+
+MAX_PICTURE_PIXELS = wire.MAX_ELEMENTS // 3
+"""Of a picture that is resized here, 5.6 million: shared/wire/frame.py refuses larger shapes. To decode the largest takes up to
+100 MB (as WebP; 55 MB as PNG and JPEG) and 0.3 s of a core (a JPEG of 32 scans), however few bytes it came in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Validated tensors (n, *shape), float32, that crossed at `split_point`."""
+
+    split_point: str
+    tensors: NDArray[np.float32]
+    deadline_ms: int = 0
+    frame_id: int = 0
+    count: Any = None
+    codec: str | None = None
+    payload_bytes: int = 0
+
+
+class Checked(NamedTuple):
+    """A frame that a tail can take, and the codec that decodes it: its profile's, if it names one."""
+
+    frame: wire.Frame
+    codec: Codec
+
+
+def read_frame(
+    body: wire.Bytes, model: Model, partition: Partition, profiles: Profiles | None = None
+) -> Work:
+    """One frame as shared/wire/WIRE.md defines it; without `profiles` every profile is missing. Raises RequestError."""
+    return decode_frame(check_frame(wire.unpack(body), model, partition, profiles), model)
+
+
+def check_frame(
+    frame: wire.Frame, model: Model, partition: Partition, profiles: Profiles | None = None
+) -> Checked:
+    """Whether a tail can take this frame, as far as can be told before it is decoded. Raises RequestError."""
+    check_fingerprint("frame", frame.fingerprint, model)
+    point = partition.point(frame.split_point)
+    codec = codec_by_id(frame.codec_id)
+    if codec.carries == "picture":
+        if point.name != INPUT:
+            raise CodecError(
+                f"{codec.name} carries pictures, and pictures travel at the split point {INPUT!r} only"
+            )
+        if len(frame.shape) != 3 or frame.shape[2] != 3:
+            raise ShapeError(
+                f"a picture has the shape (height, width, 3), not {frame.shape}",
+                accepted={"shape": ["height", "width", 3], "max_pixels": MAX_PICTURE_PIXELS},
+            )
+    else:
+        check_shape(frame.shape, point.shape, point.name)
+    if profiles and codec.id == Calibrated.id:
+        codec = profiles.codec_of(frame)
+    return Checked(frame, codec)
+
+
+def check_fingerprint(what: str, fingerprint: bytes, model: Model) -> None:
+    """Raise FingerprintError unless a frame or a profile is of the network that runs here."""
+    if fingerprint != model.fingerprint:
+        raise FingerprintError(
+            f"this {what} is of another network (fingerprint {fingerprint.hex()}); "
+            f"here runs {model.name} with weights {model.weights}",
+            accepted={"fingerprint": model.fingerprint.hex(), "model": model.name, "weights": model.weights},
+        )
+
+
+def is_to_resize(checked: Checked, model: Model) -> bool:
+    """Whether a checked frame carries a picture of another size than the network's."""
+    frame, codec = checked
+    return codec.carries == "picture" and frame.shape != model.preprocessing.picture_shape
+
+
+def decode_frame(checked: Checked, model: Model) -> Work:
+    """What a checked frame carries, as the tensor that crosses. Raises WireError."""
+    frame, codec = checked
+    array, recipe = codec.decode(frame.params, frame.payload, frame.shape), model.preprocessing
+    if is_to_resize(checked, model):
+        array = resize_and_crop(array, recipe)
+    tensor = recipe.normalise(array) if codec.carries == "picture" else array
+    return Work(
+        frame.split_point,
+        tensor[None],
+        frame.deadline_ms,
+        frame.frame_id,
+        None,
+        codec.name,
+        len(frame.payload),
+    )
+
+
+def read_json(body: wire.Bytes, partition: Partition, default: str, max_tensors: int) -> Work:
+    """`{"data": [[[[…]]]], "count": n, "split_point": name}`, the last two optional. Raises RequestError."""
+    return work_of(read_tensors(body, shapes_of(partition), default, max_tensors))
+
+
+def work_of(tensors: Tensors) -> Work:
+    """What a JSON body asks for."""
+    return Work(tensors.split_point, tensors.array, count=tensors.count)
+
+
+def shapes_of(partition: Partition) -> Shapes:
+    """What crosses at each split point."""
+    return {name: point.shape for name, point in partition.points.items()}

@@ -1,0 +1,75 @@
+"""The Tornado application and its server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+from cloud.http.compute import ComputeHandler
+from cloud.http.model import (
+    HealthHandler,
+    HelloHandler,
+    MetricsHandler,
+    ModelHandler,
+    ReadyHandler,
+    UnknownHandler,
+)
+from cloud.http.profiles import PROFILES, ProfileHandler, ProfilesHandler
+from cloud.http.tail_times import TailTimesHandler
+from shared.errors import StartupError
+
+if TYPE_CHECKING:
+    import socket
+
+    from cloud.service import Service
+
+_MAX_HEADER_BYTES = 16 << 10
+_MAX_UNREAD_BODY_BYTES = 64 << 10
+"""For requests that no endpoint takes a body from; those that do set their own limit."""
+
+
+def make_app(service: Service) -> Application:
+    """Every endpoint."""
+    arguments = {"service": service}
+    return Application(
+        [
+            ("/", HelloHandler, arguments),
+            ("/compute", ComputeHandler, arguments),
+            ("/model", ModelHandler, arguments),
+            ("/profile", TailTimesHandler, arguments),
+            (PROFILES, ProfilesHandler, arguments),
+            (f"{PROFILES}/.*", ProfileHandler, arguments),
+            ("/healthz", HealthHandler, arguments),
+            ("/readyz", ReadyHandler, arguments),
+            ("/metrics", MetricsHandler, arguments),
+        ],
+        default_handler_class=UnknownHandler,
+        default_handler_args=arguments,
+        log_function=lambda _handler: None,  # every request is counted; none is worth a line
+    )
+
+
+def bind(address: str, port: int) -> list[socket.socket]:
+    """Listening sockets. Raises StartupError if the port is taken or the address is not this machine's."""
+    try:
+        return bind_sockets(port, address)
+    except OSError as error:
+        raise StartupError(
+            f"cannot listen on {address}:{port}: {error.strerror or error}; "
+            "stop what listens there, or choose another --port or --address"
+        ) from None
+
+
+def make_server(service: Service) -> HTTPServer:
+    """The server, with every limit set."""
+    settings = service.settings
+    return HTTPServer(
+        make_app(service),
+        max_header_size=_MAX_HEADER_BYTES,
+        max_body_size=_MAX_UNREAD_BODY_BYTES,
+        idle_connection_timeout=settings.idle_timeout_s,
+        body_timeout=settings.request_timeout_s,
+    )

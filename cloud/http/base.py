@@ -1,0 +1,241 @@
+"""What all endpoints share: errors as JSON, counting, and bodies that are bounded while they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from tornado.escape import json_encode
+from tornado.web import HTTPError, RequestHandler, stream_request_body
+
+from cloud.metrics import ENDPOINTS
+from shared.errors import BusyError, LimitError, RequestError
+from shared.wire.digest import content_digest
+
+if TYPE_CHECKING:
+    from tornado.http1connection import HTTP1Connection
+
+    from cloud.service import Service
+
+_log = logging.getLogger(__name__)
+
+_DRAIN_FACTOR = 4
+"""What is refused is answered at once, yet its body is read and dropped up to this many limits: closing a connection
+under a client that is still sending resets it, and the client gets to see the reset instead of the answer."""
+
+_MAX_SAID = 400
+"""Characters of a refusal: it may quote what came, and a profile's names are as long as their sender likes."""
+
+_PIECE_BYTES = 256 << 10
+"""Bodies are kept in pieces of about this size: one that grows to megabytes would be copied again and again."""
+
+
+class Handler(RequestHandler):
+    """Answers in JSON, errors too, and counts."""
+
+    endpoint: ClassVar[str] = ""
+    """What it is counted as, if not as its path."""
+
+    def initialize(self, service: Service) -> None:
+        self.service = service
+        self._arrived = time.monotonic()  # Tornado's request_time() is by the wall clock, which may be set
+
+    def elapsed_s(self) -> float:
+        """Seconds since the header arrived."""
+        return time.monotonic() - self._arrived
+
+    def set_default_headers(self) -> None:
+        self.set_header("Server", "splitdnn")
+
+    def finish_sealed(self, answer: dict[str, Any]) -> None:
+        """Finish with this answer as JSON, and with its digest (RFC 9530): TCP's checksum lets one damage in 65,536 pass."""
+        body = json_encode(answer).encode()
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.set_header("Content-Digest", content_digest(body))
+        self.finish(body)
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None))[1]
+        super().send_error(error.status if isinstance(error, RequestError) else status_code, **kwargs)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        self.finish(self.refusal(status_code, kwargs.get("exc_info", (None, None))[1]))
+
+    def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
+        """What was wrong, a reason to count by, and what is accepted. A bug's text stays here."""
+        if isinstance(error, RequestError):
+            text, reason, accepted = _shown(str(error)), error.reason, error.accepted
+            if error.retryable:
+                self.set_header("Retry-After", "1")
+        elif isinstance(error, HTTPError):
+            text, reason = error.get_message() or HTTPStatus(status_code).phrase, "http"
+            accepted = self._methods() if status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
+            if accepted:
+                self.set_header("Allow", ", ".join(accepted))
+        else:
+            text, reason, accepted = "internal error; the server's log says more", "internal", None
+        if reason != "http":
+            self.service.metrics.rejected.labels(reason=reason).inc()
+            _log.info("%s refused with %d (%s): %s", self.request.path[:_MAX_SAID], status_code, reason, text)
+        return {"error": text, "reason": reason, "accepted": accepted}
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        if not isinstance(value, RequestError | HTTPError):  # refusals; a scanner's 404s are worth no line
+            super().log_exception(typ, value, tb)
+
+    def on_finish(self) -> None:
+        path = self.endpoint or (self.request.path if self.request.path in ENDPOINTS else "other")
+        self.service.metrics.requests.labels(endpoint=path, code=str(self.get_status())).inc()
+        self.service.metrics.duration.labels(endpoint=path).observe(self.elapsed_s())
+
+    def _methods(self) -> list[str]:
+        return [
+            name
+            for name in ("GET", "POST", "PUT")
+            if getattr(type(self), name.lower()) is not getattr(RequestHandler, name.lower())
+        ]
+
+
+@stream_request_body
+class BodyHandler(Handler):
+    """Takes a body of at most `limit()` bytes, within the server's budget for all bodies together.
+
+    A subclass hands the method that brings it, `body_method`, on to `complete`.
+    """
+
+    body_method: ClassVar[str] = "POST"
+
+    def initialize(self, service: Service) -> None:
+        super().initialize(service)
+        self.pieces: list[bytearray] = []
+        self.size = 0
+        self._first: tuple[int, float] | None = None
+        self._last_s = 0.0
+        self._refused = False
+
+    def limit(self) -> int:
+        """Largest body in bytes."""
+        return self.service.settings.max_body_bytes
+
+    def admit(self) -> None:
+        """Raise RequestError for what can be refused before the body is read."""
+
+    def prepare(self) -> None:
+        if self.request.method != self.body_method:
+            return
+        self._connection().set_max_body_size(_DRAIN_FACTOR * self.limit())
+        try:
+            self.admit()
+            self._check_size(self._declared())
+        except RequestError as error:
+            self._refuse(error)
+
+    @property
+    def body(self) -> bytes | bytearray:
+        """In one piece; for megabytes that is a copy, and for a thread."""
+        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+
+    async def data_received(self, chunk: bytes) -> None:
+        if self._finished or self._refused or self.request.method != self.body_method:
+            return
+        try:
+            self._reserve(len(chunk))  # what is there, not what was declared: that costs its sender nothing
+        except RequestError as error:
+            self._refuse(error)
+            return
+        if self._first is None:
+            self._first = len(chunk), self.elapsed_s()
+        if not self.pieces or len(self.pieces[-1]) >= _PIECE_BYTES:
+            self.pieces.append(bytearray())
+        self.pieces[-1] += chunk
+        self._last_s = self.elapsed_s()
+        # Others are heard in between: a body that comes as fast as it is read would be read in one turn of the loop.
+        await asyncio.sleep(0)
+
+    def received(self) -> dict[str, float]:
+        """Bytes of the complete body after its first piece, and the milliseconds in which they came: the link's throughput.
+
+        The first piece came together with the header, however large it is.
+        """
+        first_bytes, first_s = self._first or (self.size, self._last_s)
+        return {"bytes": self.size - first_bytes, "ms": round(1e3 * (self._last_s - first_s), 3)}
+
+    async def complete(self) -> None:
+        """The body is complete."""
+        if not self._refused:
+            await self.respond()
+            return
+        self.finish()
+        if self._headers.get("Connection") == "close":
+            self._connection().close()
+
+    async def respond(self) -> None:
+        """Answer the complete body."""
+        raise NotImplementedError
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if not self._finished and not self._refused:
+            self.service.metrics.abandoned.inc()
+        self.release()
+
+    def on_finish(self) -> None:
+        if not self._refused:
+            super().on_finish()
+        self.release()
+
+    def release(self) -> None:
+        """Give back what this request holds; may be called twice."""
+        self._account(-self.size)
+        self.size = 0
+        self.pieces = []  # a decoding that still waits for its thread would keep them
+
+    def _refuse(self, error: RequestError) -> None:
+        """Answer before the end of the body. What is left of it is dropped, then the connection is free again."""
+        self.set_status(error.status)
+        super().on_finish()
+        self.release()
+        self._refused = True
+        answer = json_encode(self.refusal(error.status, error)).encode()
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.set_header("Content-Length", len(answer))
+        at_once = "Expect" in self.request.headers or self._declared() > _DRAIN_FACTOR * self.limit()
+        if at_once or isinstance(error, LimitError):
+            self.set_header("Connection", "close")
+        self.write(answer)
+        if at_once:
+            self.finish()
+        else:
+            self.flush()
+
+    def _connection(self) -> HTTP1Connection:
+        return cast("HTTP1Connection", self.request.connection)  # the only one this server makes
+
+    def _declared(self) -> int:
+        """The body's length in bytes, if the header says it."""
+        text = self.request.headers.get("Content-Length", "")
+        return int(text[:20]) if text.isdecimal() else 0
+
+    def _check_size(self, size: int) -> None:
+        if size > self.limit():
+            raise LimitError(f"a body of {size} bytes", accepted={"max_bytes": self.limit()})
+
+    def _reserve(self, size: int) -> None:
+        self._check_size(self.size + size)
+        if self.service.buffered_bytes + size > self.service.settings.max_buffered_bytes:
+            raise BusyError("too many request bodies are being received; try again in a second")
+        self.size += size
+        self._account(size)
+
+    def _account(self, size: int) -> None:
+        self.service.buffered_bytes += size
+        self.service.metrics.buffered_bytes.set(self.service.buffered_bytes)
+
+
+def _shown(text: str) -> str:
+    """On one line, and not longer than a line may be."""
+    text = text if len(text) <= _MAX_SAID else text[: _MAX_SAID - 1] + "…"
+    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)

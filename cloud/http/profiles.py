@@ -1,0 +1,107 @@
+"""The endpoints of profiles: an edge brings one before its frames, or when the cloud says that it is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from tornado.escape import json_encode
+from tornado.web import HTTPError
+
+from cloud.bodies.frames import check_fingerprint
+from cloud.bodies.json_body import check_shape
+from cloud.http.base import BodyHandler, Handler
+from shared.codecs.calibrated.profile import HASH_BYTES, Profile, digest_of
+from shared.errors import MediaTypeError, ProfileContentError, UnavailableError
+
+if TYPE_CHECKING:
+    from cloud.profiles import Profiles
+    from shared.network.model import Model
+    from shared.network.partition import Partition
+
+PROFILES = "/profiles"
+_NAME = re.compile(rf"[0-9a-f]{{{2 * HASH_BYTES}}}")
+_ARRIVAL_S = 120.0
+"""How long a body may take to arrive: 4 MB at 300 kbit/s. A frame's time is far too short for it."""
+
+
+class ProfilesHandler(Handler):
+    """`GET /profiles`: what is here."""
+
+    async def get(self) -> None:
+        # Their strings may come to a megabyte of JSON, which is not for the event loop to write.
+        answer = await asyncio.to_thread(json_encode, {"profiles": self.service.profiles.describe()})
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.finish(answer)
+
+
+class ProfileHandler(BodyHandler):
+    """`PUT /profiles/{name}` brings one; `GET` says whether it is here. A name is 32 lower-case hexadecimal digits."""
+
+    endpoint = PROFILES
+    body_method: ClassVar[str] = "PUT"
+
+    def get(self) -> None:
+        found = self.service.profiles.describe_one(self._name)
+        if found is None:
+            raise HTTPError(404, f"no such profile; GET {PROFILES} lists those that are here")
+        self.finish(found)
+
+    async def put(self) -> None:
+        await self.complete()
+
+    def limit(self) -> int:
+        return self.service.max_profile_bytes
+
+    def admit(self) -> None:
+        self.service.lifecycle.require_ready()
+        if not _NAME.fullmatch(self._name):
+            raise ProfileContentError(
+                f"{self._name[:80]!r} is not a profile's name",
+                accepted={
+                    "name": f"the first {HASH_BYTES} bytes of the file's SHA-256, as lower-case digits"
+                },
+            )
+        encoding = self.request.headers.get("Content-Encoding", "identity")
+        if encoding.lower() != "identity":
+            raise MediaTypeError(f"Content-Encoding {encoding} is not spoken here", accepted=["identity"])
+        self._connection().set_body_timeout(max(_ARRIVAL_S, self.service.settings.request_timeout_s))
+
+    async def respond(self) -> None:
+        try:
+            new = await self.service.in_profile_thread(self._take)
+        except asyncio.CancelledError:  # the server's end
+            raise UnavailableError("the server is stopping; try again later") from None
+        self.set_status(201 if new else 200)
+        self.finish({"name": self._name})
+
+    def _take(self) -> bool:
+        """Check and keep the body; whether it is new. On the only thread that does, so each is built once."""
+        service, name, data = self.service, self._name, bytes(self.body)
+        digest = digest_of(data)
+        if digest.hex() != name:
+            raise ProfileContentError(
+                f"the body's name is {digest.hex()}, not {name}",
+                accepted={"put": f"{PROFILES}/{digest.hex()}"},
+            )
+        if service.profiles.touch(name):
+            return False
+        add_profile(data, service.profiles, service.model, service.partition)
+        service.metrics.profiles_received.inc()
+        return True
+
+    @property
+    def _name(self) -> str:
+        return self.request.path.removeprefix(f"{PROFILES}/")
+
+
+def add_profile(data: bytes, profiles: Profiles, model: Model, partition: Partition) -> None:
+    """Keep a profile that frames of this network can use.
+
+    Raises LimitError, ProfileContentError, FingerprintError, SplitPointError or ShapeError.
+    """
+    profile = Profile.from_bytes(data)
+    check_fingerprint("profile", profile.fingerprint, model)
+    check_shape(profile.shape, partition.point(profile.split_point).shape, profile.split_point)
+    profiles.add(profile)

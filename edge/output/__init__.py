@@ -1,0 +1,1 @@
+"""What the edge says of its frames."""

@@ -1,0 +1,62 @@
+"""The edge's own `/metrics` and `/healthz`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+
+from shared.errors import StartupError
+from shared.observing.telemetry import exposition
+
+if TYPE_CHECKING:
+    from edge.metrics import EdgeMetrics
+
+
+class _MetricsHandler(RequestHandler):
+    def initialize(self, metrics: EdgeMetrics) -> None:
+        self._metrics = metrics
+
+    async def get(self) -> None:
+        # Some milliseconds of Python: on the event loop they would hold up frames.
+        accept = self.request.headers.get("Accept", "")
+        content_type, body = await asyncio.to_thread(exposition, self._metrics.registry, accept)
+        self.set_header("Content-Type", content_type)
+        self.finish(body)
+
+
+class _HealthHandler(RequestHandler):
+    def initialize(self, metrics: EdgeMetrics) -> None:
+        self._metrics = metrics
+
+    def get(self) -> None:
+        self.finish({"state": self._metrics.state})
+
+
+class _UnknownHandler(RequestHandler):
+    def prepare(self) -> None:
+        self.set_status(404)
+        self.finish({"error": "no such path; known: /metrics, /healthz"})
+
+
+def serve_status(metrics: EdgeMetrics, address: str, port: int) -> tuple[HTTPServer, int]:
+    """Start the server; returns it and its port. Raises StartupError if the port is taken."""
+    arguments = {"metrics": metrics}
+    app = Application(
+        [("/metrics", _MetricsHandler, arguments), ("/healthz", _HealthHandler, arguments)],
+        default_handler_class=_UnknownHandler,
+        log_function=lambda _handler: None,
+    )
+    server = HTTPServer(app, max_header_size=16 << 10, max_body_size=1 << 10, idle_connection_timeout=75)
+    try:
+        sockets = bind_sockets(port, address)
+    except OSError as error:
+        raise StartupError(
+            f"cannot listen on {address}:{port} for /metrics: {error.strerror or error}; "
+            "stop what listens there, or choose another --status-port (0 takes a free one)"
+        ) from None
+    server.add_sockets(sockets)
+    return server, int(sockets[0].getsockname()[1])

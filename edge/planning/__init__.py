@@ -1,0 +1,1 @@
+"""Which split point and which codec."""

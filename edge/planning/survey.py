@@ -1,0 +1,160 @@
+"""What every option costs on this machine: one pass over the network for each picture gives all split points at once."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from edge.planning.option import Option
+from shared.codecs import encode_frame
+from shared.errors import WireError
+from shared.network.partition import INPUT, OUTPUT
+from shared.wire import frame as wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from shared.codecs.base import Codec
+    from shared.engines.base import Part
+    from shared.engines.segmented import Segmented
+    from shared.network.model import ModelInfo
+
+_log = logging.getLogger(__name__)
+
+LEAST_PICTURES = 8
+MOST_SECONDS = 20.0
+"""After so long no further picture is begun, if there were enough."""
+_BATCH = 8
+_OPTIONS = TypeAdapter(list[Option], config=ConfigDict(allow_inf_nan=False, extra="forbid"))
+
+
+@dataclass
+class _Way:
+    """One split point and codec while they are measured."""
+
+    codec: Codec
+    encode_s: list[float] = field(default_factory=list)
+    decode_s: list[float] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    waiting: list[NDArray[np.float32]] = field(default_factory=list)
+    given: list[int] = field(default_factory=list)
+    """Top classes."""
+
+
+def survey(
+    network: Segmented,
+    model: ModelInfo,
+    pictures: Sequence[NDArray[np.uint8]],
+    codecs: Mapping[str, Mapping[str, Codec]],
+    *,
+    preprocess_s: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[Option]:
+    """Time, bytes and agreement of `codecs[split point][name]`, and of `output` where it is a key.
+
+    `pictures`: (crop, crop, 3) uint8 RGB, at least one; they are gone through until `MOST_SECONDS` are over. Every frame is
+    encoded and decoded for real, and the tail run on what came out. `preprocess_s` is added to every head.
+    """
+    start = clock()
+    ways = {(point, name): _Way(codec) for point, here in codecs.items() for name, codec in here.items()}
+    tails = {point.name: network.tail(point) for point in network.points}
+    heads: defaultdict[str, list[float]] = defaultdict(list)
+    wanted: list[int] = []
+    for _ in network.walk(model.preprocessing.normalise(pictures[0])[None]):
+        pass  # the first run is slower
+    for picture in pictures:
+        tensors = model.preprocessing.normalise(picture)[None]
+        crossings = {INPUT: tensors}
+        for point, crossing, seconds in network.walk(tensors, clock):
+            heads[point.name].append(seconds)
+            crossings[point.name] = crossing
+        wanted.append(int(crossings[OUTPUT].argmax()))
+        for (name, codec), way in list(ways.items()):
+            array = picture if way.codec.carries == "picture" else crossings[name][0]
+            try:
+                _send(way, array, name, model, clock)
+            except WireError as error:
+                _log.warning("%s at %s is no choice: %s", codec, name, error)
+                del ways[name, codec]
+                continue
+            if len(way.waiting) == _BATCH:
+                _answer(way, tails[name])
+        if len(wanted) >= LEAST_PICTURES and clock() - start > MOST_SECONDS:
+            break
+    for (name, _), way in ways.items():
+        _answer(way, tails[name])
+    options = [_option(name, codec, way, heads, wanted, preprocess_s) for (name, codec), way in ways.items()]
+    if OUTPUT in codecs:
+        whole_s = statistics.median(heads[OUTPUT]) + preprocess_s
+        options.append(Option(OUTPUT, None, whole_s, 0.0, 0.0, 0.0, 0.0, 1.0, len(wanted)))
+    _log.info("surveyed %d options on %d pictures in %.1f s", len(options), len(wanted), clock() - start)
+    return options
+
+
+def _send(way: _Way, array: NDArray[Any], point: str, model: ModelInfo, clock: Callable[[], float]) -> None:
+    """Encode and decode, as edge and cloud do."""
+    begin = clock()
+    frame = encode_frame(
+        array, way.codec, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
+    )
+    data = wire.pack(frame)
+    middle = clock()
+    frame = wire.unpack(data)
+    decoded = way.codec.decode(frame.params, frame.payload, frame.shape)
+    tensor = model.preprocessing.normalise(decoded) if way.codec.carries == "picture" else decoded
+    way.encode_s.append(middle - begin)
+    way.decode_s.append(clock() - middle)
+    way.sizes.append(len(data))
+    way.waiting.append(np.array(tensor, np.float32))
+
+
+def _answer(way: _Way, tail: Part) -> None:
+    if way.waiting:
+        way.given.extend(int(row.argmax()) for row in tail(np.stack(way.waiting)))
+        way.waiting = []
+
+
+def _option(
+    name: str,
+    codec: str,
+    way: _Way,
+    heads: Mapping[str, list[float]],
+    wanted: list[int],
+    preprocess_s: float,
+) -> Option:
+    whole_s = statistics.median(heads[OUTPUT])
+    head_s = statistics.median(heads[name]) if name != INPUT else 0.0
+    agreed = sum(got == want for got, want in zip(way.given, wanted, strict=True))
+    return Option(
+        split_point=name,
+        codec=codec,
+        head_s=head_s + preprocess_s,
+        encode_s=statistics.median(way.encode_s),
+        decode_s=statistics.median(way.decode_s),
+        tail_s=max(0.0, whole_s - head_s),
+        frame_bytes=statistics.mean(way.sizes),
+        agreement=agreed / len(wanted),
+        frames=len(wanted),
+    )
+
+
+def to_json(options: Sequence[Option]) -> list[dict[str, Any]]:
+    """What `from_json` reads."""
+    return [asdict(option) for option in options]
+
+
+def from_json(value: Any) -> list[Option] | None:
+    """Options that were kept; None for anything else."""
+    try:
+        return _OPTIONS.validate_python(value) or None
+    except ValidationError:
+        return None

@@ -1,0 +1,1 @@
+"""The codec `calibrated` and what it is made of."""

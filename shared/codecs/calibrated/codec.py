@@ -1,0 +1,103 @@
+"""calibrated: few levels, a dead zone and contexts, all fitted to one tensor of one network.
+
+    encode   values ─► steps ─► magnitudes, signs ─► words
+    decode   words ─► magnitudes, signs ─► centroids by neighbourhood ─► corrector ─► values
+
+What was fitted is in a profile, which both sides hold and frames name by its hash (shared/codecs/calibrated/profile.py). Few levels with a clip
+for a network's features are those of Cohen, Choi and Bajić (arXiv:2105.06002).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.codecs.base import Codec, Encoded, require_finite
+from shared.codecs.calibrated.grid import from_grid, grid_shape, to_grid
+from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction
+from shared.codecs.calibrated.symbol_coder import SymbolCoder
+from shared.errors import ContentError, ProfileContentError, ProfileMissingError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shared.codecs.calibrated.profile import Profile
+    from shared.codecs.calibrated.symbol_coder import Symbols
+    from shared.wire.frame import Bytes
+
+
+class Calibrated(Codec):
+    """Bound to a profile; without one it can only say that one is missing."""
+
+    id = 16
+    name = "calibrated"
+
+    def __init__(self, profile: Profile | None = None) -> None:
+        """Raises ProfileContentError if the profile's arrays cannot be used."""
+        self.profile = profile
+        if profile is None:
+            return
+        arrays, grid = profile.arrays, grid_shape(profile.shape)
+        self._whole_grid = grid
+        self._pooled = bool(_whole(profile, "pooled"))
+        if (
+            self._pooled
+        ):  # the tail begins with a mean over the positions, so nothing else of them need travel
+            grid = 1, 1, grid[2]
+        levels, groups = _whole(profile, "levels"), _whole(profile, "groups")
+        signed = bool(_whole(profile, "signed"))
+        self.coder = SymbolCoder(arrays, grid, levels=levels, groups=groups, signed=signed)
+        self.quantiser = Quantiser(arrays, grid, levels, signed=signed)
+        self.reconstruction = Reconstruction(arrays, grid, levels, signed=signed)
+
+    def bind(self, profile: Profile) -> Calibrated:
+        """The same codec with a profile. Raises ProfileContentError."""
+        return Calibrated(profile)
+
+    def encode(self, array: NDArray[np.float32]) -> Encoded:
+        return self.encode_symbols(array)[0]
+
+    def encode_symbols(self, array: NDArray[np.float32]) -> tuple[Encoded, Symbols]:
+        """The same, and the symbols that the payload stands for."""
+        profile = self._require(array.shape)
+        require_finite(array)
+        symbols = self.quantiser(self.grid_of(array))
+        return Encoded(profile.digest, self.coder.encode(symbols)), symbols
+
+    def grid_of(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(rows, columns, channels): what is quantised of a tensor."""
+        grid = to_grid(array)
+        return grid.mean((0, 1), keepdims=True) if self._pooled else grid
+
+    def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+        if self.profile is None:
+            raise ProfileMissingError(
+                f"a frame of the codec {self.name} needs its profile",
+                accepted={"put": f"/profiles/{params.hex()}"},
+            )
+        if params != self._require(shape).digest:
+            raise ContentError(
+                f"the frame was made with the profile {params.hex()}, this is {self.profile.name}"
+            )
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # a profile may hold any numbers; what comes of them is checked
+            values = self.reconstruction(self.coder.decode(payload))
+        if not np.isfinite(values).all():
+            raise ContentError(f"the profile {self.profile.name} gives values that are not finite")
+        return from_grid(np.broadcast_to(values, self._whole_grid), shape)
+
+    def _require(self, shape: tuple[int, ...]) -> Profile:
+        if self.profile is None:
+            raise ContentError(f"the codec {self.name} encodes with a profile, and none is set")
+        if shape != self.profile.shape:
+            raise ContentError(f"the profile is for the shape {self.profile.shape}, not {shape}")
+        return self.profile
+
+
+def _whole(profile: Profile, key: str) -> int:
+    text = profile.about.get(key, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 4):
+        raise ProfileContentError(f"a profile's {key} is {text!r}", accepted="a whole number")
+    return int(text)

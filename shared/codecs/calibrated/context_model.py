@@ -1,0 +1,227 @@
+"""How probable it is that a symbol is not zero, given those that are coded already.
+
+Symbols are coded in steps: one group of channels after the other, and in each group first the dark, then the light squares
+of a chessboard. A step sees all earlier groups, at the same position and around it, and the dark neighbours
+in its own group. A linear prediction from these (of low rank, fitted by ridge regression) and the number of own
+neighbours choose one of 64 classes, each with a probability of its own.
+
+Both sides must choose the same class on any machine, so everything here is whole numbers: below 2^24 a float32 is exact, and
+then the order in which a matrix product adds does not matter. Profiles that could pass that bound are refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.codecs.calibrated.profile import require
+from shared.errors import ProfileContentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+CLASSES = 64
+EXACT = 1 << 24
+MAX_MAGNITUDE = 2
+"""What neighbours are counted as at most."""
+MAX_AROUND = 12 * MAX_MAGNITUDE
+MAX_BESIDE = 4 * MAX_MAGNITUDE
+MAX_RANK = 256
+LATENT_LIMIT = 2047
+PREDICTIONS = 512
+"""Levels of the linear prediction."""
+OWN_KINDS = 5
+OWN_KIND = np.digitize(np.arange(MAX_BESIDE + 1), (1, 2, 3, 5)).astype(np.intp)
+
+_OWN_OFFSET = (OWN_KIND * PREDICTIONS).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """Symbols that are coded together: the channels first <= c < last, at some positions of the grid."""
+
+    index: int
+    first: int
+    last: int
+    light: bool
+    ends_group: bool
+    positions: NDArray[np.intp]
+    """Row by row."""
+    bordered: NDArray[np.intp]
+    """The same in a grid with a border of one."""
+
+
+class Canvas:
+    """The magnitudes of one frame that are known so far, as neighbours are counted: at most MAX_MAGNITUDE each."""
+
+    def __init__(self, rows: int, columns: int, channels: int) -> None:
+        self._grid = rows, columns, channels
+        # A border of zeros, so that every position has eight neighbours.
+        self._bordered = np.zeros((rows + 2, columns + 2, channels), np.float32)
+        self._flat = self._bordered.reshape(-1, channels)
+        self.around = np.zeros((rows * columns, channels), np.float32)
+        """(positions, channels): the sum of the eight neighbours, the four nearest twice; of the groups that are complete."""
+
+    @classmethod
+    def of(cls, magnitudes: NDArray[np.uint8]) -> Canvas:
+        """A complete one, from (rows, columns, channels)."""
+        canvas = cls(*magnitudes.shape)
+        np.minimum(magnitudes, MAX_MAGNITUDE, out=canvas._bordered[1:-1, 1:-1], casting="unsafe")
+        canvas._complete(0, magnitudes.shape[2])
+        return canvas
+
+    def put(self, step: Step, magnitudes: NDArray[np.uint8]) -> None:
+        """(positions, channels of the step)."""
+        self._flat[step.bordered, step.first : step.last] = np.minimum(magnitudes, MAX_MAGNITUDE)
+        if step.ends_group:
+            self._complete(step.first, step.last)
+
+    def before(self, step: Step) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(positions, channels before) twice: the magnitudes there, and the sums around them."""
+        return self._flat[step.bordered, : step.first], self.around[step.positions, : step.first]
+
+    def beside(self, step: Step) -> NDArray[np.float32]:
+        """(positions, channels of the step): the sum of the four nearest neighbours in the step's own channels."""
+        own, width = self._flat[:, step.first : step.last], self._grid[1] + 2
+        at = step.bordered
+        total: NDArray[np.float32] = own[at - 1]
+        total += own[at + 1]
+        total += own[at - width]
+        total += own[at + width]
+        return total
+
+    def _complete(self, first: int, last: int) -> None:
+        v = self._bordered[:, :, first:last]
+        sides = v[:, :-2] + v[:, 2:]  # left and right; its outer rows hold the corners
+        total = sides[1:-1] + v[:-2, 1:-1]
+        total += v[2:, 1:-1]
+        total *= 2
+        total += sides[:-2]
+        total += sides[2:]
+        self.around[:, first:last] = total.reshape(-1, last - first)
+
+
+def steps_of(rows: int, columns: int, channels: int, groups: int) -> list[Step]:
+    """In the order of coding. Groups are ranges of channels of about equal size."""
+    positions = np.arange(rows * columns)
+    row, column = np.divmod(positions, columns)
+    bordered = (row + 1) * (columns + 2) + column + 1
+    squares = [(light, np.flatnonzero((row + column) % 2 == light)) for light in (False, True)]
+    squares = [(light, chosen) for light, chosen in squares if len(chosen)]
+    bounds = [channels * group // groups for group in range(groups + 1)]
+    return [
+        Step(
+            2 * group + light,
+            bounds[group],
+            bounds[group + 1],
+            light,
+            light is squares[-1][0],
+            chosen,
+            bordered[chosen],
+        )
+        for group in range(groups)
+        for light, chosen in squares
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """One step's linear prediction, whole numbers in float32. r is its rank, P the channels before, C its own."""
+
+    same: NDArray[np.float32]  # (P, r)
+    around: NDArray[np.float32]  # (P, r)
+    beside: NDArray[np.float32]  # (C, r); all zero for a dark step
+    up: NDArray[np.float32]  # (r, C)
+    bias: NDArray[np.float32]  # (C,)
+    latent_shift: float
+    shift: float
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]], step: Step) -> Weights:
+        """Raises ProfileContentError, also if a sum could be too large to be exact."""
+        name, before, own = f"context.{step.index}.", step.first, step.last - step.first
+        up = require(arrays, name + "up", np.int16, (None, own))
+        rank = up.shape[0]
+        if rank > MAX_RANK:
+            raise ProfileContentError(f"a profile's contexts of rank {rank}", accepted={"max_rank": MAX_RANK})
+
+        def whole(key: str, *shape: int | None) -> NDArray[np.float32]:
+            return require(arrays, name + key, np.int16, shape).astype(np.float32)
+
+        shifts = require(arrays, name + "shift", np.uint8, (2,))
+        if shifts.max() > 24:
+            raise ProfileContentError(f"a profile's {name}shift is above 24")
+        weights = cls(
+            same=whole("same", before, rank),
+            around=whole("around", before, rank),
+            beside=whole("beside", own if step.light else 0, rank),
+            up=up.astype(np.float32),
+            bias=require(arrays, name + "bias", np.int32, (own,)).astype(np.float32),
+            latent_shift=float(shifts[0]),
+            shift=float(shifts[1]),
+        )
+        weights._check()
+        return weights
+
+    def predict(self, step: Step, canvas: Canvas, beside: NDArray[np.float32] | None) -> NDArray[np.int32]:
+        """(positions, channels) in 0 … PREDICTIONS - 1. `beside` is `canvas.beside(step)`, of a light step."""
+        latent = np.zeros((len(step.positions), len(self.up)), np.float32)
+        if step.first:
+            same, around = canvas.before(step)
+            latent += same @ self.same
+            latent += around @ self.around
+        if beside is not None:
+            latent += beside @ self.beside
+        latent *= np.float32(2.0**-self.latent_shift)
+        np.floor(latent, out=latent)
+        np.clip(latent, -LATENT_LIMIT, LATENT_LIMIT, out=latent)
+        prediction = latent @ self.up
+        prediction += self.bias
+        prediction *= np.float32(2.0**-self.shift)
+        np.clip(prediction, 0, PREDICTIONS - 1, out=prediction)
+        return prediction.astype(np.int32)
+
+    def _check(self) -> None:
+        """Raise ProfileContentError if a sum could pass 2^24, above which float32 is no longer exact."""
+        latent = sum(
+            np.abs(part.astype(np.float64)).sum(0) * most
+            for part, most in (
+                (self.same, MAX_MAGNITUDE),
+                (self.around, MAX_AROUND),
+                (self.beside, MAX_BESIDE),
+            )
+        )
+        final = np.abs(self.up.astype(np.float64)).sum(0) * LATENT_LIMIT + np.abs(
+            self.bias.astype(np.float64)
+        )
+        if np.max(latent, initial=0) >= EXACT or np.max(final, initial=0) >= EXACT:
+            raise ProfileContentError("a profile's context weights are too large to be exact")
+
+
+class ContextModel:
+    """Chooses the class of every symbol of a step."""
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], steps: list[Step], channels: int) -> None:
+        """`arrays` are a profile's. Raises ProfileContentError."""
+        self._weights = {step.index: Weights.of(arrays, step) for step in steps}
+        kinds = require(arrays, "channel_kind", np.uint8, (channels,)).astype(np.int32)
+        self._kinds = kinds * (OWN_KINDS * PREDICTIONS)
+        self._tables = {}
+        for step in steps:
+            table = require(arrays, f"context.{step.index}.classes", np.uint8, (None, OWN_KINDS, PREDICTIONS))
+            if kinds.max() >= len(table) or table.max() >= CLASSES:
+                raise ProfileContentError("a profile's context classes are out of range")
+            self._tables[step.index] = table.ravel()
+
+    def classes(self, step: Step, canvas: Canvas) -> NDArray[np.uint8]:
+        """The class of each symbol of the step, (positions x channels,)."""
+        beside = canvas.beside(step) if step.light else None
+        index = self._weights[step.index].predict(step, canvas, beside)
+        index += self._kinds[step.first : step.last]
+        if beside is not None:
+            index += np.take(_OWN_OFFSET, beside.astype(np.uint8))
+        return np.take(self._tables[step.index], index.ravel())

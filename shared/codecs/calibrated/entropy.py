@@ -1,0 +1,99 @@
+"""Asymmetric numeral systems over classes: symbols of one class share one model, and are coded in one call.
+
+The coder is constriction's (Bamler, arXiv:2201.01741); it is a stack, so the encoder pushes last what is popped first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from constriction import stream
+
+from shared.errors import ContentError, ProfileContentError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shared.wire.frame import Bytes
+
+SCALE = 1 << 16
+"""Probabilities are whole 65536ths, so that they are the same on every machine."""
+
+
+class Alphabet:
+    """One model for each class. `frequencies` (classes, symbols) are positive whole numbers that sum to SCALE."""
+
+    def __init__(self, frequencies: NDArray[np.int64]) -> None:
+        if frequencies.min() < 1 or (frequencies.sum(1) != SCALE).any():
+            raise ProfileContentError(f"a profile's frequencies are not positive numbers that sum to {SCALE}")
+        self._models = [stream.model.Categorical(row, perfect=False) for row in frequencies / SCALE]
+        self.classes = len(frequencies)
+
+    def sort(self, classes: NDArray[np.uint8]) -> tuple[NDArray[np.intp], list[tuple[Any, int]]]:
+        """The order in which symbols are coded, and for each class its model and how many there are."""
+        counts = np.bincount(classes, minlength=len(self._models)).tolist()
+        return np.argsort(classes, kind="stable"), [
+            (model, count) for model, count in zip(self._models, counts, strict=True) if count
+        ]
+
+
+class Writer:
+    """Collects what is to be coded in the order of decoding."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[NDArray[np.int32], Any]] = []
+
+    def add(self, symbols: NDArray[np.int32], classes: NDArray[np.uint8], alphabet: Alphabet) -> None:
+        """Both flat and of equal length."""
+        order, runs = alphabet.sort(classes)
+        symbols, start = symbols[order], 0
+        for model, count in runs:
+            self._parts.append((symbols[start : start + count], model))
+            start += count
+
+    def add_uniform(self, symbols: NDArray[np.int32], size: int) -> None:
+        """Symbols in 0 … size - 1, all as probable."""
+        self._parts.append((symbols, stream.model.Uniform(size)))
+
+    def finish(self) -> bytes:
+        """Little-endian words of 32 bits."""
+        coder = stream.stack.AnsCoder()
+        for symbols, model in reversed(self._parts):
+            coder.encode_reverse(symbols, model)
+        words: NDArray[np.uint32] = coder.get_compressed()
+        return words.astype("<u4").tobytes()
+
+
+class Reader:
+    """Decodes what a Writer wrote. Any bytes give symbols; `finish` tells whether they were written so."""
+
+    def __init__(self, payload: Bytes) -> None:
+        if len(payload) % 4:
+            raise ContentError(f"coded symbols come in words of 4 bytes, these are {len(payload)} bytes")
+        words = np.frombuffer(payload, "<u4").astype(np.uint32)
+        if len(words) and not words[-1]:
+            raise ContentError("the last word of coded symbols is 0, which no encoder writes")
+        self._coder = stream.stack.AnsCoder(words)
+
+    def take(self, classes: NDArray[np.uint8], alphabet: Alphabet) -> NDArray[np.uint8]:
+        """One symbol for each of `classes`."""
+        order, runs = alphabet.sort(classes)
+        symbols = np.empty(len(classes), np.uint8)
+        start = 0
+        sorted_symbols = np.empty(len(classes), np.uint8)
+        for model, count in runs:
+            sorted_symbols[start : start + count] = self._coder.decode(model, count)
+            start += count
+        symbols[order] = sorted_symbols
+        return symbols
+
+    def take_uniform(self, count: int, size: int) -> NDArray[np.uint8]:
+        """`count` symbols in 0 … size - 1."""
+        result: NDArray[np.uint8] = self._coder.decode(stream.model.Uniform(size), count).astype(np.uint8)
+        return result
+
+    def finish(self) -> None:
+        """Raise ContentError if something is left, or more was read than there was."""
+        if not self._coder.is_empty():
+            raise ContentError("the coded symbols do not end where the tensor does")

@@ -1,0 +1,173 @@
+"""A profile: what calibration found out about one tensor of one network, as one file that both sides hold.
+
+A safetensors file: arrays, and a map of strings that says what they are for. Its name is the first 16 bytes of its SHA-256,
+which frames carry; so a profile never changes, and two with the same name are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from shared.errors import LimitError, ProfileContentError
+from shared.limits import FINGERPRINT_BYTES, MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+FORMAT = "splitdnn-profile-1"
+HASH_BYTES = 16
+MAX_PROFILE_BYTES = 32 << 20
+"""Of one file. ResNet-50's largest, layer4 with a corrector, is under 4 MiB."""
+MAX_HEADER_BYTES = 1 << 16
+_DTYPES = {"int8", "uint8", "int16", "uint16", "int32", "float16", "float32"}
+_HEADER = struct.Struct("<Q")
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """One verified file. Its arrays are read-only; shared/codecs/calibrated/codec.py knows what they mean."""
+
+    data: bytes
+    fingerprint: bytes
+    """8 bytes: the network whose tensor it describes."""
+    split_point: str
+    shape: tuple[int, ...]
+    """Of the tensor, without the batch dimension."""
+    about: Mapping[str, str]
+    """All strings of the file: the four above, and what calibration measured."""
+    arrays: Mapping[str, NDArray[np.generic]]
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The 16 bytes that frames carry."""
+        return digest_of(self.data)
+
+    @property
+    def name(self) -> str:
+        """The same as 32 hexadecimal digits, as in `PUT /profiles/{name}`."""
+        return self.digest.hex()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Profile:
+        """Read and verify a file. Raises LimitError or ProfileContentError."""
+        about = _strings(data)
+        try:
+            arrays = safetensors.numpy.load(data)
+        except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
+            raise ProfileContentError(f"not a profile: {error}") from None
+        for name, array in arrays.items():
+            if array.dtype.name not in _DTYPES:
+                raise ProfileContentError(
+                    f"a profile's array {name} is {array.dtype}", accepted=sorted(_DTYPES)
+                )
+            array.setflags(write=False)
+        return cls(bytes(data), *_identity(about), about, arrays)
+
+    @classmethod
+    def make(
+        cls,
+        arrays: Mapping[str, NDArray[np.generic]],
+        *,
+        fingerprint: bytes,
+        split_point: str,
+        shape: tuple[int, ...],
+        about: Mapping[str, str],
+    ) -> Profile:
+        """A new profile of these arrays. The same arrays and strings give the same bytes."""
+        strings = {
+            **about,
+            "format": FORMAT,
+            "fingerprint": fingerprint.hex(),
+            "split_point": split_point,
+            "shape": ",".join(map(str, shape)),
+        }
+        # safetensors writes a transposed array's memory as it lies.
+        ordered = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+        data = safetensors.numpy.save(ordered, dict(sorted(strings.items())))
+        return cls.from_bytes(_sorted_header(data))
+
+
+def digest_of(data: bytes) -> bytes:
+    """The 16 bytes by which a profile is known."""
+    return hashlib.sha256(data).digest()[:HASH_BYTES]
+
+
+def require(
+    arrays: Mapping[str, NDArray[Any]], name: str, dtype: Any, shape: tuple[int | None, ...]
+) -> NDArray[Any]:
+    """The array of exactly this dtype and shape; None is any size from 1. Raises ProfileContentError."""
+    array = arrays.get(name)
+    wanted = f"{np.dtype(dtype)} of shape {tuple('any' if size is None else size for size in shape)}"
+    if array is None:
+        raise ProfileContentError(f"the profile has no array {name}", accepted={name: wanted})
+    fits = len(shape) == array.ndim and all(
+        actual > 0 if size is None else actual == size
+        for size, actual in zip(shape, array.shape, strict=True)
+    )
+    if array.dtype != np.dtype(dtype) or not fits:
+        raise ProfileContentError(
+            f"the profile's array {name} is {array.dtype} of shape {array.shape}", accepted={name: wanted}
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ProfileContentError(f"the profile's array {name} holds NaN or infinity")
+    return array
+
+
+def _header(data: bytes) -> bytes:
+    if len(data) > MAX_PROFILE_BYTES:
+        raise LimitError(f"a profile of {len(data)} bytes", accepted={"max_bytes": MAX_PROFILE_BYTES})
+    length = _HEADER.unpack_from(data)[0] if len(data) >= _HEADER.size else 0
+    if not 0 < length <= min(MAX_HEADER_BYTES, len(data) - _HEADER.size):
+        raise ProfileContentError("not a profile: a safetensors header of at most 64 KiB comes first")
+    return data[_HEADER.size : _HEADER.size + length]
+
+
+def _strings(data: bytes) -> dict[str, str]:
+    try:
+        header = json.loads(_header(data))
+        about = header["__metadata__"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ProfileContentError(f"not a profile: its header cannot be read ({error})") from None
+    if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
+        raise ProfileContentError("not a profile: its metadata are not strings")
+    if about.get("format") != FORMAT:
+        raise ProfileContentError(
+            f"the file's format is {about.get('format')!r}", accepted={"formats": [FORMAT]}
+        )
+    return about
+
+
+def _identity(about: Mapping[str, str]) -> tuple[bytes, str, tuple[int, ...]]:
+    try:
+        fingerprint = bytes.fromhex(about["fingerprint"])
+        shape = tuple(int(part) for part in about["shape"].split(","))
+        split_point = about["split_point"]
+    except (KeyError, ValueError) as error:
+        raise ProfileContentError(f"a profile names fingerprint, split_point and shape: {error}") from None
+    count = 1
+    for dimension in shape:
+        count *= dimension if 1 <= dimension <= MAX_DIMENSION else MAX_ELEMENTS + 1
+    if len(fingerprint) != FINGERPRINT_BYTES or not 1 <= len(shape) <= MAX_RANK or count > MAX_ELEMENTS:
+        raise ProfileContentError(f"a profile of fingerprint {about['fingerprint']!r} and shape {shape}")
+    return fingerprint, split_point, shape
+
+
+def _sorted_header(data: bytes) -> bytes:
+    """safetensors writes its metadata in any order; a name by content needs one order."""
+    text = _header(data)
+    header = json.loads(text)
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    ordered = json.dumps(header, separators=(",", ":")).encode()
+    ordered += b" " * (-len(ordered) % 8)
+    return _HEADER.pack(len(ordered)) + ordered + data[_HEADER.size + len(text) :]

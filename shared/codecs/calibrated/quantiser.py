@@ -1,0 +1,130 @@
+"""Values <-> symbols: steps, dead zones, centroids and the corrector of one profile.
+
+    scaled    = (value - offset) / (step of the channel x scale of the position)
+    magnitude = scaled - dead zone + 1, cut to a whole number below the number of levels
+    value     = offset + sign x centroid of (channel, neighbourhood, magnitude) x step x scale, then + corrector
+
+The corrector predicts, linearly and across channels, what quantisation took away: ridge regression on calibration frames,
+kept at a low rank.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.codecs.calibrated.context_model import MAX_AROUND, Canvas
+from shared.codecs.calibrated.profile import require
+from shared.codecs.calibrated.symbol_coder import Symbols
+from shared.errors import ProfileContentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+MAX_CORRECTOR_RANK = 512
+NEIGHBOURHOODS = 5
+NEIGHBOURHOOD = np.digitize(np.arange(MAX_AROUND + 1), (1, 3, 5, 8)).astype(np.uint16)
+"""The class of a sum of neighbours."""
+
+
+class Quantiser:
+    """The encoder's half."""
+
+    def __init__(
+        self, arrays: Mapping[str, NDArray[Any]], grid: tuple[int, int, int], levels: int, *, signed: bool
+    ) -> None:
+        """Raises ProfileContentError if the arrays cannot be used."""
+        steps, self._offset = scales(arrays, grid)
+        self._reciprocal = np.float32(1) / steps
+        self._signed = signed
+        self._levels = levels
+        self._zone = float(require(arrays, "zone", np.float32, (1,))[0])
+
+    def scale(self, grid: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+        """(rows, columns, channels) -> magnitudes in steps, and which are negative."""
+        scaled: NDArray[np.float32] = (grid - self._offset if self._signed else grid) * self._reciprocal
+        if not self._signed:
+            return scaled, None
+        negative = scaled < 0
+        return np.abs(scaled, out=scaled), negative
+
+    def __call__(self, grid: NDArray[np.float32]) -> Symbols:
+        """The symbols of (rows, columns, channels) values."""
+        scaled, negative = self.scale(grid)
+        magnitudes = self.magnitudes(scaled)
+        return Symbols(magnitudes, negative, Canvas.of(magnitudes))
+
+    def magnitudes(self, scaled: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Whole numbers below the number of levels; 0 within the dead zone."""
+        whole = scaled + np.float32(1 - self._zone)
+        np.clip(whole, 0, self._levels - 1, out=whole)
+        return whole.astype(np.uint8)
+
+
+class Reconstruction:
+    """The decoder's half."""
+
+    def __init__(
+        self, arrays: Mapping[str, NDArray[Any]], grid: tuple[int, int, int], levels: int, *, signed: bool
+    ) -> None:
+        """Raises ProfileContentError if the arrays cannot be used."""
+        channels = grid[2]
+        self._steps, self._offset = scales(arrays, grid)
+        self._signed = signed
+        table = require(arrays, "centroid", np.float16, (channels, NEIGHBOURHOODS, levels))
+        self._table = table.astype(np.float32).ravel()
+        self._channel = (np.arange(channels) * (NEIGHBOURHOODS * levels)).astype(np.int32)
+        self._neighbourhood = (NEIGHBOURHOOD * levels).astype(np.int32)
+        self._down: NDArray[np.float32] | None = None
+        if "corrector_down" in arrays:
+            down = require(arrays, "corrector_down", np.float16, (channels, None))
+            if down.shape[1] > MAX_CORRECTOR_RANK:
+                raise ProfileContentError(
+                    f"a profile's corrector of rank {down.shape[1]}",
+                    accepted={"max_rank": MAX_CORRECTOR_RANK},
+                )
+            self._down = down.astype(np.float32)
+            self._up = require(arrays, "corrector_up", np.float16, (down.shape[1], channels)).astype(
+                np.float32
+            )
+            self._bias = require(arrays, "corrector_bias", np.float32, (channels,))
+
+    def plain(self, symbols: Symbols) -> NDArray[np.float32]:
+        """(rows, columns, channels), before the corrector."""
+        index = np.take(self._neighbourhood, symbols.canvas.around.astype(np.uint8))
+        index += self._channel
+        index += symbols.magnitudes.reshape(index.shape)
+        values = np.take(self._table, index).reshape(symbols.magnitudes.shape)
+        if symbols.negative is not None:
+            np.negative(values, out=values, where=symbols.negative)
+        values *= self._steps
+        if self._signed:
+            values += self._offset
+        return values
+
+    def __call__(self, symbols: Symbols) -> NDArray[np.float32]:
+        """(rows, columns, channels)."""
+        values = self.plain(symbols)
+        if self._down is not None:
+            flat = values.reshape(-1, values.shape[2])
+            flat += (flat @ self._down) @ self._up + self._bias
+        if not self._signed:
+            np.maximum(values, 0, out=values)
+        return values
+
+
+def scales(
+    arrays: Mapping[str, NDArray[Any]], grid: tuple[int, int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(rows, columns, channels) steps and (channels,) offsets, both float32. Raises ProfileContentError."""
+    rows, columns, channels = grid
+    step = require(arrays, "step", np.float32, (channels,))
+    position = require(arrays, "position_scale", np.float32, (rows, columns))
+    offset = require(arrays, "offset", np.float32, (channels,))
+    steps: NDArray[np.float32] = position[:, :, None] * step
+    if not (np.isfinite(steps).all() and steps.min() >= np.finfo(np.float32).tiny):
+        raise ProfileContentError("a profile's steps are not positive numbers")
+    return steps, offset

@@ -1,0 +1,115 @@
+"""jpeg, png and webp: a picture in a format everybody reads."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.codecs.base import Codec, Encoded
+from shared.errors import ContentError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shared.wire.frame import Bytes
+
+MAX_SCANS = 32
+"""Of a JPEG. Each costs a pass over the whole picture and may be 12 bytes; progressive files have about ten."""
+MAX_TEXT_BYTES = 1 << 16
+"""Of a PNG's comments, unpacked. Pillow's own limit lets 64 KiB of them become 64 MiB."""
+
+# Pillow's own; its numbers for subsampling: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0. `method`: 0 is fast, 6 is small.
+_RANGES = {"compress_level": (0, 9), "quality": (1, 100), "subsampling": (0, 2), "method": (0, 6)}
+
+_WEBP = struct.Struct("<4sI4s4sI3s3sHH")
+"""The beginning of a WebP: RIFF, bytes behind, WEBP, chunk, its bytes; of VP8: frame tag, start code, width, height."""
+
+
+class CompressedPicture(Codec):
+    """One of Pillow's formats, RGB, eight bits a channel.
+
+    The picture's own header must agree with the frame's shape before a pixel is decoded, so that a small file cannot
+    ask for a large picture.
+    """
+
+    carries = "picture"
+
+    def __init__(self, codec_id: int, name: str, **save_options: int) -> None:
+        self.id = codec_id
+        self.name = name
+        self._format = name.upper()
+        self._save_options = save_options
+
+    def options(self) -> dict[str, int]:
+        return dict(self._save_options)
+
+    def ranges(self) -> dict[str, tuple[int, int]]:
+        return {option: _RANGES[option] for option in self._save_options}
+
+    def with_options(self, **options: int) -> Codec:
+        return CompressedPicture(self.id, self.name, **options)
+
+    def encode(self, array: NDArray[np.uint8]) -> Encoded:
+        from PIL import Image  # noqa: PLC0415 - only those who send or take pictures pay for it
+
+        buffer = io.BytesIO()
+        try:
+            Image.fromarray(array, mode=None).save(buffer, self._format, **self._save_options)
+        except (OSError, ValueError) as error:  # a WebP has at most 16383 rows and columns, a JPEG 65500
+            raise ContentError(f"no {self.name} holds a picture of shape {array.shape}: {error}") from None
+        return Encoded(b"", buffer.getvalue())
+
+    def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+        from PIL import Image, PngImagePlugin  # noqa: PLC0415
+
+        PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES
+        data = bytes(payload)
+        if params:
+            raise ContentError(f"{self.name} has no parameters, the frame brings {len(params)} bytes of them")
+        if self.name == "jpeg" and data.count(b"\xff\xda") > MAX_SCANS:
+            raise ContentError(f"a jpeg of more than {MAX_SCANS} scans is not read here")
+        if self.name == "webp":
+            _check_webp(data, shape)
+        try:
+            with Image.open(io.BytesIO(data), formats=[self._format]) as image:
+                actual = (image.height, image.width, len(image.getbands()))
+                # What Pillow decodes from: "RGB;16B" gives mode RGB as well. A WebP has no tiles before it is decoded.
+                layout = image.tile[0].args if image.tile else image.mode
+                mode = layout[0] if isinstance(layout, tuple) else layout
+                if actual == shape and mode == "RGB":
+                    return np.asarray(image)  # decodes here
+        except Exception as error:  # noqa: BLE001 - Pillow's plugins raise a dozen kinds on hostile bytes
+            raise ContentError(
+                f"not a readable {self.name} picture: {error or type(error).__name__}"
+            ) from None
+        raise ContentError(f"the {self.name} is {actual} {mode}, the frame says {shape} RGB")
+
+
+def _check_webp(data: bytes, shape: tuple[int, ...]) -> None:
+    """Raise ContentError unless this is one lossy picture of this shape and nothing else.
+
+    Pillow allocates an animation's canvas, twice, as soon as it opens a file, and its size is whatever the file says. So
+    the header is read here first; and alpha, animations, metadata and lossless pictures, which all need another kind of
+    chunk, never come as far as their decoders.
+    """
+    if len(data) < _WEBP.size:
+        raise ContentError(f"not a readable webp picture: {len(data)} bytes are no WebP")
+    riff, behind, webp, chunk, size, tag, start, width, height = _WEBP.unpack_from(data)
+    if (riff, webp) != (b"RIFF", b"WEBP"):
+        raise ContentError("not a readable webp picture: it does not start as a WebP does")
+    if chunk != b"VP8 ":
+        raise ContentError(
+            f"not a readable webp picture: its first chunk is {chunk!r}; accepted: a lossy picture without alpha, "
+            "animation or metadata, which is one chunk 'VP8 '"
+        )
+    if tag[0] & 1 or start != b"\x9d\x01\x2a":
+        raise ContentError("not a readable webp picture: its chunk does not start with a key frame")
+    # A chunk of odd size is followed by a byte of padding.
+    if not len(data) == behind + 8 == size + size % 2 + 20:
+        raise ContentError(f"not a readable webp picture: its lengths do not add up to {len(data)} bytes")
+    actual = (height & 0x3FFF, width & 0x3FFF, 3)  # the two bits above are a hint for the screen
+    if actual != shape:
+        raise ContentError(f"the webp is {actual} RGB, the frame says {shape} RGB")

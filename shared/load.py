@@ -1,0 +1,89 @@
+"""What both sides start with: the model, where it can be cut, where it is cut by default, and the engine that runs it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.engines import make_engine
+from shared.network.model import load_model
+from shared.network.partition import Partition
+from shared.observing.telemetry import export_build_info
+
+if TYPE_CHECKING:
+    from shared.engines import Engine
+    from shared.engines.base import Kind
+    from shared.network.model import Model
+    from shared.network.partition import SplitPoint
+    from shared.observing.metrics import Metrics
+    from shared.settings import CommonSettings
+
+_log = logging.getLogger(__name__)
+
+AUTO = "auto"
+"""Where it stands for the split point, an edge's planner chooses; a cloud serves them all, whatever its default."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network, ready to run."""
+
+    model: Model
+    partition: Partition
+    point: SplitPoint
+    """The split point that was set, or this network's default."""
+    engine: Engine
+
+
+def load_network(
+    settings: CommonSettings,
+    metrics: Metrics,
+    component: Kind,
+    *,
+    weights: str,
+    seed: int,
+    patience_s: float,
+    threads: int,
+    streams: int = 1,
+) -> Network:
+    """Load what the settings name, and say so in the log and in `splitdnn_build_info`.
+
+    `component` is the half that this side runs, by which its engine is chosen. Raises StartupError or SplitPointError.
+    """
+    model = load_model(settings.model, weights, seed=seed, labels=settings.labels, patience_s=patience_s)
+    partition = Partition(model.network, model.preprocessing.tensor_shape)
+    is_open = settings.split_point in (None, AUTO)
+    point = partition.default() if is_open else partition.point(str(settings.split_point))
+    engine = make_engine(
+        partition,
+        model,
+        name=settings.engine,
+        precision=settings.precision,
+        device=settings.device,
+        threads=threads,
+        streams=streams,
+        cache_dir=settings.cache_dir,
+        kind=component,
+        point=point,
+    )
+    engine.on_failed_check = metrics.engine_failed_checks.inc
+    export_build_info(
+        metrics.registry,
+        {"head": "edge", "tail": "cloud"}[component],
+        model=model.name,
+        weights=model.weights,
+        fingerprint=model.fingerprint.hex(),
+        device=engine.device,
+        engine=engine.name,
+        precision=engine.precision,
+    )
+    _log.info(
+        "%s, weights %s, fingerprint %s, %d split points, default %s",
+        model.name,
+        model.weights,
+        model.fingerprint.hex(),
+        len(partition.points),
+        point.name,
+    )
+    return Network(model, partition, point, engine)

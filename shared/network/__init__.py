@@ -1,0 +1,1 @@
+"""A network: its weights, its recipe, and the places where it can be cut."""

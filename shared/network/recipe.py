@@ -1,0 +1,50 @@
+"""From a picture to what the network sees, as the weights prescribe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The recipe that a set of weights was made for (torchvision's `ImageClassification` preset).
+
+    Shorter side to `resize` pixels, centre crop of `crop` pixels, both on the 8-bit picture; then (v / 255 - mean) / std
+    per channel. The picture between the two steps is what travels at the split point `input`, or else the camera's own, for
+    the other side to prepare (shared/network/resize.py does the first step on both).
+    """
+
+    resize: int
+    crop: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str
+
+    @property
+    def picture_shape(self) -> tuple[int, int, int]:
+        return (self.crop, self.crop, 3)
+
+    @property
+    def tensor_shape(self) -> tuple[int, int, int]:
+        return (3, self.crop, self.crop)
+
+    @cached_property
+    def _table(self) -> NDArray[np.float32]:  # (3, 256): every value a channel can take, already normalised
+        values = np.arange(256, dtype=np.float32) / np.float32(255)
+        mean = np.array(self.mean, dtype=np.float32)[:, None]
+        std = np.array(self.std, dtype=np.float32)[:, None]
+        return (values[None, :] - mean) / std
+
+    def normalise(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(H, W, 3) uint8 RGB -> (3, H, W) float32, to the last bit as torchvision's normalize gives it."""
+        tensor = np.empty((3, *picture.shape[:2]), dtype=np.float32)
+        for channel in range(3):
+            np.take(self._table[channel], picture[:, :, channel], out=tensor[channel])
+        return tensor

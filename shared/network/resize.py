@@ -1,0 +1,61 @@
+"""From a picture of any size to the one that the weights were made for: the one kernel of edge and cloud.
+
+Wherever a picture is resized, at the edge or, if it travels at the camera's own size, in the cloud, it is resized here:
+the network sees the same picture.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn.functional import interpolate
+
+from shared.network.vision import transforms
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from shared.network.recipe import Preprocessing
+
+
+_MOST_ASPECT = 16
+
+
+def resize_and_crop(picture: NDArray[np.uint8], recipe: Preprocessing) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 -> (crop, crop, 3) uint8, possibly a view of `picture`; the order of the colours does not matter.
+
+    Resizes and crops as the weights prescribe, on 8-bit values from first to last, as PIL does. torchvision's resize of a
+    tensor goes by way of float32: slower, and up to 20 levels from the picture that the weights were made for, because
+    PIL rounds and clips after each of the two directions.
+    """
+    picture = _middle(picture)
+    if not picture.flags.writeable:  # as decoders give it; torch would warn of it
+        picture = picture.copy()
+    # (1, 3, H, W), a view. The batch comes first: only so does torch see that a pixel's colours lie together, and
+    # resizes them as they are, in half the time.
+    tensor = torch.from_numpy(picture)[None].permute(0, 3, 1, 2)
+    size = _resized(picture.shape[0], picture.shape[1], shorter=recipe.resize)
+    if size != picture.shape[:2]:
+        tensor = interpolate(
+            tensor, size=size, mode=recipe.interpolation, align_corners=False, antialias=True
+        )
+    cropped: NDArray[np.uint8] = transforms.center_crop(tensor[0], [recipe.crop]).permute(1, 2, 0).numpy()
+    return cropped
+
+
+def _resized(height: int, width: int, *, shorter: int) -> tuple[int, int]:
+    """The shorter side becomes `shorter`; the other one is cut to whole pixels, as torchvision does."""
+    longer = int(shorter * max(height, width) / min(height, width))
+    return (shorter, longer) if height <= width else (longer, shorter)
+
+
+def _middle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """All of any usual picture. Of one that is far longer than wide, the middle: the crop takes no more, and resized whole
+    a picture of a single row would become gigabytes.
+    """
+    height, width = picture.shape[:2]
+    longest = _MOST_ASPECT * min(height, width)
+    top, left = max(0, (height - longest) // 2), max(0, (width - longest) // 2)
+    return picture[top : top + longest, left : left + longest]

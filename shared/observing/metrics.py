@@ -1,0 +1,76 @@
+"""What both sides export alike: a registry of their own, the process, its event loop, the stages, the encoded sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from shared.codecs import NAMES
+from shared.observing.telemetry import BYTES_BUCKETS, DURATION_BUCKETS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A turn of an event loop: most take less than half a millisecond, and none should take 5 ms.
+TURN_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
+
+
+class Metrics:
+    """Base of a side's metrics. Every label value is there from the start, at zero."""
+
+    def __init__(self, prefix: str, stages: Sequence[str]) -> None:
+        """`prefix` is `splitdnn_cloud_` or `splitdnn_edge_`."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.stages = Histogram(
+            prefix + "stage_duration_seconds",
+            "Time of one frame in one stage.",
+            ["stage"],
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.payload_bytes = Histogram(
+            prefix + "payload_bytes",
+            "Encoded size of one tensor.",
+            ["codec"],
+            buckets=BYTES_BUCKETS,
+            registry=self.registry,
+        )
+        self.stage_cpu = Counter(
+            prefix + "stage_cpu_seconds_total",
+            "Processor time of the thread that runs the stage, without an engine's own further threads.",
+            ["stage"],
+            registry=self.registry,
+        )
+        self.engine_failed_checks = Counter(
+            prefix + "engine_failed_checks_total",
+            "Halves of the network that torch runs, as the chosen engine's gave other numbers or did not compile.",
+            registry=self.registry,
+        )
+        prefix += "event_loop_"
+        self.loop_block = Histogram(
+            prefix + "block_seconds",
+            "One turn of the event loop: how long it ran callbacks and heard nobody. Since frames are taken.",
+            buckets=TURN_BUCKETS,
+            registry=self.registry,
+        )
+        self.loop_longest_block = Gauge(
+            prefix + "longest_block_seconds",
+            "The longest turn of the event loop since frames are taken.",
+            registry=self.registry,
+        )
+        self.loop_longest_computation = Gauge(
+            prefix + "longest_computation_seconds",
+            "The most processor time of one turn of the event loop. What a block is longer, its thread waited.",
+            registry=self.registry,
+        )
+        for stage in stages:
+            self.stages.labels(stage=stage)
+            self.stage_cpu.labels(stage=stage)
+        for codec in NAMES:
+            self.payload_bytes.labels(codec=codec)

@@ -1,0 +1,1 @@
+"""What a process owes to its machine: threads, memory, exit status, cache."""

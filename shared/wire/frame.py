@@ -1,0 +1,139 @@
+"""A frame: one encoded tensor on the wire. WIRE.md beside this file is the contract; this is its code.
+
+Sans-I/O: bytes in, frames out; no socket, torch, cv2, clock or environment. For all bytes, `unpack` gives a
+valid frame or raises WireError, nothing else, in time and memory linear in sizes that were checked against the limits first.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from shared import limits
+from shared.errors import ContentError, LimitError, WireError
+
+Bytes = bytes | bytearray | memoryview
+
+CONTENT_TYPE = "application/vnd.splitdnn.frame"
+MAGIC = b"SDNF"
+VERSION = 1
+
+MAX_RANK = limits.MAX_RANK
+MAX_DIMENSION = limits.MAX_DIMENSION
+MAX_ELEMENTS = limits.MAX_ELEMENTS
+MAX_PAYLOAD_BYTES = 1 << 26
+MAX_SPLIT_POINT_BYTES = 64
+MAX_PARAMS_BYTES = 4096
+
+HEADER = struct.Struct("<4sBBH8sQQI4HBBHII")
+"""magic, version, rank, codec, fingerprint, frame id, capture time, deadline, shape, split point length, reserved,
+parameter length, payload length, CRC."""
+FINGERPRINT_BYTES = limits.FINGERPRINT_BYTES
+MAX_FRAME_BYTES = HEADER.size + MAX_SPLIT_POINT_BYTES + MAX_PARAMS_BYTES + MAX_PAYLOAD_BYTES
+
+_CRC_OFFSET = HEADER.size - 4
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One encoded tensor, and what the other side must know to answer it."""
+
+    split_point: str
+    codec_id: int
+    shape: tuple[int, ...]
+    """Of the tensor, without the batch dimension; of a picture (H, W, 3)."""
+    params: bytes
+    payload: Bytes
+    fingerprint: bytes
+    """8 bytes: architecture, weights and preprocessing (shared/network/model.py)."""
+    frame_id: int
+    """Unique within a sender's lifetime and a few days beyond it; 64 bits."""
+    capture_time_ns: int
+    """When the picture was taken, in nanoseconds since 1970 by the sender's clock; for people, never compared."""
+    deadline_ms: int
+    """How long the sender will wait, counted from the arrival of the header; 0 is as long as the server allows."""
+
+
+def pack(frame: Frame) -> bytes:
+    """A frame as bytes; the one copy of the payload on this side."""
+    name = frame.split_point.encode()
+    check_limit("split point name", len(name), MAX_SPLIT_POINT_BYTES)
+    check_limit("parameters", len(frame.params), MAX_PARAMS_BYTES)
+    check_limit("payload", len(frame.payload), MAX_PAYLOAD_BYTES)
+    check_shape(frame.shape)
+    shape = frame.shape + (0,) * (MAX_RANK - len(frame.shape))
+    header = HEADER.pack(
+        MAGIC, VERSION, len(frame.shape), frame.codec_id, frame.fingerprint, frame.frame_id, frame.capture_time_ns,
+        frame.deadline_ms, *shape, len(name), 0, len(frame.params), len(frame.payload), 0,
+    )  # fmt: skip
+    crc = zlib.crc32(header[:_CRC_OFFSET])
+    for part in (name, frame.params, frame.payload):
+        crc = zlib.crc32(part, crc)
+    return b"".join((header[:_CRC_OFFSET], struct.pack("<I", crc), name, frame.params, frame.payload))
+
+
+def unpack(data: Bytes) -> Frame:
+    """The frame in these bytes, all of them; its payload stays a view. Raises WireError."""
+    view = memoryview(data)
+    if len(view) < HEADER.size:
+        raise WireError(f"a frame has a header of {HEADER.size} bytes, these are {len(view)} bytes")
+    (magic, version, rank, codec_id, fingerprint, frame_id, capture_time_ns, deadline_ms, d0, d1, d2, d3,
+     name_length, reserved, params_length, payload_length, crc) = HEADER.unpack_from(view)  # fmt: skip
+    if magic != MAGIC:
+        raise WireError(f"a frame starts with {MAGIC!r}, these bytes with {magic!r}")
+    if version != VERSION:
+        raise WireError(f"frame version {version} is not spoken here", accepted={"versions": [VERSION]})
+    check_limit("split point name", name_length, MAX_SPLIT_POINT_BYTES)
+    check_limit("parameters", params_length, MAX_PARAMS_BYTES)
+    check_limit("payload", payload_length, MAX_PAYLOAD_BYTES)
+    expected = HEADER.size + name_length + params_length + payload_length
+    if len(view) != expected:
+        raise WireError(f"the header declares a frame of {expected} bytes, these are {len(view)} bytes")
+    if zlib.crc32(view[HEADER.size :], zlib.crc32(view[:_CRC_OFFSET])) != crc:
+        raise WireError("the CRC does not match: the frame was damaged on its way")
+    if reserved:
+        raise WireError(f"reserved bits are set ({reserved:#x}); accepted: 0")
+    if not 1 <= rank <= MAX_RANK:
+        raise WireError(f"rank {rank} is not a tensor's; accepted: 1 to {MAX_RANK}")
+    dimensions = (d0, d1, d2, d3)
+    if any(dimensions[rank:]):
+        raise WireError(f"a shape of rank {rank} has more than {rank} dimensions: {dimensions}")
+    shape = dimensions[:rank]
+    check_shape(shape)
+    params_start = HEADER.size + name_length
+    payload_start = params_start + params_length
+    try:
+        split_point = str(view[HEADER.size : params_start], "utf-8")
+    except UnicodeDecodeError:
+        raise WireError("the split point's name is not UTF-8") from None
+    return Frame(
+        split_point,
+        codec_id,
+        shape,
+        bytes(view[params_start:payload_start]),
+        view[payload_start:],
+        fingerprint,
+        frame_id,
+        capture_time_ns,
+        deadline_ms,
+    )
+
+
+def check_limit(what: str, size: int, limit: int) -> None:
+    if size > limit:
+        raise LimitError(
+            f"{what} of {size} bytes is above the limit of {limit}", accepted={"max_bytes": limit}
+        )
+
+
+def check_shape(shape: tuple[int, ...]) -> None:
+    count = 1
+    for dimension in shape:
+        count *= dimension
+    if not 1 <= len(shape) <= MAX_RANK or count == 0 or max(shape) > MAX_DIMENSION:
+        raise ContentError(
+            f"shape {shape} is not a tensor's; accepted: 1 to {MAX_RANK} dimensions of 1 to {MAX_DIMENSION}"
+        )
+    if count > MAX_ELEMENTS:
+        raise LimitError(f"shape {shape} has {count} elements", accepted={"max_elements": MAX_ELEMENTS})

@@ -1,0 +1,215 @@
+"""What the fault tests stand on: edge -> a link that can be broken -> a cloud that can be killed, and the join after it."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import sys
+import time
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from kits import common as kit
+
+from bench.emulator.link import Link
+from bench.emulator.thread import EmulatorThread
+from bench.harness.system import environment
+from bench.soak.cloud import CloudProcess
+from bench.soak.ledger import faults_of, read_rows, session_of, sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from bench.soak.ledger import Row
+
+SPLIT_POINT = "features.13"
+FPS = 25
+DEADLINE_S = 1.0
+RECOVERY_S = 5.0
+"""Within 2 s on an idle machine; tests share two cores with whoever else is there."""
+SLACK_S = 1.0
+_START_S = 60.0
+_SAME = {
+    "model": "mobilenet_v2", "weights": "random", "engine": "openvino", "precision": "float32", "threads": "1",
+    "split_point": SPLIT_POINT,
+}  # fmt: skip
+
+
+def paced(frames: int = 0, fps: float = FPS) -> str:
+    """A small camera. With the queue that `Chaos.edge` gives it, no frame of it may be dropped."""
+    return f"synthetic:fps={fps:g},frames={frames},width=160,height=120"
+
+
+def at_once(frames: int) -> str:
+    """The same as fast as it is read; nothing of it is dropped whatever the queue."""
+    return paced(frames, 0)
+
+
+class Chaos:
+    """One cloud, one link, and edges one after another."""
+
+    def __init__(self, folder: Path) -> None:
+        self._cache = str(folder / "cache")
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in _SAME.items()]
+        self.cloud = CloudProcess(folder, [*flags, f"--cache-dir={self._cache}"])
+        self.link = EmulatorThread("127.0.0.1", self.cloud.port)
+        self._edges: list[kit.EdgeRun] = []
+        self._earlier: set[int] = set()
+        self._mark = 0
+
+    def ensure_up(self) -> None:
+        """A cloud that takes frames, and a link that does nothing to them, whatever a test has left."""
+        if not self.cloud.is_up():
+            self.cloud.start()
+        self.cloud.wait_ready(_START_S)
+        self.link.blackout(on=False)
+        self.link.black_hole(on=False)
+        self.link.refuse(on=False)
+        self.link.link = Link()
+
+    def restart_cloud(self, *flags: str, variables: Mapping[str, str] | None = None) -> float:
+        """When it took frames again, by the wall clock."""
+        self.cloud.start(*flags, variables=variables)
+        return self.cloud.wait_ready(_START_S)
+
+    def edge(
+        self, source: str, *, variables: Mapping[str, str] | None = None, **settings: str
+    ) -> kit.EdgeRun:
+        """Behind the link, unless `cloud_url` says elsewhere."""
+        defaults = {
+            "cloud_url": f"http://127.0.0.1:{self.link.port}", "cache_dir": self._cache, "source": source,
+            "queue_size": "2" if "fps=0," in source else "600", "deadline_s": str(DEADLINE_S),
+        }  # fmt: skip
+        given = kit._edge_settings(_SAME | defaults | settings)
+        run = kit.EdgeRun([sys.executable, "-m", "edge"], environment() | given | dict(variables or {}))
+        self._edges.append(run)
+        return run
+
+    def end_edges(self) -> None:
+        """Whatever a test that failed has left. Its lines are no later test's, even those that are yet to come."""
+        for run in self._edges:
+            run.end()
+        self._edges.clear()
+        lines = read_rows(self.cloud.ledger)
+        self._mark = len(lines)
+        self._earlier |= sessions([line for line in lines if line["frame_id"]])
+
+    def ledger(self) -> list[Row]:
+        """The cloud's lines of this test, but for runs that were joined already."""
+        return [
+            line
+            for line in read_rows(self.cloud.ledger)[self._mark :]
+            if not (line["frame_id"] and session_of(line["frame_id"]) in self._earlier)
+        ]
+
+    def join(self, run: kit.EdgeRun, frames: int | None = None) -> list[Row]:
+        """Check a run that has ended against the ledger; `frames` is how many its source has, unless it was stopped."""
+        counts = summary(run)
+        lines = self.ledger()
+        wrong = faults_of(run.records, lines, frames_in=counts["frames in"], dropped=counts["dropped"])
+        if frames is not None and counts["frames in"] != frames:
+            wrong.append(f"the edge has read {counts['frames in']} of {frames} frames")
+        for name in ("cloud", "edge"):
+            if counts[f"answered by {name}"] != run.answered_by().count(name):
+                wrong.append(f"its summary says {counts[f'answered by {name}']} frames answered by {name}")
+        self._earlier |= sessions(run.records)
+        assert not wrong, "\n".join([f"{len(wrong)} faults:", *wrong[:5], "the edge said:", run.said()])
+        return lines
+
+    def close(self) -> None:
+        self.end_edges()
+        self.link.stop()
+        self.cloud.close()
+
+
+def summary(run: kit.EdgeRun) -> dict[str, int]:
+    """The counts that an edge closes with."""
+    found = re.findall(
+        r"^(frames in|answered by cloud|answered by edge|dropped) +(\d+)$",
+        "\n".join(run.errors),
+        re.MULTILINE,
+    )
+    assert len(found) == 4, f"no summary:\n{run.said()}"
+    return {name: int(count) for name, count in found}
+
+
+def stop(run: kit.EdgeRun) -> list[Row]:
+    """SIGTERM, and what it had to say."""
+    run.terminate()
+    return run.finish(60)
+
+
+def wait_for_cloud(run: kit.EdgeRun, more: int = 10) -> None:
+    """Until the cloud has answered so many frames that were read from now on."""
+    _wait_for_answers(run, "cloud", more)
+
+
+def wait_for_edge(run: kit.EdgeRun, more: int = 3) -> None:
+    """Until the edge has answered so many frames that were read from now on."""
+    _wait_for_answers(run, "edge", more)
+
+
+def _wait_for_answers(run: kit.EdgeRun, by: str, more: int) -> None:
+    since = time.time()
+
+    def enough() -> bool:
+        assert run.is_up(), run.said()
+        return sum(each["answered_by"] == by for each in read_since(run.records, since)) >= more
+
+    kit.wait_for(enough, f"{more} frames answered by {by}\n{run.said()}", 40)
+
+
+def captured(record: Row) -> float:
+    """When it was read, by the wall clock."""
+    return datetime.fromisoformat(record["time"]).timestamp()
+
+
+def read_since(records: Sequence[Row], since: float, until: float = float("inf")) -> list[Row]:
+    """Those whose frames were read then."""
+    return [record for record in list(records) if since <= captured(record) < until]
+
+
+def recovery_s(run: kit.EdgeRun, lost_at: float, back_at: float) -> float:
+    """From when the cloud could answer again to the capture of the first frame that it did answer."""
+    answered = [each for each in read_since(run.records, lost_at) if each["answered_by"] == "cloud"]
+    assert answered, f"the cloud has answered no frame again\n{run.said()}"
+    return captured(answered[0]) - back_at
+
+
+def check_recovery(run: kit.EdgeRun, lost_at: float, back_at: float, limit_s: float = RECOVERY_S) -> float:
+    took = recovery_s(run, lost_at, back_at)
+    print(f"recovery: {took:.2f} s")  # shown by pytest -rP, and with a failure
+    assert took <= limit_s, (
+        f"the edge went back to the cloud {took:.2f} s after it was ready; accepted: {limit_s:g} s"
+    )
+    return took
+
+
+def check_waits(records: Sequence[Row], deadline_s: float = DEADLINE_S) -> None:
+    """No frame waits for the cloud longer than the deadline, nor for frames before it that do so twice."""
+    for record in records:
+        sent_s, latency_s = record["stages_ms"].get("send", 0.0) / 1e3, record["latency_ms"] / 1e3
+        assert sent_s <= deadline_s + SLACK_S, f"frame {record['frame']} waited {sent_s:.2f} s for the cloud"
+        assert latency_s <= 2 * deadline_s + SLACK_S, f"frame {record['frame']} took {latency_s:.2f} s"
+
+
+def median_ms(records: Sequence[Row]) -> float:
+    assert records, "no frames"
+    return statistics.median(record["latency_ms"] for record in records)
+
+
+def fallbacks(records: Sequence[Row]) -> set[Any]:
+    return {record["fallback"] for record in records if record["answered_by"] == "edge"}
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Chaos]:
+    """Started, and ended in all cases."""
+    chaos = Chaos(folder)
+    try:
+        chaos.link.start()
+        yield chaos
+    finally:
+        chaos.close()

@@ -1,0 +1,208 @@
+"""A cloud in a thread, and clients that block: what the tests of its HTTP face stand on."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import socket
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from cloud.config import CloudSettings
+from cloud.http.app import bind, make_server
+from cloud.lifecycle import State
+from cloud.service import Service
+from shared.wire import frame as wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+
+
+WAIT_S = 30.0
+JSON = {"Content-Type": "application/json"}
+FRAME = {"Content-Type": wire.CONTENT_TYPE}
+
+
+class Server:
+    """The cloud as `python -m cloud` wires it, in a thread of its own, around a network that is loaded already."""
+
+    def __init__(self, *, start: bool = True, at: int = 0, **settings: Any) -> None:
+        """Torch computes, so that answers can be compared, and nothing is kept on disk, unless `settings` say else.
+
+        `at` is the port, for one that comes back where another was.
+        """
+        given = {"model": "resnet18", "weights": "random", "engine": "torch", "cache_dir": ""} | settings
+        self._settings = CloudSettings(**given)
+        self._start = start
+        self._at = at
+        self._up: Future[None] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._up.result(WAIT_S)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.loop.call_soon_threadsafe(self._down.set)
+        self._thread.join(WAIT_S)
+        assert not self._thread.is_alive()
+        assert (self.service.active, self.service.buffered_bytes) == (0, 0)
+        gc.collect()  # a task or future that nobody waited for says so now
+
+    async def _main(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._down = asyncio.Event()
+        self.service = Service(self._settings, 0)
+        server = make_server(self.service)
+        sockets = bind("127.0.0.1", self._at)
+        server.add_sockets(sockets)
+        self.port = sockets[0].getsockname()[1]
+        try:
+            if self._start:
+                await self.service.start()
+            self._up.set_result(None)
+        except BaseException as error:
+            self._up.set_exception(error)
+            raise
+        await self._down.wait()
+        if self.service.lifecycle.state is not State.STOPPED:
+            await self.service.stop()
+        server.stop()
+        await server.close_all_connections()
+
+    def stop_service(self) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(self.service.stop(), self.loop)
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.service.metrics.registry.get_sample_value(f"splitdnn_cloud_{name}", labels) or 0.0
+
+    def connect(self) -> Connection:
+        return Connection(self.port)
+
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+        """One request on a connection of its own."""
+        with self.connect() as connection:
+            return connection.ask(method, path, body, headers)
+
+    def post(self, body: bytes | dict, kind: dict[str, str] = JSON, path: str = "/model") -> Answer:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        with self.connect() as connection:
+            return connection.ask("POST", path, data, kind)
+
+    def frame(self, data: bytes, query: str = "") -> Answer:
+        return self.post(data, FRAME, "/model" + query)
+
+    def is_empty(self) -> bool:
+        service = self.service
+        return (service.active, service.buffered_bytes, self.metric("buffered_bytes")) == (0, 0, 0)
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def refused(self, status: int, reason: str) -> Any:
+        """The body of a refusal of this kind."""
+        assert self.headers["content-type"] == "application/json; charset=UTF-8"
+        body = self.json
+        assert body.keys() == {"error", "reason", "accepted"}
+        assert (self.status, body["reason"]) == (status, reason), body
+        assert ("retry-after" in self.headers) == (status == 503)
+        assert 0 < len(body["error"]) < 500
+        return body
+
+
+class Connection:
+    """A client's socket. Nothing is read that was not asked for, and nothing is sent that was not written."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), WAIT_S)
+        self._file = self.socket.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+        self.socket.close()
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def ask(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
+        self.send(request(method, path, body, headers))
+        return self.answer()
+
+    def answer(self) -> Answer:
+        status = int(self._file.readline().split()[1])
+        headers = {}
+        while line := self._file.readline().strip():
+            name, _, value = line.decode().partition(":")
+            headers[name.lower()] = value.strip()
+        return Answer(status, headers, self._file.read(int(headers.get("content-length", "0"))))
+
+    def closed_by_server(self) -> bool:
+        """Whether the server ended the connection, in order: a reset raises ConnectionResetError."""
+        return self._file.read() == b""
+
+
+def request(method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
+    """A request as bytes; its length is declared unless the headers say how the body comes."""
+    lines = {"Host": "cloud"} | (headers or {})
+    if "Transfer-Encoding" not in lines:
+        lines.setdefault("Content-Length", str(len(body)))
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def chunked(*chunks: bytes) -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in (*chunks, b""))
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what happens in the server's thread."""
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen"
+        time.sleep(0.002)
+
+
+class Gate:
+    """Holds a server's tail until it is opened."""
+
+    def __init__(self, server: Server) -> None:
+        self.batches: list[tuple[str, int]] = []
+        self._run = server.service.tails.run
+        self._open = threading.Event()
+        server.service.tails.run = self._hold  # type: ignore[method-assign]
+
+    def _hold(self, split_point: str, callers: Sequence[np.ndarray]) -> np.ndarray:
+        self.batches.append((split_point, sum(map(len, callers))))
+        assert self._open.wait(WAIT_S)
+        return self._run(split_point, callers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.open()
+
+    def open(self) -> None:
+        self._open.set()
+
+    def entered(self) -> None:
+        until(lambda: bool(self.batches))

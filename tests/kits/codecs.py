@@ -1,0 +1,121 @@
+"""What the tests of the wire share: sample arrays, hand-made frames and hand-made picture files."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+
+from shared.codecs import CODECS, Codec, encode_frame
+from shared.wire import frame as wire
+
+FINGERPRINT = bytes(range(8))
+# `calibrated` decodes with a profile only: tests/unit/test_calibrated.py.
+TENSOR_CODECS = [
+    codec for codec in CODECS.values() if codec.carries == "tensor" and codec.name != "calibrated"
+]
+PICTURE_CODECS = [codec for codec in CODECS.values() if codec.carries == "picture"]
+
+
+def name_of(codec: Codec) -> str:
+    """For pytest's ids."""
+    return codec.name
+
+
+def tensor(shape: tuple[int, ...] = (4, 3, 5), seed: int = 0) -> np.ndarray:
+    """Signed float32 values of a usual size, the same for the same seed."""
+    return np.random.default_rng(seed).normal(0, 2, shape).astype(np.float32)
+
+
+def picture(height: int = 8, width: int = 8, seed: int = 0) -> np.ndarray:
+    """A smooth uint8 RGB picture, so that JPEG has something to do."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    phase = 17 * seed
+    channels = [(8 * rows + phase) % 256, (6 * columns + 40) % 256, (4 * (rows + columns) + 90) % 256]
+    return np.stack(channels, axis=-1).astype(np.uint8)
+
+
+def sample(codec: Codec, seed: int = 0) -> np.ndarray:
+    """An array that `codec` carries."""
+    return tensor(seed=seed) if codec.carries == "tensor" else picture(seed=seed)
+
+
+def frame_of(codec: Codec, array: np.ndarray | None = None, **changes: Any) -> wire.Frame:
+    """`array` (or a sample) as a frame, with fields replaced."""
+    array = sample(codec) if array is None else array
+    frame = encode_frame(
+        array, codec, split_point="layer3", fingerprint=FINGERPRINT, frame_id=7, deadline_ms=500
+    )
+    fields = {name: getattr(frame, name) for name in wire.Frame.__slots__}
+    return wire.Frame(**(fields | changes))
+
+
+def forge(*, sections: bytes = b"", **fields: Any) -> bytes:
+    """A frame made by hand, with any field as a liar would set it and a CRC that is right unless given.
+
+    Unless told otherwise the header is that of one float32 number at split point `a`.
+    """
+    name, payload = b"a", struct.pack("<f", 1.5)
+    values: dict[str, Any] = {
+        "magic": wire.MAGIC, "version": 1, "rank": 1, "codec": 1, "fingerprint": FINGERPRINT, "frame_id": 7,
+        "capture_time_ns": 0, "deadline_ms": 0, "shape": (1, 0, 0, 0), "name_length": len(name), "reserved": 0,
+        "params_length": 0, "payload_length": len(payload), "crc": 0,
+    }  # fmt: skip
+    assert not fields.keys() - values.keys()
+    values |= fields
+    shape = values.pop("shape")
+    flat = [*list(values.values())[:8], *shape, *list(values.values())[8:]]
+    data = wire.HEADER.pack(*flat) + (sections or name + payload)
+    return data if "crc" in fields else with_right_crc(data)
+
+
+def with_right_crc(data: bytes) -> bytes:
+    """The same bytes with the checksum that fits them, so that a reader goes on to what lies behind it."""
+    at = wire.HEADER.size - 4
+    if len(data) < wire.HEADER.size:
+        return data
+    crc = zlib.crc32(data[wire.HEADER.size :], zlib.crc32(data[:at]))
+    return data[:at] + struct.pack("<I", crc) + data[wire.HEADER.size :]
+
+
+def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A WebP of these chunks, its lengths right."""
+    body = b"".join(
+        kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2) for kind, data in chunks
+    )
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
+def webp_of_size(height: int, width: int, payload: bytes) -> bytes:
+    """This lossy WebP, whose header says otherwise."""
+    return payload[:26] + struct.pack("<HH", width, height) + payload[30:]
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_file(
+    height: int, width: int, *, depth: int = 8, colour: int = 2, rows: bytes | None = None, extra: bytes = b""
+) -> bytes:
+    """A PNG by hand: `depth` bits, `colour` type (0 grey, 2 RGB, 3 palette, 6 RGBA), chunks `extra` before the pixels.
+
+    `rows` are the filtered rows; without them every value is 1.
+    """
+    channels = {0: 1, 2: 3, 3: 1, 6: 4}[colour]
+    if rows is None:
+        rows = (b"\0" + b"\1" * (width * channels * depth // 8)) * height
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    palette = png_chunk(b"PLTE", bytes(6)) if colour == 3 else b""
+    return b"".join(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            png_chunk(b"IHDR", header),
+            palette,
+            extra,
+            png_chunk(b"IDAT", zlib.compress(rows)),
+            png_chunk(b"IEND", b""),
+        ]
+    )

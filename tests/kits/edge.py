@@ -1,0 +1,291 @@
+"""What the tests of the edge share: a network of a few parameters, sources and uplinks that do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import http.server
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+from edge.config import EdgeSettings
+from edge.frames.pipeline import Pipeline
+from edge.frames.preprocess import Preprocess
+from edge.frames.stillness import Stillness
+from edge.metrics import EdgeMetrics
+from edge.output.results import Record, Results
+from edge.planning.pilot import Pinned
+from edge.planning.plan import make_plan
+from edge.uplink.circuit import State
+from edge.uplink.reply import Reply, UplinkError
+from shared.codecs import decode_frame
+from shared.engines import TorchEngine
+from shared.network.model import Model, load_model
+from shared.network.partition import Partition
+from shared.network.recipe import Preprocessing
+from shared.network.resize import resize_and_crop
+from shared.tasks.classify import top_classes
+from shared.wire import frame as wire
+
+SIDE = 8
+
+
+class TinyNetwork(torch.nn.Module):
+    def __init__(self, classes, gain=1.0):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 3, stride=2)
+        self.relu = torch.nn.ReLU()
+        self.pool = torch.nn.AdaptiveAvgPool2d(1)
+        self.fc = torch.nn.Linear(4, classes)
+        with torch.no_grad():
+            self.conv.weight *= gain
+
+    def forward(self, x):
+        return self.fc(torch.flatten(self.pool(self.relu(self.conv(x))), 1))
+
+
+@functools.cache
+def tiny_model(classes=7, gain=1.0):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        network = TinyNetwork(classes, gain).eval().requires_grad_(requires_grad=False)
+    half = (0.5, 0.5, 0.5)
+    return Model(
+        name="tiny",
+        weights="random:3",
+        network=network,
+        preprocessing=Preprocessing(SIDE, SIDE, half, half, "bilinear"),
+        labels=tuple(f"class {index}" for index in range(classes)),
+        fingerprint=b"tinytiny",
+    )
+
+
+@functools.cache
+def resnet18():
+    return load_model("resnet18", "random")
+
+
+@functools.cache
+def partition_of(model):
+    return Partition(model.network, model.preprocessing.tensor_shape)
+
+
+@functools.cache
+def plan_of(model, split_point=None, codec=None):
+    partition = partition_of(model)
+    point = partition.point(split_point) if split_point else partition.default()
+    return make_plan(point, TorchEngine(partition), codec)
+
+
+def whole(model, frame, top=5):
+    """The classes of a BGR frame by the network in one piece: the oracle."""
+    picture = Preprocess(model.preprocessing)(frame)
+    tensor = torch.from_numpy(model.preprocessing.normalise(picture))[None]
+    with torch.inference_mode():
+        return top_classes(model.network(tensor)[0].numpy(), model.labels, top)
+
+
+def same_answer(top, expected):
+    """Same classes in the same order, and as probable, but for the last rounding."""
+    assert [each["class_id"] for each in top] == [each["class_id"] for each in expected]
+    assert [each["label"] for each in top] == [each["label"] for each in expected]
+    np.testing.assert_allclose(
+        [each["probability"] for each in top], [each["probability"] for each in expected], atol=2e-6
+    )
+    return True
+
+
+def settings_of(**changes):
+    return EdgeSettings(
+        **({"model": "resnet18", "weights": "random", "queue_size": 2, "in_flight": 3} | changes)
+    )
+
+
+def value(metrics, name, **labels):
+    return metrics.registry.get_sample_value(f"splitdnn_edge_{name}", labels)
+
+
+def record(number=0, **changes):
+    fields = {
+        "frame": number,
+        "frame_id": f"{number:016x}",
+        "time": "2026-01-02T03:04:05.678+00:00",
+        "split_point": "layer3",
+        "codec": "int8+zstd",
+        "payload_bytes": 79_500,
+        "latency_ms": 40.0,
+        "stages_ms": {"head": 12.5},
+        "answered_by": "cloud",
+        "repeats": None,
+        "changed": None,
+        "fallback": None,
+        "top": [{"class_id": 7, "label": "cock", "probability": 0.875}],
+    }
+    return Record(**(fields | changes))
+
+
+class FakeSource:
+    """Gives `items` in order, then None; an exception among them is raised, an Event waited for."""
+
+    name = "fake"
+
+    def __init__(self, items, *, live=False):
+        self.live = live
+        self.given = 0
+        self.ended = threading.Event()
+        self._items = iter(items)
+
+    def read(self):
+        for item in self._items:
+            if isinstance(item, threading.Event):
+                item.wait(10)
+                continue
+            if isinstance(item, Exception):
+                self.ended.set()
+                raise item
+            self.given += 1
+            return item
+        self.ended.set()
+        return None
+
+
+def pictures(count, seed=0):
+    """`count` BGR frames that differ; endless for None."""
+    generator = np.random.default_rng(seed)
+    number = 0
+    while count is None or number < count:
+        yield generator.integers(0, 256, (SIDE + 2, SIDE + 4, 3), dtype=np.uint8)
+        number += 1
+
+
+class FakeUplink:
+    """Answers as the cloud would, or as `outcomes[frame number]` says: a reason, `slow`, `raises`, an asyncio.Event."""
+
+    def __init__(self, model=None, outcomes=()):
+        self.model = model or tiny_model()
+        self.outcomes = dict(enumerate(outcomes)) if not isinstance(outcomes, dict) else outcomes
+        self.frames = []
+        self.tops = []
+        self.profiles = []
+        self.circuit = SimpleNamespace(state=State.CLOSED)
+
+    async def ask(self, data, top, profile=None):
+        self.profiles.append(profile)
+        frame = wire.unpack(data)
+        self.frames.append(frame)
+        self.tops.append(top)
+        number = frame.frame_id & 0xFFFFFFFF
+        outcome = self.outcomes.get(number, "good")
+        if isinstance(outcome, asyncio.Event):
+            await outcome.wait()
+        elif outcome == "slow":
+            await asyncio.sleep(0.001 * (number * 7 % 5))
+        elif outcome == "raises":
+            raise RuntimeError("a bug in the uplink")
+        elif outcome != "good":
+            await asyncio.sleep(0)
+            raise UplinkError(outcome, "as the test says")
+        return Reply(self._tail(frame, top), {"tail": 1.5})
+
+    def _tail(self, frame, top):
+        array = decode_frame(frame)
+        if array.dtype == np.uint8:
+            if array.shape != self.model.preprocessing.picture_shape:
+                array = resize_and_crop(array, self.model.preprocessing)
+            array = self.model.preprocessing.normalise(array)
+        logits = plan_of(self.model, frame.split_point, "float32").tail(array[None])
+        return top_classes(logits[0], self.model.labels, top)
+
+
+class Run:
+    """A pipeline with everything around it."""
+
+    def __init__(
+        self,
+        source,
+        uplink=None,
+        *,
+        model=None,
+        plan=None,
+        preprocess=None,
+        sinks=(),
+        session=0xABCD,
+        split_point="relu",
+        codec="float32",
+        **settings,
+    ):
+        self.model = model or tiny_model()
+        self.metrics = EdgeMetrics()
+        self.records = []
+        self.source = source
+        self.uplink = uplink or FakeUplink(self.model)
+        chosen = settings_of(**settings)
+        plan = plan or plan_of(self.model, split_point, codec)
+        # Of this run: it remembers what was sent.
+        self.plan = replace(plan, stillness=Stillness(plan.codec, chosen.still_threshold))
+        self.pipeline = Pipeline(
+            chosen,
+            self.model,
+            Pinned(self.plan, self.metrics),
+            preprocess or Preprocess(self.model.preprocessing),
+            source,
+            self.uplink,
+            Results([self.records.append, *sinks]),
+            self.metrics,
+            session,
+        )
+
+    def to_end(self):
+        """Run it in a loop of its own; whatever is left behind then is a failure."""
+        asyncio.run(self.within())
+        return self.records
+
+    async def within(self):
+        """Run it, at most 20 s."""
+        before = asyncio.all_tasks()
+        try:
+            await asyncio.wait_for(self.pipeline.run(), 20)
+        finally:
+            assert asyncio.all_tasks() == before, "a task is left"
+            assert not [thread for thread in threading.enumerate() if thread.name == "capture"]
+
+    def answered_by(self):
+        return [each.answered_by for each in self.records]
+
+    def count(self, name, **labels):
+        return value(self.metrics, name, **labels)
+
+
+@contextmanager
+def http_server(status=200, body=b"", headers=()):
+    """A server on 127.0.0.1 in a thread that answers every GET with this; yields its URL and the paths asked for."""
+    paths = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            paths.append(self.path)
+            self.send_response(status)
+            for name, text in headers:
+                self.send_header(name, text)
+            self.send_header("Content-Length", str(len(payload)))
+            self.end_headers()
+            self.wfile.write(payload)
+
+        def log_message(self, *_):
+            pass
+
+    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", paths
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,42 @@
+"""Small profiles and the tensors they are fitted to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge.calibration.fit import Recipe, fit_profile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shared.codecs.calibrated.profile import Profile
+
+SMALL = Recipe(step=1.5, groups=2, context_rank=4, corrector_rank=4)
+
+
+def features(
+    shape: tuple[int, ...], count: int = 12, *, seed: int = 0, signed: bool = False
+) -> list[NDArray[np.float32]]:
+    """Tensors like those inside a network: few values that are not zero, near to each other and alike across channels."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        tensor = rng.standard_normal(shape).astype(np.float32)
+        if len(shape) == 3:
+            tensor += 0.7 * np.roll(tensor, 1, axis=2) + 0.7 * tensor.mean(0)
+        found.append(tensor if signed else np.maximum(tensor - np.float32(0.5), 0))
+    return found
+
+
+def make_profile(
+    fingerprint: bytes = b"profile.",
+    split_point: str = "layer1",
+    shape: tuple[int, ...] = (8, 6, 6),
+    recipe: Recipe = SMALL,
+    **options: Any,
+) -> Profile:
+    """A profile fitted to `features(shape)`."""
+    tensors = features(shape, **options)
+    return fit_profile(tensors, recipe, fingerprint=fingerprint, split_point=split_point)

@@ -1,0 +1,127 @@
+"""A small fake cloud on 127.0.0.1, and uplinks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from types import SimpleNamespace
+
+import pytest
+from aiohttp import web
+from kits.edge import value
+
+from edge.metrics import FALLBACKS, EdgeMetrics
+from edge.uplink.reply import UplinkError
+from edge.uplink.uplink import Uplink
+
+MODEL = SimpleNamespace(name="resnet18", weights="random:0", fingerprint=bytes(range(8)))
+HERE = {"model": "resnet18", "weights": "random:0", "fingerprint": MODEL.fingerprint.hex()}
+CLASS = {"class_id": 7, "label": "cock", "probability": 0.5}
+GOOD = {"frame_id": 1, "split_point": "layer3", "top": [CLASS], "stages_ms": {"receive": 1.0, "tail": 2.5}}
+FRAME = b"x" * 5000
+
+
+class FakeCloud:
+    """Answers `GET` and `POST /model` and `PUT /profiles/…` with what is set: a dict, (status, dict or bytes), a handler."""
+
+    def __init__(self):
+        self.model = HERE
+        self.answer = GOOD
+        self.put = (404, {"error": "no such path"})  # as a cloud of before there were profiles
+        self.connections = set()
+        self.frames = []
+        self.queries = []
+        self.uploads = []
+        self.active = self.most_active = 0
+        self.for_ever = asyncio.Event()
+
+    async def _get(self, request):
+        return await self._respond(self.model, request)
+
+    async def _post(self, request):
+        self.connections.add(request.transport.get_extra_info("peername"))
+        self.queries.append((request.path_qs, request.headers["Content-Type"]))
+        self.frames.append(await request.read())
+        return await self._respond(self.answer, request)
+
+    async def _put(self, request):
+        self.uploads.append((request.path, await request.read()))
+        return await self._respond(self.put, request)
+
+    async def _respond(self, answer, request):
+        if callable(answer):
+            return await answer(request)
+        status, body = answer if isinstance(answer, tuple) else (200, answer)
+        return web.Response(
+            status=status, body=body if isinstance(body, bytes) else json.dumps(body).encode()
+        )
+
+    async def never(self, request):
+        await self.for_ever.wait()
+        return web.Response()
+
+    async def cut(self, request):
+        """Half an answer, then the connection breaks."""
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(b'{"top": [')
+        request.transport.abort()
+        return response
+
+
+@contextlib.asynccontextmanager
+async def fake_cloud():
+    cloud = FakeCloud()
+    app = web.Application(client_max_size=1 << 24)
+    app.router.add_get("/model", cloud._get)
+    app.router.add_post("/model", cloud._post)
+    app.router.add_put("/profiles/{name}", cloud._put)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    cloud.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield cloud
+    finally:
+        cloud.for_ever.set()
+        await runner.cleanup()
+
+
+@contextlib.contextmanager
+def refused_url():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+def make_uplink(url, *, in_flight=4, deadline_s=5.0, **options):
+    return Uplink(url, MODEL, EdgeMetrics(), in_flight=in_flight, deadline_s=deadline_s, **options)
+
+
+def metric(uplink, name, **labels):
+    return value(uplink._metrics, name, **labels)
+
+
+def with_cloud(check, **options):
+    """Run `check(cloud, uplink)`; no task of the uplink may be left behind."""
+
+    async def go():
+        async with fake_cloud() as cloud:
+            uplink = make_uplink(cloud.url, **options)
+            before = asyncio.all_tasks()
+            async with uplink:
+                await check(cloud, uplink)
+            left = {task for task in asyncio.all_tasks() - before if "Uplink" in repr(task.get_coro())}
+            assert not left
+            assert metric(uplink, "in_flight") == 0
+
+    asyncio.run(asyncio.wait_for(go(), 20))
+
+
+async def refusal(uplink, profile=None):
+    with pytest.raises(UplinkError) as caught:
+        await uplink.ask(FRAME, 5, profile)
+    assert caught.value.reason in FALLBACKS
+    return caught.value

@@ -1,0 +1,176 @@
+"""`python -m bench rate` from beginning to end, on drawn pictures and a small network of random weights."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from kits.profiles import features, make_profile
+
+from bench.rate.command import main
+from bench.rate.options import read_rate_options
+from bench.rate.plan import Setting, settings, stage_ends
+from bench.rate.promised_bits import PromisedBits
+from edge.calibration.fit import Recipe
+from shared.codecs import make_codec
+from shared.codecs.calibrated.codec import Calibrated
+from shared.network.partition import SplitPoint
+from shared.wire.frame import HEADER
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for number in range(9):
+        coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        cv2.imwrite(
+            str(folder / f"{number:04d}.png"), cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(images, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rate")
+    command = [
+        *(sys.executable, "-m", "bench", "rate", "--quick", "--model", "mobilenet_v2", "--weights", "random"),
+        *("--images", str(images), "--split-points", "features.16,flatten", "--results", str(folder)),
+    ]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def rows(path):
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    return list(csv.DictReader(lines))
+
+
+def test_every_way_has_its_row(report):
+    folder, done = report
+    found = rows(folder / "rate.csv")
+    assert {row["split point"] for row in found} == {"input", "features.16", "flatten"}
+    for point in ("features.16", "flatten"):
+        codecs = [row["codec"] for row in found if row["split point"] == point]
+        assert codecs == ["float16", "int8", "int8+zstd", "calibrated", "calibrated"]
+    assert "At equal agreement" in done.stdout
+    assert "100%" in done.stderr or "left]" in done.stderr
+
+
+def test_the_bytes_are_those_on_the_wire(report):
+    by_codec = {(row["split point"], row["codec"]): row for row in rows(report[0] / "rate.csv")}
+    head = HEADER.size + len("features.16")
+    assert int(by_codec["features.16", "float16"]["bytes/frame"]) == head + 2 * 160 * 7 * 7
+    assert int(by_codec["features.16", "int8"]["bytes/frame"]) == head + 5 + 160 * 7 * 7
+    assert int(by_codec["features.16", "calibrated"]["bytes/frame"]) < head + 160 * 7 * 7
+
+
+def test_what_is_lossless_changes_nothing(report):
+    for row in rows(report[0] / "rate.csv"):
+        if row["codec"] == "png":
+            assert (row["agreement %"], row["right→wrong"], row["wrong→right"]) == ("100.0", "0", "0")
+            assert float(row["KL mean"]) < 1e-6
+
+
+def test_coded_bits_are_close_to_those_promised(report):
+    ratios = [
+        float(row["bits / promised"])
+        for row in rows(report[0] / "rate.csv")
+        if row["codec"] == "calibrated" and row["split point"] == "features.16"
+    ]
+    assert all(0.99 < ratio < 1.03 for ratio in ratios)
+
+
+def test_the_report_says_what_it_was_measured_on(report):
+    folder, done = report
+    text = (folder / "rate.md").read_text()
+    for words in (
+        "6 photographs measured, 3 others calibrated on",
+        "commit",
+        "mobilenet_v2",
+        "3 photographs, 0000",
+    ):
+        assert words in text
+        assert words in done.stdout
+
+
+def test_without_photographs_nothing_is_measured(tmp_path, capsys, monkeypatch):
+    absent = tmp_path / "absent"
+    assert main(["--images", str(absent)]) == 2
+    monkeypatch.setattr("bench.rate.options.DATA", tmp_path)
+    assert main([]) == 0
+    assert "nothing is measured" in capsys.readouterr().err
+
+
+def test_numpy_is_not_there_before_its_threads_are_limited():
+    code = "import sys, bench.rate.command; sys.exit(bool({'numpy', 'torch'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_an_absent_clip_is_told(capsys):
+    with pytest.raises(SystemExit):
+        read_rate_options(["--clip", "absent.mp4"])
+    assert "absent.mp4: no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_promised_bits_are_nearly_those_of_the_payload(signed):
+    profile = make_profile(shape=(16, 12, 12), recipe=Recipe(step=0.7, levels=4, groups=2), signed=signed)
+    tensor = features((16, 12, 12), 1, seed=5, signed=signed)[0]
+    promised, coded = PromisedBits(codec := Calibrated(profile), profile)(tensor)
+    assert coded == 8 * len(codec.encode(tensor).payload)
+    assert -32 <= coded - promised <= 96  # a coder's state is two words
+
+
+@pytest.mark.parametrize("architecture", ["resnet50", "mobilenet_v2", "vit_b_16"])
+def test_quick_is_a_part_of_everything(architecture):
+    for point in ("input", "layer3"):
+        every = settings(architecture, point, quick=False)
+        assert set(settings(architecture, point, quick=True)) < set(every)
+        assert len({(each.family, each.name) for each in every}) == len(every)
+        for each in every:
+            assert (each.spec is None) != (each.recipe is None)
+            if each.spec:
+                make_codec(each.spec)
+
+
+def test_a_recipe_is_named_by_what_is_unusual():
+    usual = Recipe(step=1.5, levels=4)
+    assert Setting("layer3", "calibrated", recipe=usual).name == "step=1.5,levels=4"
+    other = Recipe(step=1.5, levels=4, groups=2)
+    assert Setting("layer3", "calibrated", recipe=other).name == "step=1.5,levels=4,groups=2"
+
+
+def test_stages_of_an_unknown_network():
+    points = [
+        SplitPoint(name, shape, 0, 0)
+        for name, shape in [
+            ("input", (3, 224, 224)),
+            ("wide", (8, 56, 56)),
+            ("a.expanded", (96, 28, 28)),
+            ("a.first", (32, 28, 28)),
+            ("a.last", (32, 28, 28)),
+            ("a.expanded.again", (96, 28, 28)),
+            ("b", (64, 14, 14)),
+            ("pooled", (64, 1, 1)),
+            ("flat", (64,)),
+            ("output", (10,)),
+        ]
+    ]
+    assert stage_ends(points) == ("a.last", "b", "flat")
+    tokens = [SplitPoint(f"block{number}", (197, 768), 0, 0) for number in range(3)]
+    assert stage_ends(tokens) == ("block2",)

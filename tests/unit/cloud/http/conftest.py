@@ -1,0 +1,75 @@
+"""What every test of the cloud's HTTP face has: the small network, a server of it, frames for it, and a quiet log."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from kits.cloud import Server
+from kits.codecs import frame_of
+
+from shared.codecs import NAMES
+from shared.wire import frame as wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shared.network.model import Model
+    from shared.network.partition import Partition
+
+
+@pytest.fixture(autouse=True)
+def _quiet(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A warning or an error in the log fails the test, unless it asked for `expect_log`."""
+    yield
+    if "expect_log" not in request.fixturenames:
+        assert not [r.getMessage() for r in caplog.get_records("call") if r.levelno >= logging.WARNING]
+
+
+@pytest.fixture
+def expect_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    return caplog
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded(resnet18: Model) -> Iterator[None]:
+    """Every server of this file takes the network that is there already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shared.load.load_model", lambda *_arguments, **_options: resnet18)
+        yield
+
+
+@pytest.fixture(scope="module")
+def server(_loaded: None) -> Iterator[Server]:
+    """For tests that leave it as it was."""
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def crossing(resnet18: Model, partition: Partition) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """What crosses at a split point for `count` pictures, and the logits of the unsplit network."""
+
+    def make(name: str, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        random = np.random.default_rng(count)
+        pictures = torch.from_numpy(random.normal(size=(count, 3, 224, 224)).astype(np.float32))
+        with torch.inference_mode():
+            tensors = partition.head(partition.point(name))(pictures).numpy()
+            return tensors, resnet18.network(pictures).numpy()
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def pack(resnet18: Model) -> Callable[..., bytes]:
+    """A frame of this network, at `flatten` unless told otherwise."""
+
+    def make(array: np.ndarray | None = None, codec: str = "float32", **changes: Any) -> bytes:
+        array = np.linspace(-1, 1, 512, dtype=np.float32) if array is None else array
+        fields = {"split_point": "flatten", "fingerprint": resnet18.fingerprint, "deadline_ms": 0} | changes
+        return wire.pack(frame_of(NAMES[codec], array, **fields))
+
+    return make

@@ -1,0 +1,167 @@
+"""The queue between capture and head: who waits, who is dropped, and what close means."""
+
+from __future__ import annotations
+
+import threading
+from itertools import chain
+
+import pytest
+from kits.edge import value
+
+from edge.frames.queues import BoundedQueue
+from edge.metrics import EdgeMetrics
+
+
+@pytest.fixture
+def metrics():
+    return EdgeMetrics()
+
+
+@pytest.fixture
+def make(metrics):
+    def make_queue(capacity=2, *, drop_oldest=False):
+        gauge = metrics.queue_depth.labels(queue="capture")
+        return BoundedQueue(capacity, gauge, drop_oldest=drop_oldest)
+
+    return make_queue
+
+
+def drain(queue):
+    queue.close()
+    return list(iter(queue.get, None))
+
+
+def started(target):
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    return thread
+
+
+def still_waits(thread):
+    thread.join(0.02)
+    return thread.is_alive()
+
+
+def ended(thread):
+    thread.join(5)
+    return not thread.is_alive()
+
+
+@pytest.mark.parametrize("drop_oldest", [False, True])
+def test_first_in_first_out(make, drop_oldest):
+    queue = make(5, drop_oldest=drop_oldest)
+    assert [queue.put(item) for item in "abc"] == [0, 0, 0]
+    assert queue.get() == "a"
+    assert queue.put("d") == 0
+    assert drain(queue) == ["b", "c", "d"]
+
+
+def test_a_lossless_producer_waits_until_there_is_room(make):
+    queue = make(2)
+    put = []
+    queue.put(1)
+    queue.put(2)
+    producer = started(lambda: put.append(queue.put(3)))
+    assert still_waits(producer)
+    assert queue.get() == 1
+    assert ended(producer)
+    assert put == [0]
+    assert drain(queue) == [2, 3]
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 5])
+def test_a_live_producer_drops_the_oldest_and_counts(make, capacity):
+    queue = make(capacity, drop_oldest=True)
+    dropped = [queue.put(item) for item in range(9)]
+    assert dropped == [0] * capacity + [1] * (9 - capacity)
+    assert drain(queue) == list(range(9 - capacity, 9))
+
+
+def test_a_consumer_waits_for_an_item(make):
+    queue = make()
+    got = []
+    consumer = started(lambda: got.append(queue.get()))
+    assert still_waits(consumer)
+    queue.put("x")
+    assert ended(consumer)
+    assert got == ["x"]
+
+
+def test_close_wakes_every_consumer(make):
+    queue = make()
+    got = []
+    consumers = [started(lambda: got.append(queue.get())) for _ in range(3)]
+    queue.close()
+    assert all(ended(consumer) for consumer in consumers)
+    assert got == [None] * 3
+
+
+def test_close_wakes_a_producer_whose_item_is_dropped(make):
+    queue = make(1)
+    queue.put(1)
+    put = []
+    producer = started(lambda: put.append(queue.put(2)))
+    assert still_waits(producer)
+    queue.close()
+    assert ended(producer)
+    assert put == [1]
+    assert drain(queue) == [1]
+
+
+@pytest.mark.parametrize("drop_oldest", [False, True])
+def test_what_waits_at_close_can_still_be_taken(make, metrics, drop_oldest):
+    """A late item once pushed out one that was still to be answered, and was lost itself."""
+    queue = make(2, drop_oldest=drop_oldest)
+    queue.put(1)
+    queue.put(2)
+    queue.close()
+    queue.close()
+    assert queue.put(3) == 1
+    assert value(metrics, "queue_depth", queue="capture") == 2
+    assert [queue.get(), queue.get(), queue.get(), queue.get()] == [1, 2, None, None]
+
+
+def test_the_gauge_shows_how_many_wait(make, metrics):
+    queue = make(2, drop_oldest=True)
+
+    def depth():
+        return value(metrics, "queue_depth", queue="capture")
+
+    seen = [depth()]
+    for action in (queue.put, queue.put, queue.put):
+        action("x")
+        seen.append(depth())
+    for _ in range(2):
+        queue.get()
+        seen.append(depth())
+    assert seen == [0, 1, 2, 2, 1, 0]
+
+
+def test_many_threads_lose_and_double_nothing(make):
+    queue = make(3)
+    producers = [
+        started(lambda base=base: [queue.put(base + i) for i in range(200)]) for base in (0, 1000, 2000)
+    ]
+    taken = [[], [], []]
+    consumers = [started(lambda got=got: got.extend(iter(queue.get, None))) for got in taken]
+    assert all(ended(producer) for producer in producers)
+    queue.close()
+    assert all(ended(consumer) for consumer in consumers)
+    assert sorted(chain.from_iterable(taken)) == [base + i for base in (0, 1000, 2000) for i in range(200)]
+    for got in taken:
+        for base in (0, 1000, 2000):
+            mine = [item for item in got if base <= item < base + 200]
+            assert mine == sorted(mine), "each consumer sees each producer's items in order"
+
+
+def test_many_live_threads_add_up(make):
+    queue = make(3, drop_oldest=True)
+    dropped = []
+    producers = [started(lambda: dropped.extend(queue.put(i) for i in range(300))) for _ in range(3)]
+    taken = []
+    consumer = started(lambda: taken.extend(iter(queue.get, None)))
+    assert all(ended(producer) for producer in producers)
+    queue.close()
+    assert ended(consumer)
+    assert len(taken) + sum(dropped) == 900
+    assert len(dropped) == 900

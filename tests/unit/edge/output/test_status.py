@@ -1,0 +1,138 @@
+"""The edge's own `/metrics` and `/healthz`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+
+import aiohttp
+import pytest
+from kits.edge import FakeSource, Run, pictures
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from edge.metrics import CIRCUIT_STATES, FALLBACKS, OUTCOMES, QUEUES, STAGES, EdgeMetrics
+from edge.output.status import serve_status
+from shared.codecs import NAMES
+from shared.errors import StartupError
+
+
+def ask(metrics, path, method="GET", **headers):
+    async def go():
+        server, port = serve_status(metrics, "127.0.0.1", 0)
+        try:
+            connector = aiohttp.TCPConnector(force_close=True)
+            async with (
+                aiohttp.ClientSession(connector=connector) as session,
+                session.request(method, f"http://127.0.0.1:{port}{path}", headers=headers) as response,
+            ):
+                return response.status, response.headers["Content-Type"], await response.text()
+        finally:
+            server.stop()
+            await server.close_all_connections()
+
+    return asyncio.run(go())
+
+
+def samples(text, parse=parse_text):
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in parse(text)
+        for sample in family.samples
+    }
+
+
+def test_metrics_parse_and_show_what_happened():
+    run = Run(FakeSource(pictures(3)))
+    run.to_end()
+    status, content_type, text = ask(run.metrics, "/metrics")
+    assert status == 200
+    assert content_type.startswith("text/plain")
+    found = samples(text)
+    assert found["splitdnn_edge_frames_total", (("outcome", "cloud"),)] == 3
+    assert found["splitdnn_edge_plan_info", (("codec", "float32"), ("split_point", "relu"))] == 1
+    assert found["splitdnn_edge_queue_depth", (("queue", "send"),)] == 0
+
+
+def test_every_label_value_is_there_from_the_start():
+    """A counter that appears with its first event hides that event from rate()."""
+    found = samples(ask(EdgeMetrics(), "/metrics")[2])
+    for name, _label, values in (
+        ("frames_total", "outcome", OUTCOMES),
+        ("fallbacks_total", "reason", FALLBACKS),
+        ("queue_depth", "queue", QUEUES),
+        ("queue_capacity", "queue", QUEUES),
+        ("circuit_state", "state", CIRCUIT_STATES),
+        ("stage_duration_seconds_count", "stage", STAGES),
+        ("payload_bytes_count", "codec", NAMES),
+    ):
+        there = {labels[0][1] for found_name, labels in found if found_name == f"splitdnn_edge_{name}"}
+        assert there == set(values)
+    ours = {name for name, _ in found if name.startswith("splitdnn")}
+    assert not [name for name in ours if name.endswith("_created")]
+
+
+def test_openmetrics_for_those_who_ask_for_it():
+    accept = "application/openmetrics-text; version=1.0.0"
+    status, content_type, text = ask(EdgeMetrics(), "/metrics", Accept=accept)
+    assert status == 200
+    assert content_type.startswith("application/openmetrics-text")
+    assert samples(text, parse_openmetrics)["splitdnn_edge_uplink_bytes_total", ()] == 0
+
+
+def test_metrics_of_two_edges_in_one_process_do_not_meet():
+    first, second = EdgeMetrics(), EdgeMetrics()
+    first.uplink_bytes.inc(7)
+    assert samples(ask(second, "/metrics")[2])["splitdnn_edge_uplink_bytes_total", ()] == 0
+
+
+@pytest.mark.parametrize("state", ["starting", "running", "finished"])
+def test_health_says_the_state(state):
+    metrics = EdgeMetrics()
+    assert metrics.state == "starting"
+    metrics.state = state
+    status, content_type, text = ask(metrics, "/healthz")
+    assert (status, text) == (200, f'{{"state": "{state}"}}')
+    assert content_type.startswith("application/json")
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics/", "/model", "/%00"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_any_other_path_names_those_there_are(path, method):
+    status, _, text = ask(EdgeMetrics(), path, method)
+    assert (status, text) == (404, '{"error": "no such path; known: /metrics, /healthz"}')
+
+
+def refusal(address, port):
+    async def go():
+        serve_status(EdgeMetrics(), address, port)
+
+    try:
+        asyncio.run(go())
+    except StartupError as error:
+        return str(error)
+    finally:
+        gc.collect()  # Tornado leaves the socket that it could not bind to the garbage collector
+    return None
+
+
+left_by_tornado = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+
+@left_by_tornado
+def test_a_port_that_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        message = refusal("127.0.0.1", port)
+    assert message.startswith(f"cannot listen on 127.0.0.1:{port} for /metrics: ")
+    assert message.endswith("choose another --status-port (0 takes a free one)")
+    assert "\n" not in message
+
+
+@left_by_tornado
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_that_is_not_ours(address):
+    message = refusal(address, 0)
+    assert message.startswith(f"cannot listen on {address}:0 for /metrics: ")
+    assert "\n" not in message

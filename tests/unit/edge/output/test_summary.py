@@ -1,0 +1,103 @@
+"""The closing summary."""
+
+from __future__ import annotations
+
+import pytest
+from kits.edge import record
+
+from edge.output import summary as summary_module
+from edge.output.summary import Summary
+
+
+def rows(text):
+    return {line[:18].strip(): line[18:].split() for line in text.splitlines() if line}
+
+
+def summarise(records, dropped=0, seconds=10.0):
+    summary = Summary()
+    for each in records:
+        summary(each)
+    return summary.text(dropped, seconds)
+
+
+def test_frames_add_up():
+    answered = ["cloud"] * 5 + ["edge"] * 3 + ["nobody"]
+    found = rows(
+        summarise([record(n, answered_by=by) for n, by in enumerate(answered)], dropped=11, seconds=4)
+    )
+    assert found["frames in"] == ["20"]
+    assert found["answered by cloud"] == ["5"]
+    assert found["answered by edge"] == ["3"]
+    assert found["dropped"] == ["11"]
+    assert found["failed"] == ["1"]
+    assert found["frames/s"] == ["2.25"], "of those that were answered"
+
+
+def test_still_frames_are_counted_apart():
+    """They cost nothing, so they are no part of any rate, mean or percentile, but for the one that says so."""
+    sent = [record(n, payload_bytes=8000, latency_ms=40.0) for n in range(4)]
+    still = [record(n, answered_by="still", repeats=3, payload_bytes=0, latency_ms=5.0) for n in range(4, 16)]
+    found = rows(summarise(sent + still, dropped=1, seconds=2))
+    assert found["frames in"] == ["17"]
+    assert found["answered by cloud"] == ["4"]
+    assert found["still, not sent"] == ["12"]
+    assert found["frames/s"] == ["2.00"]
+    assert found["bytes/frame"] == ["8", "kB"]
+    assert found["with the still"] == ["2", "kB"]
+    assert found["latency p50 / p95"] == ["40.0", "/", "40.0", "ms"]
+    assert "still" not in summarise(sent)
+
+
+def test_nothing_failed_is_not_worth_a_line():
+    assert "failed" not in summarise([record(0)])
+
+
+def test_percentiles_and_bytes():
+    records = [
+        record(n, latency_ms=float(n), payload_bytes=1000 * (n % 2), stages_ms={"head": n / 10})
+        for n in range(101)
+    ]
+    found = rows(summarise(records))
+    assert found["latency p50 / p95"] == ["50.0", "/", "95.0", "ms"]
+    assert found["bytes/frame"] == ["495", "B"]
+    assert found["head"] == ["5.0", "9.5"]
+    assert found["stage"] == ["p50", "ms", "p95", "ms"]
+
+
+def test_stages_appear_in_the_order_of_the_way_and_count_only_where_they_were():
+    text = summarise(
+        [
+            record(0, stages_ms={"head": 2.0, "send": 8.0, "cloud.tail": 3.0}),
+            record(1, stages_ms={"head": 4.0, "tail": 5.0}),
+        ]
+    )
+    assert [line.split()[0] for line in text.splitlines()[-4:]] == ["head", "send", "cloud.tail", "tail"]
+    assert rows(text)["send"] == ["8.0", "8.0"]
+    assert rows(text)["head"] == ["3.0", "3.9"]
+
+
+@pytest.mark.parametrize("dropped", [0, 3])
+def test_a_run_without_a_single_answer(dropped):
+    text = summarise([], dropped=dropped)
+    assert rows(text) == {
+        "frames in": [str(dropped)],
+        "answered by cloud": ["0"],
+        "answered by edge": ["0"],
+        "dropped": [str(dropped)],
+    }
+
+
+def test_a_single_frame():
+    assert rows(summarise([record(0)]))["latency p50 / p95"] == ["40.0", "/", "40.0", "ms"]
+
+
+def test_a_camera_that_runs_for_months_fits(monkeypatch):
+    monkeypatch.setattr(summary_module, "_REMEMBERED", 100)
+    summary = Summary()
+    for number in range(1000):
+        summary(record(number, latency_ms=float(number)))
+    assert len(summary._latencies) <= 100
+    assert all(len(values) <= 100 for values in summary._stages.values())
+    found = rows(summary.text(0, 10.0))
+    assert found["answered by cloud"] == ["1000"], "counts are of all"
+    assert found["latency p50 / p95"][0] == "949.5", "percentiles of the latest"

@@ -1,0 +1,132 @@
+"""Where the network is cut and how the tensor travels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from kits.edge import partition_of, plan_of, resnet18, tiny_model
+from kits.profiles import make_profile
+
+from edge.planning.plan import make_plan
+from edge.planning.split_points import describe_split_points
+from shared.codecs import NAMES
+from shared.engines import TorchEngine
+from shared.errors import SettingsError, SplitPointError
+
+
+def test_by_default_the_planner_chooses():
+    plan = plan_of(resnet18())
+    assert plan.split_point.name == partition_of(resnet18()).default().name
+    assert plan.codec.name == "int8+zstd"
+    assert plan_of(resnet18(), "input").codec.name == "jpeg"
+
+
+def test_codec_options_are_kept():
+    assert plan_of(tiny_model(), "input", "jpeg:quality=40").codec.options()["quality"] == 40
+
+
+@pytest.mark.parametrize("codec", [None, "int8", "jpeg"])
+def test_at_output_nothing_travels(codec):
+    if codec == "jpeg":
+        with pytest.raises(SettingsError):
+            plan_of(tiny_model(), "output", codec)
+    else:
+        assert plan_of(tiny_model(), "output", codec).codec is None
+
+
+def test_a_calibrated_codec_is_for_tensors_inside_the_network_and_asks_for_a_profile():
+    partition = partition_of(tiny_model())
+    engine, point = TorchEngine(partition), partition.point("conv")
+    profile = make_profile(split_point="conv", shape=point.shape)
+    plan = make_plan(point, engine, "calibrated", lambda: profile)
+    assert plan.codec.profile is profile
+    assert make_plan(partition.point("output"), engine, "calibrated", lambda: profile).codec is None
+    with pytest.raises(SettingsError, match="inside the network, not for input"):
+        make_plan(partition.point("input"), engine, "calibrated", lambda: profile)
+
+
+@pytest.mark.parametrize("codec", sorted(set(NAMES) - {"calibrated"}))
+def test_pictures_travel_at_the_input_only(codec):
+    assert plan_of(tiny_model(), "input", codec).codec.name == codec
+    if NAMES[codec].carries == "tensor":
+        assert plan_of(tiny_model(), "conv", codec).codec.name == codec
+    else:
+        with pytest.raises(SettingsError, match="choose --codec int8\\+zstd, or --split-point input"):
+            plan_of(tiny_model(), "conv", codec)
+
+
+def test_what_is_mistyped_is_named():
+    with pytest.raises(SplitPointError, match="did you mean conv"):
+        plan_of(tiny_model(), "convv")
+    with pytest.raises(SettingsError, match="did you mean int8"):
+        plan_of(tiny_model(), "conv", "int9")
+    with pytest.raises(SettingsError, match="accepted"):
+        plan_of(tiny_model(), "conv", "int8+zstd:level=99")
+
+
+@pytest.mark.parametrize("point", list(partition_of(tiny_model()).points))
+def test_head_then_tail_is_the_whole(point):
+    model = tiny_model()
+    plan = plan_of(model, point)
+    picture = np.random.default_rng(0).normal(0, 1, (2, 3, 8, 8)).astype(np.float32)
+    crossing = plan.head(picture)
+    assert crossing.shape == (2, *plan.split_point.shape)
+    with torch.inference_mode():
+        expected = model.network(torch.from_numpy(picture)).numpy()
+    np.testing.assert_allclose(plan.tail(crossing), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_both_halves_are_compiled_at_once():
+    """A frame is too late to find out that one of them does not run."""
+    compiled = []
+
+    class Engine(TorchEngine):
+        def _compile(self, kind, point):
+            compiled.append((kind, point.name, point.shape))
+            return super()._compile(kind, point)
+
+    partition = partition_of(tiny_model())
+    plan = make_plan(partition.point("conv"), Engine(partition), None)
+    assert compiled == [("head", "conv", (4, 3, 3)), ("tail", "conv", (4, 3, 3))]
+    plan.tail(plan.head(np.zeros((2, 3, 8, 8), np.float32)))
+    assert len(compiled) == 2
+
+
+def test_a_plan_is_of_whatever_engine_it_is_given():
+    class Engine:
+        def head(self, point):
+            return f"head at {point.name}"
+
+        def tail(self, point):
+            return f"tail at {point.name}"
+
+    plan = make_plan(partition_of(tiny_model()).point("relu"), Engine(), None)
+    assert (plan.head, plan.tail) == ("head at relu", "tail at relu")
+
+
+def test_the_table_of_split_points():
+    partition = partition_of(resnet18())
+    header, *lines = describe_split_points(partition).splitlines()
+    assert header.split() == [
+        "split",
+        "point",
+        "shape",
+        "elements",
+        "float32",
+        "B",
+        "head",
+        "MMACs",
+        "tail",
+        "MMACs",
+    ]
+    assert len({len(line) for line in [header, *lines]}) == 1, "columns are aligned"
+    assert [line.split()[0] for line in lines] == list(partition.points)
+    rows = {line.split()[0]: line.split()[1:] for line in lines}
+    assert rows["input"][:3] == ["3x224x224", "150528", "602112"]
+    assert rows["input"][3] == rows["output"][4] == "0.0"
+    assert rows["layer3"][:3] == ["256x14x14", "50176", "200704"]
+    total = float(rows["input"][4])
+    assert total == pytest.approx(1814, rel=0.01), "torchvision says 1.81 GMACs for ResNet-18"
+    for head, tail in (map(float, row[3:]) for row in rows.values()):
+        assert head + tail == pytest.approx(total, abs=0.11)

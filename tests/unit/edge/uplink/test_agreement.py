@@ -1,0 +1,99 @@
+"""Under `auto` the edge runs what the cloud runs."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import urllib.request
+
+import pytest
+from kits.edge import http_server, settings_of
+
+from edge.uplink.agreed_weights import agreed_weights
+
+ALONE = ("auto", 5)
+
+
+def agree(url, **changes):
+    return agreed_weights(settings_of(**({"weights": "auto", "seed": 5, "cloud_url": url} | changes)))
+
+
+def agree_with(body, status=200, headers=()):
+    with http_server(status, body, headers) as (url, paths):
+        result = agree(url)
+        assert paths == ["/model"]
+    return result
+
+
+def test_pretrained_weights_are_taken_over(caplog):
+    assert agree_with({"model": "resnet18", "weights": "IMAGENET1K_V1"}) == ("IMAGENET1K_V1", 5)
+    assert not caplog.records
+
+
+def test_random_weights_are_taken_over_and_said(caplog):
+    assert agree_with({"model": "resnet18", "weights": "random:42"}) == ("random", 42)
+    (line,) = caplog.records
+    assert line.levelno == logging.WARNING
+    assert "random:42" in line.getMessage()
+
+
+@pytest.mark.parametrize("weights", ["random", "DEFAULT", "/tmp/mine.pth"])
+def test_a_choice_of_ones_own_asks_nobody(weights):
+    with http_server(200, {"model": "resnet18", "weights": "IMAGENET1K_V1"}) as (url, paths):
+        assert agree(url, weights=weights) == (weights, 5)
+        assert paths == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": "resnet50", "weights": "IMAGENET1K_V1"},
+        {"model": "resnet18", "weights": "file:mine.pth"},
+        {"model": "resnet18", "weights": "IMAGENET1K_V9"},
+        {"model": "resnet18", "weights": "/etc/passwd"},
+        {"model": "resnet18", "weights": "auto"},
+        {"model": "resnet18", "weights": "random:"},
+        {"model": "resnet18", "weights": "random:x"},
+        {"model": "resnet18", "weights": "random:-1"},
+        {"model": "resnet18", "weights": f"random:{2**63}"},
+        {"model": "resnet18", "weights": None},
+        {"model": "resnet18"},
+        {},
+        [],
+        b"",
+        b"<html>",
+        b"\xff",
+        b"[" * 100_000,
+        b" " * (2 << 20),
+    ],
+    ids=lambda body: repr(body)[:50],
+)
+def test_without_an_agreement_it_decides_alone(body):
+    """Whatever is said there: it is no path to read here, and no reason to fall over."""
+    assert agree_with(body) == ALONE
+
+
+@pytest.mark.parametrize("status", [404, 500, 503])
+def test_a_cloud_that_is_not_ready_is_not_waited_for(status):
+    assert agree_with({"model": "resnet18", "weights": "IMAGENET1K_V1"}, status) == ALONE
+
+
+def test_nobody_listens():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        assert agree(f"http://127.0.0.1:{sock.getsockname()[1]}") == ALONE
+
+
+def test_an_unknown_model_is_left_to_whoever_loads_it():
+    with http_server(200, {"model": "resnet81", "weights": "IMAGENET1K_V1"}) as (url, _):
+        assert agree(url, model="resnet81") == ALONE
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY"])
+def test_the_way_is_that_of_the_frames(monkeypatch, name):
+    """They go by no proxy, so asking one would be asking somebody else."""
+    monkeypatch.setattr(urllib.request, "_opener", None)  # made once, with the proxies of that moment
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert agree_with({"model": "resnet18", "weights": "IMAGENET1K_V1"}) == ("IMAGENET1K_V1", 5)

@@ -1,0 +1,444 @@
+"""How the edge brings its profile to the cloud, and what its frames wait for meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import pytest
+from aiohttp import web
+from kits.gain import gain_profile
+from kits.uplink import FRAME, GOOD, HERE, MODEL, metric, refusal, with_cloud
+
+from edge.uplink import circuit as circuit_module
+from edge.uplink import profile_upload
+from edge.uplink import uplink as uplink_module
+from edge.uplink.circuit import State
+
+PROFILE = gain_profile(MODEL.fingerprint, "layer3", (4, 3, 5))
+PATH = f"/profiles/{PROFILE.name}"
+MISSING = (424, {"error": "not here", "reason": "profile_missing", "accepted": {"put": PATH}})
+
+
+class Keeping:
+    """Makes a fake cloud keep profiles as a real one does; `forget` is its restart."""
+
+    def __init__(self, cloud):
+        self.cloud = cloud
+        self.names = set()
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+        cloud.model, cloud.answer, cloud.put = self.model, self.answer, self.put
+
+    async def model(self, request):
+        return await self.cloud._respond(HERE | {"profiles": sorted(self.names)}, request)
+
+    async def answer(self, request):
+        return await self.cloud._respond(GOOD if PROFILE.name in self.names else MISSING, request)
+
+    async def put(self, request):
+        await self.go_on.wait()
+        self.names.add(request.match_info["name"])
+        return web.json_response({}, status=201)
+
+    def forget(self):
+        self.names.clear()
+
+
+def check_with(check, **options):
+    """Run `check(cloud, keeping, uplink)` with an uplink that has the profile."""
+
+    async def with_keeping(cloud, uplink):
+        await check(cloud, Keeping(cloud), uplink)
+
+    with_cloud(with_keeping, profiles=[PROFILE], **options)
+
+
+def told(caplog):
+    return [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(uplink_module, "_PROBE_PERIOD_S", 0.002)
+    monkeypatch.setattr(circuit_module, "COOL_DOWN_S", 0.002)
+
+
+@pytest.fixture
+def no_pause(monkeypatch):
+    monkeypatch.setattr(profile_upload, "PAUSE_S", 0.0)
+
+
+# --- when it is brought -----------------------------------------------------------------------------------------------
+
+
+def test_it_is_there_before_the_first_frame(caplog):
+    async def check(cloud, _keeping, uplink):
+        await uplink.check()
+        assert cloud.uploads == [(PATH, PROFILE.data)]
+        assert metric(uplink, "profile_uploads_total") == 1
+        await uplink.ask(FRAME, 5, PROFILE)
+        assert len(cloud.frames) == 1
+        assert metric(uplink, "uplink_bytes_total") == len(FRAME), "a profile is no frame"
+
+    check_with(check)
+    assert told(caplog) == []
+
+
+def test_a_cloud_that_lists_it_is_not_brought_it():
+    async def check(cloud, keeping, uplink):
+        keeping.names.add(PROFILE.name)
+        await uplink.check()
+        await uplink.ask(FRAME, 5, PROFILE)
+        assert cloud.uploads == []
+
+    check_with(check)
+
+
+@pytest.mark.parametrize("listed", [None, 7, "x" + PROFILE.name, {PROFILE.name: 1}, [], [None, 7]], ids=str)
+def test_a_list_that_does_not_name_it(listed):
+    async def check(cloud, _keeping, uplink):
+        cloud.model = HERE | {"profiles": listed}
+        await uplink.check()
+        assert len(cloud.uploads) == 1
+
+    check_with(check)
+
+
+def test_an_edge_without_a_profile_brings_none():
+    async def check(cloud, uplink):
+        keeping = Keeping(cloud)
+        await uplink.check()
+        assert said(await refusal(uplink)) == ("profile", "424 not here")
+        keeping.names.add(PROFILE.name)
+        await uplink.ask(FRAME, 5)
+        assert cloud.uploads == []
+
+    with_cloud(check)
+
+
+def said(error):
+    return error.reason, str(error)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_after_a_reconnect_it_is_there_before_the_trial_frame():
+    async def check(cloud, keeping, uplink):
+        await uplink.check()
+        cloud.answer = (503, {})
+        while uplink.circuit.state is State.CLOSED:
+            await refusal(uplink, PROFILE)
+        keeping.forget()
+        cloud.answer = keeping.answer
+        sent = len(cloud.frames)
+        while uplink.circuit.state is not State.HALF_OPEN:
+            await asyncio.sleep(0.002)
+        assert len(cloud.uploads) == 2
+        await uplink.ask(FRAME, 5, PROFILE)
+        assert uplink.circuit.state is State.CLOSED
+        assert len(cloud.frames) == sent + 1, "no frame was sent in vain"
+
+    check_with(check)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_while_the_circuit_is_open_no_frame_waits_for_an_upload():
+    async def check(cloud, keeping, uplink):
+        uplink.circuit.open("as the test says")
+        keeping.go_on.clear()
+        while not cloud.uploads:
+            await asyncio.sleep(0.002)
+        for _ in range(3):
+            assert (await asyncio.wait_for(refusal(uplink, PROFILE), 1)).reason == "circuit_open"
+        keeping.go_on.set()
+        while uplink.circuit.state is not State.HALF_OPEN:
+            await asyncio.sleep(0.002)
+        await uplink.ask(FRAME, 5, PROFILE)
+        assert len(cloud.uploads) == 1
+
+    check_with(check)
+
+
+# --- a cloud that misses it -------------------------------------------------------------------------------------------
+
+
+def test_a_cloud_that_forgot_it_costs_one_upload_and_no_frame(caplog):
+    async def check(cloud, keeping, uplink):
+        for _ in range(5):  # restarts
+            keeping.forget()
+            await uplink.ask(FRAME, 5, PROFILE)
+            assert uplink.circuit.state is State.CLOSED
+        assert metric(uplink, "profile_uploads_total") == len(cloud.uploads) == 5
+        assert len(cloud.frames) == 10
+
+    check_with(check)
+    assert told(caplog) == []
+
+
+def test_many_frames_in_flight_bring_it_once():
+    async def check(cloud, keeping, uplink):
+        everyone = asyncio.Event()
+
+        async def all_at_once(request):
+            if len(cloud.frames) == 4:
+                everyone.set()
+            await everyone.wait()
+            return await keeping.answer(request)
+
+        cloud.answer = all_at_once
+        keeping.go_on.clear()
+        asks = [asyncio.create_task(uplink.ask(FRAME, 5, PROFILE)) for _ in range(4)]
+        while not cloud.uploads:
+            await asyncio.sleep(0.002)
+        asks += [
+            asyncio.create_task(uplink.ask(FRAME, 5, PROFILE)) for _ in range(2)
+        ]  # these wait before they are sent
+        await asyncio.sleep(0.02)
+        assert len(cloud.frames) == 4
+        keeping.go_on.set()
+        await asyncio.gather(*asks)
+        assert len(cloud.uploads) == 1
+        assert len(cloud.frames) == 4 + 4 + 2
+
+    check_with(check, in_flight=6)
+
+
+def test_an_answer_that_comes_after_the_upload_of_another_frame_asks_for_no_second_one():
+    async def check(cloud, keeping, uplink):
+        held, seen = asyncio.Event(), []
+
+        async def first_is_held(request):
+            seen.append(request)
+            if len(seen) == 1:
+                await held.wait()
+                return await cloud._respond(MISSING, request)  # as it was when the frame came
+            return await keeping.answer(request)
+
+        cloud.answer = first_is_held
+        slow = asyncio.create_task(uplink.ask(FRAME, 5, PROFILE))
+        while not seen:
+            await asyncio.sleep(0.001)
+        await uplink.ask(FRAME, 5, PROFILE)
+        held.set()
+        await slow
+        assert len(cloud.uploads) == 1
+
+    check_with(check)
+
+
+def test_a_frame_is_sent_again_once_only():
+    """A cloud in which others push this profile out at once: its frames are answered here, and the circuit stays."""
+
+    async def check(cloud, _keeping, uplink):
+        cloud.answer = MISSING
+        for number in range(1, 6):
+            assert (await refusal(uplink, PROFILE)).reason == "profile"
+            assert (len(cloud.frames), len(cloud.uploads)) == (2 * number, number)
+        assert uplink.circuit.state is State.CLOSED
+
+    check_with(check)
+
+
+def test_a_long_upload_is_waited_for_as_long_as_a_frame_may_and_goes_on(caplog):
+    async def check(cloud, keeping, uplink):
+        keeping.go_on.clear()
+        errors = await asyncio.gather(*(refusal(uplink, PROFILE) for _ in range(4)))
+        assert {error.reason for error in errors} == {"profile"}
+        sent = len(cloud.frames)
+        for _ in range(20):  # these come later: none is sent, and none waits
+            assert (await asyncio.wait_for(refusal(uplink, PROFILE), 0.05)).reason == "profile"
+        assert len(cloud.frames) == sent
+        assert uplink.circuit.state is State.CLOSED
+        keeping.go_on.set()
+        while not metric(uplink, "profile_uploads_total"):
+            await asyncio.sleep(0.002)
+        await uplink.ask(FRAME, 5, PROFILE)
+        assert len(cloud.uploads) == 1
+
+    check_with(check, deadline_s=0.1)
+    assert told(caplog) == []
+
+
+def test_time_that_the_upload_took_is_not_held_against_the_cloud():
+    async def check(cloud, keeping, uplink):
+        async def slow_after_the_upload(request):
+            if keeping.names:
+                return await cloud.never(request)
+            return await keeping.answer(request)
+
+        cloud.answer = slow_after_the_upload
+        for _ in range(5):
+            keeping.forget()
+            assert (await refusal(uplink, PROFILE)).reason == "profile"
+        assert uplink.circuit.state is State.CLOSED
+        # Now nothing is brought, and late is late.
+        assert (await refusal(uplink, PROFILE)).reason == "late"
+        assert uplink.circuit.state is State.OPEN
+
+    check_with(check, deadline_s=0.1)
+
+
+def test_an_upload_under_way_at_the_end_is_ended():
+    async def check(cloud, keeping, uplink):
+        keeping.go_on.clear()
+        asked = asyncio.create_task(uplink.ask(FRAME, 5, PROFILE))
+        while not cloud.uploads:
+            await asyncio.sleep(0.002)
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+        cloud.for_ever.set()
+
+    check_with(check)
+
+
+# --- a cloud that refuses it ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, {"error": "no such path"}),
+        (405, {"error": "no such method"}),
+        (409, {"error": "this profile is of another network"}),
+        (413, {"error": "a body of 5 bytes"}),
+        (422, {"error": "not a profile"}),
+        (400, b"<html>"),
+        (204, b""),
+        (200 + 3, b"[" * 100_000),
+        (409, b" " * (2 << 20)),
+    ],
+    ids=lambda each: f"{each!r}"[:30],
+)
+def test_a_refusal_is_told_once_and_no_frame_is_sent_in_vain(status, body, caplog):
+    async def check(cloud, _keeping, uplink):
+        cloud.put = (status, body)
+        await uplink.check()
+        for _ in range(10):
+            assert (await refusal(uplink, PROFILE)).reason == "profile"
+        assert (len(cloud.frames), len(cloud.uploads)) == (0, 1)
+        assert uplink.circuit.state is State.CLOSED
+        assert metric(uplink, "profile_uploads_total") == 0
+
+    check_with(check)
+    (line,) = told(caplog)
+    assert PROFILE.name in line
+    words = body["error"] if isinstance(body, dict) else "longer than" if len(body) > 1 << 20 else str(status)
+    assert words in line
+    assert "tries again after 30 s" in line
+
+
+def test_a_refusal_of_a_frames_upload_reaches_all_that_wait_and_one_later_frame_tries_again(caplog, no_pause):
+    async def check(cloud, _keeping, uplink):
+        go_on = asyncio.Event()
+
+        async def refuse(request):
+            await go_on.wait()
+            return await cloud._respond((409, {"error": "another network"}), request)
+
+        cloud.put = refuse
+        asks = [asyncio.create_task(refusal(uplink, PROFILE)) for _ in range(4)]
+        while len(cloud.frames) < 4 or not cloud.uploads:
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(0.02)
+        go_on.set()
+        errors = await asyncio.gather(*asks)
+        assert {(error.reason, str(error)) for error in errors} == {("profile", "409 another network")}
+        assert len(cloud.uploads) == 1
+        for _ in range(5):  # after the pause, which is none here
+            assert (await refusal(uplink, PROFILE)).reason == "profile"
+        assert len(cloud.uploads) == 6
+        assert uplink.circuit.state is State.CLOSED
+
+    assert no_pause is None
+    check_with(check)
+    assert len(told(caplog)) == 1, "the same words are told once"
+
+
+def test_a_cloud_that_takes_it_after_all(no_pause, caplog):
+    async def check(cloud, keeping, uplink):
+        cloud.put = (422, {"error": "no"})
+        await uplink.check()
+        assert (await refusal(uplink, PROFILE)).reason == "profile"
+        cloud.put = keeping.put
+        await uplink.ask(FRAME, 5, PROFILE)
+        keeping.forget()
+        cloud.put = (422, {"error": "no"})
+        assert (await refusal(uplink, PROFILE)).reason == "profile"
+
+    assert no_pause is None
+    check_with(check)
+    assert len(told(caplog)) == 2, "told again, as it was taken in between"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_reconnect_ends_the_pause():
+    async def check(cloud, keeping, uplink):
+        cloud.put = (422, {"error": "no"})
+        await uplink.check()
+        cloud.put = keeping.put
+        assert (await refusal(uplink, PROFILE)).reason == "profile"
+        uplink.circuit.open("as the test says")
+        while uplink.circuit.state is not State.HALF_OPEN:
+            await asyncio.sleep(0.002)
+        await uplink.ask(FRAME, 5, PROFILE)
+        assert uplink.circuit.state is State.CLOSED
+
+    check_with(check)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_refusal_is_no_reason_to_think_that_the_cloud_is_away():
+    async def check(cloud, _keeping, uplink):
+        cloud.put = (422, {"error": "no"})
+        uplink.circuit.open("as the test says")
+        while uplink.circuit.state is not State.HALF_OPEN:
+            await asyncio.sleep(0.002)
+        assert (await refusal(uplink, PROFILE)).reason == "profile"
+
+    check_with(check)
+
+
+# --- a cloud that goes away meanwhile ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("put", "reason"), [((503, {}), "busy"), ((502, b"<html>"), "unreachable"), ("cut", "unreachable")]
+)
+def test_an_upload_that_fails_otherwise_is_a_cloud_that_is_away(put, reason):
+    async def check(cloud, _keeping, uplink):
+        cloud.put = cloud.cut if put == "cut" else put
+        reasons = []
+        while uplink.circuit.state is State.CLOSED:
+            reasons.append((await refusal(uplink, PROFILE)).reason)
+            while time.monotonic() < uplink._uploads.of(PROFILE)._paused_until:  # as long as the upload took
+                await asyncio.sleep(0.002)
+        assert reasons == [reason] * 3
+
+    check_with(check)
+
+
+@pytest.mark.parametrize("put", [(503, {}), "cut"], ids=str)
+def test_a_cloud_that_goes_away_during_the_first_upload_opens_the_circuit(put):
+    async def check(cloud, _keeping, uplink):
+        cloud.put = cloud.cut if put == "cut" else put
+        await uplink.check()
+        assert uplink.circuit.state is State.OPEN
+
+    check_with(check)
+
+
+def test_an_upload_that_takes_too_long_is_not_begun_again_at_once(monkeypatch, caplog):
+    monkeypatch.setattr(profile_upload, "UPLOAD_TIMEOUT_S", 0.1)
+
+    async def check(cloud, keeping, uplink):
+        keeping.go_on.clear()
+        await uplink.check()
+        for _ in range(5):
+            assert (await refusal(uplink, PROFILE)).reason == "profile"
+        assert (len(cloud.frames), len(cloud.uploads)) == (0, 1)
+        keeping.go_on.set()
+
+    check_with(check)
+    (line,) = told(caplog)
+    assert "no answer within 0.1 s" in line

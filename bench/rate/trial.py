@@ -13,10 +13,10 @@ from prometheus_client import Counter, Gauge
 from bench.rate.promised_bits import PromisedBits
 from cloud.bodies.frames import read_frame
 from cloud.profiles import Profiles
-from edge.calibration.divergence import divergences
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
+from shared.tasks.classify import divergences
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.calibration.divergence import divergences
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
+from shared.tasks.classify import divergences
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.rate.paired import Bootstrap, mcnemar
-from edge.calibration.divergence import divergences
+from shared.tasks.classify import divergences
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ from edge.output.status import serve_status
 from edge.planning.choices import make_plans
 from edge.planning.pilot import Pilot, Pinned
 from edge.planning.planner import Objective
-from edge.sources.opening import open_source
 from edge.sources.reconnect import Reconnecting
+from edge.sources.registry import open_source
 from edge.uplink.agreed_weights import agreed_weights
 from edge.uplink.cloud_times import Asking
 from edge.uplink.uplink import Uplink
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from edge.output.results import Record
     from edge.planning.pilot import Pilots
     from edge.planning.plan import Plan
-    from edge.sources.opening import Source
+    from edge.sources.base import Source
     from shared.network.model import ModelInfo
 
 _log = logging.getLogger("edge")
@@ -156,7 +156,7 @@ async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExi
             "picture_size=source changes nothing: it needs --split-point input and jpeg, webp, png or raw"
         )
         source_size = False
-    preprocess = Preprocess(model.preprocessing, grayscale=settings.grayscale, source_size=source_size)
+    preprocess = Preprocess(model.recipe, grayscale=settings.grayscale, source_size=source_size)
     session = secrets.randbits(32)
     pipeline = Pipeline(settings, model, pilot, preprocess, source, uplink, Results(sinks), metrics, session)
 

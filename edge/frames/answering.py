@@ -143,6 +143,6 @@ class Answering:
         return Outcome(encoded, Classes(), "nobody", fallback)
 
     def _run_tail(self, encoded: Encoded) -> Answer:
-        with encoded.origin.watch.stage("tail"):
+        with encoded.origin.watch.step("tail"):
             outputs = encoded.plan.tail(*encoded.crossing)
         return self._task.answer(outputs[0])

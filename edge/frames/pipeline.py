@@ -150,8 +150,8 @@ class Pipeline:
         number = 0
         try:
             while not self._stopping.is_set() and (not limit or number < limit):
-                watch = Stopwatch(self._metrics.stages, self._metrics.stage_cpu)
-                with watch.stage("capture"):
+                watch = Stopwatch(self._metrics.steps, self._metrics.step_cpu)
+                with watch.step("capture"):
                     picture = self._source.read()
                 if picture is None:
                     break
@@ -172,10 +172,10 @@ class Pipeline:
 
     def _prepare(self, frame: Captured) -> Prepared:
         tensor, outgoing = None, None
-        with frame.step("preprocess"), frame.origin.watch.stage("preprocess"):
+        with frame.step("preprocess"), frame.origin.watch.step("preprocess"):
             picture = self._preprocess(frame.picture)
             outgoing = self._preprocess.outgoing(frame.picture, picture)
-            tensor = self._model.preprocessing.normalise(picture)[None]
+            tensor = self._model.recipe.normalise(picture)[None]
         return Prepared(frame.origin, tensor, outgoing)
 
     def _cross(self, frame: Prepared) -> Crossed:
@@ -183,7 +183,7 @@ class Pipeline:
         plan, explores = self._pilot.take()
         with frame.step("head"):
             if frame.tensor is not None:
-                with frame.origin.watch.stage("head"):
+                with frame.origin.watch.step("head"):
                     crossing = (plan.head(frame.tensor),)
         return Crossed(frame.origin, plan, explores, crossing, frame.picture)
 
@@ -211,7 +211,7 @@ class Pipeline:
         """The frame for the wire and the size of its payload; None if the codec does not take it."""
         origin = crossed.origin
         try:
-            with origin.watch.stage("encode"):
+            with origin.watch.step("encode"):
                 frame = encode_frame(
                     picture if codec.carries == "picture" else crossed.crossing[0][0],
                     codec,

@@ -82,7 +82,7 @@ class Stillness:
         pending, ruler, reading = self._reference
         if pending.lost or captured_s - pending.captured_s > self._longest_s:
             return Comparison()
-        with watch.stage("compare"):
+        with watch.step("compare"):
             # No margin is below a difference to NaN. The frame is sent, and the codec says what is wrong with it.
             if not np.isfinite(tensor).all():
                 return Comparison()
@@ -95,7 +95,7 @@ class Stillness:
         """Compare later frames with this one, which is sent. Returns its answer, to be settled; None if frames are not compared."""
         if self._make_ruler is None:
             return None
-        with watch.stage("compare"):
+        with watch.step("compare"):
             ruler = self._make_ruler(tensor)
             pending = PendingAnswer(number, captured_s)
             self._reference = pending, ruler, ruler(tensor)

@@ -18,7 +18,7 @@ _WINDOW = 200
 _WINDOW_S = 5.0
 _LIVE_PERIOD_S = 0.2
 _LOG_PERIOD_S = 5.0
-_REMEMBERED = 10_000
+_MAX_REMEMBERED = 10_000
 """Frames that the summary's percentiles are taken over, at most: a camera runs for months."""
 
 
@@ -105,8 +105,8 @@ class Summary:
     def __init__(self) -> None:
         self._answered: Counter[str] = Counter()
         self._bytes = 0
-        self._latencies: deque[float] = deque(maxlen=_REMEMBERED)
-        self._steps: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_REMEMBERED))
+        self._latencies: deque[float] = deque(maxlen=_MAX_REMEMBERED)
+        self._steps: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_MAX_REMEMBERED))
 
     def __call__(self, record: Record) -> None:
         self._answered[record.answered_by] += 1

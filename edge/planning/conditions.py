@@ -21,7 +21,7 @@ _EDGE_STEPS = ("preprocess", "head", "encode")
 _CLOUD_STEPS = ("queue", "decode", "tail")
 _TELLING_S = 0.003
 """A computation that is expected to be shorter does not show how fast a machine is."""
-_MOST_TIMES = 100.0
+_MAX_RATIO = 100.0
 """How many times slower or faster than surveyed a machine is taken to be at most, whatever is measured."""
 
 
@@ -138,4 +138,4 @@ class Observations:
 
 
 def _bounded(times: float) -> float:
-    return min(_MOST_TIMES, max(1 / _MOST_TIMES, times))
+    return min(_MAX_RATIO, max(1 / _MAX_RATIO, times))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from shared.errors import MismatchError
-from shared.wire.digest import content_digest
+from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SEGMENT_BYTES = 1448
 """The first segment comes with the header, and so with the round trip."""
-_LEAST_BYTES = 2 * SEGMENT_BYTES
+_MIN_BYTES = 2 * SEGMENT_BYTES
 """Bytes after the first piece from which a frame is a measurement."""
 _SHORTEST_S = 0.0005
 """Clocks are not read more precisely than this."""
@@ -186,7 +186,7 @@ class Link:
                 end - min(received_s, receive_s), end, min(received_bytes, max(0, sent.size - SEGMENT_BYTES))
             )
             self._arrivals.append(arrival)
-            if arrival.size >= _LEAST_BYTES:
+            if arrival.size >= _MIN_BYTES:
                 self._pending.append(arrival)
         self._learn()
 

@@ -21,7 +21,7 @@ from edge.uplink.client import (
 from edge.uplink.link import Link
 from edge.uplink.profiles import ProfileUploads
 from shared.tasks.classify import Classify
-from shared.wire.frame import CONTENT_TYPE
+from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _PROBE_TIMEOUT_S = 1.0
-_AT_DEADLINE = 0.9
+_DEADLINE_SHARE = 0.9
 """Share of the deadline from which a frame that was given up shows that the link, or the cloud, was too slow for it."""
 _MEASURING_S = 60.0
 """The cloud measures its tails when it is first asked for their times, and answers after that."""
@@ -158,7 +158,7 @@ class Uplink:
                 reply = read_reply(status, body, self.task)
             except asyncio.CancelledError:
                 waited_s = time.perf_counter() - start
-                self.link.gave_up(number, at_deadline=waited_s >= _AT_DEADLINE * self._deadline_s)
+                self.link.gave_up(number, at_deadline=waited_s >= _DEADLINE_SHARE * self._deadline_s)
                 raise
             except BaseException as error:
                 self.link.gave_up(number)

@@ -92,7 +92,7 @@ def test_a_single_frame():
 
 
 def test_a_camera_that_runs_for_months_fits(monkeypatch):
-    monkeypatch.setattr(printer, "_REMEMBERED", 100)
+    monkeypatch.setattr(printer, "_MAX_REMEMBERED", 100)
     summary = Summary()
     for number in range(1000):
         summary(record(number, latency_ms=float(number)))

@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.frames.answering import Answering
 from edge.frames.queues import BoundedQueue, Handover, Step
@@ -25,13 +25,11 @@ from shared.observing.telemetry import Stopwatch
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy as np
     from numpy.typing import NDArray
 
     from edge.config import EdgeSettings
-    from edge.frames.way import Crossing, Form, Outcome, Pilot
+    from edge.frames.way import Crossing, Outcome, Pilot
     from edge.metrics import EdgeMetrics
     from edge.output.results import Results
     from edge.uplink.uplink import Uplink
@@ -113,7 +111,7 @@ class Pipeline:
         encoded: Handover[Encoded] = Handover(self._settings.queue_size, loop, self._aborted.is_set)
         self._metrics.queue_depth.labels(queue="send").set_function(encoded.depth)
         capture = threading.Thread(target=self._capture, name="capture", daemon=True)
-        steps = [
+        steps: list[Step[Any, Any]] = [
             Step("preprocess", self._captured.get, self._prepare, self._prepared),
             Step("head", self._prepared.get, self._cross, self._crossed),
             Step("encode", self._crossed.get, self._encode, encoded),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from edge.calibration.frames import read_pictures
 from edge.calibration.generic import profile_for, read_profile
 from edge.frames.preprocess import Preprocess
-from edge.frames.ruler import rulers
+from edge.frames.ruler import ruler_factory
 from edge.frames.stillness import Stillness
 from edge.planning.plan import NO_CODEC, Plan, make_plan
 from edge.planning.survey import from_json, survey, to_json
@@ -176,7 +176,7 @@ def _names(settings: EdgeSettings, point: SplitPoint, pixels: int) -> list[str]:
 def _has_symbols(codec: Codec) -> bool:
     """Whether a still scene shows in what travels."""
     try:
-        rulers(codec)
+        ruler_factory(codec)
     except SettingsError:
         return False
     return True

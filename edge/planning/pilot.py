@@ -15,13 +15,13 @@ from edge.planning.conditions import Observations, TailTimes, parse_tail_times
 from edge.planning.planner import Decision, InForce, Objective, choose, decide, predict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from edge.config import EdgeSettings
     from edge.frames.way import Outcome
     from edge.metrics import EdgeMetrics
-    from edge.planning.plan import Plan
     from edge.planning.option import Option
+    from edge.planning.plan import Plan
     from edge.planning.planner import Conditions
     from edge.uplink.uplink import Uplink
 
@@ -199,3 +199,17 @@ class PlannedPilot:
         """All but those whose profile is still on its way to the cloud; all of them if there are no others."""
         usable = [option for option, plan in self._plans.items() if self._uplink.can_decode(plan.profile)]
         return usable or list(self._plans)
+
+
+def make_pilot(
+    settings: EdgeSettings, plans: Sequence[Plan], uplink: Uplink, metrics: EdgeMetrics, *, live: bool
+) -> PinnedPilot | PlannedPilot:
+    """The pilot for the one plan that the user chose, or for all that the planner may choose from.
+
+    A planned pilot is told the cloud's tail times whenever the cloud is greeted. `live` as for PlannedPilot.
+    """
+    if not any(plan.option for plan in plans):
+        return PinnedPilot(plans[0], metrics)
+    pilot = PlannedPilot(settings, plans, uplink, metrics, live=live)
+    uplink.follow_tail_times(pilot.read_tail_times)
+    return pilot

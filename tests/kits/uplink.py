@@ -13,10 +13,11 @@ from aiohttp import web
 from kits.edge import value
 
 from edge.metrics import FALLBACKS, EdgeMetrics
-from edge.uplink.reply import UplinkError
+from edge.uplink.client import UplinkError
 from edge.uplink.uplink import Uplink
 
-MODEL = SimpleNamespace(name="resnet18", weights="random:0", fingerprint=bytes(range(8)))
+LABELS = tuple(f"class {index}" for index in range(1000))
+MODEL = SimpleNamespace(name="resnet18", weights="random:0", fingerprint=bytes(range(8)), labels=LABELS)
 HERE = {"model": "resnet18", "weights": "random:0", "fingerprint": MODEL.fingerprint.hex()}
 CLASS = {"class_id": 7, "label": "cock", "probability": 0.5}
 GOOD = {"frame_id": 1, "split_point": "layer3", "top": [CLASS], "stages_ms": {"receive": 1.0, "tail": 2.5}}
@@ -96,8 +97,8 @@ def refused_url():
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 
-def make_uplink(url, *, in_flight=4, deadline_s=5.0, **options):
-    return Uplink(url, MODEL, EdgeMetrics(), in_flight=in_flight, deadline_s=deadline_s, **options)
+def make_uplink(url, *, model=MODEL, top=5, in_flight=4, deadline_s=5.0, **options):
+    return Uplink(url, model, EdgeMetrics(), top=top, in_flight=in_flight, deadline_s=deadline_s, **options)
 
 
 def metric(uplink, name, **labels):
@@ -122,6 +123,6 @@ def with_cloud(check, **options):
 
 async def refusal(uplink, profile=None):
     with pytest.raises(UplinkError) as caught:
-        await uplink.ask(FRAME, 5, profile)
+        await uplink.ask(FRAME, profile)
     assert caught.value.reason in FALLBACKS
     return caught.value

@@ -8,7 +8,8 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kits.planner import FUZZ, MBIT, Clock, Wire
+from kits.link import Clock, Wire
+from kits.planner import FUZZ, MBIT
 
 from edge.uplink.link import (
     SEGMENT_BYTES,

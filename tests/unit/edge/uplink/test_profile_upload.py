@@ -12,8 +12,7 @@ from kits.gain import gain_profile
 from kits.uplink import FRAME, GOOD, HERE, MODEL, metric, refusal, with_cloud
 
 from edge.uplink import circuit as circuit_module
-from edge.uplink import profile_upload
-from edge.uplink import uplink as uplink_module
+from edge.uplink import profiles
 from edge.uplink.circuit import State
 
 PROFILE = gain_profile(MODEL.fingerprint, "layer3", (4, 3, 5))
@@ -61,13 +60,13 @@ def told(caplog):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(uplink_module, "_PROBE_PERIOD_S", 0.002)
+    monkeypatch.setattr(circuit_module, "_PROBE_PERIOD_S", 0.002)
     monkeypatch.setattr(circuit_module, "COOL_DOWN_S", 0.002)
 
 
 @pytest.fixture
 def no_pause(monkeypatch):
-    monkeypatch.setattr(profile_upload, "PAUSE_S", 0.0)
+    monkeypatch.setattr(profiles, "PAUSE_S", 0.0)
 
 
 # --- when it is brought -----------------------------------------------------------------------------------------------
@@ -78,7 +77,7 @@ def test_it_is_there_before_the_first_frame(caplog):
         await uplink.check()
         assert cloud.uploads == [(PATH, PROFILE.data)]
         assert metric(uplink, "profile_uploads_total") == 1
-        await uplink.ask(FRAME, 5, PROFILE)
+        await uplink.ask(FRAME, PROFILE)
         assert len(cloud.frames) == 1
         assert metric(uplink, "uplink_bytes_total") == len(FRAME), "a profile is no frame"
 
@@ -90,7 +89,7 @@ def test_a_cloud_that_lists_it_is_not_brought_it():
     async def check(cloud, keeping, uplink):
         keeping.names.add(PROFILE.name)
         await uplink.check()
-        await uplink.ask(FRAME, 5, PROFILE)
+        await uplink.ask(FRAME, PROFILE)
         assert cloud.uploads == []
 
     check_with(check)
@@ -112,7 +111,7 @@ def test_an_edge_without_a_profile_brings_none():
         await uplink.check()
         assert said(await refusal(uplink)) == ("profile", "424 not here")
         keeping.names.add(PROFILE.name)
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME)
         assert cloud.uploads == []
 
     with_cloud(check)
@@ -135,7 +134,7 @@ def test_after_a_reconnect_it_is_there_before_the_trial_frame():
         while uplink.circuit.state is not State.HALF_OPEN:
             await asyncio.sleep(0.002)
         assert len(cloud.uploads) == 2
-        await uplink.ask(FRAME, 5, PROFILE)
+        await uplink.ask(FRAME, PROFILE)
         assert uplink.circuit.state is State.CLOSED
         assert len(cloud.frames) == sent + 1, "no frame was sent in vain"
 
@@ -154,7 +153,7 @@ def test_while_the_circuit_is_open_no_frame_waits_for_an_upload():
         keeping.go_on.set()
         while uplink.circuit.state is not State.HALF_OPEN:
             await asyncio.sleep(0.002)
-        await uplink.ask(FRAME, 5, PROFILE)
+        await uplink.ask(FRAME, PROFILE)
         assert len(cloud.uploads) == 1
 
     check_with(check)
@@ -167,7 +166,7 @@ def test_a_cloud_that_forgot_it_costs_one_upload_and_no_frame(caplog):
     async def check(cloud, keeping, uplink):
         for _ in range(5):  # restarts
             keeping.forget()
-            await uplink.ask(FRAME, 5, PROFILE)
+            await uplink.ask(FRAME, PROFILE)
             assert uplink.circuit.state is State.CLOSED
         assert metric(uplink, "profile_uploads_total") == len(cloud.uploads) == 5
         assert len(cloud.frames) == 10
@@ -188,11 +187,11 @@ def test_many_frames_in_flight_bring_it_once():
 
         cloud.answer = all_at_once
         keeping.go_on.clear()
-        asks = [asyncio.create_task(uplink.ask(FRAME, 5, PROFILE)) for _ in range(4)]
+        asks = [asyncio.create_task(uplink.ask(FRAME, PROFILE)) for _ in range(4)]
         while not cloud.uploads:
             await asyncio.sleep(0.002)
         asks += [
-            asyncio.create_task(uplink.ask(FRAME, 5, PROFILE)) for _ in range(2)
+            asyncio.create_task(uplink.ask(FRAME, PROFILE)) for _ in range(2)
         ]  # these wait before they are sent
         await asyncio.sleep(0.02)
         assert len(cloud.frames) == 4
@@ -216,10 +215,10 @@ def test_an_answer_that_comes_after_the_upload_of_another_frame_asks_for_no_seco
             return await keeping.answer(request)
 
         cloud.answer = first_is_held
-        slow = asyncio.create_task(uplink.ask(FRAME, 5, PROFILE))
+        slow = asyncio.create_task(uplink.ask(FRAME, PROFILE))
         while not seen:
             await asyncio.sleep(0.001)
-        await uplink.ask(FRAME, 5, PROFILE)
+        await uplink.ask(FRAME, PROFILE)
         held.set()
         await slow
         assert len(cloud.uploads) == 1
@@ -253,7 +252,7 @@ def test_a_long_upload_is_waited_for_as_long_as_a_frame_may_and_goes_on(caplog):
         keeping.go_on.set()
         while not metric(uplink, "profile_uploads_total"):
             await asyncio.sleep(0.002)
-        await uplink.ask(FRAME, 5, PROFILE)
+        await uplink.ask(FRAME, PROFILE)
         assert len(cloud.uploads) == 1
 
     check_with(check, deadline_s=0.1)
@@ -282,7 +281,7 @@ def test_time_that_the_upload_took_is_not_held_against_the_cloud():
 def test_an_upload_under_way_at_the_end_is_ended():
     async def check(cloud, keeping, uplink):
         keeping.go_on.clear()
-        asked = asyncio.create_task(uplink.ask(FRAME, 5, PROFILE))
+        asked = asyncio.create_task(uplink.ask(FRAME, PROFILE))
         while not cloud.uploads:
             await asyncio.sleep(0.002)
         asked.cancel()
@@ -361,7 +360,7 @@ def test_a_cloud_that_takes_it_after_all(no_pause, caplog):
         await uplink.check()
         assert (await refusal(uplink, PROFILE)).reason == "profile"
         cloud.put = keeping.put
-        await uplink.ask(FRAME, 5, PROFILE)
+        await uplink.ask(FRAME, PROFILE)
         keeping.forget()
         cloud.put = (422, {"error": "no"})
         assert (await refusal(uplink, PROFILE)).reason == "profile"
@@ -381,7 +380,7 @@ def test_a_reconnect_ends_the_pause():
         uplink.circuit.open("as the test says")
         while uplink.circuit.state is not State.HALF_OPEN:
             await asyncio.sleep(0.002)
-        await uplink.ask(FRAME, 5, PROFILE)
+        await uplink.ask(FRAME, PROFILE)
         assert uplink.circuit.state is State.CLOSED
 
     check_with(check)
@@ -429,7 +428,7 @@ def test_a_cloud_that_goes_away_during_the_first_upload_opens_the_circuit(put):
 
 
 def test_an_upload_that_takes_too_long_is_not_begun_again_at_once(monkeypatch, caplog):
-    monkeypatch.setattr(profile_upload, "UPLOAD_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(profiles, "UPLOAD_TIMEOUT_S", 0.1)
 
     async def check(cloud, keeping, uplink):
         keeping.go_on.clear()

@@ -24,7 +24,8 @@ from kits.uplink import (
 from edge.uplink import circuit as circuit_module
 from edge.uplink import uplink as uplink_module
 from edge.uplink.circuit import State
-from edge.uplink.uplink import MismatchError
+from shared.errors import MismatchError
+from shared.tasks.classify import Classes
 from shared.wire.http import CONTENT_TYPE, content_digest
 
 
@@ -37,22 +38,22 @@ def short(parameter):
 
 def test_a_good_answer():
     async def check(cloud, uplink):
-        reply = await uplink.ask(FRAME, 3)
-        assert reply.top == [CLASS]
-        assert reply.stages_ms == {"receive": 1.0, "tail": 2.5}
+        reply = await uplink.ask(FRAME)
+        assert reply.answer == Classes((CLASS,))
+        assert reply.steps_ms == {"receive": 1.0, "tail": 2.5}
         assert cloud.frames == [FRAME]
         assert cloud.queries == [("/model?top=3", CONTENT_TYPE)]
         assert uplink.circuit.state is State.CLOSED
         assert metric(uplink, "uplink_bytes_total") == len(FRAME)
 
-    with_cloud(check)
+    with_cloud(check, top=3)
 
 
 def test_requests_one_after_another_share_a_connection():
     async def check(cloud, uplink):
         await uplink.check()
         for _ in range(12):
-            await uplink.ask(FRAME, 5)
+            await uplink.ask(FRAME)
         assert len(cloud.frames) == 12
         assert len(cloud.connections) == 1
         assert metric(uplink, "uplink_bytes_total") == 12 * len(FRAME)
@@ -72,7 +73,7 @@ def test_requests_at_once_are_under_way_at_once():
             return web.json_response(GOOD)
 
         cloud.answer = answer
-        await asyncio.gather(*(uplink.ask(FRAME, 5) for _ in range(4)))
+        await asyncio.gather(*(uplink.ask(FRAME) for _ in range(4)))
         assert max(seen) == 4
         assert len(cloud.connections) == 4
 
@@ -81,11 +82,11 @@ def test_requests_at_once_are_under_way_at_once():
 
 def test_a_refused_frame_does_not_cost_the_connection():
     async def check(cloud, uplink):
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME)
         cloud.answer = (409, {"error": "fingerprint", "reason": "fingerprint"})
         await refusal(uplink)
         cloud.answer = GOOD
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME)
         assert len(cloud.connections) == 1
 
     with_cloud(check)
@@ -100,7 +101,7 @@ def test_throughput_is_the_frame_over_its_way(monkeypatch):
 
     async def check(cloud, uplink):
         cloud.answer = GOOD | {"stages_ms": {"receive": 790.0, "decode": 100.0, "tail": 400.0}}
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME)
         assert metric(uplink, "uplink_throughput_bytes_per_second") == pytest.approx(5000 / 0.5)
 
     with_cloud(check)
@@ -218,7 +219,7 @@ def test_the_connection_breaks_in_the_middle_of_an_answer():
         assert error.reason == "unreachable"
         assert str(error)
         cloud.answer = GOOD
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME)
 
     with_cloud(check)
 
@@ -251,7 +252,7 @@ def test_a_frame_that_is_given_up_is_no_failure():
     async def check(cloud, uplink):
         cloud.answer = cloud.never
         for _ in range(5):
-            task = asyncio.create_task(uplink.ask(FRAME, 5))
+            task = asyncio.create_task(uplink.ask(FRAME))
             while not cloud.frames:
                 await asyncio.sleep(0.001)
             cloud.frames.clear()
@@ -265,7 +266,7 @@ def test_a_frame_that_is_given_up_is_no_failure():
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(uplink_module, "_PROBE_PERIOD_S", 0.002)
+    monkeypatch.setattr(circuit_module, "_PROBE_PERIOD_S", 0.002)
     monkeypatch.setattr(circuit_module, "COOL_DOWN_S", 0.002)
 
 
@@ -295,7 +296,7 @@ def test_a_probe_finds_out_when_the_cloud_is_back(away):
         assert uplink.circuit.state is State.OPEN
         cloud.model, cloud.answer = HERE, GOOD
         await until(uplink, State.HALF_OPEN)
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME)
         assert uplink.circuit.state is State.CLOSED
         assert len(cloud.frames) == 4, "no frame paid for the probes"
 
@@ -449,7 +450,7 @@ def test_an_answer_that_was_damaged_on_its_way_is_not_believed(flip):
 
         cloud.answer = answer
         if flip is None:
-            await uplink.ask(FRAME, 5)
+            await uplink.ask(FRAME)
         else:
             assert (await refusal(uplink)).reason == "damaged"
 
@@ -462,7 +463,7 @@ def test_a_digest_of_another_kind_is_left_unchecked():
             return web.Response(body=json.dumps(GOOD).encode(), headers={"Content-Digest": "unixsum=:30637:"})
 
         cloud.answer = answer
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME)
 
     with_cloud(check)
 
@@ -486,7 +487,7 @@ def test_a_connection_that_breaks_before_the_answer_is_tried_once_more():
             return await gone(request) if not times else web.json_response(GOOD)
 
         cloud.answer = gone_once
-        await uplink.ask(FRAME, 5)
+        await uplink.ask(FRAME)
         assert metric(uplink, "retries_total") == 2
 
     with_cloud(check)
@@ -512,7 +513,7 @@ def test_the_link_is_learned_from_the_answers():
 
         cloud.answer = answer
         for _ in range(8):
-            await uplink.ask(bytes(20_000), 5)
+            await uplink.ask(bytes(20_000))
             await asyncio.sleep(0)
         assert uplink.link.is_known
         assert metric(uplink, "link_throughput_bytes_per_second") == uplink.link.state.bytes_per_s

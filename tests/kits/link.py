@@ -6,6 +6,8 @@ import heapq
 import itertools
 from types import SimpleNamespace
 
+from kits.planner import MBIT
+
 from edge.uplink.link import SEGMENT_BYTES, Link
 
 
@@ -17,6 +19,28 @@ class Clock:
 
     def __call__(self):
         return self.now
+
+
+class LinkKit:
+    """A link on which one frame follows the other."""
+
+    def __init__(self):
+        self.clock = Clock()
+        self.link = Link(self.clock)
+
+    @property
+    def mbit(self):
+        return self.link.state.bytes_per_s / MBIT
+
+    def carry(self, mbit, size=40_000, *, round_trip_s=0.02, computing_s=0.005, fresh=False):
+        number, receive_s = self.link.sent(size), max(0, size - SEGMENT_BYTES) / (mbit * MBIT)
+        self.clock.now += round_trip_s + receive_s + computing_s
+        self.link.answered(number, receive_s=receive_s, computing_s=computing_s, fresh=fresh)
+
+    def give_up(self, size=40_000, after_s=2.0, *, at_deadline=True):
+        number = self.link.sent(size)
+        self.clock.now += after_s
+        self.link.gave_up(number, at_deadline=at_deadline)
 
 
 class Wire:

@@ -25,12 +25,17 @@ FRAME = b"x" * 5000
 
 
 class FakeCloud:
-    """Answers `GET` and `POST /model` and `PUT /profiles/…` with what is set: a dict, (status, dict or bytes), a handler."""
+    """Answers `GET` and `POST /model`, `GET /tail-times` and `PUT /profiles/…` with what is set.
+
+    That is a dict, (status, dict or bytes), or a handler; `profile` is what older clouds answer to `GET /profile`.
+    """
 
     def __init__(self):
         self.model = HERE
         self.answer = GOOD
         self.put = (404, {"error": "no such path"})  # as a cloud of before there were profiles
+        self.tail_times = self.profile = (404, {"error": "no such path"})
+        self.asked = []
         self.connections = set()
         self.frames = []
         self.queries = []
@@ -40,6 +45,11 @@ class FakeCloud:
 
     async def _get(self, request):
         return await self._respond(self.model, request)
+
+    async def _tail_times(self, request):
+        self.asked.append(request.path)
+        answer = self.profile if request.path == "/profile" else self.tail_times
+        return await self._respond(answer, request)
 
     async def _post(self, request):
         self.connections.add(request.transport.get_extra_info("peername"))
@@ -77,6 +87,8 @@ async def fake_cloud():
     cloud = FakeCloud()
     app = web.Application(client_max_size=1 << 24)
     app.router.add_get("/model", cloud._get)
+    app.router.add_get("/tail-times", cloud._tail_times)
+    app.router.add_get("/profile", cloud._tail_times)
     app.router.add_post("/model", cloud._post)
     app.router.add_put("/profiles/{name}", cloud._put)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -114,11 +126,15 @@ def with_cloud(check, **options):
             before = asyncio.all_tasks()
             async with uplink:
                 await check(cloud, uplink)
-            left = {task for task in asyncio.all_tasks() - before if "Uplink" in repr(task.get_coro())}
-            assert not left
+            left = {repr(task.get_coro()) for task in asyncio.all_tasks() - before}
+            assert not any("Uplink" in each or "Circuit" in each for each in left)
             assert metric(uplink, "in_flight") == 0
 
     asyncio.run(asyncio.wait_for(go(), 20))
+
+
+def short(parameter):
+    return repr(parameter)[:40]
 
 
 async def refusal(uplink, profile=None):

@@ -14,7 +14,7 @@ from bench.link.options import read_link_options
 from bench.link.report import findings
 from bench.link.slow_edge import slow_plan, slowed
 from bench.report.report import write
-from edge.planning.option import Option
+from edge.planning.planner import Option
 
 CLOUD_ONLY = "input png"
 OPTIONS = [

@@ -110,7 +110,9 @@ async def _open(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExit
     cv2.setNumThreads(threads)
     metrics = EdgeMetrics()
     source, live = _open_source(settings, metrics, ends)
-    server, status_port = serve_status(metrics, settings.status_address, settings.status_port)
+    server, status_port = serve_status(
+        metrics.registry, lambda: metrics.state, settings.status_address, settings.status_port
+    )
     ends.callback(server.stop)
     outputs = _open_outputs(settings, metrics, ends, append=source.live)
     # What takes long is on a thread, so that /healthz answers meanwhile; a stop does not wait for that thread.

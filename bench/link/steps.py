@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from bench.report.report import Cell
     from edge.metrics import EdgeMetrics
     from edge.planning.conditions import TailTimes
-    from edge.planning.option import Option
     from edge.planning.plan import Plan
-    from edge.planning.planner import Decision, Objective
+    from edge.planning.planner import Decision, Objective, Option
     from edge.uplink.uplink import Uplink
 
 SLOWDOWN = 3.0

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.frames.answering import Answering
 from edge.frames.queues import BoundedQueue, Handover, Step
+from edge.frames.stillness import Stillness
 from edge.frames.way import Captured, Crossed, Encoded, Origin, Prepared
 from shared.codecs import encode_frame
 from shared.errors import SourceError, WireError
@@ -103,6 +104,7 @@ class Pipeline:
         self._aborted = threading.Event()
         self._lost: SourceError | None = None
         self._sequence = itertools.count()
+        self._stillness: dict[tuple[str, str], Stillness] = {}
         self.dropped = 0
 
     async def run(self) -> None:
@@ -188,11 +190,10 @@ class Pipeline:
     def _encode(self, frame: Crossed) -> Encoded:
         form = partial(Encoded, frame.origin, frame.plan, frame.explores, frame.crossing)
         with frame.step("encode"):
-            stillness, origin, watch = frame.plan.stillness, frame.origin, frame.origin.watch
             if frame.plan.codec is None or not frame.crossing or frame.picture is None:
                 return form()
-            tensor = frame.crossing[0][0]
-            repeats, changed = stillness.compare(tensor, origin.captured_s, watch)
+            stillness, tensor = self._stillness_of(frame), frame.crossing[0][0]
+            repeats, changed = stillness.compare(tensor, frame.origin)
             if repeats:
                 return form(repeats=repeats, changed=changed)
             if self._circuit.is_open:  # nothing will be sent
@@ -200,10 +201,17 @@ class Pipeline:
             packed, size = self._pack(frame, frame.plan.codec, frame.picture)
             if packed is None:
                 return form(withheld="encode", changed=changed)
-            pending = stillness.sending(tensor, origin.number, origin.captured_s, watch)
+            pending = stillness.sending(tensor, frame.origin)
             self._metrics.payload_bytes.labels(codec=frame.plan.codec.name).observe(size)
             return form(packed, size, pending=pending, changed=changed)
         return form()
+
+    def _stillness_of(self, frame: Crossed) -> Stillness:
+        """Each plan's frames are compared with that plan's frames only."""
+        key = frame.plan.split_point.name, frame.plan.label
+        if key not in self._stillness:
+            self._stillness[key] = Stillness(frame.plan.codec, self._settings.still_threshold)
+        return self._stillness[key]
 
     def _pack(self, crossed: Crossed, codec: Codec, picture: NDArray[np.uint8]) -> tuple[bytes | None, int]:
         """The frame for the wire and the size of its payload; None if the codec does not take it."""

@@ -7,50 +7,21 @@ not too old. The frames that are sent stay whole: each can be decoded by itself.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from edge.frames.ruler import Reading, Ruler, ruler_factory, share_changed
+from edge.frames.way import PendingAnswer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edge.frames.way import Origin
     from shared.codecs.base import Codec
-    from shared.observing.telemetry import Stopwatch
-    from shared.tasks.base import Answer
 
 LONGEST_S = 5.0
 """Between a frame and the one it repeats. A change that no threshold notices is sent at the latest then."""
-
-
-class PendingAnswer:
-    """The cloud's answer to a frame that is sent, for the frames that repeat it as well."""
-
-    def __init__(self, number: int, captured_s: float) -> None:
-        """The frame's number in its source, and when it was captured, in monotonic seconds."""
-        self.number = number
-        self.captured_s = captured_s
-        self.lost = False
-        """Whether it is known that the cloud did not answer."""
-        self._settled = asyncio.Event()  # bound to no event loop until a task waits for it
-        self._answer: Answer | None = None
-        self._reason: str | None = None
-
-    def settle(self, answer: Answer | None, reason: str | None) -> None:
-        """On the event loop: the answer, or why there is none (one of edge/metrics.py's FALLBACKS)."""
-        self._answer = answer
-        self._reason = reason
-        self.lost = answer is None
-        self._settled.set()
-
-    async def wait(self, patience_s: float) -> tuple[Answer | None, str | None]:
-        """The answer, at most `patience_s` later; None and the reason, `late` included, if there is none by then."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._settled.wait(), patience_s)
-        return self._answer, (self._reason or "late") if self._answer is None else None
 
 
 class Comparison(NamedTuple):
@@ -75,28 +46,29 @@ class Stillness:
         self._make_ruler = ruler_factory(codec) if threshold else None
         self._reference: tuple[PendingAnswer, Ruler, Reading] | None = None
 
-    def compare(self, tensor: NDArray[np.float32], captured_s: float, watch: Stopwatch) -> Comparison:
+    def compare(self, tensor: NDArray[np.float32], origin: Origin) -> Comparison:
         """A frame's crossing tensor, without the batch dimension, against that of the last frame sent."""
         if self._reference is None:
             return Comparison()
         pending, ruler, reading = self._reference
-        if pending.lost or captured_s - pending.captured_s > self._longest_s:
+        if pending.lost or origin.captured_s - pending.origin.captured_s > self._longest_s:
             return Comparison()
-        with watch.step("compare"):
+        with origin.watch.step("compare"):
             # No margin is below a difference to NaN. The frame is sent, and the codec says what is wrong with it.
             if not np.isfinite(tensor).all():
                 return Comparison()
             changed = share_changed(reading, ruler(tensor), ruler.margin)
         return Comparison(pending if changed < self._threshold else None, changed)
 
-    def sending(
-        self, tensor: NDArray[np.float32], number: int, captured_s: float, watch: Stopwatch
-    ) -> PendingAnswer | None:
-        """Compare later frames with this one, which is sent. Returns its answer, to be settled; None if frames are not compared."""
+    def sending(self, tensor: NDArray[np.float32], origin: Origin) -> PendingAnswer | None:
+        """Compare later frames with this one, which is sent.
+
+        Returns its answer, to be settled once it is known; None if frames are not compared.
+        """
         if self._make_ruler is None:
             return None
-        with watch.step("compare"):
+        with origin.watch.step("compare"):
             ruler = self._make_ruler(tensor)
-            pending = PendingAnswer(number, captured_s)
+            pending = PendingAnswer(origin)
             self._reference = pending, ruler, ruler(tensor)
         return pending

@@ -7,9 +7,10 @@ A form holds what the later steps need and nothing more: a camera's picture is m
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edge.frames.stillness import PendingAnswer
     from edge.planning.plan import Plan
     from shared.observing.telemetry import Stopwatch
     from shared.tasks.base import Answer
@@ -49,6 +49,32 @@ class Origin:
     """What each step took so far; it goes on."""
 
 
+class PendingAnswer:
+    """The cloud's answer to a frame that is sent, for the frames that repeat it as well."""
+
+    def __init__(self, origin: Origin) -> None:
+        """`origin` is the frame that is sent."""
+        self.origin = origin
+        self.lost = False
+        """Whether it is known that the cloud did not answer."""
+        self._settled = asyncio.Event()  # bound to no event loop until a task waits for it
+        self._answer: Answer | None = None
+        self._reason: str | None = None
+
+    def settle(self, answer: Answer | None, reason: str | None) -> None:
+        """On the event loop: the answer, or why there is none (one of edge/metrics.py's FALLBACKS)."""
+        self._answer = answer
+        self._reason = reason
+        self.lost = answer is None
+        self._settled.set()
+
+    async def wait(self, patience_s: float) -> tuple[Answer | None, str | None]:
+        """The answer, at most `patience_s` later; None and the reason, `late` included, if there is none by then."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), patience_s)
+        return self._answer, (self._reason or "late") if self._answer is None else None
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """What all forms of a frame have."""
@@ -57,7 +83,7 @@ class Form:
     queued_s: float = field(default_factory=time.monotonic, kw_only=True)
     """Since when it waits for its next step, in monotonic seconds."""
 
-    @contextmanager
+    @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Work on the frame, which has waited until now.
 
@@ -147,7 +173,7 @@ class Outcome:
             latency_ms=round(1e3 * latency_s, 3),
             stages_ms=origin.watch.milliseconds(),
             answered_by=self.answered_by,
-            repeats=repeats.number if repeats else None,
+            repeats=repeats.origin.number if repeats else None,
             changed=None if encoded.changed is None else round(encoded.changed, 4),
             fallback=self.fallback,
             answer=self.answer,

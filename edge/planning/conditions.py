@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge.frames.way import Outcome
-    from edge.planning.option import Option
+    from edge.planning.planner import Option
     from edge.uplink.link import Link
 
 _EDGE_STEPS = ("preprocess", "head", "encode")

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from edge.config import EdgeSettings
     from edge.frames.way import Outcome
     from edge.metrics import EdgeMetrics
-    from edge.planning.option import Option
     from edge.planning.plan import Plan
-    from edge.planning.planner import Conditions
+    from edge.planning.planner import Conditions, Option
     from edge.uplink.uplink import Uplink
 
 _log = logging.getLogger(__name__)

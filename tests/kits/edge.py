@@ -6,7 +6,6 @@ import asyncio
 import functools
 import threading
 import time
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,7 +13,6 @@ import torch
 from edge.config import EdgeSettings
 from edge.frames.pipeline import Pipeline
 from edge.frames.preprocess import Preprocess
-from edge.frames.stillness import Stillness
 from edge.metrics import EdgeMetrics
 from edge.output.results import Record, Results
 from edge.planning.pilot import PinnedPilot
@@ -221,9 +219,7 @@ class Run:
         self.source = source
         chosen = settings_of(**settings)
         self.uplink = uplink or FakeUplink(self.model, top=chosen.top)
-        plan = plan or plan_of(self.model, split_point, codec)
-        # Of this run: it remembers what was sent.
-        self.plan = replace(plan, stillness=Stillness(plan.codec, chosen.still_threshold))
+        self.plan = plan or plan_of(self.model, split_point, codec)
         self.pipeline = Pipeline(
             chosen,
             self.model,

@@ -8,8 +8,7 @@ from dataclasses import replace
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from edge.planning.option import Option
-from edge.planning.planner import Conditions, InForce, Objective, decide
+from edge.planning.planner import Conditions, InForce, Objective, Option, decide
 from edge.uplink.link import LinkState
 
 FUZZ = settings(max_examples=200, deadline=None, derandomize=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kits.edge import FakeSource, FakeUplink, Run, pictures, plan_of, tiny_model
 
-from edge.calibration.fit import Recipe, fit_profile
+from edge.calibration.fit import Preset, fit_profile
 from edge.frames.preprocess import Preprocess
 from edge.metrics import FALLBACKS, OUTCOMES
 from shared.codecs.calibrated.codec import Calibrated
@@ -28,7 +28,7 @@ def profile():
     tensors = [
         plan.head(model.recipe.normalise(preprocess(frame))[None])[0] for frame in pictures(20, seed=1)
     ]
-    recipe = Recipe(step=1.0, groups=2, context_rank=4, corrector_rank=2)
+    recipe = Preset(step=1.0, groups=2, context_rank=4, corrector_rank=2)
     return fit_profile(tensors, recipe, fingerprint=model.fingerprint, split_point="relu")
 
 

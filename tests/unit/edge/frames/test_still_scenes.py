@@ -8,7 +8,6 @@ from kits.edge import FakeSource, Run
 from kits.still import A, B, CalibratedUplink, calibrated_plan, consistent, still
 
 from shared.codecs import decode_frame, make_codec
-from shared.errors import SettingsError
 
 
 @pytest.mark.parametrize("live", [False, True])
@@ -87,13 +86,3 @@ def test_a_higher_threshold_sends_less():
         sent.append(len(run.uplink.frames))
     assert sent == sorted(sent, reverse=True)
     assert sent[0] > sent[1] > sent[3]
-
-
-@pytest.mark.parametrize(
-    ("split_point", "codec", "said"),
-    [("relu", "float32", "float32"), ("input", "jpeg", "jpeg"), ("output", None, "nothing travels")],
-)
-def test_a_codec_without_symbols_is_refused(split_point, codec, said):
-    with pytest.raises(SettingsError, match=said):
-        still([A], split_point=split_point, codec=codec)
-    Run(FakeSource([A]), split_point=split_point, codec=codec)

@@ -8,6 +8,7 @@ from kits.still import profile
 
 from edge.config import EdgeSettings
 from edge.frames.stillness import LONGEST_S, Stillness
+from edge.frames.way import Origin
 from edge.metrics import EdgeMetrics
 from shared.codecs import make_codec
 from shared.codecs.calibrated.codec import Calibrated
@@ -18,8 +19,8 @@ METRICS = EdgeMetrics()
 ANSWER = Classes(({"class_id": 1, "label": "hen", "probability": 1.0},))
 
 
-def watch():
-    return Stopwatch(METRICS.steps, METRICS.step_cpu)
+def origin(number=0, captured_s=0.0):
+    return Origin(number, number, captured_s, 0, Stopwatch(METRICS.steps, METRICS.step_cpu))
 
 
 def tensor(seed=0):
@@ -27,15 +28,15 @@ def tensor(seed=0):
 
 
 def send(stillness, number=0, captured_s=0.0, answer=ANSWER):
-    pending = stillness.sending(tensor(), number, captured_s, watch())
+    pending = stillness.sending(tensor(), origin(number, captured_s))
     if answer:
         pending.settle(answer, None)
     return pending
 
 
-def repeated(stillness, array=None, captured_s=0.0):
+def repeated(stillness, captured_s=0.0):
     """The answer that such a frame repeats, if any."""
-    return stillness.compare(tensor() if array is None else array, captured_s, watch()).repeats
+    return stillness.compare(tensor(), origin(1, captured_s)).repeats
 
 
 def test_nothing_is_repeated_before_anything_was_sent():
@@ -43,7 +44,7 @@ def test_nothing_is_repeated_before_anything_was_sent():
 
 
 def test_without_a_threshold_no_frames_are_compared():
-    assert Stillness(make_codec("int8"), 0.0).sending(tensor(), 0, 0.0, watch()) is None
+    assert Stillness(make_codec("int8"), 0.0).sending(tensor(), origin()) is None
 
 
 def test_the_setting_names_the_longest_time():
@@ -57,7 +58,7 @@ def test_an_answer_grows_too_old():
     assert repeated(stillness, captured_s=100.01 + LONGEST_S) is None
     second = send(stillness, 2, captured_s=100.01 + LONGEST_S)
     assert repeated(stillness, captured_s=101 + LONGEST_S) is second
-    assert second.number == 2
+    assert second.origin.number == 2
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -67,9 +68,9 @@ def test_a_tensor_that_is_not_finite_repeats_nothing(codec, value):
     sent = send(stillness)
     broken = tensor()
     broken[0, 0, 0] = value
-    timed = watch()
-    assert stillness.compare(broken, 0.0, timed) == (None, None)
-    assert list(timed.seconds) == ["compare"]
+    frame = origin(1)
+    assert stillness.compare(broken, frame) == (None, None)
+    assert list(frame.watch.seconds) == ["compare"]
     assert repeated(stillness) is sent
 
 

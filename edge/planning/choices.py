@@ -11,7 +11,7 @@ from edge.calibration.generic import profile_for, read_profile
 from edge.frames.ruler import ruler_factory
 from edge.planning.plan import NO_CODEC, Plan, make_plan
 from edge.planning.survey import options_of
-from shared.codecs import make_codec
+from shared.codecs import make_codec, plugin_codecs
 from shared.codecs.calibrated.codec import Calibrated
 from shared.engines.segmented import segmented
 from shared.errors import SettingsError
@@ -79,7 +79,7 @@ def _all(settings: EdgeSettings, network: Network) -> list[Plan]:
     plans = []
     for option in options:
         point = next(point for point in points if point.name == option.split_point)
-        codec = codecs[point.name][option.codec] if option.codec else None
+        codec = codecs[point.name][option.codec].for_stream() if option.codec else None
         label = option.codec or NO_CODEC
         plans.append(Plan(point, codec, chain.head(point), chain.tail(point), label, option))
     return plans
@@ -153,14 +153,16 @@ def _names(settings: EdgeSettings, point: SplitPoint, pixels: int) -> list[str]:
     if settings.codec == Calibrated.name:
         return []
     if settings.codec in (None, AUTO):
+        carries = "picture" if point.name == INPUT else "tensor"
+        plugins = [codec.name for codec in plugin_codecs() if codec.carries == carries]
         if point.name == INPUT:
-            return list(PICTURE_CODECS)
+            return [*PICTURE_CODECS, *plugins]
         # A large tensor in float16 takes more bytes than any picture, and saves the cloud nothing that int8 would not.
         return [
             name
             for name in TENSOR_CODECS
             if name != "float16+zstd" or point.elements <= 1.5 * (pixels or point.elements)
-        ]
+        ] + plugins
     is_picture = make_codec(settings.codec).carries == "picture"
     return [settings.codec] if is_picture == (point.name == INPUT) else []
 

@@ -65,5 +65,5 @@ def make_plan(
                 f"codec {chosen.name} is for tensors inside the network, not for {point.name}"
             )
         chosen = chosen.bind(profile())
-    travels = None if point.name == OUTPUT else chosen
+    travels = None if point.name == OUTPUT else chosen.for_stream()
     return Plan(point, travels, engine.head(point), engine.tail(point), travels.name if travels else NO_CODEC)

@@ -20,7 +20,6 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from edge.calibration.pictures import Footage
 from edge.planning.planner import Option
 from shared.codecs import encode_frame
-from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import SplitDNNError, WireError
 from shared.network.partition import INPUT, OUTPUT
 from shared.process.cache import keep, key_of, machine, recall
@@ -59,6 +58,7 @@ class _Way:
     """Measurements of one split point and codec."""
 
     codec: Codec
+    encoder: Codec
     encode_s: list[float] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
@@ -78,7 +78,7 @@ def options_of(
     key = "survey-" + key_of(
         str(_VERSION), version("torch"), version("openvino"), network.model.fingerprint.hex(), str(sorted(engine.items())), machine(), _identity(source),
         str(grayscale),
-        *codecs, *(f"{point} {name} {_profile_name(codec)}" for point, each in codecs.items() for name, codec in each.items()),
+        *codecs, *(f"{point} {name} {codec.revision}" for point, each in codecs.items() for name, codec in each.items()),
     )  # fmt: skip
     kept = from_json(recall(cache_dir, key))
     if kept is not None:
@@ -97,10 +97,6 @@ def _identity(source: str) -> str:
     except (OSError, ValueError):
         return source
     return f"{source} {about.st_size} {about.st_mtime_ns}"
-
-
-def _profile_name(codec: Codec) -> str:
-    return codec.profile.name if isinstance(codec, Calibrated) and codec.profile else ""
 
 
 def _read(source: str, recipe: Recipe, *, grayscale: bool) -> tuple[list[NDArray[np.uint8]], float]:
@@ -132,7 +128,11 @@ def survey(
     encoded and decoded for real, and the tail runs on what was decoded. `preprocess_s` is added to every head's time.
     """
     start = clock()
-    ways = {(point, name): _Way(codec) for point, each in codecs.items() for name, codec in each.items()}
+    ways = {
+        (point, name): _Way(codec, codec.for_stream())
+        for point, each in codecs.items()
+        for name, codec in each.items()
+    }
     tails = {point.name: network.tail(point) for point in network.points}
     heads: defaultdict[str, list[float]] = defaultdict(list)
     wanted: list[int] = []
@@ -171,7 +171,7 @@ def _send(way: _Way, array: NDArray[Any], point: str, model: ModelInfo, clock: C
     """Encode and decode `array` as edge and cloud do."""
     begin = clock()
     frame = encode_frame(
-        array, way.codec, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
+        array, way.encoder, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
     )
     data = wire.pack(frame)
     middle = clock()

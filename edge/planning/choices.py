@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.calibration.generic import profile_for, read_profile
-from edge.frames.ruler import ruler_factory
+from edge.frames.stillness import ruler_factory
 from edge.planning.plan import NO_CODEC, Plan, make_plan
 from edge.planning.survey import options_of
 from shared.codecs import make_codec, plugin_codecs

@@ -34,8 +34,8 @@ RUN_ELSEWHERE = {
 
 
 def test_the_table_of_settings_is_the_codes():
-    table = runpy.run_path(str(ROOT / "scripts" / "settings_table.py"))["table"]()
-    assert table in README.read_text(encoding="utf-8"), "run: python scripts/settings_table.py --write"
+    table = runpy.run_path(str(ROOT / "scripts" / "settings.py"))["table"]()
+    assert table in README.read_text(encoding="utf-8"), "run: python scripts/settings.py --write"
 
 
 def test_links_lead_somewhere():

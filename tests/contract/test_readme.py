@@ -19,9 +19,9 @@ RUN_ELSEWHERE = {
     "make lint": (".ci/run", "step make lint"),
     "make integration-test": (".ci/run", "step make integration-test"),
     "make bench": (".ci/run", "make bench"),
-    "docker compose up": ("tests/kits/common.py", '"up", "--detach", "--wait", "cloud", "prometheus"'),
-    "SPLITDNN_SOURCE=/media/clip.mp4 docker compose up": ("tests/kits/common.py", "/media/{CLIP.name}"),
-    "docker compose up --scale edge=3": ("tests/kits/common.py", '"--scale", f"edge={edges}"'),
+    "docker compose up": ("tests/kits/deployments.py", '"up", "--detach", "--wait", "cloud", "prometheus"'),
+    "SPLITDNN_SOURCE=/media/clip.mp4 docker compose up": ("tests/kits/deployments.py", "/media/{CLIP.name}"),
+    "docker compose up --scale edge=3": ("tests/kits/deployments.py", '"--scale", f"edge={edges}"'),
     "docker compose -f compose.yaml -f compose.webcam.yaml up": (
         "tests/contract/test_compose.py",
         "compose.webcam.yaml",

@@ -20,6 +20,8 @@ from shared.wire import frame as wire
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pytest
+
     from shared.codecs.calibrated.profile import Profile
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,10 +92,49 @@ def profiles() -> Iterator[Profile]:
             )
 
 
-def test_it_reads_calibrated_frames_of_every_kind_of_tensor() -> None:
+class Recorder(wire_reader.Coder):
+    """Remembers what was read."""
+
+    def __init__(self, payload: bytes) -> None:
+        super().__init__(payload)
+        self.read_so_far: list[tuple[list[int], int]] = []
+        recorders.append(self)
+
+    def read(self, frequencies: list[int]) -> int:
+        symbol = super().read(frequencies)
+        self.read_so_far.append((frequencies, symbol))
+        return symbol
+
+
+recorders: list[Recorder] = []
+
+
+def written(symbols: list[tuple[list[int], int]]) -> bytes:
+    """The payload of these symbols, by the rules for a writer."""
+    words, state = [], 0
+    for frequencies, k in reversed(symbols):
+        free = (1 << 24) - len(frequencies)
+        start = (sum(frequencies[:k]) * free >> 16) + k
+        end = (sum(frequencies[: k + 1]) * free >> 16) + k + 1
+        w = (end if k + 1 < len(frequencies) else 1 << 24) - start
+        if state >> 40 >= w:
+            words.append(state & 0xFFFFFFFF)
+            state >>= 32
+        state = (state // w << 24) + start + state % w
+    if state:
+        words.append(state & 0xFFFFFFFF)
+    if state >> 32:
+        words.append(state >> 32)
+    return np.array(words, "<u4").tobytes()
+
+
+def test_it_reads_calibrated_frames_of_every_kind_of_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the symbols that it reads, written by the same page, are the payload again."""
+    monkeypatch.setattr(wire_reader, "Coder", Recorder)
     for profile in profiles():
         codec = Calibrated(profile)
         tensor = features(profile.shape, 1, seed=7, signed=profile.about["signed"] == "1")[0]
         frame = encode_frame(tensor, codec, split_point="layer1", **FIELDS)
         actual = wire_reader.decode(wire_reader.unpack(wire.pack(frame)), profile.data)
         close("calibrated", actual, codec.decode(frame.params, frame.payload, frame.shape), profile.about)
+        assert written(recorders.pop().read_so_far) == bytes(frame.payload), profile.about

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 
+import pytest
 from kits.readme import PAGES, README, ROOT, anchors, commands, links
 
 # The commands that take long or need a network, and what runs them.
@@ -55,6 +56,7 @@ def test_nothing_is_left_to_be_filled_in():
     assert [page for page in PAGES if unfinished.search(page.read_text(encoding="utf-8"))] == []
 
 
+@pytest.mark.slow
 def test_every_command_is_run_by_a_test_or_by_ci():
     checked = 0
     for command in commands():

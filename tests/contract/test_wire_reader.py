@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from kits import wire_reader
 from kits.profiles import features
 
@@ -19,8 +20,6 @@ from shared.wire import frame as wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pytest
 
     from shared.codecs.calibrated.profile import Profile
 
@@ -128,6 +127,7 @@ def written(symbols: list[tuple[list[int], int]]) -> bytes:
     return np.array(words, "<u4").tobytes()
 
 
+@pytest.mark.slow
 def test_it_reads_calibrated_frames_of_every_kind_of_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
     """And the symbols that it reads, written by the same page, are the payload again."""
     monkeypatch.setattr(wire_reader, "Coder", Recorder)

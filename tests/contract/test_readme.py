@@ -51,6 +51,23 @@ def test_links_lead_somewhere():
     assert lost == []
 
 
+def test_what_the_pages_name_is_there():
+    """Files in backticks, and targets of make. The changelog also names what is gone."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    lost, found = [], 0
+    for page in set(PAGES) - {ROOT / "CHANGELOG.md"}:
+        text = page.read_text(encoding="utf-8")
+        files = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|yml|yaml|toml|json))`", text)
+        made = re.findall(r"`make ([a-z-]+)[^`]*`", text) + re.findall(
+            r"^make ([a-z-]+)", text, flags=re.MULTILINE
+        )
+        lost += [f"{page.name}: {file}" for file in files if not (ROOT / file).exists()]
+        lost += [f"{page.name}: make {target}" for target in made if target not in targets]
+        found += len(files) + len(made)
+    assert found > 20
+    assert lost == []
+
+
 def test_nothing_is_left_to_be_filled_in():
     unfinished = re.compile(r"\b(TODO|TBD|MEASURED|XXX)\b")
     assert [page for page in PAGES if unfinished.search(page.read_text(encoding="utf-8"))] == []

@@ -8,7 +8,6 @@ import http.server
 import json
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +16,6 @@ import torch
 from edge.config import EdgeSettings
 from edge.frames.pipeline import Pipeline
 from edge.frames.preprocess import Preprocess
-from edge.frames.stillness import Stillness
 from edge.metrics import EdgeMetrics
 from edge.output.results import Record, Results
 from edge.planning.pilot import Pinned
@@ -30,7 +28,7 @@ from shared.network.model import Model, load_model
 from shared.network.partition import Partition
 from shared.network.recipe import Recipe
 from shared.network.resize import resize_and_crop
-from shared.tasks.classify import top_classes
+from shared.tasks.classify import Classes, top_classes
 from shared.wire import frame as wire
 
 SIDE = 8
@@ -111,7 +109,7 @@ def value(metrics, name, **labels):
     return metrics.registry.get_sample_value(f"splitdnn_edge_{name}", labels)
 
 
-def record(number=0, **changes):
+def record(number=0, *, top=({"class_id": 7, "label": "cock", "probability": 0.875},), **changes):
     fields = {
         "frame": number,
         "frame_id": f"{number:016x}",
@@ -125,7 +123,7 @@ def record(number=0, **changes):
         "repeats": None,
         "changed": None,
         "fallback": None,
-        "top": [{"class_id": 7, "label": "cock", "probability": 0.875}],
+        "answer": Classes(tuple(top)),
     }
     return Record(**(fields | changes))
 
@@ -226,9 +224,7 @@ class Run:
         self.source = source
         self.uplink = uplink or FakeUplink(self.model)
         chosen = settings_of(**settings)
-        plan = plan or plan_of(self.model, split_point, codec)
-        # Of this run: it remembers what was sent.
-        self.plan = replace(plan, stillness=Stillness(plan.codec, chosen.still_threshold))
+        self.plan = plan or plan_of(self.model, split_point, codec)
         self.pipeline = Pipeline(
             chosen,
             self.model,

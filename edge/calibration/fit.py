@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.calibration.fit_context import fit_context
 from edge.calibration.fit_reconstruction import fit_centroids, fit_corrector
-from shared.codecs.calibrated.context_model import steps_of
+from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.entropy import SCALE
 from shared.codecs.calibrated.grid import to_grid
 from shared.codecs.calibrated.profile import Profile
@@ -72,7 +72,7 @@ def fit_profile(
     signed = bool(frames.min() < 0)
     arrays = _scales(frames, recipe.step, importance, signed=signed)
     groups = min(recipe.groups, channels)
-    steps = steps_of(rows, columns, channels, groups)
+    steps = passes_of(rows, columns, channels, groups)
     arrays["zone"] = np.array([recipe.zone], np.float32)
     quantiser = Quantiser(arrays, grid, recipe.levels, signed=signed)
     symbols = [quantiser(frame) for frame in frames]

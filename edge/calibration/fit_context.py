@@ -22,7 +22,7 @@ from shared.codecs.calibrated.context_model import (
     OWN_KINDS,
     PREDICTIONS,
     Canvas,
-    Step,
+    CodingPass,
     Weights,
 )
 
@@ -47,7 +47,7 @@ def ladder() -> NDArray[np.uint16]:
 
 
 def fit_context(
-    magnitudes: NDArray[np.uint8], steps: list[Step], rank: int, rng: np.random.Generator
+    magnitudes: NDArray[np.uint8], steps: list[CodingPass], rank: int, rng: np.random.Generator
 ) -> dict[str, NDArray[Any]]:
     """The arrays of a context model, from (frames, rows, columns, channels) magnitudes."""
     channels = magnitudes.shape[3]
@@ -83,13 +83,13 @@ def fit_context(
     return arrays
 
 
-def _seen(canvas: Canvas, step: Step, beside: NDArray[np.float32] | None) -> NDArray[np.float32]:
+def _seen(canvas: Canvas, step: CodingPass, beside: NDArray[np.float32] | None) -> NDArray[np.float32]:
     """(positions, inputs): what the regression sees of one frame."""
     return np.concatenate([*canvas.before(step), *(() if beside is None else (beside,))], axis=1)
 
 
 def _prediction(
-    step: Step, seen: NDArray[np.float32], wanted: NDArray[np.float32], rank: int
+    step: CodingPass, seen: NDArray[np.float32], wanted: NDArray[np.float32], rank: int
 ) -> dict[str, NDArray[Any]]:
     """The step's weights, in whole numbers."""
     before, own = step.first, step.last - step.first
@@ -125,7 +125,7 @@ def _by_part(values: NDArray[np.float32], before: int) -> NDArray[np.float32]:
 
 
 def _whole(
-    step: Step,
+    step: CodingPass,
     down: NDArray[np.float32],
     up: NDArray[np.float32],
     bias: NDArray[np.float32],

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kits.profiles import make_profile
 
-from shared.codecs.calibrated.context_model import PREDICTIONS, Canvas, Weights, steps_of
+from shared.codecs.calibrated.context_model import PREDICTIONS, Canvas, Weights, passes_of
 from shared.codecs.calibrated.entropy import SCALE, Alphabet, Reader, Writer
 
 
@@ -16,7 +16,7 @@ def test_what_a_light_square_sees_is_the_same_for_encoder_and_decoder():
     magnitudes = np.random.default_rng(0).integers(0, 4, (5, 6, 8)).astype(np.uint8)
     whole, growing = Canvas.of(magnitudes), Canvas(5, 6, 8)
     flat = magnitudes.reshape(30, 8)
-    for step in steps_of(5, 6, 8, 2):
+    for step in passes_of(5, 6, 8, 2):
         for a, b in zip(whole.before(step), growing.before(step), strict=True):
             assert np.array_equal(a, b)
         if step.light:
@@ -27,7 +27,7 @@ def test_what_a_light_square_sees_is_the_same_for_encoder_and_decoder():
 
 def test_predictions_are_whole_numbers_that_no_order_of_adding_changes():
     canvas = Canvas.of(np.random.default_rng(1).integers(0, 3, (6, 6, 8)).astype(np.uint8))
-    for step in steps_of(6, 6, 8, 2):
+    for step in passes_of(6, 6, 8, 2):
         weights = Weights.of(make_profile().arrays, step)
         beside = canvas.beside(step) if step.light else None
         inputs = [*canvas.before(step), *(() if beside is None else (beside,))]

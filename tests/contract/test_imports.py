@@ -183,8 +183,8 @@ def test_weights_are_loaded_as_weights_only() -> None:
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).split(".")[-1] in ("load", "get_state_dict", "load_state_dict_from_url")
         and ast.unparse(node.func).split(".")[0]
-        # The last is an entry point's, which names a module of an installed package.
-        not in ("json", "np", "numpy", "safetensors", "yaml", "tomllib", "entry")
+        # The last two are entry points, which name modules of installed packages.
+        not in ("json", "np", "numpy", "safetensors", "yaml", "tomllib", "entry", "offer")
     ]
     assert any(name == "shared/network/weights.py" for name, _ in loads)
     for name, node in loads:

@@ -78,7 +78,7 @@ def load_model(
     if name not in known:
         raise ModelError(f"unknown model {name!r}; {suggest(name, known)}")
     chosen = load_weights(name, weights, seed=seed, patience_s=patience_s)
-    preset = chosen.preset.transforms()
+    preset = chosen.published.transforms()
     network = _build(name, chosen, preset.crop_size[0])
     recipe = Recipe(
         resize=preset.resize_size[0],
@@ -92,7 +92,7 @@ def load_model(
         weights=chosen.description,
         network=network,
         recipe=recipe,
-        labels=_labels(labels, chosen.preset.meta["categories"], _classes(network)),
+        labels=_labels(labels, chosen.published.meta["categories"], _classes(network)),
         fingerprint=_fingerprint(name, network, recipe),
     )
 

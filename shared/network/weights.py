@@ -30,7 +30,7 @@ class Weights:
     """A state dict and what it was made for; `state` is None for seeded random weights. `fit` uses its tensors as they are."""
 
     description: str
-    preset: Any
+    published: Any
     """The member of torchvision's weights enum whose recipe and categories belong to these weights."""
     state: dict[str, torch.Tensor] | None
     seed: int = 0
@@ -77,7 +77,7 @@ def load_weights(
             f"weights {choice!r}: no such file, and {architecture} has no weights of that name; "
             f"{suggest(choice, names)}; accepted: {', '.join(names)}, or the path of a state dict"
         )
-    return Weights(f"file:{path.name}", _preset_of(path, known, first), _read_state(path))
+    return Weights(f"file:{path.name}", _published_as(path, known, first), _read_state(path))
 
 
 def _named(architecture: str, member: Any, seconds: float) -> Weights:
@@ -110,8 +110,8 @@ def _download(architecture: str, name: str, seconds: float) -> None:
         raise ModelError(f"the download failed: {reason[0]}")
 
 
-def _preset_of(path: Path, known: Any, first: Any) -> Any:
-    """The preset whose file has this name, else the first one."""
+def _published_as(path: Path, known: Any, first: Any) -> Any:
+    """The set whose file has this name, else the first one."""
     return next((member for member in known if Path(member.url).name == path.name), first)
 
 

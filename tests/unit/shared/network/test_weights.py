@@ -30,10 +30,10 @@ def offline(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str
     return tried
 
 
-def test_random_is_a_seed_and_the_first_preset() -> None:
+def test_random_is_a_seed_and_the_first_published_set() -> None:
     chosen = load_weights(SMALL, "random", seed=3)
     assert (chosen.description, chosen.state, chosen.seed) == ("random:3", None, 3)
-    assert chosen.preset is next(iter(get_model_weights(SMALL)))
+    assert chosen.published is next(iter(get_model_weights(SMALL)))
 
 
 def test_auto_without_a_download_says_so_once_and_is_random(
@@ -108,7 +108,7 @@ def test_a_state_dict_is_taken_by_its_path(tmp_path: Path) -> None:
     torch.save(state, tmp_path / "mine.pth")
     chosen = load_weights(SMALL, str(tmp_path / "mine.pth"))
     assert chosen.description == "file:mine.pth"
-    assert chosen.preset is next(iter(get_model_weights(SMALL)))
+    assert chosen.published is next(iter(get_model_weights(SMALL)))
     assert chosen.state is not None
     assert chosen.state.keys() == state.keys()
 
@@ -120,10 +120,10 @@ def test_a_path_may_start_with_the_home_folder(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("member", list(get_model_weights("mobilenet_v2")), ids=lambda member: member.name)
-def test_a_file_named_as_torchvisions_takes_that_preset(member, tmp_path: Path) -> None:
+def test_a_file_named_as_torchvisions_stands_for_that_set(member, tmp_path: Path) -> None:
     path = tmp_path / Path(member.url).name
     torch.save({"a": torch.zeros(1)}, path)
-    assert load_weights("mobilenet_v2", str(path)).preset is member
+    assert load_weights("mobilenet_v2", str(path)).published is member
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ def test_an_answer_names_the_most_probable_classes_first() -> None:
     assert [each["probability"] for each in answer.top] == pytest.approx([0.4, 0.3], abs=1e-6)
     assert answer.headline() == "dog"
     assert answer.fields() == {"top": list(answer.top)}
+    assert answer.findings() == [("dog", answer.top[0]["probability"]), ("owl", answer.top[1]["probability"])]
 
 
 def test_an_answer_has_no_more_classes_than_the_network() -> None:
@@ -65,7 +66,7 @@ def test_an_answer_is_a_value_that_nobody_changes() -> None:
 
 
 def test_no_answer_has_no_headline() -> None:
-    assert (Classes().headline(), Classes().fields()) == ("", {"top": []})
+    assert (Classes().headline(), Classes().fields(), Classes().findings()) == ("", {"top": []}, [])
 
 
 # --- answers that came over the network -------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ def test_finer_steps_cost_more_and_err_less():
     tensors = features(PROFILE.shape, 8, seed=5)
     sizes, errors = [], []
     for step in (0.3, 1.0, 3.0):
-        codec = Calibrated(make_profile(recipe=dataclasses.replace(SMALL, step=step, levels=16)))
+        codec = Calibrated(make_profile(preset=dataclasses.replace(SMALL, step=step, levels=16)))
         encoded = [codec.encode(tensor) for tensor in tensors]
         decoded = [codec.decode(*part, tensor.shape) for part, tensor in zip(encoded, tensors, strict=True)]
         sizes.append(sum(len(part.payload) for part in encoded))
@@ -56,9 +56,9 @@ def test_the_same_frames_give_the_same_profile():
 def test_of_a_tensor_that_the_tail_takes_the_mean_of_only_the_mean_travels():
     shape = (64, 7, 7)
     importance = Importance(np.ones(64, np.float32), np.ones((7, 7), np.float32), pooled=True)
-    recipe = dataclasses.replace(SMALL, step=0.3, levels=16)
+    preset = dataclasses.replace(SMALL, step=0.3, levels=16)
     profile = fit_profile(
-        features(shape, 12), recipe, fingerprint=b"profile.", split_point="layer4", importance=importance
+        features(shape, 12), preset, fingerprint=b"profile.", split_point="layer4", importance=importance
     )
     codec = Calibrated(profile)
     tensor = features(shape, 1, seed=9)[0]
@@ -69,7 +69,7 @@ def test_of_a_tensor_that_the_tail_takes_the_mean_of_only_the_mean_travels():
     assert ((decoded[:, 0, 0] - wanted) ** 2).mean() < 0.1 * (wanted**2).mean()
     assert (
         len(encoded.payload)
-        < len(Calibrated(make_profile(shape=shape, recipe=recipe)).encode(tensor).payload) / 10
+        < len(Calibrated(make_profile(shape=shape, preset=preset)).encode(tensor).payload) / 10
     )
 
 

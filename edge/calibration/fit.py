@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.calibration.fit_context import fit_context, fit_magnitudes
 from edge.calibration.fit_reconstruction import fit_centroids, fit_corrector
-from shared.codecs.calibrated.context_model import steps_of
+from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.grid import grid_shape, to_grid
 from shared.codecs.calibrated.profile import Profile
 from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction
@@ -157,12 +157,12 @@ def fit_profile(
     signed = bool(frames.min() < 0)
     arrays = _scales(frames, preset.step, importance, signed=signed)
     groups = min(preset.groups, channels)
-    steps = steps_of(rows, columns, channels, groups)
+    passes = passes_of(rows, columns, channels, groups)
     arrays["zone"] = np.array([preset.zone], np.float32)
     quantiser = Quantiser(arrays, grid, preset.levels, signed=signed)
     symbols = [quantiser(frame) for frame in frames]
     magnitudes = np.stack([found.magnitudes for found in symbols])
-    arrays |= fit_context(magnitudes, steps, preset.context_rank, np.random.default_rng(0))
+    arrays |= fit_context(magnitudes, passes, preset.context_rank, np.random.default_rng(0))
     arrays |= fit_magnitudes(magnitudes, preset.levels)
     arrays["centroid"] = fit_centroids(
         [quantiser.scale(frame)[0] for frame in frames], symbols, preset.levels

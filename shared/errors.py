@@ -7,6 +7,7 @@
     │   ├── EngineError           an engine cannot run a half of the network, or its results differ from torch's
     │   ├── MismatchError         the cloud runs another network, or the server is not a SplitDNN cloud
     │   └── SourceError           a video source cannot be opened or read
+    ├── UplinkError             the cloud did not answer a frame, which the edge then answers itself
     ├── ResultsError            records are missing from the results file at the end of the run: exit status 1
     └── RequestError            one request is refused; nothing else is affected
         ├── WireError        400  the bytes are not a frame
@@ -39,6 +40,14 @@ if TYPE_CHECKING:
 
 class SplitDNNError(Exception):
     """Root of the tree. Never raised itself."""
+
+
+class UplinkError(SplitDNNError):
+    """The cloud did not answer a frame; `reason` is one of the edge's fallbacks (edge/metrics.py)."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class StartupError(SplitDNNError):

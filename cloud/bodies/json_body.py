@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from shared.errors import BodyError, ContentError, LimitError, ShapeError, SplitPointError, suggest
-from shared.limits import MAX_ELEMENTS, MAX_SPLIT_POINT_BYTES
+from shared.limits import MAX_JSON_MARKS, MAX_SPLIT_POINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 Shapes = dict[str, tuple[int, ...]]
 """Of the tensor that crosses, without the batch dimension, by split point."""
-
-# What no body of tensors comes near: a list for each row of each channel, a comma for each number, hardly a key.
-_MAX_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 18}
 
 
 class Tensors(NamedTuple):
@@ -97,7 +94,7 @@ def check_shape(actual: tuple[int, ...], expected: tuple[int, ...], split_point:
 
 def _check_structure(body: bytes) -> None:
     """Refuse what would parse into far more memory than its tensors take: empty lists, objects, strings by the million."""
-    for mark, most in _MAX_MARKS.items():
+    for mark, most in MAX_JSON_MARKS.items():
         found = body.count(mark)
         if found > most:
             raise LimitError(

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from cloud.batching.batcher import Batcher
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
-from cloud.bodies.frames import MAX_PICTURE_PIXELS
 from cloud.ledger import open_ledger
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.network import load
 from cloud.profiles import Profiles
 from shared.codecs import CODECS
-from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES
+from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES
 from shared.observing.telemetry import computing
 from shared.wire import frame as wire
 
@@ -87,7 +86,7 @@ class Service:
         return await self.pools.tails.run(self._compute_tail, split_point, callers)
 
     def _compute_tail(self, split_point: str, callers: list[Crossing]) -> NDArray[np.float32]:
-        with computing(self.metrics.stage_cpu, "tail"):
+        with computing(self.metrics.step_cpu, "tail"):
             return self.network.tails.run(split_point, callers)
 
     def describe(self) -> dict[str, Any]:
@@ -99,7 +98,7 @@ class Service:
             "wire_versions": [wire.VERSION],
             "limits": {
                 "max_body_bytes": self.settings.max_body_bytes,
-                "max_elements": wire.MAX_ELEMENTS,
+                "max_elements": MAX_ELEMENTS,
                 "max_picture_pixels": MAX_PICTURE_PIXELS,
                 "max_profile_bytes": self.max_profile_bytes,
                 "queue_capacity": self.settings.queue_capacity,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 _MAX_PICTURES = 8
-"""Pictures that are resized at once, whatever the machine; cloud/bodies/frames.py says how much memory each takes."""
+"""Pictures that are resized at once, whatever the machine; shared/limits.py says how much memory each takes."""
 
 
 class Pool:

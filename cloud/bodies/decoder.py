@@ -44,7 +44,7 @@ class Decoder:
         self._network = network
         self._profiles = profiles
         self._pools = pools
-        self._cpu = metrics.stage_cpu
+        self._cpu = metrics.step_cpu
         self._max_tensors = max_tensors
 
     async def stop(self) -> None:

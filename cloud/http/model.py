@@ -14,7 +14,7 @@ from cloud.http.base import BodyHandler
 from cloud.ledger import Entry
 from shared.errors import BodyError, ContentError, MediaTypeError, UnavailableError
 from shared.observing.telemetry import Stopwatch
-from shared.wire.frame import CONTENT_TYPE
+from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,9 +58,7 @@ class ModelHandler(BodyHandler):
         """Refuse by the header alone what has no chance of an answer."""
         self.service.lifecycle.begin_frame()
         self._progress.admitted = True
-        encoding = self.request.headers.get("Content-Encoding", "identity")
-        if encoding.lower() != "identity":
-            raise MediaTypeError(f"Content-Encoding {encoding} is not supported", accepted=["identity"])
+        require_identity(self.request.headers.get("Content-Encoding"))
         if self._content_type() not in (CONTENT_TYPE, *_JSON_TYPES):
             raise MediaTypeError(
                 f"Content-Type {self._content_type()} is not supported",
@@ -84,14 +82,14 @@ class ModelHandler(BodyHandler):
 
     async def _answer(self, body: Body) -> dict[str, Any] | bytes:
         """Receive -> decode -> queue -> tail -> answer."""
-        watch = Stopwatch(self.service.metrics.stages, self.service.metrics.stage_cpu)
+        watch = Stopwatch(self.service.metrics.steps, self.service.metrics.step_cpu)
         watch.note("receive", self.elapsed_s())
         received = body.received()
         work = await self._decode(body, watch)
         run = await self._run_tail(work, watch)
         if work.codec is None:
             return await self.service.pools.decode.run(_json_answer, run.outputs, work.count)
-        with watch.stage("top"):
+        with watch.step("top"):
             answer = self._task().answer(run.outputs[0])
         return {
             "frame_id": work.frame_id,

@@ -226,7 +226,7 @@ def test_sigterm_lets_a_request_in_progress_finish() -> None:
         while b"splitdnn_cloud_buffered_bytes 0.0" in get(process, "/metrics")[1]:
             pass  # its header has not arrived
         process.signal()
-        process.logged("stopping: finishing 1 requests")
+        process.logged("stopping: finishing 1 frames")
         assert turns(process) > 0
         process.logged("draining$")
         assert get(process, "/readyz") == (503, b'{"state": "draining"}')
@@ -298,7 +298,7 @@ def test_a_tail_that_never_ends_does_not_outlast_the_drain() -> None:
         connection.request("POST", "/model", BODY, {"Content-Type": "application/json"})
         process.logged("^tail")
         process.signal()
-        process.logged("1 requests were not finished within")
+        process.logged("1 frames were not finished within")
         process.ended_well()
         connection.close()
 

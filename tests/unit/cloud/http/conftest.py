@@ -1,7 +1,8 @@
-"""What every test of the cloud's HTTP face has: the small network, a server of it, frames for it, and a quiet log."""
+"""What the tests of the cloud's endpoints share: the small network, a server of it, frames for it, and a quiet log."""
 
 from __future__ import annotations
 
+import gc
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +35,15 @@ def expect_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _loaded(resnet18: Model) -> Iterator[None]:
-    """Every server of this file takes the network that is there already."""
+@pytest.fixture(scope="session", autouse=True)
+def _loaded(resnet18: Model, partition: Partition) -> Iterator[None]:
+    """Every server takes the network that is loaded already, and need not look for its split points again."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("shared.load.load_model", lambda *_arguments, **_options: resnet18)
+        patch.setattr("shared.load.Partition", lambda *_arguments: partition)
+        gc.freeze()  # the collection at each server's end then looks at that server's objects only
         yield
+        gc.unfreeze()
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kits.cloud import FRAME, WAIT_S, Gate, Server, chunked, request, until
+
+if TYPE_CHECKING:
+    from cloud.bodies.body import Body
 
 
 def test_requests_that_wait_on_one_connection_are_answered_in_order_the_bad_one_too(
@@ -165,7 +168,7 @@ def test_a_client_that_goes_in_the_middle_of_its_body_leaves_nothing_behind(head
     with Server() as server:
         connection = server.connect()
         connection.send(request("POST", "/model", b"5\r\n12345\r\n", FRAME | headers))
-        until(lambda: server.service.active == 1 and server.service.buffered_bytes > 0)
+        until(lambda: server.service.lifecycle.frames == 1 and server.service.buffered_bytes > 0)
         # What is there counts, not what was declared: declaring much must not keep others out.
         assert server.service.buffered_bytes == (10 if "Content-Length" in headers else 5)
         connection.close()
@@ -202,23 +205,23 @@ def test_a_client_that_goes_before_its_answer_leaves_nothing_behind(pack: Any) -
 
 def test_a_body_whose_client_has_gone_is_not_kept_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The threads that decode are busy; those who wait for one hold a body, and must let go of it with their client."""
-    busy, handlers = threading.Event(), []
+    busy, bodies = threading.Event(), []
 
-    def decode(handler: Any) -> Any:
-        handlers.append(handler)
+    def read(_decoder: Any, body: Body, _entry: Any) -> Any:
+        bodies.append(body)
         assert busy.wait(WAIT_S)
         raise AssertionError("nobody waits for this")
 
-    monkeypatch.setattr("cloud.http.model.ModelHandler._decode", decode)
+    monkeypatch.setattr("cloud.bodies.decoder.Decoder._read_frame", read)
     with Server() as server:
-        bodies = [server.connect() for _ in range(3)]
-        for connection in bodies:
+        connections = [server.connect() for _ in range(3)]
+        for connection in connections:
             connection.send(request("POST", "/model", bytes(1000), FRAME))
-        until(lambda: len(handlers) == 2 and server.service.buffered_bytes == 3000)
-        assert [len(handler.body) for handler in handlers] == [1000, 1000]
-        for connection in bodies:
+        until(lambda: len(bodies) == 2 and server.service.buffered_bytes == 3000)
+        assert [len(body.whole()) for body in bodies] == [1000, 1000]
+        for connection in connections:
             connection.close()
         until(server.is_empty)
-        assert [len(handler.body) for handler in handlers] == [0, 0]
+        assert [len(body.whole()) for body in bodies] == [0, 0]
         busy.set()
-    assert len(handlers) == 2
+    assert len(bodies) == 2

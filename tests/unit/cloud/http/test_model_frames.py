@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from kits.cloud import FRAME, JSON, Gate, Server, request, until
+from kits.cloud import FRAME, JSON, Gate, Server, request, until, waiting
 from kits.codecs import PICTURE_CODECS, TENSOR_CODECS, name_of, picture, with_right_crc
 
 from shared.codecs import decode_frame
@@ -71,13 +71,13 @@ def test_a_picture_of_the_cameras_size_is_answered_as_the_resized_one(
 def test_tensors_do_not_wait_for_large_pictures(server: Server, pack: Any) -> None:
     """Nor does a picture of the network's size; and one whose deadline passes while it waits is not decoded."""
     held = threading.Event()
-    server.service._picture_pool.submit(held.wait, 30)
+    server.service.pools.pictures._executor.submit(held.wait, 30)
     before = server.metric("rejected_total", reason="deadline")
     with server.connect() as one:
         one.send(
             request("POST", "/model", pack(picture(9, 9), "raw", split_point="input", deadline_ms=50), FRAME)
         )
-        until(lambda: server.service._picture_pool._work_queue.qsize() == 1)
+        until(lambda: waiting(server.service.pools.pictures) == 1)
         assert server.frame(pack()).status == 200
         assert server.frame(pack(picture(224, 224), "jpeg", split_point="input")).status == 200
         time.sleep(0.06)
@@ -89,11 +89,11 @@ def test_tensors_do_not_wait_for_large_pictures(server: Server, pack: Any) -> No
 
 def test_a_large_picture_whose_caller_has_gone_is_not_kept(server: Server, pack: Any) -> None:
     held = threading.Event()
-    server.service._picture_pool.submit(held.wait, 30)
+    server.service.pools.pictures._executor.submit(held.wait, 30)
     before = server.metric("abandoned_total")
     with server.connect() as one:
         one.send(request("POST", "/model", pack(picture(900, 900), "raw", split_point="input"), FRAME))
-        until(lambda: server.service._picture_pool._work_queue.qsize() == 1)
+        until(lambda: waiting(server.service.pools.pictures) == 1)
         assert server.service.buffered_bytes > 900 * 900 * 3
     until(server.is_empty)
     held.set()

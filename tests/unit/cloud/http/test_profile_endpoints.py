@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from kits.cloud import FRAME, WAIT_S, Answer, Server, chunked, request, until
+from kits.cloud import FRAME, WAIT_S, Response, Server, chunked, request, until, waiting
 from kits.codecs import frame_of
 from kits.gain import Gained, gain_profile
 
@@ -62,7 +62,7 @@ def framed(resnet18: Model) -> Any:
     return framed
 
 
-def put(server: Server, data: bytes, name: str | None = None, **headers: str) -> Answer:
+def put(server: Server, data: bytes, name: str | None = None, **headers: str) -> Response:
     name = hashlib.sha256(data).hexdigest()[:32] if name is None else name
     return server.ask("PUT", f"/profiles/{name}", data, **headers)
 
@@ -206,7 +206,7 @@ def test_every_beginning_and_any_changed_byte_of_a_profile_is_another_file(
     data = make(room=40).data
     with fresh.connect() as connection:
 
-        def ask(body: bytes) -> Answer:
+        def ask(body: bytes) -> Response:
             return connection.ask("PUT", f"/profiles/{hashlib.sha256(body).hexdigest()[:32]}", body)
 
         for end in range(0, len(data), 7):
@@ -373,7 +373,7 @@ def test_the_servers_end_overtakes_a_profile_that_waits(monkeypatch: pytest.Monk
         first.send(request("PUT", f"/profiles/{make(1.0).name}", make(1.0).data))
         assert built.acquire(timeout=WAIT_S)
         second.send(request("PUT", f"/profiles/{make(2.0).name}", make(2.0).data))
-        until(lambda: server.service._profile_thread._work_queue.qsize() == 1)
+        until(lambda: waiting(server.service.pools.profiles) == 1)
         server.stop_service().result(WAIT_S)
         second.answer().refused(503, "unavailable")
         go_on.set()

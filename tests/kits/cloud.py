@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import json
 import socket
 import threading
@@ -102,6 +103,11 @@ class Server:
 
     def frame(self, data: bytes, query: str = "") -> Response:
         return self.post(data, FRAME, "/model" + query)
+
+    def put_profile(self, data: bytes, name: str | None = None, **headers: str) -> Response:
+        """Under its own name, unless another is given."""
+        name = hashlib.sha256(data).hexdigest()[:32] if name is None else name
+        return self.ask("PUT", f"/profiles/{name}", data, **headers)
 
     def is_empty(self) -> bool:
         service = self.service

@@ -58,12 +58,13 @@ def test_a_chunked_body_above_the_limit_is_refused_as_soon_as_it_is(pack: Any) -
         until(server.is_empty)
 
 
-@pytest.mark.parametrize("declared", ["400001", "1000000000000", "9" * 40])
-def test_a_body_far_above_the_limit_is_not_waited_for(declared: str) -> None:
-    with Server(max_body_bytes=100_000) as server, server.connect() as connection:
-        connection.send(request("POST", "/model", b"", FRAME | {"Content-Length": declared}))
-        connection.answer().refused(413, "too_large")
-        assert connection.closed_by_server()
+def test_a_body_far_above_the_limit_is_not_waited_for() -> None:
+    with Server(max_body_bytes=100_000) as server:
+        for declared in ("400001", "1000000000000", "9" * 40):
+            with server.connect() as connection:
+                connection.send(request("POST", "/model", b"", FRAME | {"Content-Length": declared}))
+                connection.answer().refused(413, "too_large")
+                assert connection.closed_by_server(), declared
         assert server.metric("abandoned_total") == 0
 
 
@@ -81,7 +82,7 @@ def test_a_chunked_body_without_an_end_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize("body", [bytes(3_000_000), b""], ids=["large", "empty"])
-def test_a_refusal_at_the_door_reaches_a_client_that_is_still_sending(body: bytes) -> None:
+def test_a_refusal_by_the_header_reaches_a_client_that_is_still_sending(body: bytes) -> None:
     with Server(start=False) as server, server.connect() as connection:
         for _ in range(5):
             connection.ask("POST", "/model", body, FRAME).refused(503, "unavailable")
@@ -139,9 +140,8 @@ def test_a_client_that_is_too_slow_is_cut_off(pack: Any) -> None:
         assert server.ask("GET", "/").status == 200
 
 
-@pytest.mark.parametrize(
-    "garbage",
-    [
+def test_what_is_not_http_ends_its_connection_only(server: Server) -> None:
+    garbage = [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(1, 40)) + b"\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
         b"GET\r\n\r\n",
@@ -150,15 +150,13 @@ def test_a_client_that_is_too_slow_is_cut_off(pack: Any) -> None:
         b"POST /model HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
         b"POST /model HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
-    ],
-    ids=lambda garbage: repr(garbage)[-24:],
-)
-def test_what_is_not_http_ends_its_connection_only(server: Server, garbage: bytes) -> None:
-    with server.connect() as connection, contextlib.suppress(ConnectionError):
-        connection.send(garbage)
-        assert connection._file.read()[:12] in (b"", b"HTTP/1.1 400")
-    assert server.ask("GET", "/").status == 200
-    until(server.is_empty)
+    ]
+    for each in garbage:
+        with server.connect() as connection, contextlib.suppress(ConnectionError):
+            connection.send(each)
+            assert connection._file.read()[:12] in (b"", b"HTTP/1.1 400"), each[:60]
+        assert server.ask("GET", "/").status == 200
+        until(server.is_empty)
 
 
 @pytest.mark.parametrize(

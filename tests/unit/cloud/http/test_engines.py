@@ -38,7 +38,7 @@ def crossing(partition: Partition) -> Callable[..., tuple[np.ndarray, np.ndarray
     def make(name: str, count: int) -> tuple[np.ndarray, np.ndarray]:
         point = partition.point(name)
         random = np.random.default_rng(count)
-        tensors = random.normal(size=(count, *point.shape)).astype(np.float32)
+        tensors = ((random.normal(size=(count, *point.shape)) * 16).round() / 16).astype(np.float32)
         for number in range(count):
             tensors[number] *= 2.0 ** (number % 5 - 2)
             tensors[number, number % point.shape[0]] += 3 * (1 + number % 3)

@@ -10,7 +10,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 from kits.cloud import FRAME, JSON, WAIT_S, Server, request, until
 from kits.json_bodies import DIE, HANG, GatedReader, first_time
 
@@ -19,6 +18,8 @@ from cloud.http.base import BodyHandler
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 LARGE = 1 << 17
 LINE = [0.5] * 512
@@ -66,35 +67,33 @@ def test_a_large_frame_is_no_json(server: Server, pack: Any, monkeypatch: pytest
         assert server.frame(pack(np.zeros((128, 28, 28), np.float32), split_point="layer2")).status == 200
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "reason"),
-    [
-        ("", 400, "bad_body"),
-        ("[]", 400, "bad_body"),
-        ("[" * 100_000, 400, "bad_body"),
-        ('{"data": [[1, 2], [3]]}', 422, "shape"),
-        ('{"data": [], "split_point": "layer33"}', 422, "split_point"),
-        ('{"data": ' + json.dumps([[1e39, *LINE[1:]]]) + ', "split_point": "flatten"}', 422, "bad_content"),
-        ('{"data": ' + json.dumps([LINE] * 65) + ', "split_point": "flatten"}', 413, "too_large"),
-        ('{"data": [' + "[]," * 2_000_000 + "0]}", 413, "too_large"),
-    ],
-    ids=lambda value: str(value)[:40],
-)
-def test_a_large_body_is_refused_in_the_same_words(
-    server: Server, monkeypatch: pytest.MonkeyPatch, body: str, status: int, reason: str
-) -> None:
-    there = server.post(padded(body)).refused(status, reason)
-    assert server.service.decoder.json_process._process
-    monkeypatch.setattr(server.service.decoder.json_process, "read", _in_this_process)
-    assert server.post(padded(body)).refused(status, reason) == there
+REFUSED = [
+    ("", 400, "bad_body"),
+    ("[]", 400, "bad_body"),
+    ("[" * 100_000, 400, "bad_body"),
+    ('{"data": [[1, 2], [3]]}', 422, "shape"),
+    ('{"data": [], "split_point": "layer33"}', 422, "split_point"),
+    ('{"data": ' + json.dumps([[1e39, *LINE[1:]]]) + ', "split_point": "flatten"}', 422, "bad_content"),
+    ('{"data": ' + json.dumps([LINE] * 65) + ', "split_point": "flatten"}', 413, "too_large"),
+    ('{"data": [' + "[]," * 2_000_000 + "0]}", 413, "too_large"),
+]
+
+
+def test_a_large_body_is_refused_in_the_same_words(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = server.service.decoder.json_process
+    refusals = [server.post(padded(body)).refused(status, reason) for body, status, reason in REFUSED]
+    assert process._process
+    monkeypatch.setattr(process, "read", _in_this_process)
+    for (body, status, reason), refusal in zip(REFUSED, refusals, strict=True):
+        assert server.post(padded(body)).refused(status, reason) == refusal
 
 
 async def _in_this_process(
-    pieces: list[bytes], shapes: dict, default: str, most: int, _timeout_s: float
+    pieces: list[bytes], shapes: dict, default: str, max_tensors: int, _timeout_s: float
 ) -> Any:
     from cloud.bodies.json_body import read_tensors
 
-    return await asyncio.to_thread(read_tensors, b"".join(pieces), shapes, default, most)
+    return await asyncio.to_thread(read_tensors, b"".join(pieces), shapes, default, max_tensors)
 
 
 def test_frames_are_answered_while_a_large_body_is_read(tmp_path: Path, pack: Any) -> None:

@@ -38,7 +38,7 @@ def test_bodies_above_the_common_budget_are_refused_until_there_is_room(pack: An
             assert chunky.status == 200
 
 
-def test_a_full_queue_refuses_at_the_door(pack: Any) -> None:
+def test_a_full_queue_refuses_by_the_header(pack: Any) -> None:
     with Server(queue_capacity=2, max_batch=1) as server, Gate(server) as gate:
         with contextlib.ExitStack() as stack:
             connections = [stack.enter_context(server.connect()) for _ in range(3)]

@@ -7,7 +7,6 @@ import logging
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from kits.tail_times import quick, tail_times
 
 from cloud.batching import tail_times as module
@@ -16,6 +15,8 @@ from shared.network.stage_ends import stage_ends
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from shared.network.partition import Partition
 

@@ -6,12 +6,11 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from kits.cloud import FRAME, JSON, WAIT_S, Server, request, until
-from kits.json_bodies import DIE, HANG, GatedReader, first_time
+from kits.json_bodies import DIE, HANG, GatedReader, exists, first_time
 
 from cloud.bodies.json_process import JsonProcess
 from cloud.http.base import BodyHandler
@@ -36,14 +35,6 @@ def at_flatten(count: int) -> bytes:
 def uses(server: Server, *command: str) -> JsonProcess:
     server.service.decoder.json_process = JsonProcess(command)
     return server.service.decoder.json_process
-
-
-def exists(number: int) -> bool:
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_only_a_large_body_starts_a_process_and_all_large_ones_share_it() -> None:

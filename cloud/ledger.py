@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from shared.codecs import CODECS
+from shared.codecs import codec_of
+from shared.errors import CodecError
 from shared.observing.json_lines import STDOUT, JsonLines
 
 if TYPE_CHECKING:
@@ -37,11 +38,10 @@ class Entry:
     def note(self, frame: Frame) -> None:
         """Remember what the line says of the frame, which could be parsed, whatever becomes of it."""
         if self._ledger:
-            codec = CODECS.get(frame.codec_id)
             self._known = {
                 "frame_id": f"{frame.frame_id:016x}",
                 "split_point": frame.split_point,
-                "codec": codec.name if codec else None,
+                "codec": _codec_name(frame),
             }
 
     def decide(self, outcome: Outcome, reason: str | None = None) -> None:
@@ -59,3 +59,11 @@ class Entry:
                     "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 }
             )
+
+
+def _codec_name(frame: Frame) -> str | None:
+    """The name of the frame's codec; None for a codec that this process does not know."""
+    try:
+        return codec_of(frame).name
+    except CodecError:
+        return None

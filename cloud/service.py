@@ -13,7 +13,7 @@ from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.network import load
 from cloud.profiles import Profiles
-from shared.codecs import CODECS
+from shared.codecs import known_codecs
 from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES
 from shared.observing.telemetry import computing
 from shared.wire import frame as wire
@@ -93,7 +93,7 @@ class Service:
         """What `GET /model` says."""
         return {
             **self.network.describe(),
-            "codecs": {codec.name: codec.id for codec in CODECS.values()},
+            "codecs": {codec.name: codec.id for codec in known_codecs().values()},
             "profiles": self.profiles.names(),
             "wire_versions": [wire.VERSION],
             "limits": {

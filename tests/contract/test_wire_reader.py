@@ -12,7 +12,7 @@ import pytest
 from kits import wire_reader
 from kits.profiles import features
 
-from edge.calibration.fit import Importance, Recipe, fit_profile
+from edge.calibration.fit import Importance, Preset, fit_profile
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.grid import grid_shape
@@ -27,10 +27,10 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 READER = ROOT / "tests" / "kits" / "wire_reader.py"
 MAX_LINES = 150
-RECIPES = (
-    Recipe(step=1.5, groups=3, context_rank=4, corrector_rank=4),
-    Recipe(step=0.2, levels=64, groups=1, context_rank=2, corrector_rank=0),
-    Recipe(step=1.0, levels=2, groups=2, context_rank=4, corrector_rank=2),
+PRESETS = (
+    Preset(step=1.5, groups=3, context_rank=4, corrector_rank=4),
+    Preset(step=0.2, levels=64, groups=1, context_rank=2, corrector_rank=0),
+    Preset(step=1.0, levels=2, groups=2, context_rank=4, corrector_rank=2),
 )
 FIELDS: dict[str, Any] = {"fingerprint": b"profile.", "frame_id": 1, "capture_time_ns": 2, "deadline_ms": 3}
 
@@ -73,18 +73,18 @@ def test_it_reads_every_golden_frame() -> None:
 
 
 def profiles() -> Iterator[Profile]:
-    """Of tensors of one to four dimensions, signed or not; two levels or many, with a corrector or none, pooled or not."""
+    """One for each kind of tensor: of one to four dimensions, signed or not; two levels or many, with a corrector or none, pooled or not."""
     for shape in ((24,), (7, 12), (8, 5, 6), (4, 3, 2, 6)):
         rows, columns, channels = grid_shape(shape)
         ones = np.linspace(1, 3, channels, dtype=np.float32)
         positions = np.linspace(1, 2, rows * columns, dtype=np.float32).reshape(rows, columns)
-        for signed, recipe, importance in itertools.product(
-            (False, True), RECIPES, (Importance(ones, positions), Importance(ones, positions, pooled=True))
+        for signed, preset, importance in itertools.product(
+            (False, True), PRESETS, (Importance(ones, positions), Importance(ones, positions, pooled=True))
         ):
             tensors = features(shape, signed=signed)
             yield fit_profile(
                 tensors,
-                recipe,
+                preset,
                 fingerprint=FIELDS["fingerprint"],
                 split_point="layer1",
                 importance=importance,

@@ -49,7 +49,15 @@ class Maker:
         self._number = 0
 
     def request(
-        self, *, seed=0, fill=None, damage=False, shape=None, fingerprint=None, codec="float32"
+        self,
+        *,
+        seed=0,
+        fill=None,
+        damage=False,
+        shape=None,
+        fingerprint=None,
+        codec="float32",
+        deadline_ms=20_000,
     ) -> bytes:
         """A request's head and body; each has a frame id of its own."""
         self._number += 1
@@ -60,7 +68,7 @@ class Maker:
         frame = wire.Frame(
             split_point=SPLIT_POINT, codec_id=encoder.id, shape=tensor.shape, params=b"", payload=tensor.tobytes(),
             fingerprint=fingerprint or self._fingerprint, frame_id=SESSION << 32 | self._number,
-            capture_time_ns=0, deadline_ms=20_000,
+            capture_time_ns=0, deadline_ms=deadline_ms,
         )  # fmt: skip
         body = bytearray(wire.pack(frame))
         if damage:
@@ -118,11 +126,8 @@ def test_ten_thousand_cancelled_requests_leave_nothing_behind(chaos):
     start = time.monotonic()
     asyncio.run(cancel_many(port, requests, CANCELLED))
     took_s = time.monotonic() - start
-    asked = time.monotonic()
-    status, answer = asyncio.run(ask(port, maker.request()))
-    answered_s = time.monotonic() - asked
-    assert status == 200, answer
-    assert answered_s < 2, f"the one that stayed waited {answered_s:.2f} s"
+    status, answer = asyncio.run(ask(port, maker.request(deadline_ms=2000)))
+    assert status == 200, f"the one that stayed was not answered in time: {answer}"
     kit.wait_for(lambda: idle(chaos.cloud.url), "an idle cloud", 20)
     after, open_after = memory(pid).resident, files(pid)
     print(

@@ -19,7 +19,8 @@ import torch
 
 from shared.network.partition import INPUT
 from shared.network.stage_ends import stage_ends
-from shared.process.cache import keep, key_of, machine, recall
+from shared.process.cache import Cache, key_of
+from shared.process.machine import machine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +73,7 @@ class TailTimes:
         times = await service.in_profile_thread(lambda: self._recall(key, points))
         if times is None:
             measured = times = await self._measure(points)
-            await service.in_profile_thread(lambda: keep(settings.cache_dir, key, measured))
+            await service.in_profile_thread(lambda: Cache(settings.cache_dir).store(key, measured))
         return {
             "fingerprint": service.model.fingerprint.hex(),
             "engine": service.engine.describe(),
@@ -152,7 +153,7 @@ class TailTimes:
         )
 
     def _recall(self, key: str, points: list[SplitPoint]) -> _Times | None:
-        kept = recall(self._service.settings.cache_dir, key)
+        kept = Cache(self._service.settings.cache_dir).load(key)
         try:
             complete = list(kept["tails_ms"]) == [point.name for point in points] and all(
                 len(row) == len(kept["batch_sizes"]) > 0 for row in kept["tails_ms"].values()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from edge.calibration.fit import Recipe
     from shared.codecs.calibrated.profile import Profile
-    from shared.engines.base import Part
+    from shared.engines.half import Half
 
 _BATCH = 8
 _SIGMAS = 1.96
@@ -48,7 +48,7 @@ def measure(
     recipe: Recipe,
     tensors: Sequence[NDArray[np.float32]],
     logits: NDArray[np.float32],
-    tail: Part,
+    tail: Half,
 ) -> Point:
     """Encode and decode `tensors` for real; `logits` (N, K) are the unsplit network's answers to them."""
     codec = Calibrated(profile)

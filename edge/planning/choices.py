@@ -26,7 +26,8 @@ from shared.errors import SettingsError, SplitDNNError
 from shared.load import AUTO
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.stage_ends import stage_ends
-from shared.process.cache import keep, key_of, machine, recall
+from shared.process.cache import Cache, key_of
+from shared.process.machine import expand_home, machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,7 @@ def _profiles(settings: EdgeSettings, network: Network) -> dict[str, Calibrated]
     """By split point; of the files in a folder, those that are of this network."""
     if not settings.profile:
         return {}
-    path = Path(settings.profile).expanduser()
+    path = expand_home(settings.profile)
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
     found = {}
     for file in files:
@@ -190,14 +191,15 @@ def _options(settings: EdgeSettings, network: Network, chain: Segmented, codecs:
         str(settings.grayscale),
         *codecs, *(f"{point} {name} {_profile_name(codec)}" for point, here in codecs.items() for name, codec in here.items()),
     )  # fmt: skip
-    kept = from_json(recall(settings.cache_dir, key))
+    cache = Cache(settings.cache_dir)
+    kept = from_json(cache.load(key))
     if kept is not None:
         return kept
     preprocess = Preprocess(network.model.preprocessing, grayscale=settings.grayscale)
     pictures, preprocess_s = _footage(settings, preprocess)
     _log.info("surveying %d split points on %d pictures; this is done once", len(codecs), len(pictures))
     options = survey(chain, network.model.info(), pictures, codecs, preprocess_s=preprocess_s)
-    keep(settings.cache_dir, key, to_json(options))
+    cache.store(key, to_json(options))
     return options
 
 

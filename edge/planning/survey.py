@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.codecs.base import Codec
-    from shared.engines.base import Part
+    from shared.engines.half import Half
     from shared.engines.segmented import Segmented
     from shared.network.model import ModelInfo
 
@@ -117,7 +117,7 @@ def _send(way: _Way, array: NDArray[Any], point: str, model: ModelInfo, clock: C
     way.waiting.append(np.array(tensor, np.float32))
 
 
-def _answer(way: _Way, tail: Part) -> None:
+def _answer(way: _Way, tail: Half) -> None:
     if way.waiting:
         way.given.extend(int(row.argmax()) for row in tail(np.stack(way.waiting)))
         way.waiting = []

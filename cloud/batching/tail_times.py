@@ -73,7 +73,7 @@ class TailTimes:
         times = await service.in_profile_thread(lambda: self._recall(key, points))
         if times is None:
             measured = times = await self._measure(points)
-            await service.in_profile_thread(lambda: Cache(settings.cache_dir).store(key, measured))
+            await service.in_profile_thread(lambda: Cache(settings.cache_dir).store_json(key, measured))
         return {
             "fingerprint": service.model.fingerprint.hex(),
             "engine": service.engine.describe(),
@@ -153,7 +153,7 @@ class TailTimes:
         )
 
     def _recall(self, key: str, points: list[SplitPoint]) -> _Times | None:
-        kept = Cache(self._service.settings.cache_dir).load(key)
+        kept = Cache(self._service.settings.cache_dir).load_json(key)
         try:
             complete = list(kept["tails_ms"]) == [point.name for point in points] and all(
                 len(row) == len(kept["batch_sizes"]) > 0 for row in kept["tails_ms"].values()

@@ -192,14 +192,14 @@ def _options(settings: EdgeSettings, network: Network, chain: Segmented, codecs:
         *codecs, *(f"{point} {name} {_profile_name(codec)}" for point, here in codecs.items() for name, codec in here.items()),
     )  # fmt: skip
     cache = Cache(settings.cache_dir)
-    kept = from_json(cache.load(key))
+    kept = from_json(cache.load_json(key))
     if kept is not None:
         return kept
     preprocess = Preprocess(network.model.preprocessing, grayscale=settings.grayscale)
     pictures, preprocess_s = _footage(settings, preprocess)
     _log.info("surveying %d split points on %d pictures; this is done once", len(codecs), len(pictures))
     options = survey(chain, network.model.info(), pictures, codecs, preprocess_s=preprocess_s)
-    cache.store(key, to_json(options))
+    cache.store_json(key, to_json(options))
     return options
 
 

@@ -50,15 +50,15 @@ def make_engine(
     engine = None
     if len(candidates) > 1:
         key = bench.choice_key(kind, point, candidates)
-        remembered = bench.cache.load(key)
-        engine = _fastest(bench, [each for each in candidates if "/".join(each) == remembered], kind, point)
+        chosen = bench.cache.load_json(key)
+        engine = _fastest(bench, [each for each in candidates if "/".join(each) == chosen], kind, point)
     if engine is None:
         problems: list[EngineError] = []
         engine = _fastest(bench, candidates, kind, point, problems)
         if engine is None:
             raise problems[0]
         if len(candidates) > 1 and not problems:
-            bench.cache.store(key, f"{engine.name}/{engine.precision}")
+            bench.cache.store_json(key, f"{engine.name}/{engine.precision}")
     _log.info(
         "engine %s in %s on %s, %d threads", engine.name, engine.precision, engine.device, engine.threads
     )

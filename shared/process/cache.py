@@ -61,7 +61,7 @@ class Cache:
         self._folder = None if unknown or not folder else path
         self._warned = False
 
-    def load(self, name: str) -> Any:
+    def load_json(self, name: str) -> Any:
         """The JSON value stored under `name`; None if there is none or it is damaged."""
         data = self.load_file(f"{name}.json")
         try:
@@ -69,7 +69,7 @@ class Cache:
         except (ValueError, RecursionError):
             return None
 
-    def store(self, name: str, value: Any) -> None:
+    def store_json(self, name: str, value: Any) -> None:
         """Store a JSON value in place of what `name` held."""
         self.store_file(f"{name}.json", json.dumps(value).encode())
 
@@ -155,7 +155,7 @@ class Cache:
                 # Another process may have stored the same folder first.
                 if made != making or not entry.is_dir():
                     raise
-            self._tidy(name)
+            self._tidy(name, entry)
         except (OSError, RuntimeError) as error:
             self._warn(name, error)
             return None
@@ -176,14 +176,15 @@ class Cache:
         stem, suffix = _split(name)
         return self._matching(re.escape(stem) + _digits(_DIGEST_DIGITS) + re.escape(suffix))
 
-    def _tidy(self, name: str) -> None:
+    def _tidy(self, name: str, stored: Path) -> None:
         """Remove the least recently used entries of this kind beyond their number, and what killed processes left."""
         stem, suffix = _split(name)
         kind = stem.rpartition("-")[0]
         # Entries of earlier versions have no digest in their name. Anything else is not ours: it may be anybody's folder.
         pattern = f"{re.escape(kind)}{_digits(_KEY_DIGITS)}({_digits(_DIGEST_DIGITS)})?{re.escape(suffix)}"
-        entries = sorted(self._matching(pattern), key=_used_at)
-        for entry in entries[: -_MAX_ENTRIES.get(kind, _MAX_SMALL_ENTRIES)]:
+        # Not the one just stored, even if the clock was set back and all others seem newer.
+        others = sorted((path for path in self._matching(pattern) if path != stored), key=_used_at)
+        for entry in others[: max(0, len(others) + 1 - _MAX_ENTRIES.get(kind, _MAX_SMALL_ENTRIES))]:
             _remove(entry)
         for unfinished in self._matching(re.escape(_MAKING) + ".*"):
             if time.time() - _used_at(unfinished) > _ABANDONED_AFTER_S:

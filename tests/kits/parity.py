@@ -1,4 +1,4 @@
-"""Helpers of the parity tests: real weights and photographs, if present, and what a right cut must satisfy."""
+"""Helpers of the parity tests: real weights and photographs, if present, pictures, and what a right cut must satisfy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from shared.network.vision import InterpolationMode, transforms
+from shared.network.model import Model
+from shared.network.recipe import Preprocessing
+from shared.network.vision import InterpolationMode, get_model, transforms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shared.network.partition import Partition, SplitPoint
-    from shared.network.recipe import Preprocessing
 
 DATA = Path(__file__).resolve().parents[3] / "shared"
 """Beside the project, see DATA.md there; never part of it."""
@@ -32,6 +33,40 @@ def photograph(path: Path, recipe: Preprocessing) -> np.ndarray:
             image.convert("RGB"), [recipe.resize], InterpolationMode(recipe.interpolation)
         )
     return recipe.normalise(np.asarray(transforms.center_crop(resized, [recipe.crop])))
+
+
+def small_vit() -> Model:
+    """For pictures of half the side: the same operations with a quarter of the work."""
+    recipe = Preprocessing(112, 112, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "bilinear")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = get_model("vit_b_16", weights=None, image_size=recipe.crop).eval()
+        # Without training its classifier is nothing but zeros, and any tail would agree.
+        torch.nn.init.normal_(network.heads.head.weight, std=0.05)
+    labels = tuple(f"class {number}" for number in range(1000))
+    return Model(
+        name="vit_b_16",
+        weights="random",
+        network=network.requires_grad_(requires_grad=False),
+        preprocessing=recipe,
+        labels=labels,
+        fingerprint=bytes(8),
+    )
+
+
+def patterns(side: int, rows: int) -> np.ndarray:
+    """(rows, 3, side, side), unlike each other in colour, contrast and detail: a random network computes nearly the same from similar ones."""
+    random = np.random.default_rng(3)
+    y, x = np.mgrid[0:side, 0:side] / side
+    pictures = []
+    for row in range(rows):
+        waves = [
+            np.sin((3 + 5 * row) * x * (1 + colour) + row) * np.cos((2 + 4 * row) * y + colour)
+            for colour in range(3)
+        ]
+        noise = random.normal(size=(3, side, side))
+        pictures.append((0.5 + row) * np.stack(waves) + (0.2 + 0.5 * row) * noise + 0.7 * (row - 1))
+    return np.stack(pictures).astype(np.float32)
 
 
 def spread(partition: Partition, count: int) -> list[SplitPoint]:

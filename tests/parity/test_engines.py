@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from kits.engines import error
-from kits.parity import PHOTOGRAPHS, WEIGHTS, photograph, spread
+from kits.parity import PHOTOGRAPHS, WEIGHTS, patterns, photograph, small_vit, spread
 
 from shared.engines import TorchEngine
 from shared.engines.base import TOLERANCES
@@ -23,16 +23,15 @@ from shared.engines.openvino.engine import OpenVinoEngine
 from shared.engines.openvino.runtime import precisions
 from shared.engines.probe import Probe
 from shared.engines.segmented import Segmented
-from shared.network.model import Model, load_model
+from shared.network.model import load_model
 from shared.network.partition import INPUT, OUTPUT, Partition, SplitPoint
-from shared.network.recipe import Preprocessing
-from shared.network.vision import get_model
 from shared.process.threads import available_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shared.engines import Engine
+    from shared.network.model import Model
 
 NETWORKS = ("resnet50", "mobilenet_v2", "efficientnet_b0", "vit_b_16")
 THREADS = min(4, available_cores())
@@ -82,40 +81,6 @@ class Subject:
         return self.openvino("bfloat16", checked=True)
 
 
-def small_vit() -> Model:
-    """For pictures of half the side: the same operations with a quarter of the work."""
-    recipe = Preprocessing(112, 112, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "bilinear")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = get_model("vit_b_16", weights=None, image_size=recipe.crop).eval()
-        # Without training its classifier is nothing but zeros, and any tail would agree.
-        torch.nn.init.normal_(network.heads.head.weight, std=0.05)
-    labels = tuple(f"class {number}" for number in range(1000))
-    return Model(
-        name="vit_b_16",
-        weights="random",
-        network=network.requires_grad_(requires_grad=False),
-        preprocessing=recipe,
-        labels=labels,
-        fingerprint=bytes(8),
-    )
-
-
-def patterns(side: int) -> np.ndarray:
-    """Unlike each other in colour, contrast and detail: a random network computes nearly the same from similar ones."""
-    random = np.random.default_rng(3)
-    y, x = np.mgrid[0:side, 0:side] / side
-    pictures = []
-    for row in range(ROWS):
-        waves = [
-            np.sin((3 + 5 * row) * x * (1 + colour) + row) * np.cos((2 + 4 * row) * y + colour)
-            for colour in range(3)
-        ]
-        noise = random.normal(size=(3, side, side))
-        pictures.append((0.5 + row) * np.stack(waves) + (0.2 + 0.5 * row) * noise + 0.7 * (row - 1))
-    return np.stack(pictures).astype(np.float32)
-
-
 def build(name: str) -> Subject:
     """With real weights if there are any."""
     weights = WEIGHTS / f"{name}.pth"
@@ -124,7 +89,7 @@ def build(name: str) -> Subject:
     if real:
         pictures = np.stack([photograph(path, model.preprocessing) for path in PHOTOGRAPHS[7::80][:ROWS]])
     else:
-        pictures = patterns(model.preprocessing.crop)
+        pictures = patterns(model.preprocessing.crop, ROWS)
     partition = Partition(model.network, model.preprocessing.tensor_shape)
     with torch.inference_mode():
         values = partition.crossings()(torch.from_numpy(pictures.copy()))

@@ -58,8 +58,10 @@ def test_a_cached_choice_that_is_none_of_the_candidates_is_made_again(
         ["torch/float32"],
     ):
         with monkeypatch.context() as patch:
-            patch.setattr("shared.engines.workbench.Cache.load", lambda _, name, cached=cached: cached)
-            patch.setattr("shared.engines.workbench.Cache.store", lambda *given: stored.append(given[1:]))
+            patch.setattr("shared.engines.workbench.Cache.load_json", lambda _, name, cached=cached: cached)
+            patch.setattr(
+                "shared.engines.workbench.Cache.store_json", lambda *given: stored.append(given[1:])
+            )
             candidates.forget()
             assert candidates.make(cache_dir=str(tmp_path)) == "openvino/bfloat16", cached
             assert len(candidates.timed) == 3, cached

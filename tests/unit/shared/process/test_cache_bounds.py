@@ -41,23 +41,37 @@ def test_the_least_recently_used_folder_goes_first(
     assert not warnings(caplog)
 
 
+def test_an_entry_just_stored_stays_though_the_clock_was_set_back(cache: Cache) -> None:
+    for number in range(module._MAX_ENTRIES["network"]):
+        used(cache.store_folder(name(number), write), time.time() + 1000 + number)
+    assert cache.store_folder(name(99), write) == cache.load_folder(name(99)) is not None
+    assert cache.load_folder(name(0)) is None
+
+
 def test_files_are_bounded_by_kind(cache: Cache, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert module._MAX_SMALL_ENTRIES == 256
     assert module._MAX_ENTRIES["profile"] == 32
     monkeypatch.setattr(module, "_MAX_SMALL_ENTRIES", 6)
     monkeypatch.setitem(module._MAX_ENTRIES, "profile", 2)
     for number in range(9):
-        cache.store(name(number, "choice"), f"line {number}")
-        cache.store(name(number, "tail-times"), number)
+        cache.store_json(name(number, "choice"), f"line {number}")
+        cache.store_json(name(number, "tail-times"), number)
         cache.store_file(name(number, "profile") + ".safetensors", b"%d" % number)
         for path in folder.iterdir():
             if name(number, "") in path.name:
                 used(path, 1000 + number)
-    assert cache.load(name(3, "choice")) == "line 3"  # used again
-    cache.store(name(99, "choice"), "the last")
-    kept = [number for number in (*range(9), 99) if cache.load(name(number, "choice")) is not None]
+    assert cache.load_json(name(3, "choice")) == "line 3"  # used again
+    cache.store_json(name(99, "choice"), "the last")
+    kept = [number for number in (*range(9), 99) if cache.load_json(name(number, "choice")) is not None]
     assert kept == [3, 5, 6, 7, 8, 99]
-    assert [number for number in range(9) if cache.load(name(number, "tail-times"))] == [3, 4, 5, 6, 7, 8]
+    assert [number for number in range(9) if cache.load_json(name(number, "tail-times"))] == [
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+    ]
     files = [cache.load_file(name(number, "profile") + ".safetensors") for number in range(9)]
     assert files == [None] * 7 + [b"7", b"8"]
     assert len(list(folder.iterdir())) == 14
@@ -71,10 +85,10 @@ def test_files_of_earlier_versions_are_counted(
     folder.mkdir(parents=True)
     (folder / f"{name(0, 'survey')}.json").write_text("[1]")
     used(folder / f"{name(0, 'survey')}.json", 1000)
-    assert cache.load(name(0, "survey")) is None
+    assert cache.load_json(name(0, "survey")) is None
     for number in (1, 2):
-        cache.store(name(number, "survey"), number)
-    assert [cache.load(name(number, "survey")) for number in range(3)] == [None, 1, 2]
+        cache.store_json(name(number, "survey"), number)
+    assert [cache.load_json(name(number, "survey")) for number in range(3)] == [None, 1, 2]
     assert len(list(folder.iterdir())) == 2
 
 
@@ -98,7 +112,7 @@ def test_nothing_else_in_the_folder_is_ever_touched(
     for number in range(module._MAX_ENTRIES["network"] + 3):
         assert cache.store_folder(name(number), write)
     for number in range(module._MAX_SMALL_ENTRIES + 3):
-        cache.store(name(number, "choice"), "torch/float32")
+        cache.store_json(name(number, "choice"), "torch/float32")
     assert {path for path in before if not path.exists()} == set()
     assert {path: path.stat().st_mtime for path in before} == before
 
@@ -107,7 +121,7 @@ def test_what_a_killed_process_left_unfinished_goes_after_an_hour(cache: Cache, 
     """A younger one may still be written by another process."""
     for store in (
         lambda: cache.store_folder(name(), write),
-        lambda: cache.store(name(kind="choice"), "torch/float32"),
+        lambda: cache.store_json(name(kind="choice"), "torch/float32"),
     ):
         old, young = folder / ".making-old", folder / ".making-young"
         for unfinished in (old, young):

@@ -99,14 +99,14 @@ def test_an_entry_that_may_be_read_but_not_touched_is_used(
 ) -> None:
     """A folder that came with an image, or is mounted for reading."""
     entry = cache.store_folder(name(), write)
-    cache.store(name(kind="choice"), "torch/float32")
+    cache.store_json(name(kind="choice"), "torch/float32")
 
     def refuse(*_arguments: object, **_options: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "utime", refuse)
     assert cache.load_folder(name()) == entry
-    assert cache.load(name(kind="choice")) == "torch/float32"
+    assert cache.load_json(name(kind="choice")) == "torch/float32"
     assert not warnings(caplog)
 
 

@@ -22,15 +22,15 @@ def test_without_a_folder_nothing_is_kept(
     cache = Cache("")
     assert cache.store_folder(name(), lambda _: pytest.fail("written for nothing")) is None
     assert cache.load_folder(name()) is None
-    cache.store(CHOICE, "torch/float32")
-    assert cache.load(CHOICE) is None
+    cache.store_json(CHOICE, "torch/float32")
+    assert cache.load_json(CHOICE) is None
     assert not caplog.records
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_tilde_is_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    Cache("~/some/where").store(CHOICE, "torch/float32")
+    Cache("~/some/where").store_json(CHOICE, "torch/float32")
     assert len(list((tmp_path / "some" / "where").iterdir())) == 1
 
 
@@ -49,12 +49,12 @@ def test_where_nobodys_home_is_known_nothing_is_kept(
         caplog.clear()
         cache = Cache(folder)
         assert cache.store_folder(name(), write) is None
-        cache.store(CHOICE, "torch/float32")
+        cache.store_json(CHOICE, "torch/float32")
         assert cache.load_folder(name()) is None
-        assert cache.load(CHOICE) is None
+        assert cache.load_json(CHOICE) is None
         assert warnings(caplog) == [f"cannot keep {name()} in {folder}: this home folder is not known"]
     assert list(tmp_path.iterdir()) == []
-    Cache("./~").store(CHOICE, "torch/float32")  # a folder that somebody wants to be called so
+    Cache("./~").store_json(CHOICE, "torch/float32")  # a folder that somebody wants to be called so
     assert [path.name for path in tmp_path.iterdir()] == ["~"]
 
 
@@ -82,14 +82,14 @@ def test_a_folder_that_cannot_be_used_is_one_line(tmp_path: Path, caplog: pytest
         assert str(folder) in warning, how
         assert "\n" not in warning, how
         assert cache.load_folder(name()) is None, how
-        cache.store(CHOICE, "torch/float32")
-        assert cache.load(CHOICE) is None, how
+        cache.store_json(CHOICE, "torch/float32")
+        assert cache.load_json(CHOICE) is None, how
         assert len(warnings(caplog)) == 1, how
 
 
 def test_a_file_that_cannot_be_stored_is_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
-    Cache(str(tmp_path / "file")).store(CHOICE, 1)
+    Cache(str(tmp_path / "file")).store_json(CHOICE, 1)
     (warning,) = warnings(caplog)
     assert f"cannot keep {CHOICE}.json in {tmp_path / 'file'}: " in warning
 
@@ -102,7 +102,7 @@ def test_a_folder_that_may_not_be_entered_is_one_line(tmp_path: Path) -> None:
         "if os.geteuid() == 0: os.setuid(65534)\n"
         "else: os.chmod(sys.argv[1], 0)\n"
         "cache = Cache(sys.argv[1] + '/cache')\n"
-        f"print(cache.load_folder({name()!r}), cache.load({CHOICE!r}), cache.store({CHOICE!r}, 'x'))\n"
+        f"print(cache.load_folder({name()!r}), cache.load_json({CHOICE!r}), cache.store_json({CHOICE!r}, 'x'))\n"
         f"print(cache.store_folder({name()!r}, lambda making: (making / 'a').write_bytes(b'a')))"
     )
     done = subprocess.run(

@@ -37,7 +37,6 @@ NETWORKS = ("resnet50", "mobilenet_v2", "efficientnet_b0", "vit_b_16")
 THREADS = min(4, available_cores())
 ROWS = 3
 SPREAD = 4
-SPREAD_FLOAT32 = 6
 BFLOAT16 = pytest.mark.skipif(
     "bfloat16" not in precisions(), reason="this CPU does not compute in bfloat16 itself"
 )
@@ -136,13 +135,13 @@ def test_every_picture_is_told_from_the_others_everywhere(subject: Subject) -> N
 
 def test_in_float32_halves_agree_and_the_two_sides_may_run_different_engines(subject: Subject) -> None:
     engine, errors = subject.float32, {}
-    for point in spread(subject.partition, SPREAD_FLOAT32):
+    for point in spread(subject.partition, SPREAD):
         for kind in ("head", "tail"):
             errors[f"{kind} at {point.name}"] = half_error(engine, subject, kind, point)
         if point.name not in (INPUT, OUTPUT):
             assert_sides_may_differ(subject, point)
         engine._halves.clear()  # all of them would not fit into memory
-    assert len(errors) >= 2 * SPREAD_FLOAT32
+    assert len(errors) >= 2 * SPREAD
     assert_rounding_only(subject, "halves", errors)
     assert engine.failed_checks == 0
 

@@ -19,7 +19,8 @@ import torch
 
 from shared.network.partition import INPUT
 from shared.network.stage_ends import stage_ends
-from shared.process.cache import keep, key_of, machine, recall
+from shared.process.cache import Cache, key_of
+from shared.process.machine import machine
 
 if TYPE_CHECKING:
     from cloud.batching.crossing import Crossing
@@ -74,7 +75,7 @@ class TailTimes:
         times = await on_thread(self._recall, key, points)
         if times is None:
             times = await self._measure(points)
-            await on_thread(keep, settings.cache_dir, key, times)
+            await on_thread(Cache(settings.cache_dir).store_json, key, times)
         return {
             "fingerprint": network.model.fingerprint.hex(),
             "engine": network.engine.describe(),
@@ -153,7 +154,7 @@ class TailTimes:
         )
 
     def _recall(self, key: str, points: list[SplitPoint]) -> _Times | None:
-        stored = recall(self._settings.cache_dir, key)
+        stored = Cache(self._settings.cache_dir).load_json(key)
         try:
             complete = list(stored["tails_ms"]) == [point.name for point in points] and all(
                 len(row) == len(stored["batch_sizes"]) > 0 for row in stored["tails_ms"].values()

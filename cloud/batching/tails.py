@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cloud.batching.crossing import Crossing
     from shared.engines import Engine
-    from shared.engines.base import Part
+    from shared.engines.half import Half
     from shared.network.partition import Partition, SplitPoint
 
 
@@ -25,7 +25,7 @@ class Tails:
     def __init__(self, partition: Partition, engine: Engine) -> None:
         self._partition = partition
         self._engine = engine
-        self._ready: dict[str, Part] = {}
+        self._ready: dict[str, Half] = {}
 
     def make_ready(self, ends: Sequence[SplitPoint]) -> None:
         """Compile the tails at `ends` and at `input` as one chain, which takes the memory of one network for all of them.

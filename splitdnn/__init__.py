@@ -1,0 +1,150 @@
+"""SplitDNN as a library: one neural network on two machines. docs/api.md describes every name.
+
+Importing this package imports nothing else: a name is loaded, with what it needs (numpy, torch), when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from shared import __version__
+
+if TYPE_CHECKING:  # for type checkers and editors; a test compares this list with `_HOMES`
+    from edge.planning.option import Option
+    from edge.planning.planner import (
+        Conditions,
+        Decision,
+        InForce,
+        Objective,
+        Prediction,
+        choose,
+        decide,
+        predict,
+    )
+    from edge.sources.opening import Source, open_source
+    from edge.uplink.link import LinkState
+    from shared.codecs.base import Codec, Encoded
+    from shared.codecs.calibrated.profile import Profile
+    from shared.codecs.coding import decode_frame, encode_frame
+    from shared.codecs.registry import make_codec
+    from shared.errors import (
+        EngineError,
+        ModelError,
+        RequestError,
+        SettingsError,
+        ShapeError,
+        SourceError,
+        SplitDNNError,
+        SplitPointError,
+        StartupError,
+        WireError,
+    )
+    from shared.network.partition import SplitPoint
+    from shared.tasks.base import Answer, Task
+    from shared.wire.frame import Frame, pack, unpack
+    from splitdnn.calibration import Calibration, calibrate
+    from splitdnn.client import Client, ClientError
+    from splitdnn.cloud_model import CloudModel
+    from splitdnn.network import Network, load_network
+    from splitdnn.split import SplitNetwork
+
+_HOMES = {
+    "edge.planning.option": ("Option",),
+    "edge.planning.planner": (
+        "Conditions",
+        "Decision",
+        "InForce",
+        "Objective",
+        "Prediction",
+        "choose",
+        "decide",
+        "predict",
+    ),
+    "edge.sources.opening": ("Source", "open_source"),
+    "edge.uplink.link": ("LinkState",),
+    "shared.codecs.base": ("Codec", "Encoded"),
+    "shared.codecs.calibrated.profile": ("Profile",),
+    "shared.codecs.coding": ("decode_frame", "encode_frame"),
+    "shared.codecs.registry": ("make_codec",),
+    "shared.errors": (
+        "EngineError",
+        "ModelError",
+        "RequestError",
+        "SettingsError",
+        "ShapeError",
+        "SourceError",
+        "SplitDNNError",
+        "SplitPointError",
+        "StartupError",
+        "WireError",
+    ),
+    "shared.network.partition": ("SplitPoint",),
+    "shared.tasks.base": ("Answer", "Task"),
+    "shared.wire.frame": ("Frame", "pack", "unpack"),
+    "splitdnn.calibration": ("Calibration", "calibrate"),
+    "splitdnn.client": ("Client", "ClientError"),
+    "splitdnn.cloud_model": ("CloudModel",),
+    "splitdnn.network": ("Network", "load_network"),
+    "splitdnn.split": ("SplitNetwork",),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Answer",
+    "Calibration",
+    "Client",
+    "ClientError",
+    "CloudModel",
+    "Codec",
+    "Conditions",
+    "Decision",
+    "Encoded",
+    "EngineError",
+    "Frame",
+    "InForce",
+    "LinkState",
+    "ModelError",
+    "Network",
+    "Objective",
+    "Option",
+    "Prediction",
+    "Profile",
+    "RequestError",
+    "SettingsError",
+    "ShapeError",
+    "Source",
+    "SourceError",
+    "SplitDNNError",
+    "SplitNetwork",
+    "SplitPoint",
+    "SplitPointError",
+    "StartupError",
+    "Task",
+    "WireError",
+    "__version__",
+    "calibrate",
+    "choose",
+    "decide",
+    "decode_frame",
+    "encode_frame",
+    "load_network",
+    "make_codec",
+    "open_source",
+    "pack",
+    "predict",
+    "unpack",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room, once (PEP 562)."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,37 @@
+"""Whether an array is what a function takes. No torch, so that a client needs none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.errors import ShapeError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def check_picture(picture: NDArray[Any]) -> None:
+    """Raise ShapeError unless this is a picture (H, W, 3) uint8."""
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise ShapeError(
+            f"a picture is (H, W, 3) uint8 RGB, not {picture.shape} {picture.dtype}",
+            accepted={"shape": ["H", "W", 3], "dtype": "uint8"},
+        )
+
+
+def check_tensor(what: str, tensor: NDArray[Any], shape: tuple[int, ...], *, one: bool = False) -> None:
+    """Raise ShapeError unless this is a float32 tensor (B, *shape), or (1, *shape) where only `one` is taken."""
+    batch = 1 if one else "B"
+    if (
+        tensor.dtype != np.float32
+        or tensor.shape[1:] != shape
+        or len(tensor) < 1
+        or (one and len(tensor) > 1)
+    ):
+        wanted = ", ".join(map(str, (batch, *shape)))
+        raise ShapeError(
+            f"{what} takes ({wanted}) float32, not {tensor.shape} {tensor.dtype}",
+            accepted={"shape": [batch, *shape], "dtype": "float32"},
+        )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
-_MOST_PICTURES = 8
+_MAX_PICTURES = 8
 """Pictures that are resized at once, whatever the machine: what they take in memory is said in cloud/bodies/frames.py."""
 
 
@@ -56,7 +56,7 @@ class Service:
         self._tail_threads = ThreadPoolExecutor(self.workers, thread_name_prefix="tail")
         self._pool = ThreadPoolExecutor(max(2, threads), thread_name_prefix="decode")
         self._picture_pool = ThreadPoolExecutor(
-            min(_MOST_PICTURES, max(1, threads // 2)), thread_name_prefix="picture"
+            min(_MAX_PICTURES, max(1, threads // 2)), thread_name_prefix="picture"
         )
         # One: building a profile's tables may take a second, and frames are decoded meanwhile.
         self._profile_thread = ThreadPoolExecutor(1, thread_name_prefix="profile")
@@ -139,7 +139,7 @@ class Service:
         return await self.in_tail_thread(self._compute_tail, split_point, callers)
 
     def _compute_tail(self, split_point: str, callers: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        with computing(self.metrics.stage_cpu, "tail"):
+        with computing(self.metrics.step_cpu, "tail"):
             return self.tails.run(split_point, callers)
 
     def describe(self) -> dict[str, Any]:
@@ -152,11 +152,11 @@ class Service:
             "classes": len(model.labels),
             "engine": self.engine.describe(),
             "preprocessing": {
-                "resize": model.preprocessing.resize,
-                "crop": model.preprocessing.crop,
-                "mean": model.preprocessing.mean,
-                "std": model.preprocessing.std,
-                "interpolation": model.preprocessing.interpolation,
+                "resize": model.recipe.resize,
+                "crop": model.recipe.crop,
+                "mean": model.recipe.mean,
+                "std": model.recipe.std,
+                "interpolation": model.recipe.interpolation,
             },
             "default_split_point": self.default.name,
             "split_points": {name: list(point.shape) for name, point in self.partition.points.items()},

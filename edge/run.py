@@ -147,7 +147,7 @@ async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExi
             "picture_size=source changes nothing: it needs --split-point input and jpeg, webp, png or raw"
         )
         source_size = False
-    preprocess = Preprocess(model.preprocessing, grayscale=settings.grayscale, source_size=source_size)
+    preprocess = Preprocess(model.recipe, grayscale=settings.grayscale, source_size=source_size)
     session = secrets.randbits(32)
     pipeline = Pipeline(settings, model, pilot, preprocess, source, uplink, Results(sinks), metrics, session)
 

@@ -52,7 +52,7 @@ def load_network(
     `component` is the half that this side runs, by which its engine is chosen. Raises StartupError or SplitPointError.
     """
     model = load_model(settings.model, weights, seed=seed, labels=settings.labels, patience_s=patience_s)
-    partition = Partition(model.network, model.preprocessing.tensor_shape)
+    partition = Partition(model.network, model.recipe.tensor_shape)
     is_open = settings.split_point in (None, AUTO)
     point = partition.default() if is_open else partition.point(str(settings.split_point))
     engine = make_engine(

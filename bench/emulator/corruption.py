@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import random
 
-LEAST_BYTES = 64
+MIN_BYTES = 64
 """What is shorter is left alone: it is mostly a header's end, and its bits are not those that were meant."""
 
 
@@ -33,7 +33,7 @@ class Corruption:
         if not self._times:
             return chunk
         start, self._skip = min(self._skip, len(chunk)), max(0, self._skip - len(chunk))
-        if len(chunk) - start < LEAST_BYTES:
+        if len(chunk) - start < MIN_BYTES:
             return chunk
         self._times -= 1
         flipped = bytearray(chunk)

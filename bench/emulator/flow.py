@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SEGMENT_BYTES = 1448
 """What TCP puts into one packet of an Ethernet."""
-_MOST_TAKEN_BYTES = 64 * 1024
+_MAX_TAKEN_BYTES = 64 * 1024
 
 
 class End(Enum):
@@ -60,7 +60,7 @@ class Flow:
     def has_waiting(self) -> bool:
         return bool(self._waiting) or self._end is not None
 
-    def take(self, now_s: float, most_bytes: int = _MOST_TAKEN_BYTES) -> tuple[bytes, End | None]:
+    def take(self, now_s: float, most_bytes: int = _MAX_TAKEN_BYTES) -> tuple[bytes, End | None]:
         """What has arrived: about so many bytes at most, and whether the flow ends with them."""
         arrived: list[bytes] = []
         size = 0

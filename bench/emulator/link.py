@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 Direction = Literal["up", "down"]
 
-LEAST_CHUNK_BYTES, MOST_CHUNK_BYTES = 256, 4096
+MIN_CHUNK_BYTES, MAX_CHUNK_BYTES = 256, 4096
 _CHUNK_S = 0.005
 _WAITING_S = 0.02
 """So much of the wire's time may wait for it: it never idles, and a full link is felt by the sender soon."""
-_MOST_WAITING_BYTES = 64 * 1024
-_LEAST_HELD_BYTES, _MOST_HELD_BYTES = 64 * 1024, 32 * 1024 * 1024
+_MAX_WAITING_BYTES = 64 * 1024
+_MIN_HELD_BYTES, _MAX_HELD_BYTES = 64 * 1024, 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class Pipe:
     @property
     def chunk_bytes(self) -> int:
         """Small, so that rates are smooth and flows take turns; but not so small that a fast link costs much."""
-        per_chunk = min(self._link.bits_per_s(self._direction) / 8 * _CHUNK_S, MOST_CHUNK_BYTES)
-        return max(LEAST_CHUNK_BYTES, int(per_chunk))
+        per_chunk = min(self._link.bits_per_s(self._direction) / 8 * _CHUNK_S, MAX_CHUNK_BYTES)
+        return max(MIN_CHUNK_BYTES, int(per_chunk))
 
     @property
     def next_s(self) -> float:
@@ -103,10 +103,10 @@ class Pipe:
     def room(self, flow: Flow) -> int:
         """How many bytes may be offered now; 0 rather than a few. A network buffers some, and what is under way is bounded."""
         bytes_per_s = self._link.bits_per_s(self._direction) / 8
-        waiting = max(2 * self.chunk_bytes, min(bytes_per_s * _WAITING_S, _MOST_WAITING_BYTES))
+        waiting = max(2 * self.chunk_bytes, min(bytes_per_s * _WAITING_S, _MAX_WAITING_BYTES))
         way_s = self._link.delay_s + self._link.jitter_s
-        under_way = min(bytes_per_s * way_s * 2, _MOST_HELD_BYTES) if way_s else 0
-        held = max(_LEAST_HELD_BYTES, under_way)
+        under_way = min(bytes_per_s * way_s * 2, _MAX_HELD_BYTES) if way_s else 0
+        held = max(_MIN_HELD_BYTES, under_way)
         room = int(min(waiting - flow.waiting_bytes, held - flow.held_bytes))
         return room if room >= waiting / 2 else 0
 

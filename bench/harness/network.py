@@ -46,7 +46,7 @@ class Network:
 
     def pictures(self) -> Iterator[NDArray[np.uint8]]:  # each (crop, crop, 3) RGB
         """The source's, again from its beginning when it ends."""
-        preprocess = Preprocess(self.model.preprocessing)
+        preprocess = Preprocess(self.model.recipe)
         for _ in itertools.count():
             for frame in frames_of(self.setup.source):
                 yield preprocess(frame)
@@ -54,21 +54,21 @@ class Network:
     def tensors(self) -> Iterator[NDArray[np.float32]]:  # each (1, 3, crop, crop)
         """`pictures` as the network takes them."""
         for picture in self.pictures():
-            yield self.model.preprocessing.normalise(picture)[None]
+            yield self.model.recipe.normalise(picture)[None]
 
     def photograph(self, path: Path) -> NDArray[np.float32]:  # (1, 3, crop, crop)
         """One picture file as the network takes it."""
-        return self.model.preprocessing.normalise(self.picture(path))[None]
+        return self.model.recipe.normalise(self.picture(path))[None]
 
     def picture(self, path: Path) -> NDArray[np.uint8]:  # (crop, crop, 3) RGB
         """One picture file as the edge prepares it."""
-        return Preprocess(self.model.preprocessing)(next(frames_of(str(path))))
+        return Preprocess(self.model.recipe)(next(frames_of(str(path))))
 
 
 def load_network(setup: Setup, architecture: str = "resnet50") -> Network:
     """What edge and cloud run, in this process. Raises ModelError."""
     model = load_model(architecture, setup.weights)
-    return Network(model, Partition(model.network, model.preprocessing.tensor_shape), setup)
+    return Network(model, Partition(model.network, model.recipe.tensor_shape), setup)
 
 
 def frames_of(source: str) -> Iterator[NDArray[np.uint8]]:  # each (H, W, 3) BGR

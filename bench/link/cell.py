@@ -28,7 +28,7 @@ _HOPELESS = 1.5
 _CLOSE = 1.25
 """Times the best: such plans are measured again, in turns, as the order among them is what matters."""
 _ROUNDS = 2
-_MOST_S = 60.0
+_MAX_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Measuring:
 
         is_latency = self._objective.kind == "latency"
         frames = self._frames if is_latency else 4 * self._frames
-        flight = cockpit.fly(pinned, one_by_one=is_latency, frames=frames, seconds=_MOST_S)
+        flight = cockpit.fly(pinned, one_by_one=is_latency, frames=frames, seconds=_MAX_S)
         return flight.value_ms(self._objective.kind)
 
     def _fly(self, cockpit: Cockpit, plans: list[Plan], outcome: Outcome) -> None:

@@ -77,7 +77,7 @@ def run(options: LinkOptions, edge_core: int, cloud_core: int) -> list[Path]:
         )
         model, plans = _load(settings)
         times = _cloud_times(settings, model, plans)
-        preprocess = Preprocess(model.preprocessing)
+        preprocess = Preprocess(model.recipe)
         frames = list(itertools.islice(frames_of(options.source), _FRAMES))
         profiles = [plan.profile for plan in plans if plan.profile]
         objective = Objective(options.objective, options.min_agreement)

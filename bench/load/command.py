@@ -24,7 +24,7 @@ from shared.wire.frame import CONTENT_TYPE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_MOST_CLIENTS, _MOST_SECONDS = 4096, 3600.0
+_MAX_CLIENTS, _MAX_SECONDS = 4096, 3600.0
 MIXED = ("layer2", "layer3", "layer4")
 _FRAMES = 8
 _OTHER_FILES = 24
@@ -109,17 +109,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--url", type=_url, default="http://127.0.0.1:8881", help="(default: %(default)s)")
     parser.add_argument(
-        "--clients", type=number_between(int, 1, _MOST_CLIENTS), default=16, help="(default: %(default)s)"
+        "--clients", type=number_between(int, 1, _MAX_CLIENTS), default=16, help="(default: %(default)s)"
     )
     parser.add_argument(
         "--seconds",
-        type=number_between(float, 0.1, _MOST_SECONDS),
+        type=number_between(float, 0.1, _MAX_SECONDS),
         default=10.0,
         help="measured (default: %(default)s)",
     )
     parser.add_argument(
         "--warm",
-        type=number_between(float, 0, _MOST_SECONDS),
+        type=number_between(float, 0, _MAX_SECONDS),
         default=1.0,
         help="seconds before (default: %(default)s)",
     )

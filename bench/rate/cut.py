@@ -98,7 +98,7 @@ class Cut:
 
     def _crossing(self, pictures: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """What crosses of each picture, one after the other."""
-        normalise = self._network.model.preprocessing.normalise
+        normalise = self._network.model.recipe.normalise
         for picture in pictures:
             yield self._head(normalise(picture)[None])[0]
 
@@ -106,6 +106,6 @@ class Cut:
 def answers(network: Network, engine: Engine, pictures: Pictures) -> NDArray[np.float32]:
     """(n, K) logits of the unsplit network."""
     whole = engine.head(network.partition.point(OUTPUT))
-    normalise = network.model.preprocessing.normalise
+    normalise = network.model.recipe.normalise
     batches = (pictures.pictures[start : start + BATCH] for start in range(0, len(pictures), BATCH))
     return np.concatenate([whole(np.stack([normalise(picture) for picture in batch])) for batch in batches])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.harness.network import Network
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-_MOST_CALIBRATING = 100
+_MAX_CALIBRATING = 100
 _EVERY = 3
 
 
@@ -53,7 +53,7 @@ class Photographs:
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
         for path in paths:
             label_of(path)
-        calibrating = paths[::_EVERY][:_MOST_CALIBRATING]
+        calibrating = paths[::_EVERY][:_MAX_CALIBRATING]
         measured = sorted(set(paths) - set(calibrating))
         if limit is not None and limit < len(paths):
             share = max(2, round(limit * len(calibrating) / max(1, len(paths))))
@@ -87,7 +87,7 @@ def read_clip(path: Path, count: int, network: Network) -> Pictures:
     source = open_source(str(path), open_timeout_s=10, read_timeout_s=10)
     source.open()
     try:
-        return Pictures(path.name, read_pictures(source, Preprocess(network.model.preprocessing), count))
+        return Pictures(path.name, read_pictures(source, Preprocess(network.model.recipe), count))
     finally:
         source.close()
 

@@ -37,7 +37,7 @@ _SPLIT_POINTS: Mapping[str, tuple[str, ...]] = {
     "mobilenet_v2": ("features.6", "features.13", "features.16", "features", "flatten"),
     "efficientnet_b0": ("features.3", "features.5", "features.6", "features", "flatten"),
 }
-_MOST_STAGE_ROWS = 28
+_MAX_STAGE_ROWS = 28
 """Of a network that is not listed: tensors of more rows than this are larger than any picture of them."""
 
 _STEPS: Mapping[tuple[str, str], Sequence[float]] = {
@@ -89,7 +89,7 @@ def stage_ends(points: Sequence[SplitPoint]) -> tuple[str, ...]:
         if point.name in (INPUT, OUTPUT):
             continue
         rows, columns, _ = grid_shape(point.shape)
-        if rows > _MOST_STAGE_ROWS:
+        if rows > _MAX_STAGE_ROWS:
             continue
         known = found.get((rows, columns))
         if known is None or point.elements <= known.elements:

@@ -20,8 +20,8 @@ FAULTS = (
     "kill", "restart", "pause", "cut", "cut in a frame", "corrupt up", "corrupt down", "blackout", "black hole", "refuse",
     "narrow", "bad radio",
 )  # fmt: skip
-_LEAST_GAP_S, _MOST_GAP_S = 2.0, 5.0
-_LEAST_FAULT_S, _MOST_FAULT_S = 0.5, 4.0
+_MIN_GAP_S, _MAX_GAP_S = 2.0, 5.0
+_MIN_FAULT_S, _MAX_FAULT_S = 0.5, 4.0
 _READY_S = 60.0
 _FRAME_BYTES = 16_000
 """About; where in a frame something happens is drawn from so many."""
@@ -46,9 +46,9 @@ def schedule(seed: int) -> Iterator[Fault]:
     while True:
         for kind in chance.sample(FAULTS, len(FAULTS)):
             yield Fault(
-                chance.uniform(_LEAST_GAP_S, _MOST_GAP_S),
+                chance.uniform(_MIN_GAP_S, _MAX_GAP_S),
                 kind,
-                chance.uniform(_LEAST_FAULT_S, _MOST_FAULT_S),
+                chance.uniform(_MIN_FAULT_S, _MAX_FAULT_S),
                 chance.randrange(_FRAME_BYTES),
             )
 

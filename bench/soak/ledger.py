@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 ANSWERED_BY = ("cloud", "edge", "still")
 OUTCOMES = ("answered", "refused", "abandoned")
-MOST_ANSWERS = 2
+MAX_ANSWERS = 2
 """An edge sends a frame once more if its connection breaks, be it only the answer that was lost."""
 _NUMBER_BITS = 32
 
@@ -136,7 +136,7 @@ def _join(records: Sequence[Row], ledger: Sequence[Row]) -> Iterator[str]:
         elif record["answered_by"] == "cloud" and "answered" not in there:
             said = f"only {', '.join(there)}" if there else "nothing"
             yield f"frame {number} ({frame_id}) was answered by the cloud, but its ledger says {said} of it"
-        if there.count("answered") > MOST_ANSWERS:
+        if there.count("answered") > MAX_ANSWERS:
             yield f"frame {number} ({frame_id}) was answered {there.count('answered')} times"
         numbers[frame_id] = number
     if len(sessions(records)) > 1:

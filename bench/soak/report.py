@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.soak.ledger import Account, Row
     from bench.soak.watch import Watch
 
-_MOST_FAULTS = 20
+_MAX_FAULTS = 20
 _COLUMNS = ("frames in", "cloud", "edge", "still", "dropped", "nobody", "difference")
 
 
@@ -68,8 +68,8 @@ def findings_of(
         f"ended too soon to be judged: {sum(not watch.judged for watch in watches)}",
         "",
         f"{why}.",
-        *(faults[:_MOST_FAULTS] or ["Nothing was lost, and nothing grew."]),
-        *([f"… and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []),
+        *(faults[:_MAX_FAULTS] or ["Nothing was lost, and nothing grew."]),
+        *([f"… and {len(faults) - _MAX_FAULTS} more"] if len(faults) > _MAX_FAULTS else []),
     ]
     return Findings("\n".join(parts), faults)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bench.report.progress import Progress
     from bench.report.report import Cell
 
-_LEAST_FRAMES = 3
+_MIN_FRAMES = 3
 _START_S = 240.0
 _CLIENTS = ("binary", "JSON", "original")
 
@@ -54,7 +54,7 @@ def measure(options: Options, progress: Progress) -> Findings:
                 for point in effort.json_points:
                     for client in _CLIENTS:
                         progress.step(f"{client} at {point}, round {number} of {effort.rounds}")
-                        work = {"split_point": point, "seconds": effort.json_s, "frames": _LEAST_FRAMES}
+                        work = {"split_point": point, "seconds": effort.json_s, "frames": _MIN_FRAMES}
                         result = (
                             original.ask(**work)
                             if client == "original"
@@ -63,7 +63,7 @@ def measure(options: Options, progress: Progress) -> Findings:
                         results.setdefault((point, client), []).append(result)
     note = (
         f"Frames/s of one client with one request at a time, medians (min–max over {several(effort.rounds, 'round')}) of at least "
-        f"{effort.json_s:g} s and {_LEAST_FRAMES} frames each. `binary` (int8+zstd) and `JSON` go to the same cloud with the "
+        f"{effort.json_s:g} s and {_MIN_FRAMES} frames each. `binary` (int8+zstd) and `JSON` go to the same cloud with the "
         "same engine on both sides; `original` is torch eager on both sides with OpenMP's own threads. Ratios are of the "
         "same round."
     )

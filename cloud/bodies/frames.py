@@ -90,13 +90,13 @@ def check_fingerprint(what: str, fingerprint: bytes, model: Model) -> None:
 def is_to_resize(checked: Checked, model: Model) -> bool:
     """Whether a checked frame carries a picture of another size than the network's."""
     frame, codec = checked
-    return codec.carries == "picture" and frame.shape != model.preprocessing.picture_shape
+    return codec.carries == "picture" and frame.shape != model.recipe.picture_shape
 
 
 def decode_frame(checked: Checked, model: Model) -> Work:
     """What a checked frame carries, as the tensor that crosses. Raises WireError."""
     frame, codec = checked
-    array, recipe = codec.decode(frame.params, frame.payload, frame.shape), model.preprocessing
+    array, recipe = codec.decode(frame.params, frame.payload, frame.shape), model.recipe
     if is_to_resize(checked, model):
         array = resize_and_crop(array, recipe)
     tensor = recipe.normalise(array) if codec.carries == "picture" else array

@@ -21,7 +21,7 @@ Shapes = dict[str, tuple[int, ...]]
 """Of the tensor that crosses, without the batch dimension, by split point."""
 
 # What no body of tensors comes near: a list for each row of each channel, a comma for each number, hardly a key.
-_MOST_MARKS = {b"[": 1 << 20, b",": wire.MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 18}
+_MAX_MARKS = {b"[": 1 << 20, b",": wire.MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 18}
 
 
 class Tensors(NamedTuple):
@@ -95,7 +95,7 @@ def check_shape(actual: tuple[int, ...], expected: tuple[int, ...], split_point:
 
 def _check_structure(body: bytes) -> None:
     """Refuse what would parse into far more memory than its tensors take: empty lists, objects, strings by the million."""
-    for mark, most in _MOST_MARKS.items():
+    for mark, most in _MAX_MARKS.items():
         found = body.count(mark)
         if found > most:
             raise LimitError(

@@ -46,7 +46,7 @@ class ModelHandler(BodyHandler):
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
-        self._watch = Stopwatch(service.metrics.stages, service.metrics.stage_cpu)
+        self._watch = Stopwatch(service.metrics.steps, service.metrics.step_cpu)
         self._work: asyncio.Task[dict[str, Any] | bytes] | None = None
         self._active = self._gone = False
         self._large: Checked | None = None  # a picture that waits to be decoded and resized
@@ -109,7 +109,7 @@ class ModelHandler(BodyHandler):
         if work.codec is None:
             self.set_header("Content-Type", "application/json; charset=UTF-8")
             return await service.in_pool(_json_answer, answer.logits, work.count)
-        with watch.stage("top"):
+        with watch.step("top"):
             top = top_classes(answer.logits[0], service.model.labels, self._top)
         return {
             "frame_id": work.frame_id,
@@ -134,7 +134,7 @@ class ModelHandler(BodyHandler):
     def _decode(self) -> Work | None:
         """None leaves a picture that is yet to be resized in `_large`: it takes longer, so tensors shall not wait for it."""
         service = self.service
-        with computing(service.metrics.stage_cpu, "decode"):
+        with computing(service.metrics.step_cpu, "decode"):
             if self._content_type == CONTENT_TYPE:
                 frame = unpack(self.body)
                 self._entry.note(frame)
@@ -153,7 +153,7 @@ class ModelHandler(BodyHandler):
             large.frame.deadline_ms
         ):  # a caller that has gone, or soon will
             raise DeadlineError("the deadline passed before the picture was decoded")
-        with computing(self.service.metrics.stage_cpu, "decode"):
+        with computing(self.service.metrics.step_cpu, "decode"):
             return decode_frame(large, self.service.model)
 
     def _is_large_json(self) -> bool:
@@ -165,7 +165,7 @@ class ModelHandler(BodyHandler):
         tensors = await service.json.read(
             self.pieces, shapes, service.default.name, most, self._remaining_s()
         )
-        service.metrics.stage_cpu.labels(stage="decode").inc(tensors.cpu_s)
+        service.metrics.step_cpu.labels(stage="decode").inc(tensors.cpu_s)
         return work_of(tensors)
 
     def _remaining_s(self, deadline_ms: int = 0) -> float:

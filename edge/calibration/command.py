@@ -64,7 +64,7 @@ def calibrate(settings: CalibrationSettings, threads: int) -> int:
     path = Path(settings.profile or f"{network.model.name}-{name}.safetensors")
     if not path.parent.is_dir():
         raise SettingsError(f"--profile {path}: the folder {path.parent} does not exist")
-    prepare = Preprocess(network.model.preprocessing, grayscale=settings.grayscale)
+    prepare = Preprocess(network.model.recipe, grayscale=settings.grayscale)
     try:
         source.open()
         pictures = read_pictures(
@@ -102,7 +102,7 @@ def _fit(
         found = []
         for number, picture in enumerate(pictures):
             progress.show("running the head", number, len(pictures))
-            found.append(np.array(head(network.model.preprocessing.normalise(picture)[None])[0]))
+            found.append(np.array(head(network.model.recipe.normalise(picture)[None])[0]))
         return found
 
     # The last quarter, not every fourth: neighbours in a video are alike.

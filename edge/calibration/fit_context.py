@@ -29,7 +29,7 @@ from shared.codecs.calibrated.context_model import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MOST_ROWS = 24_000
+_MAX_ROWS = 24_000
 _KINDS = 10
 _BINS = 32
 _RIDGE = 2.0
@@ -61,7 +61,7 @@ def fit_context(
     canvases = [Canvas.of(frame) for frame in magnitudes]
     for step in steps:
         # Positions of one frame tell less than as many of several.
-        frames = np.sort(rng.permutation(len(canvases))[: max(1, _MOST_ROWS // len(step.positions))])
+        frames = np.sort(rng.permutation(len(canvases))[: max(1, _MAX_ROWS // len(step.positions))])
         chosen = [canvases[i] for i in frames]
         beside = [canvas.beside(step) if step.light else None for canvas in chosen]
         seen = np.concatenate([_seen(canvas, step, own) for canvas, own in zip(chosen, beside, strict=True)])

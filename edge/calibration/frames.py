@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from edge.sources.opening import Source
 
-_MOST_READ = 20_000
+_MAX_READ = 20_000
 ENOUGH = 300
 """Tensors that are fitted to. Where there are fewer frames, variants of them are added, at most two of each."""
 
@@ -25,7 +25,7 @@ def read_pictures(
     most: int,
     progress: Callable[[int], object] = lambda _: None,
     *,
-    within: int = _MOST_READ,
+    within: int = _MAX_READ,
 ) -> list[NDArray[np.uint8]]:
     """At most `most` prepared pictures, (crop, crop, 3) uint8 RGB, in order and evenly spread over what was read.
 

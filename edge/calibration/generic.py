@@ -74,10 +74,10 @@ def _generic(network: Network, cache: Path | None) -> Profile:
     start = time.monotonic()
     source = Synthetic(f"synthetic:fps=0,frames={_FRAMES * 8}")
     source.open()
-    pictures = read_pictures(source, Preprocess(network.model.preprocessing), _FRAMES)
+    pictures = read_pictures(source, Preprocess(network.model.recipe), _FRAMES)
     head = network.engine.head(network.point)
     tensors = [
-        np.array(head(network.model.preprocessing.normalise(picture)[None])[0])
+        np.array(head(network.model.recipe.normalise(picture)[None])[0])
         for picture in pictures + variants(pictures, _VARIANTS)
     ]
     signed = min(float(tensor.min()) for tensor in tensors) < 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from shared.network.partition import Partition, SplitPoint
 
-_MOST_FRAMES = 100
+_MAX_FRAMES = 100
 _BATCH = 10
 _DRAWS = 4
 _ALIKE = 0.9999
@@ -35,7 +35,7 @@ def measure_importance(
     generator = torch.Generator().manual_seed(0)
     squares = np.zeros(grid_shape(point.shape), np.float64)
     of_sums = 0.0
-    chosen = tensors[:: max(1, len(tensors) // _MOST_FRAMES)]
+    chosen = tensors[:: max(1, len(tensors) // _MAX_FRAMES)]
     for start in range(0, len(chosen), _BATCH):
         tensor = torch.from_numpy(
             np.stack(chosen[start : start + _BATCH]).astype(np.float32)

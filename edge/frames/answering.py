@@ -124,7 +124,7 @@ class Answering:
 
     def _run_tail(self, job: Job) -> list[TopClass]:
         assert job.crossing is not None
-        with job.watch.stage("tail"):
+        with job.watch.step("tail"):
             logits = job.plan.tail(job.crossing)
         if not np.isfinite(logits).all():
             raise ContentError("the network's answer is not finite")

@@ -127,8 +127,8 @@ class Pipeline:
         number = 0
         try:
             while not self._stopping.is_set() and (not limit or number < limit):
-                watch = Stopwatch(self._metrics.stages, self._metrics.stage_cpu)
-                with watch.stage("capture"):
+                watch = Stopwatch(self._metrics.steps, self._metrics.step_cpu)
+                with watch.step("capture"):
                     picture = self._source.read()
                 if picture is None:
                     break
@@ -152,16 +152,16 @@ class Pipeline:
         assert job.picture is not None
         job.sequence = self._sequence
         self._sequence += 1
-        with job.watch.stage("preprocess"):
+        with job.watch.step("preprocess"):
             picture = self._preprocess(job.picture)
             job.picture = self._preprocess.outgoing(job.picture, picture)
-            job.tensor = self._model.preprocessing.normalise(picture)[None]
+            job.tensor = self._model.recipe.normalise(picture)[None]
 
     def _run_head(self, job: Job) -> None:
         job.plan, job.shadow = self._pilot.take()
         if job.tensor is None:
             return
-        with job.watch.stage("head"):
+        with job.watch.step("head"):
             job.crossing = job.plan.head(job.tensor)
         job.tensor = None
 
@@ -176,7 +176,7 @@ class Pipeline:
             job.fallback = "circuit_open"
             return
         job.fallback = "encode"  # unless it comes to be
-        with job.watch.stage("encode"):
+        with job.watch.step("encode"):
             try:
                 frame = encode_frame(
                     picture if codec.carries == "picture" else job.crossing[0],

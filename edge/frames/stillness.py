@@ -81,7 +81,7 @@ class Stillness:
         sent, ruler, marks = self._reference
         if sent.lost or job.captured - sent.captured > self._longest_s:
             return False
-        with job.watch.stage("compare"):
+        with job.watch.step("compare"):
             # A difference to NaN is above no margin: the codec says what is wrong with it.
             if np.isfinite(job.crossing).all():
                 job.changed = share_changed(marks, ruler(job.crossing[0]), ruler.margin)
@@ -92,7 +92,7 @@ class Stillness:
     def sending(self, job: Job) -> None:
         """Compare later frames with this one, which goes to the cloud."""
         if self._make_ruler and job.crossing is not None:
-            with job.watch.stage("compare"):
+            with job.watch.step("compare"):
                 ruler = self._make_ruler(job.crossing[0])
                 job.sent = Sent(job.number, job.captured)
                 self._reference = job.sent, ruler, ruler(job.crossing[0])

@@ -43,7 +43,7 @@ class Record:
     latency_ms: float
     """From capture to class."""
     stages_ms: dict[str, float]
-    """Where the time went; the cloud's own stages carry `cloud.`, and are part of `send`."""
+    """Where the time went; the cloud's own steps carry `cloud.`, and are part of `send`."""
     answered_by: str
     """`cloud`, `edge`, `still` if an earlier answer was repeated, or `nobody` if the network failed on this frame."""
     repeats: int | None

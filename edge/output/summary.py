@@ -22,7 +22,7 @@ class Summary:
         self._answered: Counter[str] = Counter()
         self._bytes = 0
         self._latencies: deque[float] = deque(maxlen=_REMEMBERED)
-        self._stages: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_REMEMBERED))
+        self._steps: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_REMEMBERED))
 
     def __call__(self, record: Record) -> None:
         self._answered[record.answered_by] += 1
@@ -30,7 +30,7 @@ class Summary:
         if record.answered_by != "still":  # or a still scene would look like a fast system
             self._latencies.append(record.latency_ms)
         for name, milliseconds in record.stages_ms.items():
-            self._stages[name].append(milliseconds)
+            self._steps[name].append(milliseconds)
 
     def text(self, dropped: int, seconds: float) -> str:
         """Several lines. `dropped` frames were read but left out to keep up; the run took `seconds`."""
@@ -57,7 +57,7 @@ class Summary:
             ]
             lines += [
                 f"{name:<18}{_percentile(values, 50):9.1f}{_percentile(values, 95):9.1f}"
-                for name, values in self._stages.items()
+                for name, values in self._steps.items()
             ]
         return "\n".join(lines)
 

@@ -53,7 +53,7 @@ PICTURE_CODECS = (
 )
 TENSOR_CODECS = ("int8+zstd", "float16+zstd")
 _PICTURES = 48
-_MOST_READ = 600
+_MAX_READ = 600
 """Frames of a long video: a start shall not wait for its end."""
 _VERSION = 1
 
@@ -193,7 +193,7 @@ def _options(settings: EdgeSettings, network: Network, chain: Segmented, codecs:
     kept = from_json(recall(settings.cache_dir, key))
     if kept is not None:
         return kept
-    preprocess = Preprocess(network.model.preprocessing, grayscale=settings.grayscale)
+    preprocess = Preprocess(network.model.recipe, grayscale=settings.grayscale)
     pictures, preprocess_s = _footage(settings, preprocess)
     _log.info("surveying %d split points on %d pictures; this is done once", len(codecs), len(pictures))
     options = survey(chain, network.model.info(), pictures, codecs, preprocess_s=preprocess_s)
@@ -233,7 +233,7 @@ def _footage(settings: EdgeSettings, preprocess: Preprocess) -> tuple[list[NDArr
     source = open_source(spec, **timeouts)
     with contextlib.closing(source):
         source.open()
-        pictures = read_pictures(source, prepare, _PICTURES, within=_MOST_READ)
+        pictures = read_pictures(source, prepare, _PICTURES, within=_MAX_READ)
     if not pictures:
         raise SplitDNNError(f"{source.name}: no frame to survey the split points with")
     return pictures, statistics.median(seconds)

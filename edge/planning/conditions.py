@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from edge.uplink.link import Link
     from edge.uplink.reply import Reply
 
-_EDGE_STAGES = ("preprocess", "head", "encode")
-_CLOUD_STAGES = ("queue", "decode", "tail")
+_EDGE_STEPS = ("preprocess", "head", "encode")
+_CLOUD_STEPS = ("queue", "decode", "tail")
 _TELLING_S = 0.003
 """A shorter computation tells nothing of how fast a machine is."""
-_MOST = 100.0
+_MAX_RATIO = 100.0
 """Times that a machine is taken to be slower than it said, or faster, whatever it says."""
 
 
@@ -62,32 +62,32 @@ class Observations:
         )
 
     def answered(self, job: Job, reply: Reply) -> None:
-        """The cloud's own stages."""
+        """The cloud's own steps."""
         option, now = job.plan.option, self.conditions()
         if option is None:
             return
-        wait_s, decode_s, tail_s = (reply.stages_ms.get(name, 0.0) / 1e3 for name in _CLOUD_STAGES)
+        wait_s, decode_s, tail_s = (reply.stages_ms.get(name, 0.0) / 1e3 for name in _CLOUD_STEPS)
         expected_s = now.computing_s(option) / now.cloud_slowdown
         if expected_s >= _TELLING_S:
-            self._cloud.add(min(_MOST, max(1 / _MOST, (decode_s + tail_s) / expected_s)))
+            self._cloud.add(min(_MAX_RATIO, max(1 / _MAX_RATIO, (decode_s + tail_s) / expected_s)))
         else:  # such a tail takes as long as it waits for a core
             wait_s += max(0.0, decode_s + tail_s - expected_s)
         self._wait.add(wait_s)
 
     def delivered(self, job: Job, latency_s: float, *, in_force: bool) -> None:
-        """The edge's stages, the frame's size, the source's pace."""
+        """The edge's steps, the frame's size, the source's pace."""
         seconds, option = job.watch.seconds, job.plan.option
         if self._last and job.number > self._last[0]:
             self._interval.add((job.captured - self._last[1]) / (job.number - self._last[0]))
         self._last = job.number, job.captured
         if option is None:
             return
-        took_s = sum(seconds.get(stage, 0.0) for stage in _EDGE_STAGES)
+        took_s = sum(seconds.get(step, 0.0) for step in _EDGE_STEPS)
         expected_s = option.head_s + (option.encode_s if "encode" in seconds else 0.0)
         if expected_s >= _TELLING_S and "head" in seconds:
-            self._edge.add(min(_MOST, max(1 / _MOST, took_s / expected_s)))
+            self._edge.add(min(_MAX_RATIO, max(1 / _MAX_RATIO, took_s / expected_s)))
         if job.frame and option.codec:
             self._sizes[option.codec].add(len(job.frame) / option.frame_bytes)
         if in_force and (job.fallback is None):
-            own_queues_s = sum(each for stage, each in seconds.items() if stage.startswith("wait_"))
+            own_queues_s = sum(each for step, each in seconds.items() if step.startswith("wait_"))
             self._latency.add(max(0.0, latency_s - own_queues_s))

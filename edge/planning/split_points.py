@@ -16,7 +16,7 @@ def list_split_points(settings: EdgeSettings) -> str:
     # Where a network can be cut does not depend on its weights, so nothing is fetched for the default choice.
     weights = "random" if settings.weights == "auto" else settings.weights
     model = models.load_model(settings.model, weights)
-    return describe_split_points(Partition(model.network, model.preprocessing.tensor_shape))
+    return describe_split_points(Partition(model.network, model.recipe.tensor_shape))
 
 
 def describe_split_points(partition: Partition) -> str:

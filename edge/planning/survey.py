@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-LEAST_PICTURES = 8
-MOST_SECONDS = 20.0
+MIN_PICTURES = 8
+MAX_SECONDS = 20.0
 """After so long no further picture is begun, if there were enough."""
 _BATCH = 8
 _OPTIONS = TypeAdapter(list[Option], config=ConfigDict(allow_inf_nan=False, extra="forbid"))
@@ -61,7 +61,7 @@ def survey(
 ) -> list[Option]:
     """Time, bytes and agreement of `codecs[split point][name]`, and of `output` where it is a key.
 
-    `pictures`: (crop, crop, 3) uint8 RGB, at least one; they are gone through until `MOST_SECONDS` are over. Every frame is
+    `pictures`: (crop, crop, 3) uint8 RGB, at least one; they are gone through until `MAX_SECONDS` are over. Every frame is
     encoded and decoded for real, and the tail run on what came out. `preprocess_s` is added to every head.
     """
     start = clock()
@@ -69,10 +69,10 @@ def survey(
     tails = {point.name: network.tail(point) for point in network.points}
     heads: defaultdict[str, list[float]] = defaultdict(list)
     wanted: list[int] = []
-    for _ in network.walk(model.preprocessing.normalise(pictures[0])[None]):
+    for _ in network.walk(model.recipe.normalise(pictures[0])[None]):
         pass  # the first run is slower
     for picture in pictures:
-        tensors = model.preprocessing.normalise(picture)[None]
+        tensors = model.recipe.normalise(picture)[None]
         crossings = {INPUT: tensors}
         for point, crossing, seconds in network.walk(tensors, clock):
             heads[point.name].append(seconds)
@@ -88,7 +88,7 @@ def survey(
                 continue
             if len(way.waiting) == _BATCH:
                 _answer(way, tails[name])
-        if len(wanted) >= LEAST_PICTURES and clock() - start > MOST_SECONDS:
+        if len(wanted) >= MIN_PICTURES and clock() - start > MAX_SECONDS:
             break
     for (name, _), way in ways.items():
         _answer(way, tails[name])
@@ -110,7 +110,7 @@ def _send(way: _Way, array: NDArray[Any], point: str, model: ModelInfo, clock: C
     middle = clock()
     frame = wire.unpack(data)
     decoded = way.codec.decode(frame.params, frame.payload, frame.shape)
-    tensor = model.preprocessing.normalise(decoded) if way.codec.carries == "picture" else decoded
+    tensor = model.recipe.normalise(decoded) if way.codec.carries == "picture" else decoded
     way.encode_s.append(middle - begin)
     way.decode_s.append(clock() - middle)
     way.sizes.append(len(data))

@@ -22,7 +22,7 @@ SEGMENT_BYTES = 1448
 """They come together with the header, and so with the round trip."""
 TELLING_BYTES = 8 * SEGMENT_BYTES
 """A frame of so many tells the throughput of any link; a shorter one may come in at once."""
-_LEAST_BYTES = 2 * SEGMENT_BYTES
+_MIN_BYTES = 2 * SEGMENT_BYTES
 """After the first piece, for a measurement."""
 _SHORTEST_S = 0.0005
 """A clock, and whoever reads it, is not more precise than this."""
@@ -130,7 +130,7 @@ class Link:
                 end - min(received_s, receive_s), end, min(received_bytes, max(0, sent.size - SEGMENT_BYTES))
             )
             self._arrivals.append(arrival)
-            if arrival.size >= _LEAST_BYTES:
+            if arrival.size >= _MIN_BYTES:
                 self._pending.append(arrival)
         self._learn()
 

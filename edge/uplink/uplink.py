@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 _PROBE_TIMEOUT_S = 1.0
 _PROBE_PERIOD_S = 0.1
-_MOST = 0.9
+_DEADLINE_SHARE = 0.9
 """Of a deadline: a frame that waited so long tells that the link, or the cloud, was too slow for it."""
 _MEASURING_S = 60.0
 """The first one to ask for the cloud's times waits until they are measured."""
@@ -173,7 +173,9 @@ class Uplink:
             )  # fmt: skip
             reply = read_reply(status, body)
         except asyncio.CancelledError:
-            self.link.gave_up(number, at_deadline=time.perf_counter() - start >= _MOST * self._deadline_s)
+            self.link.gave_up(
+                number, at_deadline=time.perf_counter() - start >= _DEADLINE_SHARE * self._deadline_s
+            )
             raise
         except BaseException:
             self.link.gave_up(number)

@@ -46,7 +46,7 @@ class Frame:
     params: bytes
     payload: Bytes
     fingerprint: bytes
-    """8 bytes: architecture, weights and preprocessing (shared/network/model.py)."""
+    """8 bytes: architecture, weights and recipe (shared/network/model.py)."""
     frame_id: int
     """Unique within a sender's lifetime and a few days beyond it; 64 bits."""
     capture_time_ns: int

@@ -46,7 +46,7 @@ def unsplit_top1(model):
 
     from edge.frames.preprocess import Preprocess
 
-    preprocess = Preprocess(model.preprocessing)
+    preprocess = Preprocess(model.recipe)
 
     @cache
     def top1(count: int) -> list[int]:
@@ -57,7 +57,7 @@ def unsplit_top1(model):
             while len(pictures) < min(16, count - len(classes)):
                 there, frame = capture.read()
                 assert there
-                pictures.append(model.preprocessing.normalise(preprocess(frame)))
+                pictures.append(model.recipe.normalise(preprocess(frame)))
             with torch.inference_mode():
                 classes += model.network(torch.from_numpy(np.stack(pictures))).argmax(1).tolist()
         return classes

@@ -35,18 +35,18 @@ def post(url: str, body: bytes, content_type: str = JSON) -> tuple[int, dict]:
 
 @pytest.fixture(scope="module")
 def partition(model):
-    return Partition(model.network, model.preprocessing.tensor_shape)
+    return Partition(model.network, model.recipe.tensor_shape)
 
 
 @pytest.fixture(scope="module")
 def picture(model):
     generator = np.random.default_rng(7)
-    return generator.integers(0, 256, model.preprocessing.picture_shape, dtype=np.uint8)
+    return generator.integers(0, 256, model.recipe.picture_shape, dtype=np.uint8)
 
 
 def frame_for(model, partition, picture, split_point: str, codec: str = "float32", **fields) -> bytes:
     with torch.inference_mode():
-        tensor = torch.from_numpy(model.preprocessing.normalise(picture))[None]
+        tensor = torch.from_numpy(model.recipe.normalise(picture))[None]
         crossing = partition.head(partition.point(split_point))(tensor)[0].numpy()
     fields = {"split_point": split_point, "fingerprint": model.fingerprint, "frame_id": 1} | fields
     return wire.pack(encode_frame(crossing, make_codec(codec), **fields))
@@ -63,7 +63,7 @@ def test_json_tensors_are_answered_with_logits_at_every_kind_of_split_point(
     system, model, partition, picture, split_point
 ):
     point = partition.point(split_point or "layer3")
-    tensor = torch.from_numpy(model.preprocessing.normalise(picture))[None]
+    tensor = torch.from_numpy(model.recipe.normalise(picture))[None]
     with torch.inference_mode():
         crossing = partition.head(point)(tensor)
         expected = model.network(tensor).numpy()

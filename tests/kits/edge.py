@@ -28,7 +28,7 @@ from shared.codecs import decode_frame
 from shared.engines import TorchEngine
 from shared.network.model import Model, load_model
 from shared.network.partition import Partition
-from shared.network.recipe import Preprocessing
+from shared.network.recipe import Recipe
 from shared.network.resize import resize_and_crop
 from shared.tasks.classify import top_classes
 from shared.wire import frame as wire
@@ -60,7 +60,7 @@ def tiny_model(classes=7, gain=1.0):
         name="tiny",
         weights="random:3",
         network=network,
-        preprocessing=Preprocessing(SIDE, SIDE, half, half, "bilinear"),
+        recipe=Recipe(SIDE, SIDE, half, half, "bilinear"),
         labels=tuple(f"class {index}" for index in range(classes)),
         fingerprint=b"tinytiny",
     )
@@ -73,7 +73,7 @@ def resnet18():
 
 @functools.cache
 def partition_of(model):
-    return Partition(model.network, model.preprocessing.tensor_shape)
+    return Partition(model.network, model.recipe.tensor_shape)
 
 
 @functools.cache
@@ -85,8 +85,8 @@ def plan_of(model, split_point=None, codec=None):
 
 def whole(model, frame, top=5):
     """The classes of a BGR frame by the network in one piece: the oracle."""
-    picture = Preprocess(model.preprocessing)(frame)
-    tensor = torch.from_numpy(model.preprocessing.normalise(picture))[None]
+    picture = Preprocess(model.recipe)(frame)
+    tensor = torch.from_numpy(model.recipe.normalise(picture))[None]
     with torch.inference_mode():
         return top_classes(model.network(tensor)[0].numpy(), model.labels, top)
 
@@ -196,9 +196,9 @@ class FakeUplink:
     def _tail(self, frame, top):
         array = decode_frame(frame)
         if array.dtype == np.uint8:
-            if array.shape != self.model.preprocessing.picture_shape:
-                array = resize_and_crop(array, self.model.preprocessing)
-            array = self.model.preprocessing.normalise(array)
+            if array.shape != self.model.recipe.picture_shape:
+                array = resize_and_crop(array, self.model.recipe)
+            array = self.model.recipe.normalise(array)
         logits = plan_of(self.model, frame.split_point, "float32").tail(array[None])
         return top_classes(logits[0], self.model.labels, top)
 
@@ -233,7 +233,7 @@ class Run:
             chosen,
             self.model,
             Pinned(self.plan, self.metrics),
-            preprocess or Preprocess(self.model.preprocessing),
+            preprocess or Preprocess(self.model.recipe),
             source,
             self.uplink,
             Results([self.records.append, *sinks]),

@@ -190,7 +190,7 @@ def plan_of(which):
 
 
 def job_of(plan, number=0, captured=0.0, fallback=None, size=None, **seconds):
-    """A frame that went that way; `seconds` by stage. Without a size, one of as many bytes as were surveyed."""
+    """A frame that went that way; `seconds` by step. Without a size, one of as many bytes as were surveyed."""
     size = round(plan.option.frame_bytes) if size is None and plan.option else size
     return SimpleNamespace(
         plan=plan,

@@ -73,7 +73,7 @@ def lively(network: torch.nn.Module, pictures: torch.Tensor) -> None:
 
 def build(name: str, picture_shape: tuple[int, ...] | None) -> Subject:
     model = load_model(name, "random")
-    shape = picture_shape or model.preprocessing.tensor_shape
+    shape = picture_shape or model.recipe.tensor_shape
     pictures = torch.randn(2, *shape, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         lively(model.network, pictures)
@@ -341,8 +341,8 @@ def real_model() -> Model:
 @pytest.mark.skipif(len(FOUR) < 4, reason="no photographs in ../shared/images beside the project")
 def test_a_trained_resnet50_agrees_on_photographs_at_every_stage_end() -> None:
     model = real_model()
-    partition = Partition(model.network, model.preprocessing.tensor_shape)
-    pictures = torch.from_numpy(np.stack([photograph(path, model.preprocessing) for path in FOUR]))
+    partition = Partition(model.network, model.recipe.tensor_shape)
+    pictures = torch.from_numpy(np.stack([photograph(path, model.recipe) for path in FOUR]))
     with torch.no_grad():
         expected = model.network(pictures)
     right = expected.argmax(1) == torch.tensor([int(path.stem) for path in FOUR])

@@ -82,7 +82,7 @@ def test_a_picture_is_normalised(resnet18: Model, partition: Partition, codec) -
     frame = frame_of(codec, picture(224, 224, seed=3), split_point="input", fingerprint=resnet18.fingerprint)
     work = read_frame(bytearray(wire.pack(frame)), resnet18, partition)
     check_work(work, partition)
-    np.testing.assert_array_equal(work.tensors[0], resnet18.preprocessing.normalise(decode_frame(frame)))
+    np.testing.assert_array_equal(work.tensors[0], resnet18.recipe.normalise(decode_frame(frame)))
 
 
 @pytest.mark.parametrize("codec", PICTURE_CODECS, ids=name_of)
@@ -94,8 +94,8 @@ def test_a_picture_of_another_size_is_resized_as_the_edge_does_it(
     work = read_frame(wire.pack(frame), resnet18, partition)
     check_work(work, partition)
     bgr = np.ascontiguousarray(decode_frame(frame)[:, :, ::-1])
-    prepared = Preprocess(resnet18.preprocessing)(bgr)
-    np.testing.assert_array_equal(work.tensors[0], resnet18.preprocessing.normalise(prepared))
+    prepared = Preprocess(resnet18.recipe)(bgr)
+    np.testing.assert_array_equal(work.tensors[0], resnet18.recipe.normalise(prepared))
     assert (work.codec, work.payload_bytes) == (codec.name, len(frame.payload))
 
 

@@ -10,7 +10,7 @@ import prometheus_client.parser
 import pytest
 from kits.cloud import FRAME, Server, until
 
-from cloud.metrics import ENDPOINTS, REJECTIONS, STAGES
+from cloud.metrics import ENDPOINTS, REJECTIONS, STEPS
 from shared.codecs import CODECS, NAMES
 from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES
 from shared.errors import all_request_errors
@@ -144,7 +144,7 @@ def test_every_label_value_is_there_before_the_first_request() -> None:
         assert found[f"{prefix}request_duration_seconds_count", (("endpoint", endpoint),)] == 0
         for code in codes:
             assert found[f"{prefix}requests_total", (("code", str(code)), ("endpoint", endpoint))] == 0
-    for stage in STAGES:
+    for stage in STEPS:
         assert found[f"{prefix}stage_duration_seconds_count", (("stage", stage),)] == 0
         assert found[f"{prefix}stage_cpu_seconds_total", (("stage", stage),)] == 0
     assert {error.reason for error in all_request_errors()} | {"internal"} == set(REJECTIONS)
@@ -194,9 +194,9 @@ def test_counters_count_and_labels_stay_the_ones_that_were_there(pack: Any) -> N
     assert moved[f"{prefix}payload_bytes_sum", (("codec", "float32"),)] == 2048
     assert moved[f"{prefix}batch_size_sum", ()] == 4
     assert moved[f"{prefix}queue_wait_seconds_count", ()] == 2
-    counts = {stage: moved[f"{prefix}stage_duration_seconds_count", (("stage", stage),)] for stage in STAGES}
+    counts = {stage: moved[f"{prefix}stage_duration_seconds_count", (("stage", stage),)] for stage in STEPS}
     assert counts == {"receive": 3, "decode": 3, "queue": 2, "tail": 2, "top": 1}
-    cpu = {stage: moved[f"{prefix}stage_cpu_seconds_total", (("stage", stage),)] for stage in STAGES}
+    cpu = {stage: moved[f"{prefix}stage_cpu_seconds_total", (("stage", stage),)] for stage in STEPS}
     assert {stage for stage, seconds in cpu.items() if seconds > 0} == {"decode", "tail", "top"}
     assert not [
         value for (name, _), value in moved.items() if value < 0 and name.endswith(("_total", "_count"))

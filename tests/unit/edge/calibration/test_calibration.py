@@ -199,7 +199,7 @@ def tiny_network() -> Network:
     from shared.network.partition import Partition
 
     model = load_model("squeezenet1_1", "random", seed=3)
-    partition = Partition(model.network, model.preprocessing.tensor_shape)
+    partition = Partition(model.network, model.recipe.tensor_shape)
     return Network(
         model, partition, partition.point("features.12.squeeze_activation"), TorchEngine(partition)
     )

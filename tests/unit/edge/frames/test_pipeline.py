@@ -25,7 +25,7 @@ from kits.edge import (
 )
 
 from edge.frames.preprocess import Preprocess
-from edge.metrics import FALLBACKS, OUTCOMES, STAGES
+from edge.metrics import FALLBACKS, OUTCOMES, STEPS
 from shared.codecs import decode_frame
 from shared.errors import SourceError
 from shared.network.resize import resize_and_crop
@@ -183,7 +183,7 @@ def test_input_sends_the_picture(codec):
     run = Run(FakeSource(frames), split_point="input", codec=codec)
     records = run.to_end()
     assert run.answered_by() == ["cloud"] * 3
-    preprocess = Preprocess(run.model.preprocessing)
+    preprocess = Preprocess(run.model.recipe)
     for each, sent, frame in zip(records, run.uplink.frames, frames, strict=True):
         assert sent.shape == (SIDE, SIDE, 3)
         assert each.payload_bytes == len(sent.payload)
@@ -200,7 +200,7 @@ def test_input_sends_the_picture(codec):
 def test_the_cameras_own_picture_travels_if_asked_for(codec, grayscale):
     """Of one camera for each outcome: the cloud resizes as the edge would have, and the edge still answers itself."""
     model = tiny_model()
-    preprocess = Preprocess(model.preprocessing, grayscale=grayscale, source_size=True)
+    preprocess = Preprocess(model.recipe, grayscale=grayscale, source_size=True)
     frames = [
         np.random.default_rng(number).integers(0, 256, (21, 34, 3), dtype=np.uint8) for number in range(4)
     ]
@@ -214,10 +214,10 @@ def test_the_cameras_own_picture_travels_if_asked_for(codec, grayscale):
         assert each.payload_bytes == len(sent.payload)
         prepared = preprocess(frame)
         if codec in ("raw", "png"):
-            there = resize_and_crop(decode_frame(sent), model.preprocessing)
+            there = resize_and_crop(decode_frame(sent), model.recipe)
             assert np.abs(there.astype(int) - prepared).max() <= grayscale  # grey is made before or after
         if each.answered_by == "edge" or (codec in ("raw", "png") and not grayscale):
-            logits = run.plan.tail(model.preprocessing.normalise(prepared)[None])
+            logits = run.plan.tail(model.recipe.normalise(prepared)[None])
             assert same_answer(each.top, top_classes(logits[0], model.labels, 5))
     assert run.count("payload_bytes_sum", codec=codec.partition(":")[0]) == sum(
         each.payload_bytes for each in records
@@ -227,7 +227,7 @@ def test_the_cameras_own_picture_travels_if_asked_for(codec, grayscale):
 def test_a_camera_of_the_networks_own_size_sends_what_the_network_sees():
     """The cloud takes a picture of this size as it is. The recipe here enlarges before it crops."""
     model = tiny_model()
-    recipe = dataclasses.replace(model.preprocessing, resize=SIDE + 4)
+    recipe = dataclasses.replace(model.recipe, resize=SIDE + 4)
     preprocess = Preprocess(recipe, source_size=True)
     frame = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     run = Run(FakeSource([frame]), preprocess=preprocess, split_point="input", codec="raw")
@@ -238,7 +238,7 @@ def test_a_camera_of_the_networks_own_size_sends_what_the_network_sees():
 
 def test_a_camera_above_the_wires_limit_is_answered_by_the_edge(caplog):
     frame = np.zeros((2160, 3840, 3), np.uint8)
-    preprocess = Preprocess(tiny_model().preprocessing, source_size=True)
+    preprocess = Preprocess(tiny_model().recipe, source_size=True)
     run = Run(FakeSource([frame] * 2), preprocess=preprocess, split_point="input", codec="jpeg")
     for each in run.to_end():
         assert (each.answered_by, each.fallback, each.payload_bytes) == ("edge", "encode", 0)
@@ -305,7 +305,7 @@ def plan_with(head=lambda part: part, tail=lambda part: part):
 @pytest.mark.parametrize("stage", ["preprocess", "head"])
 def test_a_head_that_fails_costs_one_frame(stage, caplog):
     broken = {1, 4}
-    preprocess = Preprocess(tiny_model().preprocessing)
+    preprocess = Preprocess(tiny_model().recipe)
     run = Run(
         FakeSource(pictures(6)),
         preprocess=Failing(preprocess, broken) if stage == "preprocess" else preprocess,
@@ -466,7 +466,7 @@ def test_every_stage_is_timed_under_its_name():
         assert run.count("stage_duration_seconds_count", stage=stage) == 4 + (stage == "capture")
     assert run.count("stage_duration_seconds_count", stage="tail") == 1
     names = {sample.labels.get("stage") for each in run.metrics.registry.collect() for sample in each.samples}
-    assert names - {None} == set(STAGES)
+    assert names - {None} == set(STEPS)
 
 
 def test_a_frame_that_an_open_circuit_keeps_here_is_not_counted_as_sent():
@@ -475,7 +475,7 @@ def test_a_frame_that_an_open_circuit_keeps_here_is_not_counted_as_sent():
     assert run.count("stage_duration_seconds_count", stage="send") == 0
 
 
-def test_latency_covers_the_stages():
+def test_latency_covers_the_steps():
     run = Run(FakeSource(pictures(3)), FakeUplink(outcomes=["slow"] * 3))
     for each in run.to_end():
         own = [ms for name, ms in each.stages_ms.items() if name != "capture" and "cloud" not in name]

@@ -43,9 +43,9 @@ A, B = SCENES[:2]
 @functools.cache
 def profile():
     model = tiny_model()
-    plan, preprocess = plan_of(model, "relu", "float32"), Preprocess(model.preprocessing)
+    plan, preprocess = plan_of(model, "relu", "float32"), Preprocess(model.recipe)
     tensors = [
-        plan.head(model.preprocessing.normalise(preprocess(frame))[None])[0] for frame in pictures(20, seed=1)
+        plan.head(model.recipe.normalise(preprocess(frame))[None])[0] for frame in pictures(20, seed=1)
     ]
     recipe = Recipe(step=1.0, groups=2, context_rank=4, corrector_rank=2)
     return fit_profile(tensors, recipe, fingerprint=model.fingerprint, split_point="relu")
@@ -335,7 +335,7 @@ METRICS = EdgeMetrics()
 
 def job(number, array, captured=0.0):
     return Job(
-        number, number, captured, 0, Stopwatch(METRICS.stages, METRICS.stage_cpu), None, crossing=array[None]
+        number, number, captured, 0, Stopwatch(METRICS.steps, METRICS.step_cpu), None, crossing=array[None]
     )
 
 

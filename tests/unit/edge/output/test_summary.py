@@ -97,7 +97,7 @@ def test_a_camera_that_runs_for_months_fits(monkeypatch):
     for number in range(1000):
         summary(record(number, latency_ms=float(number)))
     assert len(summary._latencies) <= 100
-    assert all(len(values) <= 100 for values in summary._stages.values())
+    assert all(len(values) <= 100 for values in summary._steps.values())
     found = rows(summary.text(0, 10.0))
     assert found["answered by cloud"] == ["1000"], "counts are of all"
     assert found["latency p50 / p95"][0] == "949.5", "percentiles of the latest"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from shared.network.recipe import Preprocessing
+from shared.network.recipe import Recipe
 from shared.network.vision import transforms
 
 RECIPES = {
@@ -16,8 +16,8 @@ RECIPES = {
 }
 
 
-def preprocessing(mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocessing:
-    return Preprocessing(resize=256, crop=224, mean=mean, std=std, interpolation="bilinear")
+def recipe_of(mean: tuple[float, ...], std: tuple[float, ...]) -> Recipe:
+    return Recipe(resize=256, crop=224, mean=mean, std=std, interpolation="bilinear")
 
 
 def by_torchvision(picture: np.ndarray, mean: tuple[float, ...], std: tuple[float, ...]) -> np.ndarray:
@@ -32,7 +32,7 @@ def test_every_value_of_every_channel_is_torchvisions_to_the_bit(
 ) -> None:
     ramp = np.arange(256, dtype=np.uint8)
     picture = np.stack([ramp, ramp[::-1], np.roll(ramp, 77)], axis=-1).reshape(16, 16, 3)
-    result = preprocessing(mean, std).normalise(picture)
+    result = recipe_of(mean, std).normalise(picture)
     expected = by_torchvision(picture, mean, std)
     np.testing.assert_array_equal(result.view(np.uint32), expected.view(np.uint32))
 
@@ -41,7 +41,7 @@ def test_every_value_of_every_channel_is_torchvisions_to_the_bit(
 def test_a_picture_of_height_width_3_becomes_3_height_width(size: tuple[int, int]) -> None:
     mean, std = RECIPES["imagenet"]
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-    result = preprocessing(mean, std).normalise(picture)
+    result = recipe_of(mean, std).normalise(picture)
     assert (result.shape, result.dtype, result.flags.c_contiguous) == ((3, *size), np.float32, True)
     np.testing.assert_array_equal(result, by_torchvision(picture, mean, std))
 
@@ -49,12 +49,12 @@ def test_a_picture_of_height_width_3_becomes_3_height_width(size: tuple[int, int
 def test_a_mirrored_view_is_normalised_as_it_looks() -> None:
     mean, std = RECIPES["imagenet"]
     picture = np.random.default_rng(1).integers(0, 256, (5, 6, 3), dtype=np.uint8)
-    recipe = preprocessing(mean, std)
+    recipe = recipe_of(mean, std)
     np.testing.assert_array_equal(recipe.normalise(picture[:, ::-1]), recipe.normalise(picture)[:, :, ::-1])
 
 
 def test_the_shapes_are_those_of_the_picture_and_of_the_tensor() -> None:
-    recipe = preprocessing(*RECIPES["imagenet"])
+    recipe = recipe_of(*RECIPES["imagenet"])
     assert recipe.picture_shape == (224, 224, 3)
     assert recipe.tensor_shape == (3, 224, 224)
     assert recipe.normalise(np.zeros(recipe.picture_shape, np.uint8)).shape == recipe.tensor_shape

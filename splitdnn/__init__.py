@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shared import __version__
 
 if TYPE_CHECKING:  # for type checkers and editors; a test compares this list with `_HOMES`
+    from edge.calibration.calibration import Calibration
     from edge.planning.option import Option
     from edge.planning.planner import (
         Conditions,
@@ -43,13 +44,13 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
     from shared.network.partition import SplitPoint
     from shared.tasks.base import Answer, Task
     from shared.wire.frame import Frame, pack, unpack
-    from splitdnn.calibration import Calibration, calibrate
     from splitdnn.client import Client, ClientError
     from splitdnn.cloud_model import CloudModel
     from splitdnn.network import Network, load_network
     from splitdnn.split import SplitNetwork
 
 _HOMES = {
+    "edge.calibration.calibration": ("Calibration",),
     "edge.planning.option": ("Option",),
     "edge.planning.planner": (
         "Conditions",
@@ -82,7 +83,6 @@ _HOMES = {
     "shared.network.partition": ("SplitPoint",),
     "shared.tasks.base": ("Answer", "Task"),
     "shared.wire.frame": ("Frame", "pack", "unpack"),
-    "splitdnn.calibration": ("Calibration", "calibrate"),
     "splitdnn.client": ("Client", "ClientError"),
     "splitdnn.cloud_model": ("CloudModel",),
     "splitdnn.network": ("Network", "load_network"),
@@ -123,7 +123,6 @@ __all__ = [
     "Task",
     "WireError",
     "__version__",
-    "calibrate",
     "choose",
     "decide",
     "decode_frame",

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def check_picture(picture: NDArray[Any]) -> None:
-    """Raise ShapeError unless this is a picture (H, W, 3) uint8."""
+def contiguous_picture(picture: NDArray[Any]) -> NDArray[np.uint8]:
+    """The picture in C order, copied if it is a view such as `bgr[:, :, ::-1]`. Raises ShapeError unless (H, W, 3) uint8."""
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
         raise ShapeError(
             f"a picture is (H, W, 3) uint8 RGB, not {picture.shape} {picture.dtype}",
             accepted={"shape": ["H", "W", 3], "dtype": "uint8"},
         )
+    return np.ascontiguousarray(picture)
 
 
 def check_tensor(what: str, tensor: NDArray[Any], shape: tuple[int, ...], *, one: bool = False) -> None:

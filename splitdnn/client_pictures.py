@@ -10,7 +10,7 @@ import numpy as np
 from shared.codecs import NAMES, encode_frame
 from shared.errors import ContentError
 from shared.wire.frame import Frame
-from splitdnn.checks import check_picture
+from splitdnn.checks import contiguous_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def picture_frame(
             return Frame(_INPUT, jpeg, shape, b"", picture, model.fingerprint, frame_id, 0, deadline_ms)
     else:
         array = picture
-    check_picture(array)
+    array = contiguous_picture(array)
     if not source_size or array.shape[0] * array.shape[1] > model.max_picture_pixels:
         from shared.network.resize import resize_and_crop  # noqa: PLC0415 - brings torch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.network.recipe import Preprocessing
+from shared.network.recipe import Recipe
 from shared.wire.frame import FINGERPRINT_BYTES, MAX_ELEMENTS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class CloudModel:
     weights: str
     fingerprint: bytes
     """8 bytes, as `Network.fingerprint`."""
-    recipe: Preprocessing
+    recipe: Recipe
     """How a picture becomes the network's input."""
     split_points: Mapping[str, tuple[int, ...]]
     """Shape of what crosses, without the batch dimension, by name, in the network's order."""
@@ -41,7 +41,7 @@ def parse_cloud_model(fields: Mapping[str, Any]) -> CloudModel:
         str(fields["model"]),
         str(fields["weights"]),
         bytes.fromhex(fields["fingerprint"]),
-        Preprocessing(int(recipe["resize"]), int(recipe["crop"]), mean, std, str(recipe["interpolation"])),
+        Recipe(int(recipe["resize"]), int(recipe["crop"]), mean, std, str(recipe["interpolation"])),
         {name: tuple(map(int, shape)) for name, shape in fields["split_points"].items()},
         tuple(fields["codecs"]),
         int(fields["limits"]["max_picture_pixels"]),

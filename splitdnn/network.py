@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from edge.planning.plan import make_plan
@@ -9,7 +10,7 @@ from shared.engines import make_engine
 from shared.errors import SettingsError
 from shared.load import Network as Loaded
 from shared.network.model import load_model
-from shared.network.partition import Partition
+from shared.network.partition import INPUT, OUTPUT, Partition
 from shared.network.stage_ends import stage_ends
 from shared.network.weights import NAMED_SECONDS
 from shared.process.threads import available_cores
@@ -17,6 +18,12 @@ from splitdnn.split import SplitNetwork
 from splitdnn.whole import WholeNetwork
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge.calibration.calibration import Calibration
     from shared.codecs.calibrated.profile import Profile
     from shared.network.partition import SplitPoint
 
@@ -55,11 +62,7 @@ class Network(WholeNetwork):
         `calibrated` needs the `profile` that was fitted for this network and split point. Compiles both halves on first
         use. Raises SplitPointError, or SettingsError for a codec that does not exist or is not one for this split point.
         """
-        chosen = (
-            self.default_point
-            if point is None
-            else self.point(point if isinstance(point, str) else point.name)
-        )
+        chosen = self._chosen(point)
 
         def require_profile() -> Profile:
             if profile is None:
@@ -75,6 +78,36 @@ class Network(WholeNetwork):
             return profile
 
         return SplitNetwork(self._loaded, make_plan(chosen, self._loaded.engine, codec, require_profile))
+
+    def calibrate(
+        self,
+        point: str | SplitPoint | None,
+        pictures: Sequence[NDArray[np.uint8]],
+        *,
+        target_agreement: float = 0.95,
+    ) -> Calibration:
+        """Fit the codec `calibrated` at a split point (None: `default_point`) to pictures (H, W, 3) uint8 RGB, 24 or more.
+
+        Three quarters are fitted to, the last quarter is measured: the profile is the one with the fewest bytes that keeps
+        the unsplit network's top class on at least `target_agreement` (0 … 1) of it, or the one that comes nearest. Takes
+        seconds to minutes. Raises SplitPointError, ShapeError, or SettingsError where there is nothing to fit.
+        """
+        from edge.calibration.calibration import MIN_PICTURES, calibrate_on  # noqa: PLC0415 - brings OpenCV
+
+        chosen = self._chosen(point)
+        if chosen.name in (INPUT, OUTPUT):
+            raise SettingsError(
+                f"nothing to calibrate at {chosen.name}: choose a split point between the two ends"
+            )
+        if len(pictures) < MIN_PICTURES:
+            raise SettingsError(f"{len(pictures)} pictures; calibrating takes at least {MIN_PICTURES}")
+        prepared = [self._resize(picture) for picture in pictures]
+        return calibrate_on(replace(self._loaded, point=chosen), prepared, target_agreement)
+
+    def _chosen(self, point: str | SplitPoint | None) -> SplitPoint:
+        if point is None:
+            return self.default_point
+        return self.point(point if isinstance(point, str) else point.name)
 
 
 def load_network(
@@ -96,7 +129,7 @@ def load_network(
     cores; `cache_dir` keeps converted networks, "" keeps none. Raises ModelError, SettingsError or EngineError.
     """
     loaded = load_model(model, weights, seed=seed, labels=labels, patience_s=NAMED_SECONDS)
-    partition = Partition(loaded.network, loaded.preprocessing.tensor_shape)
+    partition = Partition(loaded.network, loaded.recipe.tensor_shape)
     point = partition.default()
     made = make_engine(
         partition,

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from shared.network.partition import OUTPUT
 from shared.network.resize import resize_and_crop
 from shared.tasks.classify import Classify
-from splitdnn.checks import check_picture, check_tensor
+from splitdnn.checks import check_tensor, contiguous_picture
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from shared.load import Network as Loaded
-    from shared.network.recipe import Preprocessing
+    from shared.network.recipe import Recipe
     from shared.tasks.base import Answer
 
 
@@ -40,9 +40,9 @@ class WholeNetwork:
         return self._loaded.model.fingerprint
 
     @property
-    def recipe(self) -> Preprocessing:
+    def recipe(self) -> Recipe:
         """How a picture becomes the network's input."""
-        return self._loaded.model.preprocessing
+        return self._loaded.model.recipe
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -73,5 +73,4 @@ class WholeNetwork:
         return Classify(self.labels, top).answer(outputs[0])
 
     def _resize(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        check_picture(picture)
-        return resize_and_crop(picture, self.recipe)
+        return resize_and_crop(contiguous_picture(picture), self.recipe)

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cloud.batching.batcher import Batcher
 from cloud.batching.tail_times import TailTimes
 from cloud.batching.tails import Tails
-from cloud.bodies.frames import MAX_PICTURE_PIXELS
 from cloud.bodies.json_process import JsonProcess
 from cloud.ledger import Ledger
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.profiles import Profiles
 from shared.codecs import CODECS
-from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES
+from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES
 from shared.load import load_network
 from shared.network.weights import NAMED_SECONDS
 from shared.observing.telemetry import computing
@@ -35,7 +34,7 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 _MAX_PICTURES = 8
-"""Pictures that are resized at once, whatever the machine: what they take in memory is said in cloud/bodies/frames.py."""
+"""Pictures that are resized at once, whatever the machine: what they take in memory is said in shared/limits.py."""
 
 
 class Service:
@@ -165,7 +164,7 @@ class Service:
             "wire_versions": [wire.VERSION],
             "limits": {
                 "max_body_bytes": self.settings.max_body_bytes,
-                "max_elements": wire.MAX_ELEMENTS,
+                "max_elements": MAX_ELEMENTS,
                 "max_picture_pixels": MAX_PICTURE_PIXELS,
                 "max_profile_bytes": self.max_profile_bytes,
                 "queue_capacity": self.settings.queue_capacity,

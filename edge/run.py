@@ -21,15 +21,14 @@ import torch
 from edge.frames.pipeline import Pipeline
 from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
-from edge.output.printer import ProgressPrinter, print_frame
-from edge.output.results import STDOUT, Results, ResultsFile
+from edge.output.printer import ProgressPrinter, Summary, print_frame
+from edge.output.results import Results
 from edge.output.status import serve_status
-from edge.output.summary import Summary
 from edge.planning.choices import make_plans
 from edge.planning.pilot import Pilot, Pinned
 from edge.planning.planner import Objective
-from edge.sources.opening import open_source
 from edge.sources.reconnect import Reconnecting
+from edge.sources.registry import open_source
 from edge.uplink.agreed_weights import agreed_weights
 from edge.uplink.cloud_times import Asking
 from edge.uplink.uplink import Uplink
@@ -38,6 +37,7 @@ from shared.errors import ResultsError
 from shared.load import load_network
 from shared.network.weights import AUTO_SECONDS, NAMED_SECONDS
 from shared.observing import event_loop
+from shared.observing.json_lines import STDOUT, JsonLines
 from shared.process.memory import give_back
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from edge.output.results import Record
     from edge.planning.pilot import Pilots
     from edge.planning.plan import Plan
-    from edge.sources.opening import Source
+    from edge.sources.base import Source
     from shared.network.model import ModelInfo
 
 _log = logging.getLogger("edge")
@@ -62,7 +62,7 @@ class _Run:
     metrics: EdgeMetrics
     summary: Summary
     progress: ProgressPrinter | None
-    file: ResultsFile | None
+    file: JsonLines | None
     people: TextIO
 
 
@@ -108,9 +108,18 @@ async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExi
     sinks: list[Callable[[Record], None]] = [summary, *([printer] if printer else [])]
     file = None
     if settings.results:
-        file = ResultsFile(settings.results, metrics.result_errors, append=source.live)
+        # A file's records are made again by reading it again, a camera's are not.
+        file = JsonLines(
+            settings.results,
+            append=source.live,
+            errors=metrics.result_errors,
+            what="results",
+            lines="records",
+            wait=True,
+        )
         ends.callback(file.close)
-        sinks.append(file)
+        write = file.write
+        sinks.append(lambda record: write(record.fields()))
 
     # On a thread, as all that takes long: /healthz answers meanwhile. A thread that is given up does not hold the end.
     slow = ThreadPoolExecutor(1, thread_name_prefix="start")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.frames.preprocess import Preprocess
-from edge.sources.opening import open_source
+from edge.sources.registry import open_source
 from shared.engines import make_engine
 from shared.network.model import load_model
 from shared.network.partition import Partition

@@ -19,7 +19,7 @@ from bench.harness.options import add_setup_flags, number_between, read_setup_fl
 from bench.harness.system import ROOT, environment
 from bench.load.generator import Load, generate
 from bench.load.result import LoadResult, result_of
-from shared.wire.frame import CONTENT_TYPE
+from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.calibration.frames import read_pictures
 from edge.frames.preprocess import Preprocess
-from edge.sources.opening import open_source
+from edge.sources.registry import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -57,12 +57,13 @@ class _Client:
     def _binary(self, crossing: NDArray[np.float32], split_point: str) -> tuple[bytes, str]:
         from shared.codecs import make_codec
         from shared.wire import frame as wire
+        from shared.wire.http import CONTENT_TYPE
 
         fingerprint = self._network.model.fingerprint
         frame = encode_frame(
             crossing[0], make_codec(_CODEC), split_point=split_point, fingerprint=fingerprint, frame_id=0
         )
-        return wire.pack(frame), wire.CONTENT_TYPE
+        return wire.pack(frame), CONTENT_TYPE
 
     def _json(self, crossing: NDArray[np.float32], split_point: str) -> tuple[bytes, str]:
         fields: dict[str, Any] = {"data": crossing.tolist(), "count": 0, "split_point": split_point}

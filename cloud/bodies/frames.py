@@ -9,6 +9,7 @@ from cloud.bodies.json_body import Shapes, Tensors, check_shape, read_tensors
 from shared.codecs import Codec, codec_by_id
 from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import CodecError, FingerprintError, ShapeError
+from shared.limits import MAX_PICTURE_PIXELS
 from shared.network.partition import INPUT
 from shared.network.resize import resize_and_crop
 from shared.wire import frame as wire
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from cloud.profiles import Profiles
     from shared.network.model import Model
     from shared.network.partition import Partition
-
-MAX_PICTURE_PIXELS = wire.MAX_ELEMENTS // 3
-"""Of a picture that is resized here, 5.6 million: shared/wire/frame.py refuses larger shapes. To decode the largest takes up to
-100 MB (as WebP; 55 MB as PNG and JPEG) and 0.3 s of a core (a JPEG of 32 scans), however few bytes it came in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from cloud.metrics import ENDPOINTS
 from shared.errors import BodyError, ContentError, DeadlineError, MediaTypeError, UnavailableError
 from shared.observing.telemetry import Stopwatch, computing, exposition
 from shared.tasks.classify import top_classes
-from shared.wire.frame import CONTENT_TYPE, unpack
+from shared.wire.frame import unpack
+from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,12 +67,10 @@ class ModelHandler(BodyHandler):
         self.service.lifecycle.require_ready()
         self.service.active += 1
         self._active = True
-        encoding = self.request.headers.get("Content-Encoding", "identity")
-        if encoding.lower() != "identity":
-            raise MediaTypeError(f"Content-Encoding {encoding} is not spoken here", accepted=["identity"])
+        require_identity(self.request.headers.get("Content-Encoding"))
         if self._content_type != CONTENT_TYPE and self._content_type not in _JSON_TYPES:
             raise MediaTypeError(
-                f"Content-Type {self._content_type} is not spoken here",
+                f"Content-Type {self._content_type} is not supported",
                 accepted=[CONTENT_TYPE, "application/json"],
             )
         self._top = self._read_top()

@@ -13,7 +13,7 @@ from edge.calibration.frames import read_pictures
 from edge.calibration.progress import Progress
 from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
-from edge.sources.opening import open_source
+from edge.sources.registry import open_source
 from shared.errors import SettingsError, SourceError
 from shared.load import load_network
 from shared.network.partition import INPUT, OUTPUT

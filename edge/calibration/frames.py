@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge.sources.opening import Source
+    from edge.sources.base import Source
 
 _MAX_READ = 20_000
 ENOUGH = 300

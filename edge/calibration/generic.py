@@ -16,8 +16,9 @@ from edge.calibration.recipes import GENERIC, recipes
 from edge.frames.preprocess import Preprocess
 from edge.sources.synthetic import Synthetic
 from shared.codecs.calibrated.codec import Calibrated
-from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES, Profile
+from shared.codecs.calibrated.profile import Profile
 from shared.errors import RequestError, SettingsError
+from shared.limits import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from shared.load import Network

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from edge.output.results import Record
+from shared.tasks.classify import Classes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,5 +57,5 @@ class Job:
             repeats=self.repeats.number if self.repeats else None,
             changed=None if self.changed is None else round(self.changed, 4),
             fallback=self.fallback,
-            top=top,
+            answer=Classes(tuple(top)),
         )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
     from edge.output.results import Results
     from edge.planning.pilot import Pilots
-    from edge.sources.opening import Source
+    from edge.sources.base import Source
     from edge.uplink.uplink import Uplink
     from shared.network.model import ModelInfo
     from shared.tasks.classify import TopClass

@@ -21,7 +21,7 @@ class _MetricsHandler(RequestHandler):
         self._metrics = metrics
 
     async def get(self) -> None:
-        # Some milliseconds of Python: on the event loop they would hold up frames.
+        # Collecting takes milliseconds of Python, which would hold up frames on the event loop.
         accept = self.request.headers.get("Accept", "")
         content_type, body = await asyncio.to_thread(exposition, self._metrics.registry, accept)
         self.set_header("Content-Type", content_type)
@@ -43,7 +43,7 @@ class _UnknownHandler(RequestHandler):
 
 
 def serve_status(metrics: EdgeMetrics, address: str, port: int) -> tuple[HTTPServer, int]:
-    """Start the server; returns it and its port. Raises StartupError if the port is taken."""
+    """Start the server and return it with its port; `port` 0 takes a free one. Raises StartupError if the port is taken."""
     arguments = {"metrics": metrics}
     app = Application(
         [("/metrics", _MetricsHandler, arguments), ("/healthz", _HealthHandler, arguments)],

@@ -18,7 +18,7 @@ from edge.frames.ruler import rulers
 from edge.frames.stillness import Stillness
 from edge.planning.plan import NO_CODEC, Plan, make_plan
 from edge.planning.survey import from_json, survey, to_json
-from edge.sources.opening import open_source
+from edge.sources.registry import open_source
 from shared.codecs import make_codec
 from shared.codecs.calibrated.codec import Calibrated
 from shared.engines.segmented import segmented

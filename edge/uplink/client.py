@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from edge.uplink.reply import UplinkError, read_body
-from shared.wire.digest import content_digest
+from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
     from prometheus_client import Counter

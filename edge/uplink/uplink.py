@@ -14,7 +14,7 @@ from edge.uplink.link import Link
 from edge.uplink.profile_uploads import ProfileUploads
 from edge.uplink.reply import Reply, UplinkError, parse_json, read_reply
 from shared.errors import MismatchError
-from shared.wire.frame import CONTENT_TYPE
+from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

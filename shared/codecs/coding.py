@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shared import limits
 from shared.codecs.registry import codec_by_id
-from shared.wire.frame import MAX_PAYLOAD_BYTES, Frame, check_limit, check_shape
+from shared.wire.frame import Frame, check_limit, check_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,7 @@ def encode_frame(
     """
     check_shape(array.shape)
     params, payload = codec.encode(array)
-    check_limit("payload", len(payload), MAX_PAYLOAD_BYTES)
+    check_limit("payload", len(payload), limits.MAX_PAYLOAD_BYTES)
     return Frame(
         split_point,
         codec.id,

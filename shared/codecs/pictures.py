@@ -10,16 +10,12 @@ import numpy as np
 
 from shared.codecs.base import Codec, Encoded
 from shared.errors import ContentError
+from shared.limits import MAX_JPEG_SCANS, MAX_PNG_TEXT_BYTES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.wire.frame import Bytes
-
-MAX_SCANS = 32
-"""Of a JPEG. Each costs a pass over the whole picture and may be 12 bytes; progressive files have about ten."""
-MAX_TEXT_BYTES = 1 << 16
-"""Of a PNG's comments, unpacked. Pillow's own limit lets 64 KiB of them become 64 MiB."""
 
 # Pillow's own; its numbers for subsampling: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0. `method`: 0 is fast, 6 is small.
 _RANGES = {"compress_level": (0, 9), "quality": (1, 100), "subsampling": (0, 2), "method": (0, 6)}
@@ -65,12 +61,12 @@ class CompressedPicture(Codec):
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         from PIL import Image, PngImagePlugin  # noqa: PLC0415
 
-        PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES
+        PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_PNG_TEXT_BYTES
         data = bytes(payload)
         if params:
             raise ContentError(f"{self.name} has no parameters, the frame brings {len(params)} bytes of them")
-        if self.name == "jpeg" and data.count(b"\xff\xda") > MAX_SCANS:
-            raise ContentError(f"a jpeg of more than {MAX_SCANS} scans is not read here")
+        if self.name == "jpeg" and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
+            raise ContentError(f"a jpeg of more than {MAX_JPEG_SCANS} scans is not read here")
         if self.name == "webp":
             _check_webp(data, shape)
         try:

@@ -13,10 +13,10 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from shared.errors import ModelError, suggest
+from shared.limits import FINGERPRINT_BYTES
 from shared.network.recipe import Recipe
 from shared.network.vision import get_model, list_models, torchvision
 from shared.network.weights import NAMED_SECONDS, Weights, fit, load_weights
-from shared.wire.frame import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,8 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from shared.errors import SplitPointError, suggest
+from shared.limits import MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK, MAX_SPLIT_POINT_BYTES
 from shared.network.graph import trace
-from shared.wire.frame import MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK, MAX_SPLIT_POINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

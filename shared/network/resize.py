@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import interpolate
 
+from shared.limits import MAX_ASPECT
 from shared.network.vision import transforms
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.network.recipe import Recipe
-
-
-_MAX_ASPECT = 16
 
 
 def resize_and_crop(picture: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.uint8]:
@@ -56,6 +54,6 @@ def _middle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     a picture of a single row would become gigabytes.
     """
     height, width = picture.shape[:2]
-    longest = _MAX_ASPECT * min(height, width)
+    longest = MAX_ASPECT * min(height, width)
     top, left = max(0, (height - longest) // 2), max(0, (width - longest) // 2)
     return picture[top : top + longest, left : left + longest]

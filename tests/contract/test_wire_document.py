@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared import errors
+from shared import errors, limits
 from shared.codecs import CODECS
 from shared.codecs.calibrated.profile import HASH_BYTES
 from shared.wire import frame as wire
+from shared.wire.http import CONTENT_TYPE
 
 PAGE = (Path(__file__).resolve().parents[2] / "shared" / "wire" / "WIRE.md").read_text(encoding="utf-8")
 TEXT = " ".join(PAGE.split())
@@ -68,10 +69,10 @@ def test_the_fields_are_in_the_order_in_which_the_code_names_them() -> None:
     [
         ("magic", r"`(\w+)`", wire.MAGIC.decode()),
         ("version", r"(\d+)", wire.VERSION),
-        ("rank", r"1 to (\d+)", wire.MAX_RANK),
-        ("split point length", r"at most (\d+)", wire.MAX_SPLIT_POINT_BYTES),
-        ("parameter length", r"at most (\d+)", wire.MAX_PARAMS_BYTES),
-        ("payload length", r"at most (\d+)", wire.MAX_PAYLOAD_BYTES),
+        ("rank", r"1 to (\d+)", limits.MAX_RANK),
+        ("split point length", r"at most (\d+)", limits.MAX_SPLIT_POINT_BYTES),
+        ("parameter length", r"at most (\d+)", limits.MAX_PARAMS_BYTES),
+        ("payload length", r"at most (\d+)", limits.MAX_PAYLOAD_BYTES),
         ("CRC", r"bytes 0 to (\d+)", wire.HEADER.size - 5),
     ],
 )
@@ -85,9 +86,9 @@ def test_a_limit_in_the_layout_is_the_codes(field: str, pattern: str, constant: 
     "sentence",
     [
         f"# The wire format, version {wire.VERSION} ",
-        f"`{wire.CONTENT_TYPE}`",
+        f"`{CONTENT_TYPE}`",
         f"The header has a fixed size of {wire.HEADER.size} bytes",
-        f"1 to {wire.MAX_RANK} dimensions, each 1 to {wire.MAX_DIMENSION}, and at most {wire.MAX_ELEMENTS} elements",
+        f"1 to {limits.MAX_RANK} dimensions, each 1 to {limits.MAX_DIMENSION}, and at most {limits.MAX_ELEMENTS} elements",
         f"| this frame | {wire.HEADER.size} bytes |",
     ],
 )

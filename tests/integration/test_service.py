@@ -17,6 +17,7 @@ from kits import common as kit
 from shared.codecs import encode_frame, make_codec
 from shared.network.partition import Partition
 from shared.wire import frame as wire
+from shared.wire.http import CONTENT_TYPE
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -88,10 +89,10 @@ def test_bad_bytes_at_every_endpoint_cost_nobody_else_anything(system, model, pa
         frame_for(model, partition, picture, "layer3", fingerprint=b"notthere"): 409,
     }
     for body, status in expected.items():
-        answered, reply = post(url, body, wire.CONTENT_TYPE)
+        answered, reply = post(url, body, CONTENT_TYPE)
         assert answered == status, reply
         assert reply["error"]
-        assert post(url, good, wire.CONTENT_TYPE)[0] == 200
+        assert post(url, good, CONTENT_TYPE)[0] == 200
     for path in ("/", "/compute", "/model", "/healthz", "/readyz", "/metrics", "/nothing"):
         for body in (b"", b"\xff" * 64, b"[" * 5000, b'{"number": NaN}', b'{"data": [[NaN]]}'):
             status, reply = post(f"{system.cloud_url}{path}", body)
@@ -105,7 +106,7 @@ def test_bad_bytes_at_every_endpoint_cost_nobody_else_anything(system, model, pa
     ):
         with socket.create_connection((host.hostname, host.port), timeout=5) as raw:
             raw.sendall(garbage)
-    assert post(url, good, wire.CONTENT_TYPE)[0] == 200
+    assert post(url, good, CONTENT_TYPE)[0] == 200
 
 
 def test_an_edge_of_another_network_is_told_so_at_once(system):
@@ -146,7 +147,7 @@ def test_sigterm_drains_what_is_in_progress(system, model, partition, picture):
     count = 40  # several batches, so that some still wait when the signal comes
     threads = [
         threading.Thread(
-            target=lambda: statuses.append(post(f"{system.cloud_url}/model", body, wire.CONTENT_TYPE)[0])
+            target=lambda: statuses.append(post(f"{system.cloud_url}/model", body, CONTENT_TYPE)[0])
         )
         for _ in range(count)
     ]

@@ -30,7 +30,7 @@ from shared.network.model import Model, load_model
 from shared.network.partition import Partition
 from shared.network.recipe import Recipe
 from shared.network.resize import resize_and_crop
-from shared.tasks.classify import top_classes
+from shared.tasks.classify import Classes, top_classes
 from shared.wire import frame as wire
 
 SIDE = 8
@@ -111,7 +111,7 @@ def value(metrics, name, **labels):
     return metrics.registry.get_sample_value(f"splitdnn_edge_{name}", labels)
 
 
-def record(number=0, **changes):
+def record(number=0, *, top=({"class_id": 7, "label": "cock", "probability": 0.875},), **changes):
     fields = {
         "frame": number,
         "frame_id": f"{number:016x}",
@@ -125,7 +125,7 @@ def record(number=0, **changes):
         "repeats": None,
         "changed": None,
         "fallback": None,
-        "top": [{"class_id": 7, "label": "cock", "probability": 0.875}],
+        "answer": Classes(tuple(top)),
     }
     return Record(**(fields | changes))
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 from kits.parity import PHOTOGRAPHS, WEIGHTS, photograph
 
+from shared import limits
 from shared.codecs import NAMES, encode_frame
 from shared.errors import SplitPointError
 from shared.network.graph import trace
@@ -195,7 +196,7 @@ def test_every_point_fits_the_wire(chosen: Subject) -> None:
     for point in chosen.partition.points.values():
         blank = np.broadcast_to(np.float32(0), point.shape)
         frame = encode_frame(blank, NAMES["int8"], split_point=point.name, fingerprint=bytes(8), frame_id=1)
-        assert 1 <= len(point.name.encode()) <= wire.MAX_SPLIT_POINT_BYTES
+        assert 1 <= len(point.name.encode()) <= limits.MAX_SPLIT_POINT_BYTES
         assert wire.unpack(wire.pack(frame)).split_point == point.name
         assert point.float32_bytes == 4 * point.elements == 4 * blank.size
 
@@ -263,7 +264,7 @@ def test_an_unknown_point_is_refused_with_the_nearest_names_and_all_that_there_a
 
 
 def test_a_point_that_no_frame_can_hold_is_not_offered() -> None:
-    assert wire.MAX_DIMENSION < 3 * 160 * 160
+    assert limits.MAX_DIMENSION < 3 * 160 * 160
     network = torch.nn.Sequential(
         torch.nn.Flatten(), torch.nn.Linear(3 * 160 * 160, 4), torch.nn.Linear(4, 2)
     ).eval()

@@ -20,9 +20,10 @@ from kits.codecs import (
     with_right_crc,
 )
 
-from cloud.bodies.frames import MAX_PICTURE_PIXELS, Work, read_frame, read_json
+from cloud.bodies.frames import Work, read_frame, read_json
 from cloud.bodies.json_body import parse_object
 from edge.frames.preprocess import Preprocess
+from shared import limits
 from shared.codecs import NAMES, decode_frame
 from shared.errors import (
     BodyError,
@@ -34,6 +35,7 @@ from shared.errors import (
     ShapeError,
     SplitPointError,
 )
+from shared.limits import MAX_PICTURE_PIXELS
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -398,7 +400,7 @@ class _TinyPoint:
 
 @pytest.mark.parametrize(
     "flood",
-    [b"[]," * 2_000_000, b"{}," * 300_000, b'"a",' * 300_000, b"1," * (wire.MAX_ELEMENTS + 2)],
+    [b"[]," * 2_000_000, b"{}," * 300_000, b'"a",' * 300_000, b"1," * (limits.MAX_ELEMENTS + 2)],
     ids=["[]", "{}", '"a"', "1"],
 )
 def test_a_body_that_would_parse_into_far_more_than_tensors_is_refused_before_it_is_parsed(

@@ -11,10 +11,10 @@ import pytest
 from kits.cloud import FRAME, Server, until
 
 from cloud.metrics import ENDPOINTS, REJECTIONS, STEPS
+from shared import limits
 from shared.codecs import CODECS, NAMES
-from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES
 from shared.errors import all_request_errors
-from shared.wire import frame as wire
+from shared.limits import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,9 +82,9 @@ def test_model_says_what_runs_here(server: Server, resnet18: Model, partition: P
     assert said["engine"] == {"name": "torch", "precision": "float32", "device": "cpu"}
     assert threads >= 1
     assert said["limits"] == {
-        "max_body_bytes": wire.MAX_FRAME_BYTES,
-        "max_elements": wire.MAX_ELEMENTS,
-        "max_picture_pixels": wire.MAX_ELEMENTS // 3,
+        "max_body_bytes": limits.MAX_FRAME_BYTES,
+        "max_elements": limits.MAX_ELEMENTS,
+        "max_picture_pixels": limits.MAX_ELEMENTS // 3,
         "max_profile_bytes": MAX_PROFILE_BYTES,
         "queue_capacity": 64,
         "max_batch": 8,

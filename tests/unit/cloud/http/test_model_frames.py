@@ -18,6 +18,7 @@ from shared.codecs import decode_frame
 from shared.network.resize import resize_and_crop
 from shared.tasks.classify import top_classes
 from shared.wire import frame as wire
+from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from shared.codecs import Codec
@@ -172,7 +173,7 @@ def test_what_is_not_spoken_here_is_refused_with_what_is(server: Server, pack: A
 
 
 def test_header_values_are_read_as_http_says(server: Server, pack: Any) -> None:
-    kind = {"Content-Type": f"{wire.CONTENT_TYPE.upper()} ; v=1", "Content-Encoding": "Identity"}
+    kind = {"Content-Type": f"{CONTENT_TYPE.upper()} ; v=1", "Content-Encoding": "Identity"}
     assert server.post(pack(), kind).status == 200
 
 

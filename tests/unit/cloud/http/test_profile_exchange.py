@@ -19,6 +19,7 @@ from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
 from shared.tasks.classify import top_classes
 from shared.wire import frame as wire
+from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -169,7 +170,7 @@ def test_damaged_frames_of_a_calibrated_codec_are_refused_and_nothing_else(
         assert put.status == 201
         for size in (0, 1, 3, 4, 8, len(frame.payload), 4000):
             damaged = replace(frame, payload=generator.bytes(size))
-            answer = connection.ask("POST", "/model", wire.pack(damaged), {"Content-Type": wire.CONTENT_TYPE})
+            answer = connection.ask("POST", "/model", wire.pack(damaged), {"Content-Type": CONTENT_TYPE})
             assert answer.status in (200, 422), answer.body
         assert server.metric("rejected_total", reason="internal") == 0
     assert not [record for record in expect_log.records if record.exc_info]

@@ -51,7 +51,7 @@ def test_lossless_every_frame_is_answered_once_in_order(outcomes, in_flight, que
     assert [each.fallback for each in records] == [FALLBACK_OF[outcome] for outcome in outcomes]
     for each, frame in zip(records, frames, strict=True):
         assert each.answered_by == ("edge" if each.fallback else "cloud")
-        assert same_answer(each.top, whole(run.model, frame))
+        assert same_answer(each.answer.top, whole(run.model, frame))
     for outcome in OUTCOMES:
         assert run.count("frames_total", outcome=outcome) == run.answered_by().count(outcome)
     for reason in FALLBACKS:
@@ -145,7 +145,7 @@ def test_the_edge_answers_as_the_whole_network_would(point):
     run = Run(FakeSource(frames), FakeUplink(outcomes=["unreachable"] * 6), split_point=point, codec=codec)
     for each, frame in zip(run.to_end(), frames, strict=True):
         assert each.answered_by == "edge"
-        assert same_answer(each.top, whole(run.model, frame)), "of what did not travel nothing was lost"
+        assert same_answer(each.answer.top, whole(run.model, frame)), "of what did not travel nothing was lost"
         assert each.split_point == point
         assert each.codec == codec
 
@@ -159,7 +159,7 @@ def test_a_real_network_answers_alike_on_both_sides(outcome):
     )
     for each in run.to_end():
         assert each.answered_by == ("cloud" if outcome == "good" else "edge")
-        assert same_answer(each.top, whole(model, frame, top=3))
+        assert same_answer(each.answer.top, whole(model, frame, top=3))
         assert each.payload_bytes == 4 * 256 * 14 * 14
     assert run.uplink.tops == [3, 3]
     assert run.count("payload_bytes_sum", codec="float32") == 2 * 4 * 256 * 14 * 14
@@ -171,7 +171,7 @@ def test_output_sends_nothing():
     for each, frame in zip(run.to_end(), frames, strict=True):
         assert (each.answered_by, each.fallback) == ("edge", None)
         assert (each.codec, each.payload_bytes) == ("none", 0)
-        assert same_answer(each.top, whole(run.model, frame))
+        assert same_answer(each.answer.top, whole(run.model, frame))
         assert not {"encode", "send"} & each.stages_ms.keys()
     assert run.uplink.frames == []
     assert run.count("plan_info", split_point="output", codec="none") == 1
@@ -190,7 +190,7 @@ def test_input_sends_the_picture(codec):
         picture = decode_frame(sent)
         if codec in ("raw", "png"):
             assert (picture == preprocess(frame)).all()
-            assert same_answer(each.top, whole(run.model, frame))
+            assert same_answer(each.answer.top, whole(run.model, frame))
         else:
             assert bytes(sent.payload[:4]) in (b"RIFF", b"\xff\xd8\xff\xe0")
 
@@ -218,7 +218,7 @@ def test_the_cameras_own_picture_travels_if_asked_for(codec, grayscale):
             assert np.abs(there.astype(int) - prepared).max() <= grayscale  # grey is made before or after
         if each.answered_by == "edge" or (codec in ("raw", "png") and not grayscale):
             logits = run.plan.tail(model.recipe.normalise(prepared)[None])
-            assert same_answer(each.top, top_classes(logits[0], model.labels, 5))
+            assert same_answer(each.answer.top, top_classes(logits[0], model.labels, 5))
     assert run.count("payload_bytes_sum", codec=codec.partition(":")[0]) == sum(
         each.payload_bytes for each in records
     )
@@ -242,7 +242,7 @@ def test_a_camera_above_the_wires_limit_is_answered_by_the_edge(caplog):
     run = Run(FakeSource([frame] * 2), preprocess=preprocess, split_point="input", codec="jpeg")
     for each in run.to_end():
         assert (each.answered_by, each.fallback, each.payload_bytes) == ("edge", "encode", 0)
-        assert same_answer(each.top, whole(run.model, frame))
+        assert same_answer(each.answer.top, whole(run.model, frame))
     assert run.uplink.frames == []
     assert run.count("fallbacks_total", reason="encode") == 2
     assert "frame 1 cannot travel as jpeg: shape (2160, 3840, 3) has 24883200 elements" in caplog.text
@@ -253,7 +253,7 @@ def test_no_more_classes_are_asked_for_than_there_are():
     model = tiny_model(classes=3)
     for outcome in ("good", "busy"):
         run = Run(FakeSource(pictures(2)), FakeUplink(model, [outcome] * 2), model=model, top=5)
-        assert [len(each.top) for each in run.to_end()] == [3, 3]
+        assert [len(each.answer.top) for each in run.to_end()] == [3, 3]
         assert run.uplink.tops == [3, 3]
 
 
@@ -266,7 +266,7 @@ def test_a_tensor_that_the_codec_refuses_is_finished_here(caplog):
     run = Run(FakeSource(frames), FakeUplink(model), model=model, codec="float16")
     for each, frame in zip(run.to_end(), frames, strict=True):
         assert (each.answered_by, each.fallback, each.payload_bytes) == ("edge", "encode", 0)
-        assert same_answer(each.top, whole(model, frame))
+        assert same_answer(each.answer.top, whole(model, frame))
     assert run.uplink.frames == []
     assert run.count("fallbacks_total", reason="encode") == 3
     assert "frame 0 cannot travel as float16" in caplog.text
@@ -275,8 +275,8 @@ def test_a_tensor_that_the_codec_refuses_is_finished_here(caplog):
 def test_an_answer_that_is_no_number_is_none():
     """It was once written as NaN, which is not JSON."""
     run = Run(FakeSource(pictures(2)), model=tiny_model(gain=1e39))
-    assert [(each.answered_by, each.fallback, each.top) for each in run.to_end()] == [
-        ("nobody", "encode", [])
+    assert [(each.answered_by, each.fallback, each.answer.top) for each in run.to_end()] == [
+        ("nobody", "encode", ())
     ] * 2
     assert run.count("frames_total", outcome="failed") == 2
 
@@ -314,7 +314,7 @@ def test_a_head_that_fails_costs_one_frame(stage, caplog):
     records = run.to_end()
     assert [each.frame for each in records] == list(range(6))
     assert run.answered_by() == ["cloud", "nobody", "cloud", "cloud", "nobody", "cloud"]
-    assert (records[1].top, records[1].fallback) == ([], None)
+    assert (records[1].answer.top, records[1].fallback) == ((), None)
     assert run.count("frames_total", outcome="failed") == 2
     assert f"the {stage} step failed on frame 4" in caplog.text
 
@@ -338,7 +338,7 @@ def test_an_encoder_with_a_bug_costs_no_answer(monkeypatch):
     records = run.to_end()
     assert run.answered_by() == ["cloud", "edge", "cloud"]
     assert records[1].fallback == "encode"
-    assert same_answer(records[1].top, whole(run.model, frames[1]))
+    assert same_answer(records[1].answer.top, whole(run.model, frames[1]))
 
 
 # --- the end ---------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def consistent(run):
             assert each.repeats == max(n for n in records if n < each.frame and records[n].payload_bytes), (
                 "what was sent last"
             )
-            assert each.top == records[each.repeats].top
+            assert each.answer.top == records[each.repeats].answer.top
             assert (each.payload_bytes, each.fallback) == (0, None)
             assert not {"encode", "send", "tail"} & each.stages_ms.keys()
         else:
@@ -142,7 +142,7 @@ def test_a_changed_scene_is_sent_and_every_frame_can_be_decoded_by_itself():
     for frame, scene in zip(run.uplink.frames, [A, B, A], strict=True):
         (alone,) = Run(FakeSource([scene]), codec="int8").to_end()
         assert frame.payload == make_codec("int8").encode(decode_frame(frame)).payload
-        assert alone.top == records[frame.frame_id & 0xFFFF].top
+        assert alone.answer.top == records[frame.frame_id & 0xFFFF].answer.top
 
 
 @pytest.mark.parametrize("codec", ["int8", "calibrated"])
@@ -237,7 +237,7 @@ def test_without_that_answer_the_edge_answers_and_the_next_frame_is_sent(outcome
     assert consistent(run)[:4] == ["edge", "edge", "edge", "cloud"]
     assert {each.fallback for each in run.records[:3]} == {"refused" if outcome == "raises" else outcome}
     for each in run.records[:3]:
-        assert same_answer(each.top, whole(run.model, A)), "of what did not travel nothing was lost"
+        assert same_answer(each.answer.top, whole(run.model, A)), "of what did not travel nothing was lost"
     assert [frame.frame_id & 0xFFFF for frame in run.uplink.frames] == [0, 3]
     assert {each.repeats for each in run.records[4:]} == {3}
 
@@ -257,7 +257,7 @@ def test_an_answer_is_waited_for_until_the_deadline():
     assert consistent(run) == ["cloud", "edge"]
     assert run.records[1].fallback == "late"
     assert 50 <= run.records[1].stages_ms["wait_answer"] < 2000
-    assert same_answer(run.records[1].top, whole(run.model, A))
+    assert same_answer(run.records[1].answer.top, whole(run.model, A))
 
 
 def test_a_frame_that_could_not_be_encoded_is_repeated_by_none(monkeypatch):
@@ -323,7 +323,7 @@ def test_every_frame_is_answered_once_in_order_and_for_its_own_scene(frames, in_
         if each.answered_by == "still":
             assert frames[each.repeats][0] == scene
         if each.fallback:
-            assert same_answer(each.top, whole(run.model, SCENES[scene]))
+            assert same_answer(each.answer.top, whole(run.model, SCENES[scene]))
     assert len(run.uplink.frames) == sum(each.payload_bytes > 0 for each in records)
 
 

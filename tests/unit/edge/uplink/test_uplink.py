@@ -25,8 +25,7 @@ from edge.uplink import circuit as circuit_module
 from edge.uplink import uplink as uplink_module
 from edge.uplink.circuit import State
 from edge.uplink.uplink import MismatchError
-from shared.wire.digest import content_digest
-from shared.wire.frame import CONTENT_TYPE
+from shared.wire.http import CONTENT_TYPE, content_digest
 
 
 def short(parameter):

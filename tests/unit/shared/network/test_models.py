@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from shared.errors import ModelError
+from shared.limits import FINGERPRINT_BYTES
 from shared.network import model as models
 from shared.network.model import Model, load_model
 from shared.network.vision import get_model, get_model_weights
 from shared.network.weights import Weights
-from shared.wire.frame import FINGERPRINT_BYTES
 
 SMALL = "shufflenet_v2_x0_5"  # 5 MB, with batch normalisation
 

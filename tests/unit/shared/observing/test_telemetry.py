@@ -9,9 +9,10 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from shared import __version__
+from shared.limits import MAX_PAYLOAD_BYTES
 from shared.observing import telemetry
 from shared.observing.telemetry import Stopwatch, computing
-from shared.wire.frame import MAX_PAYLOAD_BYTES, VERSION
+from shared.wire.frame import VERSION
 
 
 class Clock:

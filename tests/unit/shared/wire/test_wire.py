@@ -31,9 +31,10 @@ from kits.codecs import (
 )
 from PIL import Image
 
+from shared import limits
 from shared.codecs import CODECS, NAMES, decode_frame, encode_frame
-from shared.codecs.pictures import MAX_SCANS
 from shared.errors import CodecError, ContentError, LimitError, WireError
+from shared.limits import MAX_JPEG_SCANS
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def test_a_frame_of_every_codec_is_read_from_any_kind_of_bytes(codec: Codec, kin
 
 
 def test_a_name_and_parameters_may_be_as_long_as_their_limits() -> None:
-    frame = frame_of(NAMES["float32"], split_point="é" * 32, params=bytes(wire.MAX_PARAMS_BYTES))
+    frame = frame_of(NAMES["float32"], split_point="é" * 32, params=bytes(limits.MAX_PARAMS_BYTES))
     assert wire.unpack(wire.pack(frame)) == frame
 
 
@@ -131,13 +132,13 @@ def test_encode_refuses_what_no_frame_can_hold(codec: Codec, shape: tuple[int, .
 
 
 def test_encode_refuses_too_many_elements() -> None:
-    with pytest.raises(LimitError, match=str(wire.MAX_ELEMENTS + 4096)) as refusal:
+    with pytest.raises(LimitError, match=str(limits.MAX_ELEMENTS + 4096)) as refusal:
         frame_of(NAMES["int8"], np.broadcast_to(np.float32(0), (4097, 4096)))
-    assert refusal.value.accepted == {"max_elements": wire.MAX_ELEMENTS}
+    assert refusal.value.accepted == {"max_elements": limits.MAX_ELEMENTS}
 
 
 def test_encode_refuses_a_payload_above_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "MAX_PAYLOAD_BYTES", 239)
+    monkeypatch.setattr(limits, "MAX_PAYLOAD_BYTES", 239)
     with pytest.raises(LimitError, match="payload of 240 bytes"):
         frame_of(NAMES["float32"])
 
@@ -146,7 +147,7 @@ def test_pack_refuses_what_unpack_would() -> None:
     for changes, expected in [
         ({"split_point": "x" * 65}, "split point name of 65 bytes"),
         ({"params": bytes(4097)}, "parameters of 4097 bytes"),
-        ({"payload": memoryview(bytes(wire.MAX_PAYLOAD_BYTES + 1))}, "payload of 67108865 bytes"),
+        ({"payload": memoryview(bytes(limits.MAX_PAYLOAD_BYTES + 1))}, "payload of 67108865 bytes"),
         ({"shape": (2, 0)}, "not a tensor's"),
     ]:
         with pytest.raises(WireError, match=expected):
@@ -181,9 +182,9 @@ def test_another_version_is_refused_with_those_that_are_spoken(version: int) -> 
 @pytest.mark.parametrize(
     ("field", "value", "what", "limit"),
     [
-        ("name_length", 65, "split point name", wire.MAX_SPLIT_POINT_BYTES),
-        ("params_length", 4097, "parameters", wire.MAX_PARAMS_BYTES),
-        ("payload_length", 0xFFFFFFFF, "payload", wire.MAX_PAYLOAD_BYTES),
+        ("name_length", 65, "split point name", limits.MAX_SPLIT_POINT_BYTES),
+        ("params_length", 4097, "parameters", limits.MAX_PARAMS_BYTES),
+        ("payload_length", 0xFFFFFFFF, "payload", limits.MAX_PAYLOAD_BYTES),
     ],
 )
 def test_a_length_above_its_limit_is_refused_before_the_bytes_are_counted(
@@ -248,7 +249,7 @@ def test_a_zero_dimension_is_refused() -> None:
 def test_too_many_elements_are_refused() -> None:
     with pytest.raises(LimitError, match="elements") as refusal:
         wire.unpack(forge(rank=4, shape=(0xFFFF,) * 4))
-    assert refusal.value.accepted == {"max_elements": wire.MAX_ELEMENTS}
+    assert refusal.value.accepted == {"max_elements": limits.MAX_ELEMENTS}
 
 
 def test_a_name_that_is_not_utf8_is_refused() -> None:
@@ -382,7 +383,7 @@ def picture_frame(codec: str, payload: bytes, shape: tuple[int, ...] = (8, 8, 3)
 def test_the_picture_files_that_the_lies_start_from_are_true() -> None:
     assert read(picture_frame("png", png_file(8, 8))).tolist() == np.ones((8, 8, 3)).tolist()
     assert read(picture_frame("jpeg", jpeg_of_size(8, 8))).shape == (8, 8, 3)
-    assert read(picture_frame("jpeg", scans(MAX_SCANS))).shape == (8, 8, 3)
+    assert read(picture_frame("jpeg", scans(MAX_JPEG_SCANS))).shape == (8, 8, 3)
 
 
 @pytest.mark.parametrize("size", [(8, 9), (9, 8), (16, 4), (60000, 60000), (1, 65500)], ids=str)
@@ -436,8 +437,8 @@ def test_a_picture_cut_short_is_refused(codec: str, share: float) -> None:
 
 
 def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
-    with pytest.raises(ContentError, match=f"more than {MAX_SCANS} scans"):
-        read(picture_frame("jpeg", scans(MAX_SCANS + 1)))
+    with pytest.raises(ContentError, match=f"more than {MAX_JPEG_SCANS} scans"):
+        read(picture_frame("jpeg", scans(MAX_JPEG_SCANS + 1)))
 
 
 def webp(image: Image.Image | None = None, **options: Any) -> bytes:

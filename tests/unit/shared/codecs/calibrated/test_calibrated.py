@@ -17,8 +17,9 @@ from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.context_model import PREDICTIONS, Canvas, Weights, steps_of
 from shared.codecs.calibrated.entropy import SCALE, Alphabet, Reader, Writer
 from shared.codecs.calibrated.grid import from_grid, grid_shape, to_grid
-from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES, Profile
+from shared.codecs.calibrated.profile import Profile
 from shared.errors import ContentError, LimitError, ProfileContentError, ProfileMissingError, WireError
+from shared.limits import MAX_PROFILE_BYTES
 from shared.wire import frame as wire
 
 SHAPES = [(8, 6, 6), (3, 5, 7), (8, 1, 7), (16,), (5, 12), (2, 3, 4, 8), (1, 4, 4), (8, 1, 1)]

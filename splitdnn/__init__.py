@@ -23,13 +23,15 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
         decide,
         predict,
     )
-    from edge.sources.opening import Source, open_source
+    from edge.sources.base import Source
+    from edge.sources.registry import open_source
     from edge.uplink.link import LinkState
     from shared.codecs.base import Codec, Encoded
     from shared.codecs.calibrated.profile import Profile
     from shared.codecs.coding import decode_frame, encode_frame
     from shared.codecs.registry import make_codec
     from shared.errors import (
+        ContentError,
         EngineError,
         ModelError,
         RequestError,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
         WireError,
     )
     from shared.network.partition import SplitPoint
+    from shared.process.threads import limit_threads
     from shared.tasks.base import Answer, Task
     from shared.wire.frame import Frame, pack, unpack
     from splitdnn.client import Client, ClientError
@@ -62,13 +65,15 @@ _HOMES = {
         "decide",
         "predict",
     ),
-    "edge.sources.opening": ("Source", "open_source"),
+    "edge.sources.base": ("Source",),
+    "edge.sources.registry": ("open_source",),
     "edge.uplink.link": ("LinkState",),
     "shared.codecs.base": ("Codec", "Encoded"),
     "shared.codecs.calibrated.profile": ("Profile",),
     "shared.codecs.coding": ("decode_frame", "encode_frame"),
     "shared.codecs.registry": ("make_codec",),
     "shared.errors": (
+        "ContentError",
         "EngineError",
         "ModelError",
         "RequestError",
@@ -81,6 +86,7 @@ _HOMES = {
         "WireError",
     ),
     "shared.network.partition": ("SplitPoint",),
+    "shared.process.threads": ("limit_threads",),
     "shared.tasks.base": ("Answer", "Task"),
     "shared.wire.frame": ("Frame", "pack", "unpack"),
     "splitdnn.client": ("Client", "ClientError"),
@@ -98,6 +104,7 @@ __all__ = [
     "CloudModel",
     "Codec",
     "Conditions",
+    "ContentError",
     "Decision",
     "Encoded",
     "EngineError",
@@ -127,6 +134,7 @@ __all__ = [
     "decide",
     "decode_frame",
     "encode_frame",
+    "limit_threads",
     "load_network",
     "make_codec",
     "open_source",

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from prometheus_client import Counter
 
 from edge.uplink.client import BrokenError, CloudClient
-from edge.uplink.reply import UplinkError, parse_json, read_reply
+from edge.uplink.reply import UplinkError, parse_json
 from shared.codecs import make_codec
 from shared.errors import RequestError, SettingsError, SplitDNNError
-from shared.tasks.classify import Classes
-from shared.wire.frame import CONTENT_TYPE, Frame, pack
+from shared.tasks.classify import Classify
+from shared.wire.frame import Frame, pack
+from shared.wire.http import CONTENT_TYPE
 from splitdnn.client_pictures import picture_frame
 from splitdnn.cloud_model import CloudModel, parse_cloud_model
 
@@ -143,7 +144,9 @@ class Client:
             try:
                 self._model = parse_cloud_model(fields)
             except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-                raise ClientError("not_splitdnn", f"{self._http.url} is no SplitDNN cloud") from None
+                raise ClientError(
+                    "not_splitdnn", f"{self._http.url} answers, but not as a SplitDNN cloud"
+                ) from None
         return self._model
 
     async def _encode(self, picture: NDArray[np.uint8] | bytes) -> bytes:
@@ -169,7 +172,12 @@ class Client:
         body = await self._request(
             "POST", f"/model?top={top}", data=frame, headers={"Content-Type": CONTENT_TYPE}
         )
-        return Classes(tuple(read_reply(200, body).top))
+        try:
+            return Classify((), top).parse(parse_json(body))
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+            raise ClientError(
+                "not_splitdnn", f"{self._http.url} answers, but not as a SplitDNN cloud"
+            ) from None
 
     async def _request(self, method: str, path: str, **options: Any) -> bytes:
         """The body of a good answer. Where a connection breaks before there is one, the request is sent once more."""

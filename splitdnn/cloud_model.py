@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from shared.limits import FINGERPRINT_BYTES, MAX_PICTURE_PIXELS
 from shared.network.recipe import Recipe
-from shared.wire.frame import FINGERPRINT_BYTES, MAX_ELEMENTS
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,7 @@ def parse_cloud_model(fields: Mapping[str, Any]) -> CloudModel:
     )
     sides = model.recipe.resize, model.recipe.crop
     if len(model.fingerprint) != FINGERPRINT_BYTES or not all(
-        0 < 3 * side**2 <= MAX_ELEMENTS for side in sides
+        0 < side**2 <= MAX_PICTURE_PIXELS for side in sides
     ):
         raise ValueError("a fingerprint or a recipe that no network has")
     if model.recipe.interpolation not in ("bilinear", "bicubic"):

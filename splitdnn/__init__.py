@@ -31,8 +31,10 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
     from shared.codecs.coding import decode_frame, encode_frame
     from shared.codecs.registry import make_codec
     from shared.errors import (
+        CodecError,
         ContentError,
         EngineError,
+        FingerprintError,
         ModelError,
         RequestError,
         SettingsError,
@@ -73,8 +75,10 @@ _HOMES = {
     "shared.codecs.coding": ("decode_frame", "encode_frame"),
     "shared.codecs.registry": ("make_codec",),
     "shared.errors": (
+        "CodecError",
         "ContentError",
         "EngineError",
+        "FingerprintError",
         "ModelError",
         "RequestError",
         "SettingsError",
@@ -103,11 +107,13 @@ __all__ = [
     "ClientError",
     "CloudModel",
     "Codec",
+    "CodecError",
     "Conditions",
     "ContentError",
     "Decision",
     "Encoded",
     "EngineError",
+    "FingerprintError",
     "Frame",
     "InForce",
     "LinkState",

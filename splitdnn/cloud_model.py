@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from shared.limits import FINGERPRINT_BYTES, MAX_PICTURE_PIXELS
 from shared.network.recipe import Recipe
 
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

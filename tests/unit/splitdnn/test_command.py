@@ -80,7 +80,9 @@ def test_a_command_is_the_old_form(word, module):
 def test_a_commands_refusal_and_status_are_its_own():
     done = started("splitdnn", "edge", "--modle", "resnet18")
     assert done.returncode == 2
-    assert done.stderr == "splitdnn: unknown argument --modle; did you mean --model or --codec or --profile?\n"
+    assert (
+        done.stderr == "splitdnn: unknown argument --modle; did you mean --model or --codec or --profile?\n"
+    )
 
 
 def test_bench_is_the_old_form():

@@ -87,7 +87,7 @@ def loaded_by(statement: str) -> list[str]:
     [
         ("import splitdnn", set()),
         ("import splitdnn; dir(splitdnn); splitdnn.SplitDNNError; splitdnn.Frame; splitdnn.Option", set()),
-        ("from splitdnn import predict, Conditions, Objective, make_codec, Profile, unpack", {"numpy"}),
+        ("from splitdnn import Option, make_codec, Profile, unpack", {"numpy"}),
         ("from splitdnn import Client", {"numpy", "aiohttp", "asyncio"}),
     ],
 )

@@ -15,7 +15,7 @@ from cloud.ledger import Ledger
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.profiles import Profiles
-from shared.codecs import CODECS
+from shared.codecs import known_codecs
 from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES
 from shared.load import load_network
 from shared.network.weights import NAMED_SECONDS
@@ -159,7 +159,7 @@ class Service:
             },
             "default_split_point": self.default.name,
             "split_points": {name: list(point.shape) for name, point in self.partition.points.items()},
-            "codecs": {codec.name: codec.id for codec in CODECS.values()},
+            "codecs": {codec.name: codec.id for codec in known_codecs().values()},
             "profiles": self.profiles.names(),
             "wire_versions": [wire.VERSION],
             "limits": {

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from edge.calibration.fit import Recipe
+from shared.codecs import plugin_codecs
 from shared.codecs.calibrated.grid import grid_shape
 from shared.network.partition import INPUT, OUTPUT
 
@@ -104,8 +105,8 @@ def settings(architecture: str, split_point: str, *, quick: bool) -> list[Settin
             Setting(INPUT, family, spec=spec)
             for family, specs in _PICTURES.items()
             for spec in _some(specs, quick=quick)
-        ]
-    plain = [Setting(split_point, codec, spec=codec) for codec in _TENSORS]
+        ] + _plugins(split_point, "picture")
+    plain = [Setting(split_point, codec, spec=codec) for codec in _TENSORS] + _plugins(split_point, "tensor")
     known = _STEPS.get((architecture, split_point))
     recipes = (
         [Recipe(step=step) for step in known]
@@ -113,6 +114,12 @@ def settings(architecture: str, split_point: str, *, quick: bool) -> list[Settin
         else [Recipe(step=step, levels=_OTHER_LEVELS) for step in _OTHER_STEPS]
     )
     return plain + [Setting(split_point, CALIBRATED, recipe=recipe) for recipe in _some(recipes, quick=quick)]
+
+
+def _plugins(split_point: str, carries: str) -> list[Setting]:
+    """The codecs of other packages, each with its own options as they are."""
+    names = [codec.name for codec in plugin_codecs() if codec.carries == carries]
+    return [Setting(split_point, name, spec=name) for name in names]
 
 
 def _some(every: Sequence[_Any], *, quick: bool) -> Sequence[_Any]:

@@ -63,7 +63,7 @@ class Trial:
         self._codec: Codec
         if profile is None:
             assert setting.spec is not None, "a recipe makes a profile"
-            self._codec = make_codec(setting.spec)
+            self._codec = make_codec(setting.spec).for_stream()
             return
         self._codec = codec = Calibrated(profile)
         self._promised = PromisedBits(codec, profile)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloud.bodies.json_body import Shapes, Tensors, check_shape, read_tensors
-from shared.codecs import Codec, codec_by_id
+from shared.codecs import Codec, codec_of
 from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import CodecError, FingerprintError, ShapeError
 from shared.limits import MAX_PICTURE_PIXELS
@@ -56,7 +56,7 @@ def check_frame(
     """Whether a tail can take this frame, as far as can be told before it is decoded. Raises RequestError."""
     check_fingerprint("frame", frame.fingerprint, model)
     point = partition.point(frame.split_point)
-    codec = codec_by_id(frame.codec_id)
+    codec = codec_of(frame)
     if codec.carries == "picture":
         if point.name != INPUT:
             raise CodecError(

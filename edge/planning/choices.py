@@ -19,7 +19,7 @@ from edge.frames.stillness import Stillness
 from edge.planning.plan import NO_CODEC, Plan, make_plan
 from edge.planning.survey import from_json, survey, to_json
 from edge.sources.registry import open_source
-from shared.codecs import make_codec
+from shared.codecs import make_codec, plugin_codecs
 from shared.codecs.calibrated.codec import Calibrated
 from shared.engines.segmented import segmented
 from shared.errors import SettingsError, SplitDNNError
@@ -161,14 +161,16 @@ def _names(settings: EdgeSettings, point: SplitPoint, pixels: int) -> list[str]:
     if settings.codec == Calibrated.name:
         return []
     if settings.codec in (None, AUTO):
+        carries = "picture" if point.name == INPUT else "tensor"
+        plugins = [codec.name for codec in plugin_codecs() if codec.carries == carries]
         if point.name == INPUT:
-            return list(PICTURE_CODECS)
+            return [*PICTURE_CODECS, *plugins]
         # Halves of a large tensor are more bytes than any picture, and save the cloud nothing that int8 would not.
         return [
             name
             for name in TENSOR_CODECS
             if name != "float16+zstd" or point.elements <= 1.5 * (pixels or point.elements)
-        ]
+        ] + plugins
     is_picture = make_codec(settings.codec).carries == "picture"
     return [settings.codec] if is_picture == (point.name == INPUT) else []
 
@@ -188,7 +190,7 @@ def _options(settings: EdgeSettings, network: Network, chain: Segmented, codecs:
     key = "survey-" + key_of(
         str(_VERSION), version("torch"), version("openvino"), network.model.fingerprint.hex(), str(sorted(engine.items())), machine(), _identity(settings.source),
         str(settings.grayscale),
-        *codecs, *(f"{point} {name} {_profile_name(codec)}" for point, here in codecs.items() for name, codec in here.items()),
+        *codecs, *(f"{point} {name} {codec.revision}" for point, here in codecs.items() for name, codec in here.items()),
     )  # fmt: skip
     kept = from_json(recall(settings.cache_dir, key))
     if kept is not None:
@@ -208,10 +210,6 @@ def _identity(source: str) -> str:
     except (OSError, ValueError):
         return source
     return f"{source} {about.st_size} {about.st_mtime_ns}"
-
-
-def _profile_name(codec: Codec) -> str:
-    return codec.profile.name if isinstance(codec, Calibrated) and codec.profile else ""
 
 
 def _footage(settings: EdgeSettings, preprocess: Preprocess) -> tuple[list[NDArray[np.uint8]], float]:
@@ -242,7 +240,7 @@ def _footage(settings: EdgeSettings, preprocess: Preprocess) -> tuple[list[NDArr
 def _plan(
     settings: EdgeSettings, chain: Segmented, point: SplitPoint, codecs: Codecs, option: Option
 ) -> Plan:
-    codec = codecs[point.name][option.codec] if option.codec else None
+    codec = codecs[point.name][option.codec].for_stream() if option.codec else None
     # Where nothing travels, nothing needs to be compared.
     still = Stillness(codec, settings.still_threshold if codec else 0.0)
     return Plan(point, codec, chain.head(point), chain.tail(point), still, option.codec or NO_CODEC, option)

@@ -69,7 +69,7 @@ def make_plan(
                 f"codec {chosen.name} is for tensors inside the network, not for {point.name}"
             )
         chosen = chosen.bind(profile())
-    travels = None if point.name == OUTPUT else chosen
+    travels = None if point.name == OUTPUT else chosen.for_stream()
     still = Stillness(travels, still_threshold)
     return Plan(
         point, travels, engine.head(point), engine.tail(point), still, travels.name if travels else NO_CODEC

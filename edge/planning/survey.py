@@ -42,6 +42,7 @@ class _Way:
     """One split point and codec while they are measured."""
 
     codec: Codec
+    encoder: Codec
     encode_s: list[float] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
@@ -65,7 +66,11 @@ def survey(
     encoded and decoded for real, and the tail run on what came out. `preprocess_s` is added to every head.
     """
     start = clock()
-    ways = {(point, name): _Way(codec) for point, here in codecs.items() for name, codec in here.items()}
+    ways = {
+        (point, name): _Way(codec, codec.for_stream())
+        for point, here in codecs.items()
+        for name, codec in here.items()
+    }
     tails = {point.name: network.tail(point) for point in network.points}
     heads: defaultdict[str, list[float]] = defaultdict(list)
     wanted: list[int] = []
@@ -104,7 +109,7 @@ def _send(way: _Way, array: NDArray[Any], point: str, model: ModelInfo, clock: C
     """Encode and decode, as edge and cloud do."""
     begin = clock()
     frame = encode_frame(
-        array, way.codec, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
+        array, way.encoder, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
     )
     data = wire.pack(frame)
     middle = clock()

@@ -1,6 +1,6 @@
-"""One tensor to a frame, and back, by whichever codec the frame names.
+"""One tensor to a frame and back, by the codec that the frame names.
 
-For all bytes, `unpack` followed by `decode_frame` gives a valid array or raises WireError, nothing else.
+For all bytes, `unpack` followed by `decode_frame` gives a valid array or raises WireError and nothing else.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared import limits
-from shared.codecs.registry import codec_by_id
+from shared.codecs.registry import codec_of
 from shared.wire.frame import Frame, check_limit, check_shape
 
 if TYPE_CHECKING:
@@ -49,4 +49,4 @@ def encode_frame(
 
 def decode_frame(frame: Frame) -> NDArray[Any]:
     """The array of a frame: float32 of `frame.shape`, or uint8 for a picture. Raises WireError."""
-    return codec_by_id(frame.codec_id).decode(frame.params, frame.payload, frame.shape)
+    return codec_of(frame).decode(frame.params, frame.payload, frame.shape)

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from shared.codecs import NAMES
+from shared.codecs import known_codecs
 from shared.observing.telemetry import BYTES_BUCKETS, DURATION_BUCKETS
 
 if TYPE_CHECKING:
@@ -72,5 +72,5 @@ class Metrics:
         for step in steps:
             self.steps.labels(stage=step)
             self.step_cpu.labels(stage=step)
-        for codec in NAMES:
+        for codec in known_codecs():
             self.payload_bytes.labels(codec=codec)

@@ -20,9 +20,9 @@ RUN_ELSEWHERE = {
     "make lint": (".ci/run", "step make lint"),
     "make integration-test": (".ci/run", "step make integration-test"),
     "make bench": (".ci/run", "make bench"),
-    "docker compose up": ("tests/kits/common.py", '"up", "--detach", "--wait", "cloud", "prometheus"'),
-    "SPLITDNN_SOURCE=/media/clip.mp4 docker compose up": ("tests/kits/common.py", "/media/{CLIP.name}"),
-    "docker compose up --scale edge=3": ("tests/kits/common.py", '"--scale", f"edge={edges}"'),
+    "docker compose up": ("tests/kits/deployments.py", '"up", "--detach", "--wait", "cloud", "prometheus"'),
+    "SPLITDNN_SOURCE=/media/clip.mp4 docker compose up": ("tests/kits/deployments.py", "/media/{CLIP.name}"),
+    "docker compose up --scale edge=3": ("tests/kits/deployments.py", '"--scale", f"edge={edges}"'),
     "docker compose -f compose.yaml -f compose.webcam.yaml up": (
         "tests/contract/test_compose.py",
         "compose.webcam.yaml",
@@ -35,8 +35,8 @@ RUN_ELSEWHERE = {
 
 
 def test_the_table_of_settings_is_the_codes():
-    table = runpy.run_path(str(ROOT / "scripts" / "settings_table.py"))["table"]()
-    assert table in README.read_text(encoding="utf-8"), "run: python scripts/settings_table.py --write"
+    table = runpy.run_path(str(ROOT / "scripts" / "settings.py"))["table"]()
+    assert table in README.read_text(encoding="utf-8"), "run: python scripts/settings.py --write"
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)#]+)", README.read_text(encoding="utf-8")))
@@ -51,7 +51,7 @@ def test_nothing_is_left_to_be_filled_in():
 @pytest.mark.parametrize("command", commands())
 def test_every_command_is_run_by_a_test_or_by_ci(command):
     if command.startswith("curl "):
-        assert "readme_kit" in (ROOT / "tests/integration/test_readme_commands.py").read_text()
+        assert "kits.readme" in (ROOT / "tests/integration/test_readme_commands.py").read_text()
     elif command.startswith(".venv/bin/python -m "):
         check_flags(command)
     else:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
     from shared.codecs.base import Codec, Encoded
     from shared.codecs.calibrated.profile import Profile
     from shared.codecs.coding import decode_frame, encode_frame
-    from shared.codecs.registry import make_codec
+    from shared.codecs.registry import known_codecs, make_codec
     from shared.errors import (
         CodecError,
         ContentError,
@@ -73,7 +73,7 @@ _HOMES = {
     "shared.codecs.base": ("Codec", "Encoded"),
     "shared.codecs.calibrated.profile": ("Profile",),
     "shared.codecs.coding": ("decode_frame", "encode_frame"),
-    "shared.codecs.registry": ("make_codec",),
+    "shared.codecs.registry": ("known_codecs", "make_codec"),
     "shared.errors": (
         "CodecError",
         "ContentError",
@@ -140,6 +140,7 @@ __all__ = [
     "decide",
     "decode_frame",
     "encode_frame",
+    "known_codecs",
     "limit_threads",
     "load_network",
     "make_codec",

@@ -29,7 +29,7 @@ ENTRY_POINTS = "splitdnn.sources"
 _MEMBERS = ("live", "name", "open", "read", "close")
 
 
-def open_source(spec: str, *, open_timeout_s: float, read_timeout_s: float) -> Source:
+def open_source(spec: str, *, open_timeout_s: float = 10.0, read_timeout_s: float = 10.0) -> Source:
     """The source that `spec` names, not opened yet. Raises SourceError or SettingsError.
 
     `synthetic:fps=10`         drawn, see edge/sources/synthetic.py

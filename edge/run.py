@@ -98,7 +98,9 @@ async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExi
     cv2.setNumThreads(threads)
     metrics = EdgeMetrics()
     source, live = _open_source(settings, metrics, ends)
-    server, status_port = serve_status(metrics, settings.status_address, settings.status_port)
+    server, status_port = serve_status(
+        metrics.registry, lambda: metrics.state, settings.status_address, settings.status_port
+    )
     ends.callback(server.stop)
     summary = Summary()
     # Where records go to stdout, people read on stderr.

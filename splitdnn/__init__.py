@@ -12,12 +12,12 @@ from shared import __version__
 
 if TYPE_CHECKING:  # for type checkers and editors; a test compares this list with `_HOMES`
     from edge.calibration.calibration import Calibration
-    from edge.planning.option import Option
     from edge.planning.planner import (
         Conditions,
         Decision,
         InForce,
         Objective,
+        Option,
         Prediction,
         choose,
         decide,
@@ -59,12 +59,12 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
 
 _HOMES = {
     "edge.calibration.calibration": ("Calibration",),
-    "edge.planning.option": ("Option",),
     "edge.planning.planner": (
         "Conditions",
         "Decision",
         "InForce",
         "Objective",
+        "Option",
         "Prediction",
         "choose",
         "decide",

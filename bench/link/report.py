@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.link.cell import Outcome
     from bench.link.options import LinkOptions
     from bench.report.report import Cell
-    from edge.planning.option import Option
+    from edge.planning.planner import Option
 
 
 def findings(

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from bench.link.flight import Cockpit
     from bench.report.report import Cell
     from edge.metrics import EdgeMetrics
-    from edge.planning.option import Option
     from edge.planning.plan import Plan
-    from edge.planning.planner import Decision, Objective
+    from edge.planning.planner import Decision, Objective, Option
     from edge.uplink.cloud_times import CloudTimes
     from edge.uplink.uplink import Uplink
 

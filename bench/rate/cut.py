@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.rate.trial import Outcome, Trial
-from edge.calibration.fit import fit_profile
-from edge.calibration.frames import variants
-from edge.calibration.importance import measure_importance
+from edge.calibration.fit import fit_profile, measure_importance
+from edge.calibration.pictures import variants
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from edge.calibration.fit import Recipe
+from edge.calibration.fit import Preset
 from shared.codecs import plugin_codecs
 from shared.codecs.calibrated.grid import grid_shape
 from shared.network.partition import INPUT, OUTPUT
@@ -61,7 +61,7 @@ class Setting:
     """What one line of the plot connects: the same codec at another quality."""
     spec: str | None = None
     """As `--codec` takes it."""
-    recipe: Recipe | None = None
+    recipe: Preset | None = None
     """What a profile is fitted by."""
 
     @property
@@ -69,8 +69,8 @@ class Setting:
         """The codec's options, or what of the recipe is not as usual."""
         if self.recipe is None:
             return (self.spec or "").partition(":")[2]
-        usual = replace(Recipe(step=self.recipe.step), levels=-1)
-        given = {field.name: getattr(self.recipe, field.name) for field in fields(Recipe)}
+        usual = replace(Preset(step=self.recipe.step), levels=-1)
+        given = {field.name: getattr(self.recipe, field.name) for field in fields(Preset)}
         return ",".join(
             f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
             for name, value in given.items()
@@ -109,9 +109,9 @@ def settings(architecture: str, split_point: str, *, quick: bool) -> list[Settin
     plain = [Setting(split_point, codec, spec=codec) for codec in _TENSORS] + _plugins(split_point, "tensor")
     known = _STEPS.get((architecture, split_point))
     recipes = (
-        [Recipe(step=step) for step in known]
+        [Preset(step=step) for step in known]
         if known
-        else [Recipe(step=step, levels=_OTHER_LEVELS) for step in _OTHER_STEPS]
+        else [Preset(step=step, levels=_OTHER_LEVELS) for step in _OTHER_STEPS]
     )
     return plain + [Setting(split_point, CALIBRATED, recipe=recipe) for recipe in _some(recipes, quick=quick)]
 

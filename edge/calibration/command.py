@@ -6,36 +6,34 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from edge.calibration.calibration import MIN_PICTURES, calibrate_on
-from edge.calibration.frames import read_pictures
-from edge.calibration.progress import Progress
-from edge.frames.preprocess import Preprocess
-from edge.metrics import EdgeMetrics
-from edge.sources.registry import open_source
+from edge.calibration.pictures import Footage
 from shared.errors import SettingsError, SourceError
 from shared.load import load_network
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.weights import NAMED_SECONDS
+from shared.observing.metrics import Metrics
 
 if TYPE_CHECKING:
     from edge.calibration.calibration import Calibration
-    from edge.calibration.settings import CalibrationSettings
+    from edge.config import CalibrationSettings
     from shared.load import Network
+
+_WIDTH = 30
 
 
 def calibrate(settings: CalibrationSettings, threads: int) -> int:
     """Write a profile and print the curve. Exit status 0; raises StartupError."""
     start = time.monotonic()
-    progress = Progress(sys.stderr)
-    source = open_source(
+    progress = _Progress(sys.stderr)
+    footage = Footage(
         settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
     )
-    metrics = EdgeMetrics()
     network = load_network(
         settings,
-        metrics,
+        Metrics("splitdnn_edge_", ()),
         "head",
         weights=settings.weights,
         seed=settings.seed,
@@ -48,20 +46,19 @@ def calibrate(settings: CalibrationSettings, threads: int) -> int:
     path = Path(settings.profile or f"{network.model.name}-{name}.safetensors")
     if not path.parent.is_dir():
         raise SettingsError(f"--profile {path}: the folder {path.parent} does not exist")
-    prepare = Preprocess(network.model.recipe, grayscale=settings.grayscale)
-    try:
-        source.open()
-        pictures = read_pictures(
-            source, prepare, settings.frames, lambda read: progress.show("reading frames", read)
-        )
-    finally:
-        source.close()
+    pictures = footage.read(
+        network.model.recipe,
+        settings.frames,
+        grayscale=settings.grayscale,
+        progress=lambda read: progress.show("reading frames", read),
+    )
     if len(pictures) < MIN_PICTURES:
         raise SourceError(
             f"{settings.source} has {len(pictures)} frames; to calibrate takes at least {MIN_PICTURES}"
         )
     found = calibrate_on(network, pictures, settings.target_agreement, progress.show)
-    _write(path, found.profile.data)
+    data = found.profile.data
+    _write(path, data)
     progress.close()
     print(_table(found, network))
     if found.chosen.agreement < settings.target_agreement:
@@ -69,10 +66,36 @@ def calibrate(settings: CalibrationSettings, threads: int) -> int:
             f"No step reached {settings.target_agreement:.1%}; the nearest was chosen. int8+zstd loses nothing that shows."
         )
     print(
-        f"\n{path}: {len(found.profile.data):,} bytes, {len(pictures)} frames, {time.monotonic() - start:.0f} s. Use it with\n"
+        f"\n{path}: {len(data):,} bytes, {len(pictures)} frames, {time.monotonic() - start:.0f} s. Use it with\n"
         f"  python -m edge --split-point {name} --codec calibrated --profile {path} …"
     )
     return 0
+
+
+class _Progress:
+    """How far the work is: one line that is rewritten on a terminal, one line for each step elsewhere."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._terminal = out.isatty()
+        self._step = ""
+
+    def show(self, step: str, done: int = 0, total: int = 0) -> None:
+        """Show that `step` is under way and `done` of `total` is done; without a total, `done` alone."""
+        if self._terminal:
+            filled = _WIDTH * done // total if total else 0
+            bar = f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {done}/{total}" if total else str(done or "…")
+            self._out.write(f"\r\x1b[K{step} {bar}")
+            self._out.flush()
+        elif step != self._step:
+            self._out.write(f"{step} …\n")
+        self._step = step
+
+    def close(self) -> None:
+        """Leave a clean line behind."""
+        if self._terminal:
+            self._out.write("\r\x1b[K")
+            self._out.flush()
 
 
 def _table(found: Calibration, network: Network) -> str:
@@ -83,14 +106,14 @@ def _table(found: Calibration, network: Network) -> str:
     for point in found.points:
         interval = f"{100 * point.low:.1f} – {100 * point.high:.1f}"
         lines.append(
-            f"{point.recipe.step:>6g}{point.frame_bytes:>13,.0f}{100 * point.agreement:>10.1f}%{interval:>17}"
+            f"{point.preset.step:>6g}{point.frame_bytes:>13,.0f}{100 * point.agreement:>10.1f}%{interval:>17}"
             f"{point.divergence:>10.4f}{'  <- recommended' if point is found.chosen else ''}"
         )
     return "\n".join(lines)
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all."""
+    """Write the whole file or nothing. Raises SettingsError."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_bytes(data)

@@ -19,6 +19,7 @@ from edge.frames.handover import Handover
 from edge.frames.job import Job
 from edge.frames.queues import BoundedQueue
 from edge.frames.step import Step
+from edge.frames.stillness import Stillness
 from edge.uplink.circuit import State
 from shared.codecs import encode_frame
 from shared.errors import SourceError, WireError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
     from edge.output.results import Results
     from edge.planning.pilot import Pilots
+    from edge.planning.plan import Plan
     from edge.sources.base import Source
     from edge.uplink.uplink import Uplink
     from shared.network.model import ModelInfo
@@ -82,6 +84,7 @@ class Pipeline:
         self._aborted = threading.Event()
         self._lost: SourceError | None = None
         self._sequence = 0
+        self._stillness: dict[tuple[str, str], Stillness] = {}
         self.dropped = 0
 
     async def run(self) -> None:
@@ -170,7 +173,8 @@ class Pipeline:
         picture, job.picture = job.picture, None  # the camera's own is large, and no more needed
         if codec is None or job.crossing is None or picture is None:
             return
-        if plan.stillness.holds(job):
+        stillness = self._stillness_of(plan)
+        if stillness.holds(job):
             return
         if self._uplink.circuit.state is State.OPEN:  # nothing will be sent
             job.fallback = "circuit_open"
@@ -192,9 +196,16 @@ class Pipeline:
                 _log.warning("frame %d cannot travel as %s: %s", job.number, codec.name, error)
                 return
         job.fallback = None
-        plan.stillness.sending(job)
+        stillness.sending(job)
         job.payload_bytes = len(frame.payload)
         self._metrics.payload_bytes.labels(codec=codec.name).observe(job.payload_bytes)
+
+    def _stillness_of(self, plan: Plan) -> Stillness:
+        """Each plan's frames are compared with that plan's frames only."""
+        key = plan.split_point.name, plan.label
+        if key not in self._stillness:
+            self._stillness[key] = Stillness(plan.codec, self._settings.still_threshold)
+        return self._stillness[key]
 
     async def _consume(self, encoded: Handover[Job]) -> None:
         while (job := await encoded.get()) is not None:

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from edge.frames.job import Job
     from edge.metrics import EdgeMetrics
-    from edge.planning.option import Option
     from edge.planning.plan import Plan
-    from edge.planning.planner import Conditions
+    from edge.planning.planner import Conditions, Option
     from edge.uplink.circuit import Circuit
     from edge.uplink.cloud_times import CloudTimes
     from edge.uplink.link import Link

@@ -8,7 +8,6 @@ import http.server
 import json
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +16,6 @@ import torch
 from edge.config import EdgeSettings
 from edge.frames.pipeline import Pipeline
 from edge.frames.preprocess import Preprocess
-from edge.frames.stillness import Stillness
 from edge.metrics import EdgeMetrics
 from edge.output.results import Record, Results
 from edge.planning.pilot import Pinned
@@ -226,9 +224,7 @@ class Run:
         self.source = source
         self.uplink = uplink or FakeUplink(self.model)
         chosen = settings_of(**settings)
-        plan = plan or plan_of(self.model, split_point, codec)
-        # Of this run: it remembers what was sent.
-        self.plan = replace(plan, stillness=Stillness(plan.codec, chosen.still_threshold))
+        self.plan = plan or plan_of(self.model, split_point, codec)
         self.pipeline = Pipeline(
             chosen,
             self.model,

@@ -12,9 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from edge.metrics import EdgeMetrics
-from edge.planning.option import Option
 from edge.planning.pilot import Pilot
-from edge.planning.planner import Conditions, InForce, Objective, decide
+from edge.planning.planner import Conditions, InForce, Objective, Option, decide
 from edge.uplink.circuit import Circuit
 from edge.uplink.link import SEGMENT_BYTES, Link, LinkState
 from edge.uplink.reply import Reply

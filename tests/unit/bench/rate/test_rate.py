@@ -15,7 +15,7 @@ from bench.rate.command import main
 from bench.rate.options import read_rate_options
 from bench.rate.plan import Setting, settings, stage_ends
 from bench.rate.promised_bits import PromisedBits
-from edge.calibration.fit import Recipe
+from edge.calibration.fit import Preset
 from shared.codecs import make_codec
 from shared.codecs.calibrated.codec import Calibrated
 from shared.network.partition import SplitPoint
@@ -129,7 +129,7 @@ def test_an_absent_clip_is_told(capsys):
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_promised_bits_are_nearly_those_of_the_payload(signed):
-    profile = make_profile(shape=(16, 12, 12), recipe=Recipe(step=0.7, levels=4, groups=2), signed=signed)
+    profile = make_profile(shape=(16, 12, 12), preset=Preset(step=0.7, levels=4, groups=2), signed=signed)
     tensor = features((16, 12, 12), 1, seed=5, signed=signed)[0]
     promised, coded = PromisedBits(codec := Calibrated(profile), profile)(tensor)
     assert coded == 8 * len(codec.encode(tensor).payload)
@@ -149,9 +149,9 @@ def test_quick_is_a_part_of_everything(architecture):
 
 
 def test_a_recipe_is_named_by_what_is_unusual():
-    usual = Recipe(step=1.5, levels=4)
+    usual = Preset(step=1.5, levels=4)
     assert Setting("layer3", "calibrated", recipe=usual).name == "step=1.5,levels=4"
-    other = Recipe(step=1.5, levels=4, groups=2)
+    other = Preset(step=1.5, levels=4, groups=2)
     assert Setting("layer3", "calibrated", recipe=other).name == "step=1.5,levels=4,groups=2"
 
 

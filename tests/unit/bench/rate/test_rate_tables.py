@@ -10,12 +10,12 @@ from bench.rate.plan import Setting
 from bench.rate.tables import Measured, clip_rows, equal_agreement, figure, photograph_rows
 from bench.rate.trial import Outcome
 from bench.report.report import Findings, Table, write
-from edge.calibration.fit import Recipe
+from edge.calibration.fit import Preset
 
 LABELS = np.array([0, 1, 2, 3])
 UNSPLIT = np.array([0, 1, 2, 9])  # the last one wrong
 PHOTOGRAPHS = Pictures("photographs", [None] * 4, LABELS)
-CALIBRATED = Setting("layer3", "calibrated", recipe=Recipe(step=1.5, levels=3))
+CALIBRATED = Setting("layer3", "calibrated", recipe=Preset(step=1.5, levels=3))
 
 
 def outcome(size, classes, **fields):
@@ -69,7 +69,7 @@ def line(split_point, family, *points, recipe=None):
 
 
 def test_at_equal_agreement_the_cheapest_picture_codec_is_the_one_to_beat():
-    recipe = Recipe(step=1.0)
+    recipe = Preset(step=1.0)
     found = [
         *line("input", "jpeg 4:2:0", (9000, 3), (16000, 4)),
         *line("input", "webp", (8000, 3), (12500, 4)),
@@ -92,7 +92,7 @@ def test_what_is_written(tmp_path):
     found = [
         *line("input", "webp", (8000, 3), (12500, 4)),
         *line("layer3", "int8", (20000, 4)),
-        *line("layer3", "calibrated", (6250, 4), (4000, 3), recipe=Recipe(step=1.0, levels=4)),
+        *line("layer3", "calibrated", (6250, 4), (4000, 3), recipe=Preset(step=1.0, levels=4)),
     ]
     shown = figure(found, "rate", "Rate")
     assert list(shown.panels[0].series) == ["webp", "int8", "layer3 calibrated"]

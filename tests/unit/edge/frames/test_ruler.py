@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from edge.calibration.fit import Recipe, fit_profile
+from edge.calibration.fit import Preset, fit_profile
 from edge.frames.ruler import CalibratedRuler, Int8Ruler, Marks, rulers, share_changed
 from shared.codecs import NAMES, make_codec
 from shared.codecs.calibrated.codec import Calibrated
@@ -28,7 +28,7 @@ def sparse(seed, *, signed=False):
 
 @functools.cache
 def calibrated(*, signed=False):
-    recipe = Recipe(step=2.0, groups=2, context_rank=4, corrector_rank=4)
+    recipe = Preset(step=2.0, groups=2, context_rank=4, corrector_rank=4)
     tensors = [sparse(seed, signed=signed) for seed in range(12)]
     return Calibrated(fit_profile(tensors, recipe, fingerprint=b"tinytiny", split_point="relu"))
 
@@ -94,7 +94,7 @@ def test_of_zeros_and_ones_it_is_the_share_of_those_in_use_that_changed():
 @pytest.mark.parametrize("levels", [2, 4])
 def test_noise_at_the_edge_of_a_cell_changes_nothing(levels):
     """All values sit where their symbol hops: without a margin half of them would have changed."""
-    recipe = Recipe(step=2.0, levels=levels, groups=2, context_rank=4, corrector_rank=4)
+    recipe = Preset(step=2.0, levels=levels, groups=2, context_rank=4, corrector_rank=4)
     profile = fit_profile(
         [sparse(seed) for seed in range(12)], recipe, fingerprint=b"tinytiny", split_point="relu"
     )

@@ -22,7 +22,7 @@ from kits.edge import (
     whole,
 )
 
-from edge.calibration.fit import Recipe, fit_profile
+from edge.calibration.fit import Preset, fit_profile
 from edge.config import EdgeSettings
 from edge.frames.job import Job
 from edge.frames.preprocess import Preprocess
@@ -31,7 +31,6 @@ from edge.metrics import FALLBACKS, OUTCOMES, EdgeMetrics
 from edge.uplink.reply import Reply
 from shared.codecs import decode_frame, make_codec
 from shared.codecs.calibrated.codec import Calibrated
-from shared.errors import SettingsError
 from shared.observing.telemetry import Stopwatch
 from shared.tasks.classify import top_classes
 from shared.wire import frame as wire
@@ -47,7 +46,7 @@ def profile():
     tensors = [
         plan.head(model.recipe.normalise(preprocess(frame))[None])[0] for frame in pictures(20, seed=1)
     ]
-    recipe = Recipe(step=1.0, groups=2, context_rank=4, corrector_rank=2)
+    recipe = Preset(step=1.0, groups=2, context_rank=4, corrector_rank=2)
     return fit_profile(tensors, recipe, fingerprint=model.fingerprint, split_point="relu")
 
 
@@ -185,16 +184,6 @@ def test_a_higher_threshold_sends_less():
         sent.append(len(run.uplink.frames))
     assert sent == sorted(sent, reverse=True)
     assert sent[0] > sent[1] > sent[3]
-
-
-@pytest.mark.parametrize(
-    ("split_point", "codec", "said"),
-    [("relu", "float32", "float32"), ("input", "jpeg", "jpeg"), ("output", None, "nothing travels")],
-)
-def test_a_codec_without_symbols_is_refused(split_point, codec, said):
-    with pytest.raises(SettingsError, match=said):
-        still([A], split_point=split_point, codec=codec)
-    Run(FakeSource([A]), split_point=split_point, codec=codec)
 
 
 # --- the frame that is repeated ----------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from shared.errors import StartupError
 
 def ask(metrics, path, method="GET", **headers):
     async def go():
-        server, port = serve_status(metrics, "127.0.0.1", 0)
+        server, port = serve_status(metrics.registry, lambda: metrics.state, "127.0.0.1", 0)
         try:
             connector = aiohttp.TCPConnector(force_close=True)
             async with (
@@ -106,7 +106,7 @@ def test_any_other_path_names_those_there_are(path, method):
 
 def refusal(address, port):
     async def go():
-        serve_status(EdgeMetrics(), address, port)
+        serve_status(EdgeMetrics().registry, str, address, port)
 
     try:
         asyncio.run(go())

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from kits.edge import SIDE, partition_of, tiny_model
 
-from edge.planning.option import Option
+from edge.planning.planner import Option
 from edge.planning.survey import MAX_SECONDS, MIN_PICTURES, from_json, survey, to_json
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.floating import Floating

@@ -107,3 +107,13 @@ def test_nothing_of_the_three_imports_the_package_in_front_of_them():
         )
     ]
     assert importers == []
+
+
+def test_type_checkers_do_not_see_the_function_that_loads():
+    # One that returns Any would make every misspelt name valid.
+    functions = [
+        node.name
+        for node in ast.parse(INIT.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert functions == ["__dir__"]

@@ -7,6 +7,7 @@
     │   ├── EngineError           an engine cannot run a half of the network, or gives other numbers than torch
     │   ├── MismatchError         the cloud runs another network, or is no SplitDNN cloud at all
     │   └── SourceError           a video source that cannot be opened or read
+    ├── UplinkError             the cloud did not answer a frame, which the edge then answers itself
     ├── ResultsError            records are missing from the results file, at the end of the run: exit status 1
     └── RequestError            one request is refused, nothing else is lost
         ├── WireError        400  these bytes are not a frame
@@ -39,6 +40,14 @@ if TYPE_CHECKING:
 
 class SplitDNNError(Exception):
     """Root of the tree; never raised itself."""
+
+
+class UplinkError(SplitDNNError):
+    """The cloud did not answer a frame; `reason` is one of the edge's fallbacks (edge/metrics.py)."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class StartupError(SplitDNNError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
 from bench.link.slow_edge import slow_plan, slow_preprocess
-from edge.planning.pilot import Pilot, Pinned
+from edge.planning.pilot import PinnedPilot, PlannedPilot
 from edge.planning.planner import Conditions, Objective, predict
 from edge.uplink.link import LinkState
 from shared.network.partition import INPUT, OUTPUT
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from bench.link.flight import Cockpit
     from edge.metrics import EdgeMetrics
+    from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
-    from edge.uplink.cloud_times import CloudTimes
     from edge.uplink.uplink import Uplink
 
 _HOPELESS = 1.5
@@ -85,7 +85,7 @@ class Measuring:
         self,
         cockpit: Cockpit,
         plans: Sequence[Plan],
-        times: CloudTimes,
+        times: TailTimes,
         objective: Objective,
         *,
         frames: int,
@@ -129,8 +129,8 @@ class Measuring:
         return plan.option is not None and plan.option.agreement >= self._objective.min_agreement
 
     def _measure(self, cockpit: Cockpit, plan: Plan) -> float:
-        def pinned(_uplink: Uplink, metrics: EdgeMetrics) -> Pinned:
-            return Pinned(plan, metrics)
+        def pinned(_uplink: Uplink, metrics: EdgeMetrics) -> PinnedPilot:
+            return PinnedPilot(plan, metrics)
 
         is_latency = self._objective.kind == "latency"
         frames = self._frames if is_latency else 4 * self._frames
@@ -138,18 +138,13 @@ class Measuring:
         return flight.value_ms(self._objective.kind)
 
     def _fly(self, cockpit: Cockpit, plans: list[Plan], outcome: Outcome) -> None:
-        settings = cockpit.settings
-
-        def piloted(uplink: Uplink, metrics: EdgeMetrics) -> Pilot:
-            pilot = Pilot(
-                {plan.option: plan for plan in plans if plan.option}, self._objective, uplink.link, uplink.circuit, metrics,
-                in_flight=settings.in_flight, deadline_s=settings.deadline_s, explore_s=settings.explore_s, live=False,
-            )  # fmt: skip
-            pilot.cloud_times(self._times)
+        def planned(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
+            pilot = PlannedPilot(cockpit.settings, plans, uplink, metrics, live=False)
+            pilot.take_tail_times(self._times)
             return pilot
 
         is_latency = self._objective.kind == "latency"
-        flight = cockpit.fly(piloted, one_by_one=is_latency, frames=10_000, seconds=self._planner_s)
+        flight = cockpit.fly(planned, one_by_one=is_latency, frames=10_000, seconds=self._planner_s)
         outcome.chosen = flight.pilot.option.name
         registry = flight.metrics.registry
         outcome.predicted_ms = 1e3 * (

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from edge.frames.pipeline import Pipeline
 from edge.metrics import EdgeMetrics
-from edge.output.results import Results
 from edge.uplink.uplink import Uplink
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.config import EdgeSettings
+    from edge.frames.way import Pilot
     from edge.output.results import Record
-    from edge.planning.pilot import Pilots
     from shared.codecs.calibrated.profile import Profile
     from shared.network.model import ModelInfo
 
@@ -108,7 +107,7 @@ class Cockpit:
 
     def fly(
         self,
-        make_pilot: Callable[[Uplink, EdgeMetrics], Pilots],
+        make_pilot: Callable[[Uplink, EdgeMetrics], Pilot],
         *,
         one_by_one: bool,
         frames: int,
@@ -119,7 +118,7 @@ class Cockpit:
 
     async def _fly(
         self,
-        make_pilot: Callable[[Uplink, EdgeMetrics], Pilots],
+        make_pilot: Callable[[Uplink, EdgeMetrics], Pilot],
         one_by_one: bool,
         frames: int,
         seconds: float,
@@ -128,14 +127,14 @@ class Cockpit:
         settings = self.settings.model_copy(update={"frames": frames + _WARM + (0 if one_by_one else 2)})
         uplink = Uplink(
             settings.cloud_url, self.model, flight.metrics,
-            in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=self.profiles,
+            top=settings.top, in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=self.profiles,
         )  # fmt: skip
         async with uplink:
             await uplink.check()
             flight.pilot = make_pilot(uplink, flight.metrics)
             pipeline = Pipeline(
                 settings, self.model, flight.pilot, self.preprocess, source, uplink,
-                Results([flight.take, source.answered]), flight.metrics, session=1,
+                [flight.take, source.answered], flight.metrics, session=1,
             )  # fmt: skip
             source.until = time.monotonic() + seconds
             await pipeline.run()

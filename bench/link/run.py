@@ -26,6 +26,7 @@ from edge.config import EdgeSettings
 from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
 from edge.planning.choices import make_plans
+from edge.planning.conditions import parse_tail_times
 from edge.planning.planner import Objective
 from edge.uplink.uplink import Uplink
 from shared.load import load_network
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
     from bench.harness.system import Cloud
     from bench.link.options import LinkOptions
+    from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
-    from edge.uplink.cloud_times import CloudTimes
     from shared.network.model import ModelInfo
 
 _FRAMES = 32
@@ -68,6 +69,7 @@ def run(options: LinkOptions, edge_core: int, cloud_core: int) -> list[Path]:
                 "profile": options.profile,
                 "threads": 1,
                 "split_point": "auto",
+                "objective": options.objective,
                 "min_agreement": options.min_agreement,
                 "deadline_s": _DEADLINE_S,
                 # One frame after another, where latency is asked about.
@@ -76,7 +78,7 @@ def run(options: LinkOptions, edge_core: int, cloud_core: int) -> list[Path]:
             },
         )
         model, plans = _load(settings)
-        times = _cloud_times(settings, model, plans)
+        times = _tail_times(settings, model, plans)
         preprocess = Preprocess(model.recipe)
         frames = list(itertools.islice(frames_of(options.source), _FRAMES))
         profiles = [plan.profile for plan in plans if plan.profile]
@@ -133,17 +135,17 @@ def _load(settings: EdgeSettings) -> tuple[ModelInfo, list[Plan]]:
     return network.model.info(), make_plans(settings, network)
 
 
-def _cloud_times(settings: EdgeSettings, model: ModelInfo, plans: list[Plan]) -> CloudTimes:
+def _tail_times(settings: EdgeSettings, model: ModelInfo, plans: list[Plan]) -> TailTimes:
     """Asked once, over a link without limits; the profiles are brought on the way."""
 
-    async def ask() -> CloudTimes | None:
+    async def ask() -> TailTimes | None:
         profiles = [plan.profile for plan in plans if plan.profile]
         uplink = Uplink(
-            settings.cloud_url, model, EdgeMetrics(), in_flight=1, deadline_s=_DEADLINE_S, profiles=profiles
-        )
+            settings.cloud_url, model, EdgeMetrics(), top=1, in_flight=1, deadline_s=_DEADLINE_S, profiles=profiles
+        )  # fmt: skip
         async with uplink:
             await uplink.check()
-            return await uplink.cloud_times()
+            return parse_tail_times(await uplink.tail_times())
 
     times = event_loop.run(ask())
     if times is None:
@@ -156,7 +158,7 @@ def _busy(
     cloud: Cloud,
     setup: Setup,
     load: float,
-    times: CloudTimes,
+    times: TailTimes,
     folder: Path,
     core: int,
 ) -> Iterator[None]:

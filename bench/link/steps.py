@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.emulator.link import Link
 from bench.link.slow_edge import slow_plan, slow_preprocess
 from bench.report.report import Table
-from edge.planning.pilot import Pilot
+from edge.planning.pilot import PlannedPilot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from bench.link.flight import Cockpit
     from bench.report.report import Cell
     from edge.metrics import EdgeMetrics
+    from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
     from edge.planning.planner import Decision, Objective, Option
-    from edge.uplink.cloud_times import CloudTimes
     from edge.uplink.uplink import Uplink
 
 SLOWDOWN = 3.0
@@ -41,14 +41,14 @@ class _Log:
     switches: list[tuple[float, str, float]]
 
 
-class _Watched(Pilot):
+class _Watched(PlannedPilot):
     """Notes its switches."""
 
     log = _Log([])
 
-    def _fly(self, decision: Decision) -> Option:
+    def _put_into_force(self, decision: Decision) -> Option:
         start = time.perf_counter()
-        option = super()._fly(decision)
+        option = super()._put_into_force(decision)
         if decision.reason != "first":
             self.log.switches.append((time.monotonic(), option.name, time.perf_counter() - start))
         return option
@@ -57,7 +57,7 @@ class _Watched(Pilot):
 def steps(
     cockpit: Cockpit,
     plans: Sequence[Plan],
-    times: CloudTimes,
+    times: TailTimes,
     objective: Objective,
     emulator: EmulatorThread,
     *,
@@ -66,8 +66,8 @@ def steps(
     """20 -> 2 -> 20 -> 2 -> 20 Mbit/s, and then a steady link with jitter and loss; one row for each stretch."""
     hold_s, noisy_s = (3.0, 5.0) if short else (_HOLD_S, _NOISY_S)
     trace = [(hold_s, link) for link in (_FAST, _SLOW, _FAST, _SLOW, _FAST)]
-    rows = _fly(cockpit, plans, times, objective, emulator, trace) + _fly(
-        cockpit, plans, times, objective, emulator, [(noisy_s, _NOISY)]
+    rows = _fly(cockpit, plans, times, emulator, trace) + _fly(
+        cockpit, plans, times, emulator, [(noisy_s, _NOISY)]
     )
     return Table(
         "link-steps",
@@ -82,29 +82,24 @@ def steps(
 def _fly(
     cockpit: Cockpit,
     plans: Sequence[Plan],
-    times: CloudTimes,
-    objective: Objective,
+    times: TailTimes,
     emulator: EmulatorThread,
     trace: Sequence[tuple[float, Link]],
 ) -> list[dict[str, Cell]]:
     slow = [slow_plan(plan, SLOWDOWN) for plan in plans]
-    settings = cockpit.settings
     log = _Log([])
     began = [0.0]
 
-    def piloted(uplink: Uplink, metrics: EdgeMetrics) -> Pilot:
-        pilot = _Watched(
-            {plan.option: plan for plan in slow if plan.option}, objective, uplink.link, uplink.circuit, metrics,
-            in_flight=settings.in_flight, deadline_s=settings.deadline_s, explore_s=settings.explore_s, live=False,
-        )  # fmt: skip
+    def watched(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
+        pilot = _Watched(cockpit.settings, slow, uplink, metrics, live=False)
         pilot.log = log
-        pilot.cloud_times(times)
+        pilot.take_tail_times(times)
         began[0] = time.monotonic()
         emulator.play(trace)
         return pilot
 
     flight = replace(cockpit, preprocess=slow_preprocess(cockpit.preprocess, SLOWDOWN)).fly(
-        piloted, one_by_one=True, frames=100_000, seconds=sum(seconds for seconds, _ in trace)
+        watched, one_by_one=True, frames=100_000, seconds=sum(seconds for seconds, _ in trace)
     )
     rows: list[dict[str, Cell]] = []
     start = began[0]

@@ -1,8 +1,8 @@
 """The context model of shared/codecs/calibrated/context_model.py, fitted to the symbols of calibration frames.
 
-For each step, ridge regression of "is not zero" on what the step sees, reduced to its strongest directions (reduced-rank
-regression: Izenman, 1975), then in whole numbers; then, for each kind of channel, number of own neighbours and prediction,
-how often it was so.
+Each step gets a ridge regression of "is not zero" on what the step sees, reduced to its strongest directions (reduced-rank
+regression: Izenman, 1975) and then rounded to whole numbers; then, for each kind of channel, number of own neighbours and
+prediction, how often the symbol was not zero.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _MAGNITUDE_KINDS = 8
 _BINS = 32
 _RIDGE = 2.0
 _PER_UNIT = 800.0
-"""Levels of the prediction between probability 0 and 1; those above 0.6 share the last one."""
+"""Levels of the prediction between probability 0 and 1; probabilities above 0.6 share the last one."""
 _FLOOR = 0.04
-"""A linear prediction of something rare is often below zero."""
+"""Added to every prediction, as a linear prediction of something rare is often below zero."""
 
 
 def ladder() -> NDArray[np.uint16]:
@@ -62,7 +62,7 @@ def fit_context(
     }
     canvases = [Canvas.of(frame) for frame in magnitudes]
     for step in steps:
-        # Positions of one frame tell less than as many of several.
+        # Positions of several frames tell more than as many positions of one frame.
         frames = np.sort(rng.permutation(len(canvases))[: max(1, _MAX_ROWS // len(step.positions))])
         chosen = [canvases[i] for i in frames]
         beside = [canvas.beside(step) if step.light else None for canvas in chosen]
@@ -86,7 +86,7 @@ def fit_context(
 
 
 def _seen(canvas: Canvas, step: Step, beside: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """(positions, inputs): what the regression sees of one frame."""
+    """What the regression sees of one frame: (positions, inputs)."""
     return np.concatenate([*canvas.before(step), *(() if beside is None else (beside,))], axis=1)
 
 
@@ -101,7 +101,7 @@ def _prediction(
     if inputs:
         center = seen.mean(0)
         # Neighbourhood sums are large numbers; each kind of input is scaled to about the same size.
-        size = np.sqrt((seen**2).mean(0).mean()) / (np.sqrt(_by_part((seen**2).mean(0), before)) + 1e-6)
+        size = np.sqrt((seen**2).mean(0).mean()) / (np.sqrt(_by_kind((seen**2).mean(0), before)) + 1e-6)
         scaled = (seen - center) * size
         gram = scaled.T @ scaled / len(scaled)
         ridge = _RIDGE * max(float(np.diag(gram).mean()), 1e-6)
@@ -117,12 +117,12 @@ def _prediction(
     return _whole(step, down, directions.T, bias, seen)
 
 
-def _by_part(values: NDArray[np.float32], before: int) -> NDArray[np.float32]:
+def _by_kind(values: NDArray[np.float32], before: int) -> NDArray[np.float32]:
     """Each value replaced by the mean of its kind of input."""
     result = values.copy()
-    for part in (slice(0, before), slice(before, 2 * before), slice(2 * before, None)):
-        if values[part].size:
-            result[part] = values[part].mean()
+    for kind in (slice(0, before), slice(before, 2 * before), slice(2 * before, None)):
+        if values[kind].size:
+            result[kind] = values[kind].mean()
     return result
 
 
@@ -147,7 +147,7 @@ def _whole(
     worst = max(float((np.abs(down) * most[:, None]).sum(0).max(initial=0)), 1.0)
     largest = max(float(np.abs(down).max(initial=0)), 1e-6)
     latent_shift = int(np.clip(np.floor(np.log2(min(0.9 * EXACT / worst, 32000 / largest))), 0, 20))
-    if worst * 2.0**latent_shift > 0.9 * EXACT:  # then the latent stays smaller than it could be
+    if worst * 2.0**latent_shift > 0.9 * EXACT:  # the latent must then be smaller than it could be
         shrink = 0.9 * EXACT / worst
         down, scale = down * shrink, scale * shrink
     up = up * _PER_UNIT / scale[:, None]
@@ -170,7 +170,7 @@ def _whole(
 def _classes(
     predicted: NDArray[np.int32], own: NDArray[np.intp], wanted: NDArray[np.bool_], kinds: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """(kinds, 5, PREDICTIONS): the class whose probability is nearest to how often it was so."""
+    """The class whose probability is nearest to how often the symbol was not zero: (kinds, 5, PREDICTIONS)."""
     sample = predicted.ravel()[:: max(1, predicted.size // 100_000)]
     quantiles = np.concatenate([np.arange(1, _BINS) / _BINS, [0.98, 0.99, 0.995, 0.998]])
     edges = np.unique(np.quantile(sample, quantiles))
@@ -180,7 +180,7 @@ def _classes(
     size = _KINDS * OWN_KINDS * bins
     total = np.bincount(key.ravel(), minlength=size).reshape(_KINDS, OWN_KINDS, bins)
     hits = np.bincount(key.ravel(), weights=wanted.ravel(), minlength=size).reshape(_KINDS, OWN_KINDS, bins)
-    # Where little was seen: as the other kinds with this prediction.
+    # Rare combinations are drawn towards all other kinds with the same prediction.
     usual = (hits.sum((0, 1)) + 0.5) / (total.sum((0, 1)) + 50)
     probability = (hits + 8 * usual) / (total + 8)
     steps = np.log(ladder() / (65536.0 - ladder()))

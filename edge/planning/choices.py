@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.calibration.generic import profile_for, read_profile
-from edge.frames.ruler import rulers
+from edge.frames.stillness import ruler_factory
 from edge.planning.plan import NO_CODEC, Plan, make_plan
 from edge.planning.survey import options_of
 from shared.codecs import make_codec, plugin_codecs
@@ -58,7 +58,7 @@ def _one(settings: EdgeSettings, network: Network) -> Plan:
         partial(profile_for, network, settings.profile, settings.cache_dir),
     )
     if settings.still_threshold:
-        rulers(plan.codec)  # raises SettingsError if stillness cannot be seen in what travels
+        ruler_factory(plan.codec)  # raises SettingsError if stillness cannot be seen in what travels
     return plan
 
 
@@ -170,7 +170,7 @@ def _names(settings: EdgeSettings, point: SplitPoint, pixels: int) -> list[str]:
 def _has_symbols(codec: Codec) -> bool:
     """Whether stillness can be seen in what this codec sends."""
     try:
-        rulers(codec)
+        ruler_factory(codec)
     except SettingsError:
         return False
     return True

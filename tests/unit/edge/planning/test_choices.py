@@ -13,7 +13,7 @@ from kits.planner import option
 from kits.profiles import make_profile
 
 from edge.calibration import pictures
-from edge.frames.ruler import rulers
+from edge.frames.stillness import ruler_factory
 from edge.planning import survey
 from edge.planning.choices import PICTURE_CODECS, make_plans
 from shared.engines import TorchEngine
@@ -146,7 +146,7 @@ def test_of_a_still_scene_only_symbols_can_be_compared(make):
     found = make("auto", still_threshold=0.1)
     assert found == {point: [INT8] for point in STAGES} | {"output": ["none"]}
     for plan in make.plans:
-        assert plan.codec is None or rulers(plan.codec), "the pipeline can compare all that travels"
+        assert plan.codec is None or ruler_factory(plan.codec), "the pipeline can compare all that travels"
 
 
 def test_a_codec_without_symbols_is_refused_for_it(make):

@@ -1,4 +1,4 @@
-"""Bringing the codec's profile to the cloud: before the first frame, after a reconnect, and whenever the cloud misses it."""
+"""Bringing the codecs' profiles to the cloud: before the first frame, after a reconnect, and whenever the cloud lacks one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.uplink.reply import UplinkError, refusal_of
+from shared.errors import UplinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from prometheus_client import Counter
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 UPLOAD_TIMEOUT_S = 100.0
-"""A profile may be megabytes, for which no frame's deadline was made; the cloud waits for it longer than this."""
+"""Not a frame's deadline, as a profile may be megabytes; the cloud waits for it longer than this."""
 PAUSE_S = 30.0
-"""After a refusal. Only somebody who changes the cloud can mend it, and meanwhile no frame is sent in vain."""
+"""After a refusal. Only a change of the cloud can mend it, and meanwhile no frame is sent in vain."""
 
 
 class ProfileUpload:
-    """One profile, and whether the cloud takes it. One upload at a time, whoever asks; from the event loop only."""
+    """One profile, and whether the cloud takes it. One upload at a time; used from the event loop only."""
 
     def __init__(
         self,
         profile: Profile,
-        put: Callable[[str, bytes, float], Awaitable[tuple[int, bytes]]],
+        put: Callable[[str, bytes, float], Awaitable[None]],
         uploads: Counter,
         *,
         patience_s: float,
     ) -> None:
-        """`put(path, data, timeout_s)` gives status and body, or raises UplinkError; `uploads` counts those taken.
+        """`put(name, data, timeout_s)` uploads a profile, or raises UplinkError; `uploads` counts those taken.
 
-        `patience_s` is how long into an upload frames wait for its end: their deadline.
+        `patience_s`, the frames' deadline, is how long after an upload began frames still wait for its end.
         """
         self._profile = profile
         self._put = put
@@ -50,11 +50,11 @@ class ProfileUpload:
         self.is_there = False
         """Whether the cloud has it, as far as is known."""
         self.taken = 0
-        """Uploads that the cloud took: a frame that was sent before the latest of them need not ask for another."""
+        """Uploads that the cloud took. A frame that was sent before the latest of them need not ask for another."""
 
-    def is_listed(self, there: dict[str, Any]) -> bool:
-        """Whether `there`, the answer to `GET /model`, lists the profile."""
-        listed = there.get("profiles")
+    def is_listed(self, said: dict[str, Any]) -> bool:
+        """Whether `said`, the answer to `GET /model`, lists the profile."""
+        listed = said.get("profiles")
         self.is_there = isinstance(listed, list) and self._profile.name in listed
         if self.is_there:
             self._paused_until = float("-inf")
@@ -63,7 +63,7 @@ class ProfileUpload:
     async def bring_at_leisure(self) -> None:
         """Bring the profile, however long it takes.
 
-        Raises UplinkError if the cloud went away; its refusal is logged, and no error before there is a frame.
+        Raises UplinkError if the cloud went away. A refusal is logged, and is not an error until there is a frame.
         """
         try:
             await self._wait(self._under_way(), UPLOAD_TIMEOUT_S + 1)
@@ -72,7 +72,7 @@ class ProfileUpload:
                 raise
 
     def require_hope(self) -> None:
-        """Raise UplinkError while a frame would be sent in vain, as the cloud has refused the profile."""
+        """Raise UplinkError while a frame would be sent in vain, because the cloud has refused the profile."""
         if time.monotonic() < self._paused_until:
             raise UplinkError("profile", self._told)
 
@@ -86,7 +86,7 @@ class ProfileUpload:
             await self._wait_briefly(self._task, self._patience_s)
 
     async def bring(self, patience_s: float) -> None:
-        """The cloud said that it has no such profile: bring it, and wait at most so long. Raises UplinkError."""
+        """The cloud said that it does not have the profile: bring it, and wait for at most `patience_s`. Raises UplinkError."""
         self.is_there = False
         self.require_hope()  # another frame's upload may have been refused since this one was sent
         await self._wait_briefly(self._under_way(), patience_s)
@@ -108,10 +108,10 @@ class ProfileUpload:
         self._task = None
         self._ended = time.monotonic()
         if not task.cancelled():
-            task.exception()  # whoever waited has it; perhaps nobody did
+            task.exception()  # marks it as seen: perhaps no frame waited for it
 
     async def _wait_briefly(self, task: asyncio.Task[None], patience_s: float) -> None:
-        """Only the beginning of an upload is waited for: later frames are answered by the edge without delay."""
+        """Wait only while the upload is young: later frames are answered by the edge without delay."""
         await self._wait(task, min(patience_s, self._started + self._patience_s - time.monotonic()))
 
     async def _wait(self, task: asyncio.Task[None], patience_s: float) -> None:
@@ -123,9 +123,7 @@ class ProfileUpload:
     async def _upload(self) -> None:
         name, data = self._profile.name, self._profile.data
         try:
-            status, body = await self._put(f"/profiles/{name}", data, UPLOAD_TIMEOUT_S)
-            if status not in (200, 201):
-                raise _refusal(status, body)
+            await self._put(name, data, UPLOAD_TIMEOUT_S)
         except UplinkError as error:
             raise self._failed(error) from None
         self.taken += 1
@@ -140,11 +138,8 @@ class ProfileUpload:
         )
 
     def _failed(self, error: UplinkError) -> UplinkError:
-        """Tell it once, and see to it that what failed after long is not done again at once."""
-        if error.reason in (
-            "late",
-            "refused",
-        ):  # too slow a link, an answer without end: nobody mends it soon
+        """Log it once, and make sure that what took long to fail is not tried again at once."""
+        if error.reason in ("late", "refused"):  # too slow a link, or an endless answer: not mended soon
             error = UplinkError("profile", str(error))
         now = time.monotonic()
         pause_s = PAUSE_S if error.reason == "profile" else min(PAUSE_S, now - self._started)
@@ -160,8 +155,62 @@ class ProfileUpload:
         return error
 
 
-def _refusal(status: int, body: bytes) -> UplinkError:
-    refusal = refusal_of(status, body)
-    if refusal.reason != "busy":
-        refusal.reason = "profile" if status < 500 else "unreachable"  # a proxy's, while the cloud is away
-    return refusal
+class ProfileUploads:
+    """The profiles of all plans, brought one after another.
+
+    If there is only one plan, the first frame waits for its profile, without which the cloud can decode nothing. If there are
+    several, some need no profile; frames then go on while megabytes cross a thin link.
+    """
+
+    def __init__(
+        self,
+        profiles: Iterable[Profile],
+        put: Callable[[str, bytes, float], Awaitable[None]],
+        uploads: Counter,
+        *,
+        wait: bool,
+        patience_s: float,
+    ) -> None:
+        """`wait`: whether the first frame waits; the rest as for ProfileUpload."""
+        self._uploads = {
+            profile.name: ProfileUpload(profile, put, uploads, patience_s=patience_s) for profile in profiles
+        }
+        self._wait = wait
+        self._bringing: asyncio.Task[None] | None = None
+
+    def of(self, profile: Profile | None) -> ProfileUpload | None:
+        """The upload of a profile that was given at the start; None without a profile."""
+        return self._uploads[profile.name] if profile else None
+
+    def has(self, profile: Profile | None) -> bool:
+        """Whether the cloud can decode what was encoded with this profile, as far as is known."""
+        upload = self.of(profile)
+        return upload is None or upload.is_there
+
+    async def greet(self, said: dict[str, Any]) -> None:
+        """Bring what `said`, the answer to `GET /model`, does not list.
+
+        Raises UplinkError if the cloud went away while the first frame waits.
+        """
+        missing = [upload for upload in self._uploads.values() if not upload.is_listed(said)]
+        if self._wait:
+            for upload in missing:
+                await upload.bring_at_leisure()
+        elif missing and (self._bringing is None or self._bringing.done()):
+            self._bringing = asyncio.create_task(_bring(missing))
+
+    async def close(self) -> None:
+        """End the uploads under way."""
+        if self._bringing:
+            self._bringing.cancel()
+            await asyncio.gather(self._bringing, return_exceptions=True)
+        for upload in self._uploads.values():
+            await upload.close()
+
+
+async def _bring(missing: list[ProfileUpload]) -> None:
+    try:
+        for upload in missing:
+            await upload.bring_at_leisure()
+    except UplinkError:
+        """The cloud went away. When it is greeted again, the rest is brought."""

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from prometheus_client import Counter
 
-from edge.uplink.client import BrokenError, CloudClient
-from edge.uplink.reply import UplinkError, parse_json
+from edge.uplink.client import BrokenError, CloudClient, UplinkError, parse_json
 from shared.codecs import make_codec
 from shared.errors import RequestError, SettingsError, SplitDNNError
 from shared.tasks.classify import Classify

@@ -38,8 +38,8 @@ class ClientError(SplitDNNError):
     def __init__(self, reason: str, message: str, *, status: int | None = None, accepted: Any = None) -> None:
         super().__init__(message)
         self.reason = reason
-        """`unreachable`, `late`, `damaged`, `not_splitdnn`, `bad_picture`, `bad_frame`, or the cloud's own reason for a
-        refusal, such as `queue_full` or `fingerprint` (docs/operations.md)."""
+        """`unreachable`, `late`, `damaged`, `not_splitdnn`, `bad_picture`, `closed`, or the cloud's own reason for a
+        refusal, such as `queue_full` or `fingerprint`."""
         self.status = status
         """HTTP status of a refusal; None if there was no answer."""
         self.accepted = accepted
@@ -80,12 +80,15 @@ class Client:
         self._http = CloudClient(url.rstrip("/"), sent, connections=connections)
         self._frame_ids = itertools.count(secrets.randbits(32) << 32)
         self._model: CloudModel | None = None
+        self._is_open = False
 
     async def __aenter__(self) -> Self:
         self._http.open()
+        self._is_open = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._is_open = False
         await self._http.close()
 
     async def model(self) -> CloudModel:
@@ -129,6 +132,10 @@ class Client:
 
     async def _bounded(self, call: Callable[[], Awaitable[_Result]]) -> _Result:
         """Within the time, and with one kind of error."""
+        if not self._is_open:
+            raise ClientError(
+                "closed", "the client is closed: call it within `async with Client(…) as client`"
+            )
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await call()

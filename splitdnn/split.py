@@ -34,7 +34,8 @@ class SplitNetwork(WholeNetwork):
 
     picture -> `prepare` -> `head` -> `encode` -> Frame -> `decode` -> `tail` -> `answer`
 
-    `to_frame` is the first half of this way and `answer_frame` the second. May be used from several threads at once.
+    `to_frame` is the first half of this way and `answer_frame` the second. May be used from several threads at once, unless its
+    codec remembers something between frames, as none of ours does.
     """
 
     def __init__(self, loaded: Loaded, plan: Plan) -> None:

@@ -54,6 +54,28 @@ def test_a_cloud_that_is_away():
     asyncio.run(use())
 
 
+def test_an_address_that_is_none():
+    async def use():
+        for url in ("nonsense", "http://", "ftp://127.0.0.1"):
+            async with Client(url) as client:
+                assert (await failure(client.infer(PICTURE))).reason == "unreachable", url
+
+    asyncio.run(use())
+
+
+def test_a_client_that_is_not_open():
+    async def use():
+        client = Client("http://127.0.0.1:1")
+        assert (await failure(client.infer(PICTURE))).reason == "closed"
+        async with client:
+            pass
+        for call in (client.infer(PICTURE), client.send(b""), client.model()):
+            error = await failure(call)
+            assert (error.reason, error.retryable) == ("closed", False)
+
+    asyncio.run(use())
+
+
 @pytest.mark.parametrize("part", ["model", "answer"])
 def test_a_cloud_that_is_silent(part):
     async def use(cloud, client):

@@ -66,6 +66,7 @@ def test_an_unknown_word_is_one_line_with_the_nearest(word, hint, capsys):
     assert (out, err) == ("", f"splitdnn: unknown command {word!r}; {hint}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "module"), [("edge", ["edge"]), ("cloud", ["cloud"]), ("calibrate", ["edge", "calibrate"])]
 )
@@ -85,6 +86,7 @@ def test_a_commands_refusal_and_status_are_its_own():
     )
 
 
+@pytest.mark.slow
 def test_bench_is_the_old_form():
     new, old = started("splitdnn", "bench", "--help"), started("bench", "--help")
     assert (new.returncode, new.stdout) == (old.returncode, old.stdout) == (0, old.stdout)

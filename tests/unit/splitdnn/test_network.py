@@ -127,6 +127,7 @@ def calibration(network, footage):
         return network.calibrate("avgpool", footage, target_agreement=0.9)
 
 
+@pytest.mark.slow
 def test_a_profile_is_fitted_to_pictures(network, calibration):
     profile = calibration.profile
     assert (profile.fingerprint, profile.split_point) == (network.fingerprint, "avgpool")
@@ -136,6 +137,7 @@ def test_a_profile_is_fitted_to_pictures(network, calibration):
     assert profile.about["agreement"] == f"{calibration.chosen.agreement:.4f}"
 
 
+@pytest.mark.slow
 def test_a_profile_sends_and_answers(network, calibration, footage):
     profile = Profile.from_bytes(calibration.profile.data)
     split = network.split("avgpool", "calibrated", profile=profile)
@@ -148,6 +150,7 @@ def test_a_profile_sends_and_answers(network, calibration, footage):
     )
 
 
+@pytest.mark.slow
 def test_a_profile_is_for_its_split_point_only(network, calibration):
     with pytest.raises(SettingsError, match="needs a profile"):
         network.split("avgpool", "calibrated")

@@ -56,7 +56,7 @@ class Pipeline:
         preprocess: Preprocess,
         source: Source,
         cloud: Cloud,
-        sinks: Sequence[Callable[[Record], object]],
+        sinks: Sequence[Callable[[Record], None]],
         metrics: EdgeMetrics,
         session: int,
     ) -> None:

@@ -127,7 +127,10 @@ class PlannedPilot:
         as_planned = in_force and outcome.fallback is None
         self._seen.captured(origin.number, origin.captured_s)
         self._seen.delivered(
-            frame.plan.option, origin.watch.seconds, len(frame.frame or b""), latency_s if as_planned else None
+            frame.plan.option,
+            origin.watch.seconds,
+            len(frame.frame or b""),
+            latency_s if as_planned else None,
         )
         measured_s = self._seen.latency_s
         if measured_s is not None:

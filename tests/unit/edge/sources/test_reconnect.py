@@ -13,7 +13,7 @@ import pytest
 from kits.sources import FakeTime, read_all, running_camera, source_of
 
 from edge.metrics import EdgeMetrics
-from edge.sources.reconnect import LONGEST_WAIT_S, Reconnecting
+from edge.sources.registry import LONGEST_WAIT_S, Reconnecting
 from shared.errors import SourceError
 
 

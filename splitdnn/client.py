@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from prometheus_client import Counter
 
-from edge.uplink.client import BrokenError, CloudClient, UplinkError, parse_json
+from edge.uplink.client import BrokenError, CloudClient, parse_json
 from shared.codecs import make_codec
-from shared.errors import RequestError, SettingsError, SplitDNNError
+from shared.errors import RequestError, SettingsError, SplitDNNError, UplinkError
 from shared.tasks.classify import Classify
 from shared.wire.frame import Frame, pack
 from shared.wire.http import CONTENT_TYPE

@@ -88,6 +88,7 @@ def loaded_by(statement: str) -> list[str]:
         ("import splitdnn", set()),
         ("import splitdnn; dir(splitdnn); splitdnn.SplitDNNError; splitdnn.Frame; splitdnn.unpack", set()),
         ("from splitdnn import make_codec, Profile, unpack", {"numpy"}),
+        ("from splitdnn import Conditions, LinkState, Objective, Option, choose, decide, predict", set()),
         ("from splitdnn import Client", {"numpy", "aiohttp", "asyncio"}),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from kits.choices import FLOAT16, INT8, SOURCE, STAGES, network_of
 from kits.edge import SIDE, settings_of, tiny_model
 
-from edge.frames.ruler import rulers
+from edge.frames.stillness import ruler_factory
 from edge.planning.choices import PICTURE_CODECS, make_plans
 from shared.errors import SettingsError
 
@@ -78,7 +78,7 @@ def test_of_a_still_scene_only_symbols_can_be_compared(make):
     found = make("auto", still_threshold=0.1)
     assert found == {point: [INT8] for point in STAGES} | {"output": ["none"]}
     for plan in make.plans:
-        assert plan.codec is None or rulers(plan.codec), "the pipeline can compare all that travels"
+        assert plan.codec is None or ruler_factory(plan.codec), "the pipeline can compare all that travels"
 
 
 def test_a_codec_without_symbols_is_refused_for_it(make):

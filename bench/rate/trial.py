@@ -97,7 +97,8 @@ class Trial:
         outcome.frame_bytes.append(len(body))
         outcome.encode_ms.append(1e3 * (encoded - start))
         outcome.decode_ms.append(1e3 * (decoded - encoded))
-        return work.tensors
+        (tensor,) = work.crossing
+        return tensor
 
 
 def _empty_store() -> Profiles:

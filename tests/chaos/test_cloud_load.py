@@ -1,4 +1,4 @@
-"""Clients that leave, and clients whose frames are poison: what they cost the others."""
+"""Clients that leave, and clients whose frames are poison: what they cost other clients."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ POISON = {
 
 
 class Maker:
-    """Frames that the cloud takes, without the network that they would come from."""
+    """Makes frames that the cloud accepts, without running a network."""
 
     def __init__(self, url: str) -> None:
-        there = kit.get_json(f"{url}/model")
-        self._fingerprint = bytes.fromhex(there["fingerprint"])
-        self._shape = tuple(there["split_points"][SPLIT_POINT])
+        about = kit.get_json(f"{url}/model")
+        self._fingerprint = bytes.fromhex(about["fingerprint"])
+        self._shape = tuple(about["split_points"][SPLIT_POINT])
         self._number = 0
 
     def request(
         self, *, seed=0, fill=None, damage=False, shape=None, fingerprint=None, codec="float32"
     ) -> bytes:
-        """Head and body, with a frame id of its own."""
+        """A request's head and body; each has a frame id of its own."""
         self._number += 1
         tensor = np.random.default_rng(seed).standard_normal(shape or self._shape).astype(np.float32)
         if fill is not None:
@@ -84,11 +84,10 @@ async def ask(port: int, request: bytes) -> tuple[int, dict]:
 
 
 async def cancel(port: int, request: bytes, chance: random.Random) -> None:
-    """Send a part of it or all, and leave without a word of farewell."""
+    """Send part or all of a request, then reset the connection."""
     _, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.get_extra_info("socket").setsockopt(
-        *RESET_ON_CLOSE
-    )  # nor does the kernel keep the port for a minute
+    # A reset also keeps the kernel from holding the port for a minute.
+    writer.get_extra_info("socket").setsockopt(*RESET_ON_CLOSE)
     writer.write(request[: chance.choice([200, len(request) // 2, len(request), len(request)])])
     if chance.random() < 0.5:
         await asyncio.sleep(chance.random() * 0.02)

@@ -118,7 +118,7 @@ def test_where_there_is_no_store_every_profile_is_missing(resnet18: Any, partiti
         read_frame(wire.pack(frame), resnet18, partition, profiles)
     profiles.add(profile)
     work = read_frame(wire.pack(frame), resnet18, partition, profiles)
-    np.testing.assert_array_equal(work.tensors, array[None])
+    np.testing.assert_array_equal(work.crossing[0], array[None])
     assert (work.codec, work.payload_bytes) == ("calibrated", 2048)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shared import __version__
 
 if TYPE_CHECKING:  # for type checkers and editors; a test compares this list with `_HOMES`
+    from cloud.batching.crossing import Crossing
     from edge.calibration.calibration import Calibration
     from edge.planning.planner import (
         Conditions,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
     from splitdnn.split import SplitNetwork
 
 _HOMES = {
+    "cloud.batching.crossing": ("Crossing",),
     "edge.calibration.calibration": ("Calibration",),
     "edge.planning.planner": (
         "Conditions",
@@ -116,6 +118,7 @@ __all__ = [
     "CodecError",
     "Conditions",
     "ContentError",
+    "Crossing",
     "Decision",
     "Encoded",
     "EngineError",

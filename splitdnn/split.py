@@ -18,15 +18,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cloud.batching.crossing import Crossing
     from edge.planning.plan import Plan
     from shared.codecs.base import Codec
     from shared.load import Network as Loaded
     from shared.network.partition import SplitPoint
     from shared.tasks.base import Answer
     from shared.wire.frame import Bytes
-
-Crossing = tuple["NDArray[np.float32]", ...]
-"""What crosses at a split point: one tensor (B, *shape) float32 each."""
 
 
 class SplitNetwork(WholeNetwork):
@@ -84,7 +82,7 @@ class SplitNetwork(WholeNetwork):
             )
         if isinstance(checked.codec, Calibrated) and isinstance(self.codec, Calibrated):
             checked = Checked(frame, self.codec)
-        return (decode_frame(checked, self._loaded.model).tensors,)
+        return decode_frame(checked, self._loaded.model).crossing
 
     def tail(self, crossing: Crossing) -> NDArray[np.float32]:
         """The crossing, a tuple of (B, *point.shape) float32 -> the outputs (B, K) float32. Raises ShapeError."""

@@ -52,6 +52,7 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
     from shared.network.partition import SplitPoint
     from shared.process.threads import limit_threads
     from shared.tasks.base import Answer, Task
+    from shared.tasks.classify import Classes
     from shared.wire.frame import Frame, pack, unpack
     from splitdnn.client import Client, ClientError
     from splitdnn.cloud_model import CloudModel
@@ -100,6 +101,7 @@ _HOMES = {
     "shared.network.partition": ("SplitPoint",),
     "shared.process.threads": ("limit_threads",),
     "shared.tasks.base": ("Answer", "Task"),
+    "shared.tasks.classify": ("Classes",),
     "shared.wire.frame": ("Frame", "pack", "unpack"),
     "splitdnn.client": ("Client", "ClientError"),
     "splitdnn.cloud_model": ("CloudModel",),
@@ -111,6 +113,7 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 __all__ = [
     "Answer",
     "Calibration",
+    "Classes",
     "Client",
     "ClientError",
     "CloudModel",

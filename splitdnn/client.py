@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+import struct
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from prometheus_client import Counter
@@ -38,7 +39,7 @@ class ClientError(SplitDNNError):
     def __init__(self, reason: str, message: str, *, status: int | None = None, accepted: Any = None) -> None:
         super().__init__(message)
         self.reason = reason
-        """`unreachable`, `late`, `damaged`, `not_splitdnn`, `bad_picture`, `closed`, or the cloud's own reason for a
+        """`unreachable`, `late`, `damaged`, `not_splitdnn`, `bad_picture`, `bad_frame`, `closed`, or the cloud's own reason for a
         refusal, such as `queue_full` or `fingerprint`."""
         self.status = status
         """HTTP status of a refusal; None if there was no answer."""
@@ -117,7 +118,10 @@ class Client:
 
         `profile` is the one that the codec `calibrated` encoded with: the cloud is brought it if it does not have it.
         """
-        data = pack(frame) if isinstance(frame, Frame) else frame
+        try:
+            data = pack(frame) if isinstance(frame, Frame) else frame
+        except (RequestError, struct.error) as error:
+            raise ClientError("bad_frame", str(error)) from None
 
         async def call() -> Answer:
             try:

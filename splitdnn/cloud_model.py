@@ -28,7 +28,7 @@ class CloudModel:
     codecs: tuple[str, ...]
     """Names of the codecs that the cloud decodes."""
     max_picture_pixels: int
-    """Of a picture that the cloud resizes."""
+    """Most pixels of a picture that the cloud resizes itself."""
 
 
 def parse_cloud_model(fields: Mapping[str, Any]) -> CloudModel:

@@ -152,6 +152,7 @@ def test_what_is_no_picture_is_a_client_error_too(cloud, picture):
             picture.astype(np.float32),
             b"",
             b"no picture",
+            "picture.jpg",
             encoded(picture, "PNG")[:999],
         ):
             with pytest.raises(ClientError) as caught:

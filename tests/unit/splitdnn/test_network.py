@@ -66,8 +66,10 @@ def test_what_is_no_picture_is_refused(network, picture):
         picture[None],
         picture[:0],
         picture.astype(np.int8),
+        picture.tolist(),
+        None,
     ):
-        with pytest.raises(ShapeError, match=r"a picture is \(H, W, 3\) uint8 RGB") as caught:
+        with pytest.raises(ShapeError, match=r"a picture is an array \(H, W, 3\) uint8 RGB") as caught:
             network.prepare(wrong)
         assert caught.value.accepted == {"shape": ["H", "W", 3], "dtype": "uint8"}
 
@@ -89,7 +91,12 @@ def test_an_answer_is_the_most_probable_classes(network, picture):
 
 
 def test_what_is_no_output_is_refused(network):
-    for wrong in (np.zeros((2, 1000)), np.zeros((1, 999), np.float32), np.zeros(1000, np.float32)):
+    for wrong in (
+        np.zeros((2, 1000)),
+        np.zeros((1, 999), np.float32),
+        np.zeros(1000, np.float32),
+        [[0.0] * 1000],
+    ):
         with pytest.raises(ShapeError, match=r"an answer takes \(1, 1000\) float32"):
             network.answer(wrong)
     with pytest.raises(ContentError, match="not finite"):

@@ -23,7 +23,8 @@ from edge.output.printer import ProgressPrinter, Summary, print_frame
 from edge.output.status import serve_status
 from edge.planning.choices import load_plans
 from edge.planning.pilot import make_pilot
-from edge.sources.registry import Reconnecting, open_source
+from edge.sources.reconnect import Reconnecting
+from edge.sources.registry import open_source
 from edge.uplink.uplink import Uplink
 from shared.errors import ResultsError
 from shared.observing import event_loop

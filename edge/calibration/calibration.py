@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.calibration.fit import fit_profile, measure_importance, presets
-from edge.calibration.pictures import variants
+from edge.calibration.fit import fit_profile, measure_importance, presets, variants
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
 from shared.tasks.classify import Classify

@@ -74,12 +74,10 @@ class Pipeline:
             cloud, pilot, metrics.fallbacks, metrics.explorations, deadline_s=settings.deadline_s
         )
         depth, size, live = metrics.queue_depth, settings.queue_size, source.live
-        self._captured: BoundedQueue[Captured] = BoundedQueue(
-            size, depth.labels(queue="capture"), drop_oldest=live
-        )
+        self._captured = BoundedQueue[Captured](size, depth.labels(queue="capture"), drop_oldest=live)
         # One frame ahead is enough to keep a step busy; more would only make frames older.
-        self._prepared: BoundedQueue[Prepared] = BoundedQueue(1, depth.labels(queue="head"))
-        self._crossed: BoundedQueue[Crossed] = BoundedQueue(1, depth.labels(queue="encode"))
+        self._prepared = BoundedQueue[Prepared](1, depth.labels(queue="head"))
+        self._crossed = BoundedQueue[Crossed](1, depth.labels(queue="encode"))
         for queue, capacity in {"capture": size, "head": 1, "encode": 1, "send": size}.items():
             metrics.queue_capacity.labels(queue=queue).set(capacity)
         self._stopping = threading.Event()
@@ -92,7 +90,7 @@ class Pipeline:
     async def run(self) -> None:
         """Play until the source ends or `stop` is called. Raises SourceError if the source broke down."""
         loop = asyncio.get_running_loop()
-        encoded: Handover[Encoded] = Handover(self._settings.queue_size, loop, self._aborted.is_set)
+        encoded = Handover[Encoded](self._settings.queue_size, loop, self._aborted.is_set)
         self._metrics.queue_depth.labels(queue="send").set_function(encoded.depth)
         capture = threading.Thread(target=self._capture, name="capture", daemon=True)
         steps: list[Step[Any, Any]] = [

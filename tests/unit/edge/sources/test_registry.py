@@ -13,8 +13,8 @@ from kits.sources import read_all, source_of
 from edge.metrics import EdgeMetrics
 from edge.sources import registry
 from edge.sources.live import Stream, Webcam
+from edge.sources.reconnect import Reconnecting
 from edge.sources.recordings import Pictures, VideoFile
-from edge.sources.registry import Reconnecting
 from edge.sources.synthetic import Synthetic
 from shared.errors import SettingsError, SourceError, SplitDNNError
 

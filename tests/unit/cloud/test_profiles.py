@@ -188,7 +188,7 @@ def test_many_threads_at_once() -> None:
     assert counted(profiles)[0] == MAX_PROFILES == len(profiles.names())
 
 
-def test_what_is_said_of_a_profile() -> None:
+def test_a_profile_is_described_by_name_tensor_size_and_origin() -> None:
     profiles, profile = store(), profile_of()
     profiles.add(profile)
     said = {

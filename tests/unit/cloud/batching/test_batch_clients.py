@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def test_who_sends_one_does_not_wait_behind_who_sends_many() -> None:
+def test_a_client_with_one_frame_does_not_wait_behind_a_client_with_many() -> None:
     async def scenario() -> None:
         tail = Tail()
         async with serving(tail, capacity=80, max_batch=4) as batcher:
@@ -38,7 +38,7 @@ def test_who_sends_one_does_not_wait_behind_who_sends_many() -> None:
     asyncio.run(scenario())
 
 
-def test_in_a_full_queue_the_newest_of_who_has_most_makes_room_and_is_told_busy() -> None:
+def test_in_a_full_queue_the_newest_of_the_client_with_most_makes_room_and_is_told_busy() -> None:
     async def scenario() -> None:
         tail = Tail()
         async with serving(tail, capacity=4, max_batch=4) as batcher:

@@ -38,7 +38,7 @@ def test_a_run_that_fails_is_repeated_for_each_caller_alone(caplog: pytest.LogCa
     ]
 
 
-def test_a_run_that_fails_is_not_repeated_for_those_who_have_gone() -> None:
+def test_a_run_that_fails_is_not_repeated_for_callers_that_have_gone() -> None:
     async def scenario() -> None:
         tail = Tail()
         async with serving(tail, max_batch=3, wait_s=LONG_S) as batcher:

@@ -1,4 +1,4 @@
-"""A full queue and deadlines: who is refused by the batcher, and that it costs nobody else anything."""
+"""A full queue and deadlines: what the batcher refuses, at no cost to other callers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frames share a batch, who is refused, and how several tails run at once."""
+"""Which frames share a batch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_batch_that_is_not_full_goes_when_its_time_is_over() -> None:
     asyncio.run(scenario())
 
 
-def test_those_who_come_while_the_tail_is_busy_go_together_next() -> None:
+def test_frames_that_come_while_the_tail_is_busy_go_together_next() -> None:
     async def scenario() -> None:
         tail = Tail()
         async with serving(tail) as batcher:

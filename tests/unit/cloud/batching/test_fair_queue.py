@@ -1,4 +1,4 @@
-"""The order of those who wait: fair between clients, first come first served within one, and bounded."""
+"""The order of waiting frames: fair between clients, first come first served within one, and bounded."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_turns_are_counted_in_frames() -> None:
         assert abs(served["large"] - served["small"]) <= 4
 
 
-def test_nobody_waits_behind_more_than_its_share_of_who_has_many() -> None:
+def test_no_client_waits_behind_more_than_its_share_of_a_client_with_many() -> None:
     queue = FairQueue(80)
     fill(queue, "greedy", 50)
     assert [each.client for each in queue.take(1)] == ["greedy"]
@@ -56,7 +56,7 @@ def test_nobody_waits_behind_more_than_its_share_of_who_has_many() -> None:
 
 
 @pytest.mark.parametrize("most", [2, 4, 8])
-def test_a_batch_brings_nobody_to_the_front_of_those_who_were_to_be_in_it(most: int) -> None:
+def test_a_batch_lets_no_frame_overtake_those_that_were_to_be_in_it(most: int) -> None:
     queue = FairQueue(80)
     fill(queue, "greedy", 50)
     for client in range(15):
@@ -66,7 +66,7 @@ def test_a_batch_brings_nobody_to_the_front_of_those_who_were_to_be_in_it(most: 
     assert set(range(15)) <= set(served)
 
 
-def test_who_comes_back_is_not_owed_for_the_time_it_was_away() -> None:
+def test_a_client_that_comes_back_is_not_owed_for_the_time_it_was_away() -> None:
     queue = FairQueue(80)
     fill(queue, "back", 1)
     fill(queue, "staying", 40)
@@ -125,7 +125,7 @@ def test_removing_twice_is_harmless() -> None:
 # --- room -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_full_queue_refuses_who_has_most_in_it_and_is_as_it_was() -> None:
+def test_a_full_queue_refuses_the_client_with_most_in_it_and_is_unchanged() -> None:
     queue = FairQueue(6)
     fill(queue, "a", 3)
     fill(queue, "b", 3)
@@ -139,7 +139,7 @@ def test_a_full_queue_refuses_who_has_most_in_it_and_is_as_it_was() -> None:
     assert drain(queue) == list("ababab")
 
 
-def test_the_newest_of_who_has_most_makes_room() -> None:
+def test_the_newest_ticket_of_the_client_with_most_makes_room() -> None:
     queue = FairQueue(8)
     fill(queue, "few", 2)
     many = fill(queue, "many", 6)
@@ -165,7 +165,7 @@ def test_several_make_room_for_a_large_one_and_no_more_than_are_needed() -> None
     assert queue.put(ticket("d", 3)) == [a[-3], b[-1]] or queue.depth <= 16
 
 
-def test_who_was_displaced_may_come_back_when_there_is_room() -> None:
+def test_a_displaced_client_may_come_back_when_there_is_room() -> None:
     queue = FairQueue(4)
     made = fill(queue, "a", 4)
     (gone,) = queue.put(ticket("b"))

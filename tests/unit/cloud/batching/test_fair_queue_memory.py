@@ -1,4 +1,4 @@
-"""What the queue remembers of clients: no more than is worth it, and nothing that they were not served."""
+"""What the queue remembers of clients: little, and no charge for frames that were not served."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_clients_that_go_before_their_turn_are_not_remembered_for_ever() -> None
     assert remembered(queue) <= 64
 
 
-def test_who_gives_up_before_its_turn_is_not_charged_for_it() -> None:
+def test_a_client_that_gives_up_before_its_turn_is_not_charged_for_it() -> None:
     """An edge whose frames come too late for their deadline would never be served again."""
     queue = FairQueue(64)
     fill(queue, "patient", 10)
@@ -46,7 +46,7 @@ def test_who_gives_up_before_its_turn_is_not_charged_for_it() -> None:
     assert "hasty" in served
 
 
-def test_who_is_displaced_is_not_charged_for_it() -> None:
+def test_a_displaced_client_is_not_charged_for_it() -> None:
     queue = FairQueue(16)
     fill(queue, "first", 16)
     for client in range(15):

@@ -24,7 +24,7 @@ def backlogs(draw: st.DrawFn) -> tuple[int, list[int], int, int]:
 
 @settings(deadline=None, max_examples=60)
 @given(backlogs(), st.integers(0, 1 << 30), st.booleans())
-def test_those_who_always_wait_are_served_alike(
+def test_clients_that_always_have_frames_waiting_are_served_alike(
     backlog: tuple[int, list[int], int, int], seed: int, gives_up: bool
 ) -> None:
     """Each client has at least two batches waiting, always. Served so far: alike but for a batch.
@@ -52,7 +52,7 @@ def test_those_who_always_wait_are_served_alike(
 
 
 class Queueing(RuleBasedStateMachine):
-    """Anything in any order, beside the plainest possible book of who waits."""
+    """Any calls in any order, checked against the plainest possible list of what waits."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -61,7 +61,7 @@ def test_a_death_while_reading_costs_one_request_and_the_next_has_a_fresh_proces
         assert warning.getMessage().endswith("exit status -9")
 
 
-def test_a_death_while_idle_costs_nobody_anything(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_death_while_idle_costs_no_request(caplog: pytest.LogCaptureFixture) -> None:
     async def check(process: JsonProcess) -> None:
         assert is_good(await read(process))
         old = process._process
@@ -110,7 +110,9 @@ def test_a_request_whose_time_is_over_is_told_so() -> None:
     run(check, *program("import threading; threading.Event().wait(3600)"))
 
 
-def test_who_leaves_as_the_answer_comes_does_no_harm_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_that_leaves_as_the_answer_comes_does_no_harm_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def check(process: JsonProcess) -> None:
         answered = threading.Event()
         exchange = process._exchange
@@ -132,7 +134,7 @@ def test_who_leaves_as_the_answer_comes_does_no_harm_to_the_next(monkeypatch: py
     run(check)
 
 
-def test_who_waits_for_a_turn_in_vain_does_not_end_the_one_before(tmp_path: Path) -> None:
+def test_a_caller_that_waits_for_its_turn_in_vain_does_not_end_the_one_before(tmp_path: Path) -> None:
     async def check(process: JsonProcess) -> None:
         first = asyncio.create_task(read(process))
         await asyncio.sleep(0)
@@ -151,7 +153,7 @@ def test_who_waits_for_a_turn_in_vain_does_not_end_the_one_before(tmp_path: Path
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_end_refuses_who_is_being_read_and_who_waits(
+def test_the_end_refuses_the_body_that_is_read_and_those_that_wait(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def check(process: JsonProcess) -> None:
@@ -197,7 +199,7 @@ def test_it_does_not_outlive_a_parent_that_was_killed() -> None:
     assert (out, complaints, parent.returncode) == (b"read\n", b"", -signal.SIGKILL)
 
 
-def test_a_worker_that_hangs_ends_by_itself_should_nobody_else() -> None:
+def test_a_worker_that_hangs_ends_by_itself_if_the_cloud_has_gone() -> None:
     hanging = program(
         "import threading\nimport cloud.bodies.json_worker as worker\nworker._GRACE_S = 0.01\n"
         "worker.read_tensors = lambda *_: threading.Event().wait(3600)\nworker.main()"

@@ -40,7 +40,7 @@ def expect_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _loaded(resnet18: Model, partition: Partition) -> Iterator[None]:
     """Every server takes the network that is loaded already, and need not look for its split points again."""
     with pytest.MonkeyPatch.context() as patch:

@@ -104,7 +104,7 @@ def test_a_refusal_does_not_wait_for_the_body() -> None:
         assert server.metric("abandoned_total") == 0
 
 
-def test_who_asks_before_sending_the_body_is_told(server: Server, pack: Any) -> None:
+def test_a_client_that_asks_before_sending_the_body_is_told(server: Server, pack: Any) -> None:
     data = pack()
     asking = {"Expect": "100-continue", "Content-Length": str(len(data))}
     with server.connect() as connection:
@@ -140,7 +140,7 @@ def test_a_client_that_is_too_slow_is_cut_off(pack: Any) -> None:
         assert server.ask("GET", "/").status == 200
 
 
-def test_what_is_not_http_ends_its_connection_only(server: Server) -> None:
+def test_bytes_that_are_not_http_end_their_connection_only(server: Server) -> None:
     garbage = [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(1, 40)) + b"\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
@@ -202,7 +202,7 @@ def test_a_client_that_goes_before_its_answer_leaves_nothing_behind(pack: Any) -
 
 
 def test_a_body_whose_client_has_gone_is_not_kept_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The threads that decode are busy; those who wait for one hold a body, and must let go of it with their client."""
+    """While all threads that decode are busy, a request that waits for one must let go of its body when its client goes."""
     busy, bodies = threading.Event(), []
 
     def read(_decoder: Any, body: Body, _entry: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`POST /model` with JSON that is too large for this process: the same contract, and nobody else waits for it."""
+"""`POST /model` with JSON that is too large for this process: the same contract, and no other request waits for it."""
 
 from __future__ import annotations
 

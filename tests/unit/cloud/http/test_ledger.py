@@ -101,7 +101,7 @@ def test_a_bug_is_a_refusal_too(path: Path, pack: Any, expect_log: pytest.LogCap
     assert "bug" in expect_log.text
 
 
-def test_who_goes_before_the_answer_is_written_down_once(path: Path, pack: Any) -> None:
+def test_a_frame_whose_client_goes_before_the_answer_is_written_down_once(path: Path, pack: Any) -> None:
     with Server(max_batch=1, ledger=str(path)) as server, Gate(server) as gate:
         with server.connect() as half:
             half.send(request("POST", "/model", b"12345", FRAME | {"Content-Length": "1000"}))

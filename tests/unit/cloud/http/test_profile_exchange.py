@@ -1,4 +1,4 @@
-"""Edges and a cloud with real profiles: nobody loses a frame over one that is missing."""
+"""Edges and a cloud with real profiles: no frame is lost because a profile is missing."""
 
 from __future__ import annotations
 

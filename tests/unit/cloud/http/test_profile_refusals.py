@@ -181,7 +181,7 @@ def test_the_servers_own_limits_hold_for_profiles_too(make: Any) -> None:
         assert server.put_profile(make().data).status == 201
 
 
-def test_what_is_not_spoken(server: Server, make: Any) -> None:
+def test_a_profile_is_neither_compressed_nor_posted(server: Server, make: Any) -> None:
     server.put_profile(make().data, **{"Content-Encoding": "gzip"}).refused(415, "media_type")
     answer = server.ask("POST", f"/profiles/{make().name}", make().data)
     assert answer.refused(405, "http")["accepted"] == ["GET", "PUT"]

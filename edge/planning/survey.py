@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from shared.tasks.base import Task
 
 Codecs = dict[str, dict[str, "Codec"]]
-"""By split point and name; at `output` there is none."""
+"""Codecs by split point and name; `output` has none."""
 
 _log = logging.getLogger(__name__)
 
 MIN_PICTURES = 8
 MAX_SECONDS = 20.0
-"""After so long no further picture is begun, if there were enough."""
+"""No further picture is begun after so long, once there were enough."""
 _PICTURES = 48
 _MAX_READ = 600
 """Frames of a long video: a start must not wait for its end."""

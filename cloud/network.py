@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from cloud.batching.tails import Tails
 from shared.load import load_network
@@ -29,6 +29,28 @@ class LoadedNetwork:
     tails: Tails
     default: SplitPoint
     """Where JSON crosses that names no split point."""
+
+    @classmethod
+    def from_settings(
+        cls, settings: CloudSettings, metrics: CloudMetrics, *, threads: int, tail_workers: int
+    ) -> Self:
+        """Load the network that the settings name and compile its default tail; takes seconds.
+
+        Raises StartupError or SplitPointError.
+        """
+        network = load_network(
+            settings,
+            metrics,
+            "tail",
+            weights=settings.weights,
+            seed=settings.seed,
+            patience_s=NAMED_SECONDS,
+            threads=threads,
+            streams=tail_workers,
+        )
+        network.engine.tail(network.point)
+        tails = Tails(network.partition, network.engine)
+        return cls(network.model, network.partition, network.engine, tails, network.point)
 
     def task(self, top: int) -> Task:
         """The task whose answers name the `top` most probable classes."""
@@ -57,23 +79,3 @@ class LoadedNetwork:
             "default_split_point": self.default.name,
             "split_points": {name: list(shape) for name, shape in self.shapes().items()},
         }
-
-
-def load(settings: CloudSettings, metrics: CloudMetrics, *, threads: int, tail_workers: int) -> LoadedNetwork:
-    """Load the network that the settings name and compile its default tail; takes seconds.
-
-    Raises StartupError or SplitPointError.
-    """
-    network = load_network(
-        settings,
-        metrics,
-        "tail",
-        weights=settings.weights,
-        seed=settings.seed,
-        patience_s=NAMED_SECONDS,
-        threads=threads,
-        streams=tail_workers,
-    )
-    network.engine.tail(network.point)
-    tails = Tails(network.partition, network.engine)
-    return LoadedNetwork(network.model, network.partition, network.engine, tails, network.point)

@@ -11,7 +11,7 @@ from cloud.bodies.decoder import Decoder
 from cloud.ledger import open_ledger
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
-from cloud.network import load
+from cloud.network import LoadedNetwork
 from cloud.profiles import Profiles
 from shared.codecs import known_codecs
 from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from cloud.batching.crossing import Crossing
     from cloud.config import CloudSettings
-    from cloud.network import LoadedNetwork
     from cloud.threads import ThreadPools
 
 
@@ -68,7 +67,9 @@ class Service:
 
     def _load(self) -> LoadedNetwork:
         pools = self.pools
-        return load(self.settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers)
+        return LoadedNetwork.from_settings(
+            self.settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers
+        )
 
     async def stop(self) -> None:
         """Refuse new frames, finish those in progress within the drain time, then stop computing."""

@@ -64,7 +64,7 @@ class ModelHandler(BodyHandler):
                 f"Content-Type {self._content_type()} is not supported",
                 accepted=[CONTENT_TYPE, "application/json"],
             )
-        self._task()
+        self._task()  # raises for a `top` that cannot be answered
         self.service.batcher.require_place(self.request.remote_ip)
 
     async def respond(self, body: Body) -> None:

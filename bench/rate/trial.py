@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bench.harness.network import Network
     from bench.rate.plan import Setting
     from shared.codecs import Codec
-    from shared.engines.base import Part
+    from shared.engines.half import Half
 
 
 @dataclass(eq=False)
@@ -51,7 +51,7 @@ class Trial:
     """One setting, ready for frames. Nothing is shared between what encodes and what decodes but the profile's bytes."""
 
     def __init__(
-        self, setting: Setting, network: Network, tail: Part, profile: Profile | None = None
+        self, setting: Setting, network: Network, tail: Half, profile: Profile | None = None
     ) -> None:
         """`profile` is the one that `setting.recipe` asks for."""
         self.setting = setting
@@ -97,7 +97,8 @@ class Trial:
         outcome.frame_bytes.append(len(body))
         outcome.encode_ms.append(1e3 * (encoded - start))
         outcome.decode_ms.append(1e3 * (decoded - encoded))
-        return work.tensors
+        (tensor,) = work.crossing
+        return tensor
 
 
 def _empty_store() -> Profiles:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bench.harness.network import Network
     from shared.engines import Engine
-    from shared.engines.base import Part
+    from shared.engines.half import Half
 
 REFERENCE = "torch float32"
 PARTS = {"whole": "output", "head": "layer3", "tail": "layer3"}
@@ -104,7 +104,7 @@ class _Engines:
                 found[label].append((bool(logits.argmax() == right.argmax()), float(distance)))
         return found
 
-    def _part(self, engine: Engine, part: str) -> Part:
+    def _part(self, engine: Engine, part: str) -> Half:
         point = self._network.partition.point(PARTS[part])
         return engine.tail(point) if part == "tail" else engine.head(point)
 

@@ -38,14 +38,14 @@ class Codec(ABC):
 
     @abstractmethod
     def encode(self, array: NDArray[Any]) -> Encoded:
-        """Encode one array. Raises ContentError if this codec cannot represent it (NaN, out of range)."""
+        """Encode one array, which stays as it is. Raises ContentError if this codec cannot represent it (NaN, out of range)."""
 
     @abstractmethod
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         """The array of exactly this `shape`: float32 and finite for a tensor, uint8 for a picture.
 
         Raises WireError, and nothing else, for all bytes. Allocates no more than the shape says. The result may be a
-        read-only view of `payload`.
+        read-only view of `payload`; the codec does not change it afterwards.
         """
 
     def for_stream(self) -> Codec:

@@ -48,8 +48,10 @@ class PluginCodec(Codec):
         return self._revision
 
     def encode(self, array: NDArray[Any]) -> Encoded:
+        given = array.view()
+        given.setflags(write=False)  # the edge may need the array again, to answer the frame itself
         try:
-            params, payload = self._inner.encode(array)
+            params, payload = self._inner.encode(given)
             return Encoded(self._prefix + bytes(params), bytes(payload))
         except WireError:
             raise

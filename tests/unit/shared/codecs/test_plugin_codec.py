@@ -111,6 +111,19 @@ def test_whatever_a_codec_raises_refuses_one_frame(error: Exception) -> None:
         codec.decode(b"\6halves", b"", (2, 3))
 
 
+def test_a_codec_cannot_change_what_it_is_given() -> None:
+    """The edge answers a frame itself, from the same array, if the cloud does not."""
+
+    def encode(_codec: object, array: np.ndarray) -> Any:
+        array[0] = 7
+
+    array = ARRAY.copy()
+    with pytest.raises(ContentError, match="cannot encode: ValueError: assignment destination is read-only"):
+        PluginCodec(variant(encode=encode)()).encode(array)
+    np.testing.assert_array_equal(array, ARRAY)
+    assert array.flags.writeable
+
+
 def test_what_a_codec_refuses_by_itself_stays_as_it_said() -> None:
     error = CodecError("not this one", accepted=[1])
     codec = PluginCodec(variant(encode=raising(error), decode=raising(error))())

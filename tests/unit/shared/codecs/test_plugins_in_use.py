@@ -13,7 +13,7 @@ from prometheus_client import Counter
 from bench.rate.plan import settings
 from cloud.bodies.frames import read_frame
 from cloud.ledger import Entry as Line
-from cloud.ledger import Ledger
+from cloud.ledger import open_ledger
 from edge.metrics import EdgeMetrics
 from shared.codecs import encode_frame, make_codec
 from shared.errors import CodecError
@@ -41,7 +41,7 @@ def body_of(codec: str, array: np.ndarray, split_point: str, model: Model) -> by
 def test_the_cloud_decodes_its_frames(resnet18: Model, partition: Partition) -> None:
     tensor = np.arange(512, dtype=np.float32)
     work = read_frame(body_of("halves", tensor, "flatten", resnet18), resnet18, partition)
-    np.testing.assert_array_equal(work.tensors[0], np.repeat(tensor[::2], 2))
+    np.testing.assert_array_equal(work.crossing[0][0], np.repeat(tensor[::2], 2))
     picture = np.arange(64 * 64 * 3, dtype=np.uint32).astype(np.uint8).reshape(64, 64, 3)
     assert (
         read_frame(body_of("inverted", picture, "input", resnet18), resnet18, partition).codec == "inverted"
@@ -60,12 +60,13 @@ def test_the_ledger_names_it_and_no_stranger(
     resnet18: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame = wire.unpack(body_of("halves", np.zeros(512, np.float32), "flatten", resnet18))
-    ledger = Ledger(str(tmp_path / "ledger"), Counter("errors", "t", registry=None))
+    ledger = open_ledger(str(tmp_path / "ledger"), Counter("errors", "t", registry=None))
     for name in ("halves", "others"):
         install(monkeypatch, Entry(name, type("Other", (Halves,), {"name": name})))
         line = Line(ledger)
         line.note(frame)
         line.decide("answered")
+    ledger.close()
     lines = (tmp_path / "ledger").read_text().splitlines()
     assert [json.loads(line)["codec"] for line in lines] == ["halves", None]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+import torch
 from kits.edge import partition_of, tiny_model
 from kits.engines import Unconvertible, by_torch, converted, error, given_to, middle, mixed_model, probe_of
 
@@ -36,6 +38,34 @@ def test_a_conversion_with_its_batch_size_stuck_fails_its_check(monkeypatch: pyt
     tensors = given_to("head", middle(), 3)
     assert error(engine.head(middle())(tensors), by_torch("head", middle(), tensors)) < 1e-6
     assert engine.failed_checks == 1
+
+
+class Tokens(torch.nn.Module):
+    """Uses the batch size as vision transformers do: the conversion has later uses, in the tail, ask the picture as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = torch.nn.Conv2d(3, 4, 4, stride=4)
+        self.token = torch.nn.Parameter(torch.ones(1, 1, 4))
+        self.mix = torch.nn.Linear(4, 4)
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        n = picture.shape[0]
+        tokens = self.patches(picture).reshape(n, 4, 4).permute(0, 2, 1)
+        token = self.token.expand(tokens.shape[0], -1, -1)
+        return self.mix(torch.cat([token, tokens], dim=1)).relu().sum(1)
+
+
+def test_a_tail_that_needs_the_batch_size_gets_it_from_its_own_input() -> None:
+    torch.manual_seed(0)
+    tokens = Partition(Tokens().eval().requires_grad_(requires_grad=False), (3, 8, 8))
+    assert {"reshape", "permute", "cat"} < set(tokens.points)
+    engine = OpenVinoEngine(network.convert(tokens), tokens.ends, threads=1)
+    for point in tokens.points.values():
+        for rows in (3, 1, 2):
+            given = np.random.default_rng(rows).normal(0, 1, (rows, *point.shape)).astype(np.float32)
+            wanted = tokens.tail(point)(torch.from_numpy(given.copy())).numpy()
+            assert error(engine.tail(point)(given), wanted) < 1e-5, (point.name, rows)
 
 
 @pytest.mark.parametrize("fails", [False, True])

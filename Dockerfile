@@ -63,8 +63,11 @@ ENV HOME=/tmp \
     TORCH_HOME=/weights/cache
 WORKDIR /app
 
+# `splitdnn` is in both images for packages that bring codecs or sources of their own: they import it.
+
 # ------------------------------------------------------------------------------------------------------- the cloud
 FROM base AS cloud
+COPY splitdnn splitdnn
 COPY shared shared
 COPY cloud cloud
 # Compiled here, as a container can write nothing beside its code; readable whatever umask the checkout was made with.
@@ -83,6 +86,7 @@ FROM base AS edge
 RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,from=pins,source=/pins/edge.txt,target=/mnt/edge.txt \
     python -m pip install --requirement /mnt/edge.txt
+COPY splitdnn splitdnn
 COPY shared shared
 COPY edge edge
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .

@@ -62,4 +62,4 @@ def test_the_build_context_leaves_out_what_is_private_or_large():
     assert "*" in lines, "everything is left out but what is named"
     assert {".git", ".venv", ".env"} <= set(lines)
     kept = {line[1:] for line in lines if line.startswith("!")}
-    assert kept == {"pyproject.toml", "scripts/install_torch.py", "shared", "cloud", "edge"}
+    assert kept == {"pyproject.toml", "scripts/install_torch.py", "shared", "splitdnn", "cloud", "edge"}

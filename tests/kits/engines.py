@@ -77,7 +77,7 @@ def mixed_model() -> Model:
         name="mixed",
         weights="random:5",
         network=network.eval().requires_grad_(requires_grad=False),
-        preprocessing=tiny.preprocessing,
+        recipe=tiny.recipe,
         labels=tuple("abcde"),
         fingerprint=b"mixedmix",
     )
@@ -96,7 +96,7 @@ def converted() -> Any:
 @cache
 def probe_of(model: Model) -> Probe:
     partition = partition_of(model)
-    return Probe(partition.points, model.preprocessing, TorchEngine(partition))
+    return Probe(partition.points, model.recipe, TorchEngine(partition))
 
 
 def new_engine(name: str, **options: Any) -> Engine:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.emulator.pump import Pump
 
 BUFFER_BYTES = 64 * 1024
-"""Of the uplink's sockets (the kernel doubles it): what piles up there is a queue that the link does not know of."""
+"""Of the uplink's sockets (the kernel doubles it): what piles up there is a queue outside of the link."""
 RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 """The socket option with which close() sends RST and not FIN."""
 
@@ -30,7 +30,8 @@ class Way:
     def __init__(self, pump: Pump, connection: Connection) -> None:
         self._pump = pump
         self._connection = connection
-        self._flow = pump.open(self)
+        self._flow = pump.open()
+        self._flow.on_moved = self.refresh
         self._timer: asyncio.TimerHandle | None = None
         self.closed = False
         self.cut_after_bytes: int | None = None
@@ -41,29 +42,28 @@ class Way:
         return self._pump.scratch
 
     def room(self) -> int:
-        """How many bytes the source may read now. A closed way swallows whatever comes."""
-        return len(self.scratch) if self.closed else self._pump.room(self._flow)
+        """How many bytes the source may read now. A closed way swallows everything."""
+        return len(self.scratch) if self.closed else min(self._pump.room(self._flow), len(self.scratch))
 
     def received(self, data: memoryview) -> None:
         if not self.closed:
-            self._pump.offer(self._flow, data)
+            self._pump.run(self._pump.offer(self._pump.now(), self._flow, data))
             self.source.read(on=self.room() > 0)
 
     def ended(self, end: End) -> None:
-        """The source says so; the sink hears it when it has come all the way."""
+        """The source has ended; the sink gets to know when that has come all the way."""
         if not self.closed:
-            self._pump.finish(self._flow, end)
+            self._pump.run(self._pump.finish(self._pump.now(), self._flow, end))
 
     def refresh(self) -> None:
-        """Deliver what has arrived, be back for what comes next, and read on if there is room."""
+        """Deliver what has arrived, come back for what is next, and read on if there is room."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
         while self._may_deliver() and self._flow.due_s <= self._pump.now():
             self._deliver(*self._flow.take(self._pump.now()))
         if self._may_deliver() and self._flow.due_s < float("inf"):
-            wait_s = max(0.0, self._flow.due_s - self._pump.now())
-            self._timer = asyncio.get_running_loop().call_later(wait_s, self.refresh)
+            self._timer = asyncio.get_running_loop().call_at(self._flow.due_s, self.refresh)
         self.source.read(on=self.room() > 0)
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class Side(asyncio.BufferedProtocol):
         incoming.sink = self
         self._transport: asyncio.Transport | None = None
         self._reading_over = False
-        self.told_the_end = False
+        self.ended = False
         self.blocked = False
         """The kernel takes no more bytes now."""
 
@@ -123,7 +123,7 @@ class Side(asyncio.BufferedProtocol):
 
     def write_end(self) -> None:
         """Half-close."""
-        self.told_the_end = True
+        self.ended = True
         if self._transport and not self._transport.is_closing():
             with contextlib.suppress(OSError):  # it has left at this moment
                 self._transport.write_eof()
@@ -155,7 +155,7 @@ class Side(asyncio.BufferedProtocol):
         self._reading_over = True
         self._outgoing.ended(End.FINISHED)
         self._connection.side_left(self)
-        return True  # it may listen still
+        return True  # it may still listen
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - whatever it was
         self._transport = None
@@ -186,19 +186,19 @@ class Connection:
         self._dead = self._in_hole = self._client_left = False
 
     def join(self) -> None:
-        """Both sides are there: read."""
+        """Both sides are connected: read."""
         self.joined = True
         self.up.refresh()
         self._down.refresh()
 
     def fall_into_hole(self) -> None:
-        """Swallow everything from now on. Neither side is told anything, not even that the other one leaves."""
+        """Swallow everything from now on. Neither side learns anything, not even that the other one leaves."""
         self._dead = self._in_hole = True
         self._stop()
         self.join()
 
     def hole_closed(self) -> None:
-        """It stays dead, but need not hide any longer that its client has left."""
+        """It stays dead, but no longer hides that its client has left."""
         self._in_hole = False
         if self._dead and self._client_left:
             self.reset()
@@ -217,7 +217,7 @@ class Connection:
 
     def pass_on_the_end(self, way: Way) -> None:
         way.sink.write_end()
-        if self.client.told_the_end and self.target.told_the_end:
+        if self.client.ended and self.target.ended:
             self.finish()
 
     def side_left(self, side: Side) -> None:

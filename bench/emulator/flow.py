@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
 
     from bench.emulator.link import Link
 
 SEGMENT_BYTES = 1448
 """What TCP puts into one packet of an Ethernet."""
-_MOST_TAKEN_BYTES = 64 * 1024
+_MAX_TAKEN_BYTES = 64 * 1024
 
 
 class End(Enum):
@@ -41,6 +42,8 @@ class Flow:
         self._last_due_s = -math.inf
         self._of_segment = 0  # bytes since a segment began
         self.queued = False
+        self.on_moved: Callable[[], None] = lambda: None
+        """Called by a pump when something of it got under way, or the link has changed."""
 
     @property
     def waiting_bytes(self) -> int:
@@ -48,7 +51,7 @@ class Flow:
 
     @property
     def held_bytes(self) -> int:
-        """All that was offered and not taken, but for the chunk on the wire."""
+        """All that was offered and not taken, except the chunk on the wire."""
         return len(self._waiting) + self._under_way_bytes
 
     @property
@@ -60,11 +63,11 @@ class Flow:
     def has_waiting(self) -> bool:
         return bool(self._waiting) or self._end is not None
 
-    def take(self, now_s: float, most_bytes: int = _MOST_TAKEN_BYTES) -> tuple[bytes, End | None]:
-        """What has arrived: about so many bytes at most, and whether the flow ends with them."""
+    def take(self, now_s: float, max_bytes: int = _MAX_TAKEN_BYTES) -> tuple[bytes, End | None]:
+        """Take what has arrived: about `max_bytes` at most, and whether the flow ends with them."""
         arrived: list[bytes] = []
         size = 0
-        while self.due_s <= now_s and size < most_bytes:
+        while self.due_s <= now_s and size < max_bytes:
             data, end = self._under_way.popleft()[1]
             self._under_way_bytes -= len(data)
             arrived.append(data)
@@ -80,22 +83,22 @@ class Flow:
         self._waiting += data
 
     def finish(self, end: End) -> None:
-        """Behind what waits; but who is gone sends nothing more."""
+        """Behind what waits; but a sender that is gone sends nothing more."""
         if end is End.RESET:
             self._waiting.clear()
         self._end = end
 
-    def next_chunk(self, most_bytes: int) -> Chunk:
-        """For the wire."""
+    def next_chunk(self, max_bytes: int) -> Chunk:
+        """Take what the wire carries next."""
         if self._waiting:
-            data = bytes(self._waiting[:most_bytes])
-            del self._waiting[:most_bytes]
+            data = bytes(self._waiting[:max_bytes])
+            del self._waiting[:max_bytes]
             return Chunk(data)
         end, self._end = self._end, None
         return Chunk(b"", end)
 
     def leave(self, left_s: float, chunk: Chunk, link: Link) -> None:
-        """The wire let go of this chunk at `left_s`; from now on it is under way."""
+        """The chunk has left the wire at `left_s`; from now on it is under way."""
         due_s = left_s + link.delay_s
         if link.jitter_s:
             due_s += self._chance.uniform(0, link.jitter_s)
@@ -106,7 +109,7 @@ class Flow:
         self._under_way_bytes += len(chunk.data)
 
     def forget(self) -> None:
-        """All of it; nothing arrives any more."""
+        """Drop everything; nothing arrives any more."""
         self._waiting.clear()
         self._under_way.clear()
         self._under_way_bytes = 0

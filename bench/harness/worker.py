@@ -1,4 +1,4 @@
-"""A process of the benchmark's own, told what to do by one JSON line at a time and answering with one.
+"""A process of the benchmark's own that gets its work as JSON, a line a request, and answers each with a line.
 
 The torch that measures lives there: the process that starts and times everything else stays small and idle.
 """
@@ -11,29 +11,29 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bench.harness.system import Process, environment
+from bench.harness.process import Process
+from bench.harness.system import read_setup
+from shared.process.threads import limit_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from bench.harness.network import Network
+    from bench.harness.system import Setup
 
 
 class Worker(Process):
-    """`python -m <module>` with these arguments."""
+    """`python -m <module>`, which runs `serve`. It loads its network while the caller goes on."""
 
-    def __init__(self, module: str, *arguments: str, variables: Mapping[str, str] | None = None) -> None:
-        """It loads while the caller goes on. `variables` is its environment; None: as for cloud and edge."""
+    def __init__(self, module: str, setup: Setup) -> None:
         super().__init__(
-            ["-m", module, *arguments],
-            environment() if variables is None else dict(variables),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+            ["-m", module, setup.json()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._module = module
 
     def ask(self, **request: Any) -> Any:
         """Its answer, however long it takes. Raises RuntimeError if it has ended or could not do it."""
-        stdin, stdout = self._process.stdin, self._process.stdout
+        stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None
         assert stdout is not None
         try:
@@ -49,21 +49,24 @@ class Worker(Process):
             raise RuntimeError(f"{self._module}: {answer['error']}")
         return answer["answer"]
 
-    def close(self) -> None:
-        super().close()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream:
-                stream.close()
 
+def serve(make: Callable[[Network], Callable[..., Any]]) -> None:
+    """The worker's side: answer requests until the caller's end of the pipe closes, then end with all threads.
 
-def serve(answer: Callable[..., Any]) -> None:
-    """In the worker: answer requests until nobody asks any more, then end, whatever threads are still at work."""
+    `make` gets the network and gives the function that is called with each request's fields.
+    """
+    setup = read_setup(sys.argv[1])
+    limit_threads(setup.threads or 0)
+    # Only now: torch reads the thread settings when it is imported.
+    from bench.harness.network import load_network
+
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not stand between the answers
+    answer = make(load_network(setup))
     for line in sys.stdin:
         try:
             reply = {"answer": answer(**json.loads(line))}
-        except Exception as error:  # noqa: BLE001 - whoever asked is told, and decides
+        except Exception as error:  # noqa: BLE001 - the caller gets it, and decides
             reply = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(reply), file=out, flush=True)
     os._exit(0)

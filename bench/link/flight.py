@@ -31,7 +31,7 @@ _WARM = 2
 
 
 class Pictures:
-    """Gives camera frames again and again: at once, or each when the one before is answered."""
+    """Gives the same frames again and again: at once, or each when the one before is answered."""
 
     live = False
     name = "pictures"
@@ -80,7 +80,7 @@ class Flight:
         self.arrived.append(time.monotonic())
 
     def latencies_ms(self) -> list[float]:
-        """Of each counted frame, without the edge's own queues."""
+        """The latency of each counted frame, without the edge's own queues."""
         return [
             record.latency_ms - sum(ms for name, ms in record.stages_ms.items() if name.startswith("wait_"))
             for record in self.records[_WARM:]
@@ -92,7 +92,7 @@ class Flight:
         return 1e3 * (arrived[-1] - arrived[0]) / max(1, len(arrived) - 1)
 
     def value_ms(self, objective: str) -> float:
-        """What the objective is about; the smaller the better."""
+        """The quantity of the objective; smaller is better."""
         return statistics.median(self.latencies_ms()) if objective == "latency" else self.period_ms()
 
 
@@ -115,29 +115,24 @@ class Cockpit:
         seconds: float,
     ) -> Flight:
         """Frames until there are so many, or so many seconds are over; `frames` come on top of those not counted."""
-        return asyncio.run(self._fly(make_pilot, one_by_one, frames, seconds))
-
-    async def _fly(
-        self,
-        make_pilot: Callable[[Uplink, EdgeMetrics], Pilots],
-        one_by_one: bool,
-        frames: int,
-        seconds: float,
-    ) -> Flight:
         flight, source = Flight(), Pictures(self.frames, one_by_one=one_by_one)
         settings = self.settings.model_copy(update={"frames": frames + _WARM + (0 if one_by_one else 2)})
         uplink = Uplink(
             settings.cloud_url, self.model, flight.metrics,
             in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=self.profiles,
         )  # fmt: skip
-        async with uplink:
-            await uplink.check()
-            flight.pilot = make_pilot(uplink, flight.metrics)
-            pipeline = Pipeline(
-                settings, self.model, flight.pilot, self.preprocess, source, uplink,
-                Results([flight.take, source.answered]), flight.metrics, session=1,
-            )  # fmt: skip
-            source.until = time.monotonic() + seconds
-            await pipeline.run()
+
+        async def play() -> None:
+            async with uplink:
+                await uplink.check()
+                flight.pilot = make_pilot(uplink, flight.metrics)
+                pipeline = Pipeline(
+                    settings, self.model, flight.pilot, self.preprocess, source, uplink,
+                    Results([flight.take, source.answered]), flight.metrics, session=1,
+                )  # fmt: skip
+                source.until = time.monotonic() + seconds
+                await pipeline.run()
+
+        asyncio.run(play())
         flight.unanswered = source.given - len(flight.records)
         return flight

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def slow_plan(plan: Plan, factor: float) -> Plan:
-    """The same plan on such an edge; what is known of it is scaled alike. Its tail here is slower as well."""
+    """The same plan on a slower edge, with its measurements scaled alike. The edge's own tail is slower, too."""
     codec, option = copy.copy(plan.codec), plan.option
     if codec is not None:
         object.__setattr__(codec, "encode", slowed(codec.encode, factor))
@@ -27,7 +27,7 @@ def slow_plan(plan: Plan, factor: float) -> Plan:
 
 
 def slow_preprocess(preprocess: Preprocess, factor: float) -> Any:
-    """Called and asked like the one given."""
+    """A slower one of the same interface."""
 
     class Slow:
         __call__ = staticmethod(slowed(preprocess, factor))

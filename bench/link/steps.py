@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edge.uplink.uplink import Uplink
 
 SLOWDOWN = 3.0
-"""At which pictures are clearly better on the fast link, and nothing is on the slow one."""
+"""With this, pictures are clearly better on the fast link, and sending nothing on the slow one."""
 _HOLD_S = 15.0
 _NOISY_S = 120.0
 _FAST = Link(up_bits_per_s=20e6, down_bits_per_s=20e6, delay_s=0.01)
@@ -35,23 +35,17 @@ _SLOW = replace(_FAST, up_bits_per_s=2e6)
 _NOISY = replace(_FAST, jitter_s=0.02, loss=0.002, stall_s=0.1)
 
 
-@dataclass
-class _Log:
-    """When another plan came into force, and how long that took."""
-
-    switches: list[tuple[float, str, float]]
-
-
 class _Watched(Pilot):
     """Notes its switches."""
 
-    log = _Log([])
+    switches: list[tuple[float, str, float]]
+    """When another plan came into force, its name, and the seconds that the switch took."""
 
     def _fly(self, decision: Decision) -> Option:
         start = time.perf_counter()
         option = super()._fly(decision)
         if decision.reason != "first":
-            self.log.switches.append((time.monotonic(), option.name, time.perf_counter() - start))
+            self.switches.append((time.monotonic(), option.name, time.perf_counter() - start))
         return option
 
 
@@ -64,7 +58,7 @@ def steps(
     *,
     short: bool,
 ) -> Table:
-    """20 -> 2 -> 20 -> 2 -> 20 Mbit/s, and then a steady link with jitter and loss; one row for each stretch."""
+    """20 -> 2 -> 20 -> 2 -> 20 Mbit/s, and then a steady link with jitter and loss; one row for each part of the trace."""
     hold_s, noisy_s = (3.0, 5.0) if short else (_HOLD_S, _NOISY_S)
     trace = [(hold_s, link) for link in (_FAST, _SLOW, _FAST, _SLOW, _FAST)]
     rows = _fly(cockpit, plans, times, objective, emulator, trace) + _fly(
@@ -90,7 +84,7 @@ def _fly(
 ) -> list[dict[str, Cell]]:
     slow = [slow_plan(plan, SLOWDOWN) for plan in plans]
     settings = cockpit.settings
-    log = _Log([])
+    switches: list[tuple[float, str, float]] = []
     began = [0.0]
 
     def piloted(uplink: Uplink, metrics: EdgeMetrics) -> Pilot:
@@ -98,7 +92,7 @@ def _fly(
             {plan.option: plan for plan in slow if plan.option}, objective, uplink.link, uplink.circuit, metrics,
             in_flight=settings.in_flight, deadline_s=settings.deadline_s, explore_s=settings.explore_s, live=False,
         )  # fmt: skip
-        pilot.log = log
+        pilot.switches = switches
         pilot.cloud_times(times)
         began[0] = time.monotonic()
         emulator.play(trace)
@@ -110,9 +104,10 @@ def _fly(
     rows: list[dict[str, Cell]] = []
     start = began[0]
     for seconds, link in trace:
-        here = [each for each in log.switches if start <= each[0] < start + seconds]
+        here = [each for each in switches if start <= each[0] < start + seconds]
         first = here[0][0] if here else None
         arrived = [at for at in flight.arrived if start <= at < start + seconds]
+        gaps = [later - sooner for sooner, later in itertools.pairwise(arrived)]
         rows.append(
             {
                 "link": f"{link.up_bits_per_s / 1e6:g} Mbit/s" + (", noisy" if link.jitter_s else ""),
@@ -124,9 +119,7 @@ def _fly(
                 "after s": first - start if first else None,
                 "after frames": sum(at < first for at in arrived) if first else None,
                 "switch ms": max((1e3 * each[2] for each in here), default=None),
-                "frame ms": 1e3 * statistics.median(b - a for a, b in itertools.pairwise(arrived))
-                if len(arrived) > 1
-                else None,
+                "frame ms": 1e3 * statistics.median(gaps) if gaps else None,
             }
         )
         start += seconds

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bench.load.http_response import Response, ResponseError, ResponseReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from urllib.parse import SplitResult
 
 
@@ -27,9 +28,8 @@ class Connection:
         try:
             async with asyncio.timeout(timeout_s):
                 if self._stream is None or self._stream.lost:
-                    _, self._stream = await asyncio.get_running_loop().create_connection(
-                        _Stream, self._host, self._port
-                    )
+                    loop = asyncio.get_running_loop()
+                    _, self._stream = await loop.create_connection(_Stream, self._host, self._port)
                 response = await self._stream.ask(request)
         except (OSError, ResponseError, TimeoutError) as error:
             self.close()
@@ -68,30 +68,25 @@ class _Stream(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        try:
-            response = self._reader.feed(data)
-        except ResponseError as error:
-            self._fail(error)
-        else:
-            self._settle(response)
+        self._settle(lambda: self._reader.feed(data))
 
     def eof_received(self) -> bool:
         self.lost = True
-        try:
-            response = self._reader.end()
-        except ResponseError as error:
-            self._fail(error)
-        else:
-            self._settle(response)
+        self._settle(self._reader.end)
         return False  # the transport closes itself
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
         self._fail(exc or ConnectionError("the server closed the connection"))
 
-    def _settle(self, response: Response | None) -> None:
-        if response and self._answer and not self._answer.done():
-            self._answer.set_result(response)
+    def _settle(self, read: Callable[[], Response | None]) -> None:
+        try:
+            response = read()
+        except ResponseError as error:
+            self._fail(error)
+        else:
+            if response and self._answer and not self._answer.done():
+                self._answer.set_result(response)
 
     def _fail(self, error: Exception) -> None:
         if self._answer and not self._answer.done():

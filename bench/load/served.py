@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from bench.harness.scrape import scrape
 from bench.load.command import run_load
 from bench.load.generator import Load
-from bench.report.spread import over_rounds
+from bench.report.spread import Spread, over_rounds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bench.harness.system import Cloud
@@ -62,6 +62,11 @@ def columns(runs: Sequence[Measured]) -> dict[str, Cell]:
         "requests": sum(each.answered for each in results),
         "generator CPU, of a core": over_rounds([each.own_cpu for each in results]),
     }
+
+
+def curve(runs: Mapping[int, Sequence[Measured]], field: str) -> list[tuple[float, Spread]]:
+    """A field of `LoadResult` against the number that the runs are filed under."""
+    return [(float(x), over_rounds([getattr(run.result, field) for run in each])) for x, each in runs.items()]
 
 
 def _batches(cloud: Cloud) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""All settings of one split point: profiles are fitted, then every frame is sent in all ways before the next is looked at.
+"""All settings of one split point: profiles are fitted, then every frame is sent in all ways before the next one.
 
 So no more than the calibrating tensors and a few others are in memory: at layer2 of ResNet-50 each takes 1.6 MB.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shared.engines import Engine
 
 BATCH = 8
-"""Frames that a tail answers at once."""
+"""Frames that a tail gets at once."""
 
 
 class Cut:
@@ -58,8 +58,9 @@ class Cut:
     def measure(
         self, pictures: Pictures, unsplit: NDArray[np.float32], step: Callable[[str], object]
     ) -> list[Outcome]:
-        """One for each setting. `unsplit` (n, K) are the whole network's logits for `pictures`."""
-        outcomes = [Outcome() for _ in self._trials]
+        """An outcome for each setting. `unsplit` (n, K) are the whole network's logits for `pictures`."""
+        top = unsplit.argmax(1)
+        outcomes = [Outcome(trial.setting, top, pictures.labels) for trial in self._trials]
         for start in range(0, len(pictures), BATCH):
             step(f"{pictures.name}, {start} of {len(pictures)} frames")
             batch = pictures.pictures[start : start + BATCH]
@@ -78,11 +79,10 @@ class Cut:
         tensors = list(self._crossing(calibrating.pictures))
         importance = measure_importance(self._network.partition, self._point, tensors)
         extra = list(self._crossing(variants(calibrating.pictures)))  # as `python -m edge calibrate` does
-        found: list[Profile | None] = []
-        for setting in settings:
+
+        def fit(setting: Setting) -> Profile | None:
             if setting.recipe is None:
-                found.append(None)
-                continue
+                return None
             step(f"fitting {setting.name}")
             start = time.perf_counter()
             profile = fit_profile(
@@ -93,11 +93,12 @@ class Cut:
                 importance=importance,
             )
             self.fit_s.append(time.perf_counter() - start)
-            found.append(profile)
-        return found
+            return profile
+
+        return [fit(setting) for setting in settings]
 
     def _crossing(self, pictures: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
-        """What crosses of each picture, one after the other."""
+        """What crosses of each picture."""
         normalise = self._network.model.preprocessing.normalise
         for picture in pictures:
             yield self._head(normalise(picture)[None])[0]

@@ -1,4 +1,4 @@
-"""The pictures of the report: photographs whose classes are known, apart for calibration and measurement, and a clip."""
+"""The pictures of the report: photographs of known classes, separate ones for calibration and measurement, and a clip."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.harness.network import Network
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-_MOST_CALIBRATING = 100
+_MAX_CALIBRATING = 100
 _EVERY = 3
 
 
@@ -46,14 +46,14 @@ class Photographs:
 
     @classmethod
     def of(cls, folder: Path, limit: int | None = None) -> Photographs:
-        """By name, every third calibrates, a hundred at most; a `limit` thins both out evenly and moves none across.
+        """By name, every third one calibrates, a hundred at most; a `limit` thins both out evenly and moves none across.
 
         Raises ValueError for fewer than six, and for one whose name does not start with its class.
         """
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
         for path in paths:
             label_of(path)
-        calibrating = paths[::_EVERY][:_MOST_CALIBRATING]
+        calibrating = paths[::_EVERY][:_MAX_CALIBRATING]
         measured = sorted(set(paths) - set(calibrating))
         if limit is not None and limit < len(paths):
             share = max(2, round(limit * len(calibrating) / max(1, len(paths))))
@@ -63,7 +63,7 @@ class Photographs:
         return cls(calibrating, measured)
 
     def describe(self) -> str:
-        """Which calibrate, for people."""
+        """Which ones calibrate, for people."""
         names = [path.stem for path in self.calibrating]
         return f"{len(names)} photographs, {names[0]}, {names[1]}, … {names[-1]}"
 
@@ -77,7 +77,7 @@ def label_of(path: Path) -> int:
 
 
 def read_photographs(paths: Sequence[Path], network: Network) -> Pictures:
-    """150 KB each as the network takes them: all may be held. Raises SourceError."""
+    """All of them, which fit into memory: 150 KB each. Raises SourceError."""
     pictures = [network.picture(path) for path in paths]
     return Pictures("photographs", pictures, np.array([label_of(path) for path in paths], np.intp))
 

@@ -19,12 +19,12 @@ Cell = str | int | float | Spread | None
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of the same columns. `name` is that of its CSV file."""
+    """Rows of the same columns. `name` names the CSV file."""
 
     name: str
     title: str
     note: str
-    """How it was measured, and between which bounds a median stands."""
+    """How it was measured, and what the bounds around a median are."""
     rows: list[dict[str, Cell]]
 
     def columns(self) -> list[str]:
@@ -46,6 +46,14 @@ class Findings:
     """Engine, precision and threads in force, for people."""
     tables: list[Table]
     figures: list[Figure] = field(default_factory=list)
+
+
+def publish(folder: Path, name: str, findings: Findings, about: str) -> list[Path]:
+    """Print the tables and `write` them."""
+    print(f"\n## {name} (engine: {findings.engine})")
+    for table in findings.tables:
+        print(f"\n{table.markdown()}", flush=True)
+    return write(folder, name, findings, about)
 
 
 def write(folder: Path, name: str, findings: Findings, about: str) -> list[Path]:

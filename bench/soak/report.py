@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bench.soak.edge import EdgeProcess
     from bench.soak.faults import Breaker
     from bench.soak.ledger import Account, Row
+    from bench.soak.processes import EdgeProcess
     from bench.soak.watch import Watch
 
 _MOST_FAULTS = 20
@@ -51,7 +51,7 @@ def findings_of(
     faults: Sequence[str],
 ) -> Findings:
     """After all of them have ended, with the faults that were seen then. Raises RuntimeError if one has not said how many frames it read."""
-    played = [Played(edge.name, edge.records(), *edge.frames_in()) for edge in edges]
+    played = [Played(edge.name, read_rows(edge.results), *edge.frames_in()) for edge in edges]
     lines = read_rows(ledger)
     faults = [*faults, *joined(played, lines)]
     for watch in watches:

@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.harness.proc import memory
+from bench.harness.process import memory
 
 GROWTH, GROWTH_BYTES = 0.10, 20e6
 """What a process may grow by: a share of what it was when it was warm, and so many bytes more."""

@@ -6,55 +6,50 @@ import statistics
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from bench.harness.options import DATA
 from bench.harness.worker import Worker
 from bench.report.plots import Bars, Figure
-from bench.report.progress import Outline
-from bench.report.report import Findings, Table
+from bench.report.progress import Outline, Progress
+from bench.report.report import Cell, Findings, Table
 from bench.report.spread import Spread, over_frames, ratio_of_rounds, several
-from bench.speed.engine_worker import REFERENCE
+from bench.speed.worker import MODULE, REFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench.harness.options import Options
-    from bench.report.progress import Progress
-    from bench.report.report import Cell
+    from bench.speed.options import SpeedOptions
 
 _CASES = (("whole", 1), ("head", 1), ("tail", 1), ("tail", 8))
-"""Part of the network, cut at layer3, and pictures in one call."""
+"""What is timed of the network, cut at layer3, and how many pictures in one call."""
 
 _Times = dict[str, list[list[tuple[float, float]]]]
 """For each engine and round, (wall ms, CPU ms) of each call."""
 
 
-def outline(options: Options) -> Outline:
-    effort = options.effort
-    steps = effort.rounds * len(_CASES)
-    seconds = 15 + steps * effort.engine_calls * 0.3 + 0.3 * (effort.pictures if options.pictures else 0)
+def outline(options: SpeedOptions) -> Outline:
+    steps = options.rounds * len(_CASES)
+    seconds = 15 + steps * options.engine_calls * 0.3 + 0.3 * len(_pictures(options))
     return Outline("engines", 2 + steps, seconds)
 
 
-def measure(options: Options, progress: Progress) -> Findings:
+def measure(options: SpeedOptions, progress: Progress) -> Findings:
     """All engines in one process, interleaved call by call."""
-    effort = options.effort
     times: dict[tuple[str, int], _Times] = {case: defaultdict(list) for case in _CASES}
     progress.step("building every engine")
-    with Worker("bench.speed.engine_worker", options.setup.json()) as worker:
+    with Worker(MODULE, options.setup) as worker:
         missing: dict[str, str] = worker.ask(do="build")
-        for number in range(1, effort.rounds + 1):
-            for part, batch in _CASES:
-                progress.step(f"{part}, batch {batch}, round {number} of {effort.rounds}")
-                answer = worker.ask(do="time", part=part, batch=batch, calls=effort.engine_calls)
-                for engine, calls in answer.items():
-                    times[part, batch][engine].append(calls)
+        for half, batch in progress.rounds(options.rounds, _CASES, "{}, batch {}"):
+            answer = worker.ask(do="time", half=half, batch=batch, calls=options.engine_calls)
+            for engine, calls in answer.items():
+                times[half, batch][engine].append(calls)
         progress.step("comparing the answers")
         pictures = _pictures(options)
         answers = worker.ask(do="agree", pictures=pictures) if pictures else {}
     engines = list(times[_CASES[0]])
     note = (
-        f"Medians (quartiles) of {effort.rounds * effort.engine_calls} calls, the engines in turn, call by call, in one "
+        f"Medians (quartiles) of {options.rounds * options.engine_calls} calls, the engines in turn, call by call, in one "
         f"process; `times faster` is {REFERENCE}'s median by this one's, of each round: median (min–max over "
-        f"{several(effort.rounds, 'round')}). Cut at layer3. CPU is that of all threads."
+        f"{several(options.rounds, 'round')}). Cut at layer3. CPU is that of all threads."
     )
     if missing:
         note += " Not here: " + "; ".join(f"{engine} ({why})" for engine, why in missing.items()) + "."
@@ -65,13 +60,11 @@ def measure(options: Options, progress: Progress) -> Findings:
     return Findings("each of those below", tables, [_figure(engines, times)])
 
 
-def _pictures(options: Options) -> list[str]:
-    """So many photographs, evenly from all."""
-    if options.pictures is None:
-        return []
-    paths = sorted(options.pictures.glob("*.jpg"))
-    step = max(1, len(paths) // options.effort.pictures)
-    return [str(path) for path in paths[::step][: options.effort.pictures]]
+def _pictures(options: SpeedOptions) -> list[str]:
+    """So many photographs, evenly from all; none where there is no such folder."""
+    paths = sorted((DATA / "images").glob("*.jpg"))
+    step = max(1, len(paths) // options.pictures)
+    return [str(path) for path in paths[::step][: options.pictures]]
 
 
 def _row(engine: str, case: tuple[str, int], times: _Times) -> dict[str, Cell]:

@@ -6,23 +6,19 @@ import tempfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bench.harness import proc
-from bench.harness.system import Cloud, Edge, running_cloud
+from bench.harness.process import Memory, memory
+from bench.harness.system import Cloud, Edge, Setup, running_cloud
 from bench.report.plots import Figure, Lines
-from bench.report.progress import Outline
-from bench.report.report import Findings, Table
+from bench.report.progress import Outline, Progress
+from bench.report.report import Cell, Findings, Table
 from bench.report.spread import over_frames, over_rounds, several
 
 if TYPE_CHECKING:
-    from bench.harness.options import Options
-    from bench.harness.proc import Memory
-    from bench.harness.system import Setup
-    from bench.report.progress import Progress
-    from bench.report.report import Cell
+    from bench.speed.options import SpeedOptions
 
 _POINT, _CODEC = "layer3", "int8+zstd"
 _SETTLED = 200
-"""Frames after which nothing is allocated for the first time any more."""
+"""Frames after which nothing is allocated for the first time."""
 _SAMPLES = 40
 _SIDES = ("edge", "cloud")
 _SWITCHING_FRAMES = 300
@@ -45,37 +41,37 @@ class _Sample:
     memory: dict[str, Memory]
 
 
-def outline(options: Options) -> Outline:
-    effort = options.effort
-    return Outline("footprint", 2 * effort.starts + 2, 2 * effort.starts * 9 + 50 + effort.growth_frames / 20)
+def outline(options: SpeedOptions) -> Outline:
+    return Outline(
+        "footprint", 2 * options.starts + 2, 2 * options.starts * 9 + 50 + options.frames_growth / 20
+    )
 
 
-def measure(options: Options, progress: Progress) -> Findings:
+def measure(options: SpeedOptions, progress: Progress) -> Findings:
     """Starts with a cold and a warm cache in turn, then one long run."""
-    effort = options.effort
     starts: dict[str, list[_Start]] = {"cold": [], "warm": []}
-    for number in range(1, effort.starts + 1):
+    for _ in range(options.starts):
         with tempfile.TemporaryDirectory(prefix="splitdnn-cache-") as cache:
             for kind, runs in starts.items():  # cold first: it fills the cache that is warm afterwards
-                progress.step(f"{kind} start, round {number} of {effort.starts}")
+                progress.step(f"{kind} start")
                 runs.append(_start(options.setup, cache))
-    progress.step(f"{effort.growth_frames} frames")
+    progress.step(f"{options.frames_growth} frames")
     with running_cloud(options.setup) as cloud:
         engine = cloud.engine()
         alike = options.setup.like(cloud)
-        samples = _play(alike, cloud, effort.growth_frames)
-        few = min(_SWITCHING_FRAMES, effort.growth_frames)
+        samples = _play(alike, cloud, options.frames_growth)
+        few = min(_SWITCHING_FRAMES, options.frames_growth)
         progress.step(f"{few} frames, pinned and with the planner")
         pinned = _play(alike, cloud, few)[-1]
         planned = _play(alike, cloud, few, "auto", None)[-1]
     start_note = (
-        f"Seconds from the start of edge and cloud, both at the same moment, medians (min–max over {several(effort.starts, 'start')}). "
+        f"Seconds from the start of edge and cloud, both at the same moment, medians (min–max over {several(options.starts, 'start')}). "
         "Cold: an empty --cache-dir, which both fill; warm: the same folder again. The system's file cache is warm in both. "
-        "The source is a synthetic camera of 10 frames/s; until the cloud is there the edge answers by itself."
+        "The source is a synthetic camera of 10 frames/s; until the cloud is ready the edge answers by itself."
     )
     tables = [
         Table("start", "Start to first answer", start_note, [_start_row(*each) for each in starts.items()]),
-        Table("memory", f"Memory at {_POINT}", _memory_note(effort.growth_frames), _memory_rows(samples)),
+        Table("memory", f"Memory at {_POINT}", _memory_note(options.frames_growth), _memory_rows(samples)),
         Table(
             "switching", "Memory for being able to switch", _SWITCHING_NOTE, [_switching_row(pinned, planned)]
         ),
@@ -88,14 +84,14 @@ def _start(setup: Setup, cache: str) -> _Start:
     first = 0.0
     camera = replace(setup, source=_CAMERA)
     with (
-        Cloud(setup, "--cache-dir", cache) as cloud,
+        Cloud([*setup.flags(), "--cache-dir", cache]) as cloud,
         Edge(camera, cloud.url, _POINT, _CODEC, _NO_END, "--cache-dir", cache) as edge,
     ):
         for record, arrived in edge.records():
             first = first or arrived
             if record["answered_by"] == "cloud":
                 return _Start(first - cloud.started, arrived - cloud.started)
-    raise RuntimeError(f"the cloud never answered:\n{cloud.said()}")
+        raise RuntimeError(f"the cloud never answered:\n{cloud.said()}")
 
 
 def _play(
@@ -109,7 +105,7 @@ def _play(
         pids = dict(zip(_SIDES, (edge.pid, cloud.pid), strict=True))
         for count, _ in enumerate(edge.records(), 1):
             if count % every == 0 or count in (_SETTLED, frames):
-                samples.append(_Sample(count, {side: proc.memory(pid) for side, pid in pids.items()}))
+                samples.append(_Sample(count, {side: memory(pid) for side, pid in pids.items()}))
     return samples
 
 
@@ -122,7 +118,7 @@ def _start_row(kind: str, starts: list[_Start]) -> dict[str, Cell]:
 
 
 _SWITCHING_NOTE = (
-    f"The edge's memory in MB after as many frames, at {_POINT} for good and with --split-point auto, one after the other "
+    f"The edge's memory in MB after as many frames, pinned to {_POINT} and with --split-point auto, one after the other "
     "against the same cloud. The planner's edge holds every split point, and has surveyed them if that was not done before."
 )
 

@@ -14,9 +14,9 @@ from kits import common as kit
 
 from bench.emulator.link import Link
 from bench.emulator.thread import EmulatorThread
-from bench.harness.system import environment
-from bench.soak.cloud import CloudProcess
+from bench.harness.process import environment
 from bench.soak.ledger import faults_of, read_rows, session_of, sessions
+from bench.soak.processes import CloudProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from bench.emulator.flow import SEGMENT_BYTES, End
-from bench.emulator.link import LEAST_CHUNK_BYTES, MOST_CHUNK_BYTES, Link, Pipe
+from bench.emulator.link import Link
+from bench.emulator.pipe import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, Pipe
 
 MBIT = 1e6
 LATER = 1e6
@@ -61,10 +62,10 @@ def test_two_flows_share_the_wire_and_a_late_third_does_not_wait_for_both():
     pipe.offer(0.1, flows[2], b"x" * 100)
     pipe.advance(LATER)
     first, second, third = map(arrivals, flows)
-    assert third[0][0] - 0.1 <= 2 * MOST_CHUNK_BYTES / MBIT + 100 / MBIT
+    assert third[0][0] - 0.1 <= 2 * MAX_CHUNK_BYTES / MBIT + 100 / MBIT
     assert {round(got[-1][0], 2) for got in (first, second)} == {1.0}
     half = [sum(len(data) for due_s, data in got if due_s <= 0.5) for got in (first, second)]
-    assert abs(half[0] - half[1]) <= MOST_CHUNK_BYTES
+    assert abs(half[0] - half[1]) <= MAX_CHUNK_BYTES
 
 
 def test_an_idle_wire_saves_nothing_up():
@@ -87,7 +88,7 @@ def test_who_looks_late_loses_no_bandwidth():
 
 
 @pytest.mark.parametrize(
-    ("mbit", "size"), [(0.01, LEAST_CHUNK_BYTES), (0.5, 312), (2, 1250), (100, MOST_CHUNK_BYTES)]
+    ("mbit", "size"), [(0.01, MIN_CHUNK_BYTES), (0.5, 312), (2, 1250), (100, MAX_CHUNK_BYTES)]
 )
 def test_chunks_are_small(mbit, size):
     assert Pipe("up", Link(up_bits_per_s=mbit * MBIT)).chunk_bytes == size
@@ -99,7 +100,7 @@ def test_chunks_are_small(mbit, size):
 def test_a_change_holds_for_the_rest_of_the_chunk_on_the_wire():
     pipe = Pipe("up", Link(up_bits_per_s=1024))
     flow = pipe.open()
-    pipe.offer(0.0, flow, bytes(LEAST_CHUNK_BYTES))
+    pipe.offer(0.0, flow, bytes(MIN_CHUNK_BYTES))
     assert pipe.next_s == 2.0
     assert pipe.change(1.0, Link(up_bits_per_s=10_240)) == []
     assert pipe.next_s == pytest.approx(1.1)
@@ -202,10 +203,10 @@ def test_the_end_comes_behind_the_bytes():
 def test_who_is_gone_sends_nothing_more():
     pipe = Pipe("up", Link(up_bits_per_s=8 * MBIT))
     flow = pipe.open()
-    pipe.offer(0.0, flow, bytes(MOST_CHUNK_BYTES * 3))
+    pipe.offer(0.0, flow, bytes(MAX_CHUNK_BYTES * 3))
     pipe.finish(0.0, flow, End.RESET)
     pipe.advance(LATER)
-    assert flow.take(LATER) == (bytes(MOST_CHUNK_BYTES), End.RESET)  # the chunk was on the wire already
+    assert flow.take(LATER) == (bytes(MAX_CHUNK_BYTES), End.RESET)  # the chunk was on the wire already
 
 
 def test_there_is_room_for_what_the_link_holds_and_no_more():

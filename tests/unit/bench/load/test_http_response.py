@@ -16,11 +16,11 @@ def test_one_answer():
     assert read(OK) == Response(200, keep_alive=True)
 
 
-@pytest.mark.parametrize("cut", range(1, len(OK)))
-def test_an_answer_in_two_reads(cut):
-    reader = ResponseReader()
-    assert reader.feed(OK[:cut]) is None
-    assert reader.feed(OK[cut:]) == Response(200, keep_alive=True)
+def test_an_answer_in_two_reads():
+    for cut in range(1, len(OK)):
+        reader = ResponseReader()
+        assert reader.feed(OK[:cut]) is None, cut
+        assert reader.feed(OK[cut:]) == Response(200, keep_alive=True), cut
 
 
 def test_an_answer_byte_by_byte():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.rate.equal_agreement import Cost, cost_at
+from bench.rate.statistics import Cost, cost_at
 
 
 def test_half_way_is_the_geometric_mean():

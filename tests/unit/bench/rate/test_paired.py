@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.rate.paired import Bootstrap, mcnemar
+from bench.rate.statistics import Bootstrap, mcnemar
 from shared.tasks.classify import divergences
 
 

@@ -5,25 +5,20 @@ import csv
 import numpy as np
 import pytest
 
-from bench.rate.photographs import Pictures
 from bench.rate.plan import Setting
-from bench.rate.tables import Measured, clip_rows, equal_agreement, figure, photograph_rows
+from bench.rate.tables import clip_rows, equal_agreement, figure, photograph_rows
 from bench.rate.trial import Outcome
 from bench.report.report import Findings, Table, write
 from edge.calibration.fit import Recipe
 
 LABELS = np.array([0, 1, 2, 3])
 UNSPLIT = np.array([0, 1, 2, 9])  # the last one wrong
-PHOTOGRAPHS = Pictures("photographs", [None] * 4, LABELS)
 CALIBRATED = Setting("layer3", "calibrated", recipe=Recipe(step=1.5, levels=3))
 
 
-def outcome(size, classes, **fields):
-    return Outcome([size] * 4, [2.0] * 4, [3.0] * 4, list(classes), [0.1] * 4, **fields)
-
-
-def measured(setting, size, classes, pictures=PHOTOGRAPHS, **fields):
-    return Measured.of(setting, outcome(size, classes, **fields), UNSPLIT, pictures)
+def measured(setting, size, classes, labels=LABELS, **fields):
+    each = ([size] * 4, [2.0] * 4, [3.0] * 4, list(classes), [0.1] * 4)
+    return Outcome(setting, UNSPLIT, labels, *each, **fields)
 
 
 def test_a_row_says_what_was_lost_and_won():
@@ -53,8 +48,7 @@ def test_bits_are_compared_with_what_was_promised_where_anything_was():
 
 
 def test_a_clip_has_no_classes_and_no_intervals():
-    clip = Pictures("clip.mp4", [None] * 4)
-    [row] = clip_rows([measured(CALIBRATED, 100, [0, 1, 2, 3], clip)], "2 photographs")
+    [row] = clip_rows([measured(CALIBRATED, 100, [0, 1, 2, 3], labels=None)], "2 photographs")
     assert row["agreement %"] == 75
     assert "top-1 change" not in row
 

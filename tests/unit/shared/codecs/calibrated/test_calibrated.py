@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kits.profiles import SMALL, features, make_profile
 
-from bench.rate.promised_bits import PromisedBits
+from bench.rate.trial import PromisedBits
 from edge.calibration.fit import Importance, fit_profile
 from shared.codecs import decode_frame, encode_frame
 from shared.codecs.calibrated.codec import Calibrated

@@ -1,0 +1,122 @@
+"""Python processes that a benchmark starts, and what the kernel says of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+_END_S = 60.0
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Process:
+    """One `python` process that ends with its block. Its stderr is kept, to be shown if it fails."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path | None = None,
+        variables: Mapping[str, str] | None = None,
+        **streams: Any,
+    ) -> None:
+        """stderr is appended to `log`, by default a temporary file. `variables` are added to `environment()`."""
+        self._log = tempfile.TemporaryFile() if log is None else log.open("ab+")  # noqa: SIM115 - closed by close()
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, *command],
+            stderr=self._log,
+            env=environment() | dict(variables or {}),
+            cwd=ROOT,
+            **streams,
+        )
+        self.pid = self.process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def is_up(self) -> bool:
+        return self.process.poll() is None
+
+    def stop(self, seconds: float = _END_S) -> int:
+        """SIGTERM; the exit status. Raises TimeoutExpired."""
+        self.process.terminate()
+        return self.process.wait(seconds)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is finished, nothing is logged."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """End it: SIGTERM, then SIGKILL if that does nothing. A second call does nothing."""
+        self.process.send_signal(signal.SIGCONT)  # a paused process would not handle SIGTERM
+        try:
+            self.stop()
+        except subprocess.TimeoutExpired:
+            self.kill()
+        for stream in (self.process.stdin, self.process.stdout, self._log):
+            if stream:
+                stream.close()
+
+    def said(self) -> str:
+        """The end of its stderr."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")[-4000:]
+
+
+def environment() -> dict[str, str]:
+    """Of this process, without the settings of its user: they would change what is measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SPLITDNN_")}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds that all threads of a process have taken since its start, in steps of 10 ms."""
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    fields = text.rpartition(")")[2].split()  # the name before it may hold spaces
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S  # utime, stime
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident memory of a process, in bytes."""
+
+    resident: int
+    peak: int
+    """The largest `resident` since its start."""
+    own: int
+    """Of `resident`: what it has written, which nobody shares."""
+    files: int
+    """Of `resident`: pages of files, libraries above all; the kernel may take them back."""
+
+
+def memory(pid: int) -> Memory:
+    """Now. Raises OSError once the process has ended."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+
+    def field(name: str) -> int:
+        found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
+        return 1024 * int(found[1]) if found else 0
+
+    return Memory(field("VmRSS"), field("VmHWM"), field("RssAnon"), field("RssFile"))

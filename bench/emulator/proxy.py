@@ -142,7 +142,7 @@ class Emulator:
             if after_bytes is None:
                 connection.reset()
             else:
-                connection.up.cut_after_bytes = after_bytes
+                connection.client.cut_after_bytes = after_bytes
 
     def corrupt(self, times: int, *, direction: Direction = "up", skip: int = 0) -> None:
         """Flip one bit in each of the next `times` chunks of 64 bytes or more, after `skip` bytes. Raises ValueError."""
@@ -165,7 +165,7 @@ class Emulator:
         await asyncio.get_running_loop().connect_accepted_socket(lambda: connection.client, accepted)
         self._open.add(connection)
         self._none_open.clear()
-        connection.up.cut_after_bytes, self._cut_next = self._cut_next, None
+        connection.client.cut_after_bytes, self._cut_next = self._cut_next, None
         if self._refusing or self._closing:  # meanwhile
             connection.reset()
         elif self._in_hole:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.harness.worker import Worker, serve
+from bench.harness.worker import Worker
 from shared.codecs import encode_frame, make_codec
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -25,11 +25,11 @@ CODEC = "int8+zstd"
 def build_frames(folder: Path, setup: Setup, points: Sequence[str], count: int, deadline_ms: int = 0) -> None:
     """`count` frames for each split point, in a process of its own: the caller stays without torch.
 
-    Raises RuntimeError with what the process said.
+    Raises RuntimeError.
     """
-    with Worker("bench.harness.frames", setup) as worker:
+    with Worker(_Frames, setup) as worker:
         for point in points:
-            worker.ask(folder=str(folder), split_point=point, count=count, deadline_ms=deadline_ms)
+            worker.ask(_Frames.write, folder, point, count, deadline_ms)
 
 
 def read_frames(folder: Path, point: str) -> list[bytes]:
@@ -47,19 +47,16 @@ def pack(network: Network, point: str, crossing: NDArray[np.float32], **header: 
     return wire.pack(frame)
 
 
-def _writer(network: Network) -> Callable[..., None]:
-    import torch
+class _Frames:
+    def __init__(self, network: Network) -> None:
+        self._network = network
 
-    @torch.inference_mode()
-    def write(folder: str, split_point: str, count: int, deadline_ms: int) -> None:
-        head = network.partition.head(network.partition.point(split_point))
-        for number, tensor in enumerate(islice(network.tensors(), count)):
-            crossing = head(torch.from_numpy(tensor))[0].numpy()
-            frame = pack(network, split_point, crossing, frame_id=number, deadline_ms=deadline_ms)
-            (Path(folder) / f"{split_point}-{number:04d}.frame").write_bytes(frame)
+    def write(self, folder: Path, point: str, count: int, deadline_ms: int) -> None:
+        import torch
 
-    return write
-
-
-if __name__ == "__main__":
-    serve(_writer)
+        head = self._network.partition.head(self._network.partition.point(point))
+        for number, tensor in enumerate(islice(self._network.tensors(), count)):
+            with torch.inference_mode():
+                crossing = head(torch.from_numpy(tensor))[0].numpy()
+            frame = pack(self._network, point, crossing, frame_id=number, deadline_ms=deadline_ms)
+            (folder / f"{point}-{number:04d}.frame").write_bytes(frame)

@@ -23,36 +23,50 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Process:
-    """One `python` process that ends with its block. Its stderr is kept, to be shown if it fails."""
+    """One `python` process after another with the same command; the last one ends with the block."""
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        *,
-        log: Path | None = None,
-        variables: Mapping[str, str] | None = None,
-        **streams: Any,
-    ) -> None:
-        """stderr is appended to `log`, by default a temporary file. `variables` are added to `environment()`."""
+    process: subprocess.Popen[Any]
+
+    def __init__(self, command: Sequence[str], *, log: Path | None = None, **streams: Any) -> None:
+        """stderr is appended to `log`, by default a temporary file, to be shown if a process fails."""
+        self._command = [sys.executable, *command]
+        self._streams = streams
         self._log = tempfile.TemporaryFile() if log is None else log.open("ab+")  # noqa: SIM115 - closed by close()
-        self.started = time.monotonic()
-        self.process = subprocess.Popen(
-            [sys.executable, *command],
-            stderr=self._log,
-            env=environment() | dict(variables or {}),
-            cwd=ROOT,
-            **streams,
-        )
-        self.pid = self.process.pid
+        self.starts = 0
+        self.started = 0.0
+        """Monotonic seconds."""
 
     def __enter__(self) -> Self:
+        if not self.starts:
+            self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def start(self, *flags: str, variables: Mapping[str, str] | None = None) -> None:
+        """Start it without waiting. `flags` and `variables` (of the environment) are added for this process only."""
+        if self.is_up():
+            raise RuntimeError("it runs already")
+        environ = environment() | dict(variables or {})
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [*self._command, *flags], stderr=self._log, env=environ, cwd=ROOT, **self._streams
+        )
+        self.starts += 1
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
     def is_up(self) -> bool:
-        return self.process.poll() is None
+        return self.starts > 0 and self.process.poll() is None
+
+    def pause(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self, seconds: float = _END_S) -> int:
         """SIGTERM; the exit status. Raises TimeoutExpired."""
@@ -65,15 +79,16 @@ class Process:
         self.process.wait()
 
     def close(self) -> None:
-        """End it: SIGTERM, then SIGKILL if that does nothing. A second call does nothing."""
-        self.process.send_signal(signal.SIGCONT)  # a paused process would not handle SIGTERM
-        try:
-            self.stop()
-        except subprocess.TimeoutExpired:
-            self.kill()
-        for stream in (self.process.stdin, self.process.stdout, self._log):
-            if stream:
-                stream.close()
+        """End it, whatever its state: SIGTERM, then SIGKILL if that does nothing. A second call does nothing."""
+        if self.is_up():
+            self.resume()  # a paused process would not handle SIGTERM
+            try:
+                self.stop()
+            except subprocess.TimeoutExpired:
+                self.kill()
+        if self.starts and self.process.stdout:
+            self.process.stdout.close()
+        self._log.close()
 
     def said(self) -> str:
         """The end of its stderr."""

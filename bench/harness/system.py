@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bench.harness.process import Process, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _START_S = 240.0
@@ -52,38 +52,23 @@ class Setup:
             return self
         return replace(self, engine=engine.get("name"), precision=engine.get("precision"))
 
-    def json(self) -> str:
-        """As the argument of a worker, which reads it with `read_setup`."""
-        return json.dumps(asdict(self))
-
-
-def read_setup(text: str) -> Setup:
-    """The other side of `Setup.json`."""
-    return Setup(**json.loads(text))
-
 
 class Cloud(Process):
-    """`python -m cloud`, on a free port unless one is given."""
+    """`python -m cloud`, always at the same address."""
 
-    def __init__(
-        self,
-        flags: Sequence[str],
-        *,
-        port: int = 0,
-        log: Path | None = None,
-        variables: Mapping[str, str] | None = None,
-    ) -> None:
-        port = port or free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        super().__init__(["-m", "cloud", *flags, "--port", str(port)], log=log, variables=variables)
+    def __init__(self, flags: Sequence[str], *, log: Path | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(["-m", "cloud", *flags, "--port", str(self.port)], log=log)
 
-    def wait_until_ready(self, seconds: float = _START_S) -> None:
-        """Until it takes frames. Raises RuntimeError with its log if it does not within `seconds`."""
+    def wait_until_ready(self, seconds: float = _START_S) -> float:
+        """The wall-clock time at which it began to take frames. Raises RuntimeError if it does not within `seconds`."""
         deadline = time.monotonic() + seconds
         while not self.answers("/readyz"):
             if not self.is_up() or time.monotonic() > deadline:
                 raise RuntimeError(f"the cloud is not ready within {seconds:g} s:\n{self.said()}")
             time.sleep(_POLL_S)
+        return time.time()
 
     def answers(self, path: str) -> bool:
         """Whether this path is answered with status 200."""

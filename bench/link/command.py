@@ -173,8 +173,9 @@ def _busy(
         "-m", "bench", "load", "--url", cloud.url, "--frames", str(folder), "--split-points", point,
         "--rate", f"{rate:.3f}", "--clients", "8", "--seconds", "3600", "--warm", "0",
     ]  # fmt: skip
+    process = Process(command)
     with on_core(core):
-        process = Process(command)
+        process.start()
     with process:
         yield
         if not process.is_up():

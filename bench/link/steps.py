@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
 from bench.link.slow_edge import slow_plan, slow_preprocess
-from bench.report.report import Table
+from bench.report.report import Cell, Table
 from edge.planning.pilot import Pilot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.emulator.thread import EmulatorThread
-    from bench.link.flight import Cockpit
-    from bench.report.report import Cell
+    from bench.link.flight import Cockpit, Flight
     from edge.metrics import EdgeMetrics
     from edge.planning.option import Option
     from edge.planning.plan import Plan
@@ -59,53 +58,50 @@ def steps(
     short: bool,
 ) -> Table:
     """20 -> 2 -> 20 -> 2 -> 20 Mbit/s, and then a steady link with jitter and loss; one row for each part of the trace."""
+    slow = [slow_plan(plan, SLOWDOWN) for plan in plans]
+    slow_cockpit = replace(cockpit, preprocess=slow_preprocess(cockpit.preprocess, SLOWDOWN))
+    settings = cockpit.settings
+
+    def play(trace: Sequence[tuple[float, Link]]) -> list[dict[str, Cell]]:
+        switches: list[tuple[float, str, float]] = []
+        began = [0.0]
+
+        def piloted(uplink: Uplink, metrics: EdgeMetrics) -> Pilot:
+            pilot = _Watched(
+                {plan.option: plan for plan in slow if plan.option}, objective, uplink.link, uplink.circuit, metrics,
+                in_flight=settings.in_flight, deadline_s=settings.deadline_s, explore_s=settings.explore_s, live=False,
+            )  # fmt: skip
+            pilot.switches = switches
+            pilot.cloud_times(times)
+            began[0] = time.monotonic()
+            emulator.play(trace)
+            return pilot
+
+        seconds = sum(seconds for seconds, _ in trace)
+        flight = slow_cockpit.fly(piloted, one_by_one=True, frames=100_000, seconds=seconds)
+        return _rows(trace, began[0], switches, flight)
+
     hold_s, noisy_s = (3.0, 5.0) if short else (_HOLD_S, _NOISY_S)
-    trace = [(hold_s, link) for link in (_FAST, _SLOW, _FAST, _SLOW, _FAST)]
-    rows = _fly(cockpit, plans, times, objective, emulator, trace) + _fly(
-        cockpit, plans, times, objective, emulator, [(noisy_s, _NOISY)]
-    )
-    return Table(
-        "link-steps",
-        "Steps of the link, and noise",
+    rows = play([(hold_s, link) for link in (_FAST, _SLOW, _FAST, _SLOW, _FAST)]) + play([(noisy_s, _NOISY)])
+    note = (
         f"Edge slowed {SLOWDOWN:g} times, agreement at least {objective.min_agreement:g}, 20 ms round trip, one frame after another. "
         "`after s` and `after frames`: from the step to the first switch; `lost`: frames read but not answered; `switch ms`: the "
-        "longest time that a switch took. The last row's link has 0 to 20 ms of jitter and 0.2 % of segments lost, 100 ms each.",
-        rows,
+        "longest time that a switch took. The last row's link has 0 to 20 ms of jitter and 0.2 % of segments lost, 100 ms each."
     )
+    return Table("link-steps", "Steps of the link, and noise", note, rows)
 
 
-def _fly(
-    cockpit: Cockpit,
-    plans: Sequence[Plan],
-    times: CloudTimes,
-    objective: Objective,
-    emulator: EmulatorThread,
+def _rows(
     trace: Sequence[tuple[float, Link]],
+    start: float,
+    switches: Sequence[tuple[float, str, float]],
+    flight: Flight,
 ) -> list[dict[str, Cell]]:
-    slow = [slow_plan(plan, SLOWDOWN) for plan in plans]
-    settings = cockpit.settings
-    switches: list[tuple[float, str, float]] = []
-    began = [0.0]
-
-    def piloted(uplink: Uplink, metrics: EdgeMetrics) -> Pilot:
-        pilot = _Watched(
-            {plan.option: plan for plan in slow if plan.option}, objective, uplink.link, uplink.circuit, metrics,
-            in_flight=settings.in_flight, deadline_s=settings.deadline_s, explore_s=settings.explore_s, live=False,
-        )  # fmt: skip
-        pilot.switches = switches
-        pilot.cloud_times(times)
-        began[0] = time.monotonic()
-        emulator.play(trace)
-        return pilot
-
-    flight = replace(cockpit, preprocess=slow_preprocess(cockpit.preprocess, SLOWDOWN)).fly(
-        piloted, one_by_one=True, frames=100_000, seconds=sum(seconds for seconds, _ in trace)
-    )
     rows: list[dict[str, Cell]] = []
-    start = began[0]
+    lost = sum(record.answered_by == "nobody" for record in flight.records) + flight.unanswered
     for seconds, link in trace:
-        here = [each for each in switches if start <= each[0] < start + seconds]
-        first = here[0][0] if here else None
+        found = [each for each in switches if start <= each[0] < start + seconds]
+        first = found[0][0] if found else None
         arrived = [at for at in flight.arrived if start <= at < start + seconds]
         gaps = [later - sooner for sooner, later in itertools.pairwise(arrived)]
         rows.append(
@@ -113,12 +109,12 @@ def _fly(
                 "link": f"{link.up_bits_per_s / 1e6:g} Mbit/s" + (", noisy" if link.jitter_s else ""),
                 "seconds": seconds,
                 "frames": len(arrived),
-                "lost": sum(record.answered_by == "nobody" for record in flight.records) + flight.unanswered,
-                "switches": len(here),
-                "to": here[-1][1] if here else "",
+                "lost": lost,
+                "switches": len(found),
+                "to": found[-1][1] if found else "",
                 "after s": first - start if first else None,
                 "after frames": sum(at < first for at in arrived) if first else None,
-                "switch ms": max((1e3 * each[2] for each in here), default=None),
+                "switch ms": max((1e3 * each[2] for each in found), default=None),
                 "frame ms": 1e3 * statistics.median(gaps) if gaps else None,
             }
         )

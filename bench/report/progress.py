@@ -79,9 +79,8 @@ class Progress:
     def share(self) -> float:
         """The share of the whole work that is done: 0 to 1."""
         done = self._done_s
-        if self._current:
-            steps = max(self._current.steps, self._step)
-            done += self._current.seconds * max(0, self._step - 1) / steps
+        if current := self._current:
+            done += current.seconds * max(0, self._step - 1) / max(current.steps, self._step)
         return min(1.0, done / self._total_s)
 
     def remaining_s(self) -> float:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.emulator.thread import EmulatorThread
+from bench.harness.system import Cloud
+from bench.soak.edge import EdgeProcess
 from bench.soak.faults import Breaker, schedule
 from bench.soak.options import SoakOptions, read_soak_options
-from bench.soak.processes import CloudProcess, EdgeProcess
 from bench.soak.report import Findings, findings_of
 from bench.soak.watch import GROWTH_FILES, Watch, open_files
 
@@ -50,7 +51,8 @@ class Soak:
             f"--model={options.model}", f"--split-point={options.split_point}", "--weights=random", "--threads=1",
             f"--cache-dir={folder / 'cache'}",
         ]  # fmt: skip
-        self._cloud = CloudProcess(folder, self._flags)
+        self._ledger = folder / "ledger.jsonl"
+        self._cloud = Cloud([*self._flags, f"--ledger={self._ledger}"], log=folder / "cloud.log")
         self._link = EmulatorThread("127.0.0.1", self._cloud.port, seed=options.seed)
         self._edges: list[EdgeProcess] = []
         self._watches: list[Watch] = []
@@ -69,12 +71,12 @@ class Soak:
         except EnoughError as enough:
             why = str(enough)
         faults = self._end()
-        return findings_of(self._edges, self._cloud.ledger, self._watches, self._breaker, why, faults)
+        return findings_of(self._edges, self._ledger, self._watches, self._breaker, why, faults)
 
     def _begin(self) -> None:
         self._ends.callback(self._cloud.close)
         self._cloud.start()
-        self._cloud.wait_ready(_START_S)
+        self._cloud.wait_until_ready(_START_S)
         self._idle_files = open_files(self._cloud.pid)
         self._watch_cloud()
         self._ends.callback(self._link.stop)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bench.emulator.thread import EmulatorThread
-    from bench.soak.processes import CloudProcess
+    from bench.harness.system import Cloud
 
 FAULTS = (
     "kill", "restart", "pause", "cut", "cut in a frame", "corrupt up", "corrupt down", "blackout", "black hole", "refuse",
@@ -58,7 +58,7 @@ def schedule(seed: int) -> Iterator[Fault]:
 class Breaker:
     """Injects faults into one cloud and one link; after each, everything works again."""
 
-    def __init__(self, cloud: CloudProcess, link: EmulatorThread, wait: Callable[[float], object]) -> None:
+    def __init__(self, cloud: Cloud, link: EmulatorThread, wait: Callable[[float], object]) -> None:
         """`wait` sleeps. It may raise to end the soak; what is broken then is mended first."""
         self._cloud = cloud
         self._link = link
@@ -102,7 +102,7 @@ class Breaker:
     def _start(self) -> None:
         start = time.monotonic()
         self._cloud.start()
-        self._cloud.wait_ready(_READY_S)
+        self._cloud.wait_until_ready(_READY_S)
         self.recoveries_s.append(time.monotonic() - start)
 
     def _while(self, fault: Fault, begin: Callable[[], object], end: Callable[[], object]) -> None:

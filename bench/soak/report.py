@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bench.soak.edge import EdgeProcess
     from bench.soak.faults import Breaker
     from bench.soak.ledger import Account, Row
-    from bench.soak.processes import EdgeProcess
     from bench.soak.watch import Watch
 
-_MOST_FAULTS = 20
+_MAX_FAULTS = 20
 _COLUMNS = ("frames in", "cloud", "edge", "still", "dropped", "nobody", "difference")
 
 
@@ -50,7 +50,7 @@ def findings_of(
     why: str,
     faults: Sequence[str],
 ) -> Findings:
-    """After all of them have ended, with the faults that were seen then. Raises RuntimeError if one has not said how many frames it read."""
+    """After all edges have ended; `faults` were seen then. Raises RuntimeError if one gave no summary."""
     played = [Played(edge.name, read_rows(edge.results), *edge.frames_in()) for edge in edges]
     lines = read_rows(ledger)
     faults = [*faults, *joined(played, lines)]
@@ -68,14 +68,14 @@ def findings_of(
         f"ended too soon to be judged: {sum(not watch.judged for watch in watches)}",
         "",
         f"{why}.",
-        *(faults[:_MOST_FAULTS] or ["Nothing was lost, and nothing grew."]),
-        *([f"… and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []),
+        *(faults[:_MAX_FAULTS] or ["Nothing was lost, and nothing grew."]),
+        *([f"… and {len(faults) - _MAX_FAULTS} more"] if len(faults) > _MAX_FAULTS else []),
     ]
     return Findings("\n".join(parts), faults)
 
 
 def joined(played: Sequence[Played], ledger: Sequence[Row]) -> list[str]:
-    """What the records and the ledger, which all edges share, do not agree on."""
+    """Where the records and the ledger, which all edges share, differ."""
     known = {session for each in played for session in sessions(each.records)}
     found = strangers(ledger, known)
     for each in played:
@@ -87,18 +87,15 @@ def joined(played: Sequence[Played], ledger: Sequence[Row]) -> list[str]:
 
 def frame_table(accounts: Sequence[tuple[str, Account]]) -> list[str]:
     """One line for each edge, and their sum."""
-    rows = [(name, _row(each)) for name, each in accounts]
+    rows = [
+        (name, [a.frames_in, a.cloud, a.edge, a.still, a.dropped, a.nobody, a.difference])
+        for name, a in accounts
+    ]
     rows.append(("all", [sum(column) for column in zip(*(row for _, row in rows), strict=True)]))
     return [
         f"{'':<10}" + "".join(f"{name:>12}" for name in _COLUMNS),
         *(f"{name:<10}" + "".join(f"{value:>12}" for value in row) for name, row in rows),
     ]
-
-
-def _row(each: Account) -> list[int]:
-    return [
-        each.frames_in, each.cloud, each.edge, each.still, each.dropped, each.nobody, each.difference,
-    ]  # fmt: skip
 
 
 def _counts(counter: Counter[str]) -> str:

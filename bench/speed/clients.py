@@ -23,7 +23,7 @@ from bench.report.plots import Figure, Lines
 from bench.report.progress import Outline, Progress
 from bench.report.report import Cell, Findings, Table
 from bench.report.spread import over_rounds, ratio_of_rounds, several
-from bench.speed.worker import MODULE
+from bench.speed.halves import Halves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,15 +112,14 @@ def _back_to_back(
     batch = int(cloud.describe()["limits"]["max_batch"])
     served: dict[str, list[Measured]] = {point: [] for point in options.bare_points}
     bare: dict[str, list[float]] = {point: [] for point in options.bare_points}
-    with Worker(MODULE, setup) as worker:
+    with Worker(Halves, setup) as worker:
         for point in options.bare_points:
-            worker.ask(do="tails", split_point=point, batch=batch, seconds=0.1)
+            worker.ask(Halves.tails, point, batch, 0.1)
             warm_up(cloud, frames, [point])
         for point in progress.rounds(options.rounds, options.bare_points, f"{_MANY} clients at {{}}"):
             served[point].append(run_measured(cloud, frames, [point], _load(options)))
             progress.step(f"tails back to back at {point}")
-            rate = worker.ask(do="tails", split_point=point, batch=batch, seconds=options.load_s)
-            bare[point].append(rate)
+            bare[point].append(worker.ask(Halves.tails, point, batch, options.load_s))
     rows: list[dict[str, Cell]] = [
         {
             "split point": point,

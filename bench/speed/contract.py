@@ -16,12 +16,12 @@ from bench.report.plots import Bars, Figure
 from bench.report.progress import Outline, Progress
 from bench.report.report import Cell, Findings, Table
 from bench.report.spread import over_rounds, ratio_of_rounds, several
-from bench.speed.worker import MODULE
+from bench.speed.halves import Halves
 
 if TYPE_CHECKING:
     from bench.speed.options import SpeedOptions
 
-_LEAST_FRAMES = 3
+_MIN_FRAMES = 3
 _CLIENTS = ("binary", "JSON")
 
 
@@ -38,14 +38,13 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
     progress.step("starting a cloud and its clients")
     with running_cloud(options.setup) as cloud:
         engine, setup = cloud.engine(), options.setup.like(cloud)
-        work = {"url": cloud.url, "seconds": options.json_s, "frames": _LEAST_FRAMES}
-        with Worker(MODULE, setup) as worker:
+        with Worker(Halves, setup) as worker:
             for point, client in progress.rounds(options.rounds, cases, "{1} at {0}"):
-                result = worker.ask(do="send", contract=client, split_point=point, **work)
+                result = worker.ask(Halves.send, cloud.url, client, point, options.json_s, _MIN_FRAMES)
                 results[point, client].append(result)
     note = (
         f"Frames/s of one client with one request at a time, medians (min–max over {several(options.rounds, 'round')}) of at "
-        f"least {options.json_s:g} s and {_LEAST_FRAMES} frames each: encoding, sending, the cloud's tail and its answer; the "
+        f"least {options.json_s:g} s and {_MIN_FRAMES} frames each: encoding, sending, the cloud's tail and its answer; the "
         "heads ran before. `binary` is int8+zstd. Ratios are of the same round."
     )
     rows = [_row(point, {client: results[point, client] for client in _CLIENTS}) for point in points]

@@ -12,7 +12,7 @@ from bench.report.plots import Bars, Figure
 from bench.report.progress import Outline, Progress
 from bench.report.report import Cell, Findings, Table
 from bench.report.spread import Spread, over_frames, ratio_of_rounds, several
-from bench.speed.worker import MODULE, REFERENCE
+from bench.speed.halves import REFERENCE, Halves
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,15 +36,15 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
     """All engines in one process, interleaved call by call."""
     times: dict[tuple[str, int], _Times] = {case: defaultdict(list) for case in _CASES}
     progress.step("building every engine")
-    with Worker(MODULE, options.setup) as worker:
-        missing: dict[str, str] = worker.ask(do="build")
+    with Worker(Halves, options.setup) as worker:
+        missing = worker.ask(Halves.build)
         for half, batch in progress.rounds(options.rounds, _CASES, "{}, batch {}"):
-            answer = worker.ask(do="time", half=half, batch=batch, calls=options.engine_calls)
+            answer = worker.ask(Halves.time, half, batch, options.engine_calls)
             for engine, calls in answer.items():
                 times[half, batch][engine].append(calls)
         progress.step("comparing the answers")
         pictures = _pictures(options)
-        answers = worker.ask(do="agree", pictures=pictures) if pictures else {}
+        answers = worker.ask(Halves.agree, pictures) if pictures else {}
     engines = list(times[_CASES[0]])
     note = (
         f"Medians (quartiles) of {options.rounds * options.engine_calls} calls, the engines in turn, call by call, in one "

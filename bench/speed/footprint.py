@@ -42,9 +42,8 @@ class _Sample:
 
 
 def outline(options: SpeedOptions) -> Outline:
-    return Outline(
-        "footprint", 2 * options.starts + 2, 2 * options.starts * 9 + 50 + options.frames_growth / 20
-    )
+    starts = 2 * options.starts
+    return Outline("footprint", starts + 2, 9 * starts + 50 + options.frames_growth / 20)
 
 
 def measure(options: SpeedOptions, progress: Progress) -> Findings:
@@ -69,12 +68,18 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
         "Cold: an empty --cache-dir, which both fill; warm: the same folder again. The system's file cache is warm in both. "
         "The source is a synthetic camera of 10 frames/s; until the cloud is ready the edge answers by itself."
     )
+    start_rows: list[dict[str, Cell]] = [
+        {
+            "cache": kind,
+            "first answer s": over_rounds([each.first_answer for each in runs]),
+            "first by the cloud s": over_rounds([each.by_cloud for each in runs]),
+        }
+        for kind, runs in starts.items()
+    ]
     tables = [
-        Table("start", "Start to first answer", start_note, [_start_row(*each) for each in starts.items()]),
-        Table("memory", f"Memory at {_POINT}", _memory_note(options.frames_growth), _memory_rows(samples)),
-        Table(
-            "switching", "Memory for being able to switch", _SWITCHING_NOTE, [_switching_row(pinned, planned)]
-        ),
+        Table("start", "Start to first answer", start_note, start_rows),
+        _memory(samples),
+        _switching(pinned, planned),
     ]
     return Findings(engine, tables, [_figure(samples)])
 
@@ -109,45 +114,13 @@ def _play(
     return samples
 
 
-def _start_row(kind: str, starts: list[_Start]) -> dict[str, Cell]:
-    return {
-        "cache": kind,
-        "first answer s": over_rounds([each.first_answer for each in starts]),
-        "first by the cloud s": over_rounds([each.by_cloud for each in starts]),
-    }
-
-
-_SWITCHING_NOTE = (
-    f"The edge's memory in MB after as many frames, pinned to {_POINT} and with --split-point auto, one after the other "
-    "against the same cloud. The planner's edge holds every split point, and has surveyed them if that was not done before."
-)
-
-
-def _switching_row(pinned: _Sample, planned: _Sample) -> dict[str, Cell]:
-    before, after = pinned.memory["edge"], planned.memory["edge"]
-    return {
-        "frames": planned.frames,
-        "pinned": round(before.resident / 1e6, 1),
-        "planner": round(after.resident / 1e6, 1),
-        "ratio": after.resident / before.resident,
-        "pinned, own": round(before.own / 1e6, 1),
-        "planner, own": round(after.own / 1e6, 1),
-    }
-
-
-def _memory_note(frames: int) -> str:
-    return (
-        f"One run of {frames} synthetic frames ({_CODEC}), in MB. Resident, own (anonymous) and files (mapped): median "
-        f"(quartiles) of the samples from frame {min(_SETTLED, frames)} on. Growth is from there to the last frame; the peak "
-        "is since the start, so it holds the start-up."
-    )
-
-
-def _memory_rows(samples: list[_Sample]) -> list[dict[str, Cell]]:
+def _memory(samples: list[_Sample]) -> Table:
     settled = [each for each in samples if each.frames >= _SETTLED] or samples[-1:]
+    first, last = settled[0], settled[-1]
     rows: list[dict[str, Cell]] = []
     for side in _SIDES:
         found = [each.memory[side] for each in settled]
+        before, after = first.memory[side].resident, last.memory[side].resident
         rows.append(
             {
                 "side": side,
@@ -155,12 +128,34 @@ def _memory_rows(samples: list[_Sample]) -> list[dict[str, Cell]]:
                 "own": over_frames([each.own / 1e6 for each in found]),
                 "files": over_frames([each.files / 1e6 for each in found]),
                 "peak": round(found[-1].peak / 1e6, 1),
-                f"resident at {settled[0].frames}": round(found[0].resident / 1e6, 1),
-                f"resident at {settled[-1].frames}": round(found[-1].resident / 1e6, 1),
-                "growth": round((found[-1].resident - found[0].resident) / 1e6, 2),
+                f"resident at {first.frames}": round(before / 1e6, 1),
+                f"resident at {last.frames}": round(after / 1e6, 1),
+                "growth": round((after - before) / 1e6, 2),
             }
         )
-    return rows
+    note = (
+        f"One run of {last.frames} synthetic frames ({_CODEC}), in MB. Resident, own (anonymous) and files (mapped): median "
+        f"(quartiles) of the samples from frame {first.frames} on. Growth is from there to the last frame; the peak is since "
+        "the start, so it holds the start-up."
+    )
+    return Table("memory", f"Memory at {_POINT}", note, rows)
+
+
+def _switching(pinned: _Sample, planned: _Sample) -> Table:
+    before, after = pinned.memory["edge"], planned.memory["edge"]
+    row: dict[str, Cell] = {
+        "frames": planned.frames,
+        "pinned": round(before.resident / 1e6, 1),
+        "planner": round(after.resident / 1e6, 1),
+        "ratio": after.resident / before.resident,
+        "pinned, own": round(before.own / 1e6, 1),
+        "planner, own": round(after.own / 1e6, 1),
+    }
+    note = (
+        f"The edge's memory in MB after as many frames, pinned to {_POINT} and with --split-point auto, one after the other "
+        "against the same cloud. The planner's edge holds every split point, and has surveyed them if that was not done before."
+    )
+    return Table("switching", "Memory for being able to switch", note, [row])
 
 
 def _figure(samples: list[_Sample]) -> Figure:

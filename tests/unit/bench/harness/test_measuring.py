@@ -6,9 +6,9 @@ import pytest
 
 from bench.harness.process import cpu_s, memory
 from bench.harness.scrape import parse
-from bench.harness.system import Setup, engine_in_force, read_setup
+from bench.harness.system import engine_in_force
+from bench.speed.halves import send_for
 from bench.speed.window import RUN_OUT, frames_needed, watch
-from bench.speed.worker import send_for
 
 
 class FakeEdge:
@@ -94,11 +94,6 @@ def test_metrics_are_found_by_name_and_label():
     assert metrics.value("cpu_seconds_total") is None
     assert metrics.by_label("cpu_seconds_total", "stage") == {"head": 1.5, "encode": 0.25}
     assert metrics.by_label("other_total", "stage") == {}
-
-
-def test_a_setup_reaches_a_worker_as_it_is():
-    setup = Setup("random", "synthetic", "torch", None, 2)
-    assert read_setup(setup.json()) == setup
 
 
 def test_the_engine_in_force():

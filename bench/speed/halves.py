@@ -8,13 +8,12 @@ import itertools
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from bench.harness.frames import pack
-from bench.harness.worker import serve
 from shared.errors import SplitDNNError
 from shared.wire.frame import CONTENT_TYPE
 
@@ -27,37 +26,29 @@ if TYPE_CHECKING:
     from shared.engines import Engine
     from shared.engines.base import Part
 
-MODULE = "bench.speed.worker"
 REFERENCE = "torch float32"
 HALVES = {"whole": "output", "head": "layer3", "tail": "layer3"}
 """What is timed, and where the network is cut for it."""
-_CANDIDATES = (
-    ("torch", "float32"),
-    ("torch", "bfloat16"),
-    ("openvino", "float32"),
-    ("openvino", "bfloat16"),
-    ("openvino", "float16"),
-)
+_CANDIDATES = {"torch": ("float32", "bfloat16"), "openvino": ("float32", "bfloat16", "float16")}
 _WARM_CALLS = 2
 _TIMEOUT_S = 300.0
 _TENSORS = 4
 
 
-class _Work:
-    """What a worker can be asked to do: every public method is a request, `do` its name."""
+class Halves:
+    """What the sections do with the network in a `Worker`."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._engines: dict[str, Engine] = {}
 
-    def answer(self, do: str, **arguments: Any) -> Any:
-        return getattr(self, do)(**arguments)
-
     def build(self) -> dict[str, str]:
         """Make every engine that can run here; for the others, the reasons why not."""
         setup = self._network.setup
         missing = {}
-        for name, precision in _CANDIDATES:
+        for name, precision in [
+            (name, each) for name, all_of_it in _CANDIDATES.items() for each in all_of_it
+        ]:
             label = f"{name} {precision}"
             wanted = setup.engine in (None, "auto", name) and setup.precision in (None, "auto", precision)
             if label != REFERENCE and not wanted:
@@ -175,7 +166,3 @@ def send_for(
         sent_bytes += send(next(turns))
         count += 1
     return {"frames": count, "frames_per_s": count / elapsed, "bytes_per_frame": sent_bytes / count}
-
-
-if __name__ == "__main__":
-    serve(lambda network: _Work(network).answer)

@@ -82,7 +82,7 @@ class Pipe:
         way_s = self._link.delay_s + self._link.jitter_s
         under_way = min(bytes_per_s * way_s * 2, _MAX_HELD_BYTES) if way_s else 0
         held = max(_MIN_HELD_BYTES, under_way)
-        room = int(min(waiting - flow.waiting_bytes, held - flow.held_bytes))
+        room = int(min(waiting - len(flow.waiting), held - flow.held_bytes))
         return room if room >= waiting / 2 else 0
 
     def offer(self, now_s: float, flow: Flow, data: bytes | memoryview) -> list[Flow]:
@@ -123,8 +123,8 @@ class Pipe:
         """Put under way what has left the wire by now; the flows it belongs to."""
         moved: dict[Flow, None] = {}
         while self._wire and (left_s := self.next_s) <= now_s:
-            flow, chunk = self._wire
-            flow.leave(left_s, chunk._replace(data=self._corrupted(chunk.data)), self._link)
+            flow, (data, end) = self._wire
+            flow.leave(left_s, (self._corrupted(data), end), self._link)
             moved[flow] = None
             flow.queued = flow.has_waiting
             if flow.queued:
@@ -146,7 +146,7 @@ class Pipe:
             flow = self._turns.popleft()
             chunk = flow.next_chunk(self.chunk_bytes)
             self._wire = flow, chunk
-            self._rest_bits = len(chunk.data) * 8
+            self._rest_bits = len(chunk[0]) * 8
             self._since_s = at_s
 
     def _settle(self, now_s: float) -> list[Flow]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import Future
-from functools import partial
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from bench.emulator.link import Link
 from bench.emulator.proxy import Emulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
+    from concurrent.futures import Future
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,12 +27,10 @@ def _in_its_loop(
     """The emulator's method, run in its loop while the caller waits."""
 
     def call(self: EmulatorThread, /, *arguments: P.args, **named: P.kwargs) -> T:
-        loop = self.loop()  # first, as a coroutine must be awaited once it is made
-
         async def run() -> T:
             return method(self.emulator, *arguments, **named)
 
-        return asyncio.run_coroutine_threadsafe(run(), loop).result(_CALL_S)
+        return self._submit(run).result(_CALL_S)
 
     return call
 
@@ -51,7 +48,6 @@ class EmulatorThread:
         """Where it listens, once it is started."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._stopping = asyncio.Event()
 
     def __enter__(self) -> Self:
         self.start()
@@ -64,22 +60,25 @@ class EmulatorThread:
         """As `Emulator.start`. Once only."""
         if self._thread:
             raise RuntimeError("the emulator was started already")
-        started: Future[int] = Future()
-        run = partial(asyncio.run, self._run(port, started))
-        self._thread = threading.Thread(target=run, name="emulator", daemon=True)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="emulator", daemon=True)
         self._thread.start()
-        self.port = started.result(_CALL_S)
+        try:
+            self.port = self._submit(lambda: self.emulator.start(port)).result(_CALL_S)
+        except BaseException:
+            self.stop()
+            raise
         return self.port
 
     def stop(self, timeout_s: float = _CALL_S) -> None:
         """As `Emulator.close`. A second call does nothing. Raises TimeoutError."""
+        if self._loop is None or self._thread is None:
+            return
+        self._submit(self._close).result(timeout_s)
         loop, self._loop = self._loop, None
-        if loop:
-            loop.call_soon_threadsafe(self._stopping.set)
-        if self._thread:
-            self._thread.join(timeout_s)
-            if self._thread.is_alive():
-                raise TimeoutError(f"the emulator's thread has not ended in {timeout_s:g} s")
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join(timeout_s)
+        loop.close()
 
     black_hole = _in_its_loop(Emulator.black_hole)
     blackout = _in_its_loop(Emulator.blackout)
@@ -98,22 +97,16 @@ class EmulatorThread:
 
     def play(self, trace: Sequence[tuple[float, Link]]) -> Future[None]:
         """Begin with a trace; the future is done when it has been played, and cancels it. `stop` cancels it, too."""
-        loop = self.loop()
-        return asyncio.run_coroutine_threadsafe(self.emulator.play(trace), loop)
+        return self._submit(lambda: self.emulator.play(trace))
 
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The emulator's. Raises RuntimeError if it is not running."""
+    def _submit(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
         if self._loop is None:
             raise RuntimeError("the emulator is not running")
-        return self._loop
+        return asyncio.run_coroutine_threadsafe(work(), self._loop)
 
-    async def _run(self, port: int, started: Future[int]) -> None:
-        try:
-            bound_port = await self.emulator.start(port)
-        except Exception as error:  # noqa: BLE001 - the caller's
-            started.set_exception(error)
-            return
-        self._loop = asyncio.get_running_loop()
-        started.set_result(bound_port)
-        await self._stopping.wait()
+    async def _close(self) -> None:
         await self.emulator.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)

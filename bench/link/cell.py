@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
-from bench.link.slow_edge import slow_plan, slow_preprocess
+from bench.link.flight import slow_plan, slow_preprocess
 from edge.planning.pilot import Pilot, Pinned
 from edge.planning.planner import Conditions, Objective, predict
 from edge.uplink.link import LinkState

@@ -1,12 +1,16 @@
-"""One run of the real edge pipeline in this process, over an emulated link: with a pinned plan, or with the planner."""
+"""One run of the real edge pipeline in this process, over an emulated link: with a pinned plan, or with the planner.
+
+A slower edge sleeps after all that it computes, by a declared factor, so that the cores stay free for the cloud.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import statistics
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from edge.frames.pipeline import Pipeline
@@ -21,8 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.config import EdgeSettings
+    from edge.frames.preprocess import Preprocess
     from edge.output.results import Record
     from edge.planning.pilot import Pilots
+    from edge.planning.plan import Plan
     from shared.codecs.calibrated.profile import Profile
     from shared.network.model import ModelInfo
 
@@ -136,3 +142,39 @@ class Cockpit:
         asyncio.run(play())
         flight.unanswered = source.given - len(flight.records)
         return flight
+
+
+def slow_plan(plan: Plan, factor: float) -> Plan:
+    """The same plan on a slower edge, with its measurements scaled alike. The edge's own tail is slower, too."""
+    codec, option = copy.copy(plan.codec), plan.option
+    if codec is not None:
+        object.__setattr__(codec, "encode", slowed(codec.encode, factor))
+    if option is not None:
+        option = replace(option, head_s=option.head_s * factor, encode_s=option.encode_s * factor)
+    return replace(
+        plan, codec=codec, option=option, head=slowed(plan.head, factor), tail=slowed(plan.tail, factor)
+    )
+
+
+def slow_preprocess(preprocess: Preprocess, factor: float) -> Any:
+    """A slower one of the same interface."""
+
+    class Slow:
+        __call__ = staticmethod(slowed(preprocess, factor))
+        outgoing = staticmethod(preprocess.outgoing)
+
+    return Slow()
+
+
+def slowed(function: Callable[..., Any], factor: float) -> Callable[..., Any]:
+    """Takes `factor` times as long."""
+    if factor == 1:
+        return function
+
+    def run(*arguments: Any) -> Any:
+        start = time.perf_counter()
+        result = function(*arguments)
+        time.sleep((factor - 1) * (time.perf_counter() - start))
+        return result
+
+    return run

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
-from bench.link.slow_edge import slow_plan, slow_preprocess
+from bench.link.flight import slow_plan, slow_preprocess
 from bench.report.report import Cell, Table
 from edge.planning.pilot import Pilot
 

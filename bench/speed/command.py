@@ -9,6 +9,7 @@ from bench.report.about import about
 from bench.report.progress import Outline, Progress
 from bench.report.report import Findings, publish
 from bench.speed import clients, contract, engines, footprint, split, steps
+from bench.speed.options import SECTIONS as NAMES
 from bench.speed.options import SpeedOptions, read_speed_options
 
 if TYPE_CHECKING:
@@ -22,14 +23,8 @@ class Section(Protocol):
     def measure(self, options: SpeedOptions, progress: Progress) -> Findings: ...
 
 
-SECTIONS: dict[str, Section] = {
-    "split": split,
-    "engines": engines,
-    "json": contract,
-    "stages": steps,
-    "clients": clients,
-    "footprint": footprint,
-}
+_MODULES: tuple[Section, ...] = (split, engines, contract, steps, clients, footprint)
+SECTIONS = dict(zip(NAMES, _MODULES, strict=True))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -68,23 +68,23 @@ def _pictures(options: SpeedOptions) -> list[str]:
 
 
 def _row(engine: str, case: tuple[str, int], times: _Times) -> dict[str, Cell]:
-    part, batch = case
+    half, batch = case
+    medians = {
+        name: [statistics.median(wall for wall, _ in calls) for calls in times[name]]
+        for name in (REFERENCE, engine)
+    }
     return {
-        "part": part,
+        "part": half,
         "batch": batch,
         "engine": engine,
-        "ms/call": over_frames(_all(times[engine], 0)),
-        "times faster": ratio_of_rounds(_medians(times[REFERENCE]), _medians(times[engine])),
-        "CPU ms/call": over_frames(_all(times[engine], 1)),
+        "ms/call": _over_calls(times[engine], 0),
+        "times faster": ratio_of_rounds(medians[REFERENCE], medians[engine]),
+        "CPU ms/call": _over_calls(times[engine], 1),
     }
 
 
-def _all(rounds: list[list[tuple[float, float]]], which: int) -> list[float]:
-    return [call[which] for calls in rounds for call in calls]
-
-
-def _medians(rounds: list[list[tuple[float, float]]]) -> list[float]:
-    return [statistics.median(wall for wall, _ in calls) for calls in rounds]
+def _over_calls(rounds: list[list[tuple[float, float]]], which: int) -> Spread:
+    return over_frames([call[which] for calls in rounds for call in calls])
 
 
 def _agreement(answers: Mapping[str, list[tuple[bool, float]]], pictures: int) -> Table:
@@ -105,15 +105,13 @@ def _agreement(answers: Mapping[str, list[tuple[bool, float]]], pictures: int) -
 
 
 def _figure(engines: list[str], times: Mapping[tuple[str, int], _Times]) -> Figure:
-    labels = [f"{part}, batch {batch}" for part, batch in _CASES]
-
-    def bars(which: int) -> dict[str, list[Spread | None]]:
-        return {
-            engine: [over_frames(_all(times[case][engine], which)) for case in _CASES] for engine in engines
-        }
-
-    return Figure(
-        "engines",
-        "Engines: time and CPU time of one call, cut at layer3",
-        [Bars("ms per call", labels, bars(0)), Bars("CPU ms per call", labels, bars(1))],
-    )
+    labels = [f"{half}, batch {batch}" for half, batch in _CASES]
+    panels = [
+        Bars(
+            unit,
+            labels,
+            {name: [_over_calls(times[case][name], which) for case in _CASES] for name in engines},
+        )
+        for which, unit in enumerate(("ms per call", "CPU ms per call"))
+    ]
+    return Figure("engines", "Engines: time and CPU time of one call, cut at layer3", panels)

@@ -8,7 +8,6 @@ encoding, HTTP, decoding, two runtimes side by side.
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.harness.process import cpu_s
@@ -26,13 +25,8 @@ _UNSPLIT = "output"
 _PICTURE = "input"
 
 
-@dataclass(frozen=True)
-class _Run:
-    frames_per_s: float
-    p50_ms: float
-    p95_ms: float
-    cpu_s_per_frame: float
-    bytes_per_frame: float
+_Run = dict[str, float]
+"""What one run gave, by the column of the table."""
 
 
 def outline(options: SpeedOptions) -> Outline:
@@ -64,39 +58,43 @@ def _run(setup: Setup, cloud: Cloud, point: str, warm: int, frames: int) -> _Run
     with Edge(setup, url, point, _codec(point), frames_needed(**shape)) as edge:
         [window] = watch(edge, lambda: cpu_s(edge.pid) + cpu_s(cloud.pid), **shape, answered_by=side)
     latencies = [record["latency_ms"] for record in window.records]
-    return _Run(
-        window.frames_per_s,
-        percentile(latencies, 50),
-        percentile(latencies, 95),
-        (window.after - window.before) / frames,
-        statistics.mean(record["payload_bytes"] for record in window.records),
-    )
+    return {
+        "frames/s": window.frames_per_s,
+        "latency p50 ms": percentile(latencies, 50),
+        "latency p95 ms": percentile(latencies, 95),
+        "CPU ms/frame": 1e3 * (window.after - window.before) / frames,
+        "bytes/frame": statistics.mean(record["payload_bytes"] for record in window.records),
+    }
 
 
 def _row(point: str, runs: list[_Run], unsplit: list[_Run]) -> dict[str, Cell]:
-    def ratio(field: str) -> Spread:
-        return ratio_of_rounds([getattr(r, field) for r in runs], [getattr(r, field) for r in unsplit])
+    over = {name: over_rounds([run[name] for run in runs]) for name in runs[0]}
+
+    def ratio(name: str) -> Spread:
+        return ratio_of_rounds([run[name] for run in runs], [run[name] for run in unsplit])
 
     return {
         "split point": _label(point),
         "codec": _codec(point) or "",
-        "frames/s": over_rounds([run.frames_per_s for run in runs]),
-        "of unsplit": ratio("frames_per_s"),
-        "latency p50 ms": over_rounds([run.p50_ms for run in runs]),
-        "latency p95 ms": over_rounds([run.p95_ms for run in runs]),
-        "CPU ms/frame": over_rounds([1e3 * run.cpu_s_per_frame for run in runs]),
-        "CPU of unsplit": ratio("cpu_s_per_frame"),
-        "bytes/frame": round(statistics.median(run.bytes_per_frame for run in runs)),
+        "frames/s": over["frames/s"],
+        "of unsplit": ratio("frames/s"),
+        "latency p50 ms": over["latency p50 ms"],
+        "latency p95 ms": over["latency p95 ms"],
+        "CPU ms/frame": over["CPU ms/frame"],
+        "CPU of unsplit": ratio("CPU ms/frame"),
+        "bytes/frame": round(over["bytes/frame"].median),
     }
 
 
 def _figure(points: list[str], runs: dict[str, list[_Run]]) -> Figure:
     labels = [_label(point) for point in points]
-    rates = [over_rounds([run.frames_per_s for run in runs[point]]) for point in points]
-    cpu = [over_rounds([1e3 * run.cpu_s_per_frame for run in runs[point]]) for point in points]
     panels = [
-        Bars("frames/s", labels, {"edge + cloud": rates}),
-        Bars("CPU ms per frame", labels, {"edge + cloud": cpu}),
+        Bars(
+            unit,
+            labels,
+            {"edge + cloud": [over_rounds([run[name] for run in runs[point]]) for point in points]},
+        )
+        for unit, name in (("frames/s", "frames/s"), ("CPU ms per frame", "CPU ms/frame"))
     ]
     return Figure("split", "Split against unsplit, edge and cloud on one machine", panels)
 

@@ -9,9 +9,9 @@ import pytest
 from kits.edge import plan_of, tiny_model
 
 from bench.link.cell import Cell, Outcome
+from bench.link.flight import slow_plan, slowed
 from bench.link.options import read_link_options
 from bench.link.report import findings
-from bench.link.slow_edge import slow_plan, slowed
 from bench.report.report import write
 from edge.planning.option import Option
 

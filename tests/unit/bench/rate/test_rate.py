@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from kits.profiles import features, make_profile
 
-from bench.rate.command import main
-from bench.rate.options import read_rate_options
+from bench.rate.command import main, read_rate_options
 from bench.rate.plan import Setting, settings, split_points
 from bench.rate.trial import PromisedBits
 from edge.calibration.fit import Recipe

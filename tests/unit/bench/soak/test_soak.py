@@ -9,9 +9,9 @@ import time
 import pytest
 
 from bench.emulator.link import Link
+from bench.soak.command import read_soak_options
 from bench.soak.faults import FAULTS, Breaker, Fault, schedule
 from bench.soak.ledger import Account
-from bench.soak.options import read_soak_options
 from bench.soak.report import Played, frame_table, joined
 from bench.soak.watch import Watch
 

@@ -84,8 +84,9 @@ def test_an_engine_of_half_the_time_is_twice_as_fast():
 
 
 def test_a_split_system_of_half_the_rate_is_half_of_unsplit():
-    run = split._Run(frames_per_s=10.0, p50_ms=1.0, p95_ms=2.0, cpu_s_per_frame=0.09, bytes_per_frame=512.0)
-    unsplit = split._Run(frames_per_s=20.0, p50_ms=1.0, p95_ms=2.0, cpu_s_per_frame=0.06, bytes_per_frame=0.0)
+    same = {"latency p50 ms": 1.0, "latency p95 ms": 2.0}
+    run = same | {"frames/s": 10.0, "CPU ms/frame": 90.0, "bytes/frame": 512.0}
+    unsplit = same | {"frames/s": 20.0, "CPU ms/frame": 60.0, "bytes/frame": 0.0}
     row = split._row("layer3", [run], [unsplit])
     assert row["of unsplit"].median == 0.5
     assert row["CPU of unsplit"].median == pytest.approx(1.5)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.emulator.pump import Pump
 
 BUFFER_BYTES = 64 * 1024
-"""Of the uplink's sockets (the kernel doubles it): what piles up there is a queue outside of the link."""
+"""For the uplink's sockets (the kernel doubles it): what piles up in them is a queue outside of the link."""
 RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 """The socket option with which close() sends RST and not FIN."""
 
@@ -70,7 +70,7 @@ class Side(asyncio.BufferedProtocol):
             self.transport.close()
 
     def reset(self) -> None:
-        """With RST, whatever is not written."""
+        """With RST, even if something is not written yet."""
         if self.transport:
             self.transport.get_extra_info("socket").setsockopt(*RESET_ON_CLOSE)
             self.transport.abort()
@@ -95,7 +95,7 @@ class Side(asyncio.BufferedProtocol):
         self._end(End.FINISHED)
         return True  # it may still listen
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - whatever it was
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - any reason ends it
         self.transport = None
         self.other.swallow()
         self._end(End.RESET)

@@ -22,7 +22,7 @@ class Link:
     loss: float = 0.0
     """The share of segments that are lost. TCP sends them again: they and what follows arrive `stall_s` later."""
     stall_s: float = 0.2
-    """Linux waits at least so long before it sends again what nobody asked for."""
+    """Linux waits at least so long before it sends again on its own."""
 
     def __post_init__(self) -> None:
         for name in ("up_bits_per_s", "down_bits_per_s"):

@@ -5,7 +5,7 @@ chunk, each flow in turn. What has left the wire is under way for the delay, and
 
     offer ─► waiting ─► the wire (bandwidth, one chunk at a time) ─► under way (delay, jitter, loss) ─► take
 
-The wire's times follow from one another and not from when somebody looks, so that calling late loses no bandwidth.
+The wire's times follow from one another and not from when it is advanced, so that calling late loses no bandwidth.
 """
 
 from __future__ import annotations

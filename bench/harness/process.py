@@ -97,7 +97,7 @@ class Process:
 
 
 def environment() -> dict[str, str]:
-    """Of this process, without the settings of its user: they would change what is measured."""
+    """The environment without the user's settings, which would change what is measured."""
     return {name: value for name, value in os.environ.items() if not name.startswith("SPLITDNN_")}
 
 
@@ -121,9 +121,9 @@ class Memory:
     peak: int
     """The largest `resident` since its start."""
     own: int
-    """Of `resident`: what it has written, which nobody shares."""
+    """The part that it has written, which no other process shares."""
     files: int
-    """Of `resident`: pages of files, libraries above all; the kernel may take them back."""
+    """The part that is pages of files, libraries above all; the kernel may take them back."""
 
 
 def memory(pid: int) -> Memory:

@@ -1,4 +1,4 @@
-"""A process of the benchmark's own that loads the network, and does with it what it is asked to.
+"""A process of the benchmark's own that loads the network and works with it on request.
 
 The torch that measures lives there: the process that starts and times everything else stays small and idle.
 """
@@ -28,7 +28,7 @@ class Worker(Generic[W]):
     """Holds a `W` that is made of the network, and calls its methods. It loads while the caller goes on."""
 
     def __init__(self, make: Callable[[Network], W], setup: Setup) -> None:
-        """`make` and all that is asked must be known by name in a module."""
+        """`make`, and each method that is asked for, must be importable by name."""
         context = multiprocessing.get_context("spawn")
         self._pipe, pipe = context.Pipe()
         self._process = context.Process(target=_serve, args=(pipe, setup), daemon=True)

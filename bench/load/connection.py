@@ -89,7 +89,7 @@ class Connection:
         return response.status
 
     def close(self) -> None:
-        """Lose the connection, whatever is under way on it."""
+        """Abort the connection, even with a request under way."""
         streams, self._streams = self._streams, None
         if streams:
             streams[1].transport.abort()

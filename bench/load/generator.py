@@ -1,4 +1,4 @@
-"""A load generator that does not flatter: many clients, each at its own pace, whatever the server does.
+"""A load generator that does not flatter: many clients, each at its own rate, whatever the server does.
 
 Open loop: each client's requests have times that were fixed beforehand, and a latency counts from the time at which the
 request was due, not from the one at which it could be sent. A server that stalls for a second is slow for everything that
@@ -46,7 +46,7 @@ class Load:
     """Frames/s of each client; None: closed loop."""
     warm_s: float = 1.0
     connections: int = 4
-    """Of each client, in an open loop; as the edge's `--in-flight`."""
+    """For each client of an open loop; as the edge's `--in-flight`."""
     timeout_s: float = 30.0
     drain_s: float = 10.0
     """How long answers are waited for after the last request was due."""
@@ -79,7 +79,7 @@ class Run:
     load: Load
     requests: list[Request] = field(default_factory=list)
     cpu_s: float = 0.0
-    """Of this process, in the measured time."""
+    """CPU time of this process, in the measured time."""
 
 
 def schedule(load: Load) -> list[list[float]]:
@@ -166,7 +166,7 @@ class _Generator:
         return request
 
     def _as_answered(self, client: int) -> Iterator[Request]:
-        """The requests of a closed loop: each is due when it is asked for."""
+        """The requests of a closed loop: each is due when the one before is done."""
         load = self._load
         while (now := self._now()) < load.end_s and len(self._run.requests) < load.max_requests:
             yield self._add(client, max(0.0, now))

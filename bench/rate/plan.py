@@ -31,7 +31,7 @@ _PICTURES: Mapping[str, Sequence[str]] = {
 }
 """The options with which a picture codec is measured; one that is not listed is measured as it is registered."""
 LOSSLESS_PICTURES = frozenset({"png", "raw"})
-"""What nobody who counts bytes would send."""
+"""Not candidates for the best picture codec: too many bytes, whatever they agree."""
 
 _SPLIT_POINTS: Mapping[str, tuple[str, ...]] = {
     "resnet50": ("layer2", "layer3", "layer4", "avgpool"),
@@ -39,7 +39,7 @@ _SPLIT_POINTS: Mapping[str, tuple[str, ...]] = {
     "efficientnet_b0": ("features.3", "features.5", "features.6", "features", "flatten"),
 }
 _MAX_ROWS = 28
-"""Of a network that is not listed: tensors of more rows than this are larger than any picture of them."""
+"""In a network that is not listed, a tensor of more rows than this is larger than any picture of it."""
 
 _STEPS: Mapping[tuple[str, str], Sequence[float]] = {
     ("resnet50", "layer2"): (1.2, 1.6, 2.2, 3.0),

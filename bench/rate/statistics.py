@@ -47,7 +47,7 @@ class Cost:
 
     frame_bytes: float
     at_most: bool = False
-    """The cheapest setting agrees more than asked for: nothing cheaper was measured."""
+    """The cheapest setting agrees more than that: nothing cheaper was measured."""
 
     def __str__(self) -> str:
         return f"{'≤ ' if self.at_most else ''}{self.frame_bytes:.0f}"
@@ -56,7 +56,7 @@ class Cost:
 def cost_at(agreement: float, line: Iterable[tuple[float, float]]) -> Cost | None:
     """The bytes at `agreement` on a line of (bytes per frame, agreement) points, linear in the logarithm of the bytes.
 
-    A setting that costs more than another and agrees less is left out: nobody would choose it. None if no setting agrees so
+    A setting that costs more than another and agrees less is left out: it is never the choice. None if no setting agrees so
     much: nothing is guessed beyond what was measured.
     """
     below: tuple[float, float] | None = None

@@ -48,7 +48,7 @@ class Outcome:
     divergences: list[float] = field(default_factory=list)
     """KL(unsplit || split), nats."""
     promised_bits: list[float] = field(default_factory=list)
-    """Of one frame of each batch, as `coded_bits`, the bits of its payload."""
+    """For one frame of each batch; `coded_bits` are the bits of the same frame's payload."""
     coded_bits: list[int] = field(default_factory=list)
 
     @property

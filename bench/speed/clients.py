@@ -35,7 +35,7 @@ _MANY = 16
 """Clients that keep a cloud busy."""
 _LIMITS_POINT = "layer3"
 _FIELDS = {"answered/s": "throughput_per_s", "p99 ms": "p99_ms"}
-"""Of `LoadResult`: what is drawn."""
+"""What is drawn, and the fields of `LoadResult`."""
 
 
 def outline(options: SpeedOptions) -> Outline:

@@ -1,4 +1,4 @@
-"""`python -m bench speed`: section after section, each printed and written as soon as it is there."""
+"""`python -m bench speed`: section after section, each printed and written as soon as it is measured."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
         f"{several(options.rounds, 'round')}). Cut at layer3. CPU is that of all threads."
     )
     if missing:
-        note += " Not here: " + "; ".join(f"{engine} ({why})" for engine, why in missing.items()) + "."
+        note += " Not available: " + "; ".join(f"{engine} ({why})" for engine, why in missing.items()) + "."
     rows = [_row(engine, case, times[case]) for case in _CASES for engine in engines]
     tables = [Table("engines", "Engines", note, rows)]
     if answers:

@@ -85,7 +85,7 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
 
 
 def _start(setup: Setup, cache: str) -> _Start:
-    """Edge and cloud at the same moment; a camera, as a file's frames might all be answered before the cloud is there."""
+    """Edge and cloud at the same moment; a camera, as a file's frames might all be answered before the cloud is ready."""
     first = 0.0
     camera = replace(setup, source=_CAMERA)
     with (

@@ -47,11 +47,11 @@ class Costs:
     """Milliseconds a frame, by side and step."""
 
     wall: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    """Of every frame."""
+    """One for each frame."""
     cpu: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    """Of every window."""
+    """One for each window."""
     total: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in _SIDES})
-    """CPU of the whole process, of every window."""
+    """CPU of the whole process, one for each window."""
 
     def add(self, window: Window[Sample]) -> None:
         for record in window.records:
@@ -73,12 +73,12 @@ class Costs:
         return any(where == side for where, _ in self.cpu)
 
     def rest(self, side: str) -> list[float]:
-        """Of each window, the CPU that no step of this side accounts for."""
+        """The CPU of each window that no step of this side accounts for."""
         steps = [values for (where, _), values in self.cpu.items() if where == side]
         return [whole - sum(each) for whole, *each in zip(self.total[side], *steps, strict=True)]
 
     def overhead(self) -> list[float]:
-        """Of each window, the CPU of both processes less that of the network."""
+        """The CPU of both processes in each window, less that of the network."""
         network = [values for (_, step), values in self.cpu.items() if step in _NETWORK]
         both = [sum(sides) for sides in zip(*self.total.values(), strict=True)]
         return [whole - sum(each) for whole, *each in zip(both, *network, strict=True)]

@@ -43,16 +43,12 @@ class Network:
             cache_dir=CommonSettings.model_fields["cache_dir"].default,  # as edge and cloud
         )
 
-    def pictures(self) -> Iterator[NDArray[np.uint8]]:  # each (crop, crop, 3) RGB
-        """The source's frames as the edge prepares them, again from the first when it ends."""
+    def tensors(self) -> Iterator[NDArray[np.float32]]:  # each (1, 3, crop, crop)
+        """The source's frames as the network takes them, again from the first when it ends."""
         preprocess = Preprocess(self.model.preprocessing)
         while True:
-            yield from map(preprocess, frames_of(self.setup.source))
-
-    def tensors(self) -> Iterator[NDArray[np.float32]]:  # each (1, 3, crop, crop)
-        """`pictures` as the network takes them."""
-        for picture in self.pictures():
-            yield self.model.preprocessing.normalise(picture)[None]
+            for frame in frames_of(self.setup.source):
+                yield self.model.preprocessing.normalise(preprocess(frame))[None]
 
     def picture(self, path: Path) -> NDArray[np.uint8]:  # (crop, crop, 3) RGB
         """One picture file as the edge prepares it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,23 +18,6 @@ OUTCOMES = ("answered", "refused", "abandoned")
 MAX_ANSWERS = 2
 """An edge sends a frame once more if its connection breaks, even if only the answer was lost."""
 _NUMBER_BITS = 32
-
-
-@dataclass(frozen=True)
-class Account:
-    """What became of the frames that one edge has read."""
-
-    frames_in: int
-    cloud: int
-    edge: int
-    still: int
-    nobody: int
-    dropped: int
-
-    @property
-    def difference(self) -> int:
-        """Frames that are unaccounted for; 0, or something is broken."""
-        return self.frames_in - self.cloud - self.edge - self.still - self.nobody - self.dropped
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -55,10 +37,20 @@ def sessions(records: Sequence[Row]) -> set[int]:
     return {session_of(record["frame_id"]) for record in records}
 
 
-def account(records: Sequence[Row], *, frames_in: int, dropped: int = 0) -> Account:
-    """`frames_in` and `dropped` are the edge's own counts, from its summary."""
+def account(records: Sequence[Row], *, frames_in: int, dropped: int = 0) -> dict[str, int]:
+    """What became of the frames that one edge has read; `frames_in` and `dropped` are the edge's own counts.
+
+    `difference` is how many frames are unaccounted for: 0, or something is broken.
+    """
     by = Counter(record["answered_by"] for record in records)
-    return Account(frames_in, by["cloud"], by["edge"], by["still"], by["nobody"], dropped)
+    known = {
+        "cloud": by["cloud"],
+        "edge": by["edge"],
+        "still": by["still"],
+        "dropped": dropped,
+        "nobody": by["nobody"],
+    }
+    return {"frames in": frames_in, **known, "difference": frames_in - sum(known.values())}
 
 
 def faults_of(
@@ -102,7 +94,7 @@ def _order(records: Sequence[Row], frames_in: int, dropped: int) -> Iterator[str
         yield f"{len(missing)} frames have no record{first}; {dropped} were dropped by policy"
     if expected > frames_in:
         yield f"frame {expected - 1} has a record, but only {frames_in} frames were read"
-    difference = account(records, frames_in=frames_in, dropped=dropped).difference
+    difference = account(records, frames_in=frames_in, dropped=dropped)["difference"]
     if difference:
         yield f"{frames_in} frames in, and {difference} of them are neither answered nor dropped"
 

@@ -48,7 +48,13 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
         "heads ran before. `binary` is int8+zstd. Ratios are of the same round."
     )
     rows = [_row(point, {client: results[point, client] for client in _CLIENTS}) for point in points]
-    return Findings(engine, [Table("json", "Binary against JSON", note, rows)], [_figure(options, results)])
+    rates = {
+        client: [over_rounds([each["frames_per_s"] for each in results[point, client]]) for point in points]
+        for client in _CLIENTS
+    }
+    title = "One client, one request at a time: a binary frame against JSON"
+    figure = Figure("json", title, [Bars("frames/s", points, rates)])
+    return Findings(engine, [Table("json", "Binary against JSON", note, rows)], [figure])
 
 
 def _row(point: str, results: dict[str, list[dict[str, float]]]) -> dict[str, Cell]:
@@ -62,13 +68,3 @@ def _row(point: str, results: dict[str, list[dict[str, float]]]) -> dict[str, Ce
             for client, rounds in results.items()
         },
     }
-
-
-def _figure(options: SpeedOptions, results: dict[tuple[str, str], list[dict[str, float]]]) -> Figure:
-    points = options.json_points
-    rates = {
-        client: [over_rounds([each["frames_per_s"] for each in results[point, client]]) for point in points]
-        for client in _CLIENTS
-    }
-    title = "One client, one request at a time: a binary frame against JSON"
-    return Figure("json", title, [Bars("frames/s", points, rates)])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.harness.process import Memory, memory
 from bench.harness.system import Cloud, Edge, Setup, running_cloud
@@ -26,17 +26,7 @@ _CAMERA = "synthetic:fps=10"
 _NO_END = 1_000_000
 
 
-@dataclass(frozen=True)
-class _Start:
-    """Seconds from the start of both processes."""
-
-    first_answer: float
-    """By whichever side."""
-    by_cloud: float
-
-
-@dataclass(frozen=True)
-class _Sample:
+class _Sample(NamedTuple):
     frames: int
     memory: dict[str, Memory]
 
@@ -48,7 +38,7 @@ def outline(options: SpeedOptions) -> Outline:
 
 def measure(options: SpeedOptions, progress: Progress) -> Findings:
     """Starts with a cold and a warm cache in turn, then one long run."""
-    starts: dict[str, list[_Start]] = {"cold": [], "warm": []}
+    starts: dict[str, list[tuple[float, float]]] = {"cold": [], "warm": []}
     for _ in range(options.starts):
         with tempfile.TemporaryDirectory(prefix="splitdnn-cache-") as cache:
             for kind, runs in starts.items():  # cold first: it fills the cache that is warm afterwards
@@ -71,8 +61,8 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
     start_rows: list[dict[str, Cell]] = [
         {
             "cache": kind,
-            "first answer s": over_rounds([each.first_answer for each in runs]),
-            "first by the cloud s": over_rounds([each.by_cloud for each in runs]),
+            "first answer s": over_rounds([first for first, _ in runs]),
+            "first by the cloud s": over_rounds([by_cloud for _, by_cloud in runs]),
         }
         for kind, runs in starts.items()
     ]
@@ -84,8 +74,8 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
     return Findings(engine, tables, [_figure(samples)])
 
 
-def _start(setup: Setup, cache: str) -> _Start:
-    """Edge and cloud at the same moment; a camera, as a file's frames might all be answered before the cloud is ready."""
+def _start(setup: Setup, cache: str) -> tuple[float, float]:
+    """Seconds from the start of edge and cloud to the first answer of either, and to the cloud's first. A camera, as a file's frames might all be answered before the cloud is ready."""
     first = 0.0
     camera = replace(setup, source=_CAMERA)
     with (
@@ -95,7 +85,7 @@ def _start(setup: Setup, cache: str) -> _Start:
         for record, arrived in edge.records():
             first = first or arrived
             if record["answered_by"] == "cloud":
-                return _Start(first - cloud.started, arrived - cloud.started)
+                return first - cloud.started, arrived - cloud.started
         raise RuntimeError(f"the cloud never answered:\n{cloud.said()}")
 
 

@@ -49,7 +49,16 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
         "machine's cores. A file is read as fast as it is answered, so a good part of the latency is waiting."
     )
     rows = [_row(point, runs[point], runs[_UNSPLIT]) for point in points]
-    return Findings(engine, [Table("split", "Split against unsplit", note, rows)], [_figure(points, runs)])
+    panels = [
+        Bars(
+            unit,
+            list(map(_label, points)),
+            {"edge + cloud": [over_rounds([run[name] for run in runs[point]]) for point in points]},
+        )
+        for unit, name in (("frames/s", "frames/s"), ("CPU ms per frame", "CPU ms/frame"))
+    ]
+    figure = Figure("split", "Split against unsplit, edge and cloud on one machine", panels)
+    return Findings(engine, [Table("split", "Split against unsplit", note, rows)], [figure])
 
 
 def _run(setup: Setup, cloud: Cloud, point: str, warm: int, frames: int) -> _Run:
@@ -84,19 +93,6 @@ def _row(point: str, runs: list[_Run], unsplit: list[_Run]) -> dict[str, Cell]:
         "CPU of unsplit": ratio("CPU ms/frame"),
         "bytes/frame": round(over["bytes/frame"].median),
     }
-
-
-def _figure(points: list[str], runs: dict[str, list[_Run]]) -> Figure:
-    labels = [_label(point) for point in points]
-    panels = [
-        Bars(
-            unit,
-            labels,
-            {"edge + cloud": [over_rounds([run[name] for run in runs[point]]) for point in points]},
-        )
-        for unit, name in (("frames/s", "frames/s"), ("CPU ms per frame", "CPU ms/frame"))
-    ]
-    return Figure("split", "Split against unsplit, edge and cloud on one machine", panels)
 
 
 def _codec(point: str) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 from bench.emulator.link import Link
 from bench.soak.command import read_soak_options
 from bench.soak.faults import FAULTS, Breaker, Fault, schedule
-from bench.soak.ledger import Account
+from bench.soak.ledger import account
 from bench.soak.report import Played, frame_table, joined
 from bench.soak.watch import Watch
 
@@ -143,8 +143,13 @@ def test_a_process_is_sampled_when_it_is_warm_and_while_it_lives():
 
 
 def test_the_table_sums_the_edges():
-    accounts = [("edge 1", Account(10, 6, 3, 0, 1, 0)), ("edge 2", Account(5, 1, 1, 1, 0, 1))]
-    *_, first, second, total = frame_table(accounts)
+    def by(*answered, frames_in, dropped):
+        return account([{"answered_by": each} for each in answered], frames_in=frames_in, dropped=dropped)
+
+    one = by(*["cloud"] * 6, *["edge"] * 3, "nobody", frames_in=10, dropped=0)
+    other = by("cloud", "edge", "still", frames_in=5, dropped=1)
+    header, first, second, total = frame_table({"edge 1": one, "edge 2": other})
+    assert header.split("  ")[-1].strip() == "difference"
     assert first.split() == ["edge", "1", "10", "6", "3", "0", "0", "1", "0"]
     assert second.split()[-1] == "1"
     assert total.split() == ["all", "15", "7", "4", "1", "1", "1", "1"]

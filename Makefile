@@ -7,7 +7,10 @@ SOURCE ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-PYTHON_FILES := shared edge cloud bench tests scripts
+PYTHON_FILES := shared edge cloud bench splitdnn tests scripts docs
+# Processes that share the tests; each takes about half a gigabyte.
+TEST_PROCESSES ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 COMPOSE := docker compose
 GPU_COMPOSE := $(COMPOSE) --file compose.yaml --file compose.gpu.yaml
 
@@ -19,9 +22,13 @@ help: ## this list
 demo: $(INSTALLED) ## cloud and edge as two processes here; SOURCE=clip.mp4 (or 0, a webcam) instead of the synthetic camera
 	@$(BIN)/python scripts/demo.py $(if $(SOURCE),--source '$(SOURCE)')
 
+.PHONY: check
+check: lint ## what every change must pass, in under two minutes: style, types and the fast tests
+	$(PYTEST) -m 'not slow' tests/unit tests/contract
+
 .PHONY: test
-test: $(INSTALLED) ## the tests that need nothing but this machine
-	$(BIN)/python -m pytest
+test: $(INSTALLED) ## every test that needs nothing but this machine
+	$(PYTEST)
 
 .PHONY: lint
 lint: $(INSTALLED) ## style and types
@@ -44,7 +51,7 @@ chaos: $(INSTALLED) ## kill, freeze, cut, starve and poison edge and cloud, abou
 
 .PHONY: soak
 soak: $(INSTALLED) ## 20,000 frames under random faults: none lost, nothing grows; ARGUMENTS=--quick takes two minutes
-	$(BIN)/python -m bench.soak.command $(ARGUMENTS)
+	$(BIN)/python -m bench soak $(ARGUMENTS)
 
 .PHONY: bench
 bench: $(INSTALLED) ## the speed report, about ten minutes; ARGUMENTS=--quick to see that it works

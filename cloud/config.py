@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from shared.limits import MAX_FRAME_BYTES
 from shared.settings import CommonSettings
-from shared.wire.frame import MAX_FRAME_BYTES
 
 
 class CloudSettings(CommonSettings):

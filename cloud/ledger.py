@@ -11,8 +11,8 @@ import stat
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from shared.codecs import CODECS
-from shared.errors import SettingsError
+from shared.codecs import codec_of
+from shared.errors import CodecError, SettingsError
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
@@ -91,11 +91,10 @@ class Entry:
     def note(self, frame: Frame) -> None:
         """It could be parsed, whatever becomes of it."""
         if self._ledger:
-            codec = CODECS.get(frame.codec_id)
             self._known = {
                 "frame_id": f"{frame.frame_id:016x}",
                 "split_point": frame.split_point,
-                "codec": codec.name if codec else None,
+                "codec": _codec_name(frame),
             }
 
     def decide(self, outcome: Outcome, reason: str | None = None) -> None:
@@ -113,3 +112,11 @@ class Entry:
                     "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 }
             )
+
+
+def _codec_name(frame: Frame) -> str | None:
+    """None for a codec that this process does not know."""
+    try:
+        return codec_of(frame).name
+    except CodecError:
+        return None

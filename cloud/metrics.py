@@ -9,7 +9,7 @@ from shared.observing.metrics import Metrics
 from shared.observing.telemetry import BATCH_BUCKETS, DURATION_BUCKETS
 
 ENDPOINTS = ("/", "/compute", "/model", "/profile", "/profiles", "/healthz", "/readyz", "/metrics", "other")
-STAGES = ("receive", "decode", "queue", "tail", "top")
+STEPS = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
 _CODES = (200, 201, 400, 404, 405, 409, 413, 415, 422, 424, 500, 503, 504)
 
@@ -19,7 +19,7 @@ class CloudMetrics(Metrics):
 
     def __init__(self) -> None:
         prefix = "splitdnn_cloud_"
-        super().__init__(prefix, STAGES)
+        super().__init__(prefix, STEPS)
         self.requests = Counter(
             prefix + "requests_total", "HTTP requests answered.", ["endpoint", "code"], registry=self.registry
         )

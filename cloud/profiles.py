@@ -8,8 +8,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.codecs.calibrated.codec import Calibrated
-from shared.codecs.calibrated.profile import HASH_BYTES, MAX_PROFILE_BYTES
+from shared.codecs.calibrated.profile import HASH_BYTES
 from shared.errors import ContentError, ProfileMissingError
+from shared.limits import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cloud.batching.batcher import Batcher
 from cloud.batching.tail_times import TailTimes
 from cloud.batching.tails import Tails
-from cloud.bodies.frames import MAX_PICTURE_PIXELS
 from cloud.bodies.json_process import JsonProcess
 from cloud.ledger import Ledger
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.profiles import Profiles
-from shared.codecs import CODECS
-from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES
+from shared.codecs import known_codecs
+from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES
 from shared.load import load_network
 from shared.network.weights import NAMED_SECONDS
 from shared.observing.telemetry import computing
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
-_MOST_PICTURES = 8
-"""Pictures that are resized at once, whatever the machine: what they take in memory is said in cloud/bodies/frames.py."""
+_MAX_PICTURES = 8
+"""Pictures that are resized at once, whatever the machine: what they take in memory is said in shared/limits.py."""
 
 
 class Service:
@@ -56,7 +55,7 @@ class Service:
         self._tail_threads = ThreadPoolExecutor(self.workers, thread_name_prefix="tail")
         self._pool = ThreadPoolExecutor(max(2, threads), thread_name_prefix="decode")
         self._picture_pool = ThreadPoolExecutor(
-            min(_MOST_PICTURES, max(1, threads // 2)), thread_name_prefix="picture"
+            min(_MAX_PICTURES, max(1, threads // 2)), thread_name_prefix="picture"
         )
         # One: building a profile's tables may take a second, and frames are decoded meanwhile.
         self._profile_thread = ThreadPoolExecutor(1, thread_name_prefix="profile")
@@ -139,7 +138,7 @@ class Service:
         return await self.in_tail_thread(self._compute_tail, split_point, callers)
 
     def _compute_tail(self, split_point: str, callers: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        with computing(self.metrics.stage_cpu, "tail"):
+        with computing(self.metrics.step_cpu, "tail"):
             return self.tails.run(split_point, callers)
 
     def describe(self) -> dict[str, Any]:
@@ -152,20 +151,20 @@ class Service:
             "classes": len(model.labels),
             "engine": self.engine.describe(),
             "preprocessing": {
-                "resize": model.preprocessing.resize,
-                "crop": model.preprocessing.crop,
-                "mean": model.preprocessing.mean,
-                "std": model.preprocessing.std,
-                "interpolation": model.preprocessing.interpolation,
+                "resize": model.recipe.resize,
+                "crop": model.recipe.crop,
+                "mean": model.recipe.mean,
+                "std": model.recipe.std,
+                "interpolation": model.recipe.interpolation,
             },
             "default_split_point": self.default.name,
             "split_points": {name: list(point.shape) for name, point in self.partition.points.items()},
-            "codecs": {codec.name: codec.id for codec in CODECS.values()},
+            "codecs": {codec.name: codec.id for codec in known_codecs().values()},
             "profiles": self.profiles.names(),
             "wire_versions": [wire.VERSION],
             "limits": {
                 "max_body_bytes": self.settings.max_body_bytes,
-                "max_elements": wire.MAX_ELEMENTS,
+                "max_elements": MAX_ELEMENTS,
                 "max_picture_pixels": MAX_PICTURE_PIXELS,
                 "max_profile_bytes": self.max_profile_bytes,
                 "queue_capacity": self.settings.queue_capacity,

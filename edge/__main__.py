@@ -1,23 +1,24 @@
-"""`python -m edge`: reads the settings, then runs."""
+"""`python -m edge`: reads the settings, then runs or calibrates."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from edge.calibration.settings import CalibrationSettings
-from edge.config import EdgeSettings
+from edge.config import CalibrationSettings, EdgeSettings
 from shared.errors import ResultsError, SplitDNNError
 from shared.observing import event_loop
 from shared.observing.logs import configure_logs
 from shared.process.exit import run_process
 from shared.process.threads import limit_threads
-from shared.settings import make_parser, parse_flags, print_error, read_settings
+from shared.settings import CommonSettings, make_parser, parse_flags, print_error, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_Settings = TypeVar("_Settings", bound=CommonSettings)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SplitDNNError as error:
         print_error(error)
         return 1 if isinstance(error, ResultsError) else 2
-    except BrokenPipeError:  # whoever read our output has had enough
+    except BrokenPipeError:  # the reader of our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
@@ -53,22 +54,19 @@ def _run(arguments: Sequence[str]) -> int:
         "--list-split-points", action="store_true", help="show where the model can be cut and exit"
     )
     given = parse_flags(parser, arguments)
-    show_config, show_points = given.pop("print_config"), given.pop("list_split_points")
-    settings = read_settings(EdgeSettings, given)
-    if show_config:
-        print(settings.printable())
+    show_points = given.pop("list_split_points")
+    started = _start(EdgeSettings, given)
+    if started is None:
         return 0
-    configure_logs(settings.log_level, settings.log_format)
-    threads = limit_threads(settings.threads)
     # Only now: torch and OpenCV read the thread settings when they are imported.
     if show_points:
-        from edge.planning.split_points import list_split_points  # noqa: PLC0415
+        from shared.load import list_split_points  # noqa: PLC0415
 
-        print(list_split_points(settings))
+        print(list_split_points(started.settings))
         return 0
     from edge.run import run  # noqa: PLC0415
 
-    return event_loop.run(run(settings, threads))
+    return event_loop.run(run(started.settings, started.threads))
 
 
 def _calibrate(arguments: Sequence[str]) -> int:
@@ -77,17 +75,28 @@ def _calibrate(arguments: Sequence[str]) -> int:
         "Fit the codec `calibrated` to footage of your own, and measure bytes against agreement.",
         CalibrationSettings,
     )
-    given = parse_flags(parser, arguments)
-    show_config = given.pop("print_config")
-    settings = read_settings(CalibrationSettings, given)
-    if show_config:
-        print(settings.printable())
+    started = _start(CalibrationSettings, parse_flags(parser, arguments))
+    if started is None:
         return 0
-    configure_logs(settings.log_level, settings.log_format)
-    threads = limit_threads(settings.threads)
     from edge.calibration.command import calibrate  # noqa: PLC0415 - as above
 
-    return calibrate(settings, threads)
+    return calibrate(started.settings, started.threads)
+
+
+class _Started(NamedTuple, Generic[_Settings]):
+    settings: _Settings
+    threads: int
+
+
+def _start(kind: type[_Settings], given: dict[str, Any]) -> _Started[_Settings] | None:
+    """Read the settings, then set up logs and threads; None if the settings were only to be shown."""
+    show_config = given.pop("print_config")
+    settings = read_settings(kind, given)
+    if show_config:
+        print(settings.printable())
+        return None
+    configure_logs(settings.log_level, settings.log_format)
+    return _Started(settings, limit_threads(settings.threads))
 
 
 if __name__ == "__main__":

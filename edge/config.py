@@ -1,23 +1,34 @@
-"""The edge's settings."""
+"""The edge's settings: those of a run, and those of `python -m edge calibrate`."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from shared.settings import CommonSettings
 
+# What running and calibrating have in common is said once. Not by a common base class: it would change the order of the
+# flags in --help and of the settings in the README.
+_Source = Annotated[
+    str,
+    Field(
+        description="a video file, a folder of pictures, a webcam's number, an `rtsp://` or `http://` URL, or "
+        "`synthetic` (`synthetic:fps=10,frames=300,width=640,height=480`)"
+    ),
+]
+_Grayscale = Annotated[bool, Field(description="three equal channels, as a grey camera gives")]
+_OpenTimeout = Annotated[float, Field(gt=0, le=600, description="how long a live source may take to open")]
+_ReadTimeout = Annotated[
+    float, Field(gt=0, le=600, description="how long a live source may take for a frame")
+]
+
 
 class EdgeSettings(CommonSettings):
     """Flags and `SPLITDNN_*` variables of `python -m edge`."""
 
-    source: str = Field(
-        "synthetic",
-        description="a video file, a folder of pictures, a webcam's number, an `rtsp://` or `http://` URL, or "
-        "`synthetic` (`synthetic:fps=10,frames=300,width=640,height=480`)",
-    )
+    source: _Source = "synthetic"
     cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
     split_point: str | None = Field(
         None,
@@ -74,7 +85,7 @@ class EdgeSettings(CommonSettings):
         "of its symbols than this changed since; with `int8`, `int8+zstd` and `calibrated`. 0: every frame is sent",
     )
     top: int = Field(5, ge=1, le=1000, description="how many classes a record holds")
-    grayscale: bool = Field(False, description="three equal channels, as a grey camera gives")
+    grayscale: _Grayscale = False
     queue_size: int = Field(
         2, ge=1, le=1024, description="frames that may wait before the head, and before the uplink"
     )
@@ -99,10 +110,8 @@ class EdgeSettings(CommonSettings):
     status_port: int = Field(
         8882, ge=0, le=65535, description="port of `/metrics` and `/healthz`; 0 takes a free one"
     )
-    open_timeout_s: float = Field(10.0, gt=0, le=600, description="how long a live source may take to open")
-    read_timeout_s: float = Field(
-        10.0, gt=0, le=600, description="how long a live source may take for a frame"
-    )
+    open_timeout_s: _OpenTimeout = 10.0
+    read_timeout_s: _ReadTimeout = 10.0
 
     @field_validator("cloud_url")
     @classmethod
@@ -111,3 +120,19 @@ class EdgeSettings(CommonSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("not a URL such as http://cloud:8881")
         return value.rstrip("/")
+
+
+class CalibrationSettings(CommonSettings):
+    """Flags of `python -m edge calibrate`; those that the edge has as well are read from its `SPLITDNN_*` variables too."""
+
+    source: _Source = "synthetic"
+    profile: str | None = Field(
+        None, description="file to write; by default `<model>-<split point>.safetensors` in this folder"
+    )
+    target_agreement: float = Field(
+        0.95, gt=0, le=1, description="share of frames that shall keep the top class of the unsplit network"
+    )
+    frames: int = Field(200, ge=24, le=2000, description="frames to calibrate with, spread over the source")
+    grayscale: _Grayscale = False
+    open_timeout_s: _OpenTimeout = 10.0
+    read_timeout_s: _ReadTimeout = 10.0

@@ -7,7 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import DURATION_BUCKETS
 
-STAGES = (
+STEPS = (
     "capture",
     "wait_preprocess",
     "preprocess",
@@ -44,7 +44,7 @@ class EdgeMetrics(Metrics):
     def __init__(self) -> None:
         self.state = "starting"  # then running, and finished once the source has ended
         prefix = "splitdnn_edge_"
-        super().__init__(prefix, STAGES)
+        super().__init__(prefix, STEPS)
         self.frames = Counter(
             prefix + "frames_total",
             "Frames by what became of them: answered by cloud or by edge, a still scene's earlier answer repeated, dropped by "

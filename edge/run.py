@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 import secrets
 import signal
 import sys
@@ -21,23 +20,21 @@ import torch
 from edge.frames.pipeline import Pipeline
 from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
-from edge.output.printer import ProgressPrinter, print_frame
-from edge.output.results import STDOUT, Results, ResultsFile
+from edge.output.printer import ProgressPrinter, Summary, print_frame
+from edge.output.results import Results
 from edge.output.status import serve_status
-from edge.output.summary import Summary
 from edge.planning.choices import make_plans
-from edge.planning.pilot import Pilot, Pinned
-from edge.planning.planner import Objective
-from edge.sources.opening import open_source
+from edge.planning.pilot import make_pilot
 from edge.sources.reconnect import Reconnecting
+from edge.sources.registry import open_source
 from edge.uplink.agreed_weights import agreed_weights
-from edge.uplink.cloud_times import Asking
 from edge.uplink.uplink import Uplink
 from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import ResultsError
 from shared.load import load_network
 from shared.network.weights import AUTO_SECONDS, NAMED_SECONDS
 from shared.observing import event_loop
+from shared.observing.json_lines import STDOUT, JsonLines
 from shared.process.memory import give_back
 
 if TYPE_CHECKING:
@@ -45,25 +42,39 @@ if TYPE_CHECKING:
 
     from edge.config import EdgeSettings
     from edge.output.results import Record
-    from edge.planning.pilot import Pilots
     from edge.planning.plan import Plan
-    from edge.sources.opening import Source
+    from edge.sources.base import Source
     from shared.network.model import ModelInfo
 
 _log = logging.getLogger("edge")
 
 
 @dataclass(frozen=True)
-class _Run:
-    """What was started, ready for its first frame."""
+class _Outputs:
+    """Where records and words go."""
 
-    pipeline: Pipeline
-    stop: Callable[[], None]
-    metrics: EdgeMetrics
+    people: TextIO
+    """stderr if the records go to stdout."""
     summary: Summary
     progress: ProgressPrinter | None
-    file: ResultsFile | None
-    people: TextIO
+    file: JsonLines | None
+    sinks: list[Callable[[Record], None]]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """All that was opened, ready for the first frame."""
+
+    metrics: EdgeMetrics
+    outputs: _Outputs
+    pipeline: Pipeline
+    live: Reconnecting | None
+
+    def stop(self) -> None:
+        """Read no more frames."""
+        self.pipeline.stop()
+        if self.live:
+            self.live.stop()
 
 
 async def run(settings: EdgeSettings, threads: int) -> int:
@@ -72,47 +83,39 @@ async def run(settings: EdgeSettings, threads: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as ends:  # what was opened is closed, however far the start came
-        starting = asyncio.create_task(_start(settings, threads, ends))
+        opening = asyncio.create_task(_open(settings, threads, ends))
         stopping = asyncio.create_task(stop.wait())
         ends.callback(stopping.cancel)
-        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            starting.cancel()
+        await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():
+            opening.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await starting
+                await opening
             _log.info("stopped before the first frame")
             return 0
-        this = await starting
+        this = await opening
         with event_loop.undisturbed(this.metrics):
             await _play(this, stop)
         if settings.at_end == "stay" and not stop.is_set():
             _log.info("the source has ended; staying for the metrics to be read (SIGTERM ends it)")
             await stop.wait()
-    if this.file and this.file.lost:
-        raise ResultsError(f"{this.file.lost} records could not be written to {settings.results}")
+    file = this.outputs.file
+    if file and file.lost:
+        raise ResultsError(f"{file.lost} records could not be written to {settings.results}")
     return 0
 
 
-async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExitStack) -> _Run:
+async def _open(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExitStack) -> _Run:
     """Open everything; what a user can mistype comes before what takes long."""
     cv2.setNumThreads(threads)
     metrics = EdgeMetrics()
     source, live = _open_source(settings, metrics, ends)
-    server, status_port = serve_status(metrics, settings.status_address, settings.status_port)
+    server, status_port = serve_status(
+        metrics.registry, lambda: metrics.state, settings.status_address, settings.status_port
+    )
     ends.callback(server.stop)
-    summary = Summary()
-    # Where records go to stdout, people read on stderr.
-    people = sys.stderr if settings.results == STDOUT else sys.stdout
-    progress = ProgressPrinter(people) if settings.show == "changes" else None
-    printer = partial(print_frame, out=people) if settings.show == "frames" else progress
-    sinks: list[Callable[[Record], None]] = [summary, *([printer] if printer else [])]
-    file = None
-    if settings.results:
-        file = ResultsFile(settings.results, metrics.result_errors, append=source.live)
-        ends.callback(file.close)
-        sinks.append(file)
-
-    # On a thread, as all that takes long: /healthz answers meanwhile. A thread that is given up does not hold the end.
+    outputs = _open_outputs(settings, metrics, ends, append=source.live)
+    # What takes long is on a thread, so that /healthz answers meanwhile; a stop does not wait for that thread.
     slow = ThreadPoolExecutor(1, thread_name_prefix="start")
     ends.callback(slow.shutdown, wait=False)
     loop = asyncio.get_running_loop()
@@ -121,42 +124,36 @@ async def _start(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExi
         settings.cloud_url,
         model,
         metrics,
+        top=settings.top,
         in_flight=settings.in_flight,
         deadline_s=settings.deadline_s,
         profiles=[plan.profile for plan in plans if plan.profile],
         wait_for_profiles=len(plans) == 1,
     )
     await ends.enter_async_context(uplink)
-    pilot = _pilot(settings, plans, uplink, metrics, ends, live=source.live)
+    pilot = make_pilot(settings, plans, uplink, metrics, live=source.live)
     if any(plan.codec for plan in plans):
         await uplink.check()
     if live:
         await loop.run_in_executor(slow, live.open)
     else:
         metrics.source_up.set(1)
-    _log.info(
-        "%s -> %s -> %s; metrics on port %d",
-        source.name,
-        f"{plans[0].split_point.name} {plans[0].label}" if len(plans) == 1 else f"one of {len(plans)} plans",
-        settings.cloud_url,
-        status_port,
-    )
-    source_size = settings.picture_size == "source"
-    if source_size and not (len(plans) == 1 and plans[0].codec and plans[0].codec.carries == "picture"):
+    first, only = plans[0], len(plans) == 1
+    chosen = f"{first.split_point.name} {first.label}" if only else f"one of {len(plans)} plans"
+    _log.info("%s -> %s -> %s; metrics on port %d", source.name, chosen, settings.cloud_url, status_port)
+    sends_pictures = only and first.codec is not None and first.codec.carries == "picture"
+    if settings.picture_size == "source" and not sends_pictures:
         _log.warning(
             "picture_size=source changes nothing: it needs --split-point input and jpeg, webp, png or raw"
         )
-        source_size = False
-    preprocess = Preprocess(model.preprocessing, grayscale=settings.grayscale, source_size=source_size)
-    session = secrets.randbits(32)
-    pipeline = Pipeline(settings, model, pilot, preprocess, source, uplink, Results(sinks), metrics, session)
-
-    def stop() -> None:
-        pipeline.stop()
-        if live:
-            live.stop()
-
-    return _Run(pipeline, stop, metrics, summary, progress, file, people)
+    preprocess = Preprocess(
+        model.recipe,
+        grayscale=settings.grayscale,
+        source_size=settings.picture_size == "source" and sends_pictures,
+    )
+    results, session = Results(outputs.sinks), secrets.randbits(32)
+    pipeline = Pipeline(settings, model, pilot, preprocess, source, uplink, results, metrics, session)
+    return _Run(metrics, outputs, pipeline, live)
 
 
 async def _play(this: _Run, stop: asyncio.Event) -> None:
@@ -165,7 +162,7 @@ async def _play(this: _Run, stop: asyncio.Event) -> None:
         _log.info("stopping: answering the frames already read")
         this.stop()
 
-    metrics = this.metrics
+    metrics, outputs = this.metrics, this.outputs
     metrics.running.set(1)
     metrics.state = "running"
     start = time.monotonic()
@@ -178,15 +175,15 @@ async def _play(this: _Run, stop: asyncio.Event) -> None:
         metrics.source_up.set(0)
         metrics.running.set(0)
         metrics.state = "finished"
-        if this.progress:
-            this.progress.close()
-        print(f"\n{this.summary.text(this.pipeline.dropped, seconds)}", file=this.people, flush=True)
+        if outputs.progress:
+            outputs.progress.close()
+        print(f"\n{outputs.summary.text(this.pipeline.dropped, seconds)}", file=outputs.people, flush=True)
 
 
 def _open_source(
     settings: EdgeSettings, metrics: EdgeMetrics, ends: contextlib.AsyncExitStack
 ) -> tuple[Source, Reconnecting | None]:
-    """The source, and the same again if it is a live one. Files are opened here: a wrong path is said at once."""
+    """The source, and the same again if it is a live one. Files are opened at once, to report a wrong path at once."""
     source = open_source(
         settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
     )
@@ -199,10 +196,34 @@ def _open_source(
     return source, None
 
 
+def _open_outputs(
+    settings: EdgeSettings, metrics: EdgeMetrics, ends: contextlib.AsyncExitStack, *, append: bool
+) -> _Outputs:
+    people = sys.stderr if settings.results == STDOUT else sys.stdout
+    summary, file = Summary(), None
+    progress = ProgressPrinter(people) if settings.show == "changes" else None
+    printer = partial(print_frame, out=people) if settings.show == "frames" else progress
+    sinks: list[Callable[[Record], None]] = [summary, *([printer] if printer else [])]
+    if settings.results:
+        # A file's records are made again by reading it again, a camera's are not.
+        file = JsonLines(
+            settings.results,
+            append=append,
+            errors=metrics.result_errors,
+            what="results",
+            lines="records",
+            wait=True,
+        )
+        ends.callback(file.close)
+        write = file.write
+        sinks.append(lambda record: write(record.fields()))
+    return _Outputs(people, summary, progress, file, sinks)
+
+
 def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[ModelInfo, list[Plan]]:
-    """The model, and the one plan that was chosen, or all that the planner has."""
-    weights, seed = agreed_weights(settings)
-    # Who left the choice open does not wait long for what the cloud chose.
+    """The model, and the one plan that the user chose, or all that the planner may choose from."""
+    weights, seed = agreed_weights(settings.cloud_url, settings.model, settings.weights, settings.seed)
+    # A user who left the choice open does not wait long for the weights that the cloud chose.
     patience_s = AUTO_SECONDS if settings.weights == "auto" else NAMED_SECONDS
     network = load_network(
         settings, metrics, "head", weights=weights, seed=seed, patience_s=patience_s, threads=threads
@@ -212,34 +233,9 @@ def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[M
         _log.warning("--profile changes nothing: only --codec %s uses one", Calibrated.name)
     info = network.model.info()
     if network.engine.name != "torch":
-        torch.set_num_threads(
-            1
-        )  # it only resizes pictures now; waking a second thread for that costs more than it saves
-    # An engine with parameters of its own in its halves needs the network's no more.
+        # It only resizes pictures now, and waking a second thread for that costs more than it saves.
+        torch.set_num_threads(1)
+    # An engine whose halves hold parameters of their own no longer needs the network's.
     del network
     give_back()
     return info, plans
-
-
-def _pilot(
-    settings: EdgeSettings,
-    plans: list[Plan],
-    uplink: Uplink,
-    metrics: EdgeMetrics,
-    ends: contextlib.AsyncExitStack,
-    *,
-    live: bool,
-) -> Pilots:
-    options = {plan.option: plan for plan in plans if plan.option}
-    if not options:
-        return Pinned(plans[0], metrics)
-    objective = Objective(settings.objective, settings.min_agreement, settings.max_latency or math.inf)
-    pilot = Pilot(
-        options, objective, uplink.link, uplink.circuit, metrics,
-        in_flight=settings.in_flight, deadline_s=settings.deadline_s, explore_s=settings.explore_s, live=live,
-        can_decode=uplink.can_decode,
-    )  # fmt: skip
-    asking = Asking(uplink.cloud_times, pilot.cloud_times)
-    ends.push_async_callback(asking.close)
-    uplink.on_greeting = asking.again
-    return pilot

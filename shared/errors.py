@@ -129,7 +129,7 @@ class BodyError(RequestError):
 
 
 class FingerprintError(RequestError):
-    """The two sides run different networks, weights or preprocessing."""
+    """The two sides run different networks, weights or recipes."""
 
     status = 409
     reason = "fingerprint"

@@ -1,7 +1,56 @@
-"""Sizes that both frames and profiles keep to (shared/wire/WIRE.md)."""
+"""Every named limit on what comes from outside: frames, pictures, profiles and their parts.
+
+Whoever refuses something for its size imports the limit from here, so that one page shows what a peer can make this
+process allocate. Limits of the wire are also in shared/wire/WIRE.md, which a test compares with them.
+"""
 
 FINGERPRINT_BYTES = 8
+"""Bytes of a network's fingerprint, in frames and profiles."""
+
+# --- a frame ----------------------------------------------------------------------------------------------------------
+
+HEADER_BYTES = 56
+"""Bytes of a frame's fixed header."""
 MAX_RANK = 4
+"""Dimensions of one tensor, without the batch dimension."""
 MAX_DIMENSION = 0xFFFF
+"""Elements along one dimension; the header has 16 bits for each."""
 MAX_ELEMENTS = 1 << 24
 """Elements of one tensor: 64 MiB as float32. VGG-16 at 224x224 has 3.2 million at its widest."""
+MAX_SPLIT_POINT_BYTES = 64
+"""Bytes of a split point's name in UTF-8."""
+MAX_PARAMS_BYTES = 4096
+"""Bytes of a codec's parameters."""
+MAX_PAYLOAD_BYTES = 1 << 26
+"""Bytes of a payload: the largest tensor as float32."""
+MAX_FRAME_BYTES = HEADER_BYTES + MAX_SPLIT_POINT_BYTES + MAX_PARAMS_BYTES + MAX_PAYLOAD_BYTES
+"""Bytes of a whole frame."""
+MAX_CODEC_NAME_BYTES = 64
+"""Bytes in UTF-8 of the name of a codec that is not built in; the name travels with the parameters."""
+
+# --- a picture --------------------------------------------------------------------------------------------------------
+
+MAX_PICTURE_PIXELS = MAX_ELEMENTS // 3
+"""Pixels of a picture, 5.6 million: with three channels it is one tensor. Decoding the largest takes up to 100 MB (as WebP;
+55 MB as PNG and JPEG) and 0.3 s of a core (a JPEG of 32 scans), however few bytes it came in."""
+MAX_JPEG_SCANS = 32
+"""Scans of a JPEG. Each costs a pass over the whole picture and may be 12 bytes; progressive files have about ten."""
+MAX_PNG_TEXT_BYTES = 1 << 16
+"""Bytes of a PNG's comments, decompressed. Pillow's own limit lets 64 KiB of them become 64 MiB."""
+MAX_ASPECT = 16
+"""Longer side of a picture over its shorter side, as far as it is resized; the middle of a longer one is."""
+
+# --- a profile --------------------------------------------------------------------------------------------------------
+
+MAX_PROFILE_BYTES = 32 << 20
+"""Bytes of one file. ResNet-50's largest, layer4 with a corrector, is under 4 MiB."""
+MAX_PROFILE_HEADER_BYTES = 1 << 16
+"""Bytes of its safetensors header."""
+MAX_LEVELS = 64
+"""Magnitudes that a symbol of the codec `calibrated` can have, zero included."""
+MAX_GROUPS = 8
+"""Groups of channels that the codec `calibrated` codes one after another."""
+MAX_CONTEXT_RANK = 256
+"""Rank of the prediction that chooses a symbol's class."""
+MAX_CORRECTOR_RANK = 512
+"""Rank of the matrix that corrects decoded values."""

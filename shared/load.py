@@ -52,7 +52,7 @@ def load_network(
     `component` is the half that this side runs, by which its engine is chosen. Raises StartupError or SplitPointError.
     """
     model = load_model(settings.model, weights, seed=seed, labels=settings.labels, patience_s=patience_s)
-    partition = Partition(model.network, model.preprocessing.tensor_shape)
+    partition = Partition(model.network, model.recipe.tensor_shape)
     is_open = settings.split_point in (None, AUTO)
     point = partition.default() if is_open else partition.point(str(settings.split_point))
     engine = make_engine(
@@ -87,3 +87,25 @@ def load_network(
         point.name,
     )
     return Network(model, partition, point, engine)
+
+
+def list_split_points(settings: CommonSettings) -> str:
+    """The table of `--list-split-points` for the network that the settings name. Raises StartupError."""
+    # Where a network can be cut does not depend on its weights, so nothing is fetched for the default choice.
+    weights = "random" if settings.weights == "auto" else settings.weights
+    model = load_model(settings.model, weights)
+    return describe_split_points(Partition(model.network, model.recipe.tensor_shape))
+
+
+def describe_split_points(partition: Partition) -> str:
+    """A table of every split point: name, shape, elements, float32 bytes, millions of MACs on each side."""
+    width = max(len(name) for name in partition.points)
+    lines = [
+        f"{'split point':<{width}}  {'shape':<16}{'elements':>10}{'float32 B':>12}{'head MMACs':>12}{'tail MMACs':>12}"
+    ]
+    lines += [
+        f"{point.name:<{width}}  {'x'.join(map(str, point.shape)):<16}{point.elements:>10}{point.float32_bytes:>12}"
+        f"{point.head_macs / 1e6:>12.1f}{point.tail_macs / 1e6:>12.1f}"
+        for point in partition.points.values()
+    ]
+    return "\n".join(lines)

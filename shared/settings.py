@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 PREFIX = "SPLITDNN_"
 
-# Both processes may be started from one shell, so each must know the other's names to tell a typing error from a
-# setting that is not its own. A test compares this list with both settings classes and with compose.yaml.
+# Both processes may be started from one shell, so each must know the other's names to tell a typo from a setting that
+# belongs to the other side. scripts/settings.py writes this list from both settings classes and compose.yaml.
 KNOWN_NAMES = frozenset(
     [
+        # made by scripts/settings.py, checked by a test
         "MODEL",
         "WEIGHTS",
         "SEED",
@@ -39,30 +40,18 @@ KNOWN_NAMES = frozenset(
         "THREADS",
         "LOG_LEVEL",
         "LOG_FORMAT",
-        "ADDRESS",
-        "PORT",
-        "MAX_BODY_BYTES",
-        "MAX_BUFFERED_BYTES",
-        "QUEUE_CAPACITY",
-        "MAX_BATCH",
-        "TAIL_WORKERS",
-        "BATCH_WAIT_MS",
-        "REQUEST_TIMEOUT_S",
-        "IDLE_TIMEOUT_S",
-        "LEDGER",
-        "DRAIN_S",
         "SOURCE",
         "CLOUD_URL",
         "CODEC",
-        "PICTURE_SIZE",
-        "STILL_THRESHOLD",
         "PROFILE",
-        "TOP",
-        "GRAYSCALE",
         "OBJECTIVE",
         "MIN_AGREEMENT",
         "MAX_LATENCY",
         "EXPLORE_S",
+        "PICTURE_SIZE",
+        "STILL_THRESHOLD",
+        "TOP",
+        "GRAYSCALE",
         "QUEUE_SIZE",
         "IN_FLIGHT",
         "DEADLINE_S",
@@ -74,32 +63,47 @@ KNOWN_NAMES = frozenset(
         "STATUS_PORT",
         "OPEN_TIMEOUT_S",
         "READ_TIMEOUT_S",
-        "VERSION",
-        "TORCH_INDEX",
+        "ADDRESS",
+        "PORT",
+        "MAX_BODY_BYTES",
+        "MAX_BUFFERED_BYTES",
+        "QUEUE_CAPACITY",
+        "MAX_BATCH",
+        "BATCH_WAIT_MS",
+        "TAIL_WORKERS",
+        "REQUEST_TIMEOUT_S",
+        "IDLE_TIMEOUT_S",
+        "LEDGER",
+        "DRAIN_S",
         "MEDIA",
         "WEIGHTS_DIR",
         "CLOUD_PORT",
         "PROMETHEUS_PORT",
         "GRAFANA_PORT",
         "GRAFANA_PASSWORD",
+        "PROMETHEUS_IMAGE",
+        "GRAFANA_IMAGE",
+        "VERSION",
+        "TORCH_INDEX",
+        # end of settings
     ]
 )
 
 
 class CommonSettings(BaseSettings):
-    """What edge and cloud must agree on, and what every process has."""
+    """Settings that edge and cloud must agree on, and those that every process has."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
     model: str = Field("resnet50", description="torchvision classifier; both sides must run the same")
     weights: str = Field(
         "auto",
-        description="`auto` (pretrained if they can be had within 20 s, else random, said loudly), a name of "
+        description="`auto` (pretrained if they can be fetched within 20 s, else random with a warning), a name of "
         "torchvision's weights API (`DEFAULT`, `IMAGENET1K_V1`, …), the path of a state dict, or `random`",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of random weights")
     labels: str | None = Field(
-        None, description="text file with one class name a line, for weights of your own"
+        None, description="text file with one class name per line, for your own weights"
     )
     split_point: str | None = Field(
         None,
@@ -108,25 +112,29 @@ class CommonSettings(BaseSettings):
     )
     device: str = Field("cpu", description="`cpu`, `cuda`, `cuda:1` or `auto`")
     engine: Literal["auto", "torch", "openvino"] = Field(
-        "auto", description="what computes; `auto`: the fastest whose answers agree with torch's"
+        "auto",
+        description="engine that runs the network; `auto`: the fastest one whose answers agree with torch's",
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
-        description="what it computes in; `auto`: the fastest whose answers agree with torch's in float32",
+        description="precision it computes in; `auto`: the fastest one whose answers agree with torch's in float32",
     )
     cache_dir: str = Field(
-        "~/.cache/splitdnn", description="folder of converted networks, for a fast start; empty: none is kept"
+        "~/.cache/splitdnn",
+        description="folder for converted networks, for a fast start; empty: nothing is kept",
     )
     threads: int = Field(
-        0, ge=0, le=1024, description="computing threads; 0: as many as the container's cores"
+        0, ge=0, le=1024, description="computing threads; 0: as many as the container has cores"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe line logged"
+        "info", description="least severe level that is logged"
     )
-    log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="format of log lines: for people or for machines"
+    )
 
     def printable(self) -> str:
-        """Every setting with its effective value, one a line, credentials masked."""
+        """Every setting with its effective value, one per line, credentials masked."""
         return "\n".join(
             f"{PREFIX}{name.upper()}={mask_url('' if value is None else str(value))}"
             for name, value in self.model_dump().items()
@@ -137,7 +145,7 @@ _Settings = TypeVar("_Settings", bound=CommonSettings)
 
 
 def make_parser(program: str, description: str, settings: type[CommonSettings]) -> argparse.ArgumentParser:
-    """A parser with `--print-config` and one flag per setting; values are checked later, all in one place."""
+    """A parser with `--print-config` and one flag per setting. It checks no values: `read_settings` does."""
     parser = argparse.ArgumentParser(
         prog=program,
         description=description,
@@ -163,7 +171,7 @@ def make_parser(program: str, description: str, settings: type[CommonSettings]) 
 
 
 def read_settings(settings: type[_Settings], given: dict[str, Any]) -> _Settings:
-    """Flags (`given`) over variables over defaults. Raises SettingsError with one line for each thing that is wrong."""
+    """Settings from flags (`given`), then variables, then defaults. Raises SettingsError with one line per problem."""
     unknown = [
         f"unknown variable {name}; {suggest(name.upper(), (PREFIX + known for known in sorted(KNOWN_NAMES)))}"
         for name in os.environ
@@ -188,13 +196,13 @@ def _problem(settings: type[CommonSettings], problem: Any, given: dict[str, Any]
 
 
 def print_error(error: Exception) -> None:
-    """The way every start-up error reaches the user: one line a problem on stderr."""
+    """Print a start-up error to stderr, one line per problem, credentials masked."""
     for line in str(error).splitlines():
         print(f"splitdnn: {mask_credentials(line)}", file=sys.stderr)
 
 
 def parse_flags(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> dict[str, Any]:
-    """The flags that were given. Raises SettingsError; for an unknown one it names the nearest known one."""
+    """The flags that were given. Raises SettingsError, which names the nearest known flag for an unknown one."""
     try:
         known, rest = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:

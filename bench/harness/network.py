@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.frames.preprocess import Preprocess
-from edge.sources.opening import open_source
+from edge.sources.registry import open_source
 from shared.engines import make_engine
 from shared.network.model import load_model
 from shared.network.partition import Partition
@@ -45,20 +45,20 @@ class Network:
 
     def tensors(self) -> Iterator[NDArray[np.float32]]:  # each (1, 3, crop, crop)
         """The source's frames as the network takes them, again from the first when it ends."""
-        preprocess = Preprocess(self.model.preprocessing)
+        preprocess = Preprocess(self.model.recipe)
         while True:
             for frame in frames_of(self.setup.source):
-                yield self.model.preprocessing.normalise(preprocess(frame))[None]
+                yield self.model.recipe.normalise(preprocess(frame))[None]
 
     def picture(self, path: Path) -> NDArray[np.uint8]:  # (crop, crop, 3) RGB
         """One picture file as the edge prepares it."""
-        return Preprocess(self.model.preprocessing)(next(frames_of(str(path))))
+        return Preprocess(self.model.recipe)(next(frames_of(str(path))))
 
 
 def load_network(setup: Setup, architecture: str = "resnet50") -> Network:
     """The network that edge and cloud run, in this process. Raises ModelError."""
     model = load_model(architecture, setup.weights)
-    return Network(model, Partition(model.network, model.preprocessing.tensor_shape), setup)
+    return Network(model, Partition(model.network, model.recipe.tensor_shape), setup)
 
 
 def frames_of(source: str) -> Iterator[NDArray[np.uint8]]:  # each (H, W, 3) BGR

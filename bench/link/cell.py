@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
 from bench.link.flight import slow_plan, slow_preprocess
-from edge.planning.pilot import Pilot, Pinned
-from edge.planning.planner import Conditions, Objective, predict
+from edge.planning.pilot import PinnedPilot, PlannedPilot
+from edge.planning.planner import Conditions, Objective, Option, predict
 from edge.uplink.link import LinkState
 from shared.network.partition import INPUT, OUTPUT
 
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from bench.link.flight import Cockpit
     from edge.metrics import EdgeMetrics
-    from edge.planning.option import Option
+    from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
-    from edge.uplink.cloud_times import CloudTimes
     from edge.uplink.uplink import Uplink
 
 _HOPELESS = 1.5
@@ -84,7 +83,7 @@ class Measuring:
 
     cockpit: Cockpit
     plans: Sequence[Plan]
-    times: CloudTimes
+    times: TailTimes
     objective: Objective
     frames: int
     planner_s: float
@@ -115,8 +114,8 @@ class Measuring:
         return outcome
 
     def _measure(self, cockpit: Cockpit, plan: Plan) -> float:
-        def pinned(_uplink: Uplink, metrics: EdgeMetrics) -> Pinned:
-            return Pinned(plan, metrics)
+        def pinned(_uplink: Uplink, metrics: EdgeMetrics) -> PinnedPilot:
+            return PinnedPilot(plan, metrics)
 
         is_latency = self.objective.kind == "latency"
         frames = self.frames if is_latency else 4 * self.frames
@@ -124,18 +123,13 @@ class Measuring:
         return flight.value_ms(self.objective.kind)
 
     def _fly(self, cockpit: Cockpit, plans: list[Plan], outcome: Outcome) -> None:
-        settings = cockpit.settings
-
-        def piloted(uplink: Uplink, metrics: EdgeMetrics) -> Pilot:
-            pilot = Pilot(
-                {plan.option: plan for plan in plans if plan.option}, self.objective, uplink.link, uplink.circuit, metrics,
-                in_flight=settings.in_flight, deadline_s=settings.deadline_s, explore_s=settings.explore_s, live=False,
-            )  # fmt: skip
-            pilot.cloud_times(self.times)
+        def planned(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
+            pilot = PlannedPilot(cockpit.settings, plans, uplink, metrics, live=False)
+            pilot.take_tail_times(self.times)
             return pilot
 
         is_latency = self.objective.kind == "latency"
-        flight = cockpit.fly(piloted, one_by_one=is_latency, frames=10_000, seconds=self.planner_s)
+        flight = cockpit.fly(planned, one_by_one=is_latency, frames=10_000, seconds=self.planner_s)
         outcome.chosen = flight.pilot.option.name
 
         def value(name: str, **labels: str) -> float:

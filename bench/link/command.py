@@ -29,6 +29,7 @@ from edge.config import EdgeSettings
 from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
 from edge.planning.choices import make_plans
+from edge.planning.conditions import TailTimes, parse_tail_times
 from edge.planning.planner import Objective
 from edge.uplink.uplink import Uplink
 from shared.errors import SplitDNNError
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from edge.planning.plan import Plan
-    from edge.uplink.cloud_times import CloudTimes
     from shared.codecs.calibrated.profile import Profile
     from shared.network.model import ModelInfo
 
@@ -84,6 +84,7 @@ def _run(options: LinkOptions) -> list[Path]:
                 "profile": options.profile,
                 "threads": 1,
                 "split_point": "auto",
+                "objective": options.objective,
                 "min_agreement": options.min_agreement,
                 "deadline_s": _DEADLINE_S,
                 # One frame after another if latency is the objective.
@@ -93,9 +94,9 @@ def _run(options: LinkOptions) -> list[Path]:
         )
         model, plans = _load(settings)
         profiles = [plan.profile for plan in plans if plan.profile]
-        times = _cloud_times(settings, model, profiles)
+        times = _tail_times(settings, model, profiles)
         frames = list(itertools.islice(frames_of(options.source), _FRAMES))
-        cockpit = Cockpit(settings, model, profiles, frames, Preprocess(model.preprocessing))
+        cockpit = Cockpit(settings, model, profiles, frames, Preprocess(model.recipe))
         objective = Objective(options.objective, options.min_agreement)
         if options.steps:
             table = steps(cockpit, plans, times, objective, emulator, short=options.quick)
@@ -140,16 +141,22 @@ def _load(settings: EdgeSettings) -> tuple[ModelInfo, list[Plan]]:
     return network.model.info(), make_plans(settings, network)
 
 
-def _cloud_times(settings: EdgeSettings, model: ModelInfo, profiles: list[Profile]) -> CloudTimes:
+def _tail_times(settings: EdgeSettings, model: ModelInfo, profiles: list[Profile]) -> TailTimes:
     """The cloud's times, asked for once over a link without limits; the cloud gets the profiles on the way."""
 
-    async def ask() -> CloudTimes | None:
+    async def ask() -> TailTimes | None:
         uplink = Uplink(
-            settings.cloud_url, model, EdgeMetrics(), in_flight=1, deadline_s=_DEADLINE_S, profiles=profiles
+            settings.cloud_url,
+            model,
+            EdgeMetrics(),
+            top=1,
+            in_flight=1,
+            deadline_s=_DEADLINE_S,
+            profiles=profiles,
         )
         async with uplink:
             await uplink.check()
-            return await uplink.cloud_times()
+            return parse_tail_times(await uplink.tail_times())
 
     times = event_loop.run(ask())
     if times is None:
@@ -159,7 +166,7 @@ def _cloud_times(settings: EdgeSettings, model: ModelInfo, profiles: list[Profil
 
 @contextlib.contextmanager
 def _busy(
-    cloud: Cloud, setup: Setup, load: float, times: CloudTimes, folder: Path, core: int
+    cloud: Cloud, setup: Setup, load: float, times: TailTimes, folder: Path, core: int
 ) -> Iterator[None]:
     """Keep the cloud busy for this share of its time, in an open loop."""
     if not load:

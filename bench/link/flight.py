@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from edge.config import EdgeSettings
     from edge.frames.preprocess import Preprocess
+    from edge.frames.way import Pilot
     from edge.output.results import Record
-    from edge.planning.pilot import Pilots
     from edge.planning.plan import Plan
     from shared.codecs.calibrated.profile import Profile
     from shared.network.model import ModelInfo
@@ -114,7 +114,7 @@ class Cockpit:
 
     def fly(
         self,
-        make_pilot: Callable[[Uplink, EdgeMetrics], Pilots],
+        make_pilot: Callable[[Uplink, EdgeMetrics], Pilot],
         *,
         one_by_one: bool,
         frames: int,
@@ -125,7 +125,7 @@ class Cockpit:
         settings = self.settings.model_copy(update={"frames": frames + _WARM + (0 if one_by_one else 2)})
         uplink = Uplink(
             settings.cloud_url, self.model, flight.metrics,
-            in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=self.profiles,
+            top=settings.top, in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=self.profiles,
         )  # fmt: skip
 
         async def play() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.link.options import LinkOptions
-    from edge.planning.option import Option
+    from edge.planning.planner import Option
 
 
 def findings(

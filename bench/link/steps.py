@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.emulator.link import Link
 from bench.link.flight import slow_plan, slow_preprocess
 from bench.report.report import Cell, Table
-from edge.planning.pilot import Pilot
+from edge.planning.pilot import PlannedPilot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from bench.emulator.thread import EmulatorThread
     from bench.link.flight import Cockpit, Flight
     from edge.metrics import EdgeMetrics
-    from edge.planning.option import Option
+    from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
-    from edge.planning.planner import Decision, Objective
-    from edge.uplink.cloud_times import CloudTimes
+    from edge.planning.planner import Decision, Objective, Option
     from edge.uplink.uplink import Uplink
 
 SLOWDOWN = 3.0
@@ -34,15 +33,15 @@ _SLOW = replace(_FAST, up_bits_per_s=2e6)
 _NOISY = replace(_FAST, jitter_s=0.02, loss=0.002, stall_s=0.1)
 
 
-class _Watched(Pilot):
+class _Watched(PlannedPilot):
     """Notes its switches."""
 
     switches: list[tuple[float, str, float]]
     """When another plan came into force, its name, and the seconds that the switch took."""
 
-    def _fly(self, decision: Decision) -> Option:
+    def _put_into_force(self, decision: Decision) -> Option:
         start = time.perf_counter()
-        option = super()._fly(decision)
+        option = super()._put_into_force(decision)
         if decision.reason != "first":
             self.switches.append((time.monotonic(), option.name, time.perf_counter() - start))
         return option
@@ -51,7 +50,7 @@ class _Watched(Pilot):
 def steps(
     cockpit: Cockpit,
     plans: Sequence[Plan],
-    times: CloudTimes,
+    times: TailTimes,
     objective: Objective,
     emulator: EmulatorThread,
     *,
@@ -60,25 +59,21 @@ def steps(
     """20 -> 2 -> 20 -> 2 -> 20 Mbit/s, and then a steady link with jitter and loss; one row for each part of the trace."""
     slow = [slow_plan(plan, SLOWDOWN) for plan in plans]
     slow_cockpit = replace(cockpit, preprocess=slow_preprocess(cockpit.preprocess, SLOWDOWN))
-    settings = cockpit.settings
 
     def play(trace: Sequence[tuple[float, Link]]) -> list[dict[str, Cell]]:
         switches: list[tuple[float, str, float]] = []
         began = [0.0]
 
-        def piloted(uplink: Uplink, metrics: EdgeMetrics) -> Pilot:
-            pilot = _Watched(
-                {plan.option: plan for plan in slow if plan.option}, objective, uplink.link, uplink.circuit, metrics,
-                in_flight=settings.in_flight, deadline_s=settings.deadline_s, explore_s=settings.explore_s, live=False,
-            )  # fmt: skip
+        def watched(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
+            pilot = _Watched(cockpit.settings, slow, uplink, metrics, live=False)
             pilot.switches = switches
-            pilot.cloud_times(times)
+            pilot.take_tail_times(times)
             began[0] = time.monotonic()
             emulator.play(trace)
             return pilot
 
         seconds = sum(seconds for seconds, _ in trace)
-        flight = slow_cockpit.fly(piloted, one_by_one=True, frames=100_000, seconds=seconds)
+        flight = slow_cockpit.fly(watched, one_by_one=True, frames=100_000, seconds=seconds)
         return _rows(trace, began[0], switches, flight)
 
     hold_s, noisy_s = (3.0, 5.0) if short else (_HOLD_S, _NOISY_S)

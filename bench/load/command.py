@@ -20,7 +20,7 @@ from bench.harness.options import SystemOptions, number_between, option, read_op
 from bench.harness.process import ROOT, environment
 from bench.load.generator import Load, generate
 from bench.load.result import LoadResult, result_of
-from shared.wire.frame import CONTENT_TYPE
+from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

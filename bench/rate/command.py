@@ -111,7 +111,7 @@ def _outlines(
     outlines = [Outline("unsplit", 3, 10 + reading + _TAIL_S * frames)]
     for name, each in plan.items():
         point = network.partition.point(name)
-        fits = sum(setting.recipe is not None for setting in each)
+        fits = sum(setting.preset is not None for setting in each)
         steps = math.ceil(photos / BATCH) + math.ceil(clip / BATCH) + fits + (fits > 0)
         tail_s = _TAIL_S * point.tail_macs / (point.head_macs + point.tail_macs)
         seconds = (1 + fits) * _FIT_S + (_CODEC_S + tail_s) * len(each) * frames

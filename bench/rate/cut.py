@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.rate.trial import Outcome, Trial
-from edge.calibration.fit import fit_profile
-from edge.calibration.frames import variants
-from edge.calibration.importance import measure_importance
+from edge.calibration.fit import fit_profile, measure_importance
+from edge.calibration.pictures import variants
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
@@ -72,8 +71,8 @@ class Cut:
     def _fit(
         self, settings: Sequence[Setting], calibrating: Pictures, step: Callable[[str], object]
     ) -> list[Profile | None]:
-        """A profile for each setting that has a recipe."""
-        if not any(setting.recipe for setting in settings):
+        """A profile for each setting that has a preset."""
+        if not any(setting.preset for setting in settings):
             return [None] * len(settings)
         step("importance of channels and positions")
         tensors = list(self._crossing(calibrating.pictures))
@@ -81,13 +80,13 @@ class Cut:
         extra = list(self._crossing(variants(calibrating.pictures)))  # as `python -m edge calibrate` does
 
         def fit(setting: Setting) -> Profile | None:
-            if setting.recipe is None:
+            if setting.preset is None:
                 return None
             step(f"fitting {setting.name}")
             start = time.perf_counter()
             profile = fit_profile(
                 tensors + extra,
-                setting.recipe,
+                setting.preset,
                 fingerprint=self._network.model.fingerprint,
                 split_point=self._point.name,
                 importance=importance,
@@ -99,7 +98,7 @@ class Cut:
 
     def _crossing(self, pictures: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """What crosses of each picture."""
-        normalise = self._network.model.preprocessing.normalise
+        normalise = self._network.model.recipe.normalise
         for picture in pictures:
             yield self._head(normalise(picture)[None])[0]
 
@@ -107,6 +106,6 @@ class Cut:
 def answers(network: Network, engine: Engine, pictures: Pictures) -> NDArray[np.float32]:
     """(n, K) logits of the unsplit network."""
     whole = engine.head(network.partition.point(OUTPUT))
-    normalise = network.model.preprocessing.normalise
+    normalise = network.model.recipe.normalise
     batches = (pictures.pictures[start : start + BATCH] for start in range(0, len(pictures), BATCH))
     return np.concatenate([whole(np.stack([normalise(picture) for picture in batch])) for batch in batches])

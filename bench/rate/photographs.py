@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.calibration.frames import read_pictures
-from edge.frames.preprocess import Preprocess
-from edge.sources.opening import open_source
+from edge.calibration.pictures import Footage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,12 +82,8 @@ def read_photographs(paths: Sequence[Path], network: Network) -> Pictures:
 
 def read_clip(path: Path, count: int, network: Network) -> Pictures:
     """At most `count` frames of a video, evenly from all of it. Raises SourceError."""
-    source = open_source(str(path), open_timeout_s=10, read_timeout_s=10)
-    source.open()
-    try:
-        return Pictures(path.name, read_pictures(source, Preprocess(network.model.preprocessing), count))
-    finally:
-        source.close()
+    footage = Footage(str(path), open_timeout_s=10, read_timeout_s=10)
+    return Pictures(path.name, footage.read(network.model.recipe, count))
 
 
 def _evenly(paths: Sequence[Path], count: int) -> list[Path]:

@@ -1,6 +1,6 @@
-"""What `python -m bench rate` compares: the one list of split points, codecs and recipes.
+"""What `python -m bench rate` compares: the one list of split points, codecs and presets.
 
-The recipes of a split point spread a line of costs; `python -m edge calibrate` decides which of them to use, on frames of its
+The presets of a split point spread a line of costs; `python -m edge calibrate` decides which of them to use, on frames of its
 own.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from edge.calibration.fit import Recipe
-from shared.codecs import CODECS
+from edge.calibration.fit import Preset
+from shared.codecs import known_codecs
 from shared.codecs.calibrated.grid import grid_shape
 from shared.network.partition import INPUT
 from shared.network.stage_ends import stage_ends
@@ -55,23 +55,23 @@ _OTHER_LEVELS = 32
 
 @dataclass(frozen=True)
 class Setting:
-    """One way for a frame to travel. Either `spec` or `recipe` is given."""
+    """One way for a frame to travel. Either `spec` or `preset` is given."""
 
     split_point: str
     family: str
     """What one line of the plot connects: the same codec at another quality."""
     spec: str | None = None
     """As `--codec` takes it."""
-    recipe: Recipe | None = None
+    preset: Preset | None = None
     """What a profile is fitted by."""
 
     @property
     def name(self) -> str:
-        """The codec's options, or what of the recipe is not as usual."""
-        if self.recipe is None:
+        """The codec's options, or what of the preset is not as usual."""
+        if self.preset is None:
             return (self.spec or "").partition(":")[2]
-        usual = replace(Recipe(step=self.recipe.step), levels=-1)
-        given = {field.name: getattr(self.recipe, field.name) for field in fields(Recipe)}
+        usual = replace(Preset(step=self.preset.step), levels=-1)
+        given = {field.name: getattr(self.preset, field.name) for field in fields(Preset)}
         return ",".join(
             f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
             for name, value in given.items()
@@ -97,17 +97,17 @@ def settings(architecture: str, split_point: str, *, quick: bool) -> list[Settin
             for spec in _some(specs, quick=quick)
         ]
     known = _STEPS.get((architecture, split_point))
-    recipes = (
-        [Recipe(step=step) for step in known]
+    presets = (
+        [Preset(step=step) for step in known]
         if known
-        else [Recipe(step=step, levels=_OTHER_LEVELS) for step in _OTHER_STEPS]
+        else [Preset(step=step, levels=_OTHER_LEVELS) for step in _OTHER_STEPS]
     )
     plain = [Setting(split_point, name, spec=name) for name in _registered("tensor") if name != CALIBRATED]
-    return plain + [Setting(split_point, CALIBRATED, recipe=recipe) for recipe in _some(recipes, quick=quick)]
+    return plain + [Setting(split_point, CALIBRATED, preset=preset) for preset in _some(presets, quick=quick)]
 
 
 def _registered(carries: str) -> list[str]:
-    return [codec.name for codec in CODECS.values() if codec.carries == carries]
+    return [codec.name for codec in known_codecs().values() if codec.carries == carries]
 
 
 def _some(every: Sequence[_Any], *, quick: bool) -> Sequence[_Any]:

@@ -98,7 +98,7 @@ def _row(
         "KL mean": statistics.mean(outcome.divergences),
         "KL median": statistics.median(outcome.divergences),
         **cost,
-        "calibrated on": calibrating if setting.recipe else "",
+        "calibrated on": calibrating if setting.preset else "",
     }
 
 
@@ -112,7 +112,7 @@ def equal_agreement(found: Sequence[Outcome]) -> Table:
     }
     best = min(pictures, key=lambda family: pictures[family].frame_bytes) if pictures else None
     rows: list[dict[str, Cell]] = []
-    for point in dict.fromkeys(each.setting.split_point for each in found if each.setting.recipe):
+    for point in dict.fromkeys(each.setting.split_point for each in found if each.setting.preset):
         cost = cost_at(_TARGET_PERCENT, _line(found, point, CALIBRATED))
         row: dict[str, Cell] = {
             "split point": point,
@@ -135,7 +135,7 @@ def figure(found: Sequence[Outcome], name: str, title: str) -> Figure:
     single = {
         each.setting.family
         for each in found
-        if each.setting.split_point != INPUT and each.setting.recipe is None
+        if each.setting.split_point != INPUT and each.setting.preset is None
     }
 
     def panel(y_name: str, field: str, lowest: float) -> Lines:
@@ -156,7 +156,7 @@ def figure(found: Sequence[Outcome], name: str, title: str) -> Figure:
 
 def _line_name(outcome: Outcome) -> str:
     setting = outcome.setting
-    return f"{setting.split_point} {CALIBRATED}" if setting.recipe else setting.family
+    return f"{setting.split_point} {CALIBRATED}" if setting.preset else setting.family
 
 
 def _ratio(cost: Cost, picture: Cost) -> str:

@@ -78,7 +78,7 @@ class Trial:
     def __init__(
         self, setting: Setting, network: Network, tail: Part, profile: Profile | None = None
     ) -> None:
-        """`profile` is the one that was fitted by `setting.recipe`."""
+        """`profile` is the one that was fitted by `setting.preset`."""
         self.setting = setting
         self._network = network
         self._tail = tail
@@ -87,8 +87,8 @@ class Trial:
         self._profiles = _empty_store()
         self._codec: Codec
         if profile is None:
-            assert setting.spec is not None, "a recipe makes a profile"
-            self._codec = make_codec(setting.spec)
+            assert setting.spec is not None, "a preset makes a profile"
+            self._codec = make_codec(setting.spec).for_stream()
             return
         self._codec = codec = Calibrated(profile)
         self._promised = PromisedBits(codec, profile)

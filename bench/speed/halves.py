@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.harness.frames import pack
 from shared.errors import SplitDNNError
-from shared.wire.frame import CONTENT_TYPE
+from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -90,7 +90,7 @@ class Halves:
         runs = {label: self._half(engine, "whole") for label, engine in self._engines.items()}
         found: dict[str, list[tuple[bool, float]]] = {label: [] for label in runs}
         for path in pictures:
-            picture = self._network.model.preprocessing.normalise(self._network.picture(Path(path)))[None]
+            picture = self._network.model.recipe.normalise(self._network.picture(Path(path)))[None]
             right = runs[REFERENCE](picture)[0]
             for label, run in runs.items():
                 logits = run(picture)[0]

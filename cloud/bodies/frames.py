@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloud.bodies.json_body import Shapes, Tensors, check_shape, read_tensors
-from shared.codecs import Codec, codec_by_id
+from shared.codecs import Codec, codec_of
 from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import CodecError, FingerprintError, ShapeError
+from shared.limits import MAX_PICTURE_PIXELS
 from shared.network.partition import INPUT
 from shared.network.resize import resize_and_crop
 from shared.wire import frame as wire
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from cloud.profiles import Profiles
     from shared.network.model import Model
     from shared.network.partition import Partition
-
-MAX_PICTURE_PIXELS = wire.MAX_ELEMENTS // 3
-"""Of a picture that is resized here, 5.6 million: shared/wire/frame.py refuses larger shapes. To decode the largest takes up to
-100 MB (as WebP; 55 MB as PNG and JPEG) and 0.3 s of a core (a JPEG of 32 scans), however few bytes it came in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ def check_frame(
     """Whether a tail can take this frame, as far as can be told before it is decoded. Raises RequestError."""
     check_fingerprint("frame", frame.fingerprint, model)
     point = partition.point(frame.split_point)
-    codec = codec_by_id(frame.codec_id)
+    codec = codec_of(frame)
     if codec.carries == "picture":
         if point.name != INPUT:
             raise CodecError(
@@ -90,13 +87,13 @@ def check_fingerprint(what: str, fingerprint: bytes, model: Model) -> None:
 def is_to_resize(checked: Checked, model: Model) -> bool:
     """Whether a checked frame carries a picture of another size than the network's."""
     frame, codec = checked
-    return codec.carries == "picture" and frame.shape != model.preprocessing.picture_shape
+    return codec.carries == "picture" and frame.shape != model.recipe.picture_shape
 
 
 def decode_frame(checked: Checked, model: Model) -> Work:
     """What a checked frame carries, as the tensor that crosses. Raises WireError."""
     frame, codec = checked
-    array, recipe = codec.decode(frame.params, frame.payload, frame.shape), model.preprocessing
+    array, recipe = codec.decode(frame.params, frame.payload, frame.shape), model.recipe
     if is_to_resize(checked, model):
         array = resize_and_crop(array, recipe)
     tensor = recipe.normalise(array) if codec.carries == "picture" else array

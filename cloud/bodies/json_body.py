@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from shared.errors import BodyError, ContentError, LimitError, ShapeError, SplitPointError, suggest
-from shared.wire import frame as wire
+from shared.limits import MAX_ELEMENTS, MAX_SPLIT_POINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from shared.wire.frame import Bytes
+
 Shapes = dict[str, tuple[int, ...]]
 """Of the tensor that crosses, without the batch dimension, by split point."""
 
 # What no body of tensors comes near: a list for each row of each channel, a comma for each number, hardly a key.
-_MOST_MARKS = {b"[": 1 << 20, b",": wire.MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 18}
+_MAX_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 18}
 
 
 class Tensors(NamedTuple):
@@ -34,7 +36,7 @@ class Tensors(NamedTuple):
     """Of another process that read it."""
 
 
-def read_tensors(body: wire.Bytes, shapes: Mapping[str, tuple[int, ...]], default: str, most: int) -> Tensors:
+def read_tensors(body: Bytes, shapes: Mapping[str, tuple[int, ...]], default: str, most: int) -> Tensors:
     """`{"data": [[[[…]]]], "count": n, "split_point": name}`, the last two optional. Raises RequestError."""
     fields = parse_object(body, {"data": "nested lists", "count": "any number", "split_point": "a name"})
     if "data" not in fields:
@@ -45,7 +47,7 @@ def read_tensors(body: wire.Bytes, shapes: Mapping[str, tuple[int, ...]], defaul
     if not (count is None or isinstance(count, int) or (isinstance(count, float) and math.isfinite(count))):
         raise BodyError('"count" is not a finite number', accepted={"count": "any number"})
     name = fields.get("split_point", default)
-    if not isinstance(name, str) or len(name) > wire.MAX_SPLIT_POINT_BYTES:
+    if not isinstance(name, str) or len(name) > MAX_SPLIT_POINT_BYTES:
         raise BodyError('"split_point" is not a name', accepted={"split_point": list(shapes)})
     if name not in shapes:
         raise SplitPointError(f"unknown split point {name!r}; {suggest(name, shapes)}", accepted=list(shapes))
@@ -70,7 +72,7 @@ def read_tensors(body: wire.Bytes, shapes: Mapping[str, tuple[int, ...]], defaul
     return Tensors(name, array, count)
 
 
-def parse_object(body: wire.Bytes, accepted: dict[str, str]) -> dict[str, Any]:
+def parse_object(body: Bytes, accepted: dict[str, str]) -> dict[str, Any]:
     """A JSON object. Raises BodyError; `accepted` says what the endpoint takes."""
     text = bytes(body)
     _check_structure(text)
@@ -95,7 +97,7 @@ def check_shape(actual: tuple[int, ...], expected: tuple[int, ...], split_point:
 
 def _check_structure(body: bytes) -> None:
     """Refuse what would parse into far more memory than its tensors take: empty lists, objects, strings by the million."""
-    for mark, most in _MOST_MARKS.items():
+    for mark, most in _MAX_MARKS.items():
         found = body.count(mark)
         if found > most:
             raise LimitError(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shared.wire.frame import Bytes
 
 _LENGTHS = struct.Struct("<QQ")
-_MOST_BYTES = 1 << 31
+_MAX_BYTES = 1 << 31
 """Of a part: the largest body there may be, a gigabyte of "0,", becomes twice as much float32."""
 _GRACE_S = 1.0
 _ERRORS = {error.__name__: error for error in all_request_errors()}
@@ -101,7 +101,7 @@ def _send(file: io.FileIO, header: dict[str, Any], *payload: Bytes) -> None:
 
 def _receive(file: io.FileIO) -> tuple[dict[str, Any], bytearray]:
     header, payload = _LENGTHS.unpack(_read(file, _LENGTHS.size))
-    if max(header, payload) > _MOST_BYTES:
+    if max(header, payload) > _MAX_BYTES:
         raise ValueError(f"parts of {header} and {payload} bytes: out of step")
     return json.loads(_read(file, header)), _read(file, payload)
 

@@ -13,7 +13,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from cloud.metrics import ENDPOINTS
 from shared.errors import BusyError, LimitError, RequestError
-from shared.wire.digest import content_digest
+from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
     from tornado.http1connection import HTTP1Connection

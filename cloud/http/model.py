@@ -27,7 +27,8 @@ from cloud.metrics import ENDPOINTS
 from shared.errors import BodyError, ContentError, DeadlineError, MediaTypeError, UnavailableError
 from shared.observing.telemetry import Stopwatch, computing, exposition
 from shared.tasks.classify import top_classes
-from shared.wire.frame import CONTENT_TYPE, unpack
+from shared.wire.frame import unpack
+from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class ModelHandler(BodyHandler):
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
-        self._watch = Stopwatch(service.metrics.stages, service.metrics.stage_cpu)
+        self._watch = Stopwatch(service.metrics.steps, service.metrics.step_cpu)
         self._work: asyncio.Task[dict[str, Any] | bytes] | None = None
         self._active = self._gone = False
         self._large: Checked | None = None  # a picture that waits to be decoded and resized
@@ -66,12 +67,10 @@ class ModelHandler(BodyHandler):
         self.service.lifecycle.require_ready()
         self.service.active += 1
         self._active = True
-        encoding = self.request.headers.get("Content-Encoding", "identity")
-        if encoding.lower() != "identity":
-            raise MediaTypeError(f"Content-Encoding {encoding} is not spoken here", accepted=["identity"])
+        require_identity(self.request.headers.get("Content-Encoding"))
         if self._content_type != CONTENT_TYPE and self._content_type not in _JSON_TYPES:
             raise MediaTypeError(
-                f"Content-Type {self._content_type} is not spoken here",
+                f"Content-Type {self._content_type} is not supported",
                 accepted=[CONTENT_TYPE, "application/json"],
             )
         self._top = self._read_top()
@@ -109,7 +108,7 @@ class ModelHandler(BodyHandler):
         if work.codec is None:
             self.set_header("Content-Type", "application/json; charset=UTF-8")
             return await service.in_pool(_json_answer, answer.logits, work.count)
-        with watch.stage("top"):
+        with watch.step("top"):
             top = top_classes(answer.logits[0], service.model.labels, self._top)
         return {
             "frame_id": work.frame_id,
@@ -134,7 +133,7 @@ class ModelHandler(BodyHandler):
     def _decode(self) -> Work | None:
         """None leaves a picture that is yet to be resized in `_large`: it takes longer, so tensors shall not wait for it."""
         service = self.service
-        with computing(service.metrics.stage_cpu, "decode"):
+        with computing(service.metrics.step_cpu, "decode"):
             if self._content_type == CONTENT_TYPE:
                 frame = unpack(self.body)
                 self._entry.note(frame)
@@ -153,7 +152,7 @@ class ModelHandler(BodyHandler):
             large.frame.deadline_ms
         ):  # a caller that has gone, or soon will
             raise DeadlineError("the deadline passed before the picture was decoded")
-        with computing(self.service.metrics.stage_cpu, "decode"):
+        with computing(self.service.metrics.step_cpu, "decode"):
             return decode_frame(large, self.service.model)
 
     def _is_large_json(self) -> bool:
@@ -165,7 +164,7 @@ class ModelHandler(BodyHandler):
         tensors = await service.json.read(
             self.pieces, shapes, service.default.name, most, self._remaining_s()
         )
-        service.metrics.stage_cpu.labels(stage="decode").inc(tensors.cpu_s)
+        service.metrics.step_cpu.labels(stage="decode").inc(tensors.cpu_s)
         return work_of(tensors)
 
     def _remaining_s(self, deadline_ms: int = 0) -> float:

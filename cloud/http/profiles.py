@@ -13,7 +13,8 @@ from cloud.bodies.frames import check_fingerprint
 from cloud.bodies.json_body import check_shape
 from cloud.http.base import BodyHandler, Handler
 from shared.codecs.calibrated.profile import HASH_BYTES, Profile, digest_of
-from shared.errors import MediaTypeError, ProfileContentError, UnavailableError
+from shared.errors import ProfileContentError, UnavailableError
+from shared.wire.http import require_identity
 
 if TYPE_CHECKING:
     from cloud.profiles import Profiles
@@ -63,9 +64,7 @@ class ProfileHandler(BodyHandler):
                     "name": f"the first {HASH_BYTES} bytes of the file's SHA-256, as lower-case digits"
                 },
             )
-        encoding = self.request.headers.get("Content-Encoding", "identity")
-        if encoding.lower() != "identity":
-            raise MediaTypeError(f"Content-Encoding {encoding} is not spoken here", accepted=["identity"])
+        require_identity(self.request.headers.get("Content-Encoding"))
         self._connection().set_body_timeout(max(_ARRIVAL_S, self.service.settings.request_timeout_s))
 
     async def respond(self) -> None:

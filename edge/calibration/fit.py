@@ -1,7 +1,6 @@
 """A profile for the codec `calibrated`, fitted to tensors of unlabelled frames.
 
-In closed form from beginning to end (counts, means, ridge regression), so that the same frames give the same profile, in
-seconds.
+In closed form throughout (counts, means, ridge regression), so the same frames give the same profile, in seconds.
 """
 
 from __future__ import annotations
@@ -11,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.calibration.fit_context import fit_context
+from edge.calibration.fit_context import fit_context, fit_magnitudes
 from edge.calibration.fit_reconstruction import fit_centroids, fit_corrector
 from shared.codecs.calibrated.context_model import steps_of
-from shared.codecs.calibrated.entropy import SCALE
-from shared.codecs.calibrated.grid import to_grid
+from shared.codecs.calibrated.grid import grid_shape, to_grid
 from shared.codecs.calibrated.profile import Profile
 from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction
 
@@ -24,20 +22,34 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_MAGNITUDE_KINDS = 8
+    from shared.network.partition import Partition, SplitPoint
+
+STEPS = (0.8, 1.2, 1.6, 2.0, 2.4, 2.8)
+"""Step sizes for rectified feature maps."""
+POOLED_STEPS = (0.3, 0.5, 0.7, 0.9, 1.2, 1.6)
+"""Step sizes for vectors: a mean over positions has no neighbours that make up for an error."""
+SIGNED_STEPS = (0.2, 0.3, 0.4, 0.55, 0.75, 1.0)
+"""Step sizes for tensors that no rectifier has thinned out: their small values carry as much as their large ones."""
+SIGNED_LEVELS = 32
+GENERIC = 2
+"""Index of the preset for a profile fitted to drawn frames: a finer one than calibration usually recommends."""
 _SMALLEST = 1e-30
+_MAX_FRAMES = 100
+_BATCH = 10
+_DRAWS = 4
+_ALIKE = 0.9999
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Preset:
     """What is chosen before anything is fitted."""
 
     step: float = 2.0
-    """Of a channel of average size, in its root mean square over all channels."""
+    """Step size of a channel of average size, relative to the root mean square of all channels."""
     levels: int = 16
     groups: int = 4
     zone: float = 0.95
-    """Dead zone, in steps."""
+    """Dead zone, in step sizes."""
     context_rank: int = 64
     corrector_rank: int = 256
     corrector_ridge: float = 0.2
@@ -53,16 +65,65 @@ class Importance:
     """Whether only the mean over the positions matters, because the tail begins with it."""
 
 
+def presets(shape: tuple[int, ...], *, signed: bool, pooled: bool) -> list[Preset]:
+    """The presets to try, from fine to coarse: how much a step size changes the answer depends on the kind of tensor.
+
+    `shape`: of the tensor, without the batch dimension. `pooled`: only its mean over the positions travels.
+    """
+    rows, columns, _ = grid_shape(shape)
+    if pooled or rows * columns == 1:
+        return [Preset(step=step) for step in POOLED_STEPS]
+    if signed:
+        return [Preset(step=step, levels=SIGNED_LEVELS) for step in SIGNED_STEPS]
+    return [Preset(step=step) for step in STEPS]
+
+
+def measure_importance(
+    partition: Partition, point: SplitPoint, tensors: Sequence[NDArray[np.float32]]
+) -> Importance:
+    """The diagonal of the Fisher information of the answer with respect to the tensor, by channel and by position.
+
+    `tensors`: float32 of `point.shape`; at most 100 are used. Labels are drawn from the network's own answers, so none need to
+    be known (Kunstner et al., arXiv:1905.12558, on why they are drawn and not the likeliest).
+    """
+    import torch  # noqa: PLC0415 - an edge that fits a generic profile needs no gradients
+
+    tail = partition.tail(point)
+    generator = torch.Generator().manual_seed(0)
+    squares = np.zeros(grid_shape(point.shape), np.float64)
+    of_sums = 0.0
+    chosen = tensors[:: max(1, len(tensors) // _MAX_FRAMES)]
+    for start in range(0, len(chosen), _BATCH):
+        tensor = torch.from_numpy(
+            np.stack(chosen[start : start + _BATCH]).astype(np.float32)
+        ).requires_grad_()
+        logs = torch.log_softmax(tail(tensor), 1)
+        for _ in range(_DRAWS):
+            drawn = torch.multinomial(logs.detach().exp(), 1, generator=generator)
+            (gradient,) = torch.autograd.grad(logs.gather(1, drawn).sum(), tensor, retain_graph=True)
+            grids = np.stack([to_grid(one) for one in gradient.numpy()]).astype(np.float64)
+            squares += (grids**2).sum(0)
+            of_sums += float((grids.sum((1, 2)) ** 2).sum())
+    positions = squares.shape[0] * squares.shape[1]
+    # If the gradients are equal at all positions, the square of their sum is their number times the sum of their squares.
+    pooled = bool(positions > 1 and of_sums > _ALIKE * positions * squares.sum())
+    grid = squares.astype(np.float32)
+    return Importance(grid.mean((0, 1)), grid.mean(2), pooled=pooled)
+
+
 def fit_profile(
     tensors: Sequence[NDArray[np.float32]] | NDArray[Any],
-    recipe: Recipe,
+    preset: Preset,
     *,
     fingerprint: bytes,
     split_point: str,
     importance: Importance | None = None,
     about: dict[str, str] | None = None,
 ) -> Profile:
-    """`tensors`: of calibration frames, without the batch dimension. The same input gives the same profile."""
+    """Fit a profile to the `tensors` of calibration frames, float32 of one shape, without the batch dimension.
+
+    The same input gives the same profile.
+    """
     shape = tuple(tensors[0].shape)
     frames = np.stack([to_grid(np.asarray(tensor, np.float32)) for tensor in tensors])
     pooled = importance is not None and importance.pooled
@@ -70,21 +131,21 @@ def fit_profile(
         frames = frames.mean((1, 2), keepdims=True)
     grid = rows, columns, channels = frames.shape[1:]
     signed = bool(frames.min() < 0)
-    arrays = _scales(frames, recipe.step, importance, signed=signed)
-    groups = min(recipe.groups, channels)
+    arrays = _scales(frames, preset.step, importance, signed=signed)
+    groups = min(preset.groups, channels)
     steps = steps_of(rows, columns, channels, groups)
-    arrays["zone"] = np.array([recipe.zone], np.float32)
-    quantiser = Quantiser(arrays, grid, recipe.levels, signed=signed)
+    arrays["zone"] = np.array([preset.zone], np.float32)
+    quantiser = Quantiser(arrays, grid, preset.levels, signed=signed)
     symbols = [quantiser(frame) for frame in frames]
     magnitudes = np.stack([found.magnitudes for found in symbols])
-    arrays |= fit_context(magnitudes, steps, recipe.context_rank, np.random.default_rng(0))
-    arrays |= _magnitude_tables(magnitudes, recipe.levels)
+    arrays |= fit_context(magnitudes, steps, preset.context_rank, np.random.default_rng(0))
+    arrays |= fit_magnitudes(magnitudes, preset.levels)
     arrays["centroid"] = fit_centroids(
-        [quantiser.scale(frame)[0] for frame in frames], symbols, recipe.levels
+        [quantiser.scale(frame)[0] for frame in frames], symbols, preset.levels
     )
-    if recipe.corrector_rank and channels > 1:
-        plain = Reconstruction(arrays, grid, recipe.levels, signed=signed)
-        arrays |= fit_corrector(frames, symbols, plain, recipe.corrector_rank, recipe.corrector_ridge)
+    if preset.corrector_rank and channels > 1:
+        plain = Reconstruction(arrays, grid, preset.levels, signed=signed)
+        arrays |= fit_corrector(frames, symbols, plain, preset.corrector_rank, preset.corrector_ridge)
     return Profile.make(
         arrays,
         fingerprint=fingerprint,
@@ -92,11 +153,11 @@ def fit_profile(
         shape=shape,
         about={
             **(about or {}),
-            "levels": str(recipe.levels),
+            "levels": str(preset.levels),
             "groups": str(groups),
             "signed": str(int(signed)),
             "pooled": str(int(pooled)),
-            "step": f"{recipe.step:g}",
+            "step": f"{preset.step:g}",
             "frames": str(len(frames)),
         },
     )
@@ -108,7 +169,7 @@ def _scales(
     channels = frames.shape[3]
     offset = frames.mean((0, 1, 2)) if signed else np.zeros(channels, np.float32)
     size = np.sqrt(((frames - offset).astype(np.float64) ** 2).mean((0, 1, 2)))
-    # Dead channels must not draw the mean of the logarithms down; random weights make whole tensors of 1e-13.
+    # Dead channels must not pull the mean of the logarithms down; random weights make whole tensors of 1e-13.
     size = np.maximum(size, max(1e-6 * float(size.max()), _SMALLEST))
     typical = np.exp(np.log(size).mean())
     of_channel = np.ones(channels, np.float32)
@@ -125,27 +186,8 @@ def _scales(
 
 
 def _inverse(importance: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Finer steps where errors matter more. The theory of fine steps says the power -1/2, and -1/4 measured better."""
+    """Finer step sizes where errors matter more. Theory says the power -1/2, for fine steps; -1/4 measured better."""
     floored = importance + 0.02 * importance.mean()
     scale: NDArray[np.float32] = floored**-0.25
     scale /= np.exp(np.log(scale).mean())
     return scale
-
-
-def _magnitude_tables(magnitudes: NDArray[np.uint8], levels: int) -> dict[str, NDArray[Any]]:
-    """How large a symbol is that is not zero, for few kinds of channels; frequencies that sum to SCALE."""
-    if levels == 2:
-        return {}
-    counts = np.stack([(magnitudes == level).sum((0, 1, 2)) for level in range(1, levels)], axis=1)
-    usual = (counts.sum(0) + 1) / (counts.sum() + levels - 1)
-    smooth = counts + 20 * usual
-    mean = (smooth * np.arange(1, levels)).sum(1) / smooth.sum(1)
-    edges = np.quantile(mean, np.arange(1, _MAGNITUDE_KINDS) / _MAGNITUDE_KINDS)
-    kinds = np.digitize(mean, edges).astype(np.uint8)
-    tables = np.zeros((_MAGNITUDE_KINDS, levels - 1), np.uint16)
-    for kind in range(_MAGNITUDE_KINDS):
-        share = counts[kinds == kind].sum(0) + 2 * usual + 0.1
-        exact = np.floor(share / share.sum() * (SCALE - levels)).astype(np.int64) + 1
-        exact[exact.argmax()] += SCALE - exact.sum()
-        tables[kind] = exact
-    return {"magnitudes": tables, "magnitude_kind": kinds}

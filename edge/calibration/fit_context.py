@@ -25,12 +25,14 @@ from shared.codecs.calibrated.context_model import (
     Step,
     Weights,
 )
+from shared.codecs.calibrated.entropy import SCALE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MOST_ROWS = 24_000
+_MAX_ROWS = 24_000
 _KINDS = 10
+_MAGNITUDE_KINDS = 8
 _BINS = 32
 _RIDGE = 2.0
 _PER_UNIT = 800.0
@@ -61,7 +63,7 @@ def fit_context(
     canvases = [Canvas.of(frame) for frame in magnitudes]
     for step in steps:
         # Positions of one frame tell less than as many of several.
-        frames = np.sort(rng.permutation(len(canvases))[: max(1, _MOST_ROWS // len(step.positions))])
+        frames = np.sort(rng.permutation(len(canvases))[: max(1, _MAX_ROWS // len(step.positions))])
         chosen = [canvases[i] for i in frames]
         beside = [canvas.beside(step) if step.light else None for canvas in chosen]
         seen = np.concatenate([_seen(canvas, step, own) for canvas, own in zip(chosen, beside, strict=True)])
@@ -184,3 +186,25 @@ def _classes(
     steps = np.log(ladder() / (65536.0 - ladder()))
     nearest: NDArray[np.intp] = np.abs(np.log(probability / (1 - probability))[..., None] - steps).argmin(-1)
     return nearest[:, :, of_level].astype(np.uint8)
+
+
+def fit_magnitudes(magnitudes: NDArray[np.uint8], levels: int) -> dict[str, NDArray[Any]]:
+    """How large the symbols are that are not zero, by kind of channel: frequencies that sum to SCALE.
+
+    `magnitudes`: (frames, rows, columns, channels).
+    """
+    if levels == 2:
+        return {}
+    counts = np.stack([(magnitudes == level).sum((0, 1, 2)) for level in range(1, levels)], axis=1)
+    usual = (counts.sum(0) + 1) / (counts.sum() + levels - 1)
+    smooth = counts + 20 * usual
+    mean = (smooth * np.arange(1, levels)).sum(1) / smooth.sum(1)
+    edges = np.quantile(mean, np.arange(1, _MAGNITUDE_KINDS) / _MAGNITUDE_KINDS)
+    kinds = np.digitize(mean, edges).astype(np.uint8)
+    tables = np.zeros((_MAGNITUDE_KINDS, levels - 1), np.uint16)
+    for kind in range(_MAGNITUDE_KINDS):
+        share = counts[kinds == kind].sum(0) + 2 * usual + 0.1
+        exact = np.floor(share / share.sum() * (SCALE - levels)).astype(np.int64) + 1
+        exact[exact.argmax()] += SCALE - exact.sum()
+        tables[kind] = exact
+    return {"magnitudes": tables, "magnitude_kind": kinds}

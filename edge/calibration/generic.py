@@ -1,4 +1,4 @@
-"""The profile that an edge uses before anybody calibrates: the user's file, or one fitted to drawn frames."""
+"""The profile that an edge uses: the user's file, or else a generic one that is fitted to drawn frames."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.calibration.fit import fit_profile
-from edge.calibration.frames import read_pictures, variants
-from edge.calibration.recipes import GENERIC, recipes
-from edge.frames.preprocess import Preprocess
-from edge.sources.synthetic import Synthetic
+from edge.calibration.fit import GENERIC, fit_profile, presets
+from edge.calibration.pictures import Footage, variants
 from shared.codecs.calibrated.codec import Calibrated
-from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES, Profile
+from shared.codecs.calibrated.profile import Profile
 from shared.errors import RequestError, SettingsError
+from shared.limits import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from shared.load import Network
@@ -31,14 +29,14 @@ _VARIANTS = 64
 
 
 def profile_for(network: Network, path: str | None, cache_dir: str) -> Profile:
-    """The file's profile, or without one the generic one. Raises SettingsError."""
+    """The profile in the file at `path`, or the generic one if no path is given. Raises SettingsError."""
     if path:
         return _read(network, Path(path).expanduser())
     return _generic(network, Path(cache_dir).expanduser() if cache_dir else None)
 
 
 def read_profile(model: Model, path: Path) -> Profile:
-    """The file's profile, if it is of this network. Raises SettingsError."""
+    """The profile in the file at `path`. Raises SettingsError if it is none, or was not fitted to this network."""
     try:
         with path.open("rb") as file:
             profile = Profile.from_bytes(file.read(MAX_PROFILE_BYTES + 1))
@@ -72,18 +70,16 @@ def _generic(network: Network, cache: Path | None) -> Profile:
         with contextlib.suppress(SettingsError):
             return _read(network, kept)
     start = time.monotonic()
-    source = Synthetic(f"synthetic:fps=0,frames={_FRAMES * 8}")
-    source.open()
-    pictures = read_pictures(source, Preprocess(network.model.preprocessing), _FRAMES)
+    pictures = Footage(f"synthetic:fps=0,frames={_FRAMES * 8}").read(network.model.recipe, _FRAMES)
     head = network.engine.head(network.point)
     tensors = [
-        np.array(head(network.model.preprocessing.normalise(picture)[None])[0])
+        np.array(head(network.model.recipe.normalise(picture)[None])[0])
         for picture in pictures + variants(pictures, _VARIANTS)
     ]
     signed = min(float(tensor.min()) for tensor in tensors) < 0
     profile = fit_profile(
         tensors,
-        recipes(network.point.shape, signed=signed, pooled=False)[GENERIC],
+        presets(network.point.shape, signed=signed, pooled=False)[GENERIC],
         fingerprint=network.model.fingerprint,
         split_point=network.point.name,
         about={"model": network.model.name, "generic": str(_VERSION)},

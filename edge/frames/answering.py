@@ -1,4 +1,4 @@
-"""From an encoded frame to its class: the cloud's answer, or the edge's own."""
+"""From an encoded frame to its outcome: the cloud's answer, an earlier one, or the edge's own."""
 
 from __future__ import annotations
 
@@ -8,124 +8,141 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from edge.uplink.circuit import State
-from edge.uplink.reply import UplinkError
-from shared.errors import ContentError
-from shared.tasks.classify import top_classes
+from edge.frames.way import Outcome
+from edge.uplink.client import UplinkError
+from shared.tasks.classify import Classes
 
 if TYPE_CHECKING:
-    from edge.frames.job import Job
-    from edge.metrics import EdgeMetrics
-    from edge.planning.pilot import Pilots
-    from edge.uplink.reply import Reply
-    from edge.uplink.uplink import Uplink
-    from shared.network.model import ModelInfo
-    from shared.tasks.classify import TopClass
+    from collections.abc import Awaitable, Callable
+
+    from prometheus_client import Counter
+
+    from edge.frames.way import Encoded, Pilot
+    from edge.uplink.client import Reply
+    from shared.codecs.calibrated.profile import Profile
+    from shared.tasks.base import Answer, Task
 
 _log = logging.getLogger(__name__)
 
 _NOT_SENT = ("circuit_open", "profile")
+"""Reasons for which a frame was probably not sent, so that asking took no time worth recording."""
 
 
 class Answering:
-    """Every frame gets an answer: from the cloud in time, or else from the rest of the network, here."""
+    """Every frame gets an answer: from the cloud in time, or else from the tail on this machine."""
 
     def __init__(
         self,
-        model: ModelInfo,
-        uplink: Uplink,
-        pilot: Pilots,
-        metrics: EdgeMetrics,
+        ask: Callable[[bytes, Profile | None], Awaitable[Reply]],
+        on_trial: Callable[[], bool],
+        task: Task,
+        pilot: Pilot,
+        fallbacks: Counter,
+        explorations: Counter,
         *,
-        top: int,
         deadline_s: float,
     ) -> None:
-        """`top` classes are named."""
-        self._model = model
-        self._uplink = uplink
+        """`ask` sends a frame to the cloud and raises UplinkError; `on_trial`: whether the cloud is being tried again."""
+        self._ask = ask
+        self._on_trial = on_trial
+        self._task = task
         self._pilot = pilot
-        self._metrics = metrics
-        # The cloud refuses to name more classes than there are.
-        self._top = min(top, len(model.labels))
+        self._fallbacks = fallbacks
+        self._explorations = explorations
         self._deadline_s = deadline_s
         self._tail_thread = ThreadPoolExecutor(1, thread_name_prefix="tail")
-        self._shadow: asyncio.Task[Reply | None] | None = None
+        self._unawaited: asyncio.Task[object] | None = None
 
-    async def answer(self, job: Job) -> tuple[list[TopClass], str]:
-        """The classes, and who answered: `cloud`, `edge`, `still`, or `nobody` if the network fails on this frame."""
-        if job.repeats and (top := await job.repeats.answer(job, self._deadline_s)):
-            return top, "still"
-        if job.frame is not None and (reply := await self._ask_or_shadow(job)):
-            return reply.top, "cloud"
-        if job.fallback:
-            self._metrics.fallbacks.labels(reason=job.fallback).inc()
-        if job.crossing is None:
-            return [], "nobody"
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._tail_thread, self._run_tail, job), "edge"
-        except Exception:  # noqa: BLE001 - one frame fails, the others go on
-            _log.exception("the tail failed on frame %d", job.number)
-            return [], "nobody"
+    async def answer(self, encoded: Encoded) -> Outcome:
+        """What becomes of the frame; `fallback` is decided here and nowhere else."""
+        answer: Answer | None = None
+        fallback: str | None = encoded.withheld
+        if encoded.repeats:
+            start = time.monotonic()
+            answer, fallback = await encoded.repeats.wait(self._deadline_s)
+            encoded.origin.watch.note("wait_answer", time.monotonic() - start)
+            if answer is not None:
+                return Outcome(encoded, answer, "still")
+        elif encoded.frame is not None and (encoded.explores or self._on_trial()):
+            fallback = self._ask_without_waiting(encoded)
+        elif encoded.frame is not None:
+            answer, fallback = await self._ask_cloud(encoded, encoded.frame)
+            if answer is not None:
+                return Outcome(encoded, answer, "cloud")
+        if fallback:
+            self._fallbacks.labels(reason=fallback).inc()
+        return await self._answer_here(encoded, fallback)
 
     async def close(self) -> None:
-        """Give up what nobody waits for."""
-        if self._shadow:
-            self._shadow.cancel()
-            await asyncio.gather(self._shadow, return_exceptions=True)
+        """Give up the answer that no frame waits for."""
+        if self._unawaited:
+            self._unawaited.cancel()
+            await asyncio.gather(self._unawaited, return_exceptions=True)
         self._tail_thread.shutdown(wait=False)
 
-    async def _ask_or_shadow(self, job: Job) -> Reply | None:
-        """A frame by which something is to be learned does not wait for what is learned."""
-        is_trial = self._uplink.circuit.state is State.HALF_OPEN
-        if not job.shadow and not is_trial:
-            return await self._ask(job)
-        job.fallback = "circuit_open" if is_trial else "explore"
-        if job.sent:
-            job.sent.settle(None, job.fallback)
-            job.sent = None
-        if self._shadow is None or self._shadow.done():
-            self._shadow = asyncio.create_task(self._ask(job))
-            self._metrics.explorations.inc(not is_trial)
-        return None
+    def _ask_without_waiting(self, encoded: Encoded) -> str:
+        """Send a frame to learn whether the cloud is back, or what the link carries; returns the fallback it has.
 
-    async def _ask(self, job: Job) -> Reply | None:
-        """The cloud's answer; None, and why in `job.fallback`, if there is none."""
-        assert job.frame is not None
-        reply, reason, start = None, None, time.monotonic()
+        One at a time: a frame that comes while an answer is outstanding is not sent.
+        """
+        is_trial = self._on_trial()
+        fallback = "circuit_open" if is_trial else "explore"
+        if encoded.pending:
+            encoded.pending.settle(None, fallback)
+        if self._unawaited is None or self._unawaited.done():
+            assert encoded.frame is not None
+            asking = self._ask_and_tell(encoded, encoded.frame, explored=not is_trial)
+            self._unawaited = asyncio.create_task(asking)
+            self._explorations.inc(not is_trial)
+        return fallback
+
+    async def _ask_cloud(self, encoded: Encoded, frame: bytes) -> tuple[Answer | None, str | None]:
+        """The cloud's answer, or why there is none."""
+        start = time.monotonic()
+        reply, reason = await self._ask_and_tell(encoded, frame, explored=False)
+        answer = reply.answer if reply else None
+        if encoded.pending:
+            encoded.pending.settle(answer, reason)
+        if reason not in _NOT_SENT:
+            watch = encoded.origin.watch
+            watch.note("send", time.monotonic() - start)
+            if reply:
+                watch.seconds |= {f"cloud.{name}": ms / 1e3 for name, ms in reply.steps_ms.items()}
+        return answer, reason
+
+    async def _ask_and_tell(
+        self, encoded: Encoded, frame: bytes, *, explored: bool
+    ) -> tuple[Reply | None, str | None]:
+        """Ask the cloud, and tell the pilot what came of it."""
+        reply, reason = None, None
         try:
-            reply = await self._uplink.ask(job.frame, self._top, job.plan.profile)
+            reply = await self._ask(frame, encoded.plan.profile)
         except UplinkError as error:
             reason = error.reason
-        except Exception:  # noqa: BLE001 - one frame is answered here, the others go on
-            _log.exception("asking the cloud failed on frame %d", job.number)
+        except Exception:  # noqa: BLE001 - one frame is answered by the edge, the others go on
+            _log.exception("asking the cloud failed on frame %d", encoded.origin.number)
             reason = "refused"
-        job.fallback = job.fallback or reason  # of a shadow, why it is one
-        if job.sent:
-            job.sent.settle(reply, reason)
-        self._tell(job, reply, reason)
-        if job.fallback in (None, reason) and reason not in _NOT_SENT:
-            job.watch.note("send", time.monotonic() - start)
-            if reply:
-                job.watch.seconds |= {f"cloud.{name}": ms / 1e3 for name, ms in reply.stages_ms.items()}
-        return reply
-
-    def _tell(self, job: Job, reply: Reply | None, reason: str | None) -> None:
-        """The pilot, whose failure must not be the frame's."""
         try:
             if reply:
-                self._pilot.answered(job, reply)
+                self._pilot.answered(encoded.plan, reply.steps_ms)
             elif reason != "circuit_open":
-                self._pilot.failed(job)
-        except Exception:  # noqa: BLE001 - as it says
-            _log.exception("planning failed on frame %d", job.number)
+                self._pilot.failed(explored=explored)
+        except Exception:  # noqa: BLE001 - the pilot's failure must not be the frame's
+            _log.exception("planning failed on frame %d", encoded.origin.number)
+        return reply, reason
 
-    def _run_tail(self, job: Job) -> list[TopClass]:
-        assert job.crossing is not None
-        with job.watch.stage("tail"):
-            logits = job.plan.tail(job.crossing)
-        if not np.isfinite(logits).all():
-            raise ContentError("the network's answer is not finite")
-        return top_classes(logits[0], self._model.labels, self._top)
+    async def _answer_here(self, encoded: Encoded, fallback: str | None) -> Outcome:
+        """Run the tail on this machine; nobody answers if the network fails on this frame."""
+        if encoded.crossing:
+            try:
+                loop = asyncio.get_running_loop()
+                answer = await loop.run_in_executor(self._tail_thread, self._run_tail, encoded)
+                return Outcome(encoded, answer, "edge", fallback)
+            except Exception:  # noqa: BLE001 - one frame fails, the others go on
+                _log.exception("the tail failed on frame %d", encoded.origin.number)
+        return Outcome(encoded, Classes(), "nobody", fallback)
+
+    def _run_tail(self, encoded: Encoded) -> Answer:
+        with encoded.origin.watch.step("tail"):
+            outputs = encoded.plan.tail(*encoded.crossing)
+        return self._task.answer(outputs[0])

@@ -2,98 +2,121 @@
 
 capture ─► preprocess ─► head ─► encode ─► send ─► deliver
 (a thread each, a bounded queue between any two)   (tasks: `_consume`, several at once)
-                  (with the pilot's │        └─► edge/frames/answering.py: the cloud, or if it does not answer the tail, here
-                  plan of the moment)└─► the answer to an earlier frame, if the scene stands still
+              (with the pilot's     │        └─► edge/frames/answering.py: the cloud, or the tail on this machine
+               plan of the moment)  └─► if the scene stands still, the answer to an earlier frame is repeated
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.frames.answering import Answering
-from edge.frames.handover import Handover
-from edge.frames.job import Job
-from edge.frames.queues import BoundedQueue
-from edge.frames.step import Step
-from edge.uplink.circuit import State
+from edge.frames.queues import BoundedQueue, Handover, Step
+from edge.frames.stillness import Stillness
+from edge.frames.way import Captured, Crossed, Encoded, Origin, Prepared
 from shared.codecs import encode_frame
 from shared.errors import SourceError, WireError
 from shared.observing.telemetry import Stopwatch
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edge.config import EdgeSettings
-    from edge.frames.preprocess import Preprocess
+    from edge.frames.way import Crossing, Outcome, Pilot
     from edge.metrics import EdgeMetrics
     from edge.output.results import Results
-    from edge.planning.pilot import Pilots
-    from edge.sources.opening import Source
     from edge.uplink.uplink import Uplink
+    from shared.codecs.base import Codec
     from shared.network.model import ModelInfo
-    from shared.tasks.classify import TopClass
 
 _log = logging.getLogger(__name__)
 
 _LAST_READ_S = 2.0
 
 
+class _Source(Protocol):
+    """As much of a source as a running pipeline needs; see edge/sources/opening.py."""
+
+    live: bool
+    name: str
+
+    def read(self) -> NDArray[np.uint8] | None: ...
+
+
+class _Preprocess(Protocol):
+    """See edge/frames/preprocess.py."""
+
+    def __call__(self, frame: NDArray[np.uint8], /) -> NDArray[np.uint8]: ...
+    def outgoing(self, frame: NDArray[np.uint8], picture: NDArray[np.uint8], /) -> NDArray[np.uint8]: ...
+
+
 class Pipeline:
-    """Runs one source to its end. Every frame read is answered once, in order, or counted as dropped."""
+    """Plays one source to its end. Every frame read is answered once, in order, or counted as dropped."""
 
     def __init__(
         self,
         settings: EdgeSettings,
         model: ModelInfo,
-        pilot: Pilots,
-        preprocess: Preprocess,
-        source: Source,
+        pilot: Pilot,
+        preprocess: _Preprocess,
+        source: _Source,
         uplink: Uplink,
         results: Results,
         metrics: EdgeMetrics,
         session: int,
     ) -> None:
-        """`session` (32 bits) makes frame ids of several runs and edges differ."""
+        """`session` (32 bits) makes the frame ids of several runs and edges differ."""
         self._settings = settings
         self._model = model
         self._pilot = pilot
         self._preprocess = preprocess
         self._source = source
-        self._uplink = uplink
+        self._circuit = uplink.circuit
         self._results = results
         self._metrics = metrics
         self._session = session
         self._answering = Answering(
-            model, uplink, pilot, metrics, top=settings.top, deadline_s=settings.deadline_s
-        )
+            uplink.ask, lambda: uplink.circuit.is_half_open, uplink.task, pilot, metrics.fallbacks, metrics.explorations,
+            deadline_s=settings.deadline_s,
+        )  # fmt: skip
         depth, size = metrics.queue_depth, settings.queue_size
-        self._captured: BoundedQueue[Job] = BoundedQueue(
+        self._captured: BoundedQueue[Captured] = BoundedQueue(
             size, depth.labels(queue="capture"), drop_oldest=source.live
         )
         # One frame ahead is enough to keep a step busy; more would only make frames older.
-        self._prepared: BoundedQueue[Job] = BoundedQueue(1, depth.labels(queue="head"), drop_oldest=False)
-        self._crossed: BoundedQueue[Job] = BoundedQueue(1, depth.labels(queue="encode"), drop_oldest=False)
+        self._prepared: BoundedQueue[Prepared] = BoundedQueue(
+            1, depth.labels(queue="head"), drop_oldest=False
+        )
+        self._crossed: BoundedQueue[Crossed] = BoundedQueue(
+            1, depth.labels(queue="encode"), drop_oldest=False
+        )
         for queue, capacity in {"capture": size, "head": 1, "encode": 1, "send": size}.items():
             metrics.queue_capacity.labels(queue=queue).set(capacity)
         self._stopping = threading.Event()
         self._aborted = threading.Event()
         self._lost: SourceError | None = None
-        self._sequence = 0
+        self._sequence = itertools.count()
+        self._stillness: dict[tuple[str, str], Stillness] = {}
         self.dropped = 0
 
     async def run(self) -> None:
-        """Until the source ends or `stop` is called. Raises SourceError if the source broke down."""
-        self._loop = asyncio.get_running_loop()
-        encoded: Handover[Job] = Handover(self._settings.queue_size, self._loop, self._aborted.is_set)
+        """Play until the source ends or `stop` is called. Raises SourceError if the source broke down."""
+        loop = asyncio.get_running_loop()
+        encoded: Handover[Encoded] = Handover(self._settings.queue_size, loop, self._aborted.is_set)
         self._metrics.queue_depth.labels(queue="send").set_function(encoded.depth)
         capture = threading.Thread(target=self._capture, name="capture", daemon=True)
-        steps = [
-            Step("preprocess", self._captured.get, self._run_preprocess, self._prepared),
-            Step("head", self._prepared.get, self._run_head, self._crossed),
-            Step("encode", self._crossed.get, self._run_encode, encoded),
+        steps: list[Step[Any, Any]] = [
+            Step("preprocess", self._captured.get, self._prepare, self._prepared),
+            Step("head", self._prepared.get, self._cross, self._crossed),
+            Step("encode", self._crossed.get, self._encode, encoded),
         ]
         capture.start()
         for step in steps:
@@ -101,7 +124,7 @@ class Pipeline:
         consumers = [asyncio.create_task(self._consume(encoded)) for _ in range(self._settings.in_flight)]
         try:
             await asyncio.gather(*consumers)
-        finally:  # after a failure too, nobody goes on: the source may be closed now, and the records are complete
+        finally:  # after a failure too nothing goes on: the source may be closed now, and the records are complete
             self.stop()
             self._aborted.set()
             for queue in (self._captured, self._prepared, self._crossed):
@@ -119,7 +142,7 @@ class Pipeline:
     def stop(self) -> None:
         """Read no more frames; those already read are still answered."""
         self._stopping.set()
-        if self._source.live:  # it may be long until the next frame; a lossless reader ends by itself
+        if self._source.live:  # the next frame may be long in coming; a lossless reader ends by itself
             self._captured.close()
 
     def _capture(self) -> None:
@@ -127,16 +150,15 @@ class Pipeline:
         number = 0
         try:
             while not self._stopping.is_set() and (not limit or number < limit):
-                watch = Stopwatch(self._metrics.stages, self._metrics.stage_cpu)
-                with watch.stage("capture"):
+                watch = Stopwatch(self._metrics.steps, self._metrics.step_cpu)
+                with watch.step("capture"):
                     picture = self._source.read()
                 if picture is None:
                     break
                 self._metrics.last_frame_timestamp.set_to_current_time()
-                now = time.monotonic()
                 frame_id = self._session << 32 | number & 0xFFFFFFFF
-                job = Job(number, frame_id, now, time.time_ns(), watch, picture, queued=now)
-                dropped = self._captured.put(job)
+                origin = Origin(number, frame_id, time.monotonic(), time.time_ns(), watch)
+                dropped = self._captured.put(Captured(origin, picture, queued_s=origin.captured_s))
                 self.dropped += dropped
                 self._metrics.frames.labels(outcome="dropped").inc(dropped)
                 number += 1
@@ -148,64 +170,81 @@ class Pipeline:
         finally:
             self._captured.close()
 
-    def _run_preprocess(self, job: Job) -> None:
-        assert job.picture is not None
-        job.sequence = self._sequence
-        self._sequence += 1
-        with job.watch.stage("preprocess"):
-            picture = self._preprocess(job.picture)
-            job.picture = self._preprocess.outgoing(job.picture, picture)
-            job.tensor = self._model.preprocessing.normalise(picture)[None]
+    def _prepare(self, frame: Captured) -> Prepared:
+        tensor, outgoing = None, None
+        with frame.step("preprocess"), frame.origin.watch.step("preprocess"):
+            picture = self._preprocess(frame.picture)
+            outgoing = self._preprocess.outgoing(frame.picture, picture)
+            tensor = self._model.recipe.normalise(picture)[None]
+        return Prepared(frame.origin, tensor, outgoing)
 
-    def _run_head(self, job: Job) -> None:
-        job.plan, job.shadow = self._pilot.take()
-        if job.tensor is None:
-            return
-        with job.watch.stage("head"):
-            job.crossing = job.plan.head(job.tensor)
-        job.tensor = None
+    def _cross(self, frame: Prepared) -> Crossed:
+        crossing: Crossing = ()
+        plan, explores = self._pilot.take()
+        with frame.step("head"):
+            if frame.tensor is not None:
+                with frame.origin.watch.step("head"):
+                    crossing = (plan.head(frame.tensor),)
+        return Crossed(frame.origin, plan, explores, crossing, frame.picture)
 
-    def _run_encode(self, job: Job) -> None:
-        plan, codec = job.plan, job.plan.codec
-        picture, job.picture = job.picture, None  # the camera's own is large, and no more needed
-        if codec is None or job.crossing is None or picture is None:
-            return
-        if plan.stillness.holds(job):
-            return
-        if self._uplink.circuit.state is State.OPEN:  # nothing will be sent
-            job.fallback = "circuit_open"
-            return
-        job.fallback = "encode"  # unless it comes to be
-        with job.watch.stage("encode"):
-            try:
+    def _encode(self, frame: Crossed) -> Encoded:
+        form = partial(Encoded, frame.origin, frame.plan, frame.explores, frame.crossing)
+        with frame.step("encode"):
+            if frame.plan.codec is None or not frame.crossing or frame.picture is None:
+                return form()
+            stillness, tensor = self._stillness_of(frame), frame.crossing[0][0]
+            repeats, changed = stillness.compare(tensor, frame.origin)
+            if repeats:
+                return form(repeats=repeats, changed=changed)
+            if self._circuit.is_open:  # nothing will be sent
+                return form(withheld="circuit_open", changed=changed)
+            packed, size = self._pack(frame, frame.plan.codec, frame.picture)
+            if packed is None:
+                return form(withheld="encode", changed=changed)
+            pending = stillness.sending(tensor, frame.origin)
+            self._metrics.payload_bytes.labels(codec=frame.plan.codec.name).observe(size)
+            return form(packed, size, pending=pending, changed=changed)
+        return form()
+
+    def _stillness_of(self, frame: Crossed) -> Stillness:
+        """Each plan's frames are compared with that plan's frames only."""
+        key = frame.plan.split_point.name, frame.plan.label
+        if key not in self._stillness:
+            self._stillness[key] = Stillness(frame.plan.codec, self._settings.still_threshold)
+        return self._stillness[key]
+
+    def _pack(self, crossed: Crossed, codec: Codec, picture: NDArray[np.uint8]) -> tuple[bytes | None, int]:
+        """The frame for the wire and the size of its payload; None if the codec does not take it."""
+        origin = crossed.origin
+        try:
+            with origin.watch.step("encode"):
                 frame = encode_frame(
-                    picture if codec.carries == "picture" else job.crossing[0],
+                    picture if codec.carries == "picture" else crossed.crossing[0][0],
                     codec,
-                    split_point=plan.split_point.name,
+                    split_point=crossed.plan.split_point.name,
                     fingerprint=self._model.fingerprint,
-                    frame_id=job.frame_id,
-                    capture_time_ns=job.captured_ns,
-                    deadline_ms=max(1, round(1e3 * self._settings.deadline_s)),  # 0 is no limit of ours
+                    frame_id=origin.frame_id,
+                    capture_time_ns=origin.captured_ns,
+                    deadline_ms=max(1, round(1e3 * self._settings.deadline_s)),  # 0 would be no limit
                 )
-                job.frame = wire.pack(frame)
-            except WireError as error:
-                _log.warning("frame %d cannot travel as %s: %s", job.number, codec.name, error)
-                return
-        job.fallback = None
-        plan.stillness.sending(job)
-        job.payload_bytes = len(frame.payload)
-        self._metrics.payload_bytes.labels(codec=codec.name).observe(job.payload_bytes)
+                return wire.pack(frame), len(frame.payload)
+        except WireError as error:
+            _log.warning("frame %d cannot travel as %s: %s", origin.number, codec.name, error)
+        except Exception:  # noqa: BLE001 - the edge answers this frame, the others go on
+            _log.exception("the encode step failed on frame %d", origin.number)
+        return None, 0
 
-    async def _consume(self, encoded: Handover[Job]) -> None:
-        while (job := await encoded.get()) is not None:
-            job.watch.note("wait_uplink", time.monotonic() - job.queued)
-            top, answered_by = await self._answering.answer(job)
-            self._deliver(job, top, answered_by)
+    async def _consume(self, encoded: Handover[Encoded]) -> None:
+        while (frame := await encoded.get()) is not None:
+            sequence = next(self._sequence)  # in the order of the queue, as nothing was awaited since
+            frame.origin.watch.note("wait_uplink", time.monotonic() - frame.queued_s)
+            self._deliver(sequence, await self._answering.answer(frame))
 
-    def _deliver(self, job: Job, top: list[TopClass], answered_by: str) -> None:
-        latency_s = time.monotonic() - job.captured
-        if answered_by != "still":  # which says nothing of how fast anything is
+    def _deliver(self, sequence: int, outcome: Outcome) -> None:
+        latency_s = time.monotonic() - outcome.encoded.origin.captured_s
+        if outcome.answered_by != "still":  # which says nothing of how fast anything is
             self._metrics.latency.observe(latency_s)
-            self._pilot.delivered(job, latency_s)
-        self._metrics.frames.labels(outcome="failed" if answered_by == "nobody" else answered_by).inc()
-        self._results.accept(job.sequence, job.record(top, answered_by, latency_s))
+            self._pilot.delivered(outcome, latency_s)
+        failed = outcome.answered_by == "nobody"
+        self._metrics.frames.labels(outcome="failed" if failed else outcome.answered_by).inc()
+        self._results.accept(sequence, outcome.record(latency_s))

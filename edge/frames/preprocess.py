@@ -12,17 +12,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from shared.network.recipe import Preprocessing
+    from shared.network.recipe import Recipe
 
 
 class Preprocess:
     """Resize and crop as the weights prescribe, and OpenCV's colours to those of everybody else."""
 
-    def __init__(
-        self, preprocessing: Preprocessing, *, grayscale: bool = False, source_size: bool = False
-    ) -> None:
+    def __init__(self, recipe: Recipe, *, grayscale: bool = False, source_size: bool = False) -> None:
         """`source_size`: what travels is the camera's own picture, for the cloud to resize."""
-        self._recipe = preprocessing
+        self._recipe = recipe
         self._grayscale = grayscale
         self._source_size = source_size
 

@@ -1,19 +1,26 @@
-"""A bounded queue between threads, with a written policy for when it is full."""
+"""Bounded queues between the steps of a frame's way, and the thread that works from one into the next."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from prometheus_client import Gauge
 
 _Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_Item_contra = TypeVar("_Item_contra", contravariant=True)
+
+_PATIENCE_S = 0.1
 
 
 class BoundedQueue(Generic[_Item]):
-    """First in, first out. Full: a lossless producer waits; a live one drops the oldest item."""
+    """Between threads, first in, first out. When full, a lossless producer waits and a live one drops the oldest item."""
 
     def __init__(self, capacity: int, depth: Gauge, *, drop_oldest: bool) -> None:
         self._capacity = capacity
@@ -29,7 +36,7 @@ class BoundedQueue(Generic[_Item]):
             if not self._drop_oldest:
                 self._changed.wait_for(lambda: len(self._items) < self._capacity or self._closed)
             if self._closed:
-                return 1  # and what waits stays: it is still to be taken
+                return 1  # the items that wait stay: they can still be taken
             dropped = 0
             while len(self._items) >= self._capacity:
                 self._items.popleft()
@@ -49,7 +56,7 @@ class BoundedQueue(Generic[_Item]):
             return item
 
     def close(self) -> None:
-        """No more items come; what waits can still be taken."""
+        """No more items come; those that wait can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -57,3 +64,80 @@ class BoundedQueue(Generic[_Item]):
     def _note(self) -> None:
         self._depth.set(len(self._items))
         self._changed.notify_all()
+
+
+class Handover(Generic[_Item]):
+    """From a thread to tasks of the event loop. The thread waits for room; the event loop never waits for the thread."""
+
+    def __init__(self, capacity: int, loop: asyncio.AbstractEventLoop, given_up: Callable[[], bool]) -> None:
+        """`given_up` says whether items are no longer taken."""
+        self._loop = loop
+        self._given_up = given_up
+        self._room = threading.Semaphore(capacity)
+        self._items: asyncio.Queue[_Item | None] = asyncio.Queue()
+        self._closed = False
+
+    def put(self, item: _Item) -> None:
+        """From the thread: wait for room, unless items are no longer taken; the item is then lost."""
+        while not self._room.acquire(timeout=_PATIENCE_S):
+            if self._given_up():
+                return
+        self._loop.call_soon_threadsafe(self._items.put_nowait, item)
+
+    def close(self) -> None:
+        """From the thread: no more items come; those that wait can still be taken."""
+        self._loop.call_soon_threadsafe(self._items.put_nowait, None)
+
+    def depth(self) -> int:
+        """Items that wait."""
+        return max(0, self._items.qsize() - self._closed)
+
+    async def get(self) -> _Item | None:
+        """From the event loop: the oldest item, or None when the queue is closed and empty."""
+        item = await self._items.get()
+        if item is None:
+            self._closed = True
+            self._items.put_nowait(None)  # for the next task that asks
+        else:
+            self._room.release()
+        return item
+
+
+class _Outbound(Protocol[_Item_contra]):
+    def put(self, item: _Item_contra, /) -> object: ...
+    def close(self) -> None: ...
+
+
+class Step(Generic[_Item, _Result]):
+    """A thread that takes each item, works on it and passes the result on, until there are no more items."""
+
+    def __init__(
+        self,
+        name: str,
+        take: Callable[[], _Item | None],
+        work: Callable[[_Item], _Result],
+        outbound: _Outbound[_Result],
+    ) -> None:
+        """`take` waits for the next item and gives None after the last one; `work` does not raise."""
+        self._take = take
+        self._work = work
+        self._outbound = outbound
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the thread's end: it ends after the last item."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while (item := self._take()) is not None:
+                result = self._work(item)
+                del item  # a picture or a tensor: free it before there is another wait
+                self._outbound.put(result)
+                del result
+        finally:
+            self._outbound.close()

@@ -1,10 +1,10 @@
 """How much two tensors differ, measured in the symbols that a codec makes of them.
 
-    share = of what the symbols of either stand away from zero, the part that is not common to both          0 … 1
+    share = sum(|a - b|) / sum((|a| + |b| + |a - b|) / 2)          0 … 1
 
-For symbols that are 0 or 1 this is the share of those in use that changed; a large one counts as often as it has steps
-(the weighted Jaccard distance). A value changed only if it moved by more than a margin: sensor noise makes those near the edge
-of their cell hop to and fro.
+This is the weighted Jaccard distance, for symbols of either sign. For symbols that are 0 or 1 it is the share that changed, of
+those in use; a larger symbol counts for as much as its magnitude. A value counts as changed only if it moved by more than a margin: sensor noise makes values near the edge of a
+quantiser's cell jump between two symbols.
 """
 
 from __future__ import annotations
@@ -27,67 +27,70 @@ if TYPE_CHECKING:
 
 _CALIBRATED_MARGIN = 0.5
 _INT8_MARGIN = 4.0
-"""Of 255 steps. With these two margins, a threshold sends about the same frames whichever of the codecs it is."""
+"""Of 255 levels. With these two margins a threshold sends about the same frames with either codec."""
 _INT8_LEVELS = 255
 _INT8_LIMIT = 16_000
-"""Of symbols in the steps of another frame; a difference of two still fits into 16 bits."""
+"""Largest magnitude of a symbol, which another frame's step size may make large: the difference of two fits into 16 bits."""
 
 
-class Marks(NamedTuple):
-    """What a ruler reads off one tensor; any shape."""
+class Reading(NamedTuple):
+    """One tensor as a ruler measures it; both arrays have its number of elements."""
 
-    steps: NDArray[np.float32]
-    """Values in steps of the quantiser."""
+    scaled: NDArray[np.float32]
+    """The values in units of the quantiser's step size."""
     symbols: NDArray[np.int16]
-    """The same as the quantiser cuts them, with their signs."""
+    """The values as the quantiser rounds them, with their signs."""
 
 
 class Ruler(Protocol):
-    """The steps of one quantiser."""
+    """Measures tensors with the step sizes of one quantiser."""
 
     margin: float
-    """In steps: how far a value moves before it counts as changed."""
+    """How far a value moves before it counts as changed, in units of the step size."""
 
-    def __call__(self, array: NDArray[np.float32], /) -> Marks:
-        """Of a tensor of finite values, without the batch dimension."""
+    def __call__(self, array: NDArray[np.float32], /) -> Reading:
+        """Measure a tensor of finite values, without the batch dimension."""
 
 
 class CalibratedRuler:
-    """The steps are the profile's."""
+    """Takes the step sizes from the profile."""
 
     margin = _CALIBRATED_MARGIN
 
     def __init__(self, codec: Calibrated) -> None:
         self._codec = codec
 
-    def __call__(self, array: NDArray[np.float32]) -> Marks:
+    def __call__(self, array: NDArray[np.float32]) -> Reading:
         quantiser = self._codec.quantiser
-        steps, negative = quantiser.scale(self._codec.grid_of(array))
-        symbols = quantiser.magnitudes(steps).astype(np.int16)
+        scaled, negative = quantiser.scale(self._codec.grid_of(array))
+        symbols = quantiser.magnitudes(scaled).astype(np.int16)
         if negative is not None:
-            np.negative(steps, out=steps, where=negative)
+            np.negative(scaled, out=scaled, where=negative)
             np.negative(symbols, out=symbols, where=negative)
-        return Marks(steps, symbols)
+        return Reading(scaled, symbols)
 
 
 class Int8Ruler:
-    """The steps are those of `reference`: each tensor has a scale of its own, and two of them could not be compared."""
+    """Takes the step size from `reference`: int8 scales each tensor by itself, so two of them could not be compared."""
 
     margin = _INT8_MARGIN
 
     def __init__(self, reference: NDArray[np.float32]) -> None:
         extent = float(reference.max(initial=0.0)) - float(reference.min(initial=0.0))
-        self._step = max(np.float32(extent / _INT8_LEVELS), np.finfo(np.float32).tiny)
+        self._step_size = max(np.float32(extent / _INT8_LEVELS), np.finfo(np.float32).tiny)
 
-    def __call__(self, array: NDArray[np.float32]) -> Marks:
-        with np.errstate(over="ignore"):  # of a frame that is far from the reference, and the limit follows
-            steps = array / self._step
-        np.clip(steps, -_INT8_LIMIT, _INT8_LIMIT, out=steps)
-        return Marks(steps, np.rint(steps).astype(np.int16))
+    def __call__(self, array: NDArray[np.float32]) -> Reading:
+        with np.errstate(over="ignore"):  # a frame may be far from the reference, and is clipped next
+            scaled = array / self._step_size
+        np.clip(scaled, -_INT8_LIMIT, _INT8_LIMIT, out=scaled)
+        return Reading(scaled, np.rint(scaled).astype(np.int16))
 
 
-def rulers(codec: Codec | None) -> Callable[[NDArray[np.float32]], Ruler]:
-    """What makes the ruler for a reference tensor. Raises SettingsError for a codec whose symbols cannot be compared."""
+def ruler_factory(codec: Codec | None) -> Callable[[NDArray[np.float32]], Ruler]:
+    """A function that makes the ruler for a reference tensor.
+
+    Raises SettingsError for a codec whose symbols cannot be compared.
+    """
     inner = codec.inner if isinstance(codec, Zstd) else codec
     if isinstance(inner, Calibrated):
         ruler = CalibratedRuler(inner)
@@ -101,11 +104,11 @@ def rulers(codec: Codec | None) -> Callable[[NDArray[np.float32]], Ruler]:
     )
 
 
-def share_changed(reference: Marks, now: Marks, margin: float) -> float:
-    """0 … 1. Of the same ruler, both."""
+def share_changed(reference: Reading, now: Reading, margin: float) -> float:
+    """The share, 0 … 1; both readings must be of the same ruler."""
     moved: NDArray[np.int16] = np.abs(now.symbols - reference.symbols)
-    moved[np.abs(now.steps - reference.steps) <= margin] = 0
+    moved[np.abs(now.scaled - reference.scaled) <= margin] = 0
     changed = int(moved.sum())
-    # |a - b| / max(|a|, |b|) in sums, which holds for opposite signs as well
+    # For equal signs, half of this is max(|a|, |b|).
     whole = int(np.abs(reference.symbols).sum()) + int(np.abs(now.symbols).sum()) + changed
     return 2 * changed / whole if whole else 0.0

@@ -13,27 +13,29 @@ from shared.errors import StartupError
 from shared.observing.telemetry import exposition
 
 if TYPE_CHECKING:
-    from edge.metrics import EdgeMetrics
+    from collections.abc import Callable
+
+    from prometheus_client import CollectorRegistry
 
 
 class _MetricsHandler(RequestHandler):
-    def initialize(self, metrics: EdgeMetrics) -> None:
-        self._metrics = metrics
+    def initialize(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
 
     async def get(self) -> None:
-        # Some milliseconds of Python: on the event loop they would hold up frames.
+        # Collecting takes milliseconds of Python, which would hold up frames on the event loop.
         accept = self.request.headers.get("Accept", "")
-        content_type, body = await asyncio.to_thread(exposition, self._metrics.registry, accept)
+        content_type, body = await asyncio.to_thread(exposition, self._registry, accept)
         self.set_header("Content-Type", content_type)
         self.finish(body)
 
 
 class _HealthHandler(RequestHandler):
-    def initialize(self, metrics: EdgeMetrics) -> None:
-        self._metrics = metrics
+    def initialize(self, state: Callable[[], str]) -> None:
+        self._state = state
 
     def get(self) -> None:
-        self.finish({"state": self._metrics.state})
+        self.finish({"state": self._state()})
 
 
 class _UnknownHandler(RequestHandler):
@@ -42,11 +44,18 @@ class _UnknownHandler(RequestHandler):
         self.finish({"error": "no such path; known: /metrics, /healthz"})
 
 
-def serve_status(metrics: EdgeMetrics, address: str, port: int) -> tuple[HTTPServer, int]:
-    """Start the server; returns it and its port. Raises StartupError if the port is taken."""
-    arguments = {"metrics": metrics}
+def serve_status(
+    registry: CollectorRegistry, state: Callable[[], str], address: str, port: int
+) -> tuple[HTTPServer, int]:
+    """Serve the metrics of `registry` and the `state`, and return the server with its port; `port` 0 takes a free one.
+
+    Raises StartupError if it cannot listen there.
+    """
     app = Application(
-        [("/metrics", _MetricsHandler, arguments), ("/healthz", _HealthHandler, arguments)],
+        [
+            ("/metrics", _MetricsHandler, {"registry": registry}),
+            ("/healthz", _HealthHandler, {"state": state}),
+        ],
         default_handler_class=_UnknownHandler,
         log_function=lambda _handler: None,
     )

@@ -1,36 +1,76 @@
-"""What the frames tell of this machine, the cloud and the source, in the form that the planner takes."""
+"""What the frames and the cloud tell of the link, the two machines and the source, in the form that the planner takes."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from edge.planning.planner import Conditions
-from edge.uplink.cloud_times import CloudTimes
-from edge.uplink.tracker import Tracker
+from edge.uplink.link import Tracker
 
 if TYPE_CHECKING:
-    from edge.frames.job import Job
-    from edge.uplink.link import Link
-    from edge.uplink.reply import Reply
+    from collections.abc import Mapping
 
-_EDGE_STAGES = ("preprocess", "head", "encode")
-_CLOUD_STAGES = ("queue", "decode", "tail")
+    from edge.frames.way import Outcome
+    from edge.planning.planner import Option
+    from edge.uplink.link import Link
+
+_EDGE_STEPS = ("preprocess", "head", "encode")
+_CLOUD_STEPS = ("queue", "decode", "tail")
 _TELLING_S = 0.003
-"""A shorter computation tells nothing of how fast a machine is."""
-_MOST = 100.0
-"""Times that a machine is taken to be slower than it said, or faster, whatever it says."""
+"""A computation that is expected to be shorter does not show how fast a machine is."""
+_MAX_RATIO = 100.0
+"""How many times slower or faster than surveyed a machine is taken to be at most, whatever is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class TailTimes:
+    """Seconds that one run of a tail takes at the cloud."""
+
+    alone_s: Mapping[str, float]
+    """With one frame, by split point."""
+    by_batch_s: Mapping[int, Mapping[str, float]]
+    """With this many frames together, by split point."""
+
+    def batched_s(self, frames: int) -> Mapping[str, float]:
+        """The share of one frame, by split point, if `frames` of them come at the same time."""
+        sizes = [size for size in self.by_batch_s if size <= frames]
+        if not sizes:
+            return self.alone_s
+        size = max(sizes)
+        return {name: seconds / size for name, seconds in self.by_batch_s[size].items()}
+
+
+def parse_tail_times(said: Mapping[str, Any]) -> TailTimes | None:
+    """From the JSON object that `GET /tail-times` answered; None if it makes no sense."""
+    try:
+        sizes = [int(size) for size in said["batch_sizes"]]
+        rows = {str(name): [_seconds(ms) for ms in row] for name, row in said["tails_ms"].items()}
+        by_batch = {
+            size: {name: row[place] for name, row in rows.items()} for place, size in enumerate(sizes)
+        }
+        return TailTimes(by_batch[1], by_batch)
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
+        return None
+
+
+def _seconds(milliseconds: float) -> float:
+    if not 0 <= milliseconds < math.inf:
+        raise ValueError
+    return float(milliseconds) / 1e3
 
 
 class Observations:
-    """Of one run. From the event loop only."""
+    """What one run has shown so far. Used from the event loop only."""
 
     def __init__(self, link: Link, *, in_flight: int, deadline_s: float, live: bool) -> None:
         self._link = link
         self._in_flight = in_flight
         self._deadline_s = deadline_s
         self._live = live
-        self.cloud_times = CloudTimes({}, {})
+        self.tail_times = TailTimes({}, {})
         self._edge, self._cloud, self._wait = Tracker(), Tracker(), Tracker()
         self._interval = Tracker()
         self._sizes: defaultdict[str, Tracker] = defaultdict(Tracker)
@@ -43,15 +83,15 @@ class Observations:
         return self._latency.value
 
     def new_plan(self) -> None:
-        """What is measured from here on is another plan's."""
+        """From now on another plan is in force, with a latency of its own."""
         self._latency.reset()
 
     def conditions(self) -> Conditions:
-        """As of now."""
+        """The present conditions."""
         return Conditions(
             link=self._link.state,
-            tails_s=self.cloud_times.alone_s,
-            batched_tails_s=self.cloud_times.batched_s(self._in_flight),
+            tails_s=self.tail_times.alone_s,
+            batched_tails_s=self.tail_times.batched_s(self._in_flight),
             cloud_wait_s=self._wait.or_else(0.0),
             edge_slowdown=self._edge.or_else(1.0),
             cloud_slowdown=self._cloud.or_else(1.0),
@@ -61,33 +101,41 @@ class Observations:
             deadline_s=self._deadline_s,
         )
 
-    def answered(self, job: Job, reply: Reply) -> None:
-        """The cloud's own stages."""
-        option, now = job.plan.option, self.conditions()
+    def answered(self, option: Option | None, steps_ms: Mapping[str, float]) -> None:
+        """The cloud answered a frame of this option; `steps_ms` is what the cloud's steps took."""
+        now = self.conditions()
         if option is None:
             return
-        wait_s, decode_s, tail_s = (reply.stages_ms.get(name, 0.0) / 1e3 for name in _CLOUD_STAGES)
+        wait_s, decode_s, tail_s = (steps_ms.get(name, 0.0) / 1e3 for name in _CLOUD_STEPS)
         expected_s = now.computing_s(option) / now.cloud_slowdown
         if expected_s >= _TELLING_S:
-            self._cloud.add(min(_MOST, max(1 / _MOST, (decode_s + tail_s) / expected_s)))
-        else:  # such a tail takes as long as it waits for a core
+            self._cloud.add(_bounded((decode_s + tail_s) / expected_s))
+        else:  # what such a short tail takes is mostly waiting for a core
             wait_s += max(0.0, decode_s + tail_s - expected_s)
         self._wait.add(wait_s)
 
-    def delivered(self, job: Job, latency_s: float, *, in_force: bool) -> None:
-        """The edge's stages, the frame's size, the source's pace."""
-        seconds, option = job.watch.seconds, job.plan.option
-        if self._last and job.number > self._last[0]:
-            self._interval.add((job.captured - self._last[1]) / (job.number - self._last[0]))
-        self._last = job.number, job.captured
+    def delivered(self, outcome: Outcome, latency_s: float, *, in_force: bool) -> None:
+        """A frame is done: learn from the edge's own steps, the frame's size and the source's pace.
+
+        `in_force`: whether its plan is still the one in force.
+        """
+        encoded, origin = outcome.encoded, outcome.encoded.origin
+        seconds, option = origin.watch.seconds, encoded.plan.option
+        if self._last and origin.number > self._last[0]:
+            self._interval.add((origin.captured_s - self._last[1]) / (origin.number - self._last[0]))
+        self._last = origin.number, origin.captured_s
         if option is None:
             return
-        took_s = sum(seconds.get(stage, 0.0) for stage in _EDGE_STAGES)
+        took_s = sum(seconds.get(step, 0.0) for step in _EDGE_STEPS)
         expected_s = option.head_s + (option.encode_s if "encode" in seconds else 0.0)
         if expected_s >= _TELLING_S and "head" in seconds:
-            self._edge.add(min(_MOST, max(1 / _MOST, took_s / expected_s)))
-        if job.frame and option.codec:
-            self._sizes[option.codec].add(len(job.frame) / option.frame_bytes)
-        if in_force and (job.fallback is None):
-            own_queues_s = sum(each for stage, each in seconds.items() if stage.startswith("wait_"))
+            self._edge.add(_bounded(took_s / expected_s))
+        if encoded.frame and option.codec:
+            self._sizes[option.codec].add(len(encoded.frame) / option.frame_bytes)
+        if in_force and outcome.fallback is None:
+            own_queues_s = sum(each for step, each in seconds.items() if step.startswith("wait_"))
             self._latency.add(max(0.0, latency_s - own_queues_s))
+
+
+def _bounded(times: float) -> float:
+    return min(_MAX_RATIO, max(1 / _MAX_RATIO, times))

@@ -1,6 +1,6 @@
 """Keeps the plan: gathers what the frames tell, asks the planner, and puts another plan into force.
 
-`Pinned` does the same for a user who has chosen.
+`PinnedPilot` is for a user who has chosen the plan.
 """
 
 from __future__ import annotations
@@ -9,58 +9,33 @@ import logging
 import math
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
-from edge.planning.conditions import Observations
+from edge.planning.conditions import Observations, TailTimes, parse_tail_times
 from edge.planning.planner import Decision, InForce, Objective, choose, decide, predict
-from edge.uplink.circuit import State
-from edge.uplink.link import TELLING_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from edge.frames.job import Job
+    from edge.config import EdgeSettings
+    from edge.frames.way import Outcome
     from edge.metrics import EdgeMetrics
-    from edge.planning.option import Option
     from edge.planning.plan import Plan
-    from edge.planning.planner import Conditions
-    from edge.uplink.circuit import Circuit
-    from edge.uplink.cloud_times import CloudTimes
-    from edge.uplink.link import Link
-    from edge.uplink.reply import Reply
-    from shared.codecs.calibrated.profile import Profile
+    from edge.planning.planner import Conditions, Option
+    from edge.uplink.uplink import Uplink
 
 _log = logging.getLogger(__name__)
 
 _SETTLED_AFTER = 5
-"""Answers, from the start, the latest trouble or the latest jump of the link: until then any better plan is taken."""
+"""Answers since the start, the latest trouble or the latest jump of the link; until then any better plan is taken."""
 _AGAIN_S = 0.1
-"""After a frame told something surprising, until the next is sent to see whether it was chance."""
+"""After a surprising measurement, until the next frame is sent to see whether it was chance."""
 _SHARE_OF_LINK = 0.25
-"""Of the time, at most, the link carries frames that are sent to learn about it."""
+"""The largest share of the time for which frames that are sent to learn about the link may occupy it."""
 
 
-class Pilots(Protocol):
-    """What the pipeline flies by."""
-
-    def take(self) -> tuple[Plan, bool]:
-        """For the next frame, from the thread that runs heads: its plan, and whether the edge answers it itself.
-
-        The latter is sent all the same, to learn about the link.
-        """
-
-    def answered(self, job: Job, reply: Reply) -> None:
-        """The cloud answered this frame, whether or not that was waited for."""
-
-    def failed(self, job: Job) -> None:
-        """It did not."""
-
-    def delivered(self, job: Job, latency_s: float) -> None:
-        """The frame is done."""
-
-
-class Pinned:
-    """One plan, for good."""
+class PinnedPilot:
+    """One plan, which never changes."""
 
     def __init__(self, plan: Plan, metrics: EdgeMetrics) -> None:
         self._plan = plan
@@ -69,88 +44,90 @@ class Pinned:
     def take(self) -> tuple[Plan, bool]:
         return self._plan, False
 
-    def answered(self, job: Job, reply: Reply) -> None:
+    def answered(self, plan: Plan, steps_ms: Mapping[str, float]) -> None:
         """Nothing follows from it."""
 
-    def failed(self, job: Job) -> None:
+    def failed(self, *, explored: bool) -> None:
         """Nothing follows from it."""
 
-    def delivered(self, job: Job, latency_s: float) -> None:
+    def delivered(self, outcome: Outcome, latency_s: float) -> None:
         """Nothing follows from it."""
 
 
-class Pilot:
-    """The plan that the planner makes of what was seen. From the event loop, but for `take`."""
+class PlannedPilot:
+    """The plan that the planner makes of what was seen. Used from the event loop, except for `take`."""
 
     def __init__(
         self,
-        plans: Mapping[Option, Plan],
-        objective: Objective,
-        link: Link,
-        circuit: Circuit,
+        settings: EdgeSettings,
+        plans: Iterable[Plan],
+        uplink: Uplink,
         metrics: EdgeMetrics,
         *,
-        in_flight: int,
-        deadline_s: float,
-        explore_s: float,
         live: bool,
-        can_decode: Callable[[Profile | None], bool] = lambda _: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`plans` are compiled, all of them. `explore_s` 0 sends no frame to learn about the link.
-
-        `can_decode` says whether the cloud has a plan's profile.
-        """
-        self._plans = dict(plans)
-        self._can_decode = can_decode
-        self._objective = objective
-        self._link = link
-        self._circuit = circuit
+        """`plans` are compiled, all of them, and each has an option; `live`: frames come at the source's own pace."""
+        self._plans = {plan.option: plan for plan in plans if plan.option}
+        self._objective = Objective(
+            settings.objective, settings.min_agreement, settings.max_latency or math.inf
+        )
+        self._explore_s = settings.explore_s
+        self._uplink = uplink
         self._metrics = metrics
-        self._explore_s = explore_s
         self._clock = clock
-        self._seen = Observations(link, in_flight=in_flight, deadline_s=deadline_s, live=live)
+        self._seen = Observations(
+            uplink.link, in_flight=settings.in_flight, deadline_s=settings.deadline_s, live=live
+        )
         self._answers = self._jumps = 0
         self._since = clock()
         self._explored_at = float("-inf")
-        self._next_shadow: Plan | None = None
-        for plan in plans.values():
+        self._next_scout: Plan | None = None
+        for plan in self._plans.values():
             metrics.plan_info.labels(split_point=plan.split_point.name, codec=plan.label).set(0)
-        self._option = self._fly(decide(self._usable(), self._seen.conditions(), objective, None))
+        first = decide(self._usable(), self._seen.conditions(), self._objective, None)
+        self._option = self._put_into_force(first)
 
     @property
     def option(self) -> Option:
-        """What is in force."""
+        """The option in force."""
         return self._option
 
     def take(self) -> tuple[Plan, bool]:
-        shadow, self._next_shadow = self._next_shadow, None
-        return (shadow, True) if shadow else (self._plans[self._option], False)
+        scout, self._next_scout = self._next_scout, None
+        return (scout, True) if scout else (self._plans[self._option], False)
 
-    def cloud_times(self, times: CloudTimes) -> None:
-        """What `GET /profile` said."""
-        self._seen.cloud_times = times
+    def read_tail_times(self, said: Mapping[str, Any]) -> bool:
+        """Take the cloud's answer to `GET /tail-times`; returns whether it made sense."""
+        times = parse_tail_times(said)
+        if times:
+            self.take_tail_times(times)
+        return times is not None
+
+    def take_tail_times(self, times: TailTimes) -> None:
+        """Plan with these times from now on."""
+        self._seen.tail_times = times
         self._decide()
 
-    def answered(self, job: Job, reply: Reply) -> None:
+    def answered(self, plan: Plan, steps_ms: Mapping[str, float]) -> None:
         self._answers += 1
-        if self._link.jumps > self._jumps:  # what was settled was so on another link
-            self._jumps, self._answers = self._link.jumps, 0
-        self._seen.answered(job, reply)
+        if self._uplink.link.jumps > self._jumps:  # what was settled was so on another link
+            self._jumps, self._answers = self._uplink.link.jumps, 0
+        self._seen.answered(plan.option, steps_ms)
         self._decide()
 
-    def failed(self, job: Job) -> None:
-        if job.fallback != "explore":
+    def failed(self, *, explored: bool) -> None:
+        if not explored:
             self._answers = 0
         self._decide()
 
-    def delivered(self, job: Job, latency_s: float) -> None:
-        self._seen.delivered(job, latency_s, in_force=job.plan is self._plans[self._option])
+    def delivered(self, outcome: Outcome, latency_s: float) -> None:
+        in_force = outcome.encoded.plan is self._plans[self._option]
+        self._seen.delivered(outcome, latency_s, in_force=in_force)
         measured_s = self._seen.latency_s
         if measured_s is not None:
             self._metrics.measured_latency.set(measured_s)
-        is_closed = self._circuit.state is State.CLOSED
-        if job.plan is self._plans[self._option] and self._option.is_local and is_closed:
+        if in_force and self._option.is_local and self._uplink.circuit.is_closed:
             self._decide()
         self._explore()
 
@@ -161,10 +138,10 @@ class Pilot:
         if decision.reason == "stay":
             self._metrics.predicted_latency.set(decision.prediction.latency_s)
         else:
-            self._option = self._fly(decision)
+            self._option = self._put_into_force(decision)
 
-    def _fly(self, decision: Decision) -> Option:
-        """Put the decision's option into force: the next frame takes it, and those under way keep theirs."""
+    def _put_into_force(self, decision: Decision) -> Option:
+        """The next frame takes the decision's option, and those under way keep theirs."""
         metrics, option, now = self._metrics, decision.option, self._seen.conditions()
         if decision.reason != "first":
             old = self._plans[self._option]
@@ -187,13 +164,13 @@ class Pilot:
         return option
 
     def _explore(self) -> None:
-        """Where the plan's own frames tell nothing of the link, send one that does, now and then; the edge answers it."""
-        if not self._explore_s or self._circuit.state is State.OPEN:
+        """If the plan's own frames do not measure the link, send one that does, now and then; the edge answers it."""
+        if not self._explore_s or self._uplink.circuit.is_open:
             return
-        now = self._clock()
-        blind_s = now - max(self._link.told_at, self._explored_at)
-        if blind_s < (_AGAIN_S if self._link.is_jumping else self._explore_s):
-            return  # before anything is weighed: this is asked after each frame
+        now, link = self._clock(), self._uplink.link
+        blind_s = now - max(link.told_at, self._explored_at)
+        if blind_s < (_AGAIN_S if link.is_jumping else self._explore_s):
+            return  # before any option is weighed, as this is asked after each frame
         conditions = self._seen.conditions()
         scout = self._scout(conditions)
         if scout is None:
@@ -201,20 +178,37 @@ class Pilot:
         size = predict(scout, conditions).frame_bytes
         if blind_s >= size / conditions.link.bytes_per_s / _SHARE_OF_LINK:
             self._explored_at = now
-            self._next_shadow = self._plans[scout]
+            self._next_scout = self._plans[scout]
 
     def _scout(self, conditions: Conditions) -> Option | None:
-        """The smallest frame that tells the throughput, if any could be better than the plan in force on a better link."""
+        """The option with the smallest frame that measures the link.
+
+        None if the plan in force would be the best on any faster link as well.
+        """
         usable = self._usable()
         fast = replace(conditions, link=replace(conditions.link, bytes_per_s=math.inf))
         if choose(usable, fast, self._objective) is self._option:
             return None
         away = [option for option in usable if not option.is_local]
         sizes = {option: predict(option, conditions).frame_bytes for option in away}
-        telling = [option for option in away if sizes[option] >= TELLING_BYTES]
+        telling = [option for option in away if sizes[option] >= self._uplink.link.telling_bytes]
         return min(telling or away, key=lambda option: sizes[option])
 
     def _usable(self) -> list[Option]:
-        """All, but for those whose profile is still on its way; all again where no other is left."""
-        usable = [option for option, plan in self._plans.items() if self._can_decode(plan.profile)]
+        """All but those whose profile is still on its way to the cloud; all of them if there are no others."""
+        usable = [option for option, plan in self._plans.items() if self._uplink.can_decode(plan.profile)]
         return usable or list(self._plans)
+
+
+def make_pilot(
+    settings: EdgeSettings, plans: Sequence[Plan], uplink: Uplink, metrics: EdgeMetrics, *, live: bool
+) -> PinnedPilot | PlannedPilot:
+    """The pilot for the one plan that the user chose, or for all that the planner may choose from.
+
+    A planned pilot is told the cloud's tail times whenever the cloud is greeted. `live` as for PlannedPilot.
+    """
+    if not any(plan.option for plan in plans):
+        return PinnedPilot(plans[0], metrics)
+    pilot = PlannedPilot(settings, plans, uplink, metrics, live=live)
+    uplink.follow_tail_times(pilot.read_tail_times)
+    return pilot

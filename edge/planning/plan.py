@@ -1,11 +1,10 @@
-"""Where the network is cut and how the tensor travels."""
+"""A plan: where the network is cut and how the crossing travels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.frames.stillness import Stillness
 from shared.codecs import Codec, make_codec
 from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import SettingsError
@@ -14,7 +13,7 @@ from shared.network.partition import INPUT, OUTPUT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.planning.option import Option
+    from edge.planning.planner import Option
     from shared.codecs.calibrated.profile import Profile
     from shared.engines import Engine
     from shared.engines.base import Part
@@ -27,21 +26,20 @@ NO_CODEC = "none"
 
 @dataclass(frozen=True)
 class Plan:
-    """One choice, compiled; `codec` is None at `output`, where nothing travels."""
+    """A split point and a codec, compiled; `codec` is None at `output`, where nothing travels."""
 
     split_point: SplitPoint
     codec: Codec | None
     head: Part
     tail: Part
-    stillness: Stillness
     label: str
     """The codec as metrics and records name it."""
     option: Option | None = None
-    """What is known of it; None for one that the user has chosen."""
+    """What the planner knows of it; None for a plan that the user chose."""
 
     @property
     def profile(self) -> Profile | None:
-        """What the cloud must have to decode its frames."""
+        """The profile that the cloud needs to decode this plan's frames."""
         return self.codec.profile if isinstance(self.codec, Calibrated) else None
 
 
@@ -50,12 +48,10 @@ def make_plan(
     engine: Engine,
     codec: str | None,
     profile: Callable[[], Profile] | None = None,
-    *,
-    still_threshold: float = 0.0,
 ) -> Plan:
-    """Compile both halves; without a codec the split point's usual one. Raises SettingsError.
+    """Compile both halves for this split point and codec (None: the usual one). Raises SettingsError.
 
-    `profile` is asked for one where the codec needs it; `still_threshold` as in edge/frames/stillness.py.
+    `profile` is called only if the codec needs a profile.
     """
     chosen = make_codec(codec or (DEFAULT_PICTURE_CODEC if point.name == INPUT else DEFAULT_CODEC))
     if chosen.carries == "picture" and point.name != INPUT:
@@ -69,8 +65,5 @@ def make_plan(
                 f"codec {chosen.name} is for tensors inside the network, not for {point.name}"
             )
         chosen = chosen.bind(profile())
-    travels = None if point.name == OUTPUT else chosen
-    still = Stillness(travels, still_threshold)
-    return Plan(
-        point, travels, engine.head(point), engine.tail(point), still, travels.name if travels else NO_CODEC
-    )
+    travels = None if point.name == OUTPUT else chosen.for_stream()
+    return Plan(point, travels, engine.head(point), engine.tail(point), travels.name if travels else NO_CODEC)

@@ -1,6 +1,6 @@
-"""Which split point and codec to take: a function of what is known, and of nothing else.
+"""Which split point and codec to take: a pure function of what is known.
 
-No clock, no socket, no state: what it is given is all it knows, so each decision can be tested, fuzzed and replayed.
+It has no clock, no socket and no state, so every decision can be tested, fuzzed and replayed.
 """
 
 from __future__ import annotations
@@ -9,23 +9,51 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from shared.network.partition import INPUT
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edge.planning.option import Option
     from edge.uplink.link import LinkState
 
 CLEAR_GAIN = 1.5
-"""From which a switch is worth it at any time."""
+"""A switch that gains so much is worth it at any time."""
 SMALL_GAIN = 1.03
-"""And from which it is once the plan has been in force for `DWELL_S`, or if too little has been seen of the link yet."""
+"""And one that gains so much, once the plan has been in force for `DWELL_S`, or while too little is known of the link."""
 DWELL_S = 60.0
 AS_GOOD = 1.01
 SHORTEST_STAY_S = 0.5
 TOLERANCE = 1.1
-"""By which the plan in force may miss the latency that is allowed before another is sought: the estimate is not exact."""
+"""How far the plan in force may exceed the allowed latency before another is sought: the estimate is not exact."""
+_INPUT = "input"  # shared/network/partition.py's INPUT, which would bring torch
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A split point and a codec, and what they cost. Times are seconds for one frame on this machine, when nothing else runs."""
+
+    split_point: str
+    codec: str | None
+    """As `make_codec` takes it; None at `output`, where nothing travels."""
+    head_s: float
+    """Preprocessing and head."""
+    encode_s: float
+    decode_s: float
+    tail_s: float
+    """The rest of the network: what this machine would take if the cloud does not answer."""
+    frame_bytes: float
+    """Mean, with the frame's header; 0 at `output`."""
+    agreement: float
+    """Share of frames whose top class is the unsplit network's, 0 … 1."""
+    frames: int
+    """How many it was counted on."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.split_point} {self.codec}" if self.codec else self.split_point
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nothing travels."""
+        return self.codec is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,55 +68,56 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What the planner knows of the link, the cloud and this machine at the moment."""
+    """What the planner knows about the link, the cloud and this machine at the moment."""
 
     link: LinkState
     tails_s: Mapping[str, float] = field(default_factory=dict)
-    """The cloud's time for one frame's tail, by split point; what it has not said is taken from this machine's own."""
+    """The cloud's time for the tail of one frame, by split point; a missing one is taken from this machine's own times."""
     batched_tails_s: Mapping[str, float] = field(default_factory=dict)
-    """The same where as many frames come together as are under way at once."""
+    """The same when as many frames arrive together as are under way at once."""
     cloud_wait_s: float = 0.0
-    """In the cloud's queue."""
+    """Time that a frame waits in the cloud's queue."""
     edge_slowdown: float = 1.0
-    """Of this machine, against when its options were timed."""
+    """How many times slower this machine is than when its options were timed."""
     cloud_slowdown: float = 1.0
+    """How many times slower the cloud is than it said."""
     sizes: Mapping[str, float] = field(default_factory=dict)
-    """Bytes of real frames against those of the options, by codec."""
+    """Bytes of real frames relative to those of the options, by codec."""
     interval_s: float = 0.0
-    """Between two frames of the source; 0 for one that waits."""
+    """Time between two frames of the source; 0 if the source waits for its reader."""
     in_flight: int = 1
     deadline_s: float = math.inf
 
     def computing_s(self, option: Option, *, batched: bool = False) -> float:
-        """The cloud's decoding and tail. How fast it decodes follows from how fast it computes."""
+        """The cloud's time for decoding and tail. Its decoding speed is inferred from its computing speed."""
         tails_s = self.batched_tails_s if batched else self.tails_s
-        whole_s = self.tails_s.get(INPUT)
-        here_s = option.head_s + option.tail_s
-        ratio = min(1.0, whole_s / here_s) if whole_s and here_s else 1.0
+        whole_s = self.tails_s.get(_INPUT)
+        local_s = option.head_s + option.tail_s
+        ratio = min(1.0, whole_s / local_s) if whole_s and local_s else 1.0
         tail_s = tails_s.get(option.split_point, self.tails_s.get(option.split_point, option.tail_s))
         return (option.decode_s * ratio + tail_s) * self.cloud_slowdown
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What an option comes to under some conditions."""
+    """What an option amounts to under some conditions."""
 
     latency_s: float
-    """Of one frame from capture to class, without waiting in the edge's own queues."""
+    """One frame's way from capture to answer, without waiting in the edge's own queues."""
     period_s: float
-    """Between two frames, if the source gives as many as can be taken."""
+    """Time between two frames if the source gives as many as can be taken."""
     frame_bytes: float
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The plan there is."""
+    """The plan in force."""
 
     option: Option
     since_s: float
     """How long it has been in force."""
     settled: bool
-    """Whether enough was seen of the link since the start, the latest trouble or the latest jump."""
+    """Whether enough is known of the link since the start, the latest trouble or the latest jump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +127,14 @@ class Decision:
     option: Option
     prediction: Prediction
     reason: Literal["first", "stay", "limit", "clear", "small"]
-    """Why: nothing was in force; the plan stays; it misses a limit; another is clearly better; another is better."""
+    """Why: no plan was in force; the plan stays; it misses a limit; another is clearly better; another is better."""
     gain: float
     """How many times better the best option is than the plan in force."""
     best: Option
 
 
 def predict(option: Option, now: Conditions) -> Prediction:
-    """The option's latency, pace and bytes."""
+    """The option's latency, period and bytes under the conditions `now`."""
     edge_s = (option.head_s + option.encode_s) * now.edge_slowdown
     if option.codec is None:
         return Prediction(edge_s, edge_s, 0.0)
@@ -113,10 +142,10 @@ def predict(option: Option, now: Conditions) -> Prediction:
     transfer_s = now.link.transfer_s(size)
     computing_s = now.computing_s(option)
     away_s = now.link.round_trip_s + transfer_s + now.cloud_wait_s + computing_s
-    # Each of the frames on their way at once waits for what all of them wait for.
+    # Frames that are under way at once all wait for the slowest resource that they share.
     narrowest_s = max(size / now.link.bytes_per_s, now.computing_s(option, batched=True))
     period_s = max(edge_s, narrowest_s, away_s / now.in_flight)
-    # No cliff: near the limit it depends on chance how many wait.
+    # A gradual transition: close to the limit, chance decides how many frames wait.
     load = narrowest_s / max(edge_s, now.interval_s, 1e-9)
     full = min(1.0, max(0.0, (load - 0.8) / 0.4))
     away_s += full * max(0.0, now.in_flight * narrowest_s - away_s)
@@ -124,9 +153,9 @@ def predict(option: Option, now: Conditions) -> Prediction:
 
 
 def choose(options: Sequence[Option], now: Conditions, objective: Objective) -> Option:
-    """The best option of at least one; where none keeps to the limits, the one that misses them least.
+    """The best of `options`, at least one; if none keeps to the limits, the one that misses them least.
 
-    Of those that are as good as the best, it is the one with the fewest bytes.
+    Among those that are about as good as the best, the one with the fewest bytes.
     """
     predictions = {option: predict(option, now) for option in options}
     misses = {option: _misses(option, predictions[option], now, objective) for option in options}
@@ -139,7 +168,7 @@ def choose(options: Sequence[Option], now: Conditions, objective: Objective) -> 
 def decide(
     options: Sequence[Option], now: Conditions, objective: Objective, in_force: InForce | None
 ) -> Decision:
-    """Whether to stay with the plan in force, and what to take otherwise. `options`: at least one."""
+    """Whether to stay with the plan in force, and which option to take otherwise. `options`: at least one."""
     best = choose(options, now, objective)
     if in_force is None:
         return Decision(best, predict(best, now), "first", math.inf, best)
@@ -166,7 +195,7 @@ def decide(
 def _misses(
     option: Option, prediction: Prediction, now: Conditions, objective: Objective, tolerance: float = 1.0
 ) -> float:
-    """0 if the option keeps to all limits. Agreement weighs more than any latency."""
+    """By how much the option misses the limits; 0 if it keeps to all. Agreement weighs more than any latency."""
     limit_s = objective.max_latency_s if option.is_local else min(objective.max_latency_s, now.deadline_s)
     late = max(0.0, prediction.latency_s / (tolerance * max(limit_s, 1e-9)) - 1)
     wrong = max(0.0, objective.min_agreement - option.agreement)

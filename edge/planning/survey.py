@@ -1,4 +1,7 @@
-"""What every option costs on this machine: one pass over the network for each picture gives all split points at once."""
+"""What every option costs on this machine, measured once and kept.
+
+One pass over the network for each picture gives all split points at once.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,19 @@ import statistics
 import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from edge.planning.option import Option
+from edge.calibration.pictures import Footage
+from edge.planning.planner import Option
 from shared.codecs import encode_frame
-from shared.errors import WireError
+from shared.errors import SplitDNNError, WireError
 from shared.network.partition import INPUT, OUTPUT
+from shared.process.cache import keep, key_of, machine, recall
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -26,22 +33,32 @@ if TYPE_CHECKING:
     from shared.codecs.base import Codec
     from shared.engines.base import Part
     from shared.engines.segmented import Segmented
+    from shared.load import Network
     from shared.network.model import ModelInfo
+    from shared.network.recipe import Recipe
+
+Codecs = dict[str, dict[str, "Codec"]]
+"""By split point and name; at `output` there is none."""
 
 _log = logging.getLogger(__name__)
 
-LEAST_PICTURES = 8
-MOST_SECONDS = 20.0
+MIN_PICTURES = 8
+MAX_SECONDS = 20.0
 """After so long no further picture is begun, if there were enough."""
+_PICTURES = 48
+_MAX_READ = 600
+"""Frames of a long video: a start must not wait for its end."""
 _BATCH = 8
+_VERSION = 1
 _OPTIONS = TypeAdapter(list[Option], config=ConfigDict(allow_inf_nan=False, extra="forbid"))
 
 
 @dataclass
 class _Way:
-    """One split point and codec while they are measured."""
+    """Measurements of one split point and codec."""
 
     codec: Codec
+    encoder: Codec
     encode_s: list[float] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
@@ -50,29 +67,79 @@ class _Way:
     """Top classes."""
 
 
+def options_of(
+    network: Network, chain: Segmented, codecs: Codecs, *, source: str, grayscale: bool, cache_dir: str
+) -> list[Option]:
+    """The options of `codecs`, as an earlier survey found them under the same circumstances, or else as one finds them now.
+
+    `source` as `--source` takes it. Raises SplitDNNError if it gives no picture.
+    """
+    engine = network.engine.describe()
+    key = "survey-" + key_of(
+        str(_VERSION), version("torch"), version("openvino"), network.model.fingerprint.hex(), str(sorted(engine.items())), machine(), _identity(source),
+        str(grayscale),
+        *codecs, *(f"{point} {name} {codec.revision}" for point, each in codecs.items() for name, codec in each.items()),
+    )  # fmt: skip
+    kept = from_json(recall(cache_dir, key))
+    if kept is not None:
+        return kept
+    pictures, preprocess_s = _read(source, network.model.recipe, grayscale=grayscale)
+    _log.info("surveying %d split points on %d pictures; this is done once", len(codecs), len(pictures))
+    options = survey(chain, network.model.info(), pictures, codecs, preprocess_s=preprocess_s)
+    keep(cache_dir, key, to_json(options))
+    return options
+
+
+def _identity(source: str) -> str:
+    """The source's name, and the version of a file."""
+    try:
+        about = Path(source).stat()
+    except (OSError, ValueError):
+        return source
+    return f"{source} {about.st_size} {about.st_mtime_ns}"
+
+
+def _read(source: str, recipe: Recipe, *, grayscale: bool) -> tuple[list[NDArray[np.uint8]], float]:
+    """Pictures of the source itself if it can be read twice, else drawn ones; and the seconds to prepare one."""
+    footage = Footage(source)
+    if footage.live:
+        _log.warning(
+            "the source cannot be read twice, so bytes and agreement are those of drawn frames until its own correct the bytes"
+        )
+        footage = Footage(f"synthetic:fps=0,frames={4 * _PICTURES}")
+    pictures = footage.read(recipe, _PICTURES, grayscale=grayscale, within=_MAX_READ)
+    if not pictures:
+        raise SplitDNNError(f"{footage.name}: no frame to survey the split points with")
+    return pictures, footage.prepare_s
+
+
 def survey(
     network: Segmented,
     model: ModelInfo,
     pictures: Sequence[NDArray[np.uint8]],
-    codecs: Mapping[str, Mapping[str, Codec]],
+    codecs: Codecs,
     *,
     preprocess_s: float,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Option]:
-    """Time, bytes and agreement of `codecs[split point][name]`, and of `output` where it is a key.
+    """Time, bytes and agreement of `codecs[split point][name]`, and of `output` if it is a key.
 
-    `pictures`: (crop, crop, 3) uint8 RGB, at least one; they are gone through until `MOST_SECONDS` are over. Every frame is
-    encoded and decoded for real, and the tail run on what came out. `preprocess_s` is added to every head.
+    `pictures`: (crop, crop, 3) uint8 RGB, at least one; as many are measured as fit into `MAX_SECONDS`. Every frame is
+    encoded and decoded for real, and the tail runs on what was decoded. `preprocess_s` is added to every head's time.
     """
     start = clock()
-    ways = {(point, name): _Way(codec) for point, here in codecs.items() for name, codec in here.items()}
+    ways = {
+        (point, name): _Way(codec, codec.for_stream())
+        for point, each in codecs.items()
+        for name, codec in each.items()
+    }
     tails = {point.name: network.tail(point) for point in network.points}
     heads: defaultdict[str, list[float]] = defaultdict(list)
     wanted: list[int] = []
-    for _ in network.walk(model.preprocessing.normalise(pictures[0])[None]):
+    for _ in network.walk(model.recipe.normalise(pictures[0])[None]):
         pass  # the first run is slower
     for picture in pictures:
-        tensors = model.preprocessing.normalise(picture)[None]
+        tensors = model.recipe.normalise(picture)[None]
         crossings = {INPUT: tensors}
         for point, crossing, seconds in network.walk(tensors, clock):
             heads[point.name].append(seconds)
@@ -88,7 +155,7 @@ def survey(
                 continue
             if len(way.waiting) == _BATCH:
                 _answer(way, tails[name])
-        if len(wanted) >= LEAST_PICTURES and clock() - start > MOST_SECONDS:
+        if len(wanted) >= MIN_PICTURES and clock() - start > MAX_SECONDS:
             break
     for (name, _), way in ways.items():
         _answer(way, tails[name])
@@ -101,16 +168,16 @@ def survey(
 
 
 def _send(way: _Way, array: NDArray[Any], point: str, model: ModelInfo, clock: Callable[[], float]) -> None:
-    """Encode and decode, as edge and cloud do."""
+    """Encode and decode `array` as edge and cloud do."""
     begin = clock()
     frame = encode_frame(
-        array, way.codec, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
+        array, way.encoder, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
     )
     data = wire.pack(frame)
     middle = clock()
     frame = wire.unpack(data)
     decoded = way.codec.decode(frame.params, frame.payload, frame.shape)
-    tensor = model.preprocessing.normalise(decoded) if way.codec.carries == "picture" else decoded
+    tensor = model.recipe.normalise(decoded) if way.codec.carries == "picture" else decoded
     way.encode_s.append(middle - begin)
     way.decode_s.append(clock() - middle)
     way.sizes.append(len(data))

@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 
 import cv2
 
-from edge.sources.opencv import open_capture, read_frame
+from edge.sources.recordings import open_capture, read_frame
 from shared.errors import SourceError, suggest
 from shared.observing.logs import mask_url
 
 if TYPE_CHECKING:
-    from edge.sources.opencv import Picture
+    import numpy as np
+    from numpy.typing import NDArray
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 MARGIN_S = 2.0  # longer than OpenCV's own time limit, which some of its backends do not have
@@ -24,7 +25,7 @@ _MAX_STUCK = 4
 
 
 class LiveCapture:
-    """A capture in a thread of its own, which can be given up. It never ends but by SourceError.
+    """A capture in a thread of its own, which is abandoned if it hangs. It never ends except by SourceError.
 
     `close` may be called from any thread, and ends an `open` or a `read` that waits.
     """
@@ -51,12 +52,12 @@ class LiveCapture:
         self._read_timeout_s = read_timeout_s
         self._connection: _Connection | None = None
         self._stuck: list[_Connection] = []
-        self._first: Picture | None = None
+        self._first: NDArray[np.uint8] | None = None
 
     def open(self) -> None:
-        """Connect and wait for the first frame, since a camera that is off may still let itself be opened.
+        """Connect and wait for the first frame: some cameras that are off can be opened all the same.
 
-        Raises SourceError, then everything is closed.
+        Raises SourceError after closing everything.
         """
         self.close()
         self._stuck = [connection for connection in self._stuck if connection.is_alive()]
@@ -73,8 +74,8 @@ class LiveCapture:
             self.close()
             raise SourceError(f"{self.name}: cannot be opened, or gives no picture; {self._advice}")
 
-    def read(self) -> Picture:
-        """(H, W, 3) uint8 BGR, as soon as there is one. Raises SourceError if it stays away or the stream ends."""
+    def read(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 BGR, as soon as there is one. Raises SourceError if none comes or the stream ends."""
         if self._first is not None:
             picture, self._first = self._first, None
             return picture
@@ -112,7 +113,7 @@ class Webcam(LiveCapture):
         )
 
     def open(self) -> None:
-        """As LiveCapture's; first looks whether there is such a device, and whether it may be used."""
+        """Check that the device exists and may be used, then open it as LiveCapture does."""
         device = Path(self.name)
         if not device.exists():
             present = ", ".join(sorted(map(str, Path("/dev").glob("video*")))) or "none"
@@ -132,7 +133,7 @@ class Stream(LiveCapture):
     """A video that comes over the network: RTSP (over TCP) or HTTP."""
 
     def __init__(self, url: str, *, open_timeout_s: float, read_timeout_s: float) -> None:
-        """Raises SourceError if this is no URL of a stream."""
+        """Raises SourceError if `url` is not that of a stream."""
         name = mask_url(url)
         scheme, _, _ = url.partition("://")
         if scheme.lower() not in SCHEMES:
@@ -148,7 +149,7 @@ class Stream(LiveCapture):
         parameters = [
             *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(open_timeout_s * 1000)),
             *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(read_timeout_s * 1000)),
-            # FFmpeg decodes with a thread for each core, and holds back a frame for each thread but one.
+            # By default FFmpeg decodes with a thread for each core, and holds back a frame for each thread but one.
             *(cv2.CAP_PROP_N_THREADS, 1),
         ]
         super().__init__(
@@ -163,13 +164,13 @@ class Stream(LiveCapture):
 
 
 class _Connection(Thread):
-    """Opens a capture and hands its frames over, one at a time. Nobody else touches the capture."""
+    """Opens a capture and hands its frames over, one at a time. No other thread touches the capture."""
 
     def __init__(self, target: str, backend: int, parameters: list[int]) -> None:
         super().__init__(name="source", daemon=True)  # one that hangs does not keep the process alive
         self._arguments = (target, backend, parameters)
         self._changed = Condition()
-        self._frame: Picture | None = None
+        self._frame: NDArray[np.uint8] | None = None
         self._over = False
         self.start()
 
@@ -182,7 +183,7 @@ class _Connection(Thread):
         finally:
             self._finish()
 
-    def take(self, timeout_s: float) -> Picture | None:
+    def take(self, timeout_s: float) -> NDArray[np.uint8] | None:
         """The next frame; None if there will be none. Raises TimeoutError."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._frame is not None or self._over, timeout_s):
@@ -192,13 +193,13 @@ class _Connection(Thread):
             return frame
 
     def close(self) -> bool:
-        """End the thread as soon as OpenCV lets go of it; whether it did already."""
+        """End the thread as soon as OpenCV returns; whether it has ended already."""
         self._finish()
         self.join(_RELEASE_S)
         return not self.is_alive()
 
-    def _hand_over(self, frame: Picture) -> bool:
-        """Wait until `frame` was taken; False if nobody wants any more."""
+    def _hand_over(self, frame: NDArray[np.uint8]) -> bool:
+        """Wait until `frame` was taken; False if no more are wanted."""
         with self._changed:
             if self._over:
                 return False

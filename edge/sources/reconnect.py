@@ -1,4 +1,4 @@
-"""A live source that comes back: cameras are switched off, networks fail, and nobody is there to restart us."""
+"""A live source that comes back: cameras are switched off, networks fail, and nobody is at hand to restart the edge."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Counter, Gauge
 
-    from edge.sources.opencv import Picture
-    from edge.sources.opening import Source
+    from edge.sources.base import Picture, Source
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +26,7 @@ LONGEST_WAIT_S = 30.0
 class Reconnecting:
     """A source that opens `source` again whenever it is lost, for as long as it takes.
 
-    Only the first `open` may fail: then nothing ever worked, and the address is probably wrong.
+    Only the first `open` may fail: nothing has worked yet, so the address is probably wrong.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class Reconnecting:
         return None
 
     def stop(self) -> None:
-        """End a `read` that waits, and all later ones. From any thread."""
+        """End a `read` that waits, and all later ones. May be called from any thread."""
         self._stopped.set()
         self._source.close()
 
@@ -86,11 +85,13 @@ class Reconnecting:
         lost_at = self._clock()
         self._up.set(0)
         self._source.close()
-        if lost_at - self._up_since > self._wait_s:  # one that is lost at once has not earned a fresh start
+        if lost_at - self._up_since > self._wait_s:  # a source that is lost at once keeps its long wait
             self._wait_s = FIRST_WAIT_S
         _log.warning("source lost: %s", reason)
         while not self._stopped.is_set():
-            self._wait(self._wait_s * (0.5 + self._jitter() / 2))  # many edges do not knock at the same time
+            self._wait(
+                self._wait_s * (0.5 + self._jitter() / 2)
+            )  # so that many edges do not come back at the same time
             self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
             if self._stopped.is_set():
                 return

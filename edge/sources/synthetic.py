@@ -14,11 +14,11 @@ from shared.codecs.spec import parse_spec, refuse_rest, take_number, take_whole
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.sources.opencv import Picture
+    from numpy.typing import NDArray
 
 OPTIONS = ["fps", "frames", "width", "height"]
 SCENE_SECONDS = 3
-_TILE = 64  # pixels after which every pattern repeats, in both directions
+_TILE = 64  # every pattern repeats after so many pixels, in both directions
 
 
 class Synthetic:
@@ -57,7 +57,7 @@ class Synthetic:
         self._index = 0
         self._due = self._clock()
 
-    def read(self) -> Picture | None:
+    def read(self) -> NDArray[np.uint8] | None:
         """(H, W, 3) uint8 BGR at its time; None after the last one."""
         if self._frames and self._index >= self._frames:
             return None
@@ -73,7 +73,7 @@ class Synthetic:
         """End a read that waits, from any thread."""
         self._closed.set()
 
-    def draw(self, index: int) -> Picture:
+    def draw(self, index: int) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 BGR: frame number `index`. Integers only, so that every machine draws the same."""
         scene_frames = max(1, round(SCENE_SECONDS * (self._fps or 10)))
         tile = self._tiles[index // scene_frames % len(self._tiles)]
@@ -88,12 +88,12 @@ class Synthetic:
         late = self._clock() - self._due
         if late < 0:
             self._sleep(-late)
-        elif late > 1 / self._fps:  # a slow reader has missed frames; it does not get them in a burst
+        elif late > 1 / self._fps:  # a slow reader has missed frames, and must not get them in a burst
             self._due += late
         self._due += 1 / self._fps
 
 
-def _tiles() -> list[Picture]:
+def _tiles() -> list[NDArray[np.uint8]]:
     """Patterns of (64, 64, 3) uint8 BGR that a classifier tells apart."""
     y, x = np.mgrid[:_TILE, :_TILE]
     stripes = (2 * x + y) // 32 % 2

@@ -1,4 +1,4 @@
-"""A circuit breaker before the uplink: while the cloud is gone, frames do not wait for it.
+"""A circuit breaker before the uplink: while the cloud is away, frames do not wait for it.
 
 closed ──(failures in a row, silence)─► open ──(cool-down over, the cloud answers a probe)──► half open
   ▲                                      ▲                                                       │
@@ -8,12 +8,15 @@ closed ──(failures in a row, silence)─► open ──(cool-down over, the 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from shared.errors import MismatchError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from prometheus_client import Gauge
 
@@ -21,7 +24,8 @@ _log = logging.getLogger(__name__)
 
 FAILURES_TO_OPEN = 3
 COOL_DOWN_S = 0.5
-"""A trial costs no frame its time, as the edge answers it meanwhile; so the cloud is found again soon after it is back."""
+"""Short, so that the cloud is found again soon after it is back: a trial costs no frame any time, as the edge answers it."""
+_PROBE_PERIOD_S = 0.1
 
 
 class State(StrEnum):
@@ -41,7 +45,7 @@ class Circuit:
         """`opened` is called whenever the circuit opens."""
         self.state = State.CLOSED
         self.era = 0
-        """Counts the changes of state; a frame that was allowed in an earlier one says nothing about this one."""
+        """Counts the changes of state. A frame that was allowed in an earlier era says nothing about this one."""
         self._gauge = gauge
         self._clock = clock
         self._opened = opened
@@ -49,6 +53,21 @@ class Circuit:
         self._succeeded_at = float("-inf")
         self._probe_at = 0.0
         self._trial_under_way = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether frames go to the cloud."""
+        return self.state is State.CLOSED
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no frame goes to the cloud."""
+        return self.state is State.OPEN
+
+    @property
+    def is_half_open(self) -> bool:
+        """Whether one frame may try the cloud."""
+        return self.state is State.HALF_OPEN
 
     def allows(self) -> bool:
         """Whether the next frame may go. In the half-open state this hands out the one trial."""
@@ -58,11 +77,11 @@ class Circuit:
         return self.state is State.CLOSED
 
     def wants_probe(self) -> bool:
-        """Whether it is time to ask the cloud if it is back."""
+        """Whether it is time to ask the cloud whether it is back."""
         return self.state is State.OPEN and self._clock() >= self._probe_at
 
     def probe_answered(self, *, well: bool) -> None:
-        """The cloud answered the probe, or did not; a fast check costs no frame anything, so it does not back off."""
+        """The cloud answered the probe, or did not. A quick check costs no frame anything, so there is no backing off."""
         if self.state is State.OPEN:
             if well:
                 self._enter(State.HALF_OPEN, "the cloud answers again; trying one frame")
@@ -70,7 +89,7 @@ class Circuit:
                 self._probe_at = self._clock() + COOL_DOWN_S
 
     def succeeded(self) -> None:
-        """A frame was answered in time; one of an earlier era too shows that the cloud answers."""
+        """A frame was answered in time. Even one of an earlier era shows that the cloud answers."""
         self._failures = 0
         self._succeeded_at = self._clock()
         if self.state is State.HALF_OPEN:
@@ -79,8 +98,8 @@ class Circuit:
     def failed(self, reason: str, era: int, waited_since: float | None = None) -> None:
         """A frame that was allowed in `era` was not answered in time.
 
-        `waited_since`: when it was sent, if it waited all its time. If nothing came back from the cloud meanwhile, the
-        circuit opens at once: the next frames need not find that out each for itself.
+        `waited_since`: when it was sent, if it waited until its deadline. If nothing came back from the cloud meanwhile, the
+        circuit opens at once, so that not each of the next frames has to find that out.
         """
         if era != self.era:
             return
@@ -102,6 +121,30 @@ class Circuit:
         self._probe_at = self._clock() + COOL_DOWN_S
         self._enter(State.OPEN, f"{why}; the edge answers by itself")
         self._opened()
+
+    async def probe(self, greet: Callable[[], Awaitable[object]]) -> None:
+        """While the circuit is open, find out when the cloud is back; no frame pays for it. Runs until it is cancelled.
+
+        `greet` raises if the cloud is not there.
+        """
+        told = ""
+        while True:
+            await asyncio.sleep(_PROBE_PERIOD_S)
+            if self.wants_probe():
+                try:
+                    await greet()
+                # This does not mend itself, so somebody must be told, once.
+                except MismatchError as error:
+                    if str(error) != told:
+                        _log.warning("%s", error)
+                    told = str(error)
+                    self.probe_answered(well=False)
+                except Exception as error:  # noqa: BLE001 - without probes the circuit would never close again
+                    _log.debug("probe: %s", error or type(error).__name__)
+                    self.probe_answered(well=False)
+                else:
+                    told = ""
+                    self.probe_answered(well=True)
 
     def _enter(self, state: State, why: str) -> None:
         level = logging.WARNING if state is State.OPEN else logging.INFO

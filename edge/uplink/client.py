@@ -1,32 +1,64 @@
-"""One keep-alive HTTP client for all that is asked of the cloud; every way in which that can fail is an UplinkError."""
+"""One keep-alive HTTP client for all that is asked of the cloud, and its answers, read with suspicion.
+
+Whatever the cloud answers, and every way in which it can fail to, is an UplinkError at worst: it costs a frame and not the run.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from edge.uplink.reply import UplinkError, read_body
-from shared.wire.digest import content_digest
+from shared.errors import MismatchError
+from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prometheus_client import Counter
+
+    from shared.network.model import ModelInfo
+    from shared.tasks.base import Answer, Task
 
 # A frame is one write to a socket; the warning is about bodies that take long to produce.
 warnings.filterwarnings("ignore", message="Sending a large body directly", category=ResourceWarning)
 
-
 _DIGEST = "sha-256="
-"""Other digests are left unchecked, as RFC 9530 has it; our cloud gives this one."""
+"""Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
+_MAX_REPLY_BYTES = 1 << 20
+_MAX_SHOWN = 300
+_REASONS = {424: "profile", 503: "busy", 504: "late"}
+
+
+class UplinkError(Exception):
+    """The cloud did not answer this frame; `reason` is one of edge/metrics.py's FALLBACKS."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class BrokenError(UplinkError):
-    """The connection broke after it was there, and before an answer."""
+    """The connection was made, and broke before an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The cloud's answer to one frame."""
+
+    answer: Answer
+    steps_ms: Mapping[str, float]
+    """What each of the cloud's own steps took, in milliseconds."""
+    received: tuple[float, float] | None = None
+    """Bytes of the frame that came in after its first piece, and the seconds in which they did; None if not said."""
 
 
 class CloudClient:
-    """Several requests at once, each on a connection of its own, which stay open."""
+    """Several requests at once, each on a connection of its own; connections stay open."""
 
     def __init__(self, url: str, sent: Counter, *, connections: int) -> None:
         """`sent` counts the bytes of frames."""
@@ -35,8 +67,8 @@ class CloudClient:
         self._connections = connections
 
     def open(self) -> None:
-        """On the event loop that will use it."""
-        # A restarted cloud may come back at another address: look again soon.
+        """Start, on the event loop that will use it."""
+        # A restarted cloud may come back at another address: look it up again soon.
         connector = aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=1)
         trace = aiohttp.TraceConfig()
         trace.on_request_chunk_sent.append(self._count_sent)
@@ -50,19 +82,18 @@ class CloudClient:
     async def request(
         self, method: str, path: str, patience_s: float, about: dict[str, bool] | None = None, **options: Any
     ) -> tuple[int, bytes]:
-        """Status and body of an answer, whatever it says. Raises UplinkError if there is none in time.
+        """Status and body of the answer, whatever they say. Raises UplinkError if there is none in time.
 
-        `about["fresh"]` becomes true if a connection was made for it.
+        `about["fresh"]` becomes true if a connection was made for the request.
         """
-        timeout = aiohttp.ClientTimeout(total=max(1e-3, patience_s))  # 0 would be for ever
+        timeout = aiohttp.ClientTimeout(total=max(1e-3, patience_s))  # 0 would be no limit
         try:
             async with self._session.request(
                 method, self.url + path, timeout=timeout, trace_request_ctx=about, **options
             ) as response:
-                body = await read_body(response)
-                if response.headers.get("Content-Digest", "").startswith(_DIGEST) and (
-                    response.headers["Content-Digest"] != content_digest(body)
-                ):
+                body = await _read_body(response)
+                digest = response.headers.get("Content-Digest", "")
+                if digest.startswith(_DIGEST) and digest != content_digest(body):
                     raise UplinkError("damaged", "the answer was damaged on its way")
                 return response.status, body
         except TimeoutError:
@@ -75,13 +106,94 @@ class CloudClient:
             )
             raise kind("unreachable", text) from None
 
+    async def put(self, path: str, data: bytes, patience_s: float) -> tuple[int, bytes]:
+        """Status and body of the answer to a `PUT`. Raises UplinkError if there is none in time."""
+        return await self.request("PUT", path, patience_s, data=data)
+
     async def _count_sent(
         self, _session: object, _context: object, sent: aiohttp.TraceRequestChunkSentParams
     ) -> None:
-        if sent.method == "POST":  # a profile is no frame
-            self._sent.inc(len(sent.chunk))  # of frames answered late or never as well
+        if sent.method == "POST":  # a profile is not a frame
+            self._sent.inc(len(sent.chunk))  # frames answered late or never are counted as well
 
 
 async def _note_fresh(_session: object, context: Any, _ended: object) -> None:
     if context.trace_request_ctx is not None:
         context.trace_request_ctx["fresh"] = True
+
+
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+    """The body, bounded, so that no answer can fill this process's memory."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _MAX_REPLY_BYTES:
+            raise UplinkError("refused", f"the answer is longer than {_MAX_REPLY_BYTES} bytes")
+    return bytes(body)
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """The JSON object in this body; an empty one if there is none."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def refusal_of(status: int, body: bytes) -> UplinkError:
+    """What a status other than 200 means for a frame, with the cloud's own words."""
+    text = f"{status} {parse_json(body).get('error', '')}".strip()
+    return UplinkError(_REASONS.get(status, "refused"), text[:_MAX_SHOWN])
+
+
+def read_model(status: int, body: bytes, url: str, model: ModelInfo) -> dict[str, Any]:
+    """The cloud's answer to `GET /model`, which must name the same network.
+
+    Raises UplinkError if the cloud is away, MismatchError if another network answers, or something that is no cloud of ours.
+    """
+    if status == 503:
+        raise UplinkError("busy", "it is starting or stopping")
+    if status >= 500:  # a proxy's answer, while the cloud behind it is away
+        raise UplinkError("unreachable", f"GET /model: {status}")
+    said = parse_json(body)
+    if status != 200 or "fingerprint" not in said:
+        raise MismatchError(
+            f"{url} answers, but not as a SplitDNN cloud (GET /model: {status}); "
+            "give --cloud-url the address of `python -m cloud`"
+        )
+    if said["fingerprint"] != model.fingerprint.hex():
+        raise MismatchError(
+            f"the cloud at {url} runs {said.get('model')} with weights {said.get('weights')} "
+            f"({said['fingerprint']}), this edge {model.name} with weights {model.weights} "
+            f"({model.fingerprint.hex()}); give both the same --model and --weights"
+        )
+    return said
+
+
+def read_reply(status: int, body: bytes, task: Task) -> Reply:
+    """The cloud's answer to a frame, checked to the last value, as records are made of it.
+
+    Raises UplinkError if it is a refusal, or is no answer of this task.
+    """
+    if status != 200:
+        raise refusal_of(status, body)
+    fields = parse_json(body)
+    try:
+        steps_ms = {_text(name): _number(ms) for name, ms in fields["stages_ms"].items()}
+        said = fields.get("received")
+        received = None if said is None else (_number(said["bytes"]), _number(said["ms"]) / 1e3)
+        return Reply(task.parse(fields), steps_ms, received)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        raise UplinkError("refused", "the answer is not one of a SplitDNN cloud") from None
+
+
+def _text(value: str) -> str:
+    value.encode()  # raises ValueError for what no file or terminal takes
+    return value
+
+
+def _number(value: float) -> float:
+    if not 0 <= value < math.inf:
+        raise ValueError
+    return float(value)

@@ -1,8 +1,8 @@
-"""What the uplink can carry, read off the transfers themselves: nothing is sent to find out.
+"""What the uplink can carry, measured on the frames themselves: nothing is sent to find out.
 
-The cloud says with each answer how many of the frame's bytes came in after the first piece, and in which time: these two are the
-throughput, without a round trip in it. What is left of the edge's own time, after the frame's way in and the cloud's computing,
-is the round trip. Several frames on their way at once share the link, and each is seen slower by what the others took of it.
+With each answer the cloud says how many of the frame's bytes came in after the first piece, and in what time: these two give the
+throughput, without a round trip in it. The time that the edge measured, less the frame's transfer and the cloud's computing, is
+the round trip. Frames that are on their way at once share the link, and each looks slower by what the others took of it.
 """
 
 from __future__ import annotations
@@ -13,41 +13,93 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.uplink.tracker import Tracker
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SEGMENT_BYTES = 1448
-"""They come together with the header, and so with the round trip."""
-TELLING_BYTES = 8 * SEGMENT_BYTES
-"""A frame of so many tells the throughput of any link; a shorter one may come in at once."""
-_LEAST_BYTES = 2 * SEGMENT_BYTES
-"""After the first piece, for a measurement."""
+"""The first segment comes with the header, and so with the round trip."""
+_MIN_BYTES = 2 * SEGMENT_BYTES
+"""Bytes after the first piece from which a frame is a measurement."""
 _SHORTEST_S = 0.0005
-"""A clock, and whoever reads it, is not more precise than this."""
+"""Clocks are not read more precisely than this."""
 _RECENT = 32
 
 START_BYTES_PER_S = 1.25e5
-"""1 Mbit/s, until the first frame tells: who begins with too large a frame on a thin link waits for it."""
+"""1 Mbit/s, until the first frame was measured: low, as too large a first frame would hold up a thin link."""
 START_ROUND_TRIP_S = 0.02
+
+_WINDOW = 12
+_JUMP = 1.5
+_SURE = 3
+
+
+class Tracker:
+    """The usual value of a noisy quantity that may jump: a quantile of the latest values.
+
+    Outliers do not count; several in a row are not outliers but a jump. A jump is a change point (Page, 1954, in its simplest
+    form): the latest three values all lie a factor of 1.5 on the same side of what was usual before. What was before is then
+    forgotten.
+    """
+
+    def __init__(self, quantile: float = 0.5) -> None:
+        """`quantile`: 0 … 1, the one of the latest values that counts as usual."""
+        self._quantile = quantile
+        self._values: deque[float] = deque(maxlen=_WINDOW)
+
+    @property
+    def value(self) -> float | None:
+        """The usual value; None before the first measurement."""
+        return self._usual(list(self._values)) if self._values else None
+
+    def or_else(self, default: float) -> float:
+        """The usual value, or `default` before the first measurement."""
+        value = self.value
+        return default if value is None else value
+
+    def is_far(self, value: float) -> bool:
+        """Whether this value, seen several times in a row, would be a jump."""
+        usual = self.value
+        return usual is not None and not usual / _JUMP <= value <= usual * _JUMP
+
+    def add(self, value: float) -> bool:
+        """Add a measurement, 0 or above; returns whether it made a jump certain."""
+        self._values.append(value)
+        latest, before = list(self._values)[-_SURE:], list(self._values)[:-_SURE]
+        if len(latest) == _SURE and before:
+            usual = self._usual(before)
+            if min(latest) > usual * _JUMP or max(latest) < usual / _JUMP:
+                self.reset(*latest)
+                return True
+        return False
+
+    def reset(self, *values: float) -> None:
+        """Forget all earlier values, and go on from these."""
+        self._values.clear()
+        self._values.extend(values)
+
+    def _usual(self, values: list[float]) -> float:
+        values = sorted(values)
+        place = self._quantile * (len(values) - 1)
+        low = int(place)
+        high = min(low + 1, len(values) - 1)
+        return values[low] + (place - low) * (values[high] - values[low])
 
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """The link as far as it is known."""
+    """What is known of the link."""
 
     bytes_per_s: float
     round_trip_s: float
 
     def transfer_s(self, size: float) -> float:
-        """How long a frame of `size` bytes takes to come in, after its first segment; without the round trip."""
+        """Seconds that a frame of `size` bytes takes to come in after its first segment, without the round trip."""
         return max(0.0, size - SEGMENT_BYTES) / self.bytes_per_s
 
 
 @dataclass(frozen=True, slots=True)
 class _Departure:
-    """When a frame was sent, and whether it had the link for itself then."""
+    """When a frame was sent, and whether no other was on its way then."""
 
     start: float
     size: int
@@ -56,7 +108,7 @@ class _Departure:
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """When a frame's bytes came in, after the first piece, on this side's clock."""
+    """When a frame's bytes after the first piece came in, by the edge's clock."""
 
     begin: float
     end: float
@@ -64,11 +116,14 @@ class _Arrival:
 
 
 class Link:
-    """Learns from each frame that is sent. From the event loop only; times in monotonic seconds."""
+    """Learns from each frame that is sent. Used from the event loop only; times in monotonic seconds."""
+
+    telling_bytes = 8 * SEGMENT_BYTES
+    """A frame of this size measures the throughput of any link; a shorter one may come in all at once."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        # Slow start and a busy receiver make a link look slower than it is, and nothing makes it look faster.
+        # Slow start and a busy receiver make a link look slower than it is; nothing makes it look faster.
         self._throughput = Tracker(quantile=0.6)
         self._round_trip = Tracker(quantile=0.25)
         self._only_bounded = False
@@ -77,26 +132,26 @@ class Link:
         self._arrivals: deque[_Arrival] = deque(maxlen=_RECENT)
         self._pending: deque[_Arrival] = deque(maxlen=_RECENT)
         self.told_at = -math.inf
-        """When a frame last told the throughput."""
+        """When the throughput was last measured."""
         self.jumps = 0
         """How often the throughput has changed for certain."""
         self.is_jumping = False
-        """Whether the latest frame told a throughput far from the usual one: the next ones will say if it stays."""
+        """Whether the latest measurement was far from the usual throughput; the next ones show whether it stays so."""
 
     @property
     def state(self) -> LinkState:
-        """The estimate; before the first frame a guess."""
+        """The estimate; a guess before the first frame."""
         return LinkState(
             self._throughput.or_else(START_BYTES_PER_S), self._round_trip.or_else(START_ROUND_TRIP_S)
         )
 
     @property
     def is_known(self) -> bool:
-        """Whether the throughput was measured, and not only bounded by a frame that came too late."""
+        """Whether the throughput was measured, rather than only bounded by a frame that came too late."""
         return self._throughput.value is not None and not self._only_bounded
 
     def sent(self, size: int) -> int:
-        """A frame of so many bytes goes on its way; the number names it from here on."""
+        """A frame of `size` bytes is sent; returns the number that names it from here on."""
         number = next(self._numbers)
         self._under_way[number] = _Departure(self._clock(), size, not self._under_way)
         return number
@@ -110,19 +165,20 @@ class Link:
         fresh: bool,
         received: tuple[float, float] | None = None,
     ) -> None:
-        """Its answer is here.
+        """The frame of this number was answered.
 
-        `receive_s`: from its header to its last byte, on the cloud; `computing_s`: all the cloud did after that; `fresh`: a
-        connection was made for it, whose round trips and slow start are not the next frame's; `received`: the bytes that came
-        in after its first piece, and the seconds in which they did; by default all but a segment, in `receive_s`.
+        `receive_s`: from its header to its last byte, at the cloud. `computing_s`: all that the cloud did after that.
+        `fresh`: a connection was made for it, whose round trips and slow start the next frame will not have. `received`: the
+        bytes that came in after its first piece, and the seconds in which they did; by default all but one segment, in
+        `receive_s`.
         """
         received_bytes, received_s = received or (math.inf, receive_s)
         sent, now = self._under_way.pop(number), self._clock()
         whole_s = now - sent.start
-        # Else a clock went astray.
+        # Otherwise a clock is wrong.
         if not fresh and 0 <= receive_s <= whole_s and 0 <= computing_s <= whole_s - receive_s:
             round_trip_s = whole_s - receive_s - computing_s
-            # Behind others it waited for the link, and that is no round trip; unless it is shorter all the same.
+            # Behind other frames it waited for the link, which is not a round trip; unless it is shorter even so.
             if sent.alone or round_trip_s < self._round_trip.or_else(math.inf):
                 self._round_trip.add(round_trip_s)
             end = now - computing_s - self._round_trip.or_else(round_trip_s) / 2
@@ -130,15 +186,15 @@ class Link:
                 end - min(received_s, receive_s), end, min(received_bytes, max(0, sent.size - SEGMENT_BYTES))
             )
             self._arrivals.append(arrival)
-            if arrival.size >= _LEAST_BYTES:
+            if arrival.size >= _MIN_BYTES:
                 self._pending.append(arrival)
         self._learn()
 
     def gave_up(self, number: int, *, at_deadline: bool = False) -> None:
-        """There is no answer. `at_deadline`: as it took too long, and not for a reason that tells nothing of the link.
+        """The frame was not answered. `at_deadline`: because it took too long, not for a reason unrelated to the link.
 
-        The link then carries no more than what would have brought it by now, with those that share the link, until another
-        frame says otherwise.
+        Then the link carries at most what would have brought this frame by now, with those that shared the link, until
+        another frame shows otherwise.
         """
         all_bytes = sum(each.size for each in self._under_way.values())
         sent = self._under_way.pop(number)
@@ -149,7 +205,7 @@ class Link:
         self._learn()
 
     def _learn(self) -> None:
-        """From the frames that came in before any that is still under way can have begun to: their share is known."""
+        """Measure the frames that came in before any that is still under way can have begun to: their share is known."""
         half_s = self._round_trip.or_else(0.0) / 2
         begun = min((each.start for each in self._under_way.values()), default=math.inf) + half_s
         for arrival in [each for each in self._pending if each.end <= begun]:
@@ -164,7 +220,7 @@ class Link:
             self.told_at = self._clock()
 
     def _all_bytes_during(self, own: _Arrival) -> float:
-        """What came in of all frames while this one did."""
+        """Bytes of all frames that came in while this one did."""
         total = own.size
         for other in self._arrivals:
             shared_s = min(own.end, other.end) - max(own.begin, other.begin)

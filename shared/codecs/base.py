@@ -23,11 +23,13 @@ class Encoded(NamedTuple):
 
 
 class Codec(ABC):
-    """How one tensor becomes bytes, and comes back.
+    """How one tensor becomes bytes and comes back.
 
-    `id` travels in every frame and is stable for ever; `name` is what people write. `carries` says what it takes:
-    a feature tensor (float32, any shape without the batch dimension) or a picture (uint8, (H, W, 3), RGB).
-    Options (a level, a quality) steer the encoder only: whatever the decoder needs is in the frame.
+    `id` travels in every frame and never changes; `name` is what people write. `carries` says what the codec takes: a feature
+    tensor (float32, any shape without the batch dimension) or a picture (uint8, (H, W, 3), RGB). Options (a level, a quality)
+    steer the encoder only: whatever the decoder needs is in the frame.
+
+    One object serves several threads at once, except as `for_stream` says.
     """
 
     id: int
@@ -40,11 +42,25 @@ class Codec(ABC):
 
     @abstractmethod
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
-        """The array of exactly this `shape`: float32 for a tensor, uint8 for a picture.
+        """The array of exactly this `shape`: float32 and finite for a tensor, uint8 for a picture.
 
         Raises WireError, and nothing else, for all bytes. Allocates no more than the shape says. The result may be a
         read-only view of `payload`.
         """
+
+    def for_stream(self) -> Codec:
+        """The codec for one stream of frames: one source under one plan, encoded in order by one thread at a time.
+
+        A codec whose encoder remembers something between frames (statistics, the previous frame) returns a new object that
+        remembers nothing yet. A codec without such state, as all built-in ones are, returns itself. Every frame must
+        still be decodable without the frames before it: frames are dropped, repeated and answered in any order.
+        """
+        return self
+
+    @property
+    def revision(self) -> str:
+        """What tells two codecs of one name apart, such as a version or a profile; measurements are kept per revision."""
+        return ""
 
     def options(self) -> dict[str, int]:
         """The encoder's options as they are set."""

@@ -1,14 +1,15 @@
-"""One tensor to a frame, and back, by whichever codec the frame names.
+"""One tensor to a frame and back, by the codec that the frame names.
 
-For all bytes, `unpack` followed by `decode_frame` gives a valid array or raises WireError, nothing else.
+For all bytes, `unpack` followed by `decode_frame` gives a valid array or raises WireError and nothing else.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared.codecs.registry import codec_by_id
-from shared.wire.frame import MAX_PAYLOAD_BYTES, Frame, check_limit, check_shape
+from shared import limits
+from shared.codecs.registry import codec_of
+from shared.wire.frame import Frame, check_limit, check_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,7 @@ def encode_frame(
     """
     check_shape(array.shape)
     params, payload = codec.encode(array)
-    check_limit("payload", len(payload), MAX_PAYLOAD_BYTES)
+    check_limit("payload", len(payload), limits.MAX_PAYLOAD_BYTES)
     return Frame(
         split_point,
         codec.id,
@@ -48,4 +49,4 @@ def encode_frame(
 
 def decode_frame(frame: Frame) -> NDArray[Any]:
     """The array of a frame: float32 of `frame.shape`, or uint8 for a picture. Raises WireError."""
-    return codec_by_id(frame.codec_id).decode(frame.params, frame.payload, frame.shape)
+    return codec_of(frame).decode(frame.params, frame.payload, frame.shape)

@@ -1,4 +1,4 @@
-"""jpeg, png and webp: a picture in a format everybody reads."""
+"""raw, jpeg, png and webp: a picture as it is, or in a format that everybody reads."""
 
 from __future__ import annotations
 
@@ -8,24 +8,40 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.codecs.base import Codec, Encoded
+from shared.codecs.base import Codec, Encoded, elements
 from shared.errors import ContentError
+from shared.limits import MAX_JPEG_SCANS, MAX_PNG_TEXT_BYTES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.wire.frame import Bytes
 
-MAX_SCANS = 32
-"""Of a JPEG. Each costs a pass over the whole picture and may be 12 bytes; progressive files have about ten."""
-MAX_TEXT_BYTES = 1 << 16
-"""Of a PNG's comments, unpacked. Pillow's own limit lets 64 KiB of them become 64 MiB."""
-
-# Pillow's own; its numbers for subsampling: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0. `method`: 0 is fast, 6 is small.
 _RANGES = {"compress_level": (0, 9), "quality": (1, 100), "subsampling": (0, 2), "method": (0, 6)}
+"""Pillow's own. Its numbers for subsampling: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0. `method`: 0 is fast, 6 is small."""
 
 _WEBP = struct.Struct("<4sI4s4sI3s3sHH")
-"""The beginning of a WebP: RIFF, bytes behind, WEBP, chunk, its bytes; of VP8: frame tag, start code, width, height."""
+"""The beginning of a WebP: RIFF, bytes that follow, WEBP, chunk, its bytes; then VP8's frame tag, start code, width, height."""
+
+
+class Raw(Codec):
+    """uint8 (H, W, 3), row by row, lossless, three bytes a pixel."""
+
+    carries = "picture"
+
+    def __init__(self, codec_id: int, name: str) -> None:
+        self.id = codec_id
+        self.name = name
+
+    def encode(self, array: NDArray[np.uint8]) -> Encoded:
+        return Encoded(b"", np.ascontiguousarray(array).tobytes())
+
+    def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+        if params:
+            raise ContentError(f"{self.name} has no parameters, the frame brings {len(params)} bytes of them")
+        if len(shape) != 3 or shape[2] != 3 or len(payload) != elements(shape):
+            raise ContentError(f"{self.name}: {len(payload)} bytes are not an RGB picture of shape {shape}")
+        return np.frombuffer(payload, dtype=np.uint8).reshape(shape)
 
 
 class CompressedPicture(Codec):
@@ -53,7 +69,7 @@ class CompressedPicture(Codec):
         return CompressedPicture(self.id, self.name, **options)
 
     def encode(self, array: NDArray[np.uint8]) -> Encoded:
-        from PIL import Image  # noqa: PLC0415 - only those who send or take pictures pay for it
+        from PIL import Image  # noqa: PLC0415 - imported only where pictures are sent or received
 
         buffer = io.BytesIO()
         try:
@@ -65,12 +81,12 @@ class CompressedPicture(Codec):
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         from PIL import Image, PngImagePlugin  # noqa: PLC0415
 
-        PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES
+        PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_PNG_TEXT_BYTES
         data = bytes(payload)
         if params:
             raise ContentError(f"{self.name} has no parameters, the frame brings {len(params)} bytes of them")
-        if self.name == "jpeg" and data.count(b"\xff\xda") > MAX_SCANS:
-            raise ContentError(f"a jpeg of more than {MAX_SCANS} scans is not read here")
+        if self.name == "jpeg" and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
+            raise ContentError(f"a jpeg of more than {MAX_JPEG_SCANS} scans is not accepted")
         if self.name == "webp":
             _check_webp(data, shape)
         try:
@@ -80,7 +96,7 @@ class CompressedPicture(Codec):
                 layout = image.tile[0].args if image.tile else image.mode
                 mode = layout[0] if isinstance(layout, tuple) else layout
                 if actual == shape and mode == "RGB":
-                    return np.asarray(image)  # decodes here
+                    return np.asarray(image)  # this is what decodes
         except Exception as error:  # noqa: BLE001 - Pillow's plugins raise a dozen kinds on hostile bytes
             raise ContentError(
                 f"not a readable {self.name} picture: {error or type(error).__name__}"
@@ -91,9 +107,9 @@ class CompressedPicture(Codec):
 def _check_webp(data: bytes, shape: tuple[int, ...]) -> None:
     """Raise ContentError unless this is one lossy picture of this shape and nothing else.
 
-    Pillow allocates an animation's canvas, twice, as soon as it opens a file, and its size is whatever the file says. So
-    the header is read here first; and alpha, animations, metadata and lossless pictures, which all need another kind of
-    chunk, never come as far as their decoders.
+    Pillow allocates an animation's canvas, twice, as soon as it opens a file, and its size is whatever the file says.
+    Therefore the header is checked first, and alpha, animations, metadata and lossless pictures, which all need another kind
+    of chunk, never reach their decoders.
     """
     if len(data) < _WEBP.size:
         raise ContentError(f"not a readable webp picture: {len(data)} bytes are no WebP")

@@ -1,20 +1,31 @@
-"""Which codecs there are. Ids are part of the wire format: never reuse one, never derive one from order."""
+"""Which codecs there are: the built-in ones, and those of other packages. Ids are part of the wire format: never reuse one."""
 
 from __future__ import annotations
 
+import logging
+import threading
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.floating import Floating
 from shared.codecs.int8 import Int8
-from shared.codecs.pictures import CompressedPicture
-from shared.codecs.raw import Raw
+from shared.codecs.pictures import CompressedPicture, Raw
+from shared.codecs.plugin import IDS, PluginCodec, name_in
 from shared.codecs.spec import parse_spec, refuse_rest, take_whole
 from shared.codecs.zstd import Zstd
 from shared.errors import CodecError, SettingsError, suggest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from shared.codecs.base import Codec
+    from shared.wire.frame import Frame
+
+_log = logging.getLogger(__name__)
+
+GROUP = "splitdnn.codecs"
+"""The entry-point group in which a package offers a Codec: a class, an object, or a function that makes one."""
 
 _FLOAT32 = Floating(1, "float32", "<f4")
 _FLOAT16 = Floating(3, "float16", "<f2")
@@ -36,16 +47,88 @@ CODECS: dict[int, Codec] = {
         CompressedPicture(67, "webp", quality=90, method=4),
     )
 }
+"""The built-in ones, by id."""
 NAMES: dict[str, Codec] = {codec.name: codec for codec in CODECS.values()}
+"""The same by name."""
 
 
-def codec_by_id(codec_id: int) -> Codec:
-    """The codec of a received frame. Raises CodecError with the known ones."""
-    try:
-        return CODECS[codec_id]
-    except KeyError:
-        known = {codec.id: codec.name for codec in CODECS.values()}
-        raise CodecError(f"unknown codec id {codec_id}", accepted=known) from None
+class Plugins:
+    """The codecs of other packages, loaded when they are first asked for. For any thread."""
+
+    def __init__(self, entry_points: Callable[[], Iterable[metadata.EntryPoint]]) -> None:
+        self._entry_points = entry_points
+        self._lock = threading.Lock()
+        self._codecs: dict[int, PluginCodec] | None = None
+        self.broken: dict[str, str] = {}
+        """Why an entry point gave no codec, by its name; filled by `by_id`."""
+
+    def by_id(self) -> Mapping[int, PluginCodec]:
+        """All that could be loaded. Each of the others is named in one warning, and stops nothing."""
+        with self._lock:
+            if self._codecs is None:
+                self._codecs = self._load()
+            return self._codecs
+
+    def _load(self) -> dict[int, PluginCodec]:
+        found: dict[int, PluginCodec] = {}
+        try:
+            # A fixed order, so that of two with one id or name the same one is taken every time.
+            entries = sorted(self._entry_points(), key=lambda entry: (entry.name, entry.value))
+        except Exception as error:  # noqa: BLE001 - a damaged installation of some other package
+            _log.warning("codecs of other packages cannot be listed: %s: %s", type(error).__name__, error)
+            return found
+        for entry in entries:
+            try:
+                codec = _codec_of(entry)
+                _refuse_taken(codec, found)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - it is somebody else's code
+                reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+                self.broken[entry.name] = reason
+                _log.warning("the codec %s of %s is not used: %s", entry.name, entry.value, reason)
+            else:
+                found[codec.id] = codec
+        return found
+
+
+def _codec_of(entry: metadata.EntryPoint) -> PluginCodec:
+    """Import what an entry point names. Raises whatever its package raises, and ValueError for what is no codec."""
+    given = entry.load()
+    inner = given() if callable(given) else given
+    return PluginCodec(inner, f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value)
+
+
+def _refuse_taken(codec: PluginCodec, found: Mapping[int, PluginCodec]) -> None:
+    names = {other.name for other in found.values()} | set(NAMES)
+    if codec.name in names:
+        raise ValueError(f"there is a codec {codec.name} already")
+    if codec.id in found:
+        raise ValueError(f"its id {codec.id} is that of the codec {found[codec.id].name} already")
+
+
+_plugins = Plugins(lambda: metadata.entry_points(group=GROUP))
+
+
+def plugin_codecs() -> list[Codec]:
+    """The codecs of other packages that could be loaded, by id."""
+    return [codec for _, codec in sorted(_plugins.by_id().items())]
+
+
+def known_codecs() -> dict[str, Codec]:
+    """Every codec that this process can encode and decode, by name, built-in ones first."""
+    return NAMES | {codec.name: codec for codec in plugin_codecs()}
+
+
+def codec_of(frame: Frame) -> Codec:
+    """The codec that decodes a frame. Raises CodecError, naming it, with the known ones."""
+    named = name_in(frame.params) if frame.codec_id in IDS else None
+    codec = _plugins.by_id().get(frame.codec_id) if named else CODECS.get(frame.codec_id)
+    if codec is not None and named in (None, codec.name):
+        return codec
+    what = f"unknown codec {named!r} (id {frame.codec_id})" if named else f"unknown codec id {frame.codec_id}"
+    known = known_codecs()
+    raise CodecError(
+        f"{what}; known: {', '.join(known)}", accepted={codec.id: codec.name for codec in known.values()}
+    )
 
 
 def make_codec(spec: str) -> Codec:
@@ -54,9 +137,11 @@ def make_codec(spec: str) -> Codec:
     Raises SettingsError with the nearest names, or the option's range.
     """
     name, options = parse_spec(spec)
-    if name not in NAMES:
-        raise SettingsError(f"unknown codec {name!r}; {suggest(name, NAMES)}")
-    codec = NAMES[name]
+    codec = NAMES.get(name) or known_codecs().get(name)
+    if codec is None:
+        if name in _plugins.broken:
+            raise SettingsError(f"codec {name!r} cannot be used: {_plugins.broken[name]}")
+        raise SettingsError(f"unknown codec {name!r}; {suggest(name, known_codecs())}")
     ranges = codec.ranges()
     chosen = {key: take_whole(options, key, value, *ranges[key]) for key, value in codec.options().items()}
     refuse_rest(name, options, list(ranges))

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     """A compiled head or tail: (B, …) float32 -> (B, …) float32, any B. May be called from several threads at once; the
     result belongs to the caller."""
     Segment = Callable[[Any], Any]
-    """A compiled stretch of the network; takes and gives tensors in the engine's own form, see `Border`."""
+    """A compiled stretch of the network; takes and gives tensors in the engine's own form, see `TensorForm`."""
 
 
-class Border(Protocol):
+class TensorForm(Protocol):
     """Tensors between float32 arrays and the form in which one stretch hands them to the next."""
 
     def pack(self, tensors: NDArray[np.float32]) -> Any:
@@ -47,7 +47,7 @@ TOLERANCES = {"float32": 1e-3, "float16": 0.02, "bfloat16": 0.05}
 bfloat16 keeps 8 bits of each number and float16 11, and a network rounds once a layer. Measured on the probe: ResNet-50 with
 real weights 3e-6 in float32 and at most 0.025 in bfloat16, MobileNetV2 up to 0.082 in bfloat16, which is refused."""
 
-_MOST_PARTS = 12
+_MAX_PARTS = 12
 """Compiled halves that are kept. Each may pack the network's weights anew, and any client may name any split point."""
 
 _log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Engine(ABC):
 
     @property
     @abstractmethod
-    def border(self) -> Border:
+    def form(self) -> TensorForm:
         """What `segment`'s stretches pass on. It does not hold the engine, which may be let go once all is compiled."""
 
     def check(self, kind: Kind, point: SplitPoint, part: Part) -> None:
@@ -171,7 +171,7 @@ class Engine(ABC):
 
     def _make_room(self) -> None:
         """Forget the half that was used longest ago; whoever runs it at this moment still holds it."""
-        while len(self._parts) >= _MOST_PARTS:
+        while len(self._parts) >= _MAX_PARTS:
             oldest = min(self._parts, key=lambda key: self._used.get(key, -1))
             del self._parts[oldest]
             self._used.pop(oldest, None)

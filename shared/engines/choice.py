@@ -117,7 +117,7 @@ class _Workbench:
         # Path.expanduser raises where nobody's home is known, as in a container without a user's name.
         self.store = Store(Path(os.path.expanduser(cache_dir)) if cache_dir else None)  # noqa: PTH111
         self._reference = TorchEngine(partition, threads=self._threads)
-        self.probe = Probe(partition.points, model.preprocessing, self._reference)
+        self.probe = Probe(partition.points, model.recipe, self._reference)
 
     def candidates(self, name: str, precision: str) -> list[tuple[str, str]]:
         """Engine and precision, the likely fastest first. Raises SettingsError if there is none."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from shared.engines.base import Engine, Kind, Part
     from shared.network.partition import SplitPoint
-    from shared.network.recipe import Preprocessing
+    from shared.network.recipe import Recipe
 
 PICTURES = 2
 """More than one, so that a half in which the batch size got stuck fails its check."""
@@ -22,11 +22,9 @@ PICTURES = 2
 class Probe:
     """Compares halves with `reference`: torch, in float32, on the CPU."""
 
-    def __init__(
-        self, points: Mapping[str, SplitPoint], preprocessing: Preprocessing, reference: Engine
-    ) -> None:
+    def __init__(self, points: Mapping[str, SplitPoint], recipe: Recipe, reference: Engine) -> None:
         self._points = points
-        self._pictures = probe_pictures(preprocessing)
+        self._pictures = probe_pictures(recipe)
         self._reference = reference
 
     def error(self, kind: Kind, point: SplitPoint, part: Part) -> float:
@@ -48,9 +46,9 @@ class Probe:
         return self._reference.head(point)(self._pictures)
 
 
-def probe_pictures(preprocessing: Preprocessing) -> NDArray[np.float32]:
+def probe_pictures(recipe: Recipe) -> NDArray[np.float32]:
     """(2, 3, H, W) float32: made of shapes, shades and noise, as the network sees them; always the same."""
-    size = preprocessing.crop
+    size = recipe.crop
     random = np.random.default_rng(20261122)
     y, x = np.mgrid[0:size, 0:size] / size
     pictures = []
@@ -59,5 +57,5 @@ def probe_pictures(preprocessing: Preprocessing) -> NDArray[np.float32]:
         disc = 60 * ((x - 0.4) ** 2 + (y - 0.5 - 0.1 * number) ** 2 < 0.06)[..., None]
         noise = random.normal(0, 12, (size, size, 3))
         picture = np.clip(128 + shade + disc + noise, 0, 255).astype(np.uint8)
-        pictures.append(preprocessing.normalise(picture))
+        pictures.append(recipe.normalise(picture))
     return np.stack(pictures)

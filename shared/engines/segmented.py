@@ -30,8 +30,8 @@ class Segmented:
         """`points` in the network's order, `input` first and `output` last. Raises EngineError."""
         assert (points[0].name, points[-1].name) == (INPUT, OUTPUT)
         self.points = list(points)
-        border = engine.border
-        self._pack, self._unpack = border.pack, border.unpack
+        form = engine.form
+        self._pack, self._unpack = form.pack, form.unpack
         self._segments = [engine.segment(start, end) for start, end in itertools.pairwise(points)]
         self._places = {point.name: place for place, point in enumerate(points)}
         engine.check("head", points[-1], self.head(points[-1]))

@@ -5,7 +5,7 @@
         …
     <folder>/choice-<key> one line: the engine that was the fastest
 
-At most `_MOST_ENTRIES` networks are kept; the one that was used longest ago goes first. The folder can be removed at any time.
+At most `_MAX_ENTRIES` networks are kept; the one that was used longest ago goes first. The folder can be removed at any time.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _log = logging.getLogger(__name__)
 
 _ABOUT = "about.json"
 _PREFIX = "network-"
-_MOST_ENTRIES = 8
+_MAX_ENTRIES = 8
 _MAKING = ".making-"
 _ABANDONED_AFTER_S = 3600.0
 """A folder that is still being written after so long belongs to a process that was killed."""
 _CHOICE = "choice-"
-_MOST_CHOICES = 256
-_MOST_CHOICE_CHARACTERS = 100
-_MOST_ABOUT_BYTES = 1 << 16
+_MAX_CHOICES = 256
+_MAX_CHOICE_CHARACTERS = 100
+_MAX_ABOUT_BYTES = 1 << 16
 _KEY = re.compile(r"[0-9a-f]{24}")
 
 
@@ -61,7 +61,7 @@ class Store:
             return None
         try:
             with (entry / _ABOUT).open("rb") as file:
-                expected = json.loads(file.read(_MOST_ABOUT_BYTES))
+                expected = json.loads(file.read(_MAX_ABOUT_BYTES))
             if expected != _digests(entry):
                 raise ValueError("its files are not those that were written")  # noqa: TRY301
         except (OSError, ValueError, RecursionError) as error:
@@ -100,7 +100,7 @@ class Store:
             return None
         try:
             with (self._folder / (_CHOICE + key)).open(encoding="utf-8") as file:
-                return file.read(_MOST_CHOICE_CHARACTERS)
+                return file.read(_MAX_CHOICE_CHARACTERS)
         except (OSError, ValueError):
             return None
 
@@ -116,7 +116,7 @@ class Store:
 
 def _forget_oldest(folder: Path) -> None:
     """Of networks, and of choices, those used longest ago."""
-    for prefix, most in ((_PREFIX, _MOST_ENTRIES), (_CHOICE, _MOST_CHOICES)):
+    for prefix, most in ((_PREFIX, _MAX_ENTRIES), (_CHOICE, _MAX_CHOICES)):
         ours = [path for path in folder.glob(prefix + "*") if _KEY.fullmatch(path.name.removeprefix(prefix))]
         for entry in sorted(ours, key=_used_at)[:-most]:
             _remove(entry)

@@ -44,7 +44,7 @@ class TorchEngine(Engine):
         self._type = _TYPES[precision]
         self._partition = partition
         self._plain = self._device.type == "cpu" and precision == "float32"
-        self._border = _Border(self._device, self._type, channels_last=not self._plain)
+        self._form = _TorchForm(self._device, self._type, channels_last=not self._plain)
         self.precision = precision
         self.device = str(self._device)
         self.threads = torch.get_num_threads()
@@ -53,13 +53,13 @@ class TorchEngine(Engine):
         return self._runner(self._partition.segment(start, end), start.shape, f"the stretch up to {end.name}")
 
     @property
-    def border(self) -> _Border:
-        return self._border
+    def form(self) -> _TorchForm:
+        return self._form
 
     def _compile(self, kind: Kind, point: SplitPoint) -> Part:
         shape = self._partition.input_shape if kind == "head" else point.shape
         run = self._runner(getattr(self._partition, kind)(point), shape, f"the {kind} at {point.name}")
-        return lambda tensors: self._border.unpack(run(self._border.pack(tensors)))
+        return lambda tensors: self._form.unpack(run(self._form.pack(tensors)))
 
     def _runner(self, part: torch.nn.Module, shape: tuple[int, ...], what: str) -> Segment:
         if not self._plain:
@@ -73,7 +73,7 @@ class TorchEngine(Engine):
             return result
 
         try:
-            run(self._border.pack(np.zeros((1, *shape), np.float32)))
+            run(self._form.pack(np.zeros((1, *shape), np.float32)))
         except RuntimeError as error:
             raise EngineError(
                 f"torch in {self.precision} on {self.device} cannot run {what}: {str(error).splitlines()[0]}"
@@ -81,7 +81,7 @@ class TorchEngine(Engine):
         return run
 
 
-class _Border:
+class _TorchForm:
     """Tensors on the engine's device, in its precision."""
 
     def __init__(self, device: torch.device, element_type: torch.dtype, *, channels_last: bool) -> None:

@@ -1,4 +1,4 @@
-"""Architecture, weights, preprocessing and labels: one network, and the fingerprint both sides compare."""
+"""Architecture, weights, recipe and labels: one network, and the fingerprint both sides compare."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from shared.errors import ModelError, suggest
-from shared.network.recipe import Preprocessing
+from shared.limits import FINGERPRINT_BYTES
+from shared.network.recipe import Recipe
 from shared.network.vision import get_model, list_models, torchvision
 from shared.network.weights import NAMED_SECONDS, Weights, fit, load_weights
-from shared.wire.frame import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,10 +37,10 @@ class ModelInfo:
     name: str
     weights: str
     """Where the weights come from: `IMAGENET1K_V1`, `file:resnet50.pth`, `random:0`."""
-    preprocessing: Preprocessing
+    recipe: Recipe
     labels: tuple[str, ...]
     fingerprint: bytes
-    """8 bytes of SHA-256 over architecture, weights and preprocessing."""
+    """8 bytes of SHA-256 over architecture, weights and recipe."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Model(ModelInfo):
 
     def info(self) -> ModelInfo:
         """All but the network: who keeps only this lets go of the parameters."""
-        return ModelInfo(self.name, self.weights, self.preprocessing, self.labels, self.fingerprint)
+        return ModelInfo(self.name, self.weights, self.recipe, self.labels, self.fingerprint)
 
 
 def architectures() -> list[str]:
@@ -80,7 +80,7 @@ def load_model(
     chosen = load_weights(name, weights, seed=seed, patience_s=patience_s)
     preset = chosen.recipe.transforms()
     network = _build(name, chosen, preset.crop_size[0])
-    preprocessing = Preprocessing(
+    recipe = Recipe(
         resize=preset.resize_size[0],
         crop=preset.crop_size[0],
         mean=tuple(preset.mean),
@@ -91,9 +91,9 @@ def load_model(
         name=name,
         weights=chosen.description,
         network=network,
-        preprocessing=preprocessing,
+        recipe=recipe,
         labels=_labels(labels, chosen.recipe.meta["categories"], _classes(network)),
-        fingerprint=_fingerprint(name, network, preprocessing),
+        fingerprint=_fingerprint(name, network, recipe),
     )
 
 
@@ -162,8 +162,8 @@ def _labels(path: str | None, categories: Sequence[str], classes: int) -> tuple[
     return labels
 
 
-def _fingerprint(name: str, network: torch.nn.Module, preprocessing: Preprocessing) -> bytes:
-    digest = hashlib.sha256(f"{name}\n{preprocessing!r}\n".encode())
+def _fingerprint(name: str, network: torch.nn.Module, recipe: Recipe) -> bytes:
+    digest = hashlib.sha256(f"{name}\n{recipe.canonical()}\n".encode())
     for key, value in sorted(network.state_dict().items()):
         if not key.endswith("num_batches_tracked"):
             digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())

@@ -16,8 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from shared.errors import SplitPointError, suggest
+from shared.limits import MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK, MAX_SPLIT_POINT_BYTES
 from shared.network.graph import trace
-from shared.wire.frame import MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK, MAX_SPLIT_POINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,11 +53,11 @@ class Partition:
         self.input_shape = input_shape
         self._network = network
         self._graph, paths = trace(network)
-        profile = _Profile(fx.GraphModule(network, self._graph))
+        measured = _GraphMeasurements(fx.GraphModule(network, self._graph))
         with torch.no_grad():
-            profile.run(torch.zeros(2, *input_shape))
+            measured.run(torch.zeros(2, *input_shape))
         self._nodes: dict[str, fx.Node] = {}
-        self.points = {point.name: point for point in self._find(paths, profile)}
+        self.points = {point.name: point for point in self._find(paths, measured)}
 
     def point(self, name: str) -> SplitPoint:
         """The split point of this name. Raises SplitPointError with the nearest names."""
@@ -123,14 +123,14 @@ class Partition:
         part.output(values if len(values) > 1 else values[0])
         return fx.GraphModule(self._network, part)
 
-    def _find(self, paths: dict[fx.Node, str], profile: _Profile) -> Iterable[SplitPoint]:
+    def _find(self, paths: dict[fx.Node, str], measured: _GraphMeasurements) -> Iterable[SplitPoint]:
         start, end = next(iter(self._graph.nodes)), self._output()
-        total = profile.macs_before[end]
+        total = measured.macs_before[end]
         for node in _sole_crossings(self._graph):
             name = INPUT if node is start else OUTPUT if node is end else paths[node]
-            shape = profile.shapes.get(node)
+            shape = measured.shapes.get(node)
             if shape is not None and _fits_the_wire(name, shape):
-                done = profile.macs_before[node]
+                done = measured.macs_before[node]
                 self._nodes[name] = node
                 yield SplitPoint(name, shape, done, total - done)
 
@@ -189,7 +189,7 @@ class _WorkCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
 
-class _Profile(fx.Interpreter):
+class _GraphMeasurements(fx.Interpreter):
     """Runs the graph once for two pictures and notes each value's shape and the work up to it."""
 
     def __init__(self, module: fx.GraphModule) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Preprocessing:
+class Recipe:
     """The recipe that a set of weights was made for (torchvision's `ImageClassification` preset).
 
     Shorter side to `resize` pixels, centre crop of `crop` pixels, both on the 8-bit picture; then (v / 255 - mean) / std
@@ -26,6 +26,13 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str
+
+    def canonical(self) -> str:
+        """What the fingerprint hashes of a recipe. This text must never change: both sides compare the hashes."""
+        return (
+            f"Preprocessing(resize={self.resize!r}, crop={self.crop!r}, mean={self.mean!r}, std={self.std!r}, "
+            f"interpolation={self.interpolation!r})"
+        )
 
     @property
     def picture_shape(self) -> tuple[int, int, int]:

@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import interpolate
 
+from shared.limits import MAX_ASPECT
 from shared.network.vision import transforms
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from shared.network.recipe import Preprocessing
+    from shared.network.recipe import Recipe
 
 
-_MOST_ASPECT = 16
-
-
-def resize_and_crop(picture: NDArray[np.uint8], recipe: Preprocessing) -> NDArray[np.uint8]:
+def resize_and_crop(picture: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 -> (crop, crop, 3) uint8, possibly a view of `picture`; the order of the colours does not matter.
 
     Resizes and crops as the weights prescribe, on 8-bit values from first to last, as PIL does. torchvision's resize of a
@@ -56,6 +54,6 @@ def _middle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     a picture of a single row would become gigabytes.
     """
     height, width = picture.shape[:2]
-    longest = _MOST_ASPECT * min(height, width)
+    longest = MAX_ASPECT * min(height, width)
     top, left = max(0, (height - longest) // 2), max(0, (width - longest) // 2)
     return picture[top : top + longest, left : left + longest]

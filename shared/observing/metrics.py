@@ -1,4 +1,4 @@
-"""What both sides export alike: a registry of their own, the process, its event loop, the stages, the encoded sizes."""
+"""What both sides export alike: a registry of their own, the process, its event loop, the steps, the encoded sizes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from shared.codecs import NAMES
+from shared.codecs import known_codecs
 from shared.observing.telemetry import BYTES_BUCKETS, DURATION_BUCKETS
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ TURN_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 class Metrics:
     """Base of a side's metrics. Every label value is there from the start, at zero."""
 
-    def __init__(self, prefix: str, stages: Sequence[str]) -> None:
+    def __init__(self, prefix: str, steps: Sequence[str]) -> None:
         """`prefix` is `splitdnn_cloud_` or `splitdnn_edge_`."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self.stages = Histogram(
+        self.steps = Histogram(
             prefix + "stage_duration_seconds",
             "Time of one frame in one stage.",
             ["stage"],
@@ -41,7 +41,7 @@ class Metrics:
             buckets=BYTES_BUCKETS,
             registry=self.registry,
         )
-        self.stage_cpu = Counter(
+        self.step_cpu = Counter(
             prefix + "stage_cpu_seconds_total",
             "Processor time of the thread that runs the stage, without an engine's own further threads.",
             ["stage"],
@@ -69,8 +69,8 @@ class Metrics:
             "The most processor time of one turn of the event loop. What a block is longer, its thread waited.",
             registry=self.registry,
         )
-        for stage in stages:
-            self.stages.labels(stage=stage)
-            self.stage_cpu.labels(stage=stage)
-        for codec in NAMES:
+        for step in steps:
+            self.steps.labels(stage=step)
+            self.step_cpu.labels(stage=step)
+        for codec in known_codecs():
             self.payload_bytes.labels(codec=codec)

@@ -43,23 +43,23 @@ BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Stopwatch:
-    """Times the stages of one frame.
+    """Times the steps of one frame.
 
-    `seconds` holds what was measured, in order; each stage is observed in the histogram as well, so the sum over a
+    `seconds` holds what was measured, in order; each step is observed in the histogram as well, so the sum over a
     frame's record and the dashboard agree.
     """
 
     def __init__(
         self, histogram: Histogram, cpu: Counter, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """`cpu` counts what `stage` took of the processor."""
+        """`cpu` counts what `step` took of the processor."""
         self._histogram = histogram
         self._cpu = cpu
         self._clock = clock
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> Iterator[None]:
         """Time the block; a block that raises counts as well, as its time was spent."""
         start = self._clock()
         try:
@@ -78,7 +78,7 @@ class Stopwatch:
 
 
 @contextmanager
-def computing(counter: Counter, stage: str) -> Iterator[None]:
+def computing(counter: Counter, step: str) -> Iterator[None]:
     """Count the processor time that this thread spends in the block; the block must not await.
 
     What an engine's own threads compute for it is not in it: with one thread there are none.
@@ -87,7 +87,7 @@ def computing(counter: Counter, stage: str) -> Iterator[None]:
     try:
         yield
     finally:
-        counter.labels(stage=stage).inc(time.thread_time() - start)
+        counter.labels(stage=step).inc(time.thread_time() - start)
 
 
 def exposition(registry: CollectorRegistry, accept: str) -> tuple[str, bytes]:

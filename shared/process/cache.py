@@ -16,7 +16,7 @@ from shared.process.threads import available_cores
 
 _log = logging.getLogger(__name__)
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -26,7 +26,7 @@ def recall(folder: str, name: str) -> Any:
         return None
     try:
         with _path(folder, name).open("rb") as file:
-            return json.loads(file.read(_MOST_BYTES))
+            return json.loads(file.read(_MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
 

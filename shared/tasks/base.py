@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -20,6 +20,9 @@ class Answer(Protocol):
 
     def headline(self) -> str:
         """The answer in a few words, for progress lines; empty if there is nothing to say."""
+
+    def findings(self) -> Sequence[tuple[str, float]]:
+        """What was found, each with its probability, 0 … 1; the most probable first, which is the headline's."""
 
 
 class Task(ABC):

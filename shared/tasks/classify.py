@@ -37,6 +37,9 @@ class Classes:
     def headline(self) -> str:
         return self.top[0]["label"] if self.top else ""
 
+    def findings(self) -> list[tuple[str, float]]:
+        return [(each["label"], each["probability"]) for each in self.top]
+
 
 class Classify(Task):
     """Softmax over the logits (K,) of K labelled classes."""

@@ -15,22 +15,13 @@ from shared.errors import ContentError, LimitError, WireError
 
 Bytes = bytes | bytearray | memoryview
 
-CONTENT_TYPE = "application/vnd.splitdnn.frame"
 MAGIC = b"SDNF"
 VERSION = 1
-
-MAX_RANK = limits.MAX_RANK
-MAX_DIMENSION = limits.MAX_DIMENSION
-MAX_ELEMENTS = limits.MAX_ELEMENTS
-MAX_PAYLOAD_BYTES = 1 << 26
-MAX_SPLIT_POINT_BYTES = 64
-MAX_PARAMS_BYTES = 4096
 
 HEADER = struct.Struct("<4sBBH8sQQI4HBBHII")
 """magic, version, rank, codec, fingerprint, frame id, capture time, deadline, shape, split point length, reserved,
 parameter length, payload length, CRC."""
-FINGERPRINT_BYTES = limits.FINGERPRINT_BYTES
-MAX_FRAME_BYTES = HEADER.size + MAX_SPLIT_POINT_BYTES + MAX_PARAMS_BYTES + MAX_PAYLOAD_BYTES
+assert HEADER.size == limits.HEADER_BYTES
 
 _CRC_OFFSET = HEADER.size - 4
 
@@ -46,7 +37,7 @@ class Frame:
     params: bytes
     payload: Bytes
     fingerprint: bytes
-    """8 bytes: architecture, weights and preprocessing (shared/network/model.py)."""
+    """8 bytes: architecture, weights and recipe (shared/network/model.py)."""
     frame_id: int
     """Unique within a sender's lifetime and a few days beyond it; 64 bits."""
     capture_time_ns: int
@@ -58,11 +49,11 @@ class Frame:
 def pack(frame: Frame) -> bytes:
     """A frame as bytes; the one copy of the payload on this side."""
     name = frame.split_point.encode()
-    check_limit("split point name", len(name), MAX_SPLIT_POINT_BYTES)
-    check_limit("parameters", len(frame.params), MAX_PARAMS_BYTES)
-    check_limit("payload", len(frame.payload), MAX_PAYLOAD_BYTES)
+    check_limit("split point name", len(name), limits.MAX_SPLIT_POINT_BYTES)
+    check_limit("parameters", len(frame.params), limits.MAX_PARAMS_BYTES)
+    check_limit("payload", len(frame.payload), limits.MAX_PAYLOAD_BYTES)
     check_shape(frame.shape)
-    shape = frame.shape + (0,) * (MAX_RANK - len(frame.shape))
+    shape = frame.shape + (0,) * (limits.MAX_RANK - len(frame.shape))
     header = HEADER.pack(
         MAGIC, VERSION, len(frame.shape), frame.codec_id, frame.fingerprint, frame.frame_id, frame.capture_time_ns,
         frame.deadline_ms, *shape, len(name), 0, len(frame.params), len(frame.payload), 0,
@@ -83,10 +74,10 @@ def unpack(data: Bytes) -> Frame:
     if magic != MAGIC:
         raise WireError(f"a frame starts with {MAGIC!r}, these bytes with {magic!r}")
     if version != VERSION:
-        raise WireError(f"frame version {version} is not spoken here", accepted={"versions": [VERSION]})
-    check_limit("split point name", name_length, MAX_SPLIT_POINT_BYTES)
-    check_limit("parameters", params_length, MAX_PARAMS_BYTES)
-    check_limit("payload", payload_length, MAX_PAYLOAD_BYTES)
+        raise WireError(f"frame version {version} is not supported", accepted={"versions": [VERSION]})
+    check_limit("split point name", name_length, limits.MAX_SPLIT_POINT_BYTES)
+    check_limit("parameters", params_length, limits.MAX_PARAMS_BYTES)
+    check_limit("payload", payload_length, limits.MAX_PAYLOAD_BYTES)
     expected = HEADER.size + name_length + params_length + payload_length
     if len(view) != expected:
         raise WireError(f"the header declares a frame of {expected} bytes, these are {len(view)} bytes")
@@ -94,8 +85,8 @@ def unpack(data: Bytes) -> Frame:
         raise WireError("the CRC does not match: the frame was damaged on its way")
     if reserved:
         raise WireError(f"reserved bits are set ({reserved:#x}); accepted: 0")
-    if not 1 <= rank <= MAX_RANK:
-        raise WireError(f"rank {rank} is not a tensor's; accepted: 1 to {MAX_RANK}")
+    if not 1 <= rank <= limits.MAX_RANK:
+        raise WireError(f"rank {rank} is not a tensor's; accepted: 1 to {limits.MAX_RANK}")
     dimensions = (d0, d1, d2, d3)
     if any(dimensions[rank:]):
         raise WireError(f"a shape of rank {rank} has more than {rank} dimensions: {dimensions}")
@@ -131,9 +122,11 @@ def check_shape(shape: tuple[int, ...]) -> None:
     count = 1
     for dimension in shape:
         count *= dimension
-    if not 1 <= len(shape) <= MAX_RANK or count == 0 or max(shape) > MAX_DIMENSION:
+    if not 1 <= len(shape) <= limits.MAX_RANK or count == 0 or max(shape) > limits.MAX_DIMENSION:
         raise ContentError(
-            f"shape {shape} is not a tensor's; accepted: 1 to {MAX_RANK} dimensions of 1 to {MAX_DIMENSION}"
+            f"shape {shape} is not a tensor's; accepted: 1 to {limits.MAX_RANK} dimensions of 1 to {limits.MAX_DIMENSION}"
         )
-    if count > MAX_ELEMENTS:
-        raise LimitError(f"shape {shape} has {count} elements", accepted={"max_elements": MAX_ELEMENTS})
+    if count > limits.MAX_ELEMENTS:
+        raise LimitError(
+            f"shape {shape} has {count} elements", accepted={"max_elements": limits.MAX_ELEMENTS}
+        )

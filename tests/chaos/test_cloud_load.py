@@ -20,6 +20,7 @@ from bench.harness.process import memory
 from bench.harness.scrape import scrape
 from shared.codecs import make_codec
 from shared.wire import frame as wire
+from shared.wire.http import CONTENT_TYPE
 
 CANCELLED, WARM = 10_000, 1_500
 AT_ONCE = 32
@@ -65,7 +66,7 @@ class Maker:
         if damage:
             body[len(body) // 2] ^= 1
         head = (
-            f"POST /model HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {wire.CONTENT_TYPE}\r\n"
+            f"POST /model HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {CONTENT_TYPE}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body

@@ -24,7 +24,7 @@ from kits.chaos import (
 )
 
 from bench.harness.scrape import scrape
-from shared.wire.frame import CONTENT_TYPE
+from shared.wire.http import CONTENT_TYPE
 
 LORISES = 30
 HEAD = (

@@ -40,6 +40,7 @@ def test_every_target_is_listed_and_every_listed_one_exists():
 def test_expected_targets_are_there():
     assert {
         "demo",
+        "check",
         "test",
         "lint",
         "format",

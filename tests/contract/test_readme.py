@@ -1,4 +1,4 @@
-"""What the README says is so: its settings, its links, its commands."""
+"""What the README and the other pages say is so: their settings, their links, their commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from kits.readme import README, ROOT, commands
+from kits.readme import PAGES, README, ROOT, anchors, commands, links
 
 # The commands that take long or need a network, and what runs them.
 RUN_ELSEWHERE = {
@@ -20,9 +20,9 @@ RUN_ELSEWHERE = {
     "make lint": (".ci/run", "step make lint"),
     "make integration-test": (".ci/run", "step make integration-test"),
     "make bench": (".ci/run", "make bench"),
-    "docker compose up": ("tests/kits/common.py", '"up", "--detach", "--wait", "cloud", "prometheus"'),
-    "SPLITDNN_SOURCE=/media/clip.mp4 docker compose up": ("tests/kits/common.py", "/media/{CLIP.name}"),
-    "docker compose up --scale edge=3": ("tests/kits/common.py", '"--scale", f"edge={edges}"'),
+    "docker compose up": ("tests/kits/deployments.py", '"up", "--detach", "--wait", "cloud", "prometheus"'),
+    "SPLITDNN_SOURCE=/media/clip.mp4 docker compose up": ("tests/kits/deployments.py", "/media/{CLIP.name}"),
+    "docker compose up --scale edge=3": ("tests/kits/deployments.py", '"--scale", f"edge={edges}"'),
     "docker compose -f compose.yaml -f compose.webcam.yaml up": (
         "tests/contract/test_compose.py",
         "compose.webcam.yaml",
@@ -35,38 +35,69 @@ RUN_ELSEWHERE = {
 
 
 def test_the_table_of_settings_is_the_codes():
-    table = runpy.run_path(str(ROOT / "scripts" / "settings_table.py"))["table"]()
-    assert table in README.read_text(encoding="utf-8"), "run: python scripts/settings_table.py --write"
+    table = runpy.run_path(str(ROOT / "scripts" / "settings.py"))["table"]()
+    assert table in README.read_text(encoding="utf-8"), "run: python scripts/settings.py --write"
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)#]+)", README.read_text(encoding="utf-8")))
-def test_links_lead_somewhere(target):
-    assert (ROOT / target).exists()
+def test_links_lead_somewhere():
+    """In every page, to files and to headings."""
+    found = [(page, *link) for page in PAGES for link in links(page)]
+    assert len(found) > 30
+    lost = []
+    for page, target, anchor in found:
+        file = (page.parent / target).resolve() if target else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            lost.append(f"{page.relative_to(ROOT)}: {target}#{anchor}")
+    assert lost == []
+
+
+def test_what_the_pages_name_is_there():
+    """Files in backticks, and targets of make. The changelog also names what is gone."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    lost, found = [], 0
+    for page in set(PAGES) - {ROOT / "CHANGELOG.md"}:
+        text = page.read_text(encoding="utf-8")
+        files = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|yml|yaml|toml|json))`", text)
+        made = re.findall(r"`make ([a-z-]+)[^`]*`", text) + re.findall(
+            r"^make ([a-z-]+)", text, flags=re.MULTILINE
+        )
+        lost += [f"{page.name}: {file}" for file in files if not (ROOT / file).exists()]
+        lost += [f"{page.name}: make {target}" for target in made if target not in targets]
+        found += len(files) + len(made)
+    assert found > 20
+    assert lost == []
 
 
 def test_nothing_is_left_to_be_filled_in():
-    assert not re.search(r"\b(TODO|TBD|MEASURED|XXX)\b", README.read_text(encoding="utf-8"))
+    unfinished = re.compile(r"\b(TODO|TBD|MEASURED|XXX)\b")
+    assert [page for page in PAGES if unfinished.search(page.read_text(encoding="utf-8"))] == []
 
 
-@pytest.mark.parametrize("command", commands())
-def test_every_command_is_run_by_a_test_or_by_ci(command):
-    if command.startswith("curl "):
-        assert "readme_kit" in (ROOT / "tests/integration/test_readme_commands.py").read_text()
-    elif command.startswith(".venv/bin/python -m "):
-        check_flags(command)
-    else:
-        file, words = RUN_ELSEWHERE[command]
-        assert words in (ROOT / file).read_text(encoding="utf-8")
+@pytest.mark.slow
+def test_every_command_is_run_by_a_test_or_by_ci():
+    checked = 0
+    for command in commands():
+        if command.startswith("curl "):
+            assert "kits.readme" in (ROOT / "tests/integration/test_readme_commands.py").read_text()
+        elif command.startswith(".venv/bin/"):
+            check_flags(command)
+            checked += 1
+        else:
+            assert command in RUN_ELSEWHERE, command
+            file, words = RUN_ELSEWHERE[command]
+            assert words in (ROOT / file).read_text(encoding="utf-8"), command
+    assert checked
 
 
 def check_flags(command: str) -> None:
-    """`python -m …` takes these flags; `--print-config` in place of the work."""
-    arguments = shlex.split(command)[1:]
+    """A command of .venv/bin takes these flags; `--print-config` in place of the work."""
+    program, *arguments = shlex.split(command)
     if "--list-split-points" not in arguments:
         arguments.append("--print-config")
+    runner = [sys.executable] if program == ".venv/bin/python" else [str(ROOT / program)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPLITDNN_")}
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [*runner, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+    assert done.stdout, command

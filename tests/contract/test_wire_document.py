@@ -7,12 +7,14 @@ import struct
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from shared import errors
+from shared import errors, limits
 from shared.codecs import CODECS
-from shared.codecs.calibrated.profile import HASH_BYTES
+from shared.codecs.calibrated.context_model import CLASSES, LATENT_LIMIT, OWN_KINDS, PREDICTIONS
+from shared.codecs.calibrated.entropy import SCALE
+from shared.codecs.calibrated.profile import FORMAT, HASH_BYTES
 from shared.wire import frame as wire
+from shared.wire.http import CONTENT_TYPE
 
 PAGE = (Path(__file__).resolve().parents[2] / "shared" / "wire" / "WIRE.md").read_text(encoding="utf-8")
 TEXT = " ".join(PAGE.split())
@@ -63,36 +65,40 @@ def test_the_fields_are_in_the_order_in_which_the_code_names_them() -> None:
     assert data[wire.HEADER.size :] == b"name" + b"pp" + b"payload"
 
 
-@pytest.mark.parametrize(
-    ("field", "pattern", "constant"),
-    [
-        ("magic", r"`(\w+)`", wire.MAGIC.decode()),
-        ("version", r"(\d+)", wire.VERSION),
-        ("rank", r"1 to (\d+)", wire.MAX_RANK),
-        ("split point length", r"at most (\d+)", wire.MAX_SPLIT_POINT_BYTES),
-        ("parameter length", r"at most (\d+)", wire.MAX_PARAMS_BYTES),
-        ("payload length", r"at most (\d+)", wire.MAX_PAYLOAD_BYTES),
-        ("CRC", r"bytes 0 to (\d+)", wire.HEADER.size - 5),
-    ],
-)
-def test_a_limit_in_the_layout_is_the_codes(field: str, pattern: str, constant: int | str) -> None:
-    found = re.search(pattern, MEANING[field])
-    assert found, MEANING[field]
-    assert found[1] == str(constant)
+def test_a_limit_in_the_layout_is_the_codes() -> None:
+    expected: dict[str, tuple[str, int | str]] = {
+        "magic": (r"`(\w+)`", wire.MAGIC.decode()),
+        "version": (r"(\d+)", wire.VERSION),
+        "rank": (r"1 to (\d+)", limits.MAX_RANK),
+        "split point length": (r"at most (\d+)", limits.MAX_SPLIT_POINT_BYTES),
+        "parameter length": (r"at most (\d+)", limits.MAX_PARAMS_BYTES),
+        "payload length": (r"at most (\d+)", limits.MAX_PAYLOAD_BYTES),
+        "CRC": (r"bytes 0 to (\d+)", wire.HEADER.size - 5),
+    }
+    for field, (pattern, constant) in expected.items():
+        found = re.search(pattern, MEANING[field])
+        assert found, MEANING[field]
+        assert found[1] == str(constant), field
 
 
-@pytest.mark.parametrize(
-    "sentence",
-    [
+def test_a_number_in_the_text_is_the_codes() -> None:
+    for sentence in (
         f"# The wire format, version {wire.VERSION} ",
-        f"`{wire.CONTENT_TYPE}`",
+        f"`{CONTENT_TYPE}`",
         f"The header has a fixed size of {wire.HEADER.size} bytes",
-        f"1 to {wire.MAX_RANK} dimensions, each 1 to {wire.MAX_DIMENSION}, and at most {wire.MAX_ELEMENTS} elements",
+        f"1 to {limits.MAX_RANK} dimensions, each 1 to {limits.MAX_DIMENSION}, and at most {limits.MAX_ELEMENTS} elements",
         f"| this frame | {wire.HEADER.size} bytes |",
-    ],
-)
-def test_a_number_in_the_text_is_the_codes(sentence: str) -> None:
-    assert sentence in TEXT
+        f"a safetensors file of at most {limits.MAX_PROFILE_BYTES} bytes, its header at most {limits.MAX_PROFILE_HEADER_BYTES} of them",
+        f"| format | `{FORMAT}` |",
+        f"`levels` (2 to {limits.MAX_LEVELS}), `groups` (1 to {limits.MAX_GROUPS}, at most the channels)",
+        f"r is any rank from 1 to {limits.MAX_CONTEXT_RANK}",
+        f"(kinds, {OWN_KINDS}, {PREDICTIONS}) | 0 to {CLASSES - 1} |",
+        f"each row sums to {SCALE};",
+        f"q from 1 to {limits.MAX_CORRECTOR_RANK} |",
+        f"at most {limits.MAX_JPEG_SCANS} scans, a PNG at most {limits.MAX_PNG_TEXT_BYTES} bytes of comments",
+        f"clipped to -{LATENT_LIMIT} … {LATENT_LIMIT}",
+    ):
+        assert sentence in TEXT, sentence
 
 
 def test_the_codecs_are_the_registrys() -> None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kits import common as kit
+from kits import deployments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 def pytest_report_header() -> str:
-    return f"integration: {'Docker Compose' if kit.docker_answers() else 'local processes (no Docker engine answers)'}"
+    return f"integration: {'Docker Compose' if deployments.docker_answers() else 'local processes (no Docker engine answers)'}"
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +24,9 @@ def weights() -> str:
 
 
 @pytest.fixture(scope="session")
-def system(weights: str) -> Iterator[kit.Deployment]:
+def system(weights: str) -> Iterator[deployments.Deployment]:
     # In float32 every class is the reference's; shorter precisions have a test of their own.
-    with kit.deployment(model="resnet50", weights=weights, precision="float32") as deployment:
+    with deployments.deployment(model="resnet50", weights=weights, precision="float32") as deployment:
         yield deployment
 
 
@@ -46,7 +47,7 @@ def unsplit_top1(model):
 
     from edge.frames.preprocess import Preprocess
 
-    preprocess = Preprocess(model.preprocessing)
+    preprocess = Preprocess(model.recipe)
 
     @cache
     def top1(count: int) -> list[int]:
@@ -57,7 +58,7 @@ def unsplit_top1(model):
             while len(pictures) < min(16, count - len(classes)):
                 there, frame = capture.read()
                 assert there
-                pictures.append(model.preprocessing.normalise(preprocess(frame)))
+                pictures.append(model.recipe.normalise(preprocess(frame)))
             with torch.inference_mode():
                 classes += model.network(torch.from_numpy(np.stack(pictures))).argmax(1).tolist()
         return classes

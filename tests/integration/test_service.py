@@ -17,6 +17,7 @@ from kits import common as kit
 from shared.codecs import encode_frame, make_codec
 from shared.network.partition import Partition
 from shared.wire import frame as wire
+from shared.wire.http import CONTENT_TYPE
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -35,18 +36,18 @@ def post(url: str, body: bytes, content_type: str = JSON) -> tuple[int, dict]:
 
 @pytest.fixture(scope="module")
 def partition(model):
-    return Partition(model.network, model.preprocessing.tensor_shape)
+    return Partition(model.network, model.recipe.tensor_shape)
 
 
 @pytest.fixture(scope="module")
 def picture(model):
     generator = np.random.default_rng(7)
-    return generator.integers(0, 256, model.preprocessing.picture_shape, dtype=np.uint8)
+    return generator.integers(0, 256, model.recipe.picture_shape, dtype=np.uint8)
 
 
 def frame_for(model, partition, picture, split_point: str, codec: str = "float32", **fields) -> bytes:
     with torch.inference_mode():
-        tensor = torch.from_numpy(model.preprocessing.normalise(picture))[None]
+        tensor = torch.from_numpy(model.recipe.normalise(picture))[None]
         crossing = partition.head(partition.point(split_point))(tensor)[0].numpy()
     fields = {"split_point": split_point, "fingerprint": model.fingerprint, "frame_id": 1} | fields
     return wire.pack(encode_frame(crossing, make_codec(codec), **fields))
@@ -63,7 +64,7 @@ def test_json_tensors_are_answered_with_logits_at_every_kind_of_split_point(
     system, model, partition, picture, split_point
 ):
     point = partition.point(split_point or "layer3")
-    tensor = torch.from_numpy(model.preprocessing.normalise(picture))[None]
+    tensor = torch.from_numpy(model.recipe.normalise(picture))[None]
     with torch.inference_mode():
         crossing = partition.head(point)(tensor)
         expected = model.network(tensor).numpy()
@@ -88,10 +89,10 @@ def test_bad_bytes_at_every_endpoint_cost_nobody_else_anything(system, model, pa
         frame_for(model, partition, picture, "layer3", fingerprint=b"notthere"): 409,
     }
     for body, status in expected.items():
-        answered, reply = post(url, body, wire.CONTENT_TYPE)
+        answered, reply = post(url, body, CONTENT_TYPE)
         assert answered == status, reply
         assert reply["error"]
-        assert post(url, good, wire.CONTENT_TYPE)[0] == 200
+        assert post(url, good, CONTENT_TYPE)[0] == 200
     for path in ("/", "/compute", "/model", "/healthz", "/readyz", "/metrics", "/nothing"):
         for body in (b"", b"\xff" * 64, b"[" * 5000, b'{"number": NaN}', b'{"data": [[NaN]]}'):
             status, reply = post(f"{system.cloud_url}{path}", body)
@@ -105,7 +106,7 @@ def test_bad_bytes_at_every_endpoint_cost_nobody_else_anything(system, model, pa
     ):
         with socket.create_connection((host.hostname, host.port), timeout=5) as raw:
             raw.sendall(garbage)
-    assert post(url, good, wire.CONTENT_TYPE)[0] == 200
+    assert post(url, good, CONTENT_TYPE)[0] == 200
 
 
 def test_an_edge_of_another_network_is_told_so_at_once(system):
@@ -146,7 +147,7 @@ def test_sigterm_drains_what_is_in_progress(system, model, partition, picture):
     count = 40  # several batches, so that some still wait when the signal comes
     threads = [
         threading.Thread(
-            target=lambda: statuses.append(post(f"{system.cloud_url}/model", body, wire.CONTENT_TYPE)[0])
+            target=lambda: statuses.append(post(f"{system.cloud_url}/model", body, CONTENT_TYPE)[0])
         )
         for _ in range(count)
     ]

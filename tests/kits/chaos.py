@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kits import common as kit
+from kits.deployments import edge_settings
+from kits.edge_run import EdgeRun
 
 from bench.emulator.link import Link
 from bench.emulator.thread import EmulatorThread
@@ -57,7 +59,7 @@ class Chaos:
         cloud_flags = [*flags, f"--cache-dir={self._cache}", f"--ledger={self._ledger}"]
         self.cloud = Cloud(cloud_flags, log=folder / "cloud.log")
         self.link = EmulatorThread("127.0.0.1", self.cloud.port)
-        self._edges: list[kit.EdgeRun] = []
+        self._edges: list[EdgeRun] = []
         self._earlier: set[int] = set()
         self._mark = 0
 
@@ -76,16 +78,14 @@ class Chaos:
         self.cloud.start(*flags, variables=variables)
         return self.cloud.wait_until_ready(_START_S)
 
-    def edge(
-        self, source: str, *, variables: Mapping[str, str] | None = None, **settings: str
-    ) -> kit.EdgeRun:
+    def edge(self, source: str, *, variables: Mapping[str, str] | None = None, **settings: str) -> EdgeRun:
         """Behind the link, unless `cloud_url` says elsewhere."""
         defaults = {
             "cloud_url": f"http://127.0.0.1:{self.link.port}", "cache_dir": self._cache, "source": source,
             "queue_size": "2" if "fps=0," in source else "600", "deadline_s": str(DEADLINE_S),
         }  # fmt: skip
-        given = kit._edge_settings(_SAME | defaults | settings)
-        run = kit.EdgeRun([sys.executable, "-m", "edge"], environment() | given | dict(variables or {}))
+        given = edge_settings(_SAME | defaults | settings)
+        run = EdgeRun([sys.executable, "-m", "edge"], environment() | given | dict(variables or {}))
         self._edges.append(run)
         return run
 
@@ -106,7 +106,7 @@ class Chaos:
             if not (line["frame_id"] and session_of(line["frame_id"]) in self._earlier)
         ]
 
-    def join(self, run: kit.EdgeRun, frames: int | None = None) -> list[Row]:
+    def join(self, run: EdgeRun, frames: int | None = None) -> list[Row]:
         """Check a run that has ended against the ledger; `frames` is how many its source has, unless it was stopped."""
         counts = summary(run)
         lines = self.ledger()
@@ -126,7 +126,7 @@ class Chaos:
         self.cloud.close()
 
 
-def summary(run: kit.EdgeRun) -> dict[str, int]:
+def summary(run: EdgeRun) -> dict[str, int]:
     """The counts that an edge closes with."""
     found = re.findall(
         r"^(frames in|answered by cloud|answered by edge|dropped) +(\d+)$",
@@ -137,23 +137,23 @@ def summary(run: kit.EdgeRun) -> dict[str, int]:
     return {name: int(count) for name, count in found}
 
 
-def stop(run: kit.EdgeRun) -> list[Row]:
+def stop(run: EdgeRun) -> list[Row]:
     """SIGTERM, and what it had to say."""
     run.terminate()
     return run.finish(60)
 
 
-def wait_for_cloud(run: kit.EdgeRun, more: int = 10) -> None:
+def wait_for_cloud(run: EdgeRun, more: int = 10) -> None:
     """Until the cloud has answered so many frames that were read from now on."""
     _wait_for_answers(run, "cloud", more)
 
 
-def wait_for_edge(run: kit.EdgeRun, more: int = 3) -> None:
+def wait_for_edge(run: EdgeRun, more: int = 3) -> None:
     """Until the edge has answered so many frames that were read from now on."""
     _wait_for_answers(run, "edge", more)
 
 
-def _wait_for_answers(run: kit.EdgeRun, by: str, more: int) -> None:
+def _wait_for_answers(run: EdgeRun, by: str, more: int) -> None:
     since = time.time()
 
     def enough() -> bool:
@@ -173,14 +173,14 @@ def read_since(records: Sequence[Row], since: float, until: float = float("inf")
     return [record for record in list(records) if since <= captured(record) < until]
 
 
-def recovery_s(run: kit.EdgeRun, lost_at: float, back_at: float) -> float:
+def recovery_s(run: EdgeRun, lost_at: float, back_at: float) -> float:
     """From when the cloud could answer again to the capture of the first frame that it did answer."""
     answered = [each for each in read_since(run.records, lost_at) if each["answered_by"] == "cloud"]
     assert answered, f"the cloud has answered no frame again\n{run.said()}"
     return captured(answered[0]) - back_at
 
 
-def check_recovery(run: kit.EdgeRun, lost_at: float, back_at: float, limit_s: float = RECOVERY_S) -> float:
+def check_recovery(run: EdgeRun, lost_at: float, back_at: float, limit_s: float = RECOVERY_S) -> float:
     took = recovery_s(run, lost_at, back_at)
     print(f"recovery: {took:.2f} s")  # shown by pytest -rP, and with a failure
     assert took <= limit_s, (

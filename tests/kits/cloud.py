@@ -15,7 +15,7 @@ from cloud.config import CloudSettings
 from cloud.http.app import bind, make_server
 from cloud.lifecycle import State
 from cloud.service import Service
-from shared.wire import frame as wire
+from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WAIT_S = 30.0
 JSON = {"Content-Type": "application/json"}
-FRAME = {"Content-Type": wire.CONTENT_TYPE}
+FRAME = {"Content-Type": CONTENT_TYPE}
 
 
 class Server:

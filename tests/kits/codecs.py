@@ -1,4 +1,4 @@
-"""What the tests of the wire share: sample arrays, hand-made frames and hand-made picture files."""
+"""Sample arrays, and frames made by a codec or by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.codecs import CODECS, Codec, encode_frame
 from shared.wire import frame as wire
 
 FINGERPRINT = bytes(range(8))
-# `calibrated` decodes with a profile only: tests/unit/test_calibrated.py.
+# `calibrated` decodes with a profile only: tests/unit/shared/codecs/calibrated/.
 TENSOR_CODECS = [
     codec for codec in CODECS.values() if codec.carries == "tensor" and codec.name != "calibrated"
 ]
@@ -40,6 +40,14 @@ def picture(height: int = 8, width: int = 8, seed: int = 0) -> np.ndarray:
 def sample(codec: Codec, seed: int = 0) -> np.ndarray:
     """An array that `codec` carries."""
     return tensor(seed=seed) if codec.carries == "tensor" else picture(seed=seed)
+
+
+def there_and_back(codec: Codec, array: np.ndarray) -> np.ndarray:
+    """`array` encoded and decoded."""
+    params, payload = codec.encode(array)
+    assert isinstance(params, bytes)
+    assert isinstance(payload, bytes)
+    return codec.decode(params, payload, array.shape)
 
 
 def frame_of(codec: Codec, array: np.ndarray | None = None, **changes: Any) -> wire.Frame:
@@ -78,44 +86,3 @@ def with_right_crc(data: bytes) -> bytes:
         return data
     crc = zlib.crc32(data[wire.HEADER.size :], zlib.crc32(data[:at]))
     return data[:at] + struct.pack("<I", crc) + data[wire.HEADER.size :]
-
-
-def riff(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A WebP of these chunks, its lengths right."""
-    body = b"".join(
-        kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2) for kind, data in chunks
-    )
-    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
-
-
-def webp_of_size(height: int, width: int, payload: bytes) -> bytes:
-    """This lossy WebP, whose header says otherwise."""
-    return payload[:26] + struct.pack("<HH", width, height) + payload[30:]
-
-
-def png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png_file(
-    height: int, width: int, *, depth: int = 8, colour: int = 2, rows: bytes | None = None, extra: bytes = b""
-) -> bytes:
-    """A PNG by hand: `depth` bits, `colour` type (0 grey, 2 RGB, 3 palette, 6 RGBA), chunks `extra` before the pixels.
-
-    `rows` are the filtered rows; without them every value is 1.
-    """
-    channels = {0: 1, 2: 3, 3: 1, 6: 4}[colour]
-    if rows is None:
-        rows = (b"\0" + b"\1" * (width * channels * depth // 8)) * height
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    palette = png_chunk(b"PLTE", bytes(6)) if colour == 3 else b""
-    return b"".join(
-        [
-            b"\x89PNG\r\n\x1a\n",
-            png_chunk(b"IHDR", header),
-            palette,
-            extra,
-            png_chunk(b"IDAT", zlib.compress(rows)),
-            png_chunk(b"IEND", b""),
-        ]
-    )

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import http.server
-import json
 import threading
-from contextlib import contextmanager
-from dataclasses import replace
-from types import SimpleNamespace
+import time
 
 import numpy as np
 import torch
@@ -17,20 +13,19 @@ import torch
 from edge.config import EdgeSettings
 from edge.frames.pipeline import Pipeline
 from edge.frames.preprocess import Preprocess
-from edge.frames.stillness import Stillness
 from edge.metrics import EdgeMetrics
 from edge.output.results import Record, Results
-from edge.planning.pilot import Pinned
+from edge.planning.pilot import PinnedPilot
 from edge.planning.plan import make_plan
-from edge.uplink.circuit import State
-from edge.uplink.reply import Reply, UplinkError
+from edge.uplink.circuit import Circuit
+from edge.uplink.client import Reply, UplinkError
 from shared.codecs import decode_frame
 from shared.engines import TorchEngine
 from shared.network.model import Model, load_model
 from shared.network.partition import Partition
-from shared.network.recipe import Preprocessing
+from shared.network.recipe import Recipe
 from shared.network.resize import resize_and_crop
-from shared.tasks.classify import top_classes
+from shared.tasks.classify import Classes, Classify, top_classes
 from shared.wire import frame as wire
 
 SIDE = 8
@@ -60,7 +55,7 @@ def tiny_model(classes=7, gain=1.0):
         name="tiny",
         weights="random:3",
         network=network,
-        preprocessing=Preprocessing(SIDE, SIDE, half, half, "bilinear"),
+        recipe=Recipe(SIDE, SIDE, half, half, "bilinear"),
         labels=tuple(f"class {index}" for index in range(classes)),
         fingerprint=b"tinytiny",
     )
@@ -73,7 +68,7 @@ def resnet18():
 
 @functools.cache
 def partition_of(model):
-    return Partition(model.network, model.preprocessing.tensor_shape)
+    return Partition(model.network, model.recipe.tensor_shape)
 
 
 @functools.cache
@@ -85,8 +80,8 @@ def plan_of(model, split_point=None, codec=None):
 
 def whole(model, frame, top=5):
     """The classes of a BGR frame by the network in one piece: the oracle."""
-    picture = Preprocess(model.preprocessing)(frame)
-    tensor = torch.from_numpy(model.preprocessing.normalise(picture))[None]
+    picture = Preprocess(model.recipe)(frame)
+    tensor = torch.from_numpy(model.recipe.normalise(picture))[None]
     with torch.inference_mode():
         return top_classes(model.network(tensor)[0].numpy(), model.labels, top)
 
@@ -111,7 +106,7 @@ def value(metrics, name, **labels):
     return metrics.registry.get_sample_value(f"splitdnn_edge_{name}", labels)
 
 
-def record(number=0, **changes):
+def record(number=0, *, top=({"class_id": 7, "label": "cock", "probability": 0.875},), **changes):
     fields = {
         "frame": number,
         "frame_id": f"{number:016x}",
@@ -125,7 +120,7 @@ def record(number=0, **changes):
         "repeats": None,
         "changed": None,
         "fallback": None,
-        "top": [{"class_id": 7, "label": "cock", "probability": 0.875}],
+        "answer": Classes(tuple(top)),
     }
     return Record(**(fields | changes))
 
@@ -167,19 +162,18 @@ def pictures(count, seed=0):
 class FakeUplink:
     """Answers as the cloud would, or as `outcomes[frame number]` says: a reason, `slow`, `raises`, an asyncio.Event."""
 
-    def __init__(self, model=None, outcomes=()):
+    def __init__(self, model=None, outcomes=(), top=5):
         self.model = model or tiny_model()
+        self.task = Classify(self.model.labels, top)
         self.outcomes = dict(enumerate(outcomes)) if not isinstance(outcomes, dict) else outcomes
         self.frames = []
-        self.tops = []
         self.profiles = []
-        self.circuit = SimpleNamespace(state=State.CLOSED)
+        self.circuit = Circuit(EdgeMetrics().circuit_state, time.monotonic)
 
-    async def ask(self, data, top, profile=None):
+    async def ask(self, data, profile=None):
         self.profiles.append(profile)
         frame = wire.unpack(data)
         self.frames.append(frame)
-        self.tops.append(top)
         number = frame.frame_id & 0xFFFFFFFF
         outcome = self.outcomes.get(number, "good")
         if isinstance(outcome, asyncio.Event):
@@ -191,16 +185,15 @@ class FakeUplink:
         elif outcome != "good":
             await asyncio.sleep(0)
             raise UplinkError(outcome, "as the test says")
-        return Reply(self._tail(frame, top), {"tail": 1.5})
+        return Reply(self.task.answer(self._tail(frame)), {"tail": 1.5})
 
-    def _tail(self, frame, top):
+    def _tail(self, frame):
         array = decode_frame(frame)
         if array.dtype == np.uint8:
-            if array.shape != self.model.preprocessing.picture_shape:
-                array = resize_and_crop(array, self.model.preprocessing)
-            array = self.model.preprocessing.normalise(array)
-        logits = plan_of(self.model, frame.split_point, "float32").tail(array[None])
-        return top_classes(logits[0], self.model.labels, top)
+            if array.shape != self.model.recipe.picture_shape:
+                array = resize_and_crop(array, self.model.recipe)
+            array = self.model.recipe.normalise(array)
+        return plan_of(self.model, frame.split_point, "float32").tail(array[None])[0]
 
 
 class Run:
@@ -224,16 +217,14 @@ class Run:
         self.metrics = EdgeMetrics()
         self.records = []
         self.source = source
-        self.uplink = uplink or FakeUplink(self.model)
         chosen = settings_of(**settings)
-        plan = plan or plan_of(self.model, split_point, codec)
-        # Of this run: it remembers what was sent.
-        self.plan = replace(plan, stillness=Stillness(plan.codec, chosen.still_threshold))
+        self.uplink = uplink or FakeUplink(self.model, top=chosen.top)
+        self.plan = plan or plan_of(self.model, split_point, codec)
         self.pipeline = Pipeline(
             chosen,
             self.model,
-            Pinned(self.plan, self.metrics),
-            preprocess or Preprocess(self.model.preprocessing),
+            PinnedPilot(self.plan, self.metrics),
+            preprocess or Preprocess(self.model.recipe),
             source,
             self.uplink,
             Results([self.records.append, *sinks]),
@@ -260,32 +251,3 @@ class Run:
 
     def count(self, name, **labels):
         return value(self.metrics, name, **labels)
-
-
-@contextmanager
-def http_server(status=200, body=b"", headers=()):
-    """A server on 127.0.0.1 in a thread that answers every GET with this; yields its URL and the paths asked for."""
-    paths = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            paths.append(self.path)
-            self.send_response(status)
-            for name, text in headers:
-                self.send_header(name, text)
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
-
-        def log_message(self, *_):
-            pass
-
-    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", paths
-        finally:
-            server.shutdown()
-            thread.join()

@@ -11,7 +11,7 @@ from PIL import Image
 from shared.network.vision import InterpolationMode, transforms
 
 if TYPE_CHECKING:
-    from shared.network.recipe import Preprocessing
+    from shared.network.recipe import Recipe
 
 DATA = (
     Path(__file__).resolve().parents[3] / "shared"
@@ -20,7 +20,7 @@ WEIGHTS = DATA / "weights"
 PHOTOGRAPHS = sorted((DATA / "images").glob("*.jpg"))
 
 
-def photograph(path: Path, recipe: Preprocessing) -> np.ndarray:
+def photograph(path: Path, recipe: Recipe) -> np.ndarray:
     """Resized, cropped and normalised as the weights prescribe."""
     with Image.open(path) as image:
         resized = transforms.resize(

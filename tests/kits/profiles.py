@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.calibration.fit import Recipe, fit_profile
+from edge.calibration.fit import Preset, fit_profile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.codecs.calibrated.profile import Profile
 
-SMALL = Recipe(step=1.5, groups=2, context_rank=4, corrector_rank=4)
+SMALL = Preset(step=1.5, groups=2, context_rank=4, corrector_rank=4)
 
 
 def features(
@@ -34,9 +34,9 @@ def make_profile(
     fingerprint: bytes = b"profile.",
     split_point: str = "layer1",
     shape: tuple[int, ...] = (8, 6, 6),
-    recipe: Recipe = SMALL,
+    preset: Preset = SMALL,
     **options: Any,
 ) -> Profile:
     """A profile fitted to `features(shape)`."""
     tensors = features(shape, **options)
-    return fit_profile(tensors, recipe, fingerprint=fingerprint, split_point=split_point)
+    return fit_profile(tensors, preset, fingerprint=fingerprint, split_point=split_point)

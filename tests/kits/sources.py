@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.sources.opencv import quiet_opencv
-from edge.sources.opening import open_source
+from edge.sources.recordings import quiet_opencv
+from edge.sources.registry import open_source
 from shared.errors import SourceError
 
 quiet_opencv()  # it works before the first video only, and here that is one that a test writes

@@ -13,10 +13,11 @@ from aiohttp import web
 from kits.edge import value
 
 from edge.metrics import FALLBACKS, EdgeMetrics
-from edge.uplink.reply import UplinkError
+from edge.uplink.client import UplinkError
 from edge.uplink.uplink import Uplink
 
-MODEL = SimpleNamespace(name="resnet18", weights="random:0", fingerprint=bytes(range(8)))
+LABELS = tuple(f"class {index}" for index in range(1000))
+MODEL = SimpleNamespace(name="resnet18", weights="random:0", fingerprint=bytes(range(8)), labels=LABELS)
 HERE = {"model": "resnet18", "weights": "random:0", "fingerprint": MODEL.fingerprint.hex()}
 CLASS = {"class_id": 7, "label": "cock", "probability": 0.5}
 GOOD = {"frame_id": 1, "split_point": "layer3", "top": [CLASS], "stages_ms": {"receive": 1.0, "tail": 2.5}}
@@ -24,12 +25,17 @@ FRAME = b"x" * 5000
 
 
 class FakeCloud:
-    """Answers `GET` and `POST /model` and `PUT /profiles/…` with what is set: a dict, (status, dict or bytes), a handler."""
+    """Answers `GET` and `POST /model`, `GET /tail-times` and `PUT /profiles/…` with what is set.
+
+    That is a dict, (status, dict or bytes), or a handler; `profile` is what older clouds answer to `GET /profile`.
+    """
 
     def __init__(self):
         self.model = HERE
         self.answer = GOOD
         self.put = (404, {"error": "no such path"})  # as a cloud of before there were profiles
+        self.tail_times = self.profile = (404, {"error": "no such path"})
+        self.asked = []
         self.connections = set()
         self.frames = []
         self.queries = []
@@ -39,6 +45,11 @@ class FakeCloud:
 
     async def _get(self, request):
         return await self._respond(self.model, request)
+
+    async def _tail_times(self, request):
+        self.asked.append(request.path)
+        answer = self.profile if request.path == "/profile" else self.tail_times
+        return await self._respond(answer, request)
 
     async def _post(self, request):
         self.connections.add(request.transport.get_extra_info("peername"))
@@ -76,6 +87,8 @@ async def fake_cloud():
     cloud = FakeCloud()
     app = web.Application(client_max_size=1 << 24)
     app.router.add_get("/model", cloud._get)
+    app.router.add_get("/tail-times", cloud._tail_times)
+    app.router.add_get("/profile", cloud._tail_times)
     app.router.add_post("/model", cloud._post)
     app.router.add_put("/profiles/{name}", cloud._put)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -96,8 +109,8 @@ def refused_url():
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 
-def make_uplink(url, *, in_flight=4, deadline_s=5.0, **options):
-    return Uplink(url, MODEL, EdgeMetrics(), in_flight=in_flight, deadline_s=deadline_s, **options)
+def make_uplink(url, *, model=MODEL, top=5, in_flight=4, deadline_s=5.0, **options):
+    return Uplink(url, model, EdgeMetrics(), top=top, in_flight=in_flight, deadline_s=deadline_s, **options)
 
 
 def metric(uplink, name, **labels):
@@ -113,15 +126,19 @@ def with_cloud(check, **options):
             before = asyncio.all_tasks()
             async with uplink:
                 await check(cloud, uplink)
-            left = {task for task in asyncio.all_tasks() - before if "Uplink" in repr(task.get_coro())}
-            assert not left
+            left = {repr(task.get_coro()) for task in asyncio.all_tasks() - before}
+            assert not any("Uplink" in each or "Circuit" in each for each in left)
             assert metric(uplink, "in_flight") == 0
 
     asyncio.run(asyncio.wait_for(go(), 20))
 
 
+def short(parameter):
+    return repr(parameter)[:40]
+
+
 async def refusal(uplink, profile=None):
     with pytest.raises(UplinkError) as caught:
-        await uplink.ask(FRAME, 5, profile)
+        await uplink.ask(FRAME, profile)
     assert caught.value.reason in FALLBACKS
     return caught.value

@@ -22,7 +22,7 @@ from shared.engines.openvino.runtime import precisions
 from shared.engines.probe import Probe
 from shared.network.model import Model, load_model
 from shared.network.partition import INPUT, OUTPUT, Partition, SplitPoint
-from shared.network.recipe import Preprocessing
+from shared.network.recipe import Recipe
 from shared.network.vision import get_model
 from shared.process.threads import available_cores
 
@@ -61,14 +61,14 @@ class Subject:
             self.partition.ends,
             precision=precision,
             threads=THREADS,
-            probe=Probe(self.partition.points, self.model.preprocessing, reference) if checked else None,
+            probe=Probe(self.partition.points, self.model.recipe, reference) if checked else None,
             reference=reference,
         )
 
 
 def small_vit() -> Model:
     """For pictures of half the side: the same operations with a quarter of the work."""
-    recipe = Preprocessing(112, 112, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "bilinear")
+    recipe = Recipe(112, 112, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "bilinear")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = get_model("vit_b_16", weights=None, image_size=recipe.crop).eval()
@@ -79,7 +79,7 @@ def small_vit() -> Model:
         name="vit_b_16",
         weights="random",
         network=network.requires_grad_(requires_grad=False),
-        preprocessing=recipe,
+        recipe=recipe,
         labels=labels,
         fingerprint=bytes(8),
     )
@@ -106,10 +106,10 @@ def build(name: str) -> Subject:
     real = weights.is_file() and len(PHOTOGRAPHS) >= 240 and not name.startswith("vit")
     model = small_vit() if name.startswith("vit") else load_model(name, str(weights) if real else "random")
     if real:
-        pictures = np.stack([photograph(path, model.preprocessing) for path in PHOTOGRAPHS[7::80][:ROWS]])
+        pictures = np.stack([photograph(path, model.recipe) for path in PHOTOGRAPHS[7::80][:ROWS]])
     else:
-        pictures = patterns(model.preprocessing.crop)
-    partition = Partition(model.network, model.preprocessing.tensor_shape)
+        pictures = patterns(model.recipe.crop)
+    partition = Partition(model.network, model.recipe.tensor_shape)
     with torch.inference_mode():
         values = partition.crossings()(torch.from_numpy(pictures.copy()))
     crossings = {name: value.numpy() for name, value in zip(partition.points, values, strict=True)}
@@ -215,7 +215,7 @@ def test_in_bfloat16_what_passes_its_check_is_near_and_the_rest_is_torchs(subjec
 @pytest.mark.parametrize("subject", ["resnet50"], indirect=True)
 def test_in_bfloat16_photographs_are_classified_as_by_torch(subject: Subject) -> None:
     twenty = PHOTOGRAPHS[:: len(PHOTOGRAPHS) // 20][:20]
-    pictures = np.stack([photograph(path, subject.model.preprocessing) for path in twenty])
+    pictures = np.stack([photograph(path, subject.model.recipe) for path in twenty])
     with torch.inference_mode():
         expected = subject.model.network(torch.from_numpy(pictures)).numpy().argmax(1)
     right = expected == [int(path.stem) for path in twenty]

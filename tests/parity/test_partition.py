@@ -16,6 +16,7 @@ import pytest
 import torch
 from kits.parity import PHOTOGRAPHS, WEIGHTS, photograph
 
+from shared import limits
 from shared.codecs import NAMES, encode_frame
 from shared.errors import SplitPointError
 from shared.network.graph import trace
@@ -73,7 +74,7 @@ def lively(network: torch.nn.Module, pictures: torch.Tensor) -> None:
 
 def build(name: str, picture_shape: tuple[int, ...] | None) -> Subject:
     model = load_model(name, "random")
-    shape = picture_shape or model.preprocessing.tensor_shape
+    shape = picture_shape or model.recipe.tensor_shape
     pictures = torch.randn(2, *shape, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         lively(model.network, pictures)
@@ -195,7 +196,7 @@ def test_every_point_fits_the_wire(chosen: Subject) -> None:
     for point in chosen.partition.points.values():
         blank = np.broadcast_to(np.float32(0), point.shape)
         frame = encode_frame(blank, NAMES["int8"], split_point=point.name, fingerprint=bytes(8), frame_id=1)
-        assert 1 <= len(point.name.encode()) <= wire.MAX_SPLIT_POINT_BYTES
+        assert 1 <= len(point.name.encode()) <= limits.MAX_SPLIT_POINT_BYTES
         assert wire.unpack(wire.pack(frame)).split_point == point.name
         assert point.float32_bytes == 4 * point.elements == 4 * blank.size
 
@@ -263,7 +264,7 @@ def test_an_unknown_point_is_refused_with_the_nearest_names_and_all_that_there_a
 
 
 def test_a_point_that_no_frame_can_hold_is_not_offered() -> None:
-    assert wire.MAX_DIMENSION < 3 * 160 * 160
+    assert limits.MAX_DIMENSION < 3 * 160 * 160
     network = torch.nn.Sequential(
         torch.nn.Flatten(), torch.nn.Linear(3 * 160 * 160, 4), torch.nn.Linear(4, 2)
     ).eval()
@@ -341,8 +342,8 @@ def real_model() -> Model:
 @pytest.mark.skipif(len(FOUR) < 4, reason="no photographs in ../shared/images beside the project")
 def test_a_trained_resnet50_agrees_on_photographs_at_every_stage_end() -> None:
     model = real_model()
-    partition = Partition(model.network, model.preprocessing.tensor_shape)
-    pictures = torch.from_numpy(np.stack([photograph(path, model.preprocessing) for path in FOUR]))
+    partition = Partition(model.network, model.recipe.tensor_shape)
+    pictures = torch.from_numpy(np.stack([photograph(path, model.recipe) for path in FOUR]))
     with torch.no_grad():
         expected = model.network(pictures)
     right = expected.argmax(1) == torch.tensor([int(path.stem) for path in FOUR])

@@ -29,4 +29,4 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
 def partition(resnet18: Model) -> Partition:
     from shared.network.partition import Partition
 
-    return Partition(resnet18.network, resnet18.preprocessing.tensor_shape)
+    return Partition(resnet18.network, resnet18.recipe.tensor_shape)

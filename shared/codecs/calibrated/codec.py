@@ -55,6 +55,11 @@ class Calibrated(Codec):
         """The same codec with a profile. Raises ProfileContentError."""
         return Calibrated(profile)
 
+    @property
+    def revision(self) -> str:
+        """The name of its profile."""
+        return self.profile.name if self.profile else ""
+
     def encode(self, array: NDArray[np.float32]) -> Encoded:
         return self.encode_symbols(array)[0]
 

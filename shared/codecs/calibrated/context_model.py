@@ -18,6 +18,7 @@ import numpy as np
 
 from shared.codecs.calibrated.profile import require
 from shared.errors import ProfileContentError
+from shared.limits import MAX_CONTEXT_RANK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,6 @@ MAX_MAGNITUDE = 2
 """What neighbours are counted as at most."""
 MAX_AROUND = 12 * MAX_MAGNITUDE
 MAX_BESIDE = 4 * MAX_MAGNITUDE
-MAX_RANK = 256
 LATENT_LIMIT = 2047
 PREDICTIONS = 512
 """Levels of the linear prediction."""
@@ -146,8 +146,10 @@ class Weights:
         name, before, own = f"context.{step.index}.", step.first, step.last - step.first
         up = require(arrays, name + "up", np.int16, (None, own))
         rank = up.shape[0]
-        if rank > MAX_RANK:
-            raise ProfileContentError(f"a profile's contexts of rank {rank}", accepted={"max_rank": MAX_RANK})
+        if rank > MAX_CONTEXT_RANK:
+            raise ProfileContentError(
+                f"a profile's contexts of rank {rank}", accepted={"max_rank": MAX_CONTEXT_RANK}
+            )
 
         def whole(key: str, *shape: int | None) -> NDArray[np.float32]:
             return require(arrays, name + key, np.int16, shape).astype(np.float32)

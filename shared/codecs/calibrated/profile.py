@@ -18,7 +18,14 @@ import safetensors
 import safetensors.numpy
 
 from shared.errors import LimitError, ProfileContentError
-from shared.limits import FINGERPRINT_BYTES, MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK
+from shared.limits import (
+    FINGERPRINT_BYTES,
+    MAX_DIMENSION,
+    MAX_ELEMENTS,
+    MAX_PROFILE_BYTES,
+    MAX_PROFILE_HEADER_BYTES,
+    MAX_RANK,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +34,6 @@ if TYPE_CHECKING:
 
 FORMAT = "splitdnn-profile-1"
 HASH_BYTES = 16
-MAX_PROFILE_BYTES = 32 << 20
-"""Of one file. ResNet-50's largest, layer4 with a corrector, is under 4 MiB."""
-MAX_HEADER_BYTES = 1 << 16
 _DTYPES = {"int8", "uint8", "int16", "uint16", "int32", "float16", "float32"}
 _HEADER = struct.Struct("<Q")
 
@@ -128,7 +132,7 @@ def _header(data: bytes) -> bytes:
     if len(data) > MAX_PROFILE_BYTES:
         raise LimitError(f"a profile of {len(data)} bytes", accepted={"max_bytes": MAX_PROFILE_BYTES})
     length = _HEADER.unpack_from(data)[0] if len(data) >= _HEADER.size else 0
-    if not 0 < length <= min(MAX_HEADER_BYTES, len(data) - _HEADER.size):
+    if not 0 < length <= min(MAX_PROFILE_HEADER_BYTES, len(data) - _HEADER.size):
         raise ProfileContentError("not a profile: a safetensors header of at most 64 KiB comes first")
     return data[_HEADER.size : _HEADER.size + length]
 

@@ -18,13 +18,13 @@ from shared.codecs.calibrated.context_model import MAX_AROUND, Canvas
 from shared.codecs.calibrated.profile import require
 from shared.codecs.calibrated.symbol_coder import Symbols
 from shared.errors import ProfileContentError
+from shared.limits import MAX_CORRECTOR_RANK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-MAX_CORRECTOR_RANK = 512
 NEIGHBOURHOODS = 5
 NEIGHBOURHOOD = np.digitize(np.arange(MAX_AROUND + 1), (1, 3, 5, 8)).astype(np.uint16)
 """The class of a sum of neighbours."""

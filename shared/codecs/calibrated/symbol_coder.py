@@ -14,6 +14,7 @@ from shared.codecs.calibrated.context_model import CLASSES, Canvas, ContextModel
 from shared.codecs.calibrated.entropy import SCALE, Alphabet, Reader, Writer
 from shared.codecs.calibrated.profile import require
 from shared.errors import ProfileContentError
+from shared.limits import MAX_GROUPS, MAX_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.wire.frame import Bytes
-
-MAX_LEVELS = 64
-MAX_GROUPS = 8
 
 
 class Symbols(NamedTuple):

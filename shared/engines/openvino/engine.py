@@ -84,7 +84,7 @@ class OpenVinoEngine(Engine):
         return run
 
     @property
-    def border(self) -> Form:
+    def form(self) -> Form:
         return self._form
 
     def _compile(self, kind: Kind, point: SplitPoint) -> Part:

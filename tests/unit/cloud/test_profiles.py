@@ -15,8 +15,9 @@ from prometheus_client import Counter, Gauge
 from cloud import profiles as profiles_module
 from cloud.bodies.frames import read_frame
 from cloud.profiles import MAX_PROFILES, MAX_STORED_BYTES, Profiles
-from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES, Profile
+from shared.codecs.calibrated.profile import Profile
 from shared.errors import ContentError, ProfileContentError, ProfileMissingError
+from shared.limits import MAX_PROFILE_BYTES
 from shared.wire import frame as wire
 
 SHAPE = (4, 3, 5)

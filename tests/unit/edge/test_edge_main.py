@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from kits.edge import http_server
+from kits.http import http_server
 
 from edge.__main__ import main
 from shared.network import model as models

@@ -13,7 +13,7 @@ from bench.link.flight import slow_plan, slowed
 from bench.link.options import read_link_options
 from bench.link.report import findings
 from bench.report.report import write
-from edge.planning.option import Option
+from edge.planning.planner import Option
 
 CLOUD_ONLY = "input png"
 OPTIONS = [
@@ -104,9 +104,7 @@ def test_a_slowed_plan_is_known_to_be_slow_and_the_plan_itself_is_left_alone():
     plan = plan_of(tiny_model(), "relu", "float32")
     known = SimpleNamespace(**{name: getattr(plan, name) for name in ("head", "tail", "codec")})
     option = Option("relu", "float32", 0.01, 0.002, 0.001, 0.02, 1000, 1.0, 8)
-    slow = slow_plan(
-        type(plan)(plan.split_point, plan.codec, plan.head, plan.tail, plan.stillness, "float32", option), 4
-    )
+    slow = slow_plan(type(plan)(plan.split_point, plan.codec, plan.head, plan.tail, "float32", option), 4)
     assert (slow.option.head_s, slow.option.encode_s, slow.option.decode_s) == (0.04, 0.008, 0.001)
     assert slow.codec is not plan.codec
     assert slow.codec.name == plan.codec.name

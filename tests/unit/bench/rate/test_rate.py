@@ -14,14 +14,16 @@ from kits.profiles import features, make_profile
 from bench.rate.command import main, read_rate_options
 from bench.rate.plan import Setting, settings, split_points
 from bench.rate.trial import PromisedBits
-from edge.calibration.fit import Recipe
-from shared.codecs import CODECS, make_codec
+from edge.calibration.fit import Preset
+from shared.codecs import known_codecs, make_codec
 from shared.codecs.calibrated.codec import Calibrated
 from shared.network.partition import SplitPoint
 from shared.wire.frame import HEADER
 
 TENSOR_CODECS = [
-    codec.name for codec in CODECS.values() if codec.carries == "tensor" and codec.name != "calibrated"
+    codec.name
+    for codec in known_codecs().values()
+    if codec.carries == "tensor" and codec.name != "calibrated"
 ]
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -131,7 +133,7 @@ def test_an_absent_clip_is_told(capsys):
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_promised_bits_are_nearly_those_of_the_payload(signed):
-    profile = make_profile(shape=(16, 12, 12), recipe=Recipe(step=0.7, levels=4, groups=2), signed=signed)
+    profile = make_profile(shape=(16, 12, 12), preset=Preset(step=0.7, levels=4, groups=2), signed=signed)
     tensor = features((16, 12, 12), 1, seed=5, signed=signed)[0]
     promised, coded = PromisedBits(codec := Calibrated(profile), profile)(tensor)
     assert coded == 8 * len(codec.encode(tensor).payload)
@@ -145,16 +147,16 @@ def test_quick_is_a_part_of_everything(architecture):
         assert set(settings(architecture, point, quick=True)) < set(every)
         assert len({(each.family, each.name) for each in every}) == len(every)
         for each in every:
-            assert (each.spec is None) != (each.recipe is None)
+            assert (each.spec is None) != (each.preset is None)
             if each.spec:
                 make_codec(each.spec)
 
 
-def test_a_recipe_is_named_by_what_is_unusual():
-    usual = Recipe(step=1.5, levels=4)
-    assert Setting("layer3", "calibrated", recipe=usual).name == "step=1.5,levels=4"
-    other = Recipe(step=1.5, levels=4, groups=2)
-    assert Setting("layer3", "calibrated", recipe=other).name == "step=1.5,levels=4,groups=2"
+def test_a_preset_is_named_by_what_is_unusual():
+    usual = Preset(step=1.5, levels=4)
+    assert Setting("layer3", "calibrated", preset=usual).name == "step=1.5,levels=4"
+    other = Preset(step=1.5, levels=4, groups=2)
+    assert Setting("layer3", "calibrated", preset=other).name == "step=1.5,levels=4,groups=2"
 
 
 def test_stages_of_an_unknown_network():

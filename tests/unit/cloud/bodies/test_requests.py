@@ -20,9 +20,10 @@ from kits.codecs import (
     with_right_crc,
 )
 
-from cloud.bodies.frames import MAX_PICTURE_PIXELS, Work, read_frame, read_json
+from cloud.bodies.frames import Work, read_frame, read_json
 from cloud.bodies.json_body import parse_object
 from edge.frames.preprocess import Preprocess
+from shared import limits
 from shared.codecs import NAMES, decode_frame
 from shared.errors import (
     BodyError,
@@ -34,6 +35,7 @@ from shared.errors import (
     ShapeError,
     SplitPointError,
 )
+from shared.limits import MAX_PICTURE_PIXELS
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def test_a_picture_is_normalised(resnet18: Model, partition: Partition, codec) -
     frame = frame_of(codec, picture(224, 224, seed=3), split_point="input", fingerprint=resnet18.fingerprint)
     work = read_frame(bytearray(wire.pack(frame)), resnet18, partition)
     check_work(work, partition)
-    np.testing.assert_array_equal(work.tensors[0], resnet18.preprocessing.normalise(decode_frame(frame)))
+    np.testing.assert_array_equal(work.tensors[0], resnet18.recipe.normalise(decode_frame(frame)))
 
 
 @pytest.mark.parametrize("codec", PICTURE_CODECS, ids=name_of)
@@ -94,8 +96,8 @@ def test_a_picture_of_another_size_is_resized_as_the_edge_does_it(
     work = read_frame(wire.pack(frame), resnet18, partition)
     check_work(work, partition)
     bgr = np.ascontiguousarray(decode_frame(frame)[:, :, ::-1])
-    prepared = Preprocess(resnet18.preprocessing)(bgr)
-    np.testing.assert_array_equal(work.tensors[0], resnet18.preprocessing.normalise(prepared))
+    prepared = Preprocess(resnet18.recipe)(bgr)
+    np.testing.assert_array_equal(work.tensors[0], resnet18.recipe.normalise(prepared))
     assert (work.codec, work.payload_bytes) == (codec.name, len(frame.payload))
 
 
@@ -169,7 +171,7 @@ def test_a_shape_that_is_not_the_split_points_costs_no_decoding(
     codec = NAMES[name]
     point, shape = ("input", (4096, 4096, 1)) if codec.carries == "picture" else ("layer4", (512, 7, 8))
     data = wire.pack(frame_of(codec, fingerprint=resnet18.fingerprint, split_point=point, shape=shape))
-    monkeypatch.setattr(wire, "decode", lambda _frame: pytest.fail("decoded a tensor that no tail can take"))
+    monkeypatch.setattr(type(codec), "decode", lambda *_: pytest.fail("decoded a tensor that no tail can take"))
     with pytest.raises(ShapeError):
         read_frame(data, resnet18, partition)
 
@@ -398,7 +400,7 @@ class _TinyPoint:
 
 @pytest.mark.parametrize(
     "flood",
-    [b"[]," * 2_000_000, b"{}," * 300_000, b'"a",' * 300_000, b"1," * (wire.MAX_ELEMENTS + 2)],
+    [b"[]," * 2_000_000, b"{}," * 300_000, b'"a",' * 300_000, b"1," * (limits.MAX_ELEMENTS + 2)],
     ids=["[]", "{}", '"a"', "1"],
 )
 def test_a_body_that_would_parse_into_far_more_than_tensors_is_refused_before_it_is_parsed(

@@ -10,11 +10,11 @@ import prometheus_client.parser
 import pytest
 from kits.cloud import FRAME, Server, until
 
-from cloud.metrics import ENDPOINTS, REJECTIONS, STAGES
+from cloud.metrics import ENDPOINTS, REJECTIONS, STEPS
+from shared import limits
 from shared.codecs import CODECS, NAMES
-from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES
 from shared.errors import all_request_errors
-from shared.wire import frame as wire
+from shared.limits import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,9 +82,9 @@ def test_model_says_what_runs_here(server: Server, resnet18: Model, partition: P
     assert said["engine"] == {"name": "torch", "precision": "float32", "device": "cpu"}
     assert threads >= 1
     assert said["limits"] == {
-        "max_body_bytes": wire.MAX_FRAME_BYTES,
-        "max_elements": wire.MAX_ELEMENTS,
-        "max_picture_pixels": wire.MAX_ELEMENTS // 3,
+        "max_body_bytes": limits.MAX_FRAME_BYTES,
+        "max_elements": limits.MAX_ELEMENTS,
+        "max_picture_pixels": limits.MAX_ELEMENTS // 3,
         "max_profile_bytes": MAX_PROFILE_BYTES,
         "queue_capacity": 64,
         "max_batch": 8,
@@ -144,7 +144,7 @@ def test_every_label_value_is_there_before_the_first_request() -> None:
         assert found[f"{prefix}request_duration_seconds_count", (("endpoint", endpoint),)] == 0
         for code in codes:
             assert found[f"{prefix}requests_total", (("code", str(code)), ("endpoint", endpoint))] == 0
-    for stage in STAGES:
+    for stage in STEPS:
         assert found[f"{prefix}stage_duration_seconds_count", (("stage", stage),)] == 0
         assert found[f"{prefix}stage_cpu_seconds_total", (("stage", stage),)] == 0
     assert {error.reason for error in all_request_errors()} | {"internal"} == set(REJECTIONS)
@@ -194,9 +194,9 @@ def test_counters_count_and_labels_stay_the_ones_that_were_there(pack: Any) -> N
     assert moved[f"{prefix}payload_bytes_sum", (("codec", "float32"),)] == 2048
     assert moved[f"{prefix}batch_size_sum", ()] == 4
     assert moved[f"{prefix}queue_wait_seconds_count", ()] == 2
-    counts = {stage: moved[f"{prefix}stage_duration_seconds_count", (("stage", stage),)] for stage in STAGES}
+    counts = {stage: moved[f"{prefix}stage_duration_seconds_count", (("stage", stage),)] for stage in STEPS}
     assert counts == {"receive": 3, "decode": 3, "queue": 2, "tail": 2, "top": 1}
-    cpu = {stage: moved[f"{prefix}stage_cpu_seconds_total", (("stage", stage),)] for stage in STAGES}
+    cpu = {stage: moved[f"{prefix}stage_cpu_seconds_total", (("stage", stage),)] for stage in STEPS}
     assert {stage for stage, seconds in cpu.items() if seconds > 0} == {"decode", "tail", "top"}
     assert not [
         value for (name, _), value in moved.items() if value < 0 and name.endswith(("_total", "_count"))

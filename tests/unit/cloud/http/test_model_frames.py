@@ -18,6 +18,7 @@ from shared.codecs import decode_frame
 from shared.network.resize import resize_and_crop
 from shared.tasks.classify import top_classes
 from shared.wire import frame as wire
+from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from shared.codecs import Codec
@@ -35,7 +36,7 @@ def test_a_frame_of_every_codec_is_answered(
         point, array = "layer4", np.random.default_rng(2).normal(size=(512, 7, 7)).astype(np.float32)
     data = pack(array, codec.name, split_point=point, frame_id=2**64 - 1)
     decoded = decode_frame(wire.unpack(data))
-    tensor = resnet18.preprocessing.normalise(decoded) if codec.carries == "picture" else decoded
+    tensor = resnet18.recipe.normalise(decoded) if codec.carries == "picture" else decoded
     with torch.inference_mode():
         logits = partition.tail(partition.point(point))(torch.tensor(tensor[None])).numpy()[0]
     before = server.metric("payload_bytes_count", codec=codec.name)
@@ -56,7 +57,7 @@ def test_a_picture_of_the_cameras_size_is_answered_as_the_resized_one(
     server: Server, resnet18: Model, pack: Any, codec: str
 ) -> None:
     data = pack(picture(360, 640), codec, split_point="input", frame_id=9)
-    resized = resize_and_crop(decode_frame(wire.unpack(data)), resnet18.preprocessing)
+    resized = resize_and_crop(decode_frame(wire.unpack(data)), resnet18.recipe)
     before = server.metric("payload_bytes_count", codec=codec)
     answer = server.frame(data).json
     expected = server.frame(pack(resized, "raw", split_point="input", frame_id=9)).json
@@ -172,7 +173,7 @@ def test_what_is_not_spoken_here_is_refused_with_what_is(server: Server, pack: A
 
 
 def test_header_values_are_read_as_http_says(server: Server, pack: Any) -> None:
-    kind = {"Content-Type": f"{wire.CONTENT_TYPE.upper()} ; v=1", "Content-Encoding": "Identity"}
+    kind = {"Content-Type": f"{CONTENT_TYPE.upper()} ; v=1", "Content-Encoding": "Identity"}
     assert server.post(pack(), kind).status == 200
 
 

@@ -20,7 +20,8 @@ from kits.gain import Gained, gain_profile
 from cloud.profiles import MAX_PROFILES, Profiles
 from shared.codecs import CODECS
 from shared.codecs.calibrated.codec import Calibrated
-from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES, Profile
+from shared.codecs.calibrated.profile import Profile
+from shared.limits import MAX_PROFILE_BYTES
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:

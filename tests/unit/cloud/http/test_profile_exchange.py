@@ -19,6 +19,7 @@ from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
 from shared.tasks.classify import top_classes
 from shared.wire import frame as wire
+from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,7 +40,7 @@ def codecs(resnet18: Model) -> list[Calibrated]:
 async def edge(server: Server, model: Model, codec: Calibrated) -> AsyncIterator[Uplink]:
     url = f"http://127.0.0.1:{server.port}"
     async with Uplink(
-        url, model, EdgeMetrics(), in_flight=4, deadline_s=20.0, profiles=[codec.profile]
+        url, model, EdgeMetrics(), top=3, in_flight=4, deadline_s=20.0, profiles=[codec.profile]
     ) as uplink:
         await uplink.check()
         yield uplink
@@ -63,12 +64,12 @@ class Frames:
         frame = encode_frame(
             tensor, self._codec, split_point=POINT, fingerprint=self._model.fingerprint, frame_id=number
         )
-        reply = await uplink.ask(wire.pack(frame), 3, self._codec.profile)
+        reply = await uplink.ask(wire.pack(frame), self._codec.profile)
         decoded = self._codec.decode(frame.params, frame.payload, frame.shape)
         expected = top_classes(self._tail(decoded[None])[0], self._model.labels, 3)
-        assert [each["class_id"] for each in reply.top] == [each["class_id"] for each in expected]
+        assert [each["class_id"] for each in reply.answer.top] == [each["class_id"] for each in expected]
         np.testing.assert_allclose(
-            [each["probability"] for each in reply.top], [each["probability"] for each in expected], atol=1e-5
+            [each["probability"] for each in reply.answer.top], [each["probability"] for each in expected], atol=1e-5
         )
 
 
@@ -169,7 +170,7 @@ def test_damaged_frames_of_a_calibrated_codec_are_refused_and_nothing_else(
         assert put.status == 201
         for size in (0, 1, 3, 4, 8, len(frame.payload), 4000):
             damaged = replace(frame, payload=generator.bytes(size))
-            answer = connection.ask("POST", "/model", wire.pack(damaged), {"Content-Type": wire.CONTENT_TYPE})
+            answer = connection.ask("POST", "/model", wire.pack(damaged), {"Content-Type": CONTENT_TYPE})
             assert answer.status in (200, 422), answer.body
         assert server.metric("rejected_total", reason="internal") == 0
     assert not [record for record in expect_log.records if record.exc_info]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from edge.frames.handover import Handover
+from edge.frames.queues import Handover
 
 
 def test_items_come_in_order_and_the_end_reaches_everybody():

@@ -14,7 +14,7 @@ from PIL import Image
 
 from edge.frames.preprocess import Preprocess
 from shared.network.model import load_model
-from shared.network.recipe import Preprocessing
+from shared.network.recipe import Recipe
 from shared.network.resize import resize_and_crop
 from shared.network.vision import InterpolationMode, get_model_weights, torchvision, transforms
 
@@ -59,7 +59,7 @@ def preset_of(recipe):
     [(480, 640), (640, 480), (359, 641), (256, 256), (100, 80), (30, 31), (224, 224), (1, 9), (9, 1), (1, 1)],
 )
 def test_equals_torchvision_on_a_pil_picture(height, width, interpolation, draw):
-    recipe = Preprocessing(256, 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), interpolation)
+    recipe = Recipe(256, 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), interpolation)
     frame = draw(height, width)
     picture = Preprocess(recipe)(frame)
     expected, expected_tensor = by_torchvision(preset_of(recipe), frame)
@@ -78,7 +78,7 @@ def test_equals_torchvision_on_a_pil_picture(height, width, interpolation, draw)
 @pytest.mark.parametrize(("height", "width"), [(13, 20), (20, 13), (3, 4)])
 def test_crops_as_torchvision_does_where_the_halves_are_odd(height, width, resize, crop):
     """A crop larger than the picture is padded with black."""
-    recipe = Preprocessing(resize, crop, HALF, HALF, "bilinear")
+    recipe = Recipe(resize, crop, HALF, HALF, "bilinear")
     expected, _ = by_torchvision(preset_of(recipe), noise(height, width))
     picture = Preprocess(recipe)(noise(height, width))
     assert picture.shape == (crop, crop, 3)
@@ -88,7 +88,7 @@ def test_crops_as_torchvision_does_where_the_halves_are_odd(height, width, resiz
 def test_the_recipe_of_the_weights_is_followed():
     preset = get_model_weights("resnet18")["IMAGENET1K_V1"].transforms()
     expected, _ = by_torchvision(preset, smooth(300, 400))
-    picture = Preprocess(resnet18().preprocessing)(smooth(300, 400))
+    picture = Preprocess(resnet18().recipe)(smooth(300, 400))
     assert np.abs(picture.astype(int) - expected).max() <= 1
 
 
@@ -97,15 +97,15 @@ def test_bgr_becomes_rgb(channel, colour):
     """A red frame (BGR 0, 0, 255) stays red (RGB 255, 0, 0)."""
     frame = np.zeros((20, 30, 3), np.uint8)
     frame[:, :, channel] = 255
-    picture = Preprocess(tiny_model().preprocessing)(frame)
+    picture = Preprocess(tiny_model().recipe)(frame)
     assert (picture[:, :, colour] == 255).all()
     assert picture.sum() == 255 * 64
 
 
 def test_grey_is_three_equal_channels():
     frame = noise(20, 30)
-    picture = Preprocess(tiny_model().preprocessing, grayscale=True)(frame)
-    coloured = Preprocess(tiny_model().preprocessing)(frame)
+    picture = Preprocess(tiny_model().recipe, grayscale=True)(frame)
+    coloured = Preprocess(tiny_model().recipe)(frame)
     assert picture.shape == (8, 8, 3)
     assert picture.flags.c_contiguous
     for channel in (1, 2):
@@ -123,7 +123,7 @@ def test_grey_is_three_equal_channels():
 )
 def test_edge_and_cloud_give_the_same_picture_to_the_bit(height, width, draw, interpolation):
     """The edge resizes BGR and turns the colours round; the cloud gets RGB, read-only, and resizes that."""
-    recipe = Preprocessing(256, 224, HALF, HALF, interpolation)
+    recipe = Recipe(256, 224, HALF, HALF, interpolation)
     frame = draw(height, width)
     preprocess = Preprocess(recipe, source_size=True)
     there = preprocess.outgoing(frame, preprocess(frame))
@@ -137,27 +137,25 @@ def test_edge_and_cloud_give_the_same_picture_to_the_bit(height, width, draw, in
 
 def test_at_the_networks_size_what_travels_is_what_the_network_sees():
     frame = noise(20, 30)
-    preprocess = Preprocess(tiny_model().preprocessing)
+    preprocess = Preprocess(tiny_model().recipe)
     picture = preprocess(frame)
     assert preprocess.outgoing(frame, picture) is picture
 
 
 def test_a_grey_picture_is_grey_before_it_travels():
-    preprocess = Preprocess(tiny_model().preprocessing, grayscale=True, source_size=True)
+    preprocess = Preprocess(tiny_model().recipe, grayscale=True, source_size=True)
     frame = noise(20, 30)
     there = preprocess.outgoing(frame, preprocess(frame))
     assert there.shape == (20, 30, 3)
     assert (there == there[:, :, :1]).all()
-    assert (
-        np.abs(resize_and_crop(there, tiny_model().preprocessing).astype(int) - preprocess(frame)).max() <= 1
-    )
+    assert np.abs(resize_and_crop(there, tiny_model().recipe).astype(int) - preprocess(frame)).max() <= 1
 
 
 def test_the_frame_is_left_as_it_is():
     frame = noise(8, 8)
     before = frame.copy()
     for grayscale in (False, True):
-        picture = Preprocess(tiny_model().preprocessing, grayscale=grayscale)(frame)
+        picture = Preprocess(tiny_model().recipe, grayscale=grayscale)(frame)
         picture[:] = 0
         assert (frame == before).all()
 
@@ -167,11 +165,11 @@ def test_the_real_network_sees_the_same_in_real_photographs():
     if not weights.is_file() or len(photographs) < 5:
         pytest.skip("no weights or photographs in ../shared")
     model = load_model("resnet50", str(weights))
-    preset = preset_of(model.preprocessing)
-    preprocess = Preprocess(model.preprocessing)
+    preset = preset_of(model.recipe)
+    preprocess = Preprocess(model.recipe)
     tensors = []
     for path in photographs:
-        tensors.append(torch.from_numpy(model.preprocessing.normalise(preprocess(cv2.imread(str(path))))))
+        tensors.append(torch.from_numpy(model.recipe.normalise(preprocess(cv2.imread(str(path))))))
         with Image.open(path) as picture:
             tensors.append(preset(picture.convert("RGB")))
     with torch.inference_mode():
@@ -188,7 +186,7 @@ def test_a_picture_far_longer_than_wide_is_cut_before_it_is_resized(shape):
     middle = tuple(slice(max(0, side // 2 - 8), side // 2 + 8) for side in shape)
     frame[middle] = 200
     tracemalloc.start()
-    picture = Preprocess(resnet18().preprocessing)(frame)
+    picture = Preprocess(resnet18().recipe)(frame)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert picture.shape == (224, 224, 3)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from edge.calibration.fit import Recipe, fit_profile
-from edge.frames.ruler import CalibratedRuler, Int8Ruler, Marks, rulers, share_changed
+from edge.calibration.fit import Preset, fit_profile
+from edge.frames.ruler import CalibratedRuler, Int8Ruler, Reading, ruler_factory, share_changed
 from shared.codecs import NAMES, make_codec
 from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import SettingsError
@@ -28,7 +28,7 @@ def sparse(seed, *, signed=False):
 
 @functools.cache
 def calibrated(*, signed=False):
-    recipe = Recipe(step=2.0, groups=2, context_rank=4, corrector_rank=4)
+    recipe = Preset(step=2.0, groups=2, context_rank=4, corrector_rank=4)
     tensors = [sparse(seed, signed=signed) for seed in range(12)]
     return Calibrated(fit_profile(tensors, recipe, fingerprint=b"tinytiny", split_point="relu"))
 
@@ -38,7 +38,7 @@ def codecs():
 
 
 def share(codec, reference, now):
-    ruler = rulers(codec)(reference)
+    ruler = ruler_factory(codec)(reference)
     return share_changed(ruler(reference), ruler(now), ruler.margin)
 
 
@@ -75,7 +75,7 @@ class TestEveryCodec:
     arrays.arrays(np.int16, 20, elements=st.integers(-16_000, 16_000)),
 )
 def test_a_share_is_between_nothing_and_all_and_takes_no_sides(a, b):
-    reference, now = Marks(a.astype(np.float32), a), Marks(b.astype(np.float32), b)
+    reference, now = Reading(a.astype(np.float32), a), Reading(b.astype(np.float32), b)
     found = share_changed(reference, now, 0.25)
     assert 0 <= found <= 1
     assert found == share_changed(now, reference, 0.25)
@@ -86,7 +86,7 @@ def test_of_zeros_and_ones_it_is_the_share_of_those_in_use_that_changed():
     a, b = np.zeros(40, np.int16), np.zeros(40, np.int16)
     a[:10] = 1
     b[2:12] = 1  # 8 in common, 2 gone, 2 new
-    assert share_changed(Marks(a * np.float32(2), a), Marks(b * np.float32(2), b), 0.25) == pytest.approx(
+    assert share_changed(Reading(a * np.float32(2), a), Reading(b * np.float32(2), b), 0.25) == pytest.approx(
         4 / 12
     )
 
@@ -94,12 +94,12 @@ def test_of_zeros_and_ones_it_is_the_share_of_those_in_use_that_changed():
 @pytest.mark.parametrize("levels", [2, 4])
 def test_noise_at_the_edge_of_a_cell_changes_nothing(levels):
     """All values sit where their symbol hops: without a margin half of them would have changed."""
-    recipe = Recipe(step=2.0, levels=levels, groups=2, context_rank=4, corrector_rank=4)
+    recipe = Preset(step=2.0, levels=levels, groups=2, context_rank=4, corrector_rank=4)
     profile = fit_profile(
         [sparse(seed) for seed in range(12)], recipe, fingerprint=b"tinytiny", split_point="relu"
     )
     ruler = CalibratedRuler(Calibrated(profile))
-    ones = ruler(np.ones(SHAPE, np.float32)).steps.transpose(2, 0, 1)  # of each position, per unit
+    ones = ruler(np.ones(SHAPE, np.float32)).scaled.transpose(2, 0, 1)  # of each position, per unit
     edge = np.float32(profile.arrays["zone"][0]) / ones
     noise = np.random.default_rng(0).normal(0, 0.04, (2, *SHAPE)).astype(np.float32) / ones
     quiet, moved = (ruler(edge + each) for each in noise)
@@ -132,6 +132,6 @@ def test_who_has_no_symbols_is_refused(codec):
     if codec and (codec.name.startswith("int8") or codec.name == "calibrated"):
         return
     with pytest.raises(SettingsError, match=re.escape(codec.name) if codec else "nothing travels") as caught:
-        rulers(codec)
+        ruler_factory(codec)
     for words in ("--still-threshold 0", "int8", "int8+zstd", "calibrated"):
         assert words in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pytest
@@ -81,6 +82,18 @@ def test_the_top_class_is_printed_as_it_changes(log):
         "frame 2: ox (87.5 %), answered by edge",
         "frame 4: hen (87.5 %), answered by cloud",
     ]
+
+
+def test_the_answer_of_any_task_has_a_headline(log):
+    class Boxes:
+        def headline(self):
+            return "2 cars"
+
+        def findings(self):
+            return []
+
+    log.printer(dataclasses.replace(record(4), answer=Boxes()))
+    assert log.text() == "frame 4: 2 cars, answered by cloud\n"
 
 
 def test_a_frame_without_an_answer_changes_nothing(log):

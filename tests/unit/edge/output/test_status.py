@@ -12,7 +12,7 @@ from kits.edge import FakeSource, Run, pictures
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from edge.metrics import CIRCUIT_STATES, FALLBACKS, OUTCOMES, QUEUES, STAGES, EdgeMetrics
+from edge.metrics import CIRCUIT_STATES, FALLBACKS, OUTCOMES, QUEUES, STEPS, EdgeMetrics
 from edge.output.status import serve_status
 from shared.codecs import NAMES
 from shared.errors import StartupError
@@ -20,7 +20,7 @@ from shared.errors import StartupError
 
 def ask(metrics, path, method="GET", **headers):
     async def go():
-        server, port = serve_status(metrics, "127.0.0.1", 0)
+        server, port = serve_status(metrics.registry, lambda: metrics.state, "127.0.0.1", 0)
         try:
             connector = aiohttp.TCPConnector(force_close=True)
             async with (
@@ -64,7 +64,7 @@ def test_every_label_value_is_there_from_the_start():
         ("queue_depth", "queue", QUEUES),
         ("queue_capacity", "queue", QUEUES),
         ("circuit_state", "state", CIRCUIT_STATES),
-        ("stage_duration_seconds_count", "stage", STAGES),
+        ("stage_duration_seconds_count", "stage", STEPS),
         ("payload_bytes_count", "codec", NAMES),
     ):
         there = {labels[0][1] for found_name, labels in found if found_name == f"splitdnn_edge_{name}"}
@@ -106,7 +106,7 @@ def test_any_other_path_names_those_there_are(path, method):
 
 def refusal(address, port):
     async def go():
-        serve_status(EdgeMetrics(), address, port)
+        serve_status(EdgeMetrics().registry, str, address, port)
 
     try:
         asyncio.run(go())

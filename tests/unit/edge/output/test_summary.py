@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from kits.edge import record
 
-from edge.output import summary as summary_module
-from edge.output.summary import Summary
+from edge.output import printer
+from edge.output.printer import Summary
 
 
 def rows(text):
@@ -64,7 +64,7 @@ def test_percentiles_and_bytes():
     assert found["stage"] == ["p50", "ms", "p95", "ms"]
 
 
-def test_stages_appear_in_the_order_of_the_way_and_count_only_where_they_were():
+def test_steps_appear_in_the_order_of_the_way_and_count_only_where_they_were():
     text = summarise(
         [
             record(0, stages_ms={"head": 2.0, "send": 8.0, "cloud.tail": 3.0}),
@@ -92,12 +92,12 @@ def test_a_single_frame():
 
 
 def test_a_camera_that_runs_for_months_fits(monkeypatch):
-    monkeypatch.setattr(summary_module, "_REMEMBERED", 100)
+    monkeypatch.setattr(printer, "_MAX_REMEMBERED", 100)
     summary = Summary()
     for number in range(1000):
         summary(record(number, latency_ms=float(number)))
     assert len(summary._latencies) <= 100
-    assert all(len(values) <= 100 for values in summary._stages.values())
+    assert all(len(values) <= 100 for values in summary._steps.values())
     found = rows(summary.text(0, 10.0))
     assert found["answered by cloud"] == ["1000"], "counts are of all"
     assert found["latency p50 / p95"][0] == "949.5", "percentiles of the latest"

@@ -12,7 +12,9 @@ from kits.edge import SIDE, FakeSource, partition_of, resnet18, settings_of, tin
 from kits.planner import option
 from kits.profiles import make_profile
 
-from edge.planning import choices
+from edge.calibration import pictures
+from edge.frames.ruler import rulers
+from edge.planning import survey
 from edge.planning.choices import PICTURE_CODECS, make_plans
 from shared.engines import TorchEngine
 from shared.errors import SettingsError, SplitDNNError
@@ -34,11 +36,11 @@ def surveys(monkeypatch):
     """Of each survey its pictures and codecs; nothing is measured."""
     found = []
 
-    def survey(chain, model, pictures, codecs, *, preprocess_s):
+    def measure(chain, model, pictures, codecs, *, preprocess_s):
         found.append((pictures, codecs))
         return [option(point, name) for point, here in codecs.items() for name in (here or [None])]
 
-    monkeypatch.setattr(choices, "survey", survey)
+    monkeypatch.setattr(survey, "survey", measure)
     return found
 
 
@@ -143,14 +145,27 @@ def test_where_nothing_can_travel_nothing_can_be_chosen(make, point, codec):
 def test_of_a_still_scene_only_symbols_can_be_compared(make):
     found = make("auto", still_threshold=0.1)
     assert found == {point: [INT8] for point in STAGES} | {"output": ["none"]}
-    travelling = [plan for plan in make.plans if plan.codec]
-    assert all(plan.stillness._threshold == 0.1 for plan in travelling)
-    assert [plan.stillness._threshold for plan in make.plans if not plan.codec] == [0.0]
+    for plan in make.plans:
+        assert plan.codec is None or rulers(plan.codec), "the pipeline can compare all that travels"
 
 
 def test_a_codec_without_symbols_is_refused_for_it(make):
     with pytest.raises(SettingsError, match="--codec float32"):
         make("auto", "float32", still_threshold=0.1)
+
+
+@pytest.mark.parametrize(
+    ("point", "codec", "said"),
+    [
+        ("layer3", "float32", "the codec float32 has none of its own"),
+        ("input", "jpeg", "the codec jpeg has none of its own"),
+        ("output", None, "at `output` nothing travels"),
+    ],
+)
+def test_and_so_is_a_pinned_one(make, point, codec, said):
+    with pytest.raises(SettingsError, match=said):
+        make(point, codec, still_threshold=0.1)
+    make(point, codec)
 
 
 # --- profiles -----------------------------------------------------------------------------------------------------
@@ -271,7 +286,7 @@ def test_another_engine_or_network_is_surveyed_anew(surveys, tmp_path):
 
 def test_another_machine_surveys_anew(make, surveys, monkeypatch):
     make()
-    monkeypatch.setattr(choices, "machine", lambda: "a toaster")
+    monkeypatch.setattr(survey, "machine", lambda: "a toaster")
     make()
     assert len(surveys) == 2
 
@@ -295,6 +310,6 @@ def test_of_a_live_source_drawn_frames_are_surveyed_and_without_a_folder_every_t
 def test_a_source_without_frames(make, monkeypatch):
     source = FakeSource([])
     source.open = source.close = lambda: None
-    monkeypatch.setattr(choices, "open_source", lambda *_, **__: source)
+    monkeypatch.setattr(pictures, "open_source", lambda *_, **__: source)
     with pytest.raises(SplitDNNError, match="fake: no frame to survey the split points with"):
         make()

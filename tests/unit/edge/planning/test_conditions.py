@@ -7,11 +7,12 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kits.planner import FUZZ, JPEG, LAYER3, OUTPUT, PNG, Clock, job_of, option, plan_of, reply_of
+from kits.link import Clock
+from kits.pilot import outcome_of, plan_of
+from kits.planner import FUZZ, JPEG, LAYER3, OUTPUT, PNG, option
 
-from edge.planning.conditions import Observations
+from edge.planning.conditions import Observations, TailTimes
 from edge.planning.planner import predict
-from edge.uplink.cloud_times import CloudTimes
 from edge.uplink.link import Link, LinkState
 
 
@@ -25,13 +26,13 @@ class Kit:
     def now(self):
         return self.seen.conditions()
 
-    def answer(self, which=PNG, times=1, **stages_ms):
+    def answer(self, which=PNG, times=1, **steps_ms):
         for _ in range(times):
-            self.seen.answered(job_of(plan_of(which)), reply_of(**stages_ms))
+            self.seen.answered(which, steps_ms)
 
-    def deliver(self, which=PNG, latency_s=0.05, *, in_force=True, **job):
+    def deliver(self, which=PNG, latency_s=0.05, *, in_force=True, **frame):
         seconds = {"preprocess": 0.0003, "head": which.head_s - 0.0003, "encode": which.encode_s}
-        self.seen.delivered(job_of(plan_of(which), **(seconds | job)), latency_s, in_force=in_force)
+        self.seen.delivered(outcome_of(plan_of(which), **(seconds | frame)), latency_s, in_force=in_force)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_the_link_is_that_of_the_moment(kit):
 
 
 def test_the_clouds_times_are_for_as_many_frames_as_are_under_way(kit):
-    kit.seen.cloud_times = CloudTimes(
+    kit.seen.tail_times = TailTimes(
         {"input": 0.02}, {1: {"input": 0.02}, 2: {"input": 0.03}, 4: {"input": 0.04}}
     )
     assert kit.now.tails_s == {"input": 0.02}
@@ -73,7 +74,7 @@ def test_a_slow_cloud_is_noticed(kit):
 
 
 def test_it_is_measured_against_what_it_says_of_itself(kit):
-    kit.seen.cloud_times = CloudTimes({"input": PNG.tail_s / 4}, {})
+    kit.seen.tail_times = TailTimes({"input": PNG.tail_s / 4}, {})
     kit.answer(PNG, 5, decode=0.5, tail=1e3 * PNG.tail_s / 4)
     assert kit.now.cloud_slowdown == pytest.approx(1.0, rel=0.05)
 
@@ -100,10 +101,10 @@ def test_a_cloud_that_does_not_say_how_long_it_waited(kit):
 
 
 def test_answers_to_a_pinned_plan_tell_nothing(kit):
-    job = job_of(plan_of(PNG), size=10)
-    job.plan.option = None
-    kit.seen.answered(job, reply_of(tail=1e6))
-    kit.seen.delivered(job, 1.0, in_force=True)
+    frame = outcome_of(plan_of(PNG), size=10)
+    frame.encoded.plan.option = None
+    kit.seen.answered(None, {"tail": 1e6})
+    kit.seen.delivered(frame, 1.0, in_force=True)
     assert kit.now.cloud_slowdown == 1.0
 
 
@@ -118,8 +119,8 @@ def test_a_slow_edge_is_noticed(kit):
 
 def test_a_frame_that_was_not_encoded_is_measured_without_it(kit):
     for _ in range(5):
-        job = job_of(plan_of(LAYER3), size=0, head=2 * LAYER3.head_s)
-        kit.seen.delivered(job, 0.1, in_force=False)
+        frame = outcome_of(plan_of(LAYER3), size=0, head=2 * LAYER3.head_s)
+        kit.seen.delivered(frame, 0.1, in_force=False)
     assert kit.now.edge_slowdown == pytest.approx(2.0)
     assert kit.now.sizes == {}
 
@@ -131,7 +132,7 @@ def test_a_short_head_tells_nothing(kit):
 
 @pytest.mark.parametrize("seconds", [{}, {"preprocess": 0.5}, {"preprocess": 0.5, "encode": 0.1}])
 def test_a_frame_whose_head_did_not_run_tells_nothing(kit, seconds):
-    kit.seen.delivered(job_of(plan_of(PNG), **seconds), 0.1, in_force=True)
+    kit.seen.delivered(outcome_of(plan_of(PNG), **seconds), 0.1, in_force=True)
     assert kit.now.edge_slowdown == 1.0
 
 
@@ -154,20 +155,20 @@ def test_what_sends_nothing_has_no_size(kit):
 def test_a_live_sources_pace():
     kit = Kit(live=True)
     for number in range(10):
-        kit.deliver(number=number, captured=0.1 * number)
+        kit.deliver(number=number, captured_s=0.1 * number)
     assert kit.now.interval_s == pytest.approx(0.1)
 
 
 def test_frames_that_were_dropped_or_came_out_of_order_do_not_spoil_it():
     kit = Kit(live=True)
     for number in (0, 3, 2, 6, 4, 9, 8, 14):
-        kit.deliver(number=number, captured=0.1 * number)
+        kit.deliver(number=number, captured_s=0.1 * number)
     assert kit.now.interval_s == pytest.approx(0.1)
 
 
 def test_a_file_waits_for_its_reader(kit):
     for number in range(10):
-        kit.deliver(number=number, captured=0.1 * number)
+        kit.deliver(number=number, captured_s=0.1 * number)
     assert kit.now.interval_s == 0.0
 
 
@@ -212,7 +213,9 @@ def test_conditions_stay_such_that_everything_can_be_predicted(frames):
     kit = Kit(live=True)
     for which, queue, decode, tail, latency_s, number in frames:
         kit.answer(which, queue=queue, decode=decode, tail=tail)
-        kit.deliver(which, latency_s, number=number, captured=float(number), head=decode, size=1 + int(tail))
+        kit.deliver(
+            which, latency_s, number=number, captured_s=float(number), head=decode, size=1 + int(tail)
+        )
         now = kit.now
         assert now.cloud_wait_s >= 0
         assert now.interval_s >= 0

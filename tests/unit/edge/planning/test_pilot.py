@@ -6,29 +6,17 @@ import logging
 
 import pytest
 from kits.edge import value
-from kits.planner import (
-    AVGPOOL,
-    FAST_CLOUD_S,
-    JPEG,
-    LAYER3,
-    MBIT,
-    OUTPUT,
-    PNG,
-    RESNET50,
-    Flight,
-    job_of,
-    plan_of,
-    reply_of,
-)
+from kits.pilot import Flight, outcome_of, plan_of
+from kits.planner import AVGPOOL, FAST_CLOUD_S, JPEG, LAYER3, MBIT, OUTPUT, PNG, RESNET50
 
 from edge.metrics import SWITCHES, EdgeMetrics
-from edge.planning.pilot import Pinned
+from edge.planning.conditions import TailTimes
+from edge.planning.pilot import PinnedPilot
 from edge.planning.planner import SHORTEST_STAY_S, Objective
 from edge.uplink.circuit import State
-from edge.uplink.cloud_times import CloudTimes
-from edge.uplink.link import TELLING_BYTES
+from edge.uplink.link import Link
 
-FAST_CLOUD = CloudTimes(FAST_CLOUD_S, {})
+FAST_CLOUD = TailTimes(FAST_CLOUD_S, {})
 
 
 def in_force(metrics, options=RESNET50):
@@ -45,7 +33,7 @@ def switches(flight):
 def away(**changes):
     """A pilot that sends pictures: of a slow edge, on a fast link, to a fast cloud."""
     flight = Flight([PNG, LAYER3, OUTPUT], bytes_per_s=100 * MBIT, **changes)
-    flight.pilot.cloud_times(FAST_CLOUD)
+    flight.pilot.take_tail_times(FAST_CLOUD)
     assert flight.option is PNG
     return flight
 
@@ -53,7 +41,7 @@ def away(**changes):
 def local(options=(PNG, LAYER3, OUTPUT), bytes_per_s=1 * MBIT, **changes):
     """One that answers here, though a faster link would change that."""
     flight = Flight(options, bytes_per_s=bytes_per_s, **changes)
-    flight.pilot.cloud_times(FAST_CLOUD)
+    flight.pilot.take_tail_times(FAST_CLOUD)
     flight.clock.now += 10
     flight.answer()
     assert flight.option is OUTPUT
@@ -95,7 +83,7 @@ def test_a_first_plan_keeps_to_the_objective():
 def test_what_the_cloud_says_of_itself_may_change_the_plan_at_once():
     flight = Flight(bytes_per_s=100 * MBIT)
     assert flight.option is OUTPUT
-    flight.pilot.cloud_times(FAST_CLOUD)
+    flight.pilot.take_tail_times(FAST_CLOUD)
     assert flight.option is PNG
     assert in_force(flight.metrics) == [PNG]
     assert flight.pilot.take() == (flight.plans[PNG], False)
@@ -110,7 +98,7 @@ def test_a_link_that_broke_down_is_noticed(by):
     flight.clock.now += 2.0
     flight.link.gave_up(number, at_deadline=True)
     if by == "failed":
-        flight.pilot.failed(job_of(flight.plan, fallback="late"))
+        flight.pilot.failed(explored=False)
     else:
         flight.answer()
     assert flight.option is OUTPUT
@@ -171,22 +159,22 @@ def test_until_then_it_does_not():
 
 
 def test_a_failure_unsettles_the_plan_but_not_that_of_a_shadow():
-    for fallback, left in (("late", True), ("explore", False)):
+    for explored, left in ((False, True), (True, False)):
         flight = away()
         flight.answer(6)
         flight.tell(16 * MBIT, times=12)
-        flight.pilot.failed(job_of(flight.plan, fallback=fallback))
+        flight.pilot.failed(explored=explored)
         assert (flight.option is OUTPUT) == left
 
 
 def test_frames_of_an_earlier_plan_and_of_none_do_no_harm():
     flight = away()
-    job = job_of(plan_of(PNG))
-    job.plan.option = None
-    flight.pilot.answered(job, reply_of(tail=1.0))
-    flight.pilot.delivered(job, 0.1)
-    flight.pilot.answered(job_of(flight.plans[LAYER3]), reply_of(tail=5.0))
-    flight.pilot.delivered(job_of(flight.plans[LAYER3]), 0.1)
+    plan = plan_of(PNG)
+    plan.option = None
+    flight.pilot.answered(plan, {"tail": 1.0})
+    flight.pilot.delivered(outcome_of(plan), 0.1)
+    flight.pilot.answered(flight.plans[LAYER3], {"tail": 5.0})
+    flight.pilot.delivered(outcome_of(flight.plans[LAYER3]), 0.1)
     assert value(flight.metrics, "measured_latency_seconds") == 0
 
 
@@ -231,7 +219,7 @@ def test_a_shadow_is_handed_out_once_and_is_the_smallest_that_tells():
     flight = local([PNG, LAYER3, JPEG, AVGPOOL, OUTPUT], 12 * MBIT)
     flight.clock.now += 1
     flight.deliver()
-    assert PNG.frame_bytes >= TELLING_BYTES > JPEG.frame_bytes > AVGPOOL.frame_bytes
+    assert PNG.frame_bytes >= Link.telling_bytes > JPEG.frame_bytes > AVGPOOL.frame_bytes
     assert [flight.pilot.take() for _ in range(3)] == [
         (flight.plans[PNG], True), (flight.plans[OUTPUT], False), (flight.plans[OUTPUT], False)
     ]  # fmt: skip
@@ -243,7 +231,7 @@ def test_what_they_tell_brings_the_plan_back():
     for _ in range(3):
         flight.clock.now += 1
         flight.tell(100 * MBIT)
-        flight.pilot.answered(job_of(flight.plans[PNG], fallback="explore"), reply_of(tail=3.0, decode=0.2))
+        flight.pilot.answered(flight.plans[PNG], {"tail": 3.0, "decode": 0.2})
     assert flight.option is PNG
 
 
@@ -305,12 +293,11 @@ def test_after_a_surprise_it_looks_again_soon():
 def test_a_pinned_plan_stays():
     metrics = EdgeMetrics()
     plan = plan_of(JPEG)
-    pinned = Pinned(plan, metrics)
-    job = job_of(plan)
+    pinned = PinnedPilot(plan, metrics)
     for _ in range(10):
-        pinned.answered(job, reply_of(tail=1e9))
-        pinned.failed(job)
-        pinned.delivered(job, 100.0)
+        pinned.answered(plan, {"tail": 1e9})
+        pinned.failed(explored=False)
+        pinned.delivered(outcome_of(plan), 100.0)
         assert pinned.take() == (plan, False)
     assert in_force(metrics) == [JPEG]
     assert value(metrics, "predicted_latency_seconds") == value(metrics, "measured_latency_seconds") == 0

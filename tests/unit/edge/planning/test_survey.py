@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from kits.edge import SIDE, partition_of, tiny_model
 
-from edge.planning.option import Option
-from edge.planning.survey import LEAST_PICTURES, MOST_SECONDS, from_json, survey, to_json
+from edge.planning.planner import Option
+from edge.planning.survey import MAX_SECONDS, MIN_PICTURES, from_json, survey, to_json
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.floating import Floating
 from shared.engines import TorchEngine
@@ -54,7 +54,7 @@ def surveyed(codecs=CODECS, pictures=PICTURES, *, preprocess_s=0.0, clock=None):
 
 
 def classes():
-    tensors = np.stack([MODEL.preprocessing.normalise(picture) for picture in PICTURES])
+    tensors = np.stack([MODEL.recipe.normalise(picture) for picture in PICTURES])
     return NETWORK.head(END)(tensors).argmax(1)
 
 
@@ -88,7 +88,7 @@ def test_output_only_where_it_is_asked_for():
 def test_bytes_are_those_of_whole_frames(point, name):
     codec, sizes = make_codec(name), []
     for picture in PICTURES:
-        tensors = MODEL.preprocessing.normalise(picture)[None]
+        tensors = MODEL.recipe.normalise(picture)[None]
         array = picture if point == INPUT else NETWORK.head(RELU)(tensors)[0]
         sizes.append(
             len(
@@ -164,12 +164,12 @@ def test_frames_of_an_incomplete_batch_count_as_well(count):
 
 def test_after_a_while_no_more_pictures_are_begun():
     found = surveyed(clock=ticks(1.0))
-    assert {each.frames for each in found.values()} == {LEAST_PICTURES}
+    assert {each.frames for each in found.values()} == {MIN_PICTURES}
 
 
 def test_but_all_of_a_few_are():
-    found = surveyed(pictures=PICTURES[: LEAST_PICTURES - 1], clock=ticks(MOST_SECONDS))
-    assert {each.frames for each in found.values()} == {LEAST_PICTURES - 1}
+    found = surveyed(pictures=PICTURES[: MIN_PICTURES - 1], clock=ticks(MAX_SECONDS))
+    assert {each.frames for each in found.values()} == {MIN_PICTURES - 1}
 
 
 def test_it_says_what_it_did(caplog):

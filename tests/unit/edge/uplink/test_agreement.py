@@ -7,15 +7,15 @@ import socket
 import urllib.request
 
 import pytest
-from kits.edge import http_server, settings_of
+from kits.http import http_server
 
 from edge.uplink.agreed_weights import agreed_weights
 
 ALONE = ("auto", 5)
 
 
-def agree(url, **changes):
-    return agreed_weights(settings_of(**({"weights": "auto", "seed": 5, "cloud_url": url} | changes)))
+def agree(url, model="resnet18", weights="auto"):
+    return agreed_weights(url, model, weights, 5)
 
 
 def agree_with(body, status=200, headers=()):

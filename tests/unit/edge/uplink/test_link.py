@@ -6,44 +6,19 @@ import math
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from kits.planner import FUZZ, MBIT, Clock, Wire
+from kits.link import LinkKit
 
 from edge.uplink.link import (
     SEGMENT_BYTES,
     START_BYTES_PER_S,
     START_ROUND_TRIP_S,
-    Link,
     LinkState,
 )
 
 
-class Kit:
-    """A link on which one frame follows the other."""
-
-    def __init__(self):
-        self.clock = Clock()
-        self.link = Link(self.clock)
-
-    @property
-    def mbit(self):
-        return self.link.state.bytes_per_s / MBIT
-
-    def carry(self, mbit, size=40_000, *, round_trip_s=0.02, computing_s=0.005, fresh=False):
-        number, receive_s = self.link.sent(size), max(0, size - SEGMENT_BYTES) / (mbit * MBIT)
-        self.clock.now += round_trip_s + receive_s + computing_s
-        self.link.answered(number, receive_s=receive_s, computing_s=computing_s, fresh=fresh)
-
-    def give_up(self, size=40_000, after_s=2.0, *, at_deadline=True):
-        number = self.link.sent(size)
-        self.clock.now += after_s
-        self.link.gave_up(number, at_deadline=at_deadline)
-
-
 @pytest.fixture
 def kit():
-    return Kit()
+    return LinkKit()
 
 
 def test_before_the_first_frame_there_is_a_guess(kit):
@@ -93,39 +68,6 @@ def test_a_fresh_connection_tells_nothing(kit):
 def test_frames_that_come_in_at_once_are_no_faster_than_a_clock_can_tell(kit):
     kit.carry(1e9)
     assert kit.link.state.bytes_per_s == (40_000 - SEGMENT_BYTES) / 0.0005
-
-
-# --- on a link that several frames share --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("fifo", [False, True])
-@pytest.mark.parametrize("mbit", [0.5, 2, 20, 50])
-@pytest.mark.parametrize("sizes", [(40_000,), (200_000, 500, 8_000)])
-def test_one_frame_at_a_time(mbit, sizes, fifo):
-    link = Wire(mbit * MBIT, fifo=fifo).run(30, *sizes)
-    assert link.state.bytes_per_s == pytest.approx(mbit * MBIT, rel=0.01)
-
-
-@pytest.mark.parametrize("workers", [2, 4, 8])
-@pytest.mark.parametrize("mbit", [1, 5, 20])
-@pytest.mark.parametrize("sizes", [(40_000,), (80_000, 300_000, 50_000)])
-def test_frames_that_share_the_link_evenly(mbit, sizes, workers):
-    link = Wire(mbit * MBIT).run(40 * workers, *sizes, workers=workers)
-    assert link.state.bytes_per_s == pytest.approx(mbit * MBIT, rel=0.16)
-
-
-@pytest.mark.parametrize("workers", [1, 4])
-def test_a_step_down_and_up_again(workers):
-    wire = Wire(20 * MBIT)
-    for mbit in (20, 2, 20):
-        wire.bytes_per_s = mbit * MBIT
-        link = wire.run(12 * workers, 40_000, workers=workers)
-        assert link.state.bytes_per_s == pytest.approx(mbit * MBIT, rel=0.2)
-
-
-def test_frames_that_came_one_after_another_did_not_share_it_however_near_they_were():
-    link = Wire(5 * MBIT, round_trip_s=0.0, computing_s=0.0).run(30, 40_000)
-    assert link.state.bytes_per_s == pytest.approx(5 * MBIT, rel=0.01)
 
 
 # --- what moves the estimate, and what does not -------------------------------------------------------------------
@@ -229,70 +171,3 @@ def test_what_was_given_up_is_no_more_under_way(kit):
         kit.give_up(at_deadline=False)
     kit.carry(20)
     assert kit.mbit == pytest.approx(20)
-
-
-# --- nonsense -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("receive_s", [-1.0, -1e-9, 1e9, math.inf, -math.inf, math.nan])
-def test_nonsense_from_the_cloud_is_not_believed(kit, receive_s):
-    kit.carry(20)
-    before = kit.link.state
-    number = kit.link.sent(40_000)
-    kit.clock.now += 0.1
-    kit.link.answered(number, receive_s=receive_s, computing_s=0.01, fresh=False)
-    assert kit.link.state == before
-
-
-@pytest.mark.parametrize("computing_s", [1e9, math.inf])
-def test_nor_more_computing_than_there_was_time(kit, computing_s):
-    kit.carry(20)
-    before = kit.link.state
-    number = kit.link.sent(40_000)
-    kit.clock.now += 0.1
-    kit.link.answered(number, receive_s=0.01, computing_s=computing_s, fresh=False)
-    assert kit.link.state == before
-
-
-def test_a_clock_that_goes_back_is_not_believed(kit):
-    kit.carry(20)
-    before = kit.link.state
-    number = kit.link.sent(40_000)
-    kit.clock.now -= 3600
-    kit.link.answered(number, receive_s=0.01, computing_s=0.01, fresh=False)
-    kit.give_up(after_s=-3600)
-    assert kit.link.state == before
-
-
-_events = st.lists(
-    st.tuples(
-        st.sampled_from(["sent", "answered", "gave up", "late"]),
-        st.integers(0, 5),
-        st.floats(-10, 100),
-        st.floats() | st.floats(0, 1),
-        st.floats(0, 1e3),
-        st.integers(1, 10_000_000),
-    ),
-    max_size=40,
-)
-
-
-@FUZZ
-@given(_events)
-def test_the_estimate_stays_finite_whatever_comes(events):
-    clock = Clock()
-    link, under_way = Link(clock), []
-    for what, which, seconds, receive_s, computing_s, size in events:
-        clock.now += seconds
-        if what == "sent" or not under_way:
-            under_way.append(link.sent(size))
-            continue
-        number = under_way.pop(which % len(under_way))
-        if what == "answered":
-            link.answered(number, receive_s=receive_s, computing_s=computing_s, fresh=which == 0)
-        else:
-            link.gave_up(number, at_deadline=what == "late")
-        state = link.state
-        assert 0 < state.bytes_per_s < math.inf
-        assert 0 <= state.round_trip_s < math.inf
-        assert 0 <= state.transfer_s(1e6) < math.inf

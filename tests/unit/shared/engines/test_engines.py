@@ -87,7 +87,7 @@ def mixed_model() -> Model:
         name="mixed",
         weights="random:5",
         network=network.eval().requires_grad_(requires_grad=False),
-        preprocessing=tiny.preprocessing,
+        recipe=tiny.recipe,
         labels=tuple("abcde"),
         fingerprint=b"mixedmix",
     )
@@ -100,7 +100,7 @@ def converted() -> Any:
 
 def probe_of(model: Model) -> Probe:
     partition = partition_of(model)
-    return Probe(partition.points, model.preprocessing, TorchEngine(partition))
+    return Probe(partition.points, model.recipe, TorchEngine(partition))
 
 
 def engine_of(kind: str, **options: Any) -> Engine:
@@ -171,8 +171,8 @@ class Fake(Engine):
     segment = None  # of the instance, above
 
     @property
-    def border(self) -> Any:
-        return self.torch.border
+    def form(self) -> Any:
+        return self.torch.form
 
     def _compile(self, kind: Any, point: SplitPoint) -> Any:
         self.inside += 1
@@ -373,7 +373,7 @@ def test_an_engine_says_what_it_is() -> None:
 
 
 def test_the_probe_pictures_differ_and_are_always_the_same() -> None:
-    recipe = tiny_model().preprocessing
+    recipe = tiny_model().recipe
     pictures = probe_pictures(recipe)
     assert pictures.shape == (PICTURES, *recipe.tensor_shape)
     assert PICTURES > 1
@@ -1028,7 +1028,7 @@ def test_the_real_choice_is_a_right_one(tmp_path: Path, caplog: pytest.LogCaptur
 
 def test_halves_are_bounded_and_the_one_used_longest_ago_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each may pack the network's weights anew, and any client may name any split point."""
-    monkeypatch.setattr("shared.engines.base._MOST_PARTS", 3)
+    monkeypatch.setattr("shared.engines.base._MAX_PARTS", 3)
     partition = partition_of(mixed_model())
     engine = TorchEngine(partition)
     points = [point for point in partition.points.values() if point.name not in (INPUT, OUTPUT)]

@@ -30,7 +30,7 @@ PICTURES = np.random.default_rng(0).standard_normal((3, *PARTITION.input_shape))
 def engine_of(name: str) -> Any:
     kind, precision = name.split("/")
     reference = TorchEngine(PARTITION)
-    probe = Probe(PARTITION.points, MODEL.preprocessing, reference)
+    probe = Probe(PARTITION.points, MODEL.recipe, reference)
     if kind == "torch":
         return TorchEngine(PARTITION, precision=precision, probe=probe, reference=reference)
     return OpenVinoEngine(
@@ -85,8 +85,8 @@ def test_a_walk_counts_a_heads_time_without_what_was_done_between_the_points() -
 
 def test_a_chain_that_gives_other_numbers_is_run_by_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = engine_of("torch/bfloat16")
-    right = engine.border.unpack
-    monkeypatch.setattr(engine.border, "unpack", lambda inside: right(inside) + 1)
+    right = engine.form.unpack
+    monkeypatch.setattr(engine.form, "unpack", lambda inside: right(inside) + 1)
     with pytest.raises(EngineError, match="differs from torch"):
         Segmented(engine, POINTS)
     network = segmented(engine, POINTS)

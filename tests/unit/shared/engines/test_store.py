@@ -305,7 +305,7 @@ def test_who_finds_another_ones_entry_in_its_way_takes_it(store: Store) -> None:
 def test_the_network_used_longest_ago_goes_first(
     store: Store, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    most = module._MOST_ENTRIES
+    most = module._MAX_ENTRIES
     entries = []
     for number in range(most):
         entries.append(store.add(key(number), write))
@@ -322,15 +322,15 @@ def test_the_network_used_longest_ago_goes_first(
 
 
 def test_choices_are_bounded_as_well(store: Store, folder: Path) -> None:
-    for number in range(module._MOST_CHOICES + 20):
+    for number in range(module._MAX_CHOICES + 20):
         store.remember(key(number), f"line {number}")
         (path,) = [path for path in folder.iterdir() if path.name.endswith(key(number))]
         os.utime(path, (1000 + number, 1000 + number))
     store.remember(key(9999), "the last")
-    assert len(list(folder.iterdir())) == module._MOST_CHOICES
+    assert len(list(folder.iterdir())) == module._MAX_CHOICES
     assert store.recall(key(9999)) == "the last"
     assert store.recall(key(0)) is None
-    assert store.recall(key(module._MOST_CHOICES)) == f"line {module._MOST_CHOICES}"
+    assert store.recall(key(module._MAX_CHOICES)) == f"line {module._MAX_CHOICES}"
 
 
 def test_nothing_else_in_the_folder_is_ever_touched(store: Store, folder: Path) -> None:
@@ -347,9 +347,9 @@ def test_nothing_else_in_the_folder_is_ever_touched(store: Store, folder: Path) 
     for path in before:
         os.utime(path, (1000, 1000))
     before = {path: path.stat().st_mtime for path in folder.rglob("*")}
-    for number in range(module._MOST_ENTRIES + 3):
+    for number in range(module._MAX_ENTRIES + 3):
         assert store.add(key(number), write)
-    for number in range(module._MOST_CHOICES + 3):
+    for number in range(module._MAX_CHOICES + 3):
         store.remember(key(number), "torch/float32")
     assert {path for path in before if not path.exists()} == set()
     assert {path: path.stat().st_mtime for path in before} == before

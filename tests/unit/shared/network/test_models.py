@@ -1,4 +1,4 @@
-"""Architecture, weights, preprocessing and labels as one model, and its fingerprint."""
+"""Architecture, weights, recipe and labels as one model, and its fingerprint."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from shared.errors import ModelError
+from shared.limits import FINGERPRINT_BYTES
 from shared.network import model as models
 from shared.network.model import Model, load_model
 from shared.network.vision import get_model, get_model_weights
 from shared.network.weights import Weights
-from shared.wire.frame import FINGERPRINT_BYTES
 
 SMALL = "shufflenet_v2_x0_5"  # 5 MB, with batch normalisation
 
@@ -74,10 +74,10 @@ def test_a_model_is_ready_to_infer(small: Model) -> None:
     assert (small.name, small.weights) == (SMALL, "random:0")
 
 
-def test_the_preprocessing_and_labels_are_those_of_the_weights(small: Model) -> None:
+def test_the_recipe_and_labels_are_those_of_the_weights(small: Model) -> None:
     member = get_model_weights(SMALL)["IMAGENET1K_V1"]
     preset = member.transforms()
-    recipe = small.preprocessing
+    recipe = small.recipe
     assert [recipe.resize] == preset.resize_size
     assert [recipe.crop] == preset.crop_size
     assert (list(recipe.mean), list(recipe.std)) == (preset.mean, preset.std)
@@ -136,7 +136,7 @@ def test_every_kind_of_network_comes_back_from_its_file(name: str, tmp_path: Pat
     loaded = load_model(name, saved(tmp_path, model.network.state_dict()))
     assert loaded.fingerprint == model.fingerprint
     assert not any(parameter.requires_grad for parameter in loaded.network.parameters())
-    picture = torch.rand(1, *model.preprocessing.tensor_shape)
+    picture = torch.rand(1, *model.recipe.tensor_shape)
     with torch.inference_mode():
         assert torch.equal(loaded.network(picture), model.network(picture))
 
@@ -215,7 +215,7 @@ def test_labels_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
 
 
 def fingerprint_of(model: Model, **changes: object) -> bytes:
-    fields = {"name": model.name, "network": model.network, "preprocessing": model.preprocessing} | changes
+    fields = {"name": model.name, "network": model.network, "recipe": model.recipe} | changes
     return models._fingerprint(**fields)
 
 
@@ -229,7 +229,7 @@ def test_a_fingerprint_stays_what_it_was() -> None:
     network = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
     for index, value in enumerate(network.state_dict().values()):
         value.copy_(torch.arange(value.numel()).reshape(value.shape) + index)
-    recipe = replace(load_model(SMALL, "random").preprocessing, mean=(0.5, 0.25, 0.125), std=(1.0, 2.0, 4.0))
+    recipe = replace(load_model(SMALL, "random").recipe, mean=(0.5, 0.25, 0.125), std=(1.0, 2.0, 4.0))
     said = "Preprocessing(resize=256, crop=224, mean=(0.5, 0.25, 0.125), std=(1.0, 2.0, 4.0), interpolation='bilinear')"
     parts = {
         "0.bias float32 (3,)": [1, 2, 3],
@@ -259,8 +259,8 @@ def test_another_architecture_has_another_fingerprint(small: Model) -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_another_preprocessing_has_another_fingerprint(small: Model, change: dict[str, object]) -> None:
-    assert fingerprint_of(small, preprocessing=replace(small.preprocessing, **change)) != small.fingerprint
+def test_another_recipe_has_another_fingerprint(small: Model, change: dict[str, object]) -> None:
+    assert fingerprint_of(small, recipe=replace(small.recipe, **change)) != small.fingerprint
 
 
 def test_the_smallest_change_of_any_weight_changes_the_fingerprint() -> None:
@@ -295,7 +295,7 @@ def test_a_file_with_another_recipe_has_another_fingerprint(tmp_path: Path) -> N
         load_model("mobilenet_v2", saved(tmp_path, state, Path(member.url).name))
         for member in get_model_weights("mobilenet_v2")
     )
-    assert first.preprocessing != second.preprocessing
+    assert first.recipe != second.recipe
     assert first.fingerprint != second.fingerprint
 
 

@@ -58,4 +58,4 @@ def test_a_network_without_inner_points_has_no_stage_ends() -> None:
 )  # fmt: skip
 def test_of_known_networks(name: str, want: list[str]) -> None:
     model = load_model(name, "random")
-    assert names(list(Partition(model.network, model.preprocessing.tensor_shape).points.values())) == want
+    assert names(list(Partition(model.network, model.recipe.tensor_shape).points.values())) == want

@@ -9,9 +9,10 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from shared import __version__
+from shared.limits import MAX_PAYLOAD_BYTES
 from shared.observing import telemetry
 from shared.observing.telemetry import Stopwatch, computing
-from shared.wire.frame import MAX_PAYLOAD_BYTES, VERSION
+from shared.wire.frame import VERSION
 
 
 class Clock:
@@ -65,10 +66,10 @@ def test_a_stage_is_in_the_record_and_in_the_histogram(
 ) -> None:
     clock = Clock()
     watch = Stopwatch(histogram, cpu, clock)
-    with watch.stage("decode"):
+    with watch.step("decode"):
         clock.now += 0.25
     clock.now += 3
-    with watch.stage("tail"):
+    with watch.step("tail"):
         clock.now += 0.5
     assert watch.seconds == {"decode": 0.25, "tail": 0.5}
     assert list(watch.seconds) == ["decode", "tail"]
@@ -81,7 +82,7 @@ def test_a_stage_that_fails_counts_and_its_error_goes_on(
 ) -> None:
     clock = Clock()
     watch = Stopwatch(histogram, cpu, clock)
-    with pytest.raises(KeyError, match="lost"), watch.stage("decode"):
+    with pytest.raises(KeyError, match="lost"), watch.step("decode"):
         clock.now += 0.125
         raise KeyError("lost")
     assert watch.seconds == {"decode": 0.125}
@@ -94,7 +95,7 @@ def test_a_stage_entered_twice_adds_up(
     clock = Clock()
     watch = Stopwatch(histogram, cpu, clock)
     for _ in range(2):
-        with watch.stage("encode"):
+        with watch.step("encode"):
             clock.now += 0.5
     assert watch.seconds == {"encode": 1.0}
     assert observed(registry, "encode") == (2, 1.0)
@@ -114,7 +115,7 @@ def test_by_default_a_stage_is_timed_by_the_performance_counter(
     registry: CollectorRegistry, histogram: Histogram, cpu: Counter
 ) -> None:
     watch = Stopwatch(histogram, cpu)
-    with watch.stage("send"):
+    with watch.step("send"):
         time.sleep(0.02)
     assert 0.02 <= watch.seconds["send"] < 10
     assert spent(registry, "send") < 0.02  # asleep is not at work
@@ -129,7 +130,7 @@ def test_a_stage_counts_the_processor_time_of_its_own_thread(
     other.start()
     try:
         before = time.thread_time()
-        with watch.stage("head"):
+        with watch.step("head"):
             burn(0.03)
         after = time.thread_time()
     finally:

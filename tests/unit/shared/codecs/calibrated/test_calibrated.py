@@ -17,8 +17,9 @@ from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.context_model import PREDICTIONS, Canvas, Weights, steps_of
 from shared.codecs.calibrated.entropy import SCALE, Alphabet, Reader, Writer
 from shared.codecs.calibrated.grid import from_grid, grid_shape, to_grid
-from shared.codecs.calibrated.profile import MAX_PROFILE_BYTES, Profile
+from shared.codecs.calibrated.profile import Profile
 from shared.errors import ContentError, LimitError, ProfileContentError, ProfileMissingError, WireError
+from shared.limits import MAX_PROFILE_BYTES
 from shared.wire import frame as wire
 
 SHAPES = [(8, 6, 6), (3, 5, 7), (8, 1, 7), (16,), (5, 12), (2, 3, 4, 8), (1, 4, 4), (8, 1, 1)]
@@ -76,7 +77,7 @@ def test_finer_steps_cost_more_and_err_less():
     tensors = features(PROFILE.shape, 8, seed=5)
     sizes, errors = [], []
     for step in (0.3, 1.0, 3.0):
-        codec = Calibrated(make_profile(recipe=dataclasses.replace(SMALL, step=step, levels=16)))
+        codec = Calibrated(make_profile(preset=dataclasses.replace(SMALL, step=step, levels=16)))
         encoded = [codec.encode(tensor) for tensor in tensors]
         decoded = [codec.decode(*part, tensor.shape) for part, tensor in zip(encoded, tensors, strict=True)]
         sizes.append(sum(len(part.payload) for part in encoded))
@@ -373,7 +374,7 @@ def test_of_a_tensor_that_the_tail_takes_the_mean_of_only_the_mean_travels():
     assert ((decoded[:, 0, 0] - wanted) ** 2).mean() < 0.1 * (wanted**2).mean()
     assert (
         len(encoded.payload)
-        < len(Calibrated(make_profile(shape=shape, recipe=recipe)).encode(tensor).payload) / 10
+        < len(Calibrated(make_profile(shape=shape, preset=recipe)).encode(tensor).payload) / 10
     )
 
 

@@ -1,0 +1,176 @@
+"""From pictures to a profile, and what it costs and gives.
+
+pictures ─► head ─► tensors ─┬─► three quarters are fitted to, with several presets
+                             └─► one quarter is coded, decoded and finished by the tail: bytes against agreement
+The preset that is the cheapest at the wanted agreement is fitted to all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge.calibration.fit import fit_profile, measure_importance, presets
+from edge.calibration.pictures import variants
+from shared.codecs import encode_frame
+from shared.codecs.calibrated.codec import Calibrated
+from shared.tasks.classify import divergences
+from shared.wire import frame as wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from edge.calibration.fit import Preset
+    from shared.codecs.calibrated.profile import Profile
+    from shared.engines.base import Part
+    from shared.load import Network
+
+MIN_PICTURES = 24
+_HELD_OUT = 4
+_BATCH = 8
+_SIGMAS = 1.96
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one preset gives."""
+
+    preset: Preset
+    frame_bytes: float
+    """Mean length of a frame on the wire, its header included."""
+    agreement: float
+    """Share of frames whose top class is that of the unsplit network, 0 … 1."""
+    low: float
+    high: float
+    """The 95 % interval of the agreement (Wilson, 1927)."""
+    divergence: float
+    """Mean Kullback-Leibler divergence from the unsplit network's answer, in nats."""
+    frames: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A profile, and the points that it was chosen from."""
+
+    profile: Profile
+    points: Sequence[Point]
+    """One for each preset, from fine to coarse, measured on pictures that were not fitted to."""
+    chosen: Point
+    """The point of the preset that the profile was fitted with."""
+
+
+def calibrate_on(
+    network: Network,
+    pictures: Sequence[NDArray[np.uint8]],
+    target: float,
+    show: Callable[..., object] = lambda *_: None,
+) -> Calibration:
+    """Fit a profile for `network.point` to prepared pictures, (crop, crop, 3) uint8 RGB, at least MIN_PICTURES.
+
+    `target`: share of pictures that shall keep the unsplit network's top class, 0 … 1. `show(step, done, total)` is called
+    as the work goes on.
+    """
+    point, engine = network.point, network.engine
+    head, tail = engine.head(point), engine.tail(point)
+
+    def cross(pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        found = []
+        for number, picture in enumerate(pictures):
+            show("running the head", number, len(pictures))
+            found.append(np.array(head(network.model.recipe.normalise(picture)[None])[0]))
+        return found
+
+    # The last quarter, not every fourth: neighbours in a video are alike.
+    fitted = len(pictures) - len(pictures) // _HELD_OUT
+    tensors = cross(pictures)
+    held_out = tensors[fitted:]
+    logits = np.concatenate([np.array(tail(tensor[None])) for tensor in held_out])
+    extra = cross(variants(pictures[:fitted]))
+    show("measuring importance")
+    importance = measure_importance(network.partition, point, tensors[:fitted])
+
+    def fit(tensors: list[NDArray[np.float32]], preset: Preset, about: dict[str, str]) -> Profile:
+        return fit_profile(
+            tensors,
+            preset,
+            fingerprint=network.model.fingerprint,
+            split_point=point.name,
+            importance=importance,
+            about=about,
+        )
+
+    points = []
+    signed = min(float(tensor.min()) for tensor in tensors[:fitted]) < 0
+    tried = presets(point.shape, signed=signed, pooled=importance.pooled)
+    for number, preset in enumerate(tried):
+        show("fitting and measuring", number, len(tried) + 1)
+        points.append(measure(fit(tensors[:fitted] + extra, preset, {}), preset, held_out, logits, tail))
+    chosen = choose(points, target)
+    show("fitting and measuring", len(tried), len(tried) + 1)
+    about = {
+        "model": network.model.name,
+        "frame_bytes": f"{chosen.frame_bytes:.0f}",
+        "agreement": f"{chosen.agreement:.4f}",
+        "divergence": f"{chosen.divergence:.5f}",
+        "held_out_frames": str(chosen.frames),
+    }
+    return Calibration(fit(tensors + extra, chosen.preset, about), points, chosen)
+
+
+def measure(
+    profile: Profile,
+    preset: Preset,
+    tensors: Sequence[NDArray[np.float32]],
+    logits: NDArray[np.float32],
+    tail: Part,
+) -> Point:
+    """Encode and decode `tensors` for real; `logits` (N, K) are the unsplit network's answers to them."""
+    codec = Calibrated(profile)
+    sizes, answers = [], []
+    for start in range(0, len(tensors), _BATCH):
+        decoded = []
+        for tensor in tensors[start : start + _BATCH]:
+            frame = encode_frame(
+                tensor, codec, split_point=profile.split_point, fingerprint=profile.fingerprint, frame_id=0
+            )
+            sizes.append(len(wire.pack(frame)))
+            decoded.append(codec.decode(frame.params, frame.payload, frame.shape))
+        answers.append(np.array(tail(np.stack(decoded))))
+    given = np.concatenate(answers)
+    agrees = given.argmax(1) == logits.argmax(1)
+    low, high = wilson(int(agrees.sum()), len(agrees))
+    return Point(
+        preset,
+        float(np.mean(sizes)),
+        float(agrees.mean()),
+        low,
+        high,
+        divergence(logits, given),
+        len(agrees),
+    )
+
+
+def divergence(logits: NDArray[np.float32], given: NDArray[np.float32]) -> float:
+    """Mean of KL(softmax(logits) || softmax(given)) over the rows (N, K), in nats."""
+    return float(divergences(logits, given).mean())
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of the share `hits / count`."""
+    share, z2 = hits / count, _SIGMAS**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = _SIGMAS * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def choose(points: Sequence[Point], target: float) -> Point:
+    """The cheapest point that reaches the target; if none does, the one that comes nearest."""
+    reached = [point for point in points if point.agreement >= target]
+    if reached:
+        return min(reached, key=lambda point: point.frame_bytes)
+    return max(points, key=lambda point: (point.agreement, -point.divergence))

@@ -1,0 +1,118 @@
+"""Pictures to calibrate and to survey with: evenly spread over a source, and variants of them if there are few."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge.frames.preprocess import Preprocess
+from edge.sources.registry import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from shared.network.recipe import Recipe
+
+_MAX_READ = 20_000
+ENOUGH = 300
+"""Tensors to fit to. If there are fewer frames, variants of them are added, at most two of each."""
+
+
+class Footage:
+    """A source that pictures are taken from, opened only while they are."""
+
+    def __init__(self, spec: str, *, open_timeout_s: float = 1.0, read_timeout_s: float = 1.0) -> None:
+        """`spec` as `--source` takes it. Raises SourceError or SettingsError."""
+        self._source = open_source(spec, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
+        self.name, self.live = self._source.name, self._source.live
+        self.prepare_s = 0.0
+        """Median time that it took to prepare one of the latest pictures."""
+
+    def read(
+        self,
+        recipe: Recipe,
+        most: int,
+        *,
+        grayscale: bool = False,
+        within: int = _MAX_READ,
+        progress: Callable[[int], object] = lambda _: None,
+    ) -> list[NDArray[np.uint8]]:
+        """At most `most` pictures as the network takes them, (crop, crop, 3) uint8 RGB, as `spread` chooses them.
+
+        Raises SourceError.
+        """
+        preprocess, seconds = Preprocess(recipe, grayscale=grayscale), []
+
+        def prepare(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            start = time.perf_counter()
+            picture = preprocess(frame)
+            seconds.append(time.perf_counter() - start)
+            return picture
+
+        with contextlib.closing(self._source):
+            self._source.open()
+            pictures = spread(
+                self._source.read, prepare, most, live=self.live, within=within, progress=progress
+            )
+        self.prepare_s = statistics.median(seconds) if seconds else 0.0
+        return pictures
+
+
+def spread(
+    read: Callable[[], NDArray[np.uint8] | None],
+    prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    most: int,
+    *,
+    live: bool,
+    within: int = _MAX_READ,
+    progress: Callable[[int], object] = lambda _: None,
+) -> list[NDArray[np.uint8]]:
+    """At most `most` prepared frames, in order and evenly spread over what was read: the first `within`, until None.
+
+    The length of a source shows only at its end. So every frame is kept at first; whenever there are twice too many, every
+    second one goes, and from then on only half as many are kept. A live source is read until there are `most`. `progress`
+    is told how many frames were read.
+    """
+    kept: list[NDArray[np.uint8]] = []
+    every = 1
+    for number in range(within):
+        if live and len(kept) >= most:
+            break
+        frame = read()
+        if frame is None:
+            break
+        if number % every == 0:
+            kept.append(prepare(frame))
+            progress(number + 1)
+        if len(kept) >= 2 * most:
+            kept = kept[::2]
+            every *= 2
+    return [kept[i] for i in np.linspace(0, len(kept) - 1, min(most, len(kept))).astype(int)]
+
+
+def variants(pictures: Sequence[NDArray[np.uint8]], count: int | None = None) -> list[NDArray[np.uint8]]:
+    """`count` more pictures: cut from the given ones, enlarged to their size, half of them mirrored. Always the same.
+
+    `pictures`: at least one, each (size, size, 3) uint8. Without a count, as many as are missing from ENOUGH.
+    """
+    if count is None:
+        count = max(0, min(ENOUGH - len(pictures), 2 * len(pictures)))
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(count):
+        picture = pictures[number % len(pictures)]
+        size = picture.shape[0]
+        side = int(size * rng.uniform(0.6, 1.0))
+        top, left = rng.integers(0, size - side + 1, 2)
+        cut = cv2.resize(
+            picture[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA
+        )
+        made.append(np.ascontiguousarray(cut[:, ::-1]) if rng.random() < 0.5 else cut)
+    return made  # type: ignore[return-value]  # OpenCV's stubs know no dtypes

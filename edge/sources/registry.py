@@ -1,0 +1,79 @@
+"""Which sources there are: our own, and those that installed packages offer by name.
+
+A package offers one in its `pyproject.toml`:
+
+    [project.entry-points."splitdnn.sources"]
+    screen = "my_package.screen:make_source"
+
+`--source screen:display=1,fps=5` then calls `make_source({"display": "1", "fps": "5"})`, which returns a Source as
+edge/sources/base.py defines it, not opened yet, or raises SettingsError or SourceError. Nothing of the package is imported
+unless its source is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from edge.sources.live import Stream, Webcam
+from edge.sources.recordings import recording
+from edge.sources.synthetic import Synthetic
+from shared.codecs.spec import parse_spec
+from shared.errors import SettingsError, SourceError, SplitDNNError
+
+if TYPE_CHECKING:
+    from edge.sources.base import Source
+
+ENTRY_POINTS = "splitdnn.sources"
+_MEMBERS = ("live", "name", "open", "read", "close")
+
+
+def open_source(spec: str, *, open_timeout_s: float, read_timeout_s: float) -> Source:
+    """The source that `spec` names, not opened yet. Raises SourceError or SettingsError.
+
+    `synthetic:fps=10`         drawn, see edge/sources/synthetic.py
+    `0`, `/dev/video0`         a webcam
+    `rtsp://…`, `http://…`     a stream
+    an existing path           a video, a picture or a folder of pictures
+    `NAME`, `NAME:key=value`   a source of an installed package
+    """
+    if not spec:
+        raise SourceError("no source is given; try `synthetic`")
+    if spec.partition(":")[0] == "synthetic":
+        return Synthetic(spec)
+    if spec.isdigit() or spec.startswith("/dev/"):
+        return Webcam(spec, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
+    if "://" in spec:
+        return Stream(spec, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
+    return (None if os.path.lexists(spec) else _installed(spec)) or recording(spec)
+
+
+def _installed(spec: str) -> Source | None:
+    """The source of an installed package; None if no package offers that name."""
+    name = spec.partition(":")[0]
+    offers = entry_points(group=ENTRY_POINTS, name=name)
+    if not offers:
+        return None
+    _, options = parse_spec(spec)
+    (offer, *others) = offers
+    if any(other.value != offer.value for other in others):
+        raise SettingsError(
+            f"--source {name}: several packages offer it: {', '.join(sorted(each.value for each in offers))}; "
+            "uninstall all but one"
+        )
+    try:
+        source: Any = offer.load()(options)
+        missing = [member for member in _MEMBERS if not hasattr(source, member)]
+    except SplitDNNError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(
+            f"--source {name}: {offer.value} fails: {type(error).__name__}: {reason}"
+        ) from error
+    if missing:
+        raise SettingsError(
+            f"--source {name}: what {offer.value} returns is no source, it lacks {', '.join(missing)}"
+        )
+    return source  # type: ignore[no-any-return]

@@ -1,0 +1,149 @@
+"""A second reader of the wire format, written from shared/wire/WIRE.md: nothing of the project is imported.
+
+Short rather than fast. Where it and the project's codecs disagree, either one of them is wrong or the page is incomplete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import zlib
+from math import prod
+from types import SimpleNamespace as Frame
+
+import numpy as np
+import zstandard
+from PIL import Image
+from safetensors.numpy import load as load_arrays
+
+HEADER = struct.Struct("<4sBBH8sQQI4HBBHII")
+DTYPES = {1: "<f4", 2: "<f4", 3: "<f2", 4: "<f2", 5: "u1", 6: "u1", 64: "u1"}
+
+
+def unpack(data: bytes) -> Frame:
+    """The frame; AssertionError for bytes that the page forbids."""
+    magic, version, rank, codec, fingerprint, frame_id, time, deadline, *rest = HEADER.unpack_from(data)
+    dimensions, (name, reserved, params, payload, crc) = rest[:4], rest[4:]
+    assert (magic, version, reserved) == (b"SDNF", 1, 0)
+    assert name <= 64 and params <= 4096 and payload <= 67108864
+    assert len(data) == HEADER.size + name + params + payload
+    assert crc == zlib.crc32(data[HEADER.size :], zlib.crc32(data[:52]))
+    shape, body = tuple(dimensions[:rank]), data[HEADER.size :]
+    assert 1 <= rank <= 4 and all(shape) and not any(dimensions[rank:]) and prod(shape) <= 16777216
+    split_point, params, payload = body[:name].decode(), body[name : name + params], body[name + params :]
+    return Frame(codec=codec, fingerprint=fingerprint, frame_id=frame_id, capture_time=time, deadline=deadline,
+                 shape=shape, split_point=split_point, params=params, payload=payload)  # fmt: skip
+
+
+def decode(frame: Frame, profile: bytes = b"") -> np.ndarray:
+    """The array: float32, or uint8 of a picture. `profile` is the file that a calibrated frame names."""
+    codec, payload, shape = frame.codec, frame.payload, frame.shape
+    assert len(frame.params) == {5: 5, 6: 5, 16: 16}.get(codec, 0)
+    if codec == 16:
+        return calibrated(frame, profile)
+    if codec > 64:
+        array = np.asarray(Image.open(io.BytesIO(payload)))
+        assert array.shape == shape
+        return array
+    dtype = np.dtype(DTYPES[codec])
+    if codec in (2, 4, 6):
+        assert zstandard.frame_content_size(payload) == prod(shape) * dtype.itemsize
+        payload = zstandard.ZstdDecompressor().decompress(payload, allow_extra_data=False)
+    array = np.frombuffer(payload, dtype).reshape(shape)
+    if codec in (5, 6):
+        scale, zero_point = struct.unpack("<fB", frame.params)
+        return (array.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+    assert codec == 64 or np.isfinite(array).all()
+    return array if codec == 64 else array.astype(np.float32)
+
+
+class Coder:
+    """The decoder of asymmetric numeral systems."""
+
+    def __init__(self, payload: bytes) -> None:
+        self.words, self.state = np.frombuffer(payload, "<u4").tolist(), 0
+        assert not self.words or self.words[-1]
+        self.refill()
+
+    def refill(self) -> None:
+        while self.state < 1 << 32 and self.words:
+            self.state = self.state << 32 | self.words.pop()
+
+    def read(self, frequencies: list[int]) -> int:
+        free = (1 << 24) - len(frequencies)
+        starts = [(sum(frequencies[:k]) * free >> 16) + k for k in range(len(frequencies))] + [1 << 24]
+        high, low = divmod(self.state, 1 << 24)
+        symbol = max(k for k in range(len(frequencies)) if starts[k] <= low)
+        self.state = high * (starts[symbol + 1] - starts[symbol]) + low - starts[symbol]
+        self.refill()
+        return symbol
+
+
+def calibrated(frame: Frame, profile: bytes) -> np.ndarray:
+    """The array of a frame of codec 16."""
+    assert hashlib.sha256(profile).digest()[:16] == frame.params
+    about = json.loads(profile[8 : 8 + int.from_bytes(profile[:8], "little")])["__metadata__"]
+    shape, arrays = frame.shape, load_arrays(profile)
+    assert about["shape"] == ",".join(map(str, shape))
+    whole = (1, 1, *shape) if len(shape) == 1 else (1, *shape) if len(shape) == 2 else (*shape[1:], shape[0])
+    whole = (*shape[:2], prod(shape[2:])) if len(shape) == 4 else whole
+    grid = (1, 1, whole[2]) if about["pooled"] == "1" else whole
+    found = np.broadcast_to(values(*symbols(frame.payload, about, arrays, grid), arrays), whole)
+    return (found.transpose(2, 0, 1) if len(shape) == 3 else found).reshape(shape)
+
+
+def symbols(payload: bytes, about: dict, arrays: dict, grid: tuple) -> tuple[np.ndarray, np.ndarray | None]:
+    """Magnitudes and which are negative (None: no tensor of this profile has signs), (rows, columns, channels)."""
+    coder, signed, groups = Coder(payload), about["signed"] == "1", int(about["groups"])
+    magnitudes, negative = np.zeros(grid, int), np.zeros(grid, bool)
+    colour = np.add.outer(np.arange(grid[0]), np.arange(grid[1])) % 2
+    for s in range(2 * groups):
+        first, last = (i * grid[2] // groups for i in (s // 2, s // 2 + 1))
+        at = [(r, k, c) for r, k in np.argwhere(colour == s % 2) for c in range(first, last)]
+        classes = classes_of(s, np.minimum(magnitudes, 2), arrays, first, last) if at else None
+        for r, k, c in sorted(at, key=lambda p: classes[p[0], p[1], p[2] - first]):
+            ladder = int(arrays["ladder"][classes[r, k, c - first]])
+            magnitudes[r, k, c] = coder.read([65536 - ladder, ladder])
+        coded = [place for place in at if magnitudes[place]]
+        kinds = arrays["magnitude_kind"] if int(about["levels"]) > 2 else ()
+        for r, k, c in sorted(coded, key=lambda p: kinds[p[2]]) if len(kinds) else ():
+            magnitudes[r, k, c] += coder.read(arrays["magnitudes"][kinds[c]].tolist())
+        for place in coded if signed else ():
+            negative[place] = coder.read([32768, 32768])
+    assert coder.state == 0 and not coder.words
+    return magnitudes, negative if signed else None
+
+
+def neighbours(m: np.ndarray, sides: int, corners: int) -> np.ndarray:
+    """Sums over the eight neighbours, weighted; outside the grid all are 0."""
+    padded, total = np.pad(m, ((1, 1), (1, 1), (0, 0))), np.zeros_like(m)
+    for r, k in np.ndindex(3, 3):
+        total += (corners, sides, 0)[(r == 1) + (k == 1)] * padded[r : r + len(m), k : k + m.shape[1]]
+    return total
+
+
+def classes_of(s: int, m: np.ndarray, arrays: dict, first: int, last: int) -> np.ndarray:
+    """The classes of channels `first` to `last` - 1 in coding step s, (rows, columns, channels)."""
+    names = ("same", "around", "beside", "up", "bias", "shift", "classes")
+    same, around, beside, up, bias, shift, table = (arrays[f"context.{s}.{k}"].astype(int) for k in names)
+    own = neighbours(m[:, :, first:last], 1, 0) * (s % 2)
+    latent = m[:, :, :first] @ same + neighbours(m[:, :, :first], 2, 1) @ around
+    latent += own @ beside if s % 2 else 0
+    latent = np.clip(latent >> shift[0], -2047, 2047)
+    prediction = np.clip((latent @ up + bias) >> shift[1], 0, 511)
+    return table[arrays["channel_kind"][first:last], np.digitize(own, (1, 2, 3, 5)), prediction]
+
+
+def values(magnitudes: np.ndarray, negative: np.ndarray | None, arrays: dict) -> np.ndarray:
+    """float32 (rows, columns, channels)."""
+    n = np.digitize(neighbours(np.minimum(magnitudes, 2), 2, 1), (1, 3, 5, 8))
+    found = arrays["centroid"].astype(np.float32)[np.arange(magnitudes.shape[2]), n, magnitudes]
+    found = found if negative is None else np.where(negative, -found, found)
+    found *= arrays["position_scale"][:, :, None] * arrays["step"]
+    found += 0 if negative is None else arrays["offset"]
+    if "corrector_down" in arrays:
+        down, up = (arrays[f"corrector_{name}"].astype(np.float32) for name in ("down", "up"))
+        found += (found @ down) @ up + arrays["corrector_bias"]
+    return np.maximum(found, 0) if negative is None else found

@@ -1,0 +1,97 @@
+"""Pictures spread over a source, and variants of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.calibration.pictures import Footage, spread, variants
+from shared.errors import SourceError
+from shared.network.recipe import Recipe
+
+
+class Numbered:
+    """A source whose frame n is the number n."""
+
+    def __init__(self, count: int, *, live: bool = False) -> None:
+        self.count, self.live, self.read_so_far = count, live, 0
+
+    def read(self):
+        if self.read_so_far == self.count:
+            return None
+        self.read_so_far += 1
+        return np.full((4, 4, 3), self.read_so_far - 1, np.int32)
+
+
+def numbers(source: Numbered, most: int) -> list[int]:
+    return [
+        int(picture[0, 0, 0]) for picture in spread(source.read, lambda frame: frame, most, live=source.live)
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 5, 20, 39, 40, 41, 377, 2000])
+def test_frames_are_spread_over_the_whole_source(count):
+    found = numbers(Numbered(count), 20)
+    assert len(found) == min(20, count)
+    assert found == sorted(set(found))
+    assert found[0] == 0
+    assert found[-1] >= count - 1 - count / 10
+    if count > 40:
+        gaps = np.diff(found)
+        assert gaps.max() <= 3 * gaps.min()
+
+
+def test_a_live_source_is_read_until_there_are_enough():
+    source = Numbered(10**6, live=True)
+    assert len(numbers(source, 20)) == 20
+    assert source.read_so_far == 20
+
+
+def test_an_endless_file_is_given_up():
+    source = Numbered(10**6)
+    assert len(numbers(source, 20)) == 20
+    assert source.read_so_far <= 20_000
+
+
+def test_variants_are_pictures_of_the_same_size_and_always_the_same():
+    pictures = [np.random.default_rng(i).integers(0, 255, (32, 32, 3)).astype(np.uint8) for i in range(3)]
+    first, again = variants(pictures, 7), variants(pictures, 7)
+    assert len(first) == 7
+    assert all(
+        a.shape == (32, 32, 3) and a.dtype == np.uint8 and np.array_equal(a, b)
+        for a, b in zip(first, again, strict=True)
+    )
+    assert not np.array_equal(first[0], first[3])
+    assert variants(pictures, 0) == []
+
+
+RECIPE = Recipe(32, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")
+
+
+def test_footage_is_read_again_from_the_beginning_and_prepared_as_the_network_takes_it():
+    footage, told = Footage("synthetic:fps=0,frames=9"), []
+    assert not footage.live
+    first = footage.read(RECIPE, 4, progress=told.append)
+    assert [(picture.shape, picture.dtype) for picture in first] == [((32, 32, 3), np.uint8)] * 4
+    assert told == sorted(set(told))
+    assert footage.prepare_s > 0
+    assert np.array_equal(footage.read(RECIPE, 4), first)
+    assert len(footage.read(RECIPE, 4, within=2)) == 2
+
+
+def test_grey_footage_has_three_equal_channels():
+    (picture,) = Footage("synthetic:fps=0,frames=1").read(RECIPE, 4, grayscale=True)
+    assert (picture == picture[..., :1]).all()
+
+
+def test_footage_that_does_not_exist():
+    with pytest.raises(SourceError, match=r"/nowhere/clip\.mp4"):
+        Footage("/nowhere/clip.mp4")
+
+
+def test_footage_is_closed_after_a_failure(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"nothing of the kind")
+    footage = Footage(str(tmp_path))
+    with pytest.raises(SourceError, match="none of its 1 pictures can be read"):
+        footage.read(RECIPE, 4)
+    assert footage._source._left == []

@@ -1,0 +1,79 @@
+"""Frame <-> bytes: the round trip, and what a sender cannot send."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kits.codecs import FINGERPRINT, frame_of
+from kits.naming import naming
+
+from shared import limits
+from shared.codecs import NAMES
+from shared.errors import WireError
+from shared.wire import frame as wire
+
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=64).filter(
+    lambda name: len(name.encode()) <= 64
+)
+shapes = st.lists(st.integers(1, 12), min_size=1, max_size=4).map(tuple)
+frames = st.builds(
+    wire.Frame,
+    split_point=names,
+    codec_id=st.integers(0, 0xFFFF),
+    shape=shapes,
+    params=st.binary(max_size=64),
+    payload=st.binary(max_size=256),
+    fingerprint=st.binary(min_size=8, max_size=8),
+    frame_id=st.integers(0, 2**64 - 1),
+    capture_time_ns=st.integers(0, 2**64 - 1),
+    deadline_ms=st.integers(0, 2**32 - 1),
+)
+
+
+@settings(deadline=None)
+@given(frames)
+def test_every_field_comes_back_as_it_was_packed(frame: wire.Frame) -> None:
+    assert wire.unpack(wire.pack(frame)) == frame
+
+
+def test_a_name_and_parameters_may_be_as_long_as_their_limits() -> None:
+    frame = frame_of(NAMES["float32"], split_point="é" * 32, params=bytes(limits.MAX_PARAMS_BYTES))
+    assert wire.unpack(wire.pack(frame)) == frame
+
+
+def test_the_payload_is_not_copied_when_it_is_read() -> None:
+    data = bytearray(wire.pack(frame_of(NAMES["float32"])))
+    frame = wire.unpack(data)
+    data[-1] ^= 0xFF
+    assert bytes(frame.payload)[-1] == data[-1]
+
+
+def test_pack_refuses_what_unpack_would() -> None:
+    for changes, expected in [
+        ({"split_point": "x" * 65}, "split point name of 65 bytes"),
+        ({"params": bytes(4097)}, "parameters of 4097 bytes"),
+        ({"payload": memoryview(bytes(limits.MAX_PAYLOAD_BYTES + 1))}, "payload of 67108865 bytes"),
+        ({"shape": (2, 0)}, "not a tensor's"),
+    ]:
+        with naming(expected), pytest.raises(WireError, match=expected):
+            wire.pack(frame_of(NAMES["float32"], **changes))
+
+
+def test_the_limits_of_a_frame_add_up() -> None:
+    assert wire.HEADER.size == limits.HEADER_BYTES
+    assert len(FINGERPRINT) == limits.FINGERPRINT_BYTES
+    largest = wire.Frame(
+        "x" * limits.MAX_SPLIT_POINT_BYTES,
+        1,
+        (limits.MAX_ELEMENTS // 4096, 4096),
+        bytes(limits.MAX_PARAMS_BYTES),
+        bytes(limits.MAX_PAYLOAD_BYTES),
+        FINGERPRINT,
+        0,
+        0,
+        0,
+    )
+    assert len(wire.pack(largest)) == limits.MAX_FRAME_BYTES
+    assert np.dtype(np.float32).itemsize * limits.MAX_ELEMENTS == limits.MAX_PAYLOAD_BYTES

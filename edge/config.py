@@ -14,11 +14,11 @@ from shared.settings import CommonSettings
 _Source = Annotated[
     str,
     Field(
-        description="a video file, a folder of pictures, a webcam's number, an `rtsp://` or `http://` URL, or "
-        "`synthetic` (`synthetic:fps=10,frames=300,width=640,height=480`)"
+        description="a video file, a folder of pictures, a webcam's number, an `rtsp://` or `http://` URL, "
+        "`synthetic` (`synthetic:fps=10,frames=300,width=640,height=480`), or a source of an installed package by its name"
     ),
 ]
-_Grayscale = Annotated[bool, Field(description="three equal channels, as a grey camera gives")]
+_Grayscale = Annotated[bool, Field(description="make the three channels equal, as from a grey camera")]
 _OpenTimeout = Annotated[float, Field(gt=0, le=600, description="how long a live source may take to open")]
 _ReadTimeout = Annotated[
     float, Field(gt=0, le=600, description="how long a live source may take for a frame")
@@ -32,79 +32,80 @@ class EdgeSettings(CommonSettings):
     cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
     split_point: str | None = Field(
         None,
-        description="where the network is cut (see `--list-split-points`); `auto` lets the planner choose, again and again, "
-        "also to send pictures or nothing at all; by default the smallest tensor with at most 85 % of the work before it "
+        description="where the network is cut (see `--list-split-points`); `auto` lets the planner choose continually, which "
+        "includes sending pictures or nothing at all; by default the smallest tensor with at most 85 % of the work before it "
         "(ResNet-50: `layer3`)",
     )
     codec: str | None = Field(
         None,
         description="how the tensor travels: `float32`, `float16` or `int8`, each also with `+zstd`; at the split point "
         "`input` `jpeg:quality=90,subsampling=0` (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), `webp:quality=90,method=4` (0: fast, "
-        "6: small), `png` or `raw`; or `calibrated`, which needs the fewest bytes; `auto` lets the planner choose, the split point too unless it is set. By default `int8+zstd`, "
-        "and `jpeg` at `input`; with `--split-point auto` the planner chooses",
+        "6: small), `png` or `raw`; or `calibrated`, which needs the fewest bytes; `auto` lets the planner choose, and the "
+        "split point too unless it is set. By default `int8+zstd`, and `jpeg` at `input`; with `--split-point auto` the planner "
+        "chooses",
     )
     profile: str | None = Field(
         None,
-        description="file that `python -m edge calibrate` wrote, for the codec `calibrated`; without one it is fitted to "
-        "drawn frames at the start. The planner takes a folder of such files as well, and fits none",
+        description="file that `python -m edge calibrate` wrote, for the codec `calibrated`; without one, a profile is fitted "
+        "to drawn frames at the start. The planner takes a folder of such files as well, and never fits one itself",
     )
     objective: Literal["latency", "throughput", "bytes"] = Field(
         "latency",
-        description="what the planner is after: the shortest way of a frame, the most frames a second, or the fewest bytes",
+        description="what the planner optimises: the latency of a frame, the frames per second, or the bytes per frame",
     )
     min_agreement: float = Field(
         0.95,
         ge=0,
         le=1,
-        description="the planner takes no codec that leaves a smaller share of frames with the unsplit network's top class",
+        description="the planner takes only codecs with which at least this share of frames keeps the unsplit network's top class",
     )
     max_latency: float = Field(
         0.0,
         ge=0,
         le=600,
-        description="seconds that the planner allows from a frame's capture to its class, without waiting in the edge's own queues; "
+        description="seconds that the planner allows from a frame's capture to its answer, not counting the edge's own queues; "
         "0: no limit",
     )
     explore_s: float = Field(
         0.5,
         ge=0,
         le=3600,
-        description="how often the planner sends a frame to learn about a link of which its plan's own frames tell nothing; "
-        "0: never, and a plan that sends nothing is then never left",
+        description="seconds between two frames that are sent only to measure the link, while the plan's own frames do not "
+        "measure it; 0: none are sent, and a plan that sends nothing stays for ever",
     )
     picture_size: Literal["network", "source"] = Field(
         "network",
-        description="the size in which a picture travels at `input`: the network's, or the camera's own (at most 5.5 "
-        "megapixels), which the cloud then resizes",
+        description="the size of the pictures sent at `input`: the network's, or the camera's own (at most 5.5 megapixels), "
+        "which the cloud then resizes",
     )
     still_threshold: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="a frame is not sent, and the answer to the last one sent is repeated (for 5 s at most), if a smaller share "
-        "of its symbols than this changed since; with `int8`, `int8+zstd` and `calibrated`. 0: every frame is sent",
+        description="if a smaller share of its symbols than this changed since the last frame sent, a frame is not sent, and that "
+        "frame's answer is repeated (for 5 s at most); with `int8`, `int8+zstd` and `calibrated`. 0: every frame is sent",
     )
     top: int = Field(5, ge=1, le=1000, description="how many classes a record holds")
     grayscale: _Grayscale = False
     queue_size: int = Field(
-        2, ge=1, le=1024, description="frames that may wait before the head, and before the uplink"
+        2, ge=1, le=1024, description="how many frames may wait for the head, and for the uplink"
     )
-    in_flight: int = Field(4, ge=1, le=256, description="requests under way at once")
+    in_flight: int = Field(4, ge=1, le=256, description="how many requests may be under way at once")
     deadline_s: float = Field(
         2.0, gt=0, le=600, description="how long the cloud has for a frame before the edge finishes it itself"
     )
-    frames: int = Field(0, ge=0, description="stop after so many frames; 0: when the source ends")
+    frames: int = Field(0, ge=0, description="stop after so many frames; 0: at the end of the source")
     results: str | None = Field(
         None,
-        description="file for one JSON record a line, `-` for stdout; `{hostname}` in it becomes the host's name. "
-        "A camera's records are added to it, a file's replace it",
+        description="file for one JSON record per frame, one a line, or `-` for stdout; `{hostname}` in it becomes the host's "
+        "name. Records of a camera are added to the file, those of a recording replace it",
     )
     show: Literal["frames", "changes", "quiet"] = Field(
         "frames",
-        description="print every frame, or a progress line and the top class as it changes, or nothing",
+        description="print every frame; or a progress line, and the answer whenever it changes; or nothing",
     )
     at_end: Literal["exit", "stay"] = Field(
-        "exit", description="when the source has ended: exit, or stay for the metrics to be read"
+        "exit", description="after the end of the source: exit, or stay so that the metrics can be read"
     )
     status_address: str = Field("127.0.0.1", description="address of `/metrics` and `/healthz`")
     status_port: int = Field(
@@ -123,14 +124,14 @@ class EdgeSettings(CommonSettings):
 
 
 class CalibrationSettings(CommonSettings):
-    """Flags of `python -m edge calibrate`; those that the edge has as well are read from its `SPLITDNN_*` variables too."""
+    """Flags of `python -m edge calibrate`; settings that it shares with the edge are read from the edge's variables too."""
 
     source: _Source = "synthetic"
     profile: str | None = Field(
         None, description="file to write; by default `<model>-<split point>.safetensors` in this folder"
     )
     target_agreement: float = Field(
-        0.95, gt=0, le=1, description="share of frames that shall keep the top class of the unsplit network"
+        0.95, gt=0, le=1, description="share of frames that are to keep the top class of the unsplit network"
     )
     frames: int = Field(200, ge=24, le=2000, description="frames to calibrate with, spread over the source")
     grayscale: _Grayscale = False

@@ -12,39 +12,28 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import cv2
-import torch
 
 from edge.frames.pipeline import Pipeline
 from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
 from edge.output.printer import ProgressPrinter, Summary, print_frame
-from edge.output.results import Results
 from edge.output.status import serve_status
-from edge.planning.choices import make_plans
+from edge.planning.choices import load_plans
 from edge.planning.pilot import make_pilot
 from edge.sources.reconnect import Reconnecting
 from edge.sources.registry import open_source
-from edge.uplink.agreed_weights import agreed_weights
 from edge.uplink.uplink import Uplink
-from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import ResultsError
-from shared.load import load_network
-from shared.network.weights import AUTO_SECONDS, NAMED_SECONDS
 from shared.observing import event_loop
 from shared.observing.json_lines import STDOUT, JsonLines
-from shared.process.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.config import EdgeSettings
-    from edge.output.results import Record
-    from edge.planning.plan import Plan
-    from edge.sources.base import Source
-    from shared.network.model import ModelInfo
 
 _log = logging.getLogger("edge")
 
@@ -58,7 +47,8 @@ class _Outputs:
     summary: Summary
     progress: ProgressPrinter | None
     file: JsonLines | None
-    sinks: list[Callable[[Record], None]]
+    sinks: list[Callable[[Any], None]]
+    """Each takes a record."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +99,15 @@ async def _open(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExit
     """Open everything; what a user can mistype comes before what takes long."""
     cv2.setNumThreads(threads)
     metrics = EdgeMetrics()
-    source, live = _open_source(settings, metrics, ends)
+    source = open_source(
+        settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
+    )
+    live = None
+    if source.live:  # opened last
+        source = live = Reconnecting(source, up=metrics.source_up, reconnects=metrics.source_reconnects)
+    ends.callback(source.close)
+    if not live:
+        source.open()
     server, status_port = serve_status(
         metrics.registry, lambda: metrics.state, settings.status_address, settings.status_port
     )
@@ -119,7 +117,7 @@ async def _open(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExit
     slow = ThreadPoolExecutor(1, thread_name_prefix="start")
     ends.callback(slow.shutdown, wait=False)
     loop = asyncio.get_running_loop()
-    model, plans = await loop.run_in_executor(slow, _load, settings, threads, metrics)
+    model, plans = await loop.run_in_executor(slow, load_plans, settings, threads, metrics)
     uplink = Uplink(
         settings.cloud_url,
         model,
@@ -151,8 +149,8 @@ async def _open(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExit
         grayscale=settings.grayscale,
         source_size=settings.picture_size == "source" and sends_pictures,
     )
-    results, session = Results(outputs.sinks), secrets.randbits(32)
-    pipeline = Pipeline(settings, model, pilot, preprocess, source, uplink, results, metrics, session)
+    session = secrets.randbits(32)
+    pipeline = Pipeline(settings, model, pilot, preprocess, source, uplink, outputs.sinks, metrics, session)
     return _Run(metrics, outputs, pipeline, live)
 
 
@@ -180,22 +178,6 @@ async def _play(this: _Run, stop: asyncio.Event) -> None:
         print(f"\n{outputs.summary.text(this.pipeline.dropped, seconds)}", file=outputs.people, flush=True)
 
 
-def _open_source(
-    settings: EdgeSettings, metrics: EdgeMetrics, ends: contextlib.AsyncExitStack
-) -> tuple[Source, Reconnecting | None]:
-    """The source, and the same again if it is a live one. Files are opened at once, to report a wrong path at once."""
-    source = open_source(
-        settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
-    )
-    if source.live:
-        live = Reconnecting(source, up=metrics.source_up, reconnects=metrics.source_reconnects)
-        ends.callback(live.close)
-        return live, live
-    ends.callback(source.close)
-    source.open()
-    return source, None
-
-
 def _open_outputs(
     settings: EdgeSettings, metrics: EdgeMetrics, ends: contextlib.AsyncExitStack, *, append: bool
 ) -> _Outputs:
@@ -203,7 +185,7 @@ def _open_outputs(
     summary, file = Summary(), None
     progress = ProgressPrinter(people) if settings.show == "changes" else None
     printer = partial(print_frame, out=people) if settings.show == "frames" else progress
-    sinks: list[Callable[[Record], None]] = [summary, *([printer] if printer else [])]
+    sinks: list[Callable[[Any], None]] = [summary, *([printer] if printer else [])]
     if settings.results:
         # A file's records are made again by reading it again, a camera's are not.
         file = JsonLines(
@@ -218,24 +200,3 @@ def _open_outputs(
         write = file.write
         sinks.append(lambda record: write(record.fields()))
     return _Outputs(people, summary, progress, file, sinks)
-
-
-def _load(settings: EdgeSettings, threads: int, metrics: EdgeMetrics) -> tuple[ModelInfo, list[Plan]]:
-    """The model, and the one plan that the user chose, or all that the planner may choose from."""
-    weights, seed = agreed_weights(settings.cloud_url, settings.model, settings.weights, settings.seed)
-    # A user who left the choice open does not wait long for the weights that the cloud chose.
-    patience_s = AUTO_SECONDS if settings.weights == "auto" else NAMED_SECONDS
-    network = load_network(
-        settings, metrics, "head", weights=weights, seed=seed, patience_s=patience_s, threads=threads
-    )
-    plans = make_plans(settings, network)
-    if settings.profile and not any(plan.profile for plan in plans):
-        _log.warning("--profile changes nothing: only --codec %s uses one", Calibrated.name)
-    info = network.model.info()
-    if network.engine.name != "torch":
-        # It only resizes pictures now, and waking a second thread for that costs more than it saves.
-        torch.set_num_threads(1)
-    # An engine whose halves hold parameters of their own no longer needs the network's.
-    del network
-    give_back()
-    return info, plans

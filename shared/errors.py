@@ -1,31 +1,32 @@
-"""Everything SplitDNN refuses, as one tree.
+"""Every error that SplitDNN raises on purpose, as one tree.
 
     SplitDNNError
     ├── StartupError            the process cannot start: one line on stderr, exit status 2
     │   ├── SettingsError         a flag or variable that is unknown or has a bad value
-    │   ├── ModelError            unknown architecture, weights that cannot be had or do not fit
-    │   ├── EngineError           an engine cannot run a half of the network, or gives other numbers than torch
-    │   ├── MismatchError         the cloud runs another network, or is no SplitDNN cloud at all
-    │   └── SourceError           a video source that cannot be opened or read
-    ├── ResultsError            records are missing from the results file, at the end of the run: exit status 1
-    └── RequestError            one request is refused, nothing else is lost
-        ├── WireError        400  these bytes are not a frame
+    │   ├── ModelError            unknown architecture, or weights that are unavailable or do not fit
+    │   ├── EngineError           an engine cannot run a half of the network, or its results differ from torch's
+    │   ├── MismatchError         the cloud runs another network, or the server is not a SplitDNN cloud
+    │   └── SourceError           a video source cannot be opened or read
+    ├── UplinkError             the cloud did not answer a frame, which the edge then answers itself
+    ├── ResultsError            records are missing from the results file at the end of the run: exit status 1
+    └── RequestError            one request is refused; nothing else is affected
+        ├── WireError        400  the bytes are not a frame
         │   ├── LimitError     413  a declared or actual size is above a named limit
-        │   ├── CodecError     415  no such codec, or not one for this kind of tensor
+        │   ├── CodecError     415  no such codec, or one that does not carry this kind of tensor
         │   ├── ContentError   422  a well-formed frame whose content cannot be used (NaN, wrong size)
-        │   └── ProfileMissingError 424  the frame needs a profile that is not here: send it, then the frame again
-        ├── ProfileContentError 422  a file that is no profile, or not one for this network and split point
-        ├── BodyError        400  a JSON body that is not what the endpoint takes
+        │   └── ProfileMissingError 424  the frame needs a profile that the cloud lacks: send it, then the frame again
+        ├── ProfileContentError 422  the file is not a profile, or not one for this network and split point
+        ├── BodyError        400  a JSON body that the endpoint does not accept
         ├── FingerprintError 409  the two sides run different networks
-        ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not spoken here
+        ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not supported
         ├── SplitPointError  422  no such split point
-        ├── ShapeError       422  the tensor is not the one that crosses at this split point
-        ├── BusyError        503  the queue is full                        (a retry can help)
-        ├── UnavailableError 503  starting, or draining before the end      (a retry can help)
-        └── DeadlineError    504  the answer would have come too late
+        ├── ShapeError       422  the tensor does not have the shape that crosses at this split point
+        ├── BusyError        503  the queue is full                        (a retry may help)
+        ├── UnavailableError 503  starting, or draining before it stops     (a retry may help)
+        └── DeadlineError    504  the answer would have been too late
 
-Each class knows its HTTP `status`, its `reason` (the value of the metrics' label) and whether a retry of the
-same request can help; each instance carries `accepted`: what would have been taken instead.
+Each class has an HTTP `status`, a `reason` (the value of the metrics' label `reason`) and a flag that says whether repeating
+the same request may help. Each instance carries `accepted`: what would have been accepted instead.
 """
 
 from __future__ import annotations
@@ -38,11 +39,19 @@ if TYPE_CHECKING:
 
 
 class SplitDNNError(Exception):
-    """Root of the tree; never raised itself."""
+    """Root of the tree. Never raised itself."""
+
+
+class UplinkError(SplitDNNError):
+    """The cloud did not answer a frame; `reason` is one of the edge's fallbacks (edge/metrics.py)."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class StartupError(SplitDNNError):
-    """The process cannot start. The message is one line that says what to do."""
+    """The process cannot start. The message is one line that says what the user can do."""
 
 
 class SettingsError(StartupError):
@@ -50,15 +59,15 @@ class SettingsError(StartupError):
 
 
 class ModelError(StartupError):
-    """The architecture is unknown, or its weights cannot be had or do not fit."""
+    """The architecture is unknown, or its weights are unavailable or do not fit."""
 
 
 class EngineError(StartupError):
-    """An engine cannot run a half of the network, or its answers differ from torch's by more than is accepted."""
+    """An engine cannot run a half of the network, or its results differ from torch's by more than the tolerance."""
 
 
 class MismatchError(StartupError):
-    """The cloud runs another network, or is no SplitDNN cloud at all."""
+    """The cloud runs another network, or the server is not a SplitDNN cloud."""
 
 
 class SourceError(StartupError):
@@ -66,7 +75,7 @@ class SourceError(StartupError):
 
 
 class ResultsError(SplitDNNError):
-    """Records could not be written; the frames were answered all the same."""
+    """Records could not be written. The frames themselves were answered."""
 
 
 class RequestError(SplitDNNError):
@@ -82,7 +91,7 @@ class RequestError(SplitDNNError):
 
 
 class WireError(RequestError):
-    """These bytes are not a frame."""
+    """The bytes are not a frame."""
 
     reason = "bad_frame"
 
@@ -116,14 +125,14 @@ class ProfileMissingError(WireError):
 
 
 class ProfileContentError(RequestError):
-    """A file that is no profile, or not one for this network and split point."""
+    """The file is not a profile, or not one for this network and split point."""
 
     status = 422
     reason = "bad_profile"
 
 
 class BodyError(RequestError):
-    """A JSON body that is not what the endpoint takes."""
+    """A JSON body that the endpoint does not accept."""
 
     reason = "bad_body"
 
@@ -136,7 +145,7 @@ class FingerprintError(RequestError):
 
 
 class MediaTypeError(RequestError):
-    """A Content-Type or Content-Encoding that is not spoken here."""
+    """A Content-Type or Content-Encoding that is not supported."""
 
     status = 415
     reason = "media_type"
@@ -150,7 +159,7 @@ class SplitPointError(RequestError):
 
 
 class ShapeError(RequestError):
-    """The tensor is not the one that crosses at this split point."""
+    """The tensor does not have the shape that crosses at this split point."""
 
     status = 422
     reason = "shape"
@@ -165,7 +174,7 @@ class BusyError(RequestError):
 
 
 class UnavailableError(RequestError):
-    """The server is starting, or draining before its end."""
+    """The server is starting, or draining before it stops."""
 
     status = 503
     reason = "unavailable"
@@ -173,14 +182,14 @@ class UnavailableError(RequestError):
 
 
 class DeadlineError(RequestError):
-    """The answer would have come too late."""
+    """The answer would have been too late."""
 
     status = 504
     reason = "deadline"
 
 
 def all_request_errors(root: type[RequestError] = RequestError) -> list[type[RequestError]]:
-    """Every class of the tree below `root`, itself included: the metrics' label values come from here."""
+    """`root` and all its subclasses. The metrics initialise one label value for each."""
     found = [root]
     for child in root.__subclasses__():
         found += all_request_errors(child)
@@ -188,7 +197,7 @@ def all_request_errors(root: type[RequestError] = RequestError) -> list[type[Req
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """A clause for an error message: the known names nearest to `name`, or the first few of them."""
+    """A clause for an error message: the known names closest to `name`, or else the first few."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from edge.frames.pipeline import Pipeline
 from edge.metrics import EdgeMetrics
-from edge.output.results import Results
 from edge.uplink.uplink import Uplink
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ class Cockpit:
                 flight.pilot = make_pilot(uplink, flight.metrics)
                 pipeline = Pipeline(
                     settings, self.model, flight.pilot, self.preprocess, source, uplink,
-                    Results([flight.take, source.answered]), flight.metrics, session=1,
+                    [flight.take, source.answered], flight.metrics, session=1,
                 )  # fmt: skip
                 source.until = time.monotonic() + seconds
                 await pipeline.run()

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.rate.trial import Outcome, Trial
-from edge.calibration.fit import fit_profile, measure_importance
-from edge.calibration.pictures import variants
+from edge.calibration.fit import fit_profile, measure_importance, variants
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:

@@ -138,7 +138,7 @@ class PromisedBits:
     def __init__(self, codec: Calibrated, profile: Profile) -> None:
         arrays = profile.arrays
         self._codec = codec
-        self._passes = codec.coder.steps
+        self._passes = codec.coder.passes
         self._contexts = ContextModel(arrays, self._passes, len(arrays["channel_kind"]))
         self._not_zero = arrays["ladder"].astype(np.float64) / SCALE
         self._magnitudes = arrays["magnitudes"].astype(np.float64) / SCALE if "magnitudes" in arrays else None

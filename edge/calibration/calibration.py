@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.calibration.fit import fit_profile, measure_importance, presets
-from edge.calibration.pictures import variants
+from edge.calibration.fit import fit_profile, measure_importance, presets, variants
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
-from shared.tasks.classify import divergences
+from shared.tasks.classify import Classify
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from shared.codecs.calibrated.profile import Profile
     from shared.engines.base import Part
     from shared.load import Network
+    from shared.tasks.base import Task
 
 MIN_PICTURES = 24
 _HELD_OUT = 4
@@ -44,12 +44,12 @@ class Point:
     frame_bytes: float
     """Mean length of a frame on the wire, its header included."""
     agreement: float
-    """Share of frames whose top class is that of the unsplit network, 0 … 1."""
+    """How much of the unsplit network's answers was kept, 0 … 1: the share of frames with its top class."""
     low: float
     high: float
     """The 95 % interval of the agreement (Wilson, 1927)."""
     divergence: float
-    """Mean Kullback-Leibler divergence from the unsplit network's answer, in nats."""
+    """Mean divergence from the unsplit network's outputs: Kullback-Leibler, in nats."""
     frames: int
 
 
@@ -89,7 +89,8 @@ def calibrate_on(
     fitted = len(pictures) - len(pictures) // _HELD_OUT
     tensors = cross(pictures)
     held_out = tensors[fitted:]
-    logits = np.concatenate([np.array(tail(tensor[None])) for tensor in held_out])
+    task = Classify(network.model.labels, 1)
+    outputs = np.concatenate([np.array(tail(tensor[None])) for tensor in held_out])
     extra = cross(variants(pictures[:fitted]))
     show("measuring importance")
     importance = measure_importance(network.partition, point, tensors[:fitted])
@@ -109,7 +110,9 @@ def calibrate_on(
     tried = presets(point.shape, signed=signed, pooled=importance.pooled)
     for number, preset in enumerate(tried):
         show("fitting and measuring", number, len(tried) + 1)
-        points.append(measure(fit(tensors[:fitted] + extra, preset, {}), preset, held_out, logits, tail))
+        points.append(
+            measure(fit(tensors[:fitted] + extra, preset, {}), preset, held_out, outputs, tail, task)
+        )
     chosen = choose(points, target)
     show("fitting and measuring", len(tried), len(tried) + 1)
     about = {
@@ -126,12 +129,13 @@ def measure(
     profile: Profile,
     preset: Preset,
     tensors: Sequence[NDArray[np.float32]],
-    logits: NDArray[np.float32],
+    outputs: NDArray[np.float32],
     tail: Part,
+    task: Task,
 ) -> Point:
-    """Encode and decode `tensors` for real; `logits` (N, K) are the unsplit network's answers to them."""
+    """Encode and decode `tensors` for real; `outputs` (N, …) are the unsplit network's for them."""
     codec = Calibrated(profile)
-    sizes, answers = [], []
+    sizes, found = [], []
     for start in range(0, len(tensors), _BATCH):
         decoded = []
         for tensor in tensors[start : start + _BATCH]:
@@ -140,27 +144,22 @@ def measure(
             )
             sizes.append(len(wire.pack(frame)))
             decoded.append(codec.decode(frame.params, frame.payload, frame.shape))
-        answers.append(np.array(tail(np.stack(decoded))))
-    given = np.concatenate(answers)
-    agrees = given.argmax(1) == logits.argmax(1)
-    low, high = wilson(int(agrees.sum()), len(agrees))
+        found.append(np.array(tail(np.stack(decoded))))
+    given = np.concatenate(found)
+    agrees = task.agreement(outputs, given)
+    low, high = wilson(float(agrees.sum()), len(agrees))
     return Point(
         preset,
         float(np.mean(sizes)),
         float(agrees.mean()),
         low,
         high,
-        divergence(logits, given),
+        float(task.divergence(outputs, given).mean()),
         len(agrees),
     )
 
 
-def divergence(logits: NDArray[np.float32], given: NDArray[np.float32]) -> float:
-    """Mean of KL(softmax(logits) || softmax(given)) over the rows (N, K), in nats."""
-    return float(divergences(logits, given).mean())
-
-
-def wilson(hits: int, count: int) -> tuple[float, float]:
+def wilson(hits: float, count: int) -> tuple[float, float]:
     """The 95 % interval of the share `hits / count`."""
     share, z2 = hits / count, _SIGMAS**2
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from edge.calibration.fit_context import fit_context, fit_magnitudes
 from edge.calibration.fit_reconstruction import fit_centroids, fit_corrector
-from shared.codecs.calibrated.context_model import steps_of
+from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.grid import grid_shape, to_grid
 from shared.codecs.calibrated.profile import Profile
 from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction
@@ -33,6 +34,8 @@ SIGNED_STEPS = (0.2, 0.3, 0.4, 0.55, 0.75, 1.0)
 SIGNED_LEVELS = 32
 GENERIC = 2
 """Index of the preset for a profile fitted to drawn frames: a finer one than calibration usually recommends."""
+ENOUGH = 300
+"""Tensors to fit to. If there are fewer frames, variants of them are added, at most two of each."""
 _SMALLEST = 1e-30
 _MAX_FRAMES = 100
 _BATCH = 10
@@ -111,6 +114,27 @@ def measure_importance(
     return Importance(grid.mean((0, 1)), grid.mean(2), pooled=pooled)
 
 
+def variants(pictures: Sequence[NDArray[np.uint8]], count: int | None = None) -> list[NDArray[np.uint8]]:
+    """`count` more pictures: cut from the given ones, enlarged to their size, half of them mirrored. Always the same.
+
+    `pictures`: at least one, each (size, size, 3) uint8. Without a count, as many as are missing from ENOUGH.
+    """
+    if count is None:
+        count = max(0, min(ENOUGH - len(pictures), 2 * len(pictures)))
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(count):
+        picture = pictures[number % len(pictures)]
+        size = picture.shape[0]
+        side = int(size * rng.uniform(0.6, 1.0))
+        top, left = rng.integers(0, size - side + 1, 2)
+        cut = cv2.resize(
+            picture[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA
+        )
+        made.append(np.ascontiguousarray(cut[:, ::-1]) if rng.random() < 0.5 else cut)
+    return made  # type: ignore[return-value]  # OpenCV's stubs know no dtypes
+
+
 def fit_profile(
     tensors: Sequence[NDArray[np.float32]] | NDArray[Any],
     preset: Preset,
@@ -133,12 +157,12 @@ def fit_profile(
     signed = bool(frames.min() < 0)
     arrays = _scales(frames, preset.step, importance, signed=signed)
     groups = min(preset.groups, channels)
-    steps = steps_of(rows, columns, channels, groups)
+    passes = passes_of(rows, columns, channels, groups)
     arrays["zone"] = np.array([preset.zone], np.float32)
     quantiser = Quantiser(arrays, grid, preset.levels, signed=signed)
     symbols = [quantiser(frame) for frame in frames]
     magnitudes = np.stack([found.magnitudes for found in symbols])
-    arrays |= fit_context(magnitudes, steps, preset.context_rank, np.random.default_rng(0))
+    arrays |= fit_context(magnitudes, passes, preset.context_rank, np.random.default_rng(0))
     arrays |= fit_magnitudes(magnitudes, preset.levels)
     arrays["centroid"] = fit_centroids(
         [quantiser.scale(frame)[0] for frame in frames], symbols, preset.levels

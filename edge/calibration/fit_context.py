@@ -1,8 +1,8 @@
 """The context model of shared/codecs/calibrated/context_model.py, fitted to the symbols of calibration frames.
 
-For each step, ridge regression of "is not zero" on what the step sees, reduced to its strongest directions (reduced-rank
-regression: Izenman, 1975), then in whole numbers; then, for each kind of channel, number of own neighbours and prediction,
-how often it was so.
+Each pass of the coder gets a ridge regression of "is not zero" on what the pass sees, reduced to its strongest directions
+(reduced-rank regression: Izenman, 1975) and then rounded to whole numbers; then, for each kind of channel, number of own neighbours and
+prediction, how often the symbol was not zero.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from shared.codecs.calibrated.context_model import (
     OWN_KINDS,
     PREDICTIONS,
     Canvas,
-    Step,
+    CodingPass,
     Weights,
 )
 from shared.codecs.calibrated.entropy import SCALE
@@ -36,9 +36,9 @@ _MAGNITUDE_KINDS = 8
 _BINS = 32
 _RIDGE = 2.0
 _PER_UNIT = 800.0
-"""Levels of the prediction between probability 0 and 1; those above 0.6 share the last one."""
+"""Levels of the prediction between probability 0 and 1; probabilities above 0.6 share the last one."""
 _FLOOR = 0.04
-"""A linear prediction of something rare is often below zero."""
+"""Added to every prediction, as a linear prediction of something rare is often below zero."""
 
 
 def ladder() -> NDArray[np.uint16]:
@@ -49,7 +49,7 @@ def ladder() -> NDArray[np.uint16]:
 
 
 def fit_context(
-    magnitudes: NDArray[np.uint8], steps: list[Step], rank: int, rng: np.random.Generator
+    magnitudes: NDArray[np.uint8], passes: list[CodingPass], rank: int, rng: np.random.Generator
 ) -> dict[str, NDArray[Any]]:
     """The arrays of a context model, from (frames, rows, columns, channels) magnitudes."""
     channels = magnitudes.shape[3]
@@ -61,47 +61,51 @@ def fit_context(
         "ladder": ladder(),
     }
     canvases = [Canvas.of(frame) for frame in magnitudes]
-    for step in steps:
-        # Positions of one frame tell less than as many of several.
-        frames = np.sort(rng.permutation(len(canvases))[: max(1, _MAX_ROWS // len(step.positions))])
+    for coding_pass in passes:
+        # Positions of several frames tell more than as many positions of one frame.
+        frames = np.sort(rng.permutation(len(canvases))[: max(1, _MAX_ROWS // len(coding_pass.positions))])
         chosen = [canvases[i] for i in frames]
-        beside = [canvas.beside(step) if step.light else None for canvas in chosen]
-        seen = np.concatenate([_seen(canvas, step, own) for canvas, own in zip(chosen, beside, strict=True)])
+        beside = [canvas.beside(coding_pass) if coding_pass.light else None for canvas in chosen]
+        seen = np.concatenate(
+            [_seen(canvas, coding_pass, own) for canvas, own in zip(chosen, beside, strict=True)]
+        )
         flat = magnitudes[frames].reshape(len(frames), -1, channels)[
-            :, step.positions, step.first : step.last
+            :, coding_pass.positions, coding_pass.first : coding_pass.last
         ]
-        wanted = (flat > 0).reshape(len(seen), step.last - step.first)
-        arrays |= _prediction(step, seen, wanted.astype(np.float32), rank)
-        weights = Weights.of(arrays, step)
+        wanted = (flat > 0).reshape(len(seen), coding_pass.last - coding_pass.first)
+        arrays |= _prediction(coding_pass, seen, wanted.astype(np.float32), rank)
+        weights = Weights.of(arrays, coding_pass)
         predicted = np.concatenate(
-            [weights.predict(step, canvas, own) for canvas, own in zip(chosen, beside, strict=True)]
+            [weights.predict(coding_pass, canvas, own) for canvas, own in zip(chosen, beside, strict=True)]
         )
         own_kind = np.zeros_like(predicted)
-        if step.light:
-            own_kind = OWN_KIND[np.concatenate([canvas.beside(step) for canvas in chosen]).astype(np.intp)]
-        arrays[f"context.{step.index}.classes"] = _classes(
-            predicted, own_kind, wanted, kinds[step.first : step.last]
+        if coding_pass.light:
+            own_kind = OWN_KIND[
+                np.concatenate([canvas.beside(coding_pass) for canvas in chosen]).astype(np.intp)
+            ]
+        arrays[f"context.{coding_pass.index}.classes"] = _classes(
+            predicted, own_kind, wanted, kinds[coding_pass.first : coding_pass.last]
         )
     return arrays
 
 
-def _seen(canvas: Canvas, step: Step, beside: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """(positions, inputs): what the regression sees of one frame."""
-    return np.concatenate([*canvas.before(step), *(() if beside is None else (beside,))], axis=1)
+def _seen(canvas: Canvas, coding_pass: CodingPass, beside: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """What the regression sees of one frame: (positions, inputs)."""
+    return np.concatenate([*canvas.before(coding_pass), *(() if beside is None else (beside,))], axis=1)
 
 
 def _prediction(
-    step: Step, seen: NDArray[np.float32], wanted: NDArray[np.float32], rank: int
+    coding_pass: CodingPass, seen: NDArray[np.float32], wanted: NDArray[np.float32], rank: int
 ) -> dict[str, NDArray[Any]]:
-    """The step's weights, in whole numbers."""
-    before, own = step.first, step.last - step.first
+    """The weights of one pass, in whole numbers."""
+    before, own = coding_pass.first, coding_pass.last - coding_pass.first
     inputs = seen.shape[1]
     mean = wanted.mean(0)
     weights = np.zeros((inputs, own), np.float32)
     if inputs:
         center = seen.mean(0)
         # Neighbourhood sums are large numbers; each kind of input is scaled to about the same size.
-        size = np.sqrt((seen**2).mean(0).mean()) / (np.sqrt(_by_part((seen**2).mean(0), before)) + 1e-6)
+        size = np.sqrt((seen**2).mean(0).mean()) / (np.sqrt(_by_kind((seen**2).mean(0), before)) + 1e-6)
         scaled = (seen - center) * size
         gram = scaled.T @ scaled / len(scaled)
         ridge = _RIDGE * max(float(np.diag(gram).mean()), 1e-6)
@@ -114,26 +118,26 @@ def _prediction(
         bias = mean - center @ down @ directions.T
     else:
         down, directions, bias = np.zeros((0, 1), np.float32), np.zeros((own, 1), np.float32), mean
-    return _whole(step, down, directions.T, bias, seen)
+    return _whole(coding_pass, down, directions.T, bias, seen)
 
 
-def _by_part(values: NDArray[np.float32], before: int) -> NDArray[np.float32]:
+def _by_kind(values: NDArray[np.float32], before: int) -> NDArray[np.float32]:
     """Each value replaced by the mean of its kind of input."""
     result = values.copy()
-    for part in (slice(0, before), slice(before, 2 * before), slice(2 * before, None)):
-        if values[part].size:
-            result[part] = values[part].mean()
+    for kind in (slice(0, before), slice(before, 2 * before), slice(2 * before, None)):
+        if values[kind].size:
+            result[kind] = values[kind].mean()
     return result
 
 
 def _whole(
-    step: Step,
+    coding_pass: CodingPass,
     down: NDArray[np.float32],
     up: NDArray[np.float32],
     bias: NDArray[np.float32],
     seen: NDArray[np.float32],
 ) -> dict[str, NDArray[Any]]:
-    before, rank = step.first, down.shape[1]
+    before, rank = coding_pass.first, down.shape[1]
     latent = np.abs(seen @ down).max(0) if len(down) else np.zeros(rank)
     scale = (LATENT_LIMIT - 1) / np.maximum(latent, 1e-6)
     most = np.concatenate(
@@ -147,7 +151,7 @@ def _whole(
     worst = max(float((np.abs(down) * most[:, None]).sum(0).max(initial=0)), 1.0)
     largest = max(float(np.abs(down).max(initial=0)), 1e-6)
     latent_shift = int(np.clip(np.floor(np.log2(min(0.9 * EXACT / worst, 32000 / largest))), 0, 20))
-    if worst * 2.0**latent_shift > 0.9 * EXACT:  # then the latent stays smaller than it could be
+    if worst * 2.0**latent_shift > 0.9 * EXACT:  # the latent must then be smaller than it could be
         shrink = 0.9 * EXACT / worst
         down, scale = down * shrink, scale * shrink
     up = up * _PER_UNIT / scale[:, None]
@@ -156,7 +160,7 @@ def _whole(
     largest = max(float(np.abs(up).max()), 1e-6)
     shift = int(np.clip(np.floor(np.log2(min(0.9 * EXACT / worst, 32000 / largest))), 0, 20))
     whole = np.round(down * 2.0**latent_shift).astype(np.int16)
-    name = f"context.{step.index}."
+    name = f"context.{coding_pass.index}."
     return {
         name + "same": whole[:before],
         name + "around": whole[before : 2 * before],
@@ -170,7 +174,7 @@ def _whole(
 def _classes(
     predicted: NDArray[np.int32], own: NDArray[np.intp], wanted: NDArray[np.bool_], kinds: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """(kinds, 5, PREDICTIONS): the class whose probability is nearest to how often it was so."""
+    """The class whose probability is nearest to how often the symbol was not zero: (kinds, 5, PREDICTIONS)."""
     sample = predicted.ravel()[:: max(1, predicted.size // 100_000)]
     quantiles = np.concatenate([np.arange(1, _BINS) / _BINS, [0.98, 0.99, 0.995, 0.998]])
     edges = np.unique(np.quantile(sample, quantiles))
@@ -180,11 +184,11 @@ def _classes(
     size = _KINDS * OWN_KINDS * bins
     total = np.bincount(key.ravel(), minlength=size).reshape(_KINDS, OWN_KINDS, bins)
     hits = np.bincount(key.ravel(), weights=wanted.ravel(), minlength=size).reshape(_KINDS, OWN_KINDS, bins)
-    # Where little was seen: as the other kinds with this prediction.
+    # Rare combinations are drawn towards all other kinds with the same prediction.
     usual = (hits.sum((0, 1)) + 0.5) / (total.sum((0, 1)) + 50)
     probability = (hits + 8 * usual) / (total + 8)
-    steps = np.log(ladder() / (65536.0 - ladder()))
-    nearest: NDArray[np.intp] = np.abs(np.log(probability / (1 - probability))[..., None] - steps).argmin(-1)
+    rungs = np.log(ladder() / (65536.0 - ladder()))
+    nearest: NDArray[np.intp] = np.abs(np.log(probability / (1 - probability))[..., None] - rungs).argmin(-1)
     return nearest[:, :, of_level].astype(np.uint8)
 
 

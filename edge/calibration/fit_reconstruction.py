@@ -1,4 +1,4 @@
-"""What symbols stand for: centroids by neighbourhood, and the corrector across channels."""
+"""What symbols are decoded to: centroids by neighbourhood, and the corrector across channels."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ if TYPE_CHECKING:
     from shared.codecs.calibrated.symbol_coder import Symbols
 
 _SMALLEST = 1e-30
-"""Of tensors that never change there is nothing to predict."""
+"""Keeps the regression solvable for tensors that never change, where there is nothing to predict."""
 _PRIOR = 8.0
-"""A centroid of one channel and neighbourhood counts for nothing until so many values were seen."""
+"""Weight of the expected centroid, in values: the centroid of one channel and neighbourhood counts beyond so many."""
 
 
 def fit_centroids(
     scaled: Sequence[NDArray[np.float32]], symbols: Sequence[Symbols], levels: int
 ) -> NDArray[np.float16]:
-    """(channels, NEIGHBOURHOODS, levels): mean scaled value, drawn towards what is usual where little was seen."""
+    """Mean scaled values, (channels, NEIGHBOURHOODS, levels), drawn towards the expected ones where few were seen.
+
+    `scaled`: each (rows, columns, channels), with its `symbols`.
+    """
     channels = scaled[0].shape[2]
     size = channels * NEIGHBOURHOODS * levels
     count, total = np.zeros(size), np.zeros(size)
@@ -35,7 +38,7 @@ def fit_centroids(
         key = channel + NEIGHBOURHOOD[around].astype(np.intp) * levels + found.magnitudes
         count += np.bincount(key.ravel(), minlength=size)
         total += np.bincount(key.ravel(), weights=values.ravel(), minlength=size)
-    count, total = (part.reshape(channels, NEIGHBOURHOODS, levels) for part in (count, total))
+    count, total = (sums.reshape(channels, NEIGHBOURHOODS, levels) for sums in (count, total))
     level = np.maximum(np.arange(levels) - 0.1, 0.1) * 1.1
     of_level = (total.sum((0, 1)) + level) / (count.sum((0, 1)) + 1)
     of_around = (total.sum(0) + of_level) / (count.sum(0) + 1)
@@ -48,7 +51,10 @@ def fit_centroids(
 def fit_corrector(
     frames: NDArray[np.float32], symbols: Sequence[Symbols], plain: Reconstruction, rank: int, ridge: float
 ) -> dict[str, NDArray[Any]]:
-    """Ridge regression of what is missing on what is there, kept in its `rank` strongest directions."""
+    """Ridge regression of the error on the plain reconstruction, reduced to its `rank` strongest directions.
+
+    `frames`: (frames, rows, columns, channels), with their `symbols`.
+    """
     channels = frames.shape[3]
     first: NDArray[np.float32] = np.zeros(channels, np.float32)
     last: NDArray[np.float32] = np.zeros(channels, np.float32)
@@ -56,14 +62,14 @@ def fit_corrector(
     cross: NDArray[np.float32] = np.zeros((channels, channels), np.float32)
     rows = 0
     for start in range(0, len(frames), 16):
-        there = np.stack([plain.plain(found) for found in symbols[start : start + 16]])
-        missing = (frames[start : start + 16] - there).reshape(-1, channels)
-        there = there.reshape(-1, channels)
-        gram += there.T @ there
-        cross += there.T @ missing
-        first += there.sum(0)
-        last += missing.sum(0)
-        rows += len(there)
+        decoded = np.stack([plain.plain(found) for found in symbols[start : start + 16]])
+        errors = (frames[start : start + 16] - decoded).reshape(-1, channels)
+        decoded = decoded.reshape(-1, channels)
+        gram += decoded.T @ decoded
+        cross += decoded.T @ errors
+        first += decoded.sum(0)
+        last += errors.sum(0)
+        rows += len(decoded)
     first /= rows
     last /= rows
     gram = gram / np.float32(rows) - np.outer(first, first)
@@ -73,7 +79,7 @@ def fit_corrector(
     _, directions = np.linalg.eigh(weights.T @ gram @ weights)
     directions = directions[:, ::-1][:, :rank]
     down = weights @ directions
-    # Both factors in float16: their product is what counts, so they share its size.
+    # Both factors are kept in float16: only their product counts, so its magnitude is shared between them.
     size = np.sqrt(np.abs(down).max(0) + 1e-12)
     return {
         "corrector_down": (down / size).astype(np.float16),

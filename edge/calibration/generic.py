@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.calibration.fit import GENERIC, fit_profile, presets
-from edge.calibration.pictures import Footage, variants
+from edge.calibration.fit import GENERIC, fit_profile, presets, variants
+from edge.calibration.pictures import Footage
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
 from shared.errors import RequestError, SettingsError

@@ -1,4 +1,4 @@
-"""Pictures to calibrate and to survey with: evenly spread over a source, and variants of them if there are few."""
+"""Pictures to calibrate and to survey with, evenly spread over a source."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ import statistics
 import time
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from edge.frames.preprocess import Preprocess
 from edge.sources.registry import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from shared.network.recipe import Recipe
 
 _MAX_READ = 20_000
-ENOUGH = 300
-"""Tensors to fit to. If there are fewer frames, variants of them are added, at most two of each."""
 
 
 class Footage:
@@ -95,24 +92,3 @@ def spread(
             kept = kept[::2]
             every *= 2
     return [kept[i] for i in np.linspace(0, len(kept) - 1, min(most, len(kept))).astype(int)]
-
-
-def variants(pictures: Sequence[NDArray[np.uint8]], count: int | None = None) -> list[NDArray[np.uint8]]:
-    """`count` more pictures: cut from the given ones, enlarged to their size, half of them mirrored. Always the same.
-
-    `pictures`: at least one, each (size, size, 3) uint8. Without a count, as many as are missing from ENOUGH.
-    """
-    if count is None:
-        count = max(0, min(ENOUGH - len(pictures), 2 * len(pictures)))
-    rng = np.random.default_rng(0)
-    made = []
-    for number in range(count):
-        picture = pictures[number % len(pictures)]
-        size = picture.shape[0]
-        side = int(size * rng.uniform(0.6, 1.0))
-        top, left = rng.integers(0, size - side + 1, 2)
-        cut = cv2.resize(
-            picture[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA
-        )
-        made.append(np.ascontiguousarray(cut[:, ::-1]) if rng.random() < 0.5 else cut)
-    return made  # type: ignore[return-value]  # OpenCV's stubs know no dtypes

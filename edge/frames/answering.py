@@ -6,19 +6,18 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edge.frames.way import Outcome
-from edge.uplink.client import UplinkError
+from shared.errors import UplinkError
 from shared.tasks.classify import Classes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Mapping
 
     from prometheus_client import Counter
 
     from edge.frames.way import Encoded, Pilot
-    from edge.uplink.client import Reply
     from shared.codecs.calibrated.profile import Profile
     from shared.tasks.base import Answer, Task
 
@@ -28,24 +27,50 @@ _NOT_SENT = ("circuit_open", "profile")
 """Reasons for which a frame was probably not sent, so that asking took no time worth recording."""
 
 
+class Circuit(Protocol):
+    """See edge/uplink/circuit.py."""
+
+    @property
+    def is_open(self) -> bool: ...
+    @property
+    def is_half_open(self) -> bool: ...
+
+
+class Reply(Protocol):
+    """As much of the cloud's reply as a frame needs; see edge/uplink/client.py."""
+
+    @property
+    def answer(self) -> Answer: ...
+    @property
+    def steps_ms(self) -> Mapping[str, float]: ...
+
+
+class Cloud(Protocol):
+    """As much of the uplink as a frame needs; see edge/uplink/uplink.py."""
+
+    @property
+    def circuit(self) -> Circuit: ...
+    @property
+    def task(self) -> Task: ...
+
+    async def ask(self, frame: bytes, profile: Profile | None = None) -> Reply:
+        """Raises UplinkError."""
+
+
 class Answering:
     """Every frame gets an answer: from the cloud in time, or else from the tail on this machine."""
 
     def __init__(
         self,
-        ask: Callable[[bytes, Profile | None], Awaitable[Reply]],
-        on_trial: Callable[[], bool],
-        task: Task,
+        cloud: Cloud,
         pilot: Pilot,
         fallbacks: Counter,
         explorations: Counter,
         *,
         deadline_s: float,
     ) -> None:
-        """`ask` sends a frame to the cloud and raises UplinkError; `on_trial`: whether the cloud is being tried again."""
-        self._ask = ask
-        self._on_trial = on_trial
-        self._task = task
+        """The counters are those of edge/metrics.py."""
+        self._cloud = cloud
         self._pilot = pilot
         self._fallbacks = fallbacks
         self._explorations = explorations
@@ -63,7 +88,7 @@ class Answering:
             encoded.origin.watch.note("wait_answer", time.monotonic() - start)
             if answer is not None:
                 return Outcome(encoded, answer, "still")
-        elif encoded.frame is not None and (encoded.explores or self._on_trial()):
+        elif encoded.frame is not None and (encoded.explores or self._cloud.circuit.is_half_open):
             fallback = self._ask_without_waiting(encoded)
         elif encoded.frame is not None:
             answer, fallback = await self._ask_cloud(encoded, encoded.frame)
@@ -85,7 +110,7 @@ class Answering:
 
         One at a time: a frame that comes while an answer is outstanding is not sent.
         """
-        is_trial = self._on_trial()
+        is_trial = self._cloud.circuit.is_half_open
         fallback = "circuit_open" if is_trial else "explore"
         if encoded.pending:
             encoded.pending.settle(None, fallback)
@@ -116,7 +141,7 @@ class Answering:
         """Ask the cloud, and tell the pilot what came of it."""
         reply, reason = None, None
         try:
-            reply = await self._ask(frame, encoded.plan.profile)
+            reply = await self._cloud.ask(frame, encoded.plan.profile)
         except UplinkError as error:
             reason = error.reason
         except Exception:  # noqa: BLE001 - one frame is answered by the edge, the others go on
@@ -145,4 +170,4 @@ class Answering:
     def _run_tail(self, encoded: Encoded) -> Answer:
         with encoded.origin.watch.step("tail"):
             outputs = encoded.plan.tail(*encoded.crossing)
-        return self._task.answer(outputs[0])
+        return self._cloud.task.answer(outputs[0])

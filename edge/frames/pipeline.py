@@ -13,49 +13,36 @@ import itertools
 import logging
 import threading
 import time
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from edge.frames.answering import Answering
 from edge.frames.queues import BoundedQueue, Handover, Step
 from edge.frames.stillness import Stillness
 from edge.frames.way import Captured, Crossed, Encoded, Origin, Prepared
+from edge.output.results import Record, Results
 from shared.codecs import encode_frame
 from shared.errors import SourceError, WireError
 from shared.observing.telemetry import Stopwatch
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
     from edge.config import EdgeSettings
-    from edge.frames.way import Crossing, Outcome, Pilot
+    from edge.frames.answering import Cloud
+    from edge.frames.way import Crossing, Outcome, Pilot, Preprocess, Source
     from edge.metrics import EdgeMetrics
-    from edge.output.results import Results
-    from edge.uplink.uplink import Uplink
     from shared.codecs.base import Codec
     from shared.network.model import ModelInfo
 
 _log = logging.getLogger(__name__)
 
 _LAST_READ_S = 2.0
-
-
-class _Source(Protocol):
-    """As much of a source as a running pipeline needs; see edge/sources/opening.py."""
-
-    live: bool
-    name: str
-
-    def read(self) -> NDArray[np.uint8] | None: ...
-
-
-class _Preprocess(Protocol):
-    """See edge/frames/preprocess.py."""
-
-    def __call__(self, frame: NDArray[np.uint8], /) -> NDArray[np.uint8]: ...
-    def outgoing(self, frame: NDArray[np.uint8], picture: NDArray[np.uint8], /) -> NDArray[np.uint8]: ...
 
 
 class Pipeline:
@@ -66,38 +53,31 @@ class Pipeline:
         settings: EdgeSettings,
         model: ModelInfo,
         pilot: Pilot,
-        preprocess: _Preprocess,
-        source: _Source,
-        uplink: Uplink,
-        results: Results,
+        preprocess: Preprocess,
+        source: Source,
+        cloud: Cloud,
+        sinks: Sequence[Callable[[Record], None]],
         metrics: EdgeMetrics,
         session: int,
     ) -> None:
-        """`session` (32 bits) makes the frame ids of several runs and edges differ."""
+        """`sinks` get each record; `session` (32 bits) makes the frame ids of several runs and edges differ."""
         self._settings = settings
         self._model = model
         self._pilot = pilot
         self._preprocess = preprocess
         self._source = source
-        self._circuit = uplink.circuit
-        self._results = results
+        self._circuit = cloud.circuit
+        self._results = Results(sinks)
         self._metrics = metrics
         self._session = session
         self._answering = Answering(
-            uplink.ask, lambda: uplink.circuit.is_half_open, uplink.task, pilot, metrics.fallbacks, metrics.explorations,
-            deadline_s=settings.deadline_s,
-        )  # fmt: skip
-        depth, size = metrics.queue_depth, settings.queue_size
-        self._captured: BoundedQueue[Captured] = BoundedQueue(
-            size, depth.labels(queue="capture"), drop_oldest=source.live
+            cloud, pilot, metrics.fallbacks, metrics.explorations, deadline_s=settings.deadline_s
         )
+        depth, size, live = metrics.queue_depth, settings.queue_size, source.live
+        self._captured = BoundedQueue[Captured](size, depth.labels(queue="capture"), drop_oldest=live)
         # One frame ahead is enough to keep a step busy; more would only make frames older.
-        self._prepared: BoundedQueue[Prepared] = BoundedQueue(
-            1, depth.labels(queue="head"), drop_oldest=False
-        )
-        self._crossed: BoundedQueue[Crossed] = BoundedQueue(
-            1, depth.labels(queue="encode"), drop_oldest=False
-        )
+        self._prepared = BoundedQueue[Prepared](1, depth.labels(queue="head"))
+        self._crossed = BoundedQueue[Crossed](1, depth.labels(queue="encode"))
         for queue, capacity in {"capture": size, "head": 1, "encode": 1, "send": size}.items():
             metrics.queue_capacity.labels(queue=queue).set(capacity)
         self._stopping = threading.Event()
@@ -110,7 +90,7 @@ class Pipeline:
     async def run(self) -> None:
         """Play until the source ends or `stop` is called. Raises SourceError if the source broke down."""
         loop = asyncio.get_running_loop()
-        encoded: Handover[Encoded] = Handover(self._settings.queue_size, loop, self._aborted.is_set)
+        encoded = Handover[Encoded](self._settings.queue_size, loop, self._aborted.is_set)
         self._metrics.queue_depth.labels(queue="send").set_function(encoded.depth)
         capture = threading.Thread(target=self._capture, name="capture", daemon=True)
         steps: list[Step[Any, Any]] = [
@@ -146,8 +126,7 @@ class Pipeline:
             self._captured.close()
 
     def _capture(self) -> None:
-        limit = self._settings.frames
-        number = 0
+        limit, number = self._settings.frames, 0
         try:
             while not self._stopping.is_set() and (not limit or number < limit):
                 watch = Stopwatch(self._metrics.steps, self._metrics.step_cpu)
@@ -247,4 +226,24 @@ class Pipeline:
             self._pilot.delivered(outcome, latency_s)
         failed = outcome.answered_by == "nobody"
         self._metrics.frames.labels(outcome="failed" if failed else outcome.answered_by).inc()
-        self._results.accept(sequence, outcome.record(latency_s))
+        self._results.accept(sequence, _record(outcome, latency_s))
+
+
+def _record(outcome: Outcome, latency_s: float) -> Record:
+    encoded, origin = outcome.encoded, outcome.encoded.origin
+    repeats = encoded.repeats if outcome.answered_by == "still" else None
+    return Record(
+        frame=origin.number,
+        frame_id=f"{origin.frame_id:016x}",
+        time=datetime.fromtimestamp(origin.captured_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
+        split_point=encoded.plan.split_point.name,
+        codec=encoded.plan.label,
+        payload_bytes=encoded.payload_bytes,
+        latency_ms=round(1e3 * latency_s, 3),
+        stages_ms=origin.watch.milliseconds(),
+        answered_by=outcome.answered_by,
+        repeats=repeats.origin.number if repeats else None,
+        changed=None if encoded.changed is None else round(encoded.changed, 4),
+        fallback=outcome.fallback,
+        answer=outcome.answer,
+    )

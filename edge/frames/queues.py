@@ -22,7 +22,7 @@ _PATIENCE_S = 0.1
 class BoundedQueue(Generic[_Item]):
     """Between threads, first in, first out. When full, a lossless producer waits and a live one drops the oldest item."""
 
-    def __init__(self, capacity: int, depth: Gauge, *, drop_oldest: bool) -> None:
+    def __init__(self, capacity: int, depth: Gauge, *, drop_oldest: bool = False) -> None:
         self._capacity = capacity
         self._depth = depth
         self._drop_oldest = drop_oldest

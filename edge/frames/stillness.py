@@ -3,18 +3,31 @@
 A frame is compared with the last one that was sent, never with one that was skipped, so a slow drift adds up and is noticed.
 It repeats that frame's answer if it differs by less than the threshold, if the answer exists or may still come, and if it is
 not too old. The frames that are sent stay whole: each can be decoded by itself.
+
+How much two tensors differ is measured in the symbols a and b that the codec makes of them:
+
+    share = sum(|a - b|) / sum((|a| + |b| + |a - b|) / 2)          0 … 1
+
+This is the weighted Jaccard distance, for symbols of either sign. For symbols that are 0 or 1 it is the share that changed, of
+those in use; a larger symbol counts for as much as its magnitude. A value counts as changed only if it moved by more than a margin: sensor noise makes values near the edge of a
+quantiser's cell jump between two symbols.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from edge.frames.ruler import Reading, Ruler, ruler_factory, share_changed
 from edge.frames.way import PendingAnswer
+from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.int8 import Int8
+from shared.codecs.zstd import Zstd
+from shared.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from edge.frames.way import Origin
@@ -22,6 +35,12 @@ if TYPE_CHECKING:
 
 LONGEST_S = 5.0
 """Between a frame and the one it repeats. A change that no threshold notices is sent at the latest then."""
+_CALIBRATED_MARGIN = 0.5
+_INT8_MARGIN = 4.0
+"""Of 255 levels. With these two margins a threshold sends about the same frames with either codec."""
+_INT8_LEVELS = 255
+_INT8_LIMIT = 16_000
+"""Largest magnitude of a symbol, which another frame's step size may make large: the difference of two fits into 16 bits."""
 
 
 class Comparison(NamedTuple):
@@ -72,3 +91,84 @@ class Stillness:
             pending = PendingAnswer(origin)
             self._reference = pending, ruler, ruler(tensor)
         return pending
+
+
+class Reading(NamedTuple):
+    """One tensor as a ruler measures it; both arrays have its number of elements."""
+
+    scaled: NDArray[np.float32]
+    """The values in units of the quantiser's step size."""
+    symbols: NDArray[np.int16]
+    """The values as the quantiser rounds them, with their signs."""
+
+
+class Ruler(Protocol):
+    """Measures tensors with the step sizes of one quantiser."""
+
+    margin: float
+    """How far a value moves before it counts as changed, in units of the step size."""
+
+    def __call__(self, array: NDArray[np.float32], /) -> Reading:
+        """Measure a tensor of finite values, without the batch dimension."""
+
+
+class CalibratedRuler:
+    """Takes the step sizes from the profile."""
+
+    margin = _CALIBRATED_MARGIN
+
+    def __init__(self, codec: Calibrated) -> None:
+        self._codec = codec
+
+    def __call__(self, array: NDArray[np.float32]) -> Reading:
+        quantiser = self._codec.quantiser
+        scaled, negative = quantiser.scale(self._codec.grid_of(array))
+        symbols = quantiser.magnitudes(scaled).astype(np.int16)
+        if negative is not None:
+            np.negative(scaled, out=scaled, where=negative)
+            np.negative(symbols, out=symbols, where=negative)
+        return Reading(scaled, symbols)
+
+
+class Int8Ruler:
+    """Takes the step size from `reference`: int8 scales each tensor by itself, so two of them could not be compared."""
+
+    margin = _INT8_MARGIN
+
+    def __init__(self, reference: NDArray[np.float32]) -> None:
+        extent = float(reference.max(initial=0.0)) - float(reference.min(initial=0.0))
+        self._step_size = max(np.float32(extent / _INT8_LEVELS), np.finfo(np.float32).tiny)
+
+    def __call__(self, array: NDArray[np.float32]) -> Reading:
+        with np.errstate(over="ignore"):  # a frame may be far from the reference, and is clipped next
+            scaled = array / self._step_size
+        np.clip(scaled, -_INT8_LIMIT, _INT8_LIMIT, out=scaled)
+        return Reading(scaled, np.rint(scaled).astype(np.int16))
+
+
+def ruler_factory(codec: Codec | None) -> Callable[[NDArray[np.float32]], Ruler]:
+    """A function that makes the ruler for a reference tensor.
+
+    Raises SettingsError for a codec whose symbols cannot be compared.
+    """
+    inner = codec.inner if isinstance(codec, Zstd) else codec
+    if isinstance(inner, Calibrated):
+        ruler = CalibratedRuler(inner)
+        return lambda _: ruler
+    if isinstance(inner, Int8):
+        return Int8Ruler
+    what = f"the codec {codec.name} has none of its own" if codec else "at `output` nothing travels"
+    raise SettingsError(
+        f"--still-threshold compares the symbols that travel, and {what}; choose --codec int8, int8+zstd or "
+        "calibrated, or --still-threshold 0"
+    )
+
+
+def share_changed(reference: Reading, now: Reading, margin: float) -> float:
+    """The share, 0 … 1; both readings must be of the same ruler."""
+    moved: NDArray[np.int16] = np.abs(now.symbols - reference.symbols)
+    moved[np.abs(now.scaled - reference.scaled) <= margin] = 0
+    changed = int(moved.sum())
+    # For equal signs, half of this is max(|a|, |b|).
+    whole = int(np.abs(reference.symbols).sum()) + int(np.abs(now.symbols).sum()) + changed
+    return 2 * changed / whole if whole else 0.0

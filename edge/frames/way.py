@@ -12,10 +12,7 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
-
-from edge.output.results import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -159,26 +156,6 @@ class Outcome:
     fallback: str | None = None
     """Why the cloud did not answer, one of edge/metrics.py's FALLBACKS; None if it did, or was not to be asked."""
 
-    def record(self, latency_s: float) -> Record:
-        """The frame's record, `latency_s` after it was captured."""
-        encoded, origin = self.encoded, self.encoded.origin
-        repeats = encoded.repeats if self.answered_by == "still" else None
-        return Record(
-            frame=origin.number,
-            frame_id=f"{origin.frame_id:016x}",
-            time=datetime.fromtimestamp(origin.captured_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
-            split_point=encoded.plan.split_point.name,
-            codec=encoded.plan.label,
-            payload_bytes=encoded.payload_bytes,
-            latency_ms=round(1e3 * latency_s, 3),
-            stages_ms=origin.watch.milliseconds(),
-            answered_by=self.answered_by,
-            repeats=repeats.origin.number if repeats else None,
-            changed=None if encoded.changed is None else round(encoded.changed, 4),
-            fallback=self.fallback,
-            answer=self.answer,
-        )
-
 
 class Pilot(Protocol):
     """Decides which way the next frame goes, and is told what became of the earlier ones."""
@@ -194,3 +171,19 @@ class Pilot(Protocol):
 
     def delivered(self, outcome: Outcome, latency_s: float) -> None:
         """The frame is done, `latency_s` after it was captured."""
+
+
+class Source(Protocol):
+    """As much of a source as a running pipeline needs; see edge/sources/base.py."""
+
+    live: bool
+    name: str
+
+    def read(self) -> NDArray[np.uint8] | None: ...
+
+
+class Preprocess(Protocol):
+    """See edge/frames/preprocess.py."""
+
+    def __call__(self, frame: NDArray[np.uint8], /) -> NDArray[np.uint8]: ...
+    def outgoing(self, frame: NDArray[np.uint8], picture: NDArray[np.uint8], /) -> NDArray[np.uint8]: ...

@@ -7,17 +7,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from edge.calibration.generic import profile_for, read_profile
-from edge.frames.ruler import ruler_factory
+from edge.frames.stillness import ruler_factory
 from edge.planning.plan import NO_CODEC, Plan, make_plan
 from edge.planning.survey import options_of
+from edge.uplink.agreed_weights import agreed_weights
 from shared.codecs import make_codec, plugin_codecs
 from shared.codecs.calibrated.codec import Calibrated
 from shared.engines.segmented import segmented
 from shared.errors import SettingsError
-from shared.load import AUTO
+from shared.load import AUTO, load_network
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.stage_ends import stage_ends
+from shared.network.weights import AUTO_SECONDS, NAMED_SECONDS
+from shared.process.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +31,9 @@ if TYPE_CHECKING:
     from edge.planning.survey import Codecs
     from shared.codecs import Codec
     from shared.load import Network
+    from shared.network.model import ModelInfo
     from shared.network.partition import SplitPoint
+    from shared.observing.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +46,27 @@ PICTURE_CODECS = (
     "png",
 )
 TENSOR_CODECS = ("int8+zstd", "float16+zstd")
+
+
+def load_plans(settings: EdgeSettings, threads: int, metrics: Metrics) -> tuple[ModelInfo, list[Plan]]:
+    """What is known of the network that both sides run, and `make_plans` of it. Takes long; raises StartupError."""
+    weights, seed = agreed_weights(settings.cloud_url, settings.model, settings.weights, settings.seed)
+    # A user who left the choice open does not wait long for the weights that the cloud chose.
+    patience_s = AUTO_SECONDS if settings.weights == "auto" else NAMED_SECONDS
+    network = load_network(
+        settings, metrics, "head", weights=weights, seed=seed, patience_s=patience_s, threads=threads
+    )
+    plans = make_plans(settings, network)
+    if settings.profile and not any(plan.profile for plan in plans):
+        _log.warning("--profile changes nothing: only --codec %s uses one", Calibrated.name)
+    info = network.model.info()
+    if network.engine.name != "torch":
+        # It only resizes pictures now, and waking a second thread for that costs more than it saves.
+        torch.set_num_threads(1)
+    # An engine whose halves hold parameters of their own no longer needs the network's.
+    del network
+    give_back()
+    return info, plans
 
 
 def make_plans(settings: EdgeSettings, network: Network) -> list[Plan]:

@@ -13,7 +13,6 @@ from edge.uplink.link import Tracker
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from edge.frames.way import Outcome
     from edge.planning.planner import Option
     from edge.uplink.link import Link
 
@@ -114,26 +113,29 @@ class Observations:
             wait_s += max(0.0, decode_s + tail_s - expected_s)
         self._wait.add(wait_s)
 
-    def delivered(self, outcome: Outcome, latency_s: float, *, in_force: bool) -> None:
-        """A frame is done: learn from the edge's own steps, the frame's size and the source's pace.
+    def captured(self, number: int, captured_s: float) -> None:
+        """The source gave this frame at that time, in monotonic seconds: learn the source's pace."""
+        if self._last and number > self._last[0]:
+            self._interval.add((captured_s - self._last[1]) / (number - self._last[0]))
+        self._last = number, captured_s
 
-        `in_force`: whether its plan is still the one in force.
+    def delivered(
+        self, option: Option | None, steps_s: Mapping[str, float], size: int, latency_s: float | None
+    ) -> None:
+        """A frame of this option is done: learn from the edge's own steps, and from the frame's size in bytes.
+
+        `latency_s` is None for a frame that went another way than the plan in force would have it.
         """
-        encoded, origin = outcome.encoded, outcome.encoded.origin
-        seconds, option = origin.watch.seconds, encoded.plan.option
-        if self._last and origin.number > self._last[0]:
-            self._interval.add((origin.captured_s - self._last[1]) / (origin.number - self._last[0]))
-        self._last = origin.number, origin.captured_s
         if option is None:
             return
-        took_s = sum(seconds.get(step, 0.0) for step in _EDGE_STEPS)
-        expected_s = option.head_s + (option.encode_s if "encode" in seconds else 0.0)
-        if expected_s >= _TELLING_S and "head" in seconds:
+        took_s = sum(steps_s.get(step, 0.0) for step in _EDGE_STEPS)
+        expected_s = option.head_s + (option.encode_s if "encode" in steps_s else 0.0)
+        if expected_s >= _TELLING_S and "head" in steps_s:
             self._edge.add(_bounded(took_s / expected_s))
-        if encoded.frame and option.codec:
-            self._sizes[option.codec].add(len(encoded.frame) / option.frame_bytes)
-        if in_force and outcome.fallback is None:
-            own_queues_s = sum(each for step, each in seconds.items() if step.startswith("wait_"))
+        if size and option.codec:
+            self._sizes[option.codec].add(size / option.frame_bytes)
+        if latency_s is not None:
+            own_queues_s = sum(each for step, each in steps_s.items() if step.startswith("wait_"))
             self._latency.add(max(0.0, latency_s - own_queues_s))
 
 

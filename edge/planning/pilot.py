@@ -122,8 +122,16 @@ class PlannedPilot:
         self._decide()
 
     def delivered(self, outcome: Outcome, latency_s: float) -> None:
-        in_force = outcome.encoded.plan is self._plans[self._option]
-        self._seen.delivered(outcome, latency_s, in_force=in_force)
+        frame, origin = outcome.encoded, outcome.encoded.origin
+        in_force = frame.plan is self._plans[self._option]
+        as_planned = in_force and outcome.fallback is None
+        self._seen.captured(origin.number, origin.captured_s)
+        self._seen.delivered(
+            frame.plan.option,
+            origin.watch.seconds,
+            len(frame.frame or b""),
+            latency_s if as_planned else None,
+        )
         measured_s = self._seen.latency_s
         if measured_s is not None:
             self._metrics.measured_latency.set(measured_s)

@@ -157,12 +157,19 @@ def choose(options: Sequence[Option], now: Conditions, objective: Objective) -> 
 
     Among those that are about as good as the best, the one with the fewest bytes.
     """
-    predictions = {option: predict(option, now) for option in options}
-    misses = {option: _misses(option, predictions[option], now, objective) for option in options}
-    kept = [option for option in options if misses[option] == min(misses.values())]
-    costs = {option: _cost(predictions[option], objective) for option in kept}
-    as_good = [option for option in kept if costs[option] <= AS_GOOD * min(costs.values())]
-    return min(as_good, key=lambda option: (predictions[option].frame_bytes, costs[option]))
+    predictions = [predict(option, now) for option in options]
+    misses = [
+        _misses(option, prediction, now, objective)
+        for option, prediction in zip(options, predictions, strict=True)
+    ]
+    least = min(misses)
+    kept = [
+        (prediction.frame_bytes, _cost(prediction, objective), option)
+        for option, prediction, missed in zip(options, predictions, misses, strict=True)
+        if missed == least
+    ]
+    good_enough = AS_GOOD * min(cost for _, cost, _ in kept)
+    return min((each for each in kept if each[1] <= good_enough), key=lambda each: each[:2])[2]
 
 
 def decide(

@@ -23,6 +23,7 @@ from shared.codecs import encode_frame
 from shared.errors import SplitDNNError, WireError
 from shared.network.partition import INPUT, OUTPUT
 from shared.process.cache import keep, key_of, machine, recall
+from shared.tasks.classify import Classify
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from shared.load import Network
     from shared.network.model import ModelInfo
     from shared.network.recipe import Recipe
+    from shared.tasks.base import Task
 
 Codecs = dict[str, dict[str, "Codec"]]
 """By split point and name; at `output` there is none."""
@@ -62,9 +64,9 @@ class _Way:
     encode_s: list[float] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
-    waiting: list[NDArray[np.float32]] = field(default_factory=list)
-    given: list[int] = field(default_factory=list)
-    """Top classes."""
+    waiting: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = field(default_factory=list)
+    """What the tail is to be given, and the unsplit network's outputs."""
+    agreements: list[float] = field(default_factory=list)
 
 
 def options_of(
@@ -135,7 +137,7 @@ def survey(
     }
     tails = {point.name: network.tail(point) for point in network.points}
     heads: defaultdict[str, list[float]] = defaultdict(list)
-    wanted: list[int] = []
+    task, count = Classify(model.labels, 1), 0
     for _ in network.walk(model.recipe.normalise(pictures[0])[None]):
         pass  # the first run is slower
     for picture in pictures:
@@ -144,31 +146,34 @@ def survey(
         for point, crossing, seconds in network.walk(tensors, clock):
             heads[point.name].append(seconds)
             crossings[point.name] = crossing
-        wanted.append(int(crossings[OUTPUT].argmax()))
+        count += 1
         for (name, codec), way in list(ways.items()):
             array = picture if way.codec.carries == "picture" else crossings[name][0]
             try:
-                _send(way, array, name, model, clock)
+                tensor = _send(way, array, name, model, clock)
             except WireError as error:
                 _log.warning("%s at %s is no choice: %s", codec, name, error)
                 del ways[name, codec]
                 continue
+            way.waiting.append((tensor, crossings[OUTPUT][0]))
             if len(way.waiting) == _BATCH:
-                _answer(way, tails[name])
-        if len(wanted) >= MIN_PICTURES and clock() - start > MAX_SECONDS:
+                _compare(way, tails[name], task)
+        if count >= MIN_PICTURES and clock() - start > MAX_SECONDS:
             break
     for (name, _), way in ways.items():
-        _answer(way, tails[name])
-    options = [_option(name, codec, way, heads, wanted, preprocess_s) for (name, codec), way in ways.items()]
+        _compare(way, tails[name], task)
+    options = [_option(name, codec, way, heads, preprocess_s) for (name, codec), way in ways.items()]
     if OUTPUT in codecs:
         whole_s = statistics.median(heads[OUTPUT]) + preprocess_s
-        options.append(Option(OUTPUT, None, whole_s, 0.0, 0.0, 0.0, 0.0, 1.0, len(wanted)))
-    _log.info("surveyed %d options on %d pictures in %.1f s", len(options), len(wanted), clock() - start)
+        options.append(Option(OUTPUT, None, whole_s, 0.0, 0.0, 0.0, 0.0, 1.0, count))
+    _log.info("surveyed %d options on %d pictures in %.1f s", len(options), count, clock() - start)
     return options
 
 
-def _send(way: _Way, array: NDArray[Any], point: str, model: ModelInfo, clock: Callable[[], float]) -> None:
-    """Encode and decode `array` as edge and cloud do."""
+def _send(
+    way: _Way, array: NDArray[Any], point: str, model: ModelInfo, clock: Callable[[], float]
+) -> NDArray[np.float32]:
+    """Encode and decode `array` as edge and cloud do; returns what the cloud's tail is given."""
     begin = clock()
     frame = encode_frame(
         array, way.encoder, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
@@ -181,12 +186,14 @@ def _send(way: _Way, array: NDArray[Any], point: str, model: ModelInfo, clock: C
     way.encode_s.append(middle - begin)
     way.decode_s.append(clock() - middle)
     way.sizes.append(len(data))
-    way.waiting.append(np.array(tensor, np.float32))
+    return np.array(tensor, np.float32)
 
 
-def _answer(way: _Way, tail: Part) -> None:
+def _compare(way: _Way, tail: Part, task: Task) -> None:
+    """Answer the frames that wait, and count how many answers are the unsplit network's."""
     if way.waiting:
-        way.given.extend(int(row.argmax()) for row in tail(np.stack(way.waiting)))
+        tensors, expected = (np.stack(arrays) for arrays in zip(*way.waiting, strict=True))
+        way.agreements.extend(task.agreement(expected, tail(tensors)).tolist())
         way.waiting = []
 
 
@@ -195,12 +202,10 @@ def _option(
     codec: str,
     way: _Way,
     heads: Mapping[str, list[float]],
-    wanted: list[int],
     preprocess_s: float,
 ) -> Option:
     whole_s = statistics.median(heads[OUTPUT])
     head_s = statistics.median(heads[name]) if name != INPUT else 0.0
-    agreed = sum(got == want for got, want in zip(way.given, wanted, strict=True))
     return Option(
         split_point=name,
         codec=codec,
@@ -209,8 +214,8 @@ def _option(
         decode_s=statistics.median(way.decode_s),
         tail_s=max(0.0, whole_s - head_s),
         frame_bytes=statistics.mean(way.sizes),
-        agreement=agreed / len(wanted),
-        frames=len(wanted),
+        agreement=statistics.mean(way.agreements),
+        frames=len(way.agreements),
     )
 
 

@@ -89,9 +89,8 @@ class Reconnecting:
             self._wait_s = FIRST_WAIT_S
         _log.warning("source lost: %s", reason)
         while not self._stopped.is_set():
-            self._wait(
-                self._wait_s * (0.5 + self._jitter() / 2)
-            )  # so that many edges do not come back at the same time
+            # Random, so that many edges do not come back at the same time.
+            self._wait(self._wait_s * (0.5 + self._jitter() / 2))
             self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
             if self._stopped.is_set():
                 return

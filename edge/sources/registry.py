@@ -29,7 +29,7 @@ ENTRY_POINTS = "splitdnn.sources"
 _MEMBERS = ("live", "name", "open", "read", "close")
 
 
-def open_source(spec: str, *, open_timeout_s: float, read_timeout_s: float) -> Source:
+def open_source(spec: str, *, open_timeout_s: float = 10.0, read_timeout_s: float = 10.0) -> Source:
     """The source that `spec` names, not opened yet. Raises SourceError or SettingsError.
 
     `synthetic:fps=10`         drawn, see edge/sources/synthetic.py
@@ -56,24 +56,24 @@ def _installed(spec: str) -> Source | None:
     if not offers:
         return None
     _, options = parse_spec(spec)
-    (offer, *others) = offers
-    if any(other.value != offer.value for other in others):
+    (entry, *others) = offers
+    if any(other.value != entry.value for other in others):
         raise SettingsError(
             f"--source {name}: several packages offer it: {', '.join(sorted(each.value for each in offers))}; "
             "uninstall all but one"
         )
     try:
-        source: Any = offer.load()(options)
+        source: Any = entry.load()(options)
         missing = [member for member in _MEMBERS if not hasattr(source, member)]
     except SplitDNNError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # it is somebody else's code
         reason = " ".join(str(error).split())
         raise SettingsError(
-            f"--source {name}: {offer.value} fails: {type(error).__name__}: {reason}"
+            f"--source {name}: {entry.value} fails: {type(error).__name__}: {reason}"
         ) from error
     if missing:
         raise SettingsError(
-            f"--source {name}: what {offer.value} returns is no source, it lacks {', '.join(missing)}"
+            f"--source {name}: what {entry.value} returns is no source, it lacks {', '.join(missing)}"
         )
     return source  # type: ignore[no-any-return]

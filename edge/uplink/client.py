@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from shared.errors import MismatchError
+from shared.errors import MismatchError, UplinkError
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
@@ -32,14 +32,6 @@ _DIGEST = "sha-256="
 _MAX_REPLY_BYTES = 1 << 20
 _MAX_SHOWN = 300
 _REASONS = {424: "profile", 503: "busy", 504: "late"}
-
-
-class UplinkError(Exception):
-    """The cloud did not answer this frame; `reason` is one of edge/metrics.py's FALLBACKS."""
-
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
 
 
 class BrokenError(UplinkError):
@@ -106,9 +98,14 @@ class CloudClient:
             )
             raise kind("unreachable", text) from None
 
-    async def put(self, path: str, data: bytes, patience_s: float) -> tuple[int, bytes]:
-        """Status and body of the answer to a `PUT`. Raises UplinkError if there is none in time."""
-        return await self.request("PUT", path, patience_s, data=data)
+    async def put_profile(self, name: str, data: bytes, patience_s: float) -> None:
+        """Upload a profile. Raises UplinkError if the cloud did not take it: `profile` if it refuses this profile."""
+        status, body = await self.request("PUT", f"/profiles/{name}", patience_s, data=data)
+        if status not in (200, 201):
+            refusal = refusal_of(status, body)
+            if refusal.reason != "busy":
+                refusal.reason = "profile" if status < 500 else "unreachable"  # a proxy's answer
+            raise refusal
 
     async def _count_sent(
         self, _session: object, _context: object, sent: aiohttp.TraceRequestChunkSentParams

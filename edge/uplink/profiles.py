@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.uplink.client import UplinkError, refusal_of
+from shared.errors import UplinkError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -30,12 +30,12 @@ class ProfileUpload:
     def __init__(
         self,
         profile: Profile,
-        put: Callable[[str, bytes, float], Awaitable[tuple[int, bytes]]],
+        put: Callable[[str, bytes, float], Awaitable[None]],
         uploads: Counter,
         *,
         patience_s: float,
     ) -> None:
-        """`put(path, data, timeout_s)` gives status and body, or raises UplinkError; `uploads` counts those taken.
+        """`put(name, data, timeout_s)` uploads a profile, or raises UplinkError; `uploads` counts those taken.
 
         `patience_s`, the frames' deadline, is how long after an upload began frames still wait for its end.
         """
@@ -123,9 +123,7 @@ class ProfileUpload:
     async def _upload(self) -> None:
         name, data = self._profile.name, self._profile.data
         try:
-            status, body = await self._put(f"/profiles/{name}", data, UPLOAD_TIMEOUT_S)
-            if status not in (200, 201):
-                raise _refusal(status, body)
+            await self._put(name, data, UPLOAD_TIMEOUT_S)
         except UplinkError as error:
             raise self._failed(error) from None
         self.taken += 1
@@ -157,13 +155,6 @@ class ProfileUpload:
         return error
 
 
-def _refusal(status: int, body: bytes) -> UplinkError:
-    refusal = refusal_of(status, body)
-    if refusal.reason != "busy":
-        refusal.reason = "profile" if status < 500 else "unreachable"  # a proxy's answer
-    return refusal
-
-
 class ProfileUploads:
     """The profiles of all plans, brought one after another.
 
@@ -174,7 +165,7 @@ class ProfileUploads:
     def __init__(
         self,
         profiles: Iterable[Profile],
-        put: Callable[[str, bytes, float], Awaitable[tuple[int, bytes]]],
+        put: Callable[[str, bytes, float], Awaitable[None]],
         uploads: Counter,
         *,
         wait: bool,

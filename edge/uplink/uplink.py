@@ -13,13 +13,13 @@ from edge.uplink.client import (
     BrokenError,
     CloudClient,
     Reply,
-    UplinkError,
     parse_json,
     read_model,
     read_reply,
 )
 from edge.uplink.link import Link
 from edge.uplink.profiles import ProfileUploads
+from shared.errors import UplinkError
 from shared.tasks.classify import Classify
 from shared.wire.http import CONTENT_TYPE
 
@@ -70,7 +70,11 @@ class Uplink:
             f"/model?top={min(top, len(model.labels))}"  # the cloud refuses to name more than there are
         )
         self._uploads = ProfileUploads(
-            profiles, self._client.put, metrics.profile_uploads, wait=wait_for_profiles, patience_s=deadline_s
+            profiles,
+            self._client.put_profile,
+            metrics.profile_uploads,
+            wait=wait_for_profiles,
+            patience_s=deadline_s,
         )
         self._waiting: set[asyncio.Timeout] = set()
         self._tasks: list[asyncio.Task[None]] = []

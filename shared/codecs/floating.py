@@ -1,4 +1,4 @@
-"""float32 and float16: the tensor as it is, little-endian, C order."""
+"""float32 and float16: the tensor's values in C order, little-endian."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Floating(Codec):
-    """IEEE 754 numbers of 4 or 2 bytes. float32 is lossless; float16 keeps 11 bits and refuses above 65504."""
+    """IEEE 754 numbers of 4 or 2 bytes. float32 is lossless; float16 keeps 11 significant bits and refuses values above 65504."""
 
     def __init__(self, codec_id: int, name: str, dtype: str) -> None:
         self.id = codec_id
@@ -24,7 +24,7 @@ class Floating(Codec):
         self._dtype = np.dtype(dtype)
 
     def encode(self, array: NDArray[np.float32]) -> Encoded:
-        with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused by name below
+        with np.errstate(over="ignore"):  # an overflow becomes infinity, which require_finite refuses
             converted = np.ascontiguousarray(array, dtype=self._dtype)
         require_finite(converted)
         return Encoded(b"", converted.tobytes())

@@ -2,8 +2,8 @@
 
     value = (symbol - zero_point) * scale        symbol, zero_point in 0 … 255
 
-The usual asymmetric scheme (Jacob et al., CVPR 2018, arXiv:1712.05877, eq. 1): zero is always exactly representable,
-so the zeros that a ReLU leaves stay zeros.
+The usual asymmetric scheme (Jacob et al., CVPR 2018, arXiv:1712.05877, eq. 1). Zero is always exactly representable, so the
+zeros that a ReLU leaves remain zeros.
 """
 
 from __future__ import annotations

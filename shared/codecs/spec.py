@@ -1,4 +1,4 @@
-"""`name:key=value,key=value`: how a codec or a synthetic source is written in a flag or a variable."""
+"""`name:key=value,key=value`: how codecs and synthetic sources are written in flags and variables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def take_number(options: dict[str, str], key: str, default: float, low: float, h
 
 
 def take_whole(options: dict[str, str], key: str, default: int, low: int, high: int) -> int:
-    """As take_number, for whole numbers only."""
+    """Like take_number, for whole numbers only."""
     value = take_number(options, key, default, low, high)
     if not value.is_integer():
         raise SettingsError(f"{key}={value:g}: not a whole number; accepted: {low} to {high}")
@@ -42,7 +42,7 @@ def take_whole(options: dict[str, str], key: str, default: int, low: int, high: 
 
 
 def refuse_rest(name: str, options: dict[str, str], known: list[str]) -> None:
-    """Raise SettingsError if options are left that `name` does not have."""
+    """Raise SettingsError if there are options left, which `name` does not have."""
     if options:
         accepted = ", ".join(known) if known else "none"
         raise SettingsError(f"{name} has no option {', '.join(sorted(options))}; accepted: {accepted}")

@@ -1,4 +1,4 @@
-"""Any codec of known size, with its payload compressed by Zstandard (RFC 8878)."""
+"""A codec whose payload has a known size, compressed by Zstandard (RFC 8878)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class _SizedCodec(Protocol):
 class Zstd(Codec):
     """`inner`, then Zstandard.
 
-    Level 1 by default: on the tensors of a CNN higher levels are slower and hardly smaller. The compressed frame must
-    declare its content size, and that size must be the one the shape implies: it is checked before a byte is allocated.
+    Level 1 by default: on tensors of a CNN, higher levels are slower and save hardly any bytes. The compressed frame must
+    declare its content size, which must be the one that the shape implies; that is checked before anything is allocated.
     """
 
     def __init__(self, codec_id: int, inner: _SizedCodec, level: int = 1) -> None:
@@ -36,7 +36,7 @@ class Zstd(Codec):
         self.name = f"{inner.name}+zstd"
         self.inner = inner
         self._level = level
-        self._local = threading.local()  # neither object may be shared by two threads
+        self._local = threading.local()  # neither object may be shared between threads
 
     def options(self) -> dict[str, int]:
         return {"level": self._level}

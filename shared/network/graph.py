@@ -1,4 +1,4 @@
-"""A network as a torch.fx graph, each value with the name that people know it by."""
+"""A network as a torch.fx graph whose values have the names that people know them by."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 def trace(network: torch.nn.Module) -> tuple[fx.Graph, dict[fx.Node, str]]:
     """The graph, in which no operation writes into its input, and the names of its values.
 
-    The value that a module returns carries the module's name, the outermost one's if several return it (`layer1`, not
-    `layer1.2.relu_2`); any other carries the path of the operation (`layer2.1.add`), numbered where it repeats.
+    A value that a module returns has the module's name, the outermost module's if several return it (`layer1`, not
+    `layer1.2.relu_2`). Any other value has the path of its operation (`layer2.1.add`), numbered where it repeats.
     """
     tracer = _NamingTracer(autowrap_modules=(math, torchvision.ops))
     graph = tracer.trace(network)
     modules = dict(network.named_modules())
     for node in graph.nodes:
-        # A half must leave what it is given as it is: the sender still needs it when the other side fails.
+        # A half must not change its input: the edge still needs that when the cloud fails.
         if node.kwargs.get("inplace"):
             node.kwargs = {**node.kwargs, "inplace": False}
         if node.op == "call_module" and getattr(modules[node.target], "inplace", False):

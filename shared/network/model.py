@@ -1,4 +1,4 @@
-"""Architecture, weights, recipe and labels: one network, and the fingerprint both sides compare."""
+"""Architecture, weights, recipe and labels of one network, and the fingerprint that both sides compare."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _CLASSES = 1000
-# Both were trained on inputs of another scale; torchvision's builders undo that only when they fetch the weights
-# themselves. Their auxiliary classifiers exist for training alone.
+# Both were trained on inputs of a different scale, which torchvision's builders correct only when they fetch the weights
+# themselves. Their auxiliary classifiers are for training only.
 _BUILD_ARGUMENTS: dict[str, dict[str, Any]] = {
     "googlenet": {"transform_input": True, "init_weights": False},
     "inception_v3": {"transform_input": True, "init_weights": False},
@@ -32,11 +32,11 @@ _BUILD_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, eq=False)
 class ModelInfo:
-    """What a classifier is, without its parameters."""
+    """A classifier without its parameters."""
 
     name: str
     weights: str
-    """Where the weights come from: `IMAGENET1K_V1`, `file:resnet50.pth`, `random:0`."""
+    """The origin of the weights: `IMAGENET1K_V1`, `file:resnet50.pth`, `random:0`."""
     recipe: Recipe
     labels: tuple[str, ...]
     fingerprint: bytes
@@ -51,7 +51,7 @@ class Model(ModelInfo):
     """In eval mode, float32, on the CPU."""
 
     def info(self) -> ModelInfo:
-        """All but the network: who keeps only this lets go of the parameters."""
+        """Everything except the network, so that its parameters can be freed."""
         return ModelInfo(self.name, self.weights, self.recipe, self.labels, self.fingerprint)
 
 
@@ -71,14 +71,14 @@ def load_model(
 ) -> Model:
     """Build a classifier and load its weights.
 
-    `weights` as in shared/network/weights.py. A state dict with another number of classes gets a classifier of that size;
-    `labels` names a text file with one class a line. Raises ModelError.
+    `weights`: as `load_weights` takes it. A state dict with another number of classes gets a classifier of that size;
+    `labels` names a text file with one class per line. Raises ModelError.
     """
     known = architectures()
     if name not in known:
         raise ModelError(f"unknown model {name!r}; {suggest(name, known)}")
     chosen = load_weights(name, weights, seed=seed, patience_s=patience_s)
-    preset = chosen.recipe.transforms()
+    preset = chosen.published.transforms()
     network = _build(name, chosen, preset.crop_size[0])
     recipe = Recipe(
         resize=preset.resize_size[0],
@@ -92,17 +92,17 @@ def load_model(
         weights=chosen.description,
         network=network,
         recipe=recipe,
-        labels=_labels(labels, chosen.recipe.meta["categories"], _classes(network)),
+        labels=_labels(labels, chosen.published.meta["categories"], _classes(network)),
         fingerprint=_fingerprint(name, network, recipe),
     )
 
 
 def _build(name: str, chosen: Weights, picture_size: int) -> torch.nn.Module:
-    # A vision transformer's table of positions is made for one size of picture.
+    # A vision transformer's position embeddings are for one size of picture.
     arguments = {"image_size": picture_size} if name.startswith("vit_") else _BUILD_ARGUMENTS.get(name, {})
     make: Callable[..., torch.nn.Module] = partial(get_model, name, weights=None, **arguments)
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.simplefilter("ignore")  # torchvision announces future defaults of its initialisers
+        warnings.simplefilter("ignore")  # torchvision warns about future defaults of its initialisers
         if chosen.state is None:
             torch.manual_seed(chosen.seed)
             network = make()
@@ -118,15 +118,15 @@ def _build(name: str, chosen: Weights, picture_size: int) -> torch.nn.Module:
 
 
 class _WithoutValues(TorchFunctionMode):
-    """Builds networks whose parameters have shapes but neither values nor memory: weights will bring both.
+    """Builds networks whose parameters have shapes but neither values nor memory: the weights will bring both.
 
-    Initialising a ResNet-50 takes as long as reading its weights, and its values would lie in memory beside them. Only
-    what a constructor leaves to its initialisers goes to the `meta` device: it computes with the rest (RegNet its widths,
-    Swin its tables).
+    Initialising a ResNet-50 takes as long as reading its weights, and its values would be in memory beside them. Only what a
+    constructor leaves to its initialisers goes to the `meta` device, because it computes with the rest (RegNet with its widths,
+    Swin with its tables).
     """
 
     _INITIALISERS = frozenset({"normal_", "erfinv_", "clamp_"})
-    """Those for which the `meta` device brings torch's compiler, a second and 70 MB, to change nothing."""
+    """On the `meta` device these would import torch's compiler, for a second and 70 MB, and change nothing."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -1,7 +1,7 @@
 """Split points of a network, found in its torch.fx graph; no architecture is special-cased.
 
-A split point is a place where exactly one tensor crosses: everything before it is the head, everything after it the
-tail. Values that depend on no input (parameters, position tables) do not cross; whichever side needs them has them.
+A split point is a place where exactly one tensor crosses: everything before it is the head, everything after it the tail. Values
+that do not depend on the input (parameters, position tables) do not cross; each side has those that it needs.
 """
 
 from __future__ import annotations
@@ -28,20 +28,23 @@ OUTPUT = "output"
 
 @dataclass(frozen=True)
 class SplitPoint:
-    """One place to cut. `shape` is that of the crossing tensor (float32), without the batch dimension."""
+    """One place to cut. `shape`: that of the crossing tensor (float32), without the batch dimension."""
 
     name: str
     shape: tuple[int, ...]
     head_macs: int
     """Multiply-accumulate operations before the cut, for one picture."""
     tail_macs: int
+    """The same after the cut."""
 
     @property
     def elements(self) -> int:
+        """Number of elements of the crossing tensor."""
         return torch.Size(self.shape).numel()
 
     @property
     def float32_bytes(self) -> int:
+        """Bytes of the crossing tensor, not encoded."""
         return 4 * self.elements
 
 
@@ -49,7 +52,7 @@ class Partition:
     """All split points of one network, and its halves, which share the network's parameters."""
 
     def __init__(self, network: torch.nn.Module, input_shape: tuple[int, ...]) -> None:
-        """`input_shape` is (3, H, W). Runs the network twice over, once for two pictures of zeros."""
+        """`input_shape`: (3, H, W). Traces the network, and runs it once on two pictures of zeros."""
         self.input_shape = input_shape
         self._network = network
         self._graph, paths = trace(network)
@@ -74,7 +77,7 @@ class Partition:
         return self.points[INPUT], self.points[OUTPUT]
 
     def default(self) -> SplitPoint:
-        """Where to cut when nobody says: the latest of the smallest tensors with at most 85 % of the work before it.
+        """Where to cut by default: the latest of the smallest tensors with at most 85 % of the work before it.
 
         A tensor counts as one of the smallest within 10 %: a vision transformer's differ by one class token.
         """
@@ -95,18 +98,18 @@ class Partition:
 
     def segment(self, start: SplitPoint, end: SplitPoint) -> fx.GraphModule:
         """From what crosses at `start` (B, *start.shape) to what crosses at `end` (B, *end.shape)."""
-        return self._part(self._nodes[start.name], [self._nodes[end.name]])
+        return self._subgraph(self._nodes[start.name], [self._nodes[end.name]])
 
     def crossings(self) -> fx.GraphModule:
         """From the picture (B, 3, H, W) to a tuple of what crosses at every split point, in the order of `points`."""
-        return self._part(next(iter(self._graph.nodes)), [self._nodes[name] for name in self.points])
+        return self._subgraph(next(iter(self._graph.nodes)), [self._nodes[name] for name in self.points])
 
     def _output(self) -> fx.Node:
         node: fx.Node = next(iter(reversed(self._graph.nodes))).all_input_nodes[0]
         return node
 
-    def _part(self, start: fx.Node, ends: list[fx.Node]) -> fx.GraphModule:
-        """The nodes that `ends` need when `start` is given; a tuple of several ends."""
+    def _subgraph(self, start: fx.Node, ends: list[fx.Node]) -> fx.GraphModule:
+        """The nodes that `ends` need when `start` is given. Several ends give a tuple."""
         needed, stack = set(), list(ends)
         while stack:
             node = stack.pop()
@@ -114,14 +117,14 @@ class Partition:
                 needed.add(node)
                 if node is not start:
                     stack.extend(node.all_input_nodes)
-        part = fx.Graph()
-        copies = {start: part.placeholder("tensor")}
+        graph = fx.Graph()
+        copies = {start: graph.placeholder("tensor")}
         for node in self._graph.nodes:
             if node in needed and node is not start:
-                copies[node] = part.node_copy(node, copies.__getitem__)
+                copies[node] = graph.node_copy(node, copies.__getitem__)
         values = tuple(copies[end] for end in ends)
-        part.output(values if len(values) > 1 else values[0])
-        return fx.GraphModule(self._network, part)
+        graph.output(values if len(values) > 1 else values[0])
+        return fx.GraphModule(self._network, graph)
 
     def _find(self, paths: dict[fx.Node, str], measured: _GraphMeasurements) -> Iterable[SplitPoint]:
         start, end = next(iter(self._graph.nodes)), self._output()
@@ -145,7 +148,7 @@ def _fits_the_wire(name: str, shape: tuple[int, ...]) -> bool:
 
 
 def _sole_crossings(graph: fx.Graph) -> list[fx.Node]:
-    """Nodes whose value is, at some place in the order of execution, the only one still needed later."""
+    """Nodes whose value is, at some point in the order of execution, the only one still needed later."""
     order = {node: index for index, node in enumerate(graph.nodes)}
     last_use = {node: max((order[user] for user in node.users), default=-1) for node in graph.nodes}
     constant: set[fx.Node] = set()
@@ -165,9 +168,9 @@ def _sole_crossings(graph: fx.Graph) -> list[fx.Node]:
 
 
 class _WorkCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds up the operations of all that runs under it, by torch's own formulas.
+    """Adds up the operations of everything that runs under it, by torch's own formulas.
 
-    torch's FlopCounterMode does the same, but imports torch's compiler on its first operation: a second, and 70 MB.
+    torch's FlopCounterMode does the same, but its first operation imports torch's compiler: a second, and 70 MB.
     """
 
     def __init__(self) -> None:
@@ -176,7 +179,7 @@ class _WorkCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return False  # nothing is compiled here, so the compiler need not be told to keep out
+        return False  # nothing is compiled, so the compiler need not be told to keep out
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -190,7 +193,7 @@ class _WorkCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class _GraphMeasurements(fx.Interpreter):
-    """Runs the graph once for two pictures and notes each value's shape and the work up to it."""
+    """Runs the graph once on two pictures and records each value's shape and the work up to it."""
 
     def __init__(self, module: fx.GraphModule) -> None:
         super().__init__(module)
@@ -198,7 +201,7 @@ class _GraphMeasurements(fx.Interpreter):
         self.macs_before: dict[fx.Node, int] = {}
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        # The fused attention kernels count as nothing; the plain ones count as what they are.
+        # torch has no formulas for the fused attention kernels, only for the plain ones.
         fast_path = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
         self._counter = _WorkCounter()

@@ -1,7 +1,7 @@
-"""From a picture of any size to the one that the weights were made for: the one kernel of edge and cloud.
+"""From a picture of any size to the size that the weights were made for: one kernel for edge and cloud.
 
-Wherever a picture is resized, at the edge or, if it travels at the camera's own size, in the cloud, it is resized here:
-the network sees the same picture.
+Pictures are resized at the edge or, if they travel in the camera's own size, in the cloud. Both use this module, so that the
+network sees the same picture.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 def resize_and_crop(picture: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 -> (crop, crop, 3) uint8, possibly a view of `picture`; the order of the colours does not matter.
 
-    Resizes and crops as the weights prescribe, on 8-bit values from first to last, as PIL does. torchvision's resize of a
-    tensor goes by way of float32: slower, and up to 20 levels from the picture that the weights were made for, because
-    PIL rounds and clips after each of the two directions.
+    Resizes and crops as the weights prescribe, on 8-bit values throughout, as PIL does. torchvision's resize of a tensor
+    converts to float32: that is slower, and differs by up to 20 levels from the picture that the weights were made for,
+    because PIL rounds and clips after each of the two directions.
     """
     picture = _middle(picture)
-    if not picture.flags.writeable:  # as decoders give it; torch would warn of it
+    if not picture.flags.writeable:  # decoders return such arrays, and torch would warn
         picture = picture.copy()
-    # (1, 3, H, W), a view. The batch comes first: only so does torch see that a pixel's colours lie together, and
-    # resizes them as they are, in half the time.
+    # (1, 3, H, W), a view. With the batch dimension torch notices that a pixel's colours are adjacent in memory (channels
+    # last) and resizes without rearranging them, in half the time.
     tensor = torch.from_numpy(picture)[None].permute(0, 3, 1, 2)
     size = _resized(picture.shape[0], picture.shape[1], shorter=recipe.resize)
     if size != picture.shape[:2]:
@@ -44,14 +44,15 @@ def resize_and_crop(picture: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.ui
 
 
 def _resized(height: int, width: int, *, shorter: int) -> tuple[int, int]:
-    """The shorter side becomes `shorter`; the other one is cut to whole pixels, as torchvision does."""
+    """(rows, columns): the shorter side becomes `shorter`; the longer one is rounded down, as torchvision does."""
     longer = int(shorter * max(height, width) / min(height, width))
     return (shorter, longer) if height <= width else (longer, shorter)
 
 
 def _middle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """All of any usual picture. Of one that is far longer than wide, the middle: the crop takes no more, and resized whole
-    a picture of a single row would become gigabytes.
+    """The picture itself, or the middle of one that is far longer than wide.
+
+    The crop needs no more, and a picture of a single row, resized as a whole, would become gigabytes.
     """
     height, width = picture.shape[:2]
     longest = MAX_ASPECT * min(height, width)

@@ -1,6 +1,6 @@
 """The split points that are worth choosing from: the ends of a network's stages.
 
-A ResNet-50 can be cut at forty places; for bytes, time and balance only a handful of them differ.
+A ResNet-50 can be cut in forty places, but only a handful of them differ in bytes, time and balance.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from shared.network.partition import SplitPoint
 
 _NEAR = 0.05
-"""Of the network's work: a tensor of half the size this little later is always the better choice."""
+"""Share of the network's work. A tensor of half the size that comes at most this much later is always the better choice."""
 _WIDEST = 0.4
-"""Of the network's work between two choices; a transformer's tensors all have one shape, and its middle counts too."""
+"""Largest share of the network's work between two choices: all tensors of a transformer have one shape, and its middle is wanted too."""
 
 
 def stage_ends(points: Iterable[SplitPoint]) -> list[SplitPoint]:
-    """Of all split points of a network, in its order; without `input` and `output`.
+    """The ends of a network's stages among all its split points, in its order, without `input` and `output`.
 
-    The last point of each run of one shape, unless a much smaller tensor follows at once; long stages are divided.
+    An end is the last point of each run of points of one shape, unless a much smaller tensor follows soon. Long stages are
+    divided.
     """
     inner = [point for point in points if point.name not in (INPUT, OUTPUT)]
     ends = [list(run)[-1] for _, run in itertools.groupby(inner, key=lambda point: point.shape)]
@@ -46,16 +47,16 @@ def stage_ends(points: Iterable[SplitPoint]) -> list[SplitPoint]:
 
 def _is_outdone(end: SplitPoint, kept: list[SplitPoint], after: list[SplitPoint]) -> bool:
     if any(_share(end) - _share(other) <= 2 * _NEAR and other.elements <= end.elements for other in kept):
-        return True  # the wide middle of an inverted residual, or the same tensor in another shape
+        return True  # the wide middle of an inverted residual, or a reshaped tensor
     return any(_share(other) - _share(end) <= _NEAR and 2 * other.elements <= end.elements for other in after)
 
 
 def _divided(low: float, high: float) -> list[float]:
-    """Where to divide a stretch that is too long, in equal parts."""
+    """The shares of work at which a stage that is too long is divided equally."""
     parts = math.ceil((high - low) / _WIDEST)
     return [low + (high - low) * part / parts for part in range(1, parts)]
 
 
 def _share(point: SplitPoint) -> float:
-    """Of the network's work that is done at this point."""
+    """The share of the network's work that is done before this point."""
     return point.head_macs / (point.head_macs + point.tail_macs)

@@ -1,12 +1,11 @@
-"""The one place that imports torchvision, and that spares the process what its classifiers do not need.
+"""The only module that imports torchvision, without what its classifiers do not need.
 
-A torchvision built for another torch (the package index's build against CUDA, beside a CPU torch, say) cannot load its
-native operators; its import then dies, because it registers shape functions for operators that do not exist. The
-classifiers need none of them. So where they cannot load, their schemas are declared first; where the builds match
-nothing is done.
+A torchvision that was built for another torch (say, a CUDA build beside a CPU torch) cannot load its native operators. Its
+import then fails, because it registers shape functions for operators that do not exist. The classifiers need none of them.
+So if the operators cannot be loaded, their schemas are declared first; if the builds match, nothing is done.
 
-One operator of detection networks asks torch's compiler a question, and for that its import brings the whole compiler:
-half of all that the process takes to start, and 70 MB. Here the compiler comes when the question is asked.
+One operator of detection networks asks torch's compiler a question, for which torchvision imports the whole compiler: half of
+the process's start-up time, and 70 MB. Here the compiler is imported when the question is asked.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _COMPILER = "torch._dynamo.utils"
 def _native_operators_load() -> bool:
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
-        return True  # not installed: the import below says so
+        return True  # not installed: the import below reports that
     for library in Path(spec.origin).parent.glob("_C*.so"):
         try:
             torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
@@ -40,16 +39,16 @@ def _native_operators_load() -> bool:
 
 
 class _CompilerOnDemand(ModuleType):
-    """Stands in for the compiler while torchvision is imported. Whoever wants more of it than torchvision does gets it."""
+    """Stands in for the compiler while torchvision is imported. Any other use of it imports the compiler itself."""
 
     @staticmethod
     def is_compile_supported(device_type: str) -> Any:
-        """What torchvision imports; called, if ever, when the stand-in is gone."""
+        """The function that torchvision imports. It is called, if ever, when the stand-in has been removed."""
         return importlib.import_module(_COMPILER).is_compile_supported(device_type)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
-            raise AttributeError(name)  # the import system looks whether this is a package
+            raise AttributeError(name)  # the import system checks whether this is a package
         _end(self)
         return getattr(importlib.import_module(_COMPILER), name)
 
@@ -70,7 +69,7 @@ def _compiler_on_demand() -> Iterator[None]:
 
 
 if not _native_operators_load():
-    # Kept in a module variable: the schemas live as long as the object does.
+    # In a module variable, because the schemas exist as long as the object does.
     _SCHEMAS = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     _SCHEMAS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
     _SCHEMAS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]

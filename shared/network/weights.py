@@ -20,18 +20,18 @@ from shared.network.vision import get_model_weights
 _log = logging.getLogger(__name__)
 
 AUTO_SECONDS = 20.0
-"""How long `auto` tries to get the pretrained weights."""
+"""Seconds that `auto` waits for the pretrained weights."""
 NAMED_SECONDS = 900.0
-"""How long a named choice may take to come."""
+"""Seconds that the download of a named choice may take."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A state dict with what it was made for; `state` is None for seeded random weights. `fit` takes its tensors over."""
+    """A state dict and what it was made for; `state` is None for seeded random weights. `fit` uses its tensors as they are."""
 
     description: str
-    recipe: Any
-    """The member of torchvision's weights enum whose preprocessing and categories go with it."""
+    published: Any
+    """The member of torchvision's weights enum whose recipe and categories belong to these weights."""
     state: dict[str, torch.Tensor] | None
     seed: int = 0
 
@@ -41,9 +41,10 @@ def load_weights(
 ) -> Weights:
     """Weights for a torchvision classifier.
 
-    `choice` is `auto` (pretrained where they can be had within 20 s, else `random`, said in one line), `random`
-    (seeded), a name of torchvision's weights API (`DEFAULT`, `IMAGENET1K_V1`, …) or the path of a state dict, which is
-    read with `weights_only`. A named choice may take `patience_s` to be downloaded. Raises ModelError when a choice other than `auto` cannot be had.
+    `choice` is `auto` (pretrained if they are available within 20 s, else `random`, with a warning), `random` (seeded), a name
+    of torchvision's weights API (`DEFAULT`, `IMAGENET1K_V1`, …) or the path of a state dict, which is read with
+    `weights_only`. The download of a named choice may take `patience_s` seconds. Raises ModelError if a choice other than
+    `auto` is unavailable.
     """
     known = get_model_weights(architecture)
     first = next(iter(known))
@@ -76,11 +77,11 @@ def load_weights(
             f"weights {choice!r}: no such file, and {architecture} has no weights of that name; "
             f"{suggest(choice, names)}; accepted: {', '.join(names)}, or the path of a state dict"
         )
-    return Weights(f"file:{path.name}", _recipe_of(path, known, first), _read_state(path))
+    return Weights(f"file:{path.name}", _published_as(path, known, first), _read_state(path))
 
 
 def _named(architecture: str, member: Any, seconds: float) -> Weights:
-    """One set of torchvision's, from its cache or downloaded by a child process that cannot outstay its time."""
+    """One of torchvision's sets of weights, from its cache or downloaded by a child process that is killed after `seconds`."""
     if member.meta.get("categories") is None:
         raise ModelError(f"weights {member.name} of {architecture} have no classifier; choose another set")
     if not (Path(torch.hub.get_dir()) / "checkpoints" / Path(member.url).name).is_file():
@@ -99,7 +100,7 @@ def _download(architecture: str, name: str, seconds: float) -> None:
         try:
             _, errors = child.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGINT)  # lets torch remove its partial file
+            child.send_signal(signal.SIGINT)  # so that torch removes its partial file
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.communicate(timeout=2)
             child.kill()
@@ -109,8 +110,8 @@ def _download(architecture: str, name: str, seconds: float) -> None:
         raise ModelError(f"the download failed: {reason[0]}")
 
 
-def _recipe_of(path: Path, known: Any, first: Any) -> Any:
-    """A file that carries the name of one of torchvision's sets gets that set's recipe, any other the first one's."""
+def _published_as(path: Path, known: Any, first: Any) -> Any:
+    """The set whose file has this name, else the first one."""
     return next((member for member in known if Path(member.url).name == path.name), first)
 
 
@@ -141,7 +142,7 @@ def _is_plain(value: torch.Tensor) -> bool:
     )
 
 
-# Names under which published weights were saved before torchvision renamed its modules; it translates when it loads them.
+# Names under which published weights were saved before torchvision renamed its modules; its own loader translates them.
 _FORMER_NAMES = {
     re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$"): r"\1\2",
     re.compile(r"^(encoder\..*\.mlp)\.linear_1\.(\w+)$"): r"\1.0.\2",
@@ -152,12 +153,12 @@ _FORMER_NAMES = {
 def fit(network: torch.nn.Module, state: dict[str, torch.Tensor], what: str) -> None:
     """Give `network` the tensors of `state`, or raise ModelError naming the first differences.
 
-    Afterwards they are the network's own. They are converted in `state`, one after the other: else the network would lie
-    in memory twice. Its parameters need no values of their own before; they may be on the `meta` device.
+    Afterwards they belong to the network. They are converted within `state`, one after another, because otherwise the network
+    would be in memory twice. Its own parameters need no values; they may be on the `meta` device.
     """
     own = network.state_dict()
     given = {_present_name(name): name for name in state}
-    # Nothing here uses num_batches_tracked; where it is absent it stays as it is.
+    # Inference does not use num_batches_tracked; if it is absent it stays as it is.
     missing = [name for name in own if name not in given and not name.endswith("num_batches_tracked")]
     foreign = [name for name in given if name not in own]
     shapes = [
@@ -184,7 +185,7 @@ def _present_name(name: str) -> str:
 
 
 def _converted(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """`value` itself where a network can use it as it is, else a copy that it can."""
+    """`value` itself if a network can use it as it is, else a usable copy."""
     value = value.detach()
     plain = value.dtype == dtype and value.is_contiguous() and not value.is_neg()
     if plain and value.untyped_storage().nbytes() == value.nbytes:
@@ -193,7 +194,7 @@ def _converted(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def _is_finite(value: torch.Tensor) -> bool:
-    # One pass and no copies; NaN goes through minimum and maximum.
+    # One pass and no copies: minimum and maximum propagate NaN.
     return value.numel() == 0 or all(bool(bound.isfinite()) for bound in value.aminmax())
 
 

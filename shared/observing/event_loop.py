@@ -1,4 +1,4 @@
-"""An event loop that can prove that it never computes, and is given no reason to wait."""
+"""An event loop that measures how long it blocks, and a process set up so that it hardly does."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 _SWITCH_INTERVAL_S = 0.001
-"""How long a thread that runs Python may keep the interpreter from the event loop's; Python's own choice is 5 ms."""
+"""How long another thread may keep the interpreter lock while the event loop's thread waits for it; Python's default is 5 ms."""
 
 
 class LoopWatch:
-    """Times each turn of the loop, from the sockets to the sockets: that long, nobody else was heard.
+    """Times each turn of the loop, from one look at the sockets to the next: during it, no other event is handled.
 
-    A turn is long because the loop computed, or because its thread had to wait: for the interpreter, which another
-    thread held, or for a core. The thread's processor time tells the first from the rest.
+    A turn is long because the loop computed, or because its thread had to wait for the interpreter lock or for a core. The
+    thread's processor time distinguishes the first from the others.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class LoopWatch:
         self._longest_block_s = self._longest_computation_s = 0.0
 
     def begin(self) -> None:
-        """The sockets were looked at."""
+        """The selector has returned: a turn begins."""
         self._began = self._clock(), self._thread_clock()
 
     def end(self) -> None:
-        """The sockets will be looked at. The first turn, in whose middle the watch began, does not count."""
+        """The selector will be called: a turn ends. The turn during which the watch started does not count."""
         if self._began is None:
             return
         block_s, computation_s = self._clock() - self._began[0], self._thread_clock() - self._began[1]
@@ -71,31 +71,31 @@ class _WatchedSelector(selectors.DefaultSelector):
 
 
 class WatchedLoop(asyncio.SelectorEventLoop):
-    """A selector event loop whose turns can be watched; two microseconds a turn while they are."""
+    """A selector event loop whose turns can be watched, at two microseconds per turn."""
 
     def __init__(self) -> None:
         self._watched = _WatchedSelector()
         super().__init__(self._watched)
 
     def watch(self, watch: LoopWatch | None) -> None:
-        """From now on; None ends it."""
+        """Watch every turn from now on; None stops watching."""
         self._watched.watch = watch
 
 
 def run(main: Coroutine[Any, Any, _Result]) -> _Result:
-    """`asyncio.run` on a loop that `undisturbed` can watch."""
+    """Like `asyncio.run`, on a loop that `undisturbed` can watch."""
     with asyncio.Runner(loop_factory=WatchedLoop) as runner:
         return runner.run(main)
 
 
 @contextmanager
 def undisturbed(metrics: Metrics) -> Iterator[None]:
-    """While frames are served: watch the running loop, and let nothing that was loaded before hold it up."""
+    """While frames are served: watch the running loop, and keep the garbage collector from delaying it."""
     loop = asyncio.get_running_loop()
     interval_s = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    # A full collection goes through all that torch brought, for 150 ms. Frozen, it is not looked at again. The second
-    # collection finds nothing: it tells the collector how little there is now, else the next would come late and long.
+    # A full collection visits every object that torch created, which takes 150 ms; frozen objects are not visited. The second
+    # collection finds nothing: it makes the collector note how few objects are left, so that the next one is not late and long.
     gc.collect()
     gc.freeze()
     gc.collect()

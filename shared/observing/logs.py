@@ -1,4 +1,4 @@
-"""Log lines: for people, or one JSON object each for machines."""
+"""Log lines: text for people, or one JSON object per line for machines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import sys
 from datetime import UTC, datetime
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")  # to the last @: passwords hold them
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")  # to the last @, as passwords may contain one
 
 
 def mask_credentials(text: str) -> str:
@@ -17,7 +17,7 @@ def mask_credentials(text: str) -> str:
 
 
 def mask_url(url: str) -> str:
-    """A whole URL without what may be secret: all before the last @, and the query. Any other text stays as it is."""
+    """A whole URL without what may be secret: everything before the last @, and the query. Other text stays as it is."""
     if "://" not in url:
         return url
     masked, query, _ = re.sub(r"(?<=://).*@", "***@", url).partition("?")
@@ -51,6 +51,4 @@ def configure_logs(level: str, style: str) -> None:
         else _HumanFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("tornado.access").setLevel(
-        logging.ERROR
-    )  # every request is counted; none is worth a line
+    logging.getLogger("tornado.access").setLevel(logging.ERROR)  # requests are counted by metrics, not logged

@@ -1,4 +1,4 @@
-"""What both sides export alike: a registry of their own, the process, its event loop, the steps, the encoded sizes."""
+"""The metrics that both sides export: the process, its event loop, the steps of a frame, the encoded sizes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from shared.observing.telemetry import BYTES_BUCKETS, DURATION_BUCKETS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# A turn of an event loop: most take less than half a millisecond, and none should take 5 ms.
+# Turns of an event loop: most take less than half a millisecond, and none should take 5 ms.
 TURN_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 
 
 class Metrics:
-    """Base of a side's metrics. Every label value is there from the start, at zero."""
+    """Base of a side's metrics, in a registry of its own. Every label value exists from the start, at zero."""
 
     def __init__(self, prefix: str, steps: Sequence[str]) -> None:
-        """`prefix` is `splitdnn_cloud_` or `splitdnn_edge_`."""
+        """`prefix`: `splitdnn_cloud_` or `splitdnn_edge_`. `steps`: the values of the label `stage`."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)

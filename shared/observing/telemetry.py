@@ -1,4 +1,4 @@
-"""Where the time goes: one stopwatch a frame, one histogram a side; and what is running."""
+"""Where the time goes: one stopwatch per frame, one histogram per side; and what is running."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry, Counter, Histogram
 
-# A service of 1 ms to 10 s. The alerts' thresholds (monitoring/) are bounds, so that their quantiles are exact there.
+# For durations of 1 ms to 10 s. The alerts' thresholds (monitoring/) are among the bounds, so that quantiles are exact there.
 DURATION_BUCKETS = (
     0.001,
     0.002,
@@ -45,14 +45,14 @@ BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 class Stopwatch:
     """Times the steps of one frame.
 
-    `seconds` holds what was measured, in order; each step is observed in the histogram as well, so the sum over a
-    frame's record and the dashboard agree.
+    `seconds` holds the durations by step, in order. Each is observed in the histogram as well, so that records and dashboard
+    agree.
     """
 
     def __init__(
         self, histogram: Histogram, cpu: Counter, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """`cpu` counts what `step` took of the processor."""
+        """`cpu` counts the processor time of `step`; `clock` returns seconds."""
         self._histogram = histogram
         self._cpu = cpu
         self._clock = clock
@@ -60,7 +60,7 @@ class Stopwatch:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time the block; a block that raises counts as well, as its time was spent."""
+        """Time the block. A block that raises counts too: its time was spent."""
         start = self._clock()
         try:
             with computing(self._cpu, name):
@@ -74,14 +74,15 @@ class Stopwatch:
         self._histogram.labels(stage=name).observe(seconds)
 
     def milliseconds(self) -> dict[str, float]:
+        """The durations by step, in milliseconds, rounded to microseconds."""
         return {name: round(1e3 * seconds, 3) for name, seconds in self.seconds.items()}
 
 
 @contextmanager
 def computing(counter: Counter, step: str) -> Iterator[None]:
-    """Count the processor time that this thread spends in the block; the block must not await.
+    """Count the processor time that this thread spends in the block, which must not await.
 
-    What an engine's own threads compute for it is not in it: with one thread there are none.
+    The time of an engine's own threads is not included; with one thread there are none.
     """
     start = time.thread_time()
     try:
@@ -91,16 +92,16 @@ def computing(counter: Counter, step: str) -> Iterator[None]:
 
 
 def exposition(registry: CollectorRegistry, accept: str) -> tuple[str, bytes]:
-    """Content type and body of `/metrics`, in the format that the scraper's Accept header prefers."""
+    """Content type and body of `/metrics` in the format that the scraper prefers, by its Accept header."""
     try:
         encode, content_type = choose_encoder(accept)
-    except TypeError:  # what it raises on a version that is not a number
+    except TypeError:  # raised for a version that is not a number
         encode, content_type = choose_encoder("")
     return content_type, encode(registry)
 
 
 def export_build_info(registry: CollectorRegistry, component: str, **labels: str) -> None:
-    """`splitdnn_build_info` = 1 with what is running as labels."""
+    """Export `splitdnn_build_info` = 1, with what is running in its labels."""
     values = {"component": component, "version": __version__, "wire_version": str(VERSION), **labels}
     Gauge("splitdnn_build_info", "What is running; always 1.", list(values), registry=registry).labels(
         **values

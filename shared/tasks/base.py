@@ -1,4 +1,4 @@
-"""What a task is: what the outputs of a network mean, and what two of its answers have in common."""
+"""A task: what the outputs of a network mean, and how two outputs compare."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 class Answer(Protocol):
-    """What a network says of one frame. Immutable; two equal answers compare equal."""
+    """A network's answer to one frame. Immutable; compared by value."""
 
     def fields(self) -> dict[str, Any]:
-        """What replies and records hold of it, ready for JSON: a task's own keys, `top` for classes."""
+        """The keys that replies and records hold, ready for JSON; each task has its own (`top` for classes)."""
 
     def headline(self) -> str:
-        """The answer in a few words, for progress lines; empty if there is nothing to say."""
+        """The answer in a few words, for progress lines; empty if there is none."""
 
     def findings(self) -> Sequence[tuple[str, float]]:
         """What was found, each with its probability, 0 … 1; the most probable first, which is the headline's."""
 
 
 class Task(ABC):
-    """Turns one frame's outputs into an answer, reads answers that came over the network, and compares outputs."""
+    """Turns one frame's outputs into an answer, reads received answers, and compares outputs."""
 
     name: str
 
@@ -36,15 +36,15 @@ class Task(ABC):
 
     @abstractmethod
     def parse(self, fields: Mapping[str, Any]) -> Answer:
-        """The answer in a reply's JSON object, checked to the last value.
+        """The answer in a reply's JSON object, every value checked.
 
-        Raises ValueError, TypeError, KeyError, AttributeError or OverflowError for whatever is no answer of this task.
+        Raises ValueError, TypeError, KeyError, AttributeError or OverflowError for anything that is not an answer of this task.
         """
 
     @abstractmethod
     def agreement(self, expected: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float64]:
-        """How much of each answer was kept, 0 … 1: (n,), from the outputs (n, …) of n frames, twice."""
+        """How much of each answer is the same, 0 … 1: (n,). Both arguments are the outputs (n, …) of the same n frames."""
 
     @abstractmethod
     def divergence(self, expected: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float64]:
-        """How far each output is from what was expected, 0 or above, finer than agreement: (n,), from (n, …) twice."""
+        """How far each output is from the expected one, 0 or more: (n,). A finer measure than agreement, of the same arguments."""

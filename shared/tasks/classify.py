@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TopClass(TypedDict):
-    """One of the most probable classes."""
+    """One class of an answer."""
 
     class_id: int
     label: str
@@ -27,7 +27,7 @@ class TopClass(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """An answer: the most probable classes, most probable first; none if the network could not answer."""
+    """The answer: the most probable classes, most probable first; none if the network could not answer."""
 
     top: tuple[TopClass, ...] = ()
 
@@ -47,7 +47,7 @@ class Classify(Task):
     name = "classify"
 
     def __init__(self, labels: Sequence[str], top: int) -> None:
-        """`top` classes are named in an answer, or all where there are fewer."""
+        """`labels`: one for each class. `top`: classes per answer, at most all of them."""
         self._labels = labels
         self._top = min(top, len(labels))
 
@@ -72,7 +72,7 @@ class Classify(Task):
 
 
 def top_classes(logits: NDArray[np.float32], labels: Sequence[str], count: int) -> list[TopClass]:
-    """The `count` most probable classes of logits (K,), by softmax, most probable first; equals in class order."""
+    """The `count` most probable classes of logits (K,), by softmax, most probable first; ties in class order."""
     exponentials = np.exp(logits.astype(np.float64) - float(logits.max()))
     probabilities = exponentials / exponentials.sum()
     ranked = np.argsort(-logits, kind="stable")[:count]
@@ -86,7 +86,7 @@ def divergences(expected: NDArray[np.float32], found: NDArray[np.float32]) -> ND
     """KL(softmax(expected) || softmax(found)) of each row of logits (n, K), in nats."""
     p, q = _log_softmax(expected), _log_softmax(found)
     result: NDArray[np.float64] = (np.exp(p) * (p - q)).sum(1)
-    return np.maximum(result, 0.0)  # it is never negative, and rounding makes it so
+    return np.maximum(result, 0.0)  # it is never negative, except by rounding
 
 
 def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -98,7 +98,7 @@ def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _parse_class(fields: Mapping[str, Any]) -> TopClass:
     label, probability = fields["label"], fields["probability"]
-    label.encode()  # raises ValueError for what no file or terminal takes
+    label.encode()  # raises ValueError for lone surrogates, which cannot be written to a file or terminal
     if not 0 <= probability < math.inf:
         raise ValueError(f"a probability of {probability}")
     return {"class_id": int(fields["class_id"]), "label": label, "probability": float(probability)}

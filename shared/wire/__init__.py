@@ -1,1 +1,1 @@
-"""A frame on the wire. WIRE.md beside this file is its contract; no codec is known here."""
+"""A frame on the wire, as WIRE.md specifies it. Codecs are a layer above: nothing in this package knows one."""

@@ -1,7 +1,7 @@
-"""A frame: one encoded tensor on the wire. WIRE.md beside this file is the contract; this is its code.
+"""A frame: one encoded tensor on the wire. WIRE.md in this folder is the specification, this module implements it.
 
-Sans-I/O: bytes in, frames out; no socket, torch, cv2, clock or environment. For all bytes, `unpack` gives a
-valid frame or raises WireError, nothing else, in time and memory linear in sizes that were checked against the limits first.
+Sans-I/O: bytes in, frames out; no socket, torch, cv2, clock or environment. For all bytes, `unpack` returns a valid frame or
+raises WireError and nothing else, in time and memory linear in sizes that are checked against the limits first.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ _CRC_OFFSET = HEADER.size - 4
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One encoded tensor, and what the other side must know to answer it."""
+    """One encoded tensor, and what the receiver needs in order to answer it."""
 
     split_point: str
     codec_id: int
     shape: tuple[int, ...]
-    """Of the tensor, without the batch dimension; of a picture (H, W, 3)."""
+    """The tensor's shape without the batch dimension, or (H, W, 3) for a picture."""
     params: bytes
     payload: Bytes
     fingerprint: bytes
-    """8 bytes: architecture, weights and recipe (shared/network/model.py)."""
+    """8 bytes that identify architecture, weights and recipe (shared/network/model.py)."""
     frame_id: int
-    """Unique within a sender's lifetime and a few days beyond it; 64 bits."""
+    """64 bits, unique within a sender's lifetime and for a few days after it."""
     capture_time_ns: int
-    """When the picture was taken, in nanoseconds since 1970 by the sender's clock; for people, never compared."""
+    """When the picture was taken: nanoseconds since 1970 by the sender's clock. Informative; never compared with another clock."""
     deadline_ms: int
-    """How long the sender will wait, counted from the arrival of the header; 0 is as long as the server allows."""
+    """How long the sender will wait, in milliseconds from the arrival of the header. 0: as long as the server allows."""
 
 
 def pack(frame: Frame) -> bytes:
-    """A frame as bytes; the one copy of the payload on this side."""
+    """The frame as bytes. The payload is copied once. Raises WireError if a field is above its limit."""
     name = frame.split_point.encode()
     check_limit("split point name", len(name), limits.MAX_SPLIT_POINT_BYTES)
     check_limit("parameters", len(frame.params), limits.MAX_PARAMS_BYTES)
@@ -65,7 +65,7 @@ def pack(frame: Frame) -> bytes:
 
 
 def unpack(data: Bytes) -> Frame:
-    """The frame in these bytes, all of them; its payload stays a view. Raises WireError."""
+    """The frame that these bytes are; its payload is a view of them. Raises WireError."""
     view = memoryview(data)
     if len(view) < HEADER.size:
         raise WireError(f"a frame has a header of {HEADER.size} bytes, these are {len(view)} bytes")
@@ -82,7 +82,7 @@ def unpack(data: Bytes) -> Frame:
     if len(view) != expected:
         raise WireError(f"the header declares a frame of {expected} bytes, these are {len(view)} bytes")
     if zlib.crc32(view[HEADER.size :], zlib.crc32(view[:_CRC_OFFSET])) != crc:
-        raise WireError("the CRC does not match: the frame was damaged on its way")
+        raise WireError("the CRC does not match: the frame was damaged in transit")
     if reserved:
         raise WireError(f"reserved bits are set ({reserved:#x}); accepted: 0")
     if not 1 <= rank <= limits.MAX_RANK:
@@ -112,6 +112,7 @@ def unpack(data: Bytes) -> Frame:
 
 
 def check_limit(what: str, size: int, limit: int) -> None:
+    """Raise LimitError if `size` bytes are above `limit`."""
     if size > limit:
         raise LimitError(
             f"{what} of {size} bytes is above the limit of {limit}", accepted={"max_bytes": limit}
@@ -119,6 +120,7 @@ def check_limit(what: str, size: int, limit: int) -> None:
 
 
 def check_shape(shape: tuple[int, ...]) -> None:
+    """Raise ContentError for a shape that no tensor has, LimitError for one with too many elements."""
     count = 1
     for dimension in shape:
         count *= dimension

@@ -14,13 +14,14 @@ from edge.config import EdgeSettings
 from edge.frames.pipeline import Pipeline
 from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
-from edge.output.results import Record, Results
+from edge.output.results import Record
 from edge.planning.pilot import PinnedPilot
 from edge.planning.plan import make_plan
 from edge.uplink.circuit import Circuit
-from edge.uplink.client import Reply, UplinkError
+from edge.uplink.client import Reply
 from shared.codecs import decode_frame
 from shared.engines import TorchEngine
+from shared.errors import UplinkError
 from shared.network.model import Model, load_model
 from shared.network.partition import Partition
 from shared.network.recipe import Recipe
@@ -227,7 +228,7 @@ class Run:
             preprocess or Preprocess(self.model.recipe),
             source,
             self.uplink,
-            Results([self.records.append, *sinks]),
+            [self.records.append, *sinks],
             self.metrics,
             session,
         )

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 from kits.edge import settings_of
 from kits.link import Clock
-from kits.planner import RESNET50
+from kits.planner import FAST_CLOUD_S, LAYER3, MBIT, OUTPUT, PNG, RESNET50
 
 from edge.metrics import EdgeMetrics
+from edge.planning.conditions import TailTimes
 from edge.planning.pilot import PlannedPilot
 from edge.planning.planner import Objective
 from edge.uplink.circuit import Circuit
@@ -93,3 +94,24 @@ class Flight:
 
     def deliver(self, latency_s=0.03, **seconds):
         self.pilot.delivered(outcome_of(self.plan, captured_s=self.clock.now, **seconds), latency_s)
+
+
+FAST_CLOUD = TailTimes(FAST_CLOUD_S, {})
+
+
+def away(**changes):
+    """A pilot that sends pictures: of a slow edge, on a fast link, to a fast cloud."""
+    flight = Flight([PNG, LAYER3, OUTPUT], bytes_per_s=100 * MBIT, **changes)
+    flight.pilot.take_tail_times(FAST_CLOUD)
+    assert flight.option is PNG
+    return flight
+
+
+def local(options=(PNG, LAYER3, OUTPUT), bytes_per_s=1 * MBIT, **changes):
+    """One that answers here, though a faster link would change that."""
+    flight = Flight(options, bytes_per_s=bytes_per_s, **changes)
+    flight.pilot.take_tail_times(FAST_CLOUD)
+    flight.clock.now += 10
+    flight.answer()
+    assert flight.option is OUTPUT
+    return flight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,7 @@ def features(
     return found
 
 
+@cache
 def make_profile(
     fingerprint: bytes = b"profile.",
     split_point: str = "layer1",
@@ -37,6 +39,6 @@ def make_profile(
     preset: Preset = SMALL,
     **options: Any,
 ) -> Profile:
-    """A profile fitted to `features(shape)`."""
+    """A profile fitted to `features(shape)`, once in a process for the same arguments."""
     tensors = features(shape, **options)
     return fit_profile(tensors, preset, fingerprint=fingerprint, split_point=split_point)

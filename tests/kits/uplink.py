@@ -13,8 +13,8 @@ from aiohttp import web
 from kits.edge import value
 
 from edge.metrics import FALLBACKS, EdgeMetrics
-from edge.uplink.client import UplinkError
 from edge.uplink.uplink import Uplink
+from shared.errors import UplinkError
 
 LABELS = tuple(f"class {index}" for index in range(1000))
 MODEL = SimpleNamespace(name="resnet18", weights="random:0", fingerprint=bytes(range(8)), labels=LABELS)

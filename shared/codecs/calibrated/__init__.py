@@ -1,1 +1,1 @@
-"""The codec `calibrated` and what it is made of."""
+"""The codec `calibrated` and its parts."""

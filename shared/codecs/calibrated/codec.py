@@ -1,10 +1,10 @@
 """calibrated: few levels, a dead zone and contexts, all fitted to one tensor of one network.
 
-    encode   values ─► steps ─► magnitudes, signs ─► words
+    encode   values ─► scaled ─► magnitudes, signs ─► words
     decode   words ─► magnitudes, signs ─► centroids by neighbourhood ─► corrector ─► values
 
-What was fitted is in a profile, which both sides hold and frames name by its hash (shared/codecs/calibrated/profile.py). Few levels with a clip
-for a network's features are those of Cohen, Choi and Bajić (arXiv:2105.06002).
+What was fitted is in a profile, which both sides hold and which frames name by its hash (shared/codecs/calibrated/profile.py).
+Quantising a network's features to few clipped levels follows Cohen, Choi and Bajić (arXiv:2105.06002).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Calibrated(Codec):
-    """Bound to a profile; without one it can only say that one is missing."""
+    """The codec bound to a profile. Without one it encodes nothing, and decoding says which profile is missing."""
 
     id = 16
     name = "calibrated"
@@ -41,9 +41,7 @@ class Calibrated(Codec):
         arrays, grid = profile.arrays, grid_shape(profile.shape)
         self._whole_grid = grid
         self._pooled = bool(_whole(profile, "pooled"))
-        if (
-            self._pooled
-        ):  # the tail begins with a mean over the positions, so nothing else of them need travel
+        if self._pooled:  # the tail begins with a mean over the positions, so only that mean has to travel
             grid = 1, 1, grid[2]
         levels, groups = _whole(profile, "levels"), _whole(profile, "groups")
         signed = bool(_whole(profile, "signed"))
@@ -52,7 +50,7 @@ class Calibrated(Codec):
         self.reconstruction = Reconstruction(arrays, grid, levels, signed=signed)
 
     def bind(self, profile: Profile) -> Calibrated:
-        """The same codec with a profile. Raises ProfileContentError."""
+        """The codec with a profile. Raises ProfileContentError."""
         return Calibrated(profile)
 
     @property
@@ -64,14 +62,14 @@ class Calibrated(Codec):
         return self.encode_symbols(array)[0]
 
     def encode_symbols(self, array: NDArray[np.float32]) -> tuple[Encoded, Symbols]:
-        """The same, and the symbols that the payload stands for."""
+        """`encode`, and the symbols that the payload holds."""
         profile = self._require(array.shape)
         require_finite(array)
         symbols = self.quantiser(self.grid_of(array))
         return Encoded(profile.digest, self.coder.encode(symbols)), symbols
 
     def grid_of(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(rows, columns, channels): what is quantised of a tensor."""
+        """(rows, columns, channels): the part of a tensor that is quantised."""
         grid = to_grid(array)
         return grid.mean((0, 1), keepdims=True) if self._pooled else grid
 
@@ -87,7 +85,7 @@ class Calibrated(Codec):
             )
         with np.errstate(
             over="ignore", invalid="ignore"
-        ):  # a profile may hold any numbers; what comes of them is checked
+        ):  # a profile may hold any numbers, so the result is checked
             values = self.reconstruction(self.coder.decode(payload))
         if not np.isfinite(values).all():
             raise ContentError(f"the profile {self.profile.name} gives values that are not finite")

@@ -1,12 +1,12 @@
-"""How probable it is that a symbol is not zero, given those that are coded already.
+"""How probable it is that a symbol is not zero, given the symbols that are already coded.
 
-Symbols are coded in steps: one group of channels after the other, and in each group first the dark, then the light squares
-of a chessboard. A step sees all earlier groups, at the same position and around it, and the dark neighbours
-in its own group. A linear prediction from these (of low rank, fitted by ridge regression) and the number of own
-neighbours choose one of 64 classes, each with a probability of its own.
+Symbols are coded in passes: one group of channels after another, and in each group first the dark, then the light squares of a
+chessboard. A pass sees all earlier groups, at the same position and around it, and in its own group the dark neighbours. A
+linear prediction from these (of low rank, fitted by ridge regression) and the number of neighbours in the same channel choose
+one of 64 classes, each with a probability of its own.
 
-Both sides must choose the same class on any machine, so everything here is whole numbers: below 2^24 a float32 is exact, and
-then the order in which a matrix product adds does not matter. Profiles that could pass that bound are refused.
+Both sides must choose the same class on any machine, so everything here is in whole numbers: below 2^24 a float32 is exact, and
+then the order in which a matrix product adds does not matter. Profiles that could exceed that bound are refused.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 CLASSES = 64
 EXACT = 1 << 24
 MAX_MAGNITUDE = 2
-"""What neighbours are counted as at most."""
+"""The largest magnitude that a neighbour counts as."""
 MAX_AROUND = 12 * MAX_MAGNITUDE
 MAX_BESIDE = 4 * MAX_MAGNITUDE
 LATENT_LIMIT = 2047
 PREDICTIONS = 512
-"""Levels of the linear prediction."""
+"""Levels to which the linear prediction is cut."""
 OWN_KINDS = 5
 OWN_KIND = np.digitize(np.arange(MAX_BESIDE + 1), (1, 2, 3, 5)).astype(np.intp)
 
@@ -41,8 +41,8 @@ _OWN_OFFSET = (OWN_KIND * PREDICTIONS).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """Symbols that are coded together: the channels first <= c < last, at some positions of the grid."""
+class CodingPass:
+    """Symbols that are coded together: the channels first <= c < last at some positions of the grid."""
 
     index: int
     first: int
@@ -50,13 +50,13 @@ class Step:
     light: bool
     ends_group: bool
     positions: NDArray[np.intp]
-    """Row by row."""
+    """Indices into the grid, row by row."""
     bordered: NDArray[np.intp]
-    """The same in a grid with a border of one."""
+    """The same positions as indices into a grid with a border of one."""
 
 
 class Canvas:
-    """The magnitudes of one frame that are known so far, as neighbours are counted: at most MAX_MAGNITUDE each."""
+    """The magnitudes of one frame that are known so far, each cut to MAX_MAGNITUDE, as neighbours count."""
 
     def __init__(self, rows: int, columns: int, channels: int) -> None:
         self._grid = rows, columns, channels
@@ -64,30 +64,30 @@ class Canvas:
         self._bordered = np.zeros((rows + 2, columns + 2, channels), np.float32)
         self._flat = self._bordered.reshape(-1, channels)
         self.around = np.zeros((rows * columns, channels), np.float32)
-        """(positions, channels): the sum of the eight neighbours, the four nearest twice; of the groups that are complete."""
+        """(positions, channels): the sum of the eight neighbours, the four nearest twice, for the groups that are complete."""
 
     @classmethod
     def of(cls, magnitudes: NDArray[np.uint8]) -> Canvas:
-        """A complete one, from (rows, columns, channels)."""
+        """A complete canvas, from magnitudes (rows, columns, channels)."""
         canvas = cls(*magnitudes.shape)
         np.minimum(magnitudes, MAX_MAGNITUDE, out=canvas._bordered[1:-1, 1:-1], casting="unsafe")
         canvas._complete(0, magnitudes.shape[2])
         return canvas
 
-    def put(self, step: Step, magnitudes: NDArray[np.uint8]) -> None:
-        """(positions, channels of the step)."""
-        self._flat[step.bordered, step.first : step.last] = np.minimum(magnitudes, MAX_MAGNITUDE)
-        if step.ends_group:
-            self._complete(step.first, step.last)
+    def put(self, current: CodingPass, magnitudes: NDArray[np.uint8]) -> None:
+        """Add a pass: `magnitudes` is (positions, channels of the pass)."""
+        self._flat[current.bordered, current.first : current.last] = np.minimum(magnitudes, MAX_MAGNITUDE)
+        if current.ends_group:
+            self._complete(current.first, current.last)
 
-    def before(self, step: Step) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(positions, channels before) twice: the magnitudes there, and the sums around them."""
-        return self._flat[step.bordered, : step.first], self.around[step.positions, : step.first]
+    def before(self, current: CodingPass) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(positions, earlier channels) twice: the magnitudes at each position, and the sums around it."""
+        return self._flat[current.bordered, : current.first], self.around[current.positions, : current.first]
 
-    def beside(self, step: Step) -> NDArray[np.float32]:
-        """(positions, channels of the step): the sum of the four nearest neighbours in the step's own channels."""
-        own, width = self._flat[:, step.first : step.last], self._grid[1] + 2
-        at = step.bordered
+    def beside(self, current: CodingPass) -> NDArray[np.float32]:
+        """(positions, channels of the pass): the sum of the four nearest neighbours in the pass's own channels."""
+        own, width = self._flat[:, current.first : current.last], self._grid[1] + 2
+        at = current.bordered
         total: NDArray[np.float32] = own[at - 1]
         total += own[at + 1]
         total += own[at - width]
@@ -105,8 +105,8 @@ class Canvas:
         self.around[:, first:last] = total.reshape(-1, last - first)
 
 
-def steps_of(rows: int, columns: int, channels: int, groups: int) -> list[Step]:
-    """In the order of coding. Groups are ranges of channels of about equal size."""
+def passes_of(rows: int, columns: int, channels: int, groups: int) -> list[CodingPass]:
+    """All passes in coding order. Groups are ranges of channels of about equal size."""
     positions = np.arange(rows * columns)
     row, column = np.divmod(positions, columns)
     bordered = (row + 1) * (columns + 2) + column + 1
@@ -114,7 +114,7 @@ def steps_of(rows: int, columns: int, channels: int, groups: int) -> list[Step]:
     squares = [(light, chosen) for light, chosen in squares if len(chosen)]
     bounds = [channels * group // groups for group in range(groups + 1)]
     return [
-        Step(
+        CodingPass(
             2 * group + light,
             bounds[group],
             bounds[group + 1],
@@ -130,20 +130,20 @@ def steps_of(rows: int, columns: int, channels: int, groups: int) -> list[Step]:
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """One step's linear prediction, whole numbers in float32. r is its rank, P the channels before, C its own."""
+    """The linear prediction of one pass, whole numbers in float32. r: its rank; P: earlier channels; C: its own channels."""
 
     same: NDArray[np.float32]  # (P, r)
     around: NDArray[np.float32]  # (P, r)
-    beside: NDArray[np.float32]  # (C, r); all zero for a dark step
+    beside: NDArray[np.float32]  # (C, r); no rows for a dark pass
     up: NDArray[np.float32]  # (r, C)
     bias: NDArray[np.float32]  # (C,)
     latent_shift: float
     shift: float
 
     @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[Any]], step: Step) -> Weights:
-        """Raises ProfileContentError, also if a sum could be too large to be exact."""
-        name, before, own = f"context.{step.index}.", step.first, step.last - step.first
+    def of(cls, arrays: Mapping[str, NDArray[Any]], current: CodingPass) -> Weights:
+        """From a profile's arrays. Raises ProfileContentError, also if a sum could be too large to be exact."""
+        name, before, own = f"context.{current.index}.", current.first, current.last - current.first
         up = require(arrays, name + "up", np.int16, (None, own))
         rank = up.shape[0]
         if rank > MAX_CONTEXT_RANK:
@@ -160,7 +160,7 @@ class Weights:
         weights = cls(
             same=whole("same", before, rank),
             around=whole("around", before, rank),
-            beside=whole("beside", own if step.light else 0, rank),
+            beside=whole("beside", own if current.light else 0, rank),
             up=up.astype(np.float32),
             bias=require(arrays, name + "bias", np.int32, (own,)).astype(np.float32),
             latent_shift=float(shifts[0]),
@@ -169,11 +169,13 @@ class Weights:
         weights._check()
         return weights
 
-    def predict(self, step: Step, canvas: Canvas, beside: NDArray[np.float32] | None) -> NDArray[np.int32]:
-        """(positions, channels) in 0 … PREDICTIONS - 1. `beside` is `canvas.beside(step)`, of a light step."""
-        latent = np.zeros((len(step.positions), len(self.up)), np.float32)
-        if step.first:
-            same, around = canvas.before(step)
+    def predict(
+        self, current: CodingPass, canvas: Canvas, beside: NDArray[np.float32] | None
+    ) -> NDArray[np.int32]:
+        """(positions, channels) in 0 … PREDICTIONS - 1. `beside`: `canvas.beside(current)`, None for a dark pass."""
+        latent = np.zeros((len(current.positions), len(self.up)), np.float32)
+        if current.first:
+            same, around = canvas.before(current)
             latent += same @ self.same
             latent += around @ self.around
         if beside is not None:
@@ -188,7 +190,7 @@ class Weights:
         return prediction.astype(np.int32)
 
     def _check(self) -> None:
-        """Raise ProfileContentError if a sum could pass 2^24, above which float32 is no longer exact."""
+        """Raise ProfileContentError if a sum could exceed 2^24, above which float32 is no longer exact."""
         latent = sum(
             np.abs(part.astype(np.float64)).sum(0) * most
             for part, most in (
@@ -205,25 +207,27 @@ class Weights:
 
 
 class ContextModel:
-    """Chooses the class of every symbol of a step."""
+    """Chooses the class of every symbol of a pass."""
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]], steps: list[Step], channels: int) -> None:
-        """`arrays` are a profile's. Raises ProfileContentError."""
-        self._weights = {step.index: Weights.of(arrays, step) for step in steps}
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], passes: list[CodingPass], channels: int) -> None:
+        """`arrays`: those of a profile. Raises ProfileContentError."""
+        self._weights = {current.index: Weights.of(arrays, current) for current in passes}
         kinds = require(arrays, "channel_kind", np.uint8, (channels,)).astype(np.int32)
         self._kinds = kinds * (OWN_KINDS * PREDICTIONS)
         self._tables = {}
-        for step in steps:
-            table = require(arrays, f"context.{step.index}.classes", np.uint8, (None, OWN_KINDS, PREDICTIONS))
+        for current in passes:
+            table = require(
+                arrays, f"context.{current.index}.classes", np.uint8, (None, OWN_KINDS, PREDICTIONS)
+            )
             if kinds.max() >= len(table) or table.max() >= CLASSES:
                 raise ProfileContentError("a profile's context classes are out of range")
-            self._tables[step.index] = table.ravel()
+            self._tables[current.index] = table.ravel()
 
-    def classes(self, step: Step, canvas: Canvas) -> NDArray[np.uint8]:
-        """The class of each symbol of the step, (positions x channels,)."""
-        beside = canvas.beside(step) if step.light else None
-        index = self._weights[step.index].predict(step, canvas, beside)
-        index += self._kinds[step.first : step.last]
+    def classes(self, current: CodingPass, canvas: Canvas) -> NDArray[np.uint8]:
+        """The class of each symbol of the pass, (positions x channels,)."""
+        beside = canvas.beside(current) if current.light else None
+        index = self._weights[current.index].predict(current, canvas, beside)
+        index += self._kinds[current.first : current.last]
         if beside is not None:
             index += np.take(_OWN_OFFSET, beside.astype(np.uint8))
-        return np.take(self._tables[step.index], index.ravel())
+        return np.take(self._tables[current.index], index.ravel())

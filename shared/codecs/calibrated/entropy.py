@@ -1,6 +1,6 @@
-"""Asymmetric numeral systems over classes: symbols of one class share one model, and are coded in one call.
+"""Asymmetric numeral systems over classes: symbols of one class share one model and are coded in one call.
 
-The coder is constriction's (Bamler, arXiv:2201.01741); it is a stack, so the encoder pushes last what is popped first.
+The coder is constriction's (Bamler, arXiv:2201.01741). It is a stack: the encoder pushes last what the decoder pops first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.wire.frame import Bytes
 
 SCALE = 1 << 16
-"""Probabilities are whole 65536ths, so that they are the same on every machine."""
+"""Probabilities are whole multiples of 1/65536, so that they are the same on every machine."""
 
 
 class Alphabet:
@@ -31,7 +31,7 @@ class Alphabet:
         self.classes = len(frequencies)
 
     def sort(self, classes: NDArray[np.uint8]) -> tuple[NDArray[np.intp], list[tuple[Any, int]]]:
-        """The order in which symbols are coded, and for each class its model and how many there are."""
+        """The order in which symbols are coded, and for each class that occurs its model and its number of symbols."""
         counts = np.bincount(classes, minlength=len(self._models)).tolist()
         return np.argsort(classes, kind="stable"), [
             (model, count) for model, count in zip(self._models, counts, strict=True) if count
@@ -39,13 +39,13 @@ class Alphabet:
 
 
 class Writer:
-    """Collects what is to be coded in the order of decoding."""
+    """Collects symbols in the order of decoding."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[NDArray[np.int32], Any]] = []
 
     def add(self, symbols: NDArray[np.int32], classes: NDArray[np.uint8], alphabet: Alphabet) -> None:
-        """Both flat and of equal length."""
+        """Append symbols and the class of each: both (n,)."""
         order, runs = alphabet.sort(classes)
         symbols, start = symbols[order], 0
         for model, count in runs:
@@ -53,11 +53,11 @@ class Writer:
             start += count
 
     def add_uniform(self, symbols: NDArray[np.int32], size: int) -> None:
-        """Symbols in 0 … size - 1, all as probable."""
+        """Append symbols in 0 … size - 1, all equally probable."""
         self._parts.append((symbols, stream.model.Uniform(size)))
 
     def finish(self) -> bytes:
-        """Little-endian words of 32 bits."""
+        """Everything that was added, as little-endian words of 32 bits."""
         coder = stream.stack.AnsCoder()
         for symbols, model in reversed(self._parts):
             coder.encode_reverse(symbols, model)
@@ -66,7 +66,7 @@ class Writer:
 
 
 class Reader:
-    """Decodes what a Writer wrote. Any bytes give symbols; `finish` tells whether they were written so."""
+    """Decodes what a Writer wrote. Any bytes give symbols; `finish` tells whether a Writer could have written them."""
 
     def __init__(self, payload: Bytes) -> None:
         if len(payload) % 4:
@@ -77,7 +77,7 @@ class Reader:
         self._coder = stream.stack.AnsCoder(words)
 
     def take(self, classes: NDArray[np.uint8], alphabet: Alphabet) -> NDArray[np.uint8]:
-        """One symbol for each of `classes`."""
+        """The next symbols, one for each of `classes` (n,)."""
         order, runs = alphabet.sort(classes)
         symbols = np.empty(len(classes), np.uint8)
         start = 0
@@ -89,11 +89,11 @@ class Reader:
         return symbols
 
     def take_uniform(self, count: int, size: int) -> NDArray[np.uint8]:
-        """`count` symbols in 0 … size - 1."""
+        """The next `count` symbols in 0 … size - 1."""
         result: NDArray[np.uint8] = self._coder.decode(stream.model.Uniform(size), count).astype(np.uint8)
         return result
 
     def finish(self) -> None:
-        """Raise ContentError if something is left, or more was read than there was."""
+        """Raise ContentError unless exactly everything was read."""
         if not self._coder.is_empty():
             raise ContentError("the coded symbols do not end where the tensor does")

@@ -1,4 +1,4 @@
-"""A tensor as rows, columns and channels: the form in which neighbours are found."""
+"""A tensor as rows, columns and channels: the layout in which positions have neighbours."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def grid_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """(rows, columns, channels) of a tensor of this shape, without the batch dimension.
 
-    (C, H, W) is a feature map; (C,) is one position; (T, C) are the tokens of a transformer, one column each. Of four
-    dimensions (H, W, …, C) the last are the channels, as Swin keeps them.
+    (C, H, W) is a feature map; (C,) is one position; (T, C) holds the tokens of a transformer, one column each. In
+    (H, W, D, C), Swin's layout, positions come first and the last two dimensions are the channels.
     """
     match shape:
         case (channels,):
@@ -30,7 +30,7 @@ def grid_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 
 def to_grid(array: NDArray[Any]) -> NDArray[Any]:
-    """A tensor -> (rows, columns, channels), contiguous."""
+    """A tensor as (rows, columns, channels), contiguous."""
     rows, columns, channels = grid_shape(array.shape)
     if array.ndim == 3:
         array = array.transpose(1, 2, 0)

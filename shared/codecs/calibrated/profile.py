@@ -1,7 +1,7 @@
-"""A profile: what calibration found out about one tensor of one network, as one file that both sides hold.
+"""A profile: what calibration fitted to one tensor of one network, as one file that both sides hold.
 
-A safetensors file: arrays, and a map of strings that says what they are for. Its name is the first 16 bytes of its SHA-256,
-which frames carry; so a profile never changes, and two with the same name are the same.
+It is a safetensors file: arrays, and a map of strings that says what they describe. Its name is the first 16 bytes of its
+SHA-256, which frames carry. So a profile never changes, and two profiles of the same name are the same.
 """
 
 from __future__ import annotations
@@ -40,26 +40,26 @@ _HEADER = struct.Struct("<Q")
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """One verified file. Its arrays are read-only; shared/codecs/calibrated/codec.py knows what they mean."""
+    """One verified file. Its arrays are read-only; shared/codecs/calibrated/codec.py interprets them."""
 
     data: bytes
     fingerprint: bytes
-    """8 bytes: the network whose tensor it describes."""
+    """8 bytes: the network whose tensor the profile describes."""
     split_point: str
     shape: tuple[int, ...]
-    """Of the tensor, without the batch dimension."""
+    """The tensor's shape without the batch dimension."""
     about: Mapping[str, str]
-    """All strings of the file: the four above, and what calibration measured."""
+    """All strings of the file: those above, and what calibration measured."""
     arrays: Mapping[str, NDArray[np.generic]]
 
     @cached_property
     def digest(self) -> bytes:
-        """The 16 bytes that frames carry."""
+        """The 16 bytes by which frames name this profile."""
         return digest_of(self.data)
 
     @property
     def name(self) -> str:
-        """The same as 32 hexadecimal digits, as in `PUT /profiles/{name}`."""
+        """The digest as 32 hexadecimal digits, as in `PUT /profiles/{name}`."""
         return self.digest.hex()
 
     @classmethod
@@ -96,21 +96,21 @@ class Profile:
             "split_point": split_point,
             "shape": ",".join(map(str, shape)),
         }
-        # safetensors writes a transposed array's memory as it lies.
+        # safetensors writes the memory of a transposed array in its own order.
         ordered = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
         data = safetensors.numpy.save(ordered, dict(sorted(strings.items())))
         return cls.from_bytes(_sorted_header(data))
 
 
 def digest_of(data: bytes) -> bytes:
-    """The 16 bytes by which a profile is known."""
+    """The 16 bytes by which a profile of these bytes is known."""
     return hashlib.sha256(data).digest()[:HASH_BYTES]
 
 
 def require(
     arrays: Mapping[str, NDArray[Any]], name: str, dtype: Any, shape: tuple[int | None, ...]
 ) -> NDArray[Any]:
-    """The array of exactly this dtype and shape; None is any size from 1. Raises ProfileContentError."""
+    """The array `name` of exactly this dtype and shape; None stands for any size from 1. Raises ProfileContentError."""
     array = arrays.get(name)
     wanted = f"{np.dtype(dtype)} of shape {tuple('any' if size is None else size for size in shape)}"
     if array is None:
@@ -168,7 +168,7 @@ def _identity(about: Mapping[str, str]) -> tuple[bytes, str, tuple[int, ...]]:
 
 
 def _sorted_header(data: bytes) -> bytes:
-    """safetensors writes its metadata in any order; a name by content needs one order."""
+    """safetensors writes its metadata in any order; a name that depends on the content needs a fixed one."""
     text = _header(data)
     header = json.loads(text)
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))

@@ -1,11 +1,11 @@
-"""Values <-> symbols: steps, dead zones, centroids and the corrector of one profile.
+"""Values <-> symbols: step sizes, dead zones, centroids and the corrector of one profile.
 
-    scaled    = (value - offset) / (step of the channel x scale of the position)
+    scaled    = (value - offset) / (step size of the channel x scale of the position)
     magnitude = scaled - dead zone + 1, cut to a whole number below the number of levels
-    value     = offset + sign x centroid of (channel, neighbourhood, magnitude) x step x scale, then + corrector
+    value     = offset + sign x centroid of (channel, neighbourhood, magnitude) x step size x scale, then + corrector
 
-The corrector predicts, linearly and across channels, what quantisation took away: ridge regression on calibration frames,
-kept at a low rank.
+The corrector predicts, linearly and across channels, what quantisation removed: ridge regression on calibration frames, kept
+at a low rank.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 
 NEIGHBOURHOODS = 5
 NEIGHBOURHOOD = np.digitize(np.arange(MAX_AROUND + 1), (1, 3, 5, 8)).astype(np.uint16)
-"""The class of a sum of neighbours."""
+"""The neighbourhood (0 … 4) of each sum of neighbours."""
 
 
 class Quantiser:
-    """The encoder's half."""
+    """The encoder's side: values to symbols."""
 
     def __init__(
         self, arrays: Mapping[str, NDArray[Any]], grid: tuple[int, int, int], levels: int, *, signed: bool
     ) -> None:
         """Raises ProfileContentError if the arrays cannot be used."""
-        steps, self._offset = scales(arrays, grid)
-        self._reciprocal = np.float32(1) / steps
+        step_sizes, self._offset = scales(arrays, grid)
+        self._reciprocal = np.float32(1) / step_sizes
         self._signed = signed
         self._levels = levels
         self._zone = float(require(arrays, "zone", np.float32, (1,))[0])
 
     def scale(self, grid: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
-        """(rows, columns, channels) -> magnitudes in steps, and which are negative."""
+        """(rows, columns, channels) -> magnitudes in units of the step size, and which are negative (None if not signed)."""
         scaled: NDArray[np.float32] = (grid - self._offset if self._signed else grid) * self._reciprocal
         if not self._signed:
             return scaled, None
@@ -52,7 +52,7 @@ class Quantiser:
         return np.abs(scaled, out=scaled), negative
 
     def __call__(self, grid: NDArray[np.float32]) -> Symbols:
-        """The symbols of (rows, columns, channels) values."""
+        """The symbols of values (rows, columns, channels)."""
         scaled, negative = self.scale(grid)
         magnitudes = self.magnitudes(scaled)
         return Symbols(magnitudes, negative, Canvas.of(magnitudes))
@@ -65,14 +65,14 @@ class Quantiser:
 
 
 class Reconstruction:
-    """The decoder's half."""
+    """The decoder's side: symbols to values."""
 
     def __init__(
         self, arrays: Mapping[str, NDArray[Any]], grid: tuple[int, int, int], levels: int, *, signed: bool
     ) -> None:
         """Raises ProfileContentError if the arrays cannot be used."""
         channels = grid[2]
-        self._steps, self._offset = scales(arrays, grid)
+        self._step_sizes, self._offset = scales(arrays, grid)
         self._signed = signed
         table = require(arrays, "centroid", np.float16, (channels, NEIGHBOURHOODS, levels))
         self._table = table.astype(np.float32).ravel()
@@ -93,20 +93,20 @@ class Reconstruction:
             self._bias = require(arrays, "corrector_bias", np.float32, (channels,))
 
     def plain(self, symbols: Symbols) -> NDArray[np.float32]:
-        """(rows, columns, channels), before the corrector."""
+        """Values (rows, columns, channels) before the corrector."""
         index = np.take(self._neighbourhood, symbols.canvas.around.astype(np.uint8))
         index += self._channel
         index += symbols.magnitudes.reshape(index.shape)
         values = np.take(self._table, index).reshape(symbols.magnitudes.shape)
         if symbols.negative is not None:
             np.negative(values, out=values, where=symbols.negative)
-        values *= self._steps
+        values *= self._step_sizes
         if self._signed:
             values += self._offset
         return values
 
     def __call__(self, symbols: Symbols) -> NDArray[np.float32]:
-        """(rows, columns, channels)."""
+        """Values (rows, columns, channels)."""
         values = self.plain(symbols)
         if self._down is not None:
             flat = values.reshape(-1, values.shape[2])
@@ -119,12 +119,12 @@ class Reconstruction:
 def scales(
     arrays: Mapping[str, NDArray[Any]], grid: tuple[int, int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(rows, columns, channels) steps and (channels,) offsets, both float32. Raises ProfileContentError."""
+    """Step sizes (rows, columns, channels) and offsets (channels,), both float32. Raises ProfileContentError."""
     rows, columns, channels = grid
     step = require(arrays, "step", np.float32, (channels,))
     position = require(arrays, "position_scale", np.float32, (rows, columns))
     offset = require(arrays, "offset", np.float32, (channels,))
-    steps: NDArray[np.float32] = position[:, :, None] * step
-    if not (np.isfinite(steps).all() and steps.min() >= np.finfo(np.float32).tiny):
-        raise ProfileContentError("a profile's steps are not positive numbers")
-    return steps, offset
+    step_sizes: NDArray[np.float32] = position[:, :, None] * step
+    if not (np.isfinite(step_sizes).all() and step_sizes.min() >= np.finfo(np.float32).tiny):
+        raise ProfileContentError("a profile's step sizes are not positive numbers")
+    return step_sizes, offset

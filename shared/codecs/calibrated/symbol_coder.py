@@ -1,7 +1,7 @@
-"""The symbols of one tensor <-> bytes: which model codes which symbol, in which order.
+"""The symbols of one tensor <-> bytes: which model codes which symbol, and in which order.
 
 A symbol is a magnitude 0 … levels - 1, and a sign where the tensor has negative values. Whether it is zero is coded with the
-class that the context model gives; how large it is, with one of few tables for its channel; its sign as one bit.
+class that the context model chooses; how large it is, with one of a few tables, by channel; its sign, as one bit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from shared.codecs.calibrated.context_model import CLASSES, Canvas, ContextModel, Step, steps_of
+from shared.codecs.calibrated.context_model import CLASSES, Canvas, CodingPass, ContextModel, passes_of
 from shared.codecs.calibrated.entropy import SCALE, Alphabet, Reader, Writer
 from shared.codecs.calibrated.profile import require
 from shared.errors import ProfileContentError
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 
 class Symbols(NamedTuple):
-    """Of one frame, all (rows, columns, channels)."""
+    """One frame's symbols; all arrays are (rows, columns, channels)."""
 
     magnitudes: NDArray[np.uint8]
     negative: NDArray[np.bool_] | None
     """None where the tensor is never negative."""
     canvas: Canvas
-    """The magnitudes once more, as neighbours are counted."""
+    """The magnitudes again, as neighbours count."""
 
 
 class SymbolCoder:
-    """One profile's models."""
+    """Codes symbols with the models of one profile."""
 
     def __init__(
         self,
@@ -56,8 +56,8 @@ class SymbolCoder:
             )
         self._grid = grid
         self._signed = signed
-        self.steps = steps_of(*grid, groups)
-        self._contexts = ContextModel(arrays, self.steps, channels)
+        self.passes = passes_of(*grid, groups)
+        self._contexts = ContextModel(arrays, self.passes, channels)
         ladder = require(arrays, "ladder", np.uint16, (CLASSES,)).astype(np.int64)
         self._significance = Alphabet(np.stack([SCALE - ladder, ladder], axis=1))
         self._magnitudes = None
@@ -70,24 +70,24 @@ class SymbolCoder:
                 raise ProfileContentError("a profile's kinds of magnitudes are out of range")
 
     def encode(self, symbols: Symbols) -> bytes:
-        """Whole words of 4 bytes, little-endian."""
+        """The symbols as words of 4 bytes, little-endian."""
         writer = Writer()
         magnitudes = symbols.magnitudes.reshape(-1, self._grid[2])
         negative = None if symbols.negative is None else symbols.negative.reshape(magnitudes.shape)
-        for step in self.steps:
-            values = magnitudes[step.positions, step.first : step.last].ravel()
+        for current in self.passes:
+            values = magnitudes[current.positions, current.first : current.last].ravel()
             coded = np.flatnonzero(values)
-            classes = self._contexts.classes(step, symbols.canvas)
+            classes = self._contexts.classes(current, symbols.canvas)
             writer.add((values > 0).astype(np.int32), classes, self._significance)
             if self._magnitudes:
-                writer.add(values[coded] - np.int32(1), self._kinds_of(step)[coded], self._magnitudes)
+                writer.add(values[coded] - np.int32(1), self._kinds_of(current)[coded], self._magnitudes)
             if negative is not None:
-                signs = negative[step.positions, step.first : step.last].ravel()
+                signs = negative[current.positions, current.first : current.last].ravel()
                 writer.add_uniform(signs[coded].astype(np.int32), 2)
         return writer.finish()
 
     def decode(self, payload: Bytes) -> Symbols:
-        """Raises ContentError for bytes that no encoder writes."""
+        """The symbols of a payload. Raises ContentError for bytes that no encoder writes."""
         reader = Reader(payload)
         symbols = Symbols(
             np.zeros(self._grid, np.uint8),
@@ -96,21 +96,21 @@ class SymbolCoder:
         )
         magnitudes = symbols.magnitudes.reshape(-1, self._grid[2])
         negative = None if symbols.negative is None else symbols.negative.reshape(magnitudes.shape)
-        for step in self.steps:
-            size = len(step.positions), step.last - step.first
-            values = reader.take(self._contexts.classes(step, symbols.canvas), self._significance)
+        for current in self.passes:
+            size = len(current.positions), current.last - current.first
+            values = reader.take(self._contexts.classes(current, symbols.canvas), self._significance)
             coded = np.flatnonzero(values)
             if self._magnitudes:
-                values[coded] += reader.take(self._kinds_of(step)[coded], self._magnitudes)
+                values[coded] += reader.take(self._kinds_of(current)[coded], self._magnitudes)
             if negative is not None:
                 signs = np.zeros(len(values), bool)
                 signs[coded] = reader.take_uniform(len(coded), 2)
-                negative[step.positions, step.first : step.last] = signs.reshape(size)
-            magnitudes[step.positions, step.first : step.last] = values.reshape(size)
-            symbols.canvas.put(step, values.reshape(size))
+                negative[current.positions, current.first : current.last] = signs.reshape(size)
+            magnitudes[current.positions, current.first : current.last] = values.reshape(size)
+            symbols.canvas.put(current, values.reshape(size))
         reader.finish()
         return symbols
 
-    def _kinds_of(self, step: Step) -> NDArray[np.uint8]:
-        """(positions x channels of the step,)."""
-        return np.tile(self._kinds[step.first : step.last], len(step.positions))
+    def _kinds_of(self, current: CodingPass) -> NDArray[np.uint8]:
+        """The table of each symbol's magnitude, (positions x channels of the pass,)."""
+        return np.tile(self._kinds[current.first : current.last], len(current.positions))

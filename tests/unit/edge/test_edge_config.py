@@ -5,15 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from edge.config import EdgeSettings
+from edge.config import CalibrationSettings, EdgeSettings
 from shared.errors import SettingsError
-from shared.settings import KNOWN_NAMES, PREFIX, CommonSettings, read_settings
-
-OWN = {
-    name: field
-    for name, field in EdgeSettings.model_fields.items()
-    if name not in CommonSettings.model_fields
-}
+from shared.settings import KNOWN_NAMES, PREFIX, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -34,36 +28,41 @@ def test_the_defaults_need_no_file_camera_or_network():
     assert settings.at_end == "exit"
 
 
-@pytest.mark.parametrize("name", sorted(OWN))
-def test_every_setting_says_what_it_is(name):
-    assert OWN[name].description
+def test_every_setting_says_what_it_is():
+    for kind in (EdgeSettings, CalibrationSettings):
+        for name, field in kind.model_fields.items():
+            assert field.description, f"{kind.__name__}.{name}"
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://cloud:8881",
-        "https://cloud",
-        "http://user:secret@cloud:8881",
-        "http://[::1]:8881",
-        "http://c/path",
-    ],
-)
-def test_urls_that_are_taken(url):
-    assert read(cloud_url=url).cloud_url == url
-    assert read(cloud_url=f"{url}/").cloud_url == url, "one slash less, as paths are appended"
+def test_what_running_and_calibrating_have_in_common_is_the_same():
+    common = set(EdgeSettings.model_fields) & set(CalibrationSettings.model_fields)
+    assert {"source", "grayscale", "open_timeout_s", "read_timeout_s"} <= common
+    differ = {
+        name
+        for name in common
+        if repr(EdgeSettings.model_fields[name]) != repr(CalibrationSettings.model_fields[name])
+    }
+    # What calibrating writes a run reads; and a run cuts the network where the planner likes.
+    assert differ == {"profile", "frames", "split_point"}
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["", "cloud", "cloud:8881", "127.0.0.1:8881", "ftp://cloud", "http://", "http://:8881", "http://[::1",
-     "http://cloud:99999", "http://cloud:0", "http://cloud:port", "/model"],
-)  # fmt: skip
-def test_urls_that_are_not(url):
-    with pytest.raises(SettingsError) as caught:
-        read(cloud_url=url)
-    assert str(caught.value).startswith(f"--cloud-url={url}: ")
-    assert "\n" not in str(caught.value)
+def test_urls_that_are_taken():
+    for url in (
+        "http://cloud:8881", "https://cloud", "http://user:secret@cloud:8881", "http://[::1]:8881", "http://c/path",
+    ):  # fmt: skip
+        assert read(cloud_url=url).cloud_url == url
+        assert read(cloud_url=f"{url}/").cloud_url == url, "one slash less, as paths are appended"
+
+
+def test_urls_that_are_not():
+    for url in (
+        "", "cloud", "cloud:8881", "127.0.0.1:8881", "ftp://cloud", "http://", "http://:8881", "http://[::1",
+        "http://cloud:99999", "http://cloud:0", "http://cloud:port", "/model",
+    ):  # fmt: skip
+        with pytest.raises(SettingsError) as caught:
+            read(cloud_url=url)
+        assert str(caught.value).startswith(f"--cloud-url={url}: ")
+        assert "\n" not in str(caught.value), url
 
 
 @pytest.mark.parametrize(

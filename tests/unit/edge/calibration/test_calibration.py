@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from kits.profiles import features, make_profile
 
-from edge.calibration.calibration import Calibration, Point, calibrate_on, choose, divergence, measure, wilson
+from edge.calibration.calibration import Calibration, Point, calibrate_on, choose, measure, wilson
 from edge.calibration.fit import Preset
 from shared.codecs.calibrated.codec import Calibrated
+from shared.tasks.classify import Classify
+
+TASK = Classify([f"class {number}" for number in range(5)], 1)
 
 
 def test_wilson_against_published_numbers():
@@ -16,13 +19,6 @@ def test_wilson_against_published_numbers():
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
     assert wilson(0, 20)[0] == 0
     assert wilson(20, 20)[1] == 1
-
-
-def test_divergence_is_that_of_two_distributions():
-    logits = np.log(np.array([[0.5, 0.25, 0.25]], np.float32))
-    given = np.log(np.array([[0.25, 0.5, 0.25]], np.float32))
-    assert divergence(logits, given) == pytest.approx(0.25 * np.log(2), abs=1e-6)
-    assert divergence(logits, logits + 3) == pytest.approx(0, abs=1e-6)
 
 
 def point(step: float, size: float, agreement: float, kl: float = 0.1) -> Point:
@@ -51,13 +47,14 @@ def test_measuring_encodes_and_decodes_for_real():
         return batch.mean((2, 3)) @ weights
 
     logits = tail(np.stack(held_out))
-    fine = measure(profile, Preset(step=0.1), held_out, logits, tail)
+    fine = measure(profile, Preset(step=0.1), held_out, logits, tail, TASK)
     coarse = measure(
         make_profile(preset=Preset(step=6.0, groups=2, context_rank=4, corrector_rank=0)),
         Preset(step=6),
         held_out,
         logits,
         tail,
+        TASK,
     )
     assert fine.frames == 10
     assert fine.divergence < coarse.divergence
@@ -66,7 +63,7 @@ def test_measuring_encodes_and_decodes_for_real():
 
 
 def test_the_chosen_preset_is_fitted_to_all_pictures(tiny_network, monkeypatch):
-    monkeypatch.setattr("edge.calibration.pictures.ENOUGH", 24)
+    monkeypatch.setattr("edge.calibration.fit.ENOUGH", 24)
     monkeypatch.setattr("edge.calibration.fit.STEPS", (0.5, 2.0))
     rng = np.random.default_rng(0)
     crop = tiny_network.model.recipe.picture_shape

@@ -1,4 +1,4 @@
-"""What a profile is fitted by: presets for each kind of tensor, and the importance of channels and positions."""
+"""What a profile is fitted by: presets for each kind of tensor, importance of channels and positions, more pictures."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from edge.calibration.fit import (
     fit_profile,
     measure_importance,
     presets,
+    variants,
 )
 
 
@@ -58,3 +59,15 @@ def test_a_tail_that_begins_with_a_mean_is_recognised(tiny_network):
         point = partition.point(name)
         tensors = [np.abs(tensor) for tensor in features(point.shape, 4)]
         assert measure_importance(partition, point, tensors).pooled is pooled, name
+
+
+def test_variants_are_pictures_of_the_same_size_and_always_the_same():
+    pictures = [np.random.default_rng(i).integers(0, 255, (32, 32, 3)).astype(np.uint8) for i in range(3)]
+    first, again = variants(pictures, 7), variants(pictures, 7)
+    assert len(first) == 7
+    assert all(
+        a.shape == (32, 32, 3) and a.dtype == np.uint8 and np.array_equal(a, b)
+        for a, b in zip(first, again, strict=True)
+    )
+    assert not np.array_equal(first[0], first[3])
+    assert variants(pictures, 0) == []

@@ -1,11 +1,11 @@
-"""Pictures spread over a source, and variants of them."""
+"""Pictures spread over a source."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from edge.calibration.pictures import Footage, spread, variants
+from edge.calibration.pictures import Footage, spread
 from shared.errors import SourceError
 from shared.network.recipe import Recipe
 
@@ -51,18 +51,6 @@ def test_an_endless_file_is_given_up():
     source = Numbered(10**6)
     assert len(numbers(source, 20)) == 20
     assert source.read_so_far <= 20_000
-
-
-def test_variants_are_pictures_of_the_same_size_and_always_the_same():
-    pictures = [np.random.default_rng(i).integers(0, 255, (32, 32, 3)).astype(np.uint8) for i in range(3)]
-    first, again = variants(pictures, 7), variants(pictures, 7)
-    assert len(first) == 7
-    assert all(
-        a.shape == (32, 32, 3) and a.dtype == np.uint8 and np.array_equal(a, b)
-        for a, b in zip(first, again, strict=True)
-    )
-    assert not np.array_equal(first[0], first[3])
-    assert variants(pictures, 0) == []
 
 
 RECIPE = Recipe(32, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")

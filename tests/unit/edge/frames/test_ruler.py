@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from edge.calibration.fit import Preset, fit_profile
-from edge.frames.ruler import CalibratedRuler, Int8Ruler, Reading, ruler_factory, share_changed
+from edge.frames.stillness import CalibratedRuler, Int8Ruler, Reading, ruler_factory, share_changed
 from shared.codecs import NAMES, make_codec
 from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import SettingsError

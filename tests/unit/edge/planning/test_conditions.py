@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kits.link import Clock
-from kits.pilot import outcome_of, plan_of
 from kits.planner import FUZZ, JPEG, LAYER3, OUTPUT, PNG, option
 
 from edge.planning.conditions import Observations, TailTimes
@@ -30,9 +29,10 @@ class Kit:
         for _ in range(times):
             self.seen.answered(which, steps_ms)
 
-    def deliver(self, which=PNG, latency_s=0.05, *, in_force=True, **frame):
-        seconds = {"preprocess": 0.0003, "head": which.head_s - 0.0003, "encode": which.encode_s}
-        self.seen.delivered(outcome_of(plan_of(which), **(seconds | frame)), latency_s, in_force=in_force)
+    def deliver(self, which=PNG, latency_s=0.05, *, size=None, **steps_s):
+        usual = {"preprocess": 0.0003, "head": which.head_s - 0.0003, "encode": which.encode_s}
+        size = round(which.frame_bytes) if size is None else size
+        self.seen.delivered(which, usual | steps_s, size, latency_s)
 
 
 @pytest.fixture
@@ -101,11 +101,11 @@ def test_a_cloud_that_does_not_say_how_long_it_waited(kit):
 
 
 def test_answers_to_a_pinned_plan_tell_nothing(kit):
-    frame = outcome_of(plan_of(PNG), size=10)
-    frame.encoded.plan.option = None
     kit.seen.answered(None, {"tail": 1e6})
-    kit.seen.delivered(frame, 1.0, in_force=True)
-    assert kit.now.cloud_slowdown == 1.0
+    kit.seen.delivered(None, {"head": 1.0}, 10, 1.0)
+    assert kit.now.cloud_slowdown == kit.now.edge_slowdown == 1.0
+    assert kit.now.sizes == {}
+    assert kit.seen.latency_s is None
 
 
 # --- this machine -------------------------------------------------------------------------------------------------
@@ -119,8 +119,7 @@ def test_a_slow_edge_is_noticed(kit):
 
 def test_a_frame_that_was_not_encoded_is_measured_without_it(kit):
     for _ in range(5):
-        frame = outcome_of(plan_of(LAYER3), size=0, head=2 * LAYER3.head_s)
-        kit.seen.delivered(frame, 0.1, in_force=False)
+        kit.seen.delivered(LAYER3, {"head": 2 * LAYER3.head_s}, 0, None)
     assert kit.now.edge_slowdown == pytest.approx(2.0)
     assert kit.now.sizes == {}
 
@@ -132,7 +131,7 @@ def test_a_short_head_tells_nothing(kit):
 
 @pytest.mark.parametrize("seconds", [{}, {"preprocess": 0.5}, {"preprocess": 0.5, "encode": 0.1}])
 def test_a_frame_whose_head_did_not_run_tells_nothing(kit, seconds):
-    kit.seen.delivered(outcome_of(plan_of(PNG), **seconds), 0.1, in_force=True)
+    kit.seen.delivered(PNG, seconds, 33_700, 0.1)
     assert kit.now.edge_slowdown == 1.0
 
 
@@ -155,20 +154,20 @@ def test_what_sends_nothing_has_no_size(kit):
 def test_a_live_sources_pace():
     kit = Kit(live=True)
     for number in range(10):
-        kit.deliver(number=number, captured_s=0.1 * number)
+        kit.seen.captured(number, 0.1 * number)
     assert kit.now.interval_s == pytest.approx(0.1)
 
 
 def test_frames_that_were_dropped_or_came_out_of_order_do_not_spoil_it():
     kit = Kit(live=True)
     for number in (0, 3, 2, 6, 4, 9, 8, 14):
-        kit.deliver(number=number, captured_s=0.1 * number)
+        kit.seen.captured(number, 0.1 * number)
     assert kit.now.interval_s == pytest.approx(0.1)
 
 
 def test_a_file_waits_for_its_reader(kit):
     for number in range(10):
-        kit.deliver(number=number, captured_s=0.1 * number)
+        kit.seen.captured(number, 0.1 * number)
     assert kit.now.interval_s == 0.0
 
 
@@ -180,10 +179,8 @@ def test_the_latency_is_without_the_edges_own_queues(kit):
     assert kit.seen.latency_s == pytest.approx(0.1)
 
 
-def test_only_frames_of_the_plan_in_force_count_and_those_that_went_its_way(kit):
-    kit.deliver(latency_s=0.5, in_force=False)
-    kit.deliver(latency_s=0.5, fallback="explore")
-    kit.deliver(latency_s=0.5, fallback="late")
+def test_a_frame_that_went_another_way_has_no_latency_to_learn_from(kit):
+    kit.deliver(latency_s=None)
     assert kit.seen.latency_s is None
     kit.deliver(latency_s=0.04)
     assert kit.seen.latency_s == pytest.approx(0.04)

@@ -28,7 +28,7 @@ NETWORK = segmented(TorchEngine(PARTITION), [START, PARTITION.point("conv"), REL
 
 
 def pictures_of(count):
-    """Of one colour each, so that they are not all of one class."""
+    """Pictures of one colour each, so that they are not all of one class."""
     colours = np.random.default_rng(5).integers(0, 256, (count, 1, 1, 3))
     noise = np.random.default_rng(6).integers(0, 20, (count, SIDE, SIDE, 3))
     return list(np.clip(colours + noise, 0, 255).astype(np.uint8))

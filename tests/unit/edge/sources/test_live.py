@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -84,45 +83,45 @@ def test_stream_that_dies_is_an_error(camera):
                 source.read()
 
 
+@pytest.fixture
+def no_margin_of_ours(monkeypatch):
+    """Whatever ends now, OpenCV has ended: a test that waits for our own limit does not end in time."""
+    monkeypatch.setattr(live, "MARGIN_S", 3600)
+
+
+@pytest.mark.usefixtures("no_margin_of_ours")
 def test_stream_that_falls_silent_is_an_error(camera):
     source = source_of(camera.url, read_timeout_s=0.2)
     source.open()
     with closing(source):
         camera.silent = True
-        start = time.monotonic()
-        with pytest.raises(SourceError, match="silent"):
+        with pytest.raises(SourceError, match="it ended, was lost or fell silent"):
             while True:
                 source.read()
-        assert time.monotonic() - start < 1.5
 
 
 def test_stream_can_be_closed_while_it_is_read(camera):
-    source = source_of(camera.url, read_timeout_s=20)
+    source = source_of(camera.url, read_timeout_s=3600)
     source.open()
     camera.silent = True
-    start = time.monotonic()
     threading.Timer(0.05, source.close).start()
-    with pytest.raises(SourceError):
+    with pytest.raises(SourceError, match=r"no more pictures|is closed"):
         while True:
             source.read()
-    assert time.monotonic() - start < 2
 
 
+@pytest.mark.usefixtures("no_margin_of_ours")
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
 def test_stream_that_never_answers(black_hole, scheme, capfd):
-    start = time.monotonic()
     fails_to_open(f"{scheme}://127.0.0.1:{black_hole}/", "cannot be opened", open_timeout_s=0.2)
-    assert time.monotonic() - start < 1.5
     assert not capfd.readouterr().err
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
 def test_stream_where_nobody_listens(nobody, scheme, capfd):
-    start = time.monotonic()
     message = fails_to_open(
-        f"{scheme}://user:secret@127.0.0.1:{nobody}/v", "check address", open_timeout_s=20
+        f"{scheme}://user:secret@127.0.0.1:{nobody}/v", "cannot be opened.*check address", open_timeout_s=3600
     )
-    assert time.monotonic() - start < 1.5
     assert "secret" not in message
     assert not capfd.readouterr().err
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from contextlib import closing
 from types import SimpleNamespace
 
@@ -128,13 +127,11 @@ def test_reconnecting_ends_with_what_has_an_end():
 
 
 def test_reconnecting_stops_at_once_while_it_waits():
-    kit = reconnecting(Scripted(reads=[LOST]), jitter=lambda: 1000.0)
+    kit = reconnecting(Scripted(reads=[LOST]), jitter=lambda: 1e6)  # it would wait for days
     kit.source.open()
     threading.Timer(0.05, kit.source.stop).start()
-    start = time.monotonic()
     assert kit.source.read() is None
     assert kit.source.read() is None
-    assert time.monotonic() - start < 2
     kit.source.close()
     assert kit.up() == 0
 

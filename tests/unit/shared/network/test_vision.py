@@ -26,7 +26,9 @@ def run(script: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_a_network_is_loaded_cut_and_run_without_the_compiler(tmp_path: Path) -> None:
+def test_a_network_is_loaded_cut_and_run_without_the_compiler_which_comes_when_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
     """Not even half imported: it takes as long to import as everything else together."""
     run(f"""
         import sys
@@ -43,12 +45,8 @@ def test_a_network_is_loaded_cut_and_run_without_the_compiler(tmp_path: Path) ->
                 partition.tail(point)(partition.head(point)(torch.zeros(1, 3, 64, 64)))
         found = [name for name in sys.modules if name.split(".")[:2] == ["torch", "_dynamo"] or name == "sympy"]
         assert found == [], found
-    """)
 
-
-def test_the_compiler_comes_when_it_is_asked_for() -> None:
-    run("""
-        import sys
+        # It comes when it is asked for.
         from shared.network.vision import torchvision
 
         question = torchvision.ops.roi_align.__globals__["is_compile_supported"]
@@ -58,8 +56,6 @@ def test_the_compiler_comes_when_it_is_asked_for() -> None:
 
         assert question is not is_compile_supported
         assert answers == [is_compile_supported("cpu"), is_compile_supported("meta")]
-        import torch
-
         compiled = torch.compile(lambda tensor: tensor + 1, backend="eager")
         assert compiled(torch.zeros(2)).tolist() == [1, 1]
     """)

@@ -1,0 +1,50 @@
+"""`python -m edge` in this process."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import signal
+
+import pytest
+import torch
+from kits.edge_main import LOG_LINE
+
+from edge.__main__ import main
+from shared.network import model as models
+from shared.settings import KNOWN_NAMES, PREFIX
+
+cached_load_model = functools.cache(models.load_model)
+
+
+@pytest.fixture
+def as_before(monkeypatch, cache_dir):
+    """main() settles logs, threads and signals for a whole process; here it is only a part of one."""
+    for name in KNOWN_NAMES:
+        monkeypatch.delenv(PREFIX + name, raising=False)
+    monkeypatch.setenv(f"{PREFIX}CACHE_DIR", cache_dir)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    for place in ("shared.network.model.load_model", "shared.load.load_model"):
+        monkeypatch.setattr(place, cached_load_model)
+    root, threads = logging.getLogger(), torch.get_num_threads()
+    handlers, level = root.handlers[:], root.level
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    root.handlers[:], root.level = handlers, level
+    torch.set_num_threads(threads)
+    for number, handler in signals.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def edge(capfd, as_before):
+    """Runs main; gives exit status, stdout and what is on stderr besides log lines."""
+
+    def run(*arguments):
+        status = main([str(each) for each in arguments])
+        out, err = capfd.readouterr()
+        run.log = [line for line in err.splitlines() if LOG_LINE.fullmatch(line)]
+        return status, out, [line for line in err.splitlines() if not LOG_LINE.fullmatch(line)]
+
+    return run

@@ -1,0 +1,88 @@
+"""What the edge's settings name and is not there: one line and exit status 2."""
+
+from __future__ import annotations
+
+import gc
+import re
+import socket
+
+import pytest
+import torch
+from kits.edge_main import NOWHERE, SHORT, SMALL, refused
+from kits.http import http_server
+
+
+@pytest.fixture
+def things(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.mp4").write_text("no video" * 100)
+    (tmp_path / "text.pth").write_text("no weights")
+    (tmp_path / "three.txt").write_text("a\nb\nc\n")
+    torch.save({"conv1.weight": torch.zeros(2)}, tmp_path / "foreign.pth")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--source", "{}/nothing.mp4"], ".*/nothing.mp4: No such file or directory; a source is "),
+        (["--source", "{}/empty"], ".*/empty: no pictures in this folder"),
+        (["--source", "{}/text.mp4"], ".*/text.mp4: not a video"),
+        (["--source", "97"], "no camera /dev/video97"),
+        (["--source", "rtmp://127.0.0.1/x"], "rtmp://127.0.0.1/x: rtmp:// is no source; did you mean rtsp"),
+        (["--source", "http://me:secret@127.0.0.1:1/v"], r"http://\*\*\*@127.0.0.1:1/v: cannot be opened"),
+        (["--source", "synthetic:fbs=3"], "synthetic has no option fbs; accepted: fps"),
+        (["--model", "resnet81"], "unknown model 'resnet81'; did you mean resnet18"),
+        (["--weights", "IMAGENET"], "weights 'IMAGENET': no such file, and resnet18 has no weights of that name"),
+        (["--weights", "{}/text.pth"], "weights .*/text.pth: not a state dict"),
+        (["--weights", "{}/foreign.pth"], "weights file:foreign.pth do not fit resnet18: 101 parameters missing, 0 unknown, 1 of"),
+        (["--labels", "{}/nothing.txt"], "labels .*/nothing.txt: "),
+        (["--labels", "{}/three.txt"], "labels .*/three.txt: 3 lines, the classifier has 1000 classes"),
+        (["--device", "quantum"], "device 'quantum' cannot be used here: "),
+        (["--split-point", "layer33"], "unknown split point 'layer33'; did you mean layer3"),
+        (["--codec", "int9"], "unknown codec 'int9'; did you mean int8"),
+        (["--codec", "int8+zstd:level=99"], "level=99: out of range; accepted: 1 to 19"),
+        (["--codec", "jpeg"], "codec jpeg carries pictures, and at .* choose --codec"),
+        (["--results", "{}/missing/out.jsonl"], "results .*/missing/out.jsonl: No such file or directory; give --results"),
+        (["--status-address", "192.0.2.1"], "cannot listen on 192.0.2.1:0 for /metrics: "),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # Tornado's, where it could not bind
+def test_what_is_not_there(edge, things, arguments, message):
+    arguments = [each.format(things) for each in arguments]
+    assert re.match(message, refused(edge, *SMALL, *NOWHERE, *SHORT, "--open-timeout-s", "1", *arguments))
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_the_status_port_is_taken(edge):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        message = refused(edge, *SMALL, *NOWHERE, *SHORT, "--status-port", port)
+    assert message.startswith(f"cannot listen on 127.0.0.1:{port} for /metrics: ")
+    gc.collect()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (404, b"nginx", "http://127.0.0.1:.* answers, but not as a SplitDNN cloud"),
+        (
+            200,
+            {"model": "resnet50", "weights": "DEFAULT", "fingerprint": "00"},
+            "the cloud at http://127.0.0.1:.* runs resnet50 with weights DEFAULT .* this edge resnet18 with weights random:0",
+        ),
+    ],
+)  # fmt: skip
+def test_the_cloud_is_another_one(edge, status, body, message):
+    with http_server(status, body) as (url, _):
+        assert re.match(message, refused(edge, *SMALL, *SHORT, "--cloud-url", url))
+
+
+def test_a_source_that_breaks_down_on_the_way(edge, tmp_path):
+    """Found out while it runs, so what came of the run is said as well."""
+    (tmp_path / "a.png").write_text("no picture")
+    status, out, errors = edge(*SMALL, *NOWHERE, "--source", tmp_path)
+    assert status == 2
+    assert errors == [f"splitdnn: {tmp_path}: none of its 1 pictures can be read"]
+    assert "frames in           0" in out

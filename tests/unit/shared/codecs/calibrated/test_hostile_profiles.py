@@ -1,0 +1,130 @@
+"""Profiles that no calibration wrote: a usable codec or an error that says what is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kits.naming import naming
+from kits.profiles import features, make_profile
+
+from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.profile import Profile
+from shared.errors import ContentError, LimitError, ProfileContentError
+from shared.limits import MAX_PROFILE_BYTES
+
+PROFILE = make_profile()
+CODEC = Calibrated(PROFILE)
+PAYLOAD = CODEC.encode(features(PROFILE.shape, 1)[0]).payload
+
+
+def changed(**arrays: np.ndarray | None) -> Profile:
+    """PROFILE with some arrays replaced, or left out for None."""
+    kept = {**PROFILE.arrays, **arrays}
+    return Profile.make(
+        {name: array for name, array in kept.items() if array is not None},
+        fingerprint=PROFILE.fingerprint,
+        split_point=PROFILE.split_point,
+        shape=PROFILE.shape,
+        about=PROFILE.about,
+    )
+
+
+def test_an_array_that_is_missing_is_named():
+    for name in sorted(set(PROFILE.arrays) - {"corrector_down"}):
+        with naming(name), pytest.raises(ProfileContentError, match=name.replace(".", r"\.")):
+            Calibrated(changed(**{name: None}))
+
+
+def test_an_array_of_another_dtype_or_shape_is_named():
+    for name, array in sorted(PROFILE.arrays.items()):
+        for other in (array.astype("<i4" if array.dtype != np.int32 else "<i2"), array[..., None]):
+            with (
+                naming(name, other.dtype),
+                pytest.raises(ProfileContentError, match=name.replace(".", r"\.")),
+            ):
+                Calibrated(changed(**{name: other}))
+
+
+def test_numbers_that_are_none_are_refused():
+    of_floats = {name: array for name, array in PROFILE.arrays.items() if array.dtype.kind == "f"}
+    assert len(of_floats) > 5
+    for name, whole in sorted(of_floats.items()):
+        for value in (np.nan, np.inf):
+            array = whole.copy()
+            array.flat[0] = value
+            with naming(name, value), pytest.raises(ProfileContentError):
+                Calibrated(changed(**{name: array}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("step", 0, "positive"),
+        ("step", -1, "positive"),
+        ("step", 1e-45, "positive"),
+        ("position_scale", 0, "positive"),
+        ("ladder", 0, "positive numbers that sum"),
+        ("magnitudes", 7, "positive numbers that sum"),
+        ("magnitude_kind", 255, "out of range"),
+        ("channel_kind", 255, "out of range"),
+        ("context.0.classes", 64, "out of range"),
+        ("context.3.up", 32767, "too large to be exact"),
+        ("context.0.bias", 2**24, "too large to be exact"),
+        ("context.0.shift", 25, "above 24"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(name, value, words):
+    array = np.full_like(PROFILE.arrays[name], value)
+    with pytest.raises(ProfileContentError, match=words):
+        Calibrated(changed(**{name: array}))
+
+
+def test_bad_strings_are_refused():
+    for key in ("levels", "groups", "signed", "pooled"):
+        for value in ("", "x", "-1", "999", "1e3", "²"):
+            profile = Profile.make(
+                PROFILE.arrays,
+                fingerprint=PROFILE.fingerprint,
+                split_point="layer1",
+                shape=PROFILE.shape,
+                about={**PROFILE.about, key: value},
+            )
+            if key in ("signed", "pooled") and value == "999":  # any number but 0 says yes
+                continue
+            with naming(key, value), pytest.raises(ProfileContentError):
+                Calibrated(profile)
+
+
+def test_values_that_overflow_are_the_profiles_fault_and_one_error():
+    codec = Calibrated(changed(step=np.full(8, 3e38, np.float32), offset=np.full(8, 3e38, np.float32)))
+    with pytest.raises(ContentError, match="not finite"):
+        codec.decode(codec.profile.digest, PAYLOAD, PROFILE.shape)
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_are_a_profile_or_one_error(data):
+    with pytest.raises(ProfileContentError):
+        Profile.from_bytes(data)
+
+
+@given(st.integers(0, 4000), st.integers(1, 255))
+@settings(max_examples=150, deadline=None)
+def test_a_damaged_profile_is_usable_or_one_error(position, mask):
+    data = bytearray(PROFILE.data)
+    data[position] ^= mask
+    try:
+        codec = Calibrated(Profile.from_bytes(bytes(data)))
+    except (ProfileContentError, LimitError):
+        return
+    try:
+        codec.decode(codec.profile.digest, PAYLOAD, PROFILE.shape)
+    except ContentError:
+        return
+
+
+def test_a_profile_above_the_limit_is_not_read():
+    with pytest.raises(LimitError):
+        Profile.from_bytes(bytes(MAX_PROFILE_BYTES + 1))

@@ -23,8 +23,7 @@ from bench.link.flight import Cockpit
 from bench.link.options import LinkOptions, read_link_options
 from bench.link.report import findings
 from bench.link.steps import steps
-from bench.report.about import about
-from bench.report.report import Findings, publish
+from bench.report.report import Findings, about, publish
 from edge.config import EdgeSettings
 from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics

@@ -15,9 +15,8 @@ from bench.rate.cut import BATCH, Cut, answers
 from bench.rate.photographs import Photographs, read_clip, read_photographs
 from bench.rate.plan import Setting, settings, split_points
 from bench.rate.tables import findings
-from bench.report.about import about, named
 from bench.report.progress import Outline, Progress
-from bench.report.report import Findings, publish
+from bench.report.report import Findings, about, named, publish
 from shared.errors import SplitDNNError
 from shared.network.partition import INPUT
 from shared.process.threads import available_cores

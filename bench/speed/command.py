@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Protocol
 
-from bench.report.about import about
 from bench.report.progress import Outline, Progress
-from bench.report.report import Findings, publish
+from bench.report.report import Findings, about, publish
 from bench.speed import clients, contract, engines, footprint, split, steps
 from bench.speed.options import SECTIONS as NAMES
 from bench.speed.options import SpeedOptions, read_speed_options

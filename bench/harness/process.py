@@ -28,7 +28,7 @@ class Process:
     process: subprocess.Popen[Any]
 
     def __init__(self, command: Sequence[str], *, log: Path | None = None, **streams: Any) -> None:
-        """stderr is appended to `log`, by default a temporary file, to be shown if a process fails."""
+        """What it prints is appended to `log`, by default a temporary file, to be shown if a process fails."""
         self._command = [sys.executable, *command]
         self._streams = streams
         self._log = tempfile.TemporaryFile() if log is None else log.open("ab+")  # noqa: SIM115 - closed by close()
@@ -51,7 +51,11 @@ class Process:
         environ = environment() | dict(variables or {})
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [*self._command, *flags], stderr=self._log, env=environ, cwd=ROOT, **self._streams
+            [*self._command, *flags],
+            stderr=self._log,
+            env=environ,
+            cwd=ROOT,
+            **{"stdout": self._log} | self._streams,
         )
         self.starts += 1
 
@@ -91,7 +95,7 @@ class Process:
         self._log.close()
 
     def said(self) -> str:
-        """The end of its stderr."""
+        """The end of what it printed."""
         self._log.seek(0)
         return self._log.read().decode(errors="replace")[-4000:]
 

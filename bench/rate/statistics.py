@@ -23,7 +23,10 @@ _SEED = 0
 def mcnemar(one_way: int, other_way: int) -> float:
     """The exact two-sided p value of McNemar's test: how likely counts so unequal are if both ways are as probable."""
     count, fewer = one_way + other_way, min(one_way, other_way)
-    at_most = sum(math.comb(count, hits) for hits in range(fewer + 1))
+    ways, at_most = 1, 0
+    for hits in range(fewer + 1):
+        at_most += ways
+        ways = ways * (count - hits) // (hits + 1)  # math.comb(count, hits + 1)
     return min(1.0, float(Fraction(2 * at_most, 1 << count)))
 
 

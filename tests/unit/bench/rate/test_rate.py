@@ -64,6 +64,7 @@ def rows(path):
     return list(csv.DictReader(lines))
 
 
+@pytest.mark.slow
 def test_every_way_has_its_row(report):
     folder, done = report
     found = rows(folder / "rate.csv")
@@ -75,6 +76,7 @@ def test_every_way_has_its_row(report):
     assert "100%" in done.stderr or "left]" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_bytes_are_those_on_the_wire(report):
     by_codec = {(row["split point"], row["codec"]): row for row in rows(report[0] / "rate.csv")}
     head = HEADER.size + len("features.16")
@@ -83,6 +85,7 @@ def test_the_bytes_are_those_on_the_wire(report):
     assert int(by_codec["features.16", "calibrated"]["bytes/frame"]) < head + 160 * 7 * 7
 
 
+@pytest.mark.slow
 def test_what_is_lossless_changes_nothing(report):
     for row in rows(report[0] / "rate.csv"):
         if row["codec"] == "png":
@@ -90,6 +93,7 @@ def test_what_is_lossless_changes_nothing(report):
             assert float(row["KL mean"]) < 1e-6
 
 
+@pytest.mark.slow
 def test_coded_bits_are_close_to_those_promised(report):
     ratios = [
         float(row["bits / promised"])
@@ -99,6 +103,7 @@ def test_coded_bits_are_close_to_those_promised(report):
     assert all(0.99 < ratio < 1.03 for ratio in ratios)
 
 
+@pytest.mark.slow
 def test_the_report_says_what_it_was_measured_on(report):
     folder, done = report
     text = (folder / "rate.md").read_text()

@@ -22,12 +22,19 @@ if TYPE_CHECKING:
 CODEC = "int8+zstd"
 
 
-def build_frames(folder: Path, setup: Setup, points: Sequence[str], count: int, deadline_ms: int = 0) -> None:
+def build_frames(
+    folder: Path,
+    setup: Setup,
+    points: Sequence[str],
+    count: int,
+    deadline_ms: int = 0,
+    model: str = "resnet50",
+) -> None:
     """`count` frames for each split point, in a process of its own: the caller stays without torch.
 
     Raises RuntimeError.
     """
-    with Worker(_Frames, setup) as worker:
+    with Worker(_Frames, setup, model) as worker:
         for point in points:
             worker.ask(_Frames.write, folder, point, count, deadline_ms)
 

@@ -27,11 +27,11 @@ W = TypeVar("W")
 class Worker(Generic[W]):
     """Holds a `W` that is made of the network, and calls its methods. It loads while the caller goes on."""
 
-    def __init__(self, make: Callable[[Network], W], setup: Setup) -> None:
+    def __init__(self, make: Callable[[Network], W], setup: Setup, model: str = "resnet50") -> None:
         """`make`, and each method that is asked for, must be importable by name."""
         context = multiprocessing.get_context("spawn")
         self._pipe, pipe = context.Pipe()
-        self._process = context.Process(target=_serve, args=(pipe, setup), daemon=True)
+        self._process = context.Process(target=_serve, args=(pipe, setup, model), daemon=True)
         self._process.start()
         pipe.close()
         self._pipe.send(make)
@@ -57,7 +57,7 @@ class Worker(Generic[W]):
         return answer
 
 
-def _serve(pipe: Connection[Any, Any], setup: Setup) -> None:
+def _serve(pipe: Connection[Any, Any], setup: Setup, model: str) -> None:
     """The other side of a `Worker`."""
     for name in os.environ.keys() - environment().keys():
         del os.environ[name]
@@ -66,7 +66,7 @@ def _serve(pipe: Connection[Any, Any], setup: Setup) -> None:
     from bench.harness.network import load_network
 
     os.dup2(2, 1)  # what a library prints must not stand between the tables
-    worker = pipe.recv()(load_network(setup))
+    worker = pipe.recv()(load_network(setup, model))
     while True:
         method, arguments, named = pipe.recv()
         try:

@@ -104,7 +104,7 @@ def _run(options: LinkOptions) -> list[Path]:
             measuring = Measuring(cockpit, plans, times, objective, options.frames, options.planner_s)
             outcomes = []
             for load in options.loads:
-                with _busy(cloud, setup, load, times, folder, cloud_core):
+                with _busy(cloud, setup, options.model, load, times, folder, cloud_core):
                     for cell in _cells(options, load):
                         emulator.link = cell.link
                         outcomes.append(measuring.run(cell))
@@ -165,7 +165,7 @@ def _tail_times(settings: EdgeSettings, model: ModelInfo, profiles: list[Profile
 
 @contextlib.contextmanager
 def _busy(
-    cloud: Cloud, setup: Setup, load: float, times: TailTimes, folder: Path, core: int
+    cloud: Cloud, setup: Setup, model: str, load: float, times: TailTimes, folder: Path, core: int
 ) -> Iterator[None]:
     """Keep the cloud busy for this share of its time, in an open loop."""
     if not load:
@@ -173,7 +173,7 @@ def _busy(
         return
     names = list(times.alone_s)
     point = _LOADED_POINT if _LOADED_POINT in names else names[len(names) // 2]
-    build_frames(folder, setup, [point], 4, 10_000)
+    build_frames(folder, setup, [point], 4, 10_000, model)
     rate = load / times.alone_s[point]
     command = [
         "-m", "bench", "load", "--url", cloud.url, "--frames", str(folder), "--split-points", point,

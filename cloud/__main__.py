@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(settings: CloudSettings) -> int:
-    # First of all: importing torch takes seconds, and process 1 of a container ignores signals it does not handle.
+    # First of all: importing torch takes seconds, and process 1 of a container ignores signals that it does not handle.
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -52,8 +52,9 @@ async def _serve(settings: CloudSettings) -> int:
     # Only now: torch reads the thread settings when it is imported.
     from cloud.http.app import bind, make_server  # noqa: PLC0415
     from cloud.service import Service  # noqa: PLC0415
+    from cloud.threads import ThreadPools  # noqa: PLC0415
 
-    service = Service(settings, threads)
+    service = Service(settings, ThreadPools(threads, settings.tail_workers))
     server = make_server(service)
     sockets = bind(settings.address, settings.port)
     server.add_sockets(sockets)  # /healthz answers while the model loads
@@ -66,7 +67,7 @@ async def _serve(settings: CloudSettings) -> int:
             await starting
             with event_loop.undisturbed(service.metrics):
                 await stopping
-            _log.info("stopping: finishing %d requests", service.active)
+            _log.info("stopping: finishing %d frames", service.lifecycle.frames)
     finally:
         starting.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):

@@ -9,7 +9,7 @@ from shared.settings import CommonSettings
 
 
 class CloudSettings(CommonSettings):
-    """Flags and `SPLITDNN_*` variables of `python -m cloud`."""
+    """The settings of `python -m cloud`, as flags and `SPLITDNN_*` variables."""
 
     address: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every network")
     port: int = Field(8881, ge=0, le=65535, description="port to listen on; 0 takes a free one")

@@ -1,7 +1,8 @@
-"""starting -> ready -> draining -> stopped, and nothing else."""
+"""starting -> ready -> draining -> stopped, and the frames in progress that a drain waits for."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -36,7 +37,10 @@ class Lifecycle:
 
     def __init__(self, ready: Gauge) -> None:
         self.state = State.STARTING
+        self.frames = 0
+        """Frames in progress: admitted, and neither answered, refused nor abandoned yet."""
         self._ready = ready
+        self._idle = asyncio.Event()
 
     def move(self, state: State) -> None:
         """Enter `state`; an impossible move is a bug."""
@@ -49,3 +53,25 @@ class Lifecycle:
         """Raise UnavailableError unless frames are taken."""
         if self.state is not State.READY:
             raise UnavailableError(f"the server is {self.state}; try again later")
+
+    def begin_frame(self) -> None:
+        """Count one more frame in progress. Raises UnavailableError unless frames are taken."""
+        self.require_ready()
+        self.frames += 1
+
+    def end_frame(self) -> None:
+        """Count one frame in progress less."""
+        self.frames -= 1
+        if not self.frames:
+            self._idle.set()
+
+    async def drain(self, limit_s: float) -> None:
+        """Take no more frames, and wait at most `limit_s` seconds for those in progress."""
+        self.move(State.DRAINING)
+        self._idle.clear()
+        if self.frames:
+            try:
+                async with asyncio.timeout(limit_s):
+                    await self._idle.wait()
+            except TimeoutError:
+                _log.warning("%d frames were not finished within %.0f s", self.frames, limit_s)

@@ -8,7 +8,18 @@ from shared.errors import all_request_errors
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import BATCH_BUCKETS, DURATION_BUCKETS
 
-ENDPOINTS = ("/", "/compute", "/model", "/profile", "/profiles", "/healthz", "/readyz", "/metrics", "other")
+ENDPOINTS = (
+    "/",
+    "/compute",
+    "/model",
+    "/tail-times",
+    "/profile",  # the old name of /tail-times
+    "/profiles",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "other",
+)
 STEPS = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
 _CODES = (200, 201, 400, 404, 405, 409, 413, 415, 422, 424, 500, 503, 504)
@@ -38,7 +49,7 @@ class CloudMetrics(Metrics):
         )
         self.queue_wait = Histogram(
             prefix + "queue_wait_seconds",
-            "From the queue's door to the start of the tail.",
+            "From entering the queue to the start of the tail.",
             buckets=DURATION_BUCKETS,
             registry=self.registry,
         )
@@ -64,12 +75,12 @@ class CloudMetrics(Metrics):
         )
         self.profiles_received = Counter(
             prefix + "profiles_received_total",
-            "Profiles that an edge brought and that were not here.",
+            "Profiles received that were new to this cloud.",
             registry=self.registry,
         )
         self.profiles_evicted = Counter(
             prefix + "profiles_evicted_total",
-            "Profiles that had to go because there is room for a few only.",
+            "Profiles dropped to make room for others.",
             registry=self.registry,
         )
         self.ledger_errors = Counter(

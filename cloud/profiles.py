@@ -1,4 +1,4 @@
-"""The profiles that edges have brought, each as the codec that it makes; frames name them by their hash."""
+"""The profiles that edges have sent, each with the codec that it makes; frames name them by their hash."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_PROFILES = 16
-"""Edges share a profile when they share network and split point, so this is split points in use, not edges."""
+"""Edges that share network and split point share a profile, so this bounds the split points in use, not the edges."""
 MAX_STORED_BYTES = 2 * MAX_PROFILE_BYTES
-"""Of files. What is made of one takes two or three times as much again, and about 8 bytes for each element of its tensor:
-3 MB for a usual one, 600 MB for all together at the worst (VGG's widest tensor, 16 times)."""
+"""Bytes of all files together. The codec made of a file takes two or three times as much again, and about 8 bytes for each
+element of its tensor: 3 MB for a usual one, 600 MB for all together at worst (VGG's widest tensor, 16 times)."""
 
 
 class _Held(NamedTuple):
@@ -36,12 +36,12 @@ class _Held(NamedTuple):
 
 
 class Profiles:
-    """A bounded store; what was not used for longest goes first. For any thread."""
+    """A bounded store that drops what was not used for longest. For any thread."""
 
     def __init__(
         self, make_codec: Callable[[Profile], Codec] = Calibrated, *, held: Gauge, evicted: Counter
     ) -> None:
-        """`held` is how many there are, `evicted` counts those that had to go."""
+        """`held` is set to how many profiles there are, `evicted` counts those that were dropped."""
         self._make_codec = make_codec
         self._gauge = held
         self._evicted = evicted
@@ -50,25 +50,25 @@ class Profiles:
 
     def add(self, profile: Profile) -> None:
         """Build its codec and keep both. Raises ProfileContentError if the arrays cannot be used."""
-        held = _Held(profile, self._make_codec(profile))  # takes long, so others are not locked out meanwhile
+        held = _Held(profile, self._make_codec(profile))  # takes long, so not under the lock
         with self._lock:
             self._by_name[profile.name] = held
             self._by_name.move_to_end(profile.name)
             while len(self._by_name) > MAX_PROFILES or self._stored_bytes() > MAX_STORED_BYTES:
                 name, _ = self._by_name.popitem(last=False)
                 self._evicted.inc()
-                _log.info("profile %s had to go, as %s came", name, profile.name)
+                _log.info("dropped profile %s to make room for %s", name, profile.name)
             self._gauge.set(len(self._by_name))
 
     def touch(self, name: str) -> bool:
-        """Whether there is one of this name; it counts as used."""
+        """Whether this profile is stored; if so it counts as used."""
         return self._use(name) is not None
 
     def codec_of(self, frame: Frame) -> Codec:
-        """The codec that decodes this frame, whose codec id is the calibrated one's.
+        """The codec that decodes this frame, whose codec id must be that of `calibrated`.
 
-        Raises ContentError if it names no profile, or that of another tensor, and ProfileMissingError if the profile is
-        not here.
+        Raises ContentError if the frame names no profile or one for another tensor, and ProfileMissingError if the profile
+        is not stored.
         """
         if len(frame.params) != HASH_BYTES:
             raise ContentError(
@@ -79,7 +79,7 @@ class Profiles:
         held = self._use(name)
         if held is None:
             raise ProfileMissingError(
-                f"the profile {name} is not here; send it, then the frame again",
+                f"this cloud does not have the profile {name}; send it, then the frame again",
                 accepted={"put": f"/profiles/{name}"},
             )
         profile = held.profile
@@ -92,18 +92,18 @@ class Profiles:
         return held.codec
 
     def names(self) -> list[str]:
-        """Those that frames may name at present."""
+        """The names of the profiles that frames may use at present, least recently used first."""
         with self._lock:
             return list(self._by_name)
 
     def describe(self) -> list[dict[str, Any]]:
-        """What `GET /profiles` says of each."""
+        """What `GET /profiles` says of each profile."""
         with self._lock:
             everything = list(self._by_name.values())
         return [_describe(held.profile) for held in everything]
 
     def describe_one(self, name: str) -> dict[str, Any] | None:
-        """What `GET /profiles/{name}` says; None if it is not here. Asking does not count as use."""
+        """What `GET /profiles/{name}` says; None if it is not stored. Asking does not count as use."""
         with self._lock:
             held = self._by_name.get(name)
         return held and _describe(held.profile)

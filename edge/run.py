@@ -96,7 +96,11 @@ async def run(settings: EdgeSettings, threads: int) -> int:
 
 
 async def _open(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExitStack) -> _Run:
-    """Open everything; what a user can mistype comes before what takes long."""
+    """Open everything; what a user can mistype comes before what takes long.
+
+    In this order: a file's source, the status server, the records; the network and its plans, the uplink, the pilot, the
+    cloud's greeting; and last a live source, whose frames do not wait.
+    """
     cv2.setNumThreads(threads)
     metrics = EdgeMetrics()
     source = open_source(

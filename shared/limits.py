@@ -54,3 +54,11 @@ MAX_CONTEXT_RANK = 256
 """Rank of the prediction that chooses a symbol's class."""
 MAX_CORRECTOR_RANK = 512
 """Rank of the matrix that corrects decoded values."""
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+MAX_JSON_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 18}
+"""How often each of these bytes may occur in a JSON body, which is counted before it is parsed. No body of tensors comes near:
+it has a list for each row of each channel, a comma for each number, and hardly a key."""
+MAX_REPLY_BYTES = 1 << 20
+"""Bytes of an answer that an edge reads from its cloud."""

@@ -1,4 +1,4 @@
-"""What both sides start with: the model, where it can be cut, where it is cut by default, and the engine that runs it."""
+"""Loads the network that either side runs: the model, its split points, the default one, and its engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.observing.telemetry import export_build_info
 
 if TYPE_CHECKING:
     from shared.engines import Engine
-    from shared.engines.base import Kind
+    from shared.engines.half import Kind
     from shared.network.model import Model
     from shared.network.partition import SplitPoint
     from shared.observing.metrics import Metrics
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 AUTO = "auto"
-"""Where it stands for the split point, an edge's planner chooses; a cloud serves them all, whatever its default."""
+"""As a split point: an edge's planner chooses it. A cloud serves all split points, whatever its default."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Network:
     model: Model
     partition: Partition
     point: SplitPoint
-    """The split point that was set, or this network's default."""
+    """The split point in the settings, or this network's default."""
     engine: Engine
 
 
@@ -47,14 +47,15 @@ def load_network(
     threads: int,
     streams: int = 1,
 ) -> Network:
-    """Load what the settings name, and say so in the log and in `splitdnn_build_info`.
+    """Load the network that the settings name; report it in the log and in `splitdnn_build_info`.
 
-    `component` is the half that this side runs, by which its engine is chosen. Raises StartupError or SplitPointError.
+    `component` is the half that this side runs; the engine is chosen by it. `patience_s` bounds the download of weights in
+    seconds; `threads` and `streams` are those of `make_engine`. Raises StartupError or SplitPointError.
     """
     model = load_model(settings.model, weights, seed=seed, labels=settings.labels, patience_s=patience_s)
     partition = Partition(model.network, model.recipe.tensor_shape)
-    is_open = settings.split_point in (None, AUTO)
-    point = partition.default() if is_open else partition.point(str(settings.split_point))
+    is_default = settings.split_point in (None, AUTO)
+    point = partition.default() if is_default else partition.point(str(settings.split_point))
     engine = make_engine(
         partition,
         model,

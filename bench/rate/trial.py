@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bench.harness.network import Network
     from bench.rate.plan import Setting
     from shared.codecs import Codec
-    from shared.engines.base import Part
+    from shared.engines.half import Half
 
 
 @dataclass(eq=False)
@@ -76,7 +76,7 @@ class Trial:
     """One setting, ready for frames. Encoder and decoder share nothing but the profile's bytes."""
 
     def __init__(
-        self, setting: Setting, network: Network, tail: Part, profile: Profile | None = None
+        self, setting: Setting, network: Network, tail: Half, profile: Profile | None = None
     ) -> None:
         """`profile` is the one that was fitted by `setting.preset`."""
         self.setting = setting
@@ -122,7 +122,8 @@ class Trial:
         outcome.frame_bytes.append(len(body))
         outcome.encode_ms.append(1e3 * (encoded - start))
         outcome.decode_ms.append(1e3 * (decoded - encoded))
-        return work.tensors
+        (tensor,) = work.crossing
+        return tensor
 
 
 def _empty_store() -> Profiles:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bench.harness.network import Network
     from shared.engines import Engine
-    from shared.engines.base import Part
+    from shared.engines.half import Half
 
 REFERENCE = "torch float32"
 HALVES = {"whole": "output", "head": "layer3", "tail": "layer3"}
@@ -133,7 +133,7 @@ class Halves:
         with contextlib.closing(connection):
             return send_for(seconds, frames, send, [head(each[None]) for each in self._pictures(_TENSORS)])
 
-    def _half(self, engine: Engine, half: str) -> Part:
+    def _half(self, engine: Engine, half: str) -> Half:
         point = self._network.partition.point(HALVES[half])
         return engine.tail(point) if half == "tail" else engine.head(point)
 

@@ -1,6 +1,6 @@
-"""Tensors of many callers, run together.
+"""Frames of many callers, run together.
 
-A batch is a transport optimisation, never a shared fate: what enters was validated before, a caller that went away is
+A batch is a transport optimisation, never a shared fate: frames are validated before they enter, a caller that has gone is
 skipped, a run that fails is repeated one caller at a time, and the loop cannot die.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cloud.batching.crossing import frames_in, rows
 from cloud.batching.fair_queue import FairQueue, Ticket
 from shared.errors import BusyError, DeadlineError
 
@@ -21,24 +22,25 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from cloud.batching.crossing import Crossing
     from cloud.metrics import CloudMetrics
 
-    Run = Callable[[str, list[NDArray[np.float32]]], Awaitable[NDArray[np.float32]]]
+    Run = Callable[[str, list[Crossing]], Awaitable[NDArray[np.float32]]]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one caller gets: logits (n, K) for its n tensors, and where the time went, in seconds."""
+class TailRun:
+    """What one caller gets: the outputs (n, K) for its n frames, and where the time went, in seconds."""
 
-    logits: NDArray[np.float32]
+    outputs: NDArray[np.float32]
     queue_s: float
     tail_s: float
 
 
 class Batcher:
-    """Batches are of one split point, by size or by time; several tails may run at once."""
+    """Forms batches of one split point, by size or by time; several tails may run at once."""
 
     def __init__(
         self,
@@ -50,6 +52,10 @@ class Batcher:
         wait_s: float,
         workers: int = 1,
     ) -> None:
+        """`run` runs the tail of a split point on the crossings of several callers; its rows must be theirs, in order.
+
+        `capacity` and `max_batch` are frames; the first frame of a batch waits up to `wait_s` seconds for others.
+        """
         self._run = run
         self._metrics = metrics
         self._max_batch = max_batch
@@ -61,50 +67,50 @@ class Batcher:
         metrics.queue_capacity.set(capacity)
 
     async def submit(
-        self, split_point: str, tensors: NDArray[np.float32], timeout_s: float, client: Hashable = None
-    ) -> Answer:
-        """Wait for the logits of `tensors` (n, *shape), at most `timeout_s` seconds.
+        self, split_point: str, crossing: Crossing, timeout_s: float, client: Hashable = None
+    ) -> TailRun:
+        """Wait for the outputs of a crossing, at most `timeout_s` seconds.
 
-        More than `max_batch` tensors are answered in several turns, with other callers' between them. Turns are fair
-        between clients. Raises BusyError when the queue is full and DeadlineError when the time is over; whatever the
-        tail raised otherwise. Cancelling the caller takes its tensors out of the queue.
+        More than `max_batch` frames are answered in several turns, with other callers' between them. Turns are fair
+        between clients. Raises BusyError when the queue is full, DeadlineError when the time is over, and otherwise
+        whatever the tail raised. Cancelling the caller takes its frames out of the queue.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout_s
         size = self._max_batch
         turns = [
             await self._turn(
-                split_point, tensors[start : start + size], max(0.0, until - loop.time()), client
+                split_point, rows(crossing, start, start + size), max(0.0, until - loop.time()), client
             )
-            for start in range(0, len(tensors), size)
+            for start in range(0, frames_in(crossing), size)
         ]
         if len(turns) == 1:
             return turns[0]
-        return Answer(
-            np.concatenate([turn.logits for turn in turns]),
+        return TailRun(
+            np.concatenate([turn.outputs for turn in turns]),
             sum(turn.queue_s for turn in turns),
             sum(turn.tail_s for turn in turns),
         )
 
     def require_place(self, client: Hashable = None) -> None:
-        """Raise BusyError if there is no place in the queue for one tensor of this client."""
+        """Raise BusyError if the queue has no place for one frame of this client."""
         self._queue.require_place(client, 1)
 
     async def _turn(
-        self, split_point: str, tensors: NDArray[np.float32], timeout_s: float, client: Hashable
-    ) -> Answer:
+        self, split_point: str, crossing: Crossing, timeout_s: float, client: Hashable
+    ) -> TailRun:
         loop = asyncio.get_running_loop()
-        ticket = Ticket(split_point, tensors, client, loop.time(), loop.create_future())
+        ticket = Ticket(split_point, crossing, client, loop.time(), loop.create_future())
         for displaced in self._queue.put(ticket):
-            if not displaced.answer.done():
-                displaced.answer.set_exception(
+            if not displaced.result.done():
+                displaced.result.set_exception(
                     BusyError("the queue is full, and others have less in it; try again in a second")
                 )
         self._notice()
         try:
             async with asyncio.timeout(timeout_s):
-                answer: Answer = await ticket.answer
-                return answer
+                result: TailRun = await ticket.result
+                return result
         except TimeoutError:
             raise DeadlineError(f"no answer within the {1e3 * timeout_s:.0f} ms that were left") from None
         finally:
@@ -127,7 +133,7 @@ class Batcher:
                 batch = self._queue.take(self._max_batch)
                 self._notice()
             if batch:
-                await self._answer(batch)
+                await self._run_batch(batch)
 
     def _notice(self) -> None:
         self._metrics.queue_depth.set(self._queue.depth)
@@ -138,7 +144,7 @@ class Batcher:
         loop = asyncio.get_running_loop()
         ready_at = self._queue.first().arrived + self._wait_s
         while len(self._queue) and self._queue.depth < self._queue.capacity and loop.time() < ready_at:
-            if self._queue.of_split_point(self._queue.first().split_point) >= self._max_batch:
+            if self._queue.frames_at(self._queue.first().split_point) >= self._max_batch:
                 return
             self._changed.clear()
             try:
@@ -147,30 +153,30 @@ class Batcher:
             except TimeoutError:
                 return
 
-    async def _answer(self, batch: list[Ticket]) -> None:
+    async def _run_batch(self, batch: list[Ticket]) -> None:
         loop = asyncio.get_running_loop()
         start = loop.time()
         try:
-            rows = sum(len(ticket.tensors) for ticket in batch)
-            self._metrics.batch_size.observe(rows)
-            logits = await self._run(batch[0].split_point, [ticket.tensors for ticket in batch])
-            if len(logits) != rows:
-                raise RuntimeError(f"the tail gave {len(logits)} rows for {rows}")  # noqa: TRY301
+            frames = sum(ticket.frames for ticket in batch)
+            self._metrics.batch_size.observe(frames)
+            outputs = await self._run(batch[0].split_point, [ticket.crossing for ticket in batch])
+            if len(outputs) != frames:
+                raise RuntimeError(f"the tail gave {len(outputs)} rows for {frames}")  # noqa: TRY301
         except Exception as error:  # noqa: BLE001 - whatever a tail raises belongs to its callers
             if len(batch) > 1:
                 _log.exception("a batch of %d callers failed; trying each alone", len(batch))
                 for ticket in batch:
-                    if not ticket.answer.done():
-                        await self._answer([ticket])
+                    if not ticket.result.done():
+                        await self._run_batch([ticket])
                 return
-            if not batch[0].answer.done():
-                batch[0].answer.set_exception(error)
+            if not batch[0].result.done():
+                batch[0].result.set_exception(error)
             return
         tail_s = loop.time() - start
         row = 0
         for ticket in batch:
-            own = logits[row : row + len(ticket.tensors)]
-            row += len(ticket.tensors)
+            own = outputs[row : row + ticket.frames]
+            row += ticket.frames
             self._metrics.queue_wait.observe(start - ticket.arrived)
-            if not ticket.answer.done():
-                ticket.answer.set_result(Answer(own, start - ticket.arrived, tail_s))
+            if not ticket.result.done():
+                ticket.result.set_result(TailRun(own, start - ticket.arrived, tail_s))

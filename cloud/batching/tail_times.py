@@ -1,7 +1,7 @@
-"""How long the tails take here, for an edge that plans where to cut.
+"""How long the tails take on this cloud, for an edge that plans where to cut.
 
-Measured when somebody asks for it: a cloud whose edges pin their split point does not pay. Kept on disk, as it holds for as
-long as network, engine and machine stay what they are.
+Measured when an edge first asks for it: a cloud whose edges pin their split point does not pay for it. Kept on disk, as it
+holds for as long as network, engine and machine stay the same.
 """
 
 from __future__ import annotations
@@ -19,20 +19,22 @@ import torch
 
 from shared.network.partition import INPUT
 from shared.network.stage_ends import stage_ends
-from shared.process.cache import keep, key_of, machine, recall
+from shared.process.cache import Cache, key_of
+from shared.process.machine import machine
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cloud.service import Service
+    from cloud.batching.crossing import Crossing
+    from cloud.config import CloudSettings
+    from cloud.network import LoadedNetwork
+    from cloud.threads import ThreadPools
     from shared.network.partition import SplitPoint
 
 _log = logging.getLogger(__name__)
 
 _RUNS = 3
-"""The fastest counts. Each thread warms up before its first one."""
+"""Timed runs of each tail and batch size, of which the fastest counts. Each thread warms up before its first one."""
 _BUDGET_S = 20.0
-"""Larger batches that would take longer are left out."""
+"""Larger batches that would take longer than this in all are left out."""
 
 
 class _Times(TypedDict):
@@ -41,15 +43,16 @@ class _Times(TypedDict):
 
 
 class TailTimes:
-    """Of one run of the tail at every split point that is worth choosing, by batch size."""
+    """The time of one run of the tail at every split point that is worth choosing, by batch size."""
 
-    def __init__(self, service: Service) -> None:
-        """Nothing of `service` is used before the first `get`."""
-        self._service = service
+    def __init__(self, network: LoadedNetwork, pools: ThreadPools, settings: CloudSettings) -> None:
+        self._network = network
+        self._pools = pools
+        self._settings = settings
         self._finding: asyncio.Task[dict[str, Any]] | None = None
 
     async def get(self) -> dict[str, Any]:
-        """What `GET /profile` says. All callers share one measurement, which none of them ends by going away.
+        """What `GET /tail-times` says. All callers share one measurement, and none of them ends it by going away.
 
         Raises what a tail raised; the next call tries again.
         """
@@ -59,33 +62,33 @@ class TailTimes:
         return await asyncio.shield(task)
 
     def stop(self) -> None:
-        """A measurement in progress ends with the run that it is at; `get` raises CancelledError."""
+        """A measurement in progress ends with its current run; `get` raises CancelledError."""
         if self._finding:
             self._finding.cancel()
 
     async def _find(self) -> dict[str, Any]:
-        service, settings = self._service, self._service.settings
-        ends = stage_ends(service.partition.points.values())
-        points = [service.partition.point(INPUT), *ends]
-        await service.in_profile_thread(lambda: service.tails.make_ready(ends))
-        key = await service.in_profile_thread(lambda: self._key(points))
-        times = await service.in_profile_thread(lambda: self._recall(key, points))
+        network, settings, on_thread = self._network, self._settings, self._pools.profiles.run
+        ends = stage_ends(network.partition.points.values())
+        points = [network.partition.point(INPUT), *ends]
+        await on_thread(network.tails.make_ready, ends)
+        key = await on_thread(self._key, points)
+        times = await on_thread(self._recall, key, points)
         if times is None:
-            measured = times = await self._measure(points)
-            await service.in_profile_thread(lambda: keep(settings.cache_dir, key, measured))
+            times = await self._measure(points)
+            await on_thread(Cache(settings.cache_dir).store_json, key, times)
         return {
-            "fingerprint": service.model.fingerprint.hex(),
-            "engine": service.engine.describe(),
+            "fingerprint": network.model.fingerprint.hex(),
+            "engine": network.engine.describe(),
             **times,
             "batch_wait_ms": settings.batch_wait_ms,
             "max_batch": settings.max_batch,
-            "tail_workers": service.workers,
+            "tail_workers": self._pools.tail_workers,
         }
 
     async def _measure(self, points: list[SplitPoint]) -> _Times:
         start = time.monotonic()
         times = _Times(batch_sizes=[], tails_ms={point.name: [] for point in points})
-        for size in _batch_sizes(self._service.settings.max_batch):
+        for size in _batch_sizes(self._settings.max_batch):
             row = await self._row(points, size, start + _BUDGET_S)
             if row is None:
                 break
@@ -102,7 +105,7 @@ class TailTimes:
         return times
 
     async def _row(self, points: list[SplitPoint], size: int, until: float) -> list[float] | None:
-        """Seconds at each split point; None if the time is over before the last one. Single pictures are timed anyway."""
+        """Seconds at each split point; None if the time is over before the last one. Single frames are timed regardless."""
         row = []
         for point in points:
             seconds = await self._seconds(point, size, until)
@@ -112,54 +115,53 @@ class TailTimes:
         return row
 
     async def _seconds(self, point: SplitPoint, size: int, until: float) -> float | None:
-        service = self._service
+        tails = self._network.tails
 
-        def prepare() -> NDArray[np.float32]:
+        def prepare() -> Crossing:
             one = np.random.default_rng(0).standard_normal((1, *point.shape), np.float32)
-            return np.repeat(one, size, axis=0)
+            return (np.repeat(one, size, axis=0),)
 
         def run() -> float:
             if threading.get_ident() not in warm:
-                service.tails.run(point.name, [tensors])
+                tails.run(point.name, [crossing])
                 warm.add(threading.get_ident())
             start = time.perf_counter()
-            service.tails.run(point.name, [tensors])
+            tails.run(point.name, [crossing])
             return time.perf_counter() - start
 
-        tensors = await service.in_profile_thread(prepare)
+        crossing = await self._pools.profiles.run(prepare)
         warm: set[int] = set()
         runs: list[float] = []
         while len(runs) < _RUNS:
             if time.monotonic() > until and (runs or size > 1):
                 break
-            runs.append(await service.in_tail_thread(run))  # one by one, so that frames run in between
-        return min(runs, default=None)  # what else the machine does only adds
+            runs.append(await self._pools.tails.run(run))  # one by one, so that frames run in between
+        return min(runs, default=None)  # whatever else the machine does only adds to the time
 
     def _key(self, points: list[SplitPoint]) -> str:
-        """Names what the times hold for."""
-        service = self._service
-        device = service.engine.device
+        """Names everything that the times depend on."""
+        engine = self._network.engine
         return "tail-times-" + key_of(
-            service.model.fingerprint.hex(),
+            self._network.model.fingerprint.hex(),
             *(point.name for point in points),
-            json.dumps(service.engine.describe()),
-            str(service.workers),
-            str(service.settings.max_batch),
+            json.dumps(engine.describe()),
+            str(self._pools.tail_workers),
+            str(self._settings.max_batch),
             machine(),
-            torch.cuda.get_device_name(device) if device.startswith("cuda") else "",
+            torch.cuda.get_device_name(engine.device) if engine.device.startswith("cuda") else "",
             version("torch"),
             version("openvino"),
         )
 
     def _recall(self, key: str, points: list[SplitPoint]) -> _Times | None:
-        kept = recall(self._service.settings.cache_dir, key)
+        stored = Cache(self._settings.cache_dir).load_json(key)
         try:
-            complete = list(kept["tails_ms"]) == [point.name for point in points] and all(
-                len(row) == len(kept["batch_sizes"]) > 0 for row in kept["tails_ms"].values()
+            complete = list(stored["tails_ms"]) == [point.name for point in points] and all(
+                len(row) == len(stored["batch_sizes"]) > 0 for row in stored["tails_ms"].values()
             )
         except (TypeError, KeyError, AttributeError):
             complete = False
-        return _Times(batch_sizes=kept["batch_sizes"], tails_ms=kept["tails_ms"]) if complete else None
+        return _Times(batch_sizes=stored["batch_sizes"], tails_ms=stored["tails_ms"]) if complete else None
 
 
 def _batch_sizes(largest: int) -> list[int]:

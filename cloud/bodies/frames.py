@@ -1,4 +1,4 @@
-"""From a request's body to tensors that a tail can take: the two contracts of `POST /model`."""
+"""From a request's body to work for a tail: the two contracts of `POST /model`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from shared.network.resize import resize_and_crop
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from cloud.batching.crossing import Crossing
     from cloud.profiles import Profiles
     from shared.network.model import Model
     from shared.network.partition import Partition
@@ -25,14 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Validated tensors (n, *shape), float32, that crossed at `split_point`."""
+    """What a tail has to do: a validated crossing of one frame, or of the n tensors in a JSON body."""
 
     split_point: str
-    tensors: NDArray[np.float32]
+    crossing: Crossing
     deadline_ms: int = 0
     frame_id: int = 0
     count: Any = None
     codec: str | None = None
+    """The frame's codec; None for JSON."""
     payload_bytes: int = 0
 
 
@@ -46,14 +45,14 @@ class Checked(NamedTuple):
 def read_frame(
     body: wire.Bytes, model: Model, partition: Partition, profiles: Profiles | None = None
 ) -> Work:
-    """One frame as shared/wire/WIRE.md defines it; without `profiles` every profile is missing. Raises RequestError."""
+    """Read one frame as shared/wire/WIRE.md defines it; without `profiles` every profile is missing. Raises RequestError."""
     return decode_frame(check_frame(wire.unpack(body), model, partition, profiles), model)
 
 
 def check_frame(
     frame: wire.Frame, model: Model, partition: Partition, profiles: Profiles | None = None
 ) -> Checked:
-    """Whether a tail can take this frame, as far as can be told before it is decoded. Raises RequestError."""
+    """Check whether a tail can take this frame, as far as that shows before it is decoded. Raises RequestError."""
     check_fingerprint("frame", frame.fingerprint, model)
     point = partition.point(frame.split_point)
     codec = codec_of(frame)
@@ -75,11 +74,11 @@ def check_frame(
 
 
 def check_fingerprint(what: str, fingerprint: bytes, model: Model) -> None:
-    """Raise FingerprintError unless a frame or a profile is of the network that runs here."""
+    """Raise FingerprintError unless `what`, a frame or a profile, was made for the network that this cloud runs."""
     if fingerprint != model.fingerprint:
         raise FingerprintError(
-            f"this {what} is of another network (fingerprint {fingerprint.hex()}); "
-            f"here runs {model.name} with weights {model.weights}",
+            f"this {what} was made for another network (fingerprint {fingerprint.hex()}); "
+            f"this cloud runs {model.name} with weights {model.weights}",
             accepted={"fingerprint": model.fingerprint.hex(), "model": model.name, "weights": model.weights},
         )
 
@@ -91,7 +90,7 @@ def is_to_resize(checked: Checked, model: Model) -> bool:
 
 
 def decode_frame(checked: Checked, model: Model) -> Work:
-    """What a checked frame carries, as the tensor that crosses. Raises WireError."""
+    """Decode what a checked frame carries into the tensor that crosses. Raises WireError."""
     frame, codec = checked
     array, recipe = codec.decode(frame.params, frame.payload, frame.shape), model.recipe
     if is_to_resize(checked, model):
@@ -99,7 +98,7 @@ def decode_frame(checked: Checked, model: Model) -> Work:
     tensor = recipe.normalise(array) if codec.carries == "picture" else array
     return Work(
         frame.split_point,
-        tensor[None],
+        (tensor[None],),
         frame.deadline_ms,
         frame.frame_id,
         None,
@@ -108,16 +107,11 @@ def decode_frame(checked: Checked, model: Model) -> Work:
     )
 
 
-def read_json(body: wire.Bytes, partition: Partition, default: str, max_tensors: int) -> Work:
-    """`{"data": [[[[…]]]], "count": n, "split_point": name}`, the last two optional. Raises RequestError."""
-    return work_of(read_tensors(body, shapes_of(partition), default, max_tensors))
+def read_json(body: wire.Bytes, shapes: Shapes, default: str, max_tensors: int) -> Work:
+    """Read `{"data": [[[[…]]]], "count": n, "split_point": name}`, the last two optional. Raises RequestError."""
+    return work_of(read_tensors(body, shapes, default, max_tensors))
 
 
 def work_of(tensors: Tensors) -> Work:
-    """What a JSON body asks for."""
-    return Work(tensors.split_point, tensors.array, count=tensors.count)
-
-
-def shapes_of(partition: Partition) -> Shapes:
-    """What crosses at each split point."""
-    return {name: point.shape for name, point in partition.points.items()}
+    """The work that a JSON body asks for."""
+    return Work(tensors.split_point, (tensors.array,), count=tensors.count)

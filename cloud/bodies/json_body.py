@@ -1,4 +1,4 @@
-"""JSON bodies, from bytes to a float32 array. Imports no torch, so that a small process of its own can read the large ones."""
+"""JSON bodies, from bytes to a float32 array. Imports no torch, so that a small separate process can read the large ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from shared.errors import BodyError, ContentError, LimitError, ShapeError, SplitPointError, suggest
-from shared.limits import MAX_ELEMENTS, MAX_SPLIT_POINT_BYTES
+from shared.limits import MAX_JSON_MARKS, MAX_SPLIT_POINT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,24 +20,26 @@ if TYPE_CHECKING:
     from shared.wire.frame import Bytes
 
 Shapes = dict[str, tuple[int, ...]]
-"""Of the tensor that crosses, without the batch dimension, by split point."""
-
-# What no body of tensors comes near: a list for each row of each channel, a comma for each number, hardly a key.
-_MAX_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 18}
+"""The shape of the tensor that crosses, without the batch dimension, by split point."""
 
 
 class Tensors(NamedTuple):
-    """What a body brings: finite tensors (n, *shape) that crossed at `split_point`."""
+    """What a body holds: finite tensors (n, *shape), float32, that crossed at `split_point`."""
 
     split_point: str
     array: NDArray[np.float32]
     count: Any
     cpu_s: float = 0.0
-    """Of another process that read it."""
+    """Processor time, if another process read the body."""
 
 
-def read_tensors(body: Bytes, shapes: Mapping[str, tuple[int, ...]], default: str, most: int) -> Tensors:
-    """`{"data": [[[[…]]]], "count": n, "split_point": name}`, the last two optional. Raises RequestError."""
+def read_tensors(
+    body: Bytes, shapes: Mapping[str, tuple[int, ...]], default: str, max_tensors: int
+) -> Tensors:
+    """Read `{"data": [[[[…]]]], "count": n, "split_point": name}`, the last two optional. Raises RequestError.
+
+    `default` is where the tensors crossed if the body names no split point.
+    """
     fields = parse_object(body, {"data": "nested lists", "count": "any number", "split_point": "a name"})
     if "data" not in fields:
         raise BodyError(
@@ -63,8 +65,8 @@ def read_tensors(body: Bytes, shapes: Mapping[str, tuple[int, ...]], default: st
             accepted={"shape": ["n", *shape]},
         )
     check_shape(array.shape[1:], shape, name)
-    if not 1 <= len(array) <= most:
-        raise LimitError(f"{len(array)} tensors in one request", accepted={"tensors": f"1 to {most}"})
+    if not 1 <= len(array) <= max_tensors:
+        raise LimitError(f"{len(array)} tensors in one request", accepted={"tensors": f"1 to {max_tensors}"})
     if not np.isfinite(array).all():
         raise ContentError(
             '"data" holds NaN, infinity or a number too large for float32; accepted: finite numbers'
@@ -73,7 +75,7 @@ def read_tensors(body: Bytes, shapes: Mapping[str, tuple[int, ...]], default: st
 
 
 def parse_object(body: Bytes, accepted: dict[str, str]) -> dict[str, Any]:
-    """A JSON object. Raises BodyError; `accepted` says what the endpoint takes."""
+    """Parse a JSON object. Raises BodyError, with `accepted` as what the endpoint takes."""
     text = bytes(body)
     _check_structure(text)
     try:
@@ -87,7 +89,7 @@ def parse_object(body: Bytes, accepted: dict[str, str]) -> dict[str, Any]:
 
 
 def check_shape(actual: tuple[int, ...], expected: tuple[int, ...], split_point: str) -> None:
-    """Raise ShapeError unless this is the shape of the tensor that crosses there."""
+    """Raise ShapeError unless `actual` is the shape of the tensor that crosses at `split_point`."""
     if actual != expected:
         raise ShapeError(
             f"at {split_point} a tensor of shape ({_text(expected)}) crosses, not ({_text(actual)})",
@@ -97,16 +99,16 @@ def check_shape(actual: tuple[int, ...], expected: tuple[int, ...], split_point:
 
 def _check_structure(body: bytes) -> None:
     """Refuse what would parse into far more memory than its tensors take: empty lists, objects, strings by the million."""
-    for mark, most in _MAX_MARKS.items():
+    for mark, limit in MAX_JSON_MARKS.items():
         found = body.count(mark)
-        if found > most:
+        if found > limit:
             raise LimitError(
-                f"a JSON body with {found} times {mark.decode()!r}", accepted={f"most {mark.decode()}": most}
+                f"a JSON body with {found} times {mark.decode()!r}", accepted={f"most {mark.decode()}": limit}
             )
 
 
 def _all_numbers(nested: Any, depth: int) -> bool:
-    """Whether all leaves are numbers: numpy also reads strings, truths and nulls as such."""
+    """Whether all leaves are numbers: numpy also takes strings, booleans and nulls for numbers."""
     leaves = iter([nested])
     for _ in range(depth):
         leaves = chain.from_iterable(leaves)

@@ -1,4 +1,4 @@
-"""The process that reads large JSON bodies: started by the first, replaced when it dies, ended with the service."""
+"""The process that reads large JSON bodies: started by the first one, replaced when it dies, ended with the service."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class JsonProcess:
-    """Reads one body after another. Who leaves before the answer, or is out of time, takes the process along."""
+    """Reads one body after another. A caller that leaves before the answer, or is out of time, ends the process."""
 
     def __init__(self, command: tuple[str, ...] = _COMMAND) -> None:
         self._command = command
         self._turn = asyncio.Lock()
-        # What blocks in a pipe does so here; killing the process ends it.
+        # Reading and writing the pipes blocks this thread only; killing the process ends it.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="json")
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
 
     async def read(
-        self, pieces: Sequence[Bytes], shapes: Shapes, default: str, most: int, timeout_s: float
+        self, pieces: Sequence[Bytes], shapes: Shapes, default: str, max_tensors: int, timeout_s: float
     ) -> Tensors:
-        """`read_tensors` of a body in any number of pieces, without holding this interpreter. Raises RequestError."""
+        """Do `read_tensors` on a body in any number of pieces, without holding this interpreter. Raises RequestError."""
         until = asyncio.get_running_loop().time() + timeout_s
         try:
             async with asyncio.timeout_at(until), self._turn:
-                return await self._ask(pieces, shapes, default, most, until)
+                return await self._ask(pieces, shapes, default, max_tensors, until)
         except TimeoutError:
             raise DeadlineError(f"not read within the {1e3 * timeout_s:.0f} ms that were left") from None
 
     async def stop(self) -> None:
-        """End the process. Bodies that it was reading, or that wait for it, are refused."""
+        """End the process. The body that it reads and those that wait for it are refused."""
         self._stopped.set()
         self._kill()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._end)
         self._thread.shutdown(wait=False)
 
     async def _ask(
-        self, pieces: Sequence[Bytes], shapes: Shapes, default: str, most: int, until: float
+        self, pieces: Sequence[Bytes], shapes: Shapes, default: str, max_tensors: int, until: float
     ) -> Tensors:
         if self._stopped.is_set():
             raise UnavailableError("the server is stopping; try again later")
@@ -65,13 +65,13 @@ class JsonProcess:
         gone = threading.Event()
         try:
             return await loop.run_in_executor(
-                self._thread, self._exchange, gone, pieces, shapes, default, most, until - loop.time()
+                self._thread, self._exchange, gone, pieces, shapes, default, max_tensors, until - loop.time()
             )
         except asyncio.CancelledError:
             gone.set()
             self._kill()
             if not self._stopped.is_set():
-                self._thread.submit(self._end)  # before the next body, which might still find it alive
+                self._thread.submit(self._end)  # before the next body, which might find it still alive
             raise
 
     def _exchange(
@@ -80,18 +80,18 @@ class JsonProcess:
         pieces: Sequence[Bytes],
         shapes: Shapes,
         default: str,
-        most: int,
+        max_tensors: int,
         seconds: float,
     ) -> Tensors:
         try:
             process = self._running()
-            if gone.is_set() or self._stopped.is_set():  # too late for the kill that was meant for it
+            if gone.is_set() or self._stopped.is_set():  # the kill that was meant for it came before it
                 process.kill()
             pipes = cast("io.FileIO", process.stdin), cast("io.FileIO", process.stdout)
-            return ask(*pipes, pieces, shapes, default, most, seconds)
+            return ask(*pipes, pieces, shapes, default, max_tensors, seconds)
         except RequestError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it was, what comes out of the pipe next is nobody's answer
+        except Exception as error:  # noqa: BLE001 - whatever it was, what the pipe brings next is no answer
             status = self._end()
             if not (gone.is_set() or self._stopped.is_set()):
                 _log.warning("reading a JSON body failed: %r, exit status %s", error, status)
@@ -115,7 +115,7 @@ class JsonProcess:
             process.kill()
 
     def _end(self) -> int | None:
-        """Close the pipes and reap it; its exit status."""
+        """Close the pipes and reap the process; returns its exit status."""
         process, self._process = self._process, None
         if process is None:
             return None

@@ -1,9 +1,9 @@
 """`python -m cloud.bodies.json_worker`: reads JSON bodies of tensors from its standard input, one after another.
 
-A process of its own, because parsing megabytes of JSON holds the interpreter's lock for as long as it takes: on a thread
+It is a separate process because parsing megabytes of JSON holds the interpreter's lock for as long as it takes: on a thread
 it would stop the event loop and every other frame. Started and ended by cloud/bodies/json_process.py; it imports no torch.
 
-A message is the lengths of two parts, a JSON header and its payload. A question is what `read_tensors` is asked and the
+A message is the lengths of a JSON header and of a payload, then both. A question is the arguments of `read_tensors` and the
 seconds left, with the body; an answer is the tensors' description with the array's bytes, or a refusal.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _LENGTHS = struct.Struct("<QQ")
 _MAX_BYTES = 1 << 31
-"""Of a part: the largest body there may be, a gigabyte of "0,", becomes twice as much float32."""
+"""Largest header or payload: the largest body that a setting allows, a gigabyte of "0,", becomes twice as much float32."""
 _GRACE_S = 1.0
 _ERRORS = {error.__name__: error for error in all_request_errors()}
 
@@ -42,14 +42,14 @@ def ask(
     pieces: Sequence[Bytes],
     shapes: Shapes,
     default: str,
-    most: int,
+    max_tensors: int,
     seconds: float,
 ) -> Tensors:
-    """`read_tensors`, there, of a body in any number of pieces.
+    """Have the worker do `read_tensors` on a body in any number of pieces.
 
-    Raises RequestError as it does, and OSError or EOFError if the worker has ended.
+    Raises the RequestError of `read_tensors`, and OSError or EOFError if the worker has ended.
     """
-    question = {"shapes": shapes, "default": default, "most": most, "seconds": seconds}
+    question = {"shapes": shapes, "default": default, "max_tensors": max_tensors, "seconds": seconds}
     _send(to_worker, question, *pieces)
     header, payload = _receive(from_worker)
     if "error" in header:
@@ -59,7 +59,7 @@ def ask(
 
 
 def serve(questions: io.FileIO, answers: io.FileIO) -> None:
-    """Answer until the cloud hangs up: its death, however sudden, closes the pipe."""
+    """Answer until the cloud closes the pipe, which its death does as well, however sudden."""
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             _serve_one(questions, answers)
@@ -67,7 +67,7 @@ def serve(questions: io.FileIO, answers: io.FileIO) -> None:
 
 def _serve_one(questions: io.FileIO, answers: io.FileIO) -> None:
     question, body = _receive(questions)
-    # The cloud ends what hangs; should it be gone, nobody else is left to do so.
+    # The cloud ends a worker that hangs; if the cloud has gone, the worker has to end itself.
     signal.setitimer(signal.ITIMER_REAL, question["seconds"] + _GRACE_S)
     header, payload = _answer(question, body)
     _send(answers, header, payload)
@@ -78,7 +78,7 @@ def _answer(question: dict[str, Any], body: bytearray) -> tuple[dict[str, Any], 
     start = time.process_time()
     shapes = {name: tuple(shape) for name, shape in question["shapes"].items()}
     try:
-        tensors = read_tensors(body, shapes, question["default"], question["most"])
+        tensors = read_tensors(body, shapes, question["default"], question["max_tensors"])
     except RequestError as error:
         refusal = {"error": type(error).__name__, "message": str(error), "accepted": error.accepted}
         return refusal, b""
@@ -93,8 +93,8 @@ def _answer(question: dict[str, Any], body: bytearray) -> tuple[dict[str, Any], 
 
 def _send(file: io.FileIO, header: dict[str, Any], *payload: Bytes) -> None:
     text = json.dumps(header).encode()
-    for part in (_LENGTHS.pack(len(text), sum(map(len, payload))), text, *payload):
-        rest = memoryview(part)
+    for piece in (_LENGTHS.pack(len(text), sum(map(len, payload))), text, *payload):
+        rest = memoryview(piece)
         while rest:
             rest = rest[file.write(rest) :]
 
@@ -102,7 +102,7 @@ def _send(file: io.FileIO, header: dict[str, Any], *payload: Bytes) -> None:
 def _receive(file: io.FileIO) -> tuple[dict[str, Any], bytearray]:
     header, payload = _LENGTHS.unpack(_read(file, _LENGTHS.size))
     if max(header, payload) > _MAX_BYTES:
-        raise ValueError(f"parts of {header} and {payload} bytes: out of step")
+        raise ValueError(f"a header of {header} bytes and a payload of {payload}: this is no message")
     return json.loads(_read(file, header)), _read(file, payload)
 
 
@@ -120,7 +120,7 @@ def _read(file: io.FileIO, size: int) -> bytearray:
 def main() -> None:
     """Serve on standard input and output."""
     answers = os.dup(1)
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    os.dup2(2, 1)  # whatever a library prints must not mix with the answers
     with io.FileIO(0) as questions, io.FileIO(answers, "w") as file:
         serve(questions, file)
 

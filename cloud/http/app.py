@@ -8,17 +8,17 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from cloud.http.compute import ComputeHandler
-from cloud.http.model import (
+from cloud.http.model import ModelHandler
+from cloud.http.profiles import PROFILES, ProfileHandler, ProfilesHandler
+from cloud.http.system import (
+    ComputeHandler,
     HealthHandler,
     HelloHandler,
     MetricsHandler,
-    ModelHandler,
     ReadyHandler,
+    TailTimesHandler,
     UnknownHandler,
 )
-from cloud.http.profiles import PROFILES, ProfileHandler, ProfilesHandler
-from cloud.http.tail_times import TailTimesHandler
 from shared.errors import StartupError
 
 if TYPE_CHECKING:
@@ -28,18 +28,19 @@ if TYPE_CHECKING:
 
 _MAX_HEADER_BYTES = 16 << 10
 _MAX_UNREAD_BODY_BYTES = 64 << 10
-"""For requests that no endpoint takes a body from; those that do set their own limit."""
+"""For endpoints that take no body; those that do set their own limit."""
 
 
 def make_app(service: Service) -> Application:
-    """Every endpoint."""
+    """The application with every endpoint."""
     arguments = {"service": service}
     return Application(
         [
             ("/", HelloHandler, arguments),
             ("/compute", ComputeHandler, arguments),
             ("/model", ModelHandler, arguments),
-            ("/profile", TailTimesHandler, arguments),
+            ("/tail-times", TailTimesHandler, arguments),
+            ("/profile", TailTimesHandler, arguments),  # its old name
             (PROFILES, ProfilesHandler, arguments),
             (f"{PROFILES}/.*", ProfileHandler, arguments),
             ("/healthz", HealthHandler, arguments),
@@ -53,7 +54,7 @@ def make_app(service: Service) -> Application:
 
 
 def bind(address: str, port: int) -> list[socket.socket]:
-    """Listening sockets. Raises StartupError if the port is taken or the address is not this machine's."""
+    """Bind listening sockets. Raises StartupError if the port is taken or the address is not one of this machine."""
     try:
         return bind_sockets(port, address)
     except OSError as error:
@@ -64,7 +65,7 @@ def bind(address: str, port: int) -> list[socket.socket]:
 
 
 def make_server(service: Service) -> HTTPServer:
-    """The server, with every limit set."""
+    """Make the server, with every limit set."""
     settings = service.settings
     return HTTPServer(
         make_app(service),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from tornado.escape import json_encode
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
+from cloud.bodies.body import Body
 from cloud.metrics import ENDPOINTS
 from shared.errors import BusyError, LimitError, RequestError
 from shared.wire.http import content_digest
@@ -23,14 +24,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _DRAIN_FACTOR = 4
-"""What is refused is answered at once, yet its body is read and dropped up to this many limits: closing a connection
-under a client that is still sending resets it, and the client gets to see the reset instead of the answer."""
+"""A refusal is sent at once, yet the body is read and dropped up to this many limits: closing a connection while the client
+is still sending resets it, and the client gets to see the reset instead of the refusal."""
 
-_MAX_SAID = 400
-"""Characters of a refusal: it may quote what came, and a profile's names are as long as their sender likes."""
-
-_PIECE_BYTES = 256 << 10
-"""Bodies are kept in pieces of about this size: one that grows to megabytes would be copied again and again."""
+_MAX_TEXT = 400
+"""Characters of a refusal: it may quote the request, and a profile's names are as long as their sender likes."""
 
 
 class Handler(RequestHandler):
@@ -50,12 +48,16 @@ class Handler(RequestHandler):
     def set_default_headers(self) -> None:
         self.set_header("Server", "splitdnn")
 
-    def finish_sealed(self, answer: dict[str, Any]) -> None:
-        """Finish with this answer as JSON, and with its digest (RFC 9530): TCP's checksum lets one damage in 65,536 pass."""
-        body = json_encode(answer).encode()
+    def finish_json(self, text: bytes | str) -> None:
+        """Finish with JSON that is encoded already."""
         self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.finish(text)
+
+    def finish_sealed(self, answer: dict[str, Any]) -> None:
+        """Finish with this answer as JSON and its digest (RFC 9530): TCP's checksum lets one damage in 65,536 pass."""
+        body = json_encode(answer).encode()
         self.set_header("Content-Digest", content_digest(body))
-        self.finish(body)
+        self.finish_json(body)
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None))[1]
@@ -65,9 +67,9 @@ class Handler(RequestHandler):
         self.finish(self.refusal(status_code, kwargs.get("exc_info", (None, None))[1]))
 
     def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
-        """What was wrong, a reason to count by, and what is accepted. A bug's text stays here."""
+        """What was wrong, the reason it is counted by, and what is accepted. The text of a bug is not sent."""
         if isinstance(error, RequestError):
-            text, reason, accepted = _shown(str(error)), error.reason, error.accepted
+            text, reason, accepted = _legible(str(error)), error.reason, error.accepted
             if error.retryable:
                 self.set_header("Retry-After", "1")
         elif isinstance(error, HTTPError):
@@ -79,7 +81,7 @@ class Handler(RequestHandler):
             text, reason, accepted = "internal error; the server's log says more", "internal", None
         if reason != "http":
             self.service.metrics.rejected.labels(reason=reason).inc()
-            _log.info("%s refused with %d (%s): %s", self.request.path[:_MAX_SAID], status_code, reason, text)
+            _log.info("%s refused with %d (%s): %s", self.request.path[:_MAX_TEXT], status_code, reason, text)
         return {"error": text, "reason": reason, "accepted": accepted}
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
@@ -103,17 +105,14 @@ class Handler(RequestHandler):
 class BodyHandler(Handler):
     """Takes a body of at most `limit()` bytes, within the server's budget for all bodies together.
 
-    A subclass hands the method that brings it, `body_method`, on to `complete`.
+    In a subclass the method that brings the body, `body_method`, calls `complete`, which calls `respond`.
     """
 
     body_method: ClassVar[str] = "POST"
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
-        self.pieces: list[bytearray] = []
-        self.size = 0
-        self._first: tuple[int, float] | None = None
-        self._last_s = 0.0
+        self._body = Body()
         self._refused = False
 
     def limit(self) -> int:
@@ -122,6 +121,10 @@ class BodyHandler(Handler):
 
     def admit(self) -> None:
         """Raise RequestError for what can be refused before the body is read."""
+
+    async def respond(self, body: Body) -> None:
+        """Answer the complete body."""
+        raise NotImplementedError
 
     def prepare(self) -> None:
         if self.request.method != self.body_method:
@@ -133,48 +136,26 @@ class BodyHandler(Handler):
         except RequestError as error:
             self._refuse(error)
 
-    @property
-    def body(self) -> bytes | bytearray:
-        """In one piece; for megabytes that is a copy, and for a thread."""
-        return self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
-
     async def data_received(self, chunk: bytes) -> None:
         if self._finished or self._refused or self.request.method != self.body_method:
             return
         try:
-            self._reserve(len(chunk))  # what is there, not what was declared: that costs its sender nothing
+            self._reserve(len(chunk))  # what came, not what was declared: declaring costs its sender nothing
         except RequestError as error:
             self._refuse(error)
             return
-        if self._first is None:
-            self._first = len(chunk), self.elapsed_s()
-        if not self.pieces or len(self.pieces[-1]) >= _PIECE_BYTES:
-            self.pieces.append(bytearray())
-        self.pieces[-1] += chunk
-        self._last_s = self.elapsed_s()
-        # Others are heard in between: a body that comes as fast as it is read would be read in one turn of the loop.
+        self._body.add(chunk, self.elapsed_s())
+        # Other connections get their turn: a body that comes as fast as it is read would be read in one turn of the loop.
         await asyncio.sleep(0)
 
-    def received(self) -> dict[str, float]:
-        """Bytes of the complete body after its first piece, and the milliseconds in which they came: the link's throughput.
-
-        The first piece came together with the header, however large it is.
-        """
-        first_bytes, first_s = self._first or (self.size, self._last_s)
-        return {"bytes": self.size - first_bytes, "ms": round(1e3 * (self._last_s - first_s), 3)}
-
     async def complete(self) -> None:
-        """The body is complete."""
+        """Call `respond`, unless the request was refused while its body came."""
         if not self._refused:
-            await self.respond()
+            await self.respond(self._body)
             return
         self.finish()
         if self._headers.get("Connection") == "close":
             self._connection().close()
-
-    async def respond(self) -> None:
-        """Answer the complete body."""
-        raise NotImplementedError
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
@@ -189,12 +170,11 @@ class BodyHandler(Handler):
 
     def release(self) -> None:
         """Give back what this request holds; may be called twice."""
-        self._account(-self.size)
-        self.size = 0
-        self.pieces = []  # a decoding that still waits for its thread would keep them
+        self._account(-self._body.size)
+        self._body.release()
 
     def _refuse(self, error: RequestError) -> None:
-        """Answer before the end of the body. What is left of it is dropped, then the connection is free again."""
+        """Answer before the end of the body. The rest of it is dropped, then the connection is free again."""
         self.set_status(error.status)
         super().on_finish()
         self.release()
@@ -212,7 +192,7 @@ class BodyHandler(Handler):
             self.flush()
 
     def _connection(self) -> HTTP1Connection:
-        return cast("HTTP1Connection", self.request.connection)  # the only one this server makes
+        return cast("HTTP1Connection", self.request.connection)  # the only kind that this server makes
 
     def _declared(self) -> int:
         """The body's length in bytes, if the header says it."""
@@ -224,10 +204,9 @@ class BodyHandler(Handler):
             raise LimitError(f"a body of {size} bytes", accepted={"max_bytes": self.limit()})
 
     def _reserve(self, size: int) -> None:
-        self._check_size(self.size + size)
+        self._check_size(self._body.size + size)
         if self.service.buffered_bytes + size > self.service.settings.max_buffered_bytes:
             raise BusyError("too many request bodies are being received; try again in a second")
-        self.size += size
         self._account(size)
 
     def _account(self, size: int) -> None:
@@ -235,7 +214,7 @@ class BodyHandler(Handler):
         self.service.metrics.buffered_bytes.set(self.service.buffered_bytes)
 
 
-def _shown(text: str) -> str:
-    """On one line, and not longer than a line may be."""
-    text = text if len(text) <= _MAX_SAID else text[: _MAX_SAID - 1] + "…"
+def _legible(text: str) -> str:
+    """One line of printable characters, shortened to what a line may hold."""
+    text = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
     return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)

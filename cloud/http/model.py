@@ -1,45 +1,43 @@
-"""The endpoints. `ModelHandler` is the way of a frame through the cloud, on one page."""
+"""`/model`: the way of a frame through the cloud, on one page."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tornado.web import HTTPError
 
-from cloud.bodies.frames import (
-    Checked,
-    Work,
-    check_frame,
-    decode_frame,
-    is_to_resize,
-    read_json,
-    shapes_of,
-    work_of,
-)
-from cloud.http.base import BodyHandler, Handler
+from cloud.http.base import BodyHandler
 from cloud.ledger import Entry
-from cloud.lifecycle import State
-from cloud.metrics import ENDPOINTS
-from shared.errors import BodyError, ContentError, DeadlineError, MediaTypeError, UnavailableError
-from shared.observing.telemetry import Stopwatch, computing, exposition
-from shared.tasks.classify import top_classes
-from shared.wire.frame import unpack
+from shared.errors import BodyError, ContentError, MediaTypeError, UnavailableError
+from shared.observing.telemetry import Stopwatch
 from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from cloud.batching.batcher import TailRun
+    from cloud.bodies.body import Body
+    from cloud.bodies.frames import Work
     from cloud.service import Service
+    from shared.tasks.base import Task
 
 # "" and the form type: what clients send that set none, curl -d among them.
 _JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
 _DEFAULT_TOP = 5
-_LARGE_JSON_BYTES = 64 << 10
-"""Parsing this much takes a millisecond, which is what other frames may be held up for."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What must be undone, whenever and however the request ends."""
+
+    entry: Entry
+    admitted: bool = False  # counted as a frame in progress
+    answering: asyncio.Task[dict[str, Any] | bytes] | None = None
+    gone: bool = False  # the client has closed its connection
 
 
 class ModelHandler(BodyHandler):
@@ -47,13 +45,7 @@ class ModelHandler(BodyHandler):
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
-        self._watch = Stopwatch(service.metrics.steps, service.metrics.step_cpu)
-        self._work: asyncio.Task[dict[str, Any] | bytes] | None = None
-        self._active = self._gone = False
-        self._large: Checked | None = None  # a picture that waits to be decoded and resized
-        self._content_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        is_frame = self.request.method == "POST" and self._content_type == CONTENT_TYPE
-        self._entry = Entry(service.ledger if is_frame else None)
+        self._progress = _Progress(Entry(service.ledger if self._brings_frame() else None))
 
     def get(self) -> None:
         self.service.lifecycle.require_ready()
@@ -63,187 +55,114 @@ class ModelHandler(BodyHandler):
         await self.complete()
 
     def admit(self) -> None:
-        """The door."""
-        self.service.lifecycle.require_ready()
-        self.service.active += 1
-        self._active = True
+        """Refuse by the header alone what has no chance of an answer."""
+        self.service.lifecycle.begin_frame()
+        self._progress.admitted = True
         require_identity(self.request.headers.get("Content-Encoding"))
-        if self._content_type != CONTENT_TYPE and self._content_type not in _JSON_TYPES:
+        if self._content_type() not in (CONTENT_TYPE, *_JSON_TYPES):
             raise MediaTypeError(
-                f"Content-Type {self._content_type} is not supported",
+                f"Content-Type {self._content_type()} is not supported",
                 accepted=[CONTENT_TYPE, "application/json"],
             )
-        self._top = self._read_top()
+        self._task()  # raises for a `top` that cannot be answered
         self.service.batcher.require_place(self.request.remote_ip)
 
-    async def respond(self) -> None:
+    async def respond(self, body: Body) -> None:
         # A task of its own, because Tornado does not stop a handler whose client has gone; on_connection_close does.
-        self._work = asyncio.create_task(self._answer())
+        progress = self._progress
+        progress.answering = asyncio.create_task(self._answer(body))
         try:
-            answer = await self._work
-            self._entry.decide("answered")
-            self.finish_sealed(answer) if isinstance(answer, dict) else self.finish(answer)
+            answer = await progress.answering
+            progress.entry.decide("answered")
+            self.finish_sealed(answer) if isinstance(answer, dict) else self.finish_json(answer)
         except asyncio.CancelledError:
-            if not self._gone:  # cancelled from below
+            if not progress.gone:  # cancelled because the server stops
                 raise UnavailableError("the server is stopping; try again later") from None
             self._auto_finish = False  # Tornado would count an empty 200
 
-    async def _answer(self) -> dict[str, Any] | bytes:
-        """Receive -> decode -> queue -> tail -> top."""
-        service, watch = self.service, self._watch
+    async def _answer(self, body: Body) -> dict[str, Any] | bytes:
+        """Receive -> decode -> queue -> tail -> answer."""
+        watch = Stopwatch(self.service.metrics.steps, self.service.metrics.step_cpu)
         watch.note("receive", self.elapsed_s())
-        received = self.received()
-        work = await self._read()
-        if work.codec:
-            service.metrics.payload_bytes.labels(codec=work.codec).observe(work.payload_bytes)
-        # A client is one edge, or all at an address that send JSON.
-        client = (self.request.remote_ip, work.frame_id >> 32)
-        answer = await service.batcher.submit(
-            work.split_point, work.tensors, self._remaining_s(work.deadline_ms), client
-        )
-        watch.note("queue", answer.queue_s)
-        watch.note("tail", answer.tail_s)
-        if not np.isfinite(answer.logits).all():
-            raise ContentError("the network's answer to this tensor is not finite: its values are too large")
+        received = body.received()
+        work = await self._decode(body, watch)
+        run = await self._run_tail(work, watch)
         if work.codec is None:
-            self.set_header("Content-Type", "application/json; charset=UTF-8")
-            return await service.in_pool(_json_answer, answer.logits, work.count)
+            return await self.service.pools.decode.run(_json_answer, run.outputs, work.count)
         with watch.step("top"):
-            top = top_classes(answer.logits[0], service.model.labels, self._top)
+            answer = self._task().answer(run.outputs[0])
         return {
             "frame_id": work.frame_id,
             "split_point": work.split_point,
-            "top": top,
+            **answer.fields(),
             "stages_ms": watch.milliseconds(),
             "received": received,
         }
 
-    async def _read(self) -> Work:
-        start = time.perf_counter()
+    async def _decode(self, body: Body, watch: Stopwatch) -> Work:
+        decoder, start = self.service.decoder, time.perf_counter()
         try:
-            if self._is_large_json():
-                return await self._read_elsewhere()
-            work = await self.service.in_pool(self._decode)
-            if work is None:
-                work = await self.service.in_picture_pool(self._decode_picture)
-            return work
-        finally:  # what was refused took its time as well
-            self._watch.note("decode", time.perf_counter() - start)
+            if not self._brings_frame():
+                return await decoder.json(body, self._remaining_s)
+            work = await decoder.frame(body, self._progress.entry, self._remaining_s)
+        finally:  # a refusal took its time as well
+            watch.note("decode", time.perf_counter() - start)
+        self.service.metrics.payload_bytes.labels(codec=work.codec).observe(work.payload_bytes)
+        return work
 
-    def _decode(self) -> Work | None:
-        """None leaves a picture that is yet to be resized in `_large`: it takes longer, so tensors shall not wait for it."""
-        service = self.service
-        with computing(service.metrics.step_cpu, "decode"):
-            if self._content_type == CONTENT_TYPE:
-                frame = unpack(self.body)
-                self._entry.note(frame)
-                checked = check_frame(frame, service.model, service.partition, service.profiles)
-                if not is_to_resize(checked, service.model):
-                    return decode_frame(checked, service.model)
-                self._large = checked
-                return None
-            return read_json(
-                self.body, service.partition, service.default.name, service.settings.queue_capacity
-            )
-
-    def _decode_picture(self) -> Work:
-        large = self._large
-        if large is None or not self._remaining_s(
-            large.frame.deadline_ms
-        ):  # a caller that has gone, or soon will
-            raise DeadlineError("the deadline passed before the picture was decoded")
-        with computing(self.service.metrics.step_cpu, "decode"):
-            return decode_frame(large, self.service.model)
-
-    def _is_large_json(self) -> bool:
-        return self._content_type != CONTENT_TYPE and self.size > _LARGE_JSON_BYTES
-
-    async def _read_elsewhere(self) -> Work:
-        service = self.service
-        shapes, most = shapes_of(service.partition), service.settings.queue_capacity
-        tensors = await service.json.read(
-            self.pieces, shapes, service.default.name, most, self._remaining_s()
+    async def _run_tail(self, work: Work, watch: Stopwatch) -> TailRun:
+        # A client is one edge, or everybody at one address that sends JSON.
+        client = (self.request.remote_ip, work.frame_id >> 32)
+        run = await self.service.batcher.submit(
+            work.split_point, work.crossing, self._remaining_s(work.deadline_ms), client
         )
-        service.metrics.step_cpu.labels(stage="decode").inc(tensors.cpu_s)
-        return work_of(tensors)
+        watch.note("queue", run.queue_s)
+        watch.note("tail", run.tail_s)
+        if not np.isfinite(run.outputs).all():
+            raise ContentError("the network's answer to this tensor is not finite: its values are too large")
+        return run
+
+    def _content_type(self) -> str:
+        return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def _brings_frame(self) -> bool:
+        return self.request.method == "POST" and self._content_type() == CONTENT_TYPE
 
     def _remaining_s(self, deadline_ms: int = 0) -> float:
+        """Seconds left to a frame with this deadline; without one (0) it is the server's."""
         allowed = deadline_ms / 1e3 if deadline_ms else self.service.settings.request_timeout_s
         return max(0.0, allowed - self.elapsed_s())
 
-    def _read_top(self) -> int:
+    def _task(self) -> Task:
+        """The task as the query asks for it. Raises BodyError for a `top` that is no number of classes."""
         text = self.get_query_argument("top", str(_DEFAULT_TOP))
-        classes = len(self.service.model.labels)
+        classes = len(self.service.network.model.labels)
         if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= classes):
             raise BodyError(
                 f"top={text[:20]} is not a number of classes", accepted={"top": f"1 to {classes}"}
             )
-        return int(text)
+        return self.service.network.task(int(text))
 
     def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
         answer = super().refusal(status_code, error)
-        self._entry.decide("refused", answer["reason"])
+        self._progress.entry.decide("refused", answer["reason"])
         return answer
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        self._entry.decide("abandoned")
-        self._gone = True
-        if self._work:
-            self._work.cancel()
+        self._progress.entry.decide("abandoned")
+        self._progress.gone = True
+        if self._progress.answering:
+            self._progress.answering.cancel()
 
     def release(self) -> None:
         super().release()
-        self._large = None
-        self.service.active -= self._active
-        self._active = False
+        if self._progress.admitted:
+            self._progress.admitted = False
+            self.service.lifecycle.end_frame()
 
 
-class HelloHandler(Handler):
-    """`GET /`: who is there, and where to go on."""
-
-    def get(self) -> None:
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(
-            "Hello, this is the SplitDNN cloud.\n"
-            "GET /model says what runs here, POST /model runs a tail, GET /metrics is for Prometheus.\n"
-        )
-
-
-class HealthHandler(Handler):
-    """`GET /healthz`: the process answers."""
-
-    def get(self) -> None:
-        self.finish({"state": self.service.lifecycle.state})
-
-
-class ReadyHandler(Handler):
-    """`GET /readyz`: 200 while frames are taken, else 503."""
-
-    def get(self) -> None:
-        state = self.service.lifecycle.state
-        self.set_status(200 if state is State.READY else 503)
-        self.finish({"state": state})
-
-
-class MetricsHandler(Handler):
-    """`GET /metrics`, in the format that the scraper prefers."""
-
-    async def get(self) -> None:
-        accept = self.request.headers.get("Accept", "")
-        content_type, body = await asyncio.to_thread(exposition, self.service.metrics.registry, accept)
-        self.set_header("Content-Type", content_type)
-        self.finish(body)
-
-
-class UnknownHandler(Handler):
-    """Every other path."""
-
-    def prepare(self) -> None:
-        raise HTTPError(404, f"no such path; known: {', '.join(ENDPOINTS[:-1])}")
-
-
-def _json_answer(logits: NDArray[np.float32], count: Any) -> bytes:
+def _json_answer(outputs: NDArray[np.float32], count: Any) -> bytes:
     """Row by row: one call for all of them would hold the interpreter for as long as it takes."""
-    rows = ", ".join(json.dumps(row.tolist()) for row in logits)
+    rows = ", ".join(json.dumps(row.tolist()) for row in outputs)
     return f'{{"result": [{rows}], "count": {json.dumps(count)}}}'.encode()

@@ -1,4 +1,4 @@
-"""The endpoints of profiles: an edge brings one before its frames, or when the cloud says that it is missing."""
+"""The endpoints of profiles: an edge sends one before its frames, or when the cloud says that it is missing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from shared.errors import ProfileContentError, UnavailableError
 from shared.wire.http import require_identity
 
 if TYPE_CHECKING:
+    from cloud.bodies.body import Body
     from cloud.profiles import Profiles
     from shared.network.model import Model
     from shared.network.partition import Partition
@@ -28,17 +29,15 @@ _ARRIVAL_S = 120.0
 
 
 class ProfilesHandler(Handler):
-    """`GET /profiles`: what is here."""
+    """`GET /profiles`: the profiles that frames may name."""
 
     async def get(self) -> None:
-        # Their strings may come to a megabyte of JSON, which is not for the event loop to write.
-        answer = await asyncio.to_thread(json_encode, {"profiles": self.service.profiles.describe()})
-        self.set_header("Content-Type", "application/json; charset=UTF-8")
-        self.finish(answer)
+        # Their strings may come to a megabyte of JSON, which would hold up the event loop.
+        self.finish_json(await asyncio.to_thread(json_encode, {"profiles": self.service.profiles.describe()}))
 
 
 class ProfileHandler(BodyHandler):
-    """`PUT /profiles/{name}` brings one; `GET` says whether it is here. A name is 32 lower-case hexadecimal digits."""
+    """`PUT /profiles/{name}` stores one; `GET` describes it. A name is 32 lower-case hexadecimal digits."""
 
     endpoint = PROFILES
     body_method: ClassVar[str] = "PUT"
@@ -46,7 +45,7 @@ class ProfileHandler(BodyHandler):
     def get(self) -> None:
         found = self.service.profiles.describe_one(self._name)
         if found is None:
-            raise HTTPError(404, f"no such profile; GET {PROFILES} lists those that are here")
+            raise HTTPError(404, f"no such profile; GET {PROFILES} lists those that this cloud has")
         self.finish(found)
 
     async def put(self) -> None:
@@ -67,17 +66,17 @@ class ProfileHandler(BodyHandler):
         require_identity(self.request.headers.get("Content-Encoding"))
         self._connection().set_body_timeout(max(_ARRIVAL_S, self.service.settings.request_timeout_s))
 
-    async def respond(self) -> None:
+    async def respond(self, body: Body) -> None:
         try:
-            new = await self.service.in_profile_thread(self._take)
-        except asyncio.CancelledError:  # the server's end
+            new = await self.service.pools.profiles.run(self._take, body)
+        except asyncio.CancelledError:  # the server stops
             raise UnavailableError("the server is stopping; try again later") from None
         self.set_status(201 if new else 200)
         self.finish({"name": self._name})
 
-    def _take(self) -> bool:
-        """Check and keep the body; whether it is new. On the only thread that does, so each is built once."""
-        service, name, data = self.service, self._name, bytes(self.body)
+    def _take(self, body: Body) -> bool:
+        """Check and keep a profile; returns whether it is new. One thread does this, so each profile is built once."""
+        service, name, data = self.service, self._name, bytes(body.whole())
         digest = digest_of(data)
         if digest.hex() != name:
             raise ProfileContentError(
@@ -86,7 +85,7 @@ class ProfileHandler(BodyHandler):
             )
         if service.profiles.touch(name):
             return False
-        add_profile(data, service.profiles, service.model, service.partition)
+        add_profile(data, service.profiles, service.network.model, service.network.partition)
         service.metrics.profiles_received.inc()
         return True
 

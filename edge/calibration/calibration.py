@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from edge.calibration.fit import Preset
     from shared.codecs.calibrated.profile import Profile
-    from shared.engines.base import Part
+    from shared.engines.half import Half
     from shared.load import Network
     from shared.tasks.base import Task
 
@@ -130,7 +130,7 @@ def measure(
     preset: Preset,
     tensors: Sequence[NDArray[np.float32]],
     outputs: NDArray[np.float32],
-    tail: Part,
+    tail: Half,
     task: Task,
 ) -> Point:
     """Encode and decode `tensors` for real; `outputs` (N, …) are the unsplit network's for them."""

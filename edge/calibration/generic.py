@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +15,12 @@ from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
 from shared.errors import RequestError, SettingsError
 from shared.limits import MAX_PROFILE_BYTES
+from shared.process.cache import Cache, key_of
+from shared.process.machine import expand_home
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shared.load import Network
     from shared.network.model import Model
 
@@ -31,8 +34,8 @@ _VARIANTS = 64
 def profile_for(network: Network, path: str | None, cache_dir: str) -> Profile:
     """The profile in the file at `path`, or the generic one if no path is given. Raises SettingsError."""
     if path:
-        return _read(network, Path(path).expanduser())
-    return _generic(network, Path(cache_dir).expanduser() if cache_dir else None)
+        return _read(network, expand_home(path))
+    return _generic(network, Cache(cache_dir))
 
 
 def read_profile(model: Model, path: Path) -> Profile:
@@ -63,12 +66,15 @@ def _read(network: Network, path: Path) -> Profile:
     return profile
 
 
-def _generic(network: Network, cache: Path | None) -> Profile:
-    name = f"profile-{network.model.fingerprint.hex()}-{network.point.name}-{_VERSION}.safetensors"
-    kept = cache / name if cache else None
-    if kept:
-        with contextlib.suppress(SettingsError):
-            return _read(network, kept)
+def _generic(network: Network, cache: Cache) -> Profile:
+    key = key_of(network.model.fingerprint.hex(), network.point.name, str(network.point.shape), str(_VERSION))
+    name = f"profile-{key}.safetensors"
+    data = cache.load_file(name)
+    if data is not None:
+        with contextlib.suppress(RequestError):
+            profile = Profile.from_bytes(data)
+            Calibrated(profile)
+            return profile
     start = time.monotonic()
     pictures = Footage(f"synthetic:fps=0,frames={_FRAMES * 8}").read(network.model.recipe, _FRAMES)
     head = network.engine.head(network.point)
@@ -89,10 +95,5 @@ def _generic(network: Network, cache: Path | None) -> Profile:
         "your own gives smaller frames at a known agreement",
         time.monotonic() - start,
     )
-    if kept:
-        try:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(profile.data)
-        except OSError as error:
-            _log.warning("cannot keep the generic profile in %s: %s", kept.parent, error.strerror)
+    cache.store_file(name, profile.data)
     return profile

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 
 class Preprocess:
-    """Resize and crop as the weights prescribe, and OpenCV's colours to those of everybody else."""
+    """Resizes and crops as the recipe says, and turns OpenCV's order of colours, BGR, into RGB."""
 
     def __init__(self, recipe: Recipe, *, grayscale: bool = False, source_size: bool = False) -> None:
-        """`source_size`: what travels is the camera's own picture, for the cloud to resize."""
+        """`grayscale`: three equal channels. `source_size`: the camera's own picture travels, and the cloud resizes it."""
         self._recipe = recipe
         self._grayscale = grayscale
         self._source_size = source_size
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 BGR, as OpenCV delivers it -> (crop, crop, 3) uint8 RGB."""
+        """The network's picture, (crop, crop, 3) uint8 RGB, of a camera's, (H, W, 3) uint8 BGR as OpenCV delivers it."""
         return self._rgb(resize_and_crop(frame, self._recipe))  # colours last, where there are fewest pixels
 
     def outgoing(self, frame: NDArray[np.uint8], picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What a picture codec carries of `frame` (BGR): `picture`, made of it, or all of it as (H, W, 3) uint8 RGB."""
-        # The cloud takes a picture of the network's size for a resized one, as shared/wire/WIRE.md says. So it has to be one.
+        """What a picture codec sends of `frame` (BGR): `picture`, which was made of it, or all of it, (H, W, 3) uint8 RGB."""
+        # The cloud takes a picture of the network's size for a resized one (shared/wire/WIRE.md), so it must be one.
         if not self._source_size or frame.shape == picture.shape:
             return picture
         return self._rgb(frame)

@@ -37,7 +37,7 @@ LONGEST_S = 5.0
 """Between a frame and the one it repeats. A change that no threshold notices is sent at the latest then."""
 _CALIBRATED_MARGIN = 0.5
 _INT8_MARGIN = 4.0
-"""Of 255 levels. With these two margins a threshold sends about the same frames with either codec."""
+"""Where 255 is the whole range. With these two margins a threshold sends about the same frames with either codec."""
 _INT8_LEVELS = 255
 _INT8_LIMIT = 16_000
 """Largest magnitude of a symbol, which another frame's step size may make large: the difference of two fits into 16 bits."""

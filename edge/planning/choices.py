@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,6 +21,7 @@ from shared.load import AUTO, load_network
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.stage_ends import stage_ends
 from shared.network.weights import AUTO_SECONDS, NAMED_SECONDS
+from shared.process.machine import expand_home
 from shared.process.memory import give_back
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _profiles(settings: EdgeSettings, network: Network) -> dict[str, Calibrated]
     """The user's profiles by split point; files of a folder that are of another network are left out with a warning."""
     if not settings.profile:
         return {}
-    path = Path(settings.profile).expanduser()
+    path = expand_home(settings.profile)
     files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
     found = {}
     for file in files:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edge.planning.planner import Option
     from shared.codecs.calibrated.profile import Profile
     from shared.engines import Engine
-    from shared.engines.base import Part
+    from shared.engines.half import Half
     from shared.network.partition import SplitPoint
 
 DEFAULT_CODEC = "int8+zstd"
@@ -30,8 +30,8 @@ class Plan:
 
     split_point: SplitPoint
     codec: Codec | None
-    head: Part
-    tail: Part
+    head: Half
+    tail: Half
     label: str
     """The codec as metrics and records name it."""
     option: Option | None = None

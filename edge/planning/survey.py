@@ -22,7 +22,8 @@ from edge.planning.planner import Option
 from shared.codecs import encode_frame
 from shared.errors import SplitDNNError, WireError
 from shared.network.partition import INPUT, OUTPUT
-from shared.process.cache import keep, key_of, machine, recall
+from shared.process.cache import Cache, key_of
+from shared.process.machine import machine
 from shared.tasks.classify import Classify
 from shared.wire import frame as wire
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.codecs.base import Codec
-    from shared.engines.base import Part
+    from shared.engines.half import Half
     from shared.engines.segmented import Segmented
     from shared.load import Network
     from shared.network.model import ModelInfo
@@ -40,13 +41,13 @@ if TYPE_CHECKING:
     from shared.tasks.base import Task
 
 Codecs = dict[str, dict[str, "Codec"]]
-"""By split point and name; at `output` there is none."""
+"""Codecs by split point and name; `output` has none."""
 
 _log = logging.getLogger(__name__)
 
 MIN_PICTURES = 8
 MAX_SECONDS = 20.0
-"""After so long no further picture is begun, if there were enough."""
+"""No further picture is begun after so long, once there were enough."""
 _PICTURES = 48
 _MAX_READ = 600
 """Frames of a long video: a start must not wait for its end."""
@@ -82,13 +83,14 @@ def options_of(
         str(grayscale),
         *codecs, *(f"{point} {name} {codec.revision}" for point, each in codecs.items() for name, codec in each.items()),
     )  # fmt: skip
-    kept = from_json(recall(cache_dir, key))
+    cache = Cache(cache_dir)
+    kept = from_json(cache.load_json(key))
     if kept is not None:
         return kept
     pictures, preprocess_s = _read(source, network.model.recipe, grayscale=grayscale)
     _log.info("surveying %d split points on %d pictures; this is done once", len(codecs), len(pictures))
     options = survey(chain, network.model.info(), pictures, codecs, preprocess_s=preprocess_s)
-    keep(cache_dir, key, to_json(options))
+    cache.store_json(key, to_json(options))
     return options
 
 
@@ -189,7 +191,7 @@ def _send(
     return np.array(tensor, np.float32)
 
 
-def _compare(way: _Way, tail: Part, task: Task) -> None:
+def _compare(way: _Way, tail: Half, task: Task) -> None:
     """Answer the frames that wait, and count how many answers are the unsplit network's."""
     if way.waiting:
         tensors, expected = (np.stack(arrays) for arrays in zip(*way.waiting, strict=True))

@@ -7,12 +7,12 @@ import json
 import logging
 import urllib.request
 
+from shared.limits import MAX_REPLY_BYTES
 from shared.network.vision import get_model_weights
 
 _log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 2.0
-_MAX_BYTES = 1 << 20
 
 
 def agreed_weights(cloud_url: str, model: str, weights: str, seed: int) -> tuple[str, int]:
@@ -28,7 +28,7 @@ def agreed_weights(cloud_url: str, model: str, weights: str, seed: int) -> tuple
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy, as the uplink uses none
     try:
         with direct.open(f"{cloud_url}/model", timeout=_TIMEOUT_S) as response:
-            said = json.loads(response.read(_MAX_BYTES))
+            said = json.loads(response.read(MAX_REPLY_BYTES))
         kind, _, digits = str(said["weights"]).partition(":")
         if said["model"] != model:
             return alone

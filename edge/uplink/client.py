@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from shared.errors import MismatchError, UplinkError
+from shared.limits import MAX_REPLY_BYTES
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ warnings.filterwarnings("ignore", message="Sending a large body directly", categ
 
 _DIGEST = "sha-256="
 """Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
-_MAX_REPLY_BYTES = 1 << 20
 _MAX_SHOWN = 300
 _REASONS = {424: "profile", 503: "busy", 504: "late"}
 
@@ -124,8 +124,8 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > _MAX_REPLY_BYTES:
-            raise UplinkError("refused", f"the answer is longer than {_MAX_REPLY_BYTES} bytes")
+        if len(body) > MAX_REPLY_BYTES:
+            raise UplinkError("refused", f"the answer is longer than {MAX_REPLY_BYTES} bytes")
     return bytes(body)
 
 

@@ -7,6 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import UplinkError
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Counter
 
+    from shared.codecs.base import Codec
     from shared.codecs.calibrated.profile import Profile
 
 _log = logging.getLogger(__name__)
@@ -176,15 +178,19 @@ class ProfileUploads:
             profile.name: ProfileUpload(profile, put, uploads, patience_s=patience_s) for profile in profiles
         }
         self._wait = wait
+        self._codecs: set[str] | None = None
+        """Names of the codecs that the cloud has; it may lack those of other packages. None: it did not say."""
         self._bringing: asyncio.Task[None] | None = None
 
     def of(self, profile: Profile | None) -> ProfileUpload | None:
         """The upload of a profile that was given at the start; None without a profile."""
         return self._uploads[profile.name] if profile else None
 
-    def has(self, profile: Profile | None) -> bool:
-        """Whether the cloud can decode what was encoded with this profile, as far as is known."""
-        upload = self.of(profile)
+    def serve(self, codec: Codec) -> bool:
+        """Whether the cloud can decode what this codec encodes, as far as is known."""
+        if self._codecs is not None and codec.name not in self._codecs:
+            return False
+        upload = self.of(codec.profile if isinstance(codec, Calibrated) else None)
         return upload is None or upload.is_there
 
     async def greet(self, said: dict[str, Any]) -> None:
@@ -192,6 +198,8 @@ class ProfileUploads:
 
         Raises UplinkError if the cloud went away while the first frame waits.
         """
+        codecs = said.get("codecs")
+        self._codecs = set(codecs) if isinstance(codecs, dict) else None
         missing = [upload for upload in self._uploads.values() if not upload.is_listed(said)]
         if self._wait:
             for upload in missing:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from edge.metrics import EdgeMetrics
     from edge.uplink.profiles import ProfileUpload
+    from shared.codecs.base import Codec
     from shared.codecs.calibrated.profile import Profile
     from shared.network.model import ModelInfo
 
@@ -107,9 +108,9 @@ class Uplink:
         except UplinkError as error:
             self.circuit.open(f"no cloud at {self._client.url} ({error})")
 
-    def can_decode(self, profile: Profile | None) -> bool:
-        """Whether the cloud has this profile, as far as is known; true without one."""
-        return self._uploads.has(profile)
+    def can_decode(self, codec: Codec | None) -> bool:
+        """Whether the cloud has this codec, and its profile if it has one, as far as is known; true for None."""
+        return codec is None or self._uploads.serve(codec)
 
     async def ask(self, frame: bytes, profile: Profile | None = None) -> Reply:
         """Send one frame and wait for the answer, at most for the deadline. Raises UplinkError.

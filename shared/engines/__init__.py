@@ -1,4 +1,4 @@
-"""Run a head or a tail on arrays."""
+"""Engines run a network's heads and tails on arrays."""
 
 from shared.engines.base import Engine
 from shared.engines.choice import make_engine

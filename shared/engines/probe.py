@@ -1,4 +1,4 @@
-"""The pictures that engines are checked with, and what torch makes of them."""
+"""The pictures that engines are checked with, and the error of a half on them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shared.engines.base import Engine, Kind, Part
+    from shared.engines.half import Half, Halves, Kind
     from shared.network.partition import SplitPoint
     from shared.network.recipe import Recipe
 
 PICTURES = 2
-"""More than one, so that a half in which the batch size got stuck fails its check."""
+"""More than one, so that a half compiled for a fixed batch size fails its check."""
 
 
 class Probe:
-    """Compares halves with `reference`: torch, in float32, on the CPU."""
+    """Compares halves with those of `reference`: torch in float32 on the CPU."""
 
-    def __init__(self, points: Mapping[str, SplitPoint], recipe: Recipe, reference: Engine) -> None:
+    def __init__(self, points: Mapping[str, SplitPoint], recipe: Recipe, reference: Halves) -> None:
         self._points = points
         self._pictures = probe_pictures(recipe)
         self._reference = reference
 
-    def error(self, kind: Kind, point: SplitPoint, part: Part) -> float:
-        """Relative error ‖y − y'‖ / ‖y'‖ of a half, the larger one of the two pictures; NaN if any value is."""
-        got = part(self.given(kind, point)).astype(np.float64)
+    def error(self, kind: Kind, point: SplitPoint, half: Half) -> float:
+        """Relative error ‖y − y'‖ / ‖y'‖ of a half, the larger of the two pictures'; NaN for a NaN or another shape."""
+        got = half(self.given(kind, point)).astype(np.float64)
         want = self._crossing(point if kind == "head" else self._points["output"]).astype(np.float64)
         if got.shape != want.shape:
             return float("nan")
@@ -39,7 +39,7 @@ class Probe:
         return float(np.max(difference / np.maximum(length, 1e-30)))  # max() would lose a NaN
 
     def given(self, kind: Kind, point: SplitPoint) -> NDArray[np.float32]:
-        """What a half gets for the probe pictures: (2, 3, H, W) for a head, (2, *point.shape) for a tail."""
+        """A half's input for the probe pictures: (2, 3, H, W) for a head, (2, *point.shape) for a tail."""
         return self._pictures if kind == "head" else self._crossing(point)
 
     def _crossing(self, point: SplitPoint) -> NDArray[np.float32]:
@@ -47,7 +47,7 @@ class Probe:
 
 
 def probe_pictures(recipe: Recipe) -> NDArray[np.float32]:
-    """(2, 3, H, W) float32: made of shapes, shades and noise, as the network sees them; always the same."""
+    """(2, 3, H, W) float32, normalised for the network: shapes, shades and noise, the same in every process."""
     size = recipe.crop
     random = np.random.default_rng(20261122)
     y, x = np.mgrid[0:size, 0:size] / size

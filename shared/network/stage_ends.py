@@ -30,23 +30,25 @@ def stage_ends(points: Iterable[SplitPoint]) -> list[SplitPoint]:
     """
     inner = [point for point in points if point.name not in (INPUT, OUTPUT)]
     ends = [list(run)[-1] for _, run in itertools.groupby(inner, key=lambda point: point.shape)]
-    kept: list[SplitPoint] = []
+    ends_found: list[SplitPoint] = []
     for index, end in enumerate(ends):
-        if not _is_outdone(end, kept, ends[index + 1 :]):
-            kept.append(end)
-    bounds = [0.0, *map(_share, kept), 1.0]
+        if not _is_outdone(end, ends_found, ends[index + 1 :]):
+            ends_found.append(end)
+    bounds = [0.0, *map(_share, ends_found), 1.0]
     between = [
         min(inner, key=lambda point: (abs(_share(point) - goal), point.elements))
         for low, high in itertools.pairwise(bounds)
         for goal in _divided(low, high)
         if any(low < _share(point) < high for point in inner)
     ]
-    chosen = {point.name for point in kept + between}
+    chosen = {point.name for point in ends_found + between}
     return [point for point in inner if point.name in chosen]
 
 
-def _is_outdone(end: SplitPoint, kept: list[SplitPoint], after: list[SplitPoint]) -> bool:
-    if any(_share(end) - _share(other) <= 2 * _NEAR and other.elements <= end.elements for other in kept):
+def _is_outdone(end: SplitPoint, ends_found: list[SplitPoint], after: list[SplitPoint]) -> bool:
+    if any(
+        _share(end) - _share(other) <= 2 * _NEAR and other.elements <= end.elements for other in ends_found
+    ):
         return True  # the wide middle of an inverted residual, or a reshaped tensor
     return any(_share(other) - _share(end) <= _NEAR and 2 * other.elements <= end.elements for other in after)
 

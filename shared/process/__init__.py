@@ -1,1 +1,1 @@
-"""What a process owes to its machine: threads, memory, exit status, cache."""
+"""What a process shares with its machine: threads, memory, exit status, disk cache."""

@@ -1,68 +1,248 @@
-"""Small results of long measurements, kept as JSON in the cache folder: whole or not at all, and never the reason of a failure."""
+"""The disk cache: results that take long to compute, kept for the next start.
+
+    <folder>/survey-<key>-<digest>.json   a file entry; <digest> is the start of the SHA-256 of its content
+    <folder>/network-<key>/               a folder entry
+        about.json                        SHA-256 of each of its other files
+    <folder>/.making-…                    being written; moved to its place once complete
+
+An entry either is complete and matches its digests, or is not used. The number of entries of each kind is bounded; the least
+recently used ones are removed first. The folder may be deleted at any time.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
 import os
-import platform
+import re
+import shutil
 import tempfile
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared.process.threads import available_cores
+from shared.process.machine import expand_home
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _log = logging.getLogger(__name__)
 
-_MAX_BYTES = 1 << 20
-_CPU_INFO = Path("/proc/cpuinfo")
+_MAX_ENTRIES = {"network": 8, "profile": 32}
+"""By kind: what precedes the key in an entry's name."""
+_MAX_SMALL_ENTRIES = 256
+"""For every other kind: a few kilobytes each."""
+_MAX_FILE_BYTES = 32 << 20
+_MAX_ABOUT_BYTES = 1 << 16
+_ABOUT = "about.json"
+_MAKING = ".making-"
+_ABANDONED_AFTER_S = 3600.0
+"""An entry that has been in the making for so long belongs to a process that was killed."""
+_KEY_DIGITS = 24
+_DIGEST_DIGITS = 16
 
 
-def recall(folder: str, name: str) -> Any:
-    """What `keep` kept under this name; None if there is nothing that can be read. `folder` "" keeps nothing."""
-    if not folder:
-        return None
-    try:
-        with _path(folder, name).open("rb") as file:
-            return json.loads(file.read(_MAX_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return None
+class Cache:
+    """The entries in one folder, which several processes may use at once.
 
+    A name is `<kind>-<key>`, the key made by `key_of`; a file's name also has a suffix. A folder that cannot be used costs
+    time and one line in the log; no method raises because of it.
+    """
 
-def keep(folder: str, name: str, value: Any) -> None:
-    """Replace what is kept under this name; where that cannot be, it is measured again next time."""
-    if not folder:
-        return
-    path = _path(folder, name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".keeping-", delete=False) as file:
-            json.dump(value, file)
+    def __init__(self, folder: str) -> None:
+        """`folder` may begin with `~` and is created when the first entry is stored. "" keeps nothing."""
+        self._given = folder
+        path = expand_home(folder)
+        # An unknown home must not become a folder called `~` in the working directory.
+        unknown = folder.startswith("~") and path == Path(folder)
+        self._folder = None if unknown or not folder else path
+        self._warned = False
+
+    def load_json(self, name: str) -> Any:
+        """The JSON value stored under `name`; None if there is none or it is damaged."""
+        data = self.load_file(f"{name}.json")
         try:
-            Path(file.name).replace(path)
-        except OSError:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        _log.warning("cannot keep %s in %s: %s", path.name, path.parent, error.strerror)
+            return None if data is None else json.loads(data)
+        except (ValueError, RecursionError):
+            return None
+
+    def store_json(self, name: str, value: Any) -> None:
+        """Store a JSON value in place of what `name` held."""
+        self.store_file(f"{name}.json", json.dumps(value).encode())
+
+    def load_file(self, name: str) -> bytes | None:
+        """The bytes stored under `name`; None if there are none. Damaged ones are removed."""
+        for path in sorted(self._versions(name), key=_used_at, reverse=True):
+            try:
+                with path.open("rb") as file:
+                    data = file.read(_MAX_FILE_BYTES + 1)
+            except OSError:
+                continue
+            if path.name == _file_name(name, data):
+                _mark_used(path)
+                return data
+            _remove(path)
+        return None
+
+    def store_file(self, name: str, data: bytes) -> None:
+        """Store bytes, at most 32 MiB, in place of what `name` held. The suffix is what follows the first dot in `name`."""
+
+        def write(making: Path) -> Path:
+            path = making / "file"
+            path.write_bytes(data)
+            return path
+
+        before = list(self._versions(name))
+        path = self._put(name, _file_name(name, data), write)
+        if path:
+            # Not what another process has stored in the meantime: one of the two must remain.
+            for other in before:
+                if other != path:
+                    _remove(other)
+
+    def load_folder(self, name: str) -> Path | None:
+        """The folder stored under `name`; None if there is none. A damaged one is logged and removed."""
+        if self._folder is None:
+            return None
+        entry = self._folder / name
+        _mark_used(entry)
+        try:
+            if not entry.is_dir():
+                return None
+        except OSError:  # `store_folder` will say what is wrong with the cache's folder
+            return None
+        try:
+            with (entry / _ABOUT).open("rb") as file:
+                expected = json.loads(file.read(_MAX_ABOUT_BYTES))
+            if expected != _digests(entry):
+                raise ValueError("its files are not those that were written")  # noqa: TRY301
+        except (OSError, ValueError, RecursionError) as error:
+            _log.warning("%s is damaged (%s) and is made again", entry, error)
+            _remove(entry)
+            return None
+        return entry
+
+    def store_folder(self, name: str, write: Callable[[Path], None]) -> Path | None:
+        """Have `write` fill a new folder and store it. Returns where it is now, or None if it could not be kept.
+
+        `write` may raise OSError or RuntimeError, OpenVINO's error for a full disk: the folder is not kept then.
+        """
+
+        def fill(making: Path) -> Path:
+            write(making)
+            (making / _ABOUT).write_text(json.dumps(_digests(making)))
+            return making
+
+        return self._put(name, name, fill)
+
+    def _put(self, name: str, stored_as: str, make: Callable[[Path], Path]) -> Path | None:
+        """Move what `make` makes in a folder of its own to its place; None, logged once, where that is impossible."""
+        if not self._given:
+            return None
+        making: Path | None = None
+        try:
+            if self._folder is None:
+                raise OSError(errno.ENOENT, "this home folder is not known")  # noqa: TRY301
+            self._folder.mkdir(parents=True, exist_ok=True)
+            making = Path(tempfile.mkdtemp(prefix=_MAKING, dir=self._folder))
+            made, entry = make(making), self._folder / stored_as
+            try:
+                made.replace(entry)
+            except OSError:
+                # Another process may have stored the same folder first.
+                if made != making or not entry.is_dir():
+                    raise
+            self._tidy(name, entry)
+        except (OSError, RuntimeError) as error:
+            self._warn(name, error)
+            return None
+        else:
+            return entry
+        finally:
+            if making is not None:
+                _remove(making)
+
+    def _warn(self, name: str, error: Exception) -> None:
+        if not self._warned:
+            reason = (isinstance(error, OSError) and error.strerror) or str(error).partition("\n")[0]
+            _log.warning("cannot keep %s in %s: %s", name, self._folder or self._given, reason)
+        self._warned = True
+
+    def _versions(self, name: str) -> Iterator[Path]:
+        """The files stored under `name`: one, or more after a process was killed between storing and removing."""
+        stem, suffix = _split(name)
+        return self._matching(re.escape(stem) + _digits(_DIGEST_DIGITS) + re.escape(suffix))
+
+    def _tidy(self, name: str, stored: Path) -> None:
+        """Remove the least recently used entries of this kind beyond their number, and what killed processes left."""
+        stem, suffix = _split(name)
+        kind = stem.rpartition("-")[0]
+        # Entries of earlier versions have no digest in their name. Anything else is not ours: it may be anybody's folder.
+        pattern = f"{re.escape(kind)}{_digits(_KEY_DIGITS)}({_digits(_DIGEST_DIGITS)})?{re.escape(suffix)}"
+        # Not the one just stored, even if the clock was set back and all others seem newer.
+        others = sorted((path for path in self._matching(pattern) if path != stored), key=_used_at)
+        for entry in others[: max(0, len(others) + 1 - _MAX_ENTRIES.get(kind, _MAX_SMALL_ENTRIES))]:
+            _remove(entry)
+        for unfinished in self._matching(re.escape(_MAKING) + ".*"):
+            if time.time() - _used_at(unfinished) > _ABANDONED_AFTER_S:
+                _remove(unfinished)
+
+    def _matching(self, pattern: str) -> Iterator[Path]:
+        """What lies in the folder under a name of this pattern; nothing if the folder cannot be read."""
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                yield from [path for path in self._folder.iterdir() if re.fullmatch(pattern, path.name)]
 
 
-def key_of(*parts: str) -> str:
-    """A name for what these parts determine."""
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+def key_of(*values: str) -> str:
+    """24 hexadecimal digits that differ wherever any of the values, or their order, does."""
+    return hashlib.sha256("\n".join(values).encode()).hexdigest()[:_KEY_DIGITS]
 
 
-def machine() -> str:
-    """What computes here: times that were measured on it hold for it."""
-    cpu = ""
+def _split(name: str) -> tuple[str, str]:
+    """`survey-0123.json` into `survey-0123` and `.json`."""
+    stem, dot, suffix = name.partition(".")
+    return stem, dot + suffix
+
+
+def _file_name(name: str, data: bytes) -> str:
+    stem, suffix = _split(name)
+    return f"{stem}-{hashlib.sha256(data).hexdigest()[:_DIGEST_DIGITS]}{suffix}"
+
+
+def _digits(count: int) -> str:
+    return f"-[0-9a-f]{{{count}}}"
+
+
+def _digests(entry: Path) -> dict[str, str]:
+    """SHA-256 of every file but the one that holds them."""
+    found = {}
+    for path in sorted(entry.iterdir()):
+        if path.name != _ABOUT:
+            with path.open("rb") as file:
+                found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _used_at(entry: Path) -> float:
+    """Seconds since 1970; 0 for what another process has just removed."""
+    try:
+        return entry.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _mark_used(entry: Path) -> None:
+    with contextlib.suppress(OSError):  # a folder that is mounted for reading has no need of it
+        os.utime(entry)
+
+
+def _remove(entry: Path) -> None:
     with contextlib.suppress(OSError):
-        lines = _CPU_INFO.read_text(errors="replace").splitlines()
-        cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return f"{platform.machine()}, {cpu}, {available_cores()} cores"
-
-
-def _path(folder: str, name: str) -> Path:
-    # Path.expanduser raises where nobody's home is known, as in a container without a user's name.
-    return Path(os.path.expanduser(folder)) / f"{name}.json"  # noqa: PTH111
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""How a process of ours starts and ends."""
+"""How a process starts and ends."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def run_process(main: Callable[[], int]) -> NoReturn:
-    """Run `main` and end the process with its exit status, whatever threads are still at work."""
-    # Until the event loop takes it over: an interrupt in the middle of an import would be a traceback, or get lost.
+    """Run `main` and end the process with its exit status, even if other threads are still running."""
+    # Until the event loop handles it: an interrupt in the middle of an import would end in a traceback, or be lost.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     status = main()
     logging.shutdown()
-    with contextlib.suppress(OSError):  # nobody reads it, or a full disk: both were said before
+    with contextlib.suppress(OSError):  # a closed pipe or a full disk, both reported before
         sys.stdout.flush()
-    # sys.exit() would wait for the threads: one that still loads the model, runs a tail past its time, or holds a camera.
+    # sys.exit() would wait for threads that are loading the model, running a late tail, or blocked in a camera.
     os._exit(status)

@@ -1,4 +1,6 @@
-"""`python -m shared.process.healthcheck URL`: exit status 0 if URL answers 200 within 3 s. Standard library only, so it is quick."""
+"""`python -m shared.process.healthcheck URL`: exit status 0 if URL answers 200 within 3 s. Imports only the standard library,
+to start quickly.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that is not needed any more goes back to the system, as far as the system lets it."""
+"""Returns memory that is no longer needed to the operating system, where that is possible."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _DONTNEED = 4  # MADV_DONTNEED, on Linux
 
 
 def give_back() -> None:
-    """Collect garbage, and hand the allocator's free pages back: glibc keeps what a network left behind for itself."""
+    """Collect garbage and return the allocator's free pages, which glibc would otherwise keep after a conversion."""
     gc.collect()
     with contextlib.suppress(AttributeError, OSError):  # another libc
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def forget_pages(file: Path) -> None:
-    """Drop the pages of a file that is mapped for reading. Whoever reads them again gets them from the file again.
+    """Drop the resident pages of a file that is mapped for reading. A later read loads them from the file again.
 
-    OpenVINO keeps its constants mapped, though after compilation its kernels work on copies in their own layout: the
-    size of the network a second time, for nothing.
+    OpenVINO keeps its constants mapped, though after compilation its kernels use copies in their own layout: the network
+    would take its size in memory twice.
     """
     with contextlib.suppress(AttributeError, OSError, ValueError):
         advise = ctypes.CDLL(None, use_errno=True).madvise
         for line in _MAPS.read_text().splitlines():
-            # Only what cannot have been written to: of that, the file is a copy.
+            # Only pages that cannot have been written to: the file still holds their content.
             addresses, rights, *_, path = line.split(maxsplit=5)
             if path == str(file) and rights.startswith("r-"):
                 start, end = (int(address, 16) for address in addresses.split("-"))

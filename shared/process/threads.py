@@ -1,4 +1,4 @@
-"""How many threads this process may use: what its cgroup grants, not what the host shows."""
+"""How many threads this process may use: as many as its cgroup grants, not as many as the host has."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def available_cores(cgroup: Path = _CGROUP) -> int:
 
 
 def limit_threads(requested: int) -> int:
-    """Tell OpenMP and MKL how many threads to use, and OpenBLAS one; call before anything imports torch or numpy.
+    """Set the number of threads of OpenMP and MKL, and OpenBLAS's to one. Call before anything imports torch or numpy.
 
-    `requested` is the user's setting; 0 means as many as the container's cores. Returns the number chosen.
+    `requested` is the user's setting; 0 means one thread for each core granted. Returns the number chosen.
     """
     cores = available_cores()
     threads = requested or cores
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
-    # numpy's, whose matrices are a codec's: small. Its threads spin, so a second one costs more than it saves, and beside
-    # other busy processes ten times as much.
+    # numpy uses it for the codecs' small matrices. Its threads spin, so a second one costs more than it saves, and ten times
+    # as much beside other busy processes.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     # Waiting threads sleep instead of spinning: spinning takes the cores from those that work. Measured on two cores with
     # edge, cloud and one more busy process: 0.98 frames/s spinning, 7.65 sleeping; without the third process the same.

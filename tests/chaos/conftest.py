@@ -1,4 +1,4 @@
-"""One cloud for all faults: a test that has killed it leaves the next one a fresh one."""
+"""One cloud for all fault tests; after a test that has killed it, the next one gets a fresh one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A proxy that understands HTTP, and may be rude: before a cloud, it is refused, or answered one byte at a time."""
+"""An HTTP proxy before a cloud that can misbehave: it refuses requests, or answers one byte at a time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _START_S = 5
 
 
 class Relay:
-    """One request after another of each connection, in a thread of its own. Only `POST` is treated rudely."""
+    """Forwards each connection's requests one after another, in a thread of its own. It misbehaves for `POST` only."""
 
     def __init__(self, port: int) -> None:
         """`port` is the cloud's."""
         self.mood = "forward"
-        """Or `busy`: 503 at once; or `trickle`: the cloud's answer, a byte at a time. Read at each request."""
+        """`forward`; `busy`: 503 at once; or `trickle`: the cloud's answer, a byte at a time. Read at each request."""
         self.rude = 0
-        """Requests that were not just forwarded."""
+        """Requests for which it misbehaved."""
         self._cloud_port = port
         self._started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="relay", daemon=True)
@@ -90,7 +90,7 @@ class Relay:
         await writer.drain()
 
     async def _ask(self, request: bytes) -> bytes:
-        """A connection for each request: slow, and simple."""
+        """Ask the cloud on a connection of its own: slow, and simple."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._cloud_port)
         try:
             writer.write(request)
@@ -102,7 +102,7 @@ class Relay:
 
 
 async def read_message(reader: StreamReader) -> bytes:
-    """Head and body of a request or an answer whose length is said."""
+    """Read the head and body of a request or an answer that declares its length."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = 0
     for line in head.lower().split(b"\r\n"):

@@ -52,7 +52,7 @@ def test_a_cloud_that_is_asked_to_stop_answers_what_it_has_taken(chaos):
     lines = chaos.join(run)
     check_waits(records)
     check_recovery(run, lost_at, back_at)
-    # What it admitted it answered: nobody was cut off in the middle.
+    # It answered every frame that it had admitted.
     assert "late" not in fallbacks(records)
     assert not [line for line in lines if line["outcome"] == "abandoned"]
 
@@ -78,7 +78,7 @@ def test_a_cloud_that_freezes_costs_no_frame_more_than_its_deadline(chaos):
     assert {"late", "circuit_open"} <= fallbacks(records)
 
 
-def test_a_cloud_of_other_weights_is_not_believed_and_said_so_once(chaos):
+def test_a_cloud_with_other_weights_is_not_believed_and_named_once(chaos):
     run = chaos.edge(paced())
     wait_for_cloud(run)
     chaos.cloud.kill()

@@ -1,4 +1,4 @@
-"""Clients that leave, and clients whose frames are poison: what they cost the others."""
+"""Clients that leave, and clients whose frames are poison: what they cost other clients."""
 
 from __future__ import annotations
 
@@ -40,18 +40,26 @@ POISON = {
 
 
 class Maker:
-    """Frames that the cloud takes, without the network that they would come from."""
+    """Makes frames that the cloud accepts, without running a network."""
 
     def __init__(self, url: str) -> None:
-        there = kit.get_json(f"{url}/model")
-        self._fingerprint = bytes.fromhex(there["fingerprint"])
-        self._shape = tuple(there["split_points"][SPLIT_POINT])
+        about = kit.get_json(f"{url}/model")
+        self._fingerprint = bytes.fromhex(about["fingerprint"])
+        self._shape = tuple(about["split_points"][SPLIT_POINT])
         self._number = 0
 
     def request(
-        self, *, seed=0, fill=None, damage=False, shape=None, fingerprint=None, codec="float32"
+        self,
+        *,
+        seed=0,
+        fill=None,
+        damage=False,
+        shape=None,
+        fingerprint=None,
+        codec="float32",
+        deadline_ms=20_000,
     ) -> bytes:
-        """Head and body, with a frame id of its own."""
+        """A request's head and body; each has a frame id of its own."""
         self._number += 1
         tensor = np.random.default_rng(seed).standard_normal(shape or self._shape).astype(np.float32)
         if fill is not None:
@@ -60,7 +68,7 @@ class Maker:
         frame = wire.Frame(
             split_point=SPLIT_POINT, codec_id=encoder.id, shape=tensor.shape, params=b"", payload=tensor.tobytes(),
             fingerprint=fingerprint or self._fingerprint, frame_id=SESSION << 32 | self._number,
-            capture_time_ns=0, deadline_ms=20_000,
+            capture_time_ns=0, deadline_ms=deadline_ms,
         )  # fmt: skip
         body = bytearray(wire.pack(frame))
         if damage:
@@ -84,11 +92,10 @@ async def ask(port: int, request: bytes) -> tuple[int, dict]:
 
 
 async def cancel(port: int, request: bytes, chance: random.Random) -> None:
-    """Send a part of it or all, and leave without a word of farewell."""
+    """Send part or all of a request, then reset the connection."""
     _, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.get_extra_info("socket").setsockopt(
-        *RESET_ON_CLOSE
-    )  # nor does the kernel keep the port for a minute
+    # A reset also keeps the kernel from holding the port for a minute.
+    writer.get_extra_info("socket").setsockopt(*RESET_ON_CLOSE)
     writer.write(request[: chance.choice([200, len(request) // 2, len(request), len(request)])])
     if chance.random() < 0.5:
         await asyncio.sleep(chance.random() * 0.02)
@@ -119,11 +126,8 @@ def test_ten_thousand_cancelled_requests_leave_nothing_behind(chaos):
     start = time.monotonic()
     asyncio.run(cancel_many(port, requests, CANCELLED))
     took_s = time.monotonic() - start
-    asked = time.monotonic()
-    status, answer = asyncio.run(ask(port, maker.request()))
-    answered_s = time.monotonic() - asked
-    assert status == 200, answer
-    assert answered_s < 2, f"the one that stayed waited {answered_s:.2f} s"
+    status, answer = asyncio.run(ask(port, maker.request(deadline_ms=2000)))
+    assert status == 200, f"the one that stayed was not answered in time: {answer}"
     kit.wait_for(lambda: idle(chaos.cloud.url), "an idle cloud", 20)
     after, open_after = memory(pid).resident, files(pid)
     print(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FRAMES = 600
 READ_TIMEOUT_S = 1
-# An hour forth and an hour back, every 0.7 s, for all that asks Python what time it is.
+# The wall clock as Python reads it goes forward an hour and back an hour, every 0.7 s.
 JUMPING = """
 import time
 def jumps(clock, hour):
@@ -34,7 +34,7 @@ time.time, time.time_ns = jumps(time.time, 3600), jumps(time.time_ns, 3600 * 10*
 
 
 class SlowCamera(Camera):
-    """About 25 pictures a second, as cameras have them."""
+    """Sends about 25 pictures a second."""
 
     def _serve(self, client: socket.socket) -> None:
         with client:
@@ -103,7 +103,7 @@ def test_a_camera_that_falls_silent_and_then_reboots_is_opened_again(chaos, came
 def test_sigterm_in_the_middle_of_a_file_answers_what_was_read(chaos, tmp_path):
     chaos.link.link = Link(
         up_bits_per_s=3e6, delay_s=0.02
-    )  # about 25 frames/s, and some under way at every moment
+    )  # about 25 frames/s, some of them on the link at any moment
     run = chaos.edge(str(drawn_clip(tmp_path)), queue_size="4")
     run.wait_for_records(40)
     records = stop(run)
@@ -139,7 +139,7 @@ def test_a_wall_clock_that_jumps_by_hours_moves_no_latency_and_loses_no_frame(ch
 
 
 def test_a_disk_that_is_full_for_a_while_costs_those_records_and_says_so(chaos, tmp_path):
-    """As a limit to the size of files: a full disk needs a disk. Python is told EFBIG in place of ENOSPC."""
+    """A limit on the size of files stands in for a full disk; Python gets EFBIG instead of ENOSPC."""
     path, frames = tmp_path / "results.jsonl", 150
     port = kit.free_port()
     run = chaos.edge(paced(frames), results=str(path), status_port=str(port), at_end="stay", show="quiet")
@@ -177,8 +177,8 @@ def test_a_disk_that_is_full_for_a_while_costs_those_records_and_says_so(chaos, 
     assert len(records) + count == frames
     numbers = [record["frame"] for record in records]
     assert numbers == sorted(set(numbers))
-    assert numbers[-1] == frames - 1, "what came when there was room again was not written"
+    assert numbers[-1] == frames - 1, "the frames after there was room again were not written"
     assert {record["answered_by"] for record in records} == {"cloud"}
     answered = {line["frame_id"] for line in chaos.ledger() if line["outcome"] == "answered"}
-    assert len(answered) == frames, "the others were not spared"
+    assert len(answered) == frames, "frames whose records were lost were not answered"
     assert {record["frame_id"] for record in records} <= answered

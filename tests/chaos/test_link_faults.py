@@ -1,4 +1,4 @@
-"""The network between them swallows, cuts, damages, starves."""
+"""The network between edge and cloud swallows, cuts, damages or starves what it carries."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bench.emulator.link import Link
 CUTS = 6
 DAMAGES = 8
 HEAD_BYTES, FRAME_BYTES = 400, 16_000
-"""About what the edge sends before a frame's bytes, and at least what a frame has of them."""
+"""About how many bytes the edge sends before a frame, and the least that a frame has."""
 
 
 def mbits(up: float) -> Link:
@@ -89,7 +89,7 @@ def test_damaged_bytes_on_the_way_up_are_refused_and_cost_their_own_frame_only(c
 
 
 def test_damaged_bytes_on_the_way_down_end_nothing(chaos):
-    """What comes down has no checksum of its own: a label may be misspelt, or a class another one. The accounts hold all the same."""
+    """An answer's damage may go unnoticed, as a misspelt label or another class; every frame is still accounted for."""
     run = chaos.edge(paced())
     for number in range(DAMAGES):
         wait_for_cloud(run, 10)
@@ -125,7 +125,7 @@ def test_a_link_that_starves_recovers_and_goes_dark_costs_no_frame(chaos):
     assert {record["answered_by"] for record in dark} == {"edge"}
 
 
-def test_nobody_listens_and_then_somebody_does(chaos):
+def test_an_edge_that_starts_before_its_cloud_finds_it(chaos):
     chaos.link.refuse(on=True)
     try:
         run = chaos.edge(paced())

@@ -1,4 +1,4 @@
-"""Peers that keep to the protocol and no manners: slow ones on both sides, and one that is always busy."""
+"""Peers that keep to the protocol but behave badly: slow ones on both sides, and one that is always busy."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def trickle(port: int, at_once: bytes, rest: bytes, over: threading.Event) -> No
 
 def test_clients_that_trickle_their_requests_hold_up_no_edge(chaos):
     over = threading.Event()
-    parts = [(b"", HEAD * 20), (HEAD, bytes(17_000))]  # half of them at the header, half at the body
+    sends = [(b"", HEAD * 20), (HEAD, bytes(17_000))]  # half of them trickle the header, half the body
     threads = [
-        threading.Thread(target=trickle, args=(chaos.cloud.port, *parts[number % 2], over))
+        threading.Thread(target=trickle, args=(chaos.cloud.port, *sends[number % 2], over))
         for number in range(LORISES)
     ]
     for thread in threads:
@@ -55,7 +55,9 @@ def test_clients_that_trickle_their_requests_hold_up_no_edge(chaos):
     try:
         run = chaos.edge(paced(100))
         records = run.finish()
-        assert sum(thread.is_alive() for thread in threads) == LORISES, "the cloud has hung up on some"
+        assert sum(thread.is_alive() for thread in threads) == LORISES, (
+            "the cloud closed the connection of some"
+        )
     finally:
         over.set()
         for thread in threads:
@@ -91,7 +93,7 @@ def test_a_cloud_that_trickles_its_answers_costs_the_deadline_and_no_more(chaos)
     check_recovery(run, lost_at + DEADLINE_S, back_at)
 
 
-def test_a_storm_of_503_is_sat_out_at_the_edge(chaos):
+def test_a_storm_of_503_is_sat_out_on_the_edge(chaos):
     with Relay(chaos.cloud.port) as relay:
         run = chaos.edge(paced(), cloud_url=relay.url)
         wait_for_cloud(run)

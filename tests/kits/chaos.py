@@ -1,4 +1,4 @@
-"""What the fault tests stand on: edge -> a link that can be broken -> a cloud that can be killed, and the join after it."""
+"""The base of the fault tests: edge -> a link that can be broken -> a cloud that can be killed, and the join of their records."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SPLIT_POINT = "features.13"
 FPS = 25
 DEADLINE_S = 1.0
 RECOVERY_S = 5.0
-"""Within 2 s on an idle machine; tests share two cores with whoever else is there."""
+"""It takes 2 s on an idle machine; tests may share two cores with others."""
 SLACK_S = 1.0
 _START_S = 60.0
 _SAME = {
@@ -40,12 +40,12 @@ _SAME = {
 
 
 def paced(frames: int = 0, fps: float = FPS) -> str:
-    """A small camera. With the queue that `Chaos.edge` gives it, no frame of it may be dropped."""
+    """A small camera. With the queue that `Chaos.edge` sets, none of its frames may be dropped."""
     return f"synthetic:fps={fps:g},frames={frames},width=160,height=120"
 
 
 def at_once(frames: int) -> str:
-    """The same as fast as it is read; nothing of it is dropped whatever the queue."""
+    """The same camera, as fast as it is read; none of its frames is dropped, whatever the queue."""
     return paced(frames, 0)
 
 
@@ -64,7 +64,7 @@ class Chaos:
         self._mark = 0
 
     def ensure_up(self) -> None:
-        """A cloud that takes frames, and a link that does nothing to them, whatever a test has left."""
+        """Bring up a cloud that takes frames and a link that does nothing to them, whatever a test has left."""
         if not self.cloud.is_up():
             self.cloud.start()
         self.cloud.wait_until_ready(_START_S)
@@ -74,12 +74,12 @@ class Chaos:
         self.link.link = Link()
 
     def restart_cloud(self, *flags: str, variables: Mapping[str, str] | None = None) -> float:
-        """When it took frames again, by the wall clock."""
+        """Start the cloud; returns when it took frames again, by the wall clock."""
         self.cloud.start(*flags, variables=variables)
         return self.cloud.wait_until_ready(_START_S)
 
     def edge(self, source: str, *, variables: Mapping[str, str] | None = None, **settings: str) -> EdgeRun:
-        """Behind the link, unless `cloud_url` says elsewhere."""
+        """Start an edge behind the link, unless `cloud_url` says elsewhere."""
         defaults = {
             "cloud_url": f"http://127.0.0.1:{self.link.port}", "cache_dir": self._cache, "source": source,
             "queue_size": "2" if "fps=0," in source else "600", "deadline_s": str(DEADLINE_S),
@@ -90,7 +90,7 @@ class Chaos:
         return run
 
     def end_edges(self) -> None:
-        """Whatever a test that failed has left. Its lines are no later test's, even those that are yet to come."""
+        """End what a failed test has left. Its lines count for no later test, even those that are still to come."""
         for run in self._edges:
             run.end()
         self._edges.clear()
@@ -99,7 +99,7 @@ class Chaos:
         self._earlier |= sessions([line for line in lines if line["frame_id"]])
 
     def ledger(self) -> list[Row]:
-        """The cloud's lines of this test, but for runs that were joined already."""
+        """The cloud's lines of this test, without those of runs that were joined already."""
         return [
             line
             for line in read_rows(self._ledger)[self._mark :]
@@ -107,7 +107,7 @@ class Chaos:
         ]
 
     def join(self, run: EdgeRun, frames: int | None = None) -> list[Row]:
-        """Check a run that has ended against the ledger; `frames` is how many its source has, unless it was stopped."""
+        """Check a run that has ended against the ledger; `frames` is how many its source has, None if it was stopped."""
         counts = summary(run)
         lines = self.ledger()
         wrong = faults_of(run.records, lines, frames_in=counts["frames in"], dropped=counts["dropped"])
@@ -127,7 +127,7 @@ class Chaos:
 
 
 def summary(run: EdgeRun) -> dict[str, int]:
-    """The counts that an edge closes with."""
+    """The counts in an edge's closing summary."""
     found = re.findall(
         r"^(frames in|answered by cloud|answered by edge|dropped) +(\d+)$",
         "\n".join(run.errors),
@@ -138,18 +138,18 @@ def summary(run: EdgeRun) -> dict[str, int]:
 
 
 def stop(run: EdgeRun) -> list[Row]:
-    """SIGTERM, and what it had to say."""
+    """Send SIGTERM; returns the edge's records."""
     run.terminate()
     return run.finish(60)
 
 
 def wait_for_cloud(run: EdgeRun, more: int = 10) -> None:
-    """Until the cloud has answered so many frames that were read from now on."""
+    """Wait until the cloud has answered `more` frames that were read from now on."""
     _wait_for_answers(run, "cloud", more)
 
 
 def wait_for_edge(run: EdgeRun, more: int = 3) -> None:
-    """Until the edge has answered so many frames that were read from now on."""
+    """Wait until the edge has answered `more` frames that were read from now on."""
     _wait_for_answers(run, "edge", more)
 
 
@@ -164,17 +164,17 @@ def _wait_for_answers(run: EdgeRun, by: str, more: int) -> None:
 
 
 def captured(record: Row) -> float:
-    """When it was read, by the wall clock."""
+    """When the frame was read, by the wall clock."""
     return datetime.fromisoformat(record["time"]).timestamp()
 
 
 def read_since(records: Sequence[Row], since: float, until: float = float("inf")) -> list[Row]:
-    """Those whose frames were read then."""
+    """The records of frames that were read in this time."""
     return [record for record in list(records) if since <= captured(record) < until]
 
 
 def recovery_s(run: EdgeRun, lost_at: float, back_at: float) -> float:
-    """From when the cloud could answer again to the capture of the first frame that it did answer."""
+    """Seconds from when the cloud could answer again to the capture of the first frame that it did answer."""
     answered = [each for each in read_since(run.records, lost_at) if each["answered_by"] == "cloud"]
     assert answered, f"the cloud has answered no frame again\n{run.said()}"
     return captured(answered[0]) - back_at
@@ -190,7 +190,7 @@ def check_recovery(run: EdgeRun, lost_at: float, back_at: float, limit_s: float 
 
 
 def check_waits(records: Sequence[Row], deadline_s: float = DEADLINE_S) -> None:
-    """No frame waits for the cloud longer than the deadline, nor for frames before it that do so twice."""
+    """Check that no frame waits for the cloud longer than the deadline, or for earlier frames longer than twice that."""
     for record in records:
         sent_s, latency_s = record["stages_ms"].get("send", 0.0) / 1e3, record["latency_ms"] / 1e3
         assert sent_s <= deadline_s + SLACK_S, f"frame {record['frame']} waited {sent_s:.2f} s for the cloud"
@@ -208,7 +208,7 @@ def fallbacks(records: Sequence[Row]) -> set[Any]:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Chaos]:
-    """Started, and ended in all cases."""
+    """A started system, ended in all cases."""
     chaos = Chaos(folder)
     try:
         chaos.link.start()

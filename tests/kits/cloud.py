@@ -1,9 +1,10 @@
-"""A cloud in a thread, and clients that block: what the tests of its HTTP face stand on."""
+"""A cloud in a thread, and clients that block: the base of the tests of its endpoints."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import json
 import socket
 import threading
@@ -11,16 +12,21 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from cloud.batching.crossing import frames_in
 from cloud.config import CloudSettings
 from cloud.http.app import bind, make_server
 from cloud.lifecycle import State
 from cloud.service import Service
+from cloud.threads import ThreadPools
 from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy as np
+
+    from cloud.batching.crossing import Crossing
+    from cloud.threads import Pool
 
 
 WAIT_S = 30.0
@@ -29,12 +35,12 @@ FRAME = {"Content-Type": CONTENT_TYPE}
 
 
 class Server:
-    """The cloud as `python -m cloud` wires it, in a thread of its own, around a network that is loaded already."""
+    """The cloud as `python -m cloud` wires it, in a thread of its own."""
 
     def __init__(self, *, start: bool = True, at: int = 0, **settings: Any) -> None:
-        """Torch computes, so that answers can be compared, and nothing is kept on disk, unless `settings` say else.
+        """Torch computes, so that answers can be compared, and nothing is kept on disk, unless `settings` say otherwise.
 
-        `at` is the port, for one that comes back where another was.
+        `at` is the port, for a server that comes back where another one was.
         """
         given = {"model": "resnet18", "weights": "random", "engine": "torch", "cache_dir": ""} | settings
         self._settings = CloudSettings(**given)
@@ -52,13 +58,13 @@ class Server:
         self.loop.call_soon_threadsafe(self._down.set)
         self._thread.join(WAIT_S)
         assert not self._thread.is_alive()
-        assert (self.service.active, self.service.buffered_bytes) == (0, 0)
+        assert (self.service.lifecycle.frames, self.service.buffered_bytes) == (0, 0)
         gc.collect()  # a task or future that nobody waited for says so now
 
     async def _main(self) -> None:
         self.loop = asyncio.get_running_loop()
         self._down = asyncio.Event()
-        self.service = Service(self._settings, 0)
+        self.service = Service(self._settings, ThreadPools(0, self._settings.tail_workers))
         server = make_server(self.service)
         sockets = bind("127.0.0.1", self._at)
         server.add_sockets(sockets)
@@ -85,25 +91,30 @@ class Server:
     def connect(self) -> Connection:
         return Connection(self.port)
 
-    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Response:
         """One request on a connection of its own."""
         with self.connect() as connection:
             return connection.ask(method, path, body, headers)
 
-    def post(self, body: bytes | dict, kind: dict[str, str] = JSON, path: str = "/model") -> Answer:
+    def post(self, body: bytes | dict, kind: dict[str, str] = JSON, path: str = "/model") -> Response:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         with self.connect() as connection:
             return connection.ask("POST", path, data, kind)
 
-    def frame(self, data: bytes, query: str = "") -> Answer:
+    def frame(self, data: bytes, query: str = "") -> Response:
         return self.post(data, FRAME, "/model" + query)
+
+    def put_profile(self, data: bytes, name: str | None = None, **headers: str) -> Response:
+        """Under its own name, unless another is given."""
+        name = hashlib.sha256(data).hexdigest()[:32] if name is None else name
+        return self.ask("PUT", f"/profiles/{name}", data, **headers)
 
     def is_empty(self) -> bool:
         service = self.service
-        return (service.active, service.buffered_bytes, self.metric("buffered_bytes")) == (0, 0, 0)
+        return (service.lifecycle.frames, service.buffered_bytes, self.metric("buffered_bytes")) == (0, 0, 0)
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
@@ -143,17 +154,19 @@ class Connection:
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
-    def ask(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
+    def ask(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> Response:
         self.send(request(method, path, body, headers))
         return self.answer()
 
-    def answer(self) -> Answer:
+    def answer(self) -> Response:
         status = int(self._file.readline().split()[1])
         headers = {}
         while line := self._file.readline().strip():
             name, _, value = line.decode().partition(":")
             headers[name.lower()] = value.strip()
-        return Answer(status, headers, self._file.read(int(headers.get("content-length", "0"))))
+        return Response(status, headers, self._file.read(int(headers.get("content-length", "0"))))
 
     def closed_by_server(self) -> bool:
         """Whether the server ended the connection, in order: a reset raises ConnectionResetError."""
@@ -181,17 +194,22 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
+def waiting(pool: Pool) -> int:
+    """Calls that have no thread yet."""
+    return pool._executor._work_queue.qsize()
+
+
 class Gate:
     """Holds a server's tail until it is opened."""
 
     def __init__(self, server: Server) -> None:
         self.batches: list[tuple[str, int]] = []
-        self._run = server.service.tails.run
+        self._run = server.service.network.tails.run
         self._open = threading.Event()
-        server.service.tails.run = self._hold  # type: ignore[method-assign]
+        server.service.network.tails.run = self._hold  # type: ignore[method-assign]
 
-    def _hold(self, split_point: str, callers: Sequence[np.ndarray]) -> np.ndarray:
-        self.batches.append((split_point, sum(map(len, callers))))
+    def _hold(self, split_point: str, callers: Sequence[Crossing]) -> np.ndarray:
+        self.batches.append((split_point, sum(map(frames_in, callers))))
         assert self._open.wait(WAIT_S)
         return self._run(split_point, callers)
 

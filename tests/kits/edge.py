@@ -81,19 +81,17 @@ def plan_of(model, split_point=None, codec=None):
 
 def whole(model, frame, top=5):
     """The classes of a BGR frame by the network in one piece: the oracle."""
-    picture = Preprocess(model.recipe)(frame)
-    tensor = torch.from_numpy(model.recipe.normalise(picture))[None]
+    tensor = torch.from_numpy(model.recipe.normalise(Preprocess(model.recipe)(frame)))[None]
     with torch.inference_mode():
         return top_classes(model.network(tensor)[0].numpy(), model.labels, top)
 
 
 def same_answer(top, expected):
     """Same classes in the same order, and as probable, but for the last rounding."""
-    assert [each["class_id"] for each in top] == [each["class_id"] for each in expected]
-    assert [each["label"] for each in top] == [each["label"] for each in expected]
-    np.testing.assert_allclose(
-        [each["probability"] for each in top], [each["probability"] for each in expected], atol=2e-6
-    )
+    for name in ("class_id", "label"):
+        assert [each[name] for each in top] == [each[name] for each in expected]
+    found, wanted = ([each["probability"] for each in answer] for answer in (top, expected))
+    np.testing.assert_allclose(found, wanted, atol=2e-6)
     return True
 
 
@@ -168,11 +166,9 @@ class FakeUplink:
         self.task = Classify(self.model.labels, top)
         self.outcomes = dict(enumerate(outcomes)) if not isinstance(outcomes, dict) else outcomes
         self.frames = []
-        self.profiles = []
         self.circuit = Circuit(EdgeMetrics().circuit_state, time.monotonic)
 
     async def ask(self, data, profile=None):
-        self.profiles.append(profile)
         frame = wire.unpack(data)
         self.frames.append(frame)
         number = frame.frame_id & 0xFFFFFFFF

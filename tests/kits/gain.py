@@ -1,4 +1,4 @@
-"""A codec with a profile of one number: what the exchange of profiles is tested with, whatever a real one holds."""
+"""A codec whose profile holds one number: a stand-in for `calibrated` in tests of how profiles are exchanged."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def gain_profile(
     room: int = 0,
     **about: str,
 ) -> Profile:
-    """A profile whose one array says by how much values are divided before they travel; `room` makes it larger."""
+    """A profile with the number that values are divided by before they travel; `room` bytes make it larger."""
     arrays = {"gain": np.full(1, gain, np.float32), "room": np.zeros(room, np.uint8)}
     return Profile.make(arrays, fingerprint=fingerprint, split_point=split_point, shape=shape, about=about)
 
 
 class Gained(Codec):
-    """float32 numbers, divided by the profile's gain; under the calibrated codec's id."""
+    """float32 numbers divided by the profile's gain, under the id of codec `calibrated`."""
 
     id = Calibrated.id
     name = Calibrated.name
 
     def __init__(self, profile: Profile) -> None:
-        """Raises ProfileContentError if there is no gain."""
+        """Raises ProfileContentError if the profile has no gain."""
         if "gain" not in profile.arrays:
             raise ProfileContentError("a profile without a gain")
         self.profile = profile

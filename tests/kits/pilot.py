@@ -23,7 +23,7 @@ def plan_of(which):
         split_point=SimpleNamespace(name=which.split_point),
         label=which.codec or "none",
         option=which,
-        profile=None,
+        codec=None,
     )
 
 

@@ -1,1 +1,1 @@
-"""The engine that compiles halves with OpenVINO."""
+"""The OpenVINO engine."""

@@ -1,4 +1,4 @@
-"""OpenVINO: the fast engine on CPUs, in float32 or in what shorter precision the CPU computes itself."""
+"""OpenVINO: the fast engine on CPUs, in float32 or a shorter precision that the CPU computes natively."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.engines.base import Engine, Kind, contiguous
-from shared.engines.openvino.form import FORMS, Form
+from shared.engines.base import Engine, contiguous
+from shared.engines.openvino.form import FORMS, OpenVinoForm
 from shared.engines.openvino.network import cut, retype
 from shared.engines.openvino.runtime import core, ov
 from shared.errors import EngineError
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shared.engines.base import Part, Segment
+    from shared.engines.half import Half, Kind, Segment
     from shared.engines.probe import Probe
     from shared.network.partition import SplitPoint
 
 
 class OpenVinoEngine(Engine):
-    """Compiles halves of one converted network; all that is kept of a half is what its kernels need."""
+    """Compiles halves of one converted network. A half holds only what its kernels need."""
 
     name = "openvino"
     device = "cpu"
@@ -43,10 +43,10 @@ class OpenVinoEngine(Engine):
         reference: Engine | None = None,
         constants: Path | None = None,
     ) -> None:
-        """`model` as `convert` gives it; `points` are `input` and `output`; `precision` is one of `precisions()`.
+        """`model` comes from `convert` or `read`, `points` are `input` and `output`, `precision` is one of `precisions()`.
 
-        `streams` halves may run at once, each with its share of the threads. `constants` is the file that the model's
-        are mapped from, if any.
+        Up to `streams` halves run at once, each with its share of the threads. `constants` is the file that the model's
+        constants are mapped from, or None if they are in memory.
         """
         super().__init__(probe, reference)
         self._model = model
@@ -60,14 +60,14 @@ class OpenVinoEngine(Engine):
             "INFERENCE_PRECISION_HINT": self._form.type,
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": streams,
-            # Pinned threads of two processes, or of two halves, would fight for one core while another is idle.
+            # Pinned threads of two processes, or of two halves, would compete for one core while another is idle.
             "ENABLE_CPU_PINNING": False,
         }
 
     def segment(self, start: SplitPoint, end: SplitPoint) -> Segment:
-        # The ends of the whole chain pass on packed tensors like any other, so that every segment is alike.
-        stretch = retype(cut(self._model, start, end), self._form.type)
-        requests = _Requests(self._compiled(stretch, f"the stretch up to {end.name}"))
+        # Packed tensors at both ends, also at the ends of the whole network, so that all segments are alike.
+        model = retype(cut(self._model, start, end), self._form.type)
+        requests = _Requests(self._compiled(model, f"the segment up to {end.name}"))
 
         def run(given: ov.Tensor) -> ov.Tensor:
             request = requests.own()
@@ -76,38 +76,39 @@ class OpenVinoEngine(Engine):
                 request.infer()
             except RuntimeError as error:
                 raise EngineError(f"openvino: {error}") from error
-            return (
-                request.get_output_tensor()
-            )  # until this thread's next run: a fresh one would cost page faults
+            # Valid until this thread's next run; a new tensor each time would cost page faults.
+            return request.get_output_tensor()
 
         self._run_once(lambda zeros: run(self._form.pack(zeros)), start)
         return run
 
     @property
-    def form(self) -> Form:
+    def form(self) -> OpenVinoForm:
         return self._form
 
-    def _compile(self, kind: Kind, point: SplitPoint) -> Part:
+    def _compile(self, kind: Kind, point: SplitPoint) -> Half:
         start, end = (self._input, point) if kind == "head" else (point, self._output)
-        half = _Half(self._compiled(cut(self._model, start, end), f"the {kind} at {point.name}"), end.shape)
+        half = _CompiledHalf(
+            self._compiled(cut(self._model, start, end), f"the {kind} at {point.name}"), end.shape
+        )
         self._run_once(half, start)
         return half
 
-    def _compiled(self, stretch: ov.Model, what: str) -> ov.CompiledModel:
+    def _compiled(self, model: ov.Model, what: str) -> ov.CompiledModel:
         try:
-            return core().compile_model(stretch, "CPU", self._options)
+            return core().compile_model(model, "CPU", self._options)
         except RuntimeError as error:
             raise EngineError(f"openvino cannot compile {what}: {error}") from error
 
     def _run_once(self, run: Callable[[NDArray[np.float32]], object], start: SplitPoint) -> None:
-        """The first run packs the constants; their file is not needed in memory any more."""
+        """Run on zeros. The first run packs the constants, so their file's pages can leave memory."""
         run(np.zeros((1, *start.shape), np.float32))
         if self._constants:
             forget_pages(self._constants)
 
 
 class _Requests:
-    """Of one compiled model. A request is not for several threads, so each thread has its own."""
+    """One compiled model's inference requests. A request is not thread-safe, so each thread has its own."""
 
     def __init__(self, compiled: ov.CompiledModel) -> None:
         self.compiled = compiled
@@ -120,8 +121,8 @@ class _Requests:
         return request
 
 
-class _Half:
-    """One compiled half."""
+class _CompiledHalf:
+    """One compiled half, a `Half`."""
 
     def __init__(self, compiled: ov.CompiledModel, shape: tuple[int, ...]) -> None:
         self.requests = _Requests(compiled)
@@ -129,8 +130,8 @@ class _Half:
 
     def __call__(self, tensors: NDArray[np.float32]) -> NDArray[np.float32]:
         request = self.requests.own()
-        # Computed straight from the caller's array into a fresh one, which belongs to the caller: no copy on either side.
-        # Both are held here until then: the request keeps their addresses, not them.
+        # No copy on either side: OpenVINO reads the caller's array and writes into the new one that the caller gets.
+        # The request keeps the arrays' addresses only, so both must stay referenced here until it has run.
         given = contiguous(tensors)
         result = np.empty((len(given), *self._shape), np.float32)
         try:

@@ -1,4 +1,4 @@
-"""float32 arrays to and from OpenVINO's tensors in a shorter precision; numpy has no bfloat16."""
+"""The form of tensors between OpenVINO's segments, by precision; numpy has no bfloat16."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Form:
-    """Tensors of one precision: float32, or float16."""
+class OpenVinoForm:
+    """OpenVINO tensors of float32 or float16."""
 
     def __init__(self, element_type: ov.Type) -> None:
         self.type = element_type
 
     def pack(self, tensors: NDArray[np.float32]) -> ov.Tensor:
-        """A copy, rounded to nearest, to even. OpenVINO's own memory: a tensor on an array's does not keep the array."""
+        """A copy, rounded to nearest even, in OpenVINO's own memory: a tensor on an array's memory does not hold the array."""
         packed = ov.Tensor(self.type, ov.Shape(tensors.shape))
-        with np.errstate(over="ignore"):  # float16 ends at 65504, as it does inside the engine
+        with np.errstate(over="ignore"):  # beyond 65504 is infinity in float16, as inside the engine
             packed.data[...] = tensors
         return packed
 
-    def unpack(self, tensor: ov.Tensor) -> NDArray[np.float32]:
-        """A copy of its values."""
-        values: NDArray[np.float32] = tensor.data.astype(np.float32)
+    def unpack(self, packed: ov.Tensor) -> NDArray[np.float32]:
+        """A copy as float32."""
+        values: NDArray[np.float32] = packed.data.astype(np.float32)
         return values
 
 
-class _BFloat16(Form):
-    """The upper half of a float32."""
+class _BFloat16Form(OpenVinoForm):
+    """OpenVINO tensors of bfloat16: the upper 16 bits of a float32."""
 
     def pack(self, tensors: NDArray[np.float32]) -> ov.Tensor:
         tensors = np.ascontiguousarray(tensors)
@@ -40,19 +40,19 @@ class _BFloat16(Form):
         even = (bits >> 16) & np.uint32(1)
         upper = ((bits + np.uint32(0x7FFF) + even) >> 16).astype(np.uint16)
         finite = np.isfinite(tensors)
-        if not finite.all():  # adding would carry over into the sign
+        if not finite.all():  # the rounding would carry into the sign bit
             upper = np.where(finite, upper, bits >> 16 | np.isnan(tensors)).astype(np.uint16)
         packed = ov.Tensor(self.type, ov.Shape(tensors.shape))
         packed.data.view(np.uint16)[...] = upper
         return packed
 
-    def unpack(self, tensor: ov.Tensor) -> NDArray[np.float32]:
-        bits: NDArray[np.uint32] = np.left_shift(tensor.data.view(np.uint16), 16, dtype=np.uint32)
+    def unpack(self, packed: ov.Tensor) -> NDArray[np.float32]:
+        bits: NDArray[np.uint32] = np.left_shift(packed.data.view(np.uint16), 16, dtype=np.uint32)
         return bits.view(np.float32)
 
 
 FORMS = {
-    "float32": Form(ov.Type.f32),
-    "float16": Form(ov.Type.f16),
-    "bfloat16": _BFloat16(ov.Type.bf16),
+    "float32": OpenVinoForm(ov.Type.f32),
+    "float16": OpenVinoForm(ov.Type.f16),
+    "bfloat16": _BFloat16Form(ov.Type.bf16),
 }

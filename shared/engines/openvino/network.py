@@ -1,8 +1,8 @@
-"""A network in OpenVINO's form: converted once as a whole, then cut at any split point.
+"""A network as an OpenVINO model: converted once as a whole, then cut at any split point.
 
 The conversion traces the network's fx graph with a result at every split point. A head is the model up to one of these
-results, a tail is the model with a new input in place of one; all of them share one set of constants. So a network is
-converted once (seconds), kept on disk, and every split point is at hand from one file (milliseconds).
+results, a tail is the model with a new input in place of one; all of them share one set of constants. A network is converted
+once (seconds) and cached on disk; cutting it at any split point then takes milliseconds.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _MARK = "split point "
 
 
 def convert(partition: Partition) -> ov.Model:
-    """The whole network with a result at every split point, any batch size. Raises EngineError."""
-    import torch  # noqa: PLC0415 - a network that is read from disk needs no torch
+    """The whole network with a result at every split point, for any batch size. Raises EngineError if it has no conversion."""
+    import torch  # noqa: PLC0415 - reading a network from disk needs no torch
 
     example = torch.zeros(1, *partition.input_shape)
     try:
-        with _own_log(), warnings.catch_warnings():  # the tracer's, on every shape that a network looks at
+        with _own_log(), warnings.catch_warnings():  # the tracer warns wherever a network looks at a shape
             warnings.simplefilter("ignore")
             model = ov.convert_model(
                 partition.crossings(), example_input=example, input=[-1, *partition.input_shape]
@@ -47,7 +47,7 @@ def convert(partition: Partition) -> ov.Model:
 
 @contextmanager
 def _own_log() -> Iterator[None]:
-    """OpenVINO's converter makes itself at home in the root logger, and where it fails does not clean up."""
+    """Restore the root logger, which OpenVINO's converter changes and leaves changed when it fails."""
     root = logging.getLogger()
     level, handlers, filters = root.level, root.handlers[:], root.filters[:]
     try:
@@ -58,12 +58,12 @@ def _own_log() -> Iterator[None]:
 
 
 def save(model: ov.Model, path: Path) -> None:
-    """Write `path` (.xml) and the constants beside it (.bin), float32."""
+    """Write the model to `path` (.xml) and its constants beside it (.bin), in float32."""
     ov.save_model(model, path, compress_to_fp16=False)
 
 
 def read(path: Path) -> ov.Model:
-    """What `save` wrote; its constants stay in the file until they are used. Raises EngineError."""
+    """Read what `save` wrote; the constants are mapped from their file. Raises EngineError."""
     try:
         return core().read_model(path)
     except RuntimeError as error:
@@ -71,7 +71,7 @@ def read(path: Path) -> ov.Model:
 
 
 def cut(model: ov.Model, start: SplitPoint, end: SplitPoint) -> ov.Model:
-    """The stretch from `start` to `end`; it shares the constants of `model`, which stays as it is."""
+    """The segment from `start` to `end`; it shares the constants of `model`, which is left unchanged."""
     model = model.clone()
     results = {result.get_friendly_name().removeprefix(_MARK): result for result in model.get_results()}
     name = f"{start.name} to {end.name}"
@@ -80,7 +80,7 @@ def cut(model: ov.Model, start: SplitPoint, end: SplitPoint) -> ov.Model:
     given = operations.parameter([-1, *start.shape], np.float32)
     for user in results[start.name].input_value(0).get_target_inputs():
         user.replace_source_output(given.output(0))
-    # Where a tail asks how many pictures there are, the conversion has it ask the picture, which a tail has not got.
+    # A tail that needs the batch size reads it from the picture's shape in the conversion; a tail has no picture.
     for user in model.get_parameters()[0].output(0).get_target_inputs():
         if user.get_node().get_type_name() == "ShapeOf":
             user.get_node().output(0).replace(_picture_shape(model, given, user.get_node()))
@@ -88,7 +88,7 @@ def cut(model: ov.Model, start: SplitPoint, end: SplitPoint) -> ov.Model:
 
 
 def retype(model: ov.Model, element_type: ov.Type) -> ov.Model:
-    """The same stretch, with tensors of this type at its two ends."""
+    """The same segment with this element type at its input and output."""
     processing = ov.preprocess.PrePostProcessor(model)
     processing.input().tensor().set_element_type(element_type)
     processing.output().tensor().set_element_type(element_type)
@@ -96,7 +96,7 @@ def retype(model: ov.Model, element_type: ov.Type) -> ov.Model:
 
 
 def _picture_shape(model: ov.Model, given: ov.Node, asking: ov.Node) -> ov.Output:
-    """(B, 3, H, W) as `asking` gives it, B taken from `given`."""
+    """(B, 3, H, W) in the element type of `asking`, a ShapeOf node; B is taken from `given`."""
     kind = asking.get_output_element_type(0).to_string()
     batch = operations.gather(
         operations.shape_of(given, kind), operations.constant([0]), operations.constant(0)

@@ -1,5 +1,5 @@
-"""The one place that imports OpenVINO, so that it tells nobody: its packages report their use over the network by default,
-unless the package that does so is absent, which they allow for.
+"""The only module that imports OpenVINO, so that its telemetry is off: OpenVINO's packages report their use over the network
+unless the package `openvino_telemetry` is absent.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _CAPABILITIES = {"bfloat16": "BF16", "float16": "FP16", "float32": "FP32"}
 
 @cache
 def core() -> ov.Core:
-    """One for the process: it owns the plugins."""
+    """The process's only Core, which owns the plugins."""
     return ov.Core()
 
 
 def precisions() -> list[str]:
-    """What this CPU computes without emulating it, the fastest first."""
-    there = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return [name for name, capability in _CAPABILITIES.items() if capability in there]
+    """The precisions that this CPU computes natively, the fastest first."""
+    native = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return [name for name, capability in _CAPABILITIES.items() if capability in native]

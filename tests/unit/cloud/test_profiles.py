@@ -118,7 +118,7 @@ def test_where_there_is_no_store_every_profile_is_missing(resnet18: Any, partiti
         read_frame(wire.pack(frame), resnet18, partition, profiles)
     profiles.add(profile)
     work = read_frame(wire.pack(frame), resnet18, partition, profiles)
-    np.testing.assert_array_equal(work.tensors, array[None])
+    np.testing.assert_array_equal(work.crossing[0], array[None])
     assert (work.codec, work.payload_bytes) == ("calibrated", 2048)
 
 
@@ -188,7 +188,7 @@ def test_many_threads_at_once() -> None:
     assert counted(profiles)[0] == MAX_PROFILES == len(profiles.names())
 
 
-def test_what_is_said_of_a_profile() -> None:
+def test_a_profile_is_described_by_name_tensor_size_and_origin() -> None:
     profiles, profile = store(), profile_of()
     profiles.add(profile)
     said = {

@@ -8,30 +8,30 @@ import numpy as np
 import pytest
 from kits.edge_main import refused
 
+FLAGS = [
+    (["--sourse", "0"], "unknown argument --sourse; did you mean --source"),
+    (["--st", "0"], "unknown argument --st; "),
+    (["clip.mp4"], "unexpected argument clip.mp4; every setting has its flag, as in --source clip.mp4"),
+    (["--model"], "argument --model: expected one argument"),
+    (["--grayscale=1"], "argument --grayscale/--no-grayscale: "),
+    (["--frames", "many"], "--frames=many: "),
+    (["--frames", "-1"], "--frames=-1: "),
+    (["--deadline-s", "0"], "--deadline-s=0: "),
+    (["--top", "0"], "--top=0: "),
+    (["--show", "loud"], "--show=loud: .*'frames', 'changes' or 'quiet'"),
+    (["--cloud-url", "cloud:8881"], "--cloud-url=cloud:8881: not a URL such as http://cloud:8881"),
+    (["--status-port", "99999"], "--status-port=99999: "),
+    (["--log-format", "xml"], "--log-format=xml: "),
+    (["--picture-size", "full"], "--picture-size=full: .*'network' or 'source'"),
+    (["--engine", "onnx"], "--engine=onnx: .*'auto', 'torch' or 'openvino'"),
+    (["--precision", "half"], "--precision=half: .*'auto', 'float32', 'bfloat16' or 'float16'"),
+]
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--sourse", "0"], "unknown argument --sourse; did you mean --source"),
-        (["--st", "0"], "unknown argument --st; "),
-        (["clip.mp4"], "unexpected argument clip.mp4; every setting has its flag, as in --source clip.mp4"),
-        (["--model"], "argument --model: expected one argument"),
-        (["--grayscale=1"], "argument --grayscale/--no-grayscale: "),
-        (["--frames", "many"], "--frames=many: "),
-        (["--frames", "-1"], "--frames=-1: "),
-        (["--deadline-s", "0"], "--deadline-s=0: "),
-        (["--top", "0"], "--top=0: "),
-        (["--show", "loud"], "--show=loud: .*'frames', 'changes' or 'quiet'"),
-        (["--cloud-url", "cloud:8881"], "--cloud-url=cloud:8881: not a URL such as http://cloud:8881"),
-        (["--status-port", "99999"], "--status-port=99999: "),
-        (["--log-format", "xml"], "--log-format=xml: "),
-        (["--picture-size", "full"], "--picture-size=full: .*'network' or 'source'"),
-        (["--engine", "onnx"], "--engine=onnx: .*'auto', 'torch' or 'openvino'"),
-        (["--precision", "half"], "--precision=half: .*'auto', 'float32', 'bfloat16' or 'float16'"),
-    ],
-)
-def test_flags(edge, arguments, message):
-    assert re.match(message, refused(edge, *arguments))
+
+def test_flags(edge):
+    for arguments, message in FLAGS:
+        said = refused(edge, *arguments)
+        assert re.match(message, said), (arguments, said)
 
 
 @pytest.mark.parametrize(

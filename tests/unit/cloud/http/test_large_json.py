@@ -1,4 +1,4 @@
-"""`POST /model` with JSON that is too large for this process: the same contract, and nobody else waits for it."""
+"""`POST /model` with JSON that is too large for this process: the same contract, and no other request waits for it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 from kits.cloud import FRAME, JSON, WAIT_S, Server, request, until
-from kits.json_bodies import DIE, HANG, GatedReader, first_time
+from kits.json_bodies import DIE, HANG, GatedReader, exists, first_time
 
 from cloud.bodies.json_process import JsonProcess
 from cloud.http.base import BodyHandler
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 LARGE = 1 << 17
 LINE = [0.5] * 512
@@ -33,68 +33,58 @@ def at_flatten(count: int) -> bytes:
 
 
 def uses(server: Server, *command: str) -> JsonProcess:
-    server.service.json = JsonProcess(command)
-    return server.service.json
-
-
-def exists(number: int) -> bool:
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    server.service.decoder.json_process = JsonProcess(command)
+    return server.service.decoder.json_process
 
 
 def test_only_a_large_body_starts_a_process_and_all_large_ones_share_it() -> None:
     with Server() as server:
         small = server.post({"data": [LINE], "split_point": "flatten", "count": 1})
-        assert server.service.json._process is None
+        assert server.service.decoder.json_process._process is None
         large = server.post(at_flatten(1))
-        process = server.service.json._process
+        process = server.service.decoder.json_process._process
         assert process
         assert (small.status, small.headers["content-type"]) == (200, "application/json; charset=UTF-8")
         assert (large.status, large.headers["content-type"]) == (small.status, small.headers["content-type"])
         assert large.body == small.body
         assert server.post(at_flatten(2)).json["count"] == 2
-        assert server.service.json._process is process
+        assert server.service.decoder.json_process._process is process
     assert process.returncode is not None  # it ended with the service, and was reaped
 
 
 def test_a_large_frame_is_no_json(server: Server, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(server.service, "json", None)
+        patch.setattr(server.service.decoder, "json_process", None)
         assert server.frame(pack(np.zeros((128, 28, 28), np.float32), split_point="layer2")).status == 200
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "reason"),
-    [
-        ("", 400, "bad_body"),
-        ("[]", 400, "bad_body"),
-        ("[" * 100_000, 400, "bad_body"),
-        ('{"data": [[1, 2], [3]]}', 422, "shape"),
-        ('{"data": [], "split_point": "layer33"}', 422, "split_point"),
-        ('{"data": ' + json.dumps([[1e39, *LINE[1:]]]) + ', "split_point": "flatten"}', 422, "bad_content"),
-        ('{"data": ' + json.dumps([LINE] * 65) + ', "split_point": "flatten"}', 413, "too_large"),
-        ('{"data": [' + "[]," * 2_000_000 + "0]}", 413, "too_large"),
-    ],
-    ids=lambda value: str(value)[:40],
-)
-def test_a_large_body_is_refused_in_the_same_words(
-    server: Server, monkeypatch: pytest.MonkeyPatch, body: str, status: int, reason: str
-) -> None:
-    there = server.post(padded(body)).refused(status, reason)
-    assert server.service.json._process
-    monkeypatch.setattr(server.service.json, "read", _in_this_process)
-    assert server.post(padded(body)).refused(status, reason) == there
+REFUSED = [
+    ("", 400, "bad_body"),
+    ("[]", 400, "bad_body"),
+    ("[" * 100_000, 400, "bad_body"),
+    ('{"data": [[1, 2], [3]]}', 422, "shape"),
+    ('{"data": [], "split_point": "layer33"}', 422, "split_point"),
+    ('{"data": ' + json.dumps([[1e39, *LINE[1:]]]) + ', "split_point": "flatten"}', 422, "bad_content"),
+    ('{"data": ' + json.dumps([LINE] * 65) + ', "split_point": "flatten"}', 413, "too_large"),
+    ('{"data": [' + "[]," * 2_000_000 + "0]}", 413, "too_large"),
+]
+
+
+def test_a_large_body_is_refused_in_the_same_words(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = server.service.decoder.json_process
+    refusals = [server.post(padded(body)).refused(status, reason) for body, status, reason in REFUSED]
+    assert process._process
+    monkeypatch.setattr(process, "read", _in_this_process)
+    for (body, status, reason), refusal in zip(REFUSED, refusals, strict=True):
+        assert server.post(padded(body)).refused(status, reason) == refusal
 
 
 async def _in_this_process(
-    pieces: list[bytes], shapes: dict, default: str, most: int, _timeout_s: float
+    pieces: list[bytes], shapes: dict, default: str, max_tensors: int, _timeout_s: float
 ) -> Any:
     from cloud.bodies.json_body import read_tensors
 
-    return await asyncio.to_thread(read_tensors, b"".join(pieces), shapes, default, most)
+    return await asyncio.to_thread(read_tensors, b"".join(pieces), shapes, default, max_tensors)
 
 
 def test_frames_are_answered_while_a_large_body_is_read(tmp_path: Path, pack: Any) -> None:
@@ -102,13 +92,15 @@ def test_frames_are_answered_while_a_large_body_is_read(tmp_path: Path, pack: An
     with Server() as server, server.connect() as slow, server.connect() as quick:
         uses(server, *gate.command)
         slow.send(request("POST", "/model", at_flatten(5), JSON))
-        until(lambda: server.service.active == 1)
+        until(lambda: server.service.lifecycle.frames == 1)
         for number in range(10):
             answer = quick.ask("POST", "/model", pack(frame_id=number), FRAME)
             assert (answer.status, answer.json["frame_id"]) == (200, number)
             small = server.post({"data": [LINE], "split_point": "flatten", "count": number})
             assert (small.status, small.json["count"]) == (200, number)
-        until(lambda: server.service.active == 1)  # the slow one, not answered before its reader was let
+        until(
+            lambda: server.service.lifecycle.frames == 1
+        )  # the slow one, not answered before its reader was let
         gate.open()
         assert slow.answer().json["count"] == 5
         until(server.is_empty)
@@ -183,7 +175,7 @@ def test_the_end_does_not_wait_for_a_reader_that_hangs(
         assert not exists(hung)
         connection.answer().refused(503, "unavailable")
     messages = [record.getMessage() for record in expect_log.records if record.levelno >= logging.WARNING]
-    assert messages == ["1 requests were not finished within 0 s"]
+    assert messages == ["1 frames were not finished within 0 s"]
 
 
 def test_a_body_that_is_there_at_once_is_not_read_at_once(monkeypatch: pytest.MonkeyPatch, pack: Any) -> None:

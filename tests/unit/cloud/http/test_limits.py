@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import pytest
-from kits.cloud import FRAME, WAIT_S, Gate, Server, chunked, request, until
+from kits.cloud import FRAME, WAIT_S, Gate, Server, chunked, request, until, waiting
 
 from cloud.lifecycle import State
 
@@ -38,7 +38,7 @@ def test_bodies_above_the_common_budget_are_refused_until_there_is_room(pack: An
             assert chunky.status == 200
 
 
-def test_a_full_queue_refuses_at_the_door(pack: Any) -> None:
+def test_a_full_queue_refuses_by_the_header(pack: Any) -> None:
     with Server(queue_capacity=2, max_batch=1) as server, Gate(server) as gate:
         with contextlib.ExitStack() as stack:
             connections = [stack.enter_context(server.connect()) for _ in range(3)]
@@ -113,7 +113,7 @@ def test_the_wall_clock_may_be_set(monkeypatch: pytest.MonkeyPatch, pack: Any) -
     data, clock = pack(deadline_ms=20_000), time.time
     with Server() as server, server.connect() as connection:
         connection.send(request("POST", "/model", data, FRAME)[:-10])
-        until(lambda: server.service.active == 1)
+        until(lambda: server.service.lifecycle.frames == 1)
         with monkeypatch.context() as patch:
             patch.setattr(time, "time", lambda: clock() + 3600.0)
             connection.send(data[-10:])
@@ -149,7 +149,7 @@ def test_a_draining_server_refuses_the_new_and_finishes_the_old(pack: Any) -> No
         data = pack(frame_id=6)
         half.send(request("POST", "/model", data, FRAME)[:-100])
         gate.entered()
-        until(lambda: server.service.active == 2)
+        until(lambda: server.service.lifecycle.frames == 2)
         stopped = server.stop_service()
         until(lambda: server.service.lifecycle.state is State.DRAINING)
         refusal = server.frame(pack()).refused(503, "unavailable")
@@ -173,7 +173,7 @@ def test_the_drain_has_an_end(expect_log: pytest.LogCaptureFixture, pack: Any) -
         gate.entered()
         server.stop_service().result(WAIT_S)
         messages = [record.getMessage() for record in expect_log.records if record.levelno >= logging.WARNING]
-        assert messages == ["1 requests were not finished within 0 s"]
+        assert messages == ["1 frames were not finished within 0 s"]
         connection.close()
         until(server.is_empty)
 
@@ -184,18 +184,18 @@ def test_a_request_that_the_end_overtakes_before_its_decoding_is_no_success(
 ) -> None:
     entered, go_on = threading.Semaphore(0), threading.Event()
 
-    def decode(_handler: Any) -> Any:
+    def read(*_arguments: Any) -> Any:
         entered.release()
         assert go_on.wait(WAIT_S)
 
     with Server(drain_s=0) as server, contextlib.ExitStack() as stack:
-        monkeypatch.setattr("cloud.http.model.ModelHandler._decode", decode)
+        monkeypatch.setattr("cloud.bodies.decoder.Decoder._read_frame", read)
         connections = [stack.enter_context(server.connect()) for _ in range(3)]
         for connection in connections[:2]:
             connection.send(request("POST", "/model", pack(), FRAME))
             assert entered.acquire(timeout=WAIT_S)
         connections[2].send(request("POST", "/model", pack(), FRAME))
-        until(lambda: server.service._pool._work_queue.qsize() == 1)
+        until(lambda: waiting(server.service.pools.decode) == 1)
         server.stop_service().result(WAIT_S)
         connections[2].answer().refused(503, "unavailable")
         for connection in connections[:2]:

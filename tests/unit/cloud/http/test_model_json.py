@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from shared.network.partition import Partition
 
 
-@pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("name", ["input", "layer2", "layer4.0.add", "avgpool", "output"])
 def test_the_original_contract_gives_what_the_unsplit_network_gives(
-    server: Server, crossing: Any, name: str, count: int
+    server: Server, crossing: Any, name: str
 ) -> None:
-    tensors, expected = crossing(name, count)
-    answer = server.post({"data": tensors.tolist(), "count": 41 + count, "split_point": name})
-    assert (answer.status, answer.json["count"]) == (200, 41 + count)
-    np.testing.assert_allclose(answer.json["result"], expected, rtol=1e-4, atol=1e-4)
+    for count in (1, 3):
+        tensors, expected = crossing(name, count)
+        answer = server.post({"data": tensors.tolist(), "count": 41 + count, "split_point": name})
+        assert (answer.status, answer.json["count"]) == (200, 41 + count)
+        np.testing.assert_allclose(answer.json["result"], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_without_a_split_point_json_is_of_the_default_one(server: Server, crossing: Any) -> None:
@@ -39,38 +39,35 @@ def at_flatten(data: str, more: str = "") -> str:
     return '{"data": ' + data + ', "split_point": "flatten"' + more + "}"
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "reason"),
-    [
-        ("", 400, "bad_body"),
-        ("{'data': 1}", 400, "bad_body"),
-        ("\ud800", 400, "bad_body"),
-        ("[]", 400, "bad_body"),
-        ("{}", 400, "bad_body"),
-        ("[" * 100_000, 400, "bad_body"),
-        ('{"data":' + "[" * 100_000, 400, "bad_body"),
-        ('{"data": [[1, 2], [3]]}', 422, "shape"),
-        ('{"data": "picture"}', 422, "shape"),
-        ('{"data": [["1", "2"]]}', 422, "shape"),
-        ('{"data": {"a": 1}}', 422, "shape"),
-        ('{"data": []}', 422, "shape"),
-        ('{"data": ' + FITS + "}", 422, "shape"),
-        (at_flatten(FITS.replace("0.5", "NaN", 1)), 422, "bad_content"),
-        (at_flatten(FITS.replace("0.5", "1e40", 1)), 422, "bad_content"),
-        (at_flatten(FITS.replace("0.5", "9" * 400, 1)), 422, "shape"),
-        (at_flatten(FITS.replace("0.5", "9" * 5000, 1)), 400, "bad_body"),
-        ('{"data": ' + FITS + ', "split_point": 5}', 400, "bad_body"),
-        (at_flatten(FITS).replace('"flatten"', "[" * 900 + "]" * 900), 400, "bad_body"),
-        (at_flatten(FITS, ', "count": NaN'), 400, "bad_body"),
-        (at_flatten(FITS, ', "count": ' + "[" * 900 + "]" * 900), 400, "bad_body"),
-        (at_flatten(json.dumps([[0] * 512] * 65)), 413, "too_large"),
-    ],
-    ids=lambda value: str(value)[:40],
-)  # fmt: skip
-def test_json_that_no_tail_can_take_is_refused_by_name(
-    server: Server, body: str, status: int, reason: str
-) -> None:
-    server.post(body.encode("utf-8", "surrogatepass")).refused(status, reason)
+REFUSED = [
+    ("", 400, "bad_body"),
+    ("{'data': 1}", 400, "bad_body"),
+    ("\ud800", 400, "bad_body"),
+    ("[]", 400, "bad_body"),
+    ("{}", 400, "bad_body"),
+    ("[" * 100_000, 400, "bad_body"),
+    ('{"data":' + "[" * 100_000, 400, "bad_body"),
+    ('{"data": [[1, 2], [3]]}', 422, "shape"),
+    ('{"data": "picture"}', 422, "shape"),
+    ('{"data": [["1", "2"]]}', 422, "shape"),
+    ('{"data": {"a": 1}}', 422, "shape"),
+    ('{"data": []}', 422, "shape"),
+    ('{"data": ' + FITS + "}", 422, "shape"),
+    (at_flatten(FITS.replace("0.5", "NaN", 1)), 422, "bad_content"),
+    (at_flatten(FITS.replace("0.5", "1e40", 1)), 422, "bad_content"),
+    (at_flatten(FITS.replace("0.5", "9" * 400, 1)), 422, "shape"),
+    (at_flatten(FITS.replace("0.5", "9" * 5000, 1)), 400, "bad_body"),
+    ('{"data": ' + FITS + ', "split_point": 5}', 400, "bad_body"),
+    (at_flatten(FITS).replace('"flatten"', "[" * 900 + "]" * 900), 400, "bad_body"),
+    (at_flatten(FITS, ', "count": NaN'), 400, "bad_body"),
+    (at_flatten(FITS, ', "count": ' + "[" * 900 + "]" * 900), 400, "bad_body"),
+    (at_flatten(json.dumps([[0] * 512] * 65)), 413, "too_large"),
+]  # fmt: skip
+
+
+def test_json_that_no_tail_can_take_is_refused_by_name(server: Server) -> None:
+    for body, status, reason in REFUSED:
+        server.post(body.encode("utf-8", "surrogatepass")).refused(status, reason)
 
 
 def test_an_unknown_split_point_is_told_the_nearest(server: Server, partition: Partition, pack: Any) -> None:

@@ -1,4 +1,4 @@
-"""Edges and a cloud with real profiles: nobody loses a frame over one that is missing."""
+"""Edges and a cloud with real profiles: no frame is lost because a profile is missing."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ class Frames:
         expected = top_classes(self._tail(decoded[None])[0], self._model.labels, 3)
         assert [each["class_id"] for each in reply.answer.top] == [each["class_id"] for each in expected]
         np.testing.assert_allclose(
-            [each["probability"] for each in reply.answer.top], [each["probability"] for each in expected], atol=1e-5
+            [each["probability"] for each in reply.answer.top],
+            [each["probability"] for each in expected],
+            atol=1e-5,
         )
 
 

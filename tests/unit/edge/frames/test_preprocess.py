@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 from pathlib import Path
 
@@ -20,6 +21,29 @@ from shared.network.vision import InterpolationMode, get_model_weights, torchvis
 
 DATA = Path(__file__).parents[5] / "shared"
 HALF = (0.5, 0.5, 0.5)
+SIZES_TO_THE_BIT = [
+    (480, 640),
+    (641, 359),
+    (1080, 1920),
+    (256, 256),
+    (30, 31),
+    (225, 224),
+    (1, 1),
+    (1, 700),
+    (2000, 3),
+]
+SIZES = [
+    (480, 640),
+    (640, 480),
+    (359, 641),
+    (256, 256),
+    (100, 80),
+    (30, 31),
+    (224, 224),
+    (1, 9),
+    (9, 1),
+    (1, 1),
+]
 
 
 def smooth(height, width):
@@ -52,37 +76,35 @@ def preset_of(recipe):
     )
 
 
-@pytest.mark.parametrize("draw", [smooth, noise])
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-@pytest.mark.parametrize(
-    ("height", "width"),
-    [(480, 640), (640, 480), (359, 641), (256, 256), (100, 80), (30, 31), (224, 224), (1, 9), (9, 1), (1, 1)],
-)
-def test_equals_torchvision_on_a_pil_picture(height, width, interpolation, draw):
-    recipe = Recipe(256, 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), interpolation)
-    frame = draw(height, width)
-    picture = Preprocess(recipe)(frame)
-    expected, expected_tensor = by_torchvision(preset_of(recipe), frame)
-    assert picture.shape == expected.shape == recipe.picture_shape
-    assert picture.dtype == np.uint8
-    assert picture.flags.c_contiguous
-    difference = np.abs(picture.astype(int) - expected)
-    enlarged = interpolation == "bicubic" and min(height, width) < 50  # then single values are two levels off
-    assert difference.max() <= 1 + enlarged
-    assert difference.mean() < 0.02
-    tensor = recipe.normalise(picture)
-    assert np.abs(tensor - expected_tensor.numpy()).mean() < 4e-4
+def test_equals_torchvision_on_a_pil_picture():
+    for case in itertools.product(SIZES, ("bilinear", "bicubic"), (smooth, noise)):
+        (height, width), interpolation, draw = case
+        recipe = Recipe(256, 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), interpolation)
+        frame = draw(height, width)
+        picture = Preprocess(recipe)(frame)
+        expected, expected_tensor = by_torchvision(preset_of(recipe), frame)
+        assert picture.shape == expected.shape == recipe.picture_shape, case
+        assert picture.dtype == np.uint8
+        assert picture.flags.c_contiguous
+        difference = np.abs(picture.astype(int) - expected)
+        enlarged = (
+            interpolation == "bicubic" and min(height, width) < 50
+        )  # then single values are two levels off
+        assert difference.max() <= 1 + enlarged, case
+        assert difference.mean() < 0.02, case
+        tensor = recipe.normalise(picture)
+        assert np.abs(tensor - expected_tensor.numpy()).mean() < 4e-4, case
 
 
-@pytest.mark.parametrize(("resize", "crop"), [(8, 8), (9, 8), (8, 7), (6, 11), (5, 8)])
-@pytest.mark.parametrize(("height", "width"), [(13, 20), (20, 13), (3, 4)])
-def test_crops_as_torchvision_does_where_the_halves_are_odd(height, width, resize, crop):
+def test_crops_as_torchvision_does_where_the_halves_are_odd():
     """A crop larger than the picture is padded with black."""
-    recipe = Recipe(resize, crop, HALF, HALF, "bilinear")
-    expected, _ = by_torchvision(preset_of(recipe), noise(height, width))
-    picture = Preprocess(recipe)(noise(height, width))
-    assert picture.shape == (crop, crop, 3)
-    assert np.abs(picture.astype(int) - expected).max() <= 1
+    for case in itertools.product([(8, 8), (9, 8), (8, 7), (6, 11), (5, 8)], [(13, 20), (20, 13), (3, 4)]):
+        (resize, crop), (height, width) = case
+        recipe = Recipe(resize, crop, HALF, HALF, "bilinear")
+        expected, _ = by_torchvision(preset_of(recipe), noise(height, width))
+        picture = Preprocess(recipe)(noise(height, width))
+        assert picture.shape == (crop, crop, 3), case
+        assert np.abs(picture.astype(int) - expected).max() <= 1, case
 
 
 def test_the_recipe_of_the_weights_is_followed():
@@ -115,24 +137,22 @@ def test_grey_is_three_equal_channels():
     assert picture.std() > 5
 
 
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-@pytest.mark.parametrize("draw", [smooth, noise])
-@pytest.mark.parametrize(
-    ("height", "width"),
-    [(480, 640), (641, 359), (1080, 1920), (256, 256), (30, 31), (225, 224), (1, 1), (1, 700), (2000, 3)],
-)
-def test_edge_and_cloud_give_the_same_picture_to_the_bit(height, width, draw, interpolation):
+def test_edge_and_cloud_give_the_same_picture_to_the_bit():
     """The edge resizes BGR and turns the colours round; the cloud gets RGB, read-only, and resizes that."""
-    recipe = Recipe(256, 224, HALF, HALF, interpolation)
-    frame = draw(height, width)
-    preprocess = Preprocess(recipe, source_size=True)
-    there = preprocess.outgoing(frame, preprocess(frame))
-    assert (there == frame[:, :, ::-1]).all()
-    there.setflags(write=False)
-    cropped = resize_and_crop(there, recipe)
-    assert cropped.dtype == np.uint8
-    np.testing.assert_array_equal(cropped, preprocess(frame))
-    np.testing.assert_array_equal(recipe.normalise(cropped), recipe.normalise(preprocess(frame)))
+    for case in itertools.product(SIZES_TO_THE_BIT, ("bilinear", "bicubic"), (smooth, noise)):
+        (height, width), interpolation, draw = case
+        recipe = Recipe(256, 224, HALF, HALF, interpolation)
+        frame = draw(height, width)
+        preprocess = Preprocess(recipe, source_size=True)
+        there = preprocess.outgoing(frame, preprocess(frame))
+        assert (there == frame[:, :, ::-1]).all(), case
+        there.setflags(write=False)
+        cropped = resize_and_crop(there, recipe)
+        assert cropped.dtype == np.uint8
+        np.testing.assert_array_equal(cropped, preprocess(frame), err_msg=str(case))
+        np.testing.assert_array_equal(
+            recipe.normalise(cropped), recipe.normalise(preprocess(frame)), err_msg=str(case)
+        )
 
 
 def test_at_the_networks_size_what_travels_is_what_the_network_sees():

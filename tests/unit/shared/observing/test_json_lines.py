@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import signal
@@ -13,46 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter
+from kits.json_lines import count, lines_of
 
 from shared.errors import SettingsError
-from shared.observing.json_lines import STDOUT, JsonLines
 
 ROOT = Path(__file__).resolve().parents[4]
-
-
-@pytest.fixture
-def errors():
-    return Counter("lines", "Lines that were lost.", registry=CollectorRegistry())
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "out.jsonl"
-
-
-@pytest.fixture
-def make(errors):
-    made = []
-
-    def open_lines(path, *, append=True, **more):
-        made.append(JsonLines(str(path), append=append, errors=errors, what="results", **more))
-        return made[-1]
-
-    yield open_lines
-    for each in made:
-        each.close()
-
-
-def count(errors):
-    (family,) = errors.collect()
-    return next(sample.value for sample in family.samples if sample.name == "lines_total")
-
-
-def lines_of(path):
-    text = path.read_text(encoding="utf-8")
-    assert text.endswith("\n")
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_an_object_is_one_line_that_is_there_at_once(make, path):
@@ -213,46 +177,3 @@ def test_lines_after_the_end_are_lost_and_go_nowhere_else(make, path, capsys):
     lines.write({"n": 0})
     assert lines.lost == 1
     assert path.read_text() == capsys.readouterr().out == ""
-
-
-# --- pipes and standard output ----------------------------------------------------------------------------------------
-
-
-def test_a_pipe_that_nobody_reads_holds_nothing_up(make, path, errors):
-    os.mkfifo(path)
-    lines = make(path)
-    for number in range(3000):
-        lines.write({"n": number, "filling": "x" * 100})
-    assert lines.lost == count(errors) > 0
-
-
-def test_a_pipe_that_is_waited_for_loses_nothing(make, path):
-    os.mkfifo(path)
-    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    lines = make(path, wait=True)
-    lines.write({"n": 0})
-    assert os.read(reader, 100) == b'{"n":0}\n'
-    os.close(reader)
-    with pytest.raises(BrokenPipeError):
-        lines.write({"n": 1})
-    assert lines.lost == 0
-
-
-def test_lines_on_standard_output_leave_it_open(make, capsys):
-    lines = make(STDOUT, append=False)
-    lines.write({"n": 4})
-    lines.close()
-    assert not sys.stdout.closed
-    assert json.loads(capsys.readouterr().out) == {"n": 4}
-
-
-def test_a_reader_that_has_gone_ends_the_run(make, errors, monkeypatch):
-    """Nobody would read the lines of the next ten hours."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "w", buffering=1) as out:
-        monkeypatch.setattr(sys, "stdout", out)
-        with pytest.raises(BrokenPipeError):
-            make(STDOUT).write({"n": 0})
-        os.dup2(os.open(os.devnull, os.O_WRONLY), writer)  # as edge/__main__.py does
-    assert count(errors) == 0

@@ -1,4 +1,4 @@
-"""Cores granted: from made-up cgroup folders and a made-up affinity mask."""
+"""Cores granted and threads set, with cgroup folders and an affinity mask of the tests' own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 @pytest.fixture(autouse=True)
 def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host of 8 cores, whose environment is put back afterwards."""
+    """A host of 8 cores; the environment is restored afterwards."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     for name in VARIABLES:
         monkeypatch.setenv(name, "before")
@@ -30,15 +30,14 @@ def version_2(folder: Path, content: str) -> Path:
 
 
 def version_1(folder: Path, quota: str, period: str = "100000\n") -> Path:
-    (folder / "cpu").mkdir()
+    (folder / "cpu").mkdir(exist_ok=True)
     (folder / "cpu" / "cpu.cfs_quota_us").write_text(quota)
     (folder / "cpu" / "cpu.cfs_period_us").write_text(period)
     return folder
 
 
-@pytest.mark.parametrize(
-    ("content", "cores"),
-    [
+def test_a_quota_of_version_2_is_rounded_up(tmp_path: Path) -> None:
+    for content, cores in (
         ("200000 100000\n", 2),
         ("150000 100000\n", 2),
         ("100000 100000\n", 1),
@@ -48,17 +47,20 @@ def version_1(folder: Path, quota: str, period: str = "100000\n") -> Path:
         ("max 100000\n", 8),
         ("", 8),
         ("nonsense\n", 8),
-    ],
-)
-def test_a_quota_of_version_2_is_rounded_up(tmp_path: Path, content: str, cores: int) -> None:
-    assert threads.available_cores(version_2(tmp_path, content)) == cores
+    ):
+        assert threads.available_cores(version_2(tmp_path, content)) == cores, content
 
 
-@pytest.mark.parametrize(
-    ("quota", "cores"), [("300000\n", 3), ("250000\n", 3), ("5000\n", 1), ("-1\n", 8), ("0\n", 8), ("", 8)]
-)
-def test_a_quota_of_version_1_is_rounded_up(tmp_path: Path, quota: str, cores: int) -> None:
-    assert threads.available_cores(version_1(tmp_path, quota)) == cores
+def test_a_quota_of_version_1_is_rounded_up(tmp_path: Path) -> None:
+    for quota, cores in (
+        ("300000\n", 3),
+        ("250000\n", 3),
+        ("5000\n", 1),
+        ("-1\n", 8),
+        ("0\n", 8),
+        ("", 8),
+    ):
+        assert threads.available_cores(version_1(tmp_path, quota)) == cores, quota
 
 
 def test_version_2_is_asked_before_version_1(tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""A crossing as the tails take it: what several frames sent at one split point, one row for each frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Crossing = tuple[NDArray[np.float32], ...]
+"""The tensors that cross at a split point, each (n, *its shape) for n frames. One tensor crosses today."""
+
+
+def frames_in(crossing: Crossing) -> int:
+    """The number of frames, n."""
+    return len(crossing[0])
+
+
+def rows(crossing: Crossing, start: int, stop: int) -> Crossing:
+    """The frames from `start` up to `stop`, as views."""
+    return tuple(tensors[start:stop] for tensors in crossing)
+
+
+def join(crossings: Sequence[Crossing]) -> Crossing:
+    """The frames of several crossings at one split point, in order. Copies them, unless there is only one crossing."""
+    if len(crossings) == 1:
+        return crossings[0]
+    return tuple(np.concatenate(tensors) for tensors in zip(*crossings, strict=True))

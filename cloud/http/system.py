@@ -1,0 +1,115 @@
+"""The endpoints that take no frame: what the cloud is, how it is, and what it has counted."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING
+
+from tornado.web import HTTPError
+
+from cloud.bodies.json_body import parse_object
+from cloud.http.base import BodyHandler, Handler
+from cloud.lifecycle import State
+from cloud.metrics import ENDPOINTS
+from shared.errors import BodyError, ContentError, UnavailableError
+from shared.observing.telemetry import exposition
+
+if TYPE_CHECKING:
+    from cloud.bodies.body import Body
+    from cloud.service import Service
+
+_COMPUTE_BODY = {"number": "a finite number"}
+
+
+class HelloHandler(Handler):
+    """`GET /`: what answers here, and where to go on."""
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(
+            "Hello, this is the SplitDNN cloud.\n"
+            "GET /model says what runs here, POST /model runs a tail, GET /metrics is for Prometheus.\n"
+        )
+
+
+class ComputeHandler(BodyHandler):
+    """`POST /compute`: `{"number": 7}` -> `{"result": 49}`."""
+
+    async def post(self) -> None:
+        await self.complete()
+
+    def limit(self) -> int:
+        return 4096
+
+    async def respond(self, body: Body) -> None:
+        number = parse_object(body.whole(), _COMPUTE_BODY).get("number")
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise BodyError('the body has no number under "number"', accepted=_COMPUTE_BODY)
+        try:
+            square = float(number) * float(number)
+        except OverflowError:  # an integer beyond a double's range
+            square = math.inf
+        if not math.isfinite(square):
+            raise ContentError("the square of this number is not finite", accepted=_COMPUTE_BODY)
+        self.finish({"result": number * number})
+
+
+class TailTimesHandler(Handler):
+    """`GET /tail-times`: how long the tails take. The first caller waits some seconds, as they are measured then.
+
+    `GET /profile` is its old name.
+    """
+
+    def initialize(self, service: Service) -> None:
+        super().initialize(service)
+        self._gone = False
+
+    async def get(self) -> None:
+        self.service.lifecycle.require_ready()
+        try:
+            answer = await self.service.tail_times.get()
+        except asyncio.CancelledError:
+            raise UnavailableError("the server is stopping; try again later") from None
+        if self._gone:
+            self._auto_finish = False  # Tornado would count an empty 200
+        else:
+            self.finish(answer)
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self._gone = True
+        self.service.metrics.abandoned.inc()
+
+
+class HealthHandler(Handler):
+    """`GET /healthz`: the process answers."""
+
+    def get(self) -> None:
+        self.finish({"state": self.service.lifecycle.state})
+
+
+class ReadyHandler(Handler):
+    """`GET /readyz`: 200 while frames are taken, else 503."""
+
+    def get(self) -> None:
+        state = self.service.lifecycle.state
+        self.set_status(200 if state is State.READY else 503)
+        self.finish({"state": state})
+
+
+class MetricsHandler(Handler):
+    """`GET /metrics`, in the format that the scraper prefers."""
+
+    async def get(self) -> None:
+        accept = self.request.headers.get("Accept", "")
+        content_type, body = await asyncio.to_thread(exposition, self.service.metrics.registry, accept)
+        self.set_header("Content-Type", content_type)
+        self.finish(body)
+
+
+class UnknownHandler(Handler):
+    """Every other path."""
+
+    def prepare(self) -> None:
+        raise HTTPError(404, f"no such path; known: {', '.join(ENDPOINTS[:-1])}")

@@ -1,0 +1,181 @@
+"""SplitDNN as a library: one neural network on two machines. docs/api.md describes every name.
+
+Importing this package imports nothing else: a name is loaded, with what it needs (numpy, torch), when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from shared import __version__
+
+if TYPE_CHECKING:  # for type checkers and editors; a test compares this list with `_HOMES`
+    from cloud.batching.crossing import Crossing
+    from edge.calibration.calibration import Calibration
+    from edge.planning.planner import (
+        Conditions,
+        Decision,
+        InForce,
+        Objective,
+        Option,
+        Prediction,
+        choose,
+        decide,
+        predict,
+    )
+    from edge.sources.base import Source
+    from edge.sources.registry import open_source
+    from edge.uplink.link import LinkState
+    from shared.codecs.base import Codec, Encoded
+    from shared.codecs.calibrated.profile import Profile
+    from shared.codecs.coding import decode_frame, encode_frame
+    from shared.codecs.registry import known_codecs, make_codec
+    from shared.errors import (
+        CodecError,
+        ContentError,
+        EngineError,
+        FingerprintError,
+        LimitError,
+        ModelError,
+        ProfileContentError,
+        ProfileMissingError,
+        RequestError,
+        SettingsError,
+        ShapeError,
+        SourceError,
+        SplitDNNError,
+        SplitPointError,
+        StartupError,
+        WireError,
+    )
+    from shared.network.partition import SplitPoint
+    from shared.process.threads import limit_threads
+    from shared.tasks.base import Answer, Task
+    from shared.tasks.classify import Classes
+    from shared.wire.frame import Frame, pack, unpack
+    from splitdnn.client import Client, ClientError
+    from splitdnn.cloud_model import CloudModel
+    from splitdnn.network import Network, load_network
+    from splitdnn.split import SplitNetwork
+
+_HOMES = {
+    "cloud.batching.crossing": ("Crossing",),
+    "edge.calibration.calibration": ("Calibration",),
+    "edge.planning.planner": (
+        "Conditions",
+        "Decision",
+        "InForce",
+        "Objective",
+        "Option",
+        "Prediction",
+        "choose",
+        "decide",
+        "predict",
+    ),
+    "edge.sources.base": ("Source",),
+    "edge.sources.registry": ("open_source",),
+    "edge.uplink.link": ("LinkState",),
+    "shared.codecs.base": ("Codec", "Encoded"),
+    "shared.codecs.calibrated.profile": ("Profile",),
+    "shared.codecs.coding": ("decode_frame", "encode_frame"),
+    "shared.codecs.registry": ("known_codecs", "make_codec"),
+    "shared.errors": (
+        "CodecError",
+        "ContentError",
+        "EngineError",
+        "FingerprintError",
+        "LimitError",
+        "ModelError",
+        "ProfileContentError",
+        "ProfileMissingError",
+        "RequestError",
+        "SettingsError",
+        "ShapeError",
+        "SourceError",
+        "SplitDNNError",
+        "SplitPointError",
+        "StartupError",
+        "WireError",
+    ),
+    "shared.network.partition": ("SplitPoint",),
+    "shared.process.threads": ("limit_threads",),
+    "shared.tasks.base": ("Answer", "Task"),
+    "shared.tasks.classify": ("Classes",),
+    "shared.wire.frame": ("Frame", "pack", "unpack"),
+    "splitdnn.client": ("Client", "ClientError"),
+    "splitdnn.cloud_model": ("CloudModel",),
+    "splitdnn.network": ("Network", "load_network"),
+    "splitdnn.split": ("SplitNetwork",),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Answer",
+    "Calibration",
+    "Classes",
+    "Client",
+    "ClientError",
+    "CloudModel",
+    "Codec",
+    "CodecError",
+    "Conditions",
+    "ContentError",
+    "Crossing",
+    "Decision",
+    "Encoded",
+    "EngineError",
+    "FingerprintError",
+    "Frame",
+    "InForce",
+    "LimitError",
+    "LinkState",
+    "ModelError",
+    "Network",
+    "Objective",
+    "Option",
+    "Prediction",
+    "Profile",
+    "ProfileContentError",
+    "ProfileMissingError",
+    "RequestError",
+    "SettingsError",
+    "ShapeError",
+    "Source",
+    "SourceError",
+    "SplitDNNError",
+    "SplitNetwork",
+    "SplitPoint",
+    "SplitPointError",
+    "StartupError",
+    "Task",
+    "WireError",
+    "__version__",
+    "choose",
+    "decide",
+    "decode_frame",
+    "encode_frame",
+    "known_codecs",
+    "limit_threads",
+    "load_network",
+    "make_codec",
+    "open_source",
+    "pack",
+    "predict",
+    "unpack",
+]
+
+
+if not TYPE_CHECKING:  # or a type checker would take any name for a public one
+
+    def __getattr__(name: str) -> Any:
+        """Load a public name from its room, once (PEP 562)."""
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_MODULE_OF[name]), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,6 @@
+"""`python -m splitdnn`."""
+
+from splitdnn.command import run
+
+if __name__ == "__main__":
+    run()

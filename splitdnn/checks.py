@@ -1,0 +1,39 @@
+"""Whether an array is what a function takes. No torch, so that a client needs none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.errors import ShapeError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def contiguous_picture(picture: NDArray[Any]) -> NDArray[np.uint8]:
+    """The picture in C order, copied if it is a view such as `bgr[:, :, ::-1]`. Raises ShapeError unless (H, W, 3) uint8."""
+    picture_like = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3
+    if not picture_like or picture.shape[2] != 3 or not picture.size:
+        raise ShapeError(
+            f"a picture is an array (H, W, 3) uint8 RGB, not {_what(picture)}",
+            accepted={"shape": ["H", "W", 3], "dtype": "uint8"},
+        )
+    return np.ascontiguousarray(picture)
+
+
+def check_tensor(what: str, tensor: NDArray[Any], shape: tuple[int, ...], *, one: bool = False) -> None:
+    """Raise ShapeError unless this is a float32 tensor (B, *shape), or (1, *shape) where only `one` is taken."""
+    batch = 1 if one else "B"
+    fits = isinstance(tensor, np.ndarray) and tensor.dtype == np.float32 and tensor.shape[1:] == shape
+    if not fits or len(tensor) < 1 or (one and len(tensor) > 1):
+        wanted = ", ".join(map(str, (batch, *shape)))
+        raise ShapeError(
+            f"{what} takes ({wanted}) float32, not {_what(tensor)}",
+            accepted={"shape": [batch, *shape], "dtype": "float32"},
+        )
+
+
+def _what(given: Any) -> str:
+    return f"{given.shape} {given.dtype}" if isinstance(given, np.ndarray) else type(given).__name__

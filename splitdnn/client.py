@@ -1,0 +1,203 @@
+"""An asynchronous client of a SplitDNN cloud: pictures or frames in, answers out."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import struct
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+from prometheus_client import Counter
+
+from edge.uplink.client import BrokenError, CloudClient, parse_json
+from shared.codecs import make_codec
+from shared.errors import RequestError, SettingsError, SplitDNNError, UplinkError
+from shared.tasks.classify import Classify
+from shared.wire.frame import Frame, pack
+from shared.wire.http import CONTENT_TYPE
+from splitdnn.client_pictures import picture_frame
+from splitdnn.cloud_model import CloudModel, parse_cloud_model
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from shared.codecs.calibrated.profile import Profile
+    from shared.tasks.base import Answer
+
+_Result = TypeVar("_Result")
+
+_RETRYABLE = frozenset({"unreachable", "late", "damaged", "queue_full", "unavailable", "deadline"})
+
+
+class ClientError(SplitDNNError):
+    """A call of `Client` failed; the only error that its calls raise."""
+
+    def __init__(self, reason: str, message: str, *, status: int | None = None, accepted: Any = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        """`unreachable`, `late`, `damaged`, `not_splitdnn`, `bad_picture`, `bad_frame`, `closed`, or the cloud's own reason for a
+        refusal, such as `queue_full` or `fingerprint`."""
+        self.status = status
+        """HTTP status of a refusal; None if there was no answer."""
+        self.accepted = accepted
+        """What the cloud would have taken instead, if it says so."""
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same call may succeed later."""
+        return self.reason in _RETRYABLE
+
+
+class Client:
+    """A client of one cloud, for one event loop: `async with Client(url) as client: await client.infer(picture)`.
+
+    Any number of calls may be under way; `connections` of them at once, each on a connection that stays open.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        codec: str = "jpeg",
+        picture_size: Literal["network", "source"] = "network",
+        timeout_s: float = 10.0,
+        connections: int = 8,
+    ) -> None:
+        """`url` is the cloud's, such as `http://127.0.0.1:8881`; `timeout_s` bounds each call as a whole.
+
+        Pictures travel by `codec` (`jpeg:quality=90`, `png`, `webp`, `raw`), in the network's size or in their own, which
+        the cloud then resizes. Raises SettingsError for a codec that carries no pictures.
+        """
+        self._codec = make_codec(codec)
+        if self._codec.carries != "picture":
+            raise SettingsError(f"codec {codec} carries no pictures; accepted: jpeg, png, webp, raw")
+        self._source_size = picture_size == "source"
+        self._timeout_s = timeout_s
+        sent = Counter("splitdnn_client_sent_bytes", "Bytes of frames", registry=None)
+        self._http = CloudClient(url.rstrip("/"), sent, connections=connections)
+        self._frame_ids = itertools.count(secrets.randbits(32) << 32)
+        self._model: CloudModel | None = None
+        self._is_open = False
+
+    async def __aenter__(self) -> Self:
+        self._http.open()
+        self._is_open = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._is_open = False
+        await self._http.close()
+
+    async def model(self) -> CloudModel:
+        """What the cloud runs, asked once and again after it has changed. Raises ClientError."""
+        return await self._bounded(self._learn)
+
+    async def infer(self, picture: NDArray[np.uint8] | bytes, *, top: int = 5) -> Answer:
+        """The answer to a picture, (H, W, 3) uint8 RGB or the bytes of an image file. Raises ClientError.
+
+        The cloud computes the whole network. A cloud that runs another network than it said before is asked again.
+        """
+
+        async def call() -> Answer:
+            try:
+                return await self._post(await self._encode(picture), top)
+            except ClientError as error:
+                if error.reason != "fingerprint":
+                    raise
+            self._model = None
+            return await self._post(await self._encode(picture), top)
+
+        return await self._bounded(call)
+
+    async def send(self, frame: Frame | bytes, *, top: int = 5, profile: Profile | None = None) -> Answer:
+        """The answer to a frame that `SplitNetwork.encode` made, packed or not. Raises ClientError.
+
+        `profile` is the one that the codec `calibrated` encoded with: the cloud is brought it if it does not have it.
+        """
+        try:
+            data = pack(frame) if isinstance(frame, Frame) else frame
+        except (RequestError, struct.error) as error:
+            raise ClientError("bad_frame", str(error)) from None
+
+        async def call() -> Answer:
+            try:
+                return await self._post(data, top)
+            except ClientError as error:
+                if error.reason != "profile_missing" or profile is None:
+                    raise
+            await self._request("PUT", f"/profiles/{profile.name}", data=profile.data)
+            return await self._post(data, top)
+
+        return await self._bounded(call)
+
+    async def _bounded(self, call: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Within the time, and with one kind of error."""
+        if not self._is_open:
+            raise ClientError(
+                "closed", "the client is closed: call it within `async with Client(…) as client`"
+            )
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await call()
+        except TimeoutError:
+            raise ClientError("late", f"no answer within {self._timeout_s:g} s") from None
+        except UplinkError as error:
+            raise ClientError(error.reason, str(error)) from None
+
+    async def _learn(self) -> CloudModel:
+        if self._model is None:
+            fields = parse_json(await self._request("GET", "/model"))
+            try:
+                self._model = parse_cloud_model(fields)
+            except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+                raise ClientError(
+                    "not_splitdnn", f"{self._http.url} answers, but not as a SplitDNN cloud"
+                ) from None
+        return self._model
+
+    async def _encode(self, picture: NDArray[np.uint8] | bytes) -> bytes:
+        model = await self._learn()
+
+        def encode() -> bytes:  # on a thread: it may take tens of milliseconds
+            frame = picture_frame(
+                picture,
+                model,
+                self._codec,
+                source_size=self._source_size,
+                frame_id=next(self._frame_ids),
+                deadline_ms=min(int(1e3 * self._timeout_s), 0xFFFFFFFF),
+            )
+            return pack(frame)
+
+        try:
+            return await asyncio.to_thread(encode)
+        except RequestError as error:
+            raise ClientError("bad_picture", str(error), accepted=error.accepted) from None
+
+    async def _post(self, frame: bytes, top: int) -> Answer:
+        body = await self._request(
+            "POST", f"/model?top={top}", data=frame, headers={"Content-Type": CONTENT_TYPE}
+        )
+        try:
+            return Classify((), top).parse(parse_json(body))
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+            raise ClientError(
+                "not_splitdnn", f"{self._http.url} answers, but not as a SplitDNN cloud"
+            ) from None
+
+    async def _request(self, method: str, path: str, **options: Any) -> bytes:
+        """The body of a good answer. Where a connection breaks before there is one, the request is sent once more."""
+        try:
+            status, body = await self._http.request(method, path, self._timeout_s, **options)
+        except BrokenError:
+            status, body = await self._http.request(method, path, self._timeout_s, **options)
+        if status < 300:
+            return body
+        fields = parse_json(body)
+        text = f"{method} {path}: {status} {fields.get('error', '')}".strip()
+        reason = str(fields.get("reason", "unavailable" if status >= 500 else "refused"))
+        raise ClientError(reason, text, status=status, accepted=fields.get("accepted"))

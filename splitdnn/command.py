@@ -1,0 +1,77 @@
+"""`splitdnn`, the command line: its first word says what is started, and the rest is passed on unread."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from shared import __version__
+from shared.errors import suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_COMMANDS = {
+    "edge": "read video, run the head of a network, send what crosses, print the answers",
+    "cloud": "answer frames: run the tail of a network behind any split point",
+    "calibrate": "fit the codec `calibrated` to footage of your own",
+    "bench": "measure: speed, load, rate, link, soak",
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Start what the first word names. Exit status: its own; 0 for --help and --version; 2 for an unknown word."""
+    word, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if word in ("-h", "--help"):
+        print(_usage())
+        return 0
+    if word in ("-V", "--version"):
+        print(f"splitdnn {__version__}")
+        return 0
+    if not word:
+        print(_usage(), file=sys.stderr)
+        return 2
+    if word not in _COMMANDS:
+        print(f"splitdnn: unknown command {word!r}; {suggest(word, _COMMANDS)}", file=sys.stderr)
+        return 2
+    return _start(word, rest)
+
+
+def _start(word: str, rest: Sequence[str]) -> int:
+    # Each imports only what it needs, and torch only after it has limited its threads.
+    if word == "bench":
+        from bench.__main__ import main as bench  # noqa: PLC0415
+
+        # As an interrupt: whatever was started is ended on the way out.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        return bench(rest)
+    from shared.process.exit import run_process  # noqa: PLC0415
+
+    command: Callable[[Sequence[str]], int]
+    if word == "cloud":
+        from cloud.__main__ import main as command  # noqa: PLC0415
+    else:
+        from edge.__main__ import main as command  # noqa: PLC0415
+
+        rest = ["calibrate", *rest] if word == "calibrate" else rest
+    return run_process(lambda: command(rest))
+
+
+def _usage() -> str:
+    width = max(map(len, _COMMANDS))
+    lines = [f"  {name:<{width}}  {what}" for name, what in _COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: splitdnn COMMAND [FLAGS]; each command has its --help",
+            "",
+            *lines,
+            "",
+            "  --version, --help",
+        ]
+    )
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))

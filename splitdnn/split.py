@@ -1,0 +1,123 @@
+"""A network cut in two: what the edge does with a picture and what the cloud does with its frame, step by step."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from typing import TYPE_CHECKING
+
+from cloud.bodies.frames import Checked, check_frame, decode_frame
+from shared.codecs import encode_frame
+from shared.codecs.calibrated.codec import Calibrated
+from shared.errors import CodecError, ShapeError
+from shared.wire.frame import Frame, unpack
+from splitdnn.checks import check_tensor
+from splitdnn.whole import WholeNetwork
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cloud.batching.crossing import Crossing
+    from edge.planning.plan import Plan
+    from shared.codecs.base import Codec
+    from shared.load import Network as Loaded
+    from shared.network.partition import SplitPoint
+    from shared.tasks.base import Answer
+    from shared.wire.frame import Bytes
+
+
+class SplitNetwork(WholeNetwork):
+    """One network at one split point, with one codec; made by `Network.split`.
+
+    picture -> `prepare` -> `head` -> `encode` -> Frame -> `decode` -> `tail` -> `answer`
+
+    `to_frame` is the first half of this way and `answer_frame` the second. May be used from several threads at once, unless its
+    codec remembers something between frames, as none of ours does.
+    """
+
+    def __init__(self, loaded: Loaded, plan: Plan) -> None:
+        super().__init__(loaded)
+        self._plan = plan
+        self._frame_ids = itertools.count(secrets.randbits(32) << 32)
+
+    @property
+    def point(self) -> SplitPoint:
+        """Where the network is cut."""
+        return self._plan.split_point
+
+    @property
+    def codec(self) -> Codec | None:
+        """How the crossing becomes bytes; None at `output`, where nothing travels."""
+        return self._plan.codec
+
+    def head(self, tensor: NDArray[np.float32]) -> Crossing:
+        """(B, 3, h, w) float32 -> the crossing, a tuple of (B, *point.shape) float32. Raises ShapeError."""
+        check_tensor("the head", tensor, self.recipe.tensor_shape)
+        return (self._plan.head(tensor),)
+
+    def encode(self, crossing: Crossing, *, frame_id: int | None = None) -> Frame:
+        """The crossing of one picture, a tuple of (1, *point.shape) float32, as a frame.
+
+        `frame_id`, 64 bits, is counted up from a random start unless it is given. Raises ShapeError; ContentError for
+        values that are not finite; CodecError if the codec carries pictures (`to_frame` takes those) or nothing travels.
+        """
+        codec = self._require_codec()
+        if codec.carries == "picture":
+            raise CodecError(f"codec {codec.name} carries pictures, not tensors: call to_frame(picture)")
+        (tensor,) = self._checked(crossing, one=True)
+        return self._frame(tensor[0], codec, frame_id)
+
+    def decode(self, frame: Frame | Bytes) -> Crossing:
+        """A frame of this network and split point, packed or not -> its crossing, a tuple of (1, *point.shape) float32.
+
+        A picture comes out as the network's input. Frames of every codec are decoded; one of the codec `calibrated`
+        needs this side's profile to be the sender's. Raises WireError, FingerprintError, SplitPointError or ShapeError.
+        """
+        frame = frame if isinstance(frame, Frame) else unpack(frame)
+        checked = check_frame(frame, self._loaded.model, self._loaded.partition)
+        if frame.split_point != self.point.name:
+            raise ShapeError(
+                f"this frame crossed at {frame.split_point}, and this network is cut at {self.point.name}"
+            )
+        if isinstance(checked.codec, Calibrated) and isinstance(self.codec, Calibrated):
+            checked = Checked(frame, self.codec)
+        return decode_frame(checked, self._loaded.model).crossing
+
+    def tail(self, crossing: Crossing) -> NDArray[np.float32]:
+        """The crossing, a tuple of (B, *point.shape) float32 -> the outputs (B, K) float32. Raises ShapeError."""
+        (tensor,) = self._checked(crossing)
+        return self._plan.tail(tensor)
+
+    def to_frame(self, picture: NDArray[np.uint8], *, frame_id: int | None = None) -> Frame:
+        """The edge's half: (H, W, 3) uint8 RGB -> a frame. Raises ShapeError, ContentError or CodecError."""
+        codec = self._require_codec()
+        if codec.carries == "picture":
+            return self._frame(self._resize(picture), codec, frame_id)
+        return self.encode(self.head(self.prepare(picture)), frame_id=frame_id)
+
+    def answer_frame(self, frame: Frame | Bytes, *, top: int = 5) -> Answer:
+        """The cloud's half: a frame -> its answer. Raises what `decode` and `answer` raise."""
+        return self.answer(self.tail(self.decode(frame)), top=top)
+
+    def _frame(
+        self, array: NDArray[np.float32] | NDArray[np.uint8], codec: Codec, frame_id: int | None
+    ) -> Frame:
+        return encode_frame(
+            array,
+            codec,
+            split_point=self.point.name,
+            fingerprint=self.fingerprint,
+            frame_id=next(self._frame_ids) if frame_id is None else frame_id,
+        )
+
+    def _checked(self, crossing: Crossing, *, one: bool = False) -> Crossing:
+        if not isinstance(crossing, tuple) or len(crossing) != 1:
+            raise ShapeError(f"at {self.point.name} one tensor crosses: pass a tuple of one array")
+        check_tensor(self.point.name, crossing[0], self.point.shape, one=one)
+        return crossing
+
+    def _require_codec(self) -> Codec:
+        if self.codec is None:
+            raise CodecError(f"nothing travels at {self.point.name}: there is no frame to encode")
+        return self.codec

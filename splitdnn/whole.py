@@ -1,0 +1,76 @@
+"""What a network does in one piece: pictures to tensors, tensors to outputs, outputs to an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.network.partition import OUTPUT
+from shared.network.resize import resize_and_crop
+from shared.tasks.classify import Classify
+from splitdnn.checks import check_tensor, contiguous_picture
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from shared.load import Network as Loaded
+    from shared.network.recipe import Recipe
+    from shared.tasks.base import Answer
+
+
+class WholeNetwork:
+    """The unsplit network, as arrays. May be used from several threads at once."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+
+    @property
+    def name(self) -> str:
+        """The architecture, such as `resnet50`."""
+        return self._loaded.model.name
+
+    @property
+    def weights(self) -> str:
+        """Where the weights come from: `IMAGENET1K_V1`, `file:resnet50.pth`, `random:0`."""
+        return self._loaded.model.weights
+
+    @property
+    def fingerprint(self) -> bytes:
+        """8 bytes of SHA-256 over architecture, weights and recipe. Two sides with equal ones run the same network."""
+        return self._loaded.model.fingerprint
+
+    @property
+    def recipe(self) -> Recipe:
+        """How a picture becomes the network's input."""
+        return self._loaded.model.recipe
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The name of each class."""
+        return self._loaded.model.labels
+
+    @property
+    def engine(self) -> dict[str, str | int]:
+        """What computes: name, precision, device, threads."""
+        return self._loaded.engine.describe()
+
+    def prepare(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(H, W, 3) uint8 RGB of any size -> (1, 3, h, w) float32, what the network takes. Raises ShapeError."""
+        return self.recipe.normalise(self._resize(picture))[None]
+
+    def whole(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(B, 3, h, w) float32 -> the outputs (B, K) float32 of the unsplit network. Raises ShapeError."""
+        check_tensor("the network", tensor, self.recipe.tensor_shape)
+        run = self._loaded.engine.head(self._loaded.partition.point(OUTPUT))
+        return run(tensor)
+
+    def answer(self, outputs: NDArray[np.float32], *, top: int = 5) -> Answer:
+        """What the outputs (1, K) of one frame say: the `top` most probable classes.
+
+        Raises ShapeError, or ContentError if the outputs are not finite.
+        """
+        check_tensor("an answer", outputs, self._loaded.partition.point(OUTPUT).shape, one=True)
+        return Classify(self.labels, top).answer(outputs[0])
+
+    def _resize(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return resize_and_crop(contiguous_picture(picture), self.recipe)

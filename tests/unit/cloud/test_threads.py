@@ -1,0 +1,91 @@
+"""The threads that the cloud computes on: in turn, off the event loop, and without what a cancelled caller left."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from typing import Any
+
+import pytest
+from kits.cloud import WAIT_S, waiting
+
+from cloud.threads import Pool, ThreadPools
+
+
+class Argument:
+    """Something that can be seen to be let go."""
+
+
+async def until_waiting(pool: Pool, count: int) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while waiting(pool) != count:
+            await asyncio.sleep(0)
+
+
+def test_a_call_runs_on_another_thread_and_gives_its_result_or_its_exception() -> None:
+    async def scenario() -> None:
+        pool = Pool("test", 1)
+        name, total = await pool.run(lambda *numbers: (threading.current_thread().name, sum(numbers)), 1, 2)
+        assert (name.startswith("test"), total) == (True, 3)
+        with pytest.raises(ZeroDivisionError):
+            await pool.run(divmod, 1, 0)
+        pool.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_caller_that_goes_while_it_waits_leaves_no_argument_behind() -> None:
+    """A thread may be busy for long, and the argument may be a body of megabytes."""
+
+    async def scenario() -> None:
+        pool, held, called = Pool("test", 1), threading.Event(), []
+        running = asyncio.create_task(pool.run(held.wait, WAIT_S))
+        argument = Argument()
+        seen = weakref.ref(argument)
+        leaving = asyncio.create_task(pool.run(called.append, argument))
+        del argument
+        await until_waiting(pool, 1)
+        assert seen() is not None
+        leaving.cancel()
+        await asyncio.wait({leaving})
+        assert leaving.cancelled()
+        del leaving  # its exception refers to all that it called
+        gc.collect()
+        assert seen() is None
+        held.set()
+        assert await running
+        await pool.run(str)  # behind the call that was cancelled
+        assert called == []
+        pool.stop()
+
+    asyncio.run(scenario())
+
+
+def test_stopping_cancels_what_waits_and_does_not_wait_for_what_runs() -> None:
+    async def scenario() -> None:
+        pools, held = ThreadPools(0), threading.Event()
+        running = asyncio.create_task(pools.profiles.run(held.wait, WAIT_S))
+        other = asyncio.create_task(pools.profiles.run(str))
+        await until_waiting(pools.profiles, 1)
+        pools.stop()
+        with pytest.raises(asyncio.CancelledError):
+            await other
+        assert not running.done()
+        held.set()
+        assert await running
+
+    asyncio.run(scenario())
+
+
+def test_the_pools_are_sized_by_the_threads() -> None:
+    def sizes(*arguments: int) -> dict[str, Any]:
+        pools = ThreadPools(*arguments)
+        kinds = ("tails", "decode", "pictures", "profiles")
+        return {kind: getattr(pools, kind)._executor._max_workers for kind in kinds}
+
+    assert sizes(0) == {"tails": 1, "decode": 2, "pictures": 1, "profiles": 1}
+    assert sizes(8) == {"tails": 2, "decode": 8, "pictures": 4, "profiles": 1}
+    assert sizes(64) == {"tails": 16, "decode": 64, "pictures": 8, "profiles": 1}
+    assert sizes(8, 5)["tails"] == ThreadPools(8, 5).tail_workers == 5

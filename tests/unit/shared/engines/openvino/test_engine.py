@@ -1,0 +1,61 @@
+"""OpenVINO as an engine: memory of inputs, errors, options."""
+
+from __future__ import annotations
+
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from kits.engines import NATIVE, accepted, by_torch, engine_of, error, given_to, middle, new_engine
+
+from shared.errors import EngineError
+from shared.process.threads import available_cores
+
+
+def test_a_copied_input_lives_until_the_half_has_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request keeps the address of its input, not the input. One that is freed too early is overwritten here."""
+
+    class Watched(np.ndarray):
+        pass
+
+    memory = given_to("head", middle(), 3, seed=8)
+    half = engine_of("openvino/float32").head(middle())
+    expected = half(memory.copy())
+
+    def contiguous(_tensors: np.ndarray) -> np.ndarray:
+        copied = memory.view(Watched)
+        weakref.finalize(copied, lambda: memory.fill(np.nan))
+        return copied
+
+    monkeypatch.setattr("shared.engines.openvino.engine.contiguous", contiguous)
+    np.testing.assert_array_equal(half(np.zeros_like(memory)), expected)
+    assert np.isnan(memory).all()  # freed afterwards
+
+
+def test_a_tensor_of_another_shape_is_an_engine_error_and_later_calls_are_unaffected() -> None:
+    for kind in ("head", "tail"):
+        half = engine_of("openvino/float32").require(kind, middle())
+        good = given_to(kind, middle(), 2)
+        expected = half(good)
+        for bad in (good[:, :-1], good[..., None], good[:, :, :-1], good.reshape(2, -1), good[0]):
+            with pytest.raises(EngineError):
+                half(bad)
+            np.testing.assert_array_equal(half(good), expected, err_msg=f"{kind}, after {bad.shape}")
+
+
+@pytest.mark.parametrize(("streams", "threads"), [(1, 1), (1, 2), (2, 2)])
+def test_streams_threads_and_precision_are_as_requested(streams: int, threads: int) -> None:
+    if available_cores() < threads:
+        pytest.skip(f"this machine has not {threads} cores, and OpenVINO takes no more threads than that")
+    tensors = [given_to("tail", middle(), 4, seed=seed) for seed in range(6)]
+    for precision in NATIVE:
+        name = f"openvino/{precision}"
+        half = new_engine(name, streams=streams, threads=threads).tail(middle())
+        compiled = half.requests.compiled
+        assert compiled.get_property("NUM_STREAMS") == streams, name
+        assert compiled.get_property("INFERENCE_NUM_THREADS") == threads, name
+        assert f"'{precision}'" in str(compiled.get_property("INFERENCE_PRECISION_HINT"))
+        with ThreadPoolExecutor(streams) as pool:
+            for got, given in zip(pool.map(half, tensors), tensors, strict=True):
+                assert error(got, by_torch("tail", middle(), given)) <= accepted(name), name

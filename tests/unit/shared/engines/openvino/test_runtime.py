@@ -1,0 +1,39 @@
+"""OpenVINO's packages report their use over the network, unless the one that does so is absent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[5]
+
+SCRIPT = """
+import sys, threading
+calls = []
+sys.addaudithook(lambda event, arguments: calls.append((event, arguments)) if event.startswith("socket.") else None)
+import torch
+from shared.network.partition import Partition
+partition = Partition(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 7)).eval(), (3, 8, 8))
+assert "openvino" not in sys.modules
+calls.clear()
+from shared.engines.openvino.runtime import core, ov
+from shared.engines.openvino import network
+assert sys.modules["openvino_telemetry"] is None
+core().compile_model(network.convert(partition), "CPU")
+assert sys.modules["openvino_telemetry"] is None
+assert not [name for name in sys.modules if name.startswith("openvino_telemetry.")]
+assert calls == [], calls
+assert threading.active_count() == 1, threading.enumerate()
+import socket
+socket.socket().close()
+assert calls
+print("silent")
+"""
+
+
+def test_openvino_reports_its_use_to_nobody() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.endswith("silent\n"), done.stderr

@@ -1,10 +1,13 @@
-"""`python -m bench`: measures the system. Its first word says what; without one it is `speed`."""
+"""`python -m bench`: measures the system. Its first word is the command; without one it is `speed`."""
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 from typing import TYPE_CHECKING
+
+from shared.process.threads import limit_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,35 +17,34 @@ _COMMANDS = {
     "load": "the load generator alone, against any cloud",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
     "link": "the planner over emulated links (about half an hour; --quick: about one minute)",
+    "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
 }
+_ONE_THREAD = ("rate", "link")
+"""What computes in this process: numpy, torch and OpenCV read the thread settings when they are imported."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Hand over to the command; each imports only what it needs, as the load generator must stay small."""
-    word, rest = (
-        ("speed", arguments)
-        if not arguments or arguments[0].startswith("-")
-        else (arguments[0], arguments[1:])
-    )
+    """Run the command's own `main`; each imports only what it needs, as the load generator must stay small."""
     if arguments and arguments[0] in ("-h", "--help"):
         print("usage: python -m bench [command] [flags]; each command has its --help\n")
         print("\n".join(f"  {name:<8} {what}" for name, what in _COMMANDS.items()))
         return 0
-    if word == "speed":
-        from bench.speed.command import main as command
-    elif word == "load":
-        from bench.load.command import main as command
-    elif word == "rate":
-        from bench.rate.command import main as command
-    elif word == "link":
-        from bench.link.command import main as command
-    else:
+    word, *rest = arguments if arguments and not arguments[0].startswith("-") else ("speed", *arguments)
+    if word not in _COMMANDS:
         print(f"python -m bench: no command {word!r}; there are: {', '.join(_COMMANDS)}", file=sys.stderr)
         return 2
-    return command(rest)
+    if word in _ONE_THREAD:
+        limit_threads(1)
+    status: int = importlib.import_module(f"bench.{word}.command").main(rest)
+    return status
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run a command as a process, and end with its status."""
+    # As an interrupt: everything that was started is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main(arguments))
 
 
 if __name__ == "__main__":
-    # As an interrupt: whatever was started is ended on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    sys.exit(main(sys.argv[1:]))
+    run(sys.argv[1:])

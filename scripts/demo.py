@@ -1,6 +1,6 @@
-"""`make demo`: cloud and edge as two processes on this machine, a source in between, and what came of it.
+"""`make demo`: cloud and edge as two processes on this machine, reading one source.
 
-Standard library only. Settings are the usual `SPLITDNN_*` variables; other arguments go to the edge as they are.
+Needs the standard library only. Settings are the usual `SPLITDNN_*` variables; other arguments go to the edge unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 
 CAMERA = "synthetic:fps=8,frames=120"
-# The pretrained weights get 20 s of this, a slow machine the rest.
+# Of these, fetching pretrained weights may take 20; the rest is for slow machines.
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
 
@@ -41,7 +41,7 @@ def main() -> int:
         ):
             url = f"http://127.0.0.1:{port}"
             if not _wait_until_ready(f"{url}/readyz", cloud):
-                say("cloud: it did not start; this is its log")
+                say("cloud: did not start; this is its log")
                 sys.stderr.write(log.read_text(errors="replace"))
                 return 2
             for line in log.read_text(errors="replace").splitlines():
@@ -62,7 +62,7 @@ def say(line: str) -> None:
 
 @contextlib.contextmanager
 def _process(arguments: list[str], **options: object):  # noqa: ANN202
-    """`python -m …`; at the end it is asked to stop, and then made to. Ctrl-C reaches it by itself."""
+    """`python -m …`; the end of the block sends SIGTERM, then SIGKILL. Ctrl-C reaches it directly."""
     process = subprocess.Popen([sys.executable, "-m", *arguments], **options)
     try:
         yield process

@@ -1,4 +1,4 @@
-"""One connection through the emulator: two sockets, and between them one way up and one way down."""
+"""One connection through the emulator: two sockets, each of which sends to the other one through a pump."""
 
 from __future__ import annotations
 
@@ -16,65 +16,119 @@ if TYPE_CHECKING:
     from bench.emulator.pump import Pump
 
 BUFFER_BYTES = 64 * 1024
-"""Of the uplink's sockets (the kernel doubles it): what piles up there is a queue that the link does not know of."""
+"""For the uplink's sockets (the kernel doubles it): what piles up in them is a queue outside of the link."""
 RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 """The socket option with which close() sends RST and not FIN."""
 
 
-class Way:
-    """The bytes from one side to the other."""
+class Side(asyncio.BufferedProtocol):
+    """One socket, and the way of its bytes to the other side."""
 
-    source: Side
-    sink: Side
+    other: Side
 
-    def __init__(self, pump: Pump, connection: Connection) -> None:
-        self._pump = pump
+    def __init__(self, connection: Connection, pump: Pump) -> None:
         self._connection = connection
-        self._flow = pump.open(self)
+        self._pump = pump
+        self._flow = pump.open()
+        self._flow.on_moved = self.refresh
         self._timer: asyncio.TimerHandle | None = None
-        self.closed = False
+        self._reading_over = False
+        self.swallowing = False
+        self.blocked = False
+        """The kernel takes no more bytes now."""
+        self.transport: asyncio.Transport | None = None
+        self.knows_the_end = False
+        """Whether its peer was told that nothing more comes."""
         self.cut_after_bytes: int | None = None
-        """After so many more the connection is reset."""
-
-    @property
-    def scratch(self) -> memoryview:
-        return self._pump.scratch
-
-    def room(self) -> int:
-        """How many bytes the source may read now. A closed way swallows whatever comes."""
-        return len(self.scratch) if self.closed else self._pump.room(self._flow)
-
-    def received(self, data: memoryview) -> None:
-        if not self.closed:
-            self._pump.offer(self._flow, data)
-            self.source.read(on=self.room() > 0)
-
-    def ended(self, end: End) -> None:
-        """The source says so; the sink hears it when it has come all the way."""
-        if not self.closed:
-            self._pump.finish(self._flow, end)
+        """After so many more bytes from this side the connection is reset."""
 
     def refresh(self) -> None:
-        """Deliver what has arrived, be back for what comes next, and read on if there is room."""
+        """Deliver what has arrived, come back for what is next, and read on if there is room."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
         while self._may_deliver() and self._flow.due_s <= self._pump.now():
             self._deliver(*self._flow.take(self._pump.now()))
         if self._may_deliver() and self._flow.due_s < float("inf"):
-            wait_s = max(0.0, self._flow.due_s - self._pump.now())
-            self._timer = asyncio.get_running_loop().call_later(wait_s, self.refresh)
-        self.source.read(on=self.room() > 0)
+            self._timer = asyncio.get_running_loop().call_at(self._flow.due_s, self.refresh)
+        self._read_or_wait()
 
-    def close(self) -> None:
-        """Nothing arrives any more."""
-        self.closed = True
+    def swallow(self) -> None:
+        """From now on none of its bytes arrive, and all are read."""
+        self.swallowing = True
         self._pump.close(self._flow)
         if self._timer:
             self._timer.cancel()
 
+    def write(self, data: bytes) -> None:
+        if self.transport and not self.transport.is_closing():
+            self.transport.write(data)
+
+    def close(self) -> None:
+        """When all is written."""
+        if self.transport:
+            self.transport.close()
+
+    def reset(self) -> None:
+        """With RST, even if something is not written yet."""
+        if self.transport:
+            self.transport.get_extra_info("socket").setsockopt(*RESET_ON_CLOSE)
+            self.transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.set_write_buffer_limits(high=0)  # the kernel's buffer is enough
+        transport.pause_reading()
+        self.transport = transport
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's
+        return self._pump.scratch[: max(1, self._room())]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if not self.swallowing:
+            data = self._pump.scratch[:nbytes]
+            self._pump.run(self._pump.offer(self._pump.now(), self._flow, data))
+            self._read_or_wait()
+
+    def eof_received(self) -> bool:
+        self._reading_over = True
+        self._end(End.FINISHED)
+        return True  # it may still listen
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - any reason ends it
+        self.transport = None
+        self.other.swallow()
+        self._end(End.RESET)
+
+    def pause_writing(self) -> None:
+        self.blocked = True
+
+    def resume_writing(self) -> None:
+        self.blocked = False
+        if not self.other.swallowing:
+            self.other.refresh()
+
+    def _room(self) -> int:
+        """How many bytes may be read now."""
+        most = len(self._pump.scratch)
+        return most if self.swallowing else min(self._pump.room(self._flow), most)
+
+    def _read_or_wait(self) -> None:
+        if self.transport is None or self._reading_over or not self._connection.joined:
+            return
+        if self._room() > 0:
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()
+
+    def _end(self, end: End) -> None:
+        """It sends nothing more; the other side gets to know when that has come all the way."""
+        if not self.swallowing:
+            self._pump.run(self._pump.finish(self._pump.now(), self._flow, end))
+        self._connection.side_left(self)
+
     def _may_deliver(self) -> bool:
-        return not (self.closed or self._pump.held or self.sink.blocked)
+        return not (self.swallowing or self._pump.held or self.other.blocked)
 
     def _deliver(self, data: bytes, end: End | None) -> None:
         cut = self.cut_after_bytes is not None and len(data) >= self.cut_after_bytes
@@ -83,122 +137,38 @@ class Way:
             self.cut_after_bytes -= len(data)
         if data:
             self._pump.forwarded_bytes += len(data)
-            self.sink.write(data)
+            self.other.write(data)
         if cut or end is End.RESET:
             self._connection.reset()
         elif end is End.FINISHED:
-            self._connection.pass_on_the_end(self)
-
-
-class Side(asyncio.BufferedProtocol):
-    """One socket: where one way begins and the other one ends."""
-
-    def __init__(self, connection: Connection, outgoing: Way, incoming: Way) -> None:
-        self._connection = connection
-        self._outgoing = outgoing
-        outgoing.source = self
-        self._incoming = incoming
-        incoming.sink = self
-        self._transport: asyncio.Transport | None = None
-        self._reading_over = False
-        self.told_the_end = False
-        self.blocked = False
-        """The kernel takes no more bytes now."""
-
-    @property
-    def is_open(self) -> bool:
-        return self._transport is not None
-
-    def read(self, *, on: bool) -> None:
-        if self._transport is None or self._reading_over or not self._connection.joined:
-            return
-        if on:
-            self._transport.resume_reading()
-        else:
-            self._transport.pause_reading()
-
-    def write(self, data: bytes) -> None:
-        if self._transport and not self._transport.is_closing():
-            self._transport.write(data)
-
-    def write_end(self) -> None:
-        """Half-close."""
-        self.told_the_end = True
-        if self._transport and not self._transport.is_closing():
-            with contextlib.suppress(OSError):  # it has left at this moment
-                self._transport.write_eof()
-
-    def close(self) -> None:
-        """When all is written."""
-        if self._transport:
-            self._transport.close()
-
-    def reset(self) -> None:
-        """With RST, whatever is not written."""
-        if self._transport:
-            self._transport.get_extra_info("socket").setsockopt(*RESET_ON_CLOSE)
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.set_write_buffer_limits(high=0)  # the kernel's buffer is enough
-        transport.pause_reading()
-        self._transport = transport
-
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's
-        return self._outgoing.scratch[: max(1, self._outgoing.room())]
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self._outgoing.received(self._outgoing.scratch[:nbytes])
-
-    def eof_received(self) -> bool:
-        self._reading_over = True
-        self._outgoing.ended(End.FINISHED)
-        self._connection.side_left(self)
-        return True  # it may listen still
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - whatever it was
-        self._transport = None
-        self._incoming.close()
-        self._outgoing.ended(End.RESET)
-        self._connection.side_left(self)
-
-    def pause_writing(self) -> None:
-        self.blocked = True
-
-    def resume_writing(self) -> None:
-        self.blocked = False
-        if not self._incoming.closed:
-            self._incoming.refresh()
+            self._connection.pass_on_the_end(self.other)
 
 
 class Connection:
     """From accept until both sockets are closed."""
 
     def __init__(self, up: Pump, down: Pump, on_over: Callable[[Connection], None]) -> None:
-        self.up = Way(up, self)
-        self._down = Way(down, self)
-        self.client = Side(self, outgoing=self.up, incoming=self._down)
-        self.target = Side(self, outgoing=self._down, incoming=self.up)
+        self.client, self.target = Side(self, up), Side(self, down)
+        self.client.other, self.target.other = self.target, self.client
         self.joining: asyncio.Task[None] | None = None
         self.joined = False
         self._on_over = on_over
         self._dead = self._in_hole = self._client_left = False
 
     def join(self) -> None:
-        """Both sides are there: read."""
+        """Both sides are connected: read."""
         self.joined = True
-        self.up.refresh()
-        self._down.refresh()
+        self.client.refresh()
+        self.target.refresh()
 
     def fall_into_hole(self) -> None:
-        """Swallow everything from now on. Neither side is told anything, not even that the other one leaves."""
+        """Swallow everything from now on. Neither side learns anything, not even that the other one leaves."""
         self._dead = self._in_hole = True
         self._stop()
         self.join()
 
     def hole_closed(self) -> None:
-        """It stays dead, but need not hide any longer that its client has left."""
+        """It stays dead, but no longer hides that its client has left."""
         self._in_hole = False
         if self._dead and self._client_left:
             self.reset()
@@ -215,9 +185,13 @@ class Connection:
         self.client.reset()
         self.target.reset()
 
-    def pass_on_the_end(self, way: Way) -> None:
-        way.sink.write_end()
-        if self.client.told_the_end and self.target.told_the_end:
+    def pass_on_the_end(self, side: Side) -> None:
+        """Half-close this side: nothing more comes from the other one."""
+        side.knows_the_end = True
+        if side.transport and not side.transport.is_closing():
+            with contextlib.suppress(OSError):  # it has left at this moment
+                side.transport.write_eof()
+        if self.client.knows_the_end and self.target.knows_the_end:
             self.finish()
 
     def side_left(self, side: Side) -> None:
@@ -226,12 +200,12 @@ class Connection:
             self._client_left = True
             if self._dead and not self._in_hole:
                 self.reset()
-        if not self.client.is_open and not self.target.is_open:
+        if self.client.transport is None and self.target.transport is None:
             self._stop()
             self._on_over(self)
 
     def _stop(self) -> None:
-        self.up.close()
-        self._down.close()
+        self.client.swallow()
+        self.target.swallow()
         if self.joining:
             self.joining.cancel()

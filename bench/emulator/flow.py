@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections import deque
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
 
     from bench.emulator.link import Link
+
+    Chunk = tuple[bytes, "End | None"]
 
 SEGMENT_BYTES = 1448
 """What TCP puts into one packet of an Ethernet."""
@@ -24,32 +27,27 @@ class End(Enum):
     RESET = "its sender is gone"
 
 
-class Chunk(NamedTuple):
-    data: bytes
-    end: End | None = None
-
-
 class Flow:
     """The bytes of one connection in one direction, from `Pipe.offer` until `take`. Made by `Pipe.open`."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
-        self._waiting = bytearray()
         self._end: End | None = None
         self._under_way: deque[tuple[float, Chunk]] = deque()
         self._under_way_bytes = 0
         self._last_due_s = -math.inf
         self._of_segment = 0  # bytes since a segment began
+        self.waiting = bytearray()
+        """For the wire."""
         self.queued = False
-
-    @property
-    def waiting_bytes(self) -> int:
-        return len(self._waiting)
+        """Whether it has its turn on the wire."""
+        self.on_moved: Callable[[], None] = lambda: None
+        """Called by a pump when something of it got under way, or the link has changed."""
 
     @property
     def held_bytes(self) -> int:
-        """All that was offered and not taken, but for the chunk on the wire."""
-        return len(self._waiting) + self._under_way_bytes
+        """All that was offered and not taken, except the chunk on the wire."""
+        return len(self.waiting) + self._under_way_bytes
 
     @property
     def due_s(self) -> float:
@@ -58,56 +56,50 @@ class Flow:
 
     @property
     def has_waiting(self) -> bool:
-        return bool(self._waiting) or self._end is not None
+        return bool(self.waiting) or self._end is not None
 
-    def take(self, now_s: float, most_bytes: int = _MAX_TAKEN_BYTES) -> tuple[bytes, End | None]:
-        """What has arrived: about so many bytes at most, and whether the flow ends with them."""
-        arrived: list[bytes] = []
-        size = 0
-        while self.due_s <= now_s and size < most_bytes:
+    def take(self, now_s: float, max_bytes: int = _MAX_TAKEN_BYTES) -> Chunk:
+        """Take what has arrived: about `max_bytes` at most, and whether the flow ends with them."""
+        arrived, end = bytearray(), None
+        while not end and self.due_s <= now_s and len(arrived) < max_bytes:
             data, end = self._under_way.popleft()[1]
-            self._under_way_bytes -= len(data)
-            arrived.append(data)
-            size += len(data)
-            if end:
-                return b"".join(arrived), end
-        return b"".join(arrived), None
+            arrived += data
+        self._under_way_bytes -= len(arrived)
+        return bytes(arrived), end
 
     def wait(self, data: bytes | memoryview) -> None:
         """Behind what waits already."""
         if not self.queued:
             self._of_segment = 0  # what is sent after a silence begins a segment
-        self._waiting += data
+        self.waiting += data
 
     def finish(self, end: End) -> None:
-        """Behind what waits; but who is gone sends nothing more."""
+        """Behind what waits; but a sender that is gone sends nothing more."""
         if end is End.RESET:
-            self._waiting.clear()
+            self.waiting.clear()
         self._end = end
 
-    def next_chunk(self, most_bytes: int) -> Chunk:
-        """For the wire."""
-        if self._waiting:
-            data = bytes(self._waiting[:most_bytes])
-            del self._waiting[:most_bytes]
-            return Chunk(data)
+    def next_chunk(self, max_bytes: int) -> Chunk:
+        """Take what the wire carries next."""
+        if self.waiting:
+            data = bytes(self.waiting[:max_bytes])
+            del self.waiting[:max_bytes]
+            return data, None
         end, self._end = self._end, None
-        return Chunk(b"", end)
+        return b"", end
 
     def leave(self, left_s: float, chunk: Chunk, link: Link) -> None:
-        """The wire let go of this chunk at `left_s`; from now on it is under way."""
-        due_s = left_s + link.delay_s
-        if link.jitter_s:
-            due_s += self._chance.uniform(0, link.jitter_s)
-        if self._is_lost(len(chunk.data), link.loss):
-            due_s += link.stall_s
-        self._last_due_s = max(self._last_due_s, due_s)
+        """The chunk has left the wire at `left_s`; from now on it is under way."""
+        size = len(chunk[0])
+        jitter_s = self._chance.uniform(0, link.jitter_s) if link.jitter_s else 0.0
+        stall_s = link.stall_s if self._is_lost(size, link.loss) else 0.0
+        self._last_due_s = max(self._last_due_s, left_s + link.delay_s + jitter_s + stall_s)
         self._under_way.append((self._last_due_s, chunk))
-        self._under_way_bytes += len(chunk.data)
+        self._under_way_bytes += size
 
     def forget(self) -> None:
-        """All of it; nothing arrives any more."""
-        self._waiting.clear()
+        """Drop everything; nothing arrives any more."""
+        self.waiting.clear()
         self._under_way.clear()
         self._under_way_bytes = 0
         self._end = None

@@ -1,7 +1,7 @@
 """A bad network for benchmarks and chaos tests: a TCP proxy through which bytes take the time that a link would need.
 
 The handshake is the kernel's and takes no time; neither does it know of the proxy's link what its own buffers hold: up
-to about 128 KiB on each side of the uplink, more in the sender's own process. All else is the model's: `link_model`.
+to about 128 KiB on each side of the uplink, more in the sender's own process. All else is the model's, see `pipe`.
 """
 
 from __future__ import annotations
@@ -14,25 +14,24 @@ from typing import TYPE_CHECKING
 from bench.emulator.connection import BUFFER_BYTES, RESET_ON_CLOSE, Connection
 from bench.emulator.link import Link
 from bench.emulator.pump import Pump
-from bench.emulator.trace import play, read_trace
 
 if TYPE_CHECKING:
-    from bench.emulator.link import Direction
+    from collections.abc import Sequence
 
-__all__ = ["Emulator", "play", "read_trace"]
+    from bench.emulator.link import Direction
 
 _NO_LIMITS = Link()
 _BACKLOG = 128
 
 
 class Emulator:
-    """Forwards connections to one host and port. All but `__init__` belongs into the event loop that started it."""
+    """Forwards connections to one host and port. All but `__init__` must be called in the event loop that started it."""
 
     def __init__(self, host: str, port: int, link: Link = _NO_LIMITS, *, seed: int = 0) -> None:
         self._to = (host, port)
         self._link = link
-        self._up = Pump("up", self._link, seed=seed)
-        self._down = Pump("down", self._link, seed=seed)
+        self.up = Pump("up", self._link, seed=seed)
+        self.down = Pump("down", self._link, seed=seed)
         self._listener: socket.socket | None = None
         self._open: set[Connection] = set()
         self._serving: set[asyncio.Task[None]] = set()
@@ -43,7 +42,7 @@ class Emulator:
         self._in_hole = self._refusing = self._closing = False
         self._cut_next: int | None = None
         self.connections = 0
-        """All that were ever opened, those that were refused included."""
+        """All that were ever opened, including those that were refused."""
 
     @property
     def open_connections(self) -> int:
@@ -51,28 +50,31 @@ class Emulator:
         return len(self._open)
 
     @property
-    def up_bytes(self) -> int:
-        """Forwarded to the target so far."""
-        return self._up.forwarded_bytes
-
-    @property
-    def down_bytes(self) -> int:
-        """Forwarded to the clients so far."""
-        return self._down.forwarded_bytes
-
-    @property
     def link(self) -> Link:
         return self._link
 
     @link.setter
     def link(self, link: Link) -> None:
-        """From now on: for all that is not sent yet, the rest of a chunk included. What is under way keeps its delay."""
+        self.change(link)
+
+    def change(self, link: Link) -> None:
+        """For all that is not sent yet, the rest of a chunk included. What is under way keeps its delay."""
         self._link = link
-        self._up.change(link)
-        self._down.change(link)
+        for pump in (self.up, self.down):
+            pump.change(pump.now(), link)
+            pump.run(pump.flows)  # all of them, as there may be room now
+
+    async def play(self, trace: Sequence[tuple[float, Link]]) -> None:
+        """One link after another, each for its seconds. The last one stays."""
+        clock = asyncio.get_running_loop().time
+        end_s = clock()
+        for seconds, link in trace:
+            self.link = link
+            end_s += seconds  # from the start, so that late wake-ups do not add up
+            await asyncio.sleep(end_s - clock())
 
     async def start(self, port: int = 0) -> int:
-        """Listen on 127.0.0.1; the port. Again after `close`, if need be. Raises OSError."""
+        """Listen on 127.0.0.1; the port. It may be started again after `close`. Raises OSError."""
         self._closing = False
         # Not an asyncio server: one that is closed in the wrong moment forgets a connection that it has just accepted.
         listener = socket.socket()
@@ -91,7 +93,7 @@ class Emulator:
         return bound_port
 
     async def close(self) -> None:
-        """Stop listening and reset all connections. Nothing of it is left then."""
+        """Stop listening and reset all connections. Nothing is left running."""
         self._closing = True
         if self._listener:
             asyncio.get_running_loop().remove_reader(self._listener)
@@ -100,11 +102,11 @@ class Emulator:
         self.cut()
         await asyncio.gather(*self._serving, return_exceptions=True)
         await self._none_open.wait()
-        self._up.stop()
-        self._down.stop()
+        self.up.stop()
+        self.down.stop()
 
     def black_hole(self, on: bool) -> None:
-        """Everything is accepted and swallowed. Connections that were open meanwhile stay dead for ever."""
+        """Accept and swallow everything. Connections that were open meanwhile stay dead."""
         self._in_hole = on
         for connection in tuple(self._open):
             if on:
@@ -113,16 +115,17 @@ class Emulator:
                 connection.hole_closed()
 
     def blackout(self, on: bool) -> None:
-        """Nothing moves, ends of connections included; it moves on afterwards. New connections wait for their target."""
+        """Nothing moves, not even the end of a connection, until it is over. New connections wait for their target."""
         if on:
             self._light.clear()
         else:
             self._light.set()
-        self._up.hold(on=on)
-        self._down.hold(on=on)
+        for pump in (self.up, self.down):
+            pump.hold(pump.now(), on=on)
+            pump.run(pump.flows)
 
     def refuse(self, on: bool) -> None:
-        """As if nobody listened: all connections are reset, new ones at once."""
+        """As if nothing listened: all connections are reset, new ones at once."""
         self._refusing = on
         if on:
             self.cut()
@@ -139,15 +142,11 @@ class Emulator:
             if after_bytes is None:
                 connection.reset()
             else:
-                connection.up.cut_after_bytes = after_bytes
+                connection.client.cut_after_bytes = after_bytes
 
     def corrupt(self, times: int, *, direction: Direction = "up", skip: int = 0) -> None:
         """Flip one bit in each of the next `times` chunks of 64 bytes or more, after `skip` bytes. Raises ValueError."""
-        (self._up if direction == "up" else self._down).corrupt(times, skip)
-
-    def retarget(self, host: str, port: int) -> None:
-        """Where new connections go."""
-        self._to = (host, port)
+        (self.up if direction == "up" else self.down).corrupt(times, skip)
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionError):  # it left already
@@ -162,11 +161,11 @@ class Emulator:
             task.add_done_callback(self._serving.discard)
 
     async def _serve(self, accepted: socket.socket) -> None:
-        connection = Connection(self._up, self._down, self._over)
+        connection = Connection(self.up, self.down, self._over)
         await asyncio.get_running_loop().connect_accepted_socket(lambda: connection.client, accepted)
         self._open.add(connection)
         self._none_open.clear()
-        connection.up.cut_after_bytes, self._cut_next = self._cut_next, None
+        connection.client.cut_after_bytes, self._cut_next = self._cut_next, None
         if self._refusing or self._closing:  # meanwhile
             connection.reset()
         elif self._in_hole:

@@ -1,22 +1,19 @@
-"""The emulator for those that have no event loop: it runs in one of its own, in a thread."""
+"""The emulator for callers without an event loop: it runs in a loop of its own, in a thread."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import Future
-from functools import partial
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from bench.emulator.link import Link
-from bench.emulator.proxy import Emulator, play
+from bench.emulator.proxy import Emulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import TracebackType
+    from collections.abc import Callable, Coroutine, Sequence
+    from concurrent.futures import Future
 
-    from bench.emulator.link import Direction
-
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _NO_LIMITS = Link()
@@ -24,127 +21,92 @@ _CALL_S = 5.0
 """The emulator's loop never blocks; one that has not answered after this never will."""
 
 
+def _in_its_loop(
+    method: Callable[Concatenate[Emulator, P], T],
+) -> Callable[Concatenate[EmulatorThread, P], T]:
+    """The emulator's method, run in its loop while the caller waits."""
+
+    def call(self: EmulatorThread, /, *arguments: P.args, **named: P.kwargs) -> T:
+        async def run() -> T:
+            return method(self.emulator, *arguments, **named)
+
+        return self._submit(run).result(_CALL_S)
+
+    return call
+
+
 class EmulatorThread:
     """An `Emulator` whose methods may be called from any thread, and have taken effect when they return.
 
-    They raise what the emulator raises, and RuntimeError before `start` and after `stop`.
+    They raise what the emulator raises, and RuntimeError before `start` and after `stop`. Its counters are those of
+    `emulator`.
     """
 
     def __init__(self, host: str, port: int, link: Link = _NO_LIMITS, *, seed: int = 0) -> None:
-        self._emulator = Emulator(host, port, link, seed=seed)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._stopping = asyncio.Event()
+        self.emulator = Emulator(host, port, link, seed=seed)
         self.port = 0
         """Where it listens, once it is started."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self, port: int = 0) -> int:
         """As `Emulator.start`. Once only."""
         if self._thread:
             raise RuntimeError("the emulator was started already")
-        started: Future[int] = Future()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._run(port, started)), name="emulator", daemon=True
-        )
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="emulator", daemon=True)
         self._thread.start()
-        self.port = started.result(_CALL_S)
+        try:
+            self.port = self._submit(lambda: self.emulator.start(port)).result(_CALL_S)
+        except BaseException:
+            self.stop()
+            raise
         return self.port
 
     def stop(self, timeout_s: float = _CALL_S) -> None:
-        """As `Emulator.close`; again does nothing. Raises TimeoutError."""
+        """As `Emulator.close`. A second call does nothing. Raises TimeoutError."""
+        if self._loop is None or self._thread is None:
+            return
+        self._submit(self._close).result(timeout_s)
         loop, self._loop = self._loop, None
-        if loop:
-            loop.call_soon_threadsafe(self._stopping.set)
-        if self._thread:
-            self._thread.join(timeout_s)
-            if self._thread.is_alive():
-                raise TimeoutError(f"the emulator's thread has not ended in {timeout_s:g} s")
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join(timeout_s)
+        loop.close()
 
-    @property
-    def connections(self) -> int:
-        return self._emulator.connections
-
-    @property
-    def open_connections(self) -> int:
-        return self._emulator.open_connections
-
-    @property
-    def up_bytes(self) -> int:
-        return self._emulator.up_bytes
-
-    @property
-    def down_bytes(self) -> int:
-        return self._emulator.down_bytes
+    black_hole = _in_its_loop(Emulator.black_hole)
+    blackout = _in_its_loop(Emulator.blackout)
+    refuse = _in_its_loop(Emulator.refuse)
+    cut = _in_its_loop(Emulator.cut)
+    corrupt = _in_its_loop(Emulator.corrupt)
+    _change = _in_its_loop(Emulator.change)
 
     @property
     def link(self) -> Link:
-        return self._emulator.link
+        return self.emulator.link
 
     @link.setter
     def link(self, link: Link) -> None:
-        self._call(lambda: setattr(self._emulator, "link", link))
-
-    def black_hole(self, on: bool) -> None:
-        self._call(partial(self._emulator.black_hole, on))
-
-    def blackout(self, on: bool) -> None:
-        self._call(partial(self._emulator.blackout, on))
-
-    def refuse(self, on: bool) -> None:
-        self._call(partial(self._emulator.refuse, on))
-
-    def cut(self, after_bytes: int | None = None) -> None:
-        self._call(partial(self._emulator.cut, after_bytes))
-
-    def corrupt(self, times: int, *, direction: Direction = "up", skip: int = 0) -> None:
-        self._call(partial(self._emulator.corrupt, times, direction=direction, skip=skip))
-
-    def retarget(self, host: str, port: int) -> None:
-        self._call(partial(self._emulator.retarget, host, port))
+        self._change(link)
 
     def play(self, trace: Sequence[tuple[float, Link]]) -> Future[None]:
-        """Begin with it; the future is done when it has been played, and cancels it. `stop` cancels it, too."""
-        return asyncio.run_coroutine_threadsafe(self._play(trace), self._running())
+        """Begin with a trace; the future is done when it has been played, and cancels it. `stop` cancels it, too."""
+        return self._submit(lambda: self.emulator.play(trace))
 
-    async def _play(self, trace: Sequence[tuple[float, Link]]) -> None:
-        await play(self._emulator, trace)
-
-    async def _run(self, port: int, started: Future[int]) -> None:
-        try:
-            bound_port = await self._emulator.start(port)
-        except Exception as error:  # noqa: BLE001 - the caller's
-            started.set_exception(error)
-            return
-        self._loop = asyncio.get_running_loop()
-        started.set_result(bound_port)
-        await self._stopping.wait()
-        await self._emulator.close()
-
-    def _running(self) -> asyncio.AbstractEventLoop:
+    def _submit(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
         if self._loop is None:
             raise RuntimeError("the emulator is not running")
-        return self._loop
+        return asyncio.run_coroutine_threadsafe(work(), self._loop)
 
-    def _call(self, function: Callable[[], T]) -> T:
-        done: Future[T] = Future()
-
-        def call() -> None:
-            try:
-                done.set_result(function())
-            except Exception as error:  # noqa: BLE001 - the caller's
-                done.set_exception(error)
-
-        self._running().call_soon_threadsafe(call)
-        return done.result(_CALL_S)
+    async def _close(self) -> None:
+        await self.emulator.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,7 @@ class Network:
     setup: Setup
 
     def engine(self, name: str | None = None, precision: str | None = None) -> Engine:
-        """One of this name and precision; those of the setup where they are not given. Raises StartupError."""
+        """An engine of this name and precision, by default the setup's. Raises StartupError."""
         return make_engine(
             self.partition,
             self.model,
@@ -44,21 +43,12 @@ class Network:
             cache_dir=CommonSettings.model_fields["cache_dir"].default,  # as edge and cloud
         )
 
-    def pictures(self) -> Iterator[NDArray[np.uint8]]:  # each (crop, crop, 3) RGB
-        """The source's, again from its beginning when it ends."""
-        preprocess = Preprocess(self.model.recipe)
-        for _ in itertools.count():
-            for frame in frames_of(self.setup.source):
-                yield preprocess(frame)
-
     def tensors(self) -> Iterator[NDArray[np.float32]]:  # each (1, 3, crop, crop)
-        """`pictures` as the network takes them."""
-        for picture in self.pictures():
-            yield self.model.recipe.normalise(picture)[None]
-
-    def photograph(self, path: Path) -> NDArray[np.float32]:  # (1, 3, crop, crop)
-        """One picture file as the network takes it."""
-        return self.model.recipe.normalise(self.picture(path))[None]
+        """The source's frames as the network takes them, again from the first when it ends."""
+        preprocess = Preprocess(self.model.recipe)
+        while True:
+            for frame in frames_of(self.setup.source):
+                yield self.model.recipe.normalise(preprocess(frame))[None]
 
     def picture(self, path: Path) -> NDArray[np.uint8]:  # (crop, crop, 3) RGB
         """One picture file as the edge prepares it."""
@@ -66,13 +56,13 @@ class Network:
 
 
 def load_network(setup: Setup, architecture: str = "resnet50") -> Network:
-    """What edge and cloud run, in this process. Raises ModelError."""
+    """The network that edge and cloud run, in this process. Raises ModelError."""
     model = load_model(architecture, setup.weights)
     return Network(model, Partition(model.network, model.recipe.tensor_shape), setup)
 
 
 def frames_of(source: str) -> Iterator[NDArray[np.uint8]]:  # each (H, W, 3) BGR
-    """As the edge reads them, to the last one."""
+    """All frames of a source, as the edge reads them."""
     reader = open_source(source, open_timeout_s=10, read_timeout_s=10)
     reader.open()
     try:

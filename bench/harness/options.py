@@ -1,147 +1,67 @@
-"""What `python -m bench speed` is told, and how much work that means."""
+"""Command-line options as dataclasses: one field an option, with its default, its value for `--quick` and its help."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from bench.harness.system import ROOT, Setup
+from bench.harness.process import ROOT
+from bench.harness.system import Setup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 DATA = ROOT.parent / "shared"
-SECTIONS = ("split", "engines", "json", "stages", "clients", "footprint")
-_POINTS = ("input", "layer1", "layer2", "layer3", "layer4", "avgpool")
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How long everything is measured. The defaults take about ten minutes on two cores."""
+def option(default: Any, help_text: str = "", *, quick: Any = None, **flag: Any) -> Any:
+    """A field for `read_options`; one without a help text is not a flag, and only `--quick` changes it.
 
-    rounds: int = 3
-    split_points: tuple[str, ...] = _POINTS
-    warm_frames: int = 16
-    frames: int = 80
-    engine_calls: int = 10
-    """Per engine and round."""
-    pictures: int = 100
-    json_points: tuple[str, ...] = ("layer1", "layer2", "layer3", "layer4")
-    json_s: float = 1.5
-    stage_windows: int = 3
-    stage_frames: int = 80
-    clients: tuple[int, ...] = (1, 4, 16, 64)
-    loads: tuple[float, ...] = (0.5, 0.8, 0.95)
-    """Of the closed loop's throughput."""
-    load_s: float = 2.5
-    load_warm_s: float = 0.5
-    bare_points: tuple[str, ...] = ("layer3", "layer1")
-    """Where the cloud is compared with its own tails."""
-    batch_limits: tuple[int, ...] = (1, 2, 4, 8, 16)
-    starts: int = 3
-    growth_frames: int = 2000
+    `flag` is for argparse's `add_argument`; the type of the value is that of `default` unless it holds another one.
+    """
+    return field(default=default, metadata={"help": help_text, "quick": quick, "flag": flag})
 
 
-QUICK = Effort(
-    rounds=1,
-    split_points=("layer3",),
-    warm_frames=4,
-    frames=10,
-    engine_calls=2,
-    pictures=10,
-    json_points=("layer3",),
-    json_s=0.5,
-    stage_windows=2,
-    stage_frames=6,
-    clients=(4,),
-    loads=(0.8,),
-    load_s=0.5,
-    load_warm_s=0.2,
-    bare_points=("layer3",),
-    batch_limits=(4,),
-    starts=1,
-    growth_frames=24,
-)
+def read_options(
+    kind: Callable[..., T],
+    prog: str,
+    description: str,
+    arguments: Sequence[str],
+    check: Callable[[T], str | None] = lambda _: None,
+) -> T:
+    """A `kind` from the command line, on which a given value beats that of `--quick`.
+
+    Ends the process with a usage line where the arguments cannot be read, or `check` says what is wrong with them.
+    """
+    parser = argparse.ArgumentParser(prog=prog, description=description, argument_default=argparse.SUPPRESS)
+    known = fields(cast("Any", kind))
+    for each in known:
+        if each.metadata["help"]:
+            _add(parser, each.name, each.default, each.metadata)
+    given = vars(parser.parse_args(arguments))
+    quick = {each.name: each.metadata["quick"] for each in known if each.metadata["quick"] is not None}
+    options = kind(**(quick if given.get("quick") else {}) | given)
+    if wrong := check(options):
+        parser.error(wrong)
+    return options
 
 
-@dataclass(frozen=True)
-class Options:
-    """One run of the report."""
-
-    setup: Setup
-    effort: Effort
-    sections: tuple[str, ...]
-    pictures: Path | None
-    """A folder of photographs to compare the engines' answers on."""
-    results: Path
-
-
-def read_options(arguments: Sequence[str]) -> Options:
-    """From the command line; ends the process with a usage line where that cannot be read."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench speed",
-        description="Measure the whole system on this machine: about ten minutes, with --quick about one.",
-    )
-    parser.add_argument("--quick", action="store_true", help="a little of everything: does it work?")
-    parser.add_argument(
-        "--only", type=_sections, default=SECTIONS, metavar="A,B", help=f"of {','.join(SECTIONS)}"
-    )
-    parser.add_argument("--rounds", type=positive, help=f"of every comparison (default: {Effort.rounds})")
-    parser.add_argument(
-        "--frames", type=positive, help=f"per split point and round (default: {Effort.frames})"
-    )
-    parser.add_argument(
-        "--frames-growth", type=positive, help=f"for the growth of memory (default: {Effort.growth_frames})"
-    )
-    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder")
-    add_setup_flags(parser)
-    given = parser.parse_args(arguments)
-    effort = QUICK if given.quick else Effort()
-    changed = {"rounds": given.rounds, "frames": given.frames, "growth_frames": given.frames_growth}
-    pictures = DATA / "images"
-    return Options(
-        read_setup_flags(given),
-        replace(effort, **{name: value for name, value in changed.items() if value}),
-        given.only,
-        pictures if pictures.is_dir() else None,
-        given.results,
-    )
+def _add(parser: argparse.ArgumentParser, name: str, default: Any, metadata: Any) -> None:
+    flag = f"--{name.replace('_', '-')}"
+    if default is False:
+        parser.add_argument(flag, action="store_true", help=metadata["help"])
+        return
+    text = ",".join(f"{each}" for each in default) if isinstance(default, tuple) else default
+    help_text = metadata["help"] if default in (None, "", ()) else f"{metadata['help']} (default: {text})"
+    kind = str if default is None else type(default)
+    parser.add_argument(flag, **{"type": kind, "help": help_text} | metadata["flag"])
 
 
-def add_setup_flags(parser: argparse.ArgumentParser) -> None:
-    """What the processes are given; real weights and a real clip where they are at hand."""
-    parser.add_argument("--weights", default=first_file(DATA / "weights" / "resnet50.pth", "random"))
-    parser.add_argument(
-        "--source", default=first_file(DATA / "videos" / "car-detection.mp4", "synthetic:fps=0,frames=377")
-    )
-    parser.add_argument("--engine", help="auto, torch or openvino (default: as edge and cloud choose)")
-    parser.add_argument("--precision", help="auto, float32, bfloat16 or float16")
-    parser.add_argument("--threads", type=positive, help="of every process (default: its own)")
-
-
-def read_setup_flags(given: argparse.Namespace) -> Setup:
-    return Setup(given.weights, given.source, given.engine, given.precision, given.threads)
-
-
-def _sections(text: str) -> tuple[str, ...]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in SECTIONS]
-    if unknown or not names:
-        raise argparse.ArgumentTypeError(f"{', '.join(unknown) or text!r}; accepted: {', '.join(SECTIONS)}")
-    return tuple(name for name in SECTIONS if name in names)
-
-
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
-
-
-def number_between(kind: type[int | float], low: float, high: float) -> Callable[[str], float]:
-    """A number within bounds, for argparse."""
+def number_between(kind: type[int | float], low: float, high: float = float("inf")) -> Callable[[str], float]:
+    """For argparse: a number within bounds."""
 
     def read(text: str) -> float:
         number = kind(text)
@@ -152,5 +72,58 @@ def number_between(kind: type[int | float], low: float, high: float) -> Callable
     return read
 
 
+positive = number_between(int, 1)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """For argparse: names between commas, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """For argparse: numbers between commas."""
+    return tuple(float(each) for each in text.split(","))
+
+
 def first_file(path: Path, otherwise: str) -> str:
     return str(path) if path.is_file() else otherwise
+
+
+@dataclass(frozen=True)
+class SystemOptions:
+    """What the processes of a run are given: real weights and a real clip where the data folder has them."""
+
+    weights: str = option(
+        first_file(DATA / "weights" / "resnet50.pth", "random"), "file, random or pretrained"
+    )
+    source: str = option(
+        first_file(DATA / "videos" / "car-detection.mp4", "synthetic:fps=0,frames=377"),
+        "as the edge takes it",
+    )
+    engine: str | None = option(None, "auto, torch or openvino (default: as edge and cloud choose)")
+    precision: str | None = option(None, "auto, float32, bfloat16 or float16")
+    threads: int | None = option(None, "of every process (default: its own)", type=positive)
+
+    @property
+    def setup(self) -> Setup:
+        return Setup(self.weights, self.source, self.engine, self.precision, self.threads)
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What every report has."""
+
+    quick: bool = option(False, "a little of everything, to see that it works")
+    results: Path = option(ROOT / "bench" / "results", "folder")
+
+
+@dataclass(frozen=True)
+class ModelOptions(ReportOptions):
+    """What the reports on one network have."""
+
+    model: str = option("resnet50", "architecture")
+    weights: str = option("", "(default: the model's file of ../shared/weights, or random)")
+
+    def __post_init__(self) -> None:
+        weights = self.weights or first_file(DATA / "weights" / f"{self.model}.pth", "random")
+        object.__setattr__(self, "weights", weights)

@@ -21,7 +21,7 @@ class Metrics:
     samples: Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
     def value(self, name: str, **labels: str) -> float | None:
-        """One sample; None where the process does not export it."""
+        """One sample; None if the process does not export it."""
         return self.samples.get((name, frozenset(labels.items())))
 
     def by_label(self, name: str, label: str) -> dict[str, float]:
@@ -36,7 +36,7 @@ class Metrics:
 
 
 def scrape(url: str) -> Metrics:
-    """`url` is the process's, without the path."""
+    """The metrics of the process at `url`, which is without a path."""
     with urllib.request.urlopen(f"{url}/metrics", timeout=_TIMEOUT_S) as response:
         return parse(response.read().decode())
 

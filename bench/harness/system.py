@@ -6,26 +6,25 @@ import contextlib
 import json
 import os
 import select
-import socket
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
+
+from bench.harness.process import Process, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 _START_S = 240.0
+_POLL_S = 0.02
+"""Short: the soak measures how fast edges come back from when the cloud is ready."""
 _CHUNK_BYTES = 1 << 16
-_END_S = 60.0
 _SILENT_S = 240.0
-"""An edge that gives no record for so long will give none any more: its source was too short, or it hangs."""
+"""An edge without a record for this long gives no more: its source was too short, or it hangs."""
 
 
 @dataclass(frozen=True)
@@ -40,83 +39,48 @@ class Setup:
 
     def flags(self) -> list[str]:
         """For `python -m cloud` and `python -m edge`."""
-        given = {"engine": self.engine, "precision": self.precision, "threads": self.threads}
-        flags = ["--weights", self.weights]
-        for name, value in given.items():
-            flags += [] if value is None else [f"--{name}", str(value)]
-        return flags
+        given = asdict(self)
+        del given["source"]
+        return [
+            text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))
+        ]
 
     def like(self, cloud: Cloud) -> Setup:
-        """With the engine and precision that this cloud has chosen, so that the others of a comparison have the same."""
+        """With the engine and precision that this cloud has chosen, so that the others of a comparison use the same."""
         engine = cloud.describe().get("engine")
         if not isinstance(engine, dict):
             return self
         return replace(self, engine=engine.get("name"), precision=engine.get("precision"))
 
-    def json(self) -> str:
-        """As the argument of a worker, which reads it with `read_setup`."""
-        return json.dumps(asdict(self))
-
-
-def read_setup(text: str) -> Setup:
-    """The other side of `Setup.json`."""
-    return Setup(**json.loads(text))
-
-
-class Process:
-    """One process that is ended with the block; what it says on stderr is shown if it fails."""
-
-    def __init__(self, command: Sequence[str], environment: dict[str, str], **streams: Any) -> None:
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        self.started = time.monotonic()
-        self._process = subprocess.Popen(
-            [sys.executable, *command], stderr=self._log, env=environment, cwd=ROOT, **streams
-        )
-        self.pid = self._process.pid
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """SIGTERM, and SIGKILL for one that does not mind it."""
-        self._process.terminate()
-        try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
-
-    def ended(self) -> bool:
-        return self._process.poll() is not None
-
-    def said(self) -> str:
-        """The end of its stderr."""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")[-4000:]
-
 
 class Cloud(Process):
-    """`python -m cloud` on a free port."""
+    """`python -m cloud`, always at the same address."""
 
-    def __init__(self, setup: Setup, *flags: str) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        super().__init__(["-m", "cloud", "--port", str(port), *setup.flags(), *flags], environment())
+    def __init__(self, flags: Sequence[str], *, log: Path | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(["-m", "cloud", *flags, "--port", str(self.port)], log=log)
 
-    def wait_until_ready(self) -> None:
-        """It takes frames. Raises RuntimeError with what it said if it does not come to that."""
-        deadline = time.monotonic() + _START_S
-        while not _answers(f"{self.url}/readyz"):
-            if self.ended() or time.monotonic() > deadline:
-                raise RuntimeError(f"the cloud did not start:\n{self.said()}")
-            time.sleep(0.1)
+    def wait_until_ready(self, seconds: float = _START_S) -> float:
+        """The wall-clock time at which it began to take frames. Raises RuntimeError if it does not within `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not self.answers("/readyz"):
+            if not self.is_up() or time.monotonic() > deadline:
+                raise RuntimeError(f"the cloud is not ready within {seconds:g} s:\n{self.said()}")
+            time.sleep(_POLL_S)
+        return time.time()
+
+    def answers(self, path: str) -> bool:
+        """Whether this path is answered with status 200."""
+        with (
+            contextlib.suppress(urllib.error.URLError, OSError),
+            urllib.request.urlopen(self.url + path, timeout=5) as response,
+        ):
+            return bool(response.status == 200)
+        return False
 
     def describe(self) -> dict[str, Any]:
-        """What `GET /model` says."""
+        """The answer of `GET /model`."""
         with urllib.request.urlopen(f"{self.url}/model", timeout=30) as response:
             description: dict[str, Any] = json.load(response)
         return description
@@ -128,14 +92,14 @@ class Cloud(Process):
 
 @contextlib.contextmanager
 def running_cloud(setup: Setup, *flags: str) -> Iterator[Cloud]:
-    """A fresh ResNet-50 cloud that takes frames."""
-    with Cloud(setup, *flags) as cloud:
+    """A fresh cloud, ResNet-50 unless a flag says otherwise, that takes frames."""
+    with Cloud([*setup.flags(), *flags]) as cloud:
         cloud.wait_until_ready()
         yield cloud
 
 
 class Edge(Process):
-    """`python -m edge`, its records as they come. It stays after the last one, so that it can still be asked."""
+    """`python -m edge`, with its records as they come. It stays up after the last one, so that it can be sampled."""
 
     def __init__(
         self,
@@ -146,7 +110,7 @@ class Edge(Process):
         frames: int,
         *flags: str,
     ) -> None:
-        """`cloud_url` None at the split point `output`, where nothing travels."""
+        """`cloud_url` is None at the split point `output`, where nothing travels."""
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         command = [
@@ -156,13 +120,13 @@ class Edge(Process):
             *([] if codec is None else ["--codec", codec]),
             *setup.flags(), *flags,
         ]  # fmt: skip
-        super().__init__(command, environment(), stdout=subprocess.PIPE)
+        super().__init__(command, stdout=subprocess.PIPE)
         self._frames = frames
 
     def records(self) -> Iterator[tuple[dict[str, Any], float]]:
-        """Each record and when it came, in monotonic seconds. Raises RuntimeError if there are too few of them."""
-        assert self._process.stdout is not None
-        pipe = self._process.stdout.fileno()
+        """Each record and its arrival in monotonic seconds. Raises RuntimeError if there are too few of them."""
+        assert self.process.stdout is not None
+        pipe = self.process.stdout.fileno()
         count, rest = 0, b""
         while count < self._frames:
             readable, _, _ = select.select([pipe], [], [], _SILENT_S)
@@ -175,35 +139,11 @@ class Edge(Process):
                 count += 1
                 yield json.loads(line), arrived
 
-    def close(self) -> None:
-        super().close()
-        if self._process.stdout:
-            self._process.stdout.close()
-
 
 def engine_in_force(description: dict[str, Any]) -> str:
-    """From the answer of `GET /model`."""
+    """The engine in the answer of `GET /model`, for people."""
     engine = description.get("engine")
     if not isinstance(engine, dict):
         return "not said by the cloud"
     name, precision, threads = (engine.get(key, "?") for key in ("name", "precision", "threads"))
     return f"{name} {precision}, {threads} thread{'' if threads == 1 else 's'}"
-
-
-def environment() -> dict[str, str]:
-    """Without the settings of whoever runs the benchmark: they would change what is measured."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SPLITDNN_")}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def _answers(url: str) -> bool:
-    with (
-        contextlib.suppress(urllib.error.URLError, OSError),
-        urllib.request.urlopen(url, timeout=5) as response,
-    ):
-        return bool(response.status == 200)
-    return False

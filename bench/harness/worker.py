@@ -1,69 +1,75 @@
-"""A process of the benchmark's own, told what to do by one JSON line at a time and answering with one.
+"""A process of the benchmark's own that loads the network and works with it on request.
 
 The torch that measures lives there: the process that starts and times everything else stays small and idle.
 """
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import os
-import subprocess
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
-from bench.harness.system import Process, environment
+from bench.harness.process import environment
+from shared.process.threads import limit_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+
+    from bench.harness.network import Network
+    from bench.harness.system import Setup
+
+P = ParamSpec("P")
+T = TypeVar("T")
+W = TypeVar("W")
 
 
-class Worker(Process):
-    """`python -m <module>` with these arguments."""
+class Worker(Generic[W]):
+    """Holds a `W` that is made of the network, and calls its methods. It loads while the caller goes on."""
 
-    def __init__(self, module: str, *arguments: str, variables: Mapping[str, str] | None = None) -> None:
-        """It loads while the caller goes on. `variables` is its environment; None: as for cloud and edge."""
-        super().__init__(
-            ["-m", module, *arguments],
-            environment() if variables is None else dict(variables),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._module = module
+    def __init__(self, make: Callable[[Network], W], setup: Setup, model: str = "resnet50") -> None:
+        """`make`, and each method that is asked for, must be importable by name."""
+        context = multiprocessing.get_context("spawn")
+        self._pipe, pipe = context.Pipe()
+        self._process = context.Process(target=_serve, args=(pipe, setup, model), daemon=True)
+        self._process.start()
+        pipe.close()
+        self._pipe.send(make)
 
-    def ask(self, **request: Any) -> Any:
-        """Its answer, however long it takes. Raises RuntimeError if it has ended or could not do it."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.join()
+        self._pipe.close()
+
+    def ask(self, method: Callable[Concatenate[W, P], T], *arguments: P.args, **named: P.kwargs) -> T:
+        """The method's result, however long it takes. Raises RuntimeError if it failed, or the process has ended."""
         try:
-            stdin.write(json.dumps(request) + "\n")
-            stdin.flush()
-        except BrokenPipeError:
-            pass  # what it said before it ended is read below
-        line = stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self._module} ended:\n{self.said()}")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise RuntimeError(f"{self._module}: {answer['error']}")
-        return answer["answer"]
-
-    def close(self) -> None:
-        super().close()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream:
-                stream.close()
+            self._pipe.send((method, arguments, named))
+            result, error = self._pipe.recv()
+        except (BrokenPipeError, ConnectionResetError, EOFError):
+            raise RuntimeError("a worker of the benchmark has ended") from None
+        if error:
+            raise RuntimeError(f"a worker of the benchmark failed: {error}")
+        answer: T = result
+        return answer
 
 
-def serve(answer: Callable[..., Any]) -> None:
-    """In the worker: answer requests until nobody asks any more, then end, whatever threads are still at work."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a library prints must not stand between the answers
-    for line in sys.stdin:
+def _serve(pipe: Connection[Any, Any], setup: Setup, model: str) -> None:
+    """The other side of a `Worker`."""
+    for name in os.environ.keys() - environment().keys():
+        del os.environ[name]
+    limit_threads(setup.threads or 0)
+    # Only now: torch reads the thread settings when it is imported.
+    from bench.harness.network import load_network
+
+    os.dup2(2, 1)  # what a library prints must not stand between the tables
+    worker = pipe.recv()(load_network(setup, model))
+    while True:
+        method, arguments, named = pipe.recv()
         try:
-            reply = {"answer": answer(**json.loads(line))}
-        except Exception as error:  # noqa: BLE001 - whoever asked is told, and decides
-            reply = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(reply), file=out, flush=True)
-    os._exit(0)
+            pipe.send((method(worker, *arguments, **named), ""))
+        except Exception as error:  # noqa: BLE001 - the caller gets it, and decides
+            pipe.send((None, f"{type(error).__name__}: {error}"))

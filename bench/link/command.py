@@ -1,33 +1,197 @@
-"""`python -m bench link`: the planner against every plan it could have chosen, over emulated links."""
+"""`python -m bench link`: the planner against every plan it could have chosen, over emulated links.
+
+Starts the cloud, the load and the emulated link, measures each cell of the grid, writes the tables.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.link.options import read_link_options
-from shared.process.threads import limit_threads
+from bench.emulator.thread import EmulatorThread
+from bench.harness.frames import build_frames
+from bench.harness.network import frames_of
+from bench.harness.process import Process
+from bench.harness.system import Cloud, Setup, running_cloud
+from bench.link.cell import Cell, Measuring, Outcome
+from bench.link.flight import Cockpit
+from bench.link.options import LinkOptions, read_link_options
+from bench.link.report import findings
+from bench.link.steps import steps
+from bench.report.report import Findings, about, publish
+from edge.config import EdgeSettings
+from edge.frames.preprocess import Preprocess
+from edge.metrics import EdgeMetrics
+from edge.planning.choices import make_plans
+from edge.planning.conditions import TailTimes, parse_tail_times
+from edge.planning.planner import Objective
+from edge.uplink.uplink import Uplink
+from shared.errors import SplitDNNError
+from shared.load import load_network
+from shared.network.weights import NAMED_SECONDS
+from shared.observing import event_loop
+from shared.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from edge.planning.plan import Plan
+    from shared.codecs.calibrated.profile import Profile
+    from shared.network.model import ModelInfo
+
+_FRAMES = 32
+_DEADLINE_S = 60.0
+_LOADED_POINT = "layer2"
+"""The split point of the load on the cloud; the network's middle one if it has no such point."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, print, write."""
     options = read_link_options(arguments)
-    # Two machines: each gets a core, and threads keep to that of whoever starts them.
-    cores = sorted(os.sched_getaffinity(0))
-    edge_core, cloud_core = cores[0], cores[-1]
-    limit_threads(1)
-    # Only now: torch and OpenCV read the thread settings when they are imported.
-    from bench.link.run import run
-    from shared.errors import SplitDNNError
-
     try:
-        files = run(options, edge_core, cloud_core)
+        files = _run(options)
     except (SplitDNNError, RuntimeError) as error:
         print(f"python -m bench link: {error}", file=sys.stderr)
         return 1
     print("\nwritten:", *files, sep="\n  ")
     return 0
+
+
+def _run(options: LinkOptions) -> list[Path]:
+    """The files that were written. Edge and cloud are pinned to a core each. Raises StartupError or RuntimeError."""
+    cores = sorted(os.sched_getaffinity(0))
+    edge_core, cloud_core = cores[0], cores[-1]
+    setup = Setup(options.weights, options.source, threads=1)
+    with contextlib.ExitStack() as ends:
+        with on_core(cloud_core):
+            cloud = ends.enter_context(running_cloud(setup, "--model", options.model))
+            engine = f"{cloud.engine()} on either side"
+            folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="splitdnn-link-")))
+        os.sched_setaffinity(0, {edge_core})
+        emulator = ends.enter_context(EmulatorThread("127.0.0.1", int(cloud.url.rpartition(":")[2])))
+        settings = read_settings(
+            EdgeSettings,
+            {
+                "model": options.model,
+                "weights": options.weights,
+                "source": options.source,
+                "profile": options.profile,
+                "threads": 1,
+                "split_point": "auto",
+                "objective": options.objective,
+                "min_agreement": options.min_agreement,
+                "deadline_s": _DEADLINE_S,
+                # One frame after another if latency is the objective.
+                "in_flight": 1 if options.objective == "latency" else 4,
+                "cloud_url": f"http://127.0.0.1:{emulator.port}",
+            },
+        )
+        model, plans = _load(settings)
+        profiles = [plan.profile for plan in plans if plan.profile]
+        times = _tail_times(settings, model, profiles)
+        frames = list(itertools.islice(frames_of(options.source), _FRAMES))
+        cockpit = Cockpit(settings, model, profiles, frames, Preprocess(model.recipe))
+        objective = Objective(options.objective, options.min_agreement)
+        if options.steps:
+            table = steps(cockpit, plans, times, objective, emulator, short=options.quick)
+            found = Findings(engine, [table])
+        else:
+            measuring = Measuring(cockpit, plans, times, objective, options.frames, options.planner_s)
+            outcomes = []
+            for load in options.loads:
+                with _busy(cloud, setup, options.model, load, times, folder, cloud_core):
+                    for cell in _cells(options, load):
+                        emulator.link = cell.link
+                        outcomes.append(measuring.run(cell))
+                        print(_line(outcomes[-1]), flush=True)
+            known = [plan.option for plan in plans if plan.option]
+            found = findings(outcomes, options, known, engine)
+    name = "link-steps" if options.steps else f"link-{options.objective}"
+    return publish(options.results, name, found, about(options.weights, options.source))
+
+
+def _cells(options: LinkOptions, load: float) -> Iterator[Cell]:
+    """Every cell with this load."""
+    for slowdown, mbit, round_trip in itertools.product(options.slowdowns, options.mbit, options.round_trips):
+        yield Cell(mbit, round_trip, slowdown, load)
+
+
+@contextlib.contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """What is started in the block keeps to this core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _load(settings: EdgeSettings) -> tuple[ModelInfo, list[Plan]]:
+    network = load_network(
+        settings, EdgeMetrics(), "head",
+        weights=settings.weights, seed=settings.seed, patience_s=NAMED_SECONDS, threads=1,
+    )  # fmt: skip
+    return network.model.info(), make_plans(settings, network)
+
+
+def _tail_times(settings: EdgeSettings, model: ModelInfo, profiles: list[Profile]) -> TailTimes:
+    """The cloud's times, asked for once over a link without limits; the cloud gets the profiles on the way."""
+
+    async def ask() -> TailTimes | None:
+        uplink = Uplink(
+            settings.cloud_url,
+            model,
+            EdgeMetrics(),
+            top=1,
+            in_flight=1,
+            deadline_s=_DEADLINE_S,
+            profiles=profiles,
+        )
+        async with uplink:
+            await uplink.check()
+            return parse_tail_times(await uplink.tail_times())
+
+    times = event_loop.run(ask())
+    if times is None:
+        raise RuntimeError("the cloud does not say how fast it is")
+    return times
+
+
+@contextlib.contextmanager
+def _busy(
+    cloud: Cloud, setup: Setup, model: str, load: float, times: TailTimes, folder: Path, core: int
+) -> Iterator[None]:
+    """Keep the cloud busy for this share of its time, in an open loop."""
+    if not load:
+        yield
+        return
+    names = list(times.alone_s)
+    point = _LOADED_POINT if _LOADED_POINT in names else names[len(names) // 2]
+    build_frames(folder, setup, [point], 4, 10_000, model)
+    rate = load / times.alone_s[point]
+    command = [
+        "-m", "bench", "load", "--url", cloud.url, "--frames", str(folder), "--split-points", point,
+        "--rate", f"{rate:.3f}", "--clients", "8", "--seconds", "3600", "--warm", "0",
+    ]  # fmt: skip
+    process = Process(command)
+    with on_core(core):
+        process.start()
+    with process:
+        yield
+        if not process.is_up():
+            raise RuntimeError(f"the load on the cloud ended early:\n{process.said()}")
+
+
+def _line(outcome: Outcome) -> str:
+    cell = outcome.cell
+    return (
+        f"{cell.mbit_per_s:g} Mbit/s, {cell.round_trip_ms:g} ms, edge x{cell.slowdown:g}, load {cell.load:g}: {outcome.chosen} "
+        f"{outcome.value_ms(outcome.chosen):.1f} ms (predicted {outcome.predicted_ms:.1f}, seen {outcome.measured_ms:.1f}); best "
+        f"{outcome.best} {outcome.value_ms(outcome.best):.1f}; ratio {outcome.ratio:.3f}, gain {outcome.gain:.2f}"
+    )

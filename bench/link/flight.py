@@ -1,12 +1,16 @@
-"""One run of the real edge pipeline in this process, over an emulated link: with a pinned plan, or with the planner."""
+"""One run of the real edge pipeline in this process, over an emulated link: with a pinned plan, or with the planner.
+
+A slower edge sleeps after all that it computes, by a declared factor, so that the cores stay free for the cloud.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import statistics
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from edge.frames.pipeline import Pipeline
@@ -20,8 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.config import EdgeSettings
+    from edge.frames.preprocess import Preprocess
     from edge.frames.way import Pilot
     from edge.output.results import Record
+    from edge.planning.plan import Plan
     from shared.codecs.calibrated.profile import Profile
     from shared.network.model import ModelInfo
 
@@ -30,7 +36,7 @@ _WARM = 2
 
 
 class Pictures:
-    """Gives camera frames again and again: at once, or each when the one before is answered."""
+    """Gives the same frames again and again: at once, or each when the one before is answered."""
 
     live = False
     name = "pictures"
@@ -79,7 +85,7 @@ class Flight:
         self.arrived.append(time.monotonic())
 
     def latencies_ms(self) -> list[float]:
-        """Of each counted frame, without the edge's own queues."""
+        """The latency of each counted frame, without the edge's own queues."""
         return [
             record.latency_ms - sum(ms for name, ms in record.stages_ms.items() if name.startswith("wait_"))
             for record in self.records[_WARM:]
@@ -91,7 +97,7 @@ class Flight:
         return 1e3 * (arrived[-1] - arrived[0]) / max(1, len(arrived) - 1)
 
     def value_ms(self, objective: str) -> float:
-        """What the objective is about; the smaller the better."""
+        """The quantity of the objective; smaller is better."""
         return statistics.median(self.latencies_ms()) if objective == "latency" else self.period_ms()
 
 
@@ -114,29 +120,60 @@ class Cockpit:
         seconds: float,
     ) -> Flight:
         """Frames until there are so many, or so many seconds are over; `frames` come on top of those not counted."""
-        return asyncio.run(self._fly(make_pilot, one_by_one, frames, seconds))
-
-    async def _fly(
-        self,
-        make_pilot: Callable[[Uplink, EdgeMetrics], Pilot],
-        one_by_one: bool,
-        frames: int,
-        seconds: float,
-    ) -> Flight:
         flight, source = Flight(), Pictures(self.frames, one_by_one=one_by_one)
         settings = self.settings.model_copy(update={"frames": frames + _WARM + (0 if one_by_one else 2)})
         uplink = Uplink(
             settings.cloud_url, self.model, flight.metrics,
             top=settings.top, in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=self.profiles,
         )  # fmt: skip
-        async with uplink:
-            await uplink.check()
-            flight.pilot = make_pilot(uplink, flight.metrics)
-            pipeline = Pipeline(
-                settings, self.model, flight.pilot, self.preprocess, source, uplink,
-                [flight.take, source.answered], flight.metrics, session=1,
-            )  # fmt: skip
-            source.until = time.monotonic() + seconds
-            await pipeline.run()
+
+        async def play() -> None:
+            async with uplink:
+                await uplink.check()
+                flight.pilot = make_pilot(uplink, flight.metrics)
+                pipeline = Pipeline(
+                    settings, self.model, flight.pilot, self.preprocess, source, uplink,
+                    [flight.take, source.answered], flight.metrics, session=1,
+                )  # fmt: skip
+                source.until = time.monotonic() + seconds
+                await pipeline.run()
+
+        asyncio.run(play())
         flight.unanswered = source.given - len(flight.records)
         return flight
+
+
+def slow_plan(plan: Plan, factor: float) -> Plan:
+    """The same plan on a slower edge, with its measurements scaled alike. The edge's own tail is slower, too."""
+    codec, option = copy.copy(plan.codec), plan.option
+    if codec is not None:
+        object.__setattr__(codec, "encode", slowed(codec.encode, factor))
+    if option is not None:
+        option = replace(option, head_s=option.head_s * factor, encode_s=option.encode_s * factor)
+    return replace(
+        plan, codec=codec, option=option, head=slowed(plan.head, factor), tail=slowed(plan.tail, factor)
+    )
+
+
+def slow_preprocess(preprocess: Preprocess, factor: float) -> Any:
+    """A slower one of the same interface."""
+
+    class Slow:
+        __call__ = staticmethod(slowed(preprocess, factor))
+        outgoing = staticmethod(preprocess.outgoing)
+
+    return Slow()
+
+
+def slowed(function: Callable[..., Any], factor: float) -> Callable[..., Any]:
+    """Takes `factor` times as long."""
+    if factor == 1:
+        return function
+
+    def run(*arguments: Any) -> Any:
+        start = time.perf_counter()
+        result = function(*arguments)
+        time.sleep((factor - 1) * (time.perf_counter() - start))
+        return result
+
+    return run

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import TYPE_CHECKING
 
+from bench.link.cell import Cell, Outcome
 from bench.report.plots import Figure, Heat
+from bench.report.report import Cell as TableCell
 from bench.report.report import Findings, Table
 from shared.network.partition import OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.link.cell import Outcome
     from bench.link.options import LinkOptions
-    from bench.report.report import Cell
     from edge.planning.planner import Option
 
 
@@ -29,26 +30,21 @@ def findings(
         f"better the choice is than the better one of edge only and cloud only (the smallest pictures of equal agreement); "
         f"`predicted` and `seen` are the planner's own numbers at the end of its flight."
     )
+    surveyed = (
+        "As surveyed on this edge, not slowed, when nothing else ran; ms of one core and bytes with headers."
+    )
+    name = f"link-{options.objective}"
     tables = [
-        Table(f"link-{options.objective}-summary", "The planner over all cells", note, [_summary(outcomes)]),
-        Table(f"link-{options.objective}", "Each cell", note, [_row(outcome) for outcome in outcomes]),
+        Table(f"{name}-summary", "The planner over all cells", note, [_summary(outcomes)]),
+        Table(name, "Each cell", note, [_row(outcome) for outcome in outcomes]),
         Table(
-            f"link-{options.objective}-options",
-            "What there was to choose from",
-            _OPTIONS,
-            [_option(each) for each in choices],
+            f"{name}-options", "What there was to choose from", surveyed, [_option(each) for each in choices]
         ),
     ]
-    figures = [_heat(outcomes, options, load) for load in options.loads]
-    return Findings(engine, tables, figures)
+    return Findings(engine, tables, [_heat(outcomes, options, load) for load in options.loads])
 
 
-_OPTIONS = (
-    "As surveyed on this edge, not slowed, when nothing else ran; ms of one core and bytes with headers."
-)
-
-
-def _summary(outcomes: Sequence[Outcome]) -> dict[str, Cell]:
+def _summary(outcomes: Sequence[Outcome]) -> dict[str, TableCell]:
     ratios = [outcome.ratio for outcome in outcomes]
     errors = [
         abs(outcome.predicted_ms / outcome.measured_ms - 1) for outcome in outcomes if outcome.measured_ms
@@ -67,7 +63,7 @@ def _summary(outcomes: Sequence[Outcome]) -> dict[str, Cell]:
     }
 
 
-def _row(outcome: Outcome) -> dict[str, Cell]:
+def _row(outcome: Outcome) -> dict[str, TableCell]:
     cell = outcome.cell
     return {
         "Mbit/s": cell.mbit_per_s,
@@ -81,7 +77,9 @@ def _row(outcome: Outcome) -> dict[str, Cell]:
         "ratio": outcome.ratio,
         "edge only ms": outcome.value_ms(OUTPUT),
         "cloud only": outcome.cloud_only,
-        "cloud only ms": _finite(outcome.value_ms(outcome.cloud_only)),
+        "cloud only ms": "hopeless"
+        if math.isinf(cloud_only := outcome.value_ms(outcome.cloud_only))
+        else cloud_only,
         "gain": outcome.gain,
         "predicted ms": outcome.predicted_ms,
         "seen ms": outcome.measured_ms,
@@ -89,11 +87,7 @@ def _row(outcome: Outcome) -> dict[str, Cell]:
     }
 
 
-def _finite(value: float) -> Cell:
-    return value if value != float("inf") else "hopeless"
-
-
-def _option(option: Option) -> dict[str, Cell]:
+def _option(option: Option) -> dict[str, TableCell]:
     return {
         "split point": option.split_point,
         "codec": option.codec or "nothing travels",
@@ -110,35 +104,22 @@ def _option(option: Option) -> dict[str, Cell]:
 def _heat(outcomes: Sequence[Outcome], options: LinkOptions, load: float) -> Figure:
     """A panel for each slowdown: bandwidth across, round trips down, the gain as colour and the choice as text."""
     panels = []
+    by_cell = {outcome.cell: outcome for outcome in outcomes}
+    x_labels, y_labels = ([f"{each:g}" for each in axis] for axis in (options.mbit, options.round_trips))
     for slowdown in options.slowdowns:
-        here = {
-            (outcome.cell.round_trip_ms, outcome.cell.mbit_per_s): outcome
-            for outcome in outcomes
-            if outcome.cell.slowdown == slowdown and outcome.cell.load == load
-        }
-        panels.append(
-            Heat(
-                f"edge slowed {slowdown:g} times",
-                "Mbit/s",
-                "round trip ms",
-                [f"{each:g}" for each in options.mbit_per_s],
-                [f"{each:g}" for each in options.round_trips_ms],
-                [[here[trip, mbit].gain for mbit in options.mbit_per_s] for trip in options.round_trips_ms],
-                [
-                    [_short(here[trip, mbit]) for mbit in options.mbit_per_s]
-                    for trip in options.round_trips_ms
-                ],
-            )
-        )
+        grid = [
+            [by_cell[Cell(mbit, trip, slowdown, load)] for mbit in options.mbit]
+            for trip in options.round_trips
+        ]
+        gains = [[outcome.gain for outcome in row] for row in grid]
+        texts = [[_short(outcome) for outcome in row] for row in grid]
+        title = f"edge slowed {slowdown:g} times"
+        panels.append(Heat(title, "Mbit/s", "round trip ms", x_labels, y_labels, gains, texts))
     busy = f"cloud busy {100 * load:.0f} %" if load else "cloud idle"
-    return Figure(
-        f"link-{options.objective}-load-{load:g}",
-        f"Gain over edge only and cloud only, {options.objective}, {busy}",
-        panels,
-    )
+    title = f"Gain over edge only and cloud only, {options.objective}, {busy}"
+    return Figure(f"link-{options.objective}-load-{load:g}", title, panels)
 
 
 def _short(outcome: Outcome) -> str:
-    return (
-        f"{outcome.chosen.partition(':')[0].replace(' ', chr(10))}\n{outcome.gain:.2f} ({outcome.ratio:.2f})"
-    )
+    option = outcome.chosen.partition(":")[0].replace(" ", "\n")
+    return f"{option}\n{outcome.gain:.2f} ({outcome.ratio:.2f})"

@@ -5,20 +5,19 @@ from __future__ import annotations
 import itertools
 import statistics
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
-from bench.link.slow_edge import slow_plan, slow_preprocess
-from bench.report.report import Table
+from bench.link.flight import slow_plan, slow_preprocess
+from bench.report.report import Cell, Table
 from edge.planning.pilot import PlannedPilot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.emulator.thread import EmulatorThread
-    from bench.link.flight import Cockpit
-    from bench.report.report import Cell
+    from bench.link.flight import Cockpit, Flight
     from edge.metrics import EdgeMetrics
     from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from edge.uplink.uplink import Uplink
 
 SLOWDOWN = 3.0
-"""At which pictures are clearly better on the fast link, and nothing is on the slow one."""
+"""With this, pictures are clearly better on the fast link, and sending nothing on the slow one."""
 _HOLD_S = 15.0
 _NOISY_S = 120.0
 _FAST = Link(up_bits_per_s=20e6, down_bits_per_s=20e6, delay_s=0.01)
@@ -34,23 +33,17 @@ _SLOW = replace(_FAST, up_bits_per_s=2e6)
 _NOISY = replace(_FAST, jitter_s=0.02, loss=0.002, stall_s=0.1)
 
 
-@dataclass
-class _Log:
-    """When another plan came into force, and how long that took."""
-
-    switches: list[tuple[float, str, float]]
-
-
 class _Watched(PlannedPilot):
     """Notes its switches."""
 
-    log = _Log([])
+    switches: list[tuple[float, str, float]]
+    """When another plan came into force, its name, and the seconds that the switch took."""
 
     def _put_into_force(self, decision: Decision) -> Option:
         start = time.perf_counter()
         option = super()._put_into_force(decision)
         if decision.reason != "first":
-            self.log.switches.append((time.monotonic(), option.name, time.perf_counter() - start))
+            self.switches.append((time.monotonic(), option.name, time.perf_counter() - start))
         return option
 
 
@@ -63,64 +56,61 @@ def steps(
     *,
     short: bool,
 ) -> Table:
-    """20 -> 2 -> 20 -> 2 -> 20 Mbit/s, and then a steady link with jitter and loss; one row for each stretch."""
+    """20 -> 2 -> 20 -> 2 -> 20 Mbit/s, and then a steady link with jitter and loss; one row for each part of the trace."""
+    slow = [slow_plan(plan, SLOWDOWN) for plan in plans]
+    slow_cockpit = replace(cockpit, preprocess=slow_preprocess(cockpit.preprocess, SLOWDOWN))
+
+    def play(trace: Sequence[tuple[float, Link]]) -> list[dict[str, Cell]]:
+        switches: list[tuple[float, str, float]] = []
+        began = [0.0]
+
+        def watched(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
+            pilot = _Watched(cockpit.settings, slow, uplink, metrics, live=False)
+            pilot.switches = switches
+            pilot.take_tail_times(times)
+            began[0] = time.monotonic()
+            emulator.play(trace)
+            return pilot
+
+        seconds = sum(seconds for seconds, _ in trace)
+        flight = slow_cockpit.fly(watched, one_by_one=True, frames=100_000, seconds=seconds)
+        return _rows(trace, began[0], switches, flight)
+
     hold_s, noisy_s = (3.0, 5.0) if short else (_HOLD_S, _NOISY_S)
-    trace = [(hold_s, link) for link in (_FAST, _SLOW, _FAST, _SLOW, _FAST)]
-    rows = _fly(cockpit, plans, times, emulator, trace) + _fly(
-        cockpit, plans, times, emulator, [(noisy_s, _NOISY)]
-    )
-    return Table(
-        "link-steps",
-        "Steps of the link, and noise",
+    rows = play([(hold_s, link) for link in (_FAST, _SLOW, _FAST, _SLOW, _FAST)]) + play([(noisy_s, _NOISY)])
+    note = (
         f"Edge slowed {SLOWDOWN:g} times, agreement at least {objective.min_agreement:g}, 20 ms round trip, one frame after another. "
         "`after s` and `after frames`: from the step to the first switch; `lost`: frames read but not answered; `switch ms`: the "
-        "longest time that a switch took. The last row's link has 0 to 20 ms of jitter and 0.2 % of segments lost, 100 ms each.",
-        rows,
+        "longest time that a switch took. The last row's link has 0 to 20 ms of jitter and 0.2 % of segments lost, 100 ms each."
     )
+    return Table("link-steps", "Steps of the link, and noise", note, rows)
 
 
-def _fly(
-    cockpit: Cockpit,
-    plans: Sequence[Plan],
-    times: TailTimes,
-    emulator: EmulatorThread,
+def _rows(
     trace: Sequence[tuple[float, Link]],
+    start: float,
+    switches: Sequence[tuple[float, str, float]],
+    flight: Flight,
 ) -> list[dict[str, Cell]]:
-    slow = [slow_plan(plan, SLOWDOWN) for plan in plans]
-    log = _Log([])
-    began = [0.0]
-
-    def watched(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
-        pilot = _Watched(cockpit.settings, slow, uplink, metrics, live=False)
-        pilot.log = log
-        pilot.take_tail_times(times)
-        began[0] = time.monotonic()
-        emulator.play(trace)
-        return pilot
-
-    flight = replace(cockpit, preprocess=slow_preprocess(cockpit.preprocess, SLOWDOWN)).fly(
-        watched, one_by_one=True, frames=100_000, seconds=sum(seconds for seconds, _ in trace)
-    )
     rows: list[dict[str, Cell]] = []
-    start = began[0]
+    lost = sum(record.answered_by == "nobody" for record in flight.records) + flight.unanswered
     for seconds, link in trace:
-        here = [each for each in log.switches if start <= each[0] < start + seconds]
-        first = here[0][0] if here else None
+        found = [each for each in switches if start <= each[0] < start + seconds]
+        first = found[0][0] if found else None
         arrived = [at for at in flight.arrived if start <= at < start + seconds]
+        gaps = [later - sooner for sooner, later in itertools.pairwise(arrived)]
         rows.append(
             {
                 "link": f"{link.up_bits_per_s / 1e6:g} Mbit/s" + (", noisy" if link.jitter_s else ""),
                 "seconds": seconds,
                 "frames": len(arrived),
-                "lost": sum(record.answered_by == "nobody" for record in flight.records) + flight.unanswered,
-                "switches": len(here),
-                "to": here[-1][1] if here else "",
+                "lost": lost,
+                "switches": len(found),
+                "to": found[-1][1] if found else "",
                 "after s": first - start if first else None,
                 "after frames": sum(at < first for at in arrived) if first else None,
-                "switch ms": max((1e3 * each[2] for each in here), default=None),
-                "frame ms": 1e3 * statistics.median(b - a for a, b in itertools.pairwise(arrived))
-                if len(arrived) > 1
-                else None,
+                "switch ms": max((1e3 * each[2] for each in found), default=None),
+                "frame ms": 1e3 * statistics.median(gaps) if gaps else None,
             }
         )
         start += seconds

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import resource
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from bench.harness.frames import build_frames, read_frames
-from bench.harness.options import add_setup_flags, number_between, read_setup_flags
-from bench.harness.system import ROOT, environment
+from bench.harness.options import SystemOptions, number_between, option, read_options
+from bench.harness.process import ROOT, environment
 from bench.load.generator import Load, generate
 from bench.load.result import LoadResult, result_of
 from shared.wire.http import CONTENT_TYPE
@@ -31,31 +32,81 @@ _OTHER_FILES = 24
 """What a process has open beside its connections."""
 
 
+def _url(text: str) -> SplitResult:
+    url = urlsplit(text)
+    if url.scheme != "http" or not url.hostname:
+        raise argparse.ArgumentTypeError("not a URL such as http://127.0.0.1:8881")
+    return url
+
+
+def _points(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+_SECONDS = number_between(float, 0, _MAX_SECONDS)
+
+
+@dataclass(frozen=True)
+class LoadOptions(SystemOptions):
+    """One run of the generator."""
+
+    url: SplitResult = option(urlsplit("http://127.0.0.1:8881"), "of the cloud", type=_url)
+    clients: int = option(16, "how many", type=number_between(int, 1, _MAX_CLIENTS))
+    seconds: float = option(10.0, "measured", type=number_between(float, 0.1, _MAX_SECONDS))
+    warm: float = option(1.0, "seconds before", type=_SECONDS)
+    rate: float = option(1.0, "frames/s of each client", type=number_between(float, 0.001, 1e4))
+    closed: bool = option(False, "each client sends when it has its answer")
+    connections: int = option(4, "of each client (open loop)", type=number_between(int, 1, 64))
+    timeout: float = option(30.0, "seconds for an answer", type=number_between(float, 0.1, 600))
+    split_points: tuple[str, ...] = option(MIXED, "client by client in turn", type=_points, metavar="A,B")
+    deadline_ms: int = option(0, "in the frames; 0: none", type=number_between(int, 0, 600_000))
+    frames: Path | None = option(
+        None, "folder of frames, which gets those it lacks (default: none is kept)", type=Path
+    )
+    seed: int = option(0, "of the clients' phases")
+    json: bool = option(False, "one JSON line")
+
+    @property
+    def load(self) -> Load:
+        rate = None if self.closed else self.rate
+        return Load(
+            self.clients, self.seconds, rate, self.warm, self.connections, self.timeout, seed=self.seed
+        )
+
+
+def read_load_options(arguments: Sequence[str]) -> LoadOptions:
+    """From the command line; ends the process with a usage line if that cannot be read."""
+
+    def check(options: LoadOptions) -> str | None:
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if options.clients * (1 if options.closed else options.connections) <= files - _OTHER_FILES:
+            return None
+        return f"this process may open {files} files (ulimit -n): fewer --clients or --connections"
+
+    about = "Send frames to a cloud from many clients; latencies count from when a request was due."
+    return read_options(LoadOptions, "python -m bench load", about, arguments, check)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Send, wait, print. Ends by itself; exit status 1 if nothing was answered."""
-    given = _parse(arguments)
-    load = Load(
-        clients=given.clients,
-        seconds=given.seconds,
-        rate=None if given.closed else given.rate,
-        warm_s=given.warm,
-        connections=given.connections,
-        timeout_s=given.timeout,
-        seed=given.seed,
-    )
-    points = given.split_points.split(",")
-    if given.frames:
-        requests = [read_requests(given.url, given.frames, point) for point in points]
-    else:
-        with tempfile.TemporaryDirectory(prefix="splitdnn-load-") as folder:
-            build_frames(Path(folder), read_setup_flags(given), points, _FRAMES, given.deadline_ms)
-            requests = [read_requests(given.url, Path(folder), point) for point in points]
+    options = read_load_options(arguments)
+    points = options.split_points
+    with contextlib.ExitStack() as ends:
+        folder = options.frames or Path(
+            ends.enter_context(tempfile.TemporaryDirectory(prefix="splitdnn-load-"))
+        )
+        if missing := [point for point in points if not any(folder.glob(f"{point}-*.frame"))]:
+            folder.mkdir(parents=True, exist_ok=True)
+            build_frames(folder, options.setup, missing, _FRAMES, options.deadline_ms)
+        requests = [
+            [_request(options.url, frame) for frame in read_frames(folder, point)] for point in points
+        ]
     try:
-        result = result_of(asyncio.run(generate(given.url, requests, load)))
+        result = result_of(asyncio.run(generate(options.url, requests, options.load)))
     except ValueError as error:
         print(f"python -m bench load: {error}", file=sys.stderr)
         return 2
-    print(_json(result) if given.json else _text(result))
+    print(_json(result) if options.json else _text(result))
     return 0 if result.answered else 1
 
 
@@ -76,12 +127,8 @@ def run_load(url: str, frames: Path, points: Sequence[str], load: Load) -> LoadR
     return LoadResult(**json.loads(done.stdout))
 
 
-def read_requests(url: SplitResult, folder: Path, point: str) -> list[bytes]:
-    """Whole HTTP requests with the frames that `folder` holds of this split point."""
-    return [_request(url, frame) for frame in read_frames(folder, point)]
-
-
 def _request(url: SplitResult, frame: bytes) -> bytes:
+    """A whole HTTP request."""
     header = (
         f"POST {url.path.rstrip('/')}/model HTTP/1.1\r\nHost: {url.netloc}\r\n"
         f"Content-Type: {CONTENT_TYPE}\r\nContent-Length: {len(frame)}\r\n\r\n"
@@ -90,7 +137,7 @@ def _request(url: SplitResult, frame: bytes) -> bytes:
 
 
 def _json(result: LoadResult) -> str:
-    """A latency of nothing is null: NaN is not JSON."""
+    """The latency of nothing is null: NaN is not JSON."""
     fields = asdict(result).items()
     return json.dumps({name: None if value != value else value for name, value in fields})  # noqa: PLR0124
 
@@ -100,58 +147,3 @@ def _text(result: LoadResult) -> str:
         f"{name:<18}{f'{value:.3f}' if isinstance(value, float) else value}"
         for name, value in asdict(result).items()
     )
-
-
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench load",
-        description="Send frames to a cloud from many clients; latencies count from when a request was due.",
-    )
-    parser.add_argument("--url", type=_url, default="http://127.0.0.1:8881", help="(default: %(default)s)")
-    parser.add_argument(
-        "--clients", type=number_between(int, 1, _MAX_CLIENTS), default=16, help="(default: %(default)s)"
-    )
-    parser.add_argument(
-        "--seconds",
-        type=number_between(float, 0.1, _MAX_SECONDS),
-        default=10.0,
-        help="measured (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--warm",
-        type=number_between(float, 0, _MAX_SECONDS),
-        default=1.0,
-        help="seconds before (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--rate", type=number_between(float, 0.001, 1e4), default=1.0, help="frames/s of each client"
-    )
-    parser.add_argument("--closed", action="store_true", help="each client sends when it has its answer")
-    parser.add_argument(
-        "--connections", type=number_between(int, 1, 64), default=4, help="of each client (open loop)"
-    )
-    parser.add_argument(
-        "--timeout", type=number_between(float, 0.1, 600), default=30.0, help="seconds for an answer"
-    )
-    parser.add_argument(
-        "--split-points", default=",".join(MIXED), help="client by client in turn (%(default)s)"
-    )
-    parser.add_argument(
-        "--deadline-ms", type=number_between(int, 0, 600_000), default=0, help="in the frames; 0: none"
-    )
-    parser.add_argument("--frames", type=Path, help="folder that python -m bench.harness.frames has filled")
-    parser.add_argument("--seed", type=int, default=0, help="of the clients' phases")
-    parser.add_argument("--json", action="store_true", help="one JSON line")
-    add_setup_flags(parser)
-    given = parser.parse_args(arguments)
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if given.clients * (1 if given.closed else given.connections) > files - _OTHER_FILES:
-        parser.error(f"this process may open {files} files (ulimit -n): fewer --clients or --connections")
-    return given
-
-
-def _url(text: str) -> SplitResult:
-    url = urlsplit(text)
-    if url.scheme != "http" or not url.hostname:
-        raise argparse.ArgumentTypeError("not a URL such as http://127.0.0.1:8881")
-    return url

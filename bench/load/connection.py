@@ -1,18 +1,61 @@
-"""One keep-alive connection of the load generator: raw asyncio, as every layer more would take CPU from the cloud."""
+"""One keep-alive connection of the load generator, with as much of HTTP/1.1 as it needs to find an answer's end.
+
+An answer's body is counted and dropped: parsing it would take CPU from what is measured.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
-
-from bench.load.http_response import Response, ResponseError, ResponseReader
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
+MAX_HEADER_BYTES = 16 << 10
+_STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: |\r\n)")
+
 
 class ExchangeError(Exception):
     """A request has no answer: refused, cut off, not understood, or not in time."""
+
+
+class Response(NamedTuple):
+    """One complete answer."""
+
+    status: int
+    keep_alive: bool
+    """Whether the connection may carry another request."""
+
+
+async def read_response(reader: asyncio.StreamReader) -> Response:
+    """The next answer. Raises ExchangeError for bytes that are none, or too few."""
+    try:
+        status = 100
+        while status < 200:  # 100 Continue and its like come before the answer
+            header = await reader.readuntil(b"\r\n\r\n")
+            first = _STATUS.match(header)
+            if not first:
+                raise ExchangeError(f"not an HTTP answer: {header[:40]!r}")
+            version, status = int(first[1]), int(first[2])
+        lines = (line.partition(b":") for line in header.split(b"\r\n")[1:])
+        fields = {name.strip().lower(): value.strip() for name, _, value in lines}
+        if b"transfer-encoding" in fields:
+            raise ExchangeError("Transfer-Encoding is not supported")
+        wish = fields.get(b"connection", b"").lower()
+        keep_alive = wish != b"close" if version == 1 else wish == b"keep-alive"
+        length = b"0" if status in (204, 304) else fields.get(b"content-length")
+        if length is None:
+            await reader.read()
+            return Response(status, keep_alive=False)
+        if not length.isdigit():
+            raise ExchangeError(f"Content-Length {length[:20]!r}")
+        await reader.readexactly(int(length))
+    except asyncio.IncompleteReadError:
+        raise ExchangeError("the connection ended within an answer") from None
+    except asyncio.LimitOverrunError:
+        raise ExchangeError("a header without an end") from None
+    return Response(status, keep_alive)
 
 
 class Connection:
@@ -20,79 +63,33 @@ class Connection:
 
     def __init__(self, url: SplitResult) -> None:
         self._host, self._port = url.hostname or "127.0.0.1", url.port or 80
-        self._stream: _Stream | None = None
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, request: bytes, timeout_s: float) -> int:
         """Send these bytes, header and body; the answer's status. Raises ExchangeError."""
         try:
             async with asyncio.timeout(timeout_s):
-                if self._stream is None or self._stream.lost:
-                    _, self._stream = await asyncio.get_running_loop().create_connection(
-                        _Stream, self._host, self._port
+                if self._streams and self._streams[0].at_eof():
+                    self.close()
+                if self._streams is None:
+                    self._streams = await asyncio.open_connection(
+                        self._host, self._port, limit=MAX_HEADER_BYTES
                     )
-                response = await self._stream.ask(request)
-        except (OSError, ResponseError, TimeoutError) as error:
+                reader, writer = self._streams
+                writer.write(request)
+                response = await read_response(reader)
+        except (OSError, TimeoutError) as error:
             self.close()
             raise ExchangeError(str(error) or type(error).__name__) from None
+        except ExchangeError:
+            self.close()
+            raise
         if not response.keep_alive:
             self.close()
         return response.status
 
     def close(self) -> None:
-        """Lose the connection, whatever is under way on it."""
-        stream, self._stream = self._stream, None
-        if stream:
-            stream.transport.abort()
-
-
-class _Stream(asyncio.Protocol):
-    """From connect to close; a new connection is a new stream, so that a late event cannot touch it."""
-
-    transport: asyncio.Transport
-
-    def __init__(self) -> None:
-        self.lost = False
-        self._reader = ResponseReader()
-        self._answer: asyncio.Future[Response] | None = None
-
-    async def ask(self, request: bytes) -> Response:
-        self._answer = asyncio.get_running_loop().create_future()
-        self.transport.write(request)
-        try:
-            return await self._answer
-        finally:
-            self._answer = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            response = self._reader.feed(data)
-        except ResponseError as error:
-            self._fail(error)
-        else:
-            self._settle(response)
-
-    def eof_received(self) -> bool:
-        self.lost = True
-        try:
-            response = self._reader.end()
-        except ResponseError as error:
-            self._fail(error)
-        else:
-            self._settle(response)
-        return False  # the transport closes itself
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = True
-        self._fail(exc or ConnectionError("the server closed the connection"))
-
-    def _settle(self, response: Response | None) -> None:
-        if response and self._answer and not self._answer.done():
-            self._answer.set_result(response)
-
-    def _fail(self, error: Exception) -> None:
-        if self._answer and not self._answer.done():
-            self._answer.set_exception(error)
+        """Abort the connection, even with a request under way."""
+        streams, self._streams = self._streams, None
+        if streams:
+            streams[1].transport.abort()

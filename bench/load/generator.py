@@ -1,18 +1,19 @@
-"""A load generator that does not flatter: many clients, each at its own pace, whatever the server does.
+"""A load generator that does not flatter: many clients, each at its own rate, whatever the server does.
 
 Open loop: each client's requests have times that were fixed beforehand, and a latency counts from the time at which the
 request was due, not from the one at which it could be sent. A server that stalls for a second is slow for everything that
-was due in that second. A generator that waits for each answer before it thinks of the next request would see one slow
-answer there: Gil Tene's coordinated omission. A client has a few connections with one request on each; what finds none
-free waits, and its waiting counts. What has no answer when the run ends counts with the time it has waited until then.
+was due in that second. A generator that sends only after each answer would see one slow answer instead: Gil Tene's
+coordinated omission. A client has a few connections with one request on each; a request that finds
+none free waits, and its waiting counts. One without an answer when the run ends counts with the time it has waited.
 
-Closed loop: each client sends, waits for the answer and sends again. It shows what the server can do, not how long
-anybody waits who does not wait politely.
+Closed loop: each client sends, waits for the answer and sends again. It shows what the server can do, not how long clients
+wait that do not wait for each other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import time
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 from bench.load.connection import Connection, ExchangeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from urllib.parse import SplitResult
 
 OK = 200
@@ -45,11 +46,11 @@ class Load:
     """Frames/s of each client; None: closed loop."""
     warm_s: float = 1.0
     connections: int = 4
-    """Of each client, in an open loop; as the edge's `--in-flight`."""
+    """For each client of an open loop; as the edge's `--in-flight`."""
     timeout_s: float = 30.0
     drain_s: float = 10.0
     """How long answers are waited for after the last request was due."""
-    most_requests: int = 1_000_000
+    max_requests: int = 1_000_000
     seed: int = 0
 
     @property
@@ -78,18 +79,18 @@ class Run:
     load: Load
     requests: list[Request] = field(default_factory=list)
     cpu_s: float = 0.0
-    """Of this process, in the measured time."""
+    """CPU time of this process, in the measured time."""
 
 
 def schedule(load: Load) -> list[list[float]]:
     """For each client of an open loop, when its requests are due: evenly, from a random phase on.
 
-    Raises ValueError for more requests than `most_requests`.
+    Raises ValueError for more requests than `max_requests`.
     """
     assert load.rate, "a closed loop has no schedule"
-    if load.clients * load.rate * load.end_s > load.most_requests:
+    if load.clients * load.rate * load.end_s > load.max_requests:
         raise ValueError(
-            f"more than {load.most_requests} requests; fewer clients, a lower rate or a shorter time"
+            f"more than {load.max_requests} requests; fewer clients, a lower rate or a shorter time"
         )
     chance = random.Random(load.seed)  # noqa: S311 - nothing to guard
     due = []
@@ -102,90 +103,90 @@ def schedule(load: Load) -> list[list[float]]:
     return due
 
 
-async def generate(url: SplitResult, requests: Sequence[Sequence[bytes]], load: Load) -> Run:
-    """Run the load. `requests` are whole HTTP requests; client i sends those of `requests[i % len(requests)]` in turn."""
-    return await _Generator(url, requests, load).run()
+async def generate(
+    url: SplitResult,
+    requests: Sequence[Sequence[bytes]],
+    load: Load,
+    connect: Callable[[SplitResult], Connection] = Connection,
+) -> Run:
+    """Run the load. `requests` are whole HTTP requests; client i sends those of `requests[i % len(requests)]` in turn.
+
+    Time is that of the event loop. Raises ValueError as `schedule` does.
+    """
+    return await _Generator(url, requests, load, connect).run()
 
 
 class _Generator:
-    def __init__(self, url: SplitResult, requests: Sequence[Sequence[bytes]], load: Load) -> None:
+    def __init__(
+        self,
+        url: SplitResult,
+        requests: Sequence[Sequence[bytes]],
+        load: Load,
+        connect: Callable[[SplitResult], Connection],
+    ) -> None:
         self._url = url
         self._bodies = requests
         self._load = load
+        self._connect = connect
         self._run = Run(load)
+        self._clock = asyncio.get_running_loop().time
+        self._start = self._clock() + _LEAD_S
 
     async def run(self) -> Run:
         load = self._load
-        plan = schedule(load) if load.rate else None
-        self._start = time.monotonic() + _LEAD_S
-        clients = [
-            asyncio.create_task(self._open(number, plan[number]) if plan else self._closed(number))
-            for number in range(load.clients)
-        ]
+        plan = schedule(load) if load.rate else []
+        carriers = []
+        for client, bodies in zip(range(load.clients), itertools.cycle(self._bodies), strict=False):
+            turns = itertools.cycle(bodies)
+            if load.rate:
+                # All of them from the start: one that is never sent is not forgotten.
+                shared = iter([self._add(client, at) for at in plan[client]])
+                carriers += [self._carry(shared, turns) for _ in range(load.connections)]
+            else:
+                carriers.append(self._carry(self._as_answered(client), turns))
+        tasks = [asyncio.create_task(carrier) for carrier in carriers]
         measuring = asyncio.create_task(self._measure_own_cpu())
-        _, late = await asyncio.wait(clients, timeout=_LEAD_S + load.end_s + load.drain_s)
-        for client in late:
-            client.cancel()
-        await asyncio.gather(*clients, return_exceptions=True)
+        _, late = await asyncio.wait(tasks, timeout=_LEAD_S + load.end_s + load.drain_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await measuring
         now = self._now()
         for request in self._run.requests:
             if request.status == UNANSWERED:
                 request.done = now
-        for client in clients:
-            if not client.cancelled():
-                client.result()  # a mistake of ours must not look like a quiet server
+        for task in tasks:
+            if not task.cancelled():
+                task.result()  # a mistake of ours must not look like a quiet server
         return self._run
 
-    async def _open(self, number: int, due: Sequence[float]) -> None:
-        # All of them from the start: one that is never sent is not forgotten.
-        requests = [Request(number, at) for at in due]
-        self._run.requests += requests
-        free: asyncio.Queue[Connection] = asyncio.Queue()
-        connections = [Connection(self._url) for _ in range(self._load.connections)]
-        for connection in connections:
-            free.put_nowait(connection)
+    def _add(self, client: int, due: float) -> Request:
+        request = Request(client, due)
+        self._run.requests.append(request)
+        return request
 
-        async def send(connection: Connection, request: Request, body: bytes) -> None:
-            await self._exchange(connection, request, body)
-            free.put_nowait(connection)
+    def _as_answered(self, client: int) -> Iterator[Request]:
+        """The requests of a closed loop: each is due when the one before is done."""
+        load = self._load
+        while (now := self._now()) < load.end_s and len(self._run.requests) < load.max_requests:
+            yield self._add(client, max(0.0, now))
 
-        bodies = self._bodies[number % len(self._bodies)]
+    async def _carry(self, requests: Iterator[Request], bodies: Iterator[bytes]) -> None:
+        """One connection: sends the client's next request when it is due, one after another."""
+        connection = self._connect(self._url)
         try:
-            async with asyncio.TaskGroup() as sending:
-                for index, request in enumerate(requests):
-                    await asyncio.sleep(request.due - self._now())
-                    connection = await free.get()
-                    sending.create_task(send(connection, request, bodies[index % len(bodies)]))
-        finally:
-            for connection in connections:
-                connection.close()
-
-    async def _closed(self, number: int) -> None:
-        bodies = self._bodies[number % len(self._bodies)]
-        connection = Connection(self._url)
-        await asyncio.sleep(-self._now())
-        try:
-            index = 0
-            while (now := self._now()) < self._load.end_s and len(
-                self._run.requests
-            ) < self._load.most_requests:
-                request = Request(number, now)
-                self._run.requests.append(request)
-                await self._exchange(connection, request, bodies[index % len(bodies)])
-                if request.status != OK:
+            for request in requests:
+                body = next(bodies)
+                await asyncio.sleep(request.due - self._now())
+                try:
+                    request.status = await connection.ask(body, self._load.timeout_s)
+                except ExchangeError:
+                    request.status = FAILED
+                request.done = self._now()
+                if request.status != OK and not self._load.rate:
                     await asyncio.sleep(_AFTER_REFUSAL_S)
-                index += 1
         finally:
             connection.close()
-
-    async def _exchange(self, connection: Connection, request: Request, body: bytes) -> None:
-        try:
-            status = await connection.ask(body, self._load.timeout_s)
-        except ExchangeError:
-            status = FAILED
-        request.done = self._now()
-        request.status = status
 
     async def _measure_own_cpu(self) -> None:
         await asyncio.sleep(self._load.warm_s - self._now())
@@ -194,4 +195,5 @@ class _Generator:
         self._run.cpu_s = time.process_time() - before
 
     def _now(self) -> float:
-        return time.monotonic() - self._start
+        """Seconds since the start of the run."""
+        return self._clock() - self._start

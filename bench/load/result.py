@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """Of the measured time alone, without the warming up."""
+    """The measured time alone, without the warm-up."""
 
     clients: int
     offered_per_s: float | None
-    """Of all clients; None in a closed loop, which offers as much as is taken."""
+    """By all clients; None in a closed loop, which offers as much as is taken."""
     answered: int
     """Answered with 200 within the measured time."""
     throughput_per_s: float
@@ -28,7 +28,7 @@ class LoadResult:
     counted, as parts of what piles up before an overloaded server would be throughput that it does not have."""
     p50_ms: float
     p99_ms: float
-    """Of what was due in the measured time and answered with 200, however late, or still waited for at the end."""
+    """Over what was due in the measured time and was answered with 200, however late, or still waited for at the end."""
     slowest: float
     fastest: float
     """Frames answered, counted as for the throughput, of the client with the fewest and of the one with the most."""
@@ -43,7 +43,7 @@ class LoadResult:
     unanswered: int
     """Still waited for at the end, or never sent."""
     own_cpu: float
-    """Of one core, 0 to 1: what the generator itself took, from the same machine if the server is there."""
+    """The share of one core that the generator itself took, 0 to 1; from the server's machine if that is the same."""
 
 
 def result_of(run: Run) -> LoadResult:

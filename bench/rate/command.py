@@ -2,32 +2,150 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.rate.options import read_rate_options
-from shared.process.threads import available_cores, limit_threads
+from bench.harness.network import Network, load_network
+from bench.harness.options import DATA, ModelOptions, names, option, positive, read_options
+from bench.harness.system import Setup
+from bench.rate.cut import BATCH, Cut, answers
+from bench.rate.photographs import Photographs, read_clip, read_photographs
+from bench.rate.plan import Setting, settings, split_points
+from bench.rate.tables import findings
+from bench.report.progress import Outline, Progress
+from bench.report.report import Findings, about, named, publish
+from shared.errors import SplitDNNError
+from shared.network.partition import INPUT
+from shared.process.threads import available_cores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from bench.rate.trial import Outcome
+
+IMAGES = DATA / "images"
+_READ_S, _FIT_S, _CODEC_S, _TAIL_S = 0.012, 7.0, 0.012, 0.06
+"""Guesses: seconds to read a picture, to fit a profile, for one frame's codec, and for the whole network."""
+
+
+@dataclass(frozen=True)
+class RateOptions(ModelOptions):
+    """One run of the report."""
+
+    images: Path = option(IMAGES, "folder of photographs, each named by its class")
+    clip: Path | None = option(None, "a video, measured as well and never calibrated on", type=Path)
+    clip_frames: int = option(120, "of the clip, evenly from all of it", quick=12, type=positive)
+    split_points: tuple[str, ...] = option((), "(default: the network's stages)", type=names, metavar="A,B")
+    limit: int | None = option(None, "photographs at most, evenly from all", quick=36, type=positive)
+
+
+def read_rate_options(arguments: Sequence[str]) -> RateOptions:
+    """From the command line; ends the process with a usage line if that cannot be read."""
+
+    def check(options: RateOptions) -> str | None:
+        absent = options.clip is not None and not options.clip.is_file()
+        return f"--clip {options.clip}: no such file" if absent else None
+
+    about = (
+        "Bytes per frame against what they do to the answers: every codec, at several split points. About ten minutes, with "
+        "--quick about one."
+    )
+    return read_options(RateOptions, "python -m bench rate", about, arguments, check)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print, write. Without photographs there is nothing to measure, which is an error only if they were named."""
+    """Measure, print, write. Without photographs nothing is measured, which is an error only if a folder was named.
+
+    numpy's own threads are one, so that a codec is measured on one core; engines get all of them.
+    """
     options = read_rate_options(arguments)
     if not options.images.is_dir():
         print(f"python -m bench rate: no folder {options.images}: nothing is measured", file=sys.stderr)
-        return 2 if options.images_named else 0
-    # numpy's own threads are one, so that a codec is measured on one core; engines are given all of them.
-    limit_threads(1)
-    # Only now: numpy and torch read the thread settings when they are imported.
-    from bench.rate.run import run
-    from shared.errors import SplitDNNError
-
+        return 0 if options.images == IMAGES else 2
     try:
-        files = run(options, available_cores())
+        files = _run(options)
     except (SplitDNNError, ValueError) as error:
         print(f"python -m bench rate: {error}", file=sys.stderr)
         return 1
     print("\nwritten:", *files, sep="\n  ")
     return 0
+
+
+def _run(options: RateOptions) -> list[Path]:
+    """The files that were written. Raises SplitDNNError or ValueError for what cannot be measured."""
+    photographs = Photographs.of(options.images, options.limit)
+    source = str(options.clip or options.images)
+    network = load_network(Setup(options.weights, source, threads=available_cores()), options.model)
+    partition = network.partition
+    points = options.split_points or split_points(options.model, partition.points.values())
+    plan = {
+        point: settings(options.model, point, quick=options.quick)
+        for point in dict.fromkeys((INPUT, *points))
+        if partition.point(point)  # raises for an unknown one
+    }
+    measured_on = (
+        f"{about(options.weights, str(options.images))}; {options.model}, fingerprint {network.model.fingerprint.hex()}; "
+        f"{len(photographs.measured)} photographs measured, {len(photographs.calibrating)} others calibrated on"
+    )
+    if options.clip:
+        measured_on += f"; clip {named(str(options.clip))}"
+    print(measured_on, flush=True)
+    progress = Progress(_outlines(options, photographs, network, plan))
+    try:
+        found = _measure(options, photographs, network, plan, progress)
+    finally:
+        progress.close()
+    return publish(options.results, "rate", found, measured_on)
+
+
+def _outlines(
+    options: RateOptions, photographs: Photographs, network: Network, plan: Mapping[str, Sequence[Setting]]
+) -> list[Outline]:
+    photos, clip = len(photographs.measured), options.clip_frames if options.clip else 0
+    frames = photos + clip
+    reading = _READ_S * (frames + len(photographs.calibrating))
+    outlines = [Outline("unsplit", 3, 10 + reading + _TAIL_S * frames)]
+    for name, each in plan.items():
+        point = network.partition.point(name)
+        fits = sum(setting.preset is not None for setting in each)
+        steps = math.ceil(photos / BATCH) + math.ceil(clip / BATCH) + fits + (fits > 0)
+        tail_s = _TAIL_S * point.tail_macs / (point.head_macs + point.tail_macs)
+        seconds = (1 + fits) * _FIT_S + (_CODEC_S + tail_s) * len(each) * frames
+        outlines.append(Outline(name, steps, seconds))
+    return outlines
+
+
+def _measure(
+    options: RateOptions,
+    photographs: Photographs,
+    network: Network,
+    plan: Mapping[str, Sequence[Setting]],
+    progress: Progress,
+) -> Findings:
+    progress.section()
+    progress.step("reading pictures")
+    calibrating = read_photographs(photographs.calibrating, network)
+    every = [read_photographs(photographs.measured, network)]
+    if options.clip:
+        every.append(read_clip(options.clip, options.clip_frames, network))
+    progress.step("the engine")
+    engine = network.engine("openvino", "float32")
+    progress.step("the unsplit network's answers")
+    unsplit = [answers(network, engine, pictures) for pictures in every]
+    found: dict[str, list[Outcome]] = {pictures.name: [] for pictures in every}
+    fit_s: dict[str, float] = {}
+    for point, each in plan.items():
+        progress.section()
+        cut = Cut(point, each, network, engine, calibrating, progress.step)
+        fit_s[point] = max(cut.fit_s, default=0.0)
+        for pictures, logits in zip(every, unsplit, strict=True):
+            found[pictures.name] += cut.measure(pictures, logits, progress.step)
+        progress.clear()
+        for outcome in found[every[0].name][-len(each) :]:  # the tables come at the end
+            name = f"{point} {outcome.setting.family} {outcome.setting.name}"
+            print(f"{name:<52}{outcome.mean_bytes:>10.0f} bytes {outcome.agreement:>7.1f} %", flush=True)
+    described = "{name} {precision}, {threads} threads".format(**engine.describe())
+    return findings(described, found, photographs.describe(), fit_s)

@@ -1,4 +1,4 @@
-"""All settings of one split point: profiles are fitted, then every frame is sent in all ways before the next is looked at.
+"""All settings of one split point: profiles are fitted, then every frame is sent in all ways before the next one.
 
 So no more than the calibrating tensors and a few others are in memory: at layer2 of ResNet-50 each takes 1.6 MB.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shared.engines import Engine
 
 BATCH = 8
-"""Frames that a tail answers at once."""
+"""Frames that a tail gets at once."""
 
 
 class Cut:
@@ -56,8 +56,9 @@ class Cut:
     def measure(
         self, pictures: Pictures, unsplit: NDArray[np.float32], step: Callable[[str], object]
     ) -> list[Outcome]:
-        """One for each setting. `unsplit` (n, K) are the whole network's logits for `pictures`."""
-        outcomes = [Outcome() for _ in self._trials]
+        """An outcome for each setting. `unsplit` (n, K) are the whole network's logits for `pictures`."""
+        top = unsplit.argmax(1)
+        outcomes = [Outcome(trial.setting, top, pictures.labels) for trial in self._trials]
         for start in range(0, len(pictures), BATCH):
             step(f"{pictures.name}, {start} of {len(pictures)} frames")
             batch = pictures.pictures[start : start + BATCH]
@@ -69,33 +70,33 @@ class Cut:
     def _fit(
         self, settings: Sequence[Setting], calibrating: Pictures, step: Callable[[str], object]
     ) -> list[Profile | None]:
-        """A profile for each setting that has a recipe."""
-        if not any(setting.recipe for setting in settings):
+        """A profile for each setting that has a preset."""
+        if not any(setting.preset for setting in settings):
             return [None] * len(settings)
         step("importance of channels and positions")
         tensors = list(self._crossing(calibrating.pictures))
         importance = measure_importance(self._network.partition, self._point, tensors)
         extra = list(self._crossing(variants(calibrating.pictures)))  # as `python -m edge calibrate` does
-        found: list[Profile | None] = []
-        for setting in settings:
-            if setting.recipe is None:
-                found.append(None)
-                continue
+
+        def fit(setting: Setting) -> Profile | None:
+            if setting.preset is None:
+                return None
             step(f"fitting {setting.name}")
             start = time.perf_counter()
             profile = fit_profile(
                 tensors + extra,
-                setting.recipe,
+                setting.preset,
                 fingerprint=self._network.model.fingerprint,
                 split_point=self._point.name,
                 importance=importance,
             )
             self.fit_s.append(time.perf_counter() - start)
-            found.append(profile)
-        return found
+            return profile
+
+        return [fit(setting) for setting in settings]
 
     def _crossing(self, pictures: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
-        """What crosses of each picture, one after the other."""
+        """What crosses of each picture."""
         normalise = self._network.model.recipe.normalise
         for picture in pictures:
             yield self._head(normalise(picture)[None])[0]

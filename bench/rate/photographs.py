@@ -1,4 +1,4 @@
-"""The pictures of the report: photographs whose classes are known, apart for calibration and measurement, and a clip."""
+"""The pictures of the report: photographs of known classes, separate ones for calibration and measurement, and a clip."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Photographs:
 
     @classmethod
     def of(cls, folder: Path, limit: int | None = None) -> Photographs:
-        """By name, every third calibrates, a hundred at most; a `limit` thins both out evenly and moves none across.
+        """By name, every third one calibrates, a hundred at most; a `limit` thins both out evenly and moves none across.
 
         Raises ValueError for fewer than six, and for one whose name does not start with its class.
         """
@@ -61,7 +61,7 @@ class Photographs:
         return cls(calibrating, measured)
 
     def describe(self) -> str:
-        """Which calibrate, for people."""
+        """Which ones calibrate, for people."""
         names = [path.stem for path in self.calibrating]
         return f"{len(names)} photographs, {names[0]}, {names[1]}, … {names[-1]}"
 
@@ -75,7 +75,7 @@ def label_of(path: Path) -> int:
 
 
 def read_photographs(paths: Sequence[Path], network: Network) -> Pictures:
-    """150 KB each as the network takes them: all may be held. Raises SourceError."""
+    """All of them, which fit into memory: 150 KB each. Raises SourceError."""
     pictures = [network.picture(path) for path in paths]
     return Pictures("photographs", pictures, np.array([label_of(path) for path in paths], np.intp))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from dataclasses import dataclass, field
 from itertools import count
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from prometheus_client import Counter, Gauge
 
-from bench.rate.promised_bits import PromisedBits
 from cloud.bodies.frames import read_frame
 from cloud.profiles import Profiles
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.context_model import ContextModel
+from shared.codecs.calibrated.entropy import SCALE
 from shared.codecs.calibrated.profile import Profile
 from shared.tasks.classify import divergences
 from shared.wire import frame as wire
@@ -32,28 +34,51 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Outcome:
-    """What was measured, frame by frame."""
+    """What one setting did to one set of pictures, frame by frame."""
 
+    setting: Setting
+    unsplit: NDArray[np.intp]  # (n,), the unsplit network's top classes
+    labels: NDArray[np.intp] | None  # (n,), where the right classes are known
     frame_bytes: list[int] = field(default_factory=list)
     """On the wire, the frame's header and parameters included; HTTP's are not."""
     encode_ms: list[float] = field(default_factory=list)
-    """CPU time, as `decode_ms`: codecs run on one thread, and whatever else the machine does is not theirs."""
+    """CPU time, as `decode_ms`: codecs run on one thread, and the rest of the machine's work is not theirs."""
     decode_ms: list[float] = field(default_factory=list)
     classes: list[int] = field(default_factory=list)
     divergences: list[float] = field(default_factory=list)
     """KL(unsplit || split), nats."""
     promised_bits: list[float] = field(default_factory=list)
-    """Of one frame of each call, and the payload's bits that were made of it."""
+    """For one frame of each batch; `coded_bits` are the bits of the same frame's payload."""
     coded_bits: list[int] = field(default_factory=list)
+
+    @property
+    def mean_bytes(self) -> float:
+        return statistics.mean(self.frame_bytes)
+
+    @property
+    def agrees(self) -> NDArray[np.float64]:  # (n,), 100 or 0
+        return np.where(np.array(self.classes) == self.unsplit, 100.0, 0.0)
+
+    @property
+    def agreement(self) -> float:
+        """Percent."""
+        return float(self.agrees.mean())
+
+    @property
+    def top1_change(self) -> NDArray[np.float64]:  # (n,), 100, 0 or -100
+        """Only where labels are known."""
+        assert self.labels is not None
+        split, whole = (np.where(each == self.labels, 100.0, 0.0) for each in (self.classes, self.unsplit))
+        return split - whole
 
 
 class Trial:
-    """One setting, ready for frames. Nothing is shared between what encodes and what decodes but the profile's bytes."""
+    """One setting, ready for frames. Encoder and decoder share nothing but the profile's bytes."""
 
     def __init__(
         self, setting: Setting, network: Network, tail: Half, profile: Profile | None = None
     ) -> None:
-        """`profile` is the one that `setting.recipe` asks for."""
+        """`profile` is the one that was fitted by `setting.preset`."""
         self.setting = setting
         self._network = network
         self._tail = tail
@@ -62,7 +87,7 @@ class Trial:
         self._profiles = _empty_store()
         self._codec: Codec
         if profile is None:
-            assert setting.spec is not None, "a recipe makes a profile"
+            assert setting.spec is not None, "a preset makes a profile"
             self._codec = make_codec(setting.spec).for_stream()
             return
         self._codec = codec = Calibrated(profile)
@@ -70,7 +95,7 @@ class Trial:
         self._profiles.add(Profile.from_bytes(profile.data))
 
     def run(self, arrays: Sequence[NDArray[Any]], unsplit: NDArray[np.float32], outcome: Outcome) -> None:
-        """Send what crosses, or pictures at `input`. `unsplit` (n, K) are the logits of the whole network."""
+        """Send crossings, or pictures at `input`. `unsplit` (n, K) are the logits of the whole network."""
         tensors = [self._send(array, outcome) for array in arrays]
         logits = self._tail(np.concatenate(tensors))
         outcome.classes += logits.argmax(1).tolist()
@@ -102,7 +127,39 @@ class Trial:
 
 
 def _empty_store() -> Profiles:
-    """A cloud's, whose metrics nobody reads."""
+    """A cloud's, with metrics that nothing reads."""
     return Profiles(
         held=Gauge("held", "profiles", registry=None), evicted=Counter("evicted", "profiles", registry=None)
     )
+
+
+class PromisedBits:
+    """How many bits a profile's models promise for a tensor, counted beside the coder; a perfect coder needs just these."""
+
+    def __init__(self, codec: Calibrated, profile: Profile) -> None:
+        arrays = profile.arrays
+        self._codec = codec
+        self._passes = codec.coder.passes
+        self._contexts = ContextModel(arrays, self._passes, len(arrays["channel_kind"]))
+        self._not_zero = arrays["ladder"].astype(np.float64) / SCALE
+        self._magnitudes = arrays["magnitudes"].astype(np.float64) / SCALE if "magnitudes" in arrays else None
+        self._kinds = arrays.get("magnitude_kind")
+
+    def __call__(self, tensor: NDArray[np.float32]) -> tuple[float, int]:
+        """Bits that are promised for this tensor, and those of the payload that the coder makes of it."""
+        encoded, symbols = self._codec.encode_symbols(tensor)
+        channels = symbols.magnitudes.shape[2]
+        magnitudes = symbols.magnitudes.reshape(-1, channels)
+        bits = 0.0
+        for one_pass in self._passes:
+            values = magnitudes[one_pass.positions, one_pass.first : one_pass.last]
+            classes = self._contexts.classes(one_pass, symbols.canvas).reshape(values.shape)
+            probable = self._not_zero[classes]
+            bits -= np.log2(np.where(values > 0, probable, 1 - probable)).sum()
+            _, channel = coded = np.nonzero(values)
+            if self._magnitudes is not None and self._kinds is not None:
+                kinds = self._kinds[one_pass.first : one_pass.last][channel]
+                bits -= np.log2(self._magnitudes[kinds, values[coded].astype(np.intp) - 1]).sum()
+            if symbols.negative is not None:
+                bits += len(channel)
+        return float(bits), 8 * len(encoded.payload)

@@ -1,4 +1,4 @@
-"""How far the report is and how long it will take, on stderr: a bar on a terminal, a line per step elsewhere."""
+"""How far a report is and how long it will take, on stderr: a bar on a terminal, a line per step elsewhere."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+T = TypeVar("T")
 _BAR = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What a section is going to do, as far as it can be known before."""
+    """What a section is going to do, as far as is known beforehand."""
 
     name: str
     steps: int
     seconds: float
-    """A guess; the remaining time is corrected by how wrong the guesses were so far."""
+    """A guess; the remaining time is corrected by how wrong the guesses have been so far."""
 
 
 class Progress:
-    """Told of every step when it starts."""
+    """Gets every step as it starts."""
 
     def __init__(
         self,
@@ -55,6 +56,14 @@ class Progress:
         self._step += 1
         self._show(f"{self._current.name}: {text}")
 
+    def rounds(self, count: int, cases: Sequence[T], name: str) -> Iterator[T]:
+        """All cases, `count` times over, each as a step. `name` is formatted with the case, or with its items."""
+        for number in range(1, count + 1):
+            for case in cases:
+                text = name.format(*case if isinstance(case, tuple) else (case,))
+                self.step(f"{text}, round {number} of {count}")
+                yield case
+
     def close(self) -> None:
         """All is done, or has failed."""
         self._finish_section()
@@ -68,15 +77,14 @@ class Progress:
             self._drawn = False
 
     def share(self) -> float:
-        """Of the whole work, what is done: 0 to 1."""
+        """The share of the whole work that is done: 0 to 1."""
         done = self._done_s
-        if self._current:
-            steps = max(self._current.steps, self._step)
-            done += self._current.seconds * max(0, self._step - 1) / steps
+        if current := self._current:
+            done += current.seconds * max(0, self._step - 1) / max(current.steps, self._step)
         return min(1.0, done / self._total_s)
 
     def remaining_s(self) -> float:
-        """At the pace so far; as guessed while there is none."""
+        """At the rate so far; as guessed until there is one."""
         share = self.share()
         if share < 0.02:
             return self._total_s * (1 - share)

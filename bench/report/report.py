@@ -1,30 +1,37 @@
-"""Tables: on the screen, and as Markdown and CSV with what they were measured on."""
+"""Tables: on the screen, and as Markdown and CSV with what they were measured on, without which no figures compare."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import platform
+import subprocess
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.report.plots import draw
 from bench.report.spread import Spread, short
+from shared.process.threads import available_cores
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench.report.plots import Figure
+
+_PACKAGES = ("torch", "torchvision", "openvino", "numpy", "opencv-python-headless", "zstandard")
 
 Cell = str | int | float | Spread | None
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of the same columns. `name` is that of its CSV file."""
+    """Rows of the same columns. `name` names the CSV file."""
 
     name: str
     title: str
     note: str
-    """How it was measured, and between which bounds a median stands."""
+    """How it was measured, and what the bounds around a median are."""
     rows: list[dict[str, Cell]]
 
     def columns(self) -> list[str]:
@@ -46,6 +53,14 @@ class Findings:
     """Engine, precision and threads in force, for people."""
     tables: list[Table]
     figures: list[Figure] = field(default_factory=list)
+
+
+def publish(folder: Path, name: str, findings: Findings, about: str) -> list[Path]:
+    """Print the tables and `write` them."""
+    print(f"\n## {name} (engine: {findings.engine})")
+    for table in findings.tables:
+        print(f"\n{table.markdown()}", flush=True)
+    return write(folder, name, findings, about)
 
 
 def write(folder: Path, name: str, findings: Findings, about: str) -> list[Path]:
@@ -101,3 +116,52 @@ def _text(cell: Cell) -> str:
 
 def _line(cells: list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def about(weights: str, source: str) -> str:
+    """Date, machine, commit, versions, weights and source in one line; `engine_line` is added by section."""
+    packages = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_processor()}, {available_cores()} cores, "
+        f"{_memory_gb():.0f} GB, commit {_commit()}, Python {platform.python_version()}, {packages}; "
+        f"weights {named(weights)}; source {named(source)}"
+    )
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return f"unknown processor ({platform.machine()})"
+
+
+def _memory_gb() -> float:
+    first = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()[0]
+    return int(first.split()[1]) * 1024 / 1e9
+
+
+def _commit() -> str:
+    """The checkout's, with a `+` if files have changed since; `unknown` without git, as in an image."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=8", "--dirty=+"],  # noqa: S607 - whichever git there is
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def named(path: str) -> str:
+    """A file's name with the beginning of its SHA-256; anything else as it is."""
+    file = Path(path)
+    if not file.is_file():
+        return path
+    return f"{file.name} (sha256 {hashlib.sha256(file.read_bytes()).hexdigest()[:8]})"

@@ -1,4 +1,4 @@
-"""What goes wrong during a soak, and when: rounds in which every fault has its turn, in an order that the seed says."""
+"""What goes wrong during a soak, and when: rounds in which every fault has its turn, in an order that the seed decides."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bench.emulator.thread import EmulatorThread
-    from bench.soak.cloud import CloudProcess
+    from bench.harness.system import Cloud
 
 FAULTS = (
     "kill", "restart", "pause", "cut", "cut in a frame", "corrupt up", "corrupt down", "blackout", "black hole", "refuse",
@@ -25,9 +26,10 @@ _MIN_FAULT_S, _MAX_FAULT_S = 0.5, 4.0
 _READY_S = 60.0
 _FRAME_BYTES = 16_000
 """About; where in a frame something happens is drawn from so many."""
-_NARROW = Link(up_bits_per_s=1e6, down_bits_per_s=1e6, delay_s=0.03)
-_RADIO = Link(up_bits_per_s=20e6, down_bits_per_s=20e6, delay_s=0.05, jitter_s=0.03, loss=0.02)
-_CLEAR = Link()
+_BAD_LINKS = {
+    "narrow": Link(up_bits_per_s=1e6, down_bits_per_s=1e6, delay_s=0.03),
+    "bad radio": Link(up_bits_per_s=20e6, down_bits_per_s=20e6, delay_s=0.05, jitter_s=0.03, loss=0.02),
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Fault:
 
 
 def schedule(seed: int) -> Iterator[Fault]:
-    """For ever. The same seed gives the same faults."""
+    """Without an end. The same seed gives the same faults."""
     chance = random.Random(seed)  # noqa: S311 - nothing to guard
     while True:
         for kind in chance.sample(FAULTS, len(FAULTS)):
@@ -54,16 +56,16 @@ def schedule(seed: int) -> Iterator[Fault]:
 
 
 class Breaker:
-    """Does it, to one cloud and one link; after each fault everything is whole again."""
+    """Injects faults into one cloud and one link; after each, everything works again."""
 
-    def __init__(self, cloud: CloudProcess, link: EmulatorThread, wait: Callable[[float], object]) -> None:
-        """`wait` sleeps; it may raise to end the soak, and what was broken is mended then, too."""
+    def __init__(self, cloud: Cloud, link: EmulatorThread, wait: Callable[[float], object]) -> None:
+        """`wait` sleeps. It may raise to end the soak; what is broken then is mended first."""
         self._cloud = cloud
         self._link = link
         self._wait = wait
         self.done: Counter[str] = Counter()
         self.recoveries_s: list[float] = []
-        """How long a cloud took from its start until it was ready."""
+        """Each cloud's time from its start until it was ready."""
 
     def inject(self, fault: Fault) -> None:
         """Raises RuntimeError if the cloud does not come up again."""
@@ -88,30 +90,20 @@ class Breaker:
                 link.corrupt(3, skip=fault.at_bytes)
             case "corrupt down":
                 link.corrupt(3, direction="down", skip=fault.at_bytes // 10)
-            case "blackout":
-                self._while(fault, lambda: link.blackout(on=True), lambda: link.blackout(on=False))
-            case "black hole":
-                self._while(fault, lambda: link.black_hole(on=True), lambda: link.black_hole(on=False))
-            case "refuse":
-                self._while(fault, lambda: link.refuse(on=True), lambda: link.refuse(on=False))
-            case "narrow":
-                self._as(fault, _NARROW)
-            case "bad radio":
-                self._as(fault, _RADIO)
+            case "blackout" | "black hole" | "refuse":
+                switch = getattr(link, fault.kind.replace(" ", "_"))
+                self._while(fault, partial(switch, on=True), partial(switch, on=False))
+            case "narrow" | "bad radio":
+                become = partial(setattr, link, "link")
+                self._while(fault, partial(become, _BAD_LINKS[fault.kind]), partial(become, Link()))
             case _:
                 raise ValueError(f"no fault {fault.kind!r}; there are: {', '.join(FAULTS)}")
 
     def _start(self) -> None:
         start = time.monotonic()
         self._cloud.start()
-        self._cloud.wait_ready(_READY_S)
+        self._cloud.wait_until_ready(_READY_S)
         self.recoveries_s.append(time.monotonic() - start)
-
-    def _as(self, fault: Fault, link: Link) -> None:
-        def become(kind: Link) -> None:
-            self._link.link = kind
-
-        self._while(fault, lambda: become(link), lambda: become(_CLEAR))
 
     def _while(self, fault: Fault, begin: Callable[[], object], end: Callable[[], object]) -> None:
         begin()

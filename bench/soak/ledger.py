@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,25 +16,8 @@ Row = dict[str, Any]
 ANSWERED_BY = ("cloud", "edge", "still")
 OUTCOMES = ("answered", "refused", "abandoned")
 MAX_ANSWERS = 2
-"""An edge sends a frame once more if its connection breaks, be it only the answer that was lost."""
+"""An edge sends a frame once more if its connection breaks, even if only the answer was lost."""
 _NUMBER_BITS = 32
-
-
-@dataclass(frozen=True)
-class Account:
-    """What became of the frames that one edge has read."""
-
-    frames_in: int
-    cloud: int
-    edge: int
-    still: int
-    nobody: int
-    dropped: int
-
-    @property
-    def difference(self) -> int:
-        """Frames that nothing is known of; 0, or something is broken."""
-        return self.frames_in - self.cloud - self.edge - self.still - self.nobody - self.dropped
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -46,19 +28,29 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def session_of(frame_id: str) -> int:
-    """What the frames of one run of an edge have in common."""
+    """The part of the frame id that all frames of one run of an edge share."""
     return int(frame_id, 16) >> _NUMBER_BITS
 
 
 def sessions(records: Sequence[Row]) -> set[int]:
-    """One, in order; none where there are no records."""
+    """The sessions of these records: one if all is well, none if there are no records."""
     return {session_of(record["frame_id"]) for record in records}
 
 
-def account(records: Sequence[Row], *, frames_in: int, dropped: int = 0) -> Account:
-    """`frames_in` and `dropped` are the edge's own counts, as its summary says them."""
+def account(records: Sequence[Row], *, frames_in: int, dropped: int = 0) -> dict[str, int]:
+    """What became of the frames that one edge has read; `frames_in` and `dropped` are the edge's own counts.
+
+    `difference` is how many frames are unaccounted for: 0, or something is broken.
+    """
     by = Counter(record["answered_by"] for record in records)
-    return Account(frames_in, by["cloud"], by["edge"], by["still"], by["nobody"], dropped)
+    known = {
+        "cloud": by["cloud"],
+        "edge": by["edge"],
+        "still": by["still"],
+        "dropped": dropped,
+        "nobody": by["nobody"],
+    }
+    return {"frames in": frames_in, **known, "difference": frames_in - sum(known.values())}
 
 
 def faults_of(
@@ -66,19 +58,19 @@ def faults_of(
 ) -> list[str]:
     """What is wrong, one line for each offence, the first frame first; empty if nothing is.
 
-    The ledger is to hold no other edge's lines: see `lines_of`.
+    The ledger must hold no other edge's lines, see `lines_of`.
     """
     return [*_order(records, frames_in, dropped), *_answers(records), *_join(records, ledger)]
 
 
 def lines_of(ledger: Iterable[Row], records: Sequence[Row]) -> list[Row]:
-    """The lines of the run that these records are of."""
+    """The lines of the run that made these records."""
     own = sessions(records)
     return [line for line in ledger if line["frame_id"] and session_of(line["frame_id"]) in own]
 
 
 def strangers(ledger: Iterable[Row], known: Collection[int]) -> list[str]:
-    """Of a ledger that several edges share: lines with a frame id of none of these sessions."""
+    """The lines of a shared ledger whose frame ids are of none of these sessions."""
     return [
         f"the ledger has a line of frame id {line['frame_id']}, which no edge has sent"
         for line in ledger
@@ -102,7 +94,7 @@ def _order(records: Sequence[Row], frames_in: int, dropped: int) -> Iterator[str
         yield f"{len(missing)} frames have no record{first}; {dropped} were dropped by policy"
     if expected > frames_in:
         yield f"frame {expected - 1} has a record, but only {frames_in} frames were read"
-    difference = account(records, frames_in=frames_in, dropped=dropped).difference
+    difference = account(records, frames_in=frames_in, dropped=dropped)["difference"]
     if difference:
         yield f"{frames_in} frames in, and {difference} of them are neither answered nor dropped"
 
@@ -128,18 +120,18 @@ def _join(records: Sequence[Row], ledger: Sequence[Row]) -> Iterator[str]:
     numbers: dict[str, int] = {}
     for record in records:
         number, frame_id = record["frame"], record["frame_id"]
-        there = outcomes.get(frame_id, [])
+        known = outcomes.get(frame_id, [])
         if frame_id in numbers:
             yield f"frame {number} has the frame id {frame_id} of frame {numbers[frame_id]}"
         elif int(frame_id, 16) & (1 << _NUMBER_BITS) - 1 != number:
             yield f"frame {number} has the frame id {frame_id}, which ends in another number"
-        elif record["answered_by"] == "cloud" and "answered" not in there:
-            said = f"only {', '.join(there)}" if there else "nothing"
+        elif record["answered_by"] == "cloud" and "answered" not in known:
+            said = f"only {', '.join(known)}" if known else "nothing"
             yield f"frame {number} ({frame_id}) was answered by the cloud, but its ledger says {said} of it"
-        if there.count("answered") > MAX_ANSWERS:
-            yield f"frame {number} ({frame_id}) was answered {there.count('answered')} times"
+        if known.count("answered") > MAX_ANSWERS:
+            yield f"frame {number} ({frame_id}) was answered {known.count('answered')} times"
         numbers[frame_id] = number
     if len(sessions(records)) > 1:
-        yield "the records are of several runs: their frame ids have not one beginning"
+        yield "the records are of several runs: their frame ids do not begin alike"
     for frame_id in outcomes.keys() - numbers.keys():
         yield f"the ledger has a line of frame id {frame_id}, which no record names"

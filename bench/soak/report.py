@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 from bench.soak.ledger import account, faults_of, lines_of, read_rows, sessions, strangers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bench.soak.edge import EdgeProcess
     from bench.soak.faults import Breaker
-    from bench.soak.ledger import Account, Row
+    from bench.soak.ledger import Row
     from bench.soak.watch import Watch
 
 _MAX_FAULTS = 20
-_COLUMNS = ("frames in", "cloud", "edge", "still", "dropped", "nobody", "difference")
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Played:
     frames_in: int
     dropped: int
 
-    def account(self) -> Account:
+    def account(self) -> dict[str, int]:
         return account(self.records, frames_in=self.frames_in, dropped=self.dropped)
 
 
@@ -50,14 +49,14 @@ def findings_of(
     why: str,
     faults: Sequence[str],
 ) -> Findings:
-    """After all of them have ended, with the faults that were seen then. Raises RuntimeError if one has not said how many frames it read."""
-    played = [Played(edge.name, edge.records(), *edge.frames_in()) for edge in edges]
+    """After all edges have ended; `faults` were seen then. Raises RuntimeError if one gave no summary."""
+    played = [Played(edge.name, read_rows(edge.results), *edge.frames_in()) for edge in edges]
     lines = read_rows(ledger)
     faults = [*faults, *joined(played, lines)]
     for watch in watches:
         faults += watch.faults()
     parts = [
-        *frame_table([(each.name, each.account()) for each in played]),
+        *frame_table({each.name: each.account() for each in played}),
         f"fallbacks: {_counts(Counter(str(r['fallback']) for each in played for r in each.records if r['fallback']))}",
         f"ledger: {_counts(Counter(line['outcome'] for line in lines))}",
         f"faults injected: {_counts(breaker.done)}",
@@ -75,7 +74,7 @@ def findings_of(
 
 
 def joined(played: Sequence[Played], ledger: Sequence[Row]) -> list[str]:
-    """What the records and the ledger, which all edges share, do not agree on."""
+    """Where the records and the ledger, which all edges share, differ."""
     known = {session for each in played for session in sessions(each.records)}
     found = strangers(ledger, known)
     for each in played:
@@ -85,20 +84,18 @@ def joined(played: Sequence[Played], ledger: Sequence[Row]) -> list[str]:
     return found
 
 
-def frame_table(accounts: Sequence[tuple[str, Account]]) -> list[str]:
+def frame_table(accounts: Mapping[str, Mapping[str, int]]) -> list[str]:
     """One line for each edge, and their sum."""
-    rows = [(name, _row(each)) for name, each in accounts]
-    rows.append(("all", [sum(column) for column in zip(*(row for _, row in rows), strict=True)]))
+    total = Counter[str]()
+    for each in accounts.values():
+        total.update(each)
     return [
-        f"{'':<10}" + "".join(f"{name:>12}" for name in _COLUMNS),
-        *(f"{name:<10}" + "".join(f"{value:>12}" for value in row) for name, row in rows),
+        " " * 10 + "".join(f"{column:>12}" for column in total),
+        *(
+            f"{name:<10}" + "".join(f"{value:>12}" for value in each.values())
+            for name, each in {**accounts, "all": total}.items()
+        ),
     ]
-
-
-def _row(each: Account) -> list[int]:
-    return [
-        each.frames_in, each.cloud, each.edge, each.still, each.dropped, each.nobody, each.difference,
-    ]  # fmt: skip
 
 
 def _counts(counter: Counter[str]) -> str:

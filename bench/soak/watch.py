@@ -6,10 +6,10 @@ import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.harness.proc import memory
+from bench.harness.process import memory
 
 GROWTH, GROWTH_BYTES = 0.10, 20e6
-"""What a process may grow by: a share of what it was when it was warm, and so many bytes more."""
+"""What a process may grow by: a share of its size when it was warm, and so many bytes more."""
 GROWTH_FILES = 8
 _WINDOW = 5
 """Medians are over so many samples: one may meet a moment between a frame's arrival and its end."""
@@ -29,13 +29,13 @@ class Watch:
     warm_at: float
     """Monotonic seconds; what was sampled before does not count."""
     connections: int = 0
-    """Which others may open to it and keep: files that it has good reason for."""
+    """How many others may keep open to it: files that it has good reason for."""
     resident: list[int] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
     _over: bool = False
 
     def sample(self, now: float) -> None:
-        """Nothing, where it is not warm, or has ended."""
+        """Take one sample if it is warm and has not ended."""
         if self._over or now < self.warm_at:
             return
         try:
@@ -43,7 +43,7 @@ class Watch:
             files = open_files(self.pid)
         except OSError:
             resident = files = 0
-        # 0 is of one that has ended, be it not yet waited for. Its id may be another's soon.
+        # 0: it has ended, even if nothing has waited for it yet. Its id may soon be another's.
         self._over = not resident
         if resident:
             self.resident.append(resident)
@@ -51,7 +51,7 @@ class Watch:
 
     @property
     def judged(self) -> bool:
-        """Whether it has lived long enough for a beginning and an end."""
+        """Whether it lived long enough for a beginning and an end."""
         return len(self.resident) >= 2 * _WINDOW
 
     def ends(self, samples: list[int]) -> tuple[float, float]:
@@ -59,7 +59,7 @@ class Watch:
         return statistics.median(samples[:_WINDOW]), statistics.median(samples[-_WINDOW:])
 
     def faults(self) -> list[str]:
-        """What it has too much of, for people."""
+        """How it grew too much, for people."""
         if not self.judged:
             return []
         (before, after), (opened, open_now) = self.ends(self.resident), self.ends(self.files)
@@ -71,6 +71,6 @@ class Watch:
         return found
 
     def row(self) -> str:
-        """One line of the table, of one that is judged."""
+        """One line of the table; only for one that is judged."""
         (before, after), (opened, open_now) = self.ends(self.resident), self.ends(self.files)
         return f"{self.name:<10}{before / 1e6:>8.0f} -> {after / 1e6:>4.0f} MB{opened:>10.0f} -> {open_now:>3.0f} files"

@@ -6,58 +6,53 @@ import statistics
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from bench.harness.options import DATA
 from bench.harness.worker import Worker
 from bench.report.plots import Bars, Figure
-from bench.report.progress import Outline
-from bench.report.report import Findings, Table
+from bench.report.progress import Outline, Progress
+from bench.report.report import Cell, Findings, Table
 from bench.report.spread import Spread, over_frames, ratio_of_rounds, several
-from bench.speed.engine_worker import REFERENCE
+from bench.speed.halves import REFERENCE, Halves
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench.harness.options import Options
-    from bench.report.progress import Progress
-    from bench.report.report import Cell
+    from bench.speed.options import SpeedOptions
 
 _CASES = (("whole", 1), ("head", 1), ("tail", 1), ("tail", 8))
-"""Part of the network, cut at layer3, and pictures in one call."""
+"""What is timed of the network, cut at layer3, and how many pictures in one call."""
 
 _Times = dict[str, list[list[tuple[float, float]]]]
 """For each engine and round, (wall ms, CPU ms) of each call."""
 
 
-def outline(options: Options) -> Outline:
-    effort = options.effort
-    steps = effort.rounds * len(_CASES)
-    seconds = 15 + steps * effort.engine_calls * 0.3 + 0.3 * (effort.pictures if options.pictures else 0)
+def outline(options: SpeedOptions) -> Outline:
+    steps = options.rounds * len(_CASES)
+    seconds = 15 + steps * options.engine_calls * 0.3 + 0.3 * len(_pictures(options))
     return Outline("engines", 2 + steps, seconds)
 
 
-def measure(options: Options, progress: Progress) -> Findings:
+def measure(options: SpeedOptions, progress: Progress) -> Findings:
     """All engines in one process, interleaved call by call."""
-    effort = options.effort
     times: dict[tuple[str, int], _Times] = {case: defaultdict(list) for case in _CASES}
     progress.step("building every engine")
-    with Worker("bench.speed.engine_worker", options.setup.json()) as worker:
-        missing: dict[str, str] = worker.ask(do="build")
-        for number in range(1, effort.rounds + 1):
-            for part, batch in _CASES:
-                progress.step(f"{part}, batch {batch}, round {number} of {effort.rounds}")
-                answer = worker.ask(do="time", part=part, batch=batch, calls=effort.engine_calls)
-                for engine, calls in answer.items():
-                    times[part, batch][engine].append(calls)
+    with Worker(Halves, options.setup) as worker:
+        missing = worker.ask(Halves.build)
+        for half, batch in progress.rounds(options.rounds, _CASES, "{}, batch {}"):
+            answer = worker.ask(Halves.time, half, batch, options.engine_calls)
+            for engine, calls in answer.items():
+                times[half, batch][engine].append(calls)
         progress.step("comparing the answers")
         pictures = _pictures(options)
-        answers = worker.ask(do="agree", pictures=pictures) if pictures else {}
+        answers = worker.ask(Halves.agree, pictures) if pictures else {}
     engines = list(times[_CASES[0]])
     note = (
-        f"Medians (quartiles) of {effort.rounds * effort.engine_calls} calls, the engines in turn, call by call, in one "
+        f"Medians (quartiles) of {options.rounds * options.engine_calls} calls, the engines in turn, call by call, in one "
         f"process; `times faster` is {REFERENCE}'s median by this one's, of each round: median (min–max over "
-        f"{several(effort.rounds, 'round')}). Cut at layer3. CPU is that of all threads."
+        f"{several(options.rounds, 'round')}). Cut at layer3. CPU is that of all threads."
     )
     if missing:
-        note += " Not here: " + "; ".join(f"{engine} ({why})" for engine, why in missing.items()) + "."
+        note += " Not available: " + "; ".join(f"{engine} ({why})" for engine, why in missing.items()) + "."
     rows = [_row(engine, case, times[case]) for case in _CASES for engine in engines]
     tables = [Table("engines", "Engines", note, rows)]
     if answers:
@@ -65,33 +60,31 @@ def measure(options: Options, progress: Progress) -> Findings:
     return Findings("each of those below", tables, [_figure(engines, times)])
 
 
-def _pictures(options: Options) -> list[str]:
-    """So many photographs, evenly from all."""
-    if options.pictures is None:
-        return []
-    paths = sorted(options.pictures.glob("*.jpg"))
-    step = max(1, len(paths) // options.effort.pictures)
-    return [str(path) for path in paths[::step][: options.effort.pictures]]
+def _pictures(options: SpeedOptions) -> list[str]:
+    """So many photographs, evenly from all; none where there is no such folder."""
+    paths = sorted((DATA / "images").glob("*.jpg"))
+    step = max(1, len(paths) // options.pictures)
+    return [str(path) for path in paths[::step][: options.pictures]]
 
 
 def _row(engine: str, case: tuple[str, int], times: _Times) -> dict[str, Cell]:
-    part, batch = case
+    half, batch = case
+    medians = {
+        name: [statistics.median(wall for wall, _ in calls) for calls in times[name]]
+        for name in (REFERENCE, engine)
+    }
     return {
-        "part": part,
+        "part": half,
         "batch": batch,
         "engine": engine,
-        "ms/call": over_frames(_all(times[engine], 0)),
-        "times faster": ratio_of_rounds(_medians(times[REFERENCE]), _medians(times[engine])),
-        "CPU ms/call": over_frames(_all(times[engine], 1)),
+        "ms/call": _over_calls(times[engine], 0),
+        "times faster": ratio_of_rounds(medians[REFERENCE], medians[engine]),
+        "CPU ms/call": _over_calls(times[engine], 1),
     }
 
 
-def _all(rounds: list[list[tuple[float, float]]], which: int) -> list[float]:
-    return [call[which] for calls in rounds for call in calls]
-
-
-def _medians(rounds: list[list[tuple[float, float]]]) -> list[float]:
-    return [statistics.median(wall for wall, _ in calls) for calls in rounds]
+def _over_calls(rounds: list[list[tuple[float, float]]], which: int) -> Spread:
+    return over_frames([call[which] for calls in rounds for call in calls])
 
 
 def _agreement(answers: Mapping[str, list[tuple[bool, float]]], pictures: int) -> Table:
@@ -112,15 +105,13 @@ def _agreement(answers: Mapping[str, list[tuple[bool, float]]], pictures: int) -
 
 
 def _figure(engines: list[str], times: Mapping[tuple[str, int], _Times]) -> Figure:
-    labels = [f"{part}, batch {batch}" for part, batch in _CASES]
-
-    def bars(which: int) -> dict[str, list[Spread | None]]:
-        return {
-            engine: [over_frames(_all(times[case][engine], which)) for case in _CASES] for engine in engines
-        }
-
-    return Figure(
-        "engines",
-        "Engines: time and CPU time of one call, cut at layer3",
-        [Bars("ms per call", labels, bars(0)), Bars("CPU ms per call", labels, bars(1))],
-    )
+    labels = [f"{half}, batch {batch}" for half, batch in _CASES]
+    panels = [
+        Bars(
+            unit,
+            labels,
+            {name: [_over_calls(times[case][name], which) for case in _CASES] for name in engines},
+        )
+        for which, unit in enumerate(("ms per call", "CPU ms per call"))
+    ]
+    return Figure("engines", "Engines: time and CPU time of one call, cut at layer3", panels)

@@ -23,7 +23,7 @@ _Sample = TypeVar("_Sample")
 
 @dataclass(frozen=True)
 class Window(Generic[_Sample]):
-    """So many frames, the time between their answers, and what was sampled at both ends."""
+    """Some frames, the time from the answer before them to the last of theirs, and a sample at both ends."""
 
     records: list[dict[str, Any]]
     seconds: float
@@ -40,7 +40,7 @@ def watch(
 ) -> list[Window[_Sample]]:
     """Windows of `frames` frames, one after another, after `warm` frames. Reads the edge to its last record.
 
-    Raises RuntimeError for a frame that was answered by somebody else: then something else would be measured.
+    Raises RuntimeError for a frame that was answered by another side: then something else would be measured.
     """
     assert warm > 0, "the first frames are never measured"
     found: list[Window[_Sample]] = []

@@ -16,7 +16,7 @@ from chaos.relay import read_message
 from kits import common as kit
 from kits.chaos import SPLIT_POINT
 
-from bench.harness.proc import memory
+from bench.harness.process import memory
 from bench.harness.scrape import scrape
 from shared.codecs import make_codec
 from shared.wire import frame as wire

@@ -16,8 +16,8 @@ from kits.edge_run import EdgeRun
 
 from bench.emulator.link import Link
 from bench.emulator.thread import EmulatorThread
-from bench.harness.system import environment
-from bench.soak.cloud import CloudProcess
+from bench.harness.process import environment
+from bench.harness.system import Cloud
 from bench.soak.ledger import faults_of, read_rows, session_of, sessions
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ class Chaos:
     def __init__(self, folder: Path) -> None:
         self._cache = str(folder / "cache")
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in _SAME.items()]
-        self.cloud = CloudProcess(folder, [*flags, f"--cache-dir={self._cache}"])
+        self._ledger = folder / "ledger.jsonl"
+        cloud_flags = [*flags, f"--cache-dir={self._cache}", f"--ledger={self._ledger}"]
+        self.cloud = Cloud(cloud_flags, log=folder / "cloud.log")
         self.link = EmulatorThread("127.0.0.1", self.cloud.port)
         self._edges: list[EdgeRun] = []
         self._earlier: set[int] = set()
@@ -65,7 +67,7 @@ class Chaos:
         """Bring up a cloud that takes frames and a link that does nothing to them, whatever a test has left."""
         if not self.cloud.is_up():
             self.cloud.start()
-        self.cloud.wait_ready(_START_S)
+        self.cloud.wait_until_ready(_START_S)
         self.link.blackout(on=False)
         self.link.black_hole(on=False)
         self.link.refuse(on=False)
@@ -74,7 +76,7 @@ class Chaos:
     def restart_cloud(self, *flags: str, variables: Mapping[str, str] | None = None) -> float:
         """Start the cloud; returns when it took frames again, by the wall clock."""
         self.cloud.start(*flags, variables=variables)
-        return self.cloud.wait_ready(_START_S)
+        return self.cloud.wait_until_ready(_START_S)
 
     def edge(self, source: str, *, variables: Mapping[str, str] | None = None, **settings: str) -> EdgeRun:
         """Start an edge behind the link, unless `cloud_url` says elsewhere."""
@@ -92,7 +94,7 @@ class Chaos:
         for run in self._edges:
             run.end()
         self._edges.clear()
-        lines = read_rows(self.cloud.ledger)
+        lines = read_rows(self._ledger)
         self._mark = len(lines)
         self._earlier |= sessions([line for line in lines if line["frame_id"]])
 
@@ -100,7 +102,7 @@ class Chaos:
         """The cloud's lines of this test, without those of runs that were joined already."""
         return [
             line
-            for line in read_rows(self.cloud.ledger)[self._mark :]
+            for line in read_rows(self._ledger)[self._mark :]
             if not (line["frame_id"] and session_of(line["frame_id"]) in self._earlier)
         ]
 

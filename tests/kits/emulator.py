@@ -7,19 +7,22 @@ import struct
 from contextlib import asynccontextmanager
 
 import pytest
+from kits import virtual_time
 
 from bench.emulator.link import Link
 from bench.emulator.proxy import Emulator
 
 MBIT = 1e6
-LATE_S = 5
+LATE_S = 5000
 LOST = (ConnectionError, asyncio.IncompleteReadError)
 
 
 def in_loop(test):
+    """Run a test in an event loop whose clock jumps: what it says of times is exact, and takes none."""
+
     @functools.wraps(test)
     def run(*arguments, **named):
-        asyncio.run(asyncio.wait_for(test(*arguments, **named), 20))
+        virtual_time.run(asyncio.wait_for(test(*arguments, **named), 20_000))
 
     return run
 

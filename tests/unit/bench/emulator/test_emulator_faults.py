@@ -76,11 +76,11 @@ async def test_after_a_blackout_everything_moves_on():
         old[1].write(bytes(100_000))
         await target.has_heard(10_000)
         emulator.blackout(True)
-        stood_at = emulator.up_bytes
+        stood_at = emulator.up.forwarded_bytes
         new = await connect()
         new[1].write(b"new")
         await asyncio.sleep(0.1)
-        assert emulator.up_bytes == stood_at
+        assert emulator.up.forwarded_bytes == stood_at
         assert len(target.heard) == 1
         emulator.blackout(False)
         assert await exchange(old, b"after", 100_005) == bytes(100_000) + b"after"
@@ -163,7 +163,7 @@ async def test_a_cut_in_the_middle_of_a_frame(when):
         assert await is_lost(first[0])
         await until(lambda: target.ends == ["reset"])
         assert len(target.heard[0]) <= 12_345
-        assert emulator.up_bytes == 12_345
+        assert emulator.up.forwarded_bytes == 12_345
         second = await connect()  # is left alone
         second[1].write(bytes(50_000))
         await until(lambda: len(target.heard) == 2 and len(target.heard[1]) == 50_000)

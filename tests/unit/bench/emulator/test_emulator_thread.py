@@ -1,6 +1,5 @@
-"""The emulator for those that have no event loop, and scripted links."""
+"""The emulator for callers that have no event loop."""
 
-import asyncio
 import socket
 import threading
 import time
@@ -9,7 +8,6 @@ from contextlib import contextmanager
 import pytest
 
 from bench.emulator.link import Link
-from bench.emulator.proxy import Emulator, play, read_trace
 from bench.emulator.thread import EmulatorThread
 
 SLOW = Link(up_bits_per_s=1e6)
@@ -66,14 +64,14 @@ def test_it_works_without_a_loop():
     with echo() as port, EmulatorThread("127.0.0.1", port, SLOW, seed=3) as emulator:
         with connected(emulator) as client:
             assert exchange(client, b"hello") == b"hello"
-            assert (emulator.connections, emulator.open_connections) == (1, 1)
-            assert (emulator.up_bytes, emulator.down_bytes) == (5, 5)
+            assert (emulator.emulator.connections, emulator.emulator.open_connections) == (1, 1)
+            assert (emulator.emulator.up.forwarded_bytes, emulator.emulator.down.forwarded_bytes) == (5, 5)
             assert emulator.link == SLOW
             emulator.link = Link(delay_s=0.02)
             assert emulator.link == Link(delay_s=0.02)
             start = time.monotonic()
             exchange(client, b"hello")
-            assert time.monotonic() - start >= 0.04
+            assert time.monotonic() - start >= 0.04  # a lower bound: a busy machine only adds to it
             emulator.corrupt(1)
             assert exchange(client, bytes(64)) != bytes(64)
             emulator.blackout(True)
@@ -85,7 +83,6 @@ def test_it_works_without_a_loop():
         with pytest.raises(ConnectionError), connected(emulator) as client:
             exchange(client, b"refused")
         emulator.refuse(False)
-        emulator.retarget("127.0.0.1", port)
         emulator.black_hole(True)
         with connected(emulator) as client:
             client.settimeout(0.05)
@@ -119,7 +116,7 @@ def test_stopping_leaves_no_thread_and_no_connection():
             emulator.stop()
             with pytest.raises(ConnectionError):
                 exchange(client, b"gone")
-        assert emulator.open_connections == 0
+        assert emulator.emulator.open_connections == 0
     assert "emulator" not in {thread.name for thread in threading.enumerate()}
 
 
@@ -129,58 +126,3 @@ def test_a_script_in_the_thread():
         assert emulator.link == SLOW
         unfinished = emulator.play([(100, Link())])
     assert unfinished.cancelled()
-
-
-# --- scripted links ---------------------------------------------------------------------------------------------------
-
-
-def test_a_script_is_played_in_order_and_in_time():
-    trace = [(0.02, Link(delay_s=1)), (0.03, Link(delay_s=2)), (0.0, SLOW)]
-    seen = []
-
-    class Recorder(Emulator):
-        @property
-        def link(self):
-            return seen[-1][1]
-
-        @link.setter
-        def link(self, link):
-            seen.append((time.monotonic(), link))
-
-    asyncio.run(play(Recorder("127.0.0.1", 1), trace))
-    assert [link for _, link in seen] == [link for _, link in trace]
-    assert seen[1][0] - seen[0][0] >= 0.0199
-    assert seen[2][0] - seen[0][0] >= 0.0499
-
-
-def test_a_script_is_read():
-    text = """
-    # from the train
-    5, 12.5, 40
-    2.5,0.5,120,30,0.02   # in the tunnel
-    0, inf, 0, 1
-    """
-    assert read_trace(text) == [
-        (5.0, Link(up_bits_per_s=12.5e6, delay_s=0.04)),
-        (2.5, Link(up_bits_per_s=0.5e6, delay_s=0.12, jitter_s=0.03, loss=0.02)),
-        (0.0, Link(jitter_s=0.001)),
-    ]
-    assert read_trace("") == []
-
-
-@pytest.mark.parametrize(
-    ("line", "what"),
-    [
-        ("1, 2", "2 numbers"),
-        ("1, 2, 3, 4, 0.5, 6", "6 numbers"),
-        ("1, fast, 3", "'fast'|could not convert"),
-        ("-1, 2, 3", "-1.0 seconds"),
-        ("inf, 2, 3", "inf seconds"),
-        ("1, 0, 3", "up_bits_per_s is 0.0"),
-        ("1, 2, -3", "delay_s is -0.003"),
-        ("1, 2, 3, 4, 5", "loss is 5.0"),
-    ],
-)
-def test_what_is_no_script(line, what):
-    with pytest.raises(ValueError, match=rf"line 2: .*({what}).*; a line is: seconds, up Mbit/s, delay ms\["):
-        read_trace(f"1, 2, 3\n{line}")

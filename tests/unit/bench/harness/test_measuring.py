@@ -1,15 +1,13 @@
-"""The small instruments: windows of a run, the pace of simple clients, /proc and /metrics."""
+"""The small instruments: windows of a run, simple clients, /proc and /metrics."""
 
-import itertools
 import os
 
 import pytest
 
-from bench.harness import proc
-from bench.harness.pace import Pace
+from bench.harness.process import cpu_s, memory
 from bench.harness.scrape import parse
-from bench.harness.system import Setup, engine_in_force, read_setup
-from bench.speed.head_reader import HeadReader
+from bench.harness.system import engine_in_force
+from bench.speed.halves import send_for
 from bench.speed.window import RUN_OUT, frames_needed, watch
 
 
@@ -56,41 +54,29 @@ def test_a_frame_answered_by_another_side_is_an_error():
 
 
 @pytest.mark.parametrize(("frame_s", "frames", "per_s"), [(0.1, 20, 10.0), (5.0, 3, 0.2)])
-def test_a_pace_is_for_a_time_and_at_least_some_frames(frame_s, frames, per_s):
-    now = 0.0
-    pace = Pace(2.0, 3, lambda: now)
-    while pace.goes_on():
+def test_a_client_sends_for_a_time_and_at_least_some_frames(frame_s, frames, per_s):
+    now, sent = 0.0, []
+
+    def send(tensor):
+        nonlocal now
         now += frame_s
-        pace.answered(100)
-    result = pace.result()
+        sent.append(tensor)
+        return 100
+
+    result = send_for(2.0, 3, send, [7, 8], lambda: now)
     assert result["frames"] == pytest.approx(frames, abs=1)
     assert result["frames_per_s"] == pytest.approx(per_s)
     assert result["bytes_per_frame"] == 100
-
-
-def test_the_reading_thread_is_two_ahead_and_stops():
-    read = []
-
-    def tensors():
-        for number in itertools.count():
-            read.append(number)
-            yield number
-
-    reader = HeadReader(tensors(), lambda tensor: 10 * tensor)
-    assert [reader.take() for _ in range(3)] == [0, 10, 20]
-    reader.stop()
-    count = len(read)
-    assert 3 <= count <= 9
-    assert not reader._thread.is_alive()
-    assert len(read) == count
+    assert len(sent) == result["frames"] + 1, "the first one does not count"
+    assert sent[:3] == [7, 8, 7]
 
 
 def test_cpu_time_and_memory_of_this_process():
-    before = proc.cpu_s(os.getpid())
+    before = cpu_s(os.getpid())
     block = bytearray(b"x" * 50_000_000)
-    while proc.cpu_s(os.getpid()) < before + 0.02:
+    while cpu_s(os.getpid()) < before + 0.02:
         pass
-    found = proc.memory(os.getpid())
+    found = memory(os.getpid())
     assert found.peak >= found.resident >= 50_000_000
     assert found.own >= 50_000_000
     assert 0 < found.files < found.resident
@@ -108,11 +94,6 @@ def test_metrics_are_found_by_name_and_label():
     assert metrics.value("cpu_seconds_total") is None
     assert metrics.by_label("cpu_seconds_total", "stage") == {"head": 1.5, "encode": 0.25}
     assert metrics.by_label("other_total", "stage") == {}
-
-
-def test_a_setup_reaches_a_worker_as_it_is():
-    setup = Setup("random", "synthetic", "torch", None, 2)
-    assert read_setup(setup.json()) == setup
 
 
 def test_the_engine_in_force():

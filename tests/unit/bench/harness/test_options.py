@@ -1,62 +1,66 @@
 """The command line of `python -m bench`."""
 
+import sys
+from types import ModuleType
+
 import pytest
 
 from bench import __main__
-from bench.harness.options import QUICK, SECTIONS, Effort, read_options
-from bench.load.command import _parse
+from bench.load.command import read_load_options
 from bench.speed import command as speed
+from bench.speed.options import SECTIONS, read_speed_options
 
 
 def test_everything_in_full_is_the_default():
-    options = read_options([])
-    assert options.effort == Effort()
-    assert options.sections == SECTIONS == tuple(speed.SECTIONS)
+    options = read_speed_options([])
+    assert options.only == SECTIONS == tuple(speed.SECTIONS)
+    assert (options.rounds, options.frames, options.frames_growth) == (3, 80, 2000)
     assert (options.setup.engine, options.setup.precision, options.setup.threads) == (None, None, None)
 
 
 def test_quick_is_less_of_everything():
-    options = read_options(["--quick"])
-    assert options.effort == QUICK
-    assert options.sections == SECTIONS
-    full = Effort()
-    for name in (
-        "rounds",
-        "frames",
-        "engine_calls",
-        "pictures",
-        "json_s",
-        "load_s",
-        "starts",
-        "growth_frames",
-    ):
-        assert getattr(QUICK, name) < getattr(full, name), name
+    full, quick = read_speed_options([]), read_speed_options(["--quick"])
+    assert quick.only == SECTIONS
+    less = ("rounds", "frames", "engine_calls", "pictures", "json_s", "load_s", "starts", "frames_growth")
+    for name in less:
+        assert getattr(quick, name) < getattr(full, name), name
     for name in ("split_points", "json_points", "clients", "loads", "batch_limits"):
-        assert set(getattr(QUICK, name)) < set(getattr(full, name)), name
+        assert set(getattr(quick, name)) < set(getattr(full, name)), name
 
 
 def test_what_is_given_beats_quick():
-    effort = read_options(["--quick", "--rounds", "2", "--frames", "7", "--frames-growth", "10000"]).effort
-    assert (effort.rounds, effort.frames, effort.growth_frames) == (2, 7, 10000)
-    assert effort.load_s == QUICK.load_s
+    given = ["--quick", "--rounds", "2", "--frames", "7", "--frames-growth", "10000"]
+    options, quick = read_speed_options(given), read_speed_options(["--quick"])
+    assert (options.rounds, options.frames, options.frames_growth) == (2, 7, 10000)
+    assert options.load_s == quick.load_s
 
 
 def test_sections_come_in_their_own_order():
-    assert read_options(["--only", "json, split"]).sections == ("split", "json")
+    assert read_speed_options(["--only", "json, split"]).only == ("split", "json")
 
 
 @pytest.mark.parametrize(
     "arguments", [["--only", "splitt"], ["--only", ""], ["--rounds", "0"], ["--frames", "x"], ["--fast"]]
 )
-def test_what_cannot_be_read_is_told(arguments, capsys):
+def test_what_cannot_be_read_is_refused(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
-        read_options(arguments)
+        read_speed_options(arguments)
     assert ended.value.code == 2
     assert "usage: python -m bench speed" in capsys.readouterr().err
 
 
+def test_help_has_every_flag_with_its_default(capsys):
+    with pytest.raises(SystemExit):
+        read_speed_options(["--help"])
+    said = capsys.readouterr().out
+    for flag in ("--quick", "--only", "--rounds", "--frames-growth", "--engine", "--results"):
+        assert flag in said
+    assert "per split point and round (default: 80)" in " ".join(said.split())
+    assert "--load-s" not in said
+
+
 def test_engine_and_precision_are_handed_on():
-    setup = read_options(
+    setup = read_speed_options(
         ["--engine", "openvino", "--precision", "bfloat16", "--threads", "1", "--weights", "random"]
     ).setup
     assert setup.flags() == [
@@ -65,7 +69,7 @@ def test_engine_and_precision_are_handed_on():
 
 
 def test_nothing_is_handed_on_that_was_not_given():
-    assert read_options(["--weights", "random"]).setup.flags() == ["--weights", "random"]
+    assert read_speed_options(["--weights", "random"]).setup.flags() == ["--weights", "random"]
 
 
 @pytest.mark.parametrize(
@@ -76,32 +80,35 @@ def test_nothing_is_handed_on_that_was_not_given():
         (["speed", "--only", "split"], "speed", ["--only", "split"]),
         (["load", "--clients", "4"], "load", ["--clients", "4"]),
         (["rate", "--quick"], "rate", ["--quick"]),
+        (["soak", "--quick"], "soak", ["--quick"]),
     ],
 )
 def test_the_first_word_is_the_command(arguments, command, rest, monkeypatch):
-    called = []
-    for name in ("speed", "load_command", "rate"):
-        monkeypatch.setattr(
-            f"bench.{name}.main", lambda given, name=name: called.append((name, list(given))) or 0
-        )
+    called, limited = [], []
+    monkeypatch.setattr(__main__, "limit_threads", limited.append)
+    for name in ("speed", "load", "rate", "soak"):
+        module = ModuleType(f"bench.{name}.command")
+        module.main = lambda given, name=name: called.append((name, list(given))) or 0
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     assert __main__.main(arguments) == 0
-    assert called == [("load_command" if command == "load" else command, rest)]
+    assert called == [(command, rest)]
+    assert limited == ([1] if command == "rate" else []), "before numpy is imported"
 
 
-def test_an_unknown_command_is_told(capsys):
+def test_an_unknown_command_is_refused(capsys):
     assert __main__.main(["sped"]) == 2
-    assert "there are: speed, load, rate" in capsys.readouterr().err
+    assert "there are: speed, load, rate, link, soak" in capsys.readouterr().err
 
 
 def test_help_names_every_command(capsys):
     assert __main__.main(["--help"]) == 0
-    assert {"speed", "load", "rate"} <= {
+    assert {"speed", "load", "rate", "link", "soak"} <= {
         line.split()[0] for line in capsys.readouterr().out.splitlines() if line
     }
 
 
-def test_the_generator_stays_on_this_machine_unless_told():
-    given = _parse([])
+def test_the_generator_stays_on_this_machine_by_default():
+    given = read_load_options([])
     assert given.url.hostname == "127.0.0.1"
     assert not given.closed
 
@@ -119,5 +126,5 @@ def test_the_generator_stays_on_this_machine_unless_told():
 )
 def test_the_generator_is_bounded(arguments, capsys):
     with pytest.raises(SystemExit):
-        _parse(arguments)
+        read_load_options(arguments)
     assert "usage" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,9 +9,9 @@ import pytest
 from kits.edge import plan_of, tiny_model
 
 from bench.link.cell import Cell, Outcome
+from bench.link.flight import slow_plan, slowed
 from bench.link.options import read_link_options
 from bench.link.report import findings
-from bench.link.slow_edge import slow_plan, slowed
 from bench.report.report import write
 from edge.planning.planner import Option
 
@@ -50,7 +49,7 @@ def test_a_cell_is_a_link_with_its_delay_shared_by_both_directions():
 
 def test_tables_and_heat_maps_hold_every_cell(tmp_path):
     options = SimpleNamespace(
-        objective="latency", min_agreement=0.95, mbit_per_s=(2.0,), round_trips_ms=(20.0,), slowdowns=(1.0, 4.0),
+        objective="latency", min_agreement=0.95, mbit=(2.0,), round_trips=(20.0,), slowdowns=(1.0, 4.0),
         loads=(0.0, 0.6),
     )  # fmt: skip
     cells = [outcome(slowdown=slow, load=load) for slow in options.slowdowns for load in options.loads]
@@ -82,14 +81,22 @@ def test_flags_that_make_no_sense_are_refused(flags, capsys):
 
 def test_quick_is_one_cell_for_each_load():
     options = read_link_options(["--quick", "--results", "somewhere"])
-    assert len(options.mbit_per_s) == len(options.round_trips_ms) == len(options.slowdowns) == 1
+    assert len(options.mbit) == len(options.round_trips) == len(options.slowdowns) == 1
     assert options.results == Path("somewhere")
 
 
-def test_what_is_slowed_takes_longer_and_gives_the_same():
-    start = time.perf_counter()
-    assert slowed(lambda seconds: time.sleep(seconds) or seconds, 3)(0.02) == 0.02
-    assert time.perf_counter() - start >= 0.06
+def test_what_is_slowed_takes_longer_and_gives_the_same(monkeypatch):
+    now, slept = 0.0, []
+
+    def work(seconds):
+        nonlocal now
+        now += seconds
+        return seconds
+
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    monkeypatch.setattr("time.sleep", slept.append)
+    assert slowed(work, 3)(0.02) == 0.02
+    assert slept == [pytest.approx(0.04)]
     assert slowed(abs, 1) is abs
 
 

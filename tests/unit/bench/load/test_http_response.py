@@ -1,37 +1,53 @@
 """Where an answer ends, however its bytes arrive, and what is no answer."""
 
+import asyncio
+
 import pytest
 
-from bench.load.http_response import Response, ResponseError, ResponseReader
+from bench.load.connection import MAX_HEADER_BYTES, ExchangeError, Response, read_response
 
 OK = b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 5\r\n\r\nhello"
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\ncontent-length: 2\r\n\r\n{}"
 
 
-def read(data, reader=None):
-    return (reader or ResponseReader()).feed(data)
+def read(*chunks, answers=1, ends=False):
+    """The last of so many answers to be read from chunks of bytes that come one after another."""
+
+    async def play():
+        reader = asyncio.StreamReader(limit=MAX_HEADER_BYTES)
+
+        async def feed():
+            for chunk in chunks:
+                reader.feed_data(chunk)
+                await asyncio.sleep(0)
+            if ends:
+                reader.feed_eof()
+
+        feeding = asyncio.create_task(feed())
+        async with asyncio.timeout(20):
+            found = [await read_response(reader) for _ in range(answers)]
+            await feeding
+        return found[-1]
+
+    return asyncio.run(play())
 
 
 def test_one_answer():
     assert read(OK) == Response(200, keep_alive=True)
 
 
-@pytest.mark.parametrize("cut", range(1, len(OK)))
-def test_an_answer_in_two_reads(cut):
-    reader = ResponseReader()
-    assert reader.feed(OK[:cut]) is None
-    assert reader.feed(OK[cut:]) == Response(200, keep_alive=True)
+def test_an_answer_in_two_reads():
+    for cut in range(1, len(OK)):
+        assert read(OK[:cut], OK[cut:]) == Response(200, keep_alive=True), cut
 
 
 def test_an_answer_byte_by_byte():
-    reader = ResponseReader()
-    assert [reader.feed(OK[i : i + 1]) for i in range(len(OK))][-1] == Response(200, keep_alive=True)
+    assert read(*(OK[i : i + 1] for i in range(len(OK)))) == Response(200, keep_alive=True)
 
 
 def test_a_connection_carries_several_answers():
-    reader = ResponseReader()
-    assert [read(data, reader).status for data in (OK, BUSY, OK)] == [200, 503, 200]
-    assert reader.end() is None
+    for answers, status in ((1, 200), (2, 503), (3, 200)):
+        assert read(OK, BUSY, OK, answers=answers).status == status
 
 
 def test_an_error_status_is_an_answer():
@@ -59,18 +75,14 @@ def test_whether_the_connection_is_kept(version, connection, kept):
 
 
 def test_a_body_that_ends_with_the_connection():
-    reader = ResponseReader()
-    assert reader.feed(b"HTTP/1.1 200 OK\r\n\r\nsome") is None
-    assert reader.feed(b" more") is None
-    assert reader.end() == Response(200, keep_alive=False)
+    chunks = b"HTTP/1.1 200 OK\r\n\r\nsome", b" more"
+    assert read(*chunks, ends=True) == Response(200, keep_alive=False)
 
 
-@pytest.mark.parametrize("cut", [1, 20, len(OK) - 1])
-def test_an_answer_that_is_cut_off(cut):
-    reader = ResponseReader()
-    reader.feed(OK[:cut])
-    with pytest.raises(ResponseError, match="within an answer"):
-        reader.end()
+def test_an_answer_that_is_cut_off():
+    for cut in (1, 20, len(OK) - 1):
+        with pytest.raises(ExchangeError, match="within an answer"):
+            read(OK[:cut], ends=True)
 
 
 def test_what_comes_before_the_answer_is_passed_over():
@@ -82,13 +94,17 @@ def test_what_comes_before_the_answer_is_passed_over():
     [
         b"SSH-2.0-OpenSSH\r\n\r\n",
         b"HTTP/2 200\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!",
         b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 5000,
     ],
-    ids=["another protocol", "HTTP/2", "too many bytes", "no length", "chunked", "no end"],
+    ids=["another protocol", "HTTP/2", "no length", "chunked", "no end"],
 )
 def test_what_is_no_answer(data):
-    with pytest.raises(ResponseError):
+    with pytest.raises(ExchangeError):
         read(data)
+
+
+def test_more_bytes_than_the_length_spoil_the_next_answer():
+    with pytest.raises(ExchangeError, match="not an HTTP answer"):
+        read(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!", OK, answers=2)

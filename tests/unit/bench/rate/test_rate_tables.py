@@ -5,25 +5,20 @@ import csv
 import numpy as np
 import pytest
 
-from bench.rate.photographs import Pictures
 from bench.rate.plan import Setting
-from bench.rate.tables import Measured, clip_rows, equal_agreement, figure, photograph_rows
+from bench.rate.tables import clip_rows, equal_agreement, figure, photograph_rows
 from bench.rate.trial import Outcome
 from bench.report.report import Findings, Table, write
 from edge.calibration.fit import Preset
 
 LABELS = np.array([0, 1, 2, 3])
 UNSPLIT = np.array([0, 1, 2, 9])  # the last one wrong
-PHOTOGRAPHS = Pictures("photographs", [None] * 4, LABELS)
-CALIBRATED = Setting("layer3", "calibrated", recipe=Preset(step=1.5, levels=3))
+CALIBRATED = Setting("layer3", "calibrated", preset=Preset(step=1.5, levels=3))
 
 
-def outcome(size, classes, **fields):
-    return Outcome([size] * 4, [2.0] * 4, [3.0] * 4, list(classes), [0.1] * 4, **fields)
-
-
-def measured(setting, size, classes, pictures=PHOTOGRAPHS, **fields):
-    return Measured.of(setting, outcome(size, classes, **fields), UNSPLIT, pictures)
+def measured(setting, size, classes, labels=LABELS, **fields):
+    each = ([size] * 4, [2.0] * 4, [3.0] * 4, list(classes), [0.1] * 4)
+    return Outcome(setting, UNSPLIT, labels, *each, **fields)
 
 
 def test_a_row_says_what_was_lost_and_won():
@@ -53,31 +48,30 @@ def test_bits_are_compared_with_what_was_promised_where_anything_was():
 
 
 def test_a_clip_has_no_classes_and_no_intervals():
-    clip = Pictures("clip.mp4", [None] * 4)
-    [row] = clip_rows([measured(CALIBRATED, 100, [0, 1, 2, 3], clip)], "2 photographs")
+    [row] = clip_rows([measured(CALIBRATED, 100, [0, 1, 2, 3], labels=None)], "2 photographs")
     assert row["agreement %"] == 75
     assert "top-1 change" not in row
 
 
-def line(split_point, family, *points, recipe=None):
+def line(split_point, family, *points, preset=None):
     found = []
     for size, hits in points:
         classes = [*UNSPLIT[:hits], *([7] * (4 - hits))]
-        setting = Setting(split_point, family, None if recipe else family, recipe)
+        setting = Setting(split_point, family, None if preset else family, preset)
         found.append(measured(setting, size, classes))
     return found
 
 
 def test_at_equal_agreement_the_cheapest_picture_codec_is_the_one_to_beat():
-    recipe = Preset(step=1.0)
+    preset = Preset(step=1.0)
     found = [
         *line("input", "jpeg 4:2:0", (9000, 3), (16000, 4)),
         *line("input", "webp", (8000, 3), (12500, 4)),
         *line("input", "png", (10, 4)),  # lossless: nobody's choice, whatever it costs
         *line("layer3", "int8+zstd", (11, 4)),
-        *line("layer3", "calibrated", (4000, 3), (6250, 4), recipe=recipe),
-        *line("layer4", "calibrated", (500, 4), recipe=recipe),
-        *line("layer2", "calibrated", (500, 3), recipe=recipe),
+        *line("layer3", "calibrated", (4000, 3), (6250, 4), preset=preset),
+        *line("layer4", "calibrated", (500, 4), preset=preset),
+        *line("layer2", "calibrated", (500, 3), preset=preset),
     ]
     rows = {row["split point"]: row for row in equal_agreement(found).rows}
     assert set(rows) == {"layer2", "layer3", "layer4"}
@@ -92,7 +86,7 @@ def test_what_is_written(tmp_path):
     found = [
         *line("input", "webp", (8000, 3), (12500, 4)),
         *line("layer3", "int8", (20000, 4)),
-        *line("layer3", "calibrated", (6250, 4), (4000, 3), recipe=Preset(step=1.0, levels=4)),
+        *line("layer3", "calibrated", (6250, 4), (4000, 3), preset=Preset(step=1.0, levels=4)),
     ]
     shown = figure(found, "rate", "Rate")
     assert list(shown.panels[0].series) == ["webp", "int8", "layer3 calibrated"]

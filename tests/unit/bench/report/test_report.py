@@ -5,9 +5,8 @@ import struct
 
 import pytest
 
-from bench.report.about import about
 from bench.report.plots import Bars, Figure, Lines, Stacks
-from bench.report.report import Findings, Table, write
+from bench.report.report import Findings, Table, about, write
 from bench.report.spread import Spread
 
 SPREAD = Spread(2.0, 1.5, 2.5, 3)

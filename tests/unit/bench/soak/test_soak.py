@@ -9,9 +9,9 @@ import time
 import pytest
 
 from bench.emulator.link import Link
-from bench.soak.command import parse
+from bench.soak.command import read_soak_options
 from bench.soak.faults import FAULTS, Breaker, Fault, schedule
-from bench.soak.ledger import Account
+from bench.soak.ledger import account
 from bench.soak.report import Played, frame_table, joined
 from bench.soak.watch import Watch
 
@@ -19,10 +19,10 @@ MB = 1_000_000
 
 
 def test_the_flags_have_the_defaults_of_a_full_soak_and_quick_shortens_it():
-    full, quick = parse([]), parse(["--quick"])
+    full, quick = read_soak_options([]), read_soak_options(["--quick"])
     assert (full.frames, full.seconds, full.warm, full.edges) == (20_000, 3600, 60, 8)
     assert (quick.frames, quick.seconds, quick.warm) == (20_000, 120, 30)
-    assert parse(["--quick", "--seconds", "60"]).seconds == 60
+    assert read_soak_options(["--quick", "--seconds", "60"]).seconds == 60
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ def test_the_flags_have_the_defaults_of_a_full_soak_and_quick_shortens_it():
 )
 def test_numbers_without_sense_are_refused(flags, capsys):
     with pytest.raises(SystemExit):
-        parse(flags)
-    assert "python -m bench.soak.command: error" in capsys.readouterr().err
+        read_soak_options(flags)
+    assert "python -m bench soak: error" in capsys.readouterr().err
 
 
 def test_a_folder_with_another_soaks_records_is_refused(tmp_path, capsys):
     (tmp_path / "ledger.jsonl").touch()
     with pytest.raises(SystemExit):
-        parse(["--folder", str(tmp_path)])
+        read_soak_options(["--folder", str(tmp_path)])
     assert "earlier" in capsys.readouterr().err
 
 
@@ -143,8 +143,13 @@ def test_a_process_is_sampled_when_it_is_warm_and_while_it_lives():
 
 
 def test_the_table_sums_the_edges():
-    accounts = [("edge 1", Account(10, 6, 3, 0, 1, 0)), ("edge 2", Account(5, 1, 1, 1, 0, 1))]
-    *_, first, second, total = frame_table(accounts)
+    def by(*answered, frames_in, dropped):
+        return account([{"answered_by": each} for each in answered], frames_in=frames_in, dropped=dropped)
+
+    one = by(*["cloud"] * 6, *["edge"] * 3, "nobody", frames_in=10, dropped=0)
+    other = by("cloud", "edge", "still", frames_in=5, dropped=1)
+    header, first, second, total = frame_table({"edge 1": one, "edge 2": other})
+    assert header.split("  ")[-1].strip() == "difference"
     assert first.split() == ["edge", "1", "10", "6", "3", "0", "0", "1", "0"]
     assert second.split()[-1] == "1"
     assert total.split() == ["all", "15", "7", "4", "1", "1", "1", "1"]

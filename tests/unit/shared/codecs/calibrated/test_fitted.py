@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from kits.profiles import SMALL, features, make_profile
 
-from bench.rate.promised_bits import PromisedBits
+from bench.rate.trial import PromisedBits
 from edge.calibration.fit import Importance, fit_profile
 from shared.codecs.calibrated.codec import Calibrated
 

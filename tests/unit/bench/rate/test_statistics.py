@@ -1,11 +1,11 @@
-"""Chance: the exact test, the resamples and the divergence against values that are known."""
+"""Chance: the exact test, the resamples and the divergence against values that are known; and costs between two settings."""
 
 import math
 
 import numpy as np
 import pytest
 
-from bench.rate.paired import Bootstrap, mcnemar
+from bench.rate.statistics import Bootstrap, Cost, cost_at, mcnemar
 from shared.tasks.classify import divergences
 
 
@@ -54,3 +54,26 @@ def test_divergence_of_known_answers():
     assert divergences(np.array([[0, 1000]], np.float32), np.array([[1000, 0]], np.float32)) == pytest.approx(
         1000
     )
+
+
+def test_half_way_is_the_geometric_mean():
+    assert cost_at(95, [(1000, 90), (4000, 100)]) == Cost(pytest.approx(2000))
+    assert cost_at(95, [(4000, 100), (1000, 90)]) == Cost(pytest.approx(2000))  # in any order
+
+
+def test_a_setting_that_reaches_it_exactly():
+    assert cost_at(95, [(1000, 90), (3000, 95), (4000, 100)]) == Cost(pytest.approx(3000))
+    assert cost_at(95, [(3000, 95), (4000, 100)]) == Cost(3000)
+
+
+def test_a_setting_that_is_worse_and_larger_is_left_out():
+    line = [(1000, 90), (2000, 85), (4000, 100)]
+    assert cost_at(95, line) == cost_at(95, [(1000, 90), (4000, 100)])
+    assert cost_at(95, [*line, (5000, 94)]) == cost_at(95, line)
+
+
+def test_nothing_is_guessed_beyond_what_was_measured():
+    assert cost_at(95, [(1000, 90), (2000, 94.9)]) is None
+    assert cost_at(95, []) is None
+    assert str(cost_at(95, [(1000, 99), (2000, 100)])) == "≤ 1000"
+    assert str(cost_at(95, [(1000, 90), (4000, 100)])) == "2000"

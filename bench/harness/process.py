@@ -1,0 +1,141 @@
+"""Python processes that a benchmark starts, and what the kernel says of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+_END_S = 60.0
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Process:
+    """One `python` process after another with the same command; the last one ends with the block."""
+
+    process: subprocess.Popen[Any]
+
+    def __init__(self, command: Sequence[str], *, log: Path | None = None, **streams: Any) -> None:
+        """What it prints is appended to `log`, by default a temporary file, to be shown if a process fails."""
+        self._command = [sys.executable, *command]
+        self._streams = streams
+        self._log = tempfile.TemporaryFile() if log is None else log.open("ab+")  # noqa: SIM115 - closed by close()
+        self.starts = 0
+        self.started = 0.0
+        """Monotonic seconds."""
+
+    def __enter__(self) -> Self:
+        if not self.starts:
+            self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self, *flags: str, variables: Mapping[str, str] | None = None) -> None:
+        """Start it without waiting. `flags` and `variables` (of the environment) are added for this process only."""
+        if self.is_up():
+            raise RuntimeError("it runs already")
+        environ = environment() | dict(variables or {})
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            [*self._command, *flags],
+            stderr=self._log,
+            env=environ,
+            cwd=ROOT,
+            **{"stdout": self._log} | self._streams,
+        )
+        self.starts += 1
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def is_up(self) -> bool:
+        return self.starts > 0 and self.process.poll() is None
+
+    def pause(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def stop(self, seconds: float = _END_S) -> int:
+        """SIGTERM; the exit status. Raises TimeoutExpired."""
+        self.process.terminate()
+        return self.process.wait(seconds)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is finished, nothing is logged."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """End it, whatever its state: SIGTERM, then SIGKILL if that does nothing. A second call does nothing."""
+        if self.is_up():
+            self.resume()  # a paused process would not handle SIGTERM
+            try:
+                self.stop()
+            except subprocess.TimeoutExpired:
+                self.kill()
+        if self.starts and self.process.stdout:
+            self.process.stdout.close()
+        self._log.close()
+
+    def said(self) -> str:
+        """The end of what it printed."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")[-4000:]
+
+
+def environment() -> dict[str, str]:
+    """The environment without the user's settings, which would change what is measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SPLITDNN_")}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds that all threads of a process have taken since its start, in steps of 10 ms."""
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    fields = text.rpartition(")")[2].split()  # the name before it may hold spaces
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S  # utime, stime
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident memory of a process, in bytes."""
+
+    resident: int
+    peak: int
+    """The largest `resident` since its start."""
+    own: int
+    """The part that it has written, which no other process shares."""
+    files: int
+    """The part that is pages of files, libraries above all; the kernel may take them back."""
+
+
+def memory(pid: int) -> Memory:
+    """Now. Raises OSError once the process has ended."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+
+    def field(name: str) -> int:
+        found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
+        return 1024 * int(found[1]) if found else 0
+
+    return Memory(field("VmRSS"), field("VmHWM"), field("RssAnon"), field("RssFile"))

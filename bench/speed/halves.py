@@ -1,0 +1,168 @@
+"""The process in which the sections run halves of the network themselves, instead of through an edge or a cloud."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import itertools
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from bench.harness.frames import pack
+from shared.errors import SplitDNNError
+from shared.wire.http import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+    from bench.harness.network import Network
+    from shared.engines import Engine
+    from shared.engines.half import Half
+
+REFERENCE = "torch float32"
+HALVES = {"whole": "output", "head": "layer3", "tail": "layer3"}
+"""What is timed, and where the network is cut for it."""
+_CANDIDATES = {"torch": ("float32", "bfloat16"), "openvino": ("float32", "bfloat16", "float16")}
+_WARM_CALLS = 2
+_TIMEOUT_S = 300.0
+_TENSORS = 4
+
+
+class Halves:
+    """What the sections do with the network in a `Worker`."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._engines: dict[str, Engine] = {}
+
+    def build(self) -> dict[str, str]:
+        """Make every engine that can run here; for the others, the reasons why not."""
+        setup = self._network.setup
+        missing = {}
+        for name, precision in [
+            (name, each) for name, all_of_it in _CANDIDATES.items() for each in all_of_it
+        ]:
+            label = f"{name} {precision}"
+            wanted = setup.engine in (None, "auto", name) and setup.precision in (None, "auto", precision)
+            if label != REFERENCE and not wanted:
+                continue
+            try:
+                engine = self._network.engine(name, precision)
+                for half in HALVES:
+                    self._half(engine, half)
+            except SplitDNNError as error:
+                missing[label] = str(error).splitlines()[0]
+                continue
+            if engine.failed_checks:
+                missing[label] = "a half of the network failed its check against torch"
+                continue
+            self._engines[label] = engine
+        return missing
+
+    def time(self, half: str, batch: int, calls: int) -> dict[str, list[tuple[float, float]]]:
+        """For each engine (wall ms, CPU ms) of `calls` calls, in turn, so that the machine's moods meet all of them."""
+        halves = {label: self._half(engine, half) for label, engine in self._engines.items()}
+        given = self._pictures(batch)
+        if half == "tail":
+            given = self._half(self._engines[REFERENCE], "head")(given)
+        times: dict[str, list[tuple[float, float]]] = {label: [] for label in halves}
+        for number in range(-_WARM_CALLS, calls):
+            for label, run in halves.items():
+                cpu, wall = time.process_time(), time.perf_counter()
+                run(given)
+                wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+                if number >= 0:
+                    times[label].append((1e3 * wall, 1e3 * cpu))
+        return times
+
+    def agree(self, pictures: list[str]) -> dict[str, list[tuple[bool, float]]]:
+        """For each engine and picture: whether its top class is the reference's, and how far its logits are from those.
+
+        The distance is the length of the difference by the length of the reference's logits.
+        """
+        runs = {label: self._half(engine, "whole") for label, engine in self._engines.items()}
+        found: dict[str, list[tuple[bool, float]]] = {label: [] for label in runs}
+        for path in pictures:
+            picture = self._network.model.recipe.normalise(self._network.picture(Path(path)))[None]
+            right = runs[REFERENCE](picture)[0]
+            for label, run in runs.items():
+                logits = run(picture)[0]
+                distance = np.linalg.norm(logits - right) / np.linalg.norm(right)
+                found[label].append((bool(logits.argmax() == right.argmax()), float(distance)))
+        return found
+
+    def tails(self, split_point: str, batch: int, seconds: float) -> float:
+        """Tensors/s of full batches through a tail, back to back over so many seconds, after one that does not count."""
+        engine, point = self._own_engine(), self._network.partition.point(split_point)
+        tensors, tail = engine.head(point)(self._pictures(batch)), engine.tail(point)
+        tail(tensors)
+        start = time.perf_counter()
+        count = 0
+        while time.perf_counter() - start < seconds:
+            tail(tensors)
+            count += batch
+        return count / (time.perf_counter() - start)
+
+    def send(
+        self, url: str, contract: str, split_point: str, seconds: float, frames: int
+    ) -> dict[str, float]:
+        """One tensor after another to a cloud, as a binary frame or as JSON: the same client but for the format."""
+        head = self._own_engine().head(self._network.partition.point(split_point))
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_S)
+
+        def send(crossing: NDArray[np.float32]) -> int:
+            if contract == "binary":
+                body, kind = pack(self._network, split_point, crossing[0], frame_id=0), CONTENT_TYPE
+            else:
+                fields = {"data": crossing.tolist(), "count": 0, "split_point": split_point}
+                body, kind = json.dumps(fields).encode(), "application/json"
+            connection.request("POST", "/model", body, {"Content-Type": kind})
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+            if response.status != http.HTTPStatus.OK:
+                raise RuntimeError(f"{response.status}: {answer.get('error')}")
+            return len(body)
+
+        with contextlib.closing(connection):
+            return send_for(seconds, frames, send, [head(each[None]) for each in self._pictures(_TENSORS)])
+
+    def _half(self, engine: Engine, half: str) -> Half:
+        point = self._network.partition.point(HALVES[half])
+        return engine.tail(point) if half == "tail" else engine.head(point)
+
+    def _own_engine(self) -> Engine:
+        """The one that the setup names, as edge and cloud have it."""
+        if "own" not in self._engines:
+            self._engines["own"] = self._network.engine()
+        return self._engines["own"]
+
+    def _pictures(self, count: int) -> NDArray[np.float32]:
+        """(count, 3, crop, crop). Real ones: zeros would be faster on some processors."""
+        return np.concatenate(list(itertools.islice(self._network.tensors(), count)))
+
+
+def send_for(
+    seconds: float,
+    frames: int,
+    send: Callable[[NDArray[np.float32]], int],
+    tensors: Iterable[NDArray[np.float32]],
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
+    """Frames/s and bytes/frame over at least `seconds` and at least so many frames, after one that does not count.
+
+    `send` encodes and sends one tensor, waits for its answer and returns the bytes that it sent.
+    """
+    turns = itertools.cycle(tensors)
+    send(next(turns))
+    start, count, sent_bytes = clock(), 0, 0
+    while (elapsed := clock() - start) < seconds or count < frames:
+        sent_bytes += send(next(turns))
+        count += 1
+    return {"frames": count, "frames_per_s": count / elapsed, "bytes_per_frame": sent_bytes / count}

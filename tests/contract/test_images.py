@@ -48,7 +48,7 @@ def test_images_run_as_an_unprivileged_user():
 
 def test_an_image_holds_its_own_side_and_what_both_share():
     for side in ("edge", "cloud"):
-        assert re.findall(r"^COPY (\w+) ", stages()[side], flags=re.MULTILINE) == ["shared", side]
+        assert re.findall(r"^COPY (\w+) ", stages()[side], flags=re.MULTILINE) == ["splitdnn", "shared", side]
         assert f'CMD ["python", "-m", "{side}"]' in stages()[side]
 
 

@@ -21,6 +21,8 @@ from shared.network.weights import load_weights
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow  # processes, networks or compilations
+
 ROOT = Path(__file__).resolve().parents[4]
 
 

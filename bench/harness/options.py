@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from bench.harness.process import ROOT
 from bench.harness.system import Setup
@@ -14,39 +14,47 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATA = ROOT.parent / "shared"
-T = TypeVar("T")
 
 
 def option(default: Any, help_text: str = "", *, quick: Any = None, **flag: Any) -> Any:
-    """A field for `read_options`; one without a help text is not a flag, and only `--quick` changes it.
+    """A field of `Options`; one without a help text is not a flag, and only `--quick` changes it.
 
     `flag` is for argparse's `add_argument`; the type of the value is that of `default` unless it holds another one.
     """
     return field(default=default, metadata={"help": help_text, "quick": quick, "flag": flag})
 
 
-def read_options(
-    kind: Callable[..., T],
-    prog: str,
-    description: str,
-    arguments: Sequence[str],
-    check: Callable[[T], str | None] = lambda _: None,
-) -> T:
-    """A `kind` from the command line, on which a given value beats that of `--quick`.
+@dataclass(frozen=True)
+class Options:
+    """What one command is told. Its flags are the fields made by `option`."""
 
-    Ends the process with a usage line where the arguments cannot be read, or `check` says what is wrong with them.
-    """
-    parser = argparse.ArgumentParser(prog=prog, description=description, argument_default=argparse.SUPPRESS)
-    known = fields(cast("Any", kind))
-    for each in known:
-        if each.metadata["help"]:
-            _add(parser, each.name, each.default, each.metadata)
-    given = vars(parser.parse_args(arguments))
-    quick = {each.name: each.metadata["quick"] for each in known if each.metadata["quick"] is not None}
-    options = kind(**(quick if given.get("quick") else {}) | given)
-    if wrong := check(options):
-        parser.error(wrong)
-    return options
+    command: ClassVar[str]
+    """The word after `python -m bench`."""
+    about: ClassVar[str]
+    """What the command does, for `--help`."""
+
+    def wrong(self) -> str | None:
+        """What is wrong with the values together, if anything is."""
+        return None
+
+    @classmethod
+    def read(cls, arguments: Sequence[str]) -> Self:
+        """From the command line, on which a given value beats that of `--quick`.
+
+        Ends the process with a usage line where the arguments cannot be read, or something is `wrong` with them.
+        """
+        prog = f"python -m bench {cls.command}"
+        parser = argparse.ArgumentParser(prog=prog, description=cls.about, argument_default=argparse.SUPPRESS)
+        known = fields(cls)
+        for each in known:
+            if each.metadata["help"]:
+                _add(parser, each.name, each.default, each.metadata)
+        given = vars(parser.parse_args(arguments))
+        quick = {each.name: each.metadata["quick"] for each in known if each.metadata["quick"] is not None}
+        options = cls(**(quick if given.get("quick") else {}) | given)
+        if wrong := options.wrong():
+            parser.error(wrong)
+        return options
 
 
 def _add(parser: argparse.ArgumentParser, name: str, default: Any, metadata: Any) -> None:
@@ -90,7 +98,7 @@ def first_file(path: Path, otherwise: str) -> str:
 
 
 @dataclass(frozen=True)
-class SystemOptions:
+class SystemOptions(Options):
     """What the processes of a run are given: real weights and a real clip where the data folder has them."""
 
     weights: str = option(
@@ -110,7 +118,7 @@ class SystemOptions:
 
 
 @dataclass(frozen=True)
-class ReportOptions:
+class ReportOptions(Options):
     """What every report has."""
 
     quick: bool = option(False, "a little of everything, to see that it works")

@@ -20,7 +20,7 @@ from bench.harness.process import Process
 from bench.harness.system import Cloud, Setup, running_cloud
 from bench.link.cell import Cell, Measuring, Outcome
 from bench.link.flight import Cockpit
-from bench.link.options import LinkOptions, read_link_options
+from bench.link.options import LinkOptions
 from bench.link.report import findings
 from bench.link.steps import steps
 from bench.report.report import Findings, about, publish
@@ -52,7 +52,7 @@ _LOADED_POINT = "layer2"
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, print, write."""
-    options = read_link_options(arguments)
+    options = LinkOptions.read(arguments)
     try:
         files = _run(options)
     except (SplitDNNError, RuntimeError) as error:

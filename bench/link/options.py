@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from bench.harness.options import DATA, ModelOptions, numbers, option, read_options
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from bench.harness.options import DATA, ModelOptions, numbers, option
 
 OBJECTIVES = ("latency", "throughput")
 
@@ -21,6 +18,12 @@ def _list(default: tuple[float, ...], help_text: str, **flag: object) -> tuple[f
 @dataclass(frozen=True)
 class LinkOptions(ModelOptions):
     """One run of the report."""
+
+    command = "link"
+    about = (
+        "The planner against every plan it could have chosen, over emulated links: about half an hour, with --quick about a "
+        "minute. Edge and cloud have a core each where there are two."
+    )
 
     steps: bool = option(False, "only how it follows steps of the link, and noise")
     source: str = option("", "(default: the photographs of ../shared/images, or drawn frames)")
@@ -44,19 +47,9 @@ class LinkOptions(ModelOptions):
         source = self.source or (str(images) if images.is_dir() else "synthetic:fps=0,frames=64")
         object.__setattr__(self, "source", source)
 
-
-def read_link_options(arguments: Sequence[str]) -> LinkOptions:
-    """From the command line; ends the process with a usage line if that cannot be read."""
-
-    def check(options: LinkOptions) -> str | None:
-        if any(not 0 <= load <= 0.9 for load in options.loads):
+    def wrong(self) -> str | None:
+        if any(not 0 <= load <= 0.9 for load in self.loads):
             return "--loads: accepted are shares from 0 to 0.9"
-        if min(options.mbit) <= 0 or min(options.slowdowns) < 1 or min(options.round_trips) < 0:
+        if min(self.mbit) <= 0 or min(self.slowdowns) < 1 or min(self.round_trips) < 0:
             return "--mbit is above 0, --slowdowns at least 1, --round-trips not below 0"
         return None
-
-    about = (
-        "The planner against every plan it could have chosen, over emulated links: about half an hour, with --quick about a "
-        "minute. Edge and cloud have a core each where there are two."
-    )
-    return read_options(LinkOptions, "python -m bench link", about, arguments, check)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from bench.harness.frames import build_frames, read_frames
-from bench.harness.options import SystemOptions, number_between, option, read_options
+from bench.harness.options import SystemOptions, number_between, option
 from bench.harness.process import ROOT, environment
 from bench.load.generator import Load, generate
 from bench.load.result import LoadResult, result_of
@@ -50,6 +50,9 @@ _SECONDS = number_between(float, 0, _MAX_SECONDS)
 class LoadOptions(SystemOptions):
     """One run of the generator."""
 
+    command = "load"
+    about = "Send frames to a cloud from many clients; latencies count from when a request was due."
+
     url: SplitResult = option(urlsplit("http://127.0.0.1:8881"), "of the cloud", type=_url)
     clients: int = option(16, "how many", type=number_between(int, 1, _MAX_CLIENTS))
     seconds: float = option(10.0, "measured", type=number_between(float, 0.1, _MAX_SECONDS))
@@ -73,23 +76,16 @@ class LoadOptions(SystemOptions):
             self.clients, self.seconds, rate, self.warm, self.connections, self.timeout, seed=self.seed
         )
 
-
-def read_load_options(arguments: Sequence[str]) -> LoadOptions:
-    """From the command line; ends the process with a usage line if that cannot be read."""
-
-    def check(options: LoadOptions) -> str | None:
+    def wrong(self) -> str | None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if options.clients * (1 if options.closed else options.connections) <= files - _OTHER_FILES:
+        if self.clients * (1 if self.closed else self.connections) <= files - _OTHER_FILES:
             return None
         return f"this process may open {files} files (ulimit -n): fewer --clients or --connections"
-
-    about = "Send frames to a cloud from many clients; latencies count from when a request was due."
-    return read_options(LoadOptions, "python -m bench load", about, arguments, check)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Send, wait, print. Ends by itself; exit status 1 if nothing was answered."""
-    options = read_load_options(arguments)
+    options = LoadOptions.read(arguments)
     points = options.split_points
     with contextlib.ExitStack() as ends:
         folder = options.frames or Path(

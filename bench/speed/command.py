@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from bench.report.progress import Outline, Progress
 from bench.report.report import Findings, about, publish
-from bench.speed import clients, contract, engines, footprint, split, steps
+from bench.speed import clients, engines, footprint, split, steps
 from bench.speed.options import SECTIONS as NAMES
-from bench.speed.options import SpeedOptions, read_speed_options
+from bench.speed.options import SpeedOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +22,13 @@ class Section(Protocol):
     def measure(self, options: SpeedOptions, progress: Progress) -> Findings: ...
 
 
-_MODULES: tuple[Section, ...] = (split, engines, contract, steps, clients, footprint)
+_MODULES: tuple[Section, ...] = (split, engines, steps, clients, footprint)
 SECTIONS = dict(zip(NAMES, _MODULES, strict=True))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, print, write. A section that fails ends the run: its figures would be missed too late."""
-    options = read_speed_options(arguments)
+    options = SpeedOptions.read(arguments)
     measured_on = about(options.weights, options.source)
     print(measured_on, flush=True)
     progress = Progress([SECTIONS[name].outline(options) for name in options.only])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -123,6 +124,16 @@ class ReportOptions(Options):
 
     quick: bool = option(False, "a little of everything, to see that it works")
     results: Path = option(ROOT / "bench" / "results", "folder")
+
+    def report(self, measure: Callable[[Self], list[Path]], *errors: type[Exception]) -> int:
+        """Measure, and name the files that were written; the exit status, 1 for one of `errors`, which is printed."""
+        try:
+            files = measure(self)
+        except errors as error:
+            print(f"python -m bench {self.command}: {error}", file=sys.stderr)
+            return 1
+        print("\nwritten:", *files, sep="\n  ")
+        return 0
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
-from bench.link.flight import slow_plan, slow_preprocess
+from bench.link.flight import slow_plan
 from edge.planning.pilot import PinnedPilot, PlannedPilot
 from edge.planning.planner import Conditions, Objective, Option, predict
 from edge.uplink.link import LinkState
@@ -96,8 +96,7 @@ class Measuring:
             for plan in slow
             if plan.option and plan.option.agreement >= self.objective.min_agreement
         }
-        preprocess = slow_preprocess(self.cockpit.preprocess, cell.slowdown)
-        cockpit = replace(self.cockpit, preprocess=preprocess)
+        cockpit = self.cockpit.slowed(cell.slowdown)
         options = {name: plan.option for name, plan in plans.items() if plan.option}
         outcome = Outcome(cell, cloud_only=_cloud_only(options))
         for name in sorted(options, key=lambda name: self._predicted_s(cell, options[name])):

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.config import EdgeSettings
-    from edge.frames.preprocess import Preprocess
     from edge.frames.way import Pilot
     from edge.output.results import Record
     from edge.planning.plan import Plan
@@ -111,6 +110,22 @@ class Cockpit:
     frames: Sequence[NDArray[np.uint8]]
     preprocess: Any
 
+    def slowed(self, factor: float) -> Cockpit:
+        """The same on a slower edge."""
+
+        class Slow:
+            __call__ = staticmethod(slowed(self.preprocess, factor))
+            outgoing = staticmethod(self.preprocess.outgoing)
+
+        return replace(self, preprocess=Slow())
+
+    def uplink(self, metrics: EdgeMetrics) -> Uplink:
+        settings = self.settings
+        return Uplink(
+            settings.cloud_url, self.model, metrics,
+            top=settings.top, in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=self.profiles,
+        )  # fmt: skip
+
     def fly(
         self,
         make_pilot: Callable[[Uplink, EdgeMetrics], Pilot],
@@ -122,13 +137,9 @@ class Cockpit:
         """Frames until there are so many, or so many seconds are over; `frames` come on top of those not counted."""
         flight, source = Flight(), Pictures(self.frames, one_by_one=one_by_one)
         settings = self.settings.model_copy(update={"frames": frames + _WARM + (0 if one_by_one else 2)})
-        uplink = Uplink(
-            settings.cloud_url, self.model, flight.metrics,
-            top=settings.top, in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=self.profiles,
-        )  # fmt: skip
 
         async def play() -> None:
-            async with uplink:
+            async with self.uplink(flight.metrics) as uplink:
                 await uplink.check()
                 flight.pilot = make_pilot(uplink, flight.metrics)
                 pipeline = Pipeline(
@@ -153,16 +164,6 @@ def slow_plan(plan: Plan, factor: float) -> Plan:
     return replace(
         plan, codec=codec, option=option, head=slowed(plan.head, factor), tail=slowed(plan.tail, factor)
     )
-
-
-def slow_preprocess(preprocess: Preprocess, factor: float) -> Any:
-    """A slower one of the same interface."""
-
-    class Slow:
-        __call__ = staticmethod(slowed(preprocess, factor))
-        outgoing = staticmethod(preprocess.outgoing)
-
-    return Slow()
 
 
 def slowed(function: Callable[..., Any], factor: float) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
-from bench.link.flight import slow_plan, slow_preprocess
+from bench.link.flight import slow_plan
 from bench.report.report import Cell, Table
 from edge.planning.pilot import PlannedPilot
 
@@ -58,7 +58,6 @@ def steps(
 ) -> Table:
     """20 -> 2 -> 20 -> 2 -> 20 Mbit/s, and then a steady link with jitter and loss; one row for each part of the trace."""
     slow = [slow_plan(plan, SLOWDOWN) for plan in plans]
-    slow_cockpit = replace(cockpit, preprocess=slow_preprocess(cockpit.preprocess, SLOWDOWN))
 
     def play(trace: Sequence[tuple[float, Link]]) -> list[dict[str, Cell]]:
         switches: list[tuple[float, str, float]] = []
@@ -73,7 +72,7 @@ def steps(
             return pilot
 
         seconds = sum(seconds for seconds, _ in trace)
-        flight = slow_cockpit.fly(watched, one_by_one=True, frames=100_000, seconds=seconds)
+        flight = cockpit.slowed(SLOWDOWN).fly(watched, one_by_one=True, frames=100_000, seconds=seconds)
         return _rows(trace, began[0], switches, flight)
 
     hold_s, noisy_s = (3.0, 5.0) if short else (_HOLD_S, _NOISY_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from dataclasses import dataclass
@@ -61,13 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     if not options.images.is_dir():
         print(f"python -m bench rate: no folder {options.images}: nothing is measured", file=sys.stderr)
         return 0 if options.images == IMAGES else 2
-    try:
-        files = _run(options)
-    except (SplitDNNError, ValueError) as error:
-        print(f"python -m bench rate: {error}", file=sys.stderr)
-        return 1
-    print("\nwritten:", *files, sep="\n  ")
-    return 0
+    return options.report(_run, SplitDNNError, ValueError)
 
 
 def _run(options: RateOptions) -> list[Path]:
@@ -89,11 +84,8 @@ def _run(options: RateOptions) -> list[Path]:
     if options.clip:
         measured_on += f"; clip {named(str(options.clip))}"
     print(measured_on, flush=True)
-    progress = Progress(_outlines(options, photographs, network, plan))
-    try:
+    with contextlib.closing(Progress(_outlines(options, photographs, network, plan))) as progress:
         found = _measure(options, photographs, network, plan, progress)
-    finally:
-        progress.close()
     return publish(options.results, "rate", found, measured_on)
 
 

@@ -63,6 +63,10 @@ class Recorder:
 
         return call
 
+    def change(self, link):
+        self.link = link
+        self.done.append(("change", link))
+
     def stop(self):
         self.done.append(("stop",))
         return 0

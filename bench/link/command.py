@@ -28,7 +28,6 @@ from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
 from edge.planning.choices import make_plans
 from edge.planning.conditions import TailTimes, parse_tail_times
-from edge.planning.planner import Objective
 from shared.errors import SplitDNNError
 from shared.load import load_network
 from shared.network.weights import NAMED_SECONDS
@@ -82,16 +81,14 @@ def _run(options: LinkOptions) -> list[Path]:
             },
         )
         model, plans = _load(settings)
-        profiles = [plan.profile for plan in plans if plan.profile]
         frames = list(itertools.islice(frames_of(options.source), _FRAMES))
-        cockpit = Cockpit(settings, model, profiles, frames, Preprocess(model.recipe))
+        cockpit = Cockpit(settings, model, plans, frames, Preprocess(model.recipe))
         times = _tail_times(cockpit)
-        objective = Objective(options.objective, options.min_agreement)
         if options.steps:
-            table = steps(cockpit, plans, times, objective, emulator, short=options.quick)
+            table = steps(cockpit, times, emulator, short=options.quick)
             found = Findings(engine, [table])
         else:
-            measuring = Measuring(cockpit, plans, times, objective, options.frames, options.planner_s)
+            measuring = Measuring(cockpit, times, options.frames, options.planner_s)
             outcomes = []
             for load in options.loads:
                 with _busy(cloud, setup, options.model, load, times, folder, cloud_core):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.frames.pipeline import Pipeline
 from edge.metrics import EdgeMetrics
+from edge.planning.pilot import PlannedPilot
 from edge.uplink.uplink import Uplink
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from edge.config import EdgeSettings
     from edge.frames.way import Pilot
     from edge.output.results import Record
+    from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
-    from shared.codecs.calibrated.profile import Profile
     from shared.network.model import ModelInfo
 
 _WARM = 2
@@ -106,7 +107,8 @@ class Cockpit:
 
     settings: EdgeSettings
     model: ModelInfo
-    profiles: Sequence[Profile]
+    plans: Sequence[Plan]
+    """With their measurements on this edge, slowed as it is."""
     frames: Sequence[NDArray[np.uint8]]
     preprocess: Any
 
@@ -117,14 +119,27 @@ class Cockpit:
             __call__ = staticmethod(slowed(self.preprocess, factor))
             outgoing = staticmethod(self.preprocess.outgoing)
 
-        return replace(self, preprocess=Slow())
+        plans = [slow_plan(plan, factor) for plan in self.plans]
+        return replace(self, plans=plans, preprocess=Slow())
 
     def uplink(self, metrics: EdgeMetrics) -> Uplink:
-        settings = self.settings
+        settings, profiles = self.settings, [plan.profile for plan in self.plans if plan.profile]
         return Uplink(
             settings.cloud_url, self.model, metrics,
-            top=settings.top, in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=self.profiles,
+            top=settings.top, in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=profiles,
         )  # fmt: skip
+
+    def planned(
+        self, times: TailTimes, kind: type[PlannedPilot] = PlannedPilot
+    ) -> Callable[[Uplink, EdgeMetrics], PlannedPilot]:
+        """For `fly`: the planner, which chooses among all plans."""
+
+        def make_pilot(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
+            pilot = kind(self.settings, self.plans, uplink, metrics, live=False)
+            pilot.take_tail_times(times)
+            return pilot
+
+        return make_pilot
 
     def fly(
         self,

@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from bench.harness.frames import build_frames, read_frames
 from bench.harness.options import SystemOptions, number_between, option
 from bench.harness.process import ROOT, environment
-from bench.load.generator import Load, generate
+from bench.load.generator import Generator, Load
 from bench.load.result import LoadResult, result_of
 from shared.wire.http import CONTENT_TYPE
 
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
             [_request(options.url, frame) for frame in read_frames(folder, point)] for point in points
         ]
     try:
-        result = result_of(asyncio.run(generate(options.url, requests, options.load)))
+        result = result_of(asyncio.run(Generator(options.url, requests, options.load).run()))
     except ValueError as error:
         print(f"python -m bench load: {error}", file=sys.stderr)
         return 2

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench.report.plots import draw
 from bench.report.spread import Spread, short
-from shared.process.threads import available_cores
+from shared.process.machine import machine
 
 if TYPE_CHECKING:
     from bench.report.plots import Figure
@@ -122,17 +122,9 @@ def about(weights: str, source: str) -> str:
     """Date, machine, commit, versions, weights and source in one line; `engine_line` is added by section."""
     packages = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     return (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_processor()}, {available_cores()} cores, "
-        f"{_memory_gb():.0f} GB, commit {_commit()}, Python {platform.python_version()}, {packages}; "
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}, {_memory_gb():.0f} GB, commit {_commit()}, Python {platform.python_version()}, {packages}; "
         f"weights {named(weights)}; source {named(source)}"
     )
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return f"unknown processor ({platform.machine()})"
 
 
 def _memory_gb() -> float:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 REFERENCE = "torch float32"
 HALVES = {"whole": "output", "head": "layer3", "tail": "layer3"}
 """What is timed, and where the network is cut for it."""
-_CANDIDATES = {"torch": ("float32", "bfloat16"), "openvino": ("float32", "bfloat16", "float16")}
+_CANDIDATES = (
+    *itertools.product(["torch"], ["float32", "bfloat16"]),
+    *itertools.product(["openvino"], ["float32", "bfloat16", "float16"]),
+)
 _WARM_CALLS = 2
 
 
@@ -37,9 +40,7 @@ class Halves:
         """Make every engine that can run here; for the others, the reasons why not."""
         setup = self._network.setup
         missing = {}
-        for name, precision in [
-            (name, each) for name, all_of_it in _CANDIDATES.items() for each in all_of_it
-        ]:
+        for name, precision in _CANDIDATES:
             label = f"{name} {precision}"
             wanted = setup.engine in (None, "auto", name) and setup.precision in (None, "auto", precision)
             if label != REFERENCE and not wanted:

@@ -65,8 +65,10 @@ def _add(parser: argparse.ArgumentParser, name: str, default: Any, metadata: Any
         return
     text = ",".join(f"{each}" for each in default) if isinstance(default, tuple) else default
     help_text = metadata["help"] if default in (None, "", ()) else f"{metadata['help']} (default: {text})"
-    kind = str if default is None else type(default)
-    parser.add_argument(flag, **{"type": kind, "help": help_text} | metadata["flag"])
+    usual: dict[str, Any] = {"type": str if default is None else type(default), "help": help_text}
+    if isinstance(default, tuple):
+        usual |= {"type": numbers if default and isinstance(default[0], float) else names, "metavar": "A,B"}
+    parser.add_argument(flag, **usual | metadata["flag"])
 
 
 def number_between(kind: type[int | float], low: float, high: float = float("inf")) -> Callable[[str], float]:
@@ -85,8 +87,8 @@ positive = number_between(int, 1)
 
 
 def names(text: str) -> tuple[str, ...]:
-    """For argparse: names between commas, each once."""
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    """For argparse: names between commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def numbers(text: str) -> tuple[float, ...]:

@@ -53,6 +53,7 @@ class Outcome:
     measured_ms: float = 0.0
     switches: int = 0
     cloud_only: str = ""
+    """The picture codec with the fewest bytes, among those that are right often enough."""
 
     def value_ms(self, name: str) -> float:
         """Median; infinite for a plan that was hopeless."""
@@ -100,7 +101,9 @@ class Measuring:
             if plan.option and plan.option.agreement >= cockpit.settings.min_agreement
         }
         options = {name: plan.option for name, plan in plans.items() if plan.option}
-        outcome = Outcome(cell, cloud_only=_cloud_only(options))
+        pictures = [name for name, option in options.items() if option.split_point == INPUT]
+        cloud_only = min(pictures, key=lambda name: options[name].frame_bytes)
+        outcome = Outcome(cell, cloud_only=cloud_only)
         for name in sorted(options, key=lambda name: self._predicted_s(cell, options[name])):
             best_ms = min(map(outcome.value_ms, outcome.values_ms), default=float("inf"))
             limit = 4 if name in (OUTPUT, outcome.cloud_only) else _HOPELESS
@@ -149,9 +152,3 @@ class Measuring:
         if not self._by_latency:
             return max(0.8 * sending_s, head_s)
         return head_s + (0.8 * sending_s + cell.round_trip_ms / 1e3 if option.codec else 0.0)
-
-
-def _cloud_only(options: dict[str, Option]) -> str:
-    """The picture codec with the fewest bytes, among those that are right often enough."""
-    pictures = [name for name, option in options.items() if option.split_point == INPUT]
-    return min(pictures, key=lambda name: options[name].frame_bytes)

@@ -89,10 +89,12 @@ def _run(options: LinkOptions) -> list[Path]:
             found = Findings(engine, [table])
         else:
             measuring = Measuring(cockpit, times, options.frames, options.planner_s)
+            axes = list(itertools.product(options.slowdowns, options.mbit, options.round_trips))
             outcomes = []
             for load in options.loads:
                 with _busy(cloud, setup, options.model, load, times, folder, cloud_core):
-                    for cell in _cells(options, load):
+                    for slowdown, mbit, trip_ms in axes:
+                        cell = Cell(mbit, trip_ms, slowdown, load)
                         emulator.change(cell.link)
                         outcomes.append(measuring.run(cell))
                         print(_line(outcomes[-1]), flush=True)
@@ -100,12 +102,6 @@ def _run(options: LinkOptions) -> list[Path]:
             found = findings(outcomes, options, known, engine)
     name = "link-steps" if options.steps else f"link-{options.objective}"
     return publish(options.results, name, found, about(options.weights, options.source))
-
-
-def _cells(options: LinkOptions, load: float) -> Iterator[Cell]:
-    """Every cell with this load."""
-    for slowdown, mbit, round_trip in itertools.product(options.slowdowns, options.mbit, options.round_trips):
-        yield Cell(mbit, round_trip, slowdown, load)
 
 
 @contextlib.contextmanager

@@ -84,21 +84,15 @@ class Flight:
         self.records.append(record)
         self.arrived.append(time.monotonic())
 
-    def latencies_ms(self) -> list[float]:
-        """The latency of each counted frame, without the edge's own queues."""
-        return [
-            record.latency_ms - sum(ms for name, ms in record.stages_ms.items() if name.startswith("wait_"))
-            for record in self.records[_WARM:]
-        ]
-
-    def period_ms(self) -> float:
-        """Between two frames, the first ones not counted."""
+    def value_ms(self, objective: str) -> float:
+        """The objective's quantity over the counted frames: latency without the edge's own queues, or the time between two."""
+        if objective == "latency":
+            return statistics.median(
+                each.latency_ms - sum(ms for name, ms in each.stages_ms.items() if name.startswith("wait_"))
+                for each in self.records[_WARM:]
+            )
         arrived = self.arrived[_WARM + 2 :]
         return 1e3 * (arrived[-1] - arrived[0]) / max(1, len(arrived) - 1)
-
-    def value_ms(self, objective: str) -> float:
-        """The quantity of the objective; smaller is better."""
-        return statistics.median(self.latencies_ms()) if objective == "latency" else self.period_ms()
 
 
 @dataclass(frozen=True)

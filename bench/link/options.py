@@ -5,14 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.harness.options import DATA, ModelOptions, numbers, option
+from bench.harness.options import DATA, ModelOptions, option
 
 OBJECTIVES = ("latency", "throughput")
-
-
-def _list(default: tuple[float, ...], help_text: str, **flag: object) -> tuple[float, ...]:
-    field: tuple[float, ...] = option(default, help_text, type=numbers, metavar="A,B", **flag)
-    return field
 
 
 @dataclass(frozen=True)
@@ -30,12 +25,12 @@ class LinkOptions(ModelOptions):
     profile: str | None = option(None, "for the codec calibrated, as the edge takes it")
     objective: Literal["latency", "throughput"] = option("latency", "of the planner", choices=OBJECTIVES)
     min_agreement: float = option(0.95, "of every plan with the unsplit network")
-    mbit: tuple[float, ...] = _list((0.5, 2.0, 5.0, 20.0, 100.0), "Mbit/s of the uplink", quick=(0.5,))
-    round_trips: tuple[float, ...] = _list((2.0, 20.0, 80.0), "ms", quick=(2.0,))
-    slowdowns: tuple[float, ...] = _list(
+    mbit: tuple[float, ...] = option((0.5, 2.0, 5.0, 20.0, 100.0), "Mbit/s of the uplink", quick=(0.5,))
+    round_trips: tuple[float, ...] = option((2.0, 20.0, 80.0), "ms", quick=(2.0,))
+    slowdowns: tuple[float, ...] = option(
         (1.0, 4.0, 16.0), "of the edge: it sleeps that much longer", quick=(1.0,)
     )
-    loads: tuple[float, ...] = _list((0.0, 0.6), "share of the cloud's time that others take, 0 … 0.9")
+    loads: tuple[float, ...] = option((0.0, 0.6), "share of the cloud's time that others take, 0 … 0.9")
     frames: int = option(4, quick=2)
     """Frames by which a plan is measured in one cell."""
     planner_s: float = option(4.0, quick=1.0)

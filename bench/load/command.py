@@ -39,10 +39,6 @@ def _url(text: str) -> SplitResult:
     return url
 
 
-def _points(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
-
-
 _SECONDS = number_between(float, 0, _MAX_SECONDS)
 
 
@@ -61,7 +57,7 @@ class LoadOptions(SystemOptions):
     closed: bool = option(False, "each client sends when it has its answer")
     connections: int = option(4, "of each client (open loop)", type=number_between(int, 1, 64))
     timeout: float = option(30.0, "seconds for an answer", type=number_between(float, 0.1, 600))
-    split_points: tuple[str, ...] = option(MIXED, "client by client in turn", type=_points, metavar="A,B")
+    split_points: tuple[str, ...] = option(MIXED, "client by client in turn")
     deadline_ms: int = option(0, "in the frames; 0: none", type=number_between(int, 0, 600_000))
     frames: Path | None = option(
         None, "folder of frames, which gets those it lacks (default: none is kept)", type=Path

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.harness.network import Network, load_network
-from bench.harness.options import DATA, ModelOptions, names, option, positive
+from bench.harness.options import DATA, ModelOptions, option, positive
 from bench.harness.system import Setup
 from bench.rate.cut import BATCH, Cut, answers
 from bench.rate.photographs import Photographs, read_clip, read_photographs
@@ -45,7 +45,7 @@ class RateOptions(ModelOptions):
     images: Path = option(IMAGES, "folder of photographs, each named by its class")
     clip: Path | None = option(None, "a video, measured as well and never calibrated on", type=Path)
     clip_frames: int = option(120, "of the clip, evenly from all of it", quick=12, type=positive)
-    split_points: tuple[str, ...] = option((), "(default: the network's stages)", type=names, metavar="A,B")
+    split_points: tuple[str, ...] = option((), "(default: the network's stages)")
     limit: int | None = option(None, "photographs at most, evenly from all", quick=36, type=positive)
 
     def wrong(self) -> str | None:

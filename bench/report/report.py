@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import platform
 import subprocess
 from dataclasses import dataclass, field
@@ -120,16 +121,12 @@ def _line(cells: list[str]) -> str:
 
 def about(weights: str, source: str) -> str:
     """Date, machine, commit, versions, weights and source in one line; `engine_line` is added by section."""
+    memory_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
     packages = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     return (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}, {_memory_gb():.0f} GB, commit {_commit()}, Python {platform.python_version()}, {packages}; "
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}, {memory_gb:.0f} GB, commit {_commit()}, Python {platform.python_version()}, {packages}; "
         f"weights {named(weights)}; source {named(source)}"
     )
-
-
-def _memory_gb() -> float:
-    first = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()[0]
-    return int(first.split()[1]) * 1024 / 1e9
 
 
 def _commit() -> str:

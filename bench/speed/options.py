@@ -26,7 +26,7 @@ class SpeedOptions(SystemOptions, ReportOptions):
     command = "speed"
     about = "Measure the whole system on this machine: about ten minutes, with --quick about one."
 
-    only: tuple[str, ...] = option(SECTIONS, "sections to measure", type=_sections, metavar="A,B")
+    only: tuple[str, ...] = option(SECTIONS, "sections to measure", type=_sections)
     rounds: int = option(3, "of every comparison", quick=1, type=positive)
     frames: int = option(80, "per split point and round", quick=10, type=positive)
     frames_growth: int = option(2000, "for the growth of memory", quick=24, type=positive)

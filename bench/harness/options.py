@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+import tempfile
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from bench.harness.process import ROOT
 from bench.harness.system import Setup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
 DATA = ROOT.parent / "shared"
 
@@ -27,12 +29,10 @@ def option(default: Any, help_text: str = "", *, quick: Any = None, **flag: Any)
 
 @dataclass(frozen=True)
 class Options:
-    """What one command is told. Its flags are the fields made by `option`."""
+    """What one command is told. Its flags are the fields made by `option`; the docstring is what `--help` says of it."""
 
     command: ClassVar[str]
     """The word after `python -m bench`."""
-    about: ClassVar[str]
-    """What the command does, for `--help`."""
 
     def wrong(self) -> str | None:
         """What is wrong with the values together, if anything is."""
@@ -45,7 +45,9 @@ class Options:
         Ends the process with a usage line where the arguments cannot be read, or something is `wrong` with them.
         """
         prog = f"python -m bench {cls.command}"
-        parser = argparse.ArgumentParser(prog=prog, description=cls.about, argument_default=argparse.SUPPRESS)
+        parser = argparse.ArgumentParser(
+            prog=prog, description=cls.__doc__, argument_default=argparse.SUPPRESS
+        )
         known = fields(cls)
         for each in known:
             if each.metadata["help"]:
@@ -94,6 +96,17 @@ def names(text: str) -> tuple[str, ...]:
 def numbers(text: str) -> tuple[float, ...]:
     """For argparse: numbers between commas."""
     return tuple(float(each) for each in text.split(","))
+
+
+@contextlib.contextmanager
+def kept_or_temporary(folder: Path | None) -> Iterator[Path]:
+    """The folder, made where it is missing; for None one that is removed after the block."""
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="splitdnn-bench-") as temporary:
+        yield Path(temporary)
 
 
 def first_file(path: Path, otherwise: str) -> str:

@@ -14,10 +14,8 @@ from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from bench.link.flight import Cockpit
-    from edge.metrics import EdgeMetrics
     from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
-    from edge.uplink.uplink import Uplink
 
 _HOPELESS = 1.5
 """Times the best: a plan whose bytes and head alone take longer is not measured."""
@@ -85,12 +83,8 @@ class Measuring:
     planner_s: float
 
     @property
-    def _objective(self) -> str:
-        return self.cockpit.settings.objective
-
-    @property
     def _by_latency(self) -> bool:
-        return self._objective == "latency"
+        return self.cockpit.settings.objective == "latency"
 
     def run(self, cell: Cell) -> Outcome:
         """Measure one cell. The link must be set, and the cloud busy, as the cell says."""
@@ -118,12 +112,14 @@ class Measuring:
         return outcome
 
     def _measure(self, cockpit: Cockpit, plan: Plan) -> float:
-        def pinned(_uplink: Uplink, metrics: EdgeMetrics) -> PinnedPilot:
-            return PinnedPilot(plan, metrics)
-
         frames = self.frames if self._by_latency else 4 * self.frames
-        flight = cockpit.fly(pinned, one_by_one=self._by_latency, frames=frames, seconds=_MAX_S)
-        return flight.value_ms(self._objective)
+        flight = cockpit.fly(
+            lambda _, metrics: PinnedPilot(plan, metrics),
+            one_by_one=self._by_latency,
+            frames=frames,
+            seconds=_MAX_S,
+        )
+        return flight.value_ms(by_latency=self._by_latency)
 
     def _fly(self, cockpit: Cockpit, outcome: Outcome) -> None:
         planned, seconds = cockpit.planned(self.times), self.planner_s

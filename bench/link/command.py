@@ -47,7 +47,6 @@ _LOADED_POINT = "layer2"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print, write."""
     return LinkOptions.read(arguments).report(_run, SplitDNNError, RuntimeError)
 
 

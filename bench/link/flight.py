@@ -80,13 +80,12 @@ class Flight:
     """Frames that were read and have no record."""
 
     def take(self, record: Record) -> None:
-        """A record, as it comes."""
         self.records.append(record)
         self.arrived.append(time.monotonic())
 
-    def value_ms(self, objective: str) -> float:
-        """The objective's quantity over the counted frames: latency without the edge's own queues, or the time between two."""
-        if objective == "latency":
+    def value_ms(self, *, by_latency: bool) -> float:
+        """Over the counted frames: the median latency without the edge's own queues, or the mean time between two of them."""
+        if by_latency:
             return statistics.median(
                 each.latency_ms - sum(ms for name, ms in each.stages_ms.items() if name.startswith("wait_"))
                 for each in self.records[_WARM:]

@@ -12,13 +12,12 @@ OBJECTIVES = ("latency", "throughput")
 
 @dataclass(frozen=True)
 class LinkOptions(ModelOptions):
-    """One run of the report."""
+    """The planner against every plan it could have chosen, over emulated links.
+
+    About half an hour, with --quick about a minute. Edge and cloud have a core each where there are two.
+    """
 
     command = "link"
-    about = (
-        "The planner against every plan it could have chosen, over emulated links: about half an hour, with --quick about a "
-        "minute. Edge and cloud have a core each where there are two."
-    )
 
     steps: bool = option(False, "only how it follows steps of the link, and noise")
     source: str = option("", "(default: the photographs of ../shared/images, or drawn frames)")

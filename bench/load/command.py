@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import resource
 import subprocess
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from bench.harness.frames import build_frames, read_frames
-from bench.harness.options import SystemOptions, number_between, option
+from bench.harness.options import SystemOptions, kept_or_temporary, number_between, option
 from bench.harness.process import ROOT, environment
 from bench.load.generator import Generator, Load
 from bench.load.result import LoadResult, result_of
@@ -44,10 +42,9 @@ _SECONDS = number_between(float, 0, _MAX_SECONDS)
 
 @dataclass(frozen=True)
 class LoadOptions(SystemOptions):
-    """One run of the generator."""
+    """Send frames to a cloud from many clients; latencies count from when a request was due."""
 
     command = "load"
-    about = "Send frames to a cloud from many clients; latencies count from when a request was due."
 
     url: SplitResult = option(urlsplit("http://127.0.0.1:8881"), "of the cloud", type=_url)
     clients: int = option(16, "how many", type=number_between(int, 1, _MAX_CLIENTS))
@@ -83,12 +80,8 @@ def main(arguments: Sequence[str]) -> int:
     """Send, wait, print. Ends by itself; exit status 1 if nothing was answered."""
     options = LoadOptions.read(arguments)
     points = options.split_points
-    with contextlib.ExitStack() as ends:
-        folder = options.frames or Path(
-            ends.enter_context(tempfile.TemporaryDirectory(prefix="splitdnn-load-"))
-        )
+    with kept_or_temporary(options.frames) as folder:
         if missing := [point for point in points if not any(folder.glob(f"{point}-*.frame"))]:
-            folder.mkdir(parents=True, exist_ok=True)
             build_frames(folder, options.setup, missing, _FRAMES, options.deadline_ms)
         requests = [
             [_request(options.url, frame) for frame in read_frames(folder, point)] for point in points
@@ -120,7 +113,6 @@ def run_load(url: str, frames: Path, points: Sequence[str], load: Load) -> LoadR
 
 
 def _request(url: SplitResult, frame: bytes) -> bytes:
-    """A whole HTTP request."""
     header = (
         f"POST {url.path.rstrip('/')}/model HTTP/1.1\r\nHost: {url.netloc}\r\n"
         f"Content-Type: {CONTENT_TYPE}\r\nContent-Length: {len(frame)}\r\n\r\n"

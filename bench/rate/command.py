@@ -34,13 +34,12 @@ _READ_S, _FIT_S, _CODEC_S, _TAIL_S = 0.012, 7.0, 0.012, 0.06
 
 @dataclass(frozen=True)
 class RateOptions(ModelOptions):
-    """One run of the report."""
+    """Bytes per frame against what they do to the answers: every codec, at several split points.
+
+    About ten minutes, with --quick about one.
+    """
 
     command = "rate"
-    about = (
-        "Bytes per frame against what they do to the answers: every codec, at several split points. About ten minutes, with "
-        "--quick about one."
-    )
 
     images: Path = option(IMAGES, "folder of photographs, each named by its class")
     clip: Path | None = option(None, "a video, measured as well and never calibrated on", type=Path)

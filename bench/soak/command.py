@@ -8,14 +8,13 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.emulator.thread import EmulatorThread
-from bench.harness.options import Options, number_between, option, positive
+from bench.harness.options import Options, kept_or_temporary, number_between, option, positive
 from bench.harness.system import Cloud
 from bench.soak.edge import EdgeProcess
 from bench.soak.faults import Breaker, schedule
@@ -37,13 +36,9 @@ _CONNECTIONS = 5
 
 @dataclass(frozen=True)
 class SoakOptions(Options):
-    """One run."""
+    """Run edges against one cloud while it is killed, paused and cut off at random; count frames, memory and open files."""
 
     command = "soak"
-    about = (
-        "Run edges against one cloud while the cloud is killed, paused and cut off at random; count frames, memory and open "
-        "files."
-    )
 
     frames: int = option(20_000, "answered in all, then it ends", type=positive)
     seconds: float = option(3600.0, "it ends at the latest", quick=120.0, type=number_between(float, 10, 1e6))
@@ -191,12 +186,7 @@ class Soak:
 def main(arguments: Sequence[str]) -> int:
     """Exit status 1 if frames were lost or something grew, 2 if it could not be run to its end."""
     options = SoakOptions.read(arguments)
-    with contextlib.ExitStack() as ends:
-        if options.folder:
-            options.folder.mkdir(parents=True, exist_ok=True)
-        folder = options.folder or Path(
-            ends.enter_context(tempfile.TemporaryDirectory(prefix="splitdnn-soak-"))
-        )
+    with kept_or_temporary(options.folder) as folder, contextlib.ExitStack() as ends:
         try:
             findings = Soak(options, folder, ends).run()
         except (RuntimeError, subprocess.TimeoutExpired) as error:

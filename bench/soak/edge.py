@@ -24,7 +24,6 @@ class EdgeProcess(Process):
         super().__init__(["-m", "edge", *flags, *own], log=folder / f"{name}.log")
 
     def count(self) -> int:
-        """Records so far."""
         if self.results.exists():
             with self.results.open("rb") as file:
                 file.seek(self._offset)

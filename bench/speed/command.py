@@ -28,7 +28,6 @@ SECTIONS = dict(zip(NAMES, _MODULES, strict=True))
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print, write."""
     # RuntimeError: a process of the benchmark failed; the text is what it said.
     return SpeedOptions.read(arguments).report(_run, RuntimeError)
 

@@ -21,10 +21,9 @@ def _sections(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class SpeedOptions(SystemOptions, ReportOptions):
-    """One run of the report."""
+    """Measure the whole system on this machine: about ten minutes, with --quick about one."""
 
     command = "speed"
-    about = "Measure the whole system on this machine: about ten minutes, with --quick about one."
 
     only: tuple[str, ...] = option(SECTIONS, "sections to measure", type=_sections)
     rounds: int = option(3, "of every comparison", quick=1, type=positive)

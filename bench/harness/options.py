@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 DATA = ROOT.parent / "shared"
+IMAGES = DATA / "images"
+"""Photographs, each named by its class."""
 
 
 def option(default: Any, help_text: str = "", *, quick: Any = None, **flag: Any) -> Any:

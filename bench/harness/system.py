@@ -38,12 +38,9 @@ class Setup:
     threads: int | None = None
 
     def flags(self) -> list[str]:
-        """For `python -m cloud` and `python -m edge`."""
-        given = asdict(self)
-        del given["source"]
-        return [
-            text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))
-        ]
+        """For `python -m cloud` and `python -m edge`, but for the source."""
+        given = asdict(self) | {"source": None}
+        return [f"--{name}={value}" for name, value in given.items() if value is not None]
 
     def like(self, cloud: Cloud) -> Setup:
         """With the engine and precision that this cloud has chosen, so that the others of a comparison use the same."""

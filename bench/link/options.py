@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.harness.options import DATA, ModelOptions, option
+from bench.harness.options import IMAGES, ModelOptions, option
 
 OBJECTIVES = ("latency", "throughput")
 
@@ -20,7 +20,9 @@ class LinkOptions(ModelOptions):
     command = "link"
 
     steps: bool = option(False, "only how it follows steps of the link, and noise")
-    source: str = option("", "(default: the photographs of ../shared/images, or drawn frames)")
+    source: str = option(
+        str(IMAGES) if IMAGES.is_dir() else "synthetic:fps=0,frames=64", "as the edge takes it"
+    )
     profile: str | None = option(None, "for the codec calibrated, as the edge takes it")
     objective: Literal["latency", "throughput"] = option("latency", "of the planner", choices=OBJECTIVES)
     min_agreement: float = option(0.95, "of every plan with the unsplit network")
@@ -34,12 +36,6 @@ class LinkOptions(ModelOptions):
     """Frames by which a plan is measured in one cell."""
     planner_s: float = option(4.0, quick=1.0)
     """How long the planner runs in one cell."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        images = DATA / "images"
-        source = self.source or (str(images) if images.is_dir() else "synthetic:fps=0,frames=64")
-        object.__setattr__(self, "source", source)
 
     def wrong(self) -> str | None:
         if any(not 0 <= load <= 0.9 for load in self.loads):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.harness.network import Network, load_network
-from bench.harness.options import DATA, ModelOptions, option, positive
+from bench.harness.options import IMAGES, ModelOptions, option, positive
 from bench.harness.system import Setup
 from bench.rate.cut import BATCH, Cut, answers
 from bench.rate.photographs import Photographs, read_clip, read_photographs
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from bench.rate.trial import Outcome
 
-IMAGES = DATA / "images"
 _READ_S, _FIT_S, _CODEC_S, _TAIL_S = 0.012, 7.0, 0.012, 0.06
 """Guesses: seconds to read a picture, to fit a profile, for one frame's codec, and for the whole network."""
 

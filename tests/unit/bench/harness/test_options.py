@@ -63,13 +63,11 @@ def test_engine_and_precision_are_handed_on():
     setup = SpeedOptions.read(
         ["--engine", "openvino", "--precision", "bfloat16", "--threads", "1", "--weights", "random"]
     ).setup
-    assert setup.flags() == [
-        *("--weights", "random"), *("--engine", "openvino"), *("--precision", "bfloat16"), *("--threads", "1"),
-    ]  # fmt: skip
+    assert setup.flags() == ["--weights=random", "--engine=openvino", "--precision=bfloat16", "--threads=1"]
 
 
 def test_nothing_is_handed_on_that_was_not_given():
-    assert SpeedOptions.read(["--weights", "random"]).setup.flags() == ["--weights", "random"]
+    assert SpeedOptions.read(["--weights", "random"]).setup.flags() == ["--weights=random"]
 
 
 @pytest.mark.parametrize(

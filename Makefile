@@ -27,7 +27,7 @@ check: lint ## what every change must pass, in under two minutes: style, types a
 	$(PYTEST) -m 'not slow' tests/unit tests/contract
 
 .PHONY: test
-test: $(INSTALLED) ## every test that needs nothing but this machine
+test: $(INSTALLED) ## all tests that need nothing but this machine
 	$(PYTEST)
 
 .PHONY: lint
@@ -37,12 +37,12 @@ lint: $(INSTALLED) ## style and types
 	$(BIN)/mypy
 
 .PHONY: format
-format: $(INSTALLED) ## let ruff put right what it can
+format: $(INSTALLED) ## let ruff repair what it can
 	$(BIN)/ruff check --fix-only $(wildcard $(PYTHON_FILES))
 	$(BIN)/ruff format $(wildcard $(PYTHON_FILES))
 
 .PHONY: integration-test
-integration-test: $(INSTALLED) ## edge and cloud against each other; in containers where Docker answers
+integration-test: $(INSTALLED) ## edge and cloud against each other; in containers if Docker is running
 	$(BIN)/python -m pytest tests/integration
 
 .PHONY: chaos

@@ -51,7 +51,7 @@ class EdgeSettings(CommonSettings):
     )
     objective: Literal["latency", "throughput", "bytes"] = Field(
         "latency",
-        description="what the planner optimises: the latency of a frame, the frames per second, or the bytes per frame",
+        description="what the planner optimises: `latency` of a frame, `throughput` (frames per second), or `bytes` per frame",
     )
     min_agreement: float = Field(
         0.95,
@@ -71,12 +71,12 @@ class EdgeSettings(CommonSettings):
         ge=0,
         le=3600,
         description="seconds between two frames that are sent only to measure the link, while the plan's own frames do not "
-        "measure it; 0: none are sent, and a plan that sends nothing stays for ever",
+        "measure it; 0: none are sent, and a plan that sends nothing is never abandoned",
     )
     picture_size: Literal["network", "source"] = Field(
         "network",
-        description="the size of the pictures sent at `input`: the network's, or the camera's own (at most 5.5 megapixels), "
-        "which the cloud then resizes",
+        description="size of the pictures sent at `input`: `network`, or `source`, the camera's own (at most 5.5 megapixels), which "
+        "the cloud then resizes",
     )
     still_threshold: float = Field(
         0.0,
@@ -102,10 +102,12 @@ class EdgeSettings(CommonSettings):
     )
     show: Literal["frames", "changes", "quiet"] = Field(
         "frames",
-        description="print every frame; or a progress line, and the answer whenever it changes; or nothing",
+        description="what to print: `frames` (a line for each), `changes` (a progress line, and the answer whenever it "
+        "changes), or `quiet`",
     )
     at_end: Literal["exit", "stay"] = Field(
-        "exit", description="after the end of the source: exit, or stay so that the metrics can be read"
+        "exit",
+        description="what to do at the end of the source: `exit`, or `stay`, so that the metrics can be read",
     )
     status_address: str = Field("127.0.0.1", description="address of `/metrics` and `/healthz`")
     status_port: int = Field(

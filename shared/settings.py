@@ -113,11 +113,12 @@ class CommonSettings(BaseSettings):
     device: str = Field("cpu", description="`cpu`, `cuda`, `cuda:1` or `auto`")
     engine: Literal["auto", "torch", "openvino"] = Field(
         "auto",
-        description="engine that runs the network; `auto`: the fastest one whose answers agree with torch's",
+        description="engine that runs the network: `torch`, `openvino`, or `auto`, the fastest whose answers agree with torch's",
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
-        description="precision it computes in; `auto`: the fastest one whose answers agree with torch's in float32",
+        description="precision the engine computes in: `float32`, `bfloat16`, `float16`, or `auto`, the fastest whose answers agree with "
+        "torch's in float32",
     )
     cache_dir: str = Field(
         "~/.cache/splitdnn",
@@ -127,10 +128,10 @@ class CommonSettings(BaseSettings):
         0, ge=0, le=1024, description="computing threads; 0: as many as the container has cores"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe level that is logged"
+        "info", description="least severe level that is logged: `debug`, `info`, `warning` or `error`"
     )
     log_format: Literal["text", "json"] = Field(
-        "text", description="format of log lines: for people or for machines"
+        "text", description="format of log lines: `text` for people, `json` for machines"
     )
 
     def printable(self) -> str:

@@ -137,7 +137,7 @@ class Summary:
                 *([f"  with the still    {human_bytes(self._bytes / (answered + still))}"] if still else []),
                 f"latency p50 / p95   {_percentile(self._latencies, 50):.1f} / {_percentile(self._latencies, 95):.1f} ms",
                 "",
-                f"{'stage':<18}{'p50 ms':>9}{'p95 ms':>9}",
+                f"{'step':<18}{'p50 ms':>9}{'p95 ms':>9}",
             ]
             lines += [
                 f"{name:<18}{_percentile(values, 50):9.1f}{_percentile(values, 95):9.1f}"

@@ -40,7 +40,5 @@ def agreed_weights(cloud_url: str, model: str, weights: str, seed: int) -> tuple
         return alone  # no cloud to agree with
     if not 0 <= agreed < 2**63:
         return alone
-    _log.warning(
-        "weights=auto: the cloud runs seeded random weights (%s), so this edge does too", said["weights"]
-    )
+    _log.warning("weights=auto: the cloud runs random weights (%s), so this edge does too", said["weights"])
     return kind, agreed

@@ -56,8 +56,8 @@ def load_weights(
             return _named(architecture, known["DEFAULT"], AUTO_SECONDS)
         except ModelError as error:
             _log.warning(
-                "weights=auto: no pretrained weights (%s); going on with seeded random ones (seed %d): "
-                "the answers mean nothing, speed and bytes do. Give --weights a file or a name for real ones",
+                "weights=auto: no pretrained weights (%s); continuing with random ones (seed %d): "
+                "speed and bytes are real, the answers mean nothing. For real answers give --weights a file or a name",
                 error,
                 seed,
             )

@@ -61,7 +61,7 @@ def test_percentiles_and_bytes():
     assert found["latency p50 / p95"] == ["50.0", "/", "95.0", "ms"]
     assert found["bytes/frame"] == ["495", "B"]
     assert found["head"] == ["5.0", "9.5"]
-    assert found["stage"] == ["p50", "ms", "p95", "ms"]
+    assert found["step"] == ["p50", "ms", "p95", "ms"]
 
 
 def test_steps_appear_in_the_order_of_the_way_and_count_only_where_they_were():

@@ -1,4 +1,4 @@
-"""Whether an array is what a function takes. No torch, so that a client needs none."""
+"""Checks that an array is what a function takes. No torch, so that a client needs none."""
 
 from __future__ import annotations
 

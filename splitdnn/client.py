@@ -99,7 +99,7 @@ class Client:
     async def infer(self, picture: NDArray[np.uint8] | bytes, *, top: int = 5) -> Answer:
         """The answer to a picture, (H, W, 3) uint8 RGB or the bytes of an image file. Raises ClientError.
 
-        The cloud computes the whole network. A cloud that runs another network than it said before is asked again.
+        The cloud computes the whole network. If it now runs another network than before, it is asked what that is, once.
         """
 
         async def call() -> Answer:
@@ -116,7 +116,7 @@ class Client:
     async def send(self, frame: Frame | bytes, *, top: int = 5, profile: Profile | None = None) -> Answer:
         """The answer to a frame that `SplitNetwork.encode` made, packed or not. Raises ClientError.
 
-        `profile` is the one that the codec `calibrated` encoded with: the cloud is brought it if it does not have it.
+        `profile` is the one that the codec `calibrated` encoded with; it is uploaded if the cloud does not have it.
         """
         try:
             data = pack(frame) if isinstance(frame, Frame) else frame
@@ -135,7 +135,7 @@ class Client:
         return await self._bounded(call)
 
     async def _bounded(self, call: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Within the time, and with one kind of error."""
+        """Run `call` within the time limit; every failure is a ClientError."""
         if not self._is_open:
             raise ClientError(
                 "closed", "the client is closed: call it within `async with Client(…) as client`"
@@ -190,7 +190,7 @@ class Client:
             ) from None
 
     async def _request(self, method: str, path: str, **options: Any) -> bytes:
-        """The body of a good answer. Where a connection breaks before there is one, the request is sent once more."""
+        """The body of a successful answer. If the connection breaks before it, the request is sent once more."""
         try:
             status, body = await self._http.request(method, path, self._timeout_s, **options)
         except BrokenError:

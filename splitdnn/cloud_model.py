@@ -28,11 +28,11 @@ class CloudModel:
     codecs: tuple[str, ...]
     """Names of the codecs that the cloud decodes."""
     max_picture_pixels: int
-    """Most pixels of a picture that the cloud resizes itself."""
+    """Largest picture that the cloud resizes itself, in pixels."""
 
 
 def parse_cloud_model(fields: Mapping[str, Any]) -> CloudModel:
-    """Raises KeyError, TypeError, ValueError or AttributeError for anything that is no such answer."""
+    """Raises KeyError, TypeError, ValueError or AttributeError for anything that is not such an answer."""
     recipe = fields["preprocessing"]
     mean, std = (
         (float(red), float(green), float(blue)) for red, green, blue in (recipe["mean"], recipe["std"])

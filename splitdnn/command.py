@@ -1,4 +1,4 @@
-"""`splitdnn`, the command line: its first word says what is started, and the rest is passed on unread."""
+"""`splitdnn`, the command line: its first word names the command, and the rest is passed on unread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COMMANDS = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Start what the first word names. Exit status: its own; 0 for --help and --version; 2 for an unknown word."""
+    """Start what the first word names. Returns its exit status; 0 for --help and --version; 2 for an unknown word."""
     word, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if word in ("-h", "--help"):
         print(_usage())
@@ -43,7 +43,7 @@ def _start(word: str, rest: Sequence[str]) -> int:
     if word == "bench":
         from bench.__main__ import main as bench  # noqa: PLC0415
 
-        # As an interrupt: whatever was started is ended on the way out.
+        # As for an interrupt: everything that was started is ended on the way out.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         return bench(rest)
     from shared.process.exit import run_process  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Load a network, see where it can be cut, and cut it."""
+"""Loads a network, lists where it can be cut, and cuts it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Network(WholeNetwork):
 
     @property
     def default_point(self) -> SplitPoint:
-        """The one that edge and cloud take when none is set: the smallest tensor with at most 85 % of the work before it."""
+        """The split point that edge and cloud use when none is set: the smallest tensor with at most 85 % of the work before it."""
         return self._loaded.point
 
     def point(self, name: str) -> SplitPoint:

@@ -32,8 +32,8 @@ class SplitNetwork(WholeNetwork):
 
     picture -> `prepare` -> `head` -> `encode` -> Frame -> `decode` -> `tail` -> `answer`
 
-    `to_frame` is the first half of this way and `answer_frame` the second. May be used from several threads at once, unless its
-    codec remembers something between frames, as none of ours does.
+    `to_frame` is the edge's side of this way and `answer_frame` the cloud's. May be used from several threads at once, unless
+    its codec remembers something between frames, which no built-in codec does.
     """
 
     def __init__(self, loaded: Loaded, plan: Plan) -> None:
@@ -90,14 +90,14 @@ class SplitNetwork(WholeNetwork):
         return self._plan.tail(tensor)
 
     def to_frame(self, picture: NDArray[np.uint8], *, frame_id: int | None = None) -> Frame:
-        """The edge's half: (H, W, 3) uint8 RGB -> a frame. Raises ShapeError, ContentError or CodecError."""
+        """The edge's side: (H, W, 3) uint8 RGB -> a frame. Raises ShapeError, ContentError or CodecError."""
         codec = self._require_codec()
         if codec.carries == "picture":
             return self._frame(self._resize(picture), codec, frame_id)
         return self.encode(self.head(self.prepare(picture)), frame_id=frame_id)
 
     def answer_frame(self, frame: Frame | Bytes, *, top: int = 5) -> Answer:
-        """The cloud's half: a frame -> its answer. Raises what `decode` and `answer` raise."""
+        """The cloud's side: a frame -> its answer. Raises what `decode` and `answer` raise."""
         return self.answer(self.tail(self.decode(frame)), top=top)
 
     def _frame(

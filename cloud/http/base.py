@@ -25,17 +25,17 @@ _log = logging.getLogger(__name__)
 
 _DRAIN_FACTOR = 4
 """A refusal is sent at once, yet the body is read and dropped up to this many limits: closing a connection while the client
-is still sending resets it, and the client gets to see the reset instead of the refusal."""
+is still sending resets it, and the client would see the reset instead of the refusal."""
 
 _MAX_TEXT = 400
 """Characters of a refusal: it may quote the request, and a profile's names are as long as their sender likes."""
 
 
 class Handler(RequestHandler):
-    """Answers in JSON, errors too, and counts."""
+    """Answers in JSON, errors included, and counts requests."""
 
     endpoint: ClassVar[str] = ""
-    """What it is counted as, if not as its path."""
+    """The metrics' label for this endpoint, if it is not the path."""
 
     def initialize(self, service: Service) -> None:
         self.service = service
@@ -67,7 +67,7 @@ class Handler(RequestHandler):
         self.finish(self.refusal(status_code, kwargs.get("exc_info", (None, None))[1]))
 
     def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
-        """What was wrong, the reason it is counted by, and what is accepted. The text of a bug is not sent."""
+        """What was wrong, the reason under which it is counted, and what is accepted. Details of bugs are not sent."""
         if isinstance(error, RequestError):
             text, reason, accepted = _legible(str(error)), error.reason, error.accepted
             if error.retryable:
@@ -78,7 +78,7 @@ class Handler(RequestHandler):
             if accepted:
                 self.set_header("Allow", ", ".join(accepted))
         else:
-            text, reason, accepted = "internal error; the server's log says more", "internal", None
+            text, reason, accepted = "internal error; see the server's log", "internal", None
         if reason != "http":
             self.service.metrics.rejected.labels(reason=reason).inc()
             _log.info("%s refused with %d (%s): %s", self.request.path[:_MAX_TEXT], status_code, reason, text)
@@ -140,12 +140,14 @@ class BodyHandler(Handler):
         if self._finished or self._refused or self.request.method != self.body_method:
             return
         try:
-            self._reserve(len(chunk))  # what came, not what was declared: declaring costs its sender nothing
+            self._reserve(
+                len(chunk)
+            )  # what arrived, not what was declared: a large declaration costs its sender nothing
         except RequestError as error:
             self._refuse(error)
             return
         self._body.add(chunk, self.elapsed_s())
-        # Other connections get their turn: a body that comes as fast as it is read would be read in one turn of the loop.
+        # Give other connections a turn: a body that arrives as fast as it is read would be read in one turn of the loop.
         await asyncio.sleep(0)
 
     async def complete(self) -> None:
@@ -195,7 +197,7 @@ class BodyHandler(Handler):
         return cast("HTTP1Connection", self.request.connection)  # the only kind that this server makes
 
     def _declared(self) -> int:
-        """The body's length in bytes, if the header says it."""
+        """The body's length in bytes by its header; 0 if it does not say."""
         text = self.request.headers.get("Content-Length", "")
         return int(text[:20]) if text.isdecimal() else 0
 

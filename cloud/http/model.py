@@ -55,7 +55,7 @@ class ModelHandler(BodyHandler):
         await self.complete()
 
     def admit(self) -> None:
-        """Refuse by the header alone what has no chance of an answer."""
+        """Refuse, from the header alone, a request that cannot be answered."""
         self.service.lifecycle.begin_frame()
         self._progress.admitted = True
         require_identity(self.request.headers.get("Content-Encoding"))
@@ -105,13 +105,13 @@ class ModelHandler(BodyHandler):
             if not self._brings_frame():
                 return await decoder.json(body, self._remaining_s)
             work = await decoder.frame(body, self._progress.entry, self._remaining_s)
-        finally:  # a refusal took its time as well
+        finally:  # a refusal took time as well
             watch.note("decode", time.perf_counter() - start)
         self.service.metrics.payload_bytes.labels(codec=work.codec).observe(work.payload_bytes)
         return work
 
     async def _run_tail(self, work: Work, watch: Stopwatch) -> TailRun:
-        # A client is one edge, or everybody at one address that sends JSON.
+        # A client is one edge, or all senders of JSON at one address.
         client = (self.request.remote_ip, work.frame_id >> 32)
         run = await self.service.batcher.submit(
             work.split_point, work.crossing, self._remaining_s(work.deadline_ms), client
@@ -129,12 +129,12 @@ class ModelHandler(BodyHandler):
         return self.request.method == "POST" and self._content_type() == CONTENT_TYPE
 
     def _remaining_s(self, deadline_ms: int = 0) -> float:
-        """Seconds left to a frame with this deadline; without one (0) it is the server's."""
+        """Seconds left for a frame with this deadline; 0 stands for the server's own."""
         allowed = deadline_ms / 1e3 if deadline_ms else self.service.settings.request_timeout_s
         return max(0.0, allowed - self.elapsed_s())
 
     def _task(self) -> Task:
-        """The task as the query asks for it. Raises BodyError for a `top` that is no number of classes."""
+        """The task, with the query's `top`. Raises BodyError for a `top` that is not a number of classes."""
         text = self.get_query_argument("top", str(_DEFAULT_TOP))
         classes = len(self.service.network.model.labels)
         if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= classes):

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 PROFILES = "/profiles"
 _NAME = re.compile(rf"[0-9a-f]{{{2 * HASH_BYTES}}}")
 _ARRIVAL_S = 120.0
-"""How long a body may take to arrive: 4 MB at 300 kbit/s. A frame's time is far too short for it."""
+"""How long a body may take to arrive: enough for 4 MB at 300 kbit/s, which no frame's deadline is."""
 
 
 class ProfilesHandler(Handler):
     """`GET /profiles`: the profiles that frames may name."""
 
     async def get(self) -> None:
-        # Their strings may come to a megabyte of JSON, which would hold up the event loop.
+        # Their strings may amount to a megabyte of JSON, which would hold up the event loop.
         self.finish_json(await asyncio.to_thread(json_encode, {"profiles": self.service.profiles.describe()}))
 
 

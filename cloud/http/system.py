@@ -1,4 +1,4 @@
-"""The endpoints that take no frame: what the cloud is, how it is, and what it has counted."""
+"""The endpoints that take no frame: greeting, health, metrics, tail times, and `/compute`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COMPUTE_BODY = {"number": "a finite number"}
 
 
 class HelloHandler(Handler):
-    """`GET /`: what answers here, and where to go on."""
+    """`GET /`: says what this server is, and names the endpoints to try next."""
 
     def get(self) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _NOT_SENT = ("circuit_open", "profile")
-"""Reasons for which a frame was probably not sent, so that asking took no time worth recording."""
+"""Reasons that probably kept a frame from being sent, so that asking took no time worth recording."""
 
 
 class Circuit(Protocol):
@@ -58,7 +58,7 @@ class Cloud(Protocol):
 
 
 class Answering:
-    """Every frame gets an answer: from the cloud in time, or else from the tail on this machine."""
+    """Gets an answer for every frame: from the cloud in time, or else from the tail on this machine."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Answering:
         self._unawaited: asyncio.Task[object] | None = None
 
     async def answer(self, encoded: Encoded) -> Outcome:
-        """What becomes of the frame; `fallback` is decided here and nowhere else."""
+        """The frame's outcome. Nothing else decides its `fallback`."""
         answer: Answer | None = None
         fallback: str | None = encoded.withheld
         if encoded.repeats:
@@ -99,14 +99,14 @@ class Answering:
         return await self._answer_here(encoded, fallback)
 
     async def close(self) -> None:
-        """Give up the answer that no frame waits for."""
+        """Cancel the request whose answer no frame waits for, and end the tail's thread."""
         if self._unawaited:
             self._unawaited.cancel()
             await asyncio.gather(self._unawaited, return_exceptions=True)
         self._tail_thread.shutdown(wait=False)
 
     def _ask_without_waiting(self, encoded: Encoded) -> str:
-        """Send a frame to learn whether the cloud is back, or what the link carries; returns the fallback it has.
+        """Send a frame to learn whether the cloud is back, or what the link carries; returns the frame's fallback.
 
         One at a time: a frame that comes while an answer is outstanding is not sent.
         """
@@ -138,7 +138,7 @@ class Answering:
     async def _ask_and_tell(
         self, encoded: Encoded, frame: bytes, *, explored: bool
     ) -> tuple[Reply | None, str | None]:
-        """Ask the cloud, and tell the pilot what came of it."""
+        """Ask the cloud, and tell the pilot the result."""
         reply, reason = None, None
         try:
             reply = await self._cloud.ask(frame, encoded.plan.profile)
@@ -157,7 +157,7 @@ class Answering:
         return reply, reason
 
     async def _answer_here(self, encoded: Encoded, fallback: str | None) -> Outcome:
-        """Run the tail on this machine; nobody answers if the network fails on this frame."""
+        """Run the tail on this machine; the frame has no answer if the network fails on it."""
         if encoded.crossing:
             try:
                 loop = asyncio.get_running_loop()

@@ -60,7 +60,7 @@ class Pipeline:
         metrics: EdgeMetrics,
         session: int,
     ) -> None:
-        """`sinks` get each record; `session` (32 bits) makes the frame ids of several runs and edges differ."""
+        """`sinks` receive each record; `session` (32 bits) makes frame ids unique across runs and edges."""
         self._settings = settings
         self._model = model
         self._pilot = pilot
@@ -104,7 +104,7 @@ class Pipeline:
         consumers = [asyncio.create_task(self._consume(encoded)) for _ in range(self._settings.in_flight)]
         try:
             await asyncio.gather(*consumers)
-        finally:  # after a failure too nothing goes on: the source may be closed now, and the records are complete
+        finally:  # after a failure too, nothing keeps running: the source may be closed now, and the records are complete
             self.stop()
             self._aborted.set()
             for queue in (self._captured, self._prepared, self._crossed):
@@ -122,7 +122,7 @@ class Pipeline:
     def stop(self) -> None:
         """Read no more frames; those already read are still answered."""
         self._stopping.set()
-        if self._source.live:  # the next frame may be long in coming; a lossless reader ends by itself
+        if self._source.live:  # the next frame may be a long time coming; a lossless reader ends by itself
             self._captured.close()
 
     def _capture(self) -> None:
@@ -143,7 +143,7 @@ class Pipeline:
                 number += 1
         except SourceError as error:
             self._lost = error
-        except Exception as error:  # noqa: BLE001 - a thread's exception would be lost; it ends the run as this one
+        except Exception as error:  # noqa: BLE001 - a thread's exception would be lost; this one ends the run
             _log.exception("reading the source failed")
             self._lost = SourceError(f"{self._source.name}: {error}")
         finally:

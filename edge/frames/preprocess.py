@@ -25,7 +25,7 @@ class Preprocess:
         self._source_size = source_size
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The network's picture, (crop, crop, 3) uint8 RGB, of a camera's, (H, W, 3) uint8 BGR as OpenCV delivers it."""
+        """A camera's picture, (H, W, 3) uint8 BGR as OpenCV delivers it -> the network's, (crop, crop, 3) uint8 RGB."""
         return self._rgb(resize_and_crop(frame, self._recipe))  # colours last, where there are fewest pixels
 
     def outgoing(self, frame: NDArray[np.uint8], picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

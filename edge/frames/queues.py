@@ -1,4 +1,4 @@
-"""Bounded queues between the steps of a frame's way, and the thread that works from one into the next."""
+"""Bounded queues between the steps of a frame's way, and the thread that moves items from one to the next."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class BoundedQueue(Generic[_Item]):
         self._changed = threading.Condition()
 
     def put(self, item: _Item) -> int:
-        """Add an item; returns how many were dropped for it. An item put after `close` is dropped itself."""
+        """Add an item; returns how many were dropped to make room. An item put after `close` is itself dropped."""
         with self._changed:
             if not self._drop_oldest:
                 self._changed.wait_for(lambda: len(self._items) < self._capacity or self._closed)
             if self._closed:
-                return 1  # the items that wait stay: they can still be taken
+                return 1  # items that already wait stay: they can still be taken
             dropped = 0
             while len(self._items) >= self._capacity:
                 self._items.popleft()
@@ -85,11 +85,11 @@ class Handover(Generic[_Item]):
         self._loop.call_soon_threadsafe(self._items.put_nowait, item)
 
     def close(self) -> None:
-        """From the thread: no more items come; those that wait can still be taken."""
+        """From the thread: no more items will come; those that wait can still be taken."""
         self._loop.call_soon_threadsafe(self._items.put_nowait, None)
 
     def depth(self) -> int:
-        """Items that wait."""
+        """Number of items that wait."""
         return max(0, self._items.qsize() - self._closed)
 
     async def get(self) -> _Item | None:
@@ -125,11 +125,11 @@ class Step(Generic[_Item, _Result]):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the thread's end: it ends after the last item."""
+        """Wait until the thread has ended, which it does after the last item."""
         self._thread.join()
 
     def _run(self) -> None:

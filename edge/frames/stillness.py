@@ -9,8 +9,9 @@ How much two tensors differ is measured in the symbols a and b that the codec ma
     share = sum(|a - b|) / sum((|a| + |b| + |a - b|) / 2)          0 … 1
 
 This is the weighted Jaccard distance, for symbols of either sign. For symbols that are 0 or 1 it is the share that changed, of
-those in use; a larger symbol counts for as much as its magnitude. A value counts as changed only if it moved by more than a margin: sensor noise makes values near the edge of a
-quantiser's cell jump between two symbols.
+those in use; a larger symbol counts for as much as its magnitude. A value counts as
+changed only if it moved by more than a margin: sensor noise makes values near the edge of a quantiser's cell jump
+between two symbols.
 """
 
 from __future__ import annotations

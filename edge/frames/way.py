@@ -32,7 +32,7 @@ Crossing: TypeAlias = "tuple[NDArray[np.float32], ...]"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which frame it is, the same on all of its way."""
+    """Identifies a frame; the same object stays with it to the end."""
 
     number: int
     """In its source, from 0."""
@@ -43,7 +43,7 @@ class Origin:
     captured_ns: int
     """The same in nanoseconds since 1970."""
     watch: Stopwatch
-    """What each step took so far; it goes on."""
+    """The time of each step so far; later steps add theirs."""
 
 
 class PendingAnswer:
@@ -78,13 +78,13 @@ class Form:
 
     origin: Origin
     queued_s: float = field(default_factory=time.monotonic, kw_only=True)
-    """Since when it waits for its next step, in monotonic seconds."""
+    """When it began to wait for its next step, in monotonic seconds."""
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Work on the frame, which has waited until now.
+        """The block works on the frame, which has waited until now.
 
-        An exception is logged and costs this frame what the block makes of it; the later steps see what it lacks.
+        An exception is logged, and this frame goes on without the block's result; later steps see what is missing.
         """
         self.origin.watch.note(f"wait_{name}", time.monotonic() - self.queued_s)
         try:
@@ -117,7 +117,7 @@ class Crossed(Form):
 
     plan: Plan
     explores: bool
-    """Whether it is sent to learn about the link: the edge answers it, whatever the cloud says."""
+    """Whether it is sent only to measure the link; the edge answers it in any case."""
     crossing: Crossing
     """Empty if the frame could not be prepared, or the head failed on it."""
     picture: NDArray[np.uint8] | None
@@ -151,23 +151,23 @@ class Outcome:
 
     encoded: Encoded
     answer: Answer
-    """Empty if nobody answered."""
+    """Empty if neither side answered."""
     answered_by: Literal["cloud", "edge", "still", "nobody"]
     fallback: str | None = None
     """Why the cloud did not answer, one of edge/metrics.py's FALLBACKS; None if it did, or was not to be asked."""
 
 
 class Pilot(Protocol):
-    """Decides which way the next frame goes, and is told what became of the earlier ones."""
+    """Gives each frame its plan, and is told the outcome of earlier frames."""
 
     def take(self) -> tuple[Plan, bool]:
-        """The next frame's plan, and whether it is sent only to learn about the link. Called from the head's thread."""
+        """The next frame's plan, and whether it is sent only to measure the link. Called from the head's thread."""
 
     def answered(self, plan: Plan, steps_ms: Mapping[str, float]) -> None:
         """The cloud answered a frame of this plan, waited for or not; `steps_ms` is what its own steps took."""
 
     def failed(self, *, explored: bool) -> None:
-        """The cloud did not answer a frame; `explored`: which was sent only to learn about the link."""
+        """The cloud did not answer a frame; `explored`: it was sent only to measure the link."""
 
     def delivered(self, outcome: Outcome, latency_s: float) -> None:
         """The frame is done, `latency_s` after it was captured."""

@@ -18,9 +18,9 @@ _TIMEOUT_S = 2.0
 def agreed_weights(cloud_url: str, model: str, weights: str, seed: int) -> tuple[str, int]:
     """The weights to load, and their seed.
 
-    `auto` may end in pretrained or in random weights, on each side by itself. So an edge with `auto` takes what the cloud
-    already runs, if the cloud can be asked and runs the same architecture; the fingerprints are compared all the same. Any
-    other choice is returned as it is.
+    `auto` may give pretrained or random weights, on each side independently. So an edge with `auto` takes what the cloud
+    already runs, if the cloud can be asked and runs the same architecture; the fingerprints are still compared. Any
+    other choice is returned unchanged.
     """
     alone = weights, seed
     if weights != "auto":

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 FAILURES_TO_OPEN = 3
 COOL_DOWN_S = 0.5
-"""Short, so that the cloud is found again soon after it is back: a trial costs no frame any time, as the edge answers it."""
+"""Short, so that a cloud that is back is soon noticed; a trial delays no frame, as the edge answers it."""
 _PROBE_PERIOD_S = 0.1
 
 
@@ -81,7 +81,7 @@ class Circuit:
         return self.state is State.OPEN and self._clock() >= self._probe_at
 
     def probe_answered(self, *, well: bool) -> None:
-        """The cloud answered the probe, or did not. A quick check costs no frame anything, so there is no backing off."""
+        """The cloud answered the probe, or did not. A probe delays no frame, so its period does not grow."""
         if self.state is State.OPEN:
             if well:
                 self._enter(State.HALF_OPEN, "the cloud answers again; trying one frame")
@@ -99,7 +99,7 @@ class Circuit:
         """A frame that was allowed in `era` was not answered in time.
 
         `waited_since`: when it was sent, if it waited until its deadline. If nothing came back from the cloud meanwhile, the
-        circuit opens at once, so that not each of the next frames has to find that out.
+        circuit opens at once, so that the next frames need not each find that out.
         """
         if era != self.era:
             return
@@ -123,7 +123,7 @@ class Circuit:
         self._opened()
 
     async def probe(self, greet: Callable[[], Awaitable[object]]) -> None:
-        """While the circuit is open, find out when the cloud is back; no frame pays for it. Runs until it is cancelled.
+        """While the circuit is open, find out when the cloud is back, without delaying a frame. Runs until cancelled.
 
         `greet` raises if the cloud is not there.
         """
@@ -133,7 +133,7 @@ class Circuit:
             if self.wants_probe():
                 try:
                     await greet()
-                # This does not mend itself, so somebody must be told, once.
+                # This does not resolve itself, so it is logged, once.
                 except MismatchError as error:
                     if str(error) != told:
                         _log.warning("%s", error)

@@ -1,6 +1,6 @@
-"""One keep-alive HTTP client for all that is asked of the cloud, and its answers, read with suspicion.
+"""One keep-alive HTTP client for every request to the cloud; its answers are not trusted.
 
-Whatever the cloud answers, and every way in which it can fail to, is an UplinkError at worst: it costs a frame and not the run.
+Any answer, and any failure to get one, is an UplinkError at worst: it costs one frame and not the run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _REASONS = {424: "profile", 503: "busy", 504: "late"}
 
 
 class BrokenError(UplinkError):
-    """The connection was made, and broke before an answer."""
+    """The connection was made, but broke before the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Reply:
 
 
 class CloudClient:
-    """Several requests at once, each on a connection of its own; connections stay open."""
+    """Sends several requests at once, each on its own connection; connections stay open."""
 
     def __init__(self, url: str, sent: Counter, *, connections: int) -> None:
         """`sent` counts the bytes of frames."""
@@ -111,7 +111,7 @@ class CloudClient:
         self, _session: object, _context: object, sent: aiohttp.TraceRequestChunkSentParams
     ) -> None:
         if sent.method == "POST":  # a profile is not a frame
-            self._sent.inc(len(sent.chunk))  # frames answered late or never are counted as well
+            self._sent.inc(len(sent.chunk))  # frames that are answered late or never count as well
 
 
 async def _note_fresh(_session: object, context: Any, _ended: object) -> None:
@@ -147,7 +147,7 @@ def refusal_of(status: int, body: bytes) -> UplinkError:
 def read_model(status: int, body: bytes, url: str, model: ModelInfo) -> dict[str, Any]:
     """The cloud's answer to `GET /model`, which must name the same network.
 
-    Raises UplinkError if the cloud is away, MismatchError if another network answers, or something that is no cloud of ours.
+    Raises UplinkError if the cloud is away, MismatchError if another network answers, or something that is not a SplitDNN cloud.
     """
     if status == 503:
         raise UplinkError("busy", "it is starting or stopping")

@@ -21,11 +21,11 @@ SEGMENT_BYTES = 1448
 _MIN_BYTES = 2 * SEGMENT_BYTES
 """Bytes after the first piece from which a frame is a measurement."""
 _SHORTEST_S = 0.0005
-"""Clocks are not read more precisely than this."""
+"""Times shorter than this are not trusted."""
 _RECENT = 32
 
 START_BYTES_PER_S = 1.25e5
-"""1 Mbit/s, until the first frame was measured: low, as too large a first frame would hold up a thin link."""
+"""1 Mbit/s, until a frame has been measured: low, as too large a first frame would block a slow link."""
 START_ROUND_TRIP_S = 0.02
 
 _WINDOW = 12

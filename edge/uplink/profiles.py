@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 UPLOAD_TIMEOUT_S = 100.0
 """Not a frame's deadline, as a profile may be megabytes; the cloud waits for it longer than this."""
 PAUSE_S = 30.0
-"""After a refusal. Only a change of the cloud can mend it, and meanwhile no frame is sent in vain."""
+"""After a refusal. Only a change at the cloud can resolve it; meanwhile no frame is sent to be refused."""
 
 
 class ProfileUpload:
@@ -74,7 +74,7 @@ class ProfileUpload:
                 raise
 
     def require_hope(self) -> None:
-        """Raise UplinkError while a frame would be sent in vain, because the cloud has refused the profile."""
+        """Raise UplinkError while a frame could not be decoded, because the cloud has refused the profile."""
         if time.monotonic() < self._paused_until:
             raise UplinkError("profile", self._told)
 
@@ -94,7 +94,7 @@ class ProfileUpload:
         await self._wait_briefly(self._under_way(), patience_s)
 
     async def close(self) -> None:
-        """End an upload under way."""
+        """Cancel an upload under way."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -140,8 +140,11 @@ class ProfileUpload:
         )
 
     def _failed(self, error: UplinkError) -> UplinkError:
-        """Log it once, and make sure that what took long to fail is not tried again at once."""
-        if error.reason in ("late", "refused"):  # too slow a link, or an endless answer: not mended soon
+        """Log the error once, and pause: an upload that took long to fail is not retried at once."""
+        if error.reason in (
+            "late",
+            "refused",
+        ):  # too slow a link, or an endless answer: not likely to change soon
             error = UplinkError("profile", str(error))
         now = time.monotonic()
         pause_s = PAUSE_S if error.reason == "profile" else min(PAUSE_S, now - self._started)
@@ -158,10 +161,10 @@ class ProfileUpload:
 
 
 class ProfileUploads:
-    """The profiles of all plans, brought one after another.
+    """Uploads the profiles of all plans, one after another.
 
     If there is only one plan, the first frame waits for its profile, without which the cloud can decode nothing. If there are
-    several, some need no profile; frames then go on while megabytes cross a thin link.
+    several, some need no profile; frames then flow while megabytes cross a slow link.
     """
 
     def __init__(
@@ -208,7 +211,7 @@ class ProfileUploads:
             self._bringing = asyncio.create_task(_bring(missing))
 
     async def close(self) -> None:
-        """End the uploads under way."""
+        """Cancel the uploads under way."""
         if self._bringing:
             self._bringing.cancel()
             await asyncio.gather(self._bringing, return_exceptions=True)

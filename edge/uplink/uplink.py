@@ -1,4 +1,4 @@
-"""The way to the cloud: frames are sent with a deadline, a circuit breaker, and whatever profile the cloud needs for them."""
+"""Sends frames to the cloud: with a deadline, a circuit breaker, and the profile that the cloud needs to decode them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 _PROBE_TIMEOUT_S = 1.0
 _DEADLINE_SHARE = 0.9
-"""Share of the deadline from which a frame that was given up shows that the link, or the cloud, was too slow for it."""
+"""Share of the deadline after which an abandoned frame shows that the link or the cloud was too slow for it."""
 _MEASURING_S = 60.0
 """The cloud measures its tails when it is first asked for their times, and answers after that."""
 _UNKNOWN_SPEED = "the cloud does not say how fast it is%s; its speed is taken from its answers"
@@ -67,9 +67,7 @@ class Uplink:
         self._model = model
         self._metrics = metrics
         self._deadline_s = deadline_s
-        self._path = (
-            f"/model?top={min(top, len(model.labels))}"  # the cloud refuses to name more than there are
-        )
+        self._path = f"/model?top={min(top, len(model.labels))}"  # the cloud refuses a larger number
         self._uploads = ProfileUploads(
             profiles,
             self._client.put_profile,
@@ -183,7 +181,7 @@ class Uplink:
                 return reply
 
     def _learn(self, number: int, size: int, reply: Reply, start: float, *, fresh: bool) -> None:
-        """Tell the link of an answered frame, and export what it carries; `start` is on time.perf_counter."""
+        """Tell the link about an answered frame, and export the estimate; `start` is by time.perf_counter."""
         receive_s = reply.steps_ms.get("receive", 0.0) / 1e3
         computing_s = sum(reply.steps_ms.values()) / 1e3 - receive_s
         self.link.answered(
@@ -199,7 +197,7 @@ class Uplink:
 
     @contextlib.asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
-        """End the block at the deadline, or as soon as the circuit opens: from then on waiting would be in vain."""
+        """End the block at the deadline, or as soon as the circuit opens: no answer is then to be expected."""
         try:
             async with asyncio.timeout(self._deadline_s) as waiting:
                 self._waiting.add(waiting)
@@ -213,19 +211,19 @@ class Uplink:
             raise UplinkError("late", f"no answer within {self._deadline_s:.3g} s") from None
 
     def _release(self) -> None:
-        """The circuit opened."""
+        """The circuit opened: end the wait of every frame under way."""
         for waiting in self._waiting:
             if not waiting.expired():
                 waiting.reschedule(asyncio.get_running_loop().time())
 
     async def _greet(self) -> None:
-        """Find out whether the cloud is there and runs the same network, and bring it the profiles that it does not have."""
+        """Check that the cloud is up and runs the same network, and upload the profiles that it does not have."""
         status, body = await self._client.request("GET", "/model", min(_PROBE_TIMEOUT_S, self._deadline_s))
         await self._uploads.greet(read_model(status, body, self._client.url, self._model))
         self._greeted.set()
 
     def follow_tail_times(self, take: Callable[[dict[str, Any]], bool]) -> None:
-        """From now on, hand what the cloud says of its tail times to `take`, each time that the cloud was greeted.
+        """From now on, pass the cloud's tail times to `take` whenever the cloud has been greeted.
 
         `take` is given the answer of `tail_times`, and says whether it could be used.
         """

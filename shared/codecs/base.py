@@ -1,4 +1,4 @@
-"""What every codec is."""
+"""The base class of codecs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Codec(ABC):
 
     @property
     def revision(self) -> str:
-        """What tells two codecs of one name apart, such as a version or a profile; measurements are kept per revision."""
+        """Tells two codecs of one name apart, such as by a version or a profile; measurements are kept per revision."""
         return ""
 
     def options(self) -> dict[str, int]:
@@ -71,7 +71,7 @@ class Codec(ABC):
         return {}
 
     def with_options(self, **options: int) -> Codec:
-        """A codec of the same kind with all its options set anew."""
+        """The same codec with these options; all of them must be given."""
         assert not options, f"{self.name} has no options"
         return self
 

@@ -1,4 +1,4 @@
-"""raw, jpeg, png and webp: a picture as it is, or in a format that everybody reads."""
+"""raw, jpeg, png and webp: a picture as it is, or in a common image format."""
 
 from __future__ import annotations
 

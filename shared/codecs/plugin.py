@@ -1,6 +1,6 @@
 """A codec of another package, as the rest of SplitDNN sees it.
 
-A stranger chooses an id of 192 to 255 without asking anybody, so two packages may have the same one. Therefore its name travels
+Its author chooses an id of 192 to 255 without registering it, so two packages may have the same one. Therefore its name travels
 too: this wrapper writes it before the codec's own parameters and checks it before anything is decoded (shared/wire/WIRE.md).
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 IDS = range(192, 256)
 """The ids of codecs that are not built in."""
 _RESERVED = frozenset({"auto", "none"})
-"""What `--codec` and the records mean something else by."""
+"""Names that mean something else in `--codec` and in the records."""
 
 
 class PluginCodec(Codec):

@@ -1,4 +1,4 @@
-"""Which codecs there are: the built-in ones, and those of other packages. Ids are part of the wire format: never reuse one."""
+"""The codecs by id and name: the built-in ones, and those of other packages. Ids are part of the wire format: never reuse one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ NAMES: dict[str, Codec] = {codec.name: codec for codec in CODECS.values()}
 
 
 class Plugins:
-    """The codecs of other packages, loaded when they are first asked for. For any thread."""
+    """The codecs of other packages, loaded on first use. May be used from any thread."""
 
     def __init__(self, entry_points: Callable[[], Iterable[metadata.EntryPoint]]) -> None:
         self._entry_points = entry_points
@@ -72,7 +72,7 @@ class Plugins:
     def _load(self) -> dict[int, PluginCodec]:
         found: dict[int, PluginCodec] = {}
         try:
-            # A fixed order, so that of two with one id or name the same one is taken every time.
+            # A fixed order, so that among two with one id or name the same one wins every time.
             entries = sorted(self._entry_points(), key=lambda entry: (entry.name, entry.value))
         except Exception as error:  # noqa: BLE001 - a damaged installation of some other package
             _log.warning("codecs of other packages cannot be listed: %s: %s", type(error).__name__, error)
@@ -81,7 +81,7 @@ class Plugins:
             try:
                 codec = _codec_of(entry)
                 _refuse_taken(codec, found)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - it is somebody else's code
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - another package's code may raise anything
                 reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
                 self.broken[entry.name] = reason
                 _log.warning("the codec %s of %s is not used: %s", entry.name, entry.value, reason)
@@ -91,7 +91,7 @@ class Plugins:
 
 
 def _codec_of(entry: metadata.EntryPoint) -> PluginCodec:
-    """Import what an entry point names. Raises whatever its package raises, and ValueError for what is no codec."""
+    """Import what an entry point names. Raises whatever its package raises, and ValueError if that is not a codec."""
     given = entry.load()
     inner = given() if callable(given) else given
     return PluginCodec(inner, f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value)
@@ -132,7 +132,7 @@ def codec_of(frame: Frame) -> Codec:
 
 
 def make_codec(spec: str) -> Codec:
-    """The encoder that a user asked for, e.g. `int8+zstd`, `int8+zstd:level=3`, `jpeg:quality=90`.
+    """The encoder that this text names, e.g. `int8+zstd`, `int8+zstd:level=3`, `jpeg:quality=90`.
 
     Raises SettingsError with the nearest names, or the option's range.
     """

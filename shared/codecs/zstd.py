@@ -27,7 +27,7 @@ class _SizedCodec(Protocol):
 class Zstd(Codec):
     """`inner`, then Zstandard.
 
-    Level 1 by default: on tensors of a CNN, higher levels are slower and save hardly any bytes. The compressed frame must
+    Level 1 by default: on tensors of a CNN, higher levels are slower and save almost nothing. The compressed frame must
     declare its content size, which must be the one that the shape implies; that is checked before anything is allocated.
     """
 

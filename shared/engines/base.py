@@ -58,7 +58,7 @@ class Engine(ABC):
         self.failed_checks = 0
         """Number of halves that the reference runs instead."""
         self.on_failed_check: Callable[[], object] = lambda: None
-        """Called once for each of them."""
+        """Called once for each half that the reference runs instead."""
 
     def head(self, point: SplitPoint) -> Half:
         """From the pictures (B, 3, H, W) to the crossing tensors (B, *point.shape)."""
@@ -76,7 +76,7 @@ class Engine(ABC):
             return self.at_hand(kind, point) or self._make(kind, point)
 
     def at_hand(self, kind: Kind, point: SplitPoint) -> Half | None:
-        """A half if it is compiled already. Takes no lock: frames do not wait while another half is compiled."""
+        """A half that is already compiled, else None. Takes no lock, so frames do not wait while another half compiles."""
         if (kind, point.name) in (("head", INPUT), ("tail", OUTPUT)):
             return _identity
         half = self._halves.get((kind, point.name))
@@ -100,7 +100,7 @@ class Engine(ABC):
     @property
     @abstractmethod
     def form(self) -> TensorForm:
-        """The form of tensors between segments. Does not refer to the engine, which may be dropped once all is compiled."""
+        """The form of tensors between segments. Holds no reference to the engine, which may be dropped once all is compiled."""
 
     def check(self, kind: Kind, point: SplitPoint, half: Half) -> None:
         """Compare a half with torch on the probe pictures. Raises EngineError if they differ by more than is accepted."""
@@ -114,7 +114,7 @@ class Engine(ABC):
             )
 
     def stand_in(self, error: EngineError) -> Engine:
-        """Count and log the failure, and return the reference, which runs instead. Raises `error` if there is none."""
+        """Count and log the failure, and return the reference, to be used instead. Raises `error` if there is none."""
         if self._reference is None:
             raise error
         _log.warning("%s; torch in float32 runs this half instead", error)

@@ -32,7 +32,7 @@ class TensorForm(Protocol):
 
 
 class Halves(Protocol):
-    """Whatever has a head and a tail at every split point."""
+    """Anything that has a head and a tail at every split point."""
 
     def head(self, point: SplitPoint) -> Half:
         """From the pictures (B, 3, H, W) to the crossing tensors (B, *point.shape)."""

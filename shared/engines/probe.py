@@ -1,4 +1,4 @@
-"""The pictures that engines are checked with, and the error of a half on them."""
+"""The probe pictures that engines are checked with, and the error of a half on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds the engines that the choice is made from."""
+"""Builds the candidate engines among which `make_engine` chooses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class Workbench:
-    """Holds what all candidates share: the reference, and the converted network, made once and only if one needs it."""
+    """Holds what all candidates share: the reference, and the converted network, made once and only if needed."""
 
     def __init__(
         self, partition: Partition, model: Model, device: str, threads: int, streams: int, cache_dir: str

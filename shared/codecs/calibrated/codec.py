@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Calibrated(Codec):
-    """The codec bound to a profile. Without one it encodes nothing, and decoding says which profile is missing."""
+    """The codec bound to a profile. Without one it cannot encode, and the error of `decode` names the missing profile."""
 
     id = 16
     name = "calibrated"
@@ -69,7 +69,7 @@ class Calibrated(Codec):
         return Encoded(profile.digest, self.coder.encode(symbols)), symbols
 
     def grid_of(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(rows, columns, channels): the part of a tensor that is quantised."""
+        """(rows, columns, channels): the values of a tensor that are quantised."""
         grid = to_grid(array)
         return grid.mean((0, 1), keepdims=True) if self._pooled else grid
 

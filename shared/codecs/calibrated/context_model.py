@@ -1,4 +1,4 @@
-"""How probable it is that a symbol is not zero, given the symbols that are already coded.
+"""Predicts how probable it is that a symbol is not zero, from the symbols already coded.
 
 Symbols are coded in passes: one group of channels after another, and in each group first the dark, then the light squares of a
 chessboard. A pass sees all earlier groups, at the same position and around it, and in its own group the dark neighbours. A

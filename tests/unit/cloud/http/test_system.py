@@ -126,7 +126,7 @@ def test_a_bug_is_a_500_that_tells_the_log_and_not_the_client(
             patch.setattr(server.service.network.tails, "run", broken)
             answer = connection.ask("POST", "/model", pack(), FRAME)
         refusal = answer.refused(500, "internal")
-        assert (refusal["error"], refusal["accepted"]) == ("internal error; the server's log says more", None)
+        assert (refusal["error"], refusal["accepted"]) == ("internal error; see the server's log", None)
         assert b"secret" not in answer.body
         assert server.metric("rejected_total", reason="internal") == 1
         until(lambda: server.metric("requests_total", endpoint="/model", code="500") == 1)

@@ -1,1 +1,1 @@
-"""Measures the others; may import all, and nothing imports it."""
+"""Benchmarks of the other packages; may import all of them, and none imports it."""

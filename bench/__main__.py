@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(arguments: Sequence[str]) -> None:
     """Run a command as a process, and end with its status."""
-    # As an interrupt: everything that was started is ended on the way out.
+    # As for an interrupt: everything that was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(arguments))
 

@@ -22,7 +22,7 @@ def open_ledger(path: str, errors: Counter) -> JsonLines:
 
     It stays open until the process ends: its last lines are about connections that are closed then. Raises SettingsError.
     """
-    # Standard output would hold all frames up when nobody reads it, so this name is a file's like any other.
+    # Standard output would hold up all frames when nothing reads it, so this name is a file's like any other.
     path = f"./{path}" if path == STDOUT else path
     return JsonLines(path, append=True, errors=errors, what="ledger")
 

@@ -1,4 +1,4 @@
-"""What the handlers work on: one network, the queue before its tails, and what is counted."""
+"""What the handlers work on: one network, the queue before its tails, and the metrics."""
 
 from __future__ import annotations
 

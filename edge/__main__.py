@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SplitDNNError as error:
         print_error(error)
         return 1 if isinstance(error, ResultsError) else 2
-    except BrokenPipeError:  # the reader of our output has had enough
+    except BrokenPipeError:  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from shared.settings import CommonSettings
 
-# What running and calibrating have in common is said once. Not by a common base class: it would change the order of the
+# What running and calibrating have in common is declared once, but not in a common base class: it would change the order of the
 # flags in --help and of the settings in the README.
 _Source = Annotated[
     str,

@@ -40,7 +40,7 @@ _log = logging.getLogger("edge")
 
 @dataclass(frozen=True)
 class _Outputs:
-    """Where records and words go."""
+    """Where records and messages go."""
 
     people: TextIO
     """stderr if the records go to stdout."""
@@ -53,7 +53,7 @@ class _Outputs:
 
 @dataclass(frozen=True)
 class _Run:
-    """All that was opened, ready for the first frame."""
+    """Everything that a run has opened, ready for the first frame."""
 
     metrics: EdgeMetrics
     outputs: _Outputs
@@ -72,7 +72,9 @@ async def run(settings: EdgeSettings, threads: int) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with contextlib.AsyncExitStack() as ends:  # what was opened is closed, however far the start came
+    async with (
+        contextlib.AsyncExitStack() as ends
+    ):  # whatever has been opened is closed, however far the start got
         opening = asyncio.create_task(_open(settings, threads, ends))
         stopping = asyncio.create_task(stop.wait())
         ends.callback(stopping.cancel)

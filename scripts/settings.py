@@ -34,7 +34,7 @@ COMPOSE_ONLY = {
     "CLOUD_PORT": "the cloud's port on 127.0.0.1",
     "PROMETHEUS_PORT": "Prometheus' port on 127.0.0.1",
     "GRAFANA_PORT": "Grafana's port on 127.0.0.1",
-    "GRAFANA_PASSWORD": "password of Grafana's `admin`, read at Grafana's first start; empty: a random one that nobody knows "
+    "GRAFANA_PASSWORD": "password of Grafana's `admin`, read at Grafana's first start; empty: a random one that is never shown "
     "(looking at the dashboards needs none)",
     "PROMETHEUS_IMAGE": "image that runs Prometheus, for a mirror or another release",
     "GRAFANA_IMAGE": "image that runs Grafana, for a mirror or another release",

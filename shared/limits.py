@@ -1,6 +1,6 @@
 """Every named limit on what comes from outside: frames, pictures, profiles and their parts.
 
-Whoever refuses something for its size imports the limit from here, so that one page shows what a peer can make this
+Code that refuses something for its size imports the limit from here, so that one page shows what a peer can make this
 process allocate. Limits of the wire are also in shared/wire/WIRE.md, which a test compares with them.
 """
 

@@ -38,12 +38,12 @@ class Side(asyncio.BufferedProtocol):
         """The kernel takes no more bytes now."""
         self.transport: asyncio.Transport | None = None
         self.knows_the_end = False
-        """Whether its peer was told that nothing more comes."""
+        """Whether its peer has been told that nothing more will come."""
         self.cut_after_bytes: int | None = None
-        """After so many more bytes from this side the connection is reset."""
+        """The connection is reset after this many more bytes from this side."""
 
     def refresh(self) -> None:
-        """Deliver what has arrived, come back for what is next, and read on if there is room."""
+        """Deliver what has arrived, schedule the next delivery, and read on if there is room."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -54,7 +54,7 @@ class Side(asyncio.BufferedProtocol):
         self._read_or_wait()
 
     def swallow(self) -> None:
-        """From now on none of its bytes arrive, and all are read."""
+        """Read and discard all of its bytes from now on."""
         self.swallowing = True
         self._pump.close(self._flow)
         if self._timer:
@@ -65,12 +65,12 @@ class Side(asyncio.BufferedProtocol):
             self.transport.write(data)
 
     def close(self) -> None:
-        """When all is written."""
+        """Close once everything has been written."""
         if self.transport:
             self.transport.close()
 
     def reset(self) -> None:
-        """With RST, even if something is not written yet."""
+        """Reset (RST), even if some bytes have not been written yet."""
         if self.transport:
             self.transport.get_extra_info("socket").setsockopt(*RESET_ON_CLOSE)
             self.transport.abort()
@@ -122,7 +122,7 @@ class Side(asyncio.BufferedProtocol):
             self.transport.pause_reading()
 
     def _end(self, end: End) -> None:
-        """It sends nothing more; the other side gets to know when that has come all the way."""
+        """The side sends nothing more; the other one learns of it after the link's delay."""
         if not self.swallowing:
             self._pump.run(self._pump.finish(self._pump.now(), self._flow, end))
         self._connection.side_left(self)
@@ -162,19 +162,19 @@ class Connection:
         self.target.refresh()
 
     def fall_into_hole(self) -> None:
-        """Swallow everything from now on. Neither side learns anything, not even that the other one leaves."""
+        """Swallow everything from now on. Neither side learns anything, not even that the other has closed."""
         self._dead = self._in_hole = True
         self._stop()
         self.join()
 
     def hole_closed(self) -> None:
-        """It stays dead, but no longer hides that its client has left."""
+        """Stay dead, but no longer hide that the client has closed."""
         self._in_hole = False
         if self._dead and self._client_left:
             self.reset()
 
     def finish(self) -> None:
-        """Close both sides, with what is written to them already."""
+        """Close both sides after what has already been written to them."""
         self._stop()
         self.client.close()
         self.target.close()

@@ -1,4 +1,4 @@
-"""The bytes of one connection in one direction, on both sides of the wire that they share with others."""
+"""The bytes of one connection in one direction, before and after the wire that all flows share."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Flow:
         self._under_way_bytes += size
 
     def forget(self) -> None:
-        """Drop everything; nothing arrives any more."""
+        """Drop everything; nothing more arrives."""
         self.waiting.clear()
         self._under_way.clear()
         self._under_way_bytes = 0

@@ -1,4 +1,4 @@
-"""What a network link is like."""
+"""The properties of a network link."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Direction = Literal["up", "down"]
 
 @dataclass(frozen=True)
 class Link:
-    """What the network is like. Raises ValueError for what no network is."""
+    """The properties of an emulated link. Raises ValueError for impossible values."""
 
     up_bits_per_s: float = math.inf
     down_bits_per_s: float = math.inf
     delay_s: float = 0.0
-    """One way, in each direction."""
+    """Seconds one way, the same in each direction."""
     jitter_s: float = 0.0
     """Up to so much is added to the delay, evenly spread; a connection's bytes keep their order, so wait for each other."""
     loss: float = 0.0

@@ -42,7 +42,7 @@ class Pipe:
         self.flows: set[Flow] = set()
         """Those that are open."""
         self.held = False
-        """Whether the wire stands still."""
+        """Whether the wire is stopped."""
         self._turns: deque[Flow] = deque()
         self._wire: tuple[Flow, Chunk] | None = None
         self._rest_bits = 0.0  # of the chunk on the wire
@@ -71,7 +71,7 @@ class Pipe:
         return flow
 
     def close(self, flow: Flow) -> None:
-        """None of its bytes arrive any more."""
+        """Drop the flow: none of its bytes arrive from now on."""
         flow.forget()
         self.flows.discard(flow)
 
@@ -104,7 +104,7 @@ class Pipe:
         return moved + self.advance(now_s)
 
     def hold(self, now_s: float, *, on: bool) -> list[Flow]:
-        """Stop the wire, or let it go on where it stood. The caller must not take what is under way meanwhile."""
+        """Stop the wire, or let it continue where it stopped. The caller must not take what is under way meanwhile."""
         moved = self._settle(now_s)
         self.held = on
         return moved + self.advance(now_s)
@@ -112,7 +112,7 @@ class Pipe:
     def corrupt(self, times: int, skip: int) -> None:
         """Flip one bit in each of the next `times` chunks to leave the wire; the first `skip` bytes pass untouched.
 
-        Replaces what was ordered before. Raises ValueError.
+        Replaces an earlier request. Raises ValueError.
         """
         for name, value in (("times", times), ("skip", skip)):
             if value < 0:

@@ -58,7 +58,7 @@ class Emulator:
             pump.run(pump.flows)  # all of them, as there may be room now
 
     async def play(self, trace: Sequence[tuple[float, Link]]) -> None:
-        """One link after another, each for its seconds. The last one stays."""
+        """Apply one link after another, each for its number of seconds. The last one stays."""
         clock = asyncio.get_running_loop().time
         end_s = clock()
         for seconds, link in trace:
@@ -69,7 +69,7 @@ class Emulator:
     async def start(self, port: int = 0) -> int:
         """Listen on 127.0.0.1; the port. It may be started again after `close`. Raises OSError."""
         self._closing = False
-        # Not an asyncio server: one that is closed in the wrong moment forgets a connection that it has just accepted.
+        # Not an asyncio server: one that is closed at the wrong moment forgets a connection that it has just accepted.
         listener = socket.socket()
         try:
             listener.setblocking(False)
@@ -86,7 +86,7 @@ class Emulator:
         return bound_port
 
     async def close(self) -> None:
-        """Stop listening and reset all connections. Nothing is left running."""
+        """Stop listening and reset all connections. Nothing keeps running."""
         self._closing = True
         if self._listener:
             asyncio.get_running_loop().remove_reader(self._listener)
@@ -118,7 +118,7 @@ class Emulator:
             pump.run(pump.flows)
 
     def refuse(self, on: bool) -> None:
-        """As if nothing listened: all connections are reset, new ones at once."""
+        """Behave as if nothing listened: reset all connections, and new ones at once."""
         self._refusing = on
         if on:
             self.cut()

@@ -30,7 +30,7 @@ class Pump(Pipe):
         return asyncio.get_running_loop().time()
 
     def run(self, moved: Iterable[Flow]) -> None:
-        """Tell these flows that something moved; come back when something leaves the wire."""
+        """Tell these flows that something moved; run again when something leaves the wire."""
         for flow in tuple(moved):
             flow.on_moved()
         self.stop()

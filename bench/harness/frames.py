@@ -37,7 +37,7 @@ def build_frames(
 
 
 def read_frames(folder: Path, point: str) -> list[bytes]:
-    """What `build_frames` has written. Raises FileNotFoundError if the folder has nothing of this split point."""
+    """The frames that `build_frames` wrote. Raises FileNotFoundError if the folder has none for this split point."""
     frames = [path.read_bytes() for path in sorted(folder.glob(f"{point}-*.frame"))]
     if not frames:
         raise FileNotFoundError(f"{folder} holds no frames of {point}")

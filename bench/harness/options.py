@@ -31,7 +31,7 @@ def option(default: Any, help_text: str = "", *, quick: Any = None, **flag: Any)
 
 @dataclass(frozen=True)
 class Options:
-    """What one command is told. Its flags are the fields made by `option`; the docstring is what `--help` says of it."""
+    """The options of one command. Its flags are the fields made by `option`; the docstring is what `--help` says of it."""
 
     command: ClassVar[str]
     """The word after `python -m bench`."""
@@ -102,7 +102,7 @@ def numbers(text: str) -> tuple[float, ...]:
 
 @contextlib.contextmanager
 def kept_or_temporary(folder: Path | None) -> Iterator[Path]:
-    """The folder, made where it is missing; for None one that is removed after the block."""
+    """The folder, created if it is missing; for None a temporary one that is removed after the block."""
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder

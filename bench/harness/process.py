@@ -1,4 +1,4 @@
-"""Python processes that a benchmark starts, and what the kernel says of them."""
+"""Python processes that a benchmark starts, with their CPU time and memory from the kernel."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Process:
         self.process.wait()
 
     def close(self) -> None:
-        """End it, whatever its state: SIGTERM, then SIGKILL if that does nothing. A second call does nothing."""
+        """End it in any state: SIGTERM, then SIGKILL if that has no effect. A second call does nothing."""
         if self.is_up():
             self.resume()  # a paused process would not handle SIGTERM
             try:
@@ -95,7 +95,7 @@ class Process:
         self._log.close()
 
     def said(self) -> str:
-        """The end of what it printed."""
+        """The last lines that it printed."""
         self._log.seek(0)
         return self._log.read().decode(errors="replace")[-4000:]
 
@@ -125,13 +125,13 @@ class Memory:
     peak: int
     """The largest `resident` since its start."""
     own: int
-    """The part that it has written, which no other process shares."""
+    """The pages that it has written, which no other process shares."""
     files: int
-    """The part that is pages of files, libraries above all; the kernel may take them back."""
+    """The pages that belong to files, mostly libraries; the kernel may reclaim them."""
 
 
 def memory(pid: int) -> Memory:
-    """Now. Raises OSError once the process has ended."""
+    """Measure now. Raises OSError once the process has ended."""
     text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
 
     def field(name: str) -> int:

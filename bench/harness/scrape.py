@@ -1,4 +1,4 @@
-"""A process's own /metrics, read as numbers."""
+"""Reads the `/metrics` of a process as numbers."""
 
 from __future__ import annotations
 

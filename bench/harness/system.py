@@ -1,4 +1,4 @@
-"""Cloud and edge as processes of this machine, as a benchmark needs them: fresh, watched, ended."""
+"""Cloud and edge as processes on this machine, started afresh, watched and ended by a benchmark."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Setup:
     threads: int | None = None
 
     def flags(self) -> list[str]:
-        """For `python -m cloud` and `python -m edge`, but for the source."""
+        """Flags for `python -m cloud` and `python -m edge`, without the source."""
         given = asdict(self) | {"source": None}
         return [f"--{name}={value}" for name, value in given.items() if value is not None]
 

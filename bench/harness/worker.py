@@ -58,7 +58,7 @@ class Worker(Generic[W]):
 
 
 def _serve(pipe: Connection[Any, Any], setup: Setup, model: str) -> None:
-    """The other side of a `Worker`."""
+    """Serve a `Worker`'s requests, in the process that it started."""
     for name in os.environ.keys() - environment().keys():
         del os.environ[name]
     limit_threads(setup.threads or 0)

@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass
 class Outcome:
-    """What was measured in a cell, in milliseconds a frame; the smaller the better."""
+    """What was measured in a cell, in milliseconds per frame; smaller is better."""
 
     cell: Cell
     values_ms: dict[str, list[float]] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Outcome:
 
     @property
     def gain(self) -> float:
-        """How many times better the choice is than the better one of edge only and cloud only."""
+        """How many times better the choice is than the better of edge only and cloud only."""
         return min(self.value_ms(OUTPUT), self.value_ms(self.cloud_only)) / self.value_ms(self.chosen)
 
 

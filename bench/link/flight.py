@@ -36,7 +36,7 @@ _WARM = 2
 
 
 class Pictures:
-    """Gives the same frames again and again: at once, or each when the one before is answered."""
+    """A source that repeats the same frames: at once, or each after the previous one is answered."""
 
     live = False
     name = "pictures"
@@ -46,7 +46,7 @@ class Pictures:
         self._may_go = threading.Semaphore(1) if one_by_one else None
         self.given = 0
         self.until = float("inf")
-        """Monotonic seconds; no frame is given later."""
+        """In monotonic seconds; no frame is given after this time."""
 
     def open(self) -> None:
         """Nothing to open."""
@@ -70,7 +70,7 @@ class Pictures:
 
 @dataclass
 class Flight:
-    """What one run gave."""
+    """The result of one run."""
 
     records: list[Record] = field(default_factory=list)
     arrived: list[float] = field(default_factory=list)
@@ -96,7 +96,7 @@ class Flight:
 
 @dataclass(frozen=True)
 class Cockpit:
-    """All that a run needs besides a pilot."""
+    """Everything that a run needs besides a pilot."""
 
     settings: EdgeSettings
     model: ModelInfo

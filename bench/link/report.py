@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def findings(
     outcomes: Sequence[Outcome], options: LinkOptions, choices: Sequence[Option], engine: str
 ) -> Findings:
-    """One row a cell, what the cells come to, what there was to choose from."""
+    """One row per cell, their summary, and the options that there were."""
     unit = "ms a frame" if options.objective == "latency" else "ms between frames"
     note = (
         f"Objective {options.objective}, agreement at least {options.min_agreement:g}; all values in {unit}. Edge and cloud are "

@@ -1,4 +1,4 @@
-"""How soon the planner follows a step of the link, and whether it keeps still on one that is only noisy."""
+"""How soon the planner follows a sudden change of the link, and whether it stays put on a link that is only noisy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NOISY = replace(_FAST, jitter_s=0.02, loss=0.002, stall_s=0.1)
 
 
 class _Watched(PlannedPilot):
-    """Notes its switches."""
+    """A planned pilot that records its switches."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self.switches: list[tuple[float, str, float]] = []

@@ -77,7 +77,7 @@ class LoadOptions(SystemOptions):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Send, wait, print. Ends by itself; exit status 1 if nothing was answered."""
+    """Send the load, wait for the answers, print the result. Exit status 1 if nothing was answered."""
     options = LoadOptions.read(arguments)
     points = options.split_points
     with kept_or_temporary(options.frames) as folder:

@@ -1,4 +1,4 @@
-"""A load generator that does not flatter: many clients, each at its own rate, whatever the server does.
+"""An open-loop load generator: many clients, each at its own rate, whatever the server does.
 
 Open loop: each client's requests have times that were fixed beforehand, and a latency counts from the time at which the
 request was due, not from the one at which it could be sent. A server that stalls for a second is slow for everything that
@@ -38,7 +38,7 @@ _AFTER_REFUSAL_S = 0.1
 
 @dataclass(frozen=True)
 class Load:
-    """What is to be sent, in numbers. The requests of the first `warm_s` seconds do not count."""
+    """The load to send. The requests of the first `warm_s` seconds do not count."""
 
     clients: int
     seconds: float
@@ -147,7 +147,7 @@ class Generator:
                 request.done = now
         for task in tasks:
             if not task.cancelled():
-                task.result()  # a mistake of ours must not look like a quiet server
+                task.result()  # a bug in the generator must not look like an idle server
         return self._run
 
     def _add(self, client: int, due: float) -> Request:

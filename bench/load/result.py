@@ -1,4 +1,4 @@
-"""What a run of the load generator comes to."""
+"""The result of one run of the load generator."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class LoadResult:
     fastest: float
     """Frames answered, counted as for the throughput, of the client with the fewest and of the one with the most."""
     busy: int
-    """503."""
+    """Refused with 503: the queue was full, or the cloud not ready."""
     late: int
-    """504."""
+    """Refused with 504: the answer would have come too late."""
     refused: int
-    """Other statuses: something is wrong with the requests."""
+    """Other statuses, which mean that the requests are wrong."""
     failed: int
     """Connection refused or lost, no answer within the timeout."""
     unanswered: int

@@ -1,4 +1,4 @@
-"""`python -m bench rate`: bytes per frame against what they do to the answers, from real bitstreams."""
+"""`python -m bench rate`: bytes per frame against accuracy, from real bitstreams."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shared.engines import Engine
 
 BATCH = 8
-"""Frames that a tail gets at once."""
+"""Frames in one run of a tail."""
 
 
 class Cut:
@@ -96,7 +96,7 @@ class Cut:
         return [fit(setting) for setting in settings]
 
     def _crossing(self, pictures: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
-        """What crosses of each picture."""
+        """The crossing of each picture."""
         normalise = self._network.model.recipe.normalise
         for picture in pictures:
             yield self._head(normalise(picture)[None])[0]

@@ -31,7 +31,7 @@ _PICTURES: Mapping[str, Sequence[str]] = {
 }
 """The options with which a picture codec is measured; one that is not listed is measured as it is registered."""
 LOSSLESS_PICTURES = frozenset({"png", "raw"})
-"""Not candidates for the best picture codec: too many bytes, whatever they agree."""
+"""Not candidates for the best picture codec: they take too many bytes, whatever their agreement."""
 
 _SPLIT_POINTS: Mapping[str, tuple[str, ...]] = {
     "resnet50": ("layer2", "layer3", "layer4", "avgpool"),
@@ -63,7 +63,7 @@ class Setting:
     spec: str | None = None
     """As `--codec` takes it."""
     preset: Preset | None = None
-    """What a profile is fitted by."""
+    """The preset that a profile is fitted with."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""How much of a difference between two ways of answering is chance, and what each way costs at the same agreement."""
+"""Whether a difference between two settings is chance, and what each costs in bytes at equal agreement."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class Cost:
 def cost_at(agreement: float, line: Iterable[tuple[float, float]]) -> Cost | None:
     """The bytes at `agreement` on a line of (bytes per frame, agreement) points, linear in the logarithm of the bytes.
 
-    A setting that costs more than another and agrees less is left out: it is never the choice. None if no setting agrees so
-    much: nothing is guessed beyond what was measured.
+    A setting that costs more than another and agrees less is left out: it is never the choice. None if no setting agrees
+    that much: nothing is extrapolated.
     """
     below: tuple[float, float] | None = None
     for size, found in sorted(line, key=lambda point: (point[0], -point[1])):

@@ -131,7 +131,7 @@ class Trial:
 
 
 class PromisedBits:
-    """How many bits a profile's models promise for a tensor, counted beside the coder; a perfect coder needs just these."""
+    """Computes the bits that a profile's models predict for a tensor; a perfect coder would need exactly these."""
 
     def __init__(self, codec: Calibrated, profile: Profile) -> None:
         arrays = profile.arrays

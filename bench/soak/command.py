@@ -1,4 +1,4 @@
-"""`python -m bench soak`: edges, one cloud, and everything that can go wrong between them, until so many frames are answered.
+"""`python -m bench soak`: edges, one cloud, and every fault that can come between them, until a given number of frames has been answered.
 
 Nothing may be lost, grow or leak meanwhile. Everything runs on this machine and is ended with the soak.
 """
@@ -141,7 +141,7 @@ class Soak:
                 raise RuntimeError(f"{edge.name} has ended by itself:\n{edge.said()}")
 
     def _wait(self, seconds: float) -> None:
-        """Sleep, and look at everything meanwhile. Raises EnoughError."""
+        """Sleep, and check all processes meanwhile. Raises EnoughError."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self._look()
@@ -167,7 +167,7 @@ class Soak:
             )
 
     def _end(self) -> list[str]:
-        """Let what is under way be answered, and end everything. What was wrong then, one line each."""
+        """Wait for the frames under way, and end everything. Returns what was wrong, one line each."""
         for edge in self._edges:
             edge.process.terminate()
         statuses = {edge.name: edge.process.wait(_END_S) for edge in self._edges}

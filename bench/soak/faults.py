@@ -43,7 +43,7 @@ class Fault:
 
 
 def schedule(seed: int) -> Iterator[Fault]:
-    """Without an end. The same seed gives the same faults."""
+    """An endless sequence of faults. The same seed gives the same ones."""
     chance = random.Random(seed)  # noqa: S311 - nothing to guard
     while True:
         for kind in chance.sample(FAULTS, len(FAULTS)):

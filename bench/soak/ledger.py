@@ -1,4 +1,4 @@
-"""Every frame of an edge against every line of the cloud's ledger: what was lost, answered too often, or made up."""
+"""Every frame of an edge against every line of the cloud's ledger: what was lost, answered too often, or never sent."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def account(records: Sequence[Row], *, frames_in: int, dropped: int = 0) -> dict
 def faults_of(
     records: Sequence[Row], ledger: Sequence[Row], *, frames_in: int, dropped: int = 0
 ) -> list[str]:
-    """What is wrong, one line for each offence, the first frame first; empty if nothing is.
+    """What is wrong, one line for each violation, in the order of frames; empty if nothing is.
 
     The ledger must hold no other edge's lines, see `lines_of`.
     """

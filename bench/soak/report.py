@@ -1,4 +1,4 @@
-"""What a soak has found: the join of all records with the ledger, one table, and what is wrong."""
+"""The result of a soak: the join of all records with the ledger, one table, and what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory and how many open files a process has, from when it is warm until it ends."""
+"""Watches the memory and the open files of a process, from when it is warm until it ends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Watch:
     name: str
     pid: int
     warm_at: float
-    """Monotonic seconds; what was sampled before does not count."""
+    """In monotonic seconds; earlier samples do not count."""
     connections: int = 0
     """How many others may keep open to it: files that it has good reason for."""
     resident: list[int] = field(default_factory=list)

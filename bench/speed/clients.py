@@ -168,7 +168,7 @@ def _batch_limits(
 
 
 def _load(options: SpeedOptions, clients: int = _MANY) -> Load:
-    """A closed loop."""
+    """Run a closed loop."""
     return Load(clients, options.load_s, warm_s=options.load_warm_s)
 
 

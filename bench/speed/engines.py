@@ -1,4 +1,4 @@
-"""Each engine and precision against torch eager in float32: time, CPU time, and whether it says the same."""
+"""Each engine and precision against torch eager in float32: time, CPU time, and whether its answers agree."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
 
 
 def _pictures(options: SpeedOptions) -> list[str]:
-    """So many photographs, evenly from all; none where there is no such folder."""
+    """At most that many photographs, spread evenly over all of them; none if the folder does not exist."""
     paths = sorted(IMAGES.glob("*.jpg"))
     step = max(1, len(paths) // options.pictures)
     return [str(path) for path in paths[::step][: options.pictures]]

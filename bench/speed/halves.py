@@ -59,7 +59,7 @@ class Halves:
         return missing
 
     def time(self, half: str, batch: int, calls: int) -> dict[str, list[tuple[float, float]]]:
-        """For each engine (wall ms, CPU ms) of `calls` calls, in turn, so that the machine's moods meet all of them."""
+        """For each engine (wall ms, CPU ms) of `calls` calls, in turn, so that changes in the machine's load affect all of them alike."""
         halves = {label: self._half(engine, half) for label, engine in self._engines.items()}
         given = self._pictures(batch)
         if half == "tail":
@@ -108,7 +108,7 @@ class Halves:
 
     @cached_property
     def _own_engine(self) -> Engine:
-        """The one that the setup names, as edge and cloud have it."""
+        """The engine that the setup names, made as edge and cloud make it."""
         return self._network.engine()
 
     def _pictures(self, count: int) -> NDArray[np.float32]:

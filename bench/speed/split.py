@@ -26,7 +26,7 @@ _PICTURE = "input"
 
 
 _Run = dict[str, float]
-"""What one run gave, by the column of the table."""
+"""The results of one run, by column of the table."""
 
 
 def outline(options: SpeedOptions) -> Outline:

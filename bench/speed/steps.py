@@ -1,4 +1,4 @@
-"""Where each millisecond goes at layer3: waiting, computing, and what the machinery around it takes.
+"""Where each millisecond goes at layer3: waiting, computing, and the overhead around them.
 
 Both processes run with one thread each: an engine then computes in the thread that calls it, so the CPU counters of the
 steps, which read that thread's clock, hold all of its work.
@@ -144,7 +144,7 @@ def rows(costs: Costs) -> list[dict[str, Cell]]:
 
 
 def event_loops(sample: Sample) -> Table:
-    """One figure each, so without a spread; empty if a side does not export it."""
+    """Rows of single figures, without a spread; empty if a side does not export them."""
 
     def milliseconds(side: str, name: str) -> float | None:
         seconds = sample.metrics[side].value(f"splitdnn_{side}_event_loop_longest_{name}_seconds")

@@ -1,4 +1,4 @@
-"""A part of a run between two of its records, with the pipeline full at both ends.
+"""The frames of a run between two of its records, with the pipeline full at both ends.
 
 Start-up is before it, and so are the first frames, which pay for caches and for what is compiled at first use. The edge
 goes on after it: a window that ended with the last frame would count the frames that were under way when it began, and

@@ -1,6 +1,6 @@
 """How long the tails take on this cloud, for an edge that plans where to cut.
 
-Measured when an edge first asks for it: a cloud whose edges pin their split point does not pay for it. Kept on disk, as it
+Measured when an edge first asks: a cloud whose edges pin their split point never spends the time. Kept on disk, as it
 holds for as long as network, engine and machine stay the same.
 """
 

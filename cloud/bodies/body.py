@@ -39,6 +39,6 @@ class Body:
         return {"bytes": self.size - first_bytes, "ms": round(1e3 * (self._last_s - first_s), 3)}
 
     def release(self) -> None:
-        """Let go of the bytes, even where a decoding that still waits for its thread refers to this body."""
+        """Free the bytes, even if a decoding that waits for its thread still refers to this body."""
         self.size = 0
         self.pieces = []

@@ -1,1 +1,1 @@
-"""What the edge says of its frames."""
+"""Records, printed lines and the status page."""

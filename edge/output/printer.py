@@ -1,4 +1,4 @@
-"""What a person watching the edge reads: a line for each frame, or the progress, and a summary at the end."""
+"""What the edge prints: a line for each frame, or its progress, and a summary at the end."""
 
 from __future__ import annotations
 

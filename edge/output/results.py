@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known of one frame when it is done."""
+    """Everything known about one frame once it is done."""
 
     frame: int
     """Number of the frame in its source, from 0; dropped frames leave gaps."""
@@ -39,7 +39,7 @@ class Record:
     fallback: str | None
     """Why the cloud did not answer; None if it did, or was not to be asked."""
     answer: Answer
-    """Empty if nobody answered."""
+    """Empty if neither side answered."""
 
     def fields(self) -> dict[str, Any]:
         """The JSON object of this record: the fields above by name, the answer's own keys last."""

@@ -1,1 +1,1 @@
-"""Which split point and which codec."""
+"""Chooses the split point and the codec."""

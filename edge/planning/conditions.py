@@ -1,4 +1,4 @@
-"""What the frames and the cloud tell of the link, the two machines and the source, in the form that the planner takes."""
+"""Estimates the link, both machines and the source from frames and the cloud's answers, in the form the planner takes."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Observations:
         return self._latency.value
 
     def new_plan(self) -> None:
-        """From now on another plan is in force, with a latency of its own."""
+        """Another plan is now in force: forget the latency of the one before."""
         self._latency.reset()
 
     def conditions(self) -> Conditions:

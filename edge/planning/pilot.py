@@ -55,7 +55,7 @@ class PinnedPilot:
 
 
 class PlannedPilot:
-    """The plan that the planner makes of what was seen. Used from the event loop, except for `take`."""
+    """Follows the planner, given what has been measured. Used from the event loop, except for `take`."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class PlannedPilot:
 
     def answered(self, plan: Plan, steps_ms: Mapping[str, float]) -> None:
         self._answers += 1
-        if self._uplink.link.jumps > self._jumps:  # what was settled was so on another link
+        if self._uplink.link.jumps > self._jumps:  # what was settled held for another link
             self._jumps, self._answers = self._uplink.link.jumps, 0
         self._seen.answered(plan.option, steps_ms)
         self._decide()

@@ -1,4 +1,4 @@
-"""Which split point and codec to take: a pure function of what is known.
+"""Chooses the split point and codec: a pure function of measured conditions.
 
 It has no clock, no socket and no state, so every decision can be tested, fuzzed and replayed.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edge.uplink.link import LinkState
 
 CLEAR_GAIN = 1.5
-"""A switch that gains so much is worth it at any time."""
+"""A switch is worth it at any time if it gains this factor."""
 SMALL_GAIN = 1.03
 """And one that gains so much, once the plan has been in force for `DWELL_S`, or while too little is known of the link."""
 DWELL_S = 60.0
@@ -80,7 +80,7 @@ class Conditions:
     edge_slowdown: float = 1.0
     """How many times slower this machine is than when its options were timed."""
     cloud_slowdown: float = 1.0
-    """How many times slower the cloud is than it said."""
+    """How many times slower the cloud is than it reported."""
     sizes: Mapping[str, float] = field(default_factory=dict)
     """Bytes of real frames relative to those of the options, by codec."""
     interval_s: float = 0.0
@@ -100,7 +100,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What an option amounts to under some conditions."""
+    """What an option would cost under some conditions."""
 
     latency_s: float
     """One frame's way from capture to answer, without waiting in the edge's own queues."""

@@ -1,4 +1,4 @@
-"""What every option costs on this machine, measured once and kept.
+"""Measures what every option costs on this machine, once, and keeps the result.
 
 One pass over the network for each picture gives all split points at once.
 """

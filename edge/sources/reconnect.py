@@ -1,4 +1,4 @@
-"""A live source that comes back: cameras are switched off, networks fail, and nobody is at hand to restart the edge."""
+"""A live source that comes back: cameras are switched off, networks fail, and the edge must not need a restart."""
 
 from __future__ import annotations
 

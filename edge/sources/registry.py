@@ -67,7 +67,7 @@ def _installed(spec: str) -> Source | None:
         missing = [member for member in _MEMBERS if not hasattr(source, member)]
     except SplitDNNError:
         raise
-    except (Exception, SystemExit) as error:  # it is somebody else's code
+    except (Exception, SystemExit) as error:  # another package's code may raise anything
         reason = " ".join(str(error).split())
         raise SettingsError(
             f"--source {name}: {entry.value} fails: {type(error).__name__}: {reason}"

@@ -55,7 +55,7 @@ class Metrics:
         prefix += "event_loop_"
         self.loop_block = Histogram(
             prefix + "block_seconds",
-            "One turn of the event loop: how long it ran callbacks and heard nobody. Since frames are taken.",
+            "One turn of the event loop: how long it ran callbacks and served no socket. Counted once frames are taken.",
             buckets=TURN_BUCKETS,
             registry=self.registry,
         )

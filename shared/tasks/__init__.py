@@ -1,1 +1,1 @@
-"""What the outputs of a network mean."""
+"""Tasks: what the outputs of a network mean."""

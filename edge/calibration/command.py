@@ -63,11 +63,11 @@ def calibrate(settings: CalibrationSettings, threads: int) -> int:
     print(_table(found, network))
     if found.chosen.agreement < settings.target_agreement:
         print(
-            f"No step reached {settings.target_agreement:.1%}; the nearest was chosen. int8+zstd loses nothing that shows."
+            f"No step size reached {settings.target_agreement:.1%}; the nearest was chosen. int8+zstd hardly changes an answer."
         )
     print(
-        f"\n{path}: {len(data):,} bytes, {len(pictures)} frames, {time.monotonic() - start:.0f} s. Use it with\n"
-        f"  python -m edge --split-point {name} --codec calibrated --profile {path} …"
+        f"\n{path}: {len(data):,} bytes, {len(pictures)} frames, {time.monotonic() - start:.0f} s. Use it with the same network:\n"
+        f"  python -m edge --model {settings.model} --weights {settings.weights} --split-point {name} --codec calibrated --profile {path} …"
     )
     return 0
 
@@ -101,12 +101,12 @@ class _Progress:
 def _table(found: Calibration, network: Network) -> str:
     lines = [
         f"{network.model.name} at {network.point.name}, {found.points[0].frames} frames that were not fitted to:",
-        f"{'step':>6}{'bytes/frame':>13}{'agreement':>11}{'95 % interval':>17}{'KL, nats':>10}",
+        f"{'step size':>9}{'bytes/frame':>13}{'agreement':>11}{'95 % interval':>17}{'KL, nats':>10}",
     ]
     for point in found.points:
         interval = f"{100 * point.low:.1f} – {100 * point.high:.1f}"
         lines.append(
-            f"{point.preset.step:>6g}{point.frame_bytes:>13,.0f}{100 * point.agreement:>10.1f}%{interval:>17}"
+            f"{point.preset.step:>9g}{point.frame_bytes:>13,.0f}{100 * point.agreement:>10.1f}%{interval:>17}"
             f"{point.divergence:>10.4f}{'  <- recommended' if point is found.chosen else ''}"
         )
     return "\n".join(lines)

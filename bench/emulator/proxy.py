@@ -29,9 +29,10 @@ class Emulator:
 
     def __init__(self, host: str, port: int, link: Link = _NO_LIMITS, *, seed: int = 0) -> None:
         self._to = (host, port)
-        self._link = link
-        self.up = Pump("up", self._link, seed=seed)
-        self.down = Pump("down", self._link, seed=seed)
+        self.link = link
+        """The one in force; `change` sets another."""
+        self.up = Pump("up", link, seed=seed)
+        self.down = Pump("down", link, seed=seed)
         self._listener: socket.socket | None = None
         self._open: set[Connection] = set()
         self._serving: set[asyncio.Task[None]] = set()
@@ -49,17 +50,9 @@ class Emulator:
         """Those whose two sockets are not both closed yet."""
         return len(self._open)
 
-    @property
-    def link(self) -> Link:
-        return self._link
-
-    @link.setter
-    def link(self, link: Link) -> None:
-        self.change(link)
-
     def change(self, link: Link) -> None:
-        """For all that is not sent yet, the rest of a chunk included. What is under way keeps its delay."""
-        self._link = link
+        """Put another link in force for all that is not sent yet, the rest of a chunk included. What is under way keeps its delay."""
+        self.link = link
         for pump in (self.up, self.down):
             pump.change(pump.now(), link)
             pump.run(pump.flows)  # all of them, as there may be room now
@@ -69,7 +62,7 @@ class Emulator:
         clock = asyncio.get_running_loop().time
         end_s = clock()
         for seconds, link in trace:
-            self.link = link
+            self.change(link)
             end_s += seconds  # from the start, so that late wake-ups do not add up
             await asyncio.sleep(end_s - clock())
 

@@ -85,15 +85,7 @@ class EmulatorThread:
     refuse = _in_its_loop(Emulator.refuse)
     cut = _in_its_loop(Emulator.cut)
     corrupt = _in_its_loop(Emulator.corrupt)
-    _change = _in_its_loop(Emulator.change)
-
-    @property
-    def link(self) -> Link:
-        return self.emulator.link
-
-    @link.setter
-    def link(self, link: Link) -> None:
-        self._change(link)
+    change = _in_its_loop(Emulator.change)
 
     def play(self, trace: Sequence[tuple[float, Link]]) -> Future[None]:
         """Begin with a trace; the future is done when it has been played, and cancels it. `stop` cancels it, too."""

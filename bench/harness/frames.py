@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.harness.worker import Worker
 from shared.codecs import encode_frame, make_codec
@@ -12,9 +12,6 @@ from shared.wire import frame as wire
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from bench.harness.network import Network
     from bench.harness.system import Setup
@@ -47,13 +44,6 @@ def read_frames(folder: Path, point: str) -> list[bytes]:
     return frames
 
 
-def pack(network: Network, point: str, crossing: NDArray[np.float32], **header: Any) -> bytes:
-    """One frame as the edge sends it; `crossing` is without the batch dimension."""
-    codec, fingerprint = make_codec(CODEC), network.model.fingerprint
-    frame = encode_frame(crossing, codec, split_point=point, fingerprint=fingerprint, **header)
-    return wire.pack(frame)
-
-
 class _Frames:
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -61,9 +51,13 @@ class _Frames:
     def write(self, folder: Path, point: str, count: int, deadline_ms: int) -> None:
         import torch
 
+        fingerprint, codec = self._network.model.fingerprint, make_codec(CODEC)
         head = self._network.partition.head(self._network.partition.point(point))
         for number, tensor in enumerate(islice(self._network.tensors(), count)):
             with torch.inference_mode():
                 crossing = head(torch.from_numpy(tensor))[0].numpy()
-            frame = pack(self._network, point, crossing, frame_id=number, deadline_ms=deadline_ms)
-            (folder / f"{point}-{number:04d}.frame").write_bytes(frame)
+            frame = encode_frame(
+                crossing, codec,
+                split_point=point, fingerprint=fingerprint, frame_id=number, deadline_ms=deadline_ms,
+            )  # fmt: skip
+            (folder / f"{point}-{number:04d}.frame").write_bytes(wire.pack(frame))

@@ -3,50 +3,63 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
+import tempfile
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from bench.harness.process import ROOT
 from bench.harness.system import Setup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
 DATA = ROOT.parent / "shared"
-T = TypeVar("T")
+IMAGES = DATA / "images"
+"""Photographs, each named by its class."""
 
 
 def option(default: Any, help_text: str = "", *, quick: Any = None, **flag: Any) -> Any:
-    """A field for `read_options`; one without a help text is not a flag, and only `--quick` changes it.
+    """A field of `Options`; one without a help text is not a flag, and only `--quick` changes it.
 
     `flag` is for argparse's `add_argument`; the type of the value is that of `default` unless it holds another one.
     """
     return field(default=default, metadata={"help": help_text, "quick": quick, "flag": flag})
 
 
-def read_options(
-    kind: Callable[..., T],
-    prog: str,
-    description: str,
-    arguments: Sequence[str],
-    check: Callable[[T], str | None] = lambda _: None,
-) -> T:
-    """A `kind` from the command line, on which a given value beats that of `--quick`.
+@dataclass(frozen=True)
+class Options:
+    """What one command is told. Its flags are the fields made by `option`; the docstring is what `--help` says of it."""
 
-    Ends the process with a usage line where the arguments cannot be read, or `check` says what is wrong with them.
-    """
-    parser = argparse.ArgumentParser(prog=prog, description=description, argument_default=argparse.SUPPRESS)
-    known = fields(cast("Any", kind))
-    for each in known:
-        if each.metadata["help"]:
-            _add(parser, each.name, each.default, each.metadata)
-    given = vars(parser.parse_args(arguments))
-    quick = {each.name: each.metadata["quick"] for each in known if each.metadata["quick"] is not None}
-    options = kind(**(quick if given.get("quick") else {}) | given)
-    if wrong := check(options):
-        parser.error(wrong)
-    return options
+    command: ClassVar[str]
+    """The word after `python -m bench`."""
+
+    def wrong(self) -> str | None:
+        """What is wrong with the values together, if anything is."""
+        return None
+
+    @classmethod
+    def read(cls, arguments: Sequence[str]) -> Self:
+        """From the command line, on which a given value beats that of `--quick`.
+
+        Ends the process with a usage line where the arguments cannot be read, or something is `wrong` with them.
+        """
+        prog = f"python -m bench {cls.command}"
+        parser = argparse.ArgumentParser(
+            prog=prog, description=cls.__doc__, argument_default=argparse.SUPPRESS
+        )
+        known = fields(cls)
+        for each in known:
+            if each.metadata["help"]:
+                _add(parser, each.name, each.default, each.metadata)
+        given = vars(parser.parse_args(arguments))
+        quick = {each.name: each.metadata["quick"] for each in known if each.metadata["quick"] is not None}
+        options = cls(**(quick if given.get("quick") else {}) | given)
+        if wrong := options.wrong():
+            parser.error(wrong)
+        return options
 
 
 def _add(parser: argparse.ArgumentParser, name: str, default: Any, metadata: Any) -> None:
@@ -56,8 +69,10 @@ def _add(parser: argparse.ArgumentParser, name: str, default: Any, metadata: Any
         return
     text = ",".join(f"{each}" for each in default) if isinstance(default, tuple) else default
     help_text = metadata["help"] if default in (None, "", ()) else f"{metadata['help']} (default: {text})"
-    kind = str if default is None else type(default)
-    parser.add_argument(flag, **{"type": kind, "help": help_text} | metadata["flag"])
+    usual: dict[str, Any] = {"type": str if default is None else type(default), "help": help_text}
+    if isinstance(default, tuple):
+        usual |= {"type": numbers if default and isinstance(default[0], float) else names, "metavar": "A,B"}
+    parser.add_argument(flag, **usual | metadata["flag"])
 
 
 def number_between(kind: type[int | float], low: float, high: float = float("inf")) -> Callable[[str], float]:
@@ -76,8 +91,8 @@ positive = number_between(int, 1)
 
 
 def names(text: str) -> tuple[str, ...]:
-    """For argparse: names between commas, each once."""
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    """For argparse: names between commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def numbers(text: str) -> tuple[float, ...]:
@@ -85,12 +100,23 @@ def numbers(text: str) -> tuple[float, ...]:
     return tuple(float(each) for each in text.split(","))
 
 
+@contextlib.contextmanager
+def kept_or_temporary(folder: Path | None) -> Iterator[Path]:
+    """The folder, made where it is missing; for None one that is removed after the block."""
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="splitdnn-bench-") as temporary:
+        yield Path(temporary)
+
+
 def first_file(path: Path, otherwise: str) -> str:
     return str(path) if path.is_file() else otherwise
 
 
 @dataclass(frozen=True)
-class SystemOptions:
+class SystemOptions(Options):
     """What the processes of a run are given: real weights and a real clip where the data folder has them."""
 
     weights: str = option(
@@ -110,11 +136,21 @@ class SystemOptions:
 
 
 @dataclass(frozen=True)
-class ReportOptions:
+class ReportOptions(Options):
     """What every report has."""
 
     quick: bool = option(False, "a little of everything, to see that it works")
     results: Path = option(ROOT / "bench" / "results", "folder")
+
+    def report(self, measure: Callable[[Self], list[Path]], *errors: type[Exception]) -> int:
+        """Measure, and name the files that were written; the exit status, 1 for one of `errors`, which is printed."""
+        try:
+            files = measure(self)
+        except errors as error:
+            print(f"python -m bench {self.command}: {error}", file=sys.stderr)
+            return 1
+        print("\nwritten:", *files, sep="\n  ")
+        return 0
 
 
 @dataclass(frozen=True)

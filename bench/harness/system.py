@@ -38,12 +38,9 @@ class Setup:
     threads: int | None = None
 
     def flags(self) -> list[str]:
-        """For `python -m cloud` and `python -m edge`."""
-        given = asdict(self)
-        del given["source"]
-        return [
-            text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))
-        ]
+        """For `python -m cloud` and `python -m edge`, but for the source."""
+        given = asdict(self) | {"source": None}
+        return [f"--{name}={value}" for name, value in given.items() if value is not None]
 
     def like(self, cloud: Cloud) -> Setup:
         """With the engine and precision that this cloud has chosen, so that the others of a comparison use the same."""
@@ -64,20 +61,15 @@ class Cloud(Process):
     def wait_until_ready(self, seconds: float = _START_S) -> float:
         """The wall-clock time at which it began to take frames. Raises RuntimeError if it does not within `seconds`."""
         deadline = time.monotonic() + seconds
-        while not self.answers("/readyz"):
+        while True:
+            with (
+                contextlib.suppress(urllib.error.URLError, OSError),
+                urllib.request.urlopen(f"{self.url}/readyz", timeout=5),
+            ):
+                return time.time()
             if not self.is_up() or time.monotonic() > deadline:
                 raise RuntimeError(f"the cloud is not ready within {seconds:g} s:\n{self.said()}")
             time.sleep(_POLL_S)
-        return time.time()
-
-    def answers(self, path: str) -> bool:
-        """Whether this path is answered with status 200."""
-        with (
-            contextlib.suppress(urllib.error.URLError, OSError),
-            urllib.request.urlopen(self.url + path, timeout=5) as response,
-        ):
-            return bool(response.status == 200)
-        return False
 
     def describe(self) -> dict[str, Any]:
         """The answer of `GET /model`."""

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
-from bench.link.flight import slow_plan, slow_preprocess
-from edge.planning.pilot import PinnedPilot, PlannedPilot
-from edge.planning.planner import Conditions, Objective, Option, predict
+from edge.planning.pilot import PinnedPilot
+from edge.planning.planner import Conditions, Option, predict
 from edge.uplink.link import LinkState
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from bench.link.flight import Cockpit
-    from edge.metrics import EdgeMetrics
     from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
-    from edge.uplink.uplink import Uplink
 
 _HOPELESS = 1.5
 """Times the best: a plan whose bytes and head alone take longer is not measured."""
@@ -56,6 +51,7 @@ class Outcome:
     measured_ms: float = 0.0
     switches: int = 0
     cloud_only: str = ""
+    """The picture codec with the fewest bytes, among those that are right often enough."""
 
     def value_ms(self, name: str) -> float:
         """Median; infinite for a plan that was hopeless."""
@@ -79,27 +75,29 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Measuring:
-    """Measures cells for one edge. `plans` and their measurements are those of an edge that is not slowed."""
+    """Measures cells for one edge. `cockpit` is that of an edge that is not slowed."""
 
     cockpit: Cockpit
-    plans: Sequence[Plan]
     times: TailTimes
-    objective: Objective
     frames: int
     planner_s: float
 
+    @property
+    def _by_latency(self) -> bool:
+        return self.cockpit.settings.objective == "latency"
+
     def run(self, cell: Cell) -> Outcome:
         """Measure one cell. The link must be set, and the cloud busy, as the cell says."""
-        slow = [slow_plan(plan, cell.slowdown) for plan in self.plans]
+        cockpit = self.cockpit.slowed(cell.slowdown)
         plans = {
             plan.option.name: plan
-            for plan in slow
-            if plan.option and plan.option.agreement >= self.objective.min_agreement
+            for plan in cockpit.plans
+            if plan.option and plan.option.agreement >= cockpit.settings.min_agreement
         }
-        preprocess = slow_preprocess(self.cockpit.preprocess, cell.slowdown)
-        cockpit = replace(self.cockpit, preprocess=preprocess)
         options = {name: plan.option for name, plan in plans.items() if plan.option}
-        outcome = Outcome(cell, cloud_only=_cloud_only(options))
+        pictures = [name for name, option in options.items() if option.split_point == INPUT]
+        cloud_only = min(pictures, key=lambda name: options[name].frame_bytes)
+        outcome = Outcome(cell, cloud_only=cloud_only)
         for name in sorted(options, key=lambda name: self._predicted_s(cell, options[name])):
             best_ms = min(map(outcome.value_ms, outcome.values_ms), default=float("inf"))
             limit = 4 if name in (OUTPUT, outcome.cloud_only) else _HOPELESS
@@ -107,29 +105,25 @@ class Measuring:
                 outcome.values_ms[name] = [self._measure(cockpit, plans[name])]
         best_ms = outcome.value_ms(outcome.best)
         close = [name for name in outcome.values_ms if outcome.value_ms(name) <= _CLOSE * best_ms]
-        self._fly(cockpit, slow, outcome)
+        self._fly(cockpit, outcome)
         for _ in range(_ROUNDS):
             for name in dict.fromkeys([*close, outcome.chosen]):
                 outcome.values_ms.setdefault(name, []).append(self._measure(cockpit, plans[name]))
         return outcome
 
     def _measure(self, cockpit: Cockpit, plan: Plan) -> float:
-        def pinned(_uplink: Uplink, metrics: EdgeMetrics) -> PinnedPilot:
-            return PinnedPilot(plan, metrics)
+        frames = self.frames if self._by_latency else 4 * self.frames
+        flight = cockpit.fly(
+            lambda _, metrics: PinnedPilot(plan, metrics),
+            one_by_one=self._by_latency,
+            frames=frames,
+            seconds=_MAX_S,
+        )
+        return flight.value_ms(by_latency=self._by_latency)
 
-        is_latency = self.objective.kind == "latency"
-        frames = self.frames if is_latency else 4 * self.frames
-        flight = cockpit.fly(pinned, one_by_one=is_latency, frames=frames, seconds=_MAX_S)
-        return flight.value_ms(self.objective.kind)
-
-    def _fly(self, cockpit: Cockpit, plans: list[Plan], outcome: Outcome) -> None:
-        def planned(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
-            pilot = PlannedPilot(cockpit.settings, plans, uplink, metrics, live=False)
-            pilot.take_tail_times(self.times)
-            return pilot
-
-        is_latency = self.objective.kind == "latency"
-        flight = cockpit.fly(planned, one_by_one=is_latency, frames=10_000, seconds=self.planner_s)
+    def _fly(self, cockpit: Cockpit, outcome: Outcome) -> None:
+        planned, seconds = cockpit.planned(self.times), self.planner_s
+        flight = cockpit.fly(planned, one_by_one=self._by_latency, frames=10_000, seconds=seconds)
         outcome.chosen = flight.pilot.option.name
 
         def value(name: str, **labels: str) -> float:
@@ -145,18 +139,12 @@ class Measuring:
         link = LinkState(1.25e5 * cell.mbit_per_s, cell.round_trip_ms / 1e3)
         now = Conditions(link, tails_s=self.times.alone_s, in_flight=self.cockpit.settings.in_flight)
         prediction = predict(option, now)
-        return prediction.latency_s if self.objective.kind == "latency" else prediction.period_s
+        return prediction.latency_s if self._by_latency else prediction.period_s
 
     def _bound_s(self, cell: Cell, option: Option) -> float:
         """A lower bound of every measurement: the bytes must cross, and the head must have run."""
         sending_s = option.frame_bytes / (1.25e5 * cell.mbit_per_s)
         head_s = 0.5 * (option.head_s + option.encode_s)
-        if self.objective.kind != "latency":
+        if not self._by_latency:
             return max(0.8 * sending_s, head_s)
         return head_s + (0.8 * sending_s + cell.round_trip_ms / 1e3 if option.codec else 0.0)
-
-
-def _cloud_only(options: dict[str, Option]) -> str:
-    """The picture codec with the fewest bytes, among those that are right often enough."""
-    pictures = [name for name, option in options.items() if option.split_point == INPUT]
-    return min(pictures, key=lambda name: options[name].frame_bytes)

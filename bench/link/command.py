@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from bench.harness.process import Process
 from bench.harness.system import Cloud, Setup, running_cloud
 from bench.link.cell import Cell, Measuring, Outcome
 from bench.link.flight import Cockpit
-from bench.link.options import LinkOptions, read_link_options
+from bench.link.options import LinkOptions
 from bench.link.report import findings
 from bench.link.steps import steps
 from bench.report.report import Findings, about, publish
@@ -29,8 +28,6 @@ from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
 from edge.planning.choices import make_plans
 from edge.planning.conditions import TailTimes, parse_tail_times
-from edge.planning.planner import Objective
-from edge.uplink.uplink import Uplink
 from shared.errors import SplitDNNError
 from shared.load import load_network
 from shared.network.weights import NAMED_SECONDS
@@ -41,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from edge.planning.plan import Plan
-    from shared.codecs.calibrated.profile import Profile
     from shared.network.model import ModelInfo
 
 _FRAMES = 32
@@ -51,15 +47,7 @@ _LOADED_POINT = "layer2"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print, write."""
-    options = read_link_options(arguments)
-    try:
-        files = _run(options)
-    except (SplitDNNError, RuntimeError) as error:
-        print(f"python -m bench link: {error}", file=sys.stderr)
-        return 1
-    print("\nwritten:", *files, sep="\n  ")
-    return 0
+    return LinkOptions.read(arguments).report(_run, SplitDNNError, RuntimeError)
 
 
 def _run(options: LinkOptions) -> list[Path]:
@@ -92,33 +80,27 @@ def _run(options: LinkOptions) -> list[Path]:
             },
         )
         model, plans = _load(settings)
-        profiles = [plan.profile for plan in plans if plan.profile]
-        times = _tail_times(settings, model, profiles)
         frames = list(itertools.islice(frames_of(options.source), _FRAMES))
-        cockpit = Cockpit(settings, model, profiles, frames, Preprocess(model.recipe))
-        objective = Objective(options.objective, options.min_agreement)
+        cockpit = Cockpit(settings, model, plans, frames, Preprocess(model.recipe))
+        times = _tail_times(cockpit)
         if options.steps:
-            table = steps(cockpit, plans, times, objective, emulator, short=options.quick)
+            table = steps(cockpit, times, emulator, short=options.quick)
             found = Findings(engine, [table])
         else:
-            measuring = Measuring(cockpit, plans, times, objective, options.frames, options.planner_s)
+            measuring = Measuring(cockpit, times, options.frames, options.planner_s)
+            axes = list(itertools.product(options.slowdowns, options.mbit, options.round_trips))
             outcomes = []
             for load in options.loads:
                 with _busy(cloud, setup, options.model, load, times, folder, cloud_core):
-                    for cell in _cells(options, load):
-                        emulator.link = cell.link
+                    for slowdown, mbit, trip_ms in axes:
+                        cell = Cell(mbit, trip_ms, slowdown, load)
+                        emulator.change(cell.link)
                         outcomes.append(measuring.run(cell))
                         print(_line(outcomes[-1]), flush=True)
             known = [plan.option for plan in plans if plan.option]
             found = findings(outcomes, options, known, engine)
     name = "link-steps" if options.steps else f"link-{options.objective}"
     return publish(options.results, name, found, about(options.weights, options.source))
-
-
-def _cells(options: LinkOptions, load: float) -> Iterator[Cell]:
-    """Every cell with this load."""
-    for slowdown, mbit, round_trip in itertools.product(options.slowdowns, options.mbit, options.round_trips):
-        yield Cell(mbit, round_trip, slowdown, load)
 
 
 @contextlib.contextmanager
@@ -140,20 +122,11 @@ def _load(settings: EdgeSettings) -> tuple[ModelInfo, list[Plan]]:
     return network.model.info(), make_plans(settings, network)
 
 
-def _tail_times(settings: EdgeSettings, model: ModelInfo, profiles: list[Profile]) -> TailTimes:
+def _tail_times(cockpit: Cockpit) -> TailTimes:
     """The cloud's times, asked for once over a link without limits; the cloud gets the profiles on the way."""
 
     async def ask() -> TailTimes | None:
-        uplink = Uplink(
-            settings.cloud_url,
-            model,
-            EdgeMetrics(),
-            top=1,
-            in_flight=1,
-            deadline_s=_DEADLINE_S,
-            profiles=profiles,
-        )
-        async with uplink:
+        async with cockpit.uplink(EdgeMetrics()) as uplink:
             await uplink.check()
             return parse_tail_times(await uplink.tail_times())
 

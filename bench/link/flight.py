@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.frames.pipeline import Pipeline
 from edge.metrics import EdgeMetrics
+from edge.planning.pilot import PlannedPilot
 from edge.uplink.uplink import Uplink
 
 if TYPE_CHECKING:
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.config import EdgeSettings
-    from edge.frames.preprocess import Preprocess
     from edge.frames.way import Pilot
     from edge.output.results import Record
+    from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
-    from shared.codecs.calibrated.profile import Profile
     from shared.network.model import ModelInfo
 
 _WARM = 2
@@ -80,25 +80,18 @@ class Flight:
     """Frames that were read and have no record."""
 
     def take(self, record: Record) -> None:
-        """A record, as it comes."""
         self.records.append(record)
         self.arrived.append(time.monotonic())
 
-    def latencies_ms(self) -> list[float]:
-        """The latency of each counted frame, without the edge's own queues."""
-        return [
-            record.latency_ms - sum(ms for name, ms in record.stages_ms.items() if name.startswith("wait_"))
-            for record in self.records[_WARM:]
-        ]
-
-    def period_ms(self) -> float:
-        """Between two frames, the first ones not counted."""
+    def value_ms(self, *, by_latency: bool) -> float:
+        """Over the counted frames: the median latency without the edge's own queues, or the mean time between two of them."""
+        if by_latency:
+            return statistics.median(
+                each.latency_ms - sum(ms for name, ms in each.stages_ms.items() if name.startswith("wait_"))
+                for each in self.records[_WARM:]
+            )
         arrived = self.arrived[_WARM + 2 :]
         return 1e3 * (arrived[-1] - arrived[0]) / max(1, len(arrived) - 1)
-
-    def value_ms(self, objective: str) -> float:
-        """The quantity of the objective; smaller is better."""
-        return statistics.median(self.latencies_ms()) if objective == "latency" else self.period_ms()
 
 
 @dataclass(frozen=True)
@@ -107,9 +100,39 @@ class Cockpit:
 
     settings: EdgeSettings
     model: ModelInfo
-    profiles: Sequence[Profile]
+    plans: Sequence[Plan]
+    """With their measurements on this edge, slowed as it is."""
     frames: Sequence[NDArray[np.uint8]]
     preprocess: Any
+
+    def slowed(self, factor: float) -> Cockpit:
+        """The same on a slower edge."""
+
+        class Slow:
+            __call__ = staticmethod(slowed(self.preprocess, factor))
+            outgoing = staticmethod(self.preprocess.outgoing)
+
+        plans = [slow_plan(plan, factor) for plan in self.plans]
+        return replace(self, plans=plans, preprocess=Slow())
+
+    def uplink(self, metrics: EdgeMetrics) -> Uplink:
+        settings, profiles = self.settings, [plan.profile for plan in self.plans if plan.profile]
+        return Uplink(
+            settings.cloud_url, self.model, metrics,
+            top=settings.top, in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=profiles,
+        )  # fmt: skip
+
+    def planned(
+        self, times: TailTimes, kind: type[PlannedPilot] = PlannedPilot
+    ) -> Callable[[Uplink, EdgeMetrics], PlannedPilot]:
+        """For `fly`: the planner, which chooses among all plans."""
+
+        def make_pilot(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
+            pilot = kind(self.settings, self.plans, uplink, metrics, live=False)
+            pilot.take_tail_times(times)
+            return pilot
+
+        return make_pilot
 
     def fly(
         self,
@@ -122,13 +145,9 @@ class Cockpit:
         """Frames until there are so many, or so many seconds are over; `frames` come on top of those not counted."""
         flight, source = Flight(), Pictures(self.frames, one_by_one=one_by_one)
         settings = self.settings.model_copy(update={"frames": frames + _WARM + (0 if one_by_one else 2)})
-        uplink = Uplink(
-            settings.cloud_url, self.model, flight.metrics,
-            top=settings.top, in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=self.profiles,
-        )  # fmt: skip
 
         async def play() -> None:
-            async with uplink:
+            async with self.uplink(flight.metrics) as uplink:
                 await uplink.check()
                 flight.pilot = make_pilot(uplink, flight.metrics)
                 pipeline = Pipeline(
@@ -153,16 +172,6 @@ def slow_plan(plan: Plan, factor: float) -> Plan:
     return replace(
         plan, codec=codec, option=option, head=slowed(plan.head, factor), tail=slowed(plan.tail, factor)
     )
-
-
-def slow_preprocess(preprocess: Preprocess, factor: float) -> Any:
-    """A slower one of the same interface."""
-
-    class Slow:
-        __call__ = staticmethod(slowed(preprocess, factor))
-        outgoing = staticmethod(preprocess.outgoing)
-
-    return Slow()
 
 
 def slowed(function: Callable[..., Any], factor: float) -> Callable[..., Any]:

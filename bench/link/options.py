@@ -3,60 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from bench.harness.options import DATA, ModelOptions, numbers, option, read_options
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from bench.harness.options import IMAGES, ModelOptions, option
 
 OBJECTIVES = ("latency", "throughput")
 
 
-def _list(default: tuple[float, ...], help_text: str, **flag: object) -> tuple[float, ...]:
-    field: tuple[float, ...] = option(default, help_text, type=numbers, metavar="A,B", **flag)
-    return field
-
-
 @dataclass(frozen=True)
 class LinkOptions(ModelOptions):
-    """One run of the report."""
+    """The planner against every plan it could have chosen, over emulated links.
+
+    About half an hour, with --quick about a minute. Edge and cloud have a core each where there are two.
+    """
+
+    command = "link"
 
     steps: bool = option(False, "only how it follows steps of the link, and noise")
-    source: str = option("", "(default: the photographs of ../shared/images, or drawn frames)")
+    source: str = option(
+        str(IMAGES) if IMAGES.is_dir() else "synthetic:fps=0,frames=64", "as the edge takes it"
+    )
     profile: str | None = option(None, "for the codec calibrated, as the edge takes it")
     objective: Literal["latency", "throughput"] = option("latency", "of the planner", choices=OBJECTIVES)
     min_agreement: float = option(0.95, "of every plan with the unsplit network")
-    mbit: tuple[float, ...] = _list((0.5, 2.0, 5.0, 20.0, 100.0), "Mbit/s of the uplink", quick=(0.5,))
-    round_trips: tuple[float, ...] = _list((2.0, 20.0, 80.0), "ms", quick=(2.0,))
-    slowdowns: tuple[float, ...] = _list(
+    mbit: tuple[float, ...] = option((0.5, 2.0, 5.0, 20.0, 100.0), "Mbit/s of the uplink", quick=(0.5,))
+    round_trips: tuple[float, ...] = option((2.0, 20.0, 80.0), "ms", quick=(2.0,))
+    slowdowns: tuple[float, ...] = option(
         (1.0, 4.0, 16.0), "of the edge: it sleeps that much longer", quick=(1.0,)
     )
-    loads: tuple[float, ...] = _list((0.0, 0.6), "share of the cloud's time that others take, 0 … 0.9")
+    loads: tuple[float, ...] = option((0.0, 0.6), "share of the cloud's time that others take, 0 … 0.9")
     frames: int = option(4, quick=2)
     """Frames by which a plan is measured in one cell."""
     planner_s: float = option(4.0, quick=1.0)
     """How long the planner runs in one cell."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        images = DATA / "images"
-        source = self.source or (str(images) if images.is_dir() else "synthetic:fps=0,frames=64")
-        object.__setattr__(self, "source", source)
-
-
-def read_link_options(arguments: Sequence[str]) -> LinkOptions:
-    """From the command line; ends the process with a usage line if that cannot be read."""
-
-    def check(options: LinkOptions) -> str | None:
-        if any(not 0 <= load <= 0.9 for load in options.loads):
+    def wrong(self) -> str | None:
+        if any(not 0 <= load <= 0.9 for load in self.loads):
             return "--loads: accepted are shares from 0 to 0.9"
-        if min(options.mbit) <= 0 or min(options.slowdowns) < 1 or min(options.round_trips) < 0:
+        if min(self.mbit) <= 0 or min(self.slowdowns) < 1 or min(self.round_trips) < 0:
             return "--mbit is above 0, --slowdowns at least 1, --round-trips not below 0"
         return None
-
-    about = (
-        "The planner against every plan it could have chosen, over emulated links: about half an hour, with --quick about a "
-        "minute. Edge and cloud have a core each where there are two."
-    )
-    return read_options(LinkOptions, "python -m bench link", about, arguments, check)

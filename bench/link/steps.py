@@ -6,10 +6,9 @@ import itertools
 import statistics
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.emulator.link import Link
-from bench.link.flight import slow_plan, slow_preprocess
 from bench.report.report import Cell, Table
 from edge.planning.pilot import PlannedPilot
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from bench.link.flight import Cockpit, Flight
     from edge.metrics import EdgeMetrics
     from edge.planning.conditions import TailTimes
-    from edge.planning.plan import Plan
-    from edge.planning.planner import Decision, Objective, Option
+    from edge.planning.planner import Decision, Option
     from edge.uplink.uplink import Uplink
 
 SLOWDOWN = 3.0
@@ -36,8 +34,10 @@ _NOISY = replace(_FAST, jitter_s=0.02, loss=0.002, stall_s=0.1)
 class _Watched(PlannedPilot):
     """Notes its switches."""
 
-    switches: list[tuple[float, str, float]]
-    """When another plan came into force, its name, and the seconds that the switch took."""
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.switches: list[tuple[float, str, float]] = []
+        """When another plan came into force, its name, and the seconds that the switch took."""
+        super().__init__(*arguments, **named)
 
     def _put_into_force(self, decision: Decision) -> Option:
         start = time.perf_counter()
@@ -47,39 +47,28 @@ class _Watched(PlannedPilot):
         return option
 
 
-def steps(
-    cockpit: Cockpit,
-    plans: Sequence[Plan],
-    times: TailTimes,
-    objective: Objective,
-    emulator: EmulatorThread,
-    *,
-    short: bool,
-) -> Table:
+def steps(cockpit: Cockpit, times: TailTimes, emulator: EmulatorThread, *, short: bool) -> Table:
     """20 -> 2 -> 20 -> 2 -> 20 Mbit/s, and then a steady link with jitter and loss; one row for each part of the trace."""
-    slow = [slow_plan(plan, SLOWDOWN) for plan in plans]
-    slow_cockpit = replace(cockpit, preprocess=slow_preprocess(cockpit.preprocess, SLOWDOWN))
+    slow = cockpit.slowed(SLOWDOWN)
+    make_pilot = slow.planned(times, _Watched)
 
     def play(trace: Sequence[tuple[float, Link]]) -> list[dict[str, Cell]]:
-        switches: list[tuple[float, str, float]] = []
         began = [0.0]
 
         def watched(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
-            pilot = _Watched(cockpit.settings, slow, uplink, metrics, live=False)
-            pilot.switches = switches
-            pilot.take_tail_times(times)
+            pilot = make_pilot(uplink, metrics)
             began[0] = time.monotonic()
             emulator.play(trace)
             return pilot
 
         seconds = sum(seconds for seconds, _ in trace)
-        flight = slow_cockpit.fly(watched, one_by_one=True, frames=100_000, seconds=seconds)
-        return _rows(trace, began[0], switches, flight)
+        flight = slow.fly(watched, one_by_one=True, frames=100_000, seconds=seconds)
+        return _rows(trace, began[0], flight)
 
     hold_s, noisy_s = (3.0, 5.0) if short else (_HOLD_S, _NOISY_S)
     rows = play([(hold_s, link) for link in (_FAST, _SLOW, _FAST, _SLOW, _FAST)]) + play([(noisy_s, _NOISY)])
     note = (
-        f"Edge slowed {SLOWDOWN:g} times, agreement at least {objective.min_agreement:g}, 20 ms round trip, one frame after another. "
+        f"Edge slowed {SLOWDOWN:g} times, agreement at least {cockpit.settings.min_agreement:g}, 20 ms round trip, one frame after another. "
         "`after s` and `after frames`: from the step to the first switch; `lost`: frames read but not answered; `switch ms`: the "
         "longest time that a switch took. The last row's link has 0 to 20 ms of jitter and 0.2 % of segments lost, 100 ms each."
     )
@@ -89,13 +78,12 @@ def steps(
 def _rows(
     trace: Sequence[tuple[float, Link]],
     start: float,
-    switches: Sequence[tuple[float, str, float]],
     flight: Flight,
 ) -> list[dict[str, Cell]]:
     rows: list[dict[str, Cell]] = []
     lost = sum(record.answered_by == "nobody" for record in flight.records) + flight.unanswered
     for seconds, link in trace:
-        found = [each for each in switches if start <= each[0] < start + seconds]
+        found = [each for each in flight.pilot.switches if start <= each[0] < start + seconds]
         first = found[0][0] if found else None
         arrived = [at for at in flight.arrived if start <= at < start + seconds]
         gaps = [later - sooner for sooner, later in itertools.pairwise(arrived)]

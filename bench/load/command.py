@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import resource
 import subprocess
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from bench.harness.frames import build_frames, read_frames
-from bench.harness.options import SystemOptions, number_between, option, read_options
+from bench.harness.options import SystemOptions, kept_or_temporary, number_between, option
 from bench.harness.process import ROOT, environment
-from bench.load.generator import Load, generate
+from bench.load.generator import Generator, Load
 from bench.load.result import LoadResult, result_of
 from shared.wire.http import CONTENT_TYPE
 
@@ -39,16 +37,14 @@ def _url(text: str) -> SplitResult:
     return url
 
 
-def _points(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
-
-
 _SECONDS = number_between(float, 0, _MAX_SECONDS)
 
 
 @dataclass(frozen=True)
 class LoadOptions(SystemOptions):
-    """One run of the generator."""
+    """Send frames to a cloud from many clients; latencies count from when a request was due."""
+
+    command = "load"
 
     url: SplitResult = option(urlsplit("http://127.0.0.1:8881"), "of the cloud", type=_url)
     clients: int = option(16, "how many", type=number_between(int, 1, _MAX_CLIENTS))
@@ -58,7 +54,7 @@ class LoadOptions(SystemOptions):
     closed: bool = option(False, "each client sends when it has its answer")
     connections: int = option(4, "of each client (open loop)", type=number_between(int, 1, 64))
     timeout: float = option(30.0, "seconds for an answer", type=number_between(float, 0.1, 600))
-    split_points: tuple[str, ...] = option(MIXED, "client by client in turn", type=_points, metavar="A,B")
+    split_points: tuple[str, ...] = option(MIXED, "client by client in turn")
     deadline_ms: int = option(0, "in the frames; 0: none", type=number_between(int, 0, 600_000))
     frames: Path | None = option(
         None, "folder of frames, which gets those it lacks (default: none is kept)", type=Path
@@ -73,36 +69,25 @@ class LoadOptions(SystemOptions):
             self.clients, self.seconds, rate, self.warm, self.connections, self.timeout, seed=self.seed
         )
 
-
-def read_load_options(arguments: Sequence[str]) -> LoadOptions:
-    """From the command line; ends the process with a usage line if that cannot be read."""
-
-    def check(options: LoadOptions) -> str | None:
+    def wrong(self) -> str | None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if options.clients * (1 if options.closed else options.connections) <= files - _OTHER_FILES:
+        if self.clients * (1 if self.closed else self.connections) <= files - _OTHER_FILES:
             return None
         return f"this process may open {files} files (ulimit -n): fewer --clients or --connections"
-
-    about = "Send frames to a cloud from many clients; latencies count from when a request was due."
-    return read_options(LoadOptions, "python -m bench load", about, arguments, check)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Send, wait, print. Ends by itself; exit status 1 if nothing was answered."""
-    options = read_load_options(arguments)
+    options = LoadOptions.read(arguments)
     points = options.split_points
-    with contextlib.ExitStack() as ends:
-        folder = options.frames or Path(
-            ends.enter_context(tempfile.TemporaryDirectory(prefix="splitdnn-load-"))
-        )
+    with kept_or_temporary(options.frames) as folder:
         if missing := [point for point in points if not any(folder.glob(f"{point}-*.frame"))]:
-            folder.mkdir(parents=True, exist_ok=True)
             build_frames(folder, options.setup, missing, _FRAMES, options.deadline_ms)
         requests = [
             [_request(options.url, frame) for frame in read_frames(folder, point)] for point in points
         ]
     try:
-        result = result_of(asyncio.run(generate(options.url, requests, options.load)))
+        result = result_of(asyncio.run(Generator(options.url, requests, options.load).run()))
     except ValueError as error:
         print(f"python -m bench load: {error}", file=sys.stderr)
         return 2
@@ -128,7 +113,6 @@ def run_load(url: str, frames: Path, points: Sequence[str], load: Load) -> LoadR
 
 
 def _request(url: SplitResult, frame: bytes) -> bytes:
-    """A whole HTTP request."""
     header = (
         f"POST {url.path.rstrip('/')}/model HTTP/1.1\r\nHost: {url.netloc}\r\n"
         f"Content-Type: {CONTENT_TYPE}\r\nContent-Length: {len(frame)}\r\n\r\n"

@@ -78,12 +78,9 @@ class Connection:
                 reader, writer = self._streams
                 writer.write(request)
                 response = await read_response(reader)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, ExchangeError) as error:
             self.close()
             raise ExchangeError(str(error) or type(error).__name__) from None
-        except ExchangeError:
-            self.close()
-            raise
         if not response.keep_alive:
             self.close()
         return response.status

@@ -103,37 +103,27 @@ def schedule(load: Load) -> list[list[float]]:
     return due
 
 
-async def generate(
-    url: SplitResult,
-    requests: Sequence[Sequence[bytes]],
-    load: Load,
-    connect: Callable[[SplitResult], Connection] = Connection,
-) -> Run:
-    """Run the load. `requests` are whole HTTP requests; client i sends those of `requests[i % len(requests)]` in turn.
+class Generator:
+    """Runs one load. `requests` are whole HTTP requests; client i sends those of `requests[i % len(requests)]` in turn."""
 
-    Time is that of the event loop. Raises ValueError as `schedule` does.
-    """
-    return await _Generator(url, requests, load, connect).run()
-
-
-class _Generator:
     def __init__(
         self,
         url: SplitResult,
         requests: Sequence[Sequence[bytes]],
         load: Load,
-        connect: Callable[[SplitResult], Connection],
+        connect: Callable[[SplitResult], Connection] = Connection,
     ) -> None:
         self._url = url
         self._bodies = requests
         self._load = load
         self._connect = connect
         self._run = Run(load)
-        self._clock = asyncio.get_running_loop().time
-        self._start = self._clock() + _LEAD_S
+        self._start = 0.0
 
     async def run(self) -> Run:
+        """Send everything, once. Time is that of the event loop. Raises ValueError as `schedule` does."""
         load = self._load
+        self._start = asyncio.get_running_loop().time() + _LEAD_S
         plan = schedule(load) if load.rate else []
         carriers = []
         for client, bodies in zip(range(load.clients), itertools.cycle(self._bodies), strict=False):
@@ -196,4 +186,4 @@ class _Generator:
 
     def _now(self) -> float:
         """Seconds since the start of the run."""
-        return self._clock() - self._start
+        return asyncio.get_running_loop().time() - self._start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.harness.network import Network, load_network
-from bench.harness.options import DATA, ModelOptions, names, option, positive, read_options
+from bench.harness.options import IMAGES, ModelOptions, option, positive
 from bench.harness.system import Setup
 from bench.rate.cut import BATCH, Cut, answers
 from bench.rate.photographs import Photographs, read_clip, read_photographs
@@ -26,34 +27,28 @@ if TYPE_CHECKING:
 
     from bench.rate.trial import Outcome
 
-IMAGES = DATA / "images"
 _READ_S, _FIT_S, _CODEC_S, _TAIL_S = 0.012, 7.0, 0.012, 0.06
 """Guesses: seconds to read a picture, to fit a profile, for one frame's codec, and for the whole network."""
 
 
 @dataclass(frozen=True)
 class RateOptions(ModelOptions):
-    """One run of the report."""
+    """Bytes per frame against what they do to the answers: every codec, at several split points.
+
+    About ten minutes, with --quick about one.
+    """
+
+    command = "rate"
 
     images: Path = option(IMAGES, "folder of photographs, each named by its class")
     clip: Path | None = option(None, "a video, measured as well and never calibrated on", type=Path)
     clip_frames: int = option(120, "of the clip, evenly from all of it", quick=12, type=positive)
-    split_points: tuple[str, ...] = option((), "(default: the network's stages)", type=names, metavar="A,B")
+    split_points: tuple[str, ...] = option((), "(default: the network's stages)")
     limit: int | None = option(None, "photographs at most, evenly from all", quick=36, type=positive)
 
-
-def read_rate_options(arguments: Sequence[str]) -> RateOptions:
-    """From the command line; ends the process with a usage line if that cannot be read."""
-
-    def check(options: RateOptions) -> str | None:
-        absent = options.clip is not None and not options.clip.is_file()
-        return f"--clip {options.clip}: no such file" if absent else None
-
-    about = (
-        "Bytes per frame against what they do to the answers: every codec, at several split points. About ten minutes, with "
-        "--quick about one."
-    )
-    return read_options(RateOptions, "python -m bench rate", about, arguments, check)
+    def wrong(self) -> str | None:
+        absent = self.clip is not None and not self.clip.is_file()
+        return f"--clip {self.clip}: no such file" if absent else None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -61,17 +56,11 @@ def main(arguments: Sequence[str]) -> int:
 
     numpy's own threads are one, so that a codec is measured on one core; engines get all of them.
     """
-    options = read_rate_options(arguments)
+    options = RateOptions.read(arguments)
     if not options.images.is_dir():
         print(f"python -m bench rate: no folder {options.images}: nothing is measured", file=sys.stderr)
         return 0 if options.images == IMAGES else 2
-    try:
-        files = _run(options)
-    except (SplitDNNError, ValueError) as error:
-        print(f"python -m bench rate: {error}", file=sys.stderr)
-        return 1
-    print("\nwritten:", *files, sep="\n  ")
-    return 0
+    return options.report(_run, SplitDNNError, ValueError)
 
 
 def _run(options: RateOptions) -> list[Path]:
@@ -93,11 +82,8 @@ def _run(options: RateOptions) -> list[Path]:
     if options.clip:
         measured_on += f"; clip {named(str(options.clip))}"
     print(measured_on, flush=True)
-    progress = Progress(_outlines(options, photographs, network, plan))
-    try:
+    with contextlib.closing(Progress(_outlines(options, photographs, network, plan))) as progress:
         found = _measure(options, photographs, network, plan, progress)
-    finally:
-        progress.close()
     return publish(options.results, "rate", found, measured_on)
 
 

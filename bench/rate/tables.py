@@ -44,62 +44,55 @@ def findings(
     note += f" Fitting one profile took at most: {fits}." if fits else ""
     title = "Bytes per frame against accuracy"
     tables = [
-        Table("rate", title, note, photograph_rows(photographs, calibrating)),
+        Table("rate", title, note, rows_of(photographs, calibrating)),
         equal_agreement(photographs),
     ]
     clip_note = "Calibrated on photographs, not on this clip; frames of one clip are alike, so there are no intervals."
     for name, outcomes in clips:
         clip_title = f"The same on {len(outcomes[0].classes)} frames of {name}"
-        tables.append(Table("rate_clip", clip_title, clip_note, clip_rows(outcomes, calibrating)))
+        tables.append(Table("rate_clip", clip_title, clip_note, rows_of(outcomes, calibrating)))
     return Findings(engine, tables, [figure(photographs, "rate", f"{title}, on photographs")])
 
 
-def photograph_rows(found: Sequence[Outcome], calibrating: str) -> list[dict[str, Cell]]:
-    """`calibrating` names the photographs that profiles were fitted to."""
+def rows_of(found: Sequence[Outcome], calibrating: str) -> list[dict[str, Cell]]:
+    """A row for each outcome. `calibrating` names the photographs that profiles were fitted to.
+
+    Frames of a clip, whose classes are not known, have no top-1 and, as they are not independent, no intervals.
+    """
     bootstrap = Bootstrap(len(found[0].classes))
-    rows = []
+    rows: list[dict[str, Cell]] = []
     for outcome in found:
-        change = outcome.top1_change
-        lost, won = int((change < 0).sum()), int((change > 0).sum())
-        coded, promised = sum(outcome.coded_bits), sum(outcome.promised_bits)
-        gained: dict[str, Cell] = {
-            "top-1 change": bootstrap.mean(change),
-            "right→wrong": lost,
-            "wrong→right": won,
-            "McNemar p": mcnemar(lost, won),
+        setting, is_clip = outcome.setting, outcome.labels is None
+        row: dict[str, Cell] = {
+            "split point": setting.split_point,
+            "codec": setting.family,
+            "setting": setting.name,
+            "bytes/frame": round(outcome.mean_bytes),
+            "median": round(statistics.median(outcome.frame_bytes)),
+            "p95": round(percentile(outcome.frame_bytes, 95)),
+            "agreement %": outcome.agreement if is_clip else bootstrap.mean(outcome.agrees),
         }
-        cost: dict[str, Cell] = {
-            "bits / promised": coded / promised if promised else None,
-            "encode ms": statistics.median(outcome.encode_ms),
-            "decode ms": statistics.median(outcome.decode_ms),
-        }
-        rows.append(_row(outcome, bootstrap.mean(outcome.agrees), calibrating, gained, cost))
+        if not is_clip:
+            change = outcome.top1_change
+            lost, won = int((change < 0).sum()), int((change > 0).sum())
+            row |= {
+                "top-1 change": bootstrap.mean(change),
+                "right→wrong": lost,
+                "wrong→right": won,
+                "McNemar p": mcnemar(lost, won),
+            }
+        row["KL mean"] = statistics.mean(outcome.divergences)
+        row["KL median"] = statistics.median(outcome.divergences)
+        if not is_clip:
+            coded, promised = sum(outcome.coded_bits), sum(outcome.promised_bits)
+            row |= {
+                "bits / promised": coded / promised if promised else None,
+                "encode ms": statistics.median(outcome.encode_ms),
+                "decode ms": statistics.median(outcome.decode_ms),
+            }
+        row["calibrated on"] = calibrating if setting.preset else ""
+        rows.append(row)
     return rows
-
-
-def clip_rows(found: Sequence[Outcome], calibrating: str) -> list[dict[str, Cell]]:
-    """Without intervals: frames of one clip are not independent. Without top-1: their classes are not known."""
-    return [_row(outcome, outcome.agreement, calibrating, {}, {}) for outcome in found]
-
-
-def _row(
-    outcome: Outcome, agreement: Cell, calibrating: str, gained: dict[str, Cell], cost: dict[str, Cell]
-) -> dict[str, Cell]:
-    setting = outcome.setting
-    return {
-        "split point": setting.split_point,
-        "codec": setting.family,
-        "setting": setting.name,
-        "bytes/frame": round(outcome.mean_bytes),
-        "median": round(statistics.median(outcome.frame_bytes)),
-        "p95": round(percentile(outcome.frame_bytes, 95)),
-        "agreement %": agreement,
-        **gained,
-        "KL mean": statistics.mean(outcome.divergences),
-        "KL median": statistics.median(outcome.divergences),
-        **cost,
-        "calibrated on": calibrating if setting.preset else "",
-    }
 
 
 def equal_agreement(found: Sequence[Outcome]) -> Table:

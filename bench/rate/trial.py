@@ -84,7 +84,11 @@ class Trial:
         self._tail = tail
         self._numbers = count()
         self._promised: PromisedBits | None = None
-        self._profiles = _empty_store()
+        # A cloud's store, with metrics that nothing reads.
+        self._profiles = Profiles(
+            held=Gauge("held", "profiles", registry=None),
+            evicted=Counter("evicted", "profiles", registry=None),
+        )
         self._codec: Codec
         if profile is None:
             assert setting.spec is not None, "a preset makes a profile"
@@ -124,13 +128,6 @@ class Trial:
         outcome.decode_ms.append(1e3 * (decoded - encoded))
         (tensor,) = work.crossing
         return tensor
-
-
-def _empty_store() -> Profiles:
-    """A cloud's, with metrics that nothing reads."""
-    return Profiles(
-        held=Gauge("held", "profiles", registry=None), evicted=Counter("evicted", "profiles", registry=None)
-    )
 
 
 class PromisedBits:

@@ -138,8 +138,8 @@ class Heat:
         place.set_title(self.title, fontsize=9)
 
 
-def draw(figure: Figure, about: str, path: Path) -> None:
-    """Write the PNG, with `about` below it and in its description."""
+def draw(figure: Figure, about: str, folder: Path) -> Path:
+    """Write the PNG into `folder`, with `about` below it and in its description."""
     # Only here: it takes half a second to import, and no worker draws.
     import matplotlib as mpl
 
@@ -154,8 +154,10 @@ def draw(figure: Figure, about: str, path: Path) -> None:
     canvas.suptitle(figure.title)
     canvas.text(0.01, 0.005, "\n".join(textwrap.wrap(about, _LINE_CHARACTERS)), fontsize=5.5, color="0.4")
     canvas.tight_layout(rect=(0, 0.05, 1, 1))
+    path = folder / f"{figure.name}.png"
     canvas.savefig(path, dpi=_DOTS_PER_INCH, metadata={"Description": about, "Title": figure.title})
     plt.close(canvas)
+    return path
 
 
 def _label_bars(place: Axes, labels: Sequence[str], unit: str) -> None:

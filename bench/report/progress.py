@@ -45,13 +45,11 @@ class Progress:
         self._drawn = False
 
     def section(self) -> None:
-        """The next section starts."""
         self._finish_section()
         self._current = self._left.pop(0)
         self._step = 0
 
     def step(self, text: str) -> None:
-        """The next step of this section starts."""
         assert self._current is not None, "section() comes first"
         self._step += 1
         self._show(f"{self._current.name}: {text}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import platform
 import subprocess
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench.report.plots import draw
 from bench.report.spread import Spread, short
-from shared.process.threads import available_cores
+from shared.process.machine import machine
 
 if TYPE_CHECKING:
     from bench.report.plots import Figure
@@ -71,18 +72,12 @@ def write(folder: Path, name: str, findings: Findings, about: str) -> list[Path]
     pictures = [f"![{figure.title}]({figure.name}.png)" for figure in findings.figures]
     parts = [f"## {name}", measured_on, *(table.markdown() for table in findings.tables), *pictures]
     written[0].write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    for table in findings.tables:
-        path = folder / f"{table.name}.csv"
-        _write_csv(path, table, measured_on)
-        written.append(path)
-    for figure in findings.figures:
-        path = folder / f"{figure.name}.png"
-        draw(figure, measured_on, path)
-        written.append(path)
+    written += [_write_csv(folder, table, measured_on) for table in findings.tables]
+    written += [draw(figure, measured_on, folder) for figure in findings.figures]
     return written
 
 
-def _write_csv(path: Path, table: Table, measured_on: str) -> None:
+def _write_csv(folder: Path, table: Table, measured_on: str) -> Path:
     """What it was measured on as comment lines, then a median and its two bounds as three columns."""
     columns = table.columns()
     spread = {column for row in table.rows for column in columns if isinstance(row.get(column), Spread)}
@@ -91,6 +86,7 @@ def _write_csv(path: Path, table: Table, measured_on: str) -> None:
         for column in columns
         for name in ([column, f"{column} low", f"{column} high"] if column in spread else [column])
     ]
+    path = folder / f"{table.name}.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         for comment in (measured_on, table.title, table.note):
             file.write(f"# {' '.join(comment.split())}\n")
@@ -100,6 +96,7 @@ def _write_csv(path: Path, table: Table, measured_on: str) -> None:
             writer.writerow(
                 [value for column in columns for value in _values(row.get(column), three=column in spread)]
             )
+    return path
 
 
 def _values(cell: Cell, *, three: bool) -> list[str | float | None]:
@@ -119,25 +116,13 @@ def _line(cells: list[str]) -> str:
 
 
 def about(weights: str, source: str) -> str:
-    """Date, machine, commit, versions, weights and source in one line; `engine_line` is added by section."""
+    """Date, machine, commit, versions, weights and source in one line; each section adds its engine."""
+    memory_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
     packages = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     return (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_processor()}, {available_cores()} cores, "
-        f"{_memory_gb():.0f} GB, commit {_commit()}, Python {platform.python_version()}, {packages}; "
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}, {memory_gb:.0f} GB, commit {_commit()}, Python {platform.python_version()}, {packages}; "
         f"weights {named(weights)}; source {named(source)}"
     )
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return f"unknown processor ({platform.machine()})"
-
-
-def _memory_gb() -> float:
-    first = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()[0]
-    return int(first.split()[1]) * 1024 / 1e9
 
 
 def _commit() -> str:

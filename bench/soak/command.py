@@ -8,14 +8,13 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.emulator.thread import EmulatorThread
-from bench.harness.options import number_between, option, positive, read_options
+from bench.harness.options import Options, kept_or_temporary, number_between, option, positive
 from bench.harness.system import Cloud
 from bench.soak.edge import EdgeProcess
 from bench.soak.faults import Breaker, schedule
@@ -24,7 +23,6 @@ from bench.soak.watch import GROWTH_FILES, Watch, open_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
 
 _TICK_S = 1.0
 _START_S = 120.0
@@ -37,8 +35,10 @@ _CONNECTIONS = 5
 
 
 @dataclass(frozen=True)
-class SoakOptions:
-    """One run."""
+class SoakOptions(Options):
+    """Run edges against one cloud while it is killed, paused and cut off at random; count frames, memory and open files."""
+
+    command = "soak"
 
     frames: int = option(20_000, "answered in all, then it ends", type=positive)
     seconds: float = option(3600.0, "it ends at the latest", quick=120.0, type=number_between(float, 10, 1e6))
@@ -58,19 +58,9 @@ class SoakOptions:
         None, "keep records, ledger and logs there (default: they are removed)", type=Path
     )
 
-
-def read_soak_options(arguments: Sequence[str]) -> SoakOptions:
-    """From the command line; ends the process with a usage line if that cannot be read."""
-
-    def check(options: SoakOptions) -> str | None:
-        earlier = options.folder and any(options.folder.glob("*.jsonl"))
-        return f"{options.folder} holds an earlier soak's records" if earlier else None
-
-    about = (
-        "Run edges against one cloud while the cloud is killed, paused and cut off at random; count frames, memory and open "
-        "files."
-    )
-    return read_options(SoakOptions, "python -m bench soak", about, arguments, check)
+    def wrong(self) -> str | None:
+        earlier = self.folder and any(self.folder.glob("*.jsonl"))
+        return f"{self.folder} holds an earlier soak's records" if earlier else None
 
 
 class EnoughError(Exception):
@@ -195,13 +185,8 @@ class Soak:
 
 def main(arguments: Sequence[str]) -> int:
     """Exit status 1 if frames were lost or something grew, 2 if it could not be run to its end."""
-    options = read_soak_options(arguments)
-    with contextlib.ExitStack() as ends:
-        if options.folder:
-            options.folder.mkdir(parents=True, exist_ok=True)
-        folder = options.folder or Path(
-            ends.enter_context(tempfile.TemporaryDirectory(prefix="splitdnn-soak-"))
-        )
+    options = SoakOptions.read(arguments)
+    with kept_or_temporary(options.folder) as folder, contextlib.ExitStack() as ends:
         try:
             findings = Soak(options, folder, ends).run()
         except (RuntimeError, subprocess.TimeoutExpired) as error:

@@ -20,21 +20,10 @@ class EdgeProcess(Process):
         self.name = name
         self.results = folder / f"{name}.jsonl"
         self._counted, self._offset = 0, 0
-        command = [
-            "-m",
-            "edge",
-            *flags,
-            "--results",
-            str(self.results),
-            "--show",
-            "quiet",
-            "--status-port",
-            "0",
-        ]
-        super().__init__(command, log=folder / f"{name}.log")
+        own = [f"--results={self.results}", "--show=quiet", "--status-port=0"]
+        super().__init__(["-m", "edge", *flags, *own], log=folder / f"{name}.log")
 
     def count(self) -> int:
-        """Records so far."""
         if self.results.exists():
             with self.results.open("rb") as file:
                 file.seek(self._offset)

@@ -94,8 +94,7 @@ class Breaker:
                 switch = getattr(link, fault.kind.replace(" ", "_"))
                 self._while(fault, partial(switch, on=True), partial(switch, on=False))
             case "narrow" | "bad radio":
-                become = partial(setattr, link, "link")
-                self._while(fault, partial(become, _BAD_LINKS[fault.kind]), partial(become, Link()))
+                self._while(fault, partial(link.change, _BAD_LINKS[fault.kind]), partial(link.change, Link()))
             case _:
                 raise ValueError(f"no fault {fault.kind!r}; there are: {', '.join(FAULTS)}")
 

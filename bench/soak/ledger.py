@@ -43,13 +43,7 @@ def account(records: Sequence[Row], *, frames_in: int, dropped: int = 0) -> dict
     `difference` is how many frames are unaccounted for: 0, or something is broken.
     """
     by = Counter(record["answered_by"] for record in records)
-    known = {
-        "cloud": by["cloud"],
-        "edge": by["edge"],
-        "still": by["still"],
-        "dropped": dropped,
-        "nobody": by["nobody"],
-    }
+    known = {name: by[name] for name in ANSWERED_BY} | {"dropped": dropped, "nobody": by["nobody"]}
     return {"frames in": frames_in, **known, "difference": frames_in - sum(known.values())}
 
 

@@ -8,12 +8,11 @@ batching cost; and the limit of a batch. The load generator shares the machine's
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.harness.frames import build_frames
+from bench.harness.options import kept_or_temporary
 from bench.harness.scrape import scrape
 from bench.harness.system import Cloud, Setup, running_cloud
 from bench.harness.worker import Worker
@@ -27,6 +26,7 @@ from bench.speed.halves import Halves
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from bench.load.result import LoadResult
     from bench.speed.options import SpeedOptions
@@ -58,8 +58,7 @@ def outline(options: SpeedOptions) -> Outline:
 
 def measure(options: SpeedOptions, progress: Progress) -> Findings:
     """The three parts, with the same frames."""
-    with tempfile.TemporaryDirectory(prefix="splitdnn-bench-") as folder:
-        frames = Path(folder)
+    with kept_or_temporary(None) as frames:
         progress.step("building frames")
         build_frames(frames, options.setup, sorted({*MIXED, *options.bare_points}), _FRAMES)
         progress.step("starting a cloud")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
 from typing import TYPE_CHECKING, Protocol
 
 from bench.report.progress import Outline, Progress
 from bench.report.report import Findings, about, publish
-from bench.speed import clients, contract, engines, footprint, split, steps
+from bench.speed import clients, engines, footprint, split, steps
 from bench.speed.options import SECTIONS as NAMES
-from bench.speed.options import SpeedOptions, read_speed_options
+from bench.speed.options import SpeedOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 class Section(Protocol):
@@ -22,28 +23,24 @@ class Section(Protocol):
     def measure(self, options: SpeedOptions, progress: Progress) -> Findings: ...
 
 
-_MODULES: tuple[Section, ...] = (split, engines, contract, steps, clients, footprint)
+_MODULES: tuple[Section, ...] = (split, engines, steps, clients, footprint)
 SECTIONS = dict(zip(NAMES, _MODULES, strict=True))
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print, write. A section that fails ends the run: its figures would be missed too late."""
-    options = read_speed_options(arguments)
+    # RuntimeError: a process of the benchmark failed; the text is what it said.
+    return SpeedOptions.read(arguments).report(_run, RuntimeError)
+
+
+def _run(options: SpeedOptions) -> list[Path]:
+    """The files that were written. A section that fails ends the run: its figures would be missed too late."""
     measured_on = about(options.weights, options.source)
     print(measured_on, flush=True)
-    progress = Progress([SECTIONS[name].outline(options) for name in options.only])
     files = []
-    try:
+    with contextlib.closing(Progress([SECTIONS[name].outline(options) for name in options.only])) as progress:
         for name in options.only:
             progress.section()
             findings = SECTIONS[name].measure(options, progress)
             progress.clear()
             files += publish(options.results, name, findings, measured_on)
-    except RuntimeError as error:  # a process of the benchmark failed; the text is what it said
-        progress.clear()
-        print(f"python -m bench speed: {error}", file=sys.stderr)
-        return 1
-    finally:
-        progress.close()
-    print("\nwritten:", *files, sep="\n  ")
-    return 0
+    return files

@@ -6,7 +6,7 @@ import statistics
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from bench.harness.options import DATA
+from bench.harness.options import IMAGES
 from bench.harness.worker import Worker
 from bench.report.plots import Bars, Figure
 from bench.report.progress import Outline, Progress
@@ -62,7 +62,7 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
 
 def _pictures(options: SpeedOptions) -> list[str]:
     """So many photographs, evenly from all; none where there is no such folder."""
-    paths = sorted((DATA / "images").glob("*.jpg"))
+    paths = sorted(IMAGES.glob("*.jpg"))
     step = max(1, len(paths) // options.pictures)
     return [str(path) for path in paths[::step][: options.pictures]]
 

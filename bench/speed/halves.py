@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import itertools
-import json
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from bench.harness.frames import pack
 from shared.errors import SplitDNNError
-from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from numpy.typing import NDArray
 
     from bench.harness.network import Network
@@ -29,10 +22,11 @@ if TYPE_CHECKING:
 REFERENCE = "torch float32"
 HALVES = {"whole": "output", "head": "layer3", "tail": "layer3"}
 """What is timed, and where the network is cut for it."""
-_CANDIDATES = {"torch": ("float32", "bfloat16"), "openvino": ("float32", "bfloat16", "float16")}
+_CANDIDATES = (
+    *itertools.product(["torch"], ["float32", "bfloat16"]),
+    *itertools.product(["openvino"], ["float32", "bfloat16", "float16"]),
+)
 _WARM_CALLS = 2
-_TIMEOUT_S = 300.0
-_TENSORS = 4
 
 
 class Halves:
@@ -46,9 +40,7 @@ class Halves:
         """Make every engine that can run here; for the others, the reasons why not."""
         setup = self._network.setup
         missing = {}
-        for name, precision in [
-            (name, each) for name, all_of_it in _CANDIDATES.items() for each in all_of_it
-        ]:
+        for name, precision in _CANDIDATES:
             label = f"{name} {precision}"
             wanted = setup.engine in (None, "auto", name) and setup.precision in (None, "auto", precision)
             if label != REFERENCE and not wanted:
@@ -100,7 +92,7 @@ class Halves:
 
     def tails(self, split_point: str, batch: int, seconds: float) -> float:
         """Tensors/s of full batches through a tail, back to back over so many seconds, after one that does not count."""
-        engine, point = self._own_engine(), self._network.partition.point(split_point)
+        engine, point = self._own_engine, self._network.partition.point(split_point)
         tensors, tail = engine.head(point)(self._pictures(batch)), engine.tail(point)
         tail(tensors)
         start = time.perf_counter()
@@ -110,59 +102,15 @@ class Halves:
             count += batch
         return count / (time.perf_counter() - start)
 
-    def send(
-        self, url: str, contract: str, split_point: str, seconds: float, frames: int
-    ) -> dict[str, float]:
-        """One tensor after another to a cloud, as a binary frame or as JSON: the same client but for the format."""
-        head = self._own_engine().head(self._network.partition.point(split_point))
-        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_S)
-
-        def send(crossing: NDArray[np.float32]) -> int:
-            if contract == "binary":
-                body, kind = pack(self._network, split_point, crossing[0], frame_id=0), CONTENT_TYPE
-            else:
-                fields = {"data": crossing.tolist(), "count": 0, "split_point": split_point}
-                body, kind = json.dumps(fields).encode(), "application/json"
-            connection.request("POST", "/model", body, {"Content-Type": kind})
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-            if response.status != http.HTTPStatus.OK:
-                raise RuntimeError(f"{response.status}: {answer.get('error')}")
-            return len(body)
-
-        with contextlib.closing(connection):
-            return send_for(seconds, frames, send, [head(each[None]) for each in self._pictures(_TENSORS)])
-
     def _half(self, engine: Engine, half: str) -> Half:
         point = self._network.partition.point(HALVES[half])
         return engine.tail(point) if half == "tail" else engine.head(point)
 
+    @cached_property
     def _own_engine(self) -> Engine:
         """The one that the setup names, as edge and cloud have it."""
-        if "own" not in self._engines:
-            self._engines["own"] = self._network.engine()
-        return self._engines["own"]
+        return self._network.engine()
 
     def _pictures(self, count: int) -> NDArray[np.float32]:
         """(count, 3, crop, crop). Real ones: zeros would be faster on some processors."""
         return np.concatenate(list(itertools.islice(self._network.tensors(), count)))
-
-
-def send_for(
-    seconds: float,
-    frames: int,
-    send: Callable[[NDArray[np.float32]], int],
-    tensors: Iterable[NDArray[np.float32]],
-    clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, float]:
-    """Frames/s and bytes/frame over at least `seconds` and at least so many frames, after one that does not count.
-
-    `send` encodes and sends one tensor, waits for its answer and returns the bytes that it sent.
-    """
-    turns = itertools.cycle(tensors)
-    send(next(turns))
-    start, count, sent_bytes = clock(), 0, 0
-    while (elapsed := clock() - start) < seconds or count < frames:
-        sent_bytes += send(next(turns))
-        count += 1
-    return {"frames": count, "frames_per_s": count / elapsed, "bytes_per_frame": sent_bytes / count}

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from bench.harness.options import ReportOptions, SystemOptions, names, option, positive, read_options
+from bench.harness.options import ReportOptions, SystemOptions, names, option, positive
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-SECTIONS = ("split", "engines", "json", "stages", "clients", "footprint")
+SECTIONS = ("split", "engines", "stages", "clients", "footprint")
 _POINTS = ("input", "layer1", "layer2", "layer3", "layer4", "avgpool")
 
 
@@ -25,9 +21,11 @@ def _sections(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class SpeedOptions(SystemOptions, ReportOptions):
-    """One run of the report. In full it takes about ten minutes on two cores."""
+    """Measure the whole system on this machine: about ten minutes, with --quick about one."""
 
-    only: tuple[str, ...] = option(SECTIONS, "sections to measure", type=_sections, metavar="A,B")
+    command = "speed"
+
+    only: tuple[str, ...] = option(SECTIONS, "sections to measure", type=_sections)
     rounds: int = option(3, "of every comparison", quick=1, type=positive)
     frames: int = option(80, "per split point and round", quick=10, type=positive)
     frames_growth: int = option(2000, "for the growth of memory", quick=24, type=positive)
@@ -37,8 +35,6 @@ class SpeedOptions(SystemOptions, ReportOptions):
     """Per engine and round."""
     pictures: int = option(100, quick=10)
     """Photographs on which the engines' answers are compared."""
-    json_points: tuple[str, ...] = option(("layer1", "layer2", "layer3", "layer4"), quick=("layer3",))
-    json_s: float = option(1.5, quick=0.5)
     stage_windows: int = option(3, quick=2)
     stage_frames: int = option(80, quick=6)
     clients: tuple[int, ...] = option((1, 4, 16, 64), quick=(4,))
@@ -50,13 +46,3 @@ class SpeedOptions(SystemOptions, ReportOptions):
     """Where the cloud is compared with its own tails."""
     batch_limits: tuple[int, ...] = option((1, 2, 4, 8, 16), quick=(4,))
     starts: int = option(3, quick=1)
-
-
-def read_speed_options(arguments: Sequence[str]) -> SpeedOptions:
-    """From the command line; ends the process with a usage line if that cannot be read."""
-    return read_options(
-        SpeedOptions,
-        "python -m bench speed",
-        "Measure the whole system on this machine: about ten minutes, with --quick about one.",
-        arguments,
-    )

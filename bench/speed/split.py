@@ -51,11 +51,11 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
     rows = [_row(point, runs[point], runs[_UNSPLIT]) for point in points]
     panels = [
         Bars(
-            unit,
+            name,
             list(map(_label, points)),
             {"edge + cloud": [over_rounds([run[name] for run in runs[point]]) for point in points]},
         )
-        for unit, name in (("frames/s", "frames/s"), ("CPU ms per frame", "CPU ms/frame"))
+        for name in ("frames/s", "CPU ms/frame")
     ]
     figure = Figure("split", "Split against unsplit, edge and cloud on one machine", panels)
     return Findings(engine, [Table("split", "Split against unsplit", note, rows)], [figure])

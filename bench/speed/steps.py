@@ -109,19 +109,16 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
     costs = Costs()
     for window in windows:
         costs.add(window)
-    title = f"Where the time goes at {_POINT}"
-    tables = [Table("stages", title, _note(options), rows(costs)), event_loops(windows[-1].after)]
-    return Findings(engine, tables, [_figure(costs)])
-
-
-def _note(options: SpeedOptions) -> str:
-    windows, frames = options.stage_windows, options.stage_frames
-    return (
-        f"{_CODEC}, one thread a process. Wall: median (quartiles) of {windows * frames} frames; `send` holds the cloud's "
-        f"steps. CPU: per frame, median (min–max over {windows} windows of {frames} frames). `{REST}` is a process's CPU "
+    number, frames = options.stage_windows, options.stage_frames
+    note = (
+        f"{_CODEC}, one thread a process. Wall: median (quartiles) of {number * frames} frames; `send` holds the cloud's "
+        f"steps. CPU: per frame, median (min–max over {number} windows of {frames} frames). `{REST}` is a process's CPU "
         "less its steps' and holds this section's own scrapes, two of each side for a window. Overhead is the CPU of "
         "both processes less head and tail."
     )
+    title = f"Where the time goes at {_POINT}"
+    tables = [Table("stages", title, note, rows(costs)), event_loops(windows[-1].after)]
+    return Findings(engine, tables, [_figure(costs)])
 
 
 def rows(costs: Costs) -> list[dict[str, Cell]]:

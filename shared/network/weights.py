@@ -16,6 +16,7 @@ import torch
 
 from shared.errors import ModelError, suggest
 from shared.network.vision import get_model_weights
+from shared.process.machine import expand_home
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def load_weights(
             raise ModelError(
                 f"weights {choice} of {architecture}: {error}; give the path of a state dict, or random"
             ) from error
-    path = Path(choice).expanduser()
+    path = expand_home(choice)
     if path.is_dir():
         raise ModelError(f"weights {choice}: this is a folder; give the path of a state dict in it")
     if not path.is_file():

@@ -101,9 +101,8 @@ def test_a_camera_that_falls_silent_and_then_reboots_is_opened_again(chaos, came
 
 
 def test_sigterm_in_the_middle_of_a_file_answers_what_was_read(chaos, tmp_path):
-    chaos.link.link = Link(
-        up_bits_per_s=3e6, delay_s=0.02
-    )  # about 25 frames/s, some of them on the link at any moment
+    # About 25 frames/s, some of them on the link at any moment.
+    chaos.link.change(Link(up_bits_per_s=3e6, delay_s=0.02))
     run = chaos.edge(str(drawn_clip(tmp_path)), queue_size="4")
     run.wait_for_records(40)
     records = stop(run)

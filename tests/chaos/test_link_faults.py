@@ -56,7 +56,7 @@ def test_a_black_hole_costs_the_first_frames_their_deadline_and_later_ones_nothi
 
 def test_a_link_that_is_cut_within_frames_costs_no_frame(chaos):
     frames = 600
-    chaos.link.link = mbits(8)  # 25 ms a frame, so that a cut meets one
+    chaos.link.change(mbits(8))  # 25 ms a frame, so that a cut meets one
     run = chaos.edge(at_once(frames))
     chance = random.Random(1)
     for _ in range(CUTS):
@@ -103,7 +103,7 @@ def test_damaged_bytes_on_the_way_down_end_nothing(chaos):
 
 def test_a_link_that_starves_recovers_and_goes_dark_costs_no_frame(chaos):
     run = chaos.edge(paced(fps=20))  # 2.7 Mbit/s
-    chaos.link.link = mbits(20)
+    chaos.link.change(mbits(20))
     wait_for_cloud(run)
     played = chaos.link.play([(0, mbits(20)), (1, mbits(2)), (5, mbits(20))])
     played.result(20)

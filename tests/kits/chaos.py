@@ -71,7 +71,7 @@ class Chaos:
         self.link.blackout(on=False)
         self.link.black_hole(on=False)
         self.link.refuse(on=False)
-        self.link.link = Link()
+        self.link.change(Link())
 
     def restart_cloud(self, *flags: str, variables: Mapping[str, str] | None = None) -> float:
         """Start the cloud; returns when it took frames again, by the wall clock."""

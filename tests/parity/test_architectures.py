@@ -17,6 +17,7 @@ import torch
 from kits.parity import assert_parity, spread
 
 from shared.codecs import NAMES, encode_frame
+from shared.limits import MAX_SPLIT_POINT_BYTES
 from shared.network.graph import trace
 from shared.network.model import load_model
 from shared.network.partition import INPUT, OUTPUT, Partition, _sole_crossings
@@ -180,7 +181,7 @@ def every_point_fits_the_wire(subject: Subject) -> None:
     for point in subject.partition.points.values():
         blank = np.broadcast_to(np.float32(0), point.shape)
         frame = encode_frame(blank, NAMES["int8"], split_point=point.name, fingerprint=bytes(8), frame_id=1)
-        assert 1 <= len(point.name.encode()) <= wire.MAX_SPLIT_POINT_BYTES
+        assert 1 <= len(point.name.encode()) <= MAX_SPLIT_POINT_BYTES
         assert wire.unpack(wire.pack(frame)).split_point == point.name
         assert point.float32_bytes == 4 * point.elements == 4 * blank.size
 

@@ -8,9 +8,9 @@ import torch
 from kits.parity import PHOTOGRAPHS, TOLERANCE, WEIGHTS, assert_parity, photograph
 
 from shared.errors import SplitPointError
+from shared.limits import MAX_DIMENSION
 from shared.network.model import load_model
 from shared.network.partition import INPUT, OUTPUT, Partition
-from shared.wire import frame as wire
 
 REAL_WEIGHTS = WEIGHTS / "resnet50.pth"
 FOUR = PHOTOGRAPHS[5::80][:4]
@@ -49,7 +49,7 @@ def test_an_unknown_point_is_refused_with_the_nearest_names_and_all_that_there_a
 
 
 def test_a_point_that_no_frame_can_hold_is_not_offered() -> None:
-    assert wire.MAX_DIMENSION < 3 * 160 * 160
+    assert MAX_DIMENSION < 3 * 160 * 160
     network = torch.nn.Sequential(
         torch.nn.Flatten(), torch.nn.Linear(3 * 160 * 160, 4), torch.nn.Linear(4, 2)
     ).eval()

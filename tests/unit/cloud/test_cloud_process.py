@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow  # processes, networks or compilations
+
 JSON = {"Content-Type": "application/json"}
 STUCK = (
     "import cloud.batching.tails\ncloud.batching.tails.Tails.run = lambda *_: print('tail', file=sys.stderr, flush=True)"

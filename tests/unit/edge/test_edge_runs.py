@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 from kits.edge_main import ENDLESS, LOG_LINE, NOWHERE, SHORT, SMALL
 
+pytestmark = pytest.mark.slow  # processes, networks or compilations
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -155,10 +157,11 @@ def test_it_stays_for_its_metrics_if_asked(edge):
 
     def finished():
         try:
-            seen.append(json.loads(get("/healthz"))["state"])
+            # The count first: what is still starting afterwards was starting when it was read.
             count = re.search(
                 r"^splitdnn_edge_event_loop_block_seconds_count (.+)$", get("/metrics"), re.MULTILINE
             )
+            seen.append(json.loads(get("/healthz"))["state"])
             turns.append((seen[-1], float(count[1])))
         except OSError:
             return False

@@ -67,7 +67,7 @@ async def test_a_change_is_felt_by_what_waits_already():
         connection[1].write(bytes(100_000))
         await asyncio.sleep(0.05)
         assert target.heard in ([], [b""])
-        emulator.link = Link(up_bits_per_s=100 * MBIT)
+        emulator.change(Link(up_bits_per_s=100 * MBIT))
         assert emulator.link.up_bits_per_s == 100 * MBIT
         await target.has_heard(100_000)
 

@@ -66,9 +66,9 @@ def test_it_works_without_a_loop():
             assert exchange(client, b"hello") == b"hello"
             assert (emulator.emulator.connections, emulator.emulator.open_connections) == (1, 1)
             assert (emulator.emulator.up.forwarded_bytes, emulator.emulator.down.forwarded_bytes) == (5, 5)
-            assert emulator.link == SLOW
-            emulator.link = Link(delay_s=0.02)
-            assert emulator.link == Link(delay_s=0.02)
+            assert emulator.emulator.link == SLOW
+            emulator.change(Link(delay_s=0.02))
+            assert emulator.emulator.link == Link(delay_s=0.02)
             start = time.monotonic()
             exchange(client, b"hello")
             assert time.monotonic() - start >= 0.04  # a lower bound: a busy machine only adds to it
@@ -123,6 +123,6 @@ def test_stopping_leaves_no_thread_and_no_connection():
 def test_a_script_in_the_thread():
     with EmulatorThread("127.0.0.1", 1) as emulator:
         emulator.play([(0.01, Link()), (0.01, SLOW)]).result(5)
-        assert emulator.link == SLOW
+        assert emulator.emulator.link == SLOW
         unfinished = emulator.play([(100, Link())])
     assert unfinished.cancelled()

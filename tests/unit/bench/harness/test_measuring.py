@@ -1,4 +1,4 @@
-"""The small instruments: windows of a run, simple clients, /proc and /metrics."""
+"""The small instruments: windows of a run, /proc and /metrics."""
 
 import os
 
@@ -7,7 +7,6 @@ import pytest
 from bench.harness.process import cpu_s, memory
 from bench.harness.scrape import parse
 from bench.harness.system import engine_in_force
-from bench.speed.halves import send_for
 from bench.speed.window import RUN_OUT, frames_needed, watch
 
 
@@ -51,24 +50,6 @@ def test_windows_follow_one_another_without_a_gap():
 def test_a_frame_answered_by_another_side_is_an_error():
     with pytest.raises(RuntimeError, match="answered by edge, not by cloud"):
         watch(FakeEdge(40, "edge"), lambda: 0, warm=1, frames=4, answered_by="cloud")
-
-
-@pytest.mark.parametrize(("frame_s", "frames", "per_s"), [(0.1, 20, 10.0), (5.0, 3, 0.2)])
-def test_a_client_sends_for_a_time_and_at_least_some_frames(frame_s, frames, per_s):
-    now, sent = 0.0, []
-
-    def send(tensor):
-        nonlocal now
-        now += frame_s
-        sent.append(tensor)
-        return 100
-
-    result = send_for(2.0, 3, send, [7, 8], lambda: now)
-    assert result["frames"] == pytest.approx(frames, abs=1)
-    assert result["frames_per_s"] == pytest.approx(per_s)
-    assert result["bytes_per_frame"] == 100
-    assert len(sent) == result["frames"] + 1, "the first one does not count"
-    assert sent[:3] == [7, 8, 7]
 
 
 def test_cpu_time_and_memory_of_this_process():

@@ -10,7 +10,7 @@ from kits.edge import plan_of, tiny_model
 
 from bench.link.cell import Cell, Outcome
 from bench.link.flight import slow_plan, slowed
-from bench.link.options import read_link_options
+from bench.link.options import LinkOptions
 from bench.link.report import findings
 from bench.report.report import write
 from edge.planning.planner import Option
@@ -74,13 +74,13 @@ def test_tables_and_heat_maps_hold_every_cell(tmp_path):
 )
 def test_flags_that_make_no_sense_are_refused(flags, capsys):
     with pytest.raises(SystemExit) as ended:
-        read_link_options(flags)
+        LinkOptions.read(flags)
     assert ended.value.code == 2
     assert flags[0] in capsys.readouterr().err
 
 
 def test_quick_is_one_cell_for_each_load():
-    options = read_link_options(["--quick", "--results", "somewhere"])
+    options = LinkOptions.read(["--quick", "--results", "somewhere"])
     assert len(options.mbit) == len(options.round_trips) == len(options.slowdowns) == 1
     assert options.results == Path("somewhere")
 

@@ -9,7 +9,7 @@ import itertools
 import pytest
 from kits import virtual_time
 
-from bench.load.generator import FAILED, Load, generate, schedule
+from bench.load.generator import FAILED, Generator, Load, schedule
 from bench.load.result import result_of
 
 URL = None
@@ -18,7 +18,7 @@ URL = None
 def run(cloud, load, request_bytes, also=None):
     async def play():
         extra = asyncio.create_task(also()) if also else None
-        found = await generate(URL, [[request_bytes]], load, cloud.connect)
+        found = await Generator(URL, [[request_bytes]], load, cloud.connect).run()
         if extra:
             await extra
         return found
@@ -139,7 +139,7 @@ def test_each_client_sends_its_own_requests_in_turn():
             sent.append("closed")
 
     load = Load(clients=2, seconds=1.0, rate=3.0, warm_s=0.0, connections=1)
-    virtual_time.run(generate(URL, [[b"a", b"b"], [b"x"]], load, lambda _url: Connection()))
+    virtual_time.run(Generator(URL, [[b"a", b"b"], [b"x"]], load, lambda _url: Connection()).run())
     assert [each for each in sent if each in (b"a", b"b")] == [b"a", b"b", b"a"]
     assert sent.count(b"x") == 3
     assert sent.count("closed") == 2

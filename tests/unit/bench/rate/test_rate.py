@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from kits.profiles import features, make_profile
 
-from bench.rate.command import main, read_rate_options
+from bench.rate.command import RateOptions, main
 from bench.rate.plan import Setting, settings, split_points
 from bench.rate.trial import PromisedBits
 from edge.calibration.fit import Preset
@@ -132,7 +132,7 @@ def test_numpy_is_not_there_before_its_threads_are_limited():
 
 def test_an_absent_clip_is_told(capsys):
     with pytest.raises(SystemExit):
-        read_rate_options(["--clip", "absent.mp4"])
+        RateOptions.read(["--clip", "absent.mp4"])
     assert "absent.mp4: no such file" in capsys.readouterr().err
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.rate.plan import Setting
-from bench.rate.tables import clip_rows, equal_agreement, figure, photograph_rows
+from bench.rate.tables import equal_agreement, figure, rows_of
 from bench.rate.trial import Outcome
 from bench.report.report import Findings, Table, write
 from edge.calibration.fit import Preset
@@ -22,7 +22,7 @@ def measured(setting, size, classes, labels=LABELS, **fields):
 
 
 def test_a_row_says_what_was_lost_and_won():
-    [row] = photograph_rows([measured(CALIBRATED, 100, [0, 1, 5, 3])], "2 photographs")
+    [row] = rows_of([measured(CALIBRATED, 100, [0, 1, 5, 3])], "2 photographs")
     assert row["agreement %"].median == 50  # the third was lost and the fourth won
     assert (row["right→wrong"], row["wrong→right"], row["McNemar p"]) == (1, 1, 1.0)
     assert row["top-1 change"].median == 0
@@ -32,23 +32,21 @@ def test_a_row_says_what_was_lost_and_won():
 
 
 def test_a_wrong_answer_that_becomes_another_wrong_one_changes_agreement_only():
-    [row] = photograph_rows([measured(CALIBRATED, 100, [0, 1, 2, 7])], "")
+    [row] = rows_of([measured(CALIBRATED, 100, [0, 1, 2, 7])], "")
     assert (row["agreement %"].median, row["top-1 change"].median) == (75, 0)
 
 
 def test_bits_are_compared_with_what_was_promised_where_anything_was():
     promised = {"promised_bits": [700.0, 750.0], "coded_bits": [736, 768]}
     plain = Setting("layer3", "int8", spec="int8")
-    rows = photograph_rows(
-        [measured(CALIBRATED, 100, UNSPLIT, **promised), measured(plain, 400, UNSPLIT)], "some"
-    )
+    rows = rows_of([measured(CALIBRATED, 100, UNSPLIT, **promised), measured(plain, 400, UNSPLIT)], "some")
     assert rows[0]["bits / promised"] == pytest.approx(1504 / 1450)
     assert rows[1]["bits / promised"] is None
     assert rows[1]["calibrated on"] == ""
 
 
 def test_a_clip_has_no_classes_and_no_intervals():
-    [row] = clip_rows([measured(CALIBRATED, 100, [0, 1, 2, 3], labels=None)], "2 photographs")
+    [row] = rows_of([measured(CALIBRATED, 100, [0, 1, 2, 3], labels=None)], "2 photographs")
     assert row["agreement %"] == 75
     assert "top-1 change" not in row
 
@@ -92,7 +90,7 @@ def test_what_is_written(tmp_path):
     assert list(shown.panels[0].series) == ["webp", "int8", "layer3 calibrated"]
     assert [x for x, _ in shown.panels[0].series["layer3 calibrated"]] == [4000, 6250]
     assert shown.panels[0].unjoined == {"int8"}
-    tables = [Table("rate", "Rate", "Note.", photograph_rows(found, "some")), equal_agreement(found)]
+    tables = [Table("rate", "Rate", "Note.", rows_of(found, "some")), equal_agreement(found)]
     write(tmp_path, "rate", Findings("openvino", tables, [shown]), "a machine")
     assert {path.name for path in tmp_path.iterdir()} == {"rate.md", "rate.csv", "rate_equal.csv", "rate.png"}
     lines = [text for text in (tmp_path / "rate.csv").read_text().splitlines() if text[0] != "#"]

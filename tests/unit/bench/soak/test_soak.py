@@ -9,7 +9,7 @@ import time
 import pytest
 
 from bench.emulator.link import Link
-from bench.soak.command import read_soak_options
+from bench.soak.command import SoakOptions
 from bench.soak.faults import FAULTS, Breaker, Fault, schedule
 from bench.soak.ledger import account
 from bench.soak.report import Played, frame_table, joined
@@ -19,10 +19,10 @@ MB = 1_000_000
 
 
 def test_the_flags_have_the_defaults_of_a_full_soak_and_quick_shortens_it():
-    full, quick = read_soak_options([]), read_soak_options(["--quick"])
+    full, quick = SoakOptions.read([]), SoakOptions.read(["--quick"])
     assert (full.frames, full.seconds, full.warm, full.edges) == (20_000, 3600, 60, 8)
     assert (quick.frames, quick.seconds, quick.warm) == (20_000, 120, 30)
-    assert read_soak_options(["--quick", "--seconds", "60"]).seconds == 60
+    assert SoakOptions.read(["--quick", "--seconds", "60"]).seconds == 60
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ def test_the_flags_have_the_defaults_of_a_full_soak_and_quick_shortens_it():
 )
 def test_numbers_without_sense_are_refused(flags, capsys):
     with pytest.raises(SystemExit):
-        read_soak_options(flags)
+        SoakOptions.read(flags)
     assert "python -m bench soak: error" in capsys.readouterr().err
 
 
 def test_a_folder_with_another_soaks_records_is_refused(tmp_path, capsys):
     (tmp_path / "ledger.jsonl").touch()
     with pytest.raises(SystemExit):
-        read_soak_options(["--folder", str(tmp_path)])
+        SoakOptions.read(["--folder", str(tmp_path)])
     assert "earlier" in capsys.readouterr().err
 
 
@@ -62,6 +62,10 @@ class Recorder:
             self.done.append((name, *positional, *named.values()))
 
         return call
+
+    def change(self, link):
+        self.link = link
+        self.done.append(("change", link))
 
     def stop(self):
         self.done.append(("stop",))

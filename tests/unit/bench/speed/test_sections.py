@@ -5,9 +5,9 @@ import pytest
 from bench.harness.scrape import parse
 from bench.report.report import Table
 from bench.report.spread import Spread
-from bench.speed import contract, engines, split, steps
+from bench.speed import engines, split, steps
 from bench.speed.command import SECTIONS
-from bench.speed.options import read_speed_options
+from bench.speed.options import SpeedOptions
 from bench.speed.window import Window
 
 
@@ -93,18 +93,9 @@ def test_a_split_system_of_half_the_rate_is_half_of_unsplit():
     assert row["CPU ms/frame"].median == pytest.approx(90)
 
 
-def test_binary_over_json():
-    def rounds(rate):
-        return [{"frames_per_s": rate, "bytes_per_frame": 100.0}]
-
-    row = contract._row("layer1", {"binary": rounds(30.0), "JSON": rounds(2.0)})
-    assert row["binary / JSON"].median == 15
-    assert (row["binary frames/s"].median, row["JSON bytes/frame"]) == (30, 100)
-
-
 @pytest.mark.parametrize("arguments", [[], ["--quick"]])
 def test_every_section_says_beforehand_what_it_will_do(arguments):
-    options = read_speed_options(arguments)
+    options = SpeedOptions.read(arguments)
     for section in SECTIONS.values():
         outline = section.outline(options)
         assert outline.steps >= 2

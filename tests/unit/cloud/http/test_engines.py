@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from shared.network.model import Model
     from shared.network.partition import Partition
 
+pytestmark = pytest.mark.slow  # processes, networks or compilations
+
 POINTS = ["input", "layer2", "layer4.0.add", "flatten", "output"]
 
 

@@ -12,8 +12,10 @@ from kits.tail_times import quick, tail_times
 from cloud.batching import tail_times as module
 from cloud.batching.tail_times import TailTimes
 from shared.network.stage_ends import stage_ends
+from shared.process.cache import Cache
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pytest
@@ -51,15 +53,21 @@ def test_a_damaged_file_is_measured_anew(tmp_path: Path, partition: Partition) -
     names = ["input", *(point.name for point in stage_ends(partition.points.values()))]
     with quick(tmp_path, max_batch=1) as (server, _):
         tail_times(server)
-    (path,) = stored(tmp_path)
-    damages = {
-        "changed": lambda: path.write_text('{"batch_sizes": [1], "tails_ms": {}}'),
-        "cut off": lambda: path.write_bytes(path.read_bytes()[:-7]),
-        "gone": path.unlink,
-        "another thing": lambda: path.write_text("[1, 2]"),
+
+    def store(value: Any) -> Callable[[Path], None]:
+        """As whole as any other file of the cache, and of no use."""
+        return lambda path: Cache(str(tmp_path)).store_json(path.name.rpartition("-")[0], value)
+
+    damages: dict[str, Callable[[Path], object]] = {
+        "changed": lambda path: path.write_text('{"batch_sizes": [1], "tails_ms": {}}'),
+        "cut off": lambda path: path.write_bytes(path.read_bytes()[:-7]),
+        "gone": lambda path: path.unlink(),
+        "of another network": store({"batch_sizes": [1], "tails_ms": {}}),
+        "another thing": store([1, 2]),
     }
     for name, damage in damages.items():
-        damage()
+        (path,) = stored(tmp_path)
+        damage(path)
         for measured in (True, False):
             with quick(tmp_path, max_batch=1) as (server, tails):
                 assert list(tail_times(server)["tails_ms"]) == names, name

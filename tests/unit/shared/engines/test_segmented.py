@@ -19,6 +19,8 @@ from shared.engines.segmented import Segmented, segmented
 from shared.errors import EngineError
 from shared.network.stage_ends import stage_ends
 
+pytestmark = pytest.mark.slow  # processes, networks or compilations
+
 MODEL = tiny_model()
 PARTITION = partition_of(MODEL)
 START, END = PARTITION.ends

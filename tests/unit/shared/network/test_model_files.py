@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow  # processes, networks or compilations
+
 SMALL = "shufflenet_v2_x0_5"  # 5 MB, with batch normalisation
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # processes, networks or compilations
+
 ROOT = Path(__file__).resolve().parents[4]
 
 

@@ -16,7 +16,7 @@ import os
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from edge.sources.installed import InstalledSource
+from edge.sources.base import InstalledSource
 from edge.sources.live import Stream, Webcam
 from edge.sources.recordings import recording
 from edge.sources.synthetic import Synthetic

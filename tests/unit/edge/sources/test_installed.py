@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edge.sources.installed import InstalledSource
+from edge.sources.base import InstalledSource
 from shared.errors import SettingsError, SourceError
 
 PICTURE = np.zeros((4, 6, 3), np.uint8)

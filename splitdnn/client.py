@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import secrets
-import struct
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from prometheus_client import Counter
@@ -70,8 +70,14 @@ class Client:
         """`url` is the cloud's, such as `http://127.0.0.1:8881`; `timeout_s` bounds each call as a whole.
 
         Pictures travel by `codec` (`jpeg:quality=90`, `png`, `webp`, `raw`), in the network's size or in their own, which
-        the cloud then resizes. Raises SettingsError for a codec that carries no pictures.
+        the cloud then resizes. Raises SettingsError for a codec that carries no pictures, and for numbers that are none.
         """
+        if not (isinstance(timeout_s, int | float) and 0 < timeout_s < math.inf):
+            raise SettingsError(f"timeout_s={timeout_s}; accepted: seconds above 0")
+        if not (isinstance(connections, int) and connections > 0):
+            raise SettingsError(f"connections={connections}; accepted: whole numbers from 1")
+        if picture_size not in ("network", "source"):
+            raise SettingsError(f"picture_size={picture_size}; accepted: network, source")
         self._codec = make_codec(codec)
         if self._codec.carries != "picture":
             raise SettingsError(f"codec {codec} carries no pictures; accepted: jpeg, png, webp, raw")
@@ -84,6 +90,8 @@ class Client:
         self._is_open = False
 
     async def __aenter__(self) -> Self:
+        if self._is_open:
+            raise SettingsError("this client is open already: make another, or share this one")
         self._http.open()
         self._is_open = True
         return self
@@ -119,9 +127,13 @@ class Client:
         `profile` is the one that the codec `calibrated` encoded with; it is uploaded if the cloud does not have it.
         """
         try:
-            data = pack(frame) if isinstance(frame, Frame) else frame
-        except (RequestError, struct.error) as error:
+            data = pack(frame) if isinstance(frame, Frame) else bytes(memoryview(frame))
+        except RequestError as error:
             raise ClientError("bad_frame", str(error)) from None
+        except TypeError:
+            raise ClientError(
+                "bad_frame", f"a frame is a Frame or its bytes, not {type(frame).__name__}"
+            ) from None
 
         async def call() -> Answer:
             try:
@@ -137,16 +149,20 @@ class Client:
     async def _bounded(self, call: Callable[[], Awaitable[_Result]]) -> _Result:
         """Run `call` within the time limit; every failure is a ClientError."""
         if not self._is_open:
-            raise ClientError(
-                "closed", "the client is closed: call it within `async with Client(…) as client`"
-            )
+            raise _closed()
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await call()
         except TimeoutError:
             raise ClientError("late", f"no answer within {self._timeout_s:g} s") from None
         except UplinkError as error:
-            raise ClientError(error.reason, str(error)) from None
+            raise (ClientError(error.reason, str(error)) if self._is_open else _closed()) from None
+        except (RuntimeError, asyncio.CancelledError):
+            # aiohttp's ways to say that the client was closed during the call. Whoever cancels the caller means it.
+            task = asyncio.current_task()
+            if self._is_open or (task and task.cancelling()):
+                raise
+            raise _closed() from None
 
     async def _learn(self) -> CloudModel:
         if self._model is None:
@@ -201,3 +217,7 @@ class Client:
         text = f"{method} {path}: {status} {fields.get('error', '')}".strip()
         reason = str(fields.get("reason", "unavailable" if status >= 500 else "refused"))
         raise ClientError(reason, text, status=status, accepted=fields.get("accepted"))
+
+
+def _closed() -> ClientError:
+    return ClientError("closed", "the client is closed: call it within `async with Client(…) as client`")

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from shared.codecs.calibrated.profile import Profile
     from shared.network.partition import SplitPoint
 
+_ENGINES = ("auto", "torch", "openvino")
+_PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+_HIGHEST = {"seed": 2**63 - 1, "threads": 1024}
+"""As in shared/settings.py, which a library does without: it reads the environment."""
+
 
 class Network(WholeNetwork):
     """One network and all places where it can be cut; made by `load_network`. May be used from several threads at once."""
@@ -128,6 +133,7 @@ def load_network(
     state dict, or `random`; `labels` is a text file with one class a line; `threads` 0 means as many as the container's
     cores; `cache_dir` keeps converted networks, "" keeps none. Raises ModelError, SettingsError or EngineError.
     """
+    _check_settings(engine, precision, seed=seed, threads=threads)
     loaded = load_model(model, weights, seed=seed, labels=labels, patience_s=NAMED_SECONDS)
     partition = Partition(loaded.network, loaded.recipe.tensor_shape)
     point = partition.default()
@@ -142,3 +148,13 @@ def load_network(
         point=point,
     )
     return Network(Loaded(loaded, partition, point, made))
+
+
+def _check_settings(engine: str, precision: str, **numbers: int) -> None:
+    """Raise SettingsError for what the flags of these names would refuse."""
+    for name, value, accepted in (("engine", engine, _ENGINES), ("precision", precision, _PRECISIONS)):
+        if value not in accepted:
+            raise SettingsError(f"{name}={value}; accepted: {', '.join(accepted)}")
+    for name, number in numbers.items():
+        if not isinstance(number, int) or not 0 <= number <= _HIGHEST[name]:
+            raise SettingsError(f"{name}={number}; accepted: whole numbers from 0 to {_HIGHEST[name]}")

@@ -16,6 +16,7 @@ import os
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from edge.sources.base import InstalledSource
 from edge.sources.live import Stream, Webcam
 from edge.sources.recordings import recording
 from edge.sources.synthetic import Synthetic
@@ -76,4 +77,4 @@ def _installed(spec: str) -> Source | None:
         raise SettingsError(
             f"--source {name}: what {entry.value} returns is no source, it lacks {', '.join(missing)}"
         )
-    return source  # type: ignore[no-any-return]
+    return InstalledSource(source)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from shared import limits
 from shared.codecs.registry import codec_of
+from shared.errors import ContentError
 from shared.wire.frame import Frame, check_limit, check_shape
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ def encode_frame(
     Raises WireError if the codec cannot represent it or it is above a limit.
     """
     check_shape(array.shape)
+    if codec.carries == "picture" and (array.dtype != np.uint8 or array.shape[2:] != (3,)):
+        raise ContentError(f"a picture is (H, W, 3) uint8, not {array.shape} {array.dtype}")
     params, payload = codec.encode(array)
     check_limit("payload", len(payload), limits.MAX_PAYLOAD_BYTES)
     return Frame(

@@ -6,6 +6,7 @@ too: this wrapper writes it before the codec's own parameters and checks it befo
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,7 @@ class PluginCodec(Codec):
         self._inner = inner
         self._revision = revision
         self._options, self._ranges = dict(inner.options()), dict(inner.ranges())
-        if self._options.keys() != self._ranges.keys():
-            raise ValueError(f"its options {[*self._options]} are not those of its ranges {[*self._ranges]}")
+        _check_options(self._options, self._ranges)
         name = self.name.encode()
         self._prefix = bytes([len(name)]) + name
 
@@ -52,21 +52,24 @@ class PluginCodec(Codec):
         given.setflags(write=False)  # the edge may need the array again, to answer the frame itself
         try:
             params, payload = self._inner.encode(given)
-            return Encoded(self._prefix + bytes(params), bytes(payload))
-        except WireError:
+            # Through a view, or a number would become as many zeros.
+            return Encoded(self._prefix + bytes(memoryview(params)), bytes(memoryview(payload)))
+        except WireError as error:
+            _make_sendable(error)
             raise
-        except Exception as error:
-            raise ContentError(f"the codec {self.name} cannot encode: {_text(error)}") from error
+        except (Exception, SystemExit) as error:  # an exit would end the process for the sake of one frame
+            raise ContentError(f"the codec {self.name} cannot encode: {describe(error)}") from error
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         if not params.startswith(self._prefix):
             raise ContentError(f"the parameters do not begin with the codec's name, {self.name}")
         try:
             array = self._inner.decode(params[len(self._prefix) :], payload, shape)
-        except WireError:
+        except WireError as error:
+            _make_sendable(error)
             raise
-        except Exception as error:
-            raise ContentError(f"the codec {self.name} cannot decode: {_text(error)}") from error
+        except (Exception, SystemExit) as error:  # as above
+            raise ContentError(f"the codec {self.name} cannot decode: {describe(error)}") from error
         wanted = np.dtype(np.float32 if self.carries == "tensor" else np.uint8)
         if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (shape, wanted):
             found = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array)
@@ -92,8 +95,8 @@ class PluginCodec(Codec):
         try:
             inner = make()
             made = self if inner is self._inner else PluginCodec(inner, self._revision)
-        except Exception as error:
-            raise SettingsError(f"the codec {self.name} cannot be used: {_text(error)}") from error
+        except (Exception, SystemExit) as error:
+            raise SettingsError(f"the codec {self.name} cannot be used: {describe(error)}") from error
         if (made.id, made.name, made.carries) != (self.id, self.name, self.carries):
             raise SettingsError(
                 f"the codec {self.name} cannot be used: it becomes {made.name} (id {made.id})"
@@ -129,5 +132,32 @@ def name_in(params: bytes) -> str | None:
         return None
 
 
-def _text(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
+def _check_options(options: dict[str, int], ranges: dict[str, tuple[int, int]]) -> None:
+    """Raise ValueError unless every option is a whole number within a range of two."""
+    if options.keys() != ranges.keys():
+        raise ValueError(f"its options {[*options]} are not those of its ranges {[*ranges]}")
+    for name, value in options.items():
+        limits = ranges[name]
+        if not isinstance(limits, tuple) or [type(number) for number in (value, *limits)] != [int] * 3:
+            raise ValueError(
+                f"its option {name} is {value!r} of {limits!r}, not a whole number of (lowest, highest)"
+            )
+        if not limits[0] <= value <= limits[1]:
+            raise ValueError(f"its option {name} is {value}, outside its own range {limits}")
+
+
+def _make_sendable(error: WireError) -> None:
+    """Take from an error what a refusal, which is JSON, could not say."""
+    try:
+        json.dumps(error.accepted)
+    except (TypeError, ValueError, RecursionError):
+        error.accepted = None
+
+
+def describe(error: BaseException) -> str:
+    """What an error of another package says, in at most 200 characters, whatever its class does."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - it is somebody else's class
+        text = "(it cannot say what)"
+    return f"{type(error).__name__}: {text}"[:200]

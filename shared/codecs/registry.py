@@ -11,7 +11,7 @@ from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.floating import Floating
 from shared.codecs.int8 import Int8
 from shared.codecs.pictures import CompressedPicture, Raw
-from shared.codecs.plugin import IDS, PluginCodec, name_in
+from shared.codecs.plugin import IDS, PluginCodec, describe, name_in
 from shared.codecs.spec import parse_spec, refuse_rest, take_whole
 from shared.codecs.zstd import Zstd
 from shared.errors import CodecError, SettingsError, suggest
@@ -82,7 +82,7 @@ class Plugins:
                 codec = _codec_of(entry)
                 _refuse_taken(codec, found)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - another package's code may raise anything
-                reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+                reason = str(error) if type(error) is ValueError else describe(error)
                 self.broken[entry.name] = reason
                 _log.warning("the codec %s of %s is not used: %s", entry.name, entry.value, reason)
             else:

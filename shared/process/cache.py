@@ -63,11 +63,9 @@ class Cache:
 
     def load_json(self, name: str) -> Any:
         """The JSON value stored under `name`; None if there is none or it is damaged."""
-        data = self.load_file(f"{name}.json")
-        try:
-            return None if data is None else json.loads(data)
-        except (ValueError, RecursionError):
-            return None
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(self.load_file(f"{name}.json") or b"")
+        return None
 
     def store_json(self, name: str, value: Any) -> None:
         """Store a JSON value in place of what `name` held."""
@@ -75,16 +73,21 @@ class Cache:
 
     def load_file(self, name: str) -> bytes | None:
         """The bytes stored under `name`; None if there are none. Damaged ones are removed."""
-        for path in sorted(self._versions(name), key=_used_at, reverse=True):
-            try:
-                with path.open("rb") as file:
-                    data = file.read(_MAX_FILE_BYTES + 1)
-            except OSError:
-                continue
-            if path.name == _file_name(name, data):
-                _mark_used(path)
-                return data
-            _remove(path)
+        for _ in range(3):
+            replaced = False  # by another process, between listing and opening
+            for path in sorted(self._versions(name), key=_used_at, reverse=True):
+                try:
+                    with path.open("rb") as file:
+                        data = file.read(_MAX_FILE_BYTES + 1)
+                except OSError as error:
+                    replaced |= isinstance(error, FileNotFoundError)
+                    continue
+                if path.name == _file_name(name, data):
+                    _mark_used(path)
+                    return data
+                _remove(path)
+            if not replaced:
+                break
         return None
 
     def store_file(self, name: str, data: bytes) -> None:
@@ -220,10 +223,9 @@ def _digits(count: int) -> str:
 def _digests(entry: Path) -> dict[str, str]:
     """SHA-256 of every file but the one that holds them."""
     found = {}
-    for path in sorted(entry.iterdir()):
-        if path.name != _ABOUT:
-            with path.open("rb") as file:
-                found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    for path in sorted({*entry.iterdir()} - {entry / _ABOUT}):
+        with path.open("rb") as file:
+            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
 
 

@@ -47,21 +47,38 @@ class Frame:
 
 
 def pack(frame: Frame) -> bytes:
-    """The frame as bytes. The payload is copied once. Raises WireError if a field is above its limit."""
-    name = frame.split_point.encode()
+    """The frame as bytes. The payload is copied once. Raises WireError if a field is above its limit or does not fit its place."""
+    name = _name_of(frame)
     check_limit("split point name", len(name), limits.MAX_SPLIT_POINT_BYTES)
     check_limit("parameters", len(frame.params), limits.MAX_PARAMS_BYTES)
     check_limit("payload", len(frame.payload), limits.MAX_PAYLOAD_BYTES)
     check_shape(frame.shape)
     shape = frame.shape + (0,) * (limits.MAX_RANK - len(frame.shape))
-    header = HEADER.pack(
-        MAGIC, VERSION, len(frame.shape), frame.codec_id, frame.fingerprint, frame.frame_id, frame.capture_time_ns,
-        frame.deadline_ms, *shape, len(name), 0, len(frame.params), len(frame.payload), 0,
-    )  # fmt: skip
+    if len(frame.fingerprint) != limits.FINGERPRINT_BYTES:  # struct would cut or fill it
+        raise WireError(
+            f"a fingerprint has {limits.FINGERPRINT_BYTES} bytes, this one {len(frame.fingerprint)}"
+        )
+    try:
+        header = HEADER.pack(
+            MAGIC, VERSION, len(frame.shape), frame.codec_id, frame.fingerprint, frame.frame_id, frame.capture_time_ns,
+            frame.deadline_ms, *shape, len(name), 0, len(frame.params), len(frame.payload), 0,
+        )  # fmt: skip
+    except struct.error as error:
+        raise WireError(
+            f"codec {frame.codec_id}, frame id {frame.frame_id}, capture time {frame.capture_time_ns} ns, deadline "
+            f"{frame.deadline_ms} ms, shape {frame.shape}: one of them does not fit its field ({error})"
+        ) from None
     crc = zlib.crc32(header[:_CRC_OFFSET])
     for part in (name, frame.params, frame.payload):
         crc = zlib.crc32(part, crc)
     return b"".join((header[:_CRC_OFFSET], struct.pack("<I", crc), name, frame.params, frame.payload))
+
+
+def _name_of(frame: Frame) -> bytes:
+    try:
+        return frame.split_point.encode()
+    except UnicodeEncodeError:
+        raise WireError(f"the split point's name {frame.split_point!a} is not UTF-8") from None
 
 
 def unpack(data: Bytes) -> Frame:

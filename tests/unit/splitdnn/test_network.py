@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from edge.calibration import calibration as room
 from shared.codecs.calibrated.profile import Profile
+from shared.settings import CommonSettings
 from splitdnn import (
     ContentError,
     ModelError,
@@ -49,6 +52,19 @@ def test_unknown_networks_and_weights_are_refused():
         load_network("resnet81")
     with pytest.raises(ModelError):
         load_network("resnet18", "nowhere.pth")
+
+
+def test_settings_that_a_flag_would_refuse_are_refused():
+    for name in ("engine", "precision"):
+        accepted = get_args(CommonSettings.model_fields[name].annotation)
+        with pytest.raises(SettingsError, match=f"{name}=x; accepted: {', '.join(accepted)}$"):
+            load_network("resnet18", "random", **{name: "x"})
+    for name, highest in (("seed", 2**63 - 1), ("threads", 1024)):
+        for wrong in (-1, highest + 1, 0.5, None):
+            with pytest.raises(
+                SettingsError, match=f"{name}={wrong}; accepted: whole numbers from 0 to {highest}$"
+            ):
+                load_network("resnet18", "random", **{name: wrong})
 
 
 def test_a_picture_is_prepared_as_the_weights_prescribe(network, picture):

@@ -32,6 +32,13 @@ def test_without_a_split_point_json_is_of_the_default_one(server: Server, crossi
         np.testing.assert_allclose(answer.json["result"], expected, rtol=1e-4, atol=1e-4)
 
 
+def test_an_answer_that_is_not_finite_is_refused_and_never_sent(server: Server) -> None:
+    huge = np.full((1, 512, 7, 7), 3e38, np.float32)  # each is finite, their mean is not
+    answer = server.post({"data": huge.tolist(), "split_point": "layer4"})
+    assert (answer.status, answer.json["reason"]) == (422, "bad_content")
+    assert "not finite" in answer.json["error"]
+
+
 FITS = json.dumps([[0.5] * 512])
 
 

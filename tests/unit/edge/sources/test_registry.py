@@ -90,7 +90,7 @@ def test_a_packages_source_is_made_from_its_options_when_it_is_asked_for(offer):
 
 def test_the_options_are_text_as_the_user_wrote_them(offer):
     offer("screen", lambda options: Screen(options | {"count": 1}))
-    assert source_of("screen:display=:0,fps=2.50").options == {"display": ":0", "fps": "2.50"}
+    assert source_of("screen:display=:0,fps=2.50").inner.options == {"display": ":0", "fps": "2.50"}
 
 
 def test_a_live_one_is_opened_again_like_a_camera(offer):
@@ -120,7 +120,7 @@ def test_a_path_that_exists_is_taken_for_the_path(offer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "screen").mkdir()
     assert isinstance(source_of("screen"), Pictures)
-    assert isinstance(source_of("screen:count=1"), Screen)
+    assert isinstance(source_of("screen:count=1").inner, Screen)
 
 
 def test_a_name_that_nobody_offers_is_a_path_that_is_missing(offer):
@@ -174,7 +174,7 @@ def test_options_that_cannot_be_read(offer, spec):
 def test_two_packages_that_offer_the_same_name(offer):
     offer("screen", Screen)
     offer("screen", Screen)
-    assert isinstance(source_of("screen"), Screen), "one package that is found twice"
+    assert isinstance(source_of("screen").inner, Screen), "one package that is found twice"
     offer("screen", Screen, "another")
     with pytest.raises(
         SettingsError,

@@ -81,3 +81,16 @@ def test_a_picture_of_another_shape_than_height_width_3_is_refused() -> None:
         for shape in [(8, 8), (64, 3), (3, 8, 8), (8, 8, 4), (1, 8, 8, 3)]:
             with naming(codec.name, shape), pytest.raises(ContentError):
                 read(wire.pack(frame_of(codec, shape=shape)))
+
+
+def test_encode_refuses_what_is_no_picture() -> None:
+    for codec in PICTURE_CODECS:
+        for array in (
+            np.zeros((8, 8, 3), np.float32),
+            np.zeros((8, 8, 3), np.int8),
+            np.zeros((8, 8, 4), np.uint8),
+            np.zeros((8, 8), np.uint8),
+            np.zeros((1, 8, 8, 3), np.uint8),
+        ):
+            with naming(codec.name, array.shape), pytest.raises(ContentError):
+                encode_frame(array, codec, split_point="input", fingerprint=FINGERPRINT, frame_id=1)

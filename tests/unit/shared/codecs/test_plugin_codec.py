@@ -102,8 +102,20 @@ def test_a_codec_that_becomes_another_is_refused_by_its_name(made: Any, text: st
 # --- what a codec is held to ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), MemoryError(), RecursionError("deep"), AssertionError()])
-def test_whatever_a_codec_raises_refuses_one_frame(error: Exception) -> None:
+class MuteError(Exception):
+    """One whose text cannot be had."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KeyError("x"), MemoryError(), RecursionError("deep"), AssertionError(), SystemExit(3), MuteError()],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_a_codec_raises_refuses_one_frame(error: BaseException) -> None:
+    """An exit as well: on the event loop of a cloud it would end the process for everybody."""
     codec = PluginCodec(variant(encode=raising(error), decode=raising(error))())
     with pytest.raises(ContentError, match=f"the codec halves cannot encode: {type(error).__name__}"):
         codec.encode(ARRAY)
@@ -133,7 +145,21 @@ def test_what_a_codec_refuses_by_itself_stays_as_it_said() -> None:
         assert refusal.value is error
 
 
-@pytest.mark.parametrize("encoded", [None, (b"", b"", b""), ("text", b""), b"three"], ids=repr)
+@pytest.mark.parametrize("accepted", [{1, 2}, b"bytes", np.int64(3), {(1, 2): 3}], ids=repr)
+def test_what_no_refusal_can_say_is_left_out_of_it(accepted: Any) -> None:
+    """A refusal is JSON: one that could not be written would be an answer without a body."""
+    error = ContentError("not this one", accepted=accepted)
+    codec = PluginCodec(variant(encode=raising(error), decode=raising(error))())
+    for call in (lambda: codec.encode(ARRAY), lambda: codec.decode(b"\6halves", b"", (2, 3))):
+        error.accepted = accepted
+        with pytest.raises(ContentError, match="not this one") as refusal:
+            call()
+        assert refusal.value.accepted is None
+
+
+@pytest.mark.parametrize(
+    "encoded", [None, (b"", b"", b""), ("text", b""), b"three", (3, b""), (b"", 10**12)], ids=repr
+)
 def test_what_is_not_parameters_and_payload_is_refused(encoded: Any) -> None:
     with pytest.raises(ContentError, match="the codec halves cannot encode"):
         PluginCodec(variant(encode=lambda *_: encoded)()).encode(ARRAY)

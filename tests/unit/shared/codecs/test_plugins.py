@@ -138,6 +138,13 @@ BROKEN = {
     "reserved": (Entry("x", variant(name="auto")), ".*except auto, none"),
     "options": (Entry("x", variant(options=raising(OSError("no file")))), "OSError: no file"),
     "ranges": (Entry("x", variant(ranges=dict)), r"its options \['keep'\] are not those of its ranges \[\]"),
+    "no range": (Entry("x", variant(ranges=lambda _: {"keep": 5})), "its option keep is 2 of 5, not a whole"),
+    "range of one": (Entry("x", variant(ranges=lambda _: {"keep": (5,)})), "its option keep is 2 of"),
+    "no number": (Entry("x", variant(options=lambda _: {"keep": "2"})), "its option keep is '2' of"),
+    "outside": (
+        Entry("x", variant(ranges=lambda _: {"keep": (3, 9)})),
+        "its option keep is 2, outside its own",
+    ),
     "carries": (Entry("x", variant(carries="sound")), "it carries 'sound'; accepted: tensor, picture"),
     "built-in name": (Entry("x", variant(name="int8")), "there is a codec int8 already"),
 }

@@ -59,10 +59,17 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], li
     return play
 
 
+# Python, as a shell cannot undo that SIGINT is ignored, which it is in whatever a script starts in the background.
+HEEDS_INTERRUPT = (
+    "import signal, sys, time; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    'open(sys.argv[1], "w").write("ready\\n"); time.sleep(1000)'
+)
+
+
 @pytest.mark.parametrize(
     ("script", "killed_by"),
     [
-        ("trap - INT; echo > $READY; exec sleep 1000", signal.SIGINT),
+        (f"exec {sys.executable} -c '{HEEDS_INTERRUPT}' \"$READY\"", signal.SIGINT),
         ("trap '' INT; echo > $READY; exec sleep 1000", signal.SIGKILL),
     ],
     ids=["that heeds an interrupt", "that does not"],

@@ -98,3 +98,19 @@ def test_of_two_values_left_by_a_killed_process_the_newer_one_counts(cache: Cach
 def test_a_key_depends_on_every_value_and_on_where_one_ends() -> None:
     assert key_of("a", "b") == key_of("a", "b")
     assert len({key_of("a", "b"), key_of("b", "a"), key_of("ab"), key_of("a", "b", "")}) == 4
+
+
+def test_a_value_that_another_process_replaces_meanwhile_is_loaded(
+    cache: Cache, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.store_json(SURVEY, "old")
+    other, listed = Cache(str(folder)), cache._versions
+
+    def replaced_after_the_listing(wanted: str) -> list[Path]:
+        found = list(listed(wanted))
+        monkeypatch.undo()
+        other.store_json(SURVEY, "new")
+        return found
+
+    monkeypatch.setattr(cache, "_versions", replaced_after_the_listing)
+    assert cache.load_json(SURVEY) == "new"

@@ -56,6 +56,16 @@ def test_pack_refuses_what_unpack_would() -> None:
         ({"params": bytes(4097)}, "parameters of 4097 bytes"),
         ({"payload": memoryview(bytes(limits.MAX_PAYLOAD_BYTES + 1))}, "payload of 67108865 bytes"),
         ({"shape": (2, 0)}, "not a tensor's"),
+        ({"shape": (-2, -3)}, "does not fit its field"),
+        ({"split_point": "\ud800"}, "is not UTF-8"),
+        ({"fingerprint": bytes(3)}, "a fingerprint has 8 bytes, this one 3"),
+        ({"fingerprint": bytes(9)}, "a fingerprint has 8 bytes, this one 9"),
+        ({"frame_id": -1}, "frame id -1, .* does not fit its field"),
+        ({"frame_id": 2**64}, "frame id 18446744073709551616, .* does not fit its field"),
+        ({"frame_id": 1.5}, "does not fit its field"),
+        ({"capture_time_ns": -1}, "capture time -1 ns, .* does not fit its field"),
+        ({"deadline_ms": 2**32}, "deadline 4294967296 ms, .* does not fit its field"),
+        ({"codec_id": 2**16}, "codec 65536, .* does not fit its field"),
     ]:
         with naming(expected), pytest.raises(WireError, match=expected):
             wire.pack(frame_of(NAMES["float32"], **changes))

@@ -40,8 +40,8 @@ def make(**options: Any) -> Engine:
 def test_a_network_is_converted_once_and_read_from_then_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    conversions = []
-    monkeypatch.setattr(network, "convert", lambda _partition: conversions.append(1) or converted())
+    conversions, once = [], converted()  # before `convert` is replaced, as it may be what converts
+    monkeypatch.setattr(network, "convert", lambda _partition: conversions.append(1) or once)
     for precision in NATIVE * 2:
         engine = make(name="openvino", precision=precision, cache_dir=str(tmp_path), point=middle())
         tensors = given_to("tail", middle(), 3)

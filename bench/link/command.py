@@ -44,6 +44,10 @@ _FRAMES = 32
 _DEADLINE_S = 60.0
 _LOADED_POINT = "layer2"
 """The split point of the load on the cloud; the network's middle one if it has no such point."""
+_LOADING_CLIENTS = 8
+_LOADED_S = 3600.0
+_LOADING_FRAMES = 900_000
+"""At most in one load; `bench load` takes a million."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -147,10 +151,11 @@ def _busy(
     names = list(times.alone_s)
     point = _LOADED_POINT if _LOADED_POINT in names else names[len(names) // 2]
     build_frames(folder, setup, [point], 4, 10_000, model)
-    rate = load / times.alone_s[point]
+    rate = load / times.alone_s[point]  # frames/s of all clients together
     command = [
         "-m", "bench", "load", "--url", cloud.url, "--frames", str(folder), "--split-points", point,
-        "--rate", f"{rate:.3f}", "--clients", "8", "--seconds", "3600", "--warm", "0",
+        "--rate", f"{rate / _LOADING_CLIENTS:.3f}", "--clients", str(_LOADING_CLIENTS),
+        "--seconds", f"{min(_LOADED_S, _LOADING_FRAMES / rate):.0f}", "--warm", "0",
     ]  # fmt: skip
     process = Process(command)
     with on_core(core):

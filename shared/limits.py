@@ -40,6 +40,15 @@ MAX_PNG_TEXT_BYTES = 1 << 16
 MAX_ASPECT = 16
 """Longer side of a picture over its shorter side, as far as it is resized; the middle of a longer one is."""
 
+# --- a bundle ---------------------------------------------------------------------------------------------------------
+
+MAX_MANIFEST_BYTES = 4 << 20
+"""Bytes of bundle.json. A thousand labels and as many split points take 150 kB."""
+MAX_BUNDLE_FILE_BYTES = 4 << 30
+"""Bytes of any other file of a bundle."""
+MAX_LABELS = 100_000
+"""Classes of one network."""
+
 # --- a profile --------------------------------------------------------------------------------------------------------
 
 MAX_PROFILE_BYTES = 32 << 20

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["head", "tail"]
 
-Half: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""A compiled head or tail: (B, …) float32 -> (B, …) float32, for any B. Several threads may call it at once; the result
-belongs to the caller."""
+Tensors: TypeAlias = tuple[NDArray[np.float32], ...]
+"""The tensors of B frames at one split point, each (B, *its shape) float32: a picture or a crossing is one, outputs may be several."""
+
+Half: TypeAlias = Callable[[Tensors], Tensors]
+"""A compiled head or tail, for any B. Several threads may call it at once; the result belongs to the caller."""
 
 Segment: TypeAlias = Callable[[Any], Any]
 """The compiled layers between two split points. Takes and returns tensors in the engine's own form, see `TensorForm`."""
@@ -24,18 +26,18 @@ Segment: TypeAlias = Callable[[Any], Any]
 class TensorForm(Protocol):
     """Converts between float32 arrays and the form in which an engine's segments pass tensors to each other."""
 
-    def pack(self, tensors: NDArray[np.float32]) -> Any:
-        """Convert an array (B, …) to the engine's form."""
+    def pack(self, tensors: Tensors) -> Any:
+        """Convert arrays, each (B, …), to the engine's form."""
 
-    def unpack(self, packed: Any) -> NDArray[np.float32]:
-        """Convert to a new float32 array (B, …)."""
+    def unpack(self, packed: Any) -> Tensors:
+        """Convert to new float32 arrays, each (B, …)."""
 
 
 class Halves(Protocol):
     """Anything that has a head and a tail at every split point."""
 
     def head(self, point: SplitPoint) -> Half:
-        """From the pictures (B, 3, H, W) to the crossing tensors (B, *point.shape)."""
+        """From the pictures, one array (B, 3, H, W), to the crossing."""
 
     def tail(self, point: SplitPoint) -> Half:
-        """From the crossing tensors (B, *point.shape) to the logits (B, K)."""
+        """From the crossing to the outputs."""

@@ -1,0 +1,21 @@
+"""Which network a process is to run, as the settings name it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """A source of a bundle, and what it depends on. Not yet checked."""
+
+    model: str
+    """A bundle's folder, a torchvision name, `timm:NAME`, `file.py:build`, `package.module:build`, or an ONNX, OpenVINO or tflite file."""
+    weights: str = "auto"
+    """`auto`, `random`, a name of torchvision's weights API, or the path of a state dict; only for networks from torch."""
+    seed: int = 0
+    """Of random weights."""
+    labels: str | None = None
+    """A file with the classes' names."""
+    recipe: str | None = None
+    """Changes to the source's own recipe: `size=320x240,fit=letterbox`; see `shared.network.recipe.parse_recipe`."""

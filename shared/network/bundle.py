@@ -183,7 +183,9 @@ def _check(manifest: Manifest, what: str) -> None:
         raise ModelError(f"{what}: its split points do not go from {INPUT} to {OUTPUT}, each named once")
     for point in points[:-1]:
         if not all(_fits_the_wire(point.name, shape) for shape in point.shapes):
-            raise ModelError(f"{what}: the split point {point.name[:80]} is too large for a frame: {point.shapes}")
+            raise ModelError(
+                f"{what}: the split point {point.name[:80]} is too large for a frame: {point.shapes}"
+            )
 
 
 def _fits_the_wire(name: str, shape: list[int]) -> bool:
@@ -245,7 +247,10 @@ def write_manifest(folder: Path, fields: dict[str, Any]) -> None:
     for name in FILES:
         path = folder / name
         with path.open("rb") as file:
-            files[name] = {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+            files[name] = {
+                "bytes": path.stat().st_size,
+                "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+            }
     fields = {"schema": SCHEMA, **fields, "files": files}
     fields["digest"] = digest_of(fields)
     data = json.dumps(fields, indent=1).encode()

@@ -36,7 +36,7 @@ class Source:
     name: str
     weights: str
     model: ov.Model
-    """One Parameter (-1 or 1, C, H, W) float32; a Result for each output, nothing else."""
+    """One Parameter (-1 or 1, C, H, W) float32. A Result for each of `known`, then one for each of `outputs`."""
     outputs: tuple[str, ...]
     recipe: Recipe
     labels: tuple[str, ...]
@@ -46,7 +46,12 @@ class Source:
     fingerprint: bytes | None = None
     """Given for networks of torchvision; else it is computed from the graph."""
     notes: tuple[str, ...] = ()
-    known: Mapping[str, tuple[SplitPoint, ov.Output]] = field(default_factory=dict)
-    """Split points that the source's own framework finds, with its numbers, and where they are in the model."""
+    known: tuple[SplitPoint, ...] = ()
+    """Split points that the source's own framework finds, with its numbers: `input` and those after it, without `output`."""
     made_with: Mapping[str, str] = field(default_factory=dict)
     """Versions of the packages that read it."""
+
+    @property
+    def is_from_torch(self) -> bool:
+        """Whether OpenVINO's converter named the operations, as it does for torch; files name their own."""
+        return "torch" in self.made_with

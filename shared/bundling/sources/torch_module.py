@@ -61,13 +61,10 @@ def from_torch(choice: NetworkChoice, *, patience_s: float) -> Source:
     shape = network.recipe.tensor_shape
     partition = TorchPartition(network.module, shape)
     model = _convert(partition.crossings(), shape)
-    inner = list(partition.points)[:-1]
-    results = model.get_results()
-    values = [result.input_value(0) for result in results]
     return Source(
         name=network.name,
         weights=network.weights,
-        model=ov.Model(results[len(inner) :], model.get_parameters(), network.name),
+        model=model,
         outputs=partition.outputs,
         recipe=network.recipe,
         labels=network.labels,
@@ -75,7 +72,7 @@ def from_torch(choice: NetworkChoice, *, patience_s: float) -> Source:
         reference=TorchReference(partition),
         fingerprint=network.fingerprint,
         notes=network.notes,
-        known={name: (partition.points[name], value) for name, value in zip(inner, values, strict=False)},
+        known=tuple(partition.points.values())[:-1],
         made_with={"torch": torch.__version__, "openvino": VERSION},
     )
 

@@ -16,7 +16,7 @@ _COMMANDS = {
     "edge": "read video, run the head of a network, send what crosses, print the answers",
     "cloud": "answer frames: run the tail of a network behind any split point",
     "calibrate": "fit the codec `calibrated` to footage of your own",
-    "bench": "measure: speed, load, rate, link, soak",
+    "bench": "measure: speed, start, load, rate, link, soak",
 }
 
 

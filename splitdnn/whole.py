@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.network.partition import OUTPUT
 from shared.network.resize import fit_picture
-from shared.tasks.making import make_task
+from shared.tasks.registry import make_task
 from splitdnn.checks import check_tensor, check_tensors, contiguous_picture
 
 if TYPE_CHECKING:

@@ -32,6 +32,7 @@ KNOWN_NAMES = frozenset(
         "WEIGHTS",
         "SEED",
         "LABELS",
+        "RECIPE",
         "SPLIT_POINT",
         "DEVICE",
         "ENGINE",

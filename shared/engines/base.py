@@ -100,6 +100,12 @@ class Engine(ABC):
         self.check(kind, point, half)
         return half
 
+    def release(self) -> None:
+        """Drop all halves; who runs one still holds it."""
+        with self._lock:
+            self._halves.clear()
+            self._used.clear()
+
     def describe(self) -> dict[str, str | int]:
         """Name, precision, device and threads, as `GET /model` and the benchmarks report them."""
         return {

@@ -11,6 +11,7 @@ the next start. `Engine.choice` says what happened:
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shared.engines.timing import Timer, Times
@@ -115,11 +116,13 @@ class _Choice:
             return next(iter(passed.values()))
         given = tuple(each[:1] for each in self._bench.probe.given(self._kind, self._point))
         halves = {"/".join(key): engine.require(self._kind, self._point) for key, engine in passed.items()}
-        measurement = self._timer.measure(
-            {name: lambda half=half: half(given) for name, half in halves.items()}, self._bench.threads  # type: ignore[misc]
-        )
+        runs = {name: partial(half, given) for name, half in halves.items()}
+        measurement = self._timer.measure(runs, self._bench.threads)
         best = _preferred(measurement.times)
         engine = next(each for key, each in passed.items() if "/".join(key) == best)
+        for other in passed.values():
+            if other is not engine:
+                other.release()  # the reference stays, and would keep the network in memory a second time
         engine.choice = _described(measurement.times, "busy" if measurement.busy else "measured")
         if not measurement.busy and not problems:
             self._store.keep(candidates, best, engine.choice)

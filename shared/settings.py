@@ -32,6 +32,7 @@ KNOWN_NAMES = frozenset(
         "WEIGHTS",
         "SEED",
         "LABELS",
+        "RECIPE",
         "SPLIT_POINT",
         "DEVICE",
         "ENGINE",
@@ -95,15 +96,30 @@ class CommonSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
-    model: str = Field("resnet50", description="torchvision classifier; both sides must run the same")
+    model: str = Field(
+        "resnet50",
+        description="the network: a bundle's folder, or what a bundle is made of at the first start: a torchvision name, `timm:NAME`, "
+        "`file.py:build` or `package.module:build` (these need torch), or an ONNX, OpenVINO or tflite file; both sides must run the "
+        "same. An edge may be given `cloud`: it fetches what its cloud runs, keeps it, and takes every later one while frames flow "
+        "(a folder of that name is `./cloud`)",
+    )
     weights: str = Field(
         "auto",
-        description="`auto` (pretrained if they can be fetched within 20 s, else random with a warning), a name of "
-        "torchvision's weights API (`DEFAULT`, `IMAGENET1K_V1`, …), the path of a state dict, or `random`",
+        description="for networks from torch: `auto` (pretrained if they are here or can be fetched within 20 s, else random with a "
+        "warning), a name of torchvision's weights API (`DEFAULT`, `IMAGENET1K_V1`, …), the path of a state dict, or `random`. "
+        "Bundles and files hold their own",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of random weights")
     labels: str | None = Field(
-        None, description="text file with one class name per line, for your own weights"
+        None,
+        description="file with the classes' names, for your own weights: one a line, numbered lines, or JSON; an edge's records hold "
+        "the edge's names, whoever answers",
+    )
+    recipe: str | None = Field(
+        None,
+        description="changes to how a picture becomes the network's input, for a network that does not say it itself: "
+        "`size=320x240,fit=letterbox,mean=0:0:0,std=1:1:1,scale=255,channels=BGR,interpolation=bicubic,resize=256,pad=114` or some "
+        "of these; `fit` is `crop`, `stretch` or `letterbox`",
     )
     split_point: str | None = Field(
         None,
@@ -113,16 +129,17 @@ class CommonSettings(BaseSettings):
     device: str = Field("cpu", description="`cpu`, `cuda`, `cuda:1` or `auto`")
     engine: Literal["auto", "torch", "openvino"] = Field(
         "auto",
-        description="engine that runs the network: `torch`, `openvino`, or `auto`, the fastest whose answers agree with torch's",
+        description="engine that runs the network: `openvino`, `torch` (which must be installed; for networks that came from it), or "
+        "`auto`: OpenVINO on a CPU, torch on a GPU",
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
         description="precision the engine computes in: `float32`, `bfloat16`, `float16`, or `auto`, the fastest whose answers agree with "
-        "torch's in float32",
+        "those of float32",
     )
     cache_dir: str = Field(
         "~/.cache/splitdnn",
-        description="folder for converted networks, for a fast start; empty: nothing is kept",
+        description="folder for bundles and what else takes long to make, for a fast start; empty: nothing is kept",
     )
     threads: int = Field(
         0, ge=0, le=1024, description="computing threads; 0: as many as the container has cores"

@@ -117,9 +117,9 @@ class CommonSettings(BaseSettings):
     )
     recipe: str | None = Field(
         None,
-        description="changes to how a picture becomes the network's input, for a network that does not say it itself: "
-        "`size=320x240,fit=letterbox,mean=0:0:0,std=1:1:1,scale=255,channels=BGR,interpolation=bicubic,resize=256,pad=114` or some "
-        "of these; `fit` is `crop`, `stretch` or `letterbox`",
+        description="changes to how a picture becomes the network's input, for a network that does not say it itself, as in "
+        "`size=320x240,fit=letterbox,mean=0:0:0,std=1:1:1`; keys: size, fit (`crop`, `stretch` or `letterbox`), resize, pad, "
+        "interpolation, channels, scale, mean, std",
     )
     split_point: str | None = Field(
         None,
@@ -129,13 +129,12 @@ class CommonSettings(BaseSettings):
     device: str = Field("cpu", description="`cpu`, `cuda`, `cuda:1` or `auto`")
     engine: Literal["auto", "torch", "openvino"] = Field(
         "auto",
-        description="engine that runs the network: `openvino`, `torch` (which must be installed; for networks that came from it), or "
-        "`auto`: OpenVINO on a CPU, torch on a GPU",
+        description="engine that runs the network: `openvino`, `torch` (networks from torch only), or `auto`: torch on GPUs, else openvino",
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
         description="precision the engine computes in: `float32`, `bfloat16`, `float16`, or `auto`, the fastest whose answers agree with "
-        "those of float32",
+        "the bundle's",
     )
     cache_dir: str = Field(
         "~/.cache/splitdnn",

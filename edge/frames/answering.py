@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from edge.frames.way import Outcome
 from shared.errors import UplinkError
 from shared.tasks.classify import Classes
+from shared.tasks.raw import Outputs
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
@@ -142,7 +143,8 @@ class Answering:
                 return Outcome(encoded, answer, "edge", fallback)
             except Exception:  # noqa: BLE001 - one frame fails, the others go on
                 _log.exception("the tail failed on frame %d", encoded.origin.number)
-        return Outcome(encoded, Classes(), "nobody", fallback)
+        nothing = Outputs(()) if encoded.edition.task.name == "raw" else Classes()
+        return Outcome(encoded, nothing, "nobody", fallback)
 
     def _run_tail(self, encoded: Encoded) -> Answer:
         with encoded.origin.watch.step("tail"):

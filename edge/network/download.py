@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import aiohttp
 
@@ -15,7 +15,6 @@ from shared.network.bundle import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from io import BufferedIOBase
     from pathlib import Path
 
 CONNECT_S = 10.0
@@ -87,7 +86,7 @@ def continues(response: aiohttp.ClientResponse, have: int) -> bool:
     return re.match(rf"bytes {have}-\d+/", response.headers.get("Content-Range", "")) is not None
 
 
-async def _write(file: BufferedIOBase, block: bytearray) -> int:
+async def _write(file: BinaryIO, block: bytearray) -> int:
     """Write on a thread, to the end even if this task is cancelled meanwhile: no block is then half there, or there twice."""
     writing = asyncio.ensure_future(asyncio.to_thread(file.write, block))
     try:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from edge.config import CLOUD
 from edge.network.cloud_bundles import CloudBundles
-from edge.network.origins import Fixed, FromCloud, FromFolder, bundle_folder
+from edge.network.origins import Fixed, FromCloud, FromFolder
 from edge.network.store import BundleStore
 from shared.errors import SettingsError
+from shared.network.find import bundle_folder
 
 if TYPE_CHECKING:
     import contextlib

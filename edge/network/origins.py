@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import ModelError
 from shared.network.bundle import MANIFEST, read_manifest
-from shared.process.machine import expand_home
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -140,12 +139,3 @@ class Difference:
 
 _MAX_TOLD = 100
 """Networks; a cloud that names others all the time does not fill the log."""
-
-
-def bundle_folder(model: str) -> Path | None:
-    """The folder that `--model` names, if a bundle lies there."""
-    path = expand_home(model)
-    try:
-        return path if (path / MANIFEST).is_file() else None
-    except (OSError, ValueError):
-        return None

@@ -14,7 +14,7 @@ from edge.network.loading import load
 from edge.planning.pilot import make_pilot
 from edge.uplink.uplink import Uplink
 from shared.process.memory import give_back
-from shared.tasks.making import make_task
+from shared.tasks.registry import make_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,7 +25,7 @@ from shared.errors import SplitDNNError, WireError
 from shared.network.partition import INPUT, OUTPUT
 from shared.process.cache import Cache, key_of
 from shared.process.machine import machine
-from shared.tasks.making import make_task
+from shared.tasks.registry import make_task
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def survey(
 
 
 def _send(
-    way: _Way, array: NDArray[Any], point: str, model: ModelInfo, clock: Callable[[], float]
+    way: _Way, array: NDArray[Any], point: str, model: Model, clock: Callable[[], float]
 ) -> NDArray[np.float32]:
     """Encode and decode `array` as edge and cloud do; returns what the cloud's tail is given."""
     begin = clock()

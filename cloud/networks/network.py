@@ -13,7 +13,7 @@ from cloud.networks.usage import Usage
 from shared.load import load_network
 from shared.network.stage_ends import stage_ends
 from shared.observing.telemetry import export_build_info
-from shared.tasks.making import make_task
+from shared.tasks.registry import make_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ class CloudModel:
     """The network that a cloud runs."""
 
     name: str
-    """What its source calls it, such as `resnet50`."""
+    """The architecture, such as `resnet50`."""
     weights: str
     fingerprint: bytes
     """8 bytes, as `Network.fingerprint`."""
@@ -25,26 +25,26 @@ class CloudModel:
     """How a picture becomes the network's input."""
     split_points: Mapping[str, tuple[int, ...]]
     """Shape of what crosses, without the batch dimension, by name, in the network's order."""
-    task: str
-    """What the outputs mean: `classify`, or `raw` for arrays of any meaning."""
     codecs: tuple[str, ...]
     """Names of the codecs that the cloud decodes."""
     max_picture_pixels: int
     """Largest picture that the cloud resizes itself, in pixels."""
+    task: str
+    """What its answers are: `classify` or `raw`."""
 
 
 def parse_cloud_model(fields: Mapping[str, Any]) -> CloudModel:
     """Raises KeyError, TypeError, ValueError or AttributeError for anything that is not such an answer."""
-    fingerprint = bytes.fromhex(fields["fingerprint"])
-    if len(fingerprint) != FINGERPRINT_BYTES:
-        raise ValueError("a fingerprint that no network has")
-    return CloudModel(
+    model = CloudModel(
         str(fields["model"]),
         str(fields["weights"]),
-        fingerprint,
+        bytes.fromhex(fields["fingerprint"]),
         Recipe.from_public(fields["preprocessing"]),
         {name: tuple(map(int, shape)) for name, shape in fields["split_points"].items()},
-        str(fields.get("task", "classify")),  # a cloud that does not say runs a classifier
         tuple(fields["codecs"]),
         int(fields["limits"]["max_picture_pixels"]),
+        str(fields.get("task", "classify")),
     )
+    if len(model.fingerprint) != FINGERPRINT_BYTES:
+        raise ValueError("a fingerprint that no network has")
+    return model

@@ -13,7 +13,8 @@ from cloud.networks.usage import Usage
 from shared.load import load_network
 from shared.network.stage_ends import stage_ends
 from shared.observing.telemetry import export_build_info
-from shared.tasks.making import make_task
+from shared.tasks.registry import make_task
+from shared.torch_network.source import NAMED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from shared.network.model import Model
     from shared.network.partition import Partition, SplitPoint
     from shared.tasks.base import Task
-
-_PATIENCE_S = 900.0
-"""How long weights that were named may take to arrive."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +54,7 @@ class LoadedNetwork:
             "tail",
             weights=settings.weights,
             seed=settings.seed,
-            patience_s=_PATIENCE_S,
+            patience_s=NAMED_SECONDS,
             threads=threads,
             streams=tail_workers,
         )

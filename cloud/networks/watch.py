@@ -57,6 +57,7 @@ class BundleWatch:
         self._changes = metrics.network_changes
         self._sleep = sleep
         self._seen: State | None = None  # by the latest look
+        self._blind = False  # the latest look failed
         self._settled = loaded  # what was taken, found to be current, or failed
 
     async def run(self) -> None:
@@ -66,7 +67,11 @@ class BundleWatch:
             try:
                 await self.look()
             except Exception:  # whatever it is, the next look may go better
-                _log.exception("looking at %s failed", self._folder.path)
+                if not self._blind:
+                    _log.exception("looking at %s fails", self._folder.path)
+                self._blind = True
+            else:
+                self._blind = False
 
     async def look(self) -> None:
         """Drop what nobody uses any more, and take what the folder has held unchanged since the latest look."""

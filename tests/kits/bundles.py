@@ -195,9 +195,13 @@ def make(
     return read_bundle(folder)
 
 
-@cache
 def tiny(seed: int = 5, outputs: int = 1, batch: int | None = None) -> Bundle:
     """One for all tests of a process: leave it as it is."""
+    return _tiny(seed, outputs, batch)
+
+
+@cache
+def _tiny(seed: int, outputs: int, batch: int | None) -> Bundle:
     folder = Path(_HOME.name) / f"{seed}-{outputs}-{batch}"
     folder.mkdir()
     return make(folder, seed=seed, outputs=outputs, batch=batch)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 BUNDLES = "/bundle"
 
-_PATH = re.compile(rf"{BUNDLES}/([0-9a-f]{{{2 * FINGERPRINT_BYTES}}})(?:/({'|'.join(map(re.escape, FILES))}))?")
+_PATH = re.compile(
+    rf"{BUNDLES}/([0-9a-f]{{{2 * FINGERPRINT_BYTES}}})(?:/({'|'.join(map(re.escape, FILES))}))?"
+)
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})?")
 _CHUNK_BYTES = 256 << 10
 

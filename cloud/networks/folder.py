@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared.network.bundle import FILES, MANIFEST, Bundle, read_bundle
 from shared.network.find import bundle_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _Stamp = tuple[int, int, int, int] | None
 

@@ -66,7 +66,7 @@ class BundleWatch:
             await self._sleep(INTERVAL_S)
             try:
                 await self.look()
-            except Exception:  # whatever it is, the next look may go better
+            except Exception:  # noqa: BLE001 - whatever it is, the next look may go better
                 if not self._blind:
                     _log.exception("looking at %s fails", self._folder.path)
                 self._blind = True
@@ -89,7 +89,9 @@ class BundleWatch:
         try:
             network = await self._pool.run(self._ready_network)
         except (StartupError, RequestError) as error:
-            if await self._pool.run(self._folder.state) == state:  # else a later look finds what it has become
+            if (
+                await self._pool.run(self._folder.state) == state
+            ):  # else a later look finds what it has become
                 self._fail("failed", str(error))
             return
         except Exception as error:  # noqa: BLE001 - whatever a bundle does when it is loaded, frames flow on

@@ -57,7 +57,9 @@ class Followed(Server):
 
 
 @contextmanager
-def followed(path: Path, fingerprint: bytes, *, bundle: dict[str, Any] | None = None, **settings: Any) -> Iterator[Followed]:
+def followed(
+    path: Path, fingerprint: bytes, *, bundle: dict[str, Any] | None = None, **settings: Any
+) -> Iterator[Followed]:
     """A server of the bundle in `path`, which is written first."""
     write_bundle(path, fingerprint, **(bundle or {}))
     with pytest.MonkeyPatch.context() as patch:

@@ -77,7 +77,12 @@ def test_a_cut_transfer_goes_on_where_it_was_cut(cloud: Followed) -> None:
         ({"Range": "bytes=262144-262150"}, 206, 262144, 262151),
         ({"Range": f"bytes=5-{10 * size}"}, 206, 5, size),
         ({"Range": "bytes=100-", "If-Range": etag}, 206, 100, size),
-        ({"Range": "bytes=100-", "If-Range": '"another"'}, 200, 0, size),  # it is not the file whose part is there
+        (
+            {"Range": "bytes=100-", "If-Range": '"another"'},
+            200,
+            0,
+            size,
+        ),  # it is not the file whose part is there
         *(
             ({"Range": text}, 200, 0, size)
             for text in ("bytes=-5", "bytes=1-2,4-5", "lines=1-", "bytes=x-", "bytes=", "")
@@ -122,10 +127,10 @@ def test_nothing_outside_the_three_files_is_there(cloud: Followed) -> None:
 
 def test_a_change_of_the_folder_does_not_change_what_is_being_read(tmp_path: Path) -> None:
     with followed(tmp_path / "bundle", OLD, bundle={"network.bin": CONSTANTS}, serve_bundle=True) as cloud:
-        first = cloud.ask("GET", f"{AT}/network.bin", **{"Range": "bytes=0-499999"})
+        first = cloud.ask("GET", f"{AT}/network.bin", Range="bytes=0-499999")
         bundle = cloud.replace(NEW, **{"network.bin": b"another"})
         shutil.rmtree(cloud.path.with_name("previous"))
-        rest = cloud.ask("GET", f"{AT}/network.bin", **{"Range": "bytes=500000-"})
+        rest = cloud.ask("GET", f"{AT}/network.bin", Range="bytes=500000-")
         assert first.body + rest.body == CONSTANTS
         assert cloud.ask("GET", f"/bundle/{NEW.hex()}/network.bin").body == b"another"
         assert cloud.ask("GET", f"/bundle/{NEW.hex()}").body == (bundle.folder / "bundle.json").read_bytes()
@@ -202,7 +207,9 @@ def test_a_client_that_goes_away_or_takes_nothing_gives_its_place_back(
     with large.connect() as idle:
         idle.send(request("GET", f"{AT}/network.bin"))
         until(lambda: large.metric("bundle_transfers_total", result="stalled") == 1)
-    assert re.search(r"a client has taken nothing of /bundle/\w+/network\.bin for 0 s and is cut off", expect_log.text)
+    assert re.search(
+        r"a client has taken nothing of /bundle/\w+/network\.bin for 0 s and is cut off", expect_log.text
+    )
     assert large.metric("requests_total", endpoint="/bundle", code="200") == 0
     assert large.ask("GET", f"{AT}/network.bin").body == bytes(LARGE)
 
@@ -215,7 +222,10 @@ def test_a_file_that_was_cut_off_on_disk_ends_the_connection(
         with cloud.connect() as connection:
             connection.send(request("GET", f"{AT}/network.bin"))
             answer: Response = connection.answer()
-            assert (answer.headers["content-length"], answer.body) == (str(len(CONSTANTS)), CONSTANTS[:400_000])
+            assert (answer.headers["content-length"], answer.body) == (
+                str(len(CONSTANTS)),
+                CONSTANTS[:400_000],
+            )
             assert connection.closed_by_server()
         until(lambda: cloud.metric("bundle_transfers_total", result="failed") == 1)
         assert "network.bin cannot be sent: it ends after 400000 bytes" in expect_log.text

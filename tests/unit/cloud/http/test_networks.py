@@ -52,7 +52,10 @@ def test_a_frame_is_answered_by_its_own_network_and_told_the_current_one(cloud: 
     assert classes(new["top"]) == expected(cloud.path) != classes(old["top"])
     assert old["fingerprint"] == new["fingerprint"] == NEW.hex()
     refusal = cloud.ask_frame(NEWEST, ARRAY).refused(409, "fingerprint")
-    assert (refusal["accepted"]["fingerprint"], refusal["accepted"]["also_serves"]) == (NEW.hex(), [OLD.hex()])
+    assert (refusal["accepted"]["fingerprint"], refusal["accepted"]["also_serves"]) == (
+        NEW.hex(),
+        [OLD.hex()],
+    )
 
 
 def test_model_says_which_is_current_and_which_are_served_as_well(cloud: Followed) -> None:
@@ -93,7 +96,12 @@ def test_frames_in_progress_are_finished_by_the_network_they_came_for_and_share_
 
     def data(fingerprint: bytes, number: int) -> bytes:
         frame = frame_of(
-            NAMES["float32"], ARRAY, split_point="flatten", fingerprint=fingerprint, deadline_ms=0, frame_id=number
+            NAMES["float32"],
+            ARRAY,
+            split_point="flatten",
+            fingerprint=fingerprint,
+            deadline_ms=0,
+            frame_id=number,
         )
         return request("POST", "/model?top=3", wire.pack(frame), FRAME)
 
@@ -134,8 +142,13 @@ def test_several_outputs_are_json_by_name_and_an_answer_of_the_task_raw(tmp_path
         said = cloud.ask("GET", "/model").json
         assert (said["task"], said["outputs"], said["classes"]) == ("raw", ["logits", "features"], 0)
         assert "output" not in said["split_points"]
-        result = cloud.post({"data": [ARRAY.tolist(), (2 * ARRAY).tolist()], "split_point": "flatten"}).json["result"]
-        assert {name: (len(rows), len(rows[0])) for name, rows in result.items()} == {"logits": (2, 1000), "features": (2, 512)}
+        result = cloud.post({"data": [ARRAY.tolist(), (2 * ARRAY).tolist()], "split_point": "flatten"}).json[
+            "result"
+        ]
+        assert {name: (len(rows), len(rows[0])) for name, rows in result.items()} == {
+            "logits": (2, 1000),
+            "features": (2, 512),
+        }
         np.testing.assert_allclose(result["features"][1], 2 * ARRAY, rtol=1e-5)
         answer = cloud.ask_frame(OLD, ARRAY).json
         assert [each["name"] for each in answer["outputs"]] == ["logits", "features"]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import os
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from kits.numpy_network import write_bundle
@@ -14,9 +13,6 @@ from kits.numpy_network import write_bundle
 from cloud.networks.files import BundleFiles
 from shared.errors import ModelError
 from shared.network.bundle import FILES
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CONSTANTS = bytes(range(256)) * 40
 
@@ -29,7 +25,7 @@ def whole(files: BundleFiles, name: str) -> bytes:
 
 
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len([*Path("/proc/self/fd").iterdir()])
 
 
 def test_they_are_what_the_manifest_says(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_what_cannot_be_used_is_one_line_and_one_count_and_the_network_goes_on(
 
     cases: list[tuple[str, Callable[[], object], str]] = [
         ("failed", lambda: (follower.path / "network.bin").write_bytes(b"x"), "network.bin is not the file"),
-        ("failed", lambda: (follower.path / "network.xml").unlink(), "network.xml: No such file"),
+        ("failed", (follower.path / "network.xml").unlink, "network.xml: No such file"),
         ("failed", newer, "schema 9 is newer than this version of splitdnn reads"),
         ("failed", lambda: manifest.write_text("{"), "bundle.json is not JSON"),
         ("away", manifest.unlink, "not there any more"),

@@ -188,7 +188,9 @@ class _Finder:
             at_end(lambda: shutil.rmtree(folder, ignore_errors=True))
             self._fill(folder, choice)
         except OSError as error:
-            raise ModelError(f"model {choice.model}: its bundle cannot be written: {error.strerror}") from None
+            raise ModelError(
+                f"model {choice.model}: its bundle cannot be written: {error.strerror}"
+            ) from None
         return folder
 
     def _may_fetch(self) -> bool:

@@ -40,7 +40,7 @@ set -eu
 cd /usr/local/lib/python3.11/site-packages
 rm -rf openvino/cmake openvino/include openvino/torch openvino/libs/cache.json openvino/libs/*_gpu_plugin* openvino/libs/*_npu_* \
     openvino/libs/*_auto_* openvino/libs/*_hetero_* openvino/libs/libopenvino_c.so* openvino/libs/*_gguf_* \
-    zstandard/_cffi.* zstandard/backend_cffi.py numpy/distutils numpy/f2py \
+    openvino_telemetry* zstandard/_cffi.* zstandard/backend_cffi.py numpy/distutils numpy/f2py \
     PIL/_avif.* PIL/_imagingft.* PIL/_imagingcms.* pillow.libs/libavif-* pillow.libs/libfreetype-* pillow.libs/libharfbuzz-* \
     pillow.libs/liblcms2-*
 for package in numpy tornado pydantic; do
@@ -58,7 +58,7 @@ FROM python:3.11-slim-bookworm AS frontends
 ARG PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,from=pins,source=/pins/base.txt,target=/mnt/base.txt \
-    grep '^openvino==' /mnt/base.txt >/tmp/openvino.txt \
+    grep '^openvino\b' /mnt/base.txt >/tmp/openvino.txt \
     && python -m pip install --no-deps --target /tmp/packages --requirement /tmp/openvino.txt \
     && cd /tmp/packages/openvino \
     && install --directory /frontends/libs \
@@ -95,18 +95,17 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /u
     && install --directory --owner=10001 --group=10001 /cache /results /weights/cache \
     && install --directory /media /weights/local
 
-# HOME and TORCH_HOME: where libraries keep what they make, on a root file system that is read-only.
+# HOME: where libraries keep what they make, on a root file system that is read-only.
 # SPLITDNN_ADDRESS: a container is reached from outside itself, with or without Compose.
 ENV HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
     SPLITDNN_ADDRESS=0.0.0.0 \
-    SPLITDNN_STATUS_ADDRESS=0.0.0.0 \
-    TORCH_HOME=/weights/cache
+    SPLITDNN_STATUS_ADDRESS=0.0.0.0
 WORKDIR /app
 
-# `splitdnn` is in both images for packages that bring codecs or sources of their own: they import it.
+# `splitdnn` is in every image for packages that bring codecs or sources of their own: they import it.
 
 # --------------------------------------------------------------------------------------------------- the cloud
 FROM base AS cloud
@@ -167,6 +166,9 @@ RUN --mount=type=cache,target=/var/cache/pip \
     sh /mnt/tools/tools/with-pip -m pip install --requirement /mnt/torch.txt --requirement /mnt/timm.txt \
     && TORCH_CUDA="$TORCH_CUDA" python -c \
     'import os, torch; assert bool(torch.version.cuda) == bool(os.environ["TORCH_CUDA"]), torch.version.cuda'
+# Where fetched weights are kept, torchvision's and timm's.
+ENV HF_HOME=/weights/cache/huggingface \
+    TORCH_HOME=/weights/cache
 COPY --from=frontends /frontends /usr/local/lib/python3.11/site-packages/openvino
 RUN python -c 'from openvino import convert_model; from openvino.frontend.pytorch import patch_model'
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "edge": "read video, run the head of a network, send what crosses, print the answers",
     "cloud": "answer frames: run the tail of a network behind any split point",
+    "prepare": "make the bundle that the settings name, so that edge and cloud need no torch",
     "calibrate": "fit the codec `calibrated` to footage of your own",
     "bench": "measure: speed, load, rate, link, soak",
 }
@@ -51,6 +52,8 @@ def _start(word: str, rest: Sequence[str]) -> int:
     command: Callable[[Sequence[str]], int]
     if word == "cloud":
         from cloud.__main__ import main as command  # noqa: PLC0415
+    elif word == "prepare":
+        from splitdnn.prepare import main as command  # noqa: PLC0415
     else:
         from edge.__main__ import main as command  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Loads the network that either side runs: the model, its split points, the default one, and its engine."""
+"""Loads the network that either side runs: its bundle, the split point, and an engine."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.engines import make_engine
-from shared.network.model import load_model
-from shared.network.partition import Partition
-from shared.observing.telemetry import export_build_info
+from shared.network.choice import NetworkChoice
+from shared.network.find import bundle_folder, find_bundle
+from shared.observing.telemetry import export_build_info, has_build_info
+from shared.torch_network.source import NAMED_SECONDS
 
 if TYPE_CHECKING:
     from shared.engines import Engine
     from shared.engines.half import Kind
+    from shared.network.bundle import Bundle
     from shared.network.model import Model
-    from shared.network.partition import SplitPoint
+    from shared.network.partition import Partition, SplitPoint
     from shared.observing.metrics import Metrics
     from shared.settings import CommonSettings
 
@@ -29,11 +31,20 @@ AUTO = "auto"
 class Network:
     """One network, ready to run."""
 
-    model: Model
-    partition: Partition
+    bundle: Bundle
     point: SplitPoint
     """The split point in the settings, or this network's default."""
     engine: Engine
+
+    @property
+    def model(self) -> Model:
+        """What both sides know of it."""
+        return self.bundle.model
+
+    @property
+    def partition(self) -> Partition:
+        """Its split points."""
+        return self.bundle.partition
 
 
 def load_network(
@@ -47,18 +58,17 @@ def load_network(
     threads: int,
     streams: int = 1,
 ) -> Network:
-    """Load the network that the settings name; report it in the log and in `splitdnn_build_info`.
+    """Load the network that the settings name; report it in the log and, if it is the process's first, in `splitdnn_build_info`.
 
     `component` is the half that this side runs; the engine is chosen by it. `patience_s` bounds the download of weights in
     seconds; `threads` and `streams` are those of `make_engine`. Raises StartupError or SplitPointError.
     """
-    model = load_model(settings.model, weights, seed=seed, labels=settings.labels, patience_s=patience_s)
-    partition = Partition(model.network, model.recipe.tensor_shape)
+    bundle = find_bundle(_choice(settings, weights, seed), settings.cache_dir, patience_s=patience_s)
+    model, partition = bundle.model, bundle.partition
     is_default = settings.split_point in (None, AUTO)
     point = partition.default() if is_default else partition.point(str(settings.split_point))
     engine = make_engine(
-        partition,
-        model,
+        bundle,
         name=settings.engine,
         precision=settings.precision,
         device=settings.device,
@@ -67,18 +77,21 @@ def load_network(
         cache_dir=settings.cache_dir,
         kind=component,
         point=point,
+        weights=weights if weights != "auto" and bundle_folder(settings.model) else None,
     )
     engine.on_failed_check = metrics.engine_failed_checks.inc
-    export_build_info(
-        metrics.registry,
-        {"head": "edge", "tail": "cloud"}[component],
-        model=model.name,
-        weights=model.weights,
-        fingerprint=model.fingerprint.hex(),
-        device=engine.device,
-        engine=engine.name,
-        precision=engine.precision,
-    )
+    if not has_build_info(metrics.registry):
+        export_build_info(
+            metrics.registry,
+            {"head": "edge", "tail": "cloud"}[component],
+            model=model.name,
+            weights=model.weights,
+            fingerprint=model.fingerprint.hex(),
+            device=engine.device,
+            engine=engine.name,
+            precision=engine.precision,
+        )
+    _log.info("recipe: %s", model.recipe.describe())
     _log.info(
         "%s, weights %s, fingerprint %s, %d split points, default %s",
         model.name,
@@ -87,15 +100,19 @@ def load_network(
         len(partition.points),
         point.name,
     )
-    return Network(model, partition, point, engine)
+    return Network(bundle, point, engine)
 
 
 def list_split_points(settings: CommonSettings) -> str:
     """The table of `--list-split-points` for the network that the settings name. Raises StartupError."""
     # Where a network can be cut does not depend on its weights, so nothing is fetched for the default choice.
-    weights = "random" if settings.weights == "auto" else settings.weights
-    model = load_model(settings.model, weights)
-    return describe_split_points(Partition(model.network, model.recipe.tensor_shape))
+    choice = _choice(settings, settings.weights, settings.seed)
+    bundle = find_bundle(choice, settings.cache_dir, patience_s=NAMED_SECONDS, fetch=settings.weights != "auto")
+    return describe_split_points(bundle.partition)
+
+
+def _choice(settings: CommonSettings, weights: str, seed: int) -> NetworkChoice:
+    return NetworkChoice(settings.model, weights, seed, settings.labels, settings.recipe)
 
 
 def describe_split_points(partition: Partition) -> str:
@@ -105,8 +122,12 @@ def describe_split_points(partition: Partition) -> str:
         f"{'split point':<{width}}  {'shape':<16}{'elements':>10}{'float32 B':>12}{'head MMACs':>12}{'tail MMACs':>12}"
     ]
     lines += [
-        f"{point.name:<{width}}  {'x'.join(map(str, point.shape)):<16}{point.elements:>10}{point.float32_bytes:>12}"
+        f"{point.name:<{width}}  {_shapes(point):<16}{point.elements:>10}{point.float32_bytes:>12}"
         f"{point.head_macs / 1e6:>12.1f}{point.tail_macs / 1e6:>12.1f}"
         for point in partition.points.values()
     ]
     return "\n".join(lines)
+
+
+def _shapes(point: SplitPoint) -> str:
+    return " + ".join("x".join(map(str, shape)) for shape in point.shapes)

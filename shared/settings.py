@@ -32,6 +32,7 @@ KNOWN_NAMES = frozenset(
         "WEIGHTS",
         "SEED",
         "LABELS",
+        "RECIPE",
         "SPLIT_POINT",
         "DEVICE",
         "ENGINE",
@@ -95,7 +96,11 @@ class CommonSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
-    model: str = Field("resnet50", description="torchvision classifier; both sides must run the same")
+    model: str = Field(
+        "resnet50",
+        description="the network, the same on both sides: a folder that `splitdnn bundle` wrote, a torchvision name, `timm:NAME`, "
+        "`file.py:build` or `package.module:build`, or an ONNX, OpenVINO or tflite file",
+    )
     weights: str = Field(
         "auto",
         description="`auto` (pretrained if they can be fetched within 20 s, else random with a warning), a name of "
@@ -105,6 +110,11 @@ class CommonSettings(BaseSettings):
     labels: str | None = Field(
         None, description="text file with one class name per line, for your own weights"
     )
+    recipe: str | None = Field(
+        None,
+        description="changes to how pictures become the network's input, as in `size=320x240,fit=letterbox,mean=0,std=1`; keys: size, "
+        "fit, resize, pad, interpolation, channels, scale, mean, std",
+    )
     split_point: str | None = Field(
         None,
         description="where the network is cut (see `--list-split-points`); by default the smallest tensor with at most "
@@ -113,16 +123,16 @@ class CommonSettings(BaseSettings):
     device: str = Field("cpu", description="`cpu`, `cuda`, `cuda:1` or `auto`")
     engine: Literal["auto", "torch", "openvino"] = Field(
         "auto",
-        description="engine that runs the network: `torch`, `openvino`, or `auto`, the fastest whose answers agree with torch's",
+        description="engine that runs the network: `openvino`, `torch` (networks from torch only), or `auto`: torch on GPUs, else openvino",
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
         description="precision the engine computes in: `float32`, `bfloat16`, `float16`, or `auto`, the fastest whose answers agree with "
-        "torch's in float32",
+        "the bundle's",
     )
     cache_dir: str = Field(
         "~/.cache/splitdnn",
-        description="folder for converted networks, for a fast start; empty: nothing is kept",
+        description="folder for bundles and choices, for a fast start; empty: nothing is kept",
     )
     threads: int = Field(
         0, ge=0, le=1024, description="computing threads; 0: as many as the container has cores"

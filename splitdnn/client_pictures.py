@@ -47,9 +47,9 @@ def picture_frame(
         array = picture
     array = contiguous_picture(array)
     if not source_size or array.shape[0] * array.shape[1] > model.max_picture_pixels:
-        from shared.network.resize import resize_and_crop  # noqa: PLC0415 - brings torch
+        from shared.network.resize import fit_picture  # noqa: PLC0415 - brings torch
 
-        array = resize_and_crop(array, model.recipe)
+        array = fit_picture(array, model.recipe)
     return encode_frame(
         array,
         codec,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.network.partition import OUTPUT
-from shared.network.resize import resize_and_crop
+from shared.network.resize import fit_picture
 from shared.tasks.classify import Classify
 from splitdnn.checks import check_tensor, contiguous_picture
 
@@ -73,4 +73,4 @@ class WholeNetwork:
         return Classify(self.labels, top).answer(outputs[0])
 
     def _resize(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return resize_and_crop(contiguous_picture(picture), self.recipe)
+        return fit_picture(contiguous_picture(picture), self.recipe)

@@ -11,7 +11,7 @@ from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import CodecError, FingerprintError, ShapeError
 from shared.limits import MAX_PICTURE_PIXELS
 from shared.network.partition import INPUT
-from shared.network.resize import resize_and_crop
+from shared.network.resize import fit_picture
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def decode_frame(checked: Checked, model: Model) -> Work:
     frame, codec = checked
     array, recipe = codec.decode(frame.params, frame.payload, frame.shape), model.recipe
     if is_to_resize(checked, model):
-        array = resize_and_crop(array, recipe)
+        array = fit_picture(array, recipe)
     tensor = recipe.normalise(array) if codec.carries == "picture" else array
     return Work(
         frame.split_point,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
-from shared.network.resize import resize_and_crop
+from shared.network.resize import fit_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,7 @@ class Preprocess:
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A camera's picture, (H, W, 3) uint8 BGR as OpenCV delivers it -> the network's, (crop, crop, 3) uint8 RGB."""
-        return self._rgb(resize_and_crop(frame, self._recipe))  # colours last, where there are fewest pixels
+        return self._rgb(fit_picture(frame, self._recipe))  # colours last, where there are fewest pixels
 
     def outgoing(self, frame: NDArray[np.uint8], picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What a picture codec sends of `frame` (BGR): `picture`, which was made of it, or all of it, (H, W, 3) uint8 RGB."""

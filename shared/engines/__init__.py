@@ -1,7 +1,6 @@
-"""Engines run a network's heads and tails on arrays."""
+"""Engines run a network's heads and tails on arrays. The one that runs torch is imported only when it is asked for."""
 
 from shared.engines.base import Engine
 from shared.engines.choice import make_engine
-from shared.engines.torch_engine import TorchEngine
 
-__all__ = ["Engine", "TorchEngine", "make_engine"]
+__all__ = ["Engine", "make_engine"]

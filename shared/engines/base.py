@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shared.engines.half import Half, Kind, Segment, TensorForm
+    from shared.engines.half import Half, Kind, Segment, TensorForm, Tensors
     from shared.engines.probe import Probe
     from shared.network.partition import SplitPoint
 
 TOLERANCES = {"float32": 1e-3, "float16": 0.02, "bfloat16": 0.05}
-"""Largest relative error ‖y − y'‖ / ‖y'‖ of a half against torch in float32 on the probe, by precision.
+"""Largest relative error ‖y − y'‖ / ‖y'‖ of a half against the bundle's probe, by precision.
 
 bfloat16 keeps 8 significant bits of each number and float16 11, and a network rounds once a layer. Measured on the probe:
 ResNet-50 with real weights 3e-6 in float32 and at most 0.025 in bfloat16; MobileNetV2 up to 0.082 in bfloat16, which is
@@ -37,9 +37,10 @@ _log = logging.getLogger(__name__)
 
 
 class Engine(ABC):
-    """Compiles a half on first use, checks it against torch on a probe, and holds it.
+    """Compiles a half on first use, checks it on the bundle's probe, and holds it.
 
-    A half that fails its check while frames are running is run by `reference` instead, so that no frame is lost.
+    A half that fails its check while frames are running is run by the reference instead, so that no frame is lost: OpenVINO in
+    float32, which has no reference itself.
     """
 
     name: str
@@ -47,10 +48,15 @@ class Engine(ABC):
     device: str
     threads: int
 
-    def __init__(self, probe: Probe | None, reference: Engine | None) -> None:
-        """Without a probe nothing is checked: this engine is the reference itself."""
+    def __init__(
+        self, probe: Probe | None, reference: Callable[[], Engine] | None, *, one_by_one: bool = False
+    ) -> None:
+        """Without a probe nothing is checked. `reference` is called when it is needed; `one_by_one`: the network takes one
+        picture at a time.
+        """
         self._probe = probe
         self._reference = reference
+        self.one_by_one = one_by_one
         self._halves: dict[tuple[Kind, str], Half] = {}
         self._used: dict[tuple[Kind, str], int] = {}
         self._uses = itertools.count()
@@ -59,13 +65,15 @@ class Engine(ABC):
         """Number of halves that the reference runs instead."""
         self.on_failed_check: Callable[[], object] = lambda: None
         """Called once for each half that the reference runs instead."""
+        self.choice: dict[str, Any] = {"how": "only one", "milliseconds": {}, "margin": None}
+        """Why this engine runs, ready for JSON: see `shared.engines.choice`."""
 
     def head(self, point: SplitPoint) -> Half:
-        """From the pictures (B, 3, H, W) to the crossing tensors (B, *point.shape)."""
+        """From the pictures, one array (B, C, H, W), to the crossing at `point`."""
         return self._half("head", point)
 
     def tail(self, point: SplitPoint) -> Half:
-        """From the crossing tensors (B, *point.shape) to the logits (B, K)."""
+        """From the crossing at `point` to the outputs, each (B, …)."""
         return self._half("tail", point)
 
     def require(self, kind: Kind, point: SplitPoint) -> Half:
@@ -83,6 +91,20 @@ class Engine(ABC):
         if half:
             self._used[kind, point.name] = next(self._uses)
         return half
+
+    def once(self, kind: Kind, point: SplitPoint) -> Half:
+        """A half as `require` gives it, but not held: for a single use. Takes no lock. Raises EngineError."""
+        if half := self.at_hand(kind, point):
+            return half
+        half = self._compile(kind, point)
+        self.check(kind, point, half)
+        return half
+
+    def release(self) -> None:
+        """Drop all halves; who runs one still holds it."""
+        with self._lock:
+            self._halves.clear()
+            self._used.clear()
 
     def describe(self) -> dict[str, str | int]:
         """Name, precision, device and threads, as `GET /model` and the benchmarks report them."""
@@ -103,24 +125,30 @@ class Engine(ABC):
         """The form of tensors between segments. Holds no reference to the engine, which may be dropped once all is compiled."""
 
     def check(self, kind: Kind, point: SplitPoint, half: Half) -> None:
-        """Compare a half with torch on the probe pictures. Raises EngineError if they differ by more than is accepted."""
+        """Compare a half with the bundle's probe. Raises EngineError if they differ by more than is accepted."""
         if self._probe is None:
             return
         error = self._probe.error(kind, point, half)
         if not error <= TOLERANCES[self.precision]:  # false for NaN as well
             raise EngineError(
-                f"{self.name} in {self.precision}: the {kind} at {point.name} differs from torch by {error:.2g} of the "
-                f"values' length on the probe; accepted: {TOLERANCES[self.precision]:g}"
+                f"{self.name} in {self.precision}: the {kind} at {point.name} differs from the bundle's probe by "
+                f"{error:.2g} of the values' length; accepted: {TOLERANCES[self.precision]:g}{self._suspicion(error)}"
             )
+
+    def _suspicion(self, error: float) -> str:
+        """What a failed check means, as the end of its message; empty where the precision explains it."""
+        del error
+        return ""
 
     def stand_in(self, error: EngineError) -> Engine:
         """Count and log the failure, and return the reference, to be used instead. Raises `error` if there is none."""
         if self._reference is None:
             raise error
-        _log.warning("%s; torch in float32 runs this half instead", error)
+        reference = self._reference()
+        _log.warning("%s; %s in %s runs this half instead", error, reference.name, reference.precision)
         self.failed_checks += 1
         self.on_failed_check()
-        return self._reference
+        return reference
 
     @abstractmethod
     def _compile(self, kind: Kind, point: SplitPoint) -> Half:
@@ -146,7 +174,7 @@ class Engine(ABC):
         self.check(kind, point, half)
         self._halves[kind, point.name] = half
         _log.log(
-            logging.INFO if self._probe else logging.DEBUG,  # the reference's halves only serve checks
+            logging.INFO,
             "%s at %s by %s in %s: ready in %.2f s",
             kind, point.name, self.name, self.precision, time.perf_counter() - start,
         )  # fmt: skip
@@ -160,9 +188,22 @@ class Engine(ABC):
             self._used.pop(oldest, None)
 
 
-def _identity(tensors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _identity(tensors: Tensors) -> Tensors:
     """The head at `input` and the tail at `output`, where nothing is computed."""
     return tensors
+
+
+def in_rows(half: Half) -> Half:
+    """A half for any B from one that takes a single picture, or what crosses of it."""
+
+    def run(tensors: Tensors) -> Tensors:
+        count = len(tensors[0])
+        if count == 1:
+            return half(tensors)
+        rows = [half(tuple(each[row : row + 1] for each in tensors)) for row in range(count)]
+        return tuple(np.concatenate(parts) for parts in zip(*rows, strict=True))
+
+    return run
 
 
 def contiguous(tensors: NDArray[np.float32]) -> NDArray[np.float32]:

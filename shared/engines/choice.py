@@ -1,11 +1,20 @@
-"""Chooses the engine that runs the network: the one that was asked for, or the fastest that passes its check."""
+"""Chooses the engine that runs the network: the one that was asked for, or the fastest that passes its check.
+
+Candidates are timed in turn, and a less precise one must be clearly faster. What was measured on a busy machine is not kept for
+the next start. `Engine.choice` says what happened:
+
+    how           `measured`, `remembered` from an earlier start, `busy` (measured, not kept), or `only one` candidate
+    milliseconds  by engine and precision: minimum and median of one run
+    margin        the share of the time by which the fastest is faster than the next one; null for one candidate
+"""
 
 from __future__ import annotations
 
 import logging
-import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from shared.engines.timing import Timer, Times
 from shared.engines.workbench import Workbench
 from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
@@ -13,18 +22,17 @@ from shared.network.partition import INPUT, OUTPUT
 if TYPE_CHECKING:
     from shared.engines.base import Engine
     from shared.engines.half import Kind
-    from shared.engines.probe import Probe
-    from shared.network.model import Model
-    from shared.network.partition import Partition, SplitPoint
+    from shared.network.bundle import Bundle
+    from shared.network.partition import SplitPoint
 
 _log = logging.getLogger(__name__)
 
-_TIMED_RUNS = 3
+_BY_PRECISION = ("float32", "float16", "bfloat16")
+"""The most precise first."""
 
 
 def make_engine(
-    partition: Partition,
-    model: Model,
+    bundle: Bundle,
     *,
     name: str = "auto",
     precision: str = "auto",
@@ -34,71 +42,125 @@ def make_engine(
     cache_dir: str = "",
     kind: Kind = "head",
     point: SplitPoint | None = None,
+    weights: str | None = None,
+    timer: Timer | None = None,
 ) -> Engine:
-    """The engine of this name and precision; `auto` is the fastest whose results agree with torch's.
+    """The engine of this name and precision; `auto` is the fastest whose results agree with the bundle's probe.
 
-    `kind` and `point` name the half to choose by, which is compiled, checked and timed; the default is the whole network.
-    `threads` 0 keeps torch's number; up to `streams` halves run at once. `cache_dir` is the folder that keeps converted
-    networks and choices, "" keeps none. Raises SettingsError for what this machine does not have, and EngineError if no
-    engine that fits the request passes its check.
+    On CPUs `auto` means OpenVINO. `kind` and `point` name the half to choose by, which is compiled, checked and timed; the
+    default is the whole network. `threads` 0 takes as many as there are cores; up to `streams` halves run at once. `cache_dir`
+    is the folder that keeps choices, "" keeps none. `weights` stands for those that the bundle's source names, where torch runs it.
+    Raises SettingsError for what this machine or this bundle does not have, and EngineError if no engine that fits the request
+    passes its check.
     """
-    bench = Workbench(partition, model, device, threads, streams, cache_dir)
-    point = point or partition.point(OUTPUT)
+    bench = Workbench(bundle, device=device, threads=threads, streams=streams, weights=weights)
+    point = point or bundle.partition.point(OUTPUT)
     if (kind, point.name) in (("head", INPUT), ("tail", OUTPUT)):  # computes nothing: time the other half
         kind = "tail" if kind == "head" else "head"
-    candidates = bench.candidates(name, precision)
-    engine = None
-    if len(candidates) > 1:
-        key = bench.choice_key(kind, point, candidates)
-        chosen = bench.cache.load_json(key)
-        engine = _fastest(bench, [each for each in candidates if "/".join(each) == chosen], kind, point)
-    if engine is None:
-        problems: list[EngineError] = []
-        engine = _fastest(bench, candidates, kind, point, problems)
-        if engine is None:
-            raise problems[0]
-        if len(candidates) > 1 and not problems:
-            bench.cache.store_json(key, f"{engine.name}/{engine.precision}")
+    choice = _Choice(bench, kind, point, cache_dir, timer or Timer())
+    engine = choice.make(bench.candidates(name, precision))
     _log.info(
-        "engine %s in %s on %s, %d threads", engine.name, engine.precision, engine.device, engine.threads
-    )
+        "engine %s in %s on %s, %d threads; %s",
+        engine.name, engine.precision, engine.device, engine.threads, _told(engine.choice),
+    )  # fmt: skip
     return engine
 
 
-def _fastest(
-    bench: Workbench,
-    candidates: list[tuple[str, str]],
-    kind: Kind,
-    point: SplitPoint,
-    problems: list[EngineError] | None = None,
-) -> Engine | None:
-    """The fastest candidate that passes its check. The others' errors are logged and appended to `problems`."""
-    best: tuple[float, Engine] | None = None
-    for candidate in candidates:
-        try:
-            engine = bench.build(*candidate)
-            engine.require(kind, point)
-            # A single candidate, asked for or chosen before, is not timed.
-            seconds = _seconds(engine, kind, point, bench.probe) if len(candidates) > 1 else 0.0
-        except EngineError as error:
-            if problems is None or str(error) not in map(str, problems):
+class _Choice:
+    """One choice, by one half."""
+
+    def __init__(
+        self, bench: Workbench, kind: Kind, point: SplitPoint, cache_dir: str, timer: Timer
+    ) -> None:
+        self._bench = bench
+        self._kind = kind
+        self._point = point
+        self._timer = timer
+        self._store = bench.choices(kind, point, cache_dir)
+
+    def make(self, candidates: list[tuple[str, str]]) -> Engine:
+        """The chosen engine. Raises EngineError."""
+        if len(candidates) == 1:
+            return self._ready(candidates[0])
+        remembered = self._store.load(candidates)
+        if remembered:
+            try:
+                engine = self._ready(remembered.candidate)
+            except EngineError as error:
+                _log.warning("%s; the engine is chosen anew", error)
+            else:
+                engine.choice = remembered.choice | {"how": "remembered"}
+                return engine
+        return self._measured(candidates)
+
+    def _ready(self, candidate: tuple[str, str]) -> Engine:
+        engine = self._bench.build(*candidate)
+        engine.require(self._kind, self._point)
+        return engine
+
+    def _measured(self, candidates: list[tuple[str, str]]) -> Engine:
+        """The fastest that passes its check. Logs the others' errors."""
+        passed: dict[tuple[str, str], Engine] = {}
+        problems: list[EngineError] = []
+        for candidate in sorted(candidates, key=lambda each: _BY_PRECISION.index(each[1])):
+            try:
+                passed[candidate] = self._ready(candidate)
+            except EngineError as error:
+                if candidate == self._bench.reference_candidate:
+                    raise  # then nothing here can be trusted
                 _log.warning("%s", error)
-            if problems is not None:
                 problems.append(error)
-        else:
-            _log.debug("%s in %s: %.1f ms", engine.name, engine.precision, 1e3 * seconds)
-            if best is None or seconds < best[0]:
-                best = seconds, engine
-    return best and best[1]
+        if not passed:
+            raise problems[0]
+        if len(passed) == 1:
+            return next(iter(passed.values()))
+        given = tuple(each[:1] for each in self._bench.probe.given(self._kind, self._point))
+        halves = {"/".join(key): engine.require(self._kind, self._point) for key, engine in passed.items()}
+        runs = {name: partial(half, given) for name, half in halves.items()}
+        measurement = self._timer.measure(runs, self._bench.threads)
+        best = _preferred(measurement.times)
+        engine = next(each for key, each in passed.items() if "/".join(key) == best)
+        for other in passed.values():
+            if other is not engine:
+                other.release()  # the reference stays, and would keep the network in memory a second time
+        engine.choice = _described(measurement.times, "busy" if measurement.busy else "measured")
+        if not measurement.busy and not problems:
+            self._store.keep(candidates, best, engine.choice)
+        return engine
 
 
-def _seconds(engine: Engine, kind: Kind, point: SplitPoint, probe: Probe) -> float:
-    """Time of one run on one picture: the minimum of a few, as other load only adds. Raises EngineError."""
-    half = engine.require(kind, point)
-    given = probe.given(kind, point)[:1]
-    fastest = float("inf")
-    for _ in range(_TIMED_RUNS):
-        start = time.perf_counter()
-        half(given)
-        fastest = min(fastest, time.perf_counter() - start)
-    return fastest
+def _preferred(times: dict[str, Times]) -> str:
+    """The most precise one, unless a less precise one is clearly faster. `times` has the most precise first."""
+    best, *rest = times
+    for name in rest:
+        if times[name].clearly_below(times[best]):
+            best = name
+    return best
+
+
+def _described(times: dict[str, Times], how: str) -> dict[str, Any]:
+    fastest, second = sorted(each.minimum for each in times.values())[:2]
+    return {
+        "how": how,
+        "milliseconds": {
+            name: {"minimum": round(each.minimum, 3), "median": round(each.median, 3)}
+            for name, each in times.items()
+        },
+        "margin": round(1 - fastest / second, 3) if second > 0 else 0.0,
+    }
+
+
+def _told(choice: dict[str, Any]) -> str:
+    """The choice as the end of a log line."""
+    if choice["how"] == "only one":
+        return "the only one that was asked for or that passed"
+    times = ", ".join(
+        f"{name} {each['minimum']:.1f} ms (median {each['median']:.1f})"
+        for name, each in choice["milliseconds"].items()
+    )
+    how = {
+        "measured": "measured now",
+        "remembered": "as measured at an earlier start",
+        "busy": "measured now while other processes kept the machine busy, so not kept",
+    }[choice["how"]]
+    return f"{how}: {times}; the fastest leads by {100 * choice['margin']:.0f} %"

@@ -37,7 +37,7 @@ class Halves(Protocol):
     """Anything that has a head and a tail at every split point."""
 
     def head(self, point: SplitPoint) -> Half:
-        """From the pictures, one array (B, 3, H, W), to the crossing."""
+        """From the pictures, one array (B, C, H, W), to the crossing."""
 
     def tail(self, point: SplitPoint) -> Half:
         """From the crossing to the outputs."""

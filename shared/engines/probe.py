@@ -1,61 +1,97 @@
-"""The probe pictures that engines are checked with, and the error of a half on them."""
+"""A bundle's probe: pictures with the reference's outputs, which every engine's halves are compared with."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from shared.errors import EngineError
+from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from shared.engines.half import Half, Halves, Kind
+    from shared.engines.base import Engine
+    from shared.engines.half import Half, Kind, Tensors
+    from shared.network.bundle import Bundle
     from shared.network.partition import SplitPoint
-    from shared.network.recipe import Recipe
-
-PICTURES = 2
-"""More than one, so that a half compiled for a fixed batch size fails its check."""
 
 
 class Probe:
-    """Compares halves with those of `reference`: torch in float32 on the CPU."""
+    """Compares halves with what the reference computed where the bundle was made. docs/bundle.md describes the file."""
 
-    def __init__(self, points: Mapping[str, SplitPoint], recipe: Recipe, reference: Halves) -> None:
-        self._points = points
-        self._pictures = probe_pictures(recipe)
+    def __init__(self, bundle: Bundle, reference: Callable[[], Engine]) -> None:
+        """`reference` gives the engine whose head computes the input of a tail that the bundle has none for."""
+        self._path = bundle.probe
+        self._recipe = bundle.model.recipe
+        self._outputs = len(bundle.model.outputs)
         self._reference = reference
 
     def error(self, kind: Kind, point: SplitPoint, half: Half) -> float:
-        """Relative error ‖y − y'‖ / ‖y'‖ of a half, the larger of the two pictures'; NaN for a NaN or another shape."""
-        got = half(self.given(kind, point)).astype(np.float64)
-        want = self._crossing(point if kind == "head" else self._points["output"]).astype(np.float64)
-        if got.shape != want.shape:
+        """Relative error ‖y − y'‖ / ‖y'‖ of a half, the largest of all pictures' and tensors'; NaN for a NaN or another shape.
+
+        A head is compared at the positions that the bundle has a sample of, at `output` whole. Raises EngineError if the
+        reference that computes the half's input fails its own check.
+        """
+        given = self.given(kind, point)
+        want = self._expected(kind, point)
+        got = half(given)
+        shapes = [(len(given[0]), *shape) for shape in point.shapes] if kind == "head" else [e.shape for e in want]
+        if [np.shape(each) for each in got] != shapes:
             return float("nan")
-        difference, length = (
-            np.linalg.norm(rows.reshape(PICTURES, -1), axis=1) for rows in (got - want, want)
-        )
-        return float(np.max(difference / np.maximum(length, 1e-30)))  # max() would lose a NaN
+        if kind == "head" and point.name != OUTPUT:
+            got = tuple(sampled(each, want[0].shape[1]) for each in got)
+        # max() would lose a NaN
+        return float(np.max([_relative(*pair) for pair in zip(got, want, strict=True)]))
 
-    def given(self, kind: Kind, point: SplitPoint) -> NDArray[np.float32]:
-        """A half's input for the probe pictures: (2, 3, H, W) for a head, (2, *point.shape) for a tail."""
-        return self._pictures if kind == "head" else self._crossing(point)
+    def given(self, kind: Kind, point: SplitPoint) -> Tensors:
+        """A half's input for the probe pictures: one array (2, C, H, W) for a head, (2, *point.shape) for a tail."""
+        if kind == "tail" and point.name != INPUT:
+            with self._opened() as file:
+                if f"given/{point.name}" in file.keys():
+                    scale = np.float32(file.get_tensor(f"scale/{point.name}"))
+                    return (file.get_tensor(f"given/{point.name}").astype(np.float32) * scale,)
+            return self._reference().once("head", point)(self._pictures())
+        return self._pictures()
 
-    def _crossing(self, point: SplitPoint) -> NDArray[np.float32]:
-        return self._reference.head(point)(self._pictures)
+    def _pictures(self) -> Tensors:
+        with self._opened() as file:
+            pictures: NDArray[np.uint8] = file.get_tensor("pictures")
+        return (np.stack([self._recipe.normalise(picture) for picture in pictures]),)
+
+    def _expected(self, kind: Kind, point: SplitPoint) -> Tensors:
+        """What the half gives for `given`; for a head before `output`, at the positions of the sample."""
+        with self._opened() as file:
+            if kind == "head" and point.name != OUTPUT:
+                return (file.get_tensor(f"sample/{point.name}"),)
+            stored = kind == "tail" and point.name != INPUT and f"given/{point.name}" in file.keys()
+            prefix = f"answers/{point.name}" if stored else "outputs"
+            return tuple(file.get_tensor(f"{prefix}/{number}") for number in range(self._outputs))
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        try:
+            with safe_open(self._path, framework="numpy") as file:
+                yield file
+        except (OSError, SafetensorError) as error:
+            raise EngineError(f"{self._path}: not the probe of this bundle: {error}") from None
 
 
-def probe_pictures(recipe: Recipe) -> NDArray[np.float32]:
-    """(2, 3, H, W) float32, normalised for the network: shapes, shades and noise, the same in every process."""
-    size = recipe.crop
-    random = np.random.default_rng(20261122)
-    y, x = np.mgrid[0:size, 0:size] / size
-    pictures = []
-    for number in range(PICTURES):
-        shade = 90 * np.sin(7 * (number + 1) * x[..., None] + np.arange(3)) * np.cos(5 * y[..., None])
-        disc = 60 * ((x - 0.4) ** 2 + (y - 0.5 - 0.1 * number) ** 2 < 0.06)[..., None]
-        noise = random.normal(0, 12, (size, size, 3))
-        picture = np.clip(128 + shade + disc + noise, 0, 255).astype(np.uint8)
-        pictures.append(recipe.normalise(picture))
-    return np.stack(pictures)
+def sampled(tensors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """(B, …) -> (B, count): the elements at the flat positions floor(i * elements / count)."""
+    elements = math.prod(tensors.shape[1:])
+    return tensors.reshape(len(tensors), -1)[:, np.arange(count) * elements // max(count, 1)]
+
+
+def _relative(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
+    if len(got) != len(want):
+        return float("nan")
+    got, want = (each.reshape(len(each), -1).astype(np.float64) for each in (got, want))
+    difference, length = (np.linalg.norm(rows, axis=1) for rows in (got - want, want))
+    return float(np.max(difference / np.maximum(length, 1e-30)))

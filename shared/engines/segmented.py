@@ -10,17 +10,15 @@ import itertools
 import time
 from typing import TYPE_CHECKING
 
+from shared.engines.base import in_rows
 from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from shared.engines.base import Engine
-    from shared.engines.half import Half, Segment
+    from shared.engines.half import Half, Segment, Tensors
     from shared.network.partition import SplitPoint
 
 
@@ -35,23 +33,24 @@ class Segmented:
         assert (points[0].name, points[-1].name) == (INPUT, OUTPUT)
         self.points = list(points)
         self._form = engine.form
+        self._one_by_one = engine.one_by_one
         self._segments = [engine.segment(start, end) for start, end in itertools.pairwise(points)]
         self._places = {point.name: place for place, point in enumerate(points)}
         engine.check("head", points[-1], self.head(points[-1]))
 
     def head(self, point: SplitPoint) -> Half:
-        """From the pictures (B, 3, H, W) to the crossing tensors (B, *point.shape)."""
+        """From the pictures, one array (B, C, H, W), to the crossing at `point`."""
         return self._chain(self._segments[: self._places[point.name]])
 
     def tail(self, point: SplitPoint) -> Half:
-        """From the crossing tensors (B, *point.shape) to the logits (B, K)."""
+        """From the crossing at `point` to the outputs."""
         return self._chain(self._segments[self._places[point.name] :])
 
     def walk(
-        self, pictures: NDArray[np.float32], clock: Callable[[], float] = time.perf_counter
-    ) -> Iterator[tuple[SplitPoint, NDArray[np.float32], float]]:
-        """Run the network once on (B, 3, H, W); yield each point after `input` in order, its crossing tensors
-        (B, *point.shape), and the time in seconds that its head takes.
+        self, pictures: Tensors, clock: Callable[[], float] = time.perf_counter
+    ) -> Iterator[tuple[SplitPoint, Tensors, float]]:
+        """Run the network once on one array (B, C, H, W); yield each point after `input` in order, its crossing, and the time
+        in seconds that its head takes. B is 1 for a network that takes one picture at a time.
         """
         start = clock()
         packed = self._form.pack(pictures)
@@ -65,7 +64,7 @@ class Segmented:
             yield point, crossing, head_s + clock() - start
 
     def _chain(self, segments: list[Segment]) -> Half:
-        def run(tensors: NDArray[np.float32]) -> NDArray[np.float32]:
+        def run(tensors: Tensors) -> Tensors:
             if not segments:
                 return tensors
             packed = self._form.pack(tensors)
@@ -73,7 +72,7 @@ class Segmented:
                 packed = segment(packed)
             return self._form.unpack(packed)
 
-        return run
+        return in_rows(run) if self._one_by_one and segments else run
 
 
 def segmented(engine: Engine, points: Sequence[SplitPoint]) -> Segmented:

@@ -1,4 +1,4 @@
-"""PyTorch in eager mode: the reference that other engines are checked against, and the engine for GPUs."""
+"""PyTorch in eager mode: the engine for GPUs. It runs the module that a bundle was made from."""
 
 from __future__ import annotations
 
@@ -8,36 +8,43 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from shared.engines.base import Engine, contiguous
+from shared.engines.base import Engine, contiguous, in_rows
 from shared.errors import EngineError, SettingsError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
-    from shared.engines.half import Half, Kind, Segment
+    from shared.engines.half import Half, Kind, Segment, Tensors
     from shared.engines.probe import Probe
-    from shared.network.partition import Partition, SplitPoint
+    from shared.network.partition import SplitPoint
+    from shared.torch_network.partition import TorchPartition
 
 _TYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+_ANOTHER_NETWORK = 0.3
+"""A relative error that no precision explains."""
 
 
 class TorchEngine(Engine):
-    """Runs on the CPU or one GPU. In float32 on the CPU it uses the network's own parameters, without a copy."""
+    """Runs on the CPU or one GPU. In float32 on the CPU it uses the module's own parameters, without a copy.
+
+    It knows the split points that torch.fx finds; a bundle may have others.
+    """
 
     name = "torch"
 
     def __init__(
         self,
-        partition: Partition,
+        partition: TorchPartition,
         *,
         device: str = "cpu",
         precision: str = "float32",
         threads: int = 0,
         probe: Probe | None = None,
-        reference: Engine | None = None,
+        reference: Callable[[], Engine] | None = None,
+        one_by_one: bool = False,
     ) -> None:
         """`device` is `cpu`, `cuda` or `cuda:1`; `threads` 0 keeps torch's number. Raises SettingsError."""
-        super().__init__(probe, reference)
+        super().__init__(probe, reference, one_by_one=one_by_one)
         if threads:
             torch.set_num_threads(threads)
         self._device = usable_device(device)
@@ -50,30 +57,45 @@ class TorchEngine(Engine):
         self.threads = torch.get_num_threads()
 
     def segment(self, start: SplitPoint, end: SplitPoint) -> Segment:
-        return self._runner(self._partition.segment(start, end), start.shape, f"the segment up to {end.name}")
+        for point in (start, end):
+            if point.name not in self._partition.points:
+                raise EngineError(
+                    f"torch cannot cut this network at {point.name}, which is found in the bundle's graph only"
+                )
+        module = self._partition.segment(start, end)
+        return self._runner(module, start.shapes, f"the segment from {start.name} to {end.name}")
 
     @property
     def form(self) -> TorchForm:
         return self._form
 
     def _compile(self, kind: Kind, point: SplitPoint) -> Half:
-        shape = self._partition.input_shape if kind == "head" else point.shape
-        run = self._runner(getattr(self._partition, kind)(point), shape, f"the {kind} at {point.name}")
-        return lambda tensors: self._form.unpack(run(self._form.pack(tensors)))
+        start, end = self._partition.ends
+        run = self.segment(start, point) if kind == "head" else self.segment(point, end)
 
-    def _runner(self, module: torch.nn.Module, shape: tuple[int, ...], what: str) -> Segment:
+        def half(tensors: Tensors) -> Tensors:
+            return self._form.unpack(run(self._form.pack(tensors)))
+
+        return in_rows(half) if self.one_by_one else half
+
+    def _suspicion(self, error: float) -> str:
+        if self.precision != "float32" and error < _ANOTHER_NETWORK:
+            return super()._suspicion(error)
+        return ". It gives other answers than the bundle: was the weights file changed?"
+
+    def _runner(self, module: torch.nn.Module, shapes: tuple[tuple[int, ...], ...], what: str) -> Segment:
         if not self._plain:
             # All halves share the network's modules, and `to` changes them in place.
             module = copy.deepcopy(module).to(self._device, self._type)
             module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's types
 
         @torch.inference_mode()
-        def run(given: torch.Tensor) -> torch.Tensor:
-            result: torch.Tensor = module(given)
+        def run(given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+            result: tuple[torch.Tensor, ...] = module(*given)
             return result
 
         try:
-            run(self._form.pack(np.zeros((1, *shape), np.float32)))
+            run(self._form.pack(tuple(np.zeros((1, *shape), np.float32) for shape in shapes)))
         except RuntimeError as error:
             raise EngineError(
                 f"torch in {self.precision} on {self.device} cannot run {what}: {str(error).splitlines()[0]}"
@@ -89,15 +111,17 @@ class TorchForm:
         self._type = element_type
         self._channels_last = channels_last
 
-    def pack(self, tensors: NDArray[np.float32]) -> torch.Tensor:
-        packed = torch.from_numpy(contiguous(tensors)).to(self._device, self._type)
-        if self._channels_last and packed.ndim == 4:
-            packed = packed.contiguous(memory_format=torch.channels_last)
-        return packed
+    def pack(self, tensors: Tensors) -> tuple[torch.Tensor, ...]:
+        packed = [torch.from_numpy(contiguous(each)).to(self._device, self._type) for each in tensors]
+        if self._channels_last:
+            packed = [
+                each.contiguous(memory_format=torch.channels_last) if each.ndim == 4 else each
+                for each in packed
+            ]
+        return tuple(packed)
 
-    def unpack(self, packed: torch.Tensor) -> NDArray[np.float32]:
-        result: NDArray[np.float32] = packed.float().contiguous().cpu().numpy()
-        return result
+    def unpack(self, packed: tuple[torch.Tensor, ...]) -> Tensors:
+        return tuple(each.float().contiguous().cpu().numpy() for each in packed)
 
 
 def usable_device(name: str) -> torch.device:

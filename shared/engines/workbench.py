@@ -2,134 +2,155 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
-import platform
-import time
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-import torch
-
+from shared.engines.choice_store import ChoiceStore
 from shared.engines.probe import Probe
-from shared.engines.torch_engine import TorchEngine, usable_device
-from shared.errors import EngineError, SettingsError
-from shared.process.cache import Cache, key_of
-from shared.process.memory import give_back
+from shared.errors import EngineError, ModelError, SettingsError
+from shared.process.machine import machine, processor_features
+from shared.process.threads import available_cores
+from shared.torch_network.source import is_torch_source
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from shared.engines.base import Engine
     from shared.engines.half import Kind
-    from shared.network.model import Model
-    from shared.network.partition import Partition, SplitPoint
+    from shared.network.bundle import Bundle
+    from shared.network.partition import SplitPoint
+    from shared.torch_network.partition import TorchPartition
 
 _log = logging.getLogger(__name__)
 
 
 class Workbench:
-    """Holds what all candidates share: the reference, and the converted network, made once and only if needed."""
+    """Holds what all candidates share: the probe, the reference and the networks, read or built once and only if needed."""
+
+    reference_candidate = ("openvino", "float32")
 
     def __init__(
-        self, partition: Partition, model: Model, device: str, threads: int, streams: int, cache_dir: str
+        self, bundle: Bundle, *, device: str, threads: int, streams: int, weights: str | None
     ) -> None:
-        """The arguments are those of `make_engine`. Raises SettingsError if there is no such device."""
-        self._partition = partition
-        self._model = model
-        self._device = usable_device(device)
-        self._threads = threads or torch.get_num_threads()
+        """The arguments are those of `make_engine`. Raises SettingsError if the bundle cannot run on this device."""
+        self._bundle = bundle
+        self._weights = weights
         self._streams = streams
-        self.cache = Cache(cache_dir)
-        self._reference = TorchEngine(partition, threads=self._threads)
-        self.probe = Probe(partition.points, model.recipe, self._reference)
+        self.threads = threads or available_cores()
+        self._device = self._usable(device)
+        self.probe = Probe(bundle, self.reference)
+
+    def reference(self) -> Engine:
+        """OpenVINO in float32, the same engine each time: what stands in for a half that fails."""
+        return self._reference
 
     def candidates(self, name: str, precision: str) -> list[tuple[str, str]]:
-        """Engine and precision of each candidate, the likely fastest first. Raises SettingsError if there is none."""
-        names = ["openvino", "torch"] if name == "auto" else [name]
-        if self._device.type != "cpu":
+        """Engine and precision of each candidate. Raises SettingsError if there is none."""
+        if self._device != "cpu":
             if name == "openvino":
                 raise SettingsError(
                     f"engine openvino computes on the CPU; on {self._device} accepted: torch, auto"
                 )
             gpu = ("float16", "bfloat16", "float32") if precision == "auto" else (precision,)
             return [("torch", each) for each in gpu]
-        found = []
-        if "openvino" in names:
-            from shared.engines.openvino.runtime import precisions  # noqa: PLC0415 - slow, and torch alone needs none
+        if name == "torch":
+            self._need_torch("engine torch")
+            return [("torch", "float32" if precision == "auto" else precision)]
+        from shared.engines.openvino.runtime import precisions  # noqa: PLC0415 - slow, and torch alone needs none
 
-            native = precisions()
-            found += [("openvino", each) for each in native if precision in ("auto", each)]
-            if name == "openvino" and not found:
-                raise SettingsError(
-                    f"precision {precision} is not one that this CPU computes in openvino; accepted: "
-                    f"auto, {', '.join(native)}"
-                )
-        if "torch" in names:
-            found.append(("torch", "float32" if precision == "auto" else precision))
+        native = precisions()
+        found = [("openvino", each) for each in native if precision in ("auto", each)]
+        if not found:
+            raise SettingsError(
+                f"precision {precision} is not one that this CPU computes in openvino; accepted: auto, {', '.join(native)}"
+            )
         return found
 
     def build(self, name: str, precision: str) -> Engine:
-        """Build one candidate. Raises EngineError if the network cannot be converted for it."""
-        if name == "torch":
-            if precision == "float32" and self._device.type == "cpu":
-                return self._reference
-            return TorchEngine(
-                self._partition,
-                device=str(self._device),
-                precision=precision,
-                threads=self._threads,
-                probe=self.probe,
-                reference=self._reference,
-            )
-        from shared.engines.openvino.engine import OpenVinoEngine  # noqa: PLC0415 - as above
+        """Build one candidate. Raises EngineError, or ModelError if the source of a bundle is gone."""
+        if (name, precision) == self.reference_candidate:
+            return self._reference
+        return self._torch(precision) if name == "torch" else self._openvino(precision)
 
-        model, constants = self._converted
-        return OpenVinoEngine(
-            model,
-            self._partition.ends,
-            precision=precision,
-            threads=self._threads,
-            streams=self._streams,
-            probe=self.probe,
-            reference=self._reference,
-            constants=constants,
-        )
-
-    def choice_key(self, kind: Kind, point: SplitPoint, candidates: list[tuple[str, str]]) -> str:
-        """The cache's name for a choice: network, half, candidates and machine."""
-        return "choice-" + key_of(
-            self._model.fingerprint.hex(), kind, point.name, str(candidates), str(self._device), str(self._threads),
-            str(self._streams), platform.machine(), torch.__version__,
+    def choices(self, kind: Kind, point: SplitPoint, cache_dir: str) -> ChoiceStore:
+        """Where choices by this half, of this network and machine, are kept."""
+        return ChoiceStore(
+            cache_dir, self._bundle.model.fingerprint.hex(), kind, point.name, self._device, str(self.threads),
+            str(self._streams), machine(), processor_features(), *map(_version, ("openvino", "torch")),
         )  # fmt: skip
 
-    @property
-    def _converted(self) -> tuple[Any, Path | None]:
-        if isinstance(self._conversion, EngineError):
-            raise self._conversion
-        return self._conversion
+    def _usable(self, device: str) -> str:
+        if device == "cpu" or (device == "auto" and self._torch_problem()):
+            return "cpu"
+        self._need_torch(f"device {device!r}")
+        from shared.engines.torch_engine import usable_device  # noqa: PLC0415 - brings torch
+
+        return str(usable_device(device))
+
+    def _torch_problem(self) -> str:
+        """Why torch cannot run this bundle; empty if it can."""
+        model = self._bundle.source.get("model")
+        if not isinstance(model, str) or not is_torch_source(model):
+            return f"{self._bundle.model.name} was made from {model}, not from a torch module"
+        if importlib.util.find_spec("torch") is None:
+            return "torch is not installed here"
+        return ""
+
+    def _need_torch(self, what: str) -> None:
+        if problem := self._torch_problem():
+            raise SettingsError(f"{what}: {problem}; accepted: --device cpu with --engine openvino, or auto")
 
     @cached_property
-    def _conversion(self) -> tuple[Any, Path | None] | EngineError:
-        """The converted network, or the error: a conversion that fails is not tried again."""
-        try:
-            return self._convert()
-        except EngineError as error:
-            return error
+    def _reference(self) -> Engine:
+        return self._openvino("float32")
 
-    def _convert(self) -> tuple[Any, Path | None]:
-        """OpenVINO's model, and the file that its constants are mapped from; None if they are in memory."""
+    def _openvino(self, precision: str) -> Engine:
+        from shared.engines.openvino.engine import OpenVinoEngine  # noqa: PLC0415 - as above
+
+        return OpenVinoEngine(
+            self._network,
+            self._bundle,
+            precision=precision,
+            threads=self.threads,
+            streams=self._streams,
+            probe=self.probe,
+            reference=None if precision == "float32" else self.reference,
+        )
+
+    def _torch(self, precision: str) -> Engine:
+        from shared.engines.torch_engine import TorchEngine  # noqa: PLC0415 - brings torch
+
+        return TorchEngine(
+            self._partition,
+            device=self._device,
+            precision=precision,
+            threads=self.threads,
+            probe=self.probe,
+            reference=self.reference,
+            one_by_one=self._bundle.batch == 1,
+        )
+
+    @cached_property
+    def _network(self) -> Any:
         from shared.engines.openvino import network  # noqa: PLC0415 - as above
-        from shared.engines.openvino.runtime import VERSION  # noqa: PLC0415
 
-        name = "network-" + key_of(self._model.fingerprint.hex(), VERSION, torch.__version__)
-        entry = self.cache.load_folder(name)
-        if entry is None:
-            start = time.perf_counter()
-            model = network.convert(self._partition)
-            _log.info("converted %s for openvino in %.1f s", self._model.name, time.perf_counter() - start)
-            entry = self.cache.store_folder(name, lambda folder: network.save(model, folder / "network.xml"))
-            if entry is None:
-                return model, None
-            del model
-            give_back()
-        return network.read(entry / "network.xml"), entry / "network.bin"
+        return network.read(self._bundle)
+
+    @cached_property
+    def _partition(self) -> TorchPartition:
+        from shared.torch_network.partition import TorchPartition  # noqa: PLC0415 - brings torch
+        from shared.torch_network.source import rebuild  # noqa: PLC0415 - only here
+
+        module = rebuild(self._bundle.source, weights=self._weights).module
+        try:
+            return TorchPartition(module, self._bundle.model.recipe.tensor_shape)
+        except ModelError as error:
+            raise EngineError(f"engine torch: {error}") from error
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -13,7 +13,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -32,6 +32,9 @@ from shared.network.model import Model
 from shared.network.partition import INPUT, OUTPUT, Partition, SplitPoint
 from shared.network.recipe import Recipe
 from shared.tasks.spec import TaskSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SCHEMA = 1
 """The version of the format that this code writes, and the newest that it reads."""
@@ -182,11 +185,14 @@ def _check(manifest: Manifest, what: str) -> None:
     if (names[0], names[-1]) != (INPUT, OUTPUT) or len(set(names)) != len(names):
         raise ModelError(f"{what}: its split points do not go from {INPUT} to {OUTPUT}, each named once")
     for point in points[:-1]:
-        if not all(_fits_the_wire(point.name, shape) for shape in point.shapes):
-            raise ModelError(f"{what}: the split point {point.name[:80]} is too large for a frame: {point.shapes}")
+        if not all(fits_the_wire(point.name, shape) for shape in point.shapes):
+            raise ModelError(
+                f"{what}: the split point {point.name[:80]} is too large for a frame: {point.shapes}"
+            )
 
 
-def _fits_the_wire(name: str, shape: list[int]) -> bool:
+def fits_the_wire(name: str, shape: Sequence[int]) -> bool:
+    """Whether frames can carry a float32 tensor of this shape, without the batch dimension, for a split point of this name."""
     elements = 1
     for length in shape:
         elements *= length
@@ -245,7 +251,10 @@ def write_manifest(folder: Path, fields: dict[str, Any]) -> None:
     for name in FILES:
         path = folder / name
         with path.open("rb") as file:
-            files[name] = {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+            files[name] = {
+                "bytes": path.stat().st_size,
+                "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
+            }
     fields = {"schema": SCHEMA, **fields, "files": files}
     fields["digest"] = digest_of(fields)
     data = json.dumps(fields, indent=1).encode()

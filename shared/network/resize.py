@@ -1,4 +1,4 @@
-"""From a picture of any size to the size that the weights were made for: one kernel for edge and cloud.
+"""From a picture of any size to the network's: one kernel for edge and cloud.
 
 Pictures are resized at the edge or, if they travel in the camera's own size, in the cloud. Both use this module, so that the
 network sees the same picture.
@@ -8,53 +8,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-from torch.nn.functional import interpolate
+import numpy as np
 
-from shared.limits import MAX_ASPECT
-from shared.network.vision import transforms
+from shared.network.resample import Span, resample
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from shared.network.recipe import Recipe
 
+_BLACK = 0
 
-def resize_and_crop(picture: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 -> (crop, crop, 3) uint8, possibly a view of `picture`; the order of the colours does not matter.
 
-    Resizes and crops as the weights prescribe, on 8-bit values throughout, as PIL does. torchvision's resize of a tensor
-    converts to float32: that is slower, and differs by up to 20 levels from the picture that the weights were made for,
-    because PIL rounds and clips after each of the two directions.
+def fit_picture(picture: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 -> (height, width, 3) uint8, possibly a view of `picture`; the order of the colours does not matter.
+
+    Scales, and crops or pads, as the recipe says, on 8-bit values throughout.
     """
-    picture = _middle(picture)
-    if not picture.flags.writeable:  # decoders return such arrays, and torch would warn
-        picture = picture.copy()
-    # (1, 3, H, W), a view. With the batch dimension torch notices that a pixel's colours are adjacent in memory (channels
-    # last) and resizes without rearranging them, in half the time.
-    tensor = torch.from_numpy(picture)[None].permute(0, 3, 1, 2)
-    size = _resized(picture.shape[0], picture.shape[1], shorter=recipe.resize)
-    if size != picture.shape[:2]:
-        tensor = interpolate(
-            tensor, size=size, mode=recipe.interpolation, align_corners=False, antialias=True
-        )
-    cropped: NDArray[np.uint8] = transforms.center_crop(tensor[0], [recipe.crop]).permute(1, 2, 0).numpy()
-    return cropped
+    place = recipe.placement(*picture.shape[:2])
+    part = picture[place.top : place.top + place.height, place.left : place.left + place.width]
+    above, before = max(0, -place.first_row), max(0, -place.first_column)
+    rows = _span(place.height, place.rows, place.first_row, recipe.height)
+    columns = _span(place.width, place.columns, place.first_column, recipe.width)
+    if (place.rows, place.columns) == part.shape[:2]:
+        window = part[rows.first : rows.first + rows.count, columns.first : columns.first + columns.count]
+    else:
+        window = resample(part, rows, columns, recipe.interpolation)
+    if window.shape == recipe.picture_shape:
+        return window
+    padded = np.full(recipe.picture_shape, recipe.pad if recipe.fit == "letterbox" else _BLACK, np.uint8)
+    padded[above : above + rows.count, before : before + columns.count] = window
+    return padded
 
 
-def _resized(height: int, width: int, *, shorter: int) -> tuple[int, int]:
-    """(rows, columns): the shorter side becomes `shorter`; the longer one is rounded down, as torchvision does."""
-    longer = int(shorter * max(height, width) / min(height, width))
-    return (shorter, longer) if height <= width else (longer, shorter)
-
-
-def _middle(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture itself, or the middle of one that is far longer than wide.
-
-    The crop needs no more, and a picture of a single row, resized as a whole, would become gigabytes.
-    """
-    height, width = picture.shape[:2]
-    longest = MAX_ASPECT * min(height, width)
-    top, left = max(0, (height - longest) // 2), max(0, (width - longest) // 2)
-    return picture[top : top + longest, left : left + longest]
+def _span(length: int, scaled: int, first: int, window: int) -> Span:
+    """The pixels of the scaled picture that are within the window."""
+    begin = max(0, first)
+    return Span(length, scaled, begin, min(scaled, first + window) - begin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from prometheus_client import Gauge
 from prometheus_client.exposition import choose_encoder
@@ -100,9 +101,20 @@ def exposition(registry: CollectorRegistry, accept: str) -> tuple[str, bytes]:
     return content_type, encode(registry)
 
 
+_build_infos: WeakKeyDictionary[CollectorRegistry, Gauge] = WeakKeyDictionary()
+
+
+def has_build_info(registry: CollectorRegistry) -> bool:
+    """Whether `splitdnn_build_info` is exported already."""
+    return registry in _build_infos
+
+
 def export_build_info(registry: CollectorRegistry, component: str, **labels: str) -> None:
-    """Export `splitdnn_build_info` = 1, with what is running in its labels."""
+    """Export `splitdnn_build_info` = 1, with what is running now in its labels: in place of what was exported before."""
     values = {"component": component, "version": __version__, "wire_version": str(VERSION), **labels}
-    Gauge("splitdnn_build_info", "What is running; always 1.", list(values), registry=registry).labels(
-        **values
-    ).set(1)
+    gauge = _build_infos.get(registry)
+    if gauge is None:
+        gauge = Gauge("splitdnn_build_info", "What is running; always 1.", list(values), registry=registry)
+        _build_infos[registry] = gauge
+    gauge.clear()
+    gauge.labels(**values).set(1)

@@ -1,9 +1,10 @@
 """The disk cache: results that take long to compute, kept for the next start.
 
     <folder>/survey-<key>-<digest>.json   a file entry; <digest> is the start of the SHA-256 of its content
-    <folder>/network-<key>/               a folder entry
+    <folder>/bundle-<key>/                a folder entry
         about.json                        SHA-256 of each of its other files
     <folder>/.making-…                    being written; moved to its place once complete
+    <folder>/.lock-bundle-<key>           held by the process that makes this entry
 
 An entry either is complete and matches its digests, or is not used. The number of entries of each kind is bounded; the least
 recently used ones are removed first. The folder may be deleted at any time.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import logging
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_MAX_ENTRIES = {"network": 8, "profile": 32}
+_MAX_ENTRIES = {"bundle": 8, "profile": 32}
 """By kind: what precedes the key in an entry's name."""
 _MAX_SMALL_ENTRIES = 256
 """For every other kind: a few kilobytes each."""
@@ -39,6 +41,7 @@ _MAX_FILE_BYTES = 32 << 20
 _MAX_ABOUT_BYTES = 1 << 16
 _ABOUT = "about.json"
 _MAKING = ".making-"
+_LOCK = ".lock-"
 _ABANDONED_AFTER_S = 3600.0
 """An entry that has been in the making for so long belongs to a process that was killed."""
 _KEY_DIGITS = 24
@@ -93,13 +96,13 @@ class Cache:
     def store_file(self, name: str, data: bytes) -> None:
         """Store bytes, at most 32 MiB, in place of what `name` held. The suffix is what follows the first dot in `name`."""
 
-        def write(making: Path) -> Path:
+        def write(making: Path) -> tuple[Path, str]:
             path = making / "file"
             path.write_bytes(data)
-            return path
+            return path, _file_name(name, data)
 
         before = list(self._versions(name))
-        path = self._put(name, _file_name(name, data), write)
+        path = self._put(name, write)
         if path:
             # Not what another process has stored in the meantime: one of the two must remain.
             for other in before:
@@ -128,21 +131,47 @@ class Cache:
             return None
         return entry
 
-    def store_folder(self, name: str, write: Callable[[Path], None]) -> Path | None:
+    def store_folder(self, name: str, write: Callable[[Path], str | None]) -> Path | None:
         """Have `write` fill a new folder and store it. Returns where it is now, or None if it could not be kept.
 
-        `write` may raise OSError or RuntimeError, OpenVINO's error for a full disk: the folder is not kept then.
+        `write` may return another name, to store the folder under that. It may raise OSError or RuntimeError, OpenVINO's error
+        for a full disk: the folder is not kept then.
         """
 
-        def fill(making: Path) -> Path:
-            write(making)
+        def fill(making: Path) -> tuple[Path, str]:
+            stored_as = write(making) or name
             (making / _ABOUT).write_text(json.dumps(_digests(making)))
-            return making
+            return making, stored_as
 
-        return self._put(name, name, fill)
+        return self._put(name, fill)
 
-    def _put(self, name: str, stored_as: str, make: Callable[[Path], Path]) -> Path | None:
-        """Move what `make` makes in a folder of its own to its place; None, logged once, where that is impossible."""
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold the lock of `name`, so that one process at a time makes that entry. Where the folder allows no lock, do without."""
+        with contextlib.ExitStack() as stack:
+            lock = None
+            if self._folder is not None:
+                with contextlib.suppress(OSError):
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    lock = self._folder / f"{_LOCK}{name}"
+                    file = stack.enter_context(lock.open("a"))
+                    try:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        _log.info("waiting for another process that makes %s", name)
+                        fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                # Whoever waits for this file gets it, and one that comes later makes a new one: both then find the entry.
+                if lock is not None:
+                    _remove(lock)
+
+    def _put(self, name: str, make: Callable[[Path], tuple[Path, str]]) -> Path | None:
+        """Move what `make` makes in a folder of its own to its place; None, logged once, where that is impossible.
+
+        `make` returns the path of what it made and the name that this is to have.
+        """
         if not self._given:
             return None
         making: Path | None = None
@@ -151,7 +180,8 @@ class Cache:
                 raise OSError(errno.ENOENT, "this home folder is not known")  # noqa: TRY301
             self._folder.mkdir(parents=True, exist_ok=True)
             making = Path(tempfile.mkdtemp(prefix=_MAKING, dir=self._folder))
-            made, entry = make(making), self._folder / stored_as
+            made, stored_as = make(making)
+            entry = self._folder / stored_as
             try:
                 made.replace(entry)
             except OSError:
@@ -189,7 +219,7 @@ class Cache:
         others = sorted((path for path in self._matching(pattern) if path != stored), key=_used_at)
         for entry in others[: max(0, len(others) + 1 - _MAX_ENTRIES.get(kind, _MAX_SMALL_ENTRIES))]:
             _remove(entry)
-        for unfinished in self._matching(re.escape(_MAKING) + ".*"):
+        for unfinished in self._matching(f"({re.escape(_MAKING)}|{re.escape(_LOCK)}).*"):
             if time.time() - _used_at(unfinished) > _ABANDONED_AFTER_S:
                 _remove(unfinished)
 

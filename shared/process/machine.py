@@ -21,6 +21,19 @@ def machine() -> str:
     return f"{platform.machine()}, {cpu}, {available_cores()} cores"
 
 
+def processor_features() -> str:
+    """What the processor can compute, as the system lists it; empty where it does not.
+
+    Two processors of one name, say in two virtual machines, may differ in it.
+    """
+    with contextlib.suppress(OSError):
+        for line in _CPU_INFO.read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() in ("flags", "Features"):  # x86, ARM
+                return " ".join(sorted(value.split()))
+    return ""
+
+
 def expand_home(path: str) -> Path:
     """`path` with a leading `~` or `~user` replaced by that home folder, or unchanged if no such home is known.
 

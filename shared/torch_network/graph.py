@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx
 
-from shared.network.vision import torchvision
+from shared.torch_network.vision import torchvision
 
 if TYPE_CHECKING:
     from collections.abc import Callable

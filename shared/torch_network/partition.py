@@ -6,7 +6,6 @@ that do not depend on the input (parameters, position tables) do not cross; each
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,85 +14,35 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from shared.errors import SplitPointError, suggest
 from shared.limits import MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK, MAX_SPLIT_POINT_BYTES
-from shared.network.graph import trace
+from shared.network.partition import INPUT, OUTPUT, Partition, SplitPoint
+from shared.torch_network.graph import trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-INPUT = "input"
-OUTPUT = "output"
 
+class TorchPartition(Partition):
+    """All split points of one module, and its halves, which share the module's parameters."""
 
-@dataclass(frozen=True)
-class SplitPoint:
-    """One place to cut. `shape`: that of the crossing tensor (float32), without the batch dimension."""
-
-    name: str
-    shape: tuple[int, ...]
-    head_macs: int
-    """Multiply-accumulate operations before the cut, for one picture."""
-    tail_macs: int
-    """The same after the cut."""
-
-    @property
-    def elements(self) -> int:
-        """Number of elements of the crossing tensor."""
-        return torch.Size(self.shape).numel()
-
-    @property
-    def float32_bytes(self) -> int:
-        """Bytes of the crossing tensor, not encoded."""
-        return 4 * self.elements
-
-
-class Partition:
-    """All split points of one network, and its halves, which share the network's parameters."""
-
-    def __init__(self, network: torch.nn.Module, input_shape: tuple[int, ...]) -> None:
-        """`input_shape`: (3, H, W). Traces the network, and runs it once on two pictures of zeros."""
+    def __init__(self, module: torch.nn.Module, input_shape: tuple[int, ...]) -> None:
+        """`input_shape`: (3, H, W). Traces the module, and runs it once on two pictures of zeros."""
         self.input_shape = input_shape
-        self._network = network
-        self._graph, paths = trace(network)
-        measured = _GraphMeasurements(fx.GraphModule(network, self._graph))
+        self._network = module
+        self._graph, paths = trace(module)
+        measured = _GraphMeasurements(fx.GraphModule(module, self._graph))
         with torch.no_grad():
             measured.run(torch.zeros(2, *input_shape))
         self._nodes: dict[str, fx.Node] = {}
-        self.points = {point.name: point for point in self._find(paths, measured)}
-
-    def point(self, name: str) -> SplitPoint:
-        """The split point of this name. Raises SplitPointError with the nearest names."""
-        try:
-            return self.points[name]
-        except KeyError:
-            raise SplitPointError(
-                f"unknown split point {name!r}; {suggest(name, self.points)}", accepted=list(self.points)
-            ) from None
-
-    @property
-    def ends(self) -> tuple[SplitPoint, SplitPoint]:
-        """`input` and `output`."""
-        return self.points[INPUT], self.points[OUTPUT]
-
-    def default(self) -> SplitPoint:
-        """Where to cut by default: the latest of the smallest tensors with at most 85 % of the work before it.
-
-        A tensor counts as one of the smallest within 10 %: a vision transformer's differ by one class token.
-        """
-        inner = [point for point in self.points.values() if point.name not in (INPUT, OUTPUT)]
-        light = [
-            point for point in inner if point.head_macs <= 0.85 * (point.head_macs + point.tail_macs)
-        ] or inner
-        smallest = min(point.elements for point in light)
-        return next(point for point in reversed(light) if point.elements <= 1.1 * smallest)
+        super().__init__(self._find(paths, measured))
+        self.outputs = (OUTPUT,)
 
     def head(self, point: SplitPoint) -> fx.GraphModule:
         """From the picture (B, 3, H, W) to the crossing tensor (B, *point.shape)."""
         return self.segment(self.points[INPUT], point)
 
     def tail(self, point: SplitPoint) -> fx.GraphModule:
-        """From the crossing tensor (B, *point.shape) to the logits (B, K)."""
+        """From the crossing tensor (B, *point.shape) to the outputs, each (B, …)."""
         return self.segment(point, self.points[OUTPUT])
 
     def segment(self, start: SplitPoint, end: SplitPoint) -> fx.GraphModule:
@@ -123,7 +72,7 @@ class Partition:
             if node in needed and node is not start:
                 copies[node] = graph.node_copy(node, copies.__getitem__)
         values = tuple(copies[end] for end in ends)
-        graph.output(values if len(values) > 1 else values[0])
+        graph.output(values)
         return fx.GraphModule(self._network, graph)
 
     def _find(self, paths: dict[fx.Node, str], measured: _GraphMeasurements) -> Iterable[SplitPoint]:
@@ -135,7 +84,7 @@ class Partition:
             if shape is not None and _fits_the_wire(name, shape):
                 done = measured.macs_before[node]
                 self._nodes[name] = node
-                yield SplitPoint(name, shape, done, total - done)
+                yield SplitPoint(name, (shape,), done, total - done)
 
 
 def _fits_the_wire(name: str, shape: tuple[int, ...]) -> bool:

@@ -15,15 +15,14 @@ from typing import Any
 import torch
 
 from shared.errors import ModelError, suggest
-from shared.network.vision import get_model_weights
 from shared.process.machine import expand_home
+from shared.torch_network.source import NAMED_SECONDS
+from shared.torch_network.vision import get_model_weights
 
 _log = logging.getLogger(__name__)
 
 AUTO_SECONDS = 20.0
 """Seconds that `auto` waits for the pretrained weights."""
-NAMED_SECONDS = 900.0
-"""Seconds that the download of a named choice may take."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,14 @@ class Weights:
     """The member of torchvision's weights enum whose recipe and categories belong to these weights."""
     state: dict[str, torch.Tensor] | None
     seed: int = 0
+
+    @property
+    def given(self) -> str:
+        """What a later call of `load_weights` needs to find the same: a name, an absolute path, or `random`."""
+        return "random" if self.state is None else self.path or self.description
+
+    path: str | None = None
+    """The absolute path of a file that holds them."""
 
 
 def load_weights(
@@ -78,7 +85,9 @@ def load_weights(
             f"weights {choice!r}: no such file, and {architecture} has no weights of that name; "
             f"{suggest(choice, names)}; accepted: {', '.join(names)}, or the path of a state dict"
         )
-    return Weights(f"file:{path.name}", _published_as(path, known, first), _read_state(path))
+    return Weights(
+        f"file:{path.name}", _published_as(path, known, first), _read_state(path), path=str(path.resolve())
+    )
 
 
 def _named(architecture: str, member: Any, seconds: float) -> Weights:
@@ -96,7 +105,7 @@ def _named(architecture: str, member: Any, seconds: float) -> Weights:
 
 def _download(architecture: str, name: str, seconds: float) -> None:
     _log.info("fetching weights %s of %s (at most %.0f s)", name, architecture, seconds)
-    command = [sys.executable, "-m", "shared.network.weights", architecture, name]
+    command = [sys.executable, "-m", "shared.torch_network.weights", architecture, name]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:  # noqa: S603
         try:
             _, errors = child.communicate(timeout=seconds)

@@ -25,7 +25,7 @@ from shared.errors import UplinkError
 from shared.network.model import Model, load_model
 from shared.network.partition import Partition
 from shared.network.recipe import Recipe
-from shared.network.resize import resize_and_crop
+from shared.network.resize import fit_picture
 from shared.tasks.classify import Classes, Classify, top_classes
 from shared.wire import frame as wire
 
@@ -188,7 +188,7 @@ class FakeUplink:
         array = decode_frame(frame)
         if array.dtype == np.uint8:
             if array.shape != self.model.recipe.picture_shape:
-                array = resize_and_crop(array, self.model.recipe)
+                array = fit_picture(array, self.model.recipe)
             array = self.model.recipe.normalise(array)
         return plan_of(self.model, frame.split_point, "float32").tail(array[None])[0]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.engines.base import Engine, contiguous
+from shared.engines.base import Engine, contiguous, in_rows
 from shared.engines.openvino.form import FORMS, OpenVinoForm
 from shared.engines.openvino.network import cut, retype
 from shared.engines.openvino.runtime import core, ov
@@ -16,17 +16,15 @@ from shared.process.memory import forget_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from shared.engines.half import Half, Kind, Segment
+    from shared.engines.half import Half, Kind, Segment, Tensors
     from shared.engines.probe import Probe
+    from shared.network.bundle import Bundle
     from shared.network.partition import SplitPoint
 
 
 class OpenVinoEngine(Engine):
-    """Compiles halves of one converted network. A half holds only what its kernels need."""
+    """Compiles halves of a bundle's network. A half holds only what its kernels need."""
 
     name = "openvino"
     device = "cpu"
@@ -34,24 +32,22 @@ class OpenVinoEngine(Engine):
     def __init__(
         self,
         model: ov.Model,
-        points: tuple[SplitPoint, SplitPoint],
+        bundle: Bundle,
         *,
         precision: str = "float32",
         threads: int,
         streams: int = 1,
         probe: Probe | None = None,
-        reference: Engine | None = None,
-        constants: Path | None = None,
+        reference: Callable[[], Engine] | None = None,
     ) -> None:
-        """`model` comes from `convert` or `read`, `points` are `input` and `output`, `precision` is one of `precisions()`.
+        """`model` is what `network.read` read of `bundle`; `precision` is one of `precisions()`.
 
-        Up to `streams` halves run at once, each with its share of the threads. `constants` is the file that the model's
-        constants are mapped from, or None if they are in memory.
+        Up to `streams` halves run at once, each with its share of the threads.
         """
-        super().__init__(probe, reference)
+        super().__init__(probe, reference, one_by_one=bundle.batch == 1)
         self._model = model
-        self._input, self._output = points
-        self._constants = constants
+        self._input, self._output = bundle.partition.ends
+        self._constants = bundle.constants
         self.precision = precision
         self._form = FORMS[precision]
         self.threads = threads
@@ -66,18 +62,19 @@ class OpenVinoEngine(Engine):
 
     def segment(self, start: SplitPoint, end: SplitPoint) -> Segment:
         # Packed tensors at both ends, also at the ends of the whole network, so that all segments are alike.
-        model = retype(cut(self._model, start, end), self._form.type)
+        model = retype(self._cut(start, end), self._form.type)
         requests = _Requests(self._compiled(model, f"the segment up to {end.name}"))
 
-        def run(given: ov.Tensor) -> ov.Tensor:
+        def run(given: tuple[ov.Tensor, ...]) -> tuple[ov.Tensor, ...]:
             request = requests.own()
-            request.set_input_tensor(given)
             try:
+                for number, each in enumerate(given):
+                    request.set_input_tensor(number, each)
                 request.infer()
             except RuntimeError as error:
                 raise EngineError(f"openvino: {error}") from error
-            # Valid until this thread's next run; a new tensor each time would cost page faults.
-            return request.get_output_tensor()
+            # Valid until this thread's next run; new tensors each time would cost page faults.
+            return tuple(request.get_output_tensor(number) for number in range(len(end.shapes)))
 
         self._run_once(lambda zeros: run(self._form.pack(zeros)), start)
         return run
@@ -89,10 +86,21 @@ class OpenVinoEngine(Engine):
     def _compile(self, kind: Kind, point: SplitPoint) -> Half:
         start, end = (self._input, point) if kind == "head" else (point, self._output)
         half = _CompiledHalf(
-            self._compiled(cut(self._model, start, end), f"the {kind} at {point.name}"), end.shape
+            self._compiled(self._cut(start, end), f"the {kind} at {point.name}"), end.shapes
         )
         self._run_once(half, start)
-        return half
+        return in_rows(half) if self.one_by_one else half
+
+    def _suspicion(self, error: float) -> str:
+        if self.precision != "float32":
+            return super()._suspicion(error)
+        return (
+            ". This processor computes otherwise than the machine that made the bundle: make the bundle again here, or see "
+            "whether another version of openvino computes right"
+        )
+
+    def _cut(self, start: SplitPoint, end: SplitPoint) -> ov.Model:
+        return cut(self._model, start, end, one_by_one=self.one_by_one)
 
     def _compiled(self, model: ov.Model, what: str) -> ov.CompiledModel:
         try:
@@ -100,11 +108,10 @@ class OpenVinoEngine(Engine):
         except RuntimeError as error:
             raise EngineError(f"openvino cannot compile {what}: {error}") from error
 
-    def _run_once(self, run: Callable[[NDArray[np.float32]], object], start: SplitPoint) -> None:
+    def _run_once(self, run: Callable[[Tensors], object], start: SplitPoint) -> None:
         """Run on zeros. The first run packs the constants, so their file's pages can leave memory."""
-        run(np.zeros((1, *start.shape), np.float32))
-        if self._constants:
-            forget_pages(self._constants)
+        run(tuple(np.zeros((1, *shape), np.float32) for shape in start.shapes))
+        forget_pages(self._constants)
 
 
 class _Requests:
@@ -124,20 +131,22 @@ class _Requests:
 class _CompiledHalf:
     """One compiled half, a `Half`."""
 
-    def __init__(self, compiled: ov.CompiledModel, shape: tuple[int, ...]) -> None:
+    def __init__(self, compiled: ov.CompiledModel, shapes: tuple[tuple[int, ...], ...]) -> None:
         self.requests = _Requests(compiled)
-        self._shape = shape
+        self._shapes = shapes
 
-    def __call__(self, tensors: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, tensors: Tensors) -> Tensors:
         request = self.requests.own()
-        # No copy on either side: OpenVINO reads the caller's array and writes into the new one that the caller gets.
-        # The request keeps the arrays' addresses only, so both must stay referenced here until it has run.
-        given = contiguous(tensors)
-        result = np.empty((len(given), *self._shape), np.float32)
+        # No copy on either side: OpenVINO reads the caller's arrays and writes into the new ones that the caller gets.
+        # The request keeps the arrays' addresses only, so all must stay referenced here until it has run.
+        given = [contiguous(each) for each in tensors]
+        results = tuple(np.empty((len(given[0]), *shape), np.float32) for shape in self._shapes)
         try:
-            request.set_input_tensor(ov.Tensor(given, shared_memory=True))
-            request.set_output_tensor(ov.Tensor(result, shared_memory=True))
+            for number, each in enumerate(given):
+                request.set_input_tensor(number, ov.Tensor(each, shared_memory=True))
+            for number, each in enumerate(results):
+                request.set_output_tensor(number, ov.Tensor(each, shared_memory=True))
             request.infer()
         except RuntimeError as error:
             raise EngineError(f"openvino: {error}") from error
-        return result
+        return results

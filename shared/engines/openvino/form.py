@@ -11,6 +11,8 @@ from shared.engines.openvino.runtime import ov
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from shared.engines.half import Tensors
+
 
 class OpenVinoForm:
     """OpenVINO tensors of float32 or float16."""
@@ -18,15 +20,21 @@ class OpenVinoForm:
     def __init__(self, element_type: ov.Type) -> None:
         self.type = element_type
 
-    def pack(self, tensors: NDArray[np.float32]) -> ov.Tensor:
-        """A copy, rounded to nearest even, in OpenVINO's own memory: a tensor on an array's memory does not hold the array."""
+    def pack(self, tensors: Tensors) -> tuple[ov.Tensor, ...]:
+        """Copies, rounded to nearest even, in OpenVINO's own memory: a tensor on an array's memory does not hold the array."""
+        return tuple(map(self._pack, tensors))
+
+    def unpack(self, packed: tuple[ov.Tensor, ...]) -> Tensors:
+        """Copies as float32."""
+        return tuple(map(self._unpack, packed))
+
+    def _pack(self, tensors: NDArray[np.float32]) -> ov.Tensor:
         packed = ov.Tensor(self.type, ov.Shape(tensors.shape))
         with np.errstate(over="ignore"):  # beyond 65504 is infinity in float16, as inside the engine
             packed.data[...] = tensors
         return packed
 
-    def unpack(self, packed: ov.Tensor) -> NDArray[np.float32]:
-        """A copy as float32."""
+    def _unpack(self, packed: ov.Tensor) -> NDArray[np.float32]:
         values: NDArray[np.float32] = packed.data.astype(np.float32)
         return values
 
@@ -34,7 +42,7 @@ class OpenVinoForm:
 class _BFloat16Form(OpenVinoForm):
     """OpenVINO tensors of bfloat16: the upper 16 bits of a float32."""
 
-    def pack(self, tensors: NDArray[np.float32]) -> ov.Tensor:
+    def _pack(self, tensors: NDArray[np.float32]) -> ov.Tensor:
         tensors = np.ascontiguousarray(tensors)
         bits = tensors.view(np.uint32)
         even = (bits >> 16) & np.uint32(1)
@@ -46,7 +54,7 @@ class _BFloat16Form(OpenVinoForm):
         packed.data.view(np.uint16)[...] = upper
         return packed
 
-    def unpack(self, packed: ov.Tensor) -> NDArray[np.float32]:
+    def _unpack(self, packed: ov.Tensor) -> NDArray[np.float32]:
         bits: NDArray[np.uint32] = np.left_shift(packed.data.view(np.uint16), 16, dtype=np.uint32)
         return bits.view(np.float32)
 

@@ -1,98 +1,114 @@
-"""A network as an OpenVINO model: converted once as a whole, then cut at any split point.
+"""A bundle's network as an OpenVINO model, cut at any split point.
 
-The conversion traces the network's fx graph with a result at every split point. A head is the model up to one of these
-results, a tail is the model with a new input in place of one; all of them share one set of constants. A network is converted
-once (seconds) and cached on disk; cutting it at any split point then takes milliseconds.
+The model has a result at every split point (shared/bundling writes it). A head is the model up to one of these results, a tail is
+the model with a new input in place of one; all of them share one set of constants, which are mapped from their file. Cutting
+takes milliseconds.
 """
 
 from __future__ import annotations
 
-import logging
-import warnings
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from shared.engines.openvino.runtime import core, operations, ov
 from shared.errors import EngineError
-from shared.network.partition import INPUT
+from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from shared.network.partition import Partition, SplitPoint
-
-_MARK = "split point "
+    from shared.network.bundle import Bundle
+    from shared.network.partition import SplitPoint
 
 
-def convert(partition: Partition) -> ov.Model:
-    """The whole network with a result at every split point, for any batch size. Raises EngineError if it has no conversion."""
-    import torch  # noqa: PLC0415 - reading a network from disk needs no torch
-
-    example = torch.zeros(1, *partition.input_shape)
+def read(bundle: Bundle) -> ov.Model:
+    """The network of a bundle, with a result at every split point. Raises EngineError."""
     try:
-        with _own_log(), warnings.catch_warnings():  # the tracer warns wherever a network looks at a shape
-            warnings.simplefilter("ignore")
-            model = ov.convert_model(
-                partition.crossings(), example_input=example, input=[-1, *partition.input_shape]
-            )
-    except Exception as error:
-        raise EngineError(f"openvino cannot take this network: {_first_line(error)}") from error
-    for name, result in zip(partition.points, model.get_results(), strict=True):
-        result.set_friendly_name(_MARK + name)
+        model = core().read_model(bundle.network)
+    except RuntimeError as error:
+        raise EngineError(
+            f"{bundle.network}: not a network that openvino can read: {_first_line(error)}"
+        ) from error
+    present = {result.get_friendly_name() for result in model.get_results()}
+    points = [point for name, point in bundle.partition.points.items() if name != INPUT]
+    missing = [name for point in points for name in result_names(point) if name not in present]
+    if missing:
+        raise EngineError(
+            f"{bundle.network}: no result {missing[0]!r}, though {len(points)} split points are listed; make the bundle again"
+        )
     return model
 
 
-@contextmanager
-def _own_log() -> Iterator[None]:
-    """Restore the root logger, which OpenVINO's converter changes and leaves changed when it fails."""
-    root = logging.getLogger()
-    level, handlers, filters = root.level, root.handlers[:], root.filters[:]
-    try:
-        yield
-    finally:
-        root.setLevel(level)
-        root.handlers[:], root.filters[:] = handlers, filters
+def result_names(point: SplitPoint) -> list[str]:
+    """The names of the model's results that hold what crosses at `point`, in order."""
+    if point.name == OUTPUT and len(point.shapes) > 1:
+        return [f"output {number}" for number in range(len(point.shapes))]
+    return [f"split point {point.name}"]
 
 
-def save(model: ov.Model, path: Path) -> None:
-    """Write the model to `path` (.xml) and its constants beside it (.bin), in float32."""
-    ov.save_model(model, path, compress_to_fp16=False)
+def cut(model: ov.Model, start: SplitPoint, end: SplitPoint, *, one_by_one: bool = False) -> ov.Model:
+    """The segment from `start` to `end`; it shares the constants of `model`, which is left unchanged.
 
-
-def read(path: Path) -> ov.Model:
-    """Read what `save` wrote; the constants are mapped from their file. Raises EngineError."""
-    try:
-        return core().read_model(path)
-    except RuntimeError as error:
-        raise EngineError(f"{path}: not a network that openvino can read: {_first_line(error)}") from error
-
-
-def cut(model: ov.Model, start: SplitPoint, end: SplitPoint) -> ov.Model:
-    """The segment from `start` to `end`; it shares the constants of `model`, which is left unchanged."""
+    Its inputs and outputs are (B, *shape). `one_by_one`: the model takes one picture at a time, so B is 1, and what crosses may
+    have another shape inside.
+    """
     model = model.clone()
-    results = {result.get_friendly_name().removeprefix(_MARK): result for result in model.get_results()}
+    results = {result.get_friendly_name(): result for result in model.get_results()}
     name = f"{start.name} to {end.name}"
-    if start.name == INPUT:
-        return ov.Model([results[end.name]], model.get_parameters(), name)
-    given = operations.parameter([-1, *start.shape], np.float32)
-    for user in results[start.name].input_value(0).get_target_inputs():
-        user.replace_source_output(given.output(0))
-    # A tail that needs the batch size reads it from the picture's shape in the conversion; a tail has no picture.
-    for user in model.get_parameters()[0].output(0).get_target_inputs():
-        if user.get_node().get_type_name() == "ShapeOf":
-            user.get_node().output(0).replace(_picture_shape(model, given, user.get_node()))
-    return ov.Model([results[end.name]], [given], name)
+    given = model.get_parameters() if start.name == INPUT else []
+    if one_by_one:
+        _fix_shapes(model)
+    if not given:
+        for crossing, shape in zip(result_names(start), start.shapes, strict=True):
+            given.append(_replace(results[crossing].input_value(0), shape, one_by_one=one_by_one))
+        # A tail that needs the batch size reads it from the picture's shape in the model; a tail has no picture.
+        for user in model.get_parameters()[0].output(0).get_target_inputs():
+            if user.get_node().get_type_name() == "ShapeOf":
+                user.get_node().output(0).replace(_picture_shape(model, given[0], user.get_node()))
+    ends = [results[crossing] for crossing in result_names(end)]
+    if one_by_one:
+        ends = [_with_batch(each, shape) for each, shape in zip(ends, end.shapes, strict=True)]
+    return ov.Model(ends, given, name)
 
 
 def retype(model: ov.Model, element_type: ov.Type) -> ov.Model:
-    """The same segment with this element type at its input and output."""
+    """The same segment with this element type at its inputs and outputs."""
     processing = ov.preprocess.PrePostProcessor(model)
-    processing.input().tensor().set_element_type(element_type)
-    processing.output().tensor().set_element_type(element_type)
+    for number in range(len(model.inputs)):
+        processing.input(number).tensor().set_element_type(element_type)
+    for number in range(len(model.outputs)):
+        processing.output(number).tensor().set_element_type(element_type)
     return processing.build()
+
+
+def _replace(value: ov.Output, shape: tuple[int, ...], *, one_by_one: bool) -> ov.Node:
+    """Put a new input (B, *shape) in place of `value` and return it."""
+    given = operations.parameter([1 if one_by_one else -1, *shape], np.float32)
+    inside = list(value.get_partial_shape().to_shape()) if one_by_one else None
+    node = given
+    if inside is not None and inside != [1, *shape]:
+        node = operations.reshape(given, operations.constant(inside, np.int64), special_zero=False)
+    for user in value.get_target_inputs():
+        user.replace_source_output(node.output(0))
+    return given
+
+
+def _with_batch(result: ov.Node, shape: tuple[int, ...]) -> ov.Node:
+    """A result (1, *shape) of the value that `result` holds."""
+    value = result.input_value(0)
+    if list(value.get_partial_shape().to_shape()) == [1, *shape]:
+        return result
+    return operations.result(
+        operations.reshape(value, operations.constant([1, *shape], np.int64), special_zero=False)
+    )
+
+
+def _fix_shapes(model: ov.Model) -> None:
+    """Replace every question for a shape by the answer: after a cut, whom it asks may be on the other side."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "ShapeOf":
+            shape = list(node.input_value(0).get_partial_shape().to_shape())
+            answer = operations.constant(shape, node.get_output_element_type(0))
+            node.output(0).replace(answer.output(0))
 
 
 def _picture_shape(model: ov.Model, given: ov.Node, asking: ov.Node) -> ov.Output:

@@ -71,7 +71,7 @@ def test_a_picture_of_another_size_is_resized_as_the_edge_does_it(
 def test_a_picture_of_the_networks_size_is_taken_as_it_is(
     resnet18: Model, partition: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cloud.bodies.frames.resize_and_crop", lambda *_: pytest.fail("it was resized again"))
+    monkeypatch.setattr("cloud.bodies.frames.fit_picture", lambda *_: pytest.fail("it was resized again"))
     frame = frame_of(NAMES["raw"], picture(224, 224), split_point="input", fingerprint=resnet18.fingerprint)
     read_frame(wire.pack(frame), resnet18, partition)
 

@@ -16,7 +16,7 @@ from kits.cloud import FRAME, JSON, Gate, Server, request, until, waiting
 from kits.codecs import PICTURE_CODECS, TENSOR_CODECS, name_of, picture, with_right_crc
 
 from shared.codecs import decode_frame
-from shared.network.resize import resize_and_crop
+from shared.network.resize import fit_picture
 from shared.tasks.classify import top_classes
 from shared.wire import frame as wire
 from shared.wire.http import CONTENT_TYPE
@@ -58,7 +58,7 @@ def test_a_picture_of_the_cameras_size_is_answered_as_the_resized_one(
     server: Server, resnet18: Model, pack: Any, codec: str
 ) -> None:
     data = pack(picture(360, 640), codec, split_point="input", frame_id=9)
-    resized = resize_and_crop(decode_frame(wire.unpack(data)), resnet18.recipe)
+    resized = fit_picture(decode_frame(wire.unpack(data)), resnet18.recipe)
     before = server.metric("payload_bytes_count", codec=codec)
     answer = server.frame(data).json
     expected = server.frame(pack(resized, "raw", split_point="input", frame_id=9)).json

@@ -16,7 +16,7 @@ from PIL import Image
 from edge.frames.preprocess import Preprocess
 from shared.network.model import load_model
 from shared.network.recipe import Recipe
-from shared.network.resize import resize_and_crop
+from shared.network.resize import fit_picture
 from shared.network.vision import InterpolationMode, get_model_weights, torchvision, transforms
 
 DATA = Path(__file__).parents[5] / "shared"
@@ -147,7 +147,7 @@ def test_edge_and_cloud_give_the_same_picture_to_the_bit():
         there = preprocess.outgoing(frame, preprocess(frame))
         assert (there == frame[:, :, ::-1]).all(), case
         there.setflags(write=False)
-        cropped = resize_and_crop(there, recipe)
+        cropped = fit_picture(there, recipe)
         assert cropped.dtype == np.uint8
         np.testing.assert_array_equal(cropped, preprocess(frame), err_msg=str(case))
         np.testing.assert_array_equal(
@@ -168,7 +168,7 @@ def test_a_grey_picture_is_grey_before_it_travels():
     there = preprocess.outgoing(frame, preprocess(frame))
     assert there.shape == (20, 30, 3)
     assert (there == there[:, :, :1]).all()
-    assert np.abs(resize_and_crop(there, tiny_model().recipe).astype(int) - preprocess(frame)).max() <= 1
+    assert np.abs(fit_picture(there, tiny_model().recipe).astype(int) - preprocess(frame)).max() <= 1
 
 
 def test_the_frame_is_left_as_it_is():

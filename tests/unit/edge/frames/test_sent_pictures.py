@@ -10,7 +10,7 @@ from kits.edge import SIDE, FakeSource, FakeUplink, Run, pictures, same_answer, 
 
 from edge.frames.preprocess import Preprocess
 from shared.codecs import decode_frame
-from shared.network.resize import resize_and_crop
+from shared.network.resize import fit_picture
 from shared.tasks.classify import top_classes
 
 
@@ -51,7 +51,7 @@ def test_the_cameras_own_picture_travels_if_asked_for(codec, grayscale):
         assert each.payload_bytes == len(sent.payload)
         prepared = preprocess(frame)
         if codec in ("raw", "png"):
-            there = resize_and_crop(decode_frame(sent), model.recipe)
+            there = fit_picture(decode_frame(sent), model.recipe)
             assert np.abs(there.astype(int) - prepared).max() <= grayscale  # grey is made before or after
         if each.answered_by == "edge" or (codec in ("raw", "png") and not grayscale):
             logits = run.plan.tail(model.recipe.normalise(prepared)[None])

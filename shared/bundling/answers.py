@@ -1,0 +1,69 @@
+"""What the reference computes of the probe pictures: the oracle of a bundle's checks, and the content of probe.safetensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors.numpy import save
+
+from shared.bundling.probe import sample, scaled_half
+from shared.network.partition import INPUT, OUTPUT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from shared.bundling.halves import Halves
+    from shared.bundling.sources.source import Reference
+    from shared.engines.half import Tensors
+    from shared.network.partition import SplitPoint
+
+
+class Answers:
+    """Crossings and outputs for the probe pictures: the reference's, and OpenVINO's where the reference cannot cut."""
+
+    def __init__(
+        self, halves: Halves, reference: Reference | None, pictures: NDArray[np.uint8], tensors: NDArray[np.float32]
+    ) -> None:
+        """`pictures` (2, h, w, 3) RGB, and `tensors` (2, C, h, w), the same normalised."""
+        self._halves = halves
+        self._reference = reference
+        self.pictures = pictures
+        self.tensors = tensors
+        self.crossings: dict[str, Tensors] = dict(halves.crossings((tensors,)))
+        self.own_outputs = self.crossings[OUTPUT]
+        """OpenVINO's."""
+        if reference:
+            self.crossings |= reference.crossings((tensors,))
+
+    @property
+    def outputs(self) -> Tensors:
+        """The reference's outputs."""
+        return self.crossings[OUTPUT]
+
+    def tail(self, point: SplitPoint, crossing: Tensors) -> Tensors:
+        """The reference's outputs for what crosses at `point`."""
+        found = self._reference.tail(point, crossing) if self._reference else None
+        return found if found is not None else self._halves.tail(point, crossing)
+
+    def save(self, path: Path, points: Sequence[SplitPoint], chosen: Sequence[SplitPoint]) -> None:
+        """Write probe.safetensors: samples at all `points`, inputs and outputs of the tails at `chosen` ones."""
+        stored: dict[str, NDArray[np.generic]] = {"pictures": self.pictures}
+        for point in points:
+            if point.name not in (INPUT, OUTPUT):
+                (crossing,) = self.crossings[point.name]
+                stored[f"sample/{point.name}"] = sample(crossing)
+        for index, output in enumerate(self.outputs):
+            stored[f"outputs/{index}"] = output
+        for point in chosen:
+            (crossing,) = self.crossings[point.name]
+            half, scale = scaled_half(crossing.reshape(len(crossing), *point.shape))
+            stored[f"given/{point.name}"] = half
+            stored[f"scale/{point.name}"] = np.array(scale, np.float32)
+            for index, answer in enumerate(self.tail(point, (half.astype(np.float32) * scale,))):
+                stored[f"answers/{point.name}/{index}"] = answer
+        # save_file() would make a file that only its owner can read.
+        path.write_bytes(save({name: np.ascontiguousarray(value) for name, value in stored.items()}))

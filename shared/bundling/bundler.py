@@ -1,0 +1,151 @@
+"""From a source to a bundle's folder."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shared import __version__
+from shared.bundling.answers import Answers
+from shared.bundling.checks import check_points, check_whole
+from shared.bundling.graph.batch import free_batch, single_batch
+from shared.bundling.graph.fingerprint import fingerprint_of
+from shared.bundling.graph.marking import marked
+from shared.bundling.graph.points import find_places
+from shared.bundling.halves import Halves
+from shared.bundling.messages import first_line
+from shared.bundling.probe import probe_pictures
+from shared.bundling.sources.find import find_source
+from shared.bundling.task import task_of
+from shared.engines.openvino.runtime import ov
+from shared.errors import ModelError
+from shared.network.bundle import read_bundle, write_manifest
+from shared.network.partition import INPUT, OUTPUT, Partition
+from shared.network.stage_ends import stage_ends
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from shared.bundling.checks import Check
+    from shared.bundling.sources.source import Source
+    from shared.network.bundle import Bundle
+    from shared.network.choice import NetworkChoice
+    from shared.network.partition import SplitPoint
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the maker of a bundle wants to know beside its content."""
+
+    notes: tuple[str, ...]
+    """What was decided without being asked, a line each."""
+    reference: str | None
+    """The framework whose outputs the bundle's were compared with; None if there is none here."""
+    parity: float
+    """Relative error against it on the probe pictures."""
+    cut_error: float
+    """The largest relative error of head then tail against the whole."""
+    checked: int
+    """Split points at which that was measured."""
+
+
+def make_bundle(
+    choice: NetworkChoice, folder: Path, *, patience_s: float, check: Check = "stage_ends"
+) -> Bundle:
+    """Fill the empty `folder` with the bundle of what `choice` names. Raises ModelError, or OSError if it cannot be written."""
+    return make_reported(choice, folder, patience_s=patience_s, check=check)[0]
+
+
+def make_reported(
+    choice: NetworkChoice, folder: Path, *, patience_s: float, check: Check = "stage_ends"
+) -> tuple[Bundle, Report]:
+    """`make_bundle`, with what it found out on the way."""
+    started = time.perf_counter()
+    source = find_source(choice, patience_s=patience_s)
+    pictures = probe_pictures(source.recipe)
+    tensors = np.stack([source.recipe.normalise(picture) for picture in pictures])
+    model, batch, notes = _with_batch(source, tensors)
+    places = find_places(
+        model,
+        batch,
+        known=source.known,
+        outputs=len(source.outputs),
+        is_from_torch=source.is_from_torch,
+    )
+    partition = Partition(place.point for place in places)
+    model = marked(model, places, len(source.outputs), source.name)
+    points = list(partition.points.values())
+    fingerprint = source.fingerprint or fingerprint_of(model, len(source.outputs), source.recipe)
+    halves = Halves(model, partition, batch)
+    answers = Answers(halves, source.reference, pictures, tensors)
+    parity = check_whole(answers, source.reference.name if source.reference else "openvino")
+    chosen = _chosen(partition)
+    inner = [point for point in points if point.name not in (INPUT, OUTPUT)]
+    checked = inner if check == "all" else chosen
+    cut_error = check_points(halves, answers, checked)
+    answers.save(folder / "probe.safetensors", points, chosen)
+    _save_model(model, folder / "network.xml")
+    task = task_of(model, partition.ends[1].shapes)
+    write_manifest(
+        folder,
+        {
+            "name": source.name,
+            "weights": source.weights,
+            "source": source.origin,
+            "made_with": {"splitdnn": __version__, **source.made_with},
+            "fingerprint": fingerprint.hex(),
+            "task": {"name": task.name, "activation": task.activation},
+            "labels": list(source.labels),
+            "recipe": source.recipe.fields(),
+            "batch": batch or "any",
+            "precision": "float32",
+            "outputs": list(source.outputs),
+            "split_points": [
+                {
+                    "name": point.name,
+                    "shapes": [list(shape) for shape in point.shapes],
+                    "head_macs": point.head_macs,
+                    "tail_macs": point.tail_macs,
+                }
+                for point in points
+            ],
+        },
+    )
+    _log.info("bundled %s, %d split points, in %.1f s", source.name, len(points), time.perf_counter() - started)
+    reference = source.reference.name if source.reference else None
+    return read_bundle(folder, verify=False), Report(notes, reference, parity, cut_error, len(checked))
+
+
+def _with_batch(source: Source, tensors: NDArray[np.float32]) -> tuple[ov.Model, int | None, tuple[str, ...]]:
+    """The model for any number of pictures, or for one."""
+    model = free_batch(source.model, tensors)
+    if model is not None:
+        return model, None, source.notes
+    note = "the network takes one picture at a time"
+    try:
+        return single_batch(source.model), 1, (*source.notes, note)
+    except RuntimeError as error:
+        raise ModelError(f"openvino cannot take this network: {first_line(error)}") from error
+
+
+def _chosen(partition: Partition) -> list[SplitPoint]:
+    """The split points at which tails are checked and have answers in the probe: the ends of stages, and the default."""
+    points = list(partition.points.values())
+    names = {point.name for point in [*stage_ends(points), partition.default()]}
+    return [point for point in points if point.name in names and point.name != INPUT]
+
+
+def _save_model(model: ov.Model, path: Path) -> None:
+    try:
+        ov.save_model(model, path, compress_to_fp16=False)
+    except RuntimeError as error:  # OpenVINO's own, also for a full disk
+        raise ModelError(f"{path}: cannot be written: {first_line(error)}") from error
+

@@ -1,0 +1,46 @@
+"""Checks of a bundle before it is written: the whole against its framework, and head then tail against the whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from shared.bundling.probe import relative_error
+from shared.engines.base import TOLERANCES
+from shared.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shared.bundling.answers import Answers
+    from shared.bundling.halves import Halves
+    from shared.network.partition import SplitPoint
+
+Check: TypeAlias = Literal["stage_ends", "all"]
+
+_LIMIT = TOLERANCES["float32"]
+
+
+def check_whole(answers: Answers, reference: str) -> float:
+    """The relative error of OpenVINO's outputs against the reference's. Raises ModelError if it is too large."""
+    error = relative_error(answers.own_outputs, answers.outputs)
+    if not error <= _LIMIT:  # false for NaN as well
+        raise ModelError(
+            f"openvino computes this network otherwise than {reference}: the outputs differ by {error:.2g} of their length "
+            f"on the probe pictures; accepted: {_LIMIT:g}"
+        )
+    return error
+
+
+def check_points(halves: Halves, answers: Answers, points: Iterable[SplitPoint]) -> float:
+    """The largest relative error of head then tail against the whole at `points`. Raises ModelError if it is too large."""
+    largest = 0.0
+    for point in points:
+        crossing = halves.head(point, (answers.tensors,))
+        error = relative_error(halves.tail(point, crossing), answers.own_outputs)
+        if not error <= _LIMIT:
+            raise ModelError(
+                f"cut at {point.name}, this network computes otherwise than as a whole: the outputs differ by {error:.2g} of "
+                f"their length; accepted: {_LIMIT:g}"
+            )
+        largest = max(largest, error)
+    return largest

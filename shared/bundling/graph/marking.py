@@ -1,0 +1,51 @@
+"""From a model and its split points to the model of a bundle: one result for each, named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.bundling.graph.reading import Graph
+from shared.engines.openvino.runtime import operations, ov
+from shared.network.partition import INPUT, OUTPUT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.bundling.graph.points import Place
+
+_POINT = "split point "
+
+
+def marked(model: ov.Model, places: Sequence[Place], outputs: int, name: str) -> ov.Model:
+    """The model with results in the order of docs/bundle.md. What is not float32 is converted where it is cut."""
+    graph = Graph(model)
+    values = [
+        (place.point.name, graph.output(place.value))
+        for place in places
+        if place.value is not None and place.point.name != INPUT
+    ]
+    ends = [result.input_value(0) for result in model.get_results()[-outputs:]]
+    results = [_result(f"{_POINT}{point}", _as_float32(value)) for point, value in values]
+    for index, end in enumerate(ends):
+        label = f"{_POINT}{OUTPUT}" if outputs == 1 else f"output {index}"
+        value = end if end.get_element_type() == ov.Type.f32 else operations.convert(end, "f32").output(0)
+        results.append(_result(label, value))
+    return ov.Model(results, model.get_parameters(), name)
+
+
+def _as_float32(value: ov.Output) -> ov.Output:
+    """The value itself, or a float32 form of it that everything behind depends on."""
+    if value.get_element_type() == ov.Type.f32:
+        return value
+    users = value.get_target_inputs()
+    widened = operations.convert(value, "f32").output(0)
+    narrowed = operations.convert(widened, value.get_element_type().to_string()).output(0)
+    for user in users:
+        user.replace_source_output(narrowed)
+    return widened
+
+
+def _result(label: str, value: ov.Output) -> ov.Node:
+    result = operations.result(value)
+    result.set_friendly_name(label)
+    return result

@@ -1,0 +1,54 @@
+"""Names of split points that only the graph shows."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING
+
+from shared.limits import MAX_SPLIT_POINT_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_MODULE = re.compile(r"^__module\.(?P<path>[^/]*)/(?P<rest>.*)$")
+_TORCH_OPERATION = re.compile(r"^(?:aten|prim|torchvision|quantized|ov_ext)::(?P<name>[^/]*)(?:/.*)?$")
+_NUMBERED = re.compile(r"_\d+$")
+_ODD = re.compile(r"[^A-Za-z0-9_.:\-]+")
+_TAIL = re.compile(r"(?:_output_0|:0|/WithoutBiases)$")
+_GIVEN_BY_OPENVINO = re.compile(r"^[A-Z][A-Za-z0-9]*_\d+$")
+
+
+def clean_name(friendly: str, kind: str, *, is_from_torch: bool) -> str:
+    """A name from an operation's: `__module.layer1.0/aten::add_/Add` -> `layer1.0.add`, `/stage/Conv_output_0` -> `stage.Conv`.
+
+    `kind` is the operation's type, the name of those that OpenVINO made itself: their own numbers differ from one run to the next.
+    """
+    module = _MODULE.match(friendly)
+    path, rest = (module["path"], module["rest"]) if module else ("", friendly)
+    operation = _TORCH_OPERATION.match(rest)
+    if operation:
+        return _joined(path, operation["name"].strip("_"))
+    if is_from_torch and _GIVEN_BY_OPENVINO.match(friendly):
+        return kind.lower()
+    return _joined(path, _TAIL.sub("", rest).strip("/").replace("/", "."))
+
+
+def _joined(*parts: str) -> str:
+    return _ODD.sub("_", ".".join(part for part in parts if part)).strip("._") or "value"
+
+
+def within(before: str, after: str, name: str) -> str:
+    """`name` with the module path that the neighbours on both sides share: fx's modules do not tell theirs to the graph."""
+    pairs = zip(before.split("."), after.split("."), strict=False)
+    return ".".join([one for one, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)] + [name])
+
+
+def unique_name(name: str, taken: Collection[str]) -> str:
+    """`name`, cut to what frames can carry from its start and numbered if it is taken."""
+    for number in range(len(taken) + 2):
+        suffix = f"_{number}" if number else ""
+        candidate = name[-(MAX_SPLIT_POINT_BYTES - len(suffix)) :].lstrip("._") + suffix
+        if candidate not in taken:
+            return candidate
+    raise AssertionError(name)

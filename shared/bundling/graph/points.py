@@ -1,0 +1,112 @@
+"""The split points of a graph: their places, names, shapes and work."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
+
+from shared.bundling.graph.cuts import sole_crossings
+from shared.bundling.graph.macs import work_before
+from shared.bundling.graph.names import clean_name, unique_name, within
+from shared.bundling.graph.reading import Graph, shapes_at
+from shared.limits import MAX_RANK
+from shared.network.bundle import fits_the_wire
+from shared.network.partition import INPUT, OUTPUT, SplitPoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.bundling.graph.reading import Shape, Value
+    from shared.engines.openvino.runtime import ov
+
+_CARRIED = ("f32", "f16", "bf16", "f64")
+"""Element types of activations. What is not float32 is converted where it is cut."""
+
+
+class Place(NamedTuple):
+    """A split point and its value in the graph; the outputs' values are those of the model's results."""
+
+    point: SplitPoint
+    value: Value | None
+
+
+def find_places(
+    model: ov.Model, batch: int | None, *, known: Sequence[SplitPoint], outputs: int, is_from_torch: bool
+) -> list[Place]:
+    """All split points of `model`, `input` first and `output` last.
+
+    The model's results are those of `known` and then its `outputs`. Known points keep names, shapes and MACs. Beside them, only
+    places are listed whose shape differs from both neighbours' (a view between two of them). `batch` is None for a free one.
+    """
+    graph = Graph(model)
+    tables = [shapes_at(graph, each) for each in ((1,) if batch else (1, 2, 3))]
+    work = work_before(graph, tables[0])
+    results = [graph.inputs[graph.number(result)][0] for result in model.get_results()]
+    places = [Place(point, value) for point, value in zip(known, results, strict=False)]
+    total = known[0].tail_macs if known else work[-1]
+    measured = _Measured(graph, tables, batch)
+    ends = tuple(measured.required(value) for value in results[-outputs:])
+    taken = {INPUT, OUTPUT, *(point.name for point in known)}
+    for value in sole_crossings(graph, outputs):
+        shape = measured.shape(value)
+        if shape is None or value in results[-outputs:] or any(value == place.value for place in places):
+            continue
+        index = sum(place.value is not None and place.value < value for place in places)
+        before = places[index - 1] if index else None
+        after = places[index] if index < len(places) else None
+        if known and shape in (before and before.point.shapes or ()) + (after.point.shapes if after else ends):
+            continue
+        name = INPUT
+        if graph.types[value[0]] != "Parameter":
+            friendly = graph.operations[value[0]].get_friendly_name()
+            name = clean_name(friendly, graph.types[value[0]], is_from_torch=is_from_torch)
+            if before and after and "." not in name:
+                name = within(before.point.name, after.point.name, name)
+            name = unique_name(name, taken)
+        if not fits_the_wire(name, shape):
+            continue
+        taken.add(name)
+        done = work[value[0]]
+        if before and before.value:
+            done = before.point.head_macs + done - work[before.value[0]]
+        done = min(done, after.point.head_macs if after else total)
+        places.insert(index, Place(SplitPoint(name, (shape,), done, total - done), value))
+    return [*places, Place(SplitPoint(OUTPUT, ends, total, 0), None)]
+
+
+class _Measured:
+    """Shapes of values as they travel."""
+
+    def __init__(self, graph: Graph, tables: Sequence[Sequence[Sequence[Shape | None]]], batch: int | None) -> None:
+        self._graph = graph
+        self._tables = tables
+        self._batch = batch
+
+    def shape(self, value: Value) -> Shape | None:
+        """Without the batch dimension; None if it has no such shape or is no activation."""
+        if self._graph.output(value).get_element_type().to_string() not in _CARRIED:
+            return None
+        shapes = [table[value[0]][value[1]] for table in self._tables]
+        if self._batch:
+            return None if shapes[0] is None else _of_one(shapes[0])
+        first = shapes[0]
+        if not first or any(
+            shape != (number, *first[1:]) for number, shape in zip(itertools.count(1), shapes, strict=False)
+        ):
+            return None
+        return first[1:] or None
+
+    def required(self, value: Value) -> Shape:
+        shape = self.shape(value)
+        assert shape is not None, value
+        return shape
+
+
+def _of_one(shape: Shape) -> Shape:
+    """One picture's shape: without a leading 1, or whole if it has none; without any 1 if it would be too long for a frame."""
+    if len(shape) > 1 and shape[0] == 1:
+        shape = shape[1:]
+    if len(shape) > MAX_RANK:
+        shape = tuple(length for length in shape if length != 1)
+    return shape or (1,)
+

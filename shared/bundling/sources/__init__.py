@@ -1,0 +1,1 @@
+"""From a source to an OpenVINO model and what the source says of itself."""

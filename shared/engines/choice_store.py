@@ -1,0 +1,61 @@
+"""Choices of engines in the disk cache, for the next start on the same machine."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from shared.process.cache import Cache, key_of
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What an earlier start chose."""
+
+    candidate: tuple[str, str]
+    """Engine and precision."""
+    choice: dict[str, Any]
+    """As in `Engine.choice`."""
+
+
+class ChoiceStore:
+    """Keeps choices under everything that they depend on."""
+
+    def __init__(self, cache_dir: str, *circumstances: str) -> None:
+        """`circumstances`: network, half, machine and versions. `cache_dir` "" keeps nothing."""
+        self._cache = Cache(cache_dir)
+        self._circumstances = circumstances
+
+    def load(self, candidates: list[tuple[str, str]]) -> Remembered | None:
+        """The choice among these candidates, if there was one and it can be used."""
+        kept = self._cache.load_json(self._name(candidates))
+        if not isinstance(kept, dict):  # none, or of an earlier version
+            return None
+        chosen, choice = kept.get("chosen"), kept.get("choice")
+        found = [each for each in candidates if "/".join(each) == chosen]
+        return Remembered(found[0], choice) if found and _is_choice(choice) else None
+
+    def keep(self, candidates: list[tuple[str, str]], chosen: str, choice: dict[str, Any]) -> None:
+        """Keep that `chosen`, as `engine/precision`, was chosen among these candidates."""
+        self._cache.store_json(self._name(candidates), {"chosen": chosen, "choice": choice})
+
+    def _name(self, candidates: list[tuple[str, str]]) -> str:
+        return "choice-" + key_of("2", str(candidates), *self._circumstances)
+
+
+def _is_choice(choice: Any) -> bool:
+    """Whether a stored choice has the parts that logs and `GET /model` show."""
+    if not isinstance(choice, dict) or set(choice) != {"how", "milliseconds", "margin"}:
+        return False
+    times = choice["milliseconds"]
+    return (
+        isinstance(times, dict)
+        and all(isinstance(each, dict) and set(each) == {"minimum", "median"} for each in times.values())
+        and all(_is_number(value) for each in times.values() for value in each.values())
+        and _is_number(choice["margin"])
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

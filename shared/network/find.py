@@ -1,0 +1,203 @@
+"""Finds the bundle that the settings name: a folder, one that was made before and kept, or one that is made now.
+
+Making one from torch needs torch, and takes seconds and memory: a child process does it, so that this one stays small.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import logging
+import os
+import re
+import shutil
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import ModelError, SettingsError
+from shared.network.bundle import MANIFEST, read_bundle, read_manifest
+from shared.network.bundle_key import bundle_name
+from shared.network.bundling_process import make_in_child
+from shared.network.labels import read_labels
+from shared.network.partition import OUTPUT
+from shared.process.cache import Cache
+from shared.process.exit import at_end
+from shared.process.machine import expand_home
+from shared.torch_network.source import is_torch_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.network.bundle import Bundle
+    from shared.network.choice import NetworkChoice
+
+_log = logging.getLogger(__name__)
+
+_FAILED_FETCH_S = 3600.0
+"""A fetch that failed is not tried again for so long, so that an edge without a network does not wait 20 s at every start."""
+_DISK_ERRORS = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)]
+_NAME = re.compile(r"\w+")
+
+
+def find_bundle(
+    choice: NetworkChoice,
+    cache_dir: str,
+    *,
+    patience_s: float,
+    fetch: bool = True,
+    clock: Callable[[], float] = time.time,
+) -> Bundle:
+    """The bundle of the network that `choice` names, made now if need be.
+
+    `weights=auto` is a bundle of pretrained weights that was kept, else their download, else random weights with a warning.
+    `patience_s` bounds a download in seconds; `fetch` False takes random weights at once. `cache_dir` keeps bundles; ""
+    keeps them until the process ends. Raises ModelError or SettingsError, one line.
+    """
+    folder = bundle_folder(choice.model)
+    if folder:
+        return _read_folder(folder, choice)
+    return _Finder(choice, cache_dir, patience_s, clock).find(fetch=fetch)
+
+
+def bundle_folder(model: str) -> Path | None:
+    """The folder that the setting `model` names; None if it names another source. Raises ModelError for an empty folder."""
+    path = expand_home(model)
+    try:
+        if (path / MANIFEST).is_file():
+            return path
+        is_folder = path.is_dir()
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+    if is_folder and not _NAME.fullmatch(model):
+        raise ModelError(
+            f"model {model}: this folder has no {MANIFEST}; accepted: a folder that `splitdnn bundle` wrote, or a source of one"
+        )
+    return None
+
+
+def _read_folder(folder: Path, choice: NetworkChoice) -> Bundle:
+    if choice.recipe:
+        raise SettingsError(
+            f"recipe {choice.recipe}: the bundle {folder} has its own; make it again with "
+            f"`splitdnn bundle SOURCE --recipe {choice.recipe} -o FOLDER`"
+        )
+    bundle = read_bundle(folder)
+    if choice.weights != "auto":
+        _log.warning(
+            "weights %s: the bundle %s has its own, %s; only the engine torch reads them anew",
+            choice.weights, folder, bundle.model.weights,
+        )  # fmt: skip
+    if choice.labels is None:
+        return bundle
+    classes = bundle.partition.points[OUTPUT].shapes[0][-1] if bundle.model.task.name == "classify" else None
+    labels = read_labels(expand_home(choice.labels), classes)
+    return replace(bundle, model=replace(bundle.model, labels=labels))
+
+
+class _Finder:
+    """Finds or makes the bundle of one choice."""
+
+    def __init__(
+        self, choice: NetworkChoice, cache_dir: str, patience_s: float, clock: Callable[[], float]
+    ) -> None:
+        self._choice = choice
+        self._random = replace(choice, weights="random")
+        self._cache = Cache(cache_dir)
+        self._patience_s = patience_s
+        self._clock = clock
+
+    def find(self, *, fetch: bool) -> Bundle:
+        if bundle := self._kept(self._choice):
+            return bundle
+        if self._may_be_random and not (fetch and self._may_fetch()):
+            bundle = self._kept(self._random) or self._make(self._random)
+            if fetch:
+                _log.warning(
+                    "weights=auto: no pretrained weights (the download failed less than an hour ago); continuing with random "
+                    "ones (seed %d): speed and bytes are real, the answers mean nothing. For real answers give --weights a "
+                    "file or a name",
+                    self._choice.seed,
+                )
+            return bundle
+        return self._make(self._choice)
+
+    @property
+    def _may_be_random(self) -> bool:
+        """Whether weights=auto may end in random ones: only a name says where pretrained weights are."""
+        model = self._choice.model
+        return self._choice.weights == "auto" and (":" not in model or model.startswith("timm:"))
+
+    def _kept(self, choice: NetworkChoice) -> Bundle | None:
+        entry = self._cache.load_folder(bundle_name(choice))
+        if entry is None:
+            return None
+        try:
+            return read_bundle(entry, verify=False)  # the cache has compared the files with their digests
+        except ModelError as error:
+            _log.warning("%s; it is made again", error)
+            shutil.rmtree(entry, ignore_errors=True)
+            return None
+
+    def _make(self, choice: NetworkChoice) -> Bundle:
+        """Make the bundle in a child process, into the cache or a temporary folder."""
+        if is_torch_source(choice.model) and importlib.util.find_spec("torch") is None:
+            raise ModelError(
+                f"model {choice.model}: no bundle of it is here, and torch, which makes one, is not installed; run "
+                f"`splitdnn bundle {choice.model} -o FOLDER` where torch is, and give --model that FOLDER"
+            )
+        name = bundle_name(choice)
+        with self._cache.locked(name):
+            if bundle := self._kept(choice):  # another process has made it meanwhile
+                return bundle
+            if self._may_be_random and not self._may_fetch() and (bundle := self._kept(self._random)):
+                return bundle
+            _log.info("making the bundle of %s, once", choice.model)
+            start = time.perf_counter()
+            entry = self._cache.store_folder(name, lambda folder: self._fill(folder, choice))
+            if entry is None:
+                entry = self._temporary(choice)
+            bundle = read_bundle(entry, verify=False)
+            _log.info("made %s in %.1f s: %s", bundle.model.name, time.perf_counter() - start, entry)
+        return bundle
+
+    def _fill(self, folder: Path, choice: NetworkChoice) -> str | None:
+        """Have the child fill `folder`. Returns the name of the entry if it is another one: that of random weights.
+
+        Raises ModelError, or OSError where the disk is the reason.
+        """
+        try:
+            make_in_child(choice, folder, self._patience_s)
+        except ModelError as error:
+            if reason := next((text for text in _DISK_ERRORS if text in str(error)), None):
+                raise OSError(errno.EIO, reason) from None
+            raise
+        if choice.weights == "auto" and self._may_be_random:
+            weights = read_manifest(folder / MANIFEST).weights
+            if weights.startswith("random:"):
+                self._cache.store_json(self._fetch_name, {"failed_at": self._clock()})
+                return bundle_name(self._random)
+        return None
+
+    def _temporary(self, choice: NetworkChoice) -> Path:
+        """A bundle that lasts as long as the process."""
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="splitdnn-bundle-"))
+            at_end(lambda: shutil.rmtree(folder, ignore_errors=True))
+            self._fill(folder, choice)
+        except OSError as error:
+            raise ModelError(f"model {choice.model}: its bundle cannot be written: {error.strerror}") from None
+        return folder
+
+    def _may_fetch(self) -> bool:
+        kept = self._cache.load_json(self._fetch_name)
+        failed_at = kept.get("failed_at") if isinstance(kept, dict) else None
+        if not isinstance(failed_at, int | float):
+            return True
+        return not 0 <= self._clock() - failed_at < _FAILED_FETCH_S
+
+    @property
+    def _fetch_name(self) -> str:
+        return bundle_name(self._choice).replace("bundle-", "fetch-")

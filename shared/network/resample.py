@@ -1,0 +1,179 @@
+"""Antialiased resampling of 8-bit pictures, as Pillow does it, by matrix multiplication.
+
+Each direction is a multiplication with a band matrix, cut into blocks that are narrow enough to hold few zeros. The weights are
+whole multiples of a power of two, so that every sum is exact in float32: whatever order a processor adds in, and with however
+many threads, two machines get the same picture to the bit. numpy releases the GIL in all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+_CHUNK_BYTES = 1 << 20
+"""Of the picture as float32, so many at a time: they stay in the processor's cache."""
+_WIDEST = 32
+"""Pixels of the larger picture that a block spans, about."""
+_HALF = np.float32(0.5)
+
+
+def _box(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return ((x > -0.5) & (x <= 0.5)).astype(np.float64)
+
+
+def _bilinear(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(1 - np.abs(x), 0, None)
+
+
+def _bicubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    x = np.abs(x)
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.where(x < 1, near, np.where(x < 2, far, 0))
+
+
+def _lanczos(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
+
+
+@dataclass(frozen=True)
+class _Filter:
+    weigh: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    reach: float
+    """Pixels of the smaller of the two pictures to each side."""
+    bits: int
+    """Of a weight's fraction, at most: 255 times the sum of their magnitudes, and a half, stay below 2 ** 24."""
+    overshoots: bool
+    """Whether weights are negative, so that sums leave 0 to 255."""
+
+
+_FILTERS = {
+    "box": _Filter(_box, 0.5, 16, overshoots=False),
+    "bilinear": _Filter(_bilinear, 1.0, 16, overshoots=False),
+    "bicubic": _Filter(_bicubic, 2.0, 15, overshoots=True),
+    "lanczos": _Filter(_lanczos, 3.0, 15, overshoots=True),
+}
+
+
+@dataclass(frozen=True)
+class Span:
+    """One direction: `count` pixels of the `scaled` ones that `length` pixels become, from the pixel `first` on."""
+
+    length: int
+    scaled: int
+    first: int
+    count: int
+
+
+def resample(picture: NDArray[np.uint8], rows: Span, columns: Span, interpolation: str) -> NDArray[np.uint8]:
+    """(rows.length, columns.length, C) uint8 -> (rows.count, columns.count, C) uint8, contiguous.
+
+    `interpolation`: `nearest`, `box`, `bilinear`, `bicubic` or `lanczos`. As Pillow does, columns come first, and values are
+    rounded and clipped after each direction; no value differs from Pillow's by more than one level.
+    """
+    if interpolation == "nearest":
+        return picture[_nearest(rows)][:, _nearest(columns)]
+    colours = picture.shape[2]
+    across, down = _blocks(columns, interpolation, colours), _blocks(rows, interpolation, 1)
+    clip = _FILTERS[interpolation].overshoots
+    left, right = across[0].low // colours, across[-1].high // colours
+    top, bottom = down[0].low, down[-1].high
+    wide = columns.count * colours
+    between = np.empty((bottom - top, wide), np.uint8)
+    chunk = max(1, _CHUNK_BYTES // (4 * colours * (right - left)))
+    values = np.empty((chunk, right - left, colours), np.float32)
+    found = np.empty((chunk, wide), np.float32)
+    for start in range(top, bottom, chunk):
+        count = min(chunk, bottom - start)
+        np.copyto(values[:count], picture[start : start + count, left:right])
+        flat = values[:count].reshape(count, -1)
+        for block in across:
+            part = flat[:, block.low - left * colours : block.high - left * colours]
+            np.matmul(part, block.weights.T, out=found[:count, block.first : block.last])
+        _round(found[:count], between[start - top : start - top + count], clip=clip)
+    result = np.empty((rows.count, wide), np.uint8)
+    for block in down:
+        sums = block.weights @ between[block.low - top : block.high - top].astype(np.float32)
+        _round(sums, result[block.first : block.last], clip=clip)
+    return result.reshape(rows.count, columns.count, colours)
+
+
+def _round(sums: NDArray[np.float32], out: NDArray[np.uint8], *, clip: bool) -> None:
+    """Halves are rounded up. `sums` are spoilt."""
+    sums += _HALF
+    if clip:
+        np.clip(sums, 0, 255, out=sums)
+    np.copyto(out, sums, casting="unsafe")
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Rows `first` to `last` of the band matrix, and the columns `low` to `high` in which they are not zero."""
+
+    first: int
+    last: int
+    low: int
+    high: int
+    weights: NDArray[np.float32]
+
+
+@lru_cache(maxsize=8)  # a camera has one size and needs two; each takes up to 3 MB
+def _blocks(span: Span, interpolation: str, colours: int) -> tuple[_Block, ...]:
+    """The band matrix for pixels of `colours` adjacent values each."""
+    step = span.length / span.scaled
+    lows, weights = _weights(span.length, span.scaled, _FILTERS[interpolation])
+    highs = np.minimum(span.length, lows + weights.shape[1])
+    size = max(1, min(16, round(_WIDEST / step)))
+    end = span.first + span.count
+    blocks = []
+    for first in range(span.first, end, size):
+        last = min(first + size, end)
+        low, high = int(lows[first]), int(highs[last - 1])
+        band: NDArray[np.float32] = np.zeros((last - first, high - low), np.float32)
+        for row, output in enumerate(range(first, last)):
+            begin, count = lows[output] - low, highs[output] - lows[output]
+            band[row, begin : begin + count] = weights[output, :count]
+        whole = np.kron(band, np.eye(colours, dtype=np.float32))
+        begin = first - span.first
+        blocks.append(
+            _Block(begin * colours, (begin + last - first) * colours, low * colours, high * colours, whole)
+        )
+    return tuple(blocks)
+
+
+def _weights(length: int, scaled: int, used: _Filter) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Where each of the `scaled` pixels' weights begin, (scaled,), and the weights, (scaled, as many as the widest needs).
+
+    They are torch's own 16-bit ones, unless these have more than `used.bits` of fraction. Then there are many small ones, and the
+    largest makes up for what rounding does to their sum.
+    """
+    step = length / scaled
+    stretch = max(1.0, step)
+    reach = used.reach * stretch
+    centres = (np.arange(scaled) + 0.5) * step
+    lows = np.maximum(0, np.floor(centres - reach + 0.5).astype(np.intp))
+    highs = np.minimum(length, np.floor(centres + reach + 0.5).astype(np.intp))
+    pixels = lows[:, None] + np.arange((highs - lows).max())
+    weights = used.weigh((pixels + 0.5 - centres[:, None]) / stretch) * (pixels < highs[:, None])
+    weights /= weights.sum(1, keepdims=True)
+    torchs = next(bits for bits in range(22) if 0.5 + weights.max() * 2.0 ** (bits + 1) >= 1 << 15)
+    unit = 2.0 ** min(torchs, used.bits)
+    exact = np.copysign(np.floor(np.abs(weights) * unit + 0.5), weights)
+    if torchs > used.bits:
+        exact[np.arange(scaled), exact.argmax(1)] += unit - exact.sum(1)
+    return lows, (exact / unit).astype(np.float32)
+
+
+def _nearest(span: Span) -> NDArray[np.int64]:
+    twice_middles = 2 * np.arange(span.first, span.first + span.count, dtype=np.int64) + 1
+    return (
+        twice_middles * span.length // (2 * span.scaled)
+    )  # in whole numbers, as many middles lie between two pixels

@@ -30,7 +30,8 @@ def _box(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _bilinear(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.clip(1 - np.abs(x), 0, None)
+    found: NDArray[np.float64] = np.maximum(1 - np.abs(x), 0)
+    return found
 
 
 def _bicubic(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -31,7 +31,14 @@ _MAX_LINE = 4000
 
 def make_in_child(choice: NetworkChoice, folder: Path, patience_s: float) -> None:
     """Have a child process fill the empty `folder`. Raises ModelError with what the child said."""
-    command = [sys.executable, "-m", "shared.bundling", json.dumps(asdict(choice)), str(folder), str(patience_s)]
+    command = [
+        sys.executable,
+        "-m",
+        "shared.bundling",
+        json.dumps(asdict(choice)),
+        str(folder),
+        str(patience_s),
+    ]
     errors: list[str] = []
     last: deque[str] = deque(maxlen=1)
     with subprocess.Popen(  # noqa: S603 - our own program

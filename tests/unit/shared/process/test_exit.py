@@ -26,6 +26,11 @@ ENDS = {
 def test_actions_for_the_end_are_done_once() -> None:
     for end, status in ENDS.items():
         done = subprocess.run(
-            [sys.executable, "-c", HEAD + end], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-c", HEAD + end],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert (done.returncode, done.stdout) == (status, "tidied\n"), (end, done.stderr)

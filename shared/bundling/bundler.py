@@ -20,7 +20,7 @@ from shared.bundling.halves import Halves
 from shared.bundling.messages import first_line
 from shared.bundling.probe import probe_pictures
 from shared.bundling.sources.find import find_source
-from shared.bundling.task import task_of
+from shared.bundling.task import labels_for, task_of
 from shared.engines.openvino.runtime import ov
 from shared.errors import ModelError
 from shared.network.bundle import read_bundle, write_manifest
@@ -64,76 +64,89 @@ def make_bundle(
     return make_reported(choice, folder, patience_s=patience_s, check=check)[0]
 
 
+def find_split_points(choice: NetworkChoice, *, patience_s: float) -> Partition:
+    """Where the network that `choice` names can be cut. Raises ModelError."""
+    return _cut(find_source(choice, patience_s=patience_s)).partition
+
+
 def make_reported(
     choice: NetworkChoice, folder: Path, *, patience_s: float, check: Check = "stage_ends"
 ) -> tuple[Bundle, Report]:
     """`make_bundle`, with what it found out on the way."""
     started = time.perf_counter()
     source = find_source(choice, patience_s=patience_s)
-    pictures = probe_pictures(source.recipe)
-    tensors = np.stack([source.recipe.normalise(picture) for picture in pictures])
-    model, batch, notes = _with_batch(source, tensors)
-    places = find_places(
-        model,
-        batch,
-        known=source.known,
-        outputs=len(source.outputs),
-        is_from_torch=source.is_from_torch,
-    )
-    partition = Partition(place.point for place in places)
-    model = marked(model, places, len(source.outputs), source.name)
-    points = list(partition.points.values())
-    fingerprint = source.fingerprint or fingerprint_of(model, len(source.outputs), source.recipe)
-    halves = Halves(model, partition, batch)
-    answers = Answers(halves, source.reference, pictures, tensors)
-    parity = check_whole(answers, source.reference.name if source.reference else "openvino")
-    chosen = _chosen(partition)
-    inner = [point for point in points if point.name not in (INPUT, OUTPUT)]
-    checked = inner if check == "all" else chosen
+    network = _cut(source)
+    points = list(network.partition.points.values())
+    task = task_of(network.model, network.partition.ends[1].shapes)
+    labels, notes = labels_for(source, task, network.partition.ends[1].shapes, choice.labels)
+    fingerprint = source.fingerprint or fingerprint_of(network.model, len(source.outputs), source.recipe)
+    halves = Halves(network.model, network.partition, network.batch)
+    answers = Answers(halves, source.reference, network.pictures, network.tensors)
+    parity = check_whole(answers, source.reference.name if source.reference else "itself")
+    chosen = _chosen(network.partition)
+    checked = [point for point in points if point.name not in (INPUT, OUTPUT)] if check == "all" else chosen
     cut_error = check_points(halves, answers, checked)
     answers.save(folder / "probe.safetensors", points, chosen)
-    _save_model(model, folder / "network.xml")
-    task = task_of(model, partition.ends[1].shapes)
-    write_manifest(
-        folder,
-        {
-            "name": source.name,
-            "weights": source.weights,
-            "source": source.origin,
-            "made_with": {"splitdnn": __version__, **source.made_with},
-            "fingerprint": fingerprint.hex(),
-            "task": {"name": task.name, "activation": task.activation},
-            "labels": list(source.labels),
-            "recipe": source.recipe.fields(),
-            "batch": batch or "any",
-            "precision": "float32",
-            "outputs": list(source.outputs),
-            "split_points": [
-                {
-                    "name": point.name,
-                    "shapes": [list(shape) for shape in point.shapes],
-                    "head_macs": point.head_macs,
-                    "tail_macs": point.tail_macs,
-                }
-                for point in points
-            ],
-        },
-    )
+    _save_model(network.model, folder / "network.xml")
+    fields = {
+        "name": source.name,
+        "weights": source.weights,
+        "source": source.origin,
+        "made_with": {"splitdnn": __version__, **source.made_with},
+        "fingerprint": fingerprint.hex(),
+        "task": {"name": task.name, "activation": task.activation},
+        "labels": list(labels),
+        "recipe": source.recipe.fields(),
+        "batch": network.batch or "any",
+        "precision": "float32",
+        "outputs": list(source.outputs),
+        "split_points": [_entry(point) for point in points],
+    }
+    write_manifest(folder, fields)
     _log.info("bundled %s, %d split points, in %.1f s", source.name, len(points), time.perf_counter() - started)
+    notes = (*source.notes, *network.notes, *notes)
     reference = source.reference.name if source.reference else None
     return read_bundle(folder, verify=False), Report(notes, reference, parity, cut_error, len(checked))
 
 
-def _with_batch(source: Source, tensors: NDArray[np.float32]) -> tuple[ov.Model, int | None, tuple[str, ...]]:
-    """The model for any number of pictures, or for one."""
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """A source that was cut."""
+
+    model: ov.Model
+    """With the results of docs/bundle.md."""
+    partition: Partition
+    batch: int | None
+    pictures: NDArray[np.uint8]
+    """The probe's, (2, h, w, 3)."""
+    tensors: NDArray[np.float32]
+    """The same normalised, (2, C, h, w)."""
+    notes: tuple[str, ...]
+
+
+def _cut(source: Source) -> _Cut:
+    pictures = probe_pictures(source.recipe)
+    tensors = np.stack([source.recipe.normalise(picture) for picture in pictures])
     model = free_batch(source.model, tensors)
-    if model is not None:
-        return model, None, source.notes
-    note = "the network takes one picture at a time"
-    try:
-        return single_batch(source.model), 1, (*source.notes, note)
-    except RuntimeError as error:
-        raise ModelError(f"openvino cannot take this network: {first_line(error)}") from error
+    notes: tuple[str, ...] = ()
+    batch = None
+    if model is None:
+        model, batch = single_batch(source.model), 1
+        notes = ("the network takes one picture at a time",)
+    places = find_places(
+        model, batch, known=source.known, outputs=source.outputs, is_given=source.is_given
+    )
+    model = marked(model, places, len(source.outputs), source.name)
+    return _Cut(model, Partition(place.point for place in places), batch, pictures, tensors, notes)
+
+
+def _entry(point: SplitPoint) -> dict[str, object]:
+    return {
+        "name": point.name,
+        "shapes": [list(shape) for shape in point.shapes],
+        "head_macs": point.head_macs,
+        "tail_macs": point.tail_macs,
+    }
 
 
 def _chosen(partition: Partition) -> list[SplitPoint]:

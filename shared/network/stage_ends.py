@@ -60,5 +60,5 @@ def _divided(low: float, high: float) -> list[float]:
 
 
 def _share(point: SplitPoint) -> float:
-    """The share of the network's work that is done before this point."""
-    return point.head_macs / (point.head_macs + point.tail_macs)
+    """The share of the network's work that is done before this point; 0 if there is no work to share."""
+    return point.head_macs / max(1, point.head_macs + point.tail_macs)

@@ -59,7 +59,8 @@ class Candidates:
             run()
             self.timed.append(name)
         return Measurement(
-            {name: Times(self.ms[name], self.medians.get(name, 1.1 * self.ms[name])) for name in runs}, self.busy
+            {name: Times(self.ms[name], self.medians.get(name, 1.1 * self.ms[name])) for name in runs},
+            self.busy,
         )
 
     def engine(self, bundle: Bundle | None = None, **options: Any) -> Engine:

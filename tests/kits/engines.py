@@ -111,7 +111,13 @@ class Fake(Engine):
     ) -> None:
         self.bundle = bundle or tiny()
         self.reference = engine_of("float32", bundle)
-        super().__init__(*((Probe(self.bundle, lambda: self.reference), lambda: self.reference) if checked else (None, None)))
+        super().__init__(
+            *(
+                (Probe(self.bundle, lambda: self.reference), lambda: self.reference)
+                if checked
+                else (None, None)
+            )
+        )
         self.distort = distort or (lambda values: values)
         self.compiled: list[tuple[str, str]] = []
         self.compile_s = compile_s

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared.bundling.graph.reading import Graph, shapes_at
+from shared.bundling.messages import first_line
 from shared.engines.openvino.runtime import core, operations, ov
+from shared.errors import ModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,16 +49,19 @@ def free_batch(model: ov.Model, pictures: NDArray[np.float32]) -> ov.Model | Non
 
 
 def single_batch(model: ov.Model) -> ov.Model:
-    """The model for one picture, with all its shapes constant. Raises RuntimeError if it takes no single picture."""
+    """The model for one picture, with all its shapes constant. Raises ModelError if it takes no single picture."""
     single = model.clone()
     (parameter,) = single.get_parameters()
     shape = parameter.get_partial_shape()
     shape[0] = 1
-    if parameter.get_partial_shape() != shape:
-        single.reshape(shape)
-    graph = Graph(single)
-    _rewrite_shapes(graph, [shapes_at(graph, 1)])
-    single.validate_nodes_and_infer_types()
+    try:
+        if parameter.get_partial_shape() != shape:
+            single.reshape(shape)
+        graph = Graph(single)
+        _rewrite_shapes(graph, [shapes_at(graph, 1)])
+        single.validate_nodes_and_infer_types()
+    except RuntimeError as error:
+        raise ModelError(f"openvino cannot take this network: {first_line(error)}") from error
     return single
 
 

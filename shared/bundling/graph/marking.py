@@ -28,8 +28,7 @@ def marked(model: ov.Model, places: Sequence[Place], outputs: int, name: str) ->
     results = [_result(f"{_POINT}{point}", _as_float32(value)) for point, value in values]
     for index, end in enumerate(ends):
         label = f"{_POINT}{OUTPUT}" if outputs == 1 else f"output {index}"
-        value = end if end.get_element_type() == ov.Type.f32 else operations.convert(end, "f32").output(0)
-        results.append(_result(label, value))
+        results.append(_result(label, _as_output(end)))
     return ov.Model(results, model.get_parameters(), name)
 
 
@@ -43,6 +42,16 @@ def _as_float32(value: ov.Output) -> ov.Output:
     for user in users:
         user.replace_source_output(narrowed)
     return widened
+
+
+def _as_output(value: ov.Output) -> ov.Output:
+    """float32, and at least (B, 1)."""
+    if value.get_element_type() != ov.Type.f32:
+        value = operations.convert(value, "f32").output(0)
+    shape = value.get_partial_shape()
+    if len(shape) == 1 and shape[0].is_dynamic:
+        value = operations.unsqueeze(value, operations.constant(1)).output(0)
+    return value
 
 
 def _result(label: str, value: ov.Output) -> ov.Node:

@@ -9,27 +9,28 @@ from typing import TYPE_CHECKING
 from shared.limits import MAX_SPLIT_POINT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 _MODULE = re.compile(r"^__module\.(?P<path>[^/]*)/(?P<rest>.*)$")
 _TORCH_OPERATION = re.compile(r"^(?:aten|prim|torchvision|quantized|ov_ext)::(?P<name>[^/]*)(?:/.*)?$")
 _NUMBERED = re.compile(r"_\d+$")
 _ODD = re.compile(r"[^A-Za-z0-9_.:\-]+")
-_TAIL = re.compile(r"(?:_output_0|:0|/WithoutBiases)$")
-_GIVEN_BY_OPENVINO = re.compile(r"^[A-Z][A-Za-z0-9]*_\d+$")
+_TAIL = re.compile(r"(?:_output_0|:0)$")
+_MADE_BY_OPENVINO = re.compile(r"^[A-Z][A-Za-z0-9]*_\d+$")
 
 
-def clean_name(friendly: str, kind: str, *, is_from_torch: bool) -> str:
+def clean_name(friendly: str, kind: str, is_given: Callable[[str], bool]) -> str:
     """A name from an operation's: `__module.layer1.0/aten::add_/Add` -> `layer1.0.add`, `/stage/Conv_output_0` -> `stage.Conv`.
 
-    `kind` is the operation's type, the name of those that OpenVINO made itself: their own numbers differ from one run to the next.
+    `kind` is the operation's type. It names those that OpenVINO made itself, as their own numbers differ from one run to the
+    next; `is_given` tells whether a name that looks like one of these is the source's.
     """
     module = _MODULE.match(friendly)
     path, rest = (module["path"], module["rest"]) if module else ("", friendly)
     operation = _TORCH_OPERATION.match(rest)
     if operation:
         return _joined(path, operation["name"].strip("_"))
-    if is_from_torch and _GIVEN_BY_OPENVINO.match(friendly):
+    if _MADE_BY_OPENVINO.match(friendly) and not is_given(friendly):
         return kind.lower()
     return _joined(path, _TAIL.sub("", rest).strip("/").replace("/", "."))
 

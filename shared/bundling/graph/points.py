@@ -9,12 +9,13 @@ from shared.bundling.graph.cuts import sole_crossings
 from shared.bundling.graph.macs import work_before
 from shared.bundling.graph.names import clean_name, unique_name, within
 from shared.bundling.graph.reading import Graph, shapes_at
+from shared.errors import ModelError
 from shared.limits import MAX_RANK
 from shared.network.bundle import fits_the_wire
 from shared.network.partition import INPUT, OUTPUT, SplitPoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shared.bundling.graph.reading import Shape, Value
     from shared.engines.openvino.runtime import ov
@@ -31,35 +32,42 @@ class Place(NamedTuple):
 
 
 def find_places(
-    model: ov.Model, batch: int | None, *, known: Sequence[SplitPoint], outputs: int, is_from_torch: bool
+    model: ov.Model,
+    batch: int | None,
+    *,
+    known: Sequence[SplitPoint],
+    outputs: Sequence[str],
+    is_given: Callable[[str], bool],
 ) -> list[Place]:
     """All split points of `model`, `input` first and `output` last.
 
-    The model's results are those of `known` and then its `outputs`. Known points keep names, shapes and MACs. Beside them, only
+    The model's results are those of `known` and then its `outputs`, given by name. Known points keep names, shapes and MACs. Beside them, only
     places are listed whose shape differs from both neighbours' (a view between two of them). `batch` is None for a free one.
+    `is_given` is that of `clean_name`. Raises ModelError for outputs without a fixed size.
     """
     graph = Graph(model)
     tables = [shapes_at(graph, each) for each in ((1,) if batch else (1, 2, 3))]
     work = work_before(graph, tables[0])
     results = [graph.inputs[graph.number(result)][0] for result in model.get_results()]
+    ends = results[-len(outputs) :]
     places = [Place(point, value) for point, value in zip(known, results, strict=False)]
     total = known[0].tail_macs if known else work[-1]
     measured = _Measured(graph, tables, batch)
-    ends = tuple(measured.required(value) for value in results[-outputs:])
+    end_shapes = tuple(measured.output(value, name) for value, name in zip(ends, outputs, strict=True))
     taken = {INPUT, OUTPUT, *(point.name for point in known)}
-    for value in sole_crossings(graph, outputs):
+    for value in sole_crossings(graph, len(outputs)):
         shape = measured.shape(value)
-        if shape is None or value in results[-outputs:] or any(value == place.value for place in places):
+        if shape is None or value in ends or any(value == place.value for place in places):
             continue
         index = sum(place.value is not None and place.value < value for place in places)
         before = places[index - 1] if index else None
         after = places[index] if index < len(places) else None
-        if known and shape in (before and before.point.shapes or ()) + (after.point.shapes if after else ends):
+        if known and shape in (before and before.point.shapes or ()) + (after.point.shapes if after else end_shapes):
             continue
         name = INPUT
         if graph.types[value[0]] != "Parameter":
             friendly = graph.operations[value[0]].get_friendly_name()
-            name = clean_name(friendly, graph.types[value[0]], is_from_torch=is_from_torch)
+            name = clean_name(friendly, graph.types[value[0]], is_given)
             if before and after and "." not in name:
                 name = within(before.point.name, after.point.name, name)
             name = unique_name(name, taken)
@@ -71,7 +79,7 @@ def find_places(
             done = before.point.head_macs + done - work[before.value[0]]
         done = min(done, after.point.head_macs if after else total)
         places.insert(index, Place(SplitPoint(name, (shape,), done, total - done), value))
-    return [*places, Place(SplitPoint(OUTPUT, ends, total, 0), None)]
+    return [*places, Place(SplitPoint(OUTPUT, end_shapes, total, 0), None)]
 
 
 class _Measured:
@@ -96,10 +104,15 @@ class _Measured:
             return None
         return first[1:] or None
 
-    def required(self, value: Value) -> Shape:
-        shape = self.shape(value)
-        assert shape is not None, value
-        return shape
+    def output(self, value: Value, name: str) -> Shape:
+        """An output's, of any type. Raises ModelError if it depends on the picture."""
+        shape = self._tables[0][value[0]][value[1]]
+        if shape is None:
+            raise ModelError(
+                f"the size of the output {name} depends on the picture: {self._graph.output(value).get_partial_shape()}; "
+                "accepted: outputs of a fixed size, as before the selection of boxes"
+            )
+        return _of_one(shape) if self._batch else shape[1:] or (1,)
 
 
 def _of_one(shape: Shape) -> Shape:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
+from shared.bundling.sources.file import SUFFIXES, from_file
 from shared.torch_network.source import is_torch_source
 
 if TYPE_CHECKING:
@@ -18,4 +19,9 @@ def find_source(choice: NetworkChoice, *, patience_s: float) -> Source:
         from shared.bundling.sources.torch_module import from_torch  # noqa: PLC0415 - brings torch
 
         return from_torch(choice, patience_s=patience_s)
-    raise ModelError(f"model {choice.model}: no such source")
+    if choice.model.endswith(SUFFIXES):
+        return from_file(choice)
+    raise ModelError(
+        f"model {choice.model}: accepted: a torchvision name, timm:NAME, file.py:build, package.module:build, or a file of "
+        f"{', '.join(SUFFIXES)}"
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from shared.engines.half import Tensors
     from shared.engines.openvino.runtime import ov
@@ -19,11 +19,11 @@ class Reference(Protocol):
 
     name: str
 
-    def whole(self, pictures: Tensors) -> Tensors:
-        """The outputs for the normalised pictures, one array (B, C, H, W)."""
-
     def crossings(self, pictures: Tensors) -> Mapping[str, Tensors]:
-        """What crosses at each of the split points that the framework itself can cut at, by name."""
+        """What crosses, by name, where the framework itself can cut; at `output` always.
+
+        `pictures` is one array (B, C, H, W), normalised. Each result is (B, …), of the split point's shape but for 1s.
+        """
 
     def tail(self, point: SplitPoint, crossing: Tensors) -> Tensors | None:
         """The outputs for what crosses at `point`; None if the framework cannot cut there."""
@@ -48,10 +48,7 @@ class Source:
     notes: tuple[str, ...] = ()
     known: tuple[SplitPoint, ...] = ()
     """Split points that the source's own framework finds, with its numbers: `input` and those after it, without `output`."""
+    is_given: Callable[[str], bool] = lambda _: False
+    """Whether a name like `Relu_1` is the source's own, and not one that OpenVINO made."""
     made_with: Mapping[str, str] = field(default_factory=dict)
     """Versions of the packages that read it."""
-
-    @property
-    def is_from_torch(self) -> bool:
-        """Whether OpenVINO's converter named the operations, as it does for torch; files name their own."""
-        return "torch" in self.made_with

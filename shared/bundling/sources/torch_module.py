@@ -15,6 +15,8 @@ from shared.bundling.sources.source import Source
 from shared.engines.openvino.runtime import VERSION, ov
 from shared.errors import ModelError
 from shared.network.partition import OUTPUT
+from shared.torch_network.graph.outputs import flatten
+from shared.torch_network.messages import reason
 from shared.torch_network.partition import TorchPartition
 from shared.torch_network.source import build
 
@@ -26,53 +28,106 @@ if TYPE_CHECKING:
     from shared.network.partition import SplitPoint
 
 
-class TorchReference:
-    """The module itself."""
+class TracedReference:
+    """A module that torch.fx cuts."""
 
     name = "torch"
 
     def __init__(self, partition: TorchPartition) -> None:
         self._partition = partition
-
-    def whole(self, pictures: Tensors) -> Tensors:
-        start, end = self._partition.ends
-        return _run(self._partition.segment(start, end), pictures)
+        self.outputs = partition.outputs
 
     def crossings(self, pictures: Tensors) -> Mapping[str, Tensors]:
+        """Everything that crosses, as fx cuts it."""
         names = list(self._partition.points)[:-1]
         values = _run(self._partition.crossings(), pictures)
-        return {**{name: (value,) for name, value in zip(names, values, strict=False)}, OUTPUT: values[len(names) :]}
+        inner = {name: (value,) for name, value in zip(names, values, strict=False)}
+        return {**inner, OUTPUT: values[len(names) :]}
 
     def tail(self, point: SplitPoint, crossing: Tensors) -> Tensors | None:
+        """The outputs, if this is one of fx's split points."""
         if point.name not in self._partition.points:
             return None
         return _run(self._partition.tail(self._partition.point(point.name)), crossing)
 
 
+class ModuleReference:
+    """A module that only runs as a whole."""
+
+    name = "torch"
+
+    def __init__(self, module: torch.nn.Module, shape: tuple[int, ...]) -> None:
+        """Runs `module` once on a picture of `shape`. Raises ModelError."""
+        try:
+            with torch.inference_mode():
+                returned = flatten(module(torch.zeros(1, *shape)), torch.Tensor)
+        except Exception as error:
+            raise ModelError(f"the network cannot take a picture {(1, *shape)}: {reason(error)}") from error
+        if not returned:
+            raise ModelError("the network returns no tensor")
+        paths = list(returned)
+        self.outputs = (OUTPUT,) if paths == [""] else tuple(paths)
+        self.module = _Flat(module, paths)
+
+    def crossings(self, pictures: Tensors) -> Mapping[str, Tensors]:
+        """Only the outputs, of one picture at a time: that much every network can do."""
+        rows = [_run(self.module, (picture[None],)) for picture in pictures[0]]
+        return {OUTPUT: tuple(np.stack(tensors) for tensors in zip(*rows, strict=True))}
+
+    def tail(self, point: SplitPoint, crossing: Tensors) -> Tensors | None:
+        """None: it cannot be cut."""
+        del point, crossing
+
+
+class _Flat(torch.nn.Module):
+    """A module that returns a tuple of its tensors, whatever they were wrapped in."""
+
+    def __init__(self, module: torch.nn.Module, paths: list[str]) -> None:
+        super().__init__()
+        self.network = module
+        self._paths = paths
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        returned = flatten(self.network(pictures), torch.Tensor)
+        return tuple(returned[path] for path in self._paths)
+
+
 def _run(module: torch.nn.Module, tensors: Tensors) -> Tensors:
     with torch.inference_mode():
         values = module(*map(torch.from_numpy, tensors))
-    return tuple(value.numpy() for value in (values if isinstance(values, tuple) else (values,)))
+    return tuple(value.float().numpy() for value in values)
 
 
 def from_torch(choice: NetworkChoice, *, patience_s: float) -> Source:
     """Build and convert. Raises ModelError."""
     network = build(choice, patience_s=patience_s)
     shape = network.recipe.tensor_shape
-    partition = TorchPartition(network.module, shape)
-    model = _convert(partition.crossings(), shape)
+    notes = network.notes
+    known: tuple[SplitPoint, ...] = ()
+    reference: TracedReference | ModuleReference
+    try:
+        partition = TorchPartition(network.module, shape)
+        notes += partition.notes
+    except ModelError as error:
+        reference = ModuleReference(network.module, shape)
+        notes += (f"{error}; its split points are those that its OpenVINO graph shows",)
+        model = _convert(reference.module, shape)
+    else:
+        reference = TracedReference(partition)
+        known = tuple(partition.points.values())[:-1]
+        model = _convert(partition.crossings(), shape)
     return Source(
         name=network.name,
         weights=network.weights,
         model=model,
-        outputs=partition.outputs,
+        outputs=reference.outputs,
         recipe=network.recipe,
         labels=network.labels,
         origin=network.source,
-        reference=TorchReference(partition),
+        reference=reference,
         fingerprint=network.fingerprint,
-        notes=network.notes,
-        known=tuple(partition.points.values())[:-1],
+        notes=notes,
+        known=known,
         made_with={"torch": torch.__version__, "openvino": VERSION},
     )
 

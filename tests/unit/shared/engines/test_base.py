@@ -93,7 +93,9 @@ def test_a_half_that_gives_other_numbers_is_refused_and_run_by_the_reference(
             said = str(refusal)
         else:
             pytest.fail(f"{what}: not refused")
-        assert said.startswith(f"fake in float32: the {kind} at conv differs from the bundle's probe by "), what
+        assert said.startswith(f"fake in float32: the {kind} at conv differs from the bundle's probe by "), (
+            what
+        )
         assert said.endswith(" 0.001"), what
         assert not warnings(caplog), what
         assert engine.failed_checks == 0, what

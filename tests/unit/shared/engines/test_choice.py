@@ -42,7 +42,9 @@ def test_auto_takes_the_fastest_and_says_why(
     assert engine.choice["milliseconds"][fastest] == {"minimum": 0.5, "median": 0.55}
     second = sorted(candidates.ms.values())[1]
     assert engine.choice["margin"] == pytest.approx(1 - 0.5 / second, abs=1e-3)
-    (line,) = [text for record in caplog.records if (text := record.getMessage()).startswith("engine openvino")]
+    (line,) = [
+        text for record in caplog.records if (text := record.getMessage()).startswith("engine openvino")
+    ]
     assert f"in {engine.precision} on cpu, " in line
     assert f"{fastest} 0.5 ms (median 0.6)" in line
     assert f"the fastest leads by {100 * engine.choice['margin']:.0f} %" in line
@@ -59,7 +61,11 @@ def test_a_less_precise_engine_has_to_be_clearly_faster(candidates: Candidates) 
         (1.0, 0.5, 1.0, "float16"),
         (1.0, 1.0, 1.0, "float32"),
     ):
-        candidates.ms = {"openvino/bfloat16": bfloat16, "openvino/float16": float16, "openvino/float32": float32}
+        candidates.ms = {
+            "openvino/bfloat16": bfloat16,
+            "openvino/float16": float16,
+            "openvino/float32": float32,
+        }
         assert candidates.make() == f"openvino/{chosen}", candidates.ms
 
 
@@ -160,7 +166,9 @@ def test_a_network_that_is_not_from_torch_refuses_torch_and_gpus_by_name() -> No
 def test_without_torch_a_gpu_cannot_be_used(candidates: Candidates, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbench, "is_torch_source", lambda _: True)
     monkeypatch.setattr(workbench.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(SettingsError, match="device 'cuda': torch is not installed here; accepted: --device cpu"):
+    with pytest.raises(
+        SettingsError, match="device 'cuda': torch is not installed here; accepted: --device cpu"
+    ):
         candidates.make(device="cuda")
     with pytest.raises(SettingsError, match="engine torch: torch is not installed here"):
         candidates.make(name="torch")

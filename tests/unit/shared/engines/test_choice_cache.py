@@ -85,7 +85,10 @@ def test_a_cached_choice_that_cannot_be_used_is_made_again(candidates: Candidate
         {"chosen": "openvino/float32", "choice": good | {"more": 1}},
         {"chosen": "openvino/float32", "choice": good | {"milliseconds": []}},
         {"chosen": "openvino/float32", "choice": good | {"milliseconds": times | {"x": {"minimum": 1}}}},
-        {"chosen": "openvino/float32", "choice": good | {"milliseconds": times | {"x": {"minimum": 1, "median": True}}}},
+        {
+            "chosen": "openvino/float32",
+            "choice": good | {"milliseconds": times | {"x": {"minimum": 1, "median": True}}},
+        },
     ):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("shared.engines.choice_store.Cache.load_json", lambda _, name, kept=kept: kept)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +48,12 @@ def test_the_error_is_relative_and_the_larger_one_of_the_two_pictures() -> None:
 
         for name in ("conv", "pool"):  # without and with a stored input
             point = tiny(outputs=outputs).partition.point(name)
-            for factors, expected in (((1, 1), 0), ((1, 1.25), 0.25), ((0.5, 1.25), 0.5), ((1, np.nan), np.nan)):
+            for factors, expected in (
+                ((1, 1), 0),
+                ((1, 1.25), 0.25),
+                ((0.5, 1.25), 0.5),
+                ((1, np.nan), np.nan),
+            ):
                 found = probe.error("tail", point, scaled(net, point, *factors))
                 assert found == pytest.approx(expected, rel=1e-3, abs=1e-5, nan_ok=True), (name, factors)
 
@@ -86,17 +90,21 @@ def test_a_reference_that_fails_its_own_check_gives_no_inputs(tmp_path: Path) ->
     bundle = make(tmp_path, change_probe=change)
     reference = Fake(bundle=bundle)
     with pytest.raises(EngineError, match="the head at conv differs from the bundle's probe"):
-        Probe(bundle, lambda: reference).error("tail", bundle.partition.point("conv"), lambda tensors: tensors)
+        Probe(bundle, lambda: reference).error(
+            "tail", bundle.partition.point("conv"), lambda tensors: tensors
+        )
 
 
 @pytest.mark.parametrize("fault", ["missing", "empty", "no such tensor"])
 def test_a_probe_that_cannot_be_read_is_an_engine_error(tmp_path: Path, fault: str) -> None:
-    bundle = make(tmp_path, change_probe=lambda tensors: tensors.pop("sample/conv") if fault == "no such tensor" else 0)
+    bundle = make(
+        tmp_path, change_probe=lambda tensors: tensors.pop("sample/conv") if fault == "no such tensor" else 0
+    )
     if fault == "missing":
         bundle.probe.unlink()
     if fault == "empty":
         bundle.probe.write_bytes(b"")
     with pytest.raises(EngineError, match=r"probe.safetensors: not the probe of this bundle: [^\n]+$"):
-        Probe(bundle, lambda: engine_of("float32")).error("head", bundle.partition.point("conv"), lambda tensors: tensors)
-
-
+        Probe(bundle, lambda: engine_of("float32")).error(
+            "head", bundle.partition.point("conv"), lambda tensors: tensors
+        )

@@ -38,7 +38,9 @@ def test_a_chain_gives_the_networks_answers_and_holds_no_engine(
         crossing = network.head(point)((PICTURES,))
         assert error(crossing, right[point.name]) <= 2 * TOLERANCES[precision], point.name
         if point.name != OUTPUT:
-            assert error(network.tail(point)(crossing), right[OUTPUT]) <= 2 * TOLERANCES[precision], point.name
+            assert error(network.tail(point)(crossing), right[OUTPUT]) <= 2 * TOLERANCES[precision], (
+                point.name
+            )
     (first,) = network.head(points[1])((PICTURES[:1],))
     copy = first.copy()
     network.head(points[1])((PICTURES[1:2],))

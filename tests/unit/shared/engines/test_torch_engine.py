@@ -14,7 +14,7 @@ from kits.torch_networks import Unconvertible, module, partition
 from shared.engines.base import TOLERANCES
 from shared.engines.probe import Probe
 from shared.engines.segmented import segmented
-from shared.engines.torch_engine import TorchEngine
+from shared.engines.torch_engine import TorchEngine, WholeModule
 from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 from shared.torch_network.partition import TorchPartition
@@ -23,7 +23,9 @@ KNOWN = (INPUT, "conv", "relu", "pool", OUTPUT)
 """The bundle's split points that torch.fx finds as well."""
 
 
-def engine_with(outputs: int = 1, batch: int | None = None, seed: int = 5, precision: str = "float32") -> TorchEngine:
+def engine_with(
+    outputs: int = 1, batch: int | None = None, seed: int = 5, precision: str = "float32"
+) -> TorchEngine:
     bundle = tiny(outputs=outputs, batch=batch)
     return TorchEngine(
         partition(seed, outputs),
@@ -78,13 +80,15 @@ def test_a_module_with_other_weights_is_found_out() -> None:
     for precision in ("float32", "bfloat16"):
         engine = engine_with(seed=6, precision=precision)
         for kind in ("head", "tail"):
-            with pytest.raises(EngineError, match=r"gives other answers than the bundle: was the weights file changed\?$"):
+            with pytest.raises(
+                EngineError, match=r"gives other answers than the bundle: was the weights file changed\?$"
+            ):
                 engine.require(kind, middle())
 
 
 def test_rounding_does_not_look_like_other_weights() -> None:
     engine = engine_with(precision="bfloat16")
-    (right,) = expected("head", middle(), Probe(tiny(), engine_of).given("head", middle())[0])
+    (right,) = expected("head", middle(), Probe(tiny(), engine_with).given("head", middle())[0])
     with pytest.raises(EngineError, match=r"accepted: 0\.05$"):
         engine.check("head", middle(), lambda _: (right * np.float32(1.1),))
 
@@ -124,8 +128,40 @@ def test_threads_are_set_only_if_they_are_given() -> None:
     assert TorchEngine(partition(), threads=1).threads == torch.get_num_threads() == 1
 
 
+def test_a_module_that_cannot_be_cut_runs_as_a_whole_and_the_reference_runs_the_rest() -> None:
+    bundle = tiny(outputs=2)
+    ends, point = bundle.partition.ends, bundle.partition.point("pool")
+
+    class Wrapped(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = module(outputs=2)
+
+        def forward(self, pictures: torch.Tensor) -> dict[str, object]:
+            classes, widths = self.inner(pictures)
+            return {"widths": [widths], "classes": classes}
+
+    engine = TorchEngine(
+        WholeModule(Wrapped(), ends, ("classes", "widths.0")),
+        probe=Probe(bundle, lambda: engine_of("float32", bundle)),
+        reference=lambda: engine_of("float32", bundle),
+    )
+    pictures = given_to("head", point, 3)
+    assert (
+        error(engine.require("tail", ends[0])((pictures,)), oracle(outputs=2).crossings(pictures)[OUTPUT])
+        < 1e-5
+    )
+    with pytest.raises(EngineError, match="torch cannot cut this network at pool"):
+        engine.require("head", point)
+    assert engine.head(point) is engine_of("float32", bundle).head(point)
+    one = TorchEngine(WholeModule(module(), tiny().partition.ends, (OUTPUT,)))
+    assert error(one.head(tiny().partition.ends[1])((pictures,)), oracle().crossings(pictures)[OUTPUT]) < 1e-5
+
+
 def test_a_half_that_torch_cannot_run_is_an_engine_error() -> None:
     cut = TorchPartition(Unconvertible().eval(), (3, 8, 8))
     TorchEngine(cut).require("head", cut.point(OUTPUT))
-    with pytest.raises(EngineError, match="torch in bfloat16 on cpu cannot run the segment from input to output: "):
+    with pytest.raises(
+        EngineError, match="torch in bfloat16 on cpu cannot run the segment from input to output: "
+    ):
         TorchEngine(cut, precision="bfloat16").require("head", cut.point(OUTPUT))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -69,7 +68,9 @@ def test_a_stand_in_runs_in_float32(caplog: pytest.LogCaptureFixture) -> None:
         assert warnings(caplog) == ["it differs; openvino in float32 runs this half instead"]
 
 
-def test_a_source_that_is_gone_is_a_model_error_and_only_torch_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_that_is_gone_is_a_model_error_and_only_torch_needs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked = []
 
     def rebuild(source: dict[str, Any], *, weights: str | None = None) -> Any:
@@ -92,7 +93,9 @@ def test_the_module_is_rebuilt_from_the_source_and_checked(monkeypatch: pytest.M
         def __init__(self, seed: int) -> None:
             self.module = module(seed)
 
-    monkeypatch.setattr("shared.torch_network.source.rebuild", lambda source, *, weights: Rebuilt(source["seed"]))
+    monkeypatch.setattr(
+        "shared.torch_network.source.rebuild", lambda source, *, weights: Rebuilt(source["seed"])
+    )
     engine = make_engine(from_torch(seed=5), name="torch", threads=1)
     tensors = given_to("tail", middle(), 3)
     assert error(engine.tail(middle())((tensors,)), expected("tail", middle(), tensors)) < 1e-5

@@ -6,7 +6,7 @@ import numpy as np
 from kits.naming import naming
 
 from shared.limits import MAX_ASPECT
-from shared.network.placement import Placement
+from shared.network.recipes.placement import Placement
 from shared.network.recipe import Recipe
 from shared.network.resize import fit_picture
 

@@ -13,7 +13,7 @@ from kits.naming import naming
 from PIL import Image
 
 from shared.network.recipe import Recipe
-from shared.network.resample import Span, resample
+from shared.network.recipes.resample import Span, resample
 from shared.network.resize import fit_picture
 
 PHOTOGRAPHS = Path(__file__).parents[5] / "shared/images"

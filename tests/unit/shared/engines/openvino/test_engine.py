@@ -57,7 +57,7 @@ def test_streams_threads_and_precision_are_as_requested(streams: int, threads: i
         assert compiled.get_property("INFERENCE_NUM_THREADS") == threads, precision
         assert f"'{precision}'" in str(compiled.get_property("INFERENCE_PRECISION_HINT"))
         with ThreadPoolExecutor(streams) as pool:
-            for got, given in zip(pool.map(lambda given: half((given,)), tensors), tensors, strict=True):
+            for got, given in zip(pool.map(half, [(each,) for each in tensors]), tensors, strict=True):
                 assert error(got, expected("tail", middle(), given)) <= accepted(precision), precision
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from kits.bundles import POINTS, graph_of, make, oracle, tiny
 from kits.engines import error, given_to, network_of, new_engine
@@ -25,7 +27,7 @@ def test_cutting_leaves_the_network_as_it_was() -> None:
         model = network_of(bundle)
         before = [str(node) for node in model.get_ordered_ops()]
         points = list(bundle.partition.points.values())
-        for start, end in zip(points, points[1:], strict=False):
+        for start, end in itertools.pairwise(points):
             segment = cut(model, start, end, one_by_one=batch == 1)
             assert [tuple(each.get_partial_shape())[1:] for each in segment.inputs] == [start.shape]
             assert [tuple(each.get_partial_shape())[1:] for each in segment.outputs] == [end.shape]

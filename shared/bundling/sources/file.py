@@ -1,0 +1,143 @@
+"""Networks from files: ONNX, OpenVINO's IR and TensorFlow Lite, as OpenVINO reads them."""
+
+from __future__ import annotations
+
+import mmap
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.bundling.messages import first_line
+from shared.bundling.sources.metadata import Said, understand
+from shared.bundling.sources.onnx_metadata import read_onnx_metadata
+from shared.bundling.sources.onnx_reference import find_onnx_reference
+from shared.bundling.sources.picture_input import PictureInput
+from shared.bundling.sources.source import Source
+from shared.engines.openvino.runtime import VERSION, core, operations, ov
+from shared.errors import ModelError, SettingsError
+from shared.network.labels import read_labels
+from shared.network.recipe import Recipe, parse_recipe
+from shared.process.machine import expand_home
+
+if TYPE_CHECKING:
+    from shared.network.choice import NetworkChoice
+
+SUFFIXES = (".onnx", ".xml", ".tflite")
+_MODEL_API = "model_info"
+
+
+def from_file(choice: NetworkChoice) -> Source:
+    """Read and convert. Raises ModelError."""
+    path = expand_home(choice.model).absolute()
+    what = path.name
+    if choice.weights not in ("auto", "random"):
+        raise ModelError(f"weights {choice.weights}: {what} has its own; accepted: none")
+    model = _read(path)
+    metadata = _metadata(path, model)
+    said = understand(metadata)
+    picture = PictureInput(model, what)
+    recipe, notes = _recipe(choice, picture, said, what)
+    model = _with_plain_outputs(picture.resized(recipe.width, recipe.height), what)
+    outputs = tuple(_name(output, index) for index, output in enumerate(model.outputs))
+    made_with = {"openvino": VERSION}
+    if "producer" in metadata:
+        made_with["producer"] = metadata["producer"]
+    reference = find_onnx_reference(path, picture) if path.suffix == ".onnx" else None
+    if reference:
+        made_with["onnxruntime"] = reference.version
+    labels = said.labels
+    if choice.labels is not None:
+        labels = read_labels(expand_home(choice.labels))
+    return Source(
+        name=path.stem,
+        weights=f"file:{path.name}",
+        model=model,
+        outputs=outputs,
+        recipe=recipe,
+        labels=labels,
+        origin={"kind": "file", "model": str(path), "weights": None, "seed": None, "recipe": choice.recipe},
+        reference=reference,
+        notes=notes,
+        is_given=partial(_holds, path),
+        made_with=made_with,
+    )
+
+
+def _read(path: Path) -> ov.Model:
+    if path.is_dir() or not path.exists():
+        raise ModelError(f"model {path}: {'a folder' if path.is_dir() else 'no such file'}; accepted: {', '.join(SUFFIXES)}")
+    try:
+        # Unlike read_model, convert_model also simplifies what the exporter wrote.
+        return core().read_model(path) if path.suffix == ".xml" else ov.convert_model(path)
+    except Exception as error:  # the converter's errors have no common class
+        raise ModelError(f"openvino cannot read {path.name}: {first_line(error)}") from error
+
+
+def _holds(path: Path, name: str) -> bool:
+    """Whether the file contains this name."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(name.encode()) >= 0
+
+
+def _metadata(path: Path, model: ov.Model) -> dict[str, str]:
+    if path.suffix == ".onnx":
+        return read_onnx_metadata(path)
+    if not model.has_rt_info([_MODEL_API]):
+        return {}
+    values = model.get_rt_info([_MODEL_API]).value
+    return {f"{_MODEL_API} {key}": str(value) for key, value in values.items()} if isinstance(values, dict) else {}
+
+
+def _recipe(choice: NetworkChoice, picture: PictureInput, said: Said, what: str) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe that the metadata and the user name, and notes about it."""
+    width, height = (own or other for own, other in zip(picture.size, said.size or (None, None), strict=True))
+    is_open = width is None or height is None
+    fields: dict[str, Any] = {"mean": (0.0,) * 3, "std": (1.0,) * 3, "fit": "stretch", **said.recipe}
+    if picture.element_type in ("u8", "u16") and "scale" not in said.recipe:
+        fields["scale"] = 1.0
+    if picture.channels == 1:
+        fields["channels"] = "GRAY"
+    elif fields.get("channels") == "GRAY":
+        del fields["channels"]
+    try:
+        recipe = Recipe(width=width or 224, height=height or 224, **fields)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{what}: its metadata asks for a recipe that makes no sense: {error}") from None
+    if choice.recipe:
+        try:
+            recipe = parse_recipe(choice.recipe, recipe)
+        except SettingsError as error:
+            raise ModelError(str(error)) from None
+    if is_open and "size=" not in (choice.recipe or ""):
+        raise ModelError(
+            f"{what}: it takes pictures of any size; say which one it was trained with: --recipe size=WIDTHxHEIGHT"
+        )
+    if (recipe.channels == "GRAY") != (picture.channels == 1):
+        raise ModelError(f"{what}: channels {recipe.channels}, but its input has {picture.channels}")
+    if said.recipe:
+        return recipe, (f"recipe from {said.dialect} metadata in the file",)
+    if choice.recipe:
+        return recipe, ()
+    return recipe, (f"the file says nothing of its recipe; taken: {recipe.describe()}; --recipe changes it",)
+
+
+def _with_plain_outputs(model: ov.Model, what: str) -> ov.Model:
+    """Outputs of at least one dimension and a fixed size. Raises ModelError."""
+    results = []
+    for result in model.get_results():
+        value = result.input_value(0)
+        shape = value.get_partial_shape()
+        if shape.rank.is_dynamic:
+            raise ModelError(f"{what}: the output {_name(result.output(0), 0)} has any number of dimensions; accepted: a fixed one")
+        if not len(shape):
+            plain = operations.result(operations.reshape(value, operations.constant([1]), special_zero=False))
+            plain.set_friendly_name(result.get_friendly_name())
+            results.append(plain)
+        else:
+            results.append(result)
+    return ov.Model(results, model.get_parameters(), model.get_friendly_name())
+
+
+def _name(output: ov.Output, index: int) -> str:
+    names = sorted(output.get_names(), key=lambda name: (len(name), name))
+    return names[0] if names else f"output {index}"

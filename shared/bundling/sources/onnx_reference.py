@@ -1,0 +1,64 @@
+"""onnxruntime as the reference of ONNX files, where it is installed. It is no dependency: it serves only this check."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.bundling.messages import first_line
+from shared.errors import ModelError
+from shared.network.partition import OUTPUT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from shared.bundling.sources.picture_input import PictureInput
+    from shared.engines.half import Tensors
+    from shared.network.partition import SplitPoint
+
+_TYPES = {"f32": "float32", "f16": "float16", "f64": "float64", "u8": "uint8", "i8": "int8", "i32": "int32", "i64": "int64"}
+
+
+def find_onnx_reference(path: Path, picture: PictureInput) -> OnnxReference | None:
+    """The reference for a file whose input is `picture`; None without onnxruntime."""
+    if importlib.util.find_spec("onnxruntime") is None or picture.element_type not in _TYPES:
+        return None
+    return OnnxReference(path, picture)
+
+
+class OnnxReference:
+    """The file, run by onnxruntime on one picture at a time."""
+
+    name = "onnxruntime"
+
+    def __init__(self, path: Path, picture: PictureInput) -> None:
+        import onnxruntime  # noqa: PLC0415 - optional
+
+        self.version: str = onnxruntime.__version__
+        self._picture = picture
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self._session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ModelError(f"onnxruntime cannot read {path.name}: {first_line(error)}") from error
+
+    def crossings(self, pictures: Tensors) -> Mapping[str, Tensors]:
+        """Only the outputs."""
+        given = pictures[0]
+        if self._picture.is_channels_last:
+            given = np.ascontiguousarray(given.transpose(0, 2, 3, 1))
+        given = given.astype(_TYPES[self._picture.element_type])
+        name = self._session.get_inputs()[0].name
+        try:
+            rows = [self._session.run(None, {name: each[None]}) for each in given]
+        except Exception as error:
+            raise ModelError(f"onnxruntime cannot run this network: {first_line(error)}") from error
+        return {OUTPUT: tuple(np.stack(tensors).astype(np.float32) for tensors in zip(*rows, strict=True))}
+
+    def tail(self, point: SplitPoint, crossing: Tensors) -> Tensors | None:
+        """None: it cannot cut."""
+        del point, crossing

@@ -75,6 +75,7 @@ KNOWN_NAMES = frozenset(
         "REQUEST_TIMEOUT_S",
         "IDLE_TIMEOUT_S",
         "LEDGER",
+        "SERVE_BUNDLE",
         "DRAIN_S",
         "MEDIA",
         "WEIGHTS_DIR",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from kits.cloud import FRAME, Gate, request, until
 from kits.codecs import frame_of
 from kits.followed import Followed, followed
 from kits.gain import Gained, gain_profile
-from kits.numpy_network import network_of
+from kits.numpy_network import network_of, write_bundle
 
 from shared.codecs import NAMES
 from shared.network.bundle import read_bundle
@@ -210,3 +211,49 @@ def test_a_broken_bundle_leaves_the_network_as_it_is(
     assert cloud.ask_frame(OLD, ARRAY).json["fingerprint"] == OLD.hex()
     assert cloud.metric("network_changes_total", result="failed") == 1
     assert "network.bin is not the file that was written" in expect_log.text
+
+
+def test_frames_are_answered_while_another_network_is_loaded(
+    cloud: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def load(*_arguments: object, **_options: object) -> Any:
+        entered.set()
+        assert go_on.wait(30)
+        return network_of(read_bundle(cloud.path))
+
+    monkeypatch.setattr("cloud.networks.network.load_network", load)
+    changing = threading.Thread(target=cloud.replace, args=(NEW,))
+    changing.start()
+    try:
+        assert entered.wait(30)
+        for _ in range(20):
+            assert cloud.ask_frame(OLD, ARRAY).json["fingerprint"] == OLD.hex()
+        cloud.ask_frame(NEW, ARRAY).refused(409, "fingerprint")
+        assert cloud.ask("GET", "/readyz").status == 200
+    finally:
+        go_on.set()
+        changing.join()
+    assert cloud.ask_frame(NEW, ARRAY).json["fingerprint"] == NEW.hex()
+
+
+def test_a_server_may_stop_while_another_network_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+    with followed(tmp_path / "bundle", OLD) as cloud:
+
+        def load(*_arguments: object, **_options: object) -> Any:
+            entered.set()
+            assert go_on.wait(30)
+            return network_of(read_bundle(cloud.path))
+
+        monkeypatch.setattr("cloud.networks.network.load_network", load)
+        write_bundle(cloud.path, NEW)
+        try:
+            assert entered.wait(30)  # by the server's own looks
+            cloud.stop_service().result(10)
+        finally:
+            go_on.set()
+    assert cloud.service.networks.current.model.fingerprint == OLD

@@ -40,7 +40,7 @@ def shown(block: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def cloud(resnet18_bundle):
-    with Server(model=str(resnet18_bundle.folder), precision="float32") as server:
+    with Server(model=str(resnet18_bundle.folder), weights="auto", precision="float32") as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -86,7 +86,9 @@ def test_a_folder_that_is_no_bundle_is_refused_unless_it_only_has_a_networks_nam
     maker: Maker, tmp_path: Path
 ) -> None:
     (tmp_path / "resnet18").mkdir()
-    with pytest.raises(ModelError, match=r"this folder has no bundle\.json; accepted: a folder that `splitdnn bundle` wrote"):
+    with pytest.raises(
+        ModelError, match=r"this folder has no bundle\.json; accepted: a folder that `splitdnn bundle` wrote"
+    ):
         maker.find(str(tmp_path / "resnet18"))
     assert maker.find("resnet18").model.name == "tiny"
     for model in ("resnet18", "no/such/folder", "x" * 5000, "a\0b"):
@@ -101,7 +103,9 @@ def test_a_bundles_labels_can_be_replaced_but_not_its_recipe(maker: Maker, tmp_p
     assert maker.find("tiny", labels="five").model.labels == tuple("abcde")
     with pytest.raises(ModelError, match="4 names; accepted: 5"):
         maker.find("tiny", labels="four")
-    with pytest.raises(SettingsError, match="the bundle tiny has its own; make it again with `splitdnn bundle SOURCE"):
+    with pytest.raises(
+        SettingsError, match="the bundle tiny has its own; make it again with `splitdnn bundle SOURCE"
+    ):
         maker.find("tiny", recipe="size=96")
 
 
@@ -135,7 +139,14 @@ def test_whatever_a_bundle_depends_on_makes_another_one(
     maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
-    for changes in ({}, {"weights": "V2"}, {"seed": 1}, {"labels": "x"}, {"recipe": "size=96"}, {"model": "vgg11"}):
+    for changes in (
+        {},
+        {"weights": "V2"},
+        {"seed": 1},
+        {"labels": "x"},
+        {"recipe": "size=96"},
+        {"model": "vgg11"},
+    ):
         maker.made.clear()
         options = {"model": "resnet18", "weights": "V1"} | changes
         maker.find(cache=cache, **options)
@@ -154,7 +165,10 @@ def test_a_kept_bundle_that_is_damaged_or_of_another_schema_is_made_again(
     bundle.network.write_text("<net")
     assert maker.find(cache=tmp_path / "cache", weights="V1").folder == bundle.folder
     assert len(maker.made) == 2
-    read, schema = find.read_bundle, ModelError("bundle x: schema 2 is newer than this version of splitdnn reads")
+    read, schema = (
+        find.read_bundle,
+        ModelError("bundle x: schema 2 is newer than this version of splitdnn reads"),
+    )
     answers = [schema]
 
     def read_bundle(folder: Path, *, verify: bool) -> Any:
@@ -214,7 +228,9 @@ def test_a_full_disk_costs_a_warning_and_the_cache(
         maker.find()
 
 
-def test_without_torch_the_error_says_what_to_run(maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torch_the_error_says_what_to_run(
+    maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = maker.find(cache=tmp_path / "cache", weights="V1").folder
     maker.made.clear()
     monkeypatch.setattr(find.importlib.util, "find_spec", lambda _: None)
@@ -249,7 +265,9 @@ def test_a_fetch_that_failed_is_not_tried_again_for_an_hour(
     assert maker.find(cache=cache).model.weights == "random:0"
     assert len(maker.made) == 1
     (warning,) = warnings(caplog)
-    assert warning.startswith("weights=auto: no pretrained weights (the download failed less than an hour ago)")
+    assert warning.startswith(
+        "weights=auto: no pretrained weights (the download failed less than an hour ago)"
+    )
     assert "random ones (seed 0)" in warning
     assert maker.find(cache=cache, weights="random").model.weights == "random:0"
     assert len(maker.made) == 1
@@ -285,7 +303,12 @@ def test_where_only_the_cuts_are_wanted_nothing_is_fetched(
 def test_only_names_of_published_networks_fall_back_to_random_weights(maker: Maker, tmp_path: Path) -> None:
     """The weights of a function's network are its own, whatever they are called."""
     maker.pretrained = False
-    for model, random in (("net.py:build", False), ("pkg.net:build", False), ("timm:vit", True), ("vgg11", True)):
+    for model, random in (
+        ("net.py:build", False),
+        ("pkg.net:build", False),
+        ("timm:vit", True),
+        ("vgg11", True),
+    ):
         maker.made.clear()
         for _ in range(2):
             maker.find(model, tmp_path / "cache")

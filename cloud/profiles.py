@@ -100,9 +100,7 @@ class Profiles:
         """Drop the profiles of all networks but these."""
         with self._lock:
             for name in [
-                name
-                for name, held in self._by_name.items()
-                if held.profile.fingerprint not in fingerprints
+                name for name, held in self._by_name.items() if held.profile.fingerprint not in fingerprints
             ]:
                 del self._by_name[name]
             self._gauge.set(len(self._by_name))

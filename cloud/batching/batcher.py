@@ -91,9 +91,7 @@ class Batcher:
         """Raise BusyError if the queue has no place for one frame of this client."""
         self._queue.require_place(client, 1)
 
-    async def _turn(
-        self, tail: Hashable, crossing: Crossing, timeout_s: float, client: Hashable
-    ) -> TailRun:
+    async def _turn(self, tail: Hashable, crossing: Crossing, timeout_s: float, client: Hashable) -> TailRun:
         loop = asyncio.get_running_loop()
         ticket = Ticket(tail, crossing, client, loop.time(), loop.create_future())
         for displaced in self._queue.put(ticket):

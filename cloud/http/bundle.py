@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 BUNDLES = "/bundle"
 
-_PATH = re.compile(rf"{BUNDLES}/([0-9a-f]{{{2 * FINGERPRINT_BYTES}}})(?:/({'|'.join(map(re.escape, FILES))}))?")
+_PATH = re.compile(
+    rf"{BUNDLES}/([0-9a-f]{{{2 * FINGERPRINT_BYTES}}})(?:/({'|'.join(map(re.escape, FILES))}))?"
+)
 _RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})?")
 _CHUNK_BYTES = 256 << 10
 
@@ -41,6 +43,7 @@ class BundleHandler(Handler):
         super().initialize(service)
         self._transfers = transfers
         self._etag: str | None = None
+        self._size: int | None = None  # of the file of which a part was asked for that it does not have
 
     async def get(self) -> None:
         self.service.lifecycle.require_ready()
@@ -57,6 +60,11 @@ class BundleHandler(Handler):
         else:
             self._etag = f'"{files.sha256_of(name)}"'
             await self._finish_file(files, name)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        if self._size is not None:
+            self.set_header("Content-Range", f"bytes */{self._size}")
+        super().write_error(status_code, **kwargs)
 
     def compute_etag(self) -> str | None:
         return self._etag
@@ -93,7 +101,7 @@ class BundleHandler(Handler):
             return 0, size
         start, last = int(wanted[1]), min(int(wanted[2] or size), size - 1)
         if start > last:
-            self.set_header("Content-Range", f"bytes */{size}")
+            self._size = size
             raise HTTPError(416, f"the file has {size} bytes")
         self.set_status(206)
         self.set_header("Content-Range", f"bytes {start}-{last}/{size}")

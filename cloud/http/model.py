@@ -15,7 +15,7 @@ from cloud.ledger import Entry
 from cloud.networks.network import Tail
 from shared.errors import BodyError, ContentError, MediaTypeError, UnavailableError
 from shared.limits import MAX_LABELS
-from shared.observing.telemetry import Stopwatch
+from shared.observing.telemetry import Stopwatch, computing
 from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     from cloud.networks.network import LoadedNetwork
     from cloud.service import Service
     from shared.engines.half import Tensors
+    from shared.tasks.base import Answer, Task
 
 # "" and the form type: what clients send that set none, curl -d among them.
 _JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
 _DEFAULT_TOP = 5
+_LARGE_ELEMENTS = 1 << 16
+"""Outputs of more elements than this are looked at on a thread: it would hold up the event loop for a millisecond or more."""
 
 
 @dataclass(slots=True)
@@ -95,8 +98,7 @@ class ModelHandler(BodyHandler):
         if work.codec is None:
             names = network.model.outputs
             return await self.service.pools.decode.run(_json_answer, run.outputs, names, work.count)
-        with watch.step("top"):
-            answer = network.task(self._top()).answer(tuple(output[0] for output in run.outputs))
+        answer = await self._make_answer(network, tuple(output[0] for output in run.outputs), watch)
         return {
             "frame_id": work.frame_id,
             "fingerprint": self.service.networks.current.model.fingerprint.hex(),
@@ -125,9 +127,24 @@ class ModelHandler(BodyHandler):
         )
         watch.note("queue", run.queue_s)
         watch.note("tail", run.tail_s)
-        if not all(np.isfinite(output).all() for output in run.outputs):
+        large = _elements(run.outputs) > _LARGE_ELEMENTS
+        if not (await self.service.pools.decode.run(_finite, run.outputs) if large else _finite(run.outputs)):
             raise ContentError("the network's answer to this tensor is not finite: its values are too large")
         return run
+
+    async def _make_answer(self, network: LoadedNetwork, outputs: Tensors, watch: Stopwatch) -> Answer:
+        task = network.task(self._top())
+        if _elements(outputs) <= _LARGE_ELEMENTS:
+            with watch.step("top"):
+                return task.answer(outputs)
+        start = time.perf_counter()
+        answer = await self.service.pools.decode.run(self._compute_answer, task, outputs)
+        watch.note("top", time.perf_counter() - start)
+        return answer
+
+    def _compute_answer(self, task: Task, outputs: Tensors) -> Answer:
+        with computing(self.service.metrics.step_cpu, "top"):
+            return task.answer(outputs)
 
     def _content_type(self) -> str:
         return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -169,6 +186,14 @@ class ModelHandler(BodyHandler):
         if self._progress.admitted:
             self._progress.admitted = False
             self.service.lifecycle.end_frame()
+
+
+def _elements(outputs: Tensors) -> int:
+    return sum(output.size for output in outputs)
+
+
+def _finite(outputs: Tensors) -> bool:
+    return all(bool(np.isfinite(output).all()) for output in outputs)
 
 
 def _json_answer(outputs: Tensors, names: Sequence[str], count: Any) -> bytes:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared.network.bundle import FILES, MANIFEST, Bundle, read_bundle
-from shared.process.machine import expand_home
+from shared.network.find import bundle_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _Stamp = tuple[int, int, int, int] | None
 
@@ -24,12 +27,9 @@ class BundleFolder:
 
     @classmethod
     def named(cls, model: str) -> BundleFolder | None:
-        """The folder that the setting `model` names; None if it names no bundle's folder."""
-        path = expand_home(model)
-        try:
-            return cls(path) if (path / MANIFEST).is_file() else None
-        except OSError:
-            return None
+        """The folder that the setting `model` names; None if it names another source. Raises ModelError for an empty folder."""
+        path = bundle_folder(model)
+        return cls(path) if path else None
 
     def state(self) -> State:
         """What can be seen without reading the files. A folder that cannot be looked at is absent."""

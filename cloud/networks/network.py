@@ -13,7 +13,8 @@ from cloud.networks.usage import Usage
 from shared.load import load_network
 from shared.network.stage_ends import stage_ends
 from shared.observing.telemetry import export_build_info
-from shared.tasks.making import make_task
+from shared.tasks.registry import make_task
+from shared.torch_network.source import NAMED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from shared.network.model import Model
     from shared.network.partition import Partition, SplitPoint
     from shared.tasks.base import Task
-
-_PATIENCE_S = 900.0
-"""How long weights that were named may take to arrive."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +41,7 @@ class LoadedNetwork:
     usage: Usage = field(default_factory=Usage)
 
     @classmethod
-    def load(
-        cls, settings: CloudSettings, metrics: CloudMetrics, *, threads: int, tail_workers: int
-    ) -> Self:
+    def load(cls, settings: CloudSettings, metrics: CloudMetrics, *, threads: int, tail_workers: int) -> Self:
         """Load the network that the settings name and compile its default tail; takes seconds.
 
         Raises StartupError or SplitPointError.
@@ -56,7 +52,7 @@ class LoadedNetwork:
             "tail",
             weights=settings.weights,
             seed=settings.seed,
-            patience_s=_PATIENCE_S,
+            patience_s=NAMED_SECONDS,
             threads=threads,
             streams=tail_workers,
         )
@@ -112,9 +108,7 @@ class LoadedNetwork:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of what crosses, without the batch dimension, at each split point where a request may begin."""
-        return {
-            name: point.shape for name, point in self.partition.points.items() if len(point.shapes) == 1
-        }
+        return {name: point.shape for name, point in self.partition.points.items() if len(point.shapes) == 1}
 
     def export_build_info(self, metrics: CloudMetrics) -> None:
         """Say in `splitdnn_build_info` that this one is the current network."""
@@ -162,4 +156,3 @@ def labels_sha256(labels: Sequence[str]) -> str:
     """SHA-256 of the labels as a JSON list without spaces, in UTF-8, as hexadecimal digits."""
     text = json.dumps(list(labels), separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-

@@ -83,9 +83,7 @@ class Networks:
 
     def expire(self) -> list[LoadedNetwork]:
         """Drop the earlier ones that nothing has come for; returns them."""
-        return self._hold(
-            [each for each in self if each is self.current or each.usage.idle_s() < EARLIER_S]
-        )
+        return self._hold([each for each in self if each is self.current or each.usage.idle_s() < EARLIER_S])
 
     def stop(self) -> None:
         """End the measurements in progress."""

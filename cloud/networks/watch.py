@@ -57,6 +57,7 @@ class BundleWatch:
         self._changes = metrics.network_changes
         self._sleep = sleep
         self._seen: State | None = None  # by the latest look
+        self._blind = False  # the latest look failed
         self._settled = loaded  # what was taken, found to be current, or failed
 
     async def run(self) -> None:
@@ -65,8 +66,12 @@ class BundleWatch:
             await self._sleep(INTERVAL_S)
             try:
                 await self.look()
-            except Exception:  # whatever it is, the next look may go better
-                _log.exception("looking at %s failed", self._folder.path)
+            except Exception:  # noqa: BLE001 - whatever it is, the next look may go better
+                if not self._blind:
+                    _log.exception("looking at %s fails", self._folder.path)
+                self._blind = True
+            else:
+                self._blind = False
 
     async def look(self) -> None:
         """Drop what nobody uses any more, and take what the folder has held unchanged since the latest look."""
@@ -84,7 +89,9 @@ class BundleWatch:
         try:
             network = await self._pool.run(self._ready_network)
         except (StartupError, RequestError) as error:
-            if await self._pool.run(self._folder.state) == state:  # else a later look finds what it has become
+            if (
+                await self._pool.run(self._folder.state) == state
+            ):  # else a later look finds what it has become
                 self._fail("failed", str(error))
             return
         except Exception as error:  # noqa: BLE001 - whatever a bundle does when it is loaded, frames flow on

@@ -56,7 +56,8 @@ class NumpyEngine(Engine):
     def __init__(self, bundle: Bundle) -> None:
         super().__init__(None, None)
         seed = int.from_bytes(bundle.model.fingerprint, "little")
-        self._matrix = np.random.default_rng(seed).normal(size=(FEATURES, CLASSES)).astype(np.float32)
+        classes = bundle.partition.points[OUTPUT].shapes[0][0]
+        self._matrix = np.random.default_rng(seed).normal(size=(FEATURES, classes)).astype(np.float32)
         self._outputs = bundle.model.outputs
         self.compiled: list[tuple[str, str]] = []
         """The halves so far, by kind and split point."""
@@ -105,15 +106,16 @@ def write_bundle(folder: Path, fingerprint: bytes = FINGERPRINT, **changes: Any)
     for name in FILES:
         (folder / name).write_bytes(changes.pop(name, f"{name} of {fingerprint.hex()}".encode()))
     outputs = changes.setdefault("outputs", ["output"])
+    labels = changes.setdefault("labels", [f"class {number}" for number in range(CLASSES)])
     points = [
         {"name": name, "shapes": [list(shape)], "head_macs": 1000 * share, "tail_macs": 1000 * (100 - share)}
         for (name, shape), share in zip(SHAPES.items(), _SHARES, strict=True)
     ]
-    points[-1]["shapes"] = [[CLASSES], [FEATURES]][: len(outputs)]
+    points[-1]["shapes"] = [[len(labels) or CLASSES], [FEATURES]][: len(outputs)]
     fields: dict[str, Any] = {
         "name": "residual", "weights": "random:0", "source": {"kind": "test"}, "made_with": {},
         "fingerprint": fingerprint.hex(), "task": {"name": "classify", "activation": "softmax"},
-        "labels": [f"class {number}" for number in range(CLASSES)], "recipe": RECIPE.fields(), "batch": "any",
+        "recipe": RECIPE.fields(), "batch": "any",
         "precision": "float32", "split_points": points,
     }  # fmt: skip
     write_manifest(folder, fields | changes)

@@ -107,7 +107,9 @@ def test_at_the_output_nothing_is_computed(tails: Tails, engine: Recorder) -> No
 
 def test_every_output_is_given(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path, outputs=["logits", "features"])
-    outputs = Tails(bundle.partition, NumpyEngine(bundle)).run("flatten", [(zeros(2, 512),), (zeros(1, 512),)])
+    outputs = Tails(bundle.partition, NumpyEngine(bundle)).run(
+        "flatten", [(zeros(2, 512),), (zeros(1, 512),)]
+    )
     assert [output.shape for output in outputs] == [(3, CLASSES), (3, 512)]
 
 

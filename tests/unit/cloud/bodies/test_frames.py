@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kits.codecs import PICTURE_CODECS, TENSOR_CODECS, frame_of, name_of, picture, tensor, with_right_crc
+from kits.numpy_network import write_bundle
 from kits.work import SMALL, check_work
 
 from cloud.bodies.frames import read_frame
@@ -17,7 +18,6 @@ from shared.codecs import NAMES, decode_frame
 from shared.errors import (
     CodecError,
     ContentError,
-    FingerprintError,
     LimitError,
     RequestError,
     ShapeError,
@@ -27,6 +27,8 @@ from shared.limits import MAX_PICTURE_PIXELS
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shared.network.model import Model
     from shared.network.partition import Partition
 
@@ -101,15 +103,12 @@ def test_the_largest_picture_is_read_and_the_next_one_refused(model: Model, part
         read_frame(with_right_crc(bytes(data)), model, partition)
 
 
-def test_a_frame_for_another_network_is_told_which_one_runs(model: Model, partition: Partition) -> None:
-    data = wire.pack(frame_of(NAMES["raw"], picture(224, 224), split_point="input"))
-    with pytest.raises(FingerprintError, match="residual") as refused:
-        read_frame(data, model, partition)
-    assert refused.value.accepted == {
-        "fingerprint": model.fingerprint.hex(),
-        "model": "residual",
-        "weights": "random:0",
-    }
+def test_a_frame_carries_one_tensor_and_no_several(model: Model, tmp_path: Path) -> None:
+    partition = write_bundle(tmp_path, outputs=["logits", "features"]).partition
+    frame = frame_of(NAMES["float32"], np.zeros(1000, np.float32), split_point="output")
+    with pytest.raises(SplitPointError, match="2 tensors cross at output") as refused:
+        read_frame(wire.pack(frame), model, partition)
+    assert refused.value.accepted == list(partition.points)[:-1]
 
 
 def test_a_frame_that_does_not_fit_is_refused_by_name(model: Model, partition: Partition) -> None:

@@ -83,7 +83,10 @@ def test_model_says_what_runs_here(
     assert said["engine"] == {"name": "numpy", "precision": "float32", "device": "cpu", "threads": 1}
     labels = json.dumps([f"class {number}" for number in range(1000)], separators=(",", ":"))
     assert said["labels_sha256"] == hashlib.sha256(labels.encode()).hexdigest()
-    assert said["bundle"] == {"served": False, "bytes": sum(each.bytes for each in bundle.manifest.files.values())}
+    assert said["bundle"] == {
+        "served": False,
+        "bytes": sum(each.bytes for each in bundle.manifest.files.values()),
+    }
     assert said["limits"] == {
         "max_body_bytes": limits.MAX_FRAME_BYTES,
         "max_elements": limits.MAX_ELEMENTS,

@@ -68,7 +68,10 @@ def house(tmp_path: Path) -> House:
 
 def test_the_new_one_is_current_and_two_earlier_ones_are_held(house: House) -> None:
     assert house.held() == [0]
-    dropped = [[each.model.fingerprint[0] for each in house.networks.take(house.make(number))] for number in (1, 2, 3, 4)]
+    dropped = [
+        [each.model.fingerprint[0] for each in house.networks.take(house.make(number))]
+        for number in (1, 2, 3, 4)
+    ]
     assert dropped == [[], [], [0], [1]]
     assert house.held() == [2, 3, 4]
     assert len(house.held()) == 1 + MAX_EARLIER
@@ -146,7 +149,11 @@ def test_before_it_is_current_the_tails_in_use_are_compiled(house: House) -> Non
     cases: list[tuple[list[str], bool, Callable[[Any], bool]]] = [
         (["layer4", "layer1"], False, lambda found: found == ["layer4", "layer1"]),
         (["gone.from.it", "output", "layer4"], False, lambda found: found == ["layer4"]),
-        (["layer4", "layer3", "input"], True, lambda found: found == ["layer4"]),  # the others are in the chain
+        (
+            ["layer4", "layer3", "input"],
+            True,
+            lambda found: found == ["layer4"],
+        ),  # the others are in the chain
     ]
     for number, (names, chained, right) in enumerate(cases, 1):
         network = house.make(number)

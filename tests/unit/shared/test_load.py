@@ -71,7 +71,10 @@ def test_the_log_says_what_is_running(folder: Path, caplog: pytest.LogCaptureFix
     network = load(folder)
     said = [record.getMessage() for record in caplog.records]
     assert f"recipe: {network.model.recipe.describe()}" in said
-    assert f"tiny, weights random:5, fingerprint {network.model.fingerprint.hex()}, 7 split points, default mix" in said
+    assert (
+        f"tiny, weights random:5, fingerprint {network.model.fingerprint.hex()}, 7 split points, default mix"
+        in said
+    )
 
 
 def test_only_the_processs_first_network_is_reported_as_running(folder: Path, tmp_path: Path) -> None:
@@ -111,4 +114,12 @@ def test_the_list_of_split_points_is_a_table(folder: Path) -> None:
         "output         5x4 + 5                 25         100         3.0         0.0",
     ]
     listed = list_split_points(CommonSettings(model=str(folder), cache_dir=""))
-    assert [line.split()[0] for line in listed.splitlines()[1:]] == ["input", "conv", "relu", "pool", "tokens", "mix", "output"]
+    assert [line.split()[0] for line in listed.splitlines()[1:]] == [
+        "input",
+        "conv",
+        "relu",
+        "pool",
+        "tokens",
+        "mix",
+        "output",
+    ]

@@ -47,7 +47,9 @@ print(network.engine.name, sorted(name for name in sys.modules if name.startswit
 @pytest.mark.slow
 def test_a_bundle_runs_without_torch(tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
-    make(tmp_path / "tiny", source={"kind": "torchvision", "model": "resnet18", "weights": "random", "seed": 0})
+    make(
+        tmp_path / "tiny", source={"kind": "torchvision", "model": "resnet18", "weights": "random", "seed": 0}
+    )
     for cache in ("", str(tmp_path / "cache")):
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT, str(tmp_path / "tiny"), cache],

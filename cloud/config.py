@@ -39,4 +39,9 @@ class CloudSettings(CommonSettings):
         description="file for one JSON line a frame: answered, refused or abandoned by its sender; lines are added to it, "
         "and `{hostname}` in it becomes the host's name. A container can only write it to a volume that you mount",
     )
+    serve_bundle: bool = Field(
+        False,
+        description="let clients fetch the network, as edges with `--model cloud` do: whoever reaches the port can then copy it, "
+        "with its weights",
+    )
     drain_s: float = Field(20.0, ge=0, le=600, description="on SIGTERM, requests in progress get this long")

@@ -15,6 +15,7 @@ ENDPOINTS = (
     "/tail-times",
     "/profile",  # the old name of /tail-times
     "/profiles",
+    "/bundle",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -22,7 +23,9 @@ ENDPOINTS = (
 )
 STEPS = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
-_CODES = (200, 201, 400, 404, 405, 409, 413, 415, 422, 424, 500, 503, 504)
+TRANSFERS = ("complete", "abandoned", "stalled", "failed")
+NETWORK_CHANGES = ("taken", "failed", "away")
+_CODES = (200, 201, 206, 304, 400, 403, 404, 405, 409, 413, 415, 416, 422, 424, 500, 503, 504)
 
 
 class CloudMetrics(Metrics):
@@ -88,6 +91,23 @@ class CloudMetrics(Metrics):
             "Lines of the ledger that could not be written.",
             registry=self.registry,
         )
+        self.networks = Gauge(
+            prefix + "networks",
+            "Networks held: the current one, and earlier ones that edges still use.",
+            registry=self.registry,
+        )
+        self.network_changes = Counter(
+            prefix + "network_changes_total",
+            "Changes of the bundle's folder: taken as the current network, failed (the network stays as it is), or away.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.bundle_transfers = Counter(
+            prefix + "bundle_transfers_total",
+            "Files of a bundle that were sent to a client, by how it ended.",
+            ["result"],
+            registry=self.registry,
+        )
         self.ready = Gauge(
             prefix + "ready",
             "1 while frames are taken, 0 while starting or draining.",
@@ -97,5 +117,9 @@ class CloudMetrics(Metrics):
             self.duration.labels(endpoint=endpoint)
             for code in _CODES:
                 self.requests.labels(endpoint=endpoint, code=str(code))
+        for result in NETWORK_CHANGES:
+            self.network_changes.labels(result=result)
+        for result in TRANSFERS:
+            self.bundle_transfers.labels(result=result)
         for reason in REJECTIONS:
             self.rejected.labels(reason=reason)

@@ -13,7 +13,7 @@ from shared.errors import ContentError, ProfileMissingError
 from shared.limits import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from prometheus_client import Counter, Gauge
 
@@ -83,6 +83,11 @@ class Profiles:
                 accepted={"put": f"/profiles/{name}"},
             )
         profile = held.profile
+        if profile.fingerprint != frame.fingerprint:
+            raise ContentError(
+                f"the profile {name} was fitted to another network (fingerprint {profile.fingerprint.hex()})",
+                accepted={"fingerprint": profile.fingerprint.hex()},
+            )
         if (profile.split_point, profile.shape) != (frame.split_point, frame.shape):
             raise ContentError(
                 f"the profile {name} is for {profile.split_point}, {profile.shape}, "
@@ -90,6 +95,15 @@ class Profiles:
                 accepted={"split_point": profile.split_point, "shape": list(profile.shape)},
             )
         return held.codec
+
+    def keep(self, fingerprints: Collection[bytes]) -> None:
+        """Drop the profiles of all networks but these."""
+        with self._lock:
+            for name in [
+                name for name, held in self._by_name.items() if held.profile.fingerprint not in fingerprints
+            ]:
+                del self._by_name[name]
+            self._gauge.set(len(self._by_name))
 
     def names(self) -> list[str]:
         """The names of the profiles that frames may use at present, least recently used first."""

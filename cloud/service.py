@@ -1,4 +1,4 @@
-"""What the handlers work on: one network, the queue before its tails, and the metrics."""
+"""What the handlers work on: the networks, the queue before their tails, and the metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from cloud.bodies.decoder import Decoder
 from cloud.ledger import open_ledger
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
-from cloud.network import LoadedNetwork
+from cloud.networks.folder import BundleFolder
+from cloud.networks.network import LoadedNetwork
+from cloud.networks.networks import Networks
+from cloud.networks.watch import BundleWatch
 from cloud.profiles import Profiles
 from shared.codecs import known_codecs
 from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES
@@ -19,18 +22,17 @@ from shared.observing.telemetry import computing
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from cloud.batching.crossing import Crossing
     from cloud.config import CloudSettings
+    from cloud.networks.network import Tail
     from cloud.threads import ThreadPools
+    from shared.engines.half import Tensors
 
 
 class Service:
     """Loads the network off the event loop, then answers until it is stopped.
 
-    `network`, `decoder`, `batcher` and `tail_times` are there once it is ready.
+    `networks`, `decoder` and `batcher` are there once it is ready; `watch` if the network came from a bundle's folder.
     """
 
     def __init__(self, settings: CloudSettings, pools: ThreadPools) -> None:
@@ -44,14 +46,22 @@ class Service:
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
         self.buffered_bytes = 0
         """Request bodies held in memory."""
-        self._batches: asyncio.Task[None] | None = None
+        self.watch: BundleWatch | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Load the network, compile its default tail, take frames. Raises StartupError."""
         settings, pools = self.settings, self.pools
-        self.network = await pools.decode.run(self._load)
+        folder = await pools.networks.run(BundleFolder.named, settings.model)
+        before = await pools.networks.run(folder.state) if folder else ()
+        self.networks = Networks(
+            await pools.networks.run(self._load),
+            lambda network: TailTimes(network, pools, settings),
+            self.metrics.networks,
+        )
+        self.networks.current.export_build_info(self.metrics)
         self.decoder = Decoder(
-            self.network, self.profiles, pools, self.metrics, max_tensors=settings.queue_capacity
+            self.networks, self.profiles, pools, self.metrics, max_tensors=settings.queue_capacity
         )
         self.batcher = Batcher(
             self._run_tail,
@@ -61,39 +71,60 @@ class Service:
             wait_s=settings.batch_wait_ms / 1e3,
             workers=pools.tail_workers,
         )
-        self.tail_times = TailTimes(self.network, pools, settings)
-        self._batches = asyncio.create_task(self.batcher.serve())
+        self._tasks = [asyncio.create_task(self.batcher.serve())]
+        if folder:
+            self.watch = BundleWatch(
+                folder,
+                self.networks,
+                self._load,
+                self._networks_changed,
+                pool=pools.networks,
+                metrics=self.metrics,
+                loaded=before,
+            )
+            self._tasks.append(asyncio.create_task(self.watch.run()))
         self.lifecycle.move(State.READY)
+
+    @property
+    def network(self) -> LoadedNetwork:
+        """The current network."""
+        return self.networks.current
 
     def _load(self) -> LoadedNetwork:
         pools = self.pools
-        return LoadedNetwork.from_settings(
+        return LoadedNetwork.load(
             self.settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers
         )
 
+    def _networks_changed(self) -> None:
+        self.networks.current.export_build_info(self.metrics)
+        self.profiles.keep({network.model.fingerprint for network in self.networks})
+
     async def stop(self) -> None:
         """Refuse new frames, finish those in progress within the drain time, then stop computing."""
-        if self._batches:
-            self.tail_times.stop()
+        if self._tasks:
+            self.networks.stop()
         if self.lifecycle.state is State.READY:
             await self.lifecycle.drain(self.settings.drain_s)
         self.lifecycle.move(State.STOPPED)
-        if self._batches:
-            self._batches.cancel()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
             await self.decoder.stop()
         self.pools.stop()
 
-    async def _run_tail(self, split_point: str, callers: list[Crossing]) -> NDArray[np.float32]:
-        return await self.pools.tails.run(self._compute_tail, split_point, callers)
+    async def _run_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
+        return await self.pools.tails.run(self._compute_tail, tail, callers)
 
-    def _compute_tail(self, split_point: str, callers: list[Crossing]) -> NDArray[np.float32]:
+    def _compute_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
         with computing(self.metrics.step_cpu, "tail"):
-            return self.network.tails.run(split_point, callers)
+            return tail.network.tails.run(tail.split_point, callers)
 
     def describe(self) -> dict[str, Any]:
         """What `GET /model` says."""
         return {
             **self.network.describe(),
+            "also_serves": self.networks.earlier(),
             "codecs": {codec.name: codec.id for codec in known_codecs().values()},
             "profiles": self.profiles.names(),
             "wire_versions": [wire.VERSION],

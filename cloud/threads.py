@@ -64,8 +64,12 @@ class ThreadPools:
         """For pictures of the camera's own size, which take long."""
         self.profiles = Pool("profile", 1)
         """One thread: building a profile's tables may take a second, and frames are decoded meanwhile."""
+        self.networks = Pool("network", 1)
+        """For loading another network, which takes seconds or minutes."""
+        self.files = Pool("file", 2)
+        """For reading a bundle's files, from a disk that may be slow."""
 
     def stop(self) -> None:
         """Stop all of them."""
-        for pool in (self.decode, self.pictures, self.profiles, self.tails):
+        for pool in (self.decode, self.pictures, self.profiles, self.networks, self.files, self.tails):
             pool.stop()

@@ -5,6 +5,7 @@
     │   ├── SettingsError         a flag or variable that is unknown or has a bad value
     │   ├── ModelError            unknown architecture, or weights that are unavailable or do not fit
     │   ├── EngineError           an engine cannot run a half of the network, or its results differ from torch's
+    │   ├── FetchError            the cloud's bundle cannot be had, or is not what the cloud said
     │   ├── MismatchError         the cloud runs another network, or the server is not a SplitDNN cloud
     │   └── SourceError           a video source cannot be opened or read
     ├── UplinkError             the cloud did not answer a frame, which the edge then answers itself
@@ -18,10 +19,12 @@
         ├── ProfileContentError 422  the file is not a profile, or not one for this network and split point
         ├── BodyError        400  a JSON body that the endpoint does not accept
         ├── FingerprintError 409  the two sides run different networks
+        ├── BundleNotServedError 403 this cloud does not give its network away
         ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not supported
         ├── SplitPointError  422  no such split point
         ├── ShapeError       422  the tensor does not have the shape that crosses at this split point
         ├── BusyError        503  the queue is full                        (a retry may help)
+        ├── TransfersError   503  too many files are being fetched          (a retry may help)
         ├── UnavailableError 503  starting, or draining before it stops     (a retry may help)
         └── DeadlineError    504  the answer would have been too late
 
@@ -64,6 +67,16 @@ class ModelError(StartupError):
 
 class EngineError(StartupError):
     """An engine cannot run a half of the network, or its results differ from torch's by more than the tolerance."""
+
+
+class FetchError(StartupError):
+    """The cloud's bundle cannot be had, or is not what the cloud said; `result` is a value of the metrics' label of that name."""
+
+    def __init__(self, result: str, text: str, *, passing: bool = False) -> None:
+        """`passing`: waiting may help, without anybody doing something about it."""
+        super().__init__(text)
+        self.result = result
+        self.passing = passing
 
 
 class MismatchError(StartupError):
@@ -144,6 +157,13 @@ class FingerprintError(RequestError):
     reason = "fingerprint"
 
 
+class BundleNotServedError(RequestError):
+    """This cloud does not give its network away."""
+
+    status = 403
+    reason = "bundle_not_served"
+
+
 class MediaTypeError(RequestError):
     """A Content-Type or Content-Encoding that is not supported."""
 
@@ -170,6 +190,14 @@ class BusyError(RequestError):
 
     status = 503
     reason = "queue_full"
+    retryable = True
+
+
+class TransfersError(RequestError):
+    """Too many files of bundles are being fetched at once."""
+
+    status = 503
+    reason = "transfers_full"
     retryable = True
 
 

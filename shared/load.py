@@ -107,7 +107,9 @@ def list_split_points(settings: CommonSettings) -> str:
     """The table of `--list-split-points` for the network that the settings name. Raises StartupError."""
     # Where a network can be cut does not depend on its weights, so nothing is fetched for the default choice.
     choice = _choice(settings, settings.weights, settings.seed)
-    bundle = find_bundle(choice, settings.cache_dir, patience_s=NAMED_SECONDS, fetch=settings.weights != "auto")
+    bundle = find_bundle(
+        choice, settings.cache_dir, patience_s=NAMED_SECONDS, fetch=settings.weights != "auto"
+    )
     return describe_split_points(bundle.partition)
 
 

@@ -9,38 +9,35 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from cloud.batching.crossing import frames_in, rows
+from cloud.batching.crossing import frames_in, join, rows
 from cloud.batching.fair_queue import FairQueue, Ticket
 from shared.errors import BusyError, DeadlineError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
-    from numpy.typing import NDArray
-
     from cloud.batching.crossing import Crossing
     from cloud.metrics import CloudMetrics
+    from shared.engines.half import Tensors
 
-    Run = Callable[[str, list[Crossing]], Awaitable[NDArray[np.float32]]]
+    Run = Callable[[Any, list[Crossing]], Awaitable[Tensors]]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class TailRun:
-    """What one caller gets: the outputs (n, K) for its n frames, and where the time went, in seconds."""
+    """What one caller gets: the outputs, each (n, …) for its n frames, and where the time went, in seconds."""
 
-    outputs: NDArray[np.float32]
+    outputs: Tensors
     queue_s: float
     tail_s: float
 
 
 class Batcher:
-    """Forms batches of one split point, by size or by time; several tails may run at once."""
+    """Forms batches for one tail, by size or by time; several tails may run at once."""
 
     def __init__(
         self,
@@ -52,7 +49,7 @@ class Batcher:
         wait_s: float,
         workers: int = 1,
     ) -> None:
-        """`run` runs the tail of a split point on the crossings of several callers; its rows must be theirs, in order.
+        """`run` runs a tail on the crossings of several callers; the rows of its outputs must be theirs, in order.
 
         `capacity` and `max_batch` are frames; the first frame of a batch waits up to `wait_s` seconds for others.
         """
@@ -67,9 +64,9 @@ class Batcher:
         metrics.queue_capacity.set(capacity)
 
     async def submit(
-        self, split_point: str, crossing: Crossing, timeout_s: float, client: Hashable = None
+        self, tail: Hashable, crossing: Crossing, timeout_s: float, client: Hashable = None
     ) -> TailRun:
-        """Wait for the outputs of a crossing, at most `timeout_s` seconds.
+        """Wait for the outputs of a crossing, at most `timeout_s` seconds. Only equal tails share a batch.
 
         More than `max_batch` frames are answered in several turns, with other callers' between them. Turns are fair
         between clients. Raises BusyError when the queue is full, DeadlineError when the time is over, and otherwise
@@ -79,15 +76,13 @@ class Batcher:
         until = loop.time() + timeout_s
         size = self._max_batch
         turns = [
-            await self._turn(
-                split_point, rows(crossing, start, start + size), max(0.0, until - loop.time()), client
-            )
+            await self._turn(tail, rows(crossing, start, start + size), max(0.0, until - loop.time()), client)
             for start in range(0, frames_in(crossing), size)
         ]
         if len(turns) == 1:
             return turns[0]
         return TailRun(
-            np.concatenate([turn.outputs for turn in turns]),
+            join([turn.outputs for turn in turns]),
             sum(turn.queue_s for turn in turns),
             sum(turn.tail_s for turn in turns),
         )
@@ -96,11 +91,9 @@ class Batcher:
         """Raise BusyError if the queue has no place for one frame of this client."""
         self._queue.require_place(client, 1)
 
-    async def _turn(
-        self, split_point: str, crossing: Crossing, timeout_s: float, client: Hashable
-    ) -> TailRun:
+    async def _turn(self, tail: Hashable, crossing: Crossing, timeout_s: float, client: Hashable) -> TailRun:
         loop = asyncio.get_running_loop()
-        ticket = Ticket(split_point, crossing, client, loop.time(), loop.create_future())
+        ticket = Ticket(tail, crossing, client, loop.time(), loop.create_future())
         for displaced in self._queue.put(ticket):
             if not displaced.result.done():
                 displaced.result.set_exception(
@@ -134,6 +127,7 @@ class Batcher:
                 self._notice()
             if batch:
                 await self._run_batch(batch)
+            del batch  # while nothing waits, no tail is held
 
     def _notice(self) -> None:
         self._metrics.queue_depth.set(self._queue.depth)
@@ -144,7 +138,7 @@ class Batcher:
         loop = asyncio.get_running_loop()
         ready_at = self._queue.first().arrived + self._wait_s
         while len(self._queue) and self._queue.depth < self._queue.capacity and loop.time() < ready_at:
-            if self._queue.frames_at(self._queue.first().split_point) >= self._max_batch:
+            if self._queue.frames_of(self._queue.first().tail) >= self._max_batch:
                 return
             self._changed.clear()
             try:
@@ -159,9 +153,10 @@ class Batcher:
         try:
             frames = sum(ticket.frames for ticket in batch)
             self._metrics.batch_size.observe(frames)
-            outputs = await self._run(batch[0].split_point, [ticket.crossing for ticket in batch])
-            if len(outputs) != frames:
-                raise RuntimeError(f"the tail gave {len(outputs)} rows for {frames}")  # noqa: TRY301
+            outputs = await self._run(batch[0].tail, [ticket.crossing for ticket in batch])
+            if {len(each) for each in outputs} != {frames}:
+                found = ", ".join(str(len(each)) for each in outputs)
+                raise RuntimeError(f"the tail gave {found} rows for {frames}")  # noqa: TRY301
         except Exception as error:  # noqa: BLE001 - whatever a tail raises belongs to its callers
             if len(batch) > 1:
                 _log.exception("a batch of %d callers failed; trying each alone", len(batch))
@@ -175,7 +170,7 @@ class Batcher:
         tail_s = loop.time() - start
         row = 0
         for ticket in batch:
-            own = outputs[row : row + ticket.frames]
+            own = rows(outputs, row, row + ticket.frames)
             row += ticket.frames
             self._metrics.queue_wait.observe(start - ticket.arrived)
             if not ticket.result.done():

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from shared.engines.half import Tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Crossing = tuple[NDArray[np.float32], ...]
+Crossing = Tensors
 """The tensors that cross at a split point, each (n, *its shape) for n frames. One tensor crosses today."""
 
 
@@ -19,13 +20,13 @@ def frames_in(crossing: Crossing) -> int:
     return len(crossing[0])
 
 
-def rows(crossing: Crossing, start: int, stop: int) -> Crossing:
+def rows(crossing: Tensors, start: int, stop: int) -> Tensors:
     """The frames from `start` up to `stop`, as views."""
     return tuple(tensors[start:stop] for tensors in crossing)
 
 
-def join(crossings: Sequence[Crossing]) -> Crossing:
-    """The frames of several crossings at one split point, in order. Copies them, unless there is only one crossing."""
+def join(crossings: Sequence[Tensors]) -> Tensors:
+    """The frames of several crossings at one split point, or of their outputs, in order. Copies them, unless there is only one."""
     if len(crossings) == 1:
         return crossings[0]
     return tuple(np.concatenate(tensors) for tensors in zip(*crossings, strict=True))

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Ticket:
     """What one caller has waiting: a crossing, and the future of its result."""
 
-    split_point: str
+    tail: Hashable
+    """The tail that it waits for: tickets of equal ones may share a batch."""
     crossing: Crossing
     client: Hashable
     arrived: float  # on the loop's clock
@@ -112,19 +113,19 @@ class FairQueue:
         """The ticket whose turn it is. The queue must not be empty."""
         return self._tickets[0]
 
-    def frames_at(self, split_point: str) -> int:
+    def frames_of(self, tail: Hashable) -> int:
         """Frames that wait for one tail."""
-        return sum(ticket.frames for ticket in self._tickets if ticket.split_point == split_point)
+        return sum(ticket.frames for ticket in self._tickets if ticket.tail == tail)
 
     def take(self, limit: int) -> list[Ticket]:
-        """Take the ticket whose turn it is, and those of its split point that fit beside it into `limit` frames."""
+        """Take the ticket whose turn it is, and those of its tail that fit beside it into `limit` frames."""
         batch: list[Ticket] = []
         frames = 0
         for ticket in list(self._tickets):
             if ticket.result.done():  # its caller is leaving; left here, it would be taken again and again
                 self.remove(ticket)
                 continue
-            if batch and (ticket.split_point != batch[0].split_point or frames + ticket.frames > limit):
+            if batch and (ticket.tail != batch[0].tail or frames + ticket.frames > limit):
                 continue
             batch.append(ticket)
             frames += ticket.frames

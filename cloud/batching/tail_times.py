@@ -15,18 +15,17 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
-import torch
 
 from shared.network.partition import INPUT
-from shared.network.stage_ends import stage_ends
 from shared.process.cache import Cache, key_of
 from shared.process.machine import machine
 
 if TYPE_CHECKING:
     from cloud.batching.crossing import Crossing
     from cloud.config import CloudSettings
-    from cloud.network import LoadedNetwork
+    from cloud.networks.network import LoadedNetwork
     from cloud.threads import ThreadPools
+    from shared.engines import Engine
     from shared.network.partition import SplitPoint
 
 _log = logging.getLogger(__name__)
@@ -68,7 +67,7 @@ class TailTimes:
 
     async def _find(self) -> dict[str, Any]:
         network, settings, on_thread = self._network, self._settings, self._pools.profiles.run
-        ends = stage_ends(network.partition.points.values())
+        ends = network.ends()
         points = [network.partition.point(INPUT), *ends]
         await on_thread(network.tails.make_ready, ends)
         key = await on_thread(self._key, points)
@@ -148,9 +147,7 @@ class TailTimes:
             str(self._pools.tail_workers),
             str(self._settings.max_batch),
             machine(),
-            torch.cuda.get_device_name(engine.device) if engine.device.startswith("cuda") else "",
-            version("torch"),
-            version("openvino"),
+            *_versions(engine),
         )
 
     def _recall(self, key: str, points: list[SplitPoint]) -> _Times | None:
@@ -162,6 +159,17 @@ class TailTimes:
         except (TypeError, KeyError, AttributeError):
             complete = False
         return _Times(batch_sizes=stored["batch_sizes"], tails_ms=stored["tails_ms"]) if complete else None
+
+
+def _versions(engine: Engine) -> list[str]:
+    """What the engine computes with; for the torch engine on a GPU that GPU's name as well."""
+    if engine.name != "torch":
+        return [version("openvino")]
+    if not engine.device.startswith("cuda"):
+        return [version("torch")]
+    import torch  # noqa: PLC0415 - loaded already, and by this engine only
+
+    return [version("torch"), torch.cuda.get_device_name(engine.device)]
 
 
 def _batch_sizes(largest: int) -> list[int]:

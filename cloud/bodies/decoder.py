@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from cloud.bodies.body import Body
     from cloud.ledger import Entry
     from cloud.metrics import CloudMetrics
-    from cloud.network import LoadedNetwork
+    from cloud.networks.network import LoadedNetwork
+    from cloud.networks.networks import Networks
     from cloud.profiles import Profiles
     from cloud.threads import ThreadPools
 
@@ -32,7 +33,7 @@ class Decoder:
 
     def __init__(
         self,
-        network: LoadedNetwork,
+        networks: Networks,
         profiles: Profiles,
         pools: ThreadPools,
         metrics: CloudMetrics,
@@ -41,7 +42,7 @@ class Decoder:
     ) -> None:
         """`max_tensors` is how many tensors one JSON body may bring."""
         self.json_process = JsonProcess()
-        self._network = network
+        self._networks = networks
         self._profiles = profiles
         self._pools = pools
         self._cpu = metrics.step_cpu
@@ -51,43 +52,47 @@ class Decoder:
         """End the process that reads JSON."""
         await self.json_process.stop()
 
-    async def frame(self, body: Body, entry: Entry, remaining: Remaining) -> Work:
-        """The work of one binary frame, which is noted in `entry` once it is known. Raises RequestError."""
-        work = await self._pools.decode.run(self._read_frame, body, entry)
+    async def frame(self, body: Body, entry: Entry, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
+        """The work of one binary frame, which is noted in `entry` once it is known, and the network that it is for.
+
+        Raises RequestError.
+        """
+        network, work = await self._pools.decode.run(self._read_frame, body, entry)
         if isinstance(work, Checked):
-            work = await self._pools.pictures.run(self._decode_picture, work, remaining)
-        return work
+            work = await self._pools.pictures.run(self._decode_picture, work, network, remaining)
+        return network, work
 
-    async def json(self, body: Body, remaining: Remaining) -> Work:
-        """The work of a JSON body. Raises RequestError."""
+    async def json(self, body: Body, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
+        """The work of a JSON body, which is for the current network. Raises RequestError."""
+        network = self._networks.current
         if body.size <= _LARGE_JSON_BYTES:
-            return await self._pools.decode.run(self._read_json, body)
-        tensors = await self.json_process.read(
-            body.pieces,
-            self._network.shapes(),
-            self._network.default.name,
-            self._max_tensors,
-            remaining(0),
-        )
-        self._cpu.labels(stage="decode").inc(tensors.cpu_s)
-        return work_of(tensors)
+            work = await self._pools.decode.run(self._read_json, body, network)
+        else:
+            tensors = await self.json_process.read(
+                body.pieces, network.shapes(), network.default.name, self._max_tensors, remaining(0)
+            )
+            self._cpu.labels(stage="decode").inc(tensors.cpu_s)
+            work = work_of(tensors)
+        network.usage.note(work.split_point)
+        return network, work
 
-    def _read_frame(self, body: Body, entry: Entry) -> Work | Checked:
+    def _read_frame(self, body: Body, entry: Entry) -> tuple[LoadedNetwork, Work | Checked]:
         """Decodes all but pictures that have to be resized: those take longer, and tensors must not wait for them."""
-        network = self._network
         with computing(self._cpu, "decode"):
             frame = unpack(body.whole())
             entry.note(frame)
-            checked = check_frame(frame, network.model, network.partition, self._profiles)
-            return checked if is_to_resize(checked, network.model) else decode_frame(checked, network.model)
+            network = self._networks.of("frame", frame.fingerprint)
+            checked = check_frame(frame, network.partition, self._profiles)
+            network.usage.note(frame.split_point)
+            late = is_to_resize(checked, network.model)
+            return network, checked if late else decode_frame(checked, network.model)
 
-    def _decode_picture(self, checked: Checked, remaining: Remaining) -> Work:
+    def _decode_picture(self, checked: Checked, network: LoadedNetwork, remaining: Remaining) -> Work:
         if not remaining(checked.frame.deadline_ms):  # its turn came too late
             raise DeadlineError("the deadline passed before the picture was decoded")
         with computing(self._cpu, "decode"):
-            return decode_frame(checked, self._network.model)
+            return decode_frame(checked, network.model)
 
-    def _read_json(self, body: Body) -> Work:
-        network = self._network
+    def _read_json(self, body: Body, network: LoadedNetwork) -> Work:
         with computing(self._cpu, "decode"):
             return read_json(body.whole(), network.shapes(), network.default.name, self._max_tensors)

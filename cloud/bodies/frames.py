@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cloud.bodies.json_body import Shapes, Tensors, check_shape, read_tensors
 from shared.codecs import Codec, codec_of
 from shared.codecs.calibrated.codec import Calibrated
-from shared.errors import CodecError, FingerprintError, ShapeError
+from shared.errors import CodecError, ShapeError, SplitPointError
 from shared.limits import MAX_PICTURE_PIXELS
 from shared.network.partition import INPUT
 from shared.network.resize import fit_picture
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cloud.batching.crossing import Crossing
     from cloud.profiles import Profiles
     from shared.network.model import Model
-    from shared.network.partition import Partition
+    from shared.network.partition import Partition, SplitPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,19 @@ class Checked(NamedTuple):
 def read_frame(
     body: wire.Bytes, model: Model, partition: Partition, profiles: Profiles | None = None
 ) -> Work:
-    """Read one frame as shared/wire/WIRE.md defines it; without `profiles` every profile is missing. Raises RequestError."""
-    return decode_frame(check_frame(wire.unpack(body), model, partition, profiles), model)
+    """Read one frame of this network as shared/wire/WIRE.md defines it; without `profiles` every profile is missing.
+
+    Raises RequestError.
+    """
+    return decode_frame(check_frame(wire.unpack(body), partition, profiles), model)
 
 
-def check_frame(
-    frame: wire.Frame, model: Model, partition: Partition, profiles: Profiles | None = None
-) -> Checked:
-    """Check whether a tail can take this frame, as far as that shows before it is decoded. Raises RequestError."""
-    check_fingerprint("frame", frame.fingerprint, model)
-    point = partition.point(frame.split_point)
+def check_frame(frame: wire.Frame, partition: Partition, profiles: Profiles | None = None) -> Checked:
+    """Check whether a tail of its network can take this frame, as far as that shows before it is decoded.
+
+    `partition` is that of the network that its fingerprint names. Raises RequestError.
+    """
+    point = crossed_at(frame.split_point, partition)
     codec = codec_of(frame)
     if codec.carries == "picture":
         if point.name != INPUT:
@@ -73,14 +76,15 @@ def check_frame(
     return Checked(frame, codec)
 
 
-def check_fingerprint(what: str, fingerprint: bytes, model: Model) -> None:
-    """Raise FingerprintError unless `what`, a frame or a profile, was made for the network that this cloud runs."""
-    if fingerprint != model.fingerprint:
-        raise FingerprintError(
-            f"this {what} was made for another network (fingerprint {fingerprint.hex()}); "
-            f"this cloud runs {model.name} with weights {model.weights}",
-            accepted={"fingerprint": model.fingerprint.hex(), "model": model.name, "weights": model.weights},
+def crossed_at(name: str, partition: Partition) -> SplitPoint:
+    """The split point of this name, where one tensor crosses. Raises SplitPointError."""
+    point = partition.point(name)
+    if len(point.shapes) != 1:
+        raise SplitPointError(
+            f"{len(point.shapes)} tensors cross at {name}, and a frame carries one",
+            accepted=[each.name for each in partition.points.values() if len(each.shapes) == 1],
         )
+    return point
 
 
 def is_to_resize(checked: Checked, model: Model) -> bool:

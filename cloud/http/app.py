@@ -8,6 +8,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
+from cloud.http.bundle import BUNDLES, BundleHandler
 from cloud.http.model import ModelHandler
 from cloud.http.profiles import PROFILES, ProfileHandler, ProfilesHandler
 from cloud.http.system import (
@@ -19,6 +20,7 @@ from cloud.http.system import (
     TailTimesHandler,
     UnknownHandler,
 )
+from cloud.http.transfers import Transfers
 from shared.errors import StartupError
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def make_app(service: Service) -> Application:
             ("/profile", TailTimesHandler, arguments),  # its old name
             (PROFILES, ProfilesHandler, arguments),
             (f"{PROFILES}/.*", ProfileHandler, arguments),
+            (f"{BUNDLES}/.*", BundleHandler, {**arguments, "transfers": Transfers()}),
             ("/healthz", HealthHandler, arguments),
             ("/readyz", ReadyHandler, arguments),
             ("/metrics", MetricsHandler, arguments),

@@ -12,22 +12,30 @@ import numpy as np
 
 from cloud.http.base import BodyHandler
 from cloud.ledger import Entry
+from cloud.networks.network import Tail
 from shared.errors import BodyError, ContentError, MediaTypeError, UnavailableError
-from shared.observing.telemetry import Stopwatch
+from shared.limits import MAX_LABELS
+from shared.observing.telemetry import Stopwatch, computing
 from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from cloud.batching.batcher import TailRun
     from cloud.bodies.body import Body
     from cloud.bodies.frames import Work
+    from cloud.networks.network import LoadedNetwork
     from cloud.service import Service
-    from shared.tasks.base import Task
+    from shared.engines.half import Tensors
+    from shared.tasks.base import Answer, Task
 
 # "" and the form type: what clients send that set none, curl -d among them.
 _JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
 _DEFAULT_TOP = 5
+_LARGE_ELEMENTS = 1 << 16
+"""Outputs of more elements than this are looked at on a thread: it would hold up the event loop for a millisecond or more."""
 
 
 @dataclass(slots=True)
@@ -64,7 +72,7 @@ class ModelHandler(BodyHandler):
                 f"Content-Type {self._content_type()} is not supported",
                 accepted=[CONTENT_TYPE, "application/json"],
             )
-        self._task()  # raises for a `top` that cannot be answered
+        self._top()  # raises for one that cannot be answered
         self.service.batcher.require_place(self.request.remote_ip)
 
     async def respond(self, body: Body) -> None:
@@ -85,42 +93,58 @@ class ModelHandler(BodyHandler):
         watch = Stopwatch(self.service.metrics.steps, self.service.metrics.step_cpu)
         watch.note("receive", self.elapsed_s())
         received = body.received()
-        work = await self._decode(body, watch)
-        run = await self._run_tail(work, watch)
+        network, work = await self._decode(body, watch)
+        run = await self._run_tail(network, work, watch)
         if work.codec is None:
-            return await self.service.pools.decode.run(_json_answer, run.outputs, work.count)
-        with watch.step("top"):
-            answer = self._task().answer(run.outputs[0])
+            names = network.model.outputs
+            return await self.service.pools.decode.run(_json_answer, run.outputs, names, work.count)
+        answer = await self._make_answer(network, tuple(output[0] for output in run.outputs), watch)
         return {
             "frame_id": work.frame_id,
+            "fingerprint": self.service.networks.current.model.fingerprint.hex(),
             "split_point": work.split_point,
             **answer.fields(),
             "stages_ms": watch.milliseconds(),
             "received": received,
         }
 
-    async def _decode(self, body: Body, watch: Stopwatch) -> Work:
+    async def _decode(self, body: Body, watch: Stopwatch) -> tuple[LoadedNetwork, Work]:
         decoder, start = self.service.decoder, time.perf_counter()
         try:
             if not self._brings_frame():
                 return await decoder.json(body, self._remaining_s)
-            work = await decoder.frame(body, self._progress.entry, self._remaining_s)
+            network, work = await decoder.frame(body, self._progress.entry, self._remaining_s)
         finally:  # a refusal took time as well
             watch.note("decode", time.perf_counter() - start)
         self.service.metrics.payload_bytes.labels(codec=work.codec).observe(work.payload_bytes)
-        return work
+        return network, work
 
-    async def _run_tail(self, work: Work, watch: Stopwatch) -> TailRun:
+    async def _run_tail(self, network: LoadedNetwork, work: Work, watch: Stopwatch) -> TailRun:
         # A client is one edge, or all senders of JSON at one address.
         client = (self.request.remote_ip, work.frame_id >> 32)
         run = await self.service.batcher.submit(
-            work.split_point, work.crossing, self._remaining_s(work.deadline_ms), client
+            Tail(network, work.split_point), work.crossing, self._remaining_s(work.deadline_ms), client
         )
         watch.note("queue", run.queue_s)
         watch.note("tail", run.tail_s)
-        if not np.isfinite(run.outputs).all():
+        large = _elements(run.outputs) > _LARGE_ELEMENTS
+        if not (await self.service.pools.decode.run(_finite, run.outputs) if large else _finite(run.outputs)):
             raise ContentError("the network's answer to this tensor is not finite: its values are too large")
         return run
+
+    async def _make_answer(self, network: LoadedNetwork, outputs: Tensors, watch: Stopwatch) -> Answer:
+        task = network.task(self._top())
+        if _elements(outputs) <= _LARGE_ELEMENTS:
+            with watch.step("top"):
+                return task.answer(outputs)
+        start = time.perf_counter()
+        answer = await self.service.pools.decode.run(self._compute_answer, task, outputs)
+        watch.note("top", time.perf_counter() - start)
+        return answer
+
+    def _compute_answer(self, task: Task, outputs: Tensors) -> Answer:
+        with computing(self.service.metrics.step_cpu, "top"):
+            return task.answer(outputs)
 
     def _content_type(self) -> str:
         return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -133,15 +157,17 @@ class ModelHandler(BodyHandler):
         allowed = deadline_ms / 1e3 if deadline_ms else self.service.settings.request_timeout_s
         return max(0.0, allowed - self.elapsed_s())
 
-    def _task(self) -> Task:
-        """The task, with the query's `top`. Raises BodyError for a `top` that is not a number of classes."""
-        text = self.get_query_argument("top", str(_DEFAULT_TOP))
-        classes = len(self.service.network.model.labels)
+    def _top(self) -> int:
+        """The query's `top`. Raises BodyError if it is not a number of classes that a network here could name."""
+        text = self.get_query_argument("top", "")
+        if not text and "top" not in self.request.query_arguments:
+            return _DEFAULT_TOP
+        classes = max(len(network.model.labels) for network in self.service.networks) or MAX_LABELS
         if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= classes):
             raise BodyError(
                 f"top={text[:20]} is not a number of classes", accepted={"top": f"1 to {classes}"}
             )
-        return self.service.network.task(int(text))
+        return int(text)
 
     def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
         answer = super().refusal(status_code, error)
@@ -162,7 +188,22 @@ class ModelHandler(BodyHandler):
             self.service.lifecycle.end_frame()
 
 
-def _json_answer(outputs: NDArray[np.float32], count: Any) -> bytes:
+def _elements(outputs: Tensors) -> int:
+    return sum(output.size for output in outputs)
+
+
+def _finite(outputs: Tensors) -> bool:
+    return all(bool(np.isfinite(output).all()) for output in outputs)
+
+
+def _json_answer(outputs: Tensors, names: Sequence[str], count: Any) -> bytes:
+    """The rows of the only output, or of several by name."""
+    rows = [_rows(output) for output in outputs]
+    named = ", ".join(f"{json.dumps(name)}: {each}" for name, each in zip(names, rows, strict=True))
+    result = rows[0] if len(rows) == 1 else f"{{{named}}}"
+    return f'{{"result": {result}, "count": {json.dumps(count)}}}'.encode()
+
+
+def _rows(output: NDArray[np.float32]) -> str:
     """Row by row: one call for all of them would hold the interpreter for as long as it takes."""
-    rows = ", ".join(json.dumps(row.tolist()) for row in outputs)
-    return f'{{"result": [{rows}], "count": {json.dumps(count)}}}'.encode()
+    return f"[{', '.join(json.dumps(row.tolist()) for row in output)}]"

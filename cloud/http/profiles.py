@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tornado.escape import json_encode
 from tornado.web import HTTPError
 
-from cloud.bodies.frames import check_fingerprint
+from cloud.bodies.frames import crossed_at
 from cloud.bodies.json_body import check_shape
 from cloud.http.base import BodyHandler, Handler
 from shared.codecs.calibrated.profile import HASH_BYTES, Profile, digest_of
@@ -18,9 +18,8 @@ from shared.wire.http import require_identity
 
 if TYPE_CHECKING:
     from cloud.bodies.body import Body
+    from cloud.networks.networks import Networks
     from cloud.profiles import Profiles
-    from shared.network.model import Model
-    from shared.network.partition import Partition
 
 PROFILES = "/profiles"
 _NAME = re.compile(rf"[0-9a-f]{{{2 * HASH_BYTES}}}")
@@ -85,7 +84,7 @@ class ProfileHandler(BodyHandler):
             )
         if service.profiles.touch(name):
             return False
-        add_profile(data, service.profiles, service.network.model, service.network.partition)
+        add_profile(data, service.profiles, service.networks)
         service.metrics.profiles_received.inc()
         return True
 
@@ -94,12 +93,12 @@ class ProfileHandler(BodyHandler):
         return self.request.path.removeprefix(f"{PROFILES}/")
 
 
-def add_profile(data: bytes, profiles: Profiles, model: Model, partition: Partition) -> None:
-    """Keep a profile that frames of this network can use.
+def add_profile(data: bytes, profiles: Profiles, networks: Networks) -> None:
+    """Keep a profile that frames of one of these networks can use.
 
     Raises LimitError, ProfileContentError, FingerprintError, SplitPointError or ShapeError.
     """
     profile = Profile.from_bytes(data)
-    check_fingerprint("profile", profile.fingerprint, model)
-    check_shape(profile.shape, partition.point(profile.split_point).shape, profile.split_point)
+    partition = networks.of("profile", profile.fingerprint).partition
+    check_shape(profile.shape, crossed_at(profile.split_point, partition).shape, profile.split_point)
     profiles.add(profile)

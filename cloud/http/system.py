@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from typing import TYPE_CHECKING
 
 from tornado.web import HTTPError
@@ -13,10 +14,12 @@ from cloud.http.base import BodyHandler, Handler
 from cloud.lifecycle import State
 from cloud.metrics import ENDPOINTS
 from shared.errors import BodyError, ContentError, UnavailableError
+from shared.limits import FINGERPRINT_BYTES
 from shared.observing.telemetry import exposition
 
 if TYPE_CHECKING:
     from cloud.bodies.body import Body
+    from cloud.networks.network import LoadedNetwork
     from cloud.service import Service
 
 _COMPUTE_BODY = {"number": "a finite number"}
@@ -58,7 +61,7 @@ class ComputeHandler(BodyHandler):
 class TailTimesHandler(Handler):
     """`GET /tail-times`: how long the tails take. The first caller waits some seconds, as they are measured then.
 
-    `GET /profile` is its old name.
+    `?fingerprint=` asks for an earlier network that this cloud still serves. `GET /profile` is its old name.
     """
 
     def initialize(self, service: Service) -> None:
@@ -68,13 +71,25 @@ class TailTimesHandler(Handler):
     async def get(self) -> None:
         self.service.lifecycle.require_ready()
         try:
-            answer = await self.service.tail_times.get()
+            answer = await self.service.networks.tail_times(self._network()).get()
         except asyncio.CancelledError:
             raise UnavailableError("the server is stopping; try again later") from None
         if self._gone:
             self._auto_finish = False  # Tornado would count an empty 200
         else:
             self.finish(answer)
+
+    def _network(self) -> LoadedNetwork:
+        """The one that the query's `fingerprint` names, without one the current. Raises FingerprintError or BodyError."""
+        text = self.get_query_argument("fingerprint", "")
+        if not text:
+            return self.service.networks.current
+        if not re.fullmatch(f"[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}", text):
+            raise BodyError(
+                f"fingerprint={text[:40]} is none",
+                accepted={"fingerprint": f"{2 * FINGERPRINT_BYTES} lower-case hexadecimal digits"},
+            )
+        return self.service.networks.of("question", bytes.fromhex(text))
 
     def on_connection_close(self) -> None:
         super().on_connection_close()

@@ -69,9 +69,7 @@ def make_engine(
 class _Choice:
     """One choice, by one half."""
 
-    def __init__(
-        self, bench: Workbench, kind: Kind, point: SplitPoint, cache_dir: str, timer: Timer
-    ) -> None:
+    def __init__(self, bench: Workbench, kind: Kind, point: SplitPoint, cache_dir: str, timer: Timer) -> None:
         self._bench = bench
         self._kind = kind
         self._point = point

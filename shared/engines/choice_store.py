@@ -34,7 +34,11 @@ class ChoiceStore:
             return None
         chosen, choice = kept.get("chosen"), kept.get("choice")
         found = [each for each in candidates if "/".join(each) == chosen]
-        return Remembered(found[0], choice) if found and _is_choice(choice) else None
+        return (
+            Remembered(found[0], choice)
+            if found and isinstance(choice, dict) and _is_choice(choice)
+            else None
+        )
 
     def keep(self, candidates: list[tuple[str, str]], chosen: str, choice: dict[str, Any]) -> None:
         """Keep that `chosen`, as `engine/precision`, was chosen among these candidates."""
@@ -44,9 +48,9 @@ class ChoiceStore:
         return "choice-" + key_of("2", str(candidates), *self._circumstances)
 
 
-def _is_choice(choice: Any) -> bool:
+def _is_choice(choice: dict[str, Any]) -> bool:
     """Whether a stored choice has the parts that logs and `GET /model` show."""
-    if not isinstance(choice, dict) or set(choice) != {"how", "milliseconds", "margin"}:
+    if set(choice) != {"how", "milliseconds", "margin"}:
         return False
     times = choice["milliseconds"]
     return (

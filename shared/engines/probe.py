@@ -42,7 +42,9 @@ class Probe:
         given = self.given(kind, point)
         want = self._expected(kind, point)
         got = half(given)
-        shapes = [(len(given[0]), *shape) for shape in point.shapes] if kind == "head" else [e.shape for e in want]
+        shapes = (
+            [(len(given[0]), *shape) for shape in point.shapes] if kind == "head" else [e.shape for e in want]
+        )
         if [np.shape(each) for each in got] != shapes:
             return float("nan")
         if kind == "head" and point.name != OUTPUT:
@@ -52,33 +54,34 @@ class Probe:
 
     def given(self, kind: Kind, point: SplitPoint) -> Tensors:
         """A half's input for the probe pictures: one array (2, C, H, W) for a head, (2, *point.shape) for a tail."""
-        if kind == "tail" and point.name != INPUT:
-            with self._opened() as file:
-                if f"given/{point.name}" in file.keys():
-                    scale = np.float32(file.get_tensor(f"scale/{point.name}"))
-                    return (file.get_tensor(f"given/{point.name}").astype(np.float32) * scale,)
-            return self._reference().once("head", point)(self._pictures())
-        return self._pictures()
+        if kind == "head" or point.name == INPUT:
+            return self._pictures()
+        with self._opened() as (file, names):
+            if f"given/{point.name}" in names:
+                scale = np.float32(file.get_tensor(f"scale/{point.name}"))
+                return (file.get_tensor(f"given/{point.name}").astype(np.float32) * scale,)
+        return self._reference().once("head", point)(self._pictures())
 
     def _pictures(self) -> Tensors:
-        with self._opened() as file:
+        with self._opened() as (file, _):
             pictures: NDArray[np.uint8] = file.get_tensor("pictures")
         return (np.stack([self._recipe.normalise(picture) for picture in pictures]),)
 
     def _expected(self, kind: Kind, point: SplitPoint) -> Tensors:
         """What the half gives for `given`; for a head before `output`, at the positions of the sample."""
-        with self._opened() as file:
+        with self._opened() as (file, names):
             if kind == "head" and point.name != OUTPUT:
                 return (file.get_tensor(f"sample/{point.name}"),)
-            stored = kind == "tail" and point.name != INPUT and f"given/{point.name}" in file.keys()
+            stored = kind == "tail" and point.name != INPUT and f"given/{point.name}" in names
             prefix = f"answers/{point.name}" if stored else "outputs"
             return tuple(file.get_tensor(f"{prefix}/{number}") for number in range(self._outputs))
 
     @contextmanager
-    def _opened(self) -> Iterator[Any]:
+    def _opened(self) -> Iterator[tuple[Any, set[str]]]:
+        """The file and the names in it."""
         try:
             with safe_open(self._path, framework="numpy") as file:
-                yield file
+                yield file, set(file.keys())
         except (OSError, SafetensorError) as error:
             raise EngineError(f"{self._path}: not the probe of this bundle: {error}") from None
 
@@ -92,6 +95,6 @@ def sampled(tensors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
 def _relative(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
     if len(got) != len(want):
         return float("nan")
-    got, want = (each.reshape(len(each), -1).astype(np.float64) for each in (got, want))
-    difference, length = (np.linalg.norm(rows, axis=1) for rows in (got - want, want))
+    found, right = (each.reshape(len(each), -1).astype(np.float64) for each in (got, want))
+    difference, length = (np.linalg.norm(rows, axis=1) for rows in (found - right, right))
     return float(np.max(difference / np.maximum(length, 1e-30)))

@@ -10,6 +10,8 @@ import torch
 
 from shared.engines.base import Engine, contiguous, in_rows
 from shared.errors import EngineError, SettingsError
+from shared.network.partition import INPUT, OUTPUT
+from shared.torch_network.graph.outputs import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +36,7 @@ class TorchEngine(Engine):
 
     def __init__(
         self,
-        partition: TorchPartition,
+        partition: TorchPartition | WholeModule,
         *,
         device: str = "cpu",
         precision: str = "float32",
@@ -101,6 +103,36 @@ class TorchEngine(Engine):
                 f"torch in {self.precision} on {self.device} cannot run {what}: {str(error).splitlines()[0]}"
             ) from error
         return run
+
+
+class WholeModule:
+    """In place of a partition: a module that torch.fx cannot cut, which runs as a whole only."""
+
+    def __init__(
+        self, module: torch.nn.Module, ends: tuple[SplitPoint, SplitPoint], outputs: tuple[str, ...]
+    ) -> None:
+        """`outputs` are the paths of the outputs in what the module returns, as a bundle lists them."""
+        self.ends = ends
+        self.points = {point.name: point for point in ends}
+        self._module = _Flat(module, [""] if outputs == (OUTPUT,) else list(outputs))
+
+    def segment(self, start: SplitPoint, end: SplitPoint) -> torch.nn.Module:
+        """From the picture to a tuple of the outputs: there is no other segment."""
+        assert (start.name, end.name) == (INPUT, OUTPUT)
+        return self._module
+
+
+class _Flat(torch.nn.Module):
+    """A module that returns a tuple of its outputs, whatever they were wrapped in."""
+
+    def __init__(self, module: torch.nn.Module, paths: list[str]) -> None:
+        super().__init__()
+        self.module = module
+        self._paths = paths
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        returned = flatten(self.module(pictures), torch.Tensor)
+        return tuple(returned[path] for path in self._paths)
 
 
 class TorchForm:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.engines.choice_store import ChoiceStore
 from shared.engines.probe import Probe
-from shared.errors import EngineError, ModelError, SettingsError
+from shared.errors import ModelError, SettingsError
 from shared.process.machine import machine, processor_features
 from shared.process.threads import available_cores
 from shared.torch_network.source import is_torch_source
@@ -18,6 +18,7 @@ from shared.torch_network.source import is_torch_source
 if TYPE_CHECKING:
     from shared.engines.base import Engine
     from shared.engines.half import Kind
+    from shared.engines.torch_engine import WholeModule
     from shared.network.bundle import Bundle
     from shared.network.partition import SplitPoint
     from shared.torch_network.partition import TorchPartition
@@ -138,15 +139,18 @@ class Workbench:
         return network.read(self._bundle)
 
     @cached_property
-    def _partition(self) -> TorchPartition:
+    def _partition(self) -> TorchPartition | WholeModule:
+        from shared.engines.torch_engine import WholeModule  # noqa: PLC0415 - brings torch
         from shared.torch_network.partition import TorchPartition  # noqa: PLC0415 - brings torch
         from shared.torch_network.source import rebuild  # noqa: PLC0415 - only here
 
+        model = self._bundle.model
         module = rebuild(self._bundle.source, weights=self._weights).module
         try:
-            return TorchPartition(module, self._bundle.model.recipe.tensor_shape)
+            return TorchPartition(module, model.recipe.tensor_shape)
         except ModelError as error:
-            raise EngineError(f"engine torch: {error}") from error
+            _log.warning("%s; torch runs it as a whole, and openvino what is cut", error)
+            return WholeModule(module, self._bundle.partition.ends, model.outputs)
 
 
 def _version(package: str) -> str:

@@ -14,18 +14,28 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import logging
-import os
 import re
-import shutil
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shared.process.cache_entries import (
+    ABOUT,
+    DIGEST_DIGITS,
+    KEY_DIGITS,
+    digests,
+    digits,
+    file_name,
+    mark_used,
+    remove,
+    split,
+    used_at,
+)
+from shared.process.file_lock import file_lock
 from shared.process.machine import expand_home
 
 if TYPE_CHECKING:
@@ -35,17 +45,16 @@ _log = logging.getLogger(__name__)
 
 _MAX_ENTRIES = {"bundle": 8, "profile": 32}
 """By kind: what precedes the key in an entry's name."""
+_FORMER_KINDS = {"bundle": "network"}
+"""What earlier versions kept in its place: counted with it, so that it goes once there is something newer."""
 _MAX_SMALL_ENTRIES = 256
 """For every other kind: a few kilobytes each."""
 _MAX_FILE_BYTES = 32 << 20
 _MAX_ABOUT_BYTES = 1 << 16
-_ABOUT = "about.json"
 _MAKING = ".making-"
 _LOCK = ".lock-"
 _ABANDONED_AFTER_S = 3600.0
 """An entry that has been in the making for so long belongs to a process that was killed."""
-_KEY_DIGITS = 24
-_DIGEST_DIGITS = 16
 
 
 class Cache:
@@ -78,17 +87,17 @@ class Cache:
         """The bytes stored under `name`; None if there are none. Damaged ones are removed."""
         for _ in range(3):
             replaced = False  # by another process, between listing and opening
-            for path in sorted(self._versions(name), key=_used_at, reverse=True):
+            for path in sorted(self._versions(name), key=used_at, reverse=True):
                 try:
                     with path.open("rb") as file:
                         data = file.read(_MAX_FILE_BYTES + 1)
                 except OSError as error:
                     replaced |= isinstance(error, FileNotFoundError)
                     continue
-                if path.name == _file_name(name, data):
-                    _mark_used(path)
+                if path.name == file_name(name, data):
+                    mark_used(path)
                     return data
-                _remove(path)
+                remove(path)
             if not replaced:
                 break
         return None
@@ -99,7 +108,7 @@ class Cache:
         def write(making: Path) -> tuple[Path, str]:
             path = making / "file"
             path.write_bytes(data)
-            return path, _file_name(name, data)
+            return path, file_name(name, data)
 
         before = list(self._versions(name))
         path = self._put(name, write)
@@ -107,27 +116,27 @@ class Cache:
             # Not what another process has stored in the meantime: one of the two must remain.
             for other in before:
                 if other != path:
-                    _remove(other)
+                    remove(other)
 
     def load_folder(self, name: str) -> Path | None:
         """The folder stored under `name`; None if there is none. A damaged one is logged and removed."""
         if self._folder is None:
             return None
         entry = self._folder / name
-        _mark_used(entry)
+        mark_used(entry)
         try:
             if not entry.is_dir():
                 return None
         except OSError:  # `store_folder` will say what is wrong with the cache's folder
             return None
         try:
-            with (entry / _ABOUT).open("rb") as file:
+            with (entry / ABOUT).open("rb") as file:
                 expected = json.loads(file.read(_MAX_ABOUT_BYTES))
-            if expected != _digests(entry):
+            if expected != digests(entry):
                 raise ValueError("its files are not those that were written")  # noqa: TRY301
         except (OSError, ValueError, RecursionError) as error:
             _log.warning("%s is damaged (%s) and is made again", entry, error)
-            _remove(entry)
+            remove(entry)
             return None
         return entry
 
@@ -140,7 +149,7 @@ class Cache:
 
         def fill(making: Path) -> tuple[Path, str]:
             stored_as = write(making) or name
-            (making / _ABOUT).write_text(json.dumps(_digests(making)))
+            (making / ABOUT).write_text(json.dumps(digests(making)))
             return making, stored_as
 
         return self._put(name, fill)
@@ -149,23 +158,11 @@ class Cache:
     def locked(self, name: str) -> Iterator[None]:
         """Hold the lock of `name`, so that one process at a time makes that entry. Where the folder allows no lock, do without."""
         with contextlib.ExitStack() as stack:
-            lock = None
             if self._folder is not None:
                 with contextlib.suppress(OSError):
                     self._folder.mkdir(parents=True, exist_ok=True)
-                    lock = self._folder / f"{_LOCK}{name}"
-                    file = stack.enter_context(lock.open("a"))
-                    try:
-                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    except BlockingIOError:
-                        _log.info("waiting for another process that makes %s", name)
-                        fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                # Whoever waits for this file gets it, and one that comes later makes a new one: both then find the entry.
-                if lock is not None:
-                    _remove(lock)
+                    stack.enter_context(file_lock(self._folder / f"{_LOCK}{name}", f"makes {name}"))
+            yield
 
     def _put(self, name: str, make: Callable[[Path], tuple[Path, str]]) -> Path | None:
         """Move what `make` makes in a folder of its own to its place; None, logged once, where that is impossible.
@@ -196,7 +193,7 @@ class Cache:
             return entry
         finally:
             if making is not None:
-                _remove(making)
+                remove(making)
 
     def _warn(self, name: str, error: Exception) -> None:
         if not self._warned:
@@ -206,22 +203,23 @@ class Cache:
 
     def _versions(self, name: str) -> Iterator[Path]:
         """The files stored under `name`: one, or more after a process was killed between storing and removing."""
-        stem, suffix = _split(name)
-        return self._matching(re.escape(stem) + _digits(_DIGEST_DIGITS) + re.escape(suffix))
+        stem, suffix = split(name)
+        return self._matching(re.escape(stem) + digits(DIGEST_DIGITS) + re.escape(suffix))
 
     def _tidy(self, name: str, stored: Path) -> None:
         """Remove the least recently used entries of this kind beyond their number, and what killed processes left."""
-        stem, suffix = _split(name)
+        stem, suffix = split(name)
         kind = stem.rpartition("-")[0]
         # Entries of earlier versions have no digest in their name. Anything else is not ours: it may be anybody's folder.
-        pattern = f"{re.escape(kind)}{_digits(_KEY_DIGITS)}({_digits(_DIGEST_DIGITS)})?{re.escape(suffix)}"
+        kinds = "|".join(re.escape(each) for each in (kind, _FORMER_KINDS.get(kind, kind)))
+        pattern = f"({kinds}){digits(KEY_DIGITS)}({digits(DIGEST_DIGITS)})?{re.escape(suffix)}"
         # Not the one just stored, even if the clock was set back and all others seem newer.
-        others = sorted((path for path in self._matching(pattern) if path != stored), key=_used_at)
+        others = sorted((path for path in self._matching(pattern) if path != stored), key=used_at)
         for entry in others[: max(0, len(others) + 1 - _MAX_ENTRIES.get(kind, _MAX_SMALL_ENTRIES))]:
-            _remove(entry)
+            remove(entry)
         for unfinished in self._matching(f"({re.escape(_MAKING)}|{re.escape(_LOCK)}).*"):
-            if time.time() - _used_at(unfinished) > _ABANDONED_AFTER_S:
-                _remove(unfinished)
+            if time.time() - used_at(unfinished) > _ABANDONED_AFTER_S:
+                remove(unfinished)
 
     def _matching(self, pattern: str) -> Iterator[Path]:
         """What lies in the folder under a name of this pattern; nothing if the folder cannot be read."""
@@ -232,49 +230,4 @@ class Cache:
 
 def key_of(*values: str) -> str:
     """24 hexadecimal digits that differ wherever any of the values, or their order, does."""
-    return hashlib.sha256("\n".join(values).encode()).hexdigest()[:_KEY_DIGITS]
-
-
-def _split(name: str) -> tuple[str, str]:
-    """`survey-0123.json` into `survey-0123` and `.json`."""
-    stem, dot, suffix = name.partition(".")
-    return stem, dot + suffix
-
-
-def _file_name(name: str, data: bytes) -> str:
-    stem, suffix = _split(name)
-    return f"{stem}-{hashlib.sha256(data).hexdigest()[:_DIGEST_DIGITS]}{suffix}"
-
-
-def _digits(count: int) -> str:
-    return f"-[0-9a-f]{{{count}}}"
-
-
-def _digests(entry: Path) -> dict[str, str]:
-    """SHA-256 of every file but the one that holds them."""
-    found = {}
-    for path in sorted({*entry.iterdir()} - {entry / _ABOUT}):
-        with path.open("rb") as file:
-            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
-
-
-def _used_at(entry: Path) -> float:
-    """Seconds since 1970; 0 for what another process has just removed."""
-    try:
-        return entry.stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _mark_used(entry: Path) -> None:
-    with contextlib.suppress(OSError):  # a folder that is mounted for reading has no need of it
-        os.utime(entry)
-
-
-def _remove(entry: Path) -> None:
-    with contextlib.suppress(OSError):
-        if entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
+    return hashlib.sha256("\n".join(values).encode()).hexdigest()[:KEY_DIGITS]

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from shared.engines.half import Tensors
+
 
 class Answer(Protocol):
     """A network's answer to one frame. Immutable; compared by value."""
@@ -31,7 +33,7 @@ class Task(ABC):
     name: str
 
     @abstractmethod
-    def answer(self, outputs: NDArray[np.float32]) -> Answer:
+    def answer(self, outputs: Tensors) -> Answer:
         """The answer in one frame's outputs, without the batch dimension. Raises ContentError if they are not finite."""
 
     @abstractmethod
@@ -42,9 +44,9 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def agreement(self, expected: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float64]:
-        """How much of each answer is the same, 0 … 1: (n,). Both arguments are the outputs (n, …) of the same n frames."""
+    def agreement(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
+        """How much of each answer is the same, 0 … 1: (n,). Both arguments are the outputs, each (n, …), of the same n frames."""
 
     @abstractmethod
-    def divergence(self, expected: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float64]:
+    def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
         """How far each output is from the expected one, 0 or more: (n,). A finer measure than agreement, of the same arguments."""

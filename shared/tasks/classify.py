@@ -1,4 +1,4 @@
-"""The task `classify`: the outputs are logits, and the answer is the most probable classes."""
+"""The task `classify`: the first output has one value for each class, and the answer is the most probable classes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from shared.engines.half import Tensors
+    from shared.tasks.spec import Activation
+
+_LEAST = 1e-12
+"""Probabilities below count as this in divergences, which would be infinite otherwise."""
+_SUM_TOLERANCE = 0.01
 
 
 class TopClass(TypedDict):
@@ -42,63 +49,119 @@ class Classes:
 
 
 class Classify(Task):
-    """Softmax over the logits (K,) of K labelled classes."""
+    """Softmax or sigmoid over the values (K, …) of K classes, or neither if they are probabilities already."""
 
     name = "classify"
 
-    def __init__(self, labels: Sequence[str], top: int) -> None:
-        """`labels`: one for each class. `top`: classes per answer, at most all of them."""
-        self._labels = labels
-        self._top = min(top, len(labels))
+    def __init__(self, labels: Sequence[str] | None, top: int, activation: Activation = "softmax") -> None:
+        """`labels`: one for each class; None if only answers are read, which then keep the names that they came with.
 
-    def answer(self, outputs: NDArray[np.float32]) -> Classes:
-        if not np.isfinite(outputs).all():
+        `top`: classes per answer, at most all of them. `activation`: what makes probabilities of the values. A single class has
+        no other to compare with, so it gets a sigmoid, not a softmax, which would always be 1.
+        """
+        self._labels = labels
+        self._top = top if labels is None else min(top, len(labels))
+        single = labels is not None and len(labels) == 1
+        self._activation: Activation = "sigmoid" if single and activation == "softmax" else activation
+
+    def answer(self, outputs: Tensors) -> Classes:
+        values = outputs[0].reshape(-1)
+        if not np.isfinite(values).all():
             raise ContentError("the network's answer is not finite")
-        return Classes(tuple(top_classes(outputs, self._labels, self._top)))
+        if self._labels is None or len(values) != len(self._labels):
+            raise ContentError(
+                f"the network's answer has {len(values)} values, one for each class is expected"
+            )
+        return Classes(tuple(top_classes(values, self._labels, self._top, self._activation)))
 
     def parse(self, fields: Mapping[str, Any]) -> Classes:
-        top = tuple(_parse_class(each) for each in fields["top"])
-        if not top:
-            raise ValueError("an answer names at least one class")
+        top = tuple(self._parse_class(each) for each in fields["top"])
+        if not top or len({each["class_id"] for each in top}) != len(top):
+            raise ValueError("an answer names at least one class, and none twice")
         return Classes(top)
 
-    def agreement(self, expected: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float64]:
-        """1 where the top class is the same, else 0."""
-        same: NDArray[np.float64] = (expected.argmax(1) == found.argmax(1)).astype(np.float64)
-        return same
+    def _parse_class(self, fields: Mapping[str, Any]) -> TopClass:
+        """The class that is meant, by the name that this side has for it."""
+        class_id, probability = fields["class_id"], fields["probability"]
+        if type(class_id) is not int or class_id < 0:
+            raise ValueError(f"a class id of {class_id!r}")
+        if not 0 <= probability < math.inf:
+            raise ValueError(f"a probability of {probability}")
+        if self._labels is None:
+            label = fields["label"]
+            label.encode()  # raises ValueError for lone surrogates, which cannot be written to a file or terminal
+        elif class_id < len(self._labels):
+            label = self._labels[class_id]
+        else:
+            raise ValueError(f"class {class_id} of {len(self._labels)}")
+        return {"class_id": class_id, "label": label, "probability": float(probability)}
 
-    def divergence(self, expected: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float64]:
-        return divergences(expected, found)
+    def agreement(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
+        """1 where the top class is the same, else 0; a single class is the same on the same side of one half."""
+        first, second = _rows(expected), _rows(found)
+        if first.shape[1] == 1:
+            half = 0.5 if self._activation == "none" else 0.0
+            same = ((first >= half) == (second >= half))[:, 0]
+        else:
+            same = first.argmax(1) == second.argmax(1)
+        agrees: NDArray[np.float64] = same.astype(np.float64)
+        return agrees
+
+    def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
+        """Kullback-Leibler, in nats: of one distribution over the classes, or the sum over classes that are each one of two."""
+        first, second = _rows(expected), _rows(found)
+        if self._activation == "softmax":
+            return divergences(first, second)
+        if self._activation == "sigmoid":
+            return _sum_of_twos(_sigmoid(first), _sigmoid(second))
+        p, q = (np.maximum(values.astype(np.float64), 0) for values in (first, second))
+        if p.shape[1] > 1 and np.allclose(p.sum(1), 1, atol=_SUM_TOLERANCE):
+            return divergences(np.log(np.maximum(p, _LEAST)), np.log(np.maximum(q, _LEAST)))
+        return _sum_of_twos(p, q)
 
 
-def top_classes(logits: NDArray[np.float32], labels: Sequence[str], count: int) -> list[TopClass]:
-    """The `count` most probable classes of logits (K,), by softmax, most probable first; ties in class order."""
-    exponentials = np.exp(logits.astype(np.float64) - float(logits.max()))
-    probabilities = exponentials / exponentials.sum()
-    ranked = np.argsort(-logits, kind="stable")[:count]
+def top_classes(
+    values: NDArray[np.float32], labels: Sequence[str], count: int, activation: Activation = "softmax"
+) -> list[TopClass]:
+    """The `count` most probable classes of values (K,), most probable first; ties in class order."""
+    if activation == "softmax":
+        exponentials = np.exp(values.astype(np.float64) - float(values.max()))
+        probabilities = exponentials / exponentials.sum()
+    elif activation == "sigmoid":
+        probabilities = _sigmoid(values)
+    else:
+        probabilities = np.maximum(values.astype(np.float64), 0)  # rounding makes some of them negative
+    ranked = np.argsort(-values, kind="stable")[:count]
     return [
         {"class_id": int(index), "label": labels[index], "probability": round(float(probabilities[index]), 6)}
         for index in ranked
     ]
 
 
-def divergences(expected: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float64]:
+def divergences(expected: NDArray[np.floating], found: NDArray[np.floating]) -> NDArray[np.float64]:
     """KL(softmax(expected) || softmax(found)) of each row of logits (n, K), in nats."""
     p, q = _log_softmax(expected), _log_softmax(found)
     result: NDArray[np.float64] = (np.exp(p) * (p - q)).sum(1)
     return np.maximum(result, 0.0)  # it is never negative, except by rounding
 
 
-def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+def _sum_of_twos(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
+    p, q = (np.clip(values, _LEAST, 1 - _LEAST) for values in (p, q))
+    result: NDArray[np.float64] = (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).sum(1)
+    return np.maximum(result, 0.0)
+
+
+def _rows(outputs: Tensors) -> NDArray[np.float32]:
+    return outputs[0].reshape(len(outputs[0]), -1)
+
+
+def _sigmoid(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = 0.5 * (1 + np.tanh(0.5 * values.astype(np.float64)))
+    return found
+
+
+def _log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
     return shifted
-
-
-def _parse_class(fields: Mapping[str, Any]) -> TopClass:
-    label, probability = fields["label"], fields["probability"]
-    label.encode()  # raises ValueError for lone surrogates, which cannot be written to a file or terminal
-    if not 0 <= probability < math.inf:
-        raise ValueError(f"a probability of {probability}")
-    return {"class_id": int(fields["class_id"]), "label": label, "probability": float(probability)}

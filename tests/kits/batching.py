@@ -15,6 +15,8 @@ from cloud.metrics import CloudMetrics
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from shared.engines.half import Tensors
+
 POISON = 13.0
 LONG_S = 600.0
 """Longer than any test: a batch that goes before was let go by its size."""
@@ -30,7 +32,7 @@ class Tail:
         self.wrong_rows = False
         self.running = self.most_running = 0
 
-    async def __call__(self, split_point: str, callers: list[Crossing]) -> np.ndarray:
+    async def __call__(self, split_point: str, callers: list[Crossing]) -> Tensors:
         (tensors,) = join(callers)
         self.batches.append((split_point, tensors[:, 0].tolist()))
         self.running += 1
@@ -41,7 +43,7 @@ class Tail:
             self.running -= 1
         if POISON in tensors:
             raise ValueError("poison")
-        return tensors[1:] if self.wrong_rows else 2 * tensors
+        return (tensors[1:] if self.wrong_rows else 2 * tensors,)
 
     async def entered(self, count: int = 1) -> None:
         await until(lambda: len(self.batches) >= count)
@@ -94,6 +96,7 @@ def submit(
 async def check(task: asyncio.Task[TailRun], *values: float) -> None:
     async with asyncio.timeout(30):
         answer = await task
-    assert answer.outputs[:, 0].tolist() == [2 * value for value in values]
+    (outputs,) = answer.outputs
+    assert outputs[:, 0].tolist() == [2 * value for value in values]
     assert answer.queue_s >= 0
     assert answer.tail_s >= 0

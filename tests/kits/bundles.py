@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -27,7 +28,14 @@ MIDDLE = "pool"
 POINTS = (INPUT, "conv", "relu", "pool", "tokens", "mix", OUTPUT)
 STORED = ("pool", "mix")
 """The points whose tails the probe has inputs for."""
-SHAPES = {INPUT: (3, 8, 8), "conv": (6, 8, 8), "relu": (6, 8, 8), "pool": (6, 4, 4), "tokens": (17, 6), "mix": (17, 6)}
+SHAPES = {
+    INPUT: (3, 8, 8),
+    "conv": (6, 8, 8),
+    "relu": (6, 8, 8),
+    "pool": (6, 4, 4),
+    "tokens": (17, 6),
+    "mix": (17, 6),
+}
 MACS = {INPUT: 0, "conv": 10368, "relu": 10368, "pool": 10368, "tokens": 10368, "mix": 10980, OUTPUT: 11010}
 _HOME = tempfile.TemporaryDirectory(prefix="splitdnn-tests-")
 """Of the bundles that all tests of a process share; removed at its end."""
@@ -66,7 +74,7 @@ class Oracle:
     def crossings(self, pictures: np.ndarray) -> dict[str, tuple[np.ndarray, ...]]:
         """What crosses at every point for pictures (B, 3, 8, 8)."""
         found = {INPUT: (pictures,)}
-        for before, name in zip(POINTS, POINTS[1:], strict=False):
+        for before, name in itertools.pairwise(POINTS):
             found[name] = self.step(name, found[before][0])
         return found
 
@@ -90,7 +98,9 @@ def graph_of(net: Oracle, *, batch: int | None = None) -> ov.Model:
     relu = ops.relu(conv)
     pool = ops.avg_pool(relu, [2, 2], [0, 0], [0, 0], [2, 2], exclude_pad=False)
     if batch:
-        tokens = ops.transpose(ops.reshape(pool, ops.constant([6, 16]), special_zero=False), ops.constant([1, 0]))
+        tokens = ops.transpose(
+            ops.reshape(pool, ops.constant([6, 16]), special_zero=False), ops.constant([1, 0])
+        )
         tokens = ops.add(ops.concat([ops.constant(net.token[0]), tokens], 0), ops.constant(net.table[0]))
     else:
         rows = ops.gather(ops.shape_of(picture), ops.constant([0]), ops.constant(0))
@@ -100,7 +110,9 @@ def graph_of(net: Oracle, *, batch: int | None = None) -> ov.Model:
         shape = ops.concat([rows, ops.constant(np.array([1, 6]))], 0)
         token = ops.broadcast(ops.constant(net.token), shape)
         tokens = ops.add(ops.concat([token, tokens], 1), ops.constant(net.table))
-    mix = ops.add(tokens, ops.tanh(ops.matmul(tokens, ops.constant(net.mix), transpose_a=False, transpose_b=False)))
+    mix = ops.add(
+        tokens, ops.tanh(ops.matmul(tokens, ops.constant(net.mix), transpose_a=False, transpose_b=False))
+    )
     axis = 0 if batch else 1
     mean = ops.reduce_mean(mix, ops.constant([axis]), keep_dims=False)
     last = ops.constant(net.last)
@@ -195,9 +207,13 @@ def make(
     return read_bundle(folder)
 
 
-@cache
 def tiny(seed: int = 5, outputs: int = 1, batch: int | None = None) -> Bundle:
     """One for all tests of a process: leave it as it is."""
+    return _tiny(seed, outputs, batch)
+
+
+@cache
+def _tiny(seed: int, outputs: int, batch: int | None) -> Bundle:
     folder = Path(_HOME.name) / f"{seed}-{outputs}-{batch}"
     folder.mkdir()
     return make(folder, seed=seed, outputs=outputs, batch=batch)

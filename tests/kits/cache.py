@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = {"network.xml": b"<net/>", "network.bin": bytes(range(256)) * 64}
 
 
-def name(number: int = 0, kind: str = "network") -> str:
+def name(number: int = 0, kind: str = "bundle") -> str:
     return f"{kind}-{number:024x}"
 
 

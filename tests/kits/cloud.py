@@ -23,10 +23,9 @@ from shared.wire.http import CONTENT_TYPE
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
-
     from cloud.batching.crossing import Crossing
     from cloud.threads import Pool
+    from shared.engines.half import Tensors
 
 
 WAIT_S = 30.0
@@ -38,11 +37,11 @@ class Server:
     """The cloud as `python -m cloud` wires it, in a thread of its own."""
 
     def __init__(self, *, start: bool = True, at: int = 0, **settings: Any) -> None:
-        """Torch computes, so that answers can be compared, and nothing is kept on disk, unless `settings` say otherwise.
+        """Nothing is kept on disk, unless `settings` say otherwise.
 
         `at` is the port, for a server that comes back where another one was.
         """
-        given = {"model": "resnet18", "weights": "random", "engine": "torch", "cache_dir": ""} | settings
+        given = {"model": "resnet18", "weights": "random", "cache_dir": ""} | settings
         self._settings = CloudSettings(**given)
         self._start = start
         self._at = at
@@ -208,7 +207,7 @@ class Gate:
         self._open = threading.Event()
         server.service.network.tails.run = self._hold  # type: ignore[method-assign]
 
-    def _hold(self, split_point: str, callers: Sequence[Crossing]) -> np.ndarray:
+    def _hold(self, split_point: str, callers: Sequence[Crossing]) -> Tensors:
         self.batches.append((split_point, sum(map(frames_in, callers))))
         assert self._open.wait(WAIT_S)
         return self._run(split_point, callers)

@@ -1,20 +1,24 @@
-"""`make_engine` with engines of the test's own."""
+"""`make_engine` with engines and times of the test's own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kits.edge import partition_of, tiny_model
+from kits.bundles import tiny
 from kits.engines import Fake
 
-from shared.engines import Engine, choice, make_engine
+from shared.engines import Engine, make_engine
 from shared.engines.openvino import runtime
+from shared.engines.timing import Measurement, Times
 from shared.engines.workbench import Workbench
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import pytest
     from kits.engines import Distort
 
+    from shared.network.bundle import Bundle
     from shared.network.partition import SplitPoint
 
 
@@ -22,16 +26,18 @@ class Candidates:
     """`make_engine` with engines whose times and results the test sets, on a CPU of these precisions."""
 
     def __init__(
-        self, patch: pytest.MonkeyPatch, precisions: tuple[str, ...] = ("bfloat16", "float32")
+        self, patch: pytest.MonkeyPatch, precisions: tuple[str, ...] = ("bfloat16", "float16", "float32")
     ) -> None:
-        self.seconds = {"openvino/bfloat16": 1.0, "openvino/float32": 2.0, "torch/float32": 3.0}
+        self.ms = {"openvino/bfloat16": 1.0, "openvino/float16": 2.0, "openvino/float32": 3.0}
+        """By engine: the minimum; the median is a tenth more unless the test says it."""
+        self.medians: dict[str, float] = {}
+        self.busy = False
         self.distort: dict[str, Distort] = {}
         self.timed: list[str] = []
         self.built: list[str] = []
         self.checked: list[tuple[str, str, str]] = []
         patch.setattr(runtime, "precisions", lambda: list(precisions))
         patch.setattr(Workbench, "build", self._build)
-        patch.setattr(choice, "_seconds", self._time)
 
     def _build(self, name: str, precision: str) -> Engine:
         candidates, called = self, f"{name}/{precision}"
@@ -42,16 +48,26 @@ class Candidates:
                 candidates.checked.append((called, kind, point.name))
                 super().check(kind, point, half)
 
-        engine = Candidate(tiny_model(), self.distort.get(called))
+        engine = Candidate(self.distort.get(called))
         engine.name, engine.precision = name, precision
         return engine
 
-    def _time(self, engine: Engine, *_: Any) -> float:
-        self.timed.append(f"{engine.name}/{engine.precision}")
-        return self.seconds[self.timed[-1]]
+    def measure(self, runs: Mapping[str, Callable[[], object]], threads: int) -> Measurement:
+        """Stands for `Timer.measure`."""
+        assert threads >= 1
+        for name, run in runs.items():
+            run()
+            self.timed.append(name)
+        return Measurement(
+            {name: Times(self.ms[name], self.medians.get(name, 1.1 * self.ms[name])) for name in runs},
+            self.busy,
+        )
 
-    def make(self, **options: Any) -> str:
-        engine = make_engine(partition_of(tiny_model()), tiny_model(), **options)
+    def engine(self, bundle: Bundle | None = None, **options: Any) -> Engine:
+        return make_engine(bundle or tiny(), timer=self, **options)  # type: ignore[arg-type]
+
+    def make(self, bundle: Bundle | None = None, **options: Any) -> str:
+        engine = self.engine(bundle, **options)
         return f"{engine.name}/{engine.precision}"
 
     def forget(self) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures of the engine tests: a small network, its conversion, engines that run it, and an engine that can be made to fail."""
+"""Fixtures of the engine tests: engines of the small bundle, inputs and right answers, and an engine that can be made to fail."""
 
 from __future__ import annotations
 
@@ -8,140 +8,88 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from kits.edge import partition_of, tiny_model
+from kits.bundles import MIDDLE, oracle, tiny
 
-from shared.engines import Engine, TorchEngine
-from shared.engines.base import TOLERANCES
+from shared.engines.base import TOLERANCES, Engine
 from shared.engines.openvino import network as openvino_network
 from shared.engines.openvino.engine import OpenVinoEngine
 from shared.engines.openvino.runtime import precisions
 from shared.engines.probe import Probe
+from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
 
-    from shared.network.model import Model
+    from shared.engines.half import Tensors
+    from shared.network.bundle import Bundle
     from shared.network.partition import SplitPoint
 
     Distort = Callable[[np.ndarray], np.ndarray]
 
 NATIVE = precisions()
 """The precisions that OpenVINO computes natively on this CPU."""
-ENGINES = ["torch/float32", "torch/bfloat16", *(f"openvino/{precision}" for precision in NATIVE)]
-MIDDLE = "pool"
-"""A split point of the mixed network with work on both sides."""
-
-
-class Mixed(torch.nn.Module):
-    """Small, with everything that converters trip over: a use of the batch size, a table, a skip, views, two paths."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = torch.nn.Conv2d(3, 6, 3, padding=1)
-        self.norm = torch.nn.BatchNorm2d(6)
-        self.token = torch.nn.Parameter(torch.randn(1, 1, 6))
-        self.table = torch.nn.Parameter(torch.randn(1, 17, 6))
-        self.relu = torch.nn.ReLU(inplace=True)
-        self.pool = torch.nn.AvgPool2d(2)
-        self.mix = torch.nn.Linear(6, 6)
-        self.last = torch.nn.Linear(6, 5)
-
-    def forward(self, tensor: torch.Tensor) -> torch.Tensor:
-        tensor = self.relu(self.norm(self.first(tensor)))
-        tensor = self.pool(tensor)
-        n, c, h, w = tensor.shape
-        tensor = tensor.reshape(n, c, h * w).permute(0, 2, 1)
-        tensor = torch.cat([self.token.expand(n, -1, -1), tensor], dim=1) + self.table
-        tensor = tensor + torch.nn.functional.gelu(self.mix(tensor))
-        return self.last(tensor[:, 0] + tensor.mean(1))
-
-
-class Unconvertible(torch.nn.Module):
-    """Computes what neither OpenVINO nor torch in bfloat16 can."""
-
-    def forward(self, tensor: torch.Tensor) -> torch.Tensor:
-        return torch.linalg.svdvals(tensor.mean(1))
-
-
-@cache
-def mixed_model() -> Model:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(5)
-        network = Mixed()
-        network(torch.randn(8, 3, 8, 8))  # gives the normalisation statistics
-    tiny = tiny_model()
-    return type(tiny)(
-        name="mixed",
-        weights="random:5",
-        network=network.eval().requires_grad_(requires_grad=False),
-        recipe=tiny.recipe,
-        labels=tuple("abcde"),
-        fingerprint=b"mixedmix",
-    )
 
 
 def middle() -> SplitPoint:
-    return partition_of(mixed_model()).point(MIDDLE)
+    return tiny().partition.point(MIDDLE)
 
 
 @cache
-def converted() -> Any:
-    """The mixed network in OpenVINO's form."""
-    return openvino_network.convert(partition_of(mixed_model()))
+def network_of(bundle: Bundle) -> Any:
+    return openvino_network.read(bundle)
 
 
-@cache
-def probe_of(model: Model) -> Probe:
-    partition = partition_of(model)
-    return Probe(partition.points, model.recipe, TorchEngine(partition))
-
-
-def new_engine(name: str, **options: Any) -> Engine:
-    """An engine of the mixed network that checks its halves and has no reference."""
-    runtime, _, precision = name.partition("/")
-    partition, probe = partition_of(mixed_model()), probe_of(mixed_model())
-    if runtime == "torch":
-        return TorchEngine(partition, precision=precision, probe=probe, **options)
-    return OpenVinoEngine(
-        converted(), partition.ends, precision=precision, probe=probe, **{"threads": 2} | options
+def new_engine(precision: str = "float32", bundle: Bundle | None = None, **options: Any) -> OpenVinoEngine:
+    """An engine that checks its halves and has no reference; float32 computes what its probe has no input for."""
+    bundle = bundle or tiny()
+    engine = OpenVinoEngine(
+        network_of(bundle),
+        bundle,
+        precision=precision,
+        probe=Probe(bundle, lambda: engine if precision == "float32" else engine_of("float32", bundle)),
+        **{"threads": 2} | options,
     )
+    return engine
 
 
 @cache
-def engine_of(name: str) -> Engine:
+def engine_of(precision: str, bundle: Bundle | None = None) -> OpenVinoEngine:
     """The same, one for all tests: leave it as it is."""
-    return new_engine(name)
+    return new_engine(precision, bundle)
 
 
 def given_to(kind: str, point: SplitPoint, rows: int, seed: int = 0) -> np.ndarray:
-    """An input of a half of the mixed network; every row is different."""
-    shape = partition_of(mixed_model()).input_shape if kind == "head" else point.shape
+    """An input of a half of the small network; every row is different."""
+    shape = tiny().partition.points[INPUT].shape if kind == "head" else point.shapes[0]
     return np.random.default_rng(seed).normal(0, 1, (rows, *shape)).astype(np.float32)
 
 
-def by_torch(kind: str, point: SplitPoint, tensors: np.ndarray) -> np.ndarray:
-    """What the mixed network itself computes, one row at a time."""
-    half = getattr(partition_of(mixed_model()), kind)(point)
-    with torch.inference_mode():
-        return np.concatenate([half(torch.tensor(row[None], dtype=torch.float32)).numpy() for row in tensors])
+def expected(kind: str, point: SplitPoint, tensors: np.ndarray, outputs: int = 1) -> Tensors:
+    """What the half has to give for it."""
+    net = oracle(outputs=outputs)
+    return net.crossings(tensors)[point.name] if kind == "head" else net.tail(point.name, tensors)
 
 
-def error(got: np.ndarray, wanted: np.ndarray) -> float:
-    """The largest relative error of a row; NaN if any value is."""
-    assert (got.dtype, got.shape) == (np.float32, wanted.shape)
-    rows, lengths = (
-        np.linalg.norm(values.reshape(len(got), -1).astype(np.float64), axis=1)
-        for values in (got.astype(np.float64) - wanted, wanted)
-    )
-    return float(np.max(rows / lengths))
+def error(got: Tensors | np.ndarray, wanted: Tensors | np.ndarray) -> float:
+    """The largest relative error of a row of any tensor; NaN if any value is."""
+    got, wanted = ((each,) if isinstance(each, np.ndarray) else each for each in (got, wanted))
+    assert [each.shape for each in got] == [each.shape for each in wanted]
+    assert {each.dtype for each in got} == {np.dtype(np.float32)}
+    worst = [0.0]
+    for found, right in zip(got, wanted, strict=True):
+        rows, lengths = (
+            np.linalg.norm(values.reshape(len(found), -1), axis=1)
+            for values in (found.astype(np.float64) - right, right.astype(np.float64))
+        )
+        worst.append(np.max(rows / lengths))
+    return float(np.max(worst))
 
 
-def accepted(engine: str) -> float:
+def accepted(precision: str) -> float:
     """The largest error on pictures other than the probe's: twice the documented tolerance."""
-    return 2 * TOLERANCES[engine.partition("/")[2]]
+    return 2 * TOLERANCES[precision]
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -149,39 +97,52 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 class Fake(Engine):
-    """Torch, with results changed by `distort`."""
+    """The oracle as an engine, with results changed by `distort`."""
 
     name, precision, device, threads = "fake", "float32", "cpu", 1
 
     def __init__(
-        self, model: Model, distort: Distort | None = None, *, checked: bool = True, compile_s: float = 0.0
+        self,
+        distort: Distort | None = None,
+        *,
+        bundle: Bundle | None = None,
+        checked: bool = True,
+        compile_s: float = 0.0,
     ) -> None:
-        partition = partition_of(model)
-        self.torch = TorchEngine(partition)
-        super().__init__(*((probe_of(model), self.torch) if checked else (None, None)))
+        self.bundle = bundle or tiny()
+        self.reference = engine_of("float32", bundle)
+        super().__init__(
+            *(
+                (Probe(self.bundle, lambda: self.reference), lambda: self.reference)
+                if checked
+                else (None, None)
+            )
+        )
         self.distort = distort or (lambda values: values)
         self.compiled: list[tuple[str, str]] = []
         self.compile_s = compile_s
         self.inside = self.max_inside = self.calls = 0
-        self.segment = self.torch.segment
 
-    segment = None  # set for each instance, above
+    def segment(self, start: SplitPoint, end: SplitPoint) -> Any:
+        segment = self.reference.segment(start, end)
+        form = self.form
+        return lambda packed: form.pack(tuple(map(self.distort, form.unpack(segment(packed)))))
 
     @property
     def form(self) -> Any:
-        return self.torch.form
+        return self.reference.form
 
     def _compile(self, kind: Any, point: SplitPoint) -> Any:
         self.inside += 1
         self.max_inside = max(self.max_inside, self.inside)
         self.compiled.append((kind, point.name))
-        half = self.torch.require(kind, point)
         threading.Event().wait(self.compile_s)  # lets other threads in, if anything does
         self.inside -= 1
+        outputs = len(self.bundle.model.outputs)
 
-        def run(tensors: np.ndarray) -> np.ndarray:
+        def run(tensors: Tensors) -> Tensors:
             self.calls += 1
-            return self.distort(half(tensors))
+            return tuple(map(self.distort, expected(kind, point, tensors[0], outputs)))
 
         return run
 
@@ -216,3 +177,8 @@ DISTORTIONS: dict[str, Distort] = {
 
 def too_large(values: np.ndarray) -> np.ndarray:
     return values * np.float32(1.5)
+
+
+def ends() -> tuple[SplitPoint, SplitPoint]:
+    points = tiny().partition.points
+    return points[INPUT], points[OUTPUT]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cloud.batching.crossing import Crossing
+    from shared.engines.half import Tensors
     from shared.network.partition import SplitPoint
 
 RUNS = 4
@@ -54,7 +55,7 @@ class QuickTails:
     def _make_ready(self, ends: Sequence[SplitPoint]) -> None:
         self.ready = [point.name for point in ends]
 
-    def _run(self, split_point: str, callers: Sequence[Crossing]) -> np.ndarray:
+    def _run(self, split_point: str, callers: Sequence[Crossing]) -> Tensors:
         (crossing,) = callers
         run = (split_point, frames_in(crossing))
         self.runs.append(run)
@@ -63,7 +64,7 @@ class QuickTails:
             raise self.error
         self.during(*run, self._counts[run])
         self._counts[run] += 1
-        return np.zeros((run[1], 1000), np.float32)
+        return (np.zeros((run[1], 1000), np.float32),)
 
     def entered(self) -> None:
         """Wait for the first run to begin."""

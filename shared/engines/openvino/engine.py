@@ -85,9 +85,7 @@ class OpenVinoEngine(Engine):
 
     def _compile(self, kind: Kind, point: SplitPoint) -> Half:
         start, end = (self._input, point) if kind == "head" else (point, self._output)
-        half = _CompiledHalf(
-            self._compiled(self._cut(start, end), f"the {kind} at {point.name}"), end.shapes
-        )
+        half = _CompiledHalf(self._compiled(self._cut(start, end), f"the {kind} at {point.name}"), end.shapes)
         self._run_once(half, start)
         return in_rows(half) if self.one_by_one else half
 

@@ -106,18 +106,18 @@ def test_bytes_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counted(profiles) == (1, 3)
 
 
-def test_where_there_is_no_store_every_profile_is_missing(resnet18: Any, partition: Any) -> None:
+def test_where_there_is_no_store_every_profile_is_missing(model: Any, partition: Any) -> None:
     array = np.zeros(512, np.float32)
-    profile = gain_profile(resnet18.fingerprint, "flatten", (512,))
-    frame = frame_of(Gained(profile), array, split_point="flatten", fingerprint=resnet18.fingerprint)
+    profile = gain_profile(model.fingerprint, "flatten", (512,))
+    frame = frame_of(Gained(profile), array, split_point="flatten", fingerprint=model.fingerprint)
     with pytest.raises(ProfileMissingError) as caught:
-        read_frame(wire.pack(frame), resnet18, partition)
+        read_frame(wire.pack(frame), model, partition)
     assert caught.value.accepted == {"put": f"/profiles/{profile.name}"}
     profiles = store()
     with pytest.raises(ProfileMissingError):
-        read_frame(wire.pack(frame), resnet18, partition, profiles)
+        read_frame(wire.pack(frame), model, partition, profiles)
     profiles.add(profile)
-    work = read_frame(wire.pack(frame), resnet18, partition, profiles)
+    work = read_frame(wire.pack(frame), model, partition, profiles)
     np.testing.assert_array_equal(work.crossing[0], array[None])
     assert (work.codec, work.payload_bytes) == ("calibrated", 2048)
 

@@ -14,9 +14,8 @@ from cloud.batching.crossing import Crossing, join
 from shared.errors import BusyError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from cloud.batching.batcher import Batcher
+    from shared.engines.half import Tensors
 
 
 def test_a_cancelled_caller_is_skipped_and_the_others_are_answered() -> None:
@@ -47,12 +46,12 @@ def test_a_queue_of_cancelled_callers_only_does_not_spin() -> None:
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         batches = []
 
-        async def tail(_split_point: str, callers: list[Crossing]) -> np.ndarray:
+        async def tail(_split_point: str, callers: list[Crossing]) -> Tensors:
             (tensors,) = join(callers)
             batches.append(tensors[:, 0].tolist())
             if len(batches) == 1:
                 await ended
-            return 2 * tensors
+            return (2 * tensors,)
 
         async with serving(tail) as batcher:
             first = submit(batcher, 1)
@@ -78,12 +77,12 @@ def test_the_loop_survives_a_thousand_random_cancellations(workers: int) -> None
         for _ in range(generator.randrange(8)):
             await asyncio.sleep(0)
 
-    async def tail(_split_point: str, callers: list[Crossing]) -> np.ndarray:
+    async def tail(_split_point: str, callers: list[Crossing]) -> Tensors:
         (tensors,) = join(callers)
         await turns()
         if POISON in tensors:
             raise ValueError("poison")
-        return 2 * tensors
+        return (2 * tensors,)
 
     async def caller(batcher: Batcher, number: int) -> str:
         value = POISON if number % 17 == 0 else float(100 + number)
@@ -99,7 +98,8 @@ def test_the_loop_survives_a_thousand_random_cancellations(workers: int) -> None
             return "cancelled"
         except (BusyError, ValueError) as error:
             return type(error).__name__
-        assert (answer.outputs == 2 * value).all()
+        (outputs,) = answer.outputs
+        assert (outputs == 2 * value).all()
         return "answered"
 
     async def scenario() -> None:

@@ -13,7 +13,7 @@ from cloud.batching.crossing import Crossing, join
 from shared.errors import BusyError
 
 if TYPE_CHECKING:
-    import numpy as np
+    from shared.engines.half import Tensors
 
 
 def test_a_client_with_one_frame_does_not_wait_behind_a_client_with_many() -> None:
@@ -100,11 +100,11 @@ def test_a_request_of_several_turns_that_is_displaced_between_them_is_told_busy(
         permits = asyncio.Semaphore(0)
         batches = []
 
-        async def run(_split_point: str, callers: list[Crossing]) -> np.ndarray:
+        async def run(_split_point: str, callers: list[Crossing]) -> Tensors:
             (tensors,) = join(callers)
             batches.append(tensors[:, 0].tolist())
             await permits.acquire()
-            return 2 * tensors
+            return (2 * tensors,)
 
         async with serving(run, capacity=4, max_batch=2) as batcher:
             large = submit(batcher, 1, 2, 3, 4, client="large")

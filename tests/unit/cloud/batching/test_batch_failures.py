@@ -12,11 +12,10 @@ from kits.batching import LONG_S, POISON, Tail, check, rows, serving, submit
 from cloud.batching.tails import Tails
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
 
     from cloud.batching.crossing import Crossing
+    from shared.engines.half import Half, Tensors
 
 
 def test_a_run_that_fails_is_repeated_for_each_caller_alone(caplog: pytest.LogCaptureFixture) -> None:
@@ -87,8 +86,8 @@ def test_a_batch_that_cannot_be_put_together_is_run_one_by_one(monkeypatch: pyte
         def at_hand(self, _kind: str, _point: str) -> None:
             """Nothing is compiled yet."""
 
-        def tail(self, _point: str) -> Callable[[np.ndarray], np.ndarray]:
-            return lambda tensors: 2 * tensors
+        def tail(self, _point: str) -> Half:
+            return lambda tensors: (2 * tensors[0],)
 
     class Points:
         def point(self, name: str) -> str:
@@ -99,7 +98,7 @@ def test_a_batch_that_cannot_be_put_together_is_run_one_by_one(monkeypatch: pyte
 
     tails = Tails(Points(), Doubling())  # type: ignore[arg-type]
 
-    async def run(split_point: str, callers: list[Crossing]) -> np.ndarray:
+    async def run(split_point: str, callers: list[Crossing]) -> Tensors:
         return tails.run(split_point, callers)
 
     async def scenario() -> None:

@@ -12,9 +12,8 @@ from cloud.batching.batcher import Batcher
 from cloud.metrics import CloudMetrics
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from cloud.batching.crossing import Crossing
+    from shared.engines.half import Tensors
 
 
 def test_as_many_tails_run_at_once_as_there_are_workers_and_no_more() -> None:
@@ -78,7 +77,7 @@ def test_a_tail_that_is_slow_or_fails_does_not_hold_up_the_others() -> None:
         tail = Tail()
         slow: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        async def run(split_point: str, callers: list[Crossing]) -> np.ndarray:
+        async def run(split_point: str, callers: list[Crossing]) -> Tensors:
             if split_point == "slow":
                 await slow
                 raise ValueError("poison")

@@ -88,12 +88,12 @@ def test_a_batch_is_of_one_split_point_and_leaves_what_does_not_fit() -> None:
     ]
     for each in made:
         queue.put(each)
-    assert (queue.frames_at("x"), queue.frames_at("y"), queue.frames_at("z")) == (11, 1, 0)
+    assert (queue.frames_of("x"), queue.frames_of("y"), queue.frames_of("z")) == (11, 1, 0)
     assert queue.take(4) == [made[0], made[3]]
     assert queue.take(4) == [made[1]]
     assert queue.take(2) == [made[2]]  # what is alone above the limit goes all the same
     assert queue.take(4) == [made[4]]
-    assert queue.depth == queue.frames_at("x") == 0
+    assert queue.depth == queue.frames_of("x") == 0
 
 
 def test_those_whose_caller_has_gone_are_dropped_and_not_taken() -> None:

@@ -105,14 +105,14 @@ class Queueing(RuleBasedStateMachine):
                 other
                 for other in earlier
                 if other not in batch
-                and (other.client, other.split_point) == (each.client, each.split_point)
+                and (other.client, other.tail) == (each.client, each.tail)
                 and other.frames <= each.frames
             ], "overtaken by its own client's later one"
         if batch:
             if first in alive:
                 assert batch[0] is first
             assert batch[0] is next(each for each in alive if each.client == batch[0].client)
-            assert {each.split_point for each in batch} == {batch[0].split_point}
+            assert {each.tail for each in batch} == {batch[0].tail}
             assert len(batch) == 1 or sum(each.frames for each in batch) <= most
         self.waiting = [each for each in alive if each not in batch]
         self.left += batch
@@ -145,8 +145,8 @@ class Queueing(RuleBasedStateMachine):
         assert len(self.queue) == len(self.waiting)
         assert self.queue.depth == sum(each.frames for each in self.waiting) <= self.queue.capacity
         for at in "xy":
-            expected = sum(each.frames for each in self.waiting if each.split_point == at)
-            assert self.queue.frames_at(at) == expected
+            expected = sum(each.frames for each in self.waiting if each.tail == at)
+            assert self.queue.frames_of(at) == expected
         assert remembered(self.queue) <= 64
 
 

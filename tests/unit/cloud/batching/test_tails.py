@@ -1,4 +1,4 @@
-"""One tail for each split point: compiled once however many ask, and all of them on the same parameters."""
+"""One tail for each split point: compiled once however many ask, and all of one network alike."""
 
 from __future__ import annotations
 
@@ -8,52 +8,53 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
+from kits.numpy_network import CLASSES, NumpyEngine, write_bundle
 
 from cloud.batching.tails import Tails
-from shared.engines import TorchEngine
 from shared.errors import SplitPointError
 
 if TYPE_CHECKING:
-    from shared.network.model import Model
+    from pathlib import Path
+
+    from shared.engines.half import Half, Tensors
+    from shared.load import Network
+    from shared.network.bundle import Bundle
     from shared.network.partition import Partition
 
-POINTS = ["input", "layer3", "layer4.0.add", "avgpool", "output"]
+POINTS = ["input", "layer3", "layer4.0.add", "avgpool"]
 
 
-class Recorder(TorchEngine):
-    """An engine that notes what it compiles and what it runs, and compiles slowly."""
+class Recorder(NumpyEngine):
+    """An engine that notes what it runs, and compiles slowly."""
 
-    def __init__(self, partition: Partition) -> None:
-        super().__init__(partition)
-        self.compiled: list[tuple[str, tuple[int, ...]]] = []
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle)
         self.ran: list[np.ndarray] = []
         self.inside = 0
         self.most_inside = 0
         self.fail = False
 
-    def _compile(self, kind: Any, point: Any) -> Any:
+    def _compile(self, kind: Any, point: Any) -> Half:
         self.inside += 1
         self.most_inside = max(self.most_inside, self.inside)
         try:
             if self.fail:
                 raise RuntimeError("cannot compile")
-            self.compiled.append((kind, point.shape))
             threading.Event().wait(0.01)  # lets the other threads in, if anything does
             half = super()._compile(kind, point)
         finally:
             self.inside -= 1
 
-        def run(tensors: np.ndarray) -> np.ndarray:
-            self.ran.append(tensors)
+        def run(tensors: Tensors) -> Tensors:
+            self.ran.append(tensors[0])
             return half(tensors)
 
         return run
 
 
 @pytest.fixture
-def engine(partition: Partition) -> Recorder:
-    return Recorder(partition)
+def engine(bundle: Bundle) -> Recorder:
+    return Recorder(bundle)
 
 
 @pytest.fixture
@@ -69,14 +70,14 @@ def test_a_tail_is_compiled_once_however_many_threads_ask(tails: Tails, engine: 
     wanted = [("layer4", (1, 512, 7, 7)), ("avgpool", (1, 512, 1, 1))] * 8
     together = threading.Barrier(len(wanted))
 
-    def run(one: tuple[str, tuple[int, ...]]) -> np.ndarray:
+    def run(one: tuple[str, tuple[int, ...]]) -> Tensors:
         together.wait(30)
         return tails.run(one[0], [(zeros(*one[1]),)])
 
     with ThreadPoolExecutor(len(wanted)) as pool:
         got = list(pool.map(run, wanted))
-    assert {logits.shape for logits in got} == {(1, 1000)}
-    assert sorted(engine.compiled) == [("tail", (512, 1, 1)), ("tail", (512, 7, 7))]
+    assert {logits.shape for (logits,) in got} == {(1, CLASSES)}
+    assert sorted(engine.compiled) == [("tail", "avgpool"), ("tail", "layer4")]
     assert engine.most_inside == 1
 
 
@@ -84,45 +85,32 @@ def test_nothing_is_compiled_before_it_is_asked_for(tails: Tails, engine: Record
     assert not engine.compiled
     for _ in range(2):
         tails.run("flatten", [(zeros(2, 512),)])
-    assert engine.compiled == [("tail", (512,))]
+    assert engine.compiled == [("tail", "flatten")]
 
 
-def test_all_tails_share_the_networks_parameters(resnet18: Model, partition: Partition) -> None:
-    halves: list[torch.nn.Module] = []
-
-    class Watched:
-        """The partition, with a list of the tails that were taken from it."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(partition, name)
-
-        def tail(self, point: Any) -> Any:
-            halves.append(partition.tail(point))
-            return halves[-1]
-
-    watched = Watched()
-    tails = Tails(watched, TorchEngine(watched))  # type: ignore[arg-type]
+def test_a_tail_gives_what_the_network_gives(network: Network, tails: Tails) -> None:
+    pictures = np.random.default_rng(1).normal(size=(4, 3, 224, 224)).astype(np.float32)
+    (expected,) = network.engine.head(network.partition.point("output"))((pictures,))
     for name in POINTS:
-        tails.run(name, [(zeros(1, *partition.point(name).shape),)])
-    own = {parameter.data_ptr() for parameter in resnet18.network.parameters()}
-    assert len(halves) == len(POINTS) - 1  # at `output` nothing is computed
-    for half in halves:
-        pointers = {parameter.data_ptr() for parameter in half.parameters()}
-        assert pointers
-        assert pointers <= own
-
-
-def test_a_tail_gives_what_the_network_gives(resnet18: Model, partition: Partition, tails: Tails) -> None:
-    pictures = torch.from_numpy(np.random.default_rng(1).normal(size=(4, 3, 224, 224)).astype(np.float32))
-    with torch.inference_mode():
-        expected = resnet18.network(pictures).numpy()
-    for name in POINTS:
-        with torch.inference_mode():
-            tensors = partition.head(partition.point(name))(pictures).numpy()
+        (tensors,) = network.engine.head(network.partition.point(name))((pictures,))
         for callers in ([(tensors,)], [(tensors[:1],), (tensors[1:3],), (tensors[3:],)]):
-            logits = tails.run(name, callers)
-            assert (logits.dtype, logits.shape) == (np.float32, (4, 1000)), name
+            (logits,) = tails.run(name, callers)
+            assert (logits.dtype, logits.shape) == (np.float32, (4, CLASSES)), name
             np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def test_at_the_output_nothing_is_computed(tails: Tails, engine: Recorder) -> None:
+    logits = np.random.default_rng(2).normal(size=(3, CLASSES)).astype(np.float32)
+    np.testing.assert_array_equal(tails.run("output", [(logits[:2],), (logits[2:],)])[0], logits)
+    assert not engine.compiled
+
+
+def test_every_output_is_given(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path, outputs=["logits", "features"])
+    outputs = Tails(bundle.partition, NumpyEngine(bundle)).run(
+        "flatten", [(zeros(2, 512),), (zeros(1, 512),)]
+    )
+    assert [output.shape for output in outputs] == [(3, CLASSES), (3, 512)]
 
 
 def test_a_caller_alone_is_not_copied_and_several_are_put_together_in_order(
@@ -135,16 +123,6 @@ def test_a_caller_alone_is_not_copied_and_several_are_put_together_in_order(
     assert engine.ran[-1][:, 0].tolist() == [2, 2, 1, 3, 3, 3]
 
 
-def test_a_read_only_tensor_is_taken_as_well(tails: Tails) -> None:
-    tensors = np.frombuffer(np.ones((1, 512), np.float32).tobytes(), np.float32).reshape(1, 512)
-    assert not tensors.flags.writeable
-    expected = tails.run("flatten", [(np.ones((1, 512), np.float32),)])
-    np.testing.assert_array_equal(tails.run("flatten", [(tensors,)]), expected)
-    np.testing.assert_allclose(
-        tails.run("flatten", [(tensors,), (tensors,)]), np.repeat(expected, 2, 0), atol=1e-5
-    )
-
-
 def test_an_unknown_split_point_is_refused_and_a_failed_compilation_is_tried_again(
     tails: Tails, engine: Recorder
 ) -> None:
@@ -154,7 +132,7 @@ def test_an_unknown_split_point_is_refused_and_a_failed_compilation_is_tried_aga
     with pytest.raises(RuntimeError, match="cannot compile"):
         tails.run("avgpool", [(zeros(1, 512, 1, 1),)])
     engine.fail = False
-    assert tails.run("avgpool", [(zeros(1, 512, 1, 1),)]).shape == (1, 1000)
+    assert tails.run("avgpool", [(zeros(1, 512, 1, 1),)])[0].shape == (1, CLASSES)
 
 
 def test_tails_made_ready_are_compiled_once_for_all_and_give_the_same(
@@ -162,13 +140,15 @@ def test_tails_made_ready_are_compiled_once_for_all_and_give_the_same(
 ) -> None:
     ends = [partition.points[name] for name in ("layer3", "avgpool")]
     given = {name: np.ones((2, *partition.points[name].shape), np.float32) for name in ("input", "layer3")}
-    want = {name: tails.run(name, [(tensors,)]) for name, tensors in given.items() if name == "layer3"}
+    (want,) = tails.run("layer3", [(given["layer3"],)])
+    assert not tails.chained
     tails.make_ready(ends)
     tails.make_ready(ends)
+    assert tails.chained
+    assert [name for name in partition.points if tails.is_ready(name)] == ["input", "layer3", "avgpool"]
     before = list(engine.compiled)
     for name in ("input", "avgpool"):
         tails.run(name, [(np.ones((1, *partition.points[name].shape), np.float32),)])
     assert engine.compiled == before
-    np.testing.assert_allclose(
-        tails.run("layer3", [(given["layer3"],)]), want["layer3"], rtol=1e-4, atol=1e-5
-    )
+    (got,) = tails.run("layer3", [(given["layer3"],)])
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)

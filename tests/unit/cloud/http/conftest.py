@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 from kits.cloud import Server
 from kits.codecs import frame_of
 from kits.gain import Gained, gain_profile
+from kits.numpy_network import network_of
 
 from cloud.profiles import Profiles
 from shared.codecs import CODECS, NAMES
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from shared.codecs.calibrated.profile import Profile
+    from shared.load import Network
+    from shared.network.bundle import Bundle
     from shared.network.model import Model
-    from shared.network.partition import Partition
 
 
 @pytest.fixture(autouse=True)
@@ -41,11 +42,10 @@ def expect_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _loaded(resnet18: Model, partition: Partition) -> Iterator[None]:
-    """Every server takes the network that is loaded already, and need not look for its split points again."""
+def _loaded(bundle: Bundle) -> Iterator[None]:
+    """Every server runs the small network, whatever its settings name."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("shared.load.load_model", lambda *_arguments, **_options: resnet18)
-        patch.setattr("shared.load.Partition", lambda *_arguments: partition)
+        patch.setattr("cloud.networks.network.load_network", lambda *_, **__: network_of(bundle))
         gc.freeze()  # the collection at each server's end then looks at that server's objects only
         yield
         gc.unfreeze()
@@ -59,27 +59,28 @@ def server(_loaded: None) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def crossing(resnet18: Model, partition: Partition) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """What crosses at a split point for `count` pictures, and the logits of the unsplit network."""
+def crossing(network: Network) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """What crosses at a split point for `count` pictures, short in JSON, and the logits that belong to it."""
 
     def make(name: str, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
         random = np.random.default_rng(count)
-        values = (random.normal(size=(count, 3, 224, 224)) * 16).round() / 16  # short in JSON
-        pictures = torch.from_numpy(values.astype(np.float32))
-        with torch.inference_mode():
-            tensors = partition.head(partition.point(name))(pictures).numpy()
-            return tensors, resnet18.network(pictures).numpy()
+        pictures = random.normal(size=(count, 3, 224, 224)).astype(np.float32)
+        point = network.partition.point(name)
+        (tensors,) = network.engine.head(point)((pictures,))
+        tensors = tensors.round(3)
+        (logits,) = network.engine.tail(point)((tensors,))
+        return tensors, logits
 
     return make
 
 
 @pytest.fixture(scope="module")
-def pack(resnet18: Model) -> Callable[..., bytes]:
+def pack(model: Model) -> Callable[..., bytes]:
     """A frame of this network, at `flatten` unless told otherwise."""
 
     def make(array: np.ndarray | None = None, codec: str = "float32", **changes: Any) -> bytes:
         array = np.linspace(-1, 1, 512, dtype=np.float32) if array is None else array
-        fields = {"split_point": "flatten", "fingerprint": resnet18.fingerprint, "deadline_ms": 0} | changes
+        fields = {"split_point": "flatten", "fingerprint": model.fingerprint, "deadline_ms": 0} | changes
         return wire.pack(frame_of(NAMES[codec], array, **fields))
 
     return make
@@ -103,18 +104,18 @@ def fresh(gained: None) -> Iterator[Server]:
 
 
 @pytest.fixture
-def make(resnet18: Model) -> Callable[..., Profile]:
+def make(model: Model) -> Callable[..., Profile]:
     """A profile for what crosses at `flatten`."""
-    return partial(gain_profile, resnet18.fingerprint, "flatten", (512,))
+    return partial(gain_profile, model.fingerprint, "flatten", (512,))
 
 
 @pytest.fixture
-def framed(resnet18: Model) -> Callable[..., bytes]:
+def framed(model: Model) -> Callable[..., bytes]:
     """A packed frame whose codec has this profile."""
 
     def framed(profile: Profile, **changes: Any) -> bytes:
         array = np.linspace(-1, 1, 512, dtype=np.float32)
-        fields = {"split_point": "flatten", "fingerprint": resnet18.fingerprint, "deadline_ms": 0} | changes
+        fields = {"split_point": "flatten", "fingerprint": model.fingerprint, "deadline_ms": 0} | changes
         return wire.pack(frame_of(Gained(profile), array, **fields))
 
     return framed

@@ -8,7 +8,7 @@ import prometheus_client.openmetrics.parser
 import prometheus_client.parser
 from kits.cloud import Server
 
-from cloud.metrics import ENDPOINTS, REJECTIONS, STEPS
+from cloud.metrics import ENDPOINTS, NETWORK_CHANGES, REJECTIONS, STEPS, TRANSFERS
 from shared.codecs import NAMES
 from shared.errors import all_request_errors
 
@@ -59,12 +59,17 @@ def test_every_label_value_is_there_before_the_first_request() -> None:
         "queue_wait_seconds_count",
     ):
         assert found[prefix + name, ()] == 0
+    for result in NETWORK_CHANGES:
+        assert found[f"{prefix}network_changes_total", (("result", result),)] == 0
+    for result in TRANSFERS:
+        assert found[f"{prefix}bundle_transfers_total", (("result", result),)] == 0
     assert found[f"{prefix}queue_capacity", ()] == 64
+    assert found[f"{prefix}networks", ()] == 1
     assert found[f"{prefix}ready", ()] == 1
     assert ("process_start_time_seconds", ()) in found
     (build,) = (dict(labels) for name, labels in found if name == "splitdnn_build_info")
-    assert (build["component"], build["model"], build["weights"]) == ("cloud", "resnet18", "random:0")
-    assert (build["engine"], build["precision"], build["device"]) == ("torch", "float32", "cpu")
+    assert (build["component"], build["model"], build["weights"]) == ("cloud", "residual", "random:0")
+    assert (build["engine"], build["precision"], build["device"]) == ("numpy", "float32", "cpu")
 
 
 def test_counters_count_and_labels_stay_the_ones_that_were_there(pack: Any) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 from kits.cloud import FRAME, JSON, Gate, Server, request, until, waiting
 from kits.codecs import PICTURE_CODECS, TENSOR_CODECS, name_of, picture, with_right_crc
 
@@ -23,13 +22,13 @@ from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from shared.codecs import Codec
+    from shared.load import Network
     from shared.network.model import Model
-    from shared.network.partition import Partition
 
 
 @pytest.mark.parametrize("codec", [*TENSOR_CODECS, *PICTURE_CODECS], ids=name_of)
 def test_a_frame_of_every_codec_is_answered(
-    server: Server, resnet18: Model, partition: Partition, pack: Any, codec: Codec
+    server: Server, model: Model, network: Network, pack: Any, codec: Codec
 ) -> None:
     if codec.carries == "picture":
         point, array = "input", picture(224, 224)
@@ -37,13 +36,12 @@ def test_a_frame_of_every_codec_is_answered(
         point, array = "layer4", np.random.default_rng(2).normal(size=(512, 7, 7)).astype(np.float32)
     data = pack(array, codec.name, split_point=point, frame_id=2**64 - 1)
     decoded = decode_frame(wire.unpack(data))
-    tensor = resnet18.recipe.normalise(decoded) if codec.carries == "picture" else decoded
-    with torch.inference_mode():
-        logits = partition.tail(partition.point(point))(torch.tensor(tensor[None])).numpy()[0]
+    tensor = model.recipe.normalise(decoded) if codec.carries == "picture" else decoded
+    (logits,) = network.engine.tail(network.partition.point(point))((tensor[None],))
     before = server.metric("payload_bytes_count", codec=codec.name)
     answer = server.frame(data, "?top=3").json
     assert (answer["frame_id"], answer["split_point"]) == (2**64 - 1, point)
-    expected = top_classes(logits, resnet18.labels, 3)
+    expected = top_classes(logits[0], model.labels, 3)
     assert [entry["class_id"] for entry in answer["top"]] == [entry["class_id"] for entry in expected]
     assert [entry["label"] for entry in answer["top"]] == [entry["label"] for entry in expected]
     for got, wanted in zip(answer["top"], expected, strict=True):
@@ -55,10 +53,10 @@ def test_a_frame_of_every_codec_is_answered(
 
 @pytest.mark.parametrize("codec", ["raw", "png", "jpeg", "webp"])
 def test_a_picture_of_the_cameras_size_is_answered_as_the_resized_one(
-    server: Server, resnet18: Model, pack: Any, codec: str
+    server: Server, model: Model, pack: Any, codec: str
 ) -> None:
     data = pack(picture(360, 640), codec, split_point="input", frame_id=9)
-    resized = fit_picture(decode_frame(wire.unpack(data)), resnet18.recipe)
+    resized = fit_picture(decode_frame(wire.unpack(data)), model.recipe)
     before = server.metric("payload_bytes_count", codec=codec)
     answer = server.frame(data).json
     expected = server.frame(pack(resized, "raw", split_point="input", frame_id=9)).json
@@ -128,9 +126,9 @@ def test_a_query_that_is_no_text_is_refused_legibly(server: Server, pack: Any) -
     assert "%" not in error
 
 
-def test_a_foreign_fingerprint_is_a_conflict(server: Server, resnet18: Model, pack: Any) -> None:
+def test_a_foreign_fingerprint_is_a_conflict(server: Server, model: Model, pack: Any) -> None:
     refusal = server.frame(pack(fingerprint=bytes(8))).refused(409, "fingerprint")
-    assert refusal["accepted"]["fingerprint"] == resnet18.fingerprint.hex()
+    assert refusal["accepted"]["fingerprint"] == model.fingerprint.hex()
 
 
 def test_frames_that_cannot_be_used_are_refused_by_name(server: Server, pack: Any) -> None:

@@ -117,8 +117,8 @@ def test_every_beginning_and_any_changed_byte_of_a_profile_is_another_file(
     assert not [record for record in expect_log.records if record.exc_info]
 
 
-def test_a_file_of_another_network_or_another_tensor(server: Server, resnet18: Model) -> None:
-    mine = resnet18.fingerprint
+def test_a_file_of_another_network_or_another_tensor(server: Server, model: Model) -> None:
+    mine = model.fingerprint
     refusal = server.put_profile(gain_profile(bytes(8), POINT, SHAPE).data).refused(409, "fingerprint")
     assert refusal["accepted"]["fingerprint"] == mine.hex()
     server.put_profile(gain_profile(mine, "flattn", SHAPE).data).refused(422, "split_point")

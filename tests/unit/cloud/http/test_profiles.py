@@ -72,8 +72,8 @@ def test_an_evicted_profile_is_missed_and_can_come_again(fresh: Server, make: An
     assert fresh.metric("profiles_received_total") == MAX_PROFILES + 2
 
 
-def test_frames_that_do_not_fit_their_profile(fresh: Server, make: Any, framed: Any, resnet18: Model) -> None:
-    other = gain_profile(resnet18.fingerprint, "avgpool", (512, 1, 1))
+def test_frames_that_do_not_fit_their_profile(fresh: Server, make: Any, framed: Any, model: Model) -> None:
+    other = gain_profile(model.fingerprint, "avgpool", (512, 1, 1))
     assert fresh.put_profile(other.data).status == 201
     refusal = fresh.frame(framed(other)).refused(422, "bad_content")
     assert refusal["accepted"] == {"split_point": "avgpool", "shape": [512, 1, 1]}

@@ -92,10 +92,10 @@ def test_the_times_are_for_this_network_engine_and_machine_only(
     points = stage_ends(partition.points.values())
 
     def key(*, fingerprint: bytes = b"12345678", workers: int = 1, max_batch: int = 8, **engine: Any) -> str:
-        about = {"name": "torch", "precision": "float32", "device": "cpu", "threads": 2} | engine
+        about = {"name": "numpy", "precision": "float32", "device": "cpu", "threads": 2} | engine
         network = SimpleNamespace(
             model=SimpleNamespace(fingerprint=fingerprint),
-            engine=SimpleNamespace(device=about["device"], describe=lambda: about),
+            engine=SimpleNamespace(name=about["name"], device=about["device"], describe=lambda: about),
         )
         pools = SimpleNamespace(tail_workers=workers)
         settings = SimpleNamespace(max_batch=max_batch, cache_dir="")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,10 @@ from shared.codecs import CODECS
 from shared.limits import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
-    import numpy as np
     import pytest
 
+    from shared.engines.half import Tensors
+    from shared.network.bundle import Bundle
     from shared.network.model import Model
     from shared.network.partition import Partition
 
@@ -61,20 +64,29 @@ def test_compute_refuses_what_has_no_finite_square(server: Server) -> None:
         server.post(body, path="/compute").refused(status, reason)
 
 
-def test_model_says_what_runs_here(server: Server, resnet18: Model, partition: Partition) -> None:
+def test_model_says_what_runs_here(
+    server: Server, model: Model, partition: Partition, bundle: Bundle
+) -> None:
     answer = server.ask("GET", "/model")
     said = answer.json
-    assert (answer.status, said["model"], said["weights"]) == (200, "resnet18", "random:0")
-    assert bytes.fromhex(said["fingerprint"]) == resnet18.fingerprint
+    assert (answer.status, said["model"], said["weights"]) == (200, "residual", "random:0")
+    assert bytes.fromhex(said["fingerprint"]) == model.fingerprint
     assert said["classes"] == 1000
     assert said["default_split_point"] == partition.default().name
     assert said["split_points"]["layer3"] == [256, 14, 14]
     assert said["codecs"] == {codec.name: codec.id for codec in CODECS.values()}
     assert said["wire_versions"] == [1]
     assert said["preprocessing"]["crop"] == 224
-    threads = said["engine"].pop("threads")
-    assert said["engine"] == {"name": "torch", "precision": "float32", "device": "cpu"}
-    assert threads >= 1
+    assert said["preprocessing"]["resize"] == 256
+    assert (said["task"], said["outputs"], said["also_serves"]) == ("classify", ["output"], [])
+    assert said["engine"].pop("choice").keys() >= {"milliseconds", "margin"}
+    assert said["engine"] == {"name": "numpy", "precision": "float32", "device": "cpu", "threads": 1}
+    labels = json.dumps([f"class {number}" for number in range(1000)], separators=(",", ":"))
+    assert said["labels_sha256"] == hashlib.sha256(labels.encode()).hexdigest()
+    assert said["bundle"] == {
+        "served": False,
+        "bytes": sum(each.bytes for each in bundle.manifest.files.values()),
+    }
     assert said["limits"] == {
         "max_body_bytes": limits.MAX_FRAME_BYTES,
         "max_elements": limits.MAX_ELEMENTS,
@@ -119,7 +131,7 @@ def test_a_bug_is_a_500_that_tells_the_log_and_not_the_client(
 ) -> None:
     with Server() as server, server.connect() as connection:
 
-        def broken(_split_point: str, _callers: object) -> np.ndarray:
+        def broken(_split_point: str, _callers: object) -> Tensors:
             raise RuntimeError("secret /etc/shadow")
 
         with monkeypatch.context() as patch:

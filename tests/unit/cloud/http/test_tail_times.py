@@ -55,6 +55,7 @@ def test_the_fastest_run_counts_for_each_batch_size(
     assert list(said) == [
         "fingerprint", "engine", "batch_sizes", "tails_ms", "batch_wait_ms", "max_batch", "tail_workers",
     ]  # fmt: skip
+    del model["engine"]["choice"]
     assert (said["fingerprint"], said["engine"]) == (model["fingerprint"], model["engine"])
     assert (said["batch_sizes"], said["batch_wait_ms"], said["max_batch"]) == ([1, 2, 3], 7, 3)
     assert said["tail_workers"] == 1

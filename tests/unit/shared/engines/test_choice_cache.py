@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kits.edge import partition_of, tiny_model
+from kits.bundles import tiny
 from kits.engine_choice import Candidates
 from kits.engines import too_large, warnings
 
@@ -21,15 +22,37 @@ def candidates(monkeypatch: pytest.MonkeyPatch) -> Candidates:
     return Candidates(monkeypatch)
 
 
-def test_a_choice_is_cached_and_still_checked(candidates: Candidates, tmp_path: Path) -> None:
-    candidates.seconds["openvino/float32"] = 0.5
-    assert candidates.make(cache_dir=str(tmp_path)) == "openvino/float32"
+def test_a_choice_is_cached_and_still_checked(
+    candidates: Candidates, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    candidates.ms["openvino/float32"] = 0.5
+    measured = candidates.engine(cache_dir=str(tmp_path)).choice
     assert len(candidates.timed) == 3
     candidates.forget()
-    candidates.seconds["torch/float32"] = 0.1  # not looked at
-    assert candidates.make(cache_dir=str(tmp_path)) == "openvino/float32"
+    candidates.ms["openvino/float16"] = 0.1  # not looked at
+    engine = candidates.engine(cache_dir=str(tmp_path))
+    assert engine.precision == "float32"
     assert (candidates.timed, candidates.built) == ([], ["openvino/float32"])
     assert candidates.checked == [("openvino/float32", "head", OUTPUT)]
+    assert engine.choice == measured | {"how": "remembered"}
+    assert "as measured at an earlier start: openvino/float32 0.5 ms" in caplog.records[-1].getMessage()
+
+
+def test_what_was_measured_on_a_busy_machine_is_not_remembered(
+    candidates: Candidates, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    candidates.busy = True
+    candidates.ms["openvino/float32"] = 0.5
+    engine = candidates.engine(cache_dir=str(tmp_path))
+    assert (engine.precision, engine.choice["how"]) == ("float32", "busy")
+    assert list(tmp_path.iterdir()) == []
+    assert "other processes kept the machine busy, so not kept" in caplog.records[-1].getMessage()
+    candidates.busy = False
+    candidates.ms["openvino/float32"] = 3.0
+    assert candidates.make(cache_dir=str(tmp_path)) == "openvino/bfloat16"
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_cached_choice_that_fails_its_check_is_made_again(
@@ -38,60 +61,61 @@ def test_a_cached_choice_that_fails_its_check_is_made_again(
     """Another version of an engine may fail where the old one did not; that is no reason not to start."""
     assert candidates.make(cache_dir=str(tmp_path)) == "openvino/bfloat16"
     candidates.distort["openvino/bfloat16"] = too_large
-    assert candidates.make(cache_dir=str(tmp_path)) == "openvino/float32"
-    assert warnings(caplog)
+    assert candidates.make(cache_dir=str(tmp_path)) == "openvino/float16"
+    assert warnings(caplog)[0].endswith("the engine is chosen anew")
 
 
-def test_a_cached_choice_that_is_none_of_the_candidates_is_made_again(
-    candidates: Candidates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stored = []
-    for cached in (
+def test_a_cached_choice_that_cannot_be_used_is_made_again(candidates: Candidates, tmp_path: Path) -> None:
+    good = candidates.engine(cache_dir=str(tmp_path)).choice
+    times = good["milliseconds"]
+    for kept in (
         None,
-        "",
-        "torch",
-        "torch/float64",
-        "openvino/float32\n",
-        "\0",
-        "x" * 1000,
+        "openvino/float32",  # what earlier versions kept
         7,
-        ["torch/float32"],
+        [],
+        {},
+        {"chosen": "torch/float32", "choice": good},
+        {"chosen": "openvino/float64", "choice": good},
+        {"chosen": None, "choice": good},
+        {"chosen": "openvino/float32"},
+        {"chosen": "openvino/float32", "choice": "measured"},
+        {"chosen": "openvino/float32", "choice": {}},
+        {"chosen": "openvino/float32", "choice": good | {"margin": "much"}},
+        {"chosen": "openvino/float32", "choice": good | {"margin": float("nan")}},
+        {"chosen": "openvino/float32", "choice": good | {"more": 1}},
+        {"chosen": "openvino/float32", "choice": good | {"milliseconds": []}},
+        {"chosen": "openvino/float32", "choice": good | {"milliseconds": times | {"x": {"minimum": 1}}}},
+        {
+            "chosen": "openvino/float32",
+            "choice": good | {"milliseconds": times | {"x": {"minimum": 1, "median": True}}},
+        },
     ):
-        with monkeypatch.context() as patch:
-            patch.setattr("shared.engines.workbench.Cache.load_json", lambda _, name, cached=cached: cached)
-            patch.setattr(
-                "shared.engines.workbench.Cache.store_json", lambda *given: stored.append(given[1:])
-            )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("shared.engines.choice_store.Cache.load_json", lambda _, name, kept=kept: kept)
             candidates.forget()
-            assert candidates.make(cache_dir=str(tmp_path)) == "openvino/bfloat16", cached
-            assert len(candidates.timed) == 3, cached
-    assert len(stored) == 9
-    ((name, choice),) = set(stored)
-    assert name.startswith("choice-")
-    assert choice == "openvino/bfloat16"
+            assert candidates.make(cache_dir=str(tmp_path)) == "openvino/bfloat16", kept
+            assert len(candidates.timed) == 3, kept
 
 
 def test_a_damaged_choice_is_made_again(candidates: Candidates, tmp_path: Path) -> None:
     candidates.make(cache_dir=str(tmp_path))
     (path,) = tmp_path.iterdir()
-    for text in ("", "torch", '"torch/float64"', '"torch/float32"', "\0", "x" * 1000):
+    for text in ("", "torch", '{"chosen": "openvino/float32"}', "\0", "x" * 1000):
         path.write_text(text)
         candidates.forget()
         assert candidates.make(cache_dir=str(tmp_path)) == "openvino/bfloat16", text
         assert len(candidates.timed) == 3, text
-        assert json.loads(path.read_text()) == "openvino/bfloat16", text
+        assert json.loads(path.read_text())["chosen"] == "openvino/bfloat16", text
 
 
 def test_a_choice_is_for_one_request_only(candidates: Candidates, tmp_path: Path) -> None:
-    points = partition_of(tiny_model()).points
+    points = tiny().partition.points
     variants: list[dict[str, Any]] = [
         {},
         {"threads": 1},
         {"streams": 2},
         {"point": points["conv"]},
         {"point": points["conv"], "kind": "tail"},
-        {"name": "openvino"},
-        {"precision": "float32"},
     ]
     for turn in range(2):
         for variant in variants:
@@ -99,6 +123,18 @@ def test_a_choice_is_for_one_request_only(candidates: Candidates, tmp_path: Path
             candidates.make(cache_dir=str(tmp_path), **{"threads": 2} | variant)
             assert bool(candidates.timed) == (turn == 0), variant
     assert len(list(tmp_path.iterdir())) == len(variants)
+
+
+def test_a_choice_is_for_one_machine_only(
+    candidates: Candidates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home folder may be moved to, or shared with, a machine where another precision is the fastest."""
+    candidates.make(cache_dir=str(tmp_path))
+    for what, value in (("machine", "arm64, 8 cores"), ("processor_features", "avx"), ("_version", "2027.0")):
+        monkeypatch.setattr(f"shared.engines.workbench.{what}", lambda *_, value=value: value)
+        candidates.forget()
+        candidates.make(cache_dir=str(tmp_path))
+        assert candidates.timed, what
 
 
 def test_without_a_folder_nothing_is_cached(

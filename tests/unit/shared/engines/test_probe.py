@@ -1,40 +1,110 @@
-"""The probe: its pictures, and the error of a half on them."""
+"""The probe of a bundle: what it gives to a half, and the error of a half on it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from kits.edge import partition_of, tiny_model
-from kits.engines import error, probe_of
+from kits.bundles import STORED, make, oracle, pictures, recipe, tiny
+from kits.engines import Fake, engine_of, error
 
-from shared.engines import TorchEngine
-from shared.engines.probe import PICTURES, probe_pictures
+from shared.engines.probe import Probe, sampled
+from shared.errors import EngineError
+from shared.network.partition import INPUT, OUTPUT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def test_the_probe_pictures_differ_and_are_always_the_same() -> None:
-    recipe = tiny_model().recipe
-    pictures = probe_pictures(recipe)
-    assert pictures.shape == (PICTURES, *recipe.tensor_shape)
-    assert PICTURES > 1
-    assert pictures.dtype == np.float32
-    np.testing.assert_array_equal(pictures, probe_pictures(recipe))
-    assert error(pictures[:1], pictures[1:2]) > 0.1
-    for picture in pictures:
-        assert all(0.1 < channel.std() < 2 for channel in picture)
+def probe_of(**options: Any) -> Probe:
+    bundle = tiny(**options)
+    return Probe(bundle, lambda: engine_of("float32", bundle))
+
+
+def test_heads_are_given_the_probe_pictures_as_the_recipe_says() -> None:
+    (given,) = probe_of().given("head", tiny().partition.point("conv"))
+    np.testing.assert_array_equal(given, np.stack([recipe().normalise(each) for each in pictures()]))
+    assert probe_of().given("tail", tiny().partition.point(INPUT))[0].tobytes() == given.tobytes()
+
+
+def test_tails_are_given_what_is_stored_or_else_what_the_reference_computes() -> None:
+    right = oracle().crossings(probe_of().given("head", tiny().partition.point("conv"))[0])
+    forbidden = Probe(tiny(), lambda: pytest.fail("the reference was asked"))
+    for name, point in tiny().partition.points.items():
+        if name in (INPUT, OUTPUT):
+            continue
+        (given,) = (forbidden if name in STORED else probe_of()).given("tail", point)
+        assert error(given, right[name][0]) < 1e-3, name  # stored in 16 bits
 
 
 def test_the_error_is_relative_and_the_larger_one_of_the_two_pictures() -> None:
-    probe, point = probe_of(tiny_model()), partition_of(tiny_model()).point("conv")
-    reference = TorchEngine(partition_of(tiny_model()))
+    for outputs in (1, 2):
+        probe, net = probe_of(outputs=outputs), oracle(outputs=outputs)
 
-    def scaled(*factors: float) -> Any:
-        rows = np.array(factors, np.float32)[:, None]
-        return lambda tensors: rows * reference.tail(point)(tensors)
+        def scaled(net: Any, point: Any, *factors: float) -> Any:
+            rows = np.array(factors, np.float32)[:, None]
+            return lambda tensors: tuple(rows * each for each in net.tail(point.name, tensors[0]))
 
-    assert probe.error("tail", point, reference.tail(point)) == pytest.approx(0, abs=1e-6)
-    assert probe.error("tail", point, scaled(1, 1.25)) == pytest.approx(0.25, rel=1e-3)
-    assert probe.error("tail", point, scaled(0.5, 1.25)) == pytest.approx(0.5, rel=1e-3)
-    assert np.isnan(probe.error("tail", point, scaled(1, np.nan)))
-    assert np.isnan(probe.error("tail", point, scaled(np.nan, 1)))
+        for name in ("conv", "pool"):  # without and with a stored input
+            point = tiny(outputs=outputs).partition.point(name)
+            for factors, expected in (
+                ((1, 1), 0),
+                ((1, 1.25), 0.25),
+                ((0.5, 1.25), 0.5),
+                ((1, np.nan), np.nan),
+            ):
+                found = probe.error("tail", point, scaled(net, point, *factors))
+                assert found == pytest.approx(expected, rel=1e-3, abs=1e-5, nan_ok=True), (name, factors)
+
+
+def test_every_output_counts_by_itself() -> None:
+    """A small one beside a large one must not be lost."""
+    probe, net, point = probe_of(outputs=2), oracle(outputs=2), tiny(outputs=2).partition.point("pool")
+
+    def half(tensors: Any) -> Any:
+        first, second = net.tail("pool", tensors[0])
+        return first, second * np.float32(1.1)
+
+    assert probe.error("tail", point, half) == pytest.approx(0.1, rel=1e-3)
+    assert np.isnan(probe.error("tail", point, lambda tensors: half(tensors)[:1]))
+
+
+def test_a_head_is_compared_at_the_samples_positions() -> None:
+    values = np.arange(20, dtype=np.float32).reshape(2, 5, 2)
+    np.testing.assert_array_equal(sampled(values, 4), [[0, 2, 5, 7], [10, 12, 15, 17]])
+    np.testing.assert_array_equal(sampled(values, 10), values.reshape(2, 10))
+    probe, point = probe_of(), tiny().partition.point("conv")
+
+    def half(tensors: Any) -> Any:
+        (right,) = oracle().crossings(tensors[0])["conv"]
+        return (right[:, :, ::-1],)  # all values are there, in other places
+
+    assert probe.error("head", point, half) > 0.1
+
+
+def test_a_reference_that_fails_its_own_check_gives_no_inputs(tmp_path: Path) -> None:
+    def change(tensors: dict[str, np.ndarray]) -> None:
+        tensors["sample/conv"] *= 2
+
+    bundle = make(tmp_path, change_probe=change)
+    reference = Fake(bundle=bundle)
+    with pytest.raises(EngineError, match="the head at conv differs from the bundle's probe"):
+        Probe(bundle, lambda: reference).error(
+            "tail", bundle.partition.point("conv"), lambda tensors: tensors
+        )
+
+
+@pytest.mark.parametrize("fault", ["missing", "empty", "no such tensor"])
+def test_a_probe_that_cannot_be_read_is_an_engine_error(tmp_path: Path, fault: str) -> None:
+    bundle = make(
+        tmp_path, change_probe=lambda tensors: tensors.pop("sample/conv") if fault == "no such tensor" else 0
+    )
+    if fault == "missing":
+        bundle.probe.unlink()
+    if fault == "empty":
+        bundle.probe.write_bytes(b"")
+    with pytest.raises(EngineError, match=r"probe.safetensors: not the probe of this bundle: [^\n]+$"):
+        Probe(bundle, lambda: engine_of("float32")).error(
+            "head", bundle.partition.point("conv"), lambda tensors: tensors
+        )

@@ -1,116 +1,125 @@
-"""Converting the network: once, cached on disk, and without it if the disk or the conversion fails."""
+"""What all candidates share, and what is built only if it is needed."""
 
 from __future__ import annotations
 
-import resource
-import signal
-from contextlib import contextmanager
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kits.edge import partition_of, tiny_model
-from kits.engines import (
-    NATIVE,
-    accepted,
-    by_torch,
-    converted,
-    error,
-    given_to,
-    middle,
-    mixed_model,
-    warnings,
-)
+from kits.bundles import make, tiny
+from kits.engines import accepted, error, expected, given_to, middle, warnings
 
 from shared.engines import Engine, make_engine
-from shared.engines.base import TOLERANCES
-from shared.engines.openvino import network, runtime
-from shared.errors import EngineError
+from shared.engines.openvino import network
+from shared.engines.openvino.runtime import precisions
+from shared.engines.workbench import Workbench
+from shared.errors import EngineError, ModelError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from shared.network.partition import Partition
+    from shared.network.bundle import Bundle
 
 
-def make(**options: Any) -> Engine:
-    return make_engine(partition_of(mixed_model()), mixed_model(), **{"threads": 1} | options)
+def from_torch(**source: Any) -> Bundle:
+    return dataclasses.replace(tiny(), source={"kind": "torchvision", "model": "resnet18", **source})
 
 
-def test_a_network_is_converted_once_and_read_from_then_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    conversions, once = [], converted()  # before `convert` is replaced, as it may be what converts
-    monkeypatch.setattr(network, "convert", lambda _partition: conversions.append(1) or once)
-    for precision in NATIVE * 2:
-        engine = make(name="openvino", precision=precision, cache_dir=str(tmp_path), point=middle())
+def workbench(bundle: Bundle | None = None, **options: Any) -> Workbench:
+    defaults: dict[str, Any] = {"device": "cpu", "threads": 1, "streams": 1, "weights": None}
+    return Workbench(bundle or tiny(), **defaults | options)
+
+
+def test_the_network_is_read_once_for_all_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, original = [], network.read
+    monkeypatch.setattr(network, "read", lambda bundle: read.append(bundle) or original(bundle))
+    bench = workbench()
+    assert bench.reference() is bench.reference() is bench.build("openvino", "float32")
+    for precision in precisions():
+        engine = bench.build("openvino", precision)
         tensors = given_to("tail", middle(), 3)
-        got = engine.tail(middle())(tensors)
-        assert error(got, by_torch("tail", middle(), tensors)) <= accepted(f"openvino/{precision}"), precision
-    assert conversions == [1]
-    assert not warnings(caplog)
-    (entry,) = tmp_path.glob("network-*")
-    data = bytearray((entry / "network.bin").read_bytes())
-    data[100] ^= 0xFF
-    (entry / "network.bin").write_bytes(data)
-    make(name="openvino", precision="float32", cache_dir=str(tmp_path))
-    assert len(warnings(caplog)) == 1
-    assert conversions == [1, 1]
-    make(name="openvino", precision="float32")
-    assert conversions == [1, 1, 1]
+        got = engine.tail(middle())((tensors,))
+        assert error(got, expected("tail", middle(), tensors)) <= accepted(precision), precision
+    assert read == [tiny()]
 
 
-def test_a_conversion_that_fails_leaves_auto_with_torch_and_one_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_precision_that_fails_is_run_by_the_reference_and_the_reference_by_nobody(tmp_path: Path) -> None:
+    def change(tensors: dict[str, Any]) -> None:
+        tensors["sample/conv"] *= 2
+
+    bundle = make(tmp_path, change_probe=change)
+    bench = workbench(bundle)
+    for precision in precisions():
+        engine = bench.build("openvino", precision)
+        with pytest.raises(EngineError) as refusal:
+            engine.head(bundle.partition.point("conv"))
+        assert "openvino in float32: the head at conv" in str(refusal.value), precision
+        assert "computes otherwise than the machine that made the bundle" in str(refusal.value), precision
+        assert engine.head(bundle.partition.point("relu"))
+
+
+def test_a_stand_in_runs_in_float32(caplog: pytest.LogCaptureFixture) -> None:
+    bench = workbench()
+    for precision in precisions()[:-1]:
+        caplog.clear()
+        engine = bench.build("openvino", precision)
+        engine.check = lambda *_: exec("raise EngineError('it differs')", {"EngineError": EngineError})
+        assert engine.tail(middle()) is bench.reference().tail(middle())
+        assert warnings(caplog) == ["it differs; openvino in float32 runs this half instead"]
+
+
+def test_a_source_that_is_gone_is_a_model_error_and_only_torch_needs_it(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tried = []
+    asked = []
 
-    def refuse(_partition: Partition) -> Any:
-        tried.append(1)
-        raise EngineError("openvino cannot take this network: no such operation")
+    def rebuild(source: dict[str, Any], *, weights: str | None = None) -> Any:
+        asked.append((source, weights))
+        raise ModelError("weights /gone.pth: no such file; give --weights")
 
-    monkeypatch.setattr(network, "convert", refuse)
-    monkeypatch.setattr(runtime, "precisions", lambda: ["bfloat16", "float32"])
-    engine = make(cache_dir=str(tmp_path))
-    assert (engine.name, engine.precision) == ("torch", "float32")
-    assert warnings(caplog) == ["openvino cannot take this network: no such operation"]
-    assert tried == [1]
-    assert list(tmp_path.glob("*")) == []
-    with pytest.raises(EngineError, match="cannot take this network"):
-        make(name="openvino")
+    monkeypatch.setattr("shared.torch_network.source.rebuild", rebuild)
+    bundle = from_torch(weights="/gone.pth")
+    assert make_engine(bundle, precision="float32").name == "openvino"
+    assert asked == []
+    with pytest.raises(ModelError, match="give --weights"):
+        make_engine(bundle, name="torch", weights="here.pth")
+    assert asked == [(bundle.source, "here.pth")]
 
 
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """No file can grow beyond 64 bytes."""
-    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+def test_the_module_is_rebuilt_from_the_source_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kits.torch_networks import module
+
+    class Rebuilt:
+        def __init__(self, seed: int) -> None:
+            self.module = module(seed)
+
+    monkeypatch.setattr(
+        "shared.torch_network.source.rebuild", lambda source, *, weights: Rebuilt(source["seed"])
+    )
+    engine = make_engine(from_torch(seed=5), name="torch", threads=1)
+    tensors = given_to("tail", middle(), 3)
+    assert error(engine.tail(middle())((tensors,)), expected("tail", middle(), tensors)) < 1e-5
+    assert (engine.name, engine.precision, engine.device) == ("torch", "float32", "cpu")
+    with pytest.raises(EngineError, match="was the weights file changed"):
+        make_engine(from_torch(seed=6), name="torch", threads=1)
 
 
-def test_a_full_disk_costs_a_warning_not_the_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """OpenVINO's own writing fails here, with whatever error it raises then."""
-    with full_disk():
-        engine = make_engine(
-            partition_of(tiny_model()), tiny_model(), name="openvino", precision="float32", threads=1, cache_dir=str(tmp_path)
-        )  # fmt: skip
-    assert engine.name == "openvino"
-    (warning,) = warnings(caplog)
-    assert str(tmp_path) in warning
-    assert list(tmp_path.iterdir()) == []
+def test_a_device_that_does_not_exist_is_refused() -> None:
+    for device in ("tpu", "cuda:77", "cpu:x", ""):
+        with pytest.raises(SettingsError, match=f"device '{device}' cannot be used here"):
+            make_engine(from_torch(), device=device)
 
 
 def test_the_real_choice_is_a_right_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing injected: whatever is the fastest here, its answers agree with torch's, and the second start takes it."""
-    engines = [make(cache_dir=str(tmp_path), kind="tail", point=middle()) for _ in range(2)]
-    assert engines[0].describe() == engines[1].describe()
-    tensors = given_to("tail", middle(), 5)
-    for engine in engines:
-        wanted = by_torch("tail", middle(), tensors)
-        assert error(engine.tail(middle())(tensors), wanted) <= 2 * TOLERANCES[engine.precision]
+    """Nothing injected: whatever is the fastest here, its answers are the network's."""
+
+    def make_one() -> Engine:
+        return make_engine(tiny(), cache_dir=str(tmp_path), kind="tail", point=middle(), threads=1)
+
+    for engine in (make_one(), make_one()):
+        tensors = given_to("tail", middle(), 5)
+        got = engine.tail(middle())((tensors,))
+        assert error(got, expected("tail", middle(), tensors)) <= accepted(engine.precision)
         assert engine.failed_checks == 0
+        assert engine.choice["how"] in ("measured", "remembered", "busy", "only one")
     assert not warnings(caplog)

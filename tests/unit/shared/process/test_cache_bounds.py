@@ -25,7 +25,7 @@ def used(path: Path, seconds: float) -> None:
 def test_the_least_recently_used_folder_goes_first(
     cache: Cache, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    most = module._MAX_ENTRIES["network"]
+    most = module._MAX_ENTRIES["bundle"]
     assert most == 8
     entries = []
     for number in range(most):
@@ -41,8 +41,22 @@ def test_the_least_recently_used_folder_goes_first(
     assert not warnings(caplog)
 
 
+def test_converted_networks_of_earlier_versions_go_as_bundles_come(cache: Cache, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for number in range(3):
+        (folder / name(number, "network")).mkdir()
+        used(folder / name(number, "network"), 1000 + number)
+    for number in range(module._MAX_ENTRIES["bundle"] - 1):
+        cache.store_folder(name(number), write)
+    assert sorted(path.name for path in folder.iterdir() if path.name.startswith("network")) == [
+        name(2, "network")
+    ]
+    cache.store_folder(name(99), write)
+    assert not (folder / name(2, "network")).exists()
+
+
 def test_an_entry_just_stored_stays_though_the_clock_was_set_back(cache: Cache) -> None:
-    for number in range(module._MAX_ENTRIES["network"]):
+    for number in range(module._MAX_ENTRIES["bundle"]):
         used(cache.store_folder(name(number), write), time.time() + 1000 + number)
     assert cache.store_folder(name(99), write) == cache.load_folder(name(99)) is not None
     assert cache.load_folder(name(0)) is None
@@ -99,7 +113,15 @@ def test_nothing_else_in_the_folder_is_ever_touched(
     monkeypatch.setattr(module, "_MAX_SMALL_ENTRIES", 5)
     folder.mkdir(parents=True)
     for number in range(20):
-        for stem in ("network-drawings", "network-2024", "networks", "choice-of-music", "choices", "notes"):
+        for stem in (
+            "network-drawings",
+            "network-2024",
+            "bundle-of-joy",
+            "bundles",
+            "choice-of-music",
+            "choices",
+            "notes",
+        ):
             path = folder / f"{stem}{number}"
             path.mkdir()
             (path / "important.txt").write_text("kept")
@@ -109,7 +131,7 @@ def test_nothing_else_in_the_folder_is_ever_touched(
     for path in list(folder.rglob("*")):
         used(path, 1000)
     before = {path: path.stat().st_mtime for path in folder.rglob("*")}
-    for number in range(module._MAX_ENTRIES["network"] + 3):
+    for number in range(module._MAX_ENTRIES["bundle"] + 3):
         assert cache.store_folder(name(number), write)
     for number in range(module._MAX_SMALL_ENTRIES + 3):
         cache.store_json(name(number, "choice"), "torch/float32")
@@ -123,6 +145,10 @@ def test_what_a_killed_process_left_unfinished_goes_after_an_hour(cache: Cache, 
         lambda: cache.store_folder(name(), write),
         lambda: cache.store_json(name(kind="choice"), "torch/float32"),
     ):
+        lock = folder / f".lock-{name()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+        used(lock, time.time() - 3601)
         old, young = folder / ".making-old", folder / ".making-young"
         for unfinished in (old, young):
             unfinished.mkdir(parents=True, exist_ok=True)
@@ -130,4 +156,5 @@ def test_what_a_killed_process_left_unfinished_goes_after_an_hour(cache: Cache, 
         used(old, time.time() - 3601)
         store()
         assert not old.exists()
+        assert not lock.exists()
         assert young.exists()

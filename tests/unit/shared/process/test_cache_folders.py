@@ -120,6 +120,17 @@ def test_a_bug_in_what_writes_is_raised_and_leaves_nothing(cache: Cache, folder:
     assert list(folder.iterdir()) == []
 
 
+def test_what_writes_may_name_the_entry(cache: Cache, folder: Path) -> None:
+    """Which network it is may be known only when it has been made."""
+
+    def write_other(making: Path) -> str:
+        write(making)
+        return name(1)
+
+    assert cache.store_folder(name(), write_other) == folder / name(1) == cache.load_folder(name(1))
+    assert cache.load_folder(name()) is None
+
+
 # --- several processes ------------------------------------------------------------------------------------------------
 
 HEAD = "import os, signal, sys\nfrom pathlib import Path\nfrom shared.process.cache import Cache\n"
@@ -184,3 +195,41 @@ def test_a_process_that_comes_second_takes_the_firsts_entry(
     assert entry is not None
     assert entry == cache.load_folder(name())
     assert not warnings(caplog)
+
+
+def test_one_process_at_a_time_holds_the_lock_of_an_entry(
+    cache: Cache, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    script = HEAD + (
+        f"with Cache(sys.argv[1]).locked({name()!r}):\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()\n"
+        "    Path(sys.argv[1], 'made').touch()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, folder],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout.readline() == "held\n"
+            with cache.locked(name(1)):  # another entry's
+                assert not (folder / "made").exists()
+            assert not caplog.records
+            caplog.handler.addFilter(lambda _: process.stdin.close() or True)  # it goes on once we wait
+            with cache.locked(name()):
+                assert (folder / "made").exists()
+        finally:
+            process.kill()
+    (line,) = caplog.records
+    assert line.getMessage() == f"waiting for another process that makes {name()}"
+    assert [path.name for path in folder.iterdir()] == ["made"]
+
+
+def test_where_there_can_be_no_lock_there_is_none(tmp_path: Path) -> None:
+    for folder in ("", "~nobody-of-this-name/cache", "/proc/nobody/may/write", "/dev/null"):
+        with Cache(folder).locked(name()):
+            pass
+    with pytest.raises(KeyError), Cache(str(tmp_path)).locked(name()):
+        raise KeyError("bug")
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.process import machine as module
-from shared.process.machine import expand_home, machine
+from shared.process.machine import expand_home, machine, processor_features
 
 
 def test_the_machine_is_described_as_far_as_it_is_known(
@@ -19,6 +19,21 @@ def test_the_machine_is_described_as_far_as_it_is_known(
     for path, name in ((tmp_path / "cpuinfo", "Some CPU: 3 GHz"), (tmp_path / "none", "")):
         monkeypatch.setattr(module, "_CPU_INFO", path)
         assert machine() == f"sparc, {name}, 3 cores"
+
+
+def test_two_processors_of_one_name_are_told_apart_by_what_they_can_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "cpuinfo"
+    monkeypatch.setattr(module, "_CPU_INFO", path)
+    assert processor_features() == ""
+    for text, found in (
+        ("processor : 0\nflags\t\t: sse avx2 amx_bf16\nprocessor : 1\nflags : none\n", "amx_bf16 avx2 sse"),
+        ("BogoMIPS : 50.00\nFeatures\t: fp asimd\n", "asimd fp"),
+        ("processor : 0\n", ""),
+    ):
+        path.write_text(text)
+        assert processor_features() == found, text
 
 
 def test_a_home_is_expanded_if_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ LOGITS = np.log(np.array([0.1, 0.4, 0.2, 0.3], np.float32))
 
 
 def test_an_answer_names_the_most_probable_classes_first() -> None:
-    answer = TASK.answer(LOGITS)
+    answer = TASK.answer((LOGITS,))
     assert [(each["class_id"], each["label"]) for each in answer.top] == [(1, "dog"), (3, "owl")]
     assert [each["probability"] for each in answer.top] == pytest.approx([0.4, 0.3], abs=1e-6)
     assert answer.headline() == "dog"
@@ -30,7 +30,7 @@ def test_an_answer_names_the_most_probable_classes_first() -> None:
 
 
 def test_an_answer_has_no_more_classes_than_the_network() -> None:
-    assert len(Classify(LABELS, 99).answer(LOGITS).top) == len(LABELS)
+    assert len(Classify(LABELS, 99).answer((LOGITS,)).top) == len(LABELS)
 
 
 def test_classes_of_equal_logits_come_in_their_order() -> None:
@@ -42,7 +42,7 @@ def test_classes_of_equal_logits_come_in_their_order() -> None:
 @settings(deadline=None)
 @given(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=4, max_size=4))
 def test_probabilities_of_any_finite_logits_sum_to_one(values: list[float]) -> None:
-    found = Classify(LABELS, 4).answer(np.array(values, np.float32)).top
+    found = Classify(LABELS, 4).answer((np.array(values, np.float32),)).top
     assert math.fsum(each["probability"] for each in found) == pytest.approx(1, abs=1e-5)
     assert [each["probability"] for each in found] == sorted(
         (each["probability"] for each in found), reverse=True
@@ -54,13 +54,13 @@ def test_outputs_that_are_not_finite_are_no_answer() -> None:
         logits = LOGITS.copy()
         logits[2] = value
         with naming(value), pytest.raises(ContentError, match="not finite"):
-            TASK.answer(logits)
+            TASK.answer((logits,))
 
 
 def test_an_answer_is_a_value_that_nobody_changes() -> None:
-    answer = TASK.answer(LOGITS)
-    assert answer == TASK.answer(LOGITS)
-    assert answer != TASK.answer(-LOGITS)
+    answer = TASK.answer((LOGITS,))
+    assert answer == TASK.answer((LOGITS,))
+    assert answer != TASK.answer((-LOGITS,))
     with pytest.raises(dataclasses.FrozenInstanceError):
         answer.top = ()  # type: ignore[misc]
 
@@ -73,7 +73,7 @@ def test_no_answer_has_no_headline() -> None:
 
 
 def test_an_answer_that_travelled_is_the_same() -> None:
-    answer = TASK.answer(LOGITS)
+    answer = TASK.answer((LOGITS,))
     assert TASK.parse(json.loads(json.dumps(answer.fields()))) == answer
 
 
@@ -86,8 +86,11 @@ def test_what_is_no_answer_is_refused() -> None:
         "dog",
         [None],
         [{}],
-        [good | {"label": 7}],
-        [good | {"label": "\ud800"}],
+        [good | {"class_id": -1}],
+        [good | {"class_id": 4}],
+        [good | {"class_id": 1.0}],
+        [good | {"class_id": True}],
+        [good, good],
         [good | {"class_id": "x"}],
         [good | {"class_id": None}],
         [good | {"class_id": math.inf}],
@@ -104,19 +107,36 @@ def test_what_is_no_answer_is_refused() -> None:
         TASK.parse({})
 
 
+def test_a_class_has_the_name_that_this_side_gives_it() -> None:
+    """Two sides with other files of labels: the class counts, and the edge's user reads the edge's names."""
+    for label in ("hen", 7, "\ud800"):
+        found = TASK.parse({"top": [{"class_id": 1, "label": label, "probability": 0.5}]})
+        assert found.top == ({"class_id": 1, "label": "dog", "probability": 0.5},)
+    assert TASK.parse({"top": [{"class_id": 3, "probability": 0.5}]}).headline() == "owl"
+
+
+def test_who_has_no_names_takes_those_that_come() -> None:
+    reader = Classify(None, 1)
+    good = {"class_id": 1, "label": "hen", "probability": 0.5}
+    assert reader.parse({"top": [good]}).headline() == "hen"
+    for label in (7, None, "\ud800"):
+        with naming(label), pytest.raises((ValueError, AttributeError)):
+            reader.parse({"top": [good | {"label": label}]})
+
+
 # --- two outputs ------------------------------------------------------------------------------------------------------
 
 
 def test_outputs_agree_where_their_top_classes_do() -> None:
     expected = np.array([[0, 1, 2], [2, 1, 0], [0, 5, 0]], np.float32)
     found = np.array([[0, 0, 9], [1, 2, 0], [1, 2, 1]], np.float32)
-    assert TASK.agreement(expected, found).tolist() == [1, 0, 1]
+    assert TASK.agreement((expected,), (found,)).tolist() == [1, 0, 1]
 
 
 def test_divergence_is_zero_for_what_differs_by_a_constant_and_positive_otherwise() -> None:
     expected = np.random.default_rng(0).normal(0, 3, (5, 7)).astype(np.float32)
-    np.testing.assert_allclose(TASK.divergence(expected, expected + 4), 0, atol=1e-9)
-    assert (TASK.divergence(expected, -expected) > 0.01).all()
+    np.testing.assert_allclose(TASK.divergence((expected,), (expected + 4,)), 0, atol=1e-9)
+    assert (TASK.divergence((expected,), (-expected,)) > 0.01).all()
 
 
 def test_divergence_of_two_known_distributions() -> None:

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from kits.engines import NATIVE, accepted, by_torch, engine_of, error, given_to, middle, new_engine
+from kits.bundles import tiny
+from kits.engines import NATIVE, accepted, ends, engine_of, error, expected, given_to, middle, new_engine
 
 from shared.errors import EngineError
 from shared.process.threads import available_cores
@@ -20,8 +21,8 @@ def test_a_copied_input_lives_until_the_half_has_run(monkeypatch: pytest.MonkeyP
         pass
 
     memory = given_to("head", middle(), 3, seed=8)
-    half = engine_of("openvino/float32").head(middle())
-    expected = half(memory.copy())
+    half = engine_of("float32").head(middle())
+    (right,) = half((memory.copy(),))
 
     def contiguous(_tensors: np.ndarray) -> np.ndarray:
         copied = memory.view(Watched)
@@ -29,19 +30,19 @@ def test_a_copied_input_lives_until_the_half_has_run(monkeypatch: pytest.MonkeyP
         return copied
 
     monkeypatch.setattr("shared.engines.openvino.engine.contiguous", contiguous)
-    np.testing.assert_array_equal(half(np.zeros_like(memory)), expected)
+    np.testing.assert_array_equal(half((np.zeros_like(memory),))[0], right)
     assert np.isnan(memory).all()  # freed afterwards
 
 
 def test_a_tensor_of_another_shape_is_an_engine_error_and_later_calls_are_unaffected() -> None:
     for kind in ("head", "tail"):
-        half = engine_of("openvino/float32").require(kind, middle())
+        half = engine_of("float32").require(kind, middle())
         good = given_to(kind, middle(), 2)
-        expected = half(good)
+        (right,) = half((good,))
         for bad in (good[:, :-1], good[..., None], good[:, :, :-1], good.reshape(2, -1), good[0]):
             with pytest.raises(EngineError):
-                half(bad)
-            np.testing.assert_array_equal(half(good), expected, err_msg=f"{kind}, after {bad.shape}")
+                half((bad,))
+            np.testing.assert_array_equal(half((good,))[0], right, err_msg=f"{kind}, after {bad.shape}")
 
 
 @pytest.mark.parametrize(("streams", "threads"), [(1, 1), (1, 2), (2, 2)])
@@ -50,12 +51,20 @@ def test_streams_threads_and_precision_are_as_requested(streams: int, threads: i
         pytest.skip(f"this machine has not {threads} cores, and OpenVINO takes no more threads than that")
     tensors = [given_to("tail", middle(), 4, seed=seed) for seed in range(6)]
     for precision in NATIVE:
-        name = f"openvino/{precision}"
-        half = new_engine(name, streams=streams, threads=threads).tail(middle())
+        half = new_engine(precision, streams=streams, threads=threads).tail(middle())
         compiled = half.requests.compiled
-        assert compiled.get_property("NUM_STREAMS") == streams, name
-        assert compiled.get_property("INFERENCE_NUM_THREADS") == threads, name
+        assert compiled.get_property("NUM_STREAMS") == streams, precision
+        assert compiled.get_property("INFERENCE_NUM_THREADS") == threads, precision
         assert f"'{precision}'" in str(compiled.get_property("INFERENCE_PRECISION_HINT"))
         with ThreadPoolExecutor(streams) as pool:
-            for got, given in zip(pool.map(half, tensors), tensors, strict=True):
-                assert error(got, by_torch("tail", middle(), given)) <= accepted(name), name
+            for got, given in zip(pool.map(half, [(each,) for each in tensors]), tensors, strict=True):
+                assert error(got, expected("tail", middle(), given)) <= accepted(precision), precision
+
+
+def test_the_constants_leave_memory_once_a_half_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten = []
+    monkeypatch.setattr("shared.engines.openvino.engine.forget_pages", forgotten.append)
+    engine = new_engine()
+    engine.tail(middle())
+    engine.segment(middle(), ends()[1])
+    assert forgotten == [tiny().constants] * 2

@@ -1,99 +1,68 @@
-"""A network as an OpenVINO model: converting, saving and reading it."""
+"""A bundle's network as an OpenVINO model: reading it and cutting it."""
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Any
+import itertools
 
-import numpy as np
 import pytest
-import torch
-from kits.edge import partition_of, tiny_model
-from kits.engines import Unconvertible, by_torch, converted, error, given_to, middle, mixed_model, probe_of
+from kits.bundles import POINTS, graph_of, make, oracle, tiny
+from kits.engines import error, given_to, network_of, new_engine
 
-from shared.engines import TorchEngine
-from shared.engines.openvino import network
-from shared.engines.openvino.engine import OpenVinoEngine
+from shared.engines.openvino.network import cut, read, result_names
+from shared.engines.openvino.runtime import ov
 from shared.errors import EngineError
-from shared.network.partition import Partition
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from shared.network.partition import OUTPUT
 
 
-def test_a_conversion_with_its_batch_size_stuck_fails_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = network.ov.convert_model
-
-    def convert(*arguments: Any, **options: Any) -> Any:
-        return original(*arguments, **options | {"input": [1, *options["input"][1:]]})
-
-    monkeypatch.setattr(network.ov, "convert_model", convert)
-    partition = partition_of(mixed_model())
-    engine = OpenVinoEngine(
-        network.convert(partition), partition.ends, threads=1,
-        probe=probe_of(mixed_model()), reference=TorchEngine(partition),
-    )  # fmt: skip
-    with pytest.raises(EngineError):  # a tail gets a new parameter, of any batch size
-        engine.require("head", middle())
-    tensors = given_to("head", middle(), 3)
-    assert error(engine.head(middle())(tensors), by_torch("head", middle(), tensors)) < 1e-6
-    assert engine.failed_checks == 1
+def test_what_crosses_is_found_by_the_results_names() -> None:
+    points = tiny(outputs=2).partition.points
+    assert result_names(points["conv"]) == ["split point conv"]
+    assert result_names(points[OUTPUT]) == ["output 0", "output 1"]
+    assert result_names(tiny().partition.points[OUTPUT]) == ["split point output"]
 
 
-class Tokens(torch.nn.Module):
-    """Uses the batch size as vision transformers do: the conversion has later uses, in the tail, ask the picture as well."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.patches = torch.nn.Conv2d(3, 4, 4, stride=4)
-        self.token = torch.nn.Parameter(torch.ones(1, 1, 4))
-        self.mix = torch.nn.Linear(4, 4)
-
-    def forward(self, picture: torch.Tensor) -> torch.Tensor:
-        n = picture.shape[0]
-        tokens = self.patches(picture).reshape(n, 4, 4).permute(0, 2, 1)
-        token = self.token.expand(tokens.shape[0], -1, -1)
-        return self.mix(torch.cat([token, tokens], dim=1)).relu().sum(1)
+def test_cutting_leaves_the_network_as_it_was() -> None:
+    for batch in (None, 1):
+        bundle = tiny(batch=batch)
+        model = network_of(bundle)
+        before = [str(node) for node in model.get_ordered_ops()]
+        points = list(bundle.partition.points.values())
+        for start, end in itertools.pairwise(points):
+            segment = cut(model, start, end, one_by_one=batch == 1)
+            assert [tuple(each.get_partial_shape())[1:] for each in segment.inputs] == [start.shape]
+            assert [tuple(each.get_partial_shape())[1:] for each in segment.outputs] == [end.shape]
+        assert [str(node) for node in model.get_ordered_ops()] == before
 
 
 def test_a_tail_that_needs_the_batch_size_gets_it_from_its_own_input() -> None:
-    torch.manual_seed(0)
-    tokens = Partition(Tokens().eval().requires_grad_(requires_grad=False), (3, 8, 8))
-    assert {"reshape", "permute", "cat"} < set(tokens.points)
-    engine = OpenVinoEngine(network.convert(tokens), tokens.ends, threads=1)
-    for point in tokens.points.values():
-        for rows in (3, 1, 2):
-            given = np.random.default_rng(rows).normal(0, 1, (rows, *point.shape)).astype(np.float32)
-            wanted = tokens.tail(point)(torch.from_numpy(given.copy())).numpy()
-            assert error(engine.tail(point)(given), wanted) < 1e-5, (point.name, rows)
+    """The token's rows are counted by the picture, which a tail does not have."""
+    assert any(node.get_type_name() == "ShapeOf" for node in network_of(tiny()).get_ordered_ops())
+    engine, point = new_engine(), tiny().partition.point("pool")
+    for rows in (3, 1, 2):
+        tensors = given_to("tail", point, rows, seed=rows)
+        assert error(engine.tail(point)((tensors,)), oracle().tail("pool", tensors)) < 1e-5, rows
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_conversion_leaves_the_log_as_it_was(fails: bool) -> None:
-    """OpenVINO's converter changes the root logger, and does not clean up when it fails."""
-    root = logging.getLogger()
-    root.setLevel(logging.INFO)
-    before = root.level, root.handlers[:], root.filters[:]
-    if fails:
-        with pytest.raises(EngineError, match=r"^openvino cannot take this network: [^\n]+$"):
-            network.convert(Partition(Unconvertible().eval(), (3, 8, 8)))
-    else:
-        network.convert(partition_of(tiny_model()))
-    assert (root.level, root.handlers, root.filters) == before
+def test_constants_are_shared_and_read_again_after_their_pages_were_dropped() -> None:
+    engine = new_engine()
+    for kind in ("head", "tail"):
+        for name in POINTS[1:-1]:
+            engine.require(kind, tiny().partition.point(name))
+    assert engine.failed_checks == 0
 
 
-def test_a_saved_network_is_read_again(tmp_path: Path) -> None:
-    network.save(converted(), tmp_path / "network.xml")
-    again = OpenVinoEngine(
-        network.read(tmp_path / "network.xml"), partition_of(mixed_model()).ends, threads=1,
-        probe=probe_of(mixed_model()), constants=tmp_path / "network.bin",
-    )  # fmt: skip
-    # Each half drops the pages of the constants; the next one reads them from the file again.
-    for point in partition_of(mixed_model()).points.values():
-        for kind in ("head", "tail"):
-            tensors = given_to(kind, point, 2)
-            got = again.require(kind, point)(tensors)
-            assert error(got, by_torch(kind, point, tensors)) <= 1e-4, (kind, point.name)
-    (tmp_path / "network.xml").write_text("<net")
-    with pytest.raises(EngineError, match="not a network that openvino can read"):
-        network.read(tmp_path / "network.xml")
+def test_a_network_with_its_batch_size_stuck_fails_its_check(tmp_path) -> None:
+    bundle = make(tmp_path)
+    ov.save_model(graph_of(oracle(), batch=1), bundle.network, compress_to_fp16=False)
+    with pytest.raises(EngineError):
+        new_engine("float32", bundle).require("head", bundle.partition.point("pool"))
+
+
+def test_what_is_not_the_bundles_network_is_refused_in_one_line(tmp_path) -> None:
+    bundle = make(tmp_path)
+    ov.save_model(graph_of(oracle(outputs=2)), bundle.network, compress_to_fp16=False)
+    with pytest.raises(EngineError, match=r"no result 'split point output', though 6 split points [^\n]+$"):
+        read(bundle)
+    bundle.network.write_text("<net")
+    with pytest.raises(EngineError, match=r"network.xml: not a network that openvino can read: [^\n]+$"):
+        read(bundle)

@@ -1,0 +1,39 @@
+"""How many files of bundles are being sent: few at once, and fewer to one client."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from shared.errors import TransfersError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+MAX_TRANSFERS = 4
+"""Files that are sent at once. Each holds one chunk in memory, and takes the link that answers to frames take."""
+MAX_TRANSFERS_A_CLIENT = 2
+
+
+class Transfers:
+    """Counts them. On the event loop only."""
+
+    def __init__(self) -> None:
+        self._by_client: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def one(self, client: Hashable) -> Iterator[None]:
+        """Hold one transfer's place for as long as the block runs. Raises TransfersError."""
+        if self._by_client.total() >= MAX_TRANSFERS or self._by_client[client] >= MAX_TRANSFERS_A_CLIENT:
+            raise TransfersError(
+                "too many files of bundles are being fetched; try again in a second",
+                accepted={"at_once": MAX_TRANSFERS, "by_one_client": MAX_TRANSFERS_A_CLIENT},
+            )
+        self._by_client[client] += 1
+        try:
+            yield
+        finally:
+            self._by_client[client] -= 1
+            if not self._by_client[client]:
+                del self._by_client[client]

@@ -1,0 +1,102 @@
+"""All networks that frames may be for, by fingerprint: the current one, and those that edges have not left yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.errors import FingerprintError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prometheus_client import Gauge
+
+    from cloud.batching.tail_times import TailTimes
+    from cloud.networks.network import LoadedNetwork
+
+MAX_EARLIER = 2
+"""Networks besides the current one. Each keeps its parameters in memory, and its compiled tails."""
+EARLIER_S = 300.0
+"""An earlier network is dropped when nothing has come for it for so long."""
+
+
+class Networks:
+    """Knows which network is current and which others are held. Changed on the event loop only; asked from any thread."""
+
+    def __init__(
+        self, first: LoadedNetwork, make_tail_times: Callable[[LoadedNetwork], TailTimes], held: Gauge
+    ) -> None:
+        """`held` is set to how many networks there are."""
+        self.current = first
+        """The network that JSON is for, and that every reply names."""
+        self._make_tail_times = make_tail_times
+        self._gauge = held
+        self._tail_times: dict[LoadedNetwork, TailTimes] = {}
+        self._held: dict[bytes, LoadedNetwork] = {}  # replaced, never changed; the current one is last
+        self._hold([first])
+
+    def __iter__(self) -> Iterator[LoadedNetwork]:
+        """The current one is the last."""
+        return iter(self._held.values())
+
+    def of(self, what: str, fingerprint: bytes) -> LoadedNetwork:
+        """The network that `what`, a frame or a profile, was made for; counts as a use of it. Raises FingerprintError."""
+        network = self._held.get(fingerprint)
+        if network is None:
+            model = self.current.model
+            raise FingerprintError(
+                f"this {what} was made for another network (fingerprint {fingerprint.hex()}); "
+                f"this cloud runs {model.name} with weights {model.weights}",
+                accepted={
+                    "fingerprint": model.fingerprint.hex(),
+                    "model": model.name,
+                    "weights": model.weights,
+                    "also_serves": self.earlier(),
+                },
+            )
+        network.usage.note()
+        return network
+
+    def held(self, fingerprint: bytes) -> LoadedNetwork | None:
+        """The network of this fingerprint, or None. Asking does not count as a use."""
+        return self._held.get(fingerprint)
+
+    def with_digest(self, digest: str) -> LoadedNetwork | None:
+        """The network whose bundle has this digest, if it is held."""
+        return next((network for network in self if network.digest == digest), None)
+
+    def earlier(self) -> list[str]:
+        """The fingerprints of the earlier networks, in hexadecimal digits, the latest first."""
+        return [network.model.fingerprint.hex() for network in reversed([*self][:-1])]
+
+    def tail_times(self, network: LoadedNetwork) -> TailTimes:
+        """How long its tails take; it must be held."""
+        return self._tail_times[network]
+
+    def take(self, network: LoadedNetwork) -> list[LoadedNetwork]:
+        """Make it the current one, whether it is held already or not. Returns those that are dropped for it."""
+        now = network.model.fingerprint
+        others = [each for each in self if each.model.fingerprint != now]
+        self.current.usage.note()  # its edges have not had the time to notice
+        self.current = network
+        return self._hold([*others[-MAX_EARLIER:], network])
+
+    def expire(self) -> list[LoadedNetwork]:
+        """Drop the earlier ones that nothing has come for; returns them."""
+        return self._hold([each for each in self if each is self.current or each.usage.idle_s() < EARLIER_S])
+
+    def stop(self) -> None:
+        """End the measurements in progress."""
+        for times in self._tail_times.values():
+            times.stop()
+
+    def _hold(self, networks: list[LoadedNetwork]) -> list[LoadedNetwork]:
+        dropped = [each for each in self if each not in networks]
+        self._held = {each.model.fingerprint: each for each in networks}
+        for network in dropped:
+            self._tail_times.pop(network).stop()
+        for network in networks:
+            if network not in self._tail_times:
+                self._tail_times[network] = self._make_tail_times(network)
+        self._gauge.set(len(networks))
+        return dropped

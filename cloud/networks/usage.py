@@ -1,0 +1,36 @@
+"""When a network was last used, and at which split points."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Usage:
+    """Notes the uses of one network. For any thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` returns seconds."""
+        self._clock = clock
+        self._last = clock()
+        self._by_point: dict[str, float] = {}
+
+    def note(self, split_point: str | None = None) -> None:
+        """Note a use now. `split_point` must be one of the network's, so that there is a bound on how many are kept."""
+        self._last = self._clock()
+        if split_point is not None:
+            self._by_point[split_point] = self._last
+
+    def idle_s(self) -> float:
+        """Seconds since the last use, or since it was loaded."""
+        return self._clock() - self._last
+
+    def lately(self, seconds: float) -> list[str]:
+        """The split points used within so many seconds, the latest first."""
+        since = self._clock() - seconds
+        # A copy, because frames are noted meanwhile.
+        found = sorted(self._by_point.copy().items(), key=lambda each: each[1], reverse=True)
+        return [name for name, at in found if at >= since]

@@ -1,0 +1,158 @@
+"""The task `raw`: the outputs are arrays whose meaning is the user's; they are summed up and, if small, handed on whole."""
+
+from __future__ import annotations
+
+import base64
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.errors import ContentError
+from shared.tasks.base import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from shared.engines.half import Tensors
+
+MAX_RAW_BYTES = 256 << 10
+"""All outputs of one frame together are handed on whole up to here, as float32; base64 makes a third more of it."""
+_MAX_RANK = 8
+_MAX_LENGTH = 1 << 31
+_SMALLEST = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of one frame."""
+
+    name: str
+    shape: tuple[int, ...]
+    minimum: float
+    maximum: float
+    mean: float
+    data: bytes | None
+    """The values, float32, little-endian, in C order; None if all outputs together are too many."""
+
+    def fields(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        found = {
+            "name": self.name,
+            "shape": list(self.shape),
+            "min": self.minimum,
+            "max": self.maximum,
+            "mean": self.mean,
+        }
+        if self.data is not None:
+            found["float32"] = base64.b64encode(self.data).decode()
+        return found
+
+    def array(self) -> NDArray[np.float32]:
+        """The values. Raises ValueError if they were too many to be handed on."""
+        if self.data is None:
+            raise ValueError(f"the values of {self.name} were too many to be handed on")
+        return np.frombuffer(self.data, "<f4").reshape(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The answer: every output, in the network's order."""
+
+    outputs: tuple[Output, ...]
+
+    def fields(self) -> dict[str, Any]:
+        return {"outputs": [each.fields() for each in self.outputs]}
+
+    def headline(self) -> str:
+        return ", ".join(
+            f"{each.name} {'x'.join(map(str, each.shape)) or 'scalar'} ({each.minimum:.3g} … {each.maximum:.3g})"
+            for each in self.outputs
+        )
+
+    def findings(self) -> tuple[()]:
+        """Nothing: what the values mean is not known."""
+        return ()
+
+
+class Raw(Task):
+    """All outputs, named as the network names them."""
+
+    name = "raw"
+
+    def __init__(self, names: Sequence[str] | None) -> None:
+        """`names`: of the outputs, in order; None if only answers are read, which may then have any."""
+        self._names = names
+
+    def answer(self, outputs: Tensors) -> Outputs:
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise ContentError("the network's answer is not finite")
+        whole = sum(output.size for output in outputs) * 4 <= MAX_RAW_BYTES
+        names = self._names if self._names is not None else [str(number) for number in range(len(outputs))]
+        return Outputs(
+            tuple(_summed_up(name, output, whole=whole) for name, output in zip(names, outputs, strict=True))
+        )
+
+    def parse(self, fields: Mapping[str, Any]) -> Outputs:
+        given = fields["outputs"]
+        if not isinstance(given, list) or not given:
+            raise TypeError("the outputs are a list of at least one")
+        found = tuple(_parse_output(each) for each in given)
+        if self._names is not None and [each.name for each in found] != list(self._names):
+            raise ValueError(f"the outputs are {', '.join(self._names)}, in this order")
+        if sum(len(each.data or b"") for each in found) > MAX_RAW_BYTES:
+            raise ValueError(f"more than {MAX_RAW_BYTES} bytes of values")
+        return Outputs(found)
+
+    def agreement(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
+        """One less the divergence, at least 0: nothing says which differences count."""
+        return np.maximum(0.0, 1.0 - self.divergence(expected, found))
+
+    def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
+        """The relative error: the root mean square of the difference over that of what is expected; the worst output's."""
+        errors = [_error(first, second) for first, second in zip(expected, found, strict=True)]
+        worst: NDArray[np.float64] = np.max(errors, axis=0)
+        return worst
+
+
+def _summed_up(name: str, output: NDArray[np.float32], *, whole: bool) -> Output:
+    data = output.astype("<f4").tobytes() if whole else None
+    if not output.size:
+        return Output(name, output.shape, 0.0, 0.0, 0.0, data)
+    low, high = float(output.min()), float(output.max())
+    mean = min(max(float(output.mean(dtype=np.float64)), low), high)
+    return Output(name, output.shape, low, high, mean, data)
+
+
+def _error(expected: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float64]:
+    first, second = (values.reshape(len(values), -1).astype(np.float64) for values in (expected, found))
+    size = np.sqrt((first**2).sum(1))
+    error: NDArray[np.float64] = np.sqrt(((first - second) ** 2).sum(1)) / np.maximum(size, _SMALLEST)
+    return error
+
+
+def _parse_output(fields: Mapping[str, Any]) -> Output:
+    name, shape = fields["name"], fields["shape"]
+    name.encode()  # raises ValueError for lone surrogates, which cannot be written to a file or terminal
+    if not isinstance(shape, list) or len(shape) > _MAX_RANK:
+        raise TypeError(f"a shape is a list of at most {_MAX_RANK} lengths")
+    if not all(type(length) is int and 0 <= length < _MAX_LENGTH for length in shape):
+        raise ValueError("a length is a whole number, 0 or more")
+    low, mean, high = (_number(fields[key]) for key in ("min", "mean", "max"))
+    if not low <= mean <= high:
+        raise ValueError("the mean is between the smallest and the largest value")
+    data = None
+    if "float32" in fields:
+        data = base64.b64decode(fields["float32"], validate=True)
+        if len(data) != 4 * math.prod(shape) or not np.isfinite(np.frombuffer(data, "<f4")).all():
+            raise ValueError("the values do not fill the shape, or are not finite")
+    return Output(name, tuple(shape), low, high, mean, data)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"not a finite number: {value!r}")
+    return float(value)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from PIL import Image
+from shared.network.vision import InterpolationMode, get_model, transforms
 
 from shared.network.model import Model
 from shared.network.recipe import Recipe
-from shared.network.vision import InterpolationMode, get_model, transforms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 
 import torch
-
 from shared.network.vision import get_model, get_model_weights
 
 SMALL = "squeezenet1_1"

@@ -51,7 +51,9 @@ def test_a_cloud_that_starts_is_waited_for(served, cache, caplog, away):
 
 def test_a_cloud_that_stays_away_ends_the_start(served, cache, caplog):
     async def check(cloud, bundles, kit):
-        with pytest.raises(FetchError, match=r"no cloud at .* within 600 s .* start it, correct --cloud-url, or give --model") as caught:
+        with pytest.raises(
+            FetchError, match=r"no cloud at .* within 600 s .* start it, correct --cloud-url, or give --model"
+        ) as caught:
             await bundles.first()
         assert caught.value.result == "away"
         assert "\n" not in str(caught.value)
@@ -172,7 +174,11 @@ def test_a_cache_that_cannot_be_used_is_replaced_by_a_temporary_folder(served, t
 
     async def check(cloud, bundles, kit):
         assert (await bundles.first()).is_dir()
-        (line,) = [each for each in caplog.records if each.levelno == logging.WARNING and "cannot keep bundles in" in each.message]
+        (line,) = [
+            each
+            for each in caplog.records
+            if each.levelno == logging.WARNING and "cannot keep bundles in" in each.message
+        ]
         assert "fetched again at every start" in line.message
 
     with_bundles(check, served, cache_dir=tmp_path / "file" / "cache")

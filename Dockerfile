@@ -1,6 +1,10 @@
-# Both images, built from the root of the repository: docker build --target cloud .   docker build --target edge .
+# The images, built from the root of the repository: docker build --target cloud .   docker build --target edge .
 #
-# torch and its companions are installed once, in `base`, and stored once, as layers that both images share.
+#   base ─┬─ cloud, edge             run networks as data: no torch
+#         └─ torch ─┬─ bundle        makes networks into data
+#                   └─ cloud-torch   the cloud with torch as its engine, for GPUs
+#
+# What two images need is installed once, in a stage that both are built from, and stored once, as layers that they share.
 
 # Versions are written once, in pyproject.toml. This stage sorts them into files, and a later step sees only the file
 # it needs: a new setting for a linter reinstalls nothing, and a new version of aiohttp does not reinstall torch.
@@ -15,36 +19,75 @@ import pathlib
 import tomllib
 
 project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
-base = project["dependencies"]
-torch = [pin for pin in base if pin.startswith("torch")]
-pathlib.Path("torch/pyproject.toml").write_text(f"[project]\ndependencies = {json.dumps(torch)}\n")
-pathlib.Path("base.txt").write_text("\n".join(base))
-for extra, pins in project["optional-dependencies"].items():
-    pathlib.Path(f"{extra}.txt").write_text("\n".join(pins))
+extras = project["optional-dependencies"]
+pins = f"[project.optional-dependencies]\ntorch = {json.dumps(extras['torch'])}\n"
+pathlib.Path("torch/pyproject.toml").write_text(pins)
+for name, lines in {"base": project["dependencies"], **extras}.items():
+    pathlib.Path(f"{name}.txt").write_text("\n".join(lines) + "\n")
 END_OF_PROGRAM
 
-FROM python:3.11-slim-bookworm AS base
+# What installs and what strips packages is mounted while it is needed, so that it is in no image.
+FROM python:3.11-slim-bookworm AS tools
+RUN apt-get update -qq && apt-get install -qq --no-install-recommends binutils >/dev/null
+WORKDIR /tools
+RUN cat >with-pip <<'END_OF_SCRIPT'
+PYTHONPATH=/mnt/tools/usr/local/lib/python3.11/site-packages exec python "$@"
+END_OF_SCRIPT
+RUN cat >slim <<'END_OF_SCRIPT'
+# Take from the installed packages what nothing here runs: tests, headers, type stubs, debugging information (only where
+# no installer has edited the file, as strip damages those), and formats and devices that are not served.
+set -eu
+cd /usr/local/lib/python3.11/site-packages
+rm -rf openvino/cmake openvino/include openvino/torch openvino/libs/cache.json openvino/libs/*_gpu_plugin* openvino/libs/*_npu_* \
+    openvino/libs/*_auto_* openvino/libs/*_hetero_* openvino/libs/libopenvino_c.so* openvino/libs/*_gguf_* \
+    openvino_telemetry* zstandard/_cffi.* zstandard/backend_cffi.py numpy/distutils numpy/f2py \
+    PIL/_avif.* PIL/_imagingft.* PIL/_imagingcms.* pillow.libs/libavif-* pillow.libs/libfreetype-* pillow.libs/libharfbuzz-* \
+    pillow.libs/liblcms2-*
+for package in numpy tornado pydantic; do
+    [ ! -d "$package" ] || find "$package" -depth -type d \( -name tests -o -name test -o -name include -o -name v1 \) -exec rm -rf {} +
+done
+find . \( -name '*.pyi' -o -name '*.a' \) -delete
+export LD_LIBRARY_PATH="/mnt/tools/usr/lib/$(uname -m)-linux-gnu"
+for package in zstandard aiohttp frozenlist multidict propcache yarl; do
+    [ ! -d "$package" ] || find "$package" -name '*.so' -exec /mnt/tools/usr/bin/strip --strip-debug {} +
+done
+END_OF_SCRIPT
+
+# OpenVINO's readers of other formats, which only the making of bundles needs.
+FROM python:3.11-slim-bookworm AS frontends
 ARG PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-# compose.gpu.yaml gives an index of CUDA builds, and TORCH_CUDA=1.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-ARG TORCH_CUDA=
-
-# torch without what only its own developers and compilers of extensions use: 200 MB. One program of bin/ is needed.
-RUN --mount=type=cache,target=/var/cache/pip \
-    --mount=type=bind,from=pins,source=/pins/torch,target=/mnt/pins \
-    python /mnt/pins/scripts/install_torch.py --index "$TORCH_INDEX" ${TORCH_CUDA:+--cuda} \
-    && cd "$(python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/torch" \
-    && rm -rf include share test \
-    && find bin -mindepth 1 ! -name torch_shm_manager -delete
-
-# The remaining packages, and only the CPU parts of OpenVINO. The build fails if a CPU image holds CUDA or the reverse.
 RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,from=pins,source=/pins/base.txt,target=/mnt/base.txt \
-    python -m pip install --requirement /mnt/base.txt \
-    && (cd "$(python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/openvino" \
-    && rm -rf libs/cache.json libs/*_gpu_plugin* libs/*_npu_* libs/*_tensorflow* libs/*_paddle_* libs/*_gguf_* libs/*_jax_* include cmake) \
-    && TORCH_CUDA="$TORCH_CUDA" python -c \
-    'import os, torch; assert bool(torch.version.cuda) == bool(os.environ["TORCH_CUDA"]), torch.version.cuda'
+    grep '^openvino\b' /mnt/base.txt >/tmp/openvino.txt \
+    && python -m pip install --no-deps --target /tmp/packages --requirement /tmp/openvino.txt \
+    && cd /tmp/packages/openvino \
+    && install --directory /frontends/libs \
+    && mv frontend tools /frontends \
+    && mv libs/*_frontend.so* /frontends/libs
+
+FROM python:3.11-slim-bookworm AS uninstalled
+RUN python -m pip uninstall --quiet --yes --root-user-action ignore wheel setuptools pip \
+    && cd "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
+    && rm -rf ensurepip idlelib lib2to3 pydoc_data test tkinter turtledemo
+
+# ----------------------------------------------------------------------------------------- what every image needs
+FROM scratch AS base
+COPY --from=uninstalled / /
+ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \
+    LANG=C.UTF-8
+ARG PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+
+# tornado, all that the cloud needs besides, serves the edge's metrics too. Of OpenVINO's readers its own format's stays.
+RUN --mount=type=cache,target=/var/cache/pip \
+    --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=bind,from=pins,source=/pins/base.txt,target=/mnt/base.txt \
+    --mount=type=bind,from=pins,source=/pins/cloud.txt,target=/mnt/cloud.txt \
+    sh /mnt/tools/tools/with-pip -m pip install --requirement /mnt/base.txt --requirement /mnt/cloud.txt \
+    && sh /mnt/tools/tools/slim \
+    && cd /usr/local/lib/python3.11/site-packages/openvino \
+    && rm -rf tools frontend/*/ \
+    && find libs -name '*_frontend.so*' ! -name '*_ir_*' -delete \
+    && python -c 'import numpy, openvino, zstandard; assert "CPU" in openvino.Core().available_devices'
 
 # An unprivileged user, with the folders that volumes take their owner from. The user has a line in /etc/passwd because
 # torch looks its name up.
@@ -52,20 +95,19 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /u
     && install --directory --owner=10001 --group=10001 /cache /results /weights/cache \
     && install --directory /media /weights/local
 
-# HOME and TORCH_HOME: where libraries keep what they make, on a root file system that is read-only.
+# HOME: where libraries keep what they make, on a root file system that is read-only.
 # SPLITDNN_ADDRESS: a container is reached from outside itself, with or without Compose.
 ENV HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
     SPLITDNN_ADDRESS=0.0.0.0 \
-    SPLITDNN_STATUS_ADDRESS=0.0.0.0 \
-    TORCH_HOME=/weights/cache
+    SPLITDNN_STATUS_ADDRESS=0.0.0.0
 WORKDIR /app
 
-# `splitdnn` is in both images for packages that bring codecs or sources of their own: they import it.
+# `splitdnn` is in every image for packages that bring codecs or sources of their own: they import it.
 
-# ------------------------------------------------------------------------------------------------------- the cloud
+# --------------------------------------------------------------------------------------------------- the cloud
 FROM base AS cloud
 COPY splitdnn splitdnn
 COPY shared shared
@@ -81,11 +123,13 @@ LABEL org.opencontainers.image.title="SplitDNN cloud" \
       org.opencontainers.image.version="$VERSION"
 CMD ["python", "-m", "cloud"]
 
-# -------------------------------------------------------------------------------------------------------- the edge
+# ---------------------------------------------------------------------------------------------------- the edge
 FROM base AS edge
 RUN --mount=type=cache,target=/var/cache/pip \
+    --mount=type=bind,from=tools,target=/mnt/tools \
     --mount=type=bind,from=pins,source=/pins/edge.txt,target=/mnt/edge.txt \
-    python -m pip install --requirement /mnt/edge.txt
+    sh /mnt/tools/tools/with-pip -m pip install --requirement /mnt/edge.txt \
+    && sh /mnt/tools/tools/slim
 COPY splitdnn splitdnn
 COPY shared shared
 COPY edge edge
@@ -98,3 +142,60 @@ LABEL org.opencontainers.image.title="SplitDNN edge" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION"
 CMD ["python", "-m", "edge"]
+
+# ------------------------------------------------------------------------------------------ what torch is needed for
+FROM base AS torch
+# compose.gpu.yaml gives an index of CUDA builds, and TORCH_CUDA=1.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH_CUDA=
+
+# torch without what only its own developers and compilers of extensions use: 200 MB. One program of bin/ is needed.
+RUN --mount=type=cache,target=/var/cache/pip \
+    --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=bind,from=pins,source=/pins/torch,target=/mnt/pins \
+    sh /mnt/tools/tools/with-pip /mnt/pins/scripts/install_torch.py --index "$TORCH_INDEX" ${TORCH_CUDA:+--cuda} \
+    && cd "$(python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/torch" \
+    && rm -rf include share test \
+    && find bin -mindepth 1 ! -name torch_shm_manager -delete
+
+# What torch needs. The build fails if a CPU image holds CUDA or the reverse.
+RUN --mount=type=cache,target=/var/cache/pip \
+    --mount=type=bind,from=tools,target=/mnt/tools \
+    --mount=type=bind,from=pins,source=/pins/torch.txt,target=/mnt/torch.txt \
+    --mount=type=bind,from=pins,source=/pins/timm.txt,target=/mnt/timm.txt \
+    sh /mnt/tools/tools/with-pip -m pip install --requirement /mnt/torch.txt --requirement /mnt/timm.txt \
+    && TORCH_CUDA="$TORCH_CUDA" python -c \
+    'import os, torch; assert bool(torch.version.cuda) == bool(os.environ["TORCH_CUDA"]), torch.version.cuda'
+# Where fetched weights are kept, torchvision's and timm's.
+ENV HF_HOME=/weights/cache/huggingface \
+    TORCH_HOME=/weights/cache
+COPY --from=frontends /frontends /usr/local/lib/python3.11/site-packages/openvino
+RUN python -c 'from openvino import convert_model; from openvino.frontend.pytorch import patch_model'
+
+# ------------------------------------------------------------------------------------------------ making bundles
+FROM torch AS bundle
+COPY splitdnn splitdnn
+COPY shared shared
+RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
+USER 10001:10001
+ARG VERSION=0.5.0
+LABEL org.opencontainers.image.title="SplitDNN bundle" \
+      org.opencontainers.image.description="Makes a neural network into a bundle, which edge and cloud run" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION"
+CMD ["python", "-m", "splitdnn", "prepare"]
+
+# ------------------------------------------------------------------------------------------- the cloud on a GPU
+FROM torch AS cloud-torch
+COPY splitdnn splitdnn
+COPY shared shared
+COPY cloud cloud
+RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
+USER 10001:10001
+EXPOSE 8881
+ARG VERSION=0.5.0
+LABEL org.opencontainers.image.title="SplitDNN cloud with torch" \
+      org.opencontainers.image.description="Runs the tail of a neural network whose head runs at the edge" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION"
+CMD ["python", "-m", "cloud"]

@@ -67,7 +67,7 @@ bench-rate: $(INSTALLED) ## bytes per frame against accuracy, about ten minutes;
 
 .PHONY: up
 up: folders ## everything in containers: cloud, edge, Prometheus, Grafana
-	$(COMPOSE) up --build --detach --wait
+	$(COMPOSE) up --build --detach --wait || { $(why); exit 1; }
 	@$(addresses)
 
 .PHONY: up-gpu
@@ -76,7 +76,7 @@ up-gpu: folders ## the same with the cloud on an NVIDIA GPU
 		{ echo "make: no NVIDIA GPU answers (nvidia-smi); 'make up' runs everything on the CPU" >&2; exit 1; }
 	@docker info 2>/dev/null | grep -qi nvidia || \
 		{ echo "make: Docker does not know the GPU; install the NVIDIA Container Toolkit, then: nvidia-ctk runtime configure --runtime=docker" >&2; exit 1; }
-	$(GPU_COMPOSE) up --build --detach --wait
+	$(GPU_COMPOSE) up --build --detach --wait || { $(why); exit 1; }
 	@$(addresses)
 
 .PHONY: down
@@ -92,6 +92,11 @@ clean: ## remove .venv and everything else that was made here; not media/, weigh
 .PHONY: folders
 folders:
 	@mkdir -p "$${SPLITDNN_MEDIA:-media}" "$${SPLITDNN_WEIGHTS_DIR:-weights}"
+
+# Without a bundle nothing else starts, and Compose does not show what a detached container said.
+define why
+[ "$$($(COMPOSE) ps --all --format '{{.ExitCode}}' bundle)" = 0 ] || $(COMPOSE) logs --no-log-prefix --tail 1 bundle >&2
+endef
 
 # Whatever ports .env or the shell have chosen.
 define addresses
@@ -110,5 +115,5 @@ $(INSTALLED): pyproject.toml scripts/install_torch.py
 		{ echo "make: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python scripts/install_torch.py $(if $(SPLITDNN_TORCH_INDEX),--index '$(SPLITDNN_TORCH_INDEX)')
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[edge,dev]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[edge,cloud,torch,timm,dev]'
 	@touch $@

@@ -37,8 +37,9 @@ class Refusal(Exception):  # noqa: N818 - it is one
 
 
 def read_pins(pyproject: Path) -> dict[str, str]:
-    """`{"torch": "2.13.0", "torchvision": …}` from the project's dependencies."""
-    dependencies = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["dependencies"]
+    """`{"torch": "2.13.0", "torchvision": …}` from the project's extra `torch`."""
+    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    dependencies = project["optional-dependencies"]["torch"]
     pins = dict(dependency.split("==", 1) for dependency in dependencies if "==" in dependency)
     return {name: pins[name].strip() for name in PACKAGES}
 

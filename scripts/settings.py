@@ -29,8 +29,8 @@ SIDES = {"both": CommonSettings, "edge": EdgeSettings, "cloud": CloudSettings}
 FIXED = ("ADDRESS", "CACHE_DIR", "PORT", "STATUS_ADDRESS", "STATUS_PORT")
 """Set by compose.yaml itself, as its networks, volumes and health checks depend on them."""
 COMPOSE_ONLY = {
-    "MEDIA": "folder of this machine that the edge sees as /media",
-    "WEIGHTS_DIR": "folder of this machine that both containers see as /weights/local",
+    "MEDIA": "folder of this machine that the containers see as /media",
+    "WEIGHTS_DIR": "folder of this machine that the containers see as /weights/local",
     "CLOUD_PORT": "the cloud's port on 127.0.0.1",
     "PROMETHEUS_PORT": "Prometheus' port on 127.0.0.1",
     "GRAFANA_PORT": "Grafana's port on 127.0.0.1",
@@ -38,8 +38,8 @@ COMPOSE_ONLY = {
     "(looking at the dashboards needs none)",
     "PROMETHEUS_IMAGE": "image that runs Prometheus, for a mirror or another release",
     "GRAFANA_IMAGE": "image that runs Grafana, for a mirror or another release",
-    "VERSION": "tag of the two images built here",
-    "TORCH_INDEX": "index of CPU builds of torch for the images, for a mirror where PyTorch's cannot be reached; `make` takes it "
+    "VERSION": "tag of the images built here",
+    "TORCH_INDEX": "index of CPU builds of torch for the image that makes bundles, for a mirror where PyTorch's cannot be reached; `make` takes it "
     "from the shell only",
 }
 """What compose.yaml and the Makefile read and no process does; the defaults stand in compose.yaml."""

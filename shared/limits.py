@@ -48,6 +48,10 @@ MAX_BUNDLE_FILE_BYTES = 4 << 30
 """Bytes of any other file of a bundle."""
 MAX_LABELS = 100_000
 """Classes of one network."""
+MAX_LABELS_BYTES = 16 << 20
+"""Bytes of a file of labels."""
+MAX_LABEL_CHARACTERS = 1000
+"""Characters of the name of a class."""
 
 # --- a profile --------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from prometheus_client import Counter
 from edge.uplink.client import BrokenError, CloudClient, parse_json
 from shared.codecs import make_codec
 from shared.errors import RequestError, SettingsError, SplitDNNError, UplinkError
-from shared.tasks.classify import Classify
+from shared.tasks.registry import read_answer
 from shared.wire.frame import Frame, pack
 from shared.wire.http import CONTENT_TYPE
 from splitdnn.client_pictures import picture_frame
@@ -199,7 +199,7 @@ class Client:
             "POST", f"/model?top={top}", data=frame, headers={"Content-Type": CONTENT_TYPE}
         )
         try:
-            return Classify((), top).parse(parse_json(body))
+            return read_answer(parse_json(body))
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             raise ClientError(
                 "not_splitdnn", f"{self._http.url} answers, but not as a SplitDNN cloud"

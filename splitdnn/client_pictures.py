@@ -9,6 +9,8 @@ import numpy as np
 
 from shared.codecs import NAMES, encode_frame
 from shared.errors import ContentError
+from shared.network.partition import INPUT
+from shared.network.resize import fit_picture
 from shared.wire.frame import Frame
 from splitdnn.checks import contiguous_picture
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from shared.codecs.base import Codec
     from splitdnn.cloud_model import CloudModel
 
-_INPUT = "input"  # as in shared/network/partition.py, which brings torch
 _ORIENTATION = 0x0112
 """EXIF's tag; 1 is upright."""
 
@@ -42,18 +43,16 @@ def picture_frame(
         shape, array = _read(picture, model.max_picture_pixels if source_size else 0)
         if array is None:
             jpeg = NAMES["jpeg"].id
-            return Frame(_INPUT, jpeg, shape, b"", picture, model.fingerprint, frame_id, 0, deadline_ms)
+            return Frame(INPUT, jpeg, shape, b"", picture, model.fingerprint, frame_id, 0, deadline_ms)
     else:
         array = picture
     array = contiguous_picture(array)
     if not source_size or array.shape[0] * array.shape[1] > model.max_picture_pixels:
-        from shared.network.resize import fit_picture  # noqa: PLC0415 - brings torch
-
         array = fit_picture(array, model.recipe)
     return encode_frame(
         array,
         codec,
-        split_point=_INPUT,
+        split_point=INPUT,
         fingerprint=model.fingerprint,
         frame_id=frame_id,
         deadline_ms=deadline_ms,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.limits import FINGERPRINT_BYTES, MAX_PICTURE_PIXELS
+from shared.limits import FINGERPRINT_BYTES
 from shared.network.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -29,28 +29,22 @@ class CloudModel:
     """Names of the codecs that the cloud decodes."""
     max_picture_pixels: int
     """Largest picture that the cloud resizes itself, in pixels."""
+    task: str
+    """What its answers are: `classify` or `raw`."""
 
 
 def parse_cloud_model(fields: Mapping[str, Any]) -> CloudModel:
     """Raises KeyError, TypeError, ValueError or AttributeError for anything that is not such an answer."""
-    recipe = fields["preprocessing"]
-    mean, std = (
-        (float(red), float(green), float(blue)) for red, green, blue in (recipe["mean"], recipe["std"])
-    )
     model = CloudModel(
         str(fields["model"]),
         str(fields["weights"]),
         bytes.fromhex(fields["fingerprint"]),
-        Recipe(int(recipe["resize"]), int(recipe["crop"]), mean, std, str(recipe["interpolation"])),
+        Recipe.from_public(fields["preprocessing"]),
         {name: tuple(map(int, shape)) for name, shape in fields["split_points"].items()},
         tuple(fields["codecs"]),
         int(fields["limits"]["max_picture_pixels"]),
+        str(fields.get("task", "classify")),
     )
-    sides = model.recipe.resize, model.recipe.crop
-    if len(model.fingerprint) != FINGERPRINT_BYTES or not all(
-        0 < side**2 <= MAX_PICTURE_PIXELS for side in sides
-    ):
-        raise ValueError("a fingerprint or a recipe that no network has")
-    if model.recipe.interpolation not in ("bilinear", "bicubic"):
-        raise ValueError(f"interpolation {model.recipe.interpolation}")
+    if len(model.fingerprint) != FINGERPRINT_BYTES:
+        raise ValueError("a fingerprint that no network has")
     return model

@@ -17,8 +17,9 @@ _COMMANDS = {
     "cloud": "answer frames: run the tail of a network behind any split point",
     "bundle": "make a network of your own, or torchvision's, into a folder that edge and cloud run",
     "back": "go back to the bundle that the last one replaced",
+    "prepare": "make the bundle that the settings name, unless it is in the cache",
     "calibrate": "fit the codec `calibrated` to footage of your own",
-    "bench": "measure: speed, load, rate, link, soak",
+    "bench": "measure: speed, start, load, rate, link, soak",
 }
 
 
@@ -57,6 +58,8 @@ def _start(word: str, rest: Sequence[str]) -> int:
         from shared.bundling.command import bundle as command  # noqa: PLC0415
     elif word == "back":
         from shared.bundling.command import back as command  # noqa: PLC0415
+    elif word == "prepare":
+        from splitdnn.prepare import main as command  # noqa: PLC0415
     else:
         from edge.__main__ import main as command  # noqa: PLC0415
 

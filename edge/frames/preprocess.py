@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Preprocess:
-    """Resizes and crops as the recipe says, and turns OpenCV's order of colours, BGR, into RGB."""
+    """Fits pictures to the network as the recipe says, and turns OpenCV's order of colours, BGR, into RGB."""
 
     def __init__(self, recipe: Recipe, *, grayscale: bool = False, source_size: bool = False) -> None:
         """`grayscale`: three equal channels. `source_size`: the camera's own picture travels, and the cloud resizes it."""
@@ -25,7 +25,7 @@ class Preprocess:
         self._source_size = source_size
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A camera's picture, (H, W, 3) uint8 BGR as OpenCV delivers it -> the network's, (crop, crop, 3) uint8 RGB."""
+        """A camera's picture, (H, W, 3) uint8 BGR as OpenCV delivers it -> the network's, (height, width, 3) uint8 RGB."""
         return self._rgb(fit_picture(frame, self._recipe))  # colours last, where there are fewest pixels
 
     def outgoing(self, frame: NDArray[np.uint8], picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

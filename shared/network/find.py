@@ -116,9 +116,8 @@ class _Finder:
             bundle = self._kept(self._random) or self._make(self._random)
             if fetch:
                 _log.warning(
-                    "weights=auto: no pretrained weights (the download failed less than an hour ago); continuing with random "
-                    "ones (seed %d): speed and bytes are real, the answers mean nothing. For real answers give --weights a "
-                    "file or a name",
+                    "weights=auto: no pretrained weights (the last download failed); continuing with random ones (seed %d): speed "
+                    "and bytes are real, the answers mean nothing. For real answers give --weights a file or a name",
                     self._choice.seed,
                 )
             return bundle
@@ -143,7 +142,7 @@ class _Finder:
 
     def _make(self, choice: NetworkChoice) -> Bundle:
         """Make the bundle in a child process, into the cache or a temporary folder."""
-        if is_torch_source(choice.model) and importlib.util.find_spec("torch") is None:
+        if not self._can_make:
             raise ModelError(
                 f"model {choice.model}: no bundle of it is here, and torch, which makes one, is not installed; run "
                 f"`splitdnn bundle {choice.model} -o FOLDER` where torch is, and give --model that FOLDER"
@@ -186,14 +185,24 @@ class _Finder:
         try:
             folder = Path(tempfile.mkdtemp(prefix="splitdnn-bundle-"))
             at_end(lambda: shutil.rmtree(folder, ignore_errors=True))
-            self._fill(folder, choice)
+            try:
+                self._fill(folder, choice)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         except OSError as error:
             raise ModelError(
                 f"model {choice.model}: its bundle cannot be written: {error.strerror}"
             ) from None
         return folder
 
+    @property
+    def _can_make(self) -> bool:
+        return not is_torch_source(self._choice.model) or importlib.util.find_spec("torch") is not None
+
     def _may_fetch(self) -> bool:
+        if not self._can_make:
+            return False
         kept = self._cache.load_json(self._fetch_name)
         failed_at = kept.get("failed_at") if isinstance(kept, dict) else None
         if not isinstance(failed_at, int | float):

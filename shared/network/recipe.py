@@ -11,16 +11,16 @@ import numpy as np
 
 from shared.errors import SettingsError
 from shared.limits import MAX_PICTURE_PIXELS
-from shared.network.checks import check_number, check_size, check_triple, check_whole
-from shared.network.placement import cropped, letterboxed, stretched
+from shared.network.recipes.placement import cropped, letterboxed, stretched
+from shared.network.recipes.values import check_number, check_size, check_triple, check_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from shared.network.checks import Triple
-    from shared.network.placement import Placement
+    from shared.network.recipes.placement import Placement
+    from shared.network.recipes.values import Triple
 
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos", "box")
 FITS = ("crop", "stretch", "letterbox")

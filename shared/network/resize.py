@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.network.resample import Span, resample
+from shared.network.recipes.resample import Span, resample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_EXTRAS = {
+    "aiohttp": "edge",
+    "cv2": "edge",
+    "timm": "timm",
+    "torch": "torch",
+    "torchvision": "torch",
+    "tornado": "cloud",
+}
+"""Module -> the extra of this project that installs it."""
 _at_end: list[Callable[[], object]] = []
 
 
@@ -24,14 +33,31 @@ def at_end(action: Callable[[], object]) -> None:
 
 
 def run_process(main: Callable[[], int]) -> NoReturn:
-    """Run `main` and end the process with its exit status, even if other threads are still running."""
+    """Run `main` and end the process with its exit status, even if other threads are still running.
+
+    Where `main` needs a package that an extra would have installed, the process ends with one line and exit status 2.
+    """
     # Until the event loop handles it: an interrupt in the middle of an import would end in a traceback, or be lost.
     signal.signal(signal.SIGINT, lambda *_: _leave(130))
-    status = main()
+    status = _status(main)
     logging.shutdown()
     with contextlib.suppress(OSError):  # a closed pipe or a full disk, both reported before
         sys.stdout.flush()
     _leave(status)
+
+
+def _status(main: Callable[[], int]) -> int:
+    try:
+        return main()
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        print(
+            f"splitdnn: {error.name} is not installed; it comes with the extra `{extra}`: pip install 'splitdnn[{extra}]'",
+            file=sys.stderr,
+        )
+        return 2
 
 
 def _leave(status: int) -> NoReturn:

@@ -11,10 +11,11 @@ import yaml
 
 from cloud.config import CloudSettings
 from edge.config import EdgeSettings
-from shared.settings import PREFIX
+from shared.settings import PREFIX, CommonSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("edge", "cloud")
+OURS = ("edge", "cloud", "bundle")
+SIDES = ("edge", "cloud")
 SETTINGS = {"edge": EdgeSettings, "cloud": CloudSettings}
 OVERRIDES = ("compose.gpu.yaml", "compose.webcam.yaml")
 
@@ -41,7 +42,7 @@ def test_our_containers_are_hardened(side):
     assert service["tmpfs"][0].startswith("/tmp")
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["restart"] == "unless-stopped"
+    assert service["restart"] == ("no" if side == "bundle" else "unless-stopped")
     assert {"pids_limit", "mem_limit", "cpu_quota"} <= set(service)
     assert not {"privileged", "cap_add", "devices", "network_mode", "pid"} & set(service)
 
@@ -79,7 +80,7 @@ def test_images_are_pinned():
         assert ours or theirs, service["image"]
 
 
-@pytest.mark.parametrize("side", OURS)
+@pytest.mark.parametrize("side", SIDES)
 def test_health_is_asked_by_python_as_the_images_have_no_curl(side):
     check = SERVICES[side]["healthcheck"]
     assert check["test"][:4] == ["CMD", "python", "-m", "shared.process.healthcheck"]
@@ -91,7 +92,7 @@ def test_health_is_asked_by_python_as_the_images_have_no_curl(side):
 def test_edge_and_cloud_share_one_network_and_prometheus_reaches_both():
     networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
     assert networks["edge"] & networks["cloud"] == {"link"}
-    for side in OURS:
+    for side in SIDES:
         assert (networks[side] - {"link"}) & networks["prometheus"], (
             "cutting the link must not blind Prometheus"
         )
@@ -122,10 +123,46 @@ def test_scrape_ports_are_the_containers():
 def test_the_gpu_is_asked_for_in_its_own_file_only():
     assert "deploy" not in SERVICES["cloud"]
     gpu = compose("compose.gpu.yaml")["services"]
-    assert set(gpu) == {"cloud"}
+    assert set(gpu) == {"bundle", "cloud"}
     (device,) = gpu["cloud"]["deploy"]["resources"]["reservations"]["devices"]
     assert device["capabilities"] == ["gpu"]
-    assert gpu["cloud"]["build"]["args"]["TORCH_CUDA"] == "1"
+    for service in gpu.values():
+        assert service["build"]["args"]["TORCH_CUDA"] == "1", "both are built from the same layers"
+
+
+# ---------------------------------------------------------------------------------------------- making the bundle
+
+
+def test_a_bundle_is_there_before_anything_reads_it():
+    for side in SIDES:
+        assert SERVICES[side]["depends_on"]["bundle"] == {"condition": "service_completed_successfully"}, side
+    assert "depends_on" not in SERVICES["bundle"]
+
+
+def test_the_making_of_a_bundle_ends():
+    """Restarting it would hide a failure, and delay what waits for it."""
+    assert SERVICES["bundle"]["restart"] == "no"
+    assert "healthcheck" not in SERVICES["bundle"]
+    assert "command" not in SERVICES["bundle"], "the image's own"
+
+
+def test_all_three_name_one_network_in_one_cache():
+    common = {f"{PREFIX}{name.upper()}" for name in CommonSettings.model_fields}
+    for side in OURS:
+        assert common <= set(SERVICES[side]["environment"]), side
+        assert SERVICES[side]["environment"]["SPLITDNN_CACHE_DIR"] == "/cache"
+    for target in ("/cache", "/weights/local:ro", "/media:ro"):
+        mounted = {
+            volume for side in OURS for volume in SERVICES[side]["volumes"] if volume.endswith(f":{target}")
+        }
+        assert len(mounted) == 1, f"{target}: the key in the cache is made of the files that are seen"
+        assert all(mounted <= set(SERVICES[side]["volumes"]) for side in OURS), target
+
+
+def test_only_what_has_torch_sees_the_fetched_weights():
+    fetched = "weights:/weights/cache"
+    assert {name for name, service in SERVICES.items() if fetched in service.get("volumes", [])} == {"bundle"}
+    assert compose("compose.gpu.yaml")["services"]["cloud"]["volumes"] == [fetched]
 
 
 # ------------------------------------------------------------------------------------------------------ Compose itself
@@ -158,9 +195,15 @@ def test_overrides_fit(override):
     compose_config("compose.yaml", override)
 
 
-def test_the_gpu_override_changes_the_cloud_only():
+def test_the_gpu_override_leaves_the_edge_alone():
     plain, gpu = compose_config("compose.yaml"), compose_config("compose.yaml", "compose.gpu.yaml")
     assert plain["edge"] == gpu["edge"]
+    assert plain["cloud"]["build"]["target"] == "cloud"
+    assert gpu["cloud"]["build"]["target"] == "cloud-torch"
+    assert {volume["target"] for volume in gpu["cloud"]["volumes"]} == {
+        "/cache", "/media", "/weights/cache", "/weights/local",
+    }  # fmt: skip
+    assert gpu["bundle"]["build"]["args"] == gpu["cloud"]["build"]["args"]
     assert gpu["cloud"]["image"] != plain["cloud"]["image"]
     assert gpu["cloud"]["environment"]["SPLITDNN_DEVICE"] == "cuda"
     assert gpu["cloud"]["build"]["args"]["VERSION"] == plain["cloud"]["build"]["args"]["VERSION"]

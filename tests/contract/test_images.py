@@ -1,10 +1,14 @@
-"""The two images, as the Dockerfile builds them: pinned, small, and run by an unprivileged user."""
+"""The images, as the Dockerfile builds them: pinned, small, without torch where none is needed, run by an unprivileged user."""
 
 import re
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PYTHON = "python:3.11-slim-bookworm"
+CODE = {"edge": "edge", "cloud": "cloud", "cloud-torch": "cloud", "bundle": None}
+"""Image -> the package that it alone is for."""
+FROM = re.compile(r"^FROM (\S+) AS ([\w-]+)$", flags=re.MULTILINE)
 
 
 def read(name):
@@ -13,43 +17,93 @@ def read(name):
 
 def stages():
     """Name -> the instructions of each stage."""
-    parts = re.split(r"^FROM \S+ AS (\w+)$", read("Dockerfile"), flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    parts = FROM.split(read("Dockerfile"))[1:]
+    return dict(zip(parts[1::3], parts[2::3], strict=True))
+
+
+def bases():
+    """Name -> what each stage is built from."""
+    return {name: base for base, name in FROM.findall(read("Dockerfile"))}
+
+
+def chain(image):
+    """The stages whose layers are in an image, its own first."""
+    found = [image]
+    while bases()[found[-1]] in bases():
+        found.append(bases()[found[-1]])
+    return found
 
 
 def test_bases_are_pinned():
-    bases = re.findall(r"^FROM (\S+) AS (\w+)$", read("Dockerfile"), flags=re.MULTILINE)
-    assert len(bases) == read("Dockerfile").count("\nFROM ")
-    outside = {base for base, _ in bases} - set(stages())
-    assert outside == {"python:3.11-slim-bookworm"}
+    assert len(bases()) == read("Dockerfile").count("\nFROM ")
+    assert set(bases().values()) - set(bases()) == {PYTHON, "scratch"}
 
 
-def test_both_images_share_their_layers():
-    bases = {
-        name: base
-        for base, name in re.findall(r"^FROM (\S+) AS (\w+)$", read("Dockerfile"), flags=re.MULTILINE)
-    }
-    assert bases["edge"] == bases["cloud"] == "base"
-    assert "install_torch.py" in stages()["base"]
+def test_images_share_their_layers():
+    assert chain("edge") == ["edge", "base"]
+    assert chain("cloud") == ["cloud", "base"]
+    assert chain("bundle") == ["bundle", "torch", "base"]
+    assert chain("cloud-torch") == ["cloud-torch", "torch", "base"]
+
+
+def test_what_runs_networks_has_no_torch():
+    """Nor has the project's own list of what every part needs."""
+    pyproject = tomllib.loads(read("pyproject.toml"))["project"]
+    extras = pyproject["optional-dependencies"]
+    needs_torch = re.compile(r"(torch|torchvision|timm|onnx\w*)\b")
+    for part, pins in {
+        "base": pyproject["dependencies"],
+        "edge": extras["edge"],
+        "cloud": extras["cloud"],
+    }.items():
+        assert [pin for pin in pins if needs_torch.match(pin)] == [], part
+    for image in ("edge", "cloud"):
+        text = "".join(stages()[stage] for stage in chain(image))
+        installed = set(re.findall(r"--requirement /mnt/(\w+)\.txt", text))
+        assert installed == {"base", "cloud"} | ({"edge"} if image == "edge" else set()), image
+        assert "install_torch" not in text, image
+        copied = set(re.findall(r"COPY --from=([\w-]+)", text))
+        assert copied == {"uninstalled"}, f"{image} takes files of {copied}"
+
+
+def test_what_makes_bundles_has_torch_and_every_reader():
+    for image in ("bundle", "cloud-torch"):
+        text = "".join(stages()[stage] for stage in chain(image))
+        assert "install_torch.py" in text, image
+        assert "/mnt/torch.txt" in text, image
+        assert "COPY --from=frontends" in text, image
+
+
+def test_no_image_holds_an_installer():
+    """pip is mounted from a stage that no image is built from."""
+    for image in CODE:
+        assert "tools" not in chain(image), image
+        for stage in chain(image):
+            assert "python -m pip" not in stages()[stage], f"{image}: {stage}"
 
 
 def test_the_version_is_the_project_s():
     version = tomllib.loads(read("pyproject.toml"))["project"]["version"]
     tags = re.findall(r"\$\{SPLITDNN_VERSION:-([^}]+)\}", read("compose.yaml") + read("compose.gpu.yaml"))
     labels = re.findall(r"^ARG VERSION=(.+)$", read("Dockerfile"), flags=re.MULTILINE)
-    assert len(labels) == 2
+    assert len(labels) == len(CODE)
     assert {*tags, *labels} == {version}
 
 
 def test_images_run_as_an_unprivileged_user():
-    for side in ("edge", "cloud"):
-        assert re.findall(r"^USER (\S+)", stages()[side], flags=re.MULTILINE) == ["10001:10001"], side
+    for image in CODE:
+        users = re.findall(
+            r"^USER (\S+)", "".join(stages()[stage] for stage in chain(image)), flags=re.MULTILINE
+        )
+        assert users == ["10001:10001"], image
 
 
-def test_an_image_holds_its_own_side_and_what_both_share():
-    for side in ("edge", "cloud"):
-        assert re.findall(r"^COPY (\w+) ", stages()[side], flags=re.MULTILINE) == ["splitdnn", "shared", side]
-        assert f'CMD ["python", "-m", "{side}"]' in stages()[side]
+def test_an_image_holds_its_own_side_and_what_all_share():
+    for image, side in CODE.items():
+        expected = ["splitdnn", "shared", *([side] if side else [])]
+        assert re.findall(r"^COPY (\w+) ", stages()[image], flags=re.MULTILINE) == expected, image
+        program = f'"python", "-m", "{side}"' if side else '"python", "-m", "splitdnn", "prepare"'
+        assert f"CMD [{program}]" in stages()[image], image
 
 
 def test_versions_of_packages_are_written_in_pyproject_only():

@@ -132,7 +132,7 @@ class ComposeDeployment:
             "SPLITDNN_WEIGHTS_DIR": str(weights),
         }
         self._numbers = itertools.count()
-        self._compose("build", "cloud", "edge", seconds=1800)
+        self._compose("build", "bundle", "cloud", "edge", seconds=1800)
         self._compose("up", "--detach", "--wait", "cloud", "prometheus", seconds=START_S)
 
     def _compose(self, *arguments: str, seconds: float = STEP_S) -> str:

@@ -207,7 +207,7 @@ def test_what_describes_no_cloud_is_refused():
         ("preprocessing.resize", float("inf")),
         ("preprocessing.mean", [0.5]),
         ("preprocessing.std", "abcd"),
-        ("preprocessing.interpolation", "nearest"),
+        ("preprocessing.interpolation", "cubic"),
         ("split_points", []),
         ("split_points.input", None),
         ("codecs", 5),

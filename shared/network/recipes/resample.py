@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CHUNK_BYTES = 1 << 20
-"""Of the picture as float32, so many at a time: they stay in the processor's cache."""
+"""Bytes of the picture as float32 that are looked at together: they stay in the processor's cache."""
+_PRODUCTS = 1 << 18
+"""Multiplications of one call to the matrix library. OpenBLAS shares larger ones among threads that spin; see shared/process/threads.py."""
 _WIDEST = 32
 """Pixels of the larger picture that a block spans, about."""
 _HALF = np.float32(0.5)
@@ -83,13 +85,15 @@ def resample(picture: NDArray[np.uint8], rows: Span, columns: Span, interpolatio
     if interpolation == "nearest":
         return picture[_nearest(rows)][:, _nearest(columns)]
     colours = picture.shape[2]
-    across, down = _blocks(columns, interpolation, colours), _blocks(rows, interpolation, 1)
+    across = _blocks(columns, interpolation, colours, _PRODUCTS)
+    down = _blocks(rows, interpolation, 1, _PRODUCTS // (columns.count * colours))
     clip = _FILTERS[interpolation].overshoots
     left, right = across[0].low // colours, across[-1].high // colours
     top, bottom = down[0].low, down[-1].high
     wide = columns.count * colours
     between = np.empty((bottom - top, wide), np.uint8)
-    chunk = max(1, _CHUNK_BYTES // (4 * colours * (right - left)))
+    chunk = _CHUNK_BYTES // (4 * colours * max(right - left, columns.count))
+    chunk = max(1, min(chunk, _PRODUCTS // max(block.weights.size for block in across), bottom - top))
     values = np.empty((chunk, right - left, colours), np.float32)
     found = np.empty((chunk, wide), np.float32)
     for start in range(top, bottom, chunk):
@@ -127,12 +131,14 @@ class _Block:
 
 
 @lru_cache(maxsize=8)  # a camera has one size and needs two; each takes up to 3 MB
-def _blocks(span: Span, interpolation: str, colours: int) -> tuple[_Block, ...]:
-    """The band matrix for pixels of `colours` adjacent values each."""
+def _blocks(span: Span, interpolation: str, colours: int, weights_each: int) -> tuple[_Block, ...]:
+    """The band matrix for pixels of `colours` adjacent values each, in blocks of at most so many weights, if that is possible."""
     step = span.length / span.scaled
     lows, weights = _weights(span.length, span.scaled, _FILTERS[interpolation])
     highs = np.minimum(span.length, lows + weights.shape[1])
     size = max(1, min(16, round(_WIDEST / step)))
+    while size > 1 and size * (size * step + weights.shape[1]) * colours**2 > weights_each:
+        size -= 1
     end = span.first + span.count
     blocks = []
     for first in range(span.first, end, size):
@@ -165,7 +171,8 @@ def _weights(length: int, scaled: int, used: _Filter) -> tuple[NDArray[np.intp],
     pixels = lows[:, None] + np.arange((highs - lows).max())
     weights = used.weigh((pixels + 0.5 - centres[:, None]) / stretch) * (pixels < highs[:, None])
     weights /= weights.sum(1, keepdims=True)
-    torchs = next(bits for bits in range(22) if 0.5 + weights.max() * 2.0 ** (bits + 1) >= 1 << 15)
+    largest = weights.max()
+    torchs = next((bits for bits in range(22) if 0.5 + largest * 2.0 ** (bits + 1) >= 1 << 15), 22)
     unit = 2.0 ** min(torchs, used.bits)
     exact = np.copysign(np.floor(np.abs(weights) * unit + 0.5), weights)
     if torchs > used.bits:

@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from shared.network.weights import NAMED_SECONDS
+
 from edge.calibration.calibration import MIN_PICTURES, calibrate_on
 from edge.calibration.pictures import Footage
 from shared.errors import SettingsError, SourceError
 from shared.load import load_network
 from shared.network.partition import INPUT, OUTPUT
-from shared.network.weights import NAMED_SECONDS
 from shared.observing.metrics import Metrics
 
 if TYPE_CHECKING:

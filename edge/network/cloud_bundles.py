@@ -95,7 +95,7 @@ class CloudBundles:
                 told = str(problem)
                 _log.warning("waiting up to %.0f s for the network of the cloud at %s: %s",
                              patience_s - waited_s, self._line.client.url, problem)  # fmt: skip
-            await self._sleep(pause_s)
+            await self._sleep(min(pause_s, patience_s - waited_s))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def bring(self, fingerprint: str, said: dict[str, Any] | None = None) -> Path:

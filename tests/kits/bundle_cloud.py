@@ -60,7 +60,9 @@ class BundleCloud:
         if isinstance(self.model, tuple):
             status, body = self.model
             return web.Response(status=status, body=json.dumps(body).encode())
-        return web.json_response({key: each for key, each in (self.says() | self.model).items() if each is not None})
+        return web.json_response(
+            {key: each for key, each in (self.says() | self.model).items() if each is not None}
+        )
 
     async def get_file(self, request):
         name = request.match_info.get("file", MANIFEST)
@@ -88,7 +90,9 @@ class BundleCloud:
             await response.write(data[start : min(start + 65536, end)])
         self.sent += min(end, len(data)) - begin
         if end < len(data):
-            for _ in range(100):  # a client on this loop reads meanwhile: of what comes in one piece with the cut it sees nothing
+            for _ in range(
+                100
+            ):  # a client on this loop reads meanwhile: of what comes in one piece with the cut it sees nothing
                 await asyncio.sleep(0)
             request.transport.close()
         return response
@@ -133,13 +137,19 @@ def with_bundles(check, folder, *, cache_dir="", url=None, then=lambda: None):
     async def go():
         cloud = BundleCloud(folder)
         metrics, naps = EdgeMetrics(), Napping(then)
-        async with serving(cloud) as served, Line(url or served, metrics, in_flight=1, deadline_s=5.0) as line:
+        async with (
+            serving(cloud) as served,
+            Line(url or served, metrics, in_flight=1, deadline_s=5.0) as line,
+        ):
             store = BundleStore(str(cache_dir))
             bundles = CloudBundles(
                 line, store, str(cache_dir), metrics.bundle_fetches, sleep=naps.sleep, clock=naps.clock
             )
             kit = SimpleNamespace(
-                naps=naps, store=store, line=line, fetches=lambda result: value(metrics, "bundle_fetches_total", result=result)
+                naps=naps,
+                store=store,
+                line=line,
+                fetches=lambda result: value(metrics, "bundle_fetches_total", result=result),
             )
             try:
                 await check(cloud, bundles, kit)

@@ -51,11 +51,13 @@ def test_a_cloud_that_starts_is_waited_for(served, cache, caplog, away):
 
 def test_a_cloud_that_stays_away_ends_the_start(served, cache, caplog):
     async def check(cloud, bundles, kit):
-        with pytest.raises(FetchError, match=r"no cloud at .* within 600 s .* start it, correct --cloud-url, or give --model") as caught:
+        with pytest.raises(
+            FetchError, match=r"no cloud at .* within 600 s .* start it, correct --cloud-url, or give --model"
+        ) as caught:
             await bundles.first()
         assert caught.value.result == "away"
         assert "\n" not in str(caught.value)
-        assert PATIENCE_S <= kit.naps.now < PATIENCE_S + 20
+        assert kit.naps.now == PATIENCE_S
         assert len(waits(caplog)) == 1
 
     with refused_url() as url:
@@ -74,7 +76,7 @@ def test_an_edge_that_knows_its_cloud_starts_without_it(served, cache, caplog):
 
     async def check(cloud, bundles, kit):
         assert await bundles.first() == folder
-        assert KEPT_PATIENCE_S <= kit.naps.now < KEPT_PATIENCE_S + 20
+        assert kit.naps.now == KEPT_PATIENCE_S
         assert "starting with the network that it had last" in caplog.text
 
     with_bundles(check, served, cache_dir=cache, url=url)  # where nobody listens any more
@@ -172,7 +174,11 @@ def test_a_cache_that_cannot_be_used_is_replaced_by_a_temporary_folder(served, t
 
     async def check(cloud, bundles, kit):
         assert (await bundles.first()).is_dir()
-        (line,) = [each for each in caplog.records if each.levelno == logging.WARNING and "cannot keep bundles in" in each.message]
+        (line,) = [
+            each
+            for each in caplog.records
+            if each.levelno == logging.WARNING and "cannot keep bundles in" in each.message
+        ]
         assert "fetched again at every start" in line.message
 
     with_bundles(check, served, cache_dir=tmp_path / "file" / "cache")

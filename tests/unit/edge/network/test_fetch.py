@@ -71,13 +71,15 @@ def test_after_a_cut_it_goes_on_where_it_was(served, tmp_path, name):
 
     async def check(cloud, bundles, kit):
         cloud.cut_after = {name: size // 2}
-        with pytest.raises(FetchError, match="cut|bytes|closed|payload") as caught:
+        with pytest.raises(FetchError, match=r"bytes|closed|payload") as caught:
             await bundles.bring(FINGERPRINT)
         assert (caught.value.result, caught.value.passing, "\n" in str(caught.value)) == ("cut", True, False)
         assert kit.store.find(FINGERPRINT) is None
         have = left_in(tmp_path / "cache")[f".fetching-{FINGERPRINT}/{name}"]
         assert have <= size // 2
-        assert have > 0 or name != "network.bin", "of what comes in one piece with the cut nothing may be seen"
+        assert have > 0 or name != "network.bin", (
+            "of what comes in one piece with the cut nothing may be seen"
+        )
         cloud.asked.clear()
         folder = await bundles.bring(FINGERPRINT)
         assert (folder / name).read_bytes() == CONTENT[name]
@@ -176,7 +178,9 @@ def test_whatever_the_cloud_sends_nothing_but_the_bundle_is_kept(served, tmp_pat
             assert "\n" not in str(caught.value), what
             assert kit.store.find(FINGERPRINT) is None, (what, number)
             left = left_in(tmp_path)
-            assert all(left.get(f".fetching-{FINGERPRINT}/{name}", 0) <= len(CONTENT[name]) for name in FILES), what
+            assert all(
+                left.get(f".fetching-{FINGERPRINT}/{name}", 0) <= len(CONTENT[name]) for name in FILES
+            ), what
             assert not any("evil" in name for name in left)
         vars(cloud).update(usual | {"replaced": {}, "headers": {}})
         read_bundle(await bundles.bring(FINGERPRINT))
@@ -188,7 +192,10 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_asked_for(served, t
     monkeypatch.setattr(store.shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
 
     async def check(cloud, bundles, kit):
-        with pytest.raises(FetchError, match=r"takes 3\.1 MB, of which 3\.1 MB are to come, and .* has 1\.0 MB left; make room") as caught:
+        with pytest.raises(
+            FetchError,
+            match=r"takes 3\.1 MB, of which 3\.1 MB are to come, and .* has 1\.0 MB left; make room",
+        ) as caught:
             await bundles.bring(FINGERPRINT)
         assert (caught.value.result, kit.fetches("disk")) == ("disk", 1)
         assert [name for name, _ in cloud.asked] == [MANIFEST]
@@ -207,7 +214,9 @@ def test_a_disk_that_becomes_full_on_the_way(served, tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "receive", full)
 
     async def check(cloud, bundles, kit):
-        with pytest.raises(FetchError, match=r"network\.bin: the disk is full; make room, or give --cache-dir") as caught:
+        with pytest.raises(
+            FetchError, match=r"network\.bin: the disk is full; make room, or give --cache-dir"
+        ) as caught:
             await bundles.bring(FINGERPRINT)
         assert (caught.value.result, kit.fetches("disk"), kit.store.find(FINGERPRINT)) == ("disk", 1, None)
         monkeypatch.setattr(fetch, "receive", usual)

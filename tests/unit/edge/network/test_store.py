@@ -85,7 +85,9 @@ def test_a_folder_that_fails_at_the_end_is_said(tmp_path, monkeypatch):
     with store.unfinished(FINGERPRINT) as folder:
         fill(folder, tmp_path)
         (folder / "network.xml").unlink()
-        with pytest.raises(FetchError, match=f"the bundle {FINGERPRINT} cannot be kept in .*; make room there"):
+        with pytest.raises(
+            FetchError, match=f"the bundle {FINGERPRINT} cannot be kept in .*; make room there"
+        ):
             store.keep(folder, FINGERPRINT)
     assert store.find(FINGERPRINT) is None
 

@@ -123,9 +123,7 @@ class Cockpit:
     async def uplink(self, metrics: EdgeMetrics) -> AsyncIterator[Uplink]:
         """A way to the cloud that has been greeted, and has the profiles."""
         settings, profiles = self.settings, [plan.profile for plan in self.plans if plan.profile]
-        line = Line(
-            settings.cloud_url, metrics, in_flight=settings.in_flight, deadline_s=settings.deadline_s
-        )
+        line = Line(settings.cloud_url, metrics, in_flight=settings.in_flight, deadline_s=settings.deadline_s)
         async with line:
             task = make_task(self.model, settings.top)
             uplink = Uplink(line, self.model, task, metrics, top=settings.top, profiles=profiles)

@@ -89,6 +89,6 @@ def test_what_cannot_be_bundled_leaves_nothing(tmp_path):
             make_bundle(source, folder)
     with pytest.raises(ModelError):
         load_network(str(tmp_path), cache_dir="")
-    with pytest.raises(SettingsError, match="the bundle .* has its own"):
+    with pytest.raises(SettingsError, match=r"the bundle .* has its own"):
         load_network(tiny().folder, recipe="size=9", cache_dir="")
     assert list(tmp_path.iterdir()) == []

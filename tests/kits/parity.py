@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from PIL import Image
+
 from shared.network.choice import NetworkChoice
 from shared.network.partition import OUTPUT
 from shared.network.recipe import Recipe

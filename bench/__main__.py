@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _COMMANDS = {
     "speed": "the speed report (about ten minutes; --quick: about one)",
+    "start": "start to first answer, and memory at work: against another checkout, or by engine (minutes)",
     "load": "the load generator alone, against any cloud",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
     "link": "the planner over emulated links (about half an hour; --quick: about one minute)",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from edge.config import CalibrationSettings, EdgeSettings
-from shared.errors import ResultsError, SplitDNNError
+from edge.config import CLOUD, CalibrationSettings, EdgeSettings
+from shared.errors import ResultsError, SettingsError, SplitDNNError
 from shared.observing import event_loop
 from shared.observing.logs import configure_logs
 from shared.process.exit import run_process
@@ -58,11 +59,11 @@ def _run(arguments: Sequence[str]) -> int:
     started = _start(EdgeSettings, given)
     if started is None:
         return 0
-    # Only now: torch and OpenCV read the thread settings when they are imported.
+    # Only now: OpenCV and the engines read the thread settings when they are imported.
     if show_points:
-        from shared.load import list_split_points  # noqa: PLC0415
+        from edge.network.listing import list_split_points  # noqa: PLC0415
 
-        print(list_split_points(started.settings))
+        print(asyncio.run(list_split_points(started.settings)))
         return 0
     from edge.run import run  # noqa: PLC0415
 
@@ -78,6 +79,11 @@ def _calibrate(arguments: Sequence[str]) -> int:
     started = _start(CalibrationSettings, parse_flags(parser, arguments))
     if started is None:
         return 0
+    if started.settings.model == CLOUD:
+        raise SettingsError(
+            f"--model {CLOUD}: a profile is calibrated without a cloud; give --model the folder of its bundle, for which an edge with "
+            f"--model {CLOUD} has bundle-… in --cache-dir"
+        )
     from edge.calibration.command import calibrate  # noqa: PLC0415 - as above
 
     return calibrate(started.settings, started.threads)

@@ -34,6 +34,8 @@ FALLBACKS = (
     "encode",
     "explore",
 )
+FETCHES = ("fetched", "kept", "away", "cut", "refused", "too_large", "damaged", "disk")
+CHANGES = ("taken", "failed")
 SWITCHES = ("limit", "clear", "small")
 CIRCUIT_STATES = ("closed", "open", "half_open")
 
@@ -148,6 +150,22 @@ class EdgeMetrics(Metrics):
             "The same as measured: the median of the plan's latest frames.",
             registry=self.registry,
         )
+        self.bundle_fetches = Counter(
+            prefix + "bundle_fetches_total",
+            "Times that the cloud's network was fetched as a bundle, found kept from earlier, or could not be had, by why.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.network_changes = Counter(
+            prefix + "network_changes_total",
+            "Times that another network was taken while frames flowed, or could not be.",
+            ["result"],
+            registry=self.registry,
+        )
+        for result in FETCHES:
+            self.bundle_fetches.labels(result=result)
+        for result in CHANGES:
+            self.network_changes.labels(result=result)
         for outcome in OUTCOMES:
             self.frames.labels(outcome=outcome)
         for reason in SWITCHES:

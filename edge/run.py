@@ -1,4 +1,4 @@
-"""One run of the edge, from its settings to its summary. Import it after the threads are limited: it brings torch."""
+"""One run of the edge, from its settings to its summary. Import it after the threads are limited: it brings OpenCV."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, TextIO
 import cv2
 
 from edge.frames.pipeline import Pipeline
-from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
+from edge.network.opening import open_origin
+from edge.network.switch import Switch
+from edge.network.watch import watch
 from edge.output.printer import ProgressPrinter, Summary, print_frame
 from edge.output.status import serve_status
-from edge.planning.choices import load_plans
-from edge.planning.pilot import make_pilot
 from edge.sources.reconnect import Reconnecting
 from edge.sources.registry import open_source
-from edge.uplink.uplink import Uplink
+from edge.uplink.line import Line
 from shared.errors import ResultsError
 from shared.observing import event_loop
 from shared.observing.json_lines import STDOUT, JsonLines
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.config import EdgeSettings
+    from edge.network.origins import Origin
 
 _log = logging.getLogger("edge")
 
@@ -58,6 +59,8 @@ class _Run:
     metrics: EdgeMetrics
     outputs: _Outputs
     pipeline: Pipeline
+    switch: Switch
+    origin: Origin
     live: Reconnecting | None
 
     def stop(self) -> None:
@@ -100,8 +103,8 @@ async def run(settings: EdgeSettings, threads: int) -> int:
 async def _open(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExitStack) -> _Run:
     """Open everything; what a user can mistype comes before what takes long.
 
-    In this order: a file's source, the status server, the records; the network and its plans, the uplink, the pilot, the
-    cloud's greeting; and last a live source, whose frames do not wait.
+    In this order: a file's source, the status server, the records; the line to the cloud, the network from wherever it comes, its
+    plans, the cloud's greeting; and last a live source, whose frames do not wait.
     """
     cv2.setNumThreads(threads)
     metrics = EdgeMetrics()
@@ -122,42 +125,25 @@ async def _open(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExit
     # What takes long is on a thread, so that /healthz answers meanwhile; a stop does not wait for that thread.
     slow = ThreadPoolExecutor(1, thread_name_prefix="start")
     ends.callback(slow.shutdown, wait=False)
-    loop = asyncio.get_running_loop()
-    model, plans = await loop.run_in_executor(slow, load_plans, settings, threads, metrics)
-    uplink = Uplink(
-        settings.cloud_url,
-        model,
-        metrics,
-        top=settings.top,
-        in_flight=settings.in_flight,
-        deadline_s=settings.deadline_s,
-        profiles=[plan.profile for plan in plans if plan.profile],
-        wait_for_profiles=len(plans) == 1,
-    )
-    await ends.enter_async_context(uplink)
-    pilot = make_pilot(settings, plans, uplink, metrics, live=source.live)
-    if any(plan.codec for plan in plans):
-        await uplink.check()
+    line = Line(settings.cloud_url, metrics, in_flight=settings.in_flight, deadline_s=settings.deadline_s)
+    await ends.enter_async_context(line)
+    origin, model = await open_origin(settings, line, metrics, ends)
+    switch = Switch(settings, threads, metrics, line, slow, live=source.live)
+    ends.push_async_callback(switch.close)
+    loaded = await switch.open(model)
     if live:
-        await loop.run_in_executor(slow, live.open)
+        await asyncio.get_running_loop().run_in_executor(slow, live.open)
     else:
         metrics.source_up.set(1)
-    first, only = plans[0], len(plans) == 1
-    chosen = f"{first.split_point.name} {first.label}" if only else f"one of {len(plans)} plans"
-    _log.info("%s -> %s -> %s; metrics on port %d", source.name, chosen, settings.cloud_url, status_port)
-    sends_pictures = only and first.codec is not None and first.codec.carries == "picture"
-    if settings.picture_size == "source" and not sends_pictures:
+    plans = loaded.describe_plans()
+    _log.info("%s -> %s -> %s; metrics on port %d", source.name, plans, settings.cloud_url, status_port)
+    if settings.picture_size == "source" and not loaded.sends_pictures:
         _log.warning(
             "picture_size=source changes nothing: it needs --split-point input and jpeg, webp, png or raw"
         )
-    preprocess = Preprocess(
-        model.recipe,
-        grayscale=settings.grayscale,
-        source_size=settings.picture_size == "source" and sends_pictures,
-    )
     session = secrets.randbits(32)
-    pipeline = Pipeline(settings, model, pilot, preprocess, source, uplink, outputs.sinks, metrics, session)
-    return _Run(metrics, outputs, pipeline, live)
+    pipeline = Pipeline(settings, switch.editions, line.circuit, source, outputs.sinks, metrics, session)
+    return _Run(metrics, outputs, pipeline, switch, origin, live)
 
 
 async def _play(this: _Run, stop: asyncio.Event) -> None:
@@ -170,12 +156,17 @@ async def _play(this: _Run, stop: asyncio.Event) -> None:
     metrics.running.set(1)
     metrics.state = "running"
     start = time.monotonic()
-    stopping = asyncio.create_task(stop_on_signal())
+    beside = [
+        asyncio.create_task(stop_on_signal()),
+        asyncio.create_task(watch(this.origin, this.switch, metrics)),
+    ]
     try:
         await this.pipeline.run()
     finally:
         seconds = time.monotonic() - start
-        stopping.cancel()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         metrics.source_up.set(0)
         metrics.running.set(0)
         metrics.state = "finished"

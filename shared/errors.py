@@ -5,6 +5,7 @@
     │   ├── SettingsError         a flag or variable that is unknown or has a bad value
     │   ├── ModelError            unknown architecture, or weights that are unavailable or do not fit
     │   ├── EngineError           an engine cannot run a half of the network, or its results differ from torch's
+    │   ├── FetchError            the cloud's bundle cannot be had, or is not what the cloud said
     │   ├── MismatchError         the cloud runs another network, or the server is not a SplitDNN cloud
     │   └── SourceError           a video source cannot be opened or read
     ├── UplinkError             the cloud did not answer a frame, which the edge then answers itself
@@ -66,6 +67,16 @@ class ModelError(StartupError):
 
 class EngineError(StartupError):
     """An engine cannot run a half of the network, or its results differ from torch's by more than the tolerance."""
+
+
+class FetchError(StartupError):
+    """The cloud's bundle cannot be had, or is not what the cloud said; `result` is a value of the metrics' label of that name."""
+
+    def __init__(self, result: str, text: str, *, passing: bool = False) -> None:
+        """`passing`: waiting may help, without anybody doing something about it."""
+        super().__init__(text)
+        self.result = result
+        self.passing = passing
 
 
 class MismatchError(StartupError):

@@ -99,22 +99,28 @@ class CommonSettings(BaseSettings):
 
     model: str = Field(
         "resnet50",
-        description="the network, the same on both sides: a folder that `splitdnn bundle` wrote, a torchvision name, `timm:NAME`, "
-        "`file.py:build` or `package.module:build`, or an ONNX, OpenVINO or tflite file",
+        description="the network: a bundle's folder, or what a bundle is made of at the first start: a torchvision name, `timm:NAME`, "
+        "`file.py:build` or `package.module:build` (these need torch), or an ONNX, OpenVINO or tflite file; both sides must run the "
+        "same. An edge may be given `cloud`: it fetches what its cloud runs, keeps it, and takes every later one while frames flow "
+        "(a folder of that name is `./cloud`)",
     )
     weights: str = Field(
         "auto",
-        description="`auto` (pretrained if they can be fetched within 20 s, else random with a warning), a name of "
-        "torchvision's weights API (`DEFAULT`, `IMAGENET1K_V1`, …), the path of a state dict, or `random`",
+        description="for networks from torch: `auto` (pretrained if they are here or can be fetched within 20 s, else random with a "
+        "warning), a name of torchvision's weights API (`DEFAULT`, `IMAGENET1K_V1`, …), the path of a state dict, or `random`. "
+        "Bundles and files hold their own",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of random weights")
     labels: str | None = Field(
-        None, description="text file with one class name per line, for your own weights"
+        None,
+        description="file with the classes' names, for your own weights: one a line, numbered lines, or JSON; an edge's records hold "
+        "the edge's names, whoever answers",
     )
     recipe: str | None = Field(
         None,
-        description="changes to how pictures become the network's input, as in `size=320x240,fit=letterbox,mean=0,std=1`; keys: size, "
-        "fit, resize, pad, interpolation, channels, scale, mean, std",
+        description="changes to how a picture becomes the network's input, for a network that does not say it itself, as in "
+        "`size=320x240,fit=letterbox,mean=0:0:0,std=1:1:1`; keys: size, fit (`crop`, `stretch` or `letterbox`), resize, pad, "
+        "interpolation, channels, scale, mean, std",
     )
     split_point: str | None = Field(
         None,
@@ -133,7 +139,7 @@ class CommonSettings(BaseSettings):
     )
     cache_dir: str = Field(
         "~/.cache/splitdnn",
-        description="folder for bundles and choices, for a fast start; empty: nothing is kept",
+        description="folder for bundles and what else takes long to make, for a fast start; empty: nothing is kept",
     )
     threads: int = Field(
         0, ge=0, le=1024, description="computing threads; 0: as many as the container has cores"

@@ -49,11 +49,15 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
         StartupError,
         WireError,
     )
+    from shared.network.bundle import Bundle, read_bundle
     from shared.network.partition import SplitPoint
+    from shared.network.recipe import Recipe
     from shared.process.threads import limit_threads
     from shared.tasks.base import Answer, Task
     from shared.tasks.classify import Classes
+    from shared.tasks.raw import Outputs
     from shared.wire.frame import Frame, pack, unpack
+    from splitdnn.bundle import make_bundle
     from splitdnn.client import Client, ClientError
     from splitdnn.cloud_model import CloudModel
     from splitdnn.network import Network, load_network
@@ -98,11 +102,15 @@ _HOMES = {
         "StartupError",
         "WireError",
     ),
+    "shared.network.bundle": ("Bundle", "read_bundle"),
     "shared.network.partition": ("SplitPoint",),
+    "shared.network.recipe": ("Recipe",),
     "shared.process.threads": ("limit_threads",),
     "shared.tasks.base": ("Answer", "Task"),
     "shared.tasks.classify": ("Classes",),
+    "shared.tasks.raw": ("Outputs",),
     "shared.wire.frame": ("Frame", "pack", "unpack"),
+    "splitdnn.bundle": ("make_bundle",),
     "splitdnn.client": ("Client", "ClientError"),
     "splitdnn.cloud_model": ("CloudModel",),
     "splitdnn.network": ("Network", "load_network"),
@@ -112,6 +120,7 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 
 __all__ = [
     "Answer",
+    "Bundle",
     "Calibration",
     "Classes",
     "Client",
@@ -134,10 +143,12 @@ __all__ = [
     "Network",
     "Objective",
     "Option",
+    "Outputs",
     "Prediction",
     "Profile",
     "ProfileContentError",
     "ProfileMissingError",
+    "Recipe",
     "RequestError",
     "SettingsError",
     "ShapeError",
@@ -158,10 +169,12 @@ __all__ = [
     "known_codecs",
     "limit_threads",
     "load_network",
+    "make_bundle",
     "make_codec",
     "open_source",
     "pack",
     "predict",
+    "read_bundle",
     "unpack",
 ]
 

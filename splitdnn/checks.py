@@ -35,5 +35,17 @@ def check_tensor(what: str, tensor: NDArray[Any], shape: tuple[int, ...], *, one
         )
 
 
+def check_tensors(
+    what: str, tensors: Any, shapes: tuple[tuple[int, ...], ...], *, one: bool = False
+) -> None:
+    """Raise ShapeError unless this is a tuple of float32 tensors, one for each of `shapes`, as `check_tensor` takes them."""
+    if not isinstance(tensors, tuple) or len(tensors) != len(shapes):
+        wanted = f"a tuple of {len(shapes)} array{'' if len(shapes) == 1 else 's'}"
+        found = f"a tuple of {len(tensors)}" if isinstance(tensors, tuple) else _what(tensors)
+        raise ShapeError(f"{what} takes {wanted}, not {found}", accepted={"arrays": len(shapes)})
+    for tensor, shape in zip(tensors, shapes, strict=True):
+        check_tensor(what, tensor, shape, one=one)
+
+
 def _what(given: Any) -> str:
     return f"{given.shape} {given.dtype}" if isinstance(given, np.ndarray) else type(given).__name__

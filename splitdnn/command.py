@@ -19,7 +19,7 @@ _COMMANDS = {
     "back": "go back to the bundle that the last one replaced",
     "prepare": "make the bundle that the settings name, unless it is in the cache",
     "calibrate": "fit the codec `calibrated` to footage of your own",
-    "bench": "measure: speed, load, rate, link, soak",
+    "bench": "measure: speed, start, load, rate, link, soak",
 }
 
 

@@ -9,16 +9,18 @@ from edge.planning.plan import make_plan
 from shared.engines import make_engine
 from shared.errors import SettingsError
 from shared.load import Network as Loaded
-from shared.network.model import load_model
-from shared.network.partition import INPUT, OUTPUT, Partition
+from shared.network.choice import NetworkChoice
+from shared.network.find import find_bundle
+from shared.network.partition import INPUT, OUTPUT
 from shared.network.stage_ends import stage_ends
-from shared.network.weights import NAMED_SECONDS
 from shared.process.threads import available_cores
+from shared.torch_network.source import NAMED_SECONDS
 from splitdnn.split import SplitNetwork
 from splitdnn.whole import WholeNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -116,30 +118,31 @@ class Network(WholeNetwork):
 
 
 def load_network(
-    model: str = "resnet50",
+    model: str | Path = "resnet50",
     weights: str = "auto",
     *,
     seed: int = 0,
     labels: str | None = None,
+    recipe: str | None = None,
     engine: Literal["auto", "torch", "openvino"] = "auto",
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
     device: str = "cpu",
     threads: int = 0,
     cache_dir: str = "~/.cache/splitdnn",
 ) -> Network:
-    """Build a torchvision classifier, load its weights and choose the engine that runs it. Takes seconds.
+    """Read a bundle, or make that of any other source, and choose the engine that runs it. Takes seconds.
 
-    Every argument is the setting of the same name: `weights` is `auto`, a name of torchvision's weights API, the path of a
-    state dict, or `random`; `labels` is a text file with one class a line; `threads` 0 means as many as the container's
-    cores; `cache_dir` keeps converted networks, "" keeps none. Raises ModelError, SettingsError or EngineError.
+    Every argument is the setting of the same name: `model` is a bundle's folder or what a bundle is made of, `weights` is
+    `auto`, a name of torchvision's weights API, the path of a state dict, or `random`; `labels` is a file with the classes'
+    names; `recipe` changes the network's own (`size=320x240,fit=letterbox`); `threads` 0 means as many as the container's
+    cores; `cache_dir` keeps bundles that were made, "" keeps none. Raises ModelError, SettingsError or EngineError.
     """
     _check_settings(engine, precision, seed=seed, threads=threads)
-    loaded = load_model(model, weights, seed=seed, labels=labels, patience_s=NAMED_SECONDS)
-    partition = Partition(loaded.network, loaded.recipe.tensor_shape)
-    point = partition.default()
+    choice = NetworkChoice(str(model), weights, seed, labels, recipe)
+    bundle = find_bundle(choice, cache_dir, patience_s=NAMED_SECONDS)
+    point = bundle.partition.default()
     made = make_engine(
-        partition,
-        loaded,
+        bundle,
         name=engine,
         precision=precision,
         device=device,
@@ -147,7 +150,7 @@ def load_network(
         cache_dir=cache_dir,
         point=point,
     )
-    return Network(Loaded(loaded, partition, point, made))
+    return Network(Loaded(bundle, point, made))
 
 
 def _check_settings(engine: str, precision: str, **numbers: int) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from cloud.bodies.frames import Checked, check_frame, decode_frame
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
-from shared.errors import CodecError, ShapeError
+from shared.errors import CodecError, FingerprintError, ShapeError
 from shared.wire.frame import Frame, unpack
-from splitdnn.checks import check_tensor
+from splitdnn.checks import check_tensor, check_tensors
 from splitdnn.whole import WholeNetwork
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cloud.batching.crossing import Crossing
     from edge.planning.plan import Plan
     from shared.codecs.base import Codec
+    from shared.engines.half import Tensors
     from shared.load import Network as Loaded
     from shared.network.partition import SplitPoint
     from shared.tasks.base import Answer
@@ -52,9 +53,9 @@ class SplitNetwork(WholeNetwork):
         return self._plan.codec
 
     def head(self, tensor: NDArray[np.float32]) -> Crossing:
-        """(B, 3, h, w) float32 -> the crossing, a tuple of (B, *point.shape) float32. Raises ShapeError."""
+        """(B, C, h, w) float32 -> the crossing, a tuple of (B, *shape) float32 for `point.shapes`. Raises ShapeError."""
         check_tensor("the head", tensor, self.recipe.tensor_shape)
-        return (self._plan.head(tensor),)
+        return self._plan.head((tensor,))
 
     def encode(self, crossing: Crossing, *, frame_id: int | None = None) -> Frame:
         """The crossing of one picture, a tuple of (1, *point.shape) float32, as a frame.
@@ -65,7 +66,8 @@ class SplitNetwork(WholeNetwork):
         codec = self._require_codec()
         if codec.carries == "picture":
             raise CodecError(f"codec {codec.name} carries pictures, not tensors: call to_frame(picture)")
-        (tensor,) = self._checked(crossing, one=True)
+        check_tensors(self.point.name, crossing, self.point.shapes, one=True)
+        (tensor,) = crossing
         return self._frame(tensor[0], codec, frame_id)
 
     def decode(self, frame: Frame | Bytes) -> Crossing:
@@ -75,7 +77,13 @@ class SplitNetwork(WholeNetwork):
         needs this side's profile to be the sender's. Raises WireError, FingerprintError, SplitPointError or ShapeError.
         """
         frame = frame if isinstance(frame, Frame) else unpack(frame)
-        checked = check_frame(frame, self._loaded.model, self._loaded.partition)
+        if frame.fingerprint != self.fingerprint:
+            raise FingerprintError(
+                f"this frame was made for another network (fingerprint {frame.fingerprint.hex()}); this one is "
+                f"{self.fingerprint.hex()}",
+                accepted={"fingerprint": self.fingerprint.hex()},
+            )
+        checked = check_frame(frame, self._loaded.partition)
         if frame.split_point != self.point.name:
             raise ShapeError(
                 f"this frame crossed at {frame.split_point}, and this network is cut at {self.point.name}"
@@ -84,10 +92,10 @@ class SplitNetwork(WholeNetwork):
             checked = Checked(frame, self.codec)
         return decode_frame(checked, self._loaded.model).crossing
 
-    def tail(self, crossing: Crossing) -> NDArray[np.float32]:
-        """The crossing, a tuple of (B, *point.shape) float32 -> the outputs (B, K) float32. Raises ShapeError."""
-        (tensor,) = self._checked(crossing)
-        return self._plan.tail(tensor)
+    def tail(self, crossing: Crossing) -> Tensors:
+        """The crossing, a tuple of (B, *shape) float32 -> the outputs, a tuple of (B, …) float32. Raises ShapeError."""
+        check_tensors(self.point.name, crossing, self.point.shapes)
+        return self._plan.tail(crossing)
 
     def to_frame(self, picture: NDArray[np.uint8], *, frame_id: int | None = None) -> Frame:
         """The edge's side: (H, W, 3) uint8 RGB -> a frame. Raises ShapeError, ContentError or CodecError."""
@@ -110,12 +118,6 @@ class SplitNetwork(WholeNetwork):
             fingerprint=self.fingerprint,
             frame_id=next(self._frame_ids) if frame_id is None else frame_id,
         )
-
-    def _checked(self, crossing: Crossing, *, one: bool = False) -> Crossing:
-        if not isinstance(crossing, tuple) or len(crossing) != 1:
-            raise ShapeError(f"at {self.point.name} one tensor crosses: pass a tuple of one array")
-        check_tensor(self.point.name, crossing[0], self.point.shape, one=one)
-        return crossing
 
     def _require_codec(self) -> Codec:
         if self.codec is None:

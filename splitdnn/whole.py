@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from shared.network.partition import OUTPUT
 from shared.network.resize import fit_picture
-from shared.tasks.classify import Classify
-from splitdnn.checks import check_tensor, contiguous_picture
+from shared.tasks.registry import make_task
+from splitdnn.checks import check_tensor, check_tensors, contiguous_picture
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from shared.engines.half import Tensors
     from shared.load import Network as Loaded
+    from shared.network.bundle import Bundle
     from shared.network.recipe import Recipe
     from shared.tasks.base import Answer
 
@@ -26,7 +28,7 @@ class WholeNetwork:
 
     @property
     def name(self) -> str:
-        """The architecture, such as `resnet50`."""
+        """What the source calls it: `resnet50`, `timm:vit_tiny_patch16_224`, `fastestdet`."""
         return self._loaded.model.name
 
     @property
@@ -36,7 +38,7 @@ class WholeNetwork:
 
     @property
     def fingerprint(self) -> bytes:
-        """8 bytes of SHA-256 over architecture, weights and recipe. Two sides with equal ones run the same network."""
+        """8 bytes of SHA-256 over graph, weights and recipe. Two sides with equal ones run the same network."""
         return self._loaded.model.fingerprint
 
     @property
@@ -46,8 +48,13 @@ class WholeNetwork:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The name of each class."""
+        """The name of each class; none for a network whose outputs are not classes."""
         return self._loaded.model.labels
+
+    @property
+    def bundle(self) -> Bundle:
+        """What it was loaded from."""
+        return self._loaded.bundle
 
     @property
     def engine(self) -> dict[str, str | int]:
@@ -55,22 +62,22 @@ class WholeNetwork:
         return self._loaded.engine.describe()
 
     def prepare(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(H, W, 3) uint8 RGB of any size -> (1, 3, h, w) float32, what the network takes. Raises ShapeError."""
+        """(H, W, 3) uint8 RGB of any size -> (1, C, h, w) float32, what the network takes. Raises ShapeError."""
         return self.recipe.normalise(self._resize(picture))[None]
 
-    def whole(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(B, 3, h, w) float32 -> the outputs (B, K) float32 of the unsplit network. Raises ShapeError."""
+    def whole(self, tensor: NDArray[np.float32]) -> Tensors:
+        """(B, C, h, w) float32 -> the outputs of the unsplit network, a tuple of (B, …) float32. Raises ShapeError."""
         check_tensor("the network", tensor, self.recipe.tensor_shape)
         run = self._loaded.engine.head(self._loaded.partition.point(OUTPUT))
-        return run(tensor)
+        return run((tensor,))
 
-    def answer(self, outputs: NDArray[np.float32], *, top: int = 5) -> Answer:
-        """What the outputs (1, K) of one frame say: the `top` most probable classes.
+    def answer(self, outputs: Tensors, *, top: int = 5) -> Answer:
+        """What the outputs of one frame, a tuple of (1, …) float32, say; of classes the `top` most probable.
 
         Raises ShapeError, or ContentError if the outputs are not finite.
         """
-        check_tensor("an answer", outputs, self._loaded.partition.point(OUTPUT).shape, one=True)
-        return Classify(self.labels, top).answer(outputs[0])
+        check_tensors("an answer", outputs, self._loaded.partition.point(OUTPUT).shapes, one=True)
+        return make_task(self._loaded.model, top).answer(tuple(each[0] for each in outputs))
 
     def _resize(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return fit_picture(contiguous_picture(picture), self.recipe)

@@ -1,5 +1,54 @@
-"""For every test: threads that wait do not spin, as in the processes under test (shared/process/threads.py)."""
+"""What all tests share: threads that wait do not spin, as in the processes under test, and one bundle, made once in a run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 
 from shared.process.threads import limit_threads
 
-limit_threads(0)
+if TYPE_CHECKING:
+    from shared.network.bundle import Bundle
+    from shared.network.model import Model
+    from shared.network.partition import Partition
+
+limit_threads(0)  # before numpy is imported
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """In place of the user's home, one for all processes of a test run: what they make is kept there."""
+    base = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        base = base.parent
+    folder = base / "home"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache_dir(home: Path) -> str:
+    """Where that home keeps bundles and choices by default."""
+    return str(home / ".cache" / "splitdnn")
+
+
+@pytest.fixture(scope="session")
+def resnet18_bundle(cache_dir: str) -> Bundle:
+    """A ResNet-18 with seeded random weights, made by the first test of a run that needs it, which takes some seconds."""
+    from shared.network.choice import NetworkChoice
+    from shared.network.find import find_bundle
+
+    return find_bundle(NetworkChoice("resnet18", "random"), cache_dir, patience_s=1.0)
+
+
+@pytest.fixture(scope="session")
+def resnet18(resnet18_bundle: Bundle) -> Model:
+    return resnet18_bundle.model
+
+
+@pytest.fixture(scope="session")
+def partition(resnet18_bundle: Bundle) -> Partition:
+    return resnet18_bundle.partition

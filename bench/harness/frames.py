@@ -27,7 +27,7 @@ def build_frames(
     deadline_ms: int = 0,
     model: str = "resnet50",
 ) -> None:
-    """`count` frames for each split point, in a process of its own: the caller stays without torch.
+    """`count` frames for each split point, in a process of its own: the caller stays small.
 
     Raises RuntimeError.
     """
@@ -47,17 +47,15 @@ def read_frames(folder: Path, point: str) -> list[bytes]:
 class _Frames:
     def __init__(self, network: Network) -> None:
         self._network = network
+        self._engine = network.engine("openvino", "float32")
 
     def write(self, folder: Path, point: str, count: int, deadline_ms: int) -> None:
-        import torch
-
         fingerprint, codec = self._network.model.fingerprint, make_codec(CODEC)
-        head = self._network.partition.head(self._network.partition.point(point))
+        head = self._engine.head(self._network.partition.point(point))
         for number, tensor in enumerate(islice(self._network.tensors(), count)):
-            with torch.inference_mode():
-                crossing = head(torch.from_numpy(tensor))[0].numpy()
+            (crossing,) = head((tensor,))
             frame = encode_frame(
-                crossing, codec,
+                crossing[0], codec,
                 split_point=point, fingerprint=fingerprint, frame_id=number, deadline_ms=deadline_ms,
             )  # fmt: skip
             (folder / f"{point}-{number:04d}.frame").write_bytes(wire.pack(frame))

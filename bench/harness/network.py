@@ -1,4 +1,4 @@
-"""The network as the workers load it. Import it after the threads are limited: it brings torch."""
+"""The network as the workers load it. Import it after the threads are limited: it brings numpy and OpenCV."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from edge.frames.preprocess import Preprocess
 from edge.sources.registry import open_source
 from shared.engines import make_engine
-from shared.network.model import load_model
-from shared.network.partition import Partition
+from shared.network.choice import NetworkChoice
+from shared.network.find import find_bundle
 from shared.settings import CommonSettings
+from shared.torch_network.source import NAMED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,44 +22,55 @@ if TYPE_CHECKING:
 
     from bench.harness.system import Setup
     from shared.engines import Engine
+    from shared.network.bundle import Bundle
     from shared.network.model import Model
+    from shared.network.partition import Partition
+
+_CACHE = CommonSettings.model_fields["cache_dir"].default
+"""As edge and cloud."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A classifier, its split points, and frames for it."""
+    """A bundle, and frames for its network."""
 
-    model: Model
-    partition: Partition
+    bundle: Bundle
     setup: Setup
+
+    @property
+    def model(self) -> Model:
+        return self.bundle.model
+
+    @property
+    def partition(self) -> Partition:
+        return self.bundle.partition
 
     def engine(self, name: str | None = None, precision: str | None = None) -> Engine:
         """An engine of this name and precision, by default the setup's. Raises StartupError."""
         return make_engine(
-            self.partition,
-            self.model,
+            self.bundle,
             name=name or self.setup.engine or "auto",
             precision=precision or self.setup.precision or "auto",
             threads=self.setup.threads or 0,
-            cache_dir=CommonSettings.model_fields["cache_dir"].default,  # as edge and cloud
+            cache_dir=_CACHE,
         )
 
-    def tensors(self) -> Iterator[NDArray[np.float32]]:  # each (1, 3, crop, crop)
+    def tensors(self) -> Iterator[NDArray[np.float32]]:  # each (1, C, h, w)
         """The source's frames as the network takes them, again from the first when it ends."""
         preprocess = Preprocess(self.model.recipe)
         while True:
             for frame in frames_of(self.setup.source):
                 yield self.model.recipe.normalise(preprocess(frame))[None]
 
-    def picture(self, path: Path) -> NDArray[np.uint8]:  # (crop, crop, 3) RGB
+    def picture(self, path: Path) -> NDArray[np.uint8]:  # (h, w, 3) RGB
         """One picture file as the edge prepares it."""
         return Preprocess(self.model.recipe)(next(frames_of(str(path))))
 
 
-def load_network(setup: Setup, architecture: str = "resnet50") -> Network:
+def load_network(setup: Setup, model: str = "resnet50") -> Network:
     """The network that edge and cloud run, in this process. Raises ModelError."""
-    model = load_model(architecture, setup.weights)
-    return Network(model, Partition(model.network, model.recipe.tensor_shape), setup)
+    bundle = find_bundle(NetworkChoice(model, setup.weights or "auto"), _CACHE, patience_s=NAMED_SECONDS)
+    return Network(bundle, setup)
 
 
 def frames_of(source: str) -> Iterator[NDArray[np.uint8]]:  # each (H, W, 3) BGR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 _END_S = 60.0
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of this project, of any version, and the interpreter that runs it."""
+
+    folder: Path = ROOT
+    python: str = sys.executable
+
+
+HERE = Checkout()
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -27,9 +39,12 @@ class Process:
 
     process: subprocess.Popen[Any]
 
-    def __init__(self, command: Sequence[str], *, log: Path | None = None, **streams: Any) -> None:
+    def __init__(
+        self, command: Sequence[str], *, log: Path | None = None, checkout: Checkout = HERE, **streams: Any
+    ) -> None:
         """What it prints is appended to `log`, by default a temporary file, to be shown if a process fails."""
-        self._command = [sys.executable, *command]
+        self._command = [checkout.python, *command]
+        self._folder = checkout.folder
         self._streams = streams
         self._log = tempfile.TemporaryFile() if log is None else log.open("ab+")  # noqa: SIM115 - closed by close()
         self.starts = 0
@@ -54,7 +69,7 @@ class Process:
             [*self._command, *flags],
             stderr=self._log,
             env=environ,
-            cwd=ROOT,
+            cwd=self._folder,
             **{"stdout": self._log} | self._streams,
         )
         self.starts += 1
@@ -119,8 +134,10 @@ def cpu_s(pid: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Resident memory of a process, in bytes."""
+    """Memory of a process, in bytes."""
 
+    proportional: int
+    """A page that n processes share counts as 1/n: what the process costs a machine on which the others run anyway."""
     resident: int
     peak: int
     """The largest `resident` since its start."""
@@ -132,10 +149,27 @@ class Memory:
 
 def memory(pid: int) -> Memory:
     """Measure now. Raises OSError once the process has ended."""
-    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    status, shares = (
+        Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8") for name in ("status", "smaps_rollup")
+    )
 
-    def field(name: str) -> int:
+    def field(name: str, text: str = status) -> int:
         found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
         return 1024 * int(found[1]) if found else 0
 
-    return Memory(field("VmRSS"), field("VmHWM"), field("RssAnon"), field("RssFile"))
+    return Memory(field("Pss", shares), field("VmRSS"), field("VmHWM"), field("RssAnon"), field("RssFile"))
+
+
+def family_memory(pid: int) -> tuple[int, int]:
+    """`proportional` and `resident` of a process and everything it has started, in bytes."""
+    found = [memory(each) for each in _family(pid)]
+    return sum(each.proportional for each in found), sum(each.resident for each in found)
+
+
+def _family(pid: int) -> list[int]:
+    found = [pid]
+    for parent in found:  # which grows meanwhile
+        with contextlib.suppress(OSError):  # a child that has just ended
+            for thread in Path(f"/proc/{parent}/task").iterdir():
+                found += map(int, (thread / "children").read_text(encoding="utf-8").split())
+    return found

@@ -13,11 +13,13 @@ import urllib.request
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bench.harness.process import Process, free_port
+from bench.harness.process import HERE, Process, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from bench.harness.process import Checkout
 
 _START_S = 240.0
 _POLL_S = 0.02
@@ -31,7 +33,7 @@ _SILENT_S = 240.0
 class Setup:
     """What every process of a run is given, cloud, edge and workers alike. None leaves the process its default."""
 
-    weights: str
+    weights: str | None
     source: str
     engine: str | None = None
     precision: str | None = None
@@ -53,10 +55,12 @@ class Setup:
 class Cloud(Process):
     """`python -m cloud`, always at the same address."""
 
-    def __init__(self, flags: Sequence[str], *, log: Path | None = None) -> None:
+    def __init__(
+        self, flags: Sequence[str], *, log: Path | None = None, checkout: Checkout = HERE
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        super().__init__(["-m", "cloud", *flags, "--port", str(self.port)], log=log)
+        super().__init__(["-m", "cloud", *flags, "--port", str(self.port)], log=log, checkout=checkout)
 
     def wait_until_ready(self, seconds: float = _START_S) -> float:
         """The wall-clock time at which it began to take frames. Raises RuntimeError if it does not within `seconds`."""
@@ -101,6 +105,7 @@ class Edge(Process):
         codec: str | None,
         frames: int,
         *flags: str,
+        checkout: Checkout = HERE,
     ) -> None:
         """`cloud_url` is None at the split point `output`, where nothing travels."""
         port = free_port()
@@ -112,7 +117,7 @@ class Edge(Process):
             *([] if codec is None else ["--codec", codec]),
             *setup.flags(), *flags,
         ]  # fmt: skip
-        super().__init__(command, stdout=subprocess.PIPE)
+        super().__init__(command, checkout=checkout, stdout=subprocess.PIPE)
         self._frames = frames
 
     def records(self) -> Iterator[tuple[dict[str, Any], float]]:

@@ -1,6 +1,6 @@
 """A process of the benchmark's own that loads the network and works with it on request.
 
-The torch that measures lives there: the process that starts and times everything else stays small and idle.
+The engine that is measured lives there: the process that starts and times everything else stays small and idle.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _serve(pipe: Connection[Any, Any], setup: Setup, model: str) -> None:
     for name in os.environ.keys() - environment().keys():
         del os.environ[name]
     limit_threads(setup.threads or 0)
-    # Only now: torch reads the thread settings when it is imported.
+    # Only now: numpy and torch read the thread settings when they are imported.
     from bench.harness.network import load_network
 
     os.dup2(2, 1)  # what a library prints must not stand between the tables

@@ -30,15 +30,15 @@ from edge.planning.choices import make_plans
 from edge.planning.conditions import TailTimes, parse_tail_times
 from shared.errors import SplitDNNError
 from shared.load import load_network
-from shared.network.weights import NAMED_SECONDS
 from shared.observing import event_loop
 from shared.settings import read_settings
+from shared.torch_network.source import NAMED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from edge.planning.plan import Plan
-    from shared.network.model import ModelInfo
+    from shared.network.model import Model
 
 _FRAMES = 32
 _DEADLINE_S = 60.0
@@ -118,12 +118,12 @@ def on_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _load(settings: EdgeSettings) -> tuple[ModelInfo, list[Plan]]:
+def _load(settings: EdgeSettings) -> tuple[Model, list[Plan]]:
     network = load_network(
         settings, EdgeMetrics(), "head",
         weights=settings.weights, seed=settings.seed, patience_s=NAMED_SECONDS, threads=1,
     )  # fmt: skip
-    return network.model.info(), make_plans(settings, network)
+    return network.model, make_plans(settings, network)
 
 
 def _tail_times(cockpit: Cockpit) -> TailTimes:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from edge.output.results import Record
     from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
-    from shared.network.model import ModelInfo
+    from shared.network.model import Model
 
 _WARM = 2
 """Frames that are not counted: connections are made, caches filled."""
@@ -99,7 +99,7 @@ class Cockpit:
     """Everything that a run needs besides a pilot."""
 
     settings: EdgeSettings
-    model: ModelInfo
+    model: Model
     plans: Sequence[Plan]
     """With their measurements on this edge, slowed as it is."""
     frames: Sequence[NDArray[np.uint8]]

@@ -99,12 +99,13 @@ class Cut:
         """The crossing of each picture."""
         normalise = self._network.model.recipe.normalise
         for picture in pictures:
-            yield self._head(normalise(picture)[None])[0]
+            (crossing,) = self._head((normalise(picture)[None],))
+            yield crossing[0]
 
 
 def answers(network: Network, engine: Engine, pictures: Pictures) -> NDArray[np.float32]:
-    """(n, K) logits of the unsplit network."""
+    """(n, K) logits of the unsplit network, its first output."""
     whole = engine.head(network.partition.point(OUTPUT))
     normalise = network.model.recipe.normalise
     batches = (pictures.pictures[start : start + BATCH] for start in range(0, len(pictures), BATCH))
-    return np.concatenate([whole(np.stack([normalise(picture) for picture in batch])) for batch in batches])
+    return np.concatenate([whole((np.stack([*map(normalise, batch)]),))[0] for batch in batches])

@@ -101,7 +101,7 @@ class Trial:
     def run(self, arrays: Sequence[NDArray[Any]], unsplit: NDArray[np.float32], outcome: Outcome) -> None:
         """Send crossings, or pictures at `input`. `unsplit` (n, K) are the logits of the whole network."""
         tensors = [self._send(array, outcome) for array in arrays]
-        logits = self._tail(np.concatenate(tensors))
+        logits, *_ = self._tail((np.concatenate(tensors),))
         outcome.classes += logits.argmax(1).tolist()
         outcome.divergences += divergences(unsplit, logits).tolist()
         if self._promised is not None:

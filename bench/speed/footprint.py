@@ -114,6 +114,7 @@ def _memory(samples: list[_Sample]) -> Table:
         rows.append(
             {
                 "side": side,
+                "proportional": over_frames([each.proportional / 1e6 for each in found]),
                 "resident": over_frames([each.resident / 1e6 for each in found]),
                 "own": over_frames([each.own / 1e6 for each in found]),
                 "files": over_frames([each.files / 1e6 for each in found]),
@@ -124,7 +125,8 @@ def _memory(samples: list[_Sample]) -> Table:
             }
         )
     note = (
-        f"One run of {last.frames} synthetic frames ({_CODEC}), in MB. Resident, own (anonymous) and files (mapped): median "
+        f"One run of {last.frames} synthetic frames ({_CODEC}), in MB. Proportional (a page that "
+        "n processes share counts as 1/n), resident, own (anonymous) and files (mapped): median "
         f"(quartiles) of the samples from frame {first.frames} on. Growth is from there to the last frame; the peak is since "
         "the start, so it holds the start-up."
     )

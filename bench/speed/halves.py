@@ -13,11 +13,9 @@ import numpy as np
 from shared.errors import SplitDNNError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from bench.harness.network import Network
     from shared.engines import Engine
-    from shared.engines.half import Half
+    from shared.engines.half import Half, Tensors
 
 REFERENCE = "torch float32"
 HALVES = {"whole": "output", "head": "layer3", "tail": "layer3"}
@@ -53,7 +51,7 @@ class Halves:
                 missing[label] = str(error).splitlines()[0]
                 continue
             if engine.failed_checks:
-                missing[label] = "a half of the network failed its check against torch"
+                missing[label] = "a half of the network failed its check on the bundle's probe"
                 continue
             self._engines[label] = engine
         return missing
@@ -83,9 +81,9 @@ class Halves:
         found: dict[str, list[tuple[bool, float]]] = {label: [] for label in runs}
         for path in pictures:
             picture = self._network.model.recipe.normalise(self._network.picture(Path(path)))[None]
-            right = runs[REFERENCE](picture)[0]
+            right = runs[REFERENCE]((picture,))[0][0]
             for label, run in runs.items():
-                logits = run(picture)[0]
+                logits = run((picture,))[0][0]
                 distance = np.linalg.norm(logits - right) / np.linalg.norm(right)
                 found[label].append((bool(logits.argmax() == right.argmax()), float(distance)))
         return found
@@ -111,6 +109,6 @@ class Halves:
         """The engine that the setup names, made as edge and cloud make it."""
         return self._network.engine()
 
-    def _pictures(self, count: int) -> NDArray[np.float32]:
-        """(count, 3, crop, crop). Real ones: zeros would be faster on some processors."""
-        return np.concatenate(list(itertools.islice(self._network.tensors(), count)))
+    def _pictures(self, count: int) -> Tensors:
+        """One array (count, C, h, w). Real ones: zeros would be faster on some processors."""
+        return (np.concatenate(list(itertools.islice(self._network.tensors(), count))),)

@@ -8,17 +8,25 @@ none of their work.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bench.harness.system import Edge
+    from collections.abc import Callable, Iterator
 
 RUN_OUT = 20
 """Frames after the last window: what fits into the edge's queues and requests."""
 
 _Sample = TypeVar("_Sample")
+
+
+class Recorded(Protocol):
+    """What gives records, as `bench.harness.system.Edge` does."""
+
+    def records(self) -> Iterator[tuple[dict[str, Any], float]]:
+        """Each record and its arrival in monotonic seconds."""
+
+    def said(self) -> str:
+        """The last lines that it printed."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Window(Generic[_Sample]):
 
 
 def watch(
-    edge: Edge, sample: Callable[[], _Sample], *, warm: int, frames: int, windows: int = 1, answered_by: str
+    edge: Recorded, sample: Callable[[], _Sample], *, warm: int, frames: int, windows: int = 1, answered_by: str
 ) -> list[Window[_Sample]]:
     """Windows of `frames` frames, one after another, after `warm` frames. Reads the edge to its last record.
 

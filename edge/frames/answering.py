@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 from edge.frames.way import Outcome
 from shared.errors import UplinkError
 from shared.tasks.classify import Classes
+from shared.tasks.raw import Outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from prometheus_client import Counter
 
-    from edge.frames.way import Encoded, Pilot
-    from shared.codecs.calibrated.profile import Profile
-    from shared.tasks.base import Answer, Task
+    from edge.frames.way import Encoded, Reply
+    from shared.tasks.base import Answer
 
 _log = logging.getLogger(__name__)
 
@@ -36,42 +34,22 @@ class Circuit(Protocol):
     def is_half_open(self) -> bool: ...
 
 
-class Reply(Protocol):
-    """As much of the cloud's reply as a frame needs; see edge/uplink/client.py."""
-
-    @property
-    def answer(self) -> Answer: ...
-    @property
-    def steps_ms(self) -> Mapping[str, float]: ...
-
-
-class Cloud(Protocol):
-    """As much of the uplink as a frame needs; see edge/uplink/uplink.py."""
-
-    @property
-    def circuit(self) -> Circuit: ...
-    @property
-    def task(self) -> Task: ...
-
-    async def ask(self, frame: bytes, profile: Profile | None = None) -> Reply:
-        """Raises UplinkError."""
-
-
 class Answering:
-    """Gets an answer for every frame: from the cloud in time, or else from the tail on this machine."""
+    """Gets an answer for every frame: from the cloud in time, or else from the tail on this machine.
+
+    Either way it is the answer of the frame's own edition of the network.
+    """
 
     def __init__(
         self,
-        cloud: Cloud,
-        pilot: Pilot,
+        circuit: Circuit,
         fallbacks: Counter,
         explorations: Counter,
         *,
         deadline_s: float,
     ) -> None:
         """The counters are those of edge/metrics.py."""
-        self._cloud = cloud
-        self._pilot = pilot
+        self._circuit = circuit
         self._fallbacks = fallbacks
         self._explorations = explorations
         self._deadline_s = deadline_s
@@ -88,7 +66,7 @@ class Answering:
             encoded.origin.watch.note("wait_answer", time.monotonic() - start)
             if answer is not None:
                 return Outcome(encoded, answer, "still")
-        elif encoded.frame is not None and (encoded.explores or self._cloud.circuit.is_half_open):
+        elif encoded.frame is not None and (encoded.explores or self._circuit.is_half_open):
             fallback = self._ask_without_waiting(encoded)
         elif encoded.frame is not None:
             answer, fallback = await self._ask_cloud(encoded, encoded.frame)
@@ -110,7 +88,7 @@ class Answering:
 
         One at a time: a frame that comes while an answer is outstanding is not sent.
         """
-        is_trial = self._cloud.circuit.is_half_open
+        is_trial = self._circuit.is_half_open
         fallback = "circuit_open" if is_trial else "explore"
         if encoded.pending:
             encoded.pending.settle(None, fallback)
@@ -139,9 +117,9 @@ class Answering:
         self, encoded: Encoded, frame: bytes, *, explored: bool
     ) -> tuple[Reply | None, str | None]:
         """Ask the cloud, and tell the pilot the result."""
-        reply, reason = None, None
+        reply, reason, pilot = None, None, encoded.edition.pilot
         try:
-            reply = await self._cloud.ask(frame, encoded.plan.profile)
+            reply = await encoded.edition.cloud.ask(frame, encoded.plan.profile)
         except UplinkError as error:
             reason = error.reason
         except Exception:  # noqa: BLE001 - one frame is answered by the edge, the others go on
@@ -149,9 +127,9 @@ class Answering:
             reason = "refused"
         try:
             if reply:
-                self._pilot.answered(encoded.plan, reply.steps_ms)
+                pilot.answered(encoded.plan, reply.steps_ms)
             elif reason != "circuit_open":
-                self._pilot.failed(explored=explored)
+                pilot.failed(explored=explored)
         except Exception:  # noqa: BLE001 - the pilot's failure must not be the frame's
             _log.exception("planning failed on frame %d", encoded.origin.number)
         return reply, reason
@@ -165,9 +143,10 @@ class Answering:
                 return Outcome(encoded, answer, "edge", fallback)
             except Exception:  # noqa: BLE001 - one frame fails, the others go on
                 _log.exception("the tail failed on frame %d", encoded.origin.number)
-        return Outcome(encoded, Classes(), "nobody", fallback)
+        nothing = Outputs(()) if encoded.edition.task.name == "raw" else Classes()
+        return Outcome(encoded, nothing, "nobody", fallback)
 
     def _run_tail(self, encoded: Encoded) -> Answer:
         with encoded.origin.watch.step("tail"):
-            outputs = encoded.plan.tail(*encoded.crossing)
-        return self._cloud.task.answer(outputs[0])
+            outputs = encoded.plan.tail(encoded.crossing)
+        return encoded.edition.task.answer(tuple(output[0] for output in outputs))

@@ -2,8 +2,9 @@
 
 capture ─► preprocess ─► head ─► encode ─► send ─► deliver
 (a thread each, a bounded queue between any two)   (tasks: `_consume`, several at once)
-              (with the pilot's     │        └─► edge/frames/answering.py: the cloud, or the tail on this machine
-               plan of the moment)  └─► if the scene stands still, the answer to an earlier frame is repeated
+    │         (with the pilot's     │        └─► edge/frames/answering.py: the cloud, or the tail on this machine
+    │          plan of the moment)  └─► if the scene stands still, the answer to an earlier frame is repeated
+    └─ from here on the frame belongs to one edition of the network, whatever is taken meanwhile
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import time
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from edge.frames.answering import Answering
+from edge.frames.origin import Origin
 from edge.frames.queues import BoundedQueue, Handover, Step
 from edge.frames.stillness import Stillness
-from edge.frames.way import Captured, Crossed, Encoded, Origin, Prepared
+from edge.frames.way import Captured, Crossed, Encoded, Prepared
 from edge.output.results import Record, Results
 from shared.codecs import encode_frame
 from shared.errors import SourceError, WireError
@@ -34,11 +37,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.config import EdgeSettings
-    from edge.frames.answering import Cloud
-    from edge.frames.way import Crossing, Outcome, Pilot, Preprocess, Source
+    from edge.frames.answering import Circuit
+    from edge.frames.way import Crossing, Editions, Outcome, Source
     from edge.metrics import EdgeMetrics
+    from edge.planning.plan import Plan
     from shared.codecs.base import Codec
-    from shared.network.model import ModelInfo
 
 _log = logging.getLogger(__name__)
 
@@ -51,27 +54,23 @@ class Pipeline:
     def __init__(
         self,
         settings: EdgeSettings,
-        model: ModelInfo,
-        pilot: Pilot,
-        preprocess: Preprocess,
+        editions: Editions,
+        circuit: Circuit,
         source: Source,
-        cloud: Cloud,
         sinks: Sequence[Callable[[Record], None]],
         metrics: EdgeMetrics,
         session: int,
     ) -> None:
         """`sinks` receive each record; `session` (32 bits) makes frame ids unique across runs and edges."""
         self._settings = settings
-        self._model = model
-        self._pilot = pilot
-        self._preprocess = preprocess
+        self._editions = editions
+        self._circuit = circuit
         self._source = source
-        self._circuit = cloud.circuit
         self._results = Results(sinks)
         self._metrics = metrics
         self._session = session
         self._answering = Answering(
-            cloud, pilot, metrics.fallbacks, metrics.explorations, deadline_s=settings.deadline_s
+            circuit, metrics.fallbacks, metrics.explorations, deadline_s=settings.deadline_s
         )
         depth, size, live = metrics.queue_depth, settings.queue_size, source.live
         self._captured = BoundedQueue[Captured](size, depth.labels(queue="capture"), drop_oldest=live)
@@ -84,7 +83,7 @@ class Pipeline:
         self._aborted = threading.Event()
         self._lost: SourceError | None = None
         self._sequence = itertools.count()
-        self._stillness: dict[tuple[str, str], Stillness] = {}
+        self._stillness: WeakKeyDictionary[Plan, Stillness] = WeakKeyDictionary()
         self.dropped = 0
 
     async def run(self) -> None:
@@ -150,28 +149,28 @@ class Pipeline:
             self._captured.close()
 
     def _prepare(self, frame: Captured) -> Prepared:
-        tensor, outgoing = None, None
+        edition, tensor, outgoing = self._editions.current, None, None
         with frame.step("preprocess"), frame.origin.watch.step("preprocess"):
-            picture = self._preprocess(frame.picture)
-            outgoing = self._preprocess.outgoing(frame.picture, picture)
-            tensor = self._model.recipe.normalise(picture)[None]
-        return Prepared(frame.origin, tensor, outgoing)
+            picture = edition.preprocess(frame.picture)
+            outgoing = edition.preprocess.outgoing(frame.picture, picture)
+            tensor = edition.model.recipe.normalise(picture)[None]
+        return Prepared(frame.origin, edition, tensor, outgoing)
 
     def _cross(self, frame: Prepared) -> Crossed:
         crossing: Crossing = ()
-        plan, explores = self._pilot.take()
+        plan, explores = frame.edition.pilot.take()
         with frame.step("head"):
             if frame.tensor is not None:
                 with frame.origin.watch.step("head"):
-                    crossing = (plan.head(frame.tensor),)
-        return Crossed(frame.origin, plan, explores, crossing, frame.picture)
+                    crossing = plan.head((frame.tensor,))
+        return Crossed(frame.origin, frame.edition, plan, explores, crossing, frame.picture)
 
     def _encode(self, frame: Crossed) -> Encoded:
-        form = partial(Encoded, frame.origin, frame.plan, frame.explores, frame.crossing)
+        form = partial(Encoded, frame.origin, frame.edition, frame.plan, frame.explores, frame.crossing)
         with frame.step("encode"):
             if frame.plan.codec is None or not frame.crossing or frame.picture is None:
                 return form()
-            stillness, tensor = self._stillness_of(frame), frame.crossing[0][0]
+            stillness, tensor = self._stillness_of(frame.plan), frame.crossing[0][0]
             repeats, changed = stillness.compare(tensor, frame.origin)
             if repeats:
                 return form(repeats=repeats, changed=changed)
@@ -185,12 +184,11 @@ class Pipeline:
             return form(packed, size, pending=pending, changed=changed)
         return form()
 
-    def _stillness_of(self, frame: Crossed) -> Stillness:
-        """Each plan's frames are compared with that plan's frames only."""
-        key = frame.plan.split_point.name, frame.plan.label
-        if key not in self._stillness:
-            self._stillness[key] = Stillness(frame.plan.codec, self._settings.still_threshold)
-        return self._stillness[key]
+    def _stillness_of(self, plan: Plan) -> Stillness:
+        """Each plan's frames are compared with that plan's frames only; another edition has other plans."""
+        if plan not in self._stillness:
+            self._stillness[plan] = Stillness(plan.codec, self._settings.still_threshold)
+        return self._stillness[plan]
 
     def _pack(self, crossed: Crossed, codec: Codec, picture: NDArray[np.uint8]) -> tuple[bytes | None, int]:
         """The frame for the wire and the size of its payload; None if the codec does not take it."""
@@ -201,7 +199,7 @@ class Pipeline:
                     picture if codec.carries == "picture" else crossed.crossing[0][0],
                     codec,
                     split_point=crossed.plan.split_point.name,
-                    fingerprint=self._model.fingerprint,
+                    fingerprint=crossed.edition.model.fingerprint,
                     frame_id=origin.frame_id,
                     capture_time_ns=origin.captured_ns,
                     deadline_ms=max(1, round(1e3 * self._settings.deadline_s)),  # 0 would be no limit
@@ -223,7 +221,7 @@ class Pipeline:
         latency_s = time.monotonic() - outcome.encoded.origin.captured_s
         if outcome.answered_by != "still":  # which says nothing of how fast anything is
             self._metrics.latency.observe(latency_s)
-            self._pilot.delivered(outcome, latency_s)
+            outcome.encoded.edition.pilot.delivered(outcome, latency_s)
         failed = outcome.answered_by == "nobody"
         self._metrics.frames.labels(outcome="failed" if failed else outcome.answered_by).inc()
         self._results.accept(sequence, _record(outcome, latency_s))
@@ -236,6 +234,7 @@ def _record(outcome: Outcome, latency_s: float) -> Record:
         frame=origin.number,
         frame_id=f"{origin.frame_id:016x}",
         time=datetime.fromtimestamp(origin.captured_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
+        network=encoded.edition.model.fingerprint.hex(),
         split_point=encoded.plan.split_point.name,
         codec=encoded.plan.label,
         payload_bytes=encoded.payload_bytes,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from edge.frames.way import PendingAnswer
+from edge.frames.origin import PendingAnswer
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.int8 import Int8
 from shared.codecs.zstd import Zstd
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge.frames.way import Origin
+    from edge.frames.origin import Origin
     from shared.codecs.base import Codec
 
 LONGEST_S = 5.0

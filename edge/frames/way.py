@@ -3,11 +3,11 @@
     Captured ─► Prepared ─► Crossed ─► Encoded ─► Outcome
 
 A form holds what the later steps need and nothing more: a camera's picture is megabytes, and is gone once it is prepared.
+A frame meets one `Edition` of the network, the one in force when it is prepared, and keeps it to the end.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import time
@@ -20,56 +20,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge.frames.origin import Origin, PendingAnswer
     from edge.planning.plan import Plan
-    from shared.observing.telemetry import Stopwatch
-    from shared.tasks.base import Answer
+    from shared.codecs.calibrated.profile import Profile
+    from shared.network.model import Model
+    from shared.tasks.base import Answer, Task
 
 _log = logging.getLogger(__name__)
 
 Crossing: TypeAlias = "tuple[NDArray[np.float32], ...]"
-"""The tensors that cross at a split point, each (1, *shape); today there is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Identifies a frame; the same object stays with it to the end."""
-
-    number: int
-    """In its source, from 0."""
-    frame_id: int
-    """64 bits, different for each frame of all runs and edges."""
-    captured_s: float
-    """When it was captured, in monotonic seconds."""
-    captured_ns: int
-    """The same in nanoseconds since 1970."""
-    watch: Stopwatch
-    """The time of each step so far; later steps add theirs."""
-
-
-class PendingAnswer:
-    """The cloud's answer to a frame that is sent, for the frames that repeat it as well."""
-
-    def __init__(self, origin: Origin) -> None:
-        """`origin` is the frame that is sent."""
-        self.origin = origin
-        self.lost = False
-        """Whether it is known that the cloud did not answer."""
-        self._settled = asyncio.Event()  # bound to no event loop until a task waits for it
-        self._answer: Answer | None = None
-        self._reason: str | None = None
-
-    def settle(self, answer: Answer | None, reason: str | None) -> None:
-        """On the event loop: the answer, or why there is none (one of edge/metrics.py's FALLBACKS)."""
-        self._answer = answer
-        self._reason = reason
-        self.lost = answer is None
-        self._settled.set()
-
-    async def wait(self, patience_s: float) -> tuple[Answer | None, str | None]:
-        """The answer, at most `patience_s` later; None and the reason, `late` included, if there is none by then."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._settled.wait(), patience_s)
-        return self._answer, (self._reason or "late") if self._answer is None else None
+"""The tensors that cross at a split point, each (1, *shape): one at every split point but `output`, where several may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +63,12 @@ class Captured(Form):
 
 @dataclass(frozen=True, slots=True)
 class Prepared(Form):
-    """As the network takes it. Both fields are None if preparing it failed."""
+    """As the network takes it. Tensor and picture are None if preparing it failed."""
 
+    edition: Edition
+    """The one in force now, which the frame keeps."""
     tensor: NDArray[np.float32] | None
-    """(1, 3, crop, crop), normalised: the head's input."""
+    """(1, *recipe.tensor_shape), normalised: the head's input."""
     picture: NDArray[np.uint8] | None
     """(h, w, 3) RGB, for a codec that carries pictures: of the network's size, or the camera's."""
 
@@ -115,6 +77,7 @@ class Prepared(Form):
 class Crossed(Form):
     """After the head of the plan that was in force then, which the frame keeps from here on."""
 
+    edition: Edition
     plan: Plan
     explores: bool
     """Whether it is sent only to measure the link; the edge answers it in any case."""
@@ -128,6 +91,7 @@ class Crossed(Form):
 class Encoded(Form):
     """Ready to be sent, or with a reason not to."""
 
+    edition: Edition
     plan: Plan
     explores: bool
     crossing: Crossing
@@ -172,6 +136,25 @@ class Pilot(Protocol):
     def delivered(self, outcome: Outcome, latency_s: float) -> None:
         """The frame is done, `latency_s` after it was captured."""
 
+    def retire(self) -> None:
+        """Another edition is taken: frames under way may still ask for a plan, and nothing more is learned or exported."""
+
+
+class Reply(Protocol):
+    """As much of the cloud's reply as a frame needs; see edge/uplink/client.py."""
+
+    @property
+    def answer(self) -> Answer: ...
+    @property
+    def steps_ms(self) -> Mapping[str, float]: ...
+
+
+class Cloud(Protocol):
+    """As much of the uplink as a frame needs; see edge/uplink/uplink.py."""
+
+    async def ask(self, frame: bytes, profile: Profile | None = None) -> Reply:
+        """Raises UplinkError."""
+
 
 class Source(Protocol):
     """As much of a source as a running pipeline needs; see edge/sources/base.py."""
@@ -187,3 +170,24 @@ class Preprocess(Protocol):
 
     def __call__(self, frame: NDArray[np.uint8], /) -> NDArray[np.uint8]: ...
     def outgoing(self, frame: NDArray[np.uint8], picture: NDArray[np.uint8], /) -> NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Edition:
+    """One network with everything that frames need of it. A changed bundle makes another edition, and a frame is of one."""
+
+    model: Model
+    task: Task
+    preprocess: Preprocess
+    pilot: Pilot
+    cloud: Cloud
+    digest: str = ""
+    """SHA-256 that the bundle's manifest states of itself: a bundle may change without another fingerprint."""
+
+
+class Editions:
+    """The edition in force, which each frame reads once, on the thread that prepares it."""
+
+    def __init__(self, first: Edition) -> None:
+        self.current = first
+        """Replaced on the event loop. The frames that are under way keep theirs."""

@@ -35,7 +35,7 @@ def print_frame(record: Record, out: TextIO | None = None) -> None:
     found = ", ".join(f"{name} {100 * probability:.1f} %" for name, probability in record.answer.findings())
     print(
         f"frame {record.frame:6d}  {record.split_point} {record.codec} {human_bytes(record.payload_bytes)}  "
-        f"{record.latency_ms:.0f} ms  {record.answered_by}  {found or 'no answer'}",
+        f"{record.latency_ms:.0f} ms  {record.answered_by}  {found or record.answer.headline() or 'no answer'}",
         file=out or sys.stdout,
         flush=True,
     )

@@ -22,6 +22,8 @@ class Record:
     """Its number at the cloud and in the cloud's ledger: 16 hexadecimal digits."""
     time: str
     """When it was captured, UTC, ISO 8601."""
+    network: str
+    """Fingerprint of the network that answered, or was to: 16 hexadecimal digits, which change where another bundle is taken."""
     split_point: str
     codec: str
     payload_bytes: int

@@ -6,23 +6,18 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
-
 from edge.calibration.generic import profile_for, read_profile
 from edge.frames.stillness import ruler_factory
 from edge.planning.plan import NO_CODEC, Plan, make_plan
 from edge.planning.survey import options_of
-from edge.uplink.agreed_weights import agreed_weights
 from shared.codecs import make_codec, plugin_codecs
 from shared.codecs.calibrated.codec import Calibrated
 from shared.engines.segmented import segmented
 from shared.errors import SettingsError
-from shared.load import AUTO, load_network
+from shared.load import AUTO
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.stage_ends import stage_ends
-from shared.network.weights import AUTO_SECONDS, NAMED_SECONDS
 from shared.process.machine import expand_home
-from shared.process.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +26,7 @@ if TYPE_CHECKING:
     from edge.planning.survey import Codecs
     from shared.codecs import Codec
     from shared.load import Network
-    from shared.network.model import ModelInfo
     from shared.network.partition import SplitPoint
-    from shared.observing.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -48,31 +41,13 @@ PICTURE_CODECS = (
 TENSOR_CODECS = ("int8+zstd", "float16+zstd")
 
 
-def load_plans(settings: EdgeSettings, threads: int, metrics: Metrics) -> tuple[ModelInfo, list[Plan]]:
-    """What is known of the network that both sides run, and `make_plans` of it. Takes long; raises StartupError."""
-    weights, seed = agreed_weights(settings.cloud_url, settings.model, settings.weights, settings.seed)
-    # A user who left the choice open does not wait long for the weights that the cloud chose.
-    patience_s = AUTO_SECONDS if settings.weights == "auto" else NAMED_SECONDS
-    network = load_network(
-        settings, metrics, "head", weights=weights, seed=seed, patience_s=patience_s, threads=threads
-    )
-    plans = make_plans(settings, network)
-    if settings.profile and not any(plan.profile for plan in plans):
-        _log.warning("--profile changes nothing: only --codec %s uses one", Calibrated.name)
-    info = network.model.info()
-    if network.engine.name != "torch":
-        # It only resizes pictures now, and waking a second thread for that costs more than it saves.
-        torch.set_num_threads(1)
-    # An engine whose halves hold parameters of their own no longer needs the network's.
-    del network
-    give_back()
-    return info, plans
+def make_plans(settings: EdgeSettings, network: Network, *, beside_frames: bool = False) -> list[Plan]:
+    """The plan that the user chose, or all that the planner may choose from; compiled. Raises StartupError or EngineError.
 
-
-def make_plans(settings: EdgeSettings, network: Network) -> list[Plan]:
-    """The plan that the user chose, or all that the planner may choose from; compiled. Raises StartupError or EngineError."""
+    `beside_frames`: frames are running, so what is surveyed now is not kept for the next start.
+    """
     return (
-        _all(settings, network)
+        _all(settings, network, keep=not beside_frames)
         if AUTO in (settings.split_point, settings.codec)
         else [_one(settings, network)]
     )
@@ -90,7 +65,7 @@ def _one(settings: EdgeSettings, network: Network) -> Plan:
     return plan
 
 
-def _all(settings: EdgeSettings, network: Network) -> list[Plan]:
+def _all(settings: EdgeSettings, network: Network, *, keep: bool) -> list[Plan]:
     profiles = _profiles(settings, network)
     points = _points(settings, network, profiles)
     codecs = _codecs(settings, points, profiles)
@@ -103,6 +78,7 @@ def _all(settings: EdgeSettings, network: Network) -> list[Plan]:
         source=settings.source,
         grayscale=settings.grayscale,
         cache_dir=settings.cache_dir,
+        keep=keep,
     )
     plans = []
     for option in options:

@@ -17,6 +17,8 @@ from edge.planning.planner import Decision, InForce, Objective, choose, decide, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from prometheus_client import Gauge
+
     from edge.config import EdgeSettings
     from edge.frames.way import Outcome
     from edge.metrics import EdgeMetrics
@@ -39,7 +41,8 @@ class PinnedPilot:
 
     def __init__(self, plan: Plan, metrics: EdgeMetrics) -> None:
         self._plan = plan
-        metrics.plan_info.labels(split_point=plan.split_point.name, codec=plan.label).set(1)
+        self._in_force = metrics.plan_info.labels(split_point=plan.split_point.name, codec=plan.label)
+        self._in_force.set(1)
 
     def take(self) -> tuple[Plan, bool]:
         return self._plan, False
@@ -52,6 +55,9 @@ class PinnedPilot:
 
     def delivered(self, outcome: Outcome, latency_s: float) -> None:
         """Nothing follows from it."""
+
+    def retire(self) -> None:
+        self._in_force.set(0)
 
 
 class PlannedPilot:
@@ -79,12 +85,13 @@ class PlannedPilot:
         self._seen = Observations(
             uplink.link, in_flight=settings.in_flight, deadline_s=settings.deadline_s, live=live
         )
-        self._answers = self._jumps = 0
+        self._retired = False
+        self._answers, self._jumps = 0, uplink.link.jumps
         self._since = clock()
         self._explored_at = float("-inf")
         self._next_scout: Plan | None = None
         for plan in self._plans.values():
-            metrics.plan_info.labels(split_point=plan.split_point.name, codec=plan.label).set(0)
+            self._label(plan).set(0)
         first = decide(self._usable(), self._seen.conditions(), self._objective, None)
         self._option = self._put_into_force(first)
 
@@ -107,9 +114,12 @@ class PlannedPilot:
     def take_tail_times(self, times: TailTimes) -> None:
         """Plan with these times from now on."""
         self._seen.tail_times = times
-        self._decide()
+        if not self._retired:
+            self._decide()
 
     def answered(self, plan: Plan, steps_ms: Mapping[str, float]) -> None:
+        if self._retired:
+            return
         self._answers += 1
         if self._uplink.link.jumps > self._jumps:  # what was settled held for another link
             self._jumps, self._answers = self._uplink.link.jumps, 0
@@ -117,11 +127,19 @@ class PlannedPilot:
         self._decide()
 
     def failed(self, *, explored: bool) -> None:
+        if self._retired:
+            return
         if not explored:
             self._answers = 0
         self._decide()
 
+    def retire(self) -> None:
+        self._retired, self._next_scout = True, None
+        self._label(self._plans[self._option]).set(0)
+
     def delivered(self, outcome: Outcome, latency_s: float) -> None:
+        if self._retired:
+            return
         frame, origin = outcome.encoded, outcome.encoded.origin
         in_force = frame.plan is self._plans[self._option]
         as_planned = in_force and outcome.fallback is None
@@ -152,11 +170,9 @@ class PlannedPilot:
         """The next frame takes the decision's option, and those under way keep theirs."""
         metrics, option, now = self._metrics, decision.option, self._seen.conditions()
         if decision.reason != "first":
-            old = self._plans[self._option]
-            metrics.plan_info.labels(split_point=old.split_point.name, codec=old.label).set(0)
+            self._label(self._plans[self._option]).set(0)
             metrics.plan_switches.labels(reason=decision.reason).inc()
-        plan = self._plans[option]
-        metrics.plan_info.labels(split_point=plan.split_point.name, codec=plan.label).set(1)
+        self._label(self._plans[option]).set(1)
         metrics.predicted_latency.set(decision.prediction.latency_s)
         self._since = self._clock()
         self._seen.new_plan()
@@ -170,6 +186,9 @@ class PlannedPilot:
             now.edge_slowdown, now.cloud_slowdown,
         )  # fmt: skip
         return option
+
+    def _label(self, plan: Plan) -> Gauge:
+        return self._metrics.plan_info.labels(split_point=plan.split_point.name, codec=plan.label)
 
     def _explore(self) -> None:
         """If the plan's own frames do not measure the link, send one that does, now and then; the edge answers it."""

@@ -24,9 +24,12 @@ DEFAULT_PICTURE_CODEC = "jpeg"
 NO_CODEC = "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """A split point and a codec, compiled; `codec` is None at `output`, where nothing travels."""
+    """A split point and a codec, compiled; `codec` is None at `output`, where nothing travels.
+
+    Two plans are never equal, as each belongs to one network.
+    """
 
     split_point: SplitPoint
     codec: Codec | None

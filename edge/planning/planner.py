@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from shared.network.partition import INPUT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -23,7 +25,6 @@ AS_GOOD = 1.01
 SHORTEST_STAY_S = 0.5
 TOLERANCE = 1.1
 """How far the plan in force may exceed the allowed latency before another is sought: the estimate is not exact."""
-_INPUT = "input"  # shared/network/partition.py's INPUT, which would bring torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Conditions:
     def computing_s(self, option: Option, *, batched: bool = False) -> float:
         """The cloud's time for decoding and tail. Its decoding speed is inferred from its computing speed."""
         tails_s = self.batched_tails_s if batched else self.tails_s
-        whole_s = self.tails_s.get(_INPUT)
+        whole_s = self.tails_s.get(INPUT)
         local_s = option.head_s + option.tail_s
         ratio = min(1.0, whole_s / local_s) if whole_s and local_s else 1.0
         tail_s = tails_s.get(option.split_point, self.tails_s.get(option.split_point, option.tail_s))

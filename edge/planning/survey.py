@@ -5,12 +5,13 @@ One pass over the network for each picture gives all split points at once.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import statistics
 import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from shared.errors import SplitDNNError, WireError
 from shared.network.partition import INPUT, OUTPUT
 from shared.process.cache import Cache, key_of
 from shared.process.machine import machine
-from shared.tasks.classify import Classify
+from shared.tasks.registry import make_task
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.codecs.base import Codec
-    from shared.engines.half import Half
+    from shared.engines.half import Half, Tensors
     from shared.engines.segmented import Segmented
     from shared.load import Network
-    from shared.network.model import ModelInfo
+    from shared.network.model import Model
     from shared.network.recipe import Recipe
     from shared.tasks.base import Task
 
@@ -65,21 +66,28 @@ class _Way:
     encode_s: list[float] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
-    waiting: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = field(default_factory=list)
-    """What the tail is to be given, and the unsplit network's outputs."""
+    waiting: list[tuple[NDArray[np.float32], Tensors]] = field(default_factory=list)
+    """What the tail is to be given, and the unsplit network's outputs, both for one frame."""
     agreements: list[float] = field(default_factory=list)
 
 
 def options_of(
-    network: Network, chain: Segmented, codecs: Codecs, *, source: str, grayscale: bool, cache_dir: str
+    network: Network,
+    chain: Segmented,
+    codecs: Codecs,
+    *,
+    source: str,
+    grayscale: bool,
+    cache_dir: str,
+    keep: bool = True,
 ) -> list[Option]:
     """The options of `codecs`, as an earlier survey found them under the same circumstances, or else as one finds them now.
 
-    `source` as `--source` takes it. Raises SplitDNNError if it gives no picture.
+    `source` as `--source` takes it; `keep`: for later starts. Raises SplitDNNError if the source gives no picture.
     """
     engine = network.engine.describe()
     key = "survey-" + key_of(
-        str(_VERSION), version("torch"), version("openvino"), network.model.fingerprint.hex(), str(sorted(engine.items())), machine(), _identity(source),
+        str(_VERSION), *_versions(), network.model.fingerprint.hex(), str(sorted(engine.items())), machine(), _identity(source),
         str(grayscale),
         *codecs, *(f"{point} {name} {codec.revision}" for point, each in codecs.items() for name, codec in each.items()),
     )  # fmt: skip
@@ -89,9 +97,19 @@ def options_of(
         return kept
     pictures, preprocess_s = _read(source, network.model.recipe, grayscale=grayscale)
     _log.info("surveying %d split points on %d pictures; this is done once", len(codecs), len(pictures))
-    options = survey(chain, network.model.info(), pictures, codecs, preprocess_s=preprocess_s)
-    cache.store_json(key, to_json(options))
+    options = survey(chain, network.model, pictures, codecs, preprocess_s=preprocess_s)
+    if keep:
+        cache.store_json(key, to_json(options))
     return options
+
+
+def _versions() -> list[str]:
+    """Those of the packages that an engine may compute with; an edge need not have them all."""
+    found = []
+    for name in ("openvino", "torch"):
+        with contextlib.suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return found
 
 
 def _identity(source: str) -> str:
@@ -119,7 +137,7 @@ def _read(source: str, recipe: Recipe, *, grayscale: bool) -> tuple[list[NDArray
 
 def survey(
     network: Segmented,
-    model: ModelInfo,
+    model: Model,
     pictures: Sequence[NDArray[np.uint8]],
     codecs: Codecs,
     *,
@@ -139,25 +157,25 @@ def survey(
     }
     tails = {point.name: network.tail(point) for point in network.points}
     heads: defaultdict[str, list[float]] = defaultdict(list)
-    task, count = Classify(model.labels, 1), 0
-    for _ in network.walk(model.recipe.normalise(pictures[0])[None]):
+    task, count = make_task(model, 1), 0
+    for _ in network.walk((model.recipe.normalise(pictures[0])[None],)):
         pass  # the first run is slower
     for picture in pictures:
-        tensors = model.recipe.normalise(picture)[None]
-        crossings = {INPUT: tensors}
+        tensors = (model.recipe.normalise(picture)[None],)
+        crossings: dict[str, Tensors] = {INPUT: tensors}
         for point, crossing, seconds in network.walk(tensors, clock):
             heads[point.name].append(seconds)
             crossings[point.name] = crossing
         count += 1
         for (name, codec), way in list(ways.items()):
-            array = picture if way.codec.carries == "picture" else crossings[name][0]
+            array = picture if way.codec.carries == "picture" else crossings[name][0][0]
             try:
                 tensor = _send(way, array, name, model, clock)
             except WireError as error:
                 _log.warning("%s at %s is no choice: %s", codec, name, error)
                 del ways[name, codec]
                 continue
-            way.waiting.append((tensor, crossings[OUTPUT][0]))
+            way.waiting.append((tensor, tuple(output[0] for output in crossings[OUTPUT])))
             if len(way.waiting) == _BATCH:
                 _compare(way, tails[name], task)
         if count >= MIN_PICTURES and clock() - start > MAX_SECONDS:
@@ -173,7 +191,7 @@ def survey(
 
 
 def _send(
-    way: _Way, array: NDArray[Any], point: str, model: ModelInfo, clock: Callable[[], float]
+    way: _Way, array: NDArray[Any], point: str, model: Model, clock: Callable[[], float]
 ) -> NDArray[np.float32]:
     """Encode and decode `array` as edge and cloud do; returns what the cloud's tail is given."""
     begin = clock()
@@ -194,17 +212,16 @@ def _send(
 def _compare(way: _Way, tail: Half, task: Task) -> None:
     """Answer the frames that wait, and count how many answers are the unsplit network's."""
     if way.waiting:
-        tensors, expected = (np.stack(arrays) for arrays in zip(*way.waiting, strict=True))
-        way.agreements.extend(task.agreement(expected, tail(tensors)).tolist())
+        tensors = np.stack([tensor for tensor, _ in way.waiting])
+        expected = tuple(
+            np.stack(each) for each in zip(*(outputs for _, outputs in way.waiting), strict=True)
+        )
+        way.agreements.extend(task.agreement(expected, tail((tensors,))).tolist())
         way.waiting = []
 
 
 def _option(
-    name: str,
-    codec: str,
-    way: _Way,
-    heads: Mapping[str, list[float]],
-    preprocess_s: float,
+    name: str, codec: str, way: _Way, heads: Mapping[str, list[float]], preprocess_s: float
 ) -> Option:
     whole_s = statistics.median(heads[OUTPUT])
     head_s = statistics.median(heads[name]) if name != INPUT else 0.0

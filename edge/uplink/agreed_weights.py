@@ -5,14 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import re
 import urllib.request
+from pathlib import Path
 
 from shared.limits import MAX_REPLY_BYTES
-from shared.network.vision import get_model_weights
 
 _log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 2.0
+_NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_V[0-9]+")
+"""How torchvision names weights: `IMAGENET1K_V1`, `IMAGENET1K_SWAG_E2E_V1`. No path to anything looks like this by accident."""
 
 
 def agreed_weights(cloud_url: str, model: str, weights: str, seed: int) -> tuple[str, int]:
@@ -34,7 +37,7 @@ def agreed_weights(cloud_url: str, model: str, weights: str, seed: int) -> tuple
             return alone
         if kind != "random":
             # Never a path: the cloud must not decide which files are read on this machine.
-            return (kind, seed) if kind in get_model_weights(model).__members__ else alone
+            return (kind, seed) if _NAME.fullmatch(kind) and not digits and not Path(kind).exists() else alone
         agreed = int(digits)
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, RecursionError):
         return alone  # no cloud to agree with

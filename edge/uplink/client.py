@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Counter
 
-    from shared.network.model import ModelInfo
+    from shared.network.model import Model
     from shared.tasks.base import Answer, Task
 
 # A frame is one write to a socket; the warning is about bodies that take long to produce.
@@ -47,6 +47,8 @@ class Reply:
     """What each of the cloud's own steps took, in milliseconds."""
     received: tuple[float, float] | None = None
     """Bytes of the frame that came in after its first piece, and the seconds in which they did; None if not said."""
+    fingerprint: object = None
+    """The cloud's current network, which need not be the frame's; not checked, and None from a cloud up to 0.5.0."""
 
 
 class CloudClient:
@@ -144,10 +146,10 @@ def refusal_of(status: int, body: bytes) -> UplinkError:
     return UplinkError(_REASONS.get(status, "refused"), text[:_MAX_SHOWN])
 
 
-def read_model(status: int, body: bytes, url: str, model: ModelInfo) -> dict[str, Any]:
-    """The cloud's answer to `GET /model`, which must name the same network.
+def read_model(status: int, body: bytes, url: str) -> dict[str, Any]:
+    """The cloud's answer to `GET /model`, with at least its fingerprint.
 
-    Raises UplinkError if the cloud is away, MismatchError if another network answers, or something that is not a SplitDNN cloud.
+    Raises UplinkError if the cloud is away, MismatchError if something answers that is not a SplitDNN cloud.
     """
     if status == 503:
         raise UplinkError("busy", "it is starting or stopping")
@@ -159,13 +161,22 @@ def read_model(status: int, body: bytes, url: str, model: ModelInfo) -> dict[str
             f"{url} answers, but not as a SplitDNN cloud (GET /model: {status}); "
             "give --cloud-url the address of `python -m cloud`"
         )
-    if said["fingerprint"] != model.fingerprint.hex():
-        raise MismatchError(
-            f"the cloud at {url} runs {said.get('model')} with weights {said.get('weights')} "
-            f"({said['fingerprint']}), this edge {model.name} with weights {model.weights} "
-            f"({model.fingerprint.hex()}); give both the same --model and --weights"
-        )
     return said
+
+
+def serves(said: dict[str, Any], model: Model) -> bool:
+    """Whether a cloud that answers this to `GET /model` runs the network, or still serves it beside a newer one."""
+    others = said.get("also_serves")
+    return model.fingerprint.hex() in [said["fingerprint"], *(others if isinstance(others, list) else [])]
+
+
+def mismatch(said: dict[str, Any], url: str, model: Model) -> str:
+    """The line that says which two networks met."""
+    return (
+        f"the cloud at {url} runs {said.get('model')} with weights {said.get('weights')} "
+        f"({said['fingerprint']}), this edge {model.name} with weights {model.weights} ({model.fingerprint.hex()}); "
+        "give both the same --model and --weights, or the edge --model cloud"
+    )
 
 
 def read_reply(status: int, body: bytes, task: Task) -> Reply:
@@ -180,7 +191,7 @@ def read_reply(status: int, body: bytes, task: Task) -> Reply:
         steps_ms = {_text(name): _number(ms) for name, ms in fields["stages_ms"].items()}
         said = fields.get("received")
         received = None if said is None else (_number(said["bytes"]), _number(said["ms"]) / 1e3)
-        return Reply(task.parse(fields), steps_ms, received)
+        return Reply(task.parse(fields), steps_ms, received, fields.get("fingerprint"))
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise UplinkError("refused", "the answer is not one of a SplitDNN cloud") from None
 

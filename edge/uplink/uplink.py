@@ -1,40 +1,33 @@
-"""Sends frames to the cloud: with a deadline, a circuit breaker, and the profile that the cloud needs to decode them."""
+"""Sends the frames of one network to the cloud: in time, if the circuit allows it, with the profile that decodes them."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from edge.uplink.circuit import Circuit
-from edge.uplink.client import (
-    BrokenError,
-    CloudClient,
-    Reply,
-    parse_json,
-    read_model,
-    read_reply,
-)
-from edge.uplink.link import Link
+from edge.uplink.client import BrokenError, Reply, mismatch, parse_json, read_reply, serves
 from edge.uplink.profiles import ProfileUploads
-from shared.errors import UplinkError
-from shared.tasks.classify import Classify
+from edge.uplink.same_labels import SameLabels
+from shared.errors import MismatchError, UplinkError
 from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import Callable, Iterable
 
     from edge.metrics import EdgeMetrics
+    from edge.uplink.circuit import Circuit
+    from edge.uplink.line import Line
+    from edge.uplink.link import Link
     from edge.uplink.profiles import ProfileUpload
     from shared.codecs.base import Codec
     from shared.codecs.calibrated.profile import Profile
-    from shared.network.model import ModelInfo
+    from shared.network.model import Model
+    from shared.tasks.base import Task
 
 _log = logging.getLogger(__name__)
 
-_PROBE_TIMEOUT_S = 1.0
 _DEADLINE_SHARE = 0.9
 """Share of the deadline after which an abandoned frame shows that the link or the cloud was too slow for it."""
 _MEASURING_S = 60.0
@@ -43,57 +36,66 @@ _UNKNOWN_SPEED = "the cloud does not say how fast it is%s; its speed is taken fr
 
 
 class Uplink:
-    """Asks the cloud, within a deadline, unless the circuit is open."""
+    """Asks the cloud about the frames of one network, within a deadline, unless the circuit is open."""
 
     def __init__(
         self,
-        url: str,
-        model: ModelInfo,
+        line: Line,
+        model: Model,
+        task: Task,
         metrics: EdgeMetrics,
         *,
         top: int,
-        in_flight: int,
-        deadline_s: float,
         profiles: Iterable[Profile] = (),
         wait_for_profiles: bool = True,
+        follows: bool = False,
     ) -> None:
-        """`top` classes are asked for, or all if the network has fewer.
+        """`line` must be open. `top` classes are asked for, or all if the network has fewer.
 
         `profiles` are those of the codecs: each is brought to the cloud whenever the cloud does not have it.
-        `wait_for_profiles`: whether `check` waits until the cloud has them.
+        `wait_for_profiles`: whether `check` waits until the cloud has them. `follows`: if the cloud runs another network, the
+        edge is going to take that, so that it is no mistake of the user.
         """
-        # One connection more for the probe.
-        self._client = CloudClient(url, metrics.uplink_bytes, connections=in_flight + 1)
+        self._line = line
+        self._client = line.client
         self._model = model
+        self._task = task
         self._metrics = metrics
-        self._deadline_s = deadline_s
-        self._path = f"/model?top={min(top, len(model.labels))}"  # the cloud refuses a larger number
+        self._follows = follows
+        # The cloud refuses a larger number, and any for a network whose answer is not classes.
+        self._path = f"/model?top={min(top, len(model.labels))}" if model.labels else "/model"
+        self._labels = SameLabels(model.labels)
         self._uploads = ProfileUploads(
             profiles,
             self._client.put_profile,
             metrics.profile_uploads,
             wait=wait_for_profiles,
-            patience_s=deadline_s,
+            patience_s=line.deadline_s,
         )
-        self._waiting: set[asyncio.Timeout] = set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._following: asyncio.Task[None] | None = None
         self._greeted = asyncio.Event()
-        self.circuit = Circuit(metrics.circuit_state, time.monotonic, opened=self._release)
-        self.link = Link(time.monotonic)
-        self.task = Classify(model.labels, top)
-        """Says what an answer is."""
 
-    async def __aenter__(self) -> Self:
-        self._client.open()
-        self._tasks.append(asyncio.create_task(self.circuit.probe(self._greet)))
-        return self
+    @property
+    def circuit(self) -> Circuit:
+        """The line's circuit breaker."""
+        return self._line.circuit
 
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    @property
+    def link(self) -> Link:
+        """What is known of the line's link."""
+        return self._line.link
+
+    def retire(self) -> None:
+        """Another network is taken: ask no more for tail times. Frames under way may still be sent."""
+        if self._following:
+            self._following.cancel()
+
+    async def close(self) -> None:
+        """End what goes on beside the frames."""
+        self.retire()
+        if self._following:
+            await asyncio.gather(self._following, return_exceptions=True)
         await self._uploads.close()
-        await self._client.close()
 
     async def check(self) -> None:
         """Compare both sides once, before the first frame, and bring the profile if there is one.
@@ -102,7 +104,7 @@ class Uplink:
         the edge answers until the cloud is back.
         """
         try:
-            await self._greet()
+            await self.greet()
         except UplinkError as error:
             self.circuit.open(f"no cloud at {self._client.url} ({error})")
 
@@ -123,7 +125,7 @@ class Uplink:
         era = self.circuit.era
         try:
             with self._metrics.in_flight.track_inprogress():
-                async with self._in_time():
+                async with self._line.in_time():
                     reply = await self._exchange(frame, upload)
         except UplinkError as error:
             if upload and error.reason == "late" and upload.took_time_since(start):
@@ -156,12 +158,12 @@ class Uplink:
             connection: dict[str, bool] = {}
             try:
                 status, body = await self._client.request(
-                    "POST", self._path, 2 * self._deadline_s, connection, data=frame, headers={"Content-Type": CONTENT_TYPE}
+                    "POST", self._path, 2 * self._line.deadline_s, connection, data=frame, headers={"Content-Type": CONTENT_TYPE}
                 )  # fmt: skip
-                reply = read_reply(status, body, self.task)
+                reply = read_reply(status, body, self._task)
             except asyncio.CancelledError:
                 waited_s = time.perf_counter() - start
-                self.link.gave_up(number, at_deadline=waited_s >= _DEADLINE_SHARE * self._deadline_s)
+                self.link.gave_up(number, at_deadline=waited_s >= _DEADLINE_SHARE * self._line.deadline_s)
                 raise
             except BaseException as error:
                 self.link.gave_up(number)
@@ -172,7 +174,7 @@ class Uplink:
                 elif isinstance(error, UplinkError) and error.reason == "profile" and upload and may_bring:
                     may_retry, may_bring = True, False
                     if upload.taken == taken:
-                        await upload.bring(self._deadline_s)
+                        await upload.bring(self._line.deadline_s)
                 else:
                     raise
             else:
@@ -182,6 +184,7 @@ class Uplink:
 
     def _learn(self, number: int, size: int, reply: Reply, start: float, *, fresh: bool) -> None:
         """Tell the link about an answered frame, and export the estimate; `start` is by time.perf_counter."""
+        self._line.heard.note(reply.fingerprint)
         receive_s = reply.steps_ms.get("receive", 0.0) / 1e3
         computing_s = sum(reply.steps_ms.values()) / 1e3 - receive_s
         self.link.answered(
@@ -195,31 +198,17 @@ class Uplink:
         metrics.link_round_trip.set(state.round_trip_s)
         metrics.cloud_queue_wait.set(reply.steps_ms.get("queue", 0.0) / 1e3)
 
-    @contextlib.asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
-        """End the block at the deadline, or as soon as the circuit opens: no answer is then to be expected."""
-        try:
-            async with asyncio.timeout(self._deadline_s) as waiting:
-                self._waiting.add(waiting)
-                try:
-                    yield
-                finally:
-                    self._waiting.discard(waiting)
-        except TimeoutError:
-            if self.circuit.is_open:
-                raise UplinkError("circuit_open", "the circuit opened meanwhile") from None
-            raise UplinkError("late", f"no answer within {self._deadline_s:.3g} s") from None
+    async def greet(self) -> None:
+        """Check that the cloud is up and serves this network, and upload the profiles that it does not have.
 
-    def _release(self) -> None:
-        """The circuit opened: end the wait of every frame under way."""
-        for waiting in self._waiting:
-            if not waiting.expired():
-                waiting.reschedule(asyncio.get_running_loop().time())
-
-    async def _greet(self) -> None:
-        """Check that the cloud is up and runs the same network, and upload the profiles that it does not have."""
-        status, body = await self._client.request("GET", "/model", min(_PROBE_TIMEOUT_S, self._deadline_s))
-        await self._uploads.greet(read_model(status, body, self._client.url, self._model))
+        Raises UplinkError, or MismatchError if another network runs there that the edge is not going to take.
+        """
+        said = await self._line.ask_model()
+        if not serves(said, self._model):
+            problem = mismatch(said, self._client.url, self._model)
+            raise UplinkError("refused", problem) if self._follows else MismatchError(problem)
+        self._labels.compare(said)
+        await self._uploads.greet(said)
         self._greeted.set()
 
     def follow_tail_times(self, take: Callable[[dict[str, Any]], bool]) -> None:
@@ -227,7 +216,7 @@ class Uplink:
 
         `take` is given the answer of `tail_times`, and says whether it could be used.
         """
-        self._tasks.append(asyncio.create_task(self._follow(take)))
+        self._following = asyncio.create_task(self._follow(take))
 
     async def _follow(self, take: Callable[[dict[str, Any]], bool]) -> None:
         while True:

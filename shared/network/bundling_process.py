@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_PROGRAM = [sys.executable, "-m", "shared.bundling"]
 _MAX_S = 3600.0
 """Beyond the download: no network takes so long, and nothing waits for ever."""
 _LOG_LINE = re.compile(r"\S+ \S+ (?P<level>[A-Z]+) +(?P<logger>[\w.]+): (?P<text>.*)")
@@ -31,14 +32,7 @@ _MAX_LINE = 4000
 
 def make_in_child(choice: NetworkChoice, folder: Path, patience_s: float) -> None:
     """Have a child process fill the empty `folder`. Raises ModelError with what the child said."""
-    command = [
-        sys.executable,
-        "-m",
-        "shared.bundling",
-        json.dumps(asdict(choice)),
-        str(folder),
-        str(patience_s),
-    ]
+    command = [*_PROGRAM, json.dumps(asdict(choice)), str(folder), str(patience_s)]
     errors: list[str] = []
     last: deque[str] = deque(maxlen=1)
     with subprocess.Popen(  # noqa: S603 - our own program

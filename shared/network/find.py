@@ -185,7 +185,11 @@ class _Finder:
         try:
             folder = Path(tempfile.mkdtemp(prefix="splitdnn-bundle-"))
             at_end(lambda: shutil.rmtree(folder, ignore_errors=True))
-            self._fill(folder, choice)
+            try:
+                self._fill(folder, choice)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         except OSError as error:
             raise ModelError(
                 f"model {choice.model}: its bundle cannot be written: {error.strerror}"

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import functools
+from types import SimpleNamespace
 
-from kits.edge import partition_of, resnet18, settings_of
+from kits.edge import settings_of
 from kits.planner import option
 from kits.profiles import make_profile
+from kits.tiny import engine_of, partition_of, residual
 
 from edge.planning.choices import make_plans
-from shared.engines import TorchEngine
 from shared.engines.segmented import segmented
 from shared.load import Network
 
 SOURCE = "synthetic:fps=0,frames=12,width=64,height=48"
 INT8, FLOAT16 = "int8+zstd", "float16+zstd"
-STAGES = ["relu", "layer1", "layer2", "layer3", "avgpool"]  # of a ResNet-18
+STAGES = ["relu", "layer1", "layer2", "layer3", "avgpool"]  # of the residual network
 
 
 @functools.cache
-def network_of(model, split_point=None, **engine):
+def network_of(model, split_point=None):
     partition = partition_of(model)
     point = partition.point(split_point) if split_point else partition.default()
-    return Network(model, partition, point, engine_of(model, **engine))
-
-
-@functools.cache
-def engine_of(model, **engine):
-    return TorchEngine(partition_of(model), **engine)
+    return Network(SimpleNamespace(model=model, partition=partition), point, engine_of(model))
 
 
 @functools.cache
@@ -51,7 +47,7 @@ def no_survey(found):
 
 
 class Choosing:
-    """Makes the plans of a ResNet-18; the latest are in `plans`."""
+    """Makes the plans of the residual network; the latest are in `plans`."""
 
     def __init__(self, cache_dir):
         self.plans = []
@@ -63,7 +59,7 @@ class Choosing:
             **({"source": SOURCE, "cache_dir": self._cache_dir, "split_point": split_point, "codec": codec} | changes)
         )  # fmt: skip
         pinned = None if split_point in (None, "auto") else split_point
-        self.plans = make_plans(settings, network_of(resnet18(), pinned))
+        self.plans = make_plans(settings, network_of(residual(), pinned))
         found = {}
         for plan in self.plans:
             found.setdefault(plan.split_point.name, []).append(plan.label)
@@ -72,8 +68,8 @@ class Choosing:
 
 @functools.cache
 def profile_of(point, fingerprint=b"", shape=None, seed=0):
-    shape = shape or partition_of(resnet18()).point(point).shape
-    return make_profile(fingerprint or resnet18().fingerprint, point, shape, count=2, seed=seed)
+    shape = shape or partition_of(residual()).point(point).shape
+    return make_profile(fingerprint or residual().fingerprint, point, shape, count=2, seed=seed)
 
 
 def write(path, *profiles):

@@ -1,89 +1,29 @@
-"""What the tests of the edge share: a network of a few parameters, sources and uplinks that do as they are told."""
+"""What the tests of the edge share: runs with sources and uplinks that do as they are told."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import threading
 import time
 
 import numpy as np
-import torch
+from kits.tiny import SIDE, plan_of, tiny_model
 
 from edge.config import EdgeSettings
 from edge.frames.pipeline import Pipeline
 from edge.frames.preprocess import Preprocess
+from edge.frames.way import Edition, Editions
 from edge.metrics import EdgeMetrics
 from edge.output.results import Record
 from edge.planning.pilot import PinnedPilot
-from edge.planning.plan import make_plan
 from edge.uplink.circuit import Circuit
 from edge.uplink.client import Reply
 from shared.codecs import decode_frame
-from shared.engines import TorchEngine
 from shared.errors import UplinkError
-from shared.network.model import Model, load_model
-from shared.network.partition import Partition
-from shared.network.recipe import Recipe
 from shared.network.resize import fit_picture
-from shared.tasks.classify import Classes, Classify, top_classes
+from shared.tasks.classify import Classes
+from shared.tasks.registry import make_task
 from shared.wire import frame as wire
-
-SIDE = 8
-
-
-class TinyNetwork(torch.nn.Module):
-    def __init__(self, classes, gain=1.0):
-        super().__init__()
-        self.conv = torch.nn.Conv2d(3, 4, 3, stride=2)
-        self.relu = torch.nn.ReLU()
-        self.pool = torch.nn.AdaptiveAvgPool2d(1)
-        self.fc = torch.nn.Linear(4, classes)
-        with torch.no_grad():
-            self.conv.weight *= gain
-
-    def forward(self, x):
-        return self.fc(torch.flatten(self.pool(self.relu(self.conv(x))), 1))
-
-
-@functools.cache
-def tiny_model(classes=7, gain=1.0):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        network = TinyNetwork(classes, gain).eval().requires_grad_(requires_grad=False)
-    half = (0.5, 0.5, 0.5)
-    return Model(
-        name="tiny",
-        weights="random:3",
-        network=network,
-        recipe=Recipe(SIDE, SIDE, half, half, "bilinear"),
-        labels=tuple(f"class {index}" for index in range(classes)),
-        fingerprint=b"tinytiny",
-    )
-
-
-@functools.cache
-def resnet18():
-    return load_model("resnet18", "random")
-
-
-@functools.cache
-def partition_of(model):
-    return Partition(model.network, model.recipe.tensor_shape)
-
-
-@functools.cache
-def plan_of(model, split_point=None, codec=None):
-    partition = partition_of(model)
-    point = partition.point(split_point) if split_point else partition.default()
-    return make_plan(point, TorchEngine(partition), codec)
-
-
-def whole(model, frame, top=5):
-    """The classes of a BGR frame by the network in one piece: the oracle."""
-    tensor = torch.from_numpy(model.recipe.normalise(Preprocess(model.recipe)(frame)))[None]
-    with torch.inference_mode():
-        return top_classes(model.network(tensor)[0].numpy(), model.labels, top)
 
 
 def same_answer(top, expected):
@@ -110,6 +50,7 @@ def record(number=0, *, top=({"class_id": 7, "label": "cock", "probability": 0.8
         "frame": number,
         "frame_id": f"{number:016x}",
         "time": "2026-01-02T03:04:05.678+00:00",
+        "network": "0123456789abcdef",
         "split_point": "layer3",
         "codec": "int8+zstd",
         "payload_bytes": 79_500,
@@ -163,7 +104,7 @@ class FakeUplink:
 
     def __init__(self, model=None, outcomes=(), top=5):
         self.model = model or tiny_model()
-        self.task = Classify(self.model.labels, top)
+        self.task = make_task(self.model, top)
         self.outcomes = dict(enumerate(outcomes)) if not isinstance(outcomes, dict) else outcomes
         self.frames = []
         self.circuit = Circuit(EdgeMetrics().circuit_state, time.monotonic)
@@ -182,7 +123,8 @@ class FakeUplink:
         elif outcome != "good":
             await asyncio.sleep(0)
             raise UplinkError(outcome, "as the test says")
-        return Reply(self.task.answer(self._tail(frame)), {"tail": 1.5})
+        outputs = self._tail(frame)
+        return Reply(self.task.answer(tuple(each[0] for each in outputs)), {"tail": 1.5})
 
     def _tail(self, frame):
         array = decode_frame(frame)
@@ -190,7 +132,7 @@ class FakeUplink:
             if array.shape != self.model.recipe.picture_shape:
                 array = fit_picture(array, self.model.recipe)
             array = self.model.recipe.normalise(array)
-        return plan_of(self.model, frame.split_point, "float32").tail(array[None])[0]
+        return plan_of(self.model, frame.split_point, "float32").tail((array[None],))
 
 
 class Run:
@@ -217,13 +159,15 @@ class Run:
         chosen = settings_of(**settings)
         self.uplink = uplink or FakeUplink(self.model, top=chosen.top)
         self.plan = plan or plan_of(self.model, split_point, codec)
+        pilot = PinnedPilot(self.plan, self.metrics)
+        preprocess = preprocess or Preprocess(self.model.recipe)
+        task = make_task(self.model, chosen.top)
+        self.editions = Editions(Edition(self.model, task, preprocess, pilot, self.uplink))
         self.pipeline = Pipeline(
             chosen,
-            self.model,
-            PinnedPilot(self.plan, self.metrics),
-            preprocess or Preprocess(self.model.recipe),
+            self.editions,
+            self.uplink.circuit,
             source,
-            self.uplink,
             [self.records.append, *sinks],
             self.metrics,
             session,

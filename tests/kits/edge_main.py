@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 
+from kits.bundles import tiny
+
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) +[\w.]+: .+")
 SMALL = [
     "--model",
-    "resnet18",
-    "--weights",
-    "random",
+    str(tiny().folder),
     "--status-port",
     "0",
     "--threads",
     "1",
-    "--engine",
-    "torch",
+    "--precision",
+    "float32",
 ]
 NOWHERE = ["--cloud-url", "http://127.0.0.1:1"]
 SHORT = ["--source", "synthetic:fps=0,frames=3,width=64,height=48"]

@@ -6,7 +6,8 @@ import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kits.edge import FakeSource, FakeUplink, Run, pictures, plan_of, tiny_model
+from kits.edge import FakeSource, FakeUplink, Run, pictures
+from kits.tiny import plan_of, tiny_model
 
 from edge.calibration.fit import Preset, fit_profile
 from edge.frames.preprocess import Preprocess
@@ -26,7 +27,7 @@ def profile():
     model = tiny_model()
     plan, preprocess = plan_of(model, "relu", "float32"), Preprocess(model.recipe)
     tensors = [
-        plan.head(model.recipe.normalise(preprocess(frame))[None])[0] for frame in pictures(20, seed=1)
+        plan.head((model.recipe.normalise(preprocess(frame))[None],))[0][0] for frame in pictures(20, seed=1)
     ]
     recipe = Preset(step=1.0, groups=2, context_rank=4, corrector_rank=2)
     return fit_profile(tensors, recipe, fingerprint=model.fingerprint, split_point="relu")
@@ -42,7 +43,7 @@ class CalibratedUplink(FakeUplink):
 
     def _tail(self, frame):
         array = Calibrated(profile()).decode(frame.params, frame.payload, frame.shape)
-        return plan_of(self.model, frame.split_point, "float32").tail(array[None])[0]
+        return plan_of(self.model, frame.split_point, "float32").tail((array[None],))
 
 
 class GatedUplink(FakeUplink):

@@ -13,10 +13,12 @@ from aiohttp import web
 from kits.edge import value
 
 from edge.metrics import FALLBACKS, EdgeMetrics
+from edge.uplink.line import Line
 from edge.uplink.uplink import Uplink
 from shared.errors import UplinkError
+from shared.tasks.classify import Classify
 
-LABELS = tuple(f"class {index}" for index in range(1000))
+LABELS = tuple("cock" if index == 7 else f"class {index}" for index in range(1000))
 MODEL = SimpleNamespace(name="resnet18", weights="random:0", fingerprint=bytes(range(8)), labels=LABELS)
 HERE = {"model": "resnet18", "weights": "random:0", "fingerprint": MODEL.fingerprint.hex()}
 CLASS = {"class_id": 7, "label": "cock", "probability": 0.5}
@@ -109,8 +111,23 @@ def refused_url():
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 
-def make_uplink(url, *, model=MODEL, top=5, in_flight=4, deadline_s=5.0, **options):
-    return Uplink(url, model, EdgeMetrics(), top=top, in_flight=in_flight, deadline_s=deadline_s, **options)
+class LoneUplink(Uplink):
+    """An uplink with a line of its own, which it opens and closes."""
+
+    async def __aenter__(self):
+        await self._line.__aenter__()
+        self._line.probe_with(self.greet)
+        return self
+
+    async def __aexit__(self, *_):
+        await self.close()
+        await self._line.__aexit__()
+
+
+def make_uplink(url, *, model=MODEL, top=5, in_flight=4, deadline_s=5.0, metrics=None, **options):
+    metrics = metrics or EdgeMetrics()
+    line = Line(url, metrics, in_flight=in_flight, deadline_s=deadline_s)
+    return LoneUplink(line, model, Classify(model.labels, top), metrics, top=top, **options)
 
 
 def metric(uplink, name, **labels):

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import signal
 
 import pytest
-import torch
 from kits.edge_main import LOG_LINE
 
 from edge.__main__ import main
-from shared.network import model as models
-from shared.network.partition import Partition
 from shared.settings import KNOWN_NAMES, PREFIX
-
-cached_load_model = functools.cache(models.load_model)
-cached_partition = functools.cache(Partition)  # a network is cut once for all runs
 
 
 @pytest.fixture
@@ -27,15 +20,11 @@ def as_before(monkeypatch, cache_dir):
     monkeypatch.setenv(f"{PREFIX}CACHE_DIR", cache_dir)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         monkeypatch.setenv(name, "1")
-    for place in ("shared.network.model.load_model", "shared.load.load_model"):
-        monkeypatch.setattr(place, cached_load_model)
-    monkeypatch.setattr("shared.load.Partition", cached_partition)
-    root, threads = logging.getLogger(), torch.get_num_threads()
+    root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     root.handlers[:], root.level = handlers, level
-    torch.set_num_threads(threads)
     for number, handler in signals.items():
         signal.signal(number, handler)
 

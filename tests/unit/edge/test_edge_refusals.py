@@ -7,7 +7,6 @@ import re
 import socket
 
 import pytest
-import torch
 from kits.edge_main import NOWHERE, SHORT, SMALL, refused
 from kits.http import http_server
 
@@ -16,9 +15,7 @@ from kits.http import http_server
 def things(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.mp4").write_text("no video" * 100)
-    (tmp_path / "text.pth").write_text("no weights")
     (tmp_path / "three.txt").write_text("a\nb\nc\n")
-    torch.save({"conv1.weight": torch.zeros(2)}, tmp_path / "foreign.pth")
     return tmp_path
 
 
@@ -32,14 +29,14 @@ def things(tmp_path):
         (["--source", "rtmp://127.0.0.1/x"], "rtmp://127.0.0.1/x: rtmp:// is no source; did you mean rtsp"),
         (["--source", "http://me:secret@127.0.0.1:1/v"], r"http://\*\*\*@127.0.0.1:1/v: cannot be opened"),
         (["--source", "synthetic:fbs=3"], "synthetic has no option fbs; accepted: fps"),
-        (["--model", "resnet81"], "unknown model 'resnet81'; did you mean resnet18"),
-        (["--weights", "IMAGENET"], "weights 'IMAGENET': no such file, and resnet18 has no weights of that name"),
-        (["--weights", "{}/text.pth"], "weights .*/text.pth: not a state dict"),
-        (["--weights", "{}/foreign.pth"], "weights file:foreign.pth do not fit resnet18: 101 parameters missing, 0 unknown, 1 of"),
+        (["--model", "{}/empty"], "model .*/empty: this folder has no bundle.json; accepted: a folder that `splitdnn bundle` wrote"),
+        (["--recipe", "fit=stretch"], "recipe fit=stretch: the bundle .* has its own; make it again with `splitdnn bundle SOURCE"),
+        (["--model", "cloud", "--recipe", "fit=stretch"], "--recipe fit=stretch: with --model cloud the network is the cloud's as it"),
+        (["--model", "cloud", "--weights", "random"], "--weights random: with --model cloud the network is the cloud's as it is"),
         (["--labels", "{}/nothing.txt"], "labels .*/nothing.txt: "),
-        (["--labels", "{}/three.txt"], "labels .*/three.txt: 3 lines, the classifier has 1000 classes"),
-        (["--device", "quantum"], "device 'quantum' cannot be used here: "),
-        (["--split-point", "layer33"], "unknown split point 'layer33'; did you mean layer3"),
+        (["--labels", "{}/three.txt"], "labels .*/three.txt: 3 names; accepted: 5, one for each class"),
+        (["--device", "quantum"], "device 'quantum': tiny was made from .*; accepted: --device cpu"),
+        (["--split-point", "pools"], "unknown split point 'pools'; did you mean pool"),
         (["--codec", "int9"], "unknown codec 'int9'; did you mean int8"),
         (["--codec", "int8+zstd:level=99"], "level=99: out of range; accepted: 1 to 19"),
         (["--codec", "jpeg"], "codec jpeg carries pictures, and at .* choose --codec"),
@@ -70,7 +67,7 @@ def test_the_status_port_is_taken(edge):
         (
             200,
             {"model": "resnet50", "weights": "DEFAULT", "fingerprint": "00"},
-            "the cloud at http://127.0.0.1:.* runs resnet50 with weights DEFAULT .* this edge resnet18 with weights random:0",
+            "the cloud at http://127.0.0.1:.* runs resnet50 with weights DEFAULT .* this edge tiny with weights random:5",
         ),
     ],
 )  # fmt: skip

@@ -50,38 +50,31 @@ def test_a_run_without_its_cloud(edge, tmp_path):
     assert any("circuit open: no cloud at http://127.0.0.1:1" in line for line in edge.log)
 
 
-def test_whatever_computes_the_classes_are_the_same(edge):
+def test_in_whatever_precision_the_classes_are_the_same(edge):
     tops = {}
-    for engine, precision in (
-        ("torch", "auto"),
-        ("openvino", "float32"),
-        ("auto", "float32"),
-        ("auto", "auto"),
-    ):
+    for precision in ("float32", "bfloat16", "auto"):
         status, out, _ = edge(
-            *SMALL, *NOWHERE, *SHORT, "--show", "quiet", "--results", "-",
-            "--engine", engine, "--precision", precision,
+            *SMALL, *NOWHERE, *SHORT, "--show", "quiet", "--results", "-", "--engine", "auto", "--precision", precision
         )  # fmt: skip
         assert status == 0
         assert not any("WARNING" in line and "circuit" not in line for line in edge.log)
         chosen = next(line for line in edge.log if "engine " in line)
-        assert re.search(f"engine {'(torch|openvino)' if engine == 'auto' else engine} in ", chosen)
+        assert "engine openvino in " in chosen
         assert precision == "auto" or f" in {precision} on cpu, 1 threads" in chosen
-        tops[engine, precision] = [
+        tops[precision] = [
             {each["class_id"]: each["probability"] for each in json.loads(line)["top"]}
             for line in out.splitlines()
         ]
-    expected = tops.pop(("torch", "auto"))
+    expected = tops.pop("float32")
     assert len(expected) == 3
-    for (_, precision), records in tops.items():
+    for records in tops.values():
         for got, wanted in zip(records, expected, strict=True):
-            assert next(iter(got)) == next(iter(wanted))
+            assert got.keys() == wanted.keys()
             for name, probability in got.items():
-                close = 1e-4 if precision == "float32" else 0.05
-                assert probability == pytest.approx(wanted.get(name, probability), abs=close)
+                assert probability == pytest.approx(wanted[name], abs=0.02)
 
 
-@pytest.mark.parametrize(("size", "pixels"), [("network", 224 * 224), ("source", 64 * 48)])
+@pytest.mark.parametrize(("size", "pixels"), [("network", 8 * 8), ("source", 64 * 48)])
 def test_a_picture_travels_in_the_size_that_is_asked_for(edge, tmp_path, monkeypatch, size, pixels):
     async def believe(_uplink):
         """That there is a cloud: otherwise nothing is encoded."""
@@ -95,7 +88,7 @@ def test_a_picture_travels_in_the_size_that_is_asked_for(edge, tmp_path, monkeyp
     assert {(each["payload_bytes"], each["answered_by"]) for each in records} == {(3 * pixels, "edge")}
 
 
-@pytest.mark.parametrize("plan", [["--split-point", "layer3"], ["--split-point", "output"]])
+@pytest.mark.parametrize("plan", [["--split-point", "pool"], ["--split-point", "output"]])
 def test_a_size_of_pictures_that_do_not_travel_is_said_to_change_nothing(edge, plan):
     status, _, _ = edge(*SMALL, *NOWHERE, *SHORT, *plan, "--picture-size", "source", "--show", "quiet")
     assert status == 0

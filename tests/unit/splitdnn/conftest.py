@@ -12,21 +12,23 @@ if TYPE_CHECKING:
 
     from kits.cloud import Server
 
+    from shared.network.bundle import Bundle
     from splitdnn import Network
 
 
 @pytest.fixture(scope="session")
-def network() -> Network:
+def network(resnet18_bundle: Bundle) -> Network:
+    """In float32, so that nothing is timed and answers can be compared."""
     from splitdnn import load_network
 
-    return load_network("resnet18", "random", engine="torch", cache_dir="")
+    return load_network(resnet18_bundle.folder, precision="float32", cache_dir="")
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Server]:
+def cloud(resnet18_bundle: Bundle) -> Iterator[Server]:
     from kits.cloud import Server
 
-    with Server() as server:
+    with Server(model=str(resnet18_bundle.folder), precision="float32") as server:
         yield server
 
 

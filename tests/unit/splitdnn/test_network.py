@@ -26,7 +26,7 @@ def test_it_says_what_it_is(network, resnet18):
     assert network.fingerprint == resnet18.fingerprint
     assert network.labels == resnet18.labels
     assert network.recipe == resnet18.recipe
-    assert network.engine["name"] == "torch"
+    assert network.engine["name"] == "openvino"
 
 
 def test_split_points_are_in_the_networks_order(network, partition):
@@ -92,16 +92,17 @@ def test_what_is_no_picture_is_refused(network, picture):
 
 def test_the_whole_network_answers_batches(network, picture):
     one = network.prepare(picture)
-    outputs = network.whole(np.concatenate([one, 0 * one]))
+    (outputs,) = network.whole(np.concatenate([one, 0 * one]))
     assert (outputs.shape, outputs.dtype) == ((2, 1000), np.float32)
-    np.testing.assert_allclose(outputs[:1], network.whole(one), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(outputs[:1], network.whole(one)[0], rtol=1e-3, atol=1e-4)
 
 
 def test_an_answer_is_the_most_probable_classes(network, picture):
     outputs = network.whole(network.prepare(picture))
     answer = network.answer(outputs, top=3)
-    assert [each["class_id"] for each in answer.top] == np.argsort(-outputs[0], kind="stable")[:3].tolist()
-    assert answer.headline() == network.labels[outputs[0].argmax()]
+    (logits,) = outputs
+    assert [each["class_id"] for each in answer.top] == np.argsort(-logits[0], kind="stable")[:3].tolist()
+    assert answer.headline() == network.labels[logits[0].argmax()]
     assert len(network.answer(outputs).top) == 5
     assert len(network.answer(outputs, top=5000).top) == 1000
 
@@ -114,9 +115,12 @@ def test_what_is_no_output_is_refused(network):
         [[0.0] * 1000],
     ):
         with pytest.raises(ShapeError, match=r"an answer takes \(1, 1000\) float32"):
-            network.answer(wrong)
+            network.answer((wrong,))
+        for none in (wrong, [wrong], (wrong, wrong), ()):
+            with pytest.raises(ShapeError, match="an answer takes a tuple of 1 array, not "):
+                network.answer(none)
     with pytest.raises(ContentError, match="not finite"):
-        network.answer(np.full((1, 1000), np.nan, np.float32))
+        network.answer((np.full((1, 1000), np.nan, np.float32),))
 
 
 def test_what_is_no_input_is_refused(network):

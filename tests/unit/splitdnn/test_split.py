@@ -27,14 +27,15 @@ def split(network):
 def test_head_then_tail_is_the_whole_network(network, picture):
     tensor = network.prepare(picture)
     batch = np.concatenate([tensor, tensor[:, :, ::-1]])
-    whole = network.whole(batch)
+    (whole,) = network.whole(batch)
     for point in (network.points[0], *network.stage_ends(), network.points[-1]):
         split = network.split(point)
         crossing = split.head(batch)
         assert [(each.shape, each.dtype) for each in crossing] == [((2, *point.shape), np.float32)], (
             point.name
         )
-        np.testing.assert_allclose(split.tail(crossing), whole, rtol=1e-4, atol=1e-4, err_msg=point.name)
+        (outputs,) = split.tail(crossing)
+        np.testing.assert_allclose(outputs, whole, rtol=1e-4, atol=1e-4, err_msg=point.name)
 
 
 def test_step_by_step_is_the_same_as_by_halves(network, split, picture):
@@ -90,7 +91,7 @@ def test_nothing_travels_at_output(network, picture):
     split = network.split("output")
     assert split.codec is None
     crossing = split.head(split.prepare(picture))
-    assert split.tail(crossing) is crossing[0]
+    assert split.tail(crossing) is crossing
     for call in (lambda: split.encode(crossing), lambda: split.to_frame(picture)):
         with pytest.raises(CodecError, match="nothing travels at output"):
             call()

@@ -95,12 +95,12 @@ def test_the_first_word_is_the_command(arguments, command, rest, monkeypatch):
 
 def test_an_unknown_command_is_refused(capsys):
     assert __main__.main(["sped"]) == 2
-    assert "there are: speed, load, rate, link, soak" in capsys.readouterr().err
+    assert "there are: speed, start, load, rate, link, soak" in capsys.readouterr().err
 
 
 def test_help_names_every_command(capsys):
     assert __main__.main(["--help"]) == 0
-    assert {"speed", "load", "rate", "link", "soak"} <= {
+    assert {"speed", "start", "load", "rate", "link", "soak"} <= {
         line.split()[0] for line in capsys.readouterr().out.splitlines() if line
     }
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kits.edge import FakeSource, FakeUplink, Run, pictures, plan_of, resnet18, same_answer, tiny_model, whole
+from kits.edge import FakeSource, FakeUplink, Run, pictures, same_answer
+from kits.tiny import plan_of, residual, tiny_model, whole
 
 from edge.frames.preprocess import Preprocess
 from shared.wire import frame as wire
@@ -28,10 +29,10 @@ def test_the_edge_answers_as_the_whole_network_would(point):
 
 @pytest.mark.parametrize("outcome", ["good", "late"])
 def test_a_real_network_answers_alike_on_both_sides(outcome):
-    model = resnet18()
+    model = residual()
     frame = np.random.default_rng(1).integers(0, 256, (240, 320, 3), dtype=np.uint8)
     run = Run(
-        FakeSource([frame] * 2), FakeUplink(model, [outcome] * 2, top=3), model=model, split_point="layer3"
+        FakeSource([frame] * 2), FakeUplink(model, [outcome] * 2, top=3), model=model, split_point="layer3", top=3
     )
     for each in run.to_end():
         assert each.answered_by == ("cloud" if outcome == "good" else "edge")

@@ -8,7 +8,8 @@ import threading
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kits.edge import FakeSource, FakeUplink, Run, pictures, same_answer, whole
+from kits.edge import FakeSource, FakeUplink, Run, pictures, same_answer
+from kits.tiny import whole
 
 from edge.metrics import FALLBACKS, OUTCOMES
 from shared.errors import SourceError

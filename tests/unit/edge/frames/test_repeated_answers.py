@@ -8,8 +8,9 @@ import threading
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kits.edge import FakeSource, FakeUplink, same_answer, whole
+from kits.edge import FakeSource, FakeUplink, same_answer
 from kits.still import SCENES, A, B, GatedUplink, consistent, still
+from kits.tiny import whole
 
 from edge.metrics import FALLBACKS
 from shared.wire import frame as wire

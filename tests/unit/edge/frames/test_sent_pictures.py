@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from kits.edge import SIDE, FakeSource, FakeUplink, Run, pictures, same_answer, tiny_model, whole
+from kits.edge import FakeSource, FakeUplink, Run, pictures, same_answer
+from kits.tiny import SIDE, tiny_model, whole
 
 from edge.frames.preprocess import Preprocess
 from shared.codecs import decode_frame
@@ -54,7 +55,7 @@ def test_the_cameras_own_picture_travels_if_asked_for(codec, grayscale):
             there = fit_picture(decode_frame(sent), model.recipe)
             assert np.abs(there.astype(int) - prepared).max() <= grayscale  # grey is made before or after
         if each.answered_by == "edge" or (codec in ("raw", "png") and not grayscale):
-            logits = run.plan.tail(model.recipe.normalise(prepared)[None])
+            logits = run.plan.tail((model.recipe.normalise(prepared)[None],))[0]
             assert same_answer(each.answer.top, top_classes(logits[0], model.labels, 5))
     assert run.count("payload_bytes_sum", codec=codec.partition(":")[0]) == sum(
         each.payload_bytes for each in records

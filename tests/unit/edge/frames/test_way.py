@@ -7,9 +7,11 @@ import weakref
 
 import numpy as np
 import pytest
-from kits.edge import SIDE, FakeSource, FakeUplink, Run, pictures
+from kits.edge import FakeSource, FakeUplink, Run, pictures
+from kits.tiny import SIDE
 
-from edge.frames.way import Captured, Crossed, Encoded, Origin, Outcome, Prepared
+from edge.frames.origin import Origin
+from edge.frames.way import Captured, Crossed, Encoded, Outcome, Prepared
 from edge.metrics import STEPS
 from shared.wire import frame as wire
 

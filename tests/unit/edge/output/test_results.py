@@ -50,7 +50,7 @@ def test_a_records_keys_are_its_fields_and_last_the_answers():
     )
     line = odd.fields()
     assert list(line) == [
-        "frame", "frame_id", "time", "split_point", "codec", "payload_bytes", "latency_ms", "stages_ms", "answered_by",
+        "frame", "frame_id", "time", "network", "split_point", "codec", "payload_bytes", "latency_ms", "stages_ms", "answered_by",
         "repeats", "changed", "fallback", "top",
     ]  # fmt: skip
     assert json.loads(json.dumps(line)) == line

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from kits.choices import FLOAT16, INT8, SOURCE, STAGES, network_of
-from kits.edge import SIDE, settings_of, tiny_model
+from kits.edge import settings_of
+from kits.tiny import SIDE, tiny_model
 
 from edge.frames.stillness import ruler_factory
 from edge.planning.choices import PICTURE_CODECS, make_plans
@@ -116,4 +117,4 @@ def test_plans_by_a_real_survey_are_the_network_and_know_what_they_cost(tmp_path
         assert (plan.option.split_point, plan.option.codec or "none") == (plan.split_point.name, plan.label)
         assert plan.option.frames == 12
         assert (plan.codec is None) == plan.option.is_local
-        np.testing.assert_allclose(plan.tail(plan.head(tensors)), plans[-1].head(tensors), atol=1e-5)
+        np.testing.assert_allclose(plan.tail(plan.head((tensors,)))[0], plans[-1].head((tensors,))[0], atol=1e-5)

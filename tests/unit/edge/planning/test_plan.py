@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from kits.edge import partition_of, plan_of, resnet18, tiny_model
 from kits.profiles import make_profile
+from kits.tiny import TinyEngine, engine_of, partition_of, plan_of, residual, tiny_model
 
 from edge.planning.plan import make_plan
 from shared.codecs import NAMES
-from shared.engines import TorchEngine
 from shared.errors import SettingsError, SplitPointError
 
 
 def test_by_default_the_planner_chooses():
-    plan = plan_of(resnet18())
-    assert plan.split_point.name == partition_of(resnet18()).default().name
+    plan = plan_of(residual())
+    assert plan.split_point.name == partition_of(residual()).default().name
     assert plan.codec.name == "int8+zstd"
-    assert plan_of(resnet18(), "input").codec.name == "jpeg"
+    assert plan_of(residual(), "input").codec.name == "jpeg"
 
 
 def test_codec_options_are_kept():
@@ -36,7 +34,7 @@ def test_at_output_nothing_travels(codec):
 
 def test_a_calibrated_codec_is_for_tensors_inside_the_network_and_asks_for_a_profile():
     partition = partition_of(tiny_model())
-    engine, point = TorchEngine(partition), partition.point("conv")
+    engine, point = engine_of(tiny_model()), partition.point("conv")
     profile = make_profile(split_point="conv", shape=point.shape)
     plan = make_plan(point, engine, "calibrated", lambda: profile)
     assert plan.codec.profile is profile
@@ -69,26 +67,26 @@ def test_head_then_tail_is_the_whole(point):
     model = tiny_model()
     plan = plan_of(model, point)
     picture = np.random.default_rng(0).normal(0, 1, (2, 3, 8, 8)).astype(np.float32)
-    crossing = plan.head(picture)
-    assert crossing.shape == (2, *plan.split_point.shape)
-    with torch.inference_mode():
-        expected = model.network(torch.from_numpy(picture)).numpy()
-    np.testing.assert_allclose(plan.tail(crossing), expected, rtol=1e-5, atol=1e-6)
+    crossing = plan.head((picture,))
+    assert [each.shape for each in crossing] == [(2, *plan.split_point.shape)]
+    (expected,) = engine_of(model).head(partition_of(model).point("output"))((picture,))
+    (answer,) = plan.tail(crossing)
+    np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_both_halves_are_compiled_at_once():
     """A frame is too late to find out that one of them does not run."""
     compiled = []
 
-    class Engine(TorchEngine):
+    class Engine(TinyEngine):
         def _compile(self, kind, point):
             compiled.append((kind, point.name, point.shape))
             return super()._compile(kind, point)
 
     partition = partition_of(tiny_model())
-    plan = make_plan(partition.point("conv"), Engine(partition), None)
+    plan = make_plan(partition.point("conv"), Engine(tiny_model()), None)
     assert compiled == [("head", "conv", (4, 3, 3)), ("tail", "conv", (4, 3, 3))]
-    plan.tail(plan.head(np.zeros((2, 3, 8, 8), np.float32)))
+    plan.tail(plan.head((np.zeros((2, 3, 8, 8), np.float32),)))
     assert len(compiled) == 2
 
 

@@ -9,13 +9,12 @@ import random
 
 import numpy as np
 import pytest
-from kits.edge import SIDE, partition_of, tiny_model
+from kits.tiny import SIDE, engine_of, partition_of, tiny_model
 
 from edge.planning.planner import Option
 from edge.planning.survey import MAX_SECONDS, MIN_PICTURES, from_json, survey, to_json
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.floating import Floating
-from shared.engines import TorchEngine
 from shared.engines.segmented import segmented
 from shared.network.partition import INPUT, OUTPUT
 from shared.wire import frame as wire
@@ -24,7 +23,7 @@ MODEL = tiny_model()
 PARTITION = partition_of(MODEL)
 START, END = PARTITION.ends
 RELU = PARTITION.point("relu")
-NETWORK = segmented(TorchEngine(PARTITION), [START, PARTITION.point("conv"), RELU, END])
+NETWORK = segmented(engine_of(MODEL), [START, PARTITION.point("conv"), RELU, END])
 
 
 def pictures_of(count):
@@ -55,7 +54,7 @@ def surveyed(codecs=CODECS, pictures=PICTURES, *, preprocess_s=0.0, clock=None):
 
 def classes():
     tensors = np.stack([MODEL.recipe.normalise(picture) for picture in PICTURES])
-    return NETWORK.head(END)(tensors).argmax(1)
+    return NETWORK.head(END)((tensors,))[0].argmax(1)
 
 
 class Spoiling(Floating):
@@ -89,7 +88,7 @@ def test_bytes_are_those_of_whole_frames(point, name):
     codec, sizes = make_codec(name), []
     for picture in PICTURES:
         tensors = MODEL.recipe.normalise(picture)[None]
-        array = picture if point == INPUT else NETWORK.head(RELU)(tensors)[0]
+        array = picture if point == INPUT else NETWORK.head(RELU)((tensors,))[0][0]
         sizes.append(
             len(
                 wire.pack(
@@ -144,7 +143,7 @@ def test_what_arrives_as_it_was_agrees():
 @pytest.mark.parametrize("every", [1, 2, 3])
 def test_what_arrives_spoilt_agrees_only_by_chance(every):
     wanted = classes()
-    by_zeros = NETWORK.tail(RELU)(np.zeros((1, *RELU.shape), np.float32)).argmax()
+    by_zeros = NETWORK.tail(RELU)((np.zeros((1, *RELU.shape), np.float32),))[0].argmax()
     spoilt = np.arange(1, len(PICTURES) + 1) % every == 0
     expected = np.mean(~spoilt | (wanted == by_zeros))
     assert expected < 1

@@ -7,7 +7,8 @@ import logging
 
 import pytest
 from kits.choices import SOURCE, network_of, profile_of, write
-from kits.edge import FakeSource, settings_of, tiny_model
+from kits.edge import FakeSource, settings_of
+from kits.tiny import TinyEngine, tiny_model
 
 from edge.calibration import pictures
 from edge.planning import survey
@@ -47,9 +48,11 @@ def test_another_profile_is_surveyed_anew(make, surveys, tmp_path):
 
 def test_another_engine_or_network_is_surveyed_anew(surveys, tmp_path):
     settings = settings_of(source=SOURCE, cache_dir=str(tmp_path), split_point="auto")
-    one, other = tiny_model(), dataclasses.replace(tiny_model(), fingerprint=b"othertin")
-    for model, precision in ((one, "float32"), (one, "float32"), (one, "bfloat16"), (other, "float32")):
-        make_plans(settings, network_of(model, precision=precision))
+    one, other = network_of(tiny_model()), network_of(tiny_model(fingerprint=b"othertin"))
+    rough = TinyEngine(tiny_model())
+    rough.precision = "bfloat16"
+    for network in (one, one, dataclasses.replace(one, engine=rough), other):
+        make_plans(settings, network)
     assert len(surveys) == 3
 
 

@@ -47,7 +47,14 @@ def test_a_choice_of_ones_own_asks_nobody(weights):
 NO_AGREEMENT = [
     {"model": "resnet50", "weights": "IMAGENET1K_V1"},
     {"model": "resnet18", "weights": "file:mine.pth"},
-    {"model": "resnet18", "weights": "IMAGENET1K_V9"},
+    {"model": "resnet18", "weights": "imagenet1k_v1"},
+    {"model": "resnet18", "weights": "IMAGENET1K_V1:extra"},
+    {"model": "resnet18", "weights": "../IMAGENET1K_V1"},
+    {"model": "resnet18", "weights": "/IMAGENET1K_V1"},
+    {"model": "resnet18", "weights": "IMAGENET1K_V1.pth"},
+    {"model": "resnet18", "weights": "IMAGENET1K_V1\n"},
+    {"model": "resnet18", "weights": "DEFAULT"},
+    {"model": "resnet18", "weights": ""},
     {"model": "resnet18", "weights": "/etc/passwd"},
     {"model": "resnet18", "weights": "auto"},
     {"model": "resnet18", "weights": "random:"},
@@ -83,9 +90,19 @@ def test_nobody_listens():
         assert agree(f"http://127.0.0.1:{sock.getsockname()[1]}") == ALONE
 
 
-def test_an_unknown_model_is_left_to_whoever_loads_it():
-    with http_server(200, {"model": "resnet81", "weights": "IMAGENET1K_V1"}) as (url, _):
-        assert agree(url, model="resnet81") == ALONE
+def test_a_name_that_is_a_file_here_is_no_name(tmp_path, monkeypatch):
+    """It would be read instead of what torchvision has under it."""
+    monkeypatch.chdir(tmp_path)
+    said = {"model": "resnet18", "weights": "IMAGENET1K_V1"}
+    assert agree_with(said) == ("IMAGENET1K_V1", 5)
+    (tmp_path / "IMAGENET1K_V1").touch()
+    assert agree_with(said) == ALONE
+
+
+def test_names_are_known_by_their_form():
+    """The edge has no torchvision to look them up in; whoever loads them says whether there are such weights."""
+    for name in ("IMAGENET1K_V2", "IMAGENET1K_SWAG_E2E_V1", "COCO_WITH_VOC_LABELS_V1", "IMAGENET1K_FBGEMM_V1"):
+        assert agree_with({"model": "resnet18", "weights": name}) == (name, 5)
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY"])

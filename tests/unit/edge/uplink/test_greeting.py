@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from kits.uplink import HERE, make_uplink, metric, refusal, refused_url, short, with_cloud
+from kits.uplink import FRAME, GOOD, HERE, LABELS, make_uplink, metric, refusal, refused_url, short, with_cloud
 
 from edge.uplink.circuit import State
+from edge.uplink.same_labels import labels_sha256
 from shared.codecs import make_codec
 from shared.errors import MismatchError
 
@@ -86,6 +87,61 @@ def test_a_proxys_error_is_a_cloud_that_is_away():
         cloud.model = (502, b"bad gateway")
         await uplink.check()
         assert uplink.circuit.state is State.OPEN
+
+    with_cloud(check)
+
+
+def test_a_cloud_that_still_serves_this_network_beside_a_newer_one_is_the_right_one():
+    async def check(cloud, uplink):
+        cloud.model = HERE | {"fingerprint": "00" * 8, "also_serves": ["11" * 8, HERE["fingerprint"]]}
+        await uplink.check()
+        assert uplink.circuit.state is State.CLOSED
+        assert uplink._line.heard.fingerprint == "00" * 8
+        for also in ([], ["11" * 8], None, 7, {}):
+            cloud.model = HERE | {"fingerprint": "00" * 8, "also_serves": also}
+            with pytest.raises(MismatchError):
+                await uplink.check()
+
+    with_cloud(check)
+
+
+def test_an_edge_that_follows_its_cloud_waits_for_the_other_network():
+    async def check(cloud, uplink):
+        cloud.model = HERE | {"fingerprint": "00" * 8}
+        await uplink.check()
+        assert uplink.circuit.state is State.OPEN
+        assert uplink._line.heard.is_other_than(HERE["fingerprint"])
+
+    with_cloud(check, follows=True)
+
+
+def test_other_names_for_the_classes_are_said_once(caplog):
+    async def check(cloud, uplink):
+        for said in ({}, {"labels_sha256": labels_sha256(LABELS)}, {"labels_sha256": None}):
+            cloud.model = HERE | said
+            await uplink.check()
+        assert not caplog.records
+        for _ in range(3):
+            cloud.model = HERE | {"labels_sha256": "0" * 64}
+            await uplink.check()
+        assert [line.levelname for line in caplog.records] == ["WARNING"]
+        assert "other names for the classes" in caplog.text
+
+    with_cloud(check)
+
+
+def test_every_reply_says_which_network_the_cloud_runs():
+    async def check(cloud, uplink):
+        heard = uplink._line.heard
+        await uplink.ask(FRAME)
+        assert heard.fingerprint is None, "a cloud of 0.5.0 does not say it with a reply"
+        for said in (7, None, "../x", "0" * 15, "G" * 16, ["00" * 8]):
+            cloud.answer = GOOD | {"fingerprint": said}
+            await uplink.ask(FRAME)
+            assert heard.fingerprint is None, said
+        cloud.answer = GOOD | {"fingerprint": "00" * 8}
+        await uplink.ask(FRAME)
+        assert heard.fingerprint == "00" * 8
 
     with_cloud(check)
 

@@ -182,7 +182,7 @@ def test_a_long_upload_is_waited_for_as_long_as_a_frame_may_and_goes_on(caplog):
         assert {error.reason for error in errors} == {"profile"}
         sent = len(cloud.frames)
         upload = uplink._uploads.of(PROFILE)
-        uplink._deadline_s = upload._patience_s = 1000.0
+        uplink._line.deadline_s = upload._patience_s = 1000.0
         upload._started -= 1000.0
         for _ in range(20):  # these come later: none is sent, and none waits
             assert (await asyncio.wait_for(refusal(uplink, PROFILE), 15)).reason == "profile"

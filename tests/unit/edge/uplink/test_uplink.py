@@ -28,6 +28,15 @@ def test_a_good_answer():
     with_cloud(check, top=3)
 
 
+def test_names_are_the_edges_own_whatever_the_cloud_calls_a_class():
+    async def check(cloud, uplink):
+        for label in ("hen", "", 7, None, "\ud800"):
+            cloud.answer = GOOD | {"top": [CLASS | {"label": label}]}
+            assert (await uplink.ask(FRAME)).answer == Classes((CLASS,)), label
+
+    with_cloud(check)
+
+
 def test_requests_one_after_another_share_a_connection():
     async def check(cloud, uplink):
         await uplink.check()
@@ -132,6 +141,7 @@ def test_no_more_classes_are_asked_for_than_there_are(top, labels, asked):
     """The cloud refuses that, and a network of three classes was never answered by it."""
 
     async def check(cloud, uplink):
+        cloud.answer = GOOD | {"top": [CLASS | {"class_id": 2}]}
         await uplink.ask(FRAME)
         assert cloud.queries == [(f"/model?top={asked}", CONTENT_TYPE)]
 

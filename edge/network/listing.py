@@ -1,0 +1,26 @@
+"""`--list-split-points`, for the cloud's network as well."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from edge.metrics import EdgeMetrics
+from edge.network.opening import open_origin
+from edge.uplink.line import Line
+from shared import load
+
+if TYPE_CHECKING:
+    from edge.config import EdgeSettings
+
+
+async def list_split_points(settings: EdgeSettings) -> str:
+    """The table for the network that the settings name. Raises StartupError."""
+    metrics = EdgeMetrics()
+    async with contextlib.AsyncExitStack() as ends:
+        line = Line(settings.cloud_url, metrics, in_flight=1, deadline_s=settings.deadline_s)
+        await ends.enter_async_context(line)
+        _, model = await open_origin(settings, line, metrics, ends)
+        chosen = settings.model_copy(update={"model": model})
+        return await asyncio.to_thread(load.list_split_points, chosen)

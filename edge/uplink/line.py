@@ -1,0 +1,85 @@
+"""The way to one cloud, which every edition of the network shares: connections, circuit breaker, what is known of the link."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from edge.uplink.circuit import Circuit
+from edge.uplink.client import CloudClient, read_model
+from edge.uplink.heard import Heard
+from edge.uplink.link import Link
+from shared.errors import UplinkError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from edge.metrics import EdgeMetrics
+
+_PROBE_TIMEOUT_S = 1.0
+
+
+class Line:
+    """Open while the edge runs. Used from the event loop only."""
+
+    def __init__(self, url: str, metrics: EdgeMetrics, *, in_flight: int, deadline_s: float) -> None:
+        # One connection more for the probe.
+        self.client = CloudClient(url, metrics.uplink_bytes, connections=in_flight + 1)
+        self.circuit = Circuit(metrics.circuit_state, time.monotonic, opened=self._release)
+        self.link = Link(time.monotonic)
+        self.heard = Heard()
+        self.deadline_s = deadline_s
+        self._waiting: set[asyncio.Timeout] = set()
+        self._greet: Callable[[], Awaitable[object]] = self.ask_model
+        self._probing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self.client.open()
+        self._probing = asyncio.create_task(self.circuit.probe(self._find_out))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._probing:
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)
+        await self.client.close()
+
+    async def _find_out(self) -> None:
+        await self._greet()  # of the edition that is in force at this moment
+
+    def probe_with(self, greet: Callable[[], Awaitable[object]]) -> None:
+        """While the circuit is open, find out by `greet` whether the cloud is back; it raises if not."""
+        self._greet = greet
+
+    async def ask_model(self) -> dict[str, Any]:
+        """The cloud's answer to `GET /model`; `heard` takes note of its fingerprint.
+
+        Raises UplinkError if the cloud is away, MismatchError if something answers that is not a SplitDNN cloud.
+        """
+        status, body = await self.client.request("GET", "/model", min(_PROBE_TIMEOUT_S, self.deadline_s))
+        said = read_model(status, body, self.client.url)
+        self.heard.note(said["fingerprint"])
+        return said
+
+    @contextlib.asynccontextmanager
+    async def in_time(self) -> AsyncIterator[None]:
+        """End the block at the deadline, or as soon as the circuit opens: no answer is then to be expected."""
+        try:
+            async with asyncio.timeout(self.deadline_s) as waiting:
+                self._waiting.add(waiting)
+                try:
+                    yield
+                finally:
+                    self._waiting.discard(waiting)
+        except TimeoutError:
+            if self.circuit.is_open:
+                raise UplinkError("circuit_open", "the circuit opened meanwhile") from None
+            raise UplinkError("late", f"no answer within {self.deadline_s:.3g} s") from None
+
+    def _release(self) -> None:
+        """The circuit opened: end the wait of every frame under way."""
+        for waiting in self._waiting:
+            if not waiting.expired():
+                waiting.reschedule(asyncio.get_running_loop().time())

@@ -1,0 +1,37 @@
+"""Makes a bundle from code, as `splitdnn bundle` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.network.bundle import read_bundle
+from shared.network.choice import NetworkChoice
+from shared.torch_network.source import NAMED_SECONDS
+
+if TYPE_CHECKING:
+    from shared.network.bundle import Bundle
+
+
+def make_bundle(
+    source: str | Path,
+    folder: str | Path,
+    weights: str = "auto",
+    *,
+    seed: int = 0,
+    labels: str | None = None,
+    recipe: str | None = None,
+) -> Bundle:
+    """Make the bundle of `source` in `folder`, which is created; one that is there is kept as FOLDER.previous.
+
+    `source` and the other arguments are those of `load_network`. Takes seconds to a minute, and torch if the source is a torch
+    network. Raises ModelError or SettingsError; nothing is left of a bundle that could not be made.
+    """
+    # Brings OpenVINO, and torch for a source that needs it.
+    from shared.bundling.bundler import make_bundle as make  # noqa: PLC0415
+    from shared.bundling.folder import replacing  # noqa: PLC0415
+
+    target = Path(folder)
+    with replacing(target) as making:
+        make(NetworkChoice(str(source), weights, seed, labels, recipe), making, patience_s=NAMED_SECONDS)
+    return read_bundle(target, verify=False)

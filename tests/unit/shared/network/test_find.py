@@ -249,7 +249,7 @@ def test_a_fetch_that_failed_is_not_tried_again_for_an_hour(
     assert maker.find(cache=cache).model.weights == "random:0"
     assert len(maker.made) == 1
     (warning,) = warnings(caplog)
-    assert warning.startswith("weights=auto: no pretrained weights (the download failed less than an hour ago)")
+    assert warning.startswith("weights=auto: no pretrained weights (the last download failed)")
     assert "random ones (seed 0)" in warning
     assert maker.find(cache=cache, weights="random").model.weights == "random:0"
     assert len(maker.made) == 1

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from kits.weights import NAME, SMALL, cached_file, small_state
+from shared.network.weights import load_weights
 
 from shared.errors import ModelError
 from shared.network import weights
-from shared.network.weights import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable

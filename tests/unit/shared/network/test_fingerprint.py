@@ -11,11 +11,11 @@ import pytest
 import torch
 from kits.naming import naming
 from kits.weights import saved
+from shared.network.vision import get_model, get_model_weights
 
 from shared.limits import FINGERPRINT_BYTES
 from shared.network import model as models
 from shared.network.model import Model, load_model
-from shared.network.vision import get_model, get_model_weights
 
 SMALL = "shufflenet_v2_x0_5"  # 5 MB, with batch normalisation
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from kits.weights import same
+from shared.network.vision import get_model_weights
 
 from shared.errors import ModelError
 from shared.network import model as models
 from shared.network.model import Model, load_model
-from shared.network.vision import get_model_weights
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,12 +11,12 @@ import pytest
 import torch
 from kits.naming import naming
 from kits.weights import same, saved
+from shared.network.vision import get_model
+from shared.network.weights import Weights
 
 from shared.errors import ModelError
 from shared.network import model as models
 from shared.network.model import Model, load_model
-from shared.network.vision import get_model
-from shared.network.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

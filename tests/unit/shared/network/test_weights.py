@@ -10,11 +10,11 @@ import pytest
 import torch
 from kits.naming import naming
 from kits.weights import NAME, SMALL, cached_file, small_state
+from shared.network.vision import get_model_weights
+from shared.network.weights import load_weights
 
 from shared.errors import ModelError
 from shared.network import weights
-from shared.network.vision import get_model_weights
-from shared.network.weights import load_weights
 
 
 @pytest.fixture

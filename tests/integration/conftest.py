@@ -32,10 +32,11 @@ def system(weights: str) -> Iterator[deployments.Deployment]:
 
 @pytest.fixture(scope="session")
 def model(weights: str):
-    """The unsplit network."""
-    from shared.network.model import load_model
+    """The unsplit network in torch, which neither edge nor cloud runs."""
+    from shared.network.choice import NetworkChoice
+    from shared.torch_network.source import build
 
-    return load_model("resnet50", weights)
+    return build(NetworkChoice("resnet50", weights))
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +61,7 @@ def unsplit_top1(model):
                 assert there
                 pictures.append(model.recipe.normalise(preprocess(frame)))
             with torch.inference_mode():
-                classes += model.network(torch.from_numpy(np.stack(pictures))).argmax(1).tolist()
+                classes += model.module(torch.from_numpy(np.stack(pictures))).argmax(1).tolist()
         return classes
 
     return top1

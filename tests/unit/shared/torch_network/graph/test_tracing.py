@@ -59,6 +59,7 @@ def check(module: nn.Module, shape: tuple[int, ...] = SHAPE) -> TorchPartition:
                     assert len(found) == len(wanted)
                     for one, other in zip(found, wanted, strict=True):
                         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+            assert partition.tail(partition.ends[1])(*wanted) == tuple(wanted)
             crossings = partition.crossings()(pictures)
             assert len(crossings) == len(partition.points) - 1 + len(wanted)
     return partition

@@ -26,7 +26,11 @@ class Answers:
     """Crossings and outputs for the probe pictures: the reference's, and OpenVINO's where the reference cannot cut."""
 
     def __init__(
-        self, halves: Halves, reference: Reference | None, pictures: NDArray[np.uint8], tensors: NDArray[np.float32]
+        self,
+        halves: Halves,
+        reference: Reference | None,
+        pictures: NDArray[np.uint8],
+        tensors: NDArray[np.float32],
     ) -> None:
         """`pictures` (2, h, w, 3) RGB, and `tensors` (2, C, h, w), the same normalised."""
         self._halves = halves

@@ -103,7 +103,9 @@ def make_reported(
         "split_points": [_entry(point) for point in points],
     }
     write_manifest(folder, fields)
-    _log.info("bundled %s, %d split points, in %.1f s", source.name, len(points), time.perf_counter() - started)
+    _log.info(
+        "bundled %s, %d split points, in %.1f s", source.name, len(points), time.perf_counter() - started
+    )
     notes = (*source.notes, *network.notes, *notes)
     reference = source.reference.name if source.reference else None
     return read_bundle(folder, verify=False), Report(notes, reference, parity, cut_error, len(checked))
@@ -133,9 +135,7 @@ def _cut(source: Source) -> _Cut:
     if model is None:
         model, batch = single_batch(source.model), 1
         notes = ("the network takes one picture at a time",)
-    places = find_places(
-        model, batch, known=source.known, outputs=source.outputs, is_given=source.is_given
-    )
+    places = find_places(model, batch, known=source.known, outputs=source.outputs, is_given=source.is_given)
     model = marked(model, places, len(source.outputs), source.name)
     return _Cut(model, Partition(place.point for place in places), batch, pictures, tensors, notes)
 
@@ -161,4 +161,3 @@ def _save_model(model: ov.Model, path: Path) -> None:
         ov.save_model(model, path, compress_to_fp16=False)
     except RuntimeError as error:  # OpenVINO's own, also for a full disk
         raise ModelError(f"{path}: cannot be written: {first_line(error)}") from error
-

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +21,7 @@ if TYPE_CHECKING:
     from shared.bundling.bundler import Report
     from shared.network.bundle import Bundle
 
-_SOURCES = (
-    "a torchvision name, timm:NAME, file.py:build, package.module:build, or an ONNX, OpenVINO (.xml) or tflite file"
-)
+_SOURCES = "a torchvision name, timm:NAME, file.py:build, package.module:build, or an ONNX, OpenVINO (.xml) or tflite file"
 
 
 def bundle(arguments: Sequence[str]) -> int:
@@ -42,8 +42,9 @@ def _guarded(run: Callable[[], None]) -> int:
     except SplitDNNError as error:
         print_error(error)
         return 2
-    except KeyboardInterrupt:
-        return 130
+    except BrokenPipeError:  # the reader of our output has closed it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 
@@ -55,12 +56,28 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("source", nargs="?", help=_SOURCES)
-    parser.add_argument("-o", "--output", metavar="FOLDER", help="where to write it; over a bundle, that one is kept as FOLDER.previous")
-    parser.add_argument("--weights", default="auto", help="auto, random, a name of torchvision's, or the path of a state dict")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        help="where to write it; over a bundle, that one is kept as FOLDER.previous",
+    )
+    parser.add_argument(
+        "--weights", default="auto", help="auto, random, a name of torchvision's, or the path of a state dict"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of random weights")
     parser.add_argument("--labels", metavar="FILE", help="the classes' names")
-    parser.add_argument("--recipe", metavar="CHANGES", help="as in size=320x240,fit=letterbox,mean=0:0:0,std=1:1:1,scale=255,channels=BGR")
-    parser.add_argument("--check", choices=("stage_ends", "all"), default="stage_ends", help="where head then tail is compared with the whole")
+    parser.add_argument(
+        "--recipe",
+        metavar="CHANGES",
+        help="as in size=320x240,fit=letterbox,mean=0:0:0,std=1:1:1,scale=255,channels=BGR",
+    )
+    parser.add_argument(
+        "--check",
+        choices=("stage_ends", "all"),
+        default="stage_ends",
+        help="where head then tail is compared with the whole",
+    )
     parser.add_argument("--list", action="store_true", help="print the split points; write nothing")
     parser.add_argument("--inspect", metavar="FOLDER", help="verify the bundle in FOLDER and describe it")
     return parser
@@ -100,7 +117,9 @@ def _make(choice: NetworkChoice, folder: Path, check: str) -> tuple[Bundle, Repo
     from shared.torch_network.source import NAMED_SECONDS  # noqa: PLC0415
 
     with replacing(folder) as making:
-        _, report = make_reported(choice, making, patience_s=NAMED_SECONDS, check="all" if check == "all" else "stage_ends")
+        _, report = make_reported(
+            choice, making, patience_s=NAMED_SECONDS, check="all" if check == "all" else "stage_ends"
+        )
     return read_bundle(folder), report
 
 
@@ -138,4 +157,6 @@ def _back(arguments: Sequence[str]) -> None:
     folder = expand_home(str(_parsed(parser, arguments)["folder"]))
     go_back(folder)
     manifest = read_manifest(folder / "bundle.json")
-    print(f"{folder} is {manifest.name}, weights {manifest.weights}, fingerprint {manifest.fingerprint} again")
+    print(
+        f"{folder} is {manifest.name}, weights {manifest.weights}, fingerprint {manifest.fingerprint} again"
+    )

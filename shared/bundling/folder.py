@@ -30,7 +30,9 @@ def check_target(folder: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise ModelError(f"{folder}: {error.strerror or error}; accepted: a new folder, or a bundle's") from None
+        raise ModelError(
+            f"{folder}: {error.strerror or error}; accepted: a new folder, or a bundle's"
+        ) from None
     foreign = [name for name in found if name not in (MANIFEST, *FILES)]
     if foreign or (found and MANIFEST not in found):
         raise ModelError(
@@ -86,7 +88,9 @@ def go_back(folder: Path) -> None:
     previous = previous_of(folder)
     for each in (folder, previous):
         if not (each / MANIFEST).is_file():
-            raise ModelError(f"{each}: no bundle; `back` needs a bundle and the one that it replaced ({previous.name})")
+            raise ModelError(
+                f"{each}: no bundle; `back` needs a bundle and the one that it replaced ({previous.name})"
+            )
     aside = folder.with_name(f".{folder.name}-back")
     try:
         folder.rename(aside)

@@ -50,7 +50,9 @@ class Halves:
 
     @staticmethod
     def _shaped(values: Tensors, point: SplitPoint) -> Tensors:
-        return tuple(value.reshape(len(value), *shape) for value, shape in zip(values, point.shapes, strict=True))
+        return tuple(
+            value.reshape(len(value), *shape) for value, shape in zip(values, point.shapes, strict=True)
+        )
 
     def _run(self, start: SplitPoint, end: SplitPoint, given: Tensors) -> Tensors:
         return self._infer(_compiled(cut(self._model, start, end, one_by_one=self._one_by_one)), given)
@@ -58,7 +60,10 @@ class Halves:
     def _infer(self, compiled: ov.CompiledModel, given: Tensors) -> Tensors:
         if not self._one_by_one:
             return _infer(compiled, given)
-        rows = [_infer(compiled, tuple(tensor[index : index + 1] for tensor in given)) for index in range(len(given[0]))]
+        rows = [
+            _infer(compiled, tuple(tensor[index : index + 1] for tensor in given))
+            for index in range(len(given[0]))
+        ]
         return tuple(np.stack(tensors) for tensors in zip(*rows, strict=True))
 
 

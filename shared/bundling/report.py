@@ -43,7 +43,15 @@ def describe_bundle(bundle: Bundle, report: Report | None) -> str:
             f"cuts      {report.cut_error:.1e} largest relative error of head then tail at {report.checked} split points",
         ]
         lines += [f"note      {note}" for note in report.notes]
-    return "\n".join([*lines, "", describe_split_points(bundle.partition), "", f"default   {bundle.partition.default().name}"])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            describe_split_points(bundle.partition),
+            "",
+            f"default   {bundle.partition.default().name}",
+        ]
+    )
 
 
 def _task(model: Model) -> str:

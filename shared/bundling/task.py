@@ -44,6 +44,10 @@ def labels_for(
     if len(source.labels) == classes:
         return source.labels, ()
     if given is not None:
-        raise ModelError(f"labels {given}: {len(source.labels)} names; accepted: {classes}, one for each class")
+        raise ModelError(
+            f"labels {given}: {len(source.labels)} names; accepted: {classes}, one for each class"
+        )
     found = f"{len(source.labels)} labels for {classes} classes" if source.labels else "no labels"
-    return tuple(f"class {number}" for number in range(classes)), (f"{found}: the classes have numbers; --labels names them",)
+    return tuple(f"class {number}" for number in range(classes)), (
+        f"{found}: the classes have numbers; --labels names them",
+    )

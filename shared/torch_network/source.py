@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.errors import ModelError
 from shared.network.choice import NetworkChoice
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 NAMED_SECONDS = 900.0
 """Seconds that the download of weights that were named may take."""
+
+KINDS = ("torchvision", "timm", "function")
+"""What `source["kind"]` may be."""
 
 _TIMM = "timm:"
 _TORCHVISION_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -48,8 +52,21 @@ def is_torch_source(model: str) -> bool:
 
 
 def build(choice: NetworkChoice, *, patience_s: float = NAMED_SECONDS) -> TorchNetwork:
-    """Build the network that `choice` names, with its weights. Raises ModelError."""
-    from shared.torch_network.torchvision import build_torchvision  # noqa: PLC0415 - brings torch
+    """Build the network that `choice` names, with its weights. Raises ModelError, or SettingsError for its recipe."""
+    return _build(choice, patience_s, folder=None)
+
+
+def _build(choice: NetworkChoice, patience_s: float, *, folder: str | None) -> TorchNetwork:
+    # Each brings torch, and only one is needed.
+    if choice.model.startswith(_TIMM):
+        from shared.torch_network.timm import build_timm  # noqa: PLC0415 - see above
+
+        return build_timm(choice, patience_s=patience_s)
+    if _FUNCTION.fullmatch(choice.model):
+        from shared.torch_network.function import build_function  # noqa: PLC0415 - see above
+
+        return build_function(choice, folder=folder)
+    from shared.torch_network.torchvision import build_torchvision  # noqa: PLC0415 - see above
 
     return build_torchvision(choice, patience_s=patience_s)
 
@@ -59,13 +76,22 @@ def rebuild(source: dict[str, str | int | None], *, weights: str | None = None) 
 
     Raises ModelError, which names what to give if a file is gone.
     """
-    seed = source.get("seed")
-    recipe = source.get("recipe")
-    return build(
-        NetworkChoice(
-            model=str(source["model"]),
-            weights=weights or str(source["weights"]),
-            seed=seed if isinstance(seed, int) else 0,
-            recipe=recipe if isinstance(recipe, str) else None,
+    if source.get("kind") not in KINDS:
+        raise ModelError(
+            f"the bundle was made from {source.get('kind') or 'something'}, which torch cannot build; the torch engine needs a "
+            f"bundle from {', '.join(KINDS)}"
         )
+    seed, folder, recipe = source.get("seed"), source.get("folder"), source.get("recipe")
+    choice = NetworkChoice(
+        model=str(source.get("model")),
+        weights=weights or str(source.get("weights")),
+        seed=seed if isinstance(seed, int) else 0,
+        recipe=recipe if isinstance(recipe, str) else None,
     )
+    try:
+        return _build(choice, NAMED_SECONDS, folder=folder if isinstance(folder, str) else None)
+    except ModelError as error:
+        raise ModelError(
+            f"the bundle's network cannot be built again from {choice.model} with weights {choice.weights}: {error}; put the "
+            "files back, name the weights with --weights, or make the bundle again"
+        ) from error

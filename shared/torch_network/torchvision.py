@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,64 +14,51 @@ from torch.overrides import TorchFunctionMode
 from shared.errors import ModelError, suggest
 from shared.limits import FINGERPRINT_BYTES
 from shared.network.labels import read_labels
-from shared.network.recipe import Recipe, parse_recipe
+from shared.process.machine import expand_home
+from shared.torch_network.inspection import check_arguments, check_running
+from shared.torch_network.recipes import from_preset, settled
 from shared.torch_network.source import TorchNetwork
-from shared.torch_network.vision import get_model, list_models, torchvision
-from shared.torch_network.weights import Weights, fit, load_weights
+from shared.torch_network.vision import (
+    get_model,
+    get_model_builder,
+    list_models,
+    torchvision,
+)
+from shared.torch_network.weights.fit import fit
+from shared.torch_network.weights.loading import Weights, load_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from shared.network.choice import NetworkChoice
-
-_CLASSES = 1000
-# Both were trained on inputs of a different scale, which torchvision's builders correct only when they fetch the weights
-# themselves. Their auxiliary classifiers are for training only.
-_BUILD_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "googlenet": {"transform_input": True, "init_weights": False},
-    "inception_v3": {"transform_input": True, "init_weights": False},
-}
-
-
-def architectures() -> list[str]:
-    """Names of torchvision's classifiers."""
-    names: list[str] = list_models(module=torchvision.models)
-    return names
+    from shared.network.recipe import Recipe
 
 
 def build_torchvision(choice: NetworkChoice, *, patience_s: float) -> TorchNetwork:
     """Build a network of torchvision. A state dict with another number of classes gets a classifier of that size."""
     name = choice.model
-    known = architectures()
+    known = list_models()
     if name not in known:
-        raise ModelError(f"unknown model {name!r}; {suggest(name, known)}")
-    chosen = load_weights(name, choice.weights, seed=choice.seed, patience_s=patience_s)
-    preset = chosen.published.transforms()
-    module = _build(name, chosen, preset.crop_size[0])
-    recipe = Recipe(
-        width=preset.crop_size[0],
-        height=preset.crop_size[0],
-        mean=tuple(preset.mean),
-        std=tuple(preset.std),
-        interpolation=preset.interpolation.value,
-        resize=preset.resize_size[0],
-    )
-    if choice.recipe:
-        recipe = parse_recipe(choice.recipe, recipe)
-    classes = _classes(module)
-    categories = tuple(chosen.published.meta["categories"])
-    if choice.labels is not None:
-        labels = read_labels(choice.labels, classes)
-    else:
-        labels = (
-            categories if len(categories) == classes else tuple(f"class {index}" for index in range(classes))
+        raise ModelError(
+            f"unknown model {name!r}; {suggest(name, known)}; accepted: a name of torchvision, timm:NAME, file.py:build, "
+            "package.module:build, or the path of a bundle, or of an ONNX, OpenVINO or tflite file"
         )
+    is_classifier = name in list_models(module=torchvision.models)
+    if not is_classifier:
+        check_arguments(partial(_annotated_class(name).forward, None), name)
+    chosen = load_weights(name, choice.weights, seed=choice.seed, patience_s=patience_s)
+    recipe = settled(from_preset(chosen.published.transforms()), choice.recipe)
+    module, notes = _build(name, chosen, recipe)
+    if not is_classifier:
+        check_running(module, recipe.tensor_shape, name)
     return TorchNetwork(
         name=name,
         weights=chosen.description,
         module=module,
         recipe=recipe,
-        labels=labels,
+        labels=_labels(choice.labels, chosen.published.meta["categories"], _classes(module))
+        if is_classifier
+        else (),
         source={
             "kind": "torchvision",
             "model": name,
@@ -79,28 +67,69 @@ def build_torchvision(choice: NetworkChoice, *, patience_s: float) -> TorchNetwo
             "recipe": choice.recipe,
         },
         fingerprint=_fingerprint(name, module, recipe),
-        notes=(),
+        notes=(*notes, *_notes_on_recipe(chosen, choice.recipe, module)),
     )
 
 
-def _build(name: str, chosen: Weights, picture_size: int) -> torch.nn.Module:
-    # A vision transformer's position embeddings are for one size of picture.
-    arguments = {"image_size": picture_size} if name.startswith("vit_") else _BUILD_ARGUMENTS.get(name, {})
+def _notes_on_recipe(chosen: Weights, changes: str | None, module: torch.nn.Module) -> list[str]:
+    if not chosen.is_own or changes:
+        return []
+    notes = [
+        f"the recipe is that of {chosen.published.name}, whatever these weights were trained with; --recipe says another"
+    ]
+    if getattr(module, "transform_input", None) is False:
+        notes.append(
+            "the network does not transform its input; for weights that were trained with transform_input=True (those that "
+            "began with torchvision's own) give --recipe mean=0.5,std=0.5, which does the same"
+        )
+    return notes
+
+
+def _annotated_class(name: str) -> Any:
+    """The class that a builder says it returns."""
+    return inspect.signature(get_model_builder(name)).return_annotation
+
+
+def _arguments(name: str, recipe: Recipe, *, is_own: bool) -> dict[str, Any]:
+    """What a builder must be told in order to build what its published weights are for, without fetching any."""
+    builder = inspect.signature(get_model_builder(name)).parameters
+    accepted = inspect.signature(_annotated_class(name)).parameters
+    found: dict[str, Any] = {}
+    if "weights_backbone" in builder:
+        found["weights_backbone"] = None
+    if "image_size" in accepted:  # the size of a position table
+        found["image_size"] = recipe.width
+    if "transform_input" in accepted:
+        # Published weights were trained on inputs of a different scale, which the builders correct only when they fetch the
+        # weights themselves. Whoever trained their own did so in most cases without.
+        found["transform_input"] = not is_own
+    if "init_weights" in accepted and accepted["init_weights"].default is None:
+        found["init_weights"] = False  # it would take a minute
+    return found
+
+
+def _build(name: str, chosen: Weights, recipe: Recipe) -> tuple[torch.nn.Module, tuple[str, ...]]:
+    arguments = _arguments(name, recipe, is_own=chosen.is_own)
     make: Callable[..., torch.nn.Module] = partial(get_model, name, weights=None, **arguments)
+    notes: tuple[str, ...] = ()
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision warns about future defaults of its initialisers
-        if chosen.state is None:
+        if chosen.checkpoint is None:
             torch.manual_seed(chosen.seed)
-            network = make()
+            module = make()
         else:
             with _WithoutValues():
-                network = make()
-                last = list(network.state_dict())[-1]  # the classifier's, in every torchvision architecture
-                given = chosen.state.get(last)
-                if given is not None and given.ndim and len(given) != _CLASSES:
-                    network = make(num_classes=len(given))
-            fit(network, chosen.state, f"weights {chosen.description} do not fit {name}")
-    return network.eval().requires_grad_(requires_grad=False)
+                module = make()
+                state, notes = chosen.state_for(module.state_dict())
+                last, default = list(module.state_dict().items())[
+                    -1
+                ]  # the classifier's, in every one of them
+                given = state.get(last)
+                if given is not None and given.ndim and len(given) != len(default):
+                    module = make(num_classes=len(given))
+            what = f"weights {chosen.description} do not fit {name}"
+            notes += fit(module, state, what, input_shape=recipe.tensor_shape)
+    return module.eval().requires_grad_(requires_grad=False), notes
 
 
 class _WithoutValues(TorchFunctionMode):
@@ -133,7 +162,19 @@ def _classes(network: torch.nn.Module) -> int:
     return last.shape[0]
 
 
+def _labels(path: str | None, categories: Sequence[str], classes: int) -> tuple[str, ...]:
+    if path is not None:
+        return read_labels(expand_home(path), classes)
+    return (
+        tuple(categories)
+        if len(categories) == classes
+        else tuple(f"class {index}" for index in range(classes))
+    )
+
+
 def _fingerprint(name: str, network: torch.nn.Module, recipe: Recipe) -> bytes:
+    if getattr(network, "transform_input", None) is False:
+        name += " transform_input=False"  # no weight and no line of the recipe tells these networks apart
     digest = hashlib.sha256(f"{name}\n{recipe.canonical()}\n".encode())
     for key, value in sorted(network.state_dict().items()):
         if not key.endswith("num_batches_tracked"):

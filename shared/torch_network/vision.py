@@ -76,8 +76,16 @@ if not _native_operators_load():
 
 with _compiler_on_demand():
     import torchvision
-    from torchvision.models import get_model, get_model_weights, list_models
+    from torchvision.models import get_model, get_model_builder, get_model_weights, list_models
     from torchvision.transforms import InterpolationMode
     from torchvision.transforms import functional as transforms
 
-__all__ = ["InterpolationMode", "get_model", "get_model_weights", "list_models", "torchvision", "transforms"]
+__all__ = [
+    "InterpolationMode",
+    "get_model",
+    "get_model_builder",
+    "get_model_weights",
+    "list_models",
+    "torchvision",
+    "transforms",
+]

@@ -1,46 +1,53 @@
-"""What identifies a network: its graph and constants in canonical form, without names and files.
+"""What identifies a network: its recipe, graph and constants in canonical form, without names and files.
 
-Two machines that convert one source agree on it, though their files differ.
+Two machines that convert one source with the same packages agree on it, whatever their files look like.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from shared.limits import FINGERPRINT_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shared.engines.openvino.runtime import ov
     from shared.network.recipe import Recipe
 
 _FORM = b"splitdnn graph 1"
+_BODIES = ("get_function", "get_then_body", "get_else_body")
+"""Methods of operations that run other graphs: loops and conditions. Their attributes do not show these."""
 
 
 def fingerprint_of(model: ov.Model, outputs: int, recipe: Recipe) -> bytes:
     """8 bytes of SHA-256 over the recipe and what the last `outputs` results need. Results at split points do not count."""
-    total = hashlib.sha256(_FORM)
-    total.update(_digest(recipe.canonical().encode()))
+    parts = [_FORM, recipe.canonical().encode(), _graph(model.get_results()[-outputs:])]
+    return _digest(parts)[:FINGERPRINT_BYTES]
+
+
+def _graph(results: Sequence[ov.Node]) -> bytes:
+    """Every operation in the order of a depth-first search from the results, then the results' sources."""
     numbers: dict[str, int] = {}
-    for result in model.get_results()[-outputs:]:
-        for node in _in_order(result.input_value(0).get_node(), numbers):
-            total.update(_described(node, numbers))
-        total.update(_edge(result.input_value(0), numbers))
-    return total.digest()[:FINGERPRINT_BYTES]
+    parts = []
+    for result in results:
+        parts += [_operation(node, numbers) for node in _numbered(result.input_value(0).get_node(), numbers)]
+    return _digest([*parts, *(_source(result.input_value(0), numbers) for result in results)])
 
 
-def _in_order(end: ov.Node, numbers: dict[str, int]) -> list[ov.Node]:
-    """The operations before `end` that have no number yet, each after its inputs and the first input first; numbers them."""
+def _numbered(end: ov.Node, numbers: dict[str, int]) -> list[ov.Node]:
+    """The operations up to `end` that have no number yet, each after its inputs, the first input first; numbers them."""
     found: list[ov.Node] = []
     stack = [(end, False)]
     while stack:
-        node, is_complete = stack.pop()
+        node, has_inputs = stack.pop()
         if node.get_name() in numbers:
             continue
-        if is_complete:
+        if has_inputs:
             numbers[node.get_name()] = len(numbers)
             found.append(node)
             continue
@@ -49,27 +56,26 @@ def _in_order(end: ov.Node, numbers: dict[str, int]) -> list[ov.Node]:
     return found
 
 
-def _described(node: ov.Node, numbers: dict[str, int]) -> bytes:
-    kind = node.get_type_name()
-    parts = [kind.encode(), b"".join(_edge(source, numbers) for source in node.input_values())]
-    if kind == "Constant":
-        parts += [str(node.get_element_type()).encode(), str(list(node.get_output_shape(0))).encode(), _digest(_bytes(node))]
-    else:
-        parts.append(json.dumps(_attributes(node), sort_keys=True, default=str).encode())
-    return _digest(b"\\0".join(map(_digest, parts)))
+def _operation(node: ov.Node, numbers: dict[str, int]) -> bytes:
+    parts: list[bytes | memoryview] = [
+        node.get_type_name().encode(),
+        json.dumps(dict(node.get_attributes()), sort_keys=True, default=str).encode(),
+        *(_source(source, numbers) for source in node.input_values()),
+    ]
+    if node.get_type_name() == "Constant":
+        parts.append(np.ascontiguousarray(node.data).reshape(-1).view(np.uint8).data)
+    parts += [_graph(getattr(node, name)().get_results()) for name in _BODIES if hasattr(node, name)]
+    return _digest(parts)
 
 
-def _attributes(node: ov.Node) -> dict[str, Any]:
-    return dict(node.get_attributes())
+def _source(source: ov.Output, numbers: dict[str, int]) -> bytes:
+    return f"{numbers[source.get_node().get_name()]}:{source.get_index()}".encode()
 
 
-def _edge(source: ov.Output, numbers: dict[str, int]) -> bytes:
-    return f"{numbers[source.get_node().get_name()]}:{source.get_index()};".encode()
-
-
-def _bytes(constant: ov.Node) -> bytes:
-    return np.ascontiguousarray(constant.get_data()).tobytes()
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+def _digest(parts: Sequence[bytes | memoryview]) -> bytes:
+    """Of parts that may have any content: each counts with its length."""
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(len(part).to_bytes(8, "little"))
+        total.update(part)
+    return total.digest()

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from shared.limits import MAX_SPLIT_POINT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
-_MODULE = re.compile(r"^__module\.(?P<path>[^/]*)/(?P<rest>.*)$")
+WRAPPED = "splitdnn_network"
+"""The attribute that holds a module which is wrapped for its conversion; no part of the names."""
+
+_MODULE = re.compile(rf"^__module\.(?:{WRAPPED}\.?)?(?P<path>[^/]*)/(?P<rest>.*)$")
 _TORCH_OPERATION = re.compile(r"^(?:aten|prim|torchvision|quantized|ov_ext)::(?P<name>[^/]*)(?:/.*)?$")
 _NUMBERED = re.compile(r"_\d+$")
 _ODD = re.compile(r"[^A-Za-z0-9_.:\-]+")
@@ -19,19 +22,20 @@ _TAIL = re.compile(r"(?:_output_0|:0)$")
 _MADE_BY_OPENVINO = re.compile(r"^[A-Z][A-Za-z0-9]*_\d+$")
 
 
-def clean_name(friendly: str, kind: str, is_given: Callable[[str], bool]) -> str:
-    """A name from an operation's: `__module.layer1.0/aten::add_/Add` -> `layer1.0.add`, `/stage/Conv_output_0` -> `stage.Conv`.
+def clean_name(names: Sequence[str], kind: str, is_given: Callable[[str], bool]) -> str:
+    """A name from those of an operation and its tensor: `__module.layer1.0/aten::add_/Add` -> `layer1.0.add`, `/stage/Conv_output_0` -> `stage.Conv`.
 
-    `kind` is the operation's type. It names those that OpenVINO made itself, as their own numbers differ from one run to the
-    next; `is_given` tells whether a name that looks like one of these is the source's.
+    OpenVINO numbers the operations that it makes itself, from one run to the next otherwise. They get the name of their tensor, if
+    `is_given` says that it is the source's, or of their type, `kind`.
     """
+    friendly = names[0]
+    if _MADE_BY_OPENVINO.match(friendly) and not is_given(friendly):
+        friendly = next(filter(is_given, names[1:]), kind.lower())
     module = _MODULE.match(friendly)
     path, rest = (module["path"], module["rest"]) if module else ("", friendly)
     operation = _TORCH_OPERATION.match(rest)
     if operation:
         return _joined(path, operation["name"].strip("_"))
-    if _MADE_BY_OPENVINO.match(friendly) and not is_given(friendly):
-        return kind.lower()
     return _joined(path, _TAIL.sub("", rest).strip("/").replace("/", "."))
 
 

@@ -62,12 +62,13 @@ def find_places(
         index = sum(place.value is not None and place.value < value for place in places)
         before = places[index - 1] if index else None
         after = places[index] if index < len(places) else None
-        if known and shape in (before and before.point.shapes or ()) + (after.point.shapes if after else end_shapes):
+        if known and shape in (before and before.point.shapes or ()) + (
+            after.point.shapes if after else end_shapes
+        ):
             continue
         name = INPUT
         if graph.types[value[0]] != "Parameter":
-            friendly = graph.operations[value[0]].get_friendly_name()
-            name = clean_name(friendly, graph.types[value[0]], is_given)
+            name = clean_name(_names(graph, value), graph.types[value[0]], is_given)
             if before and after and "." not in name:
                 name = within(before.point.name, after.point.name, name)
             name = unique_name(name, taken)
@@ -82,10 +83,18 @@ def find_places(
     return [*places, Place(SplitPoint(OUTPUT, end_shapes, total, 0), None)]
 
 
+def _names(graph: Graph, value: Value) -> list[str]:
+    """The operation's name, then its tensor's names."""
+    operation = graph.operations[value[0]]
+    return [operation.get_friendly_name(), *sorted(operation.output(value[1]).get_names())]
+
+
 class _Measured:
     """Shapes of values as they travel."""
 
-    def __init__(self, graph: Graph, tables: Sequence[Sequence[Sequence[Shape | None]]], batch: int | None) -> None:
+    def __init__(
+        self, graph: Graph, tables: Sequence[Sequence[Sequence[Shape | None]]], batch: int | None
+    ) -> None:
         self._graph = graph
         self._tables = tables
         self._batch = batch
@@ -122,4 +131,3 @@ def _of_one(shape: Shape) -> Shape:
     if len(shape) > MAX_RANK:
         shape = tuple(length for length in shape if length != 1)
     return shape or (1,)
-

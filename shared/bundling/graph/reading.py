@@ -50,7 +50,9 @@ class Graph:
         """For each operation, whether its values depend on the picture, and not only on its shape."""
         found: list[bool] = []
         for name, inputs in zip(self.types, self.inputs, strict=True):
-            found.append(name == "Parameter" or (name != "ShapeOf" and any(found[number] for number, _ in inputs)))
+            found.append(
+                name == "Parameter" or (name != "ShapeOf" and any(found[number] for number, _ in inputs))
+            )
         return found
 
 

@@ -38,7 +38,7 @@ def from_file(choice: NetworkChoice) -> Source:
     picture = PictureInput(model, what)
     recipe, notes = _recipe(choice, picture, said, what)
     model = _with_plain_outputs(picture.resized(recipe.width, recipe.height), what)
-    outputs = tuple(_name(output, index) for index, output in enumerate(model.outputs))
+    outputs = tuple(map(_name, model.get_results()))
     made_with = {"openvino": VERSION}
     if "producer" in metadata:
         made_with["producer"] = metadata["producer"]
@@ -65,7 +65,9 @@ def from_file(choice: NetworkChoice) -> Source:
 
 def _read(path: Path) -> ov.Model:
     if path.is_dir() or not path.exists():
-        raise ModelError(f"model {path}: {'a folder' if path.is_dir() else 'no such file'}; accepted: {', '.join(SUFFIXES)}")
+        raise ModelError(
+            f"model {path}: {'a folder' if path.is_dir() else 'no such file'}; accepted: {', '.join(SUFFIXES)}"
+        )
     try:
         # Unlike read_model, convert_model also simplifies what the exporter wrote.
         return core().read_model(path) if path.suffix == ".xml" else ov.convert_model(path)
@@ -85,10 +87,16 @@ def _metadata(path: Path, model: ov.Model) -> dict[str, str]:
     if not model.has_rt_info([_MODEL_API]):
         return {}
     values = model.get_rt_info([_MODEL_API]).value
-    return {f"{_MODEL_API} {key}": str(value) for key, value in values.items()} if isinstance(values, dict) else {}
+    return (
+        {f"{_MODEL_API} {key}": str(value) for key, value in values.items()}
+        if isinstance(values, dict)
+        else {}
+    )
 
 
-def _recipe(choice: NetworkChoice, picture: PictureInput, said: Said, what: str) -> tuple[Recipe, tuple[str, ...]]:
+def _recipe(
+    choice: NetworkChoice, picture: PictureInput, said: Said, what: str
+) -> tuple[Recipe, tuple[str, ...]]:
     """The recipe that the metadata and the user name, and notes about it."""
     width, height = (own or other for own, other in zip(picture.size, said.size or (None, None), strict=True))
     is_open = width is None or height is None
@@ -126,9 +134,15 @@ def _with_plain_outputs(model: ov.Model, what: str) -> ov.Model:
     results = []
     for result in model.get_results():
         value = result.input_value(0)
+        if value.get_node().get_type_name() in ("Parameter", "Constant"):
+            raise ModelError(
+                f"{what}: the output {_name(result)} is not computed; accepted: outputs that depend on the picture"
+            )
         shape = value.get_partial_shape()
         if shape.rank.is_dynamic:
-            raise ModelError(f"{what}: the output {_name(result.output(0), 0)} has any number of dimensions; accepted: a fixed one")
+            raise ModelError(
+                f"{what}: the output {_name(result)} has any number of dimensions; accepted: a fixed one"
+            )
         if not len(shape):
             plain = operations.result(operations.reshape(value, operations.constant([1]), special_zero=False))
             plain.set_friendly_name(result.get_friendly_name())
@@ -138,6 +152,8 @@ def _with_plain_outputs(model: ov.Model, what: str) -> ov.Model:
     return ov.Model(results, model.get_parameters(), model.get_friendly_name())
 
 
-def _name(output: ov.Output, index: int) -> str:
-    names = sorted(output.get_names(), key=lambda name: (len(name), name))
-    return names[0] if names else f"output {index}"
+def _name(result: ov.Node) -> str:
+    """What the source calls this output: its tensor's name, else its operation's."""
+    value = result.input_value(0)
+    names = sorted(value.get_names(), key=lambda name: (len(name), name))
+    return names[0] if names else str(value.get_node().get_friendly_name())

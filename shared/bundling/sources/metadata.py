@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _PREFIX = "model_info "
 _TRUE = ("yes", "true", "1")
-_FITS = {"standard": "stretch", "fit_to_window": "letterbox", "fit_to_window_letterbox": "letterbox", "crop": "crop"}
+_FITS = {
+    "standard": "stretch",
+    "fit_to_window": "letterbox",
+    "fit_to_window_letterbox": "letterbox",
+    "crop": "crop",
+}
 _INTERPOLATIONS = {"LINEAR": "bilinear", "CUBIC": "bicubic", "NEAREST": "nearest"}
 _PIXEL_FORMATS = {"Rgb8": "RGB", "Bgr8": "BGR", "Gray8": "GRAY", "Rgba8": "RGB", "Bgra8": "BGR"}
 _PIXEL_RANGES: dict[str, dict[str, Any]] = {
@@ -44,7 +49,9 @@ class Said:
 
 def understand(metadata: Mapping[str, str]) -> Said:
     """Read metadata of any dialect. Values that make no sense count as absent."""
-    model_api = {key.removeprefix(_PREFIX): value for key, value in metadata.items() if key.startswith(_PREFIX)}
+    model_api = {
+        key.removeprefix(_PREFIX): value for key, value in metadata.items() if key.startswith(_PREFIX)
+    }
     if model_api:
         return _model_api(model_api)
     if "names" in metadata and ("task" in metadata or "stride" in metadata):

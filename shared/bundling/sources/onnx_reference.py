@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from shared.engines.half import Tensors
     from shared.network.partition import SplitPoint
 
-_TYPES = {"f32": "float32", "f16": "float16", "f64": "float64", "u8": "uint8", "i8": "int8", "i32": "int32", "i64": "int64"}
+_TYPES = {
+    "f32": "float32",
+    "f16": "float16",
+    "f64": "float64",
+    "u8": "uint8",
+    "i8": "int8",
+    "i32": "int32",
+    "i64": "int64",
+}
 
 
 def find_onnx_reference(path: Path, picture: PictureInput) -> OnnxReference | None:
@@ -42,7 +50,9 @@ class OnnxReference:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         try:
-            self._session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session: Any = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:
             raise ModelError(f"onnxruntime cannot read {path.name}: {first_line(error)}") from error
 
@@ -62,3 +72,4 @@ class OnnxReference:
     def tail(self, point: SplitPoint, crossing: Tensors) -> Tensors | None:
         """None: it cannot cut."""
         del point, crossing
+        return None  # noqa: RET501

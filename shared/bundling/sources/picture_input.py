@@ -30,11 +30,15 @@ class PictureInput:
         (self._parameter,) = parameters
         shape = self._parameter.get_partial_shape()
         if shape.rank.is_dynamic or len(shape) != 4:
-            raise ModelError(f"{what}: the input is {_described(self._parameter)}; accepted: a picture of four dimensions")
+            raise ModelError(
+                f"{what}: the input is {_described(self._parameter)}; accepted: a picture of four dimensions"
+            )
         self._sides = [each.get_length() if each.is_static else None for each in shape]
         self.element_type: str = self._parameter.get_element_type().to_string()
         if self.element_type not in _TYPES:
-            raise ModelError(f"{what}: the input has the type {self.element_type}; accepted: {', '.join(_TYPES)}")
+            raise ModelError(
+                f"{what}: the input has the type {self.element_type}; accepted: {', '.join(_TYPES)}"
+            )
         self.is_channels_last = self._is_channels_last()
         channels = self._sides[3 if self.is_channels_last else 1]
         if channels not in _CHANNELS:

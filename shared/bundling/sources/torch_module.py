@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from shared.bundling.graph.names import WRAPPED
 from shared.bundling.messages import first_line
 from shared.bundling.sources.source import Source
 from shared.engines.openvino.runtime import VERSION, ov
@@ -77,6 +78,7 @@ class ModuleReference:
     def tail(self, point: SplitPoint, crossing: Tensors) -> Tensors | None:
         """None: it cannot be cut."""
         del point, crossing
+        return None  # noqa: RET501
 
 
 class _Flat(torch.nn.Module):
@@ -84,11 +86,11 @@ class _Flat(torch.nn.Module):
 
     def __init__(self, module: torch.nn.Module, paths: list[str]) -> None:
         super().__init__()
-        self.network = module
+        setattr(self, WRAPPED, module)
         self._paths = paths
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        returned = flatten(self.network(pictures), torch.Tensor)
+        returned = flatten(getattr(self, WRAPPED)(pictures), torch.Tensor)
         return tuple(returned[path] for path in self._paths)
 
 

@@ -69,7 +69,8 @@ def settle(
 
 
 def _output(graph: fx.Graph) -> fx.Node:
-    return next(iter(reversed(graph.nodes)))
+    node: fx.Node = next(iter(reversed(graph.nodes)))
+    return node
 
 
 def _set_outputs(graph: fx.Graph, ends: dict[str, fx.Node]) -> None:

@@ -60,7 +60,7 @@ def _written_by(node: fx.Node, modules: dict[str, torch.nn.Module]) -> fx.Node |
         module = modules[str(node.target)]
         if not getattr(module, "inplace", False):
             return None
-        module.inplace = False
+        setattr(module, "inplace", False)  # noqa: B010 - whatever class it is
         return first
     if node.kwargs.get("inplace"):
         node.kwargs = {**node.kwargs, "inplace": False}

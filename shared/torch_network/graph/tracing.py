@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class _Proxy(fx.Proxy):
         return len(ask_shadow(self))
 
     def __index__(self) -> int:
-        return ask_shadow(self).__index__()
+        return operator.index(ask_shadow(self))
 
     def __int__(self) -> int:
         return int(ask_shadow(self))
@@ -102,7 +103,7 @@ class _Tracer(fx.Tracer):
         return bool(ask_shadow(obj))
 
     def iter(self, obj: fx.Proxy) -> Iterator[fx.Proxy]:
-        return iter([obj[index] for index in range(len(ask_shadow(obj)))])
+        return iter([operator.getitem(obj, index) for index in range(len(ask_shadow(obj)))])
 
     def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, torch.jit.ScriptModule) or super().is_leaf_module(m, module_qualified_name)

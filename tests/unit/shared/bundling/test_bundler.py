@@ -77,7 +77,7 @@ def test_the_folder_is_a_bundle(made: tuple[Bundle, Report]) -> None:
     assert bundle.model.outputs == ("logits", "maps.0")
     assert bundle.model.task.name == "raw"
     assert bundle.partition.point(OUTPUT).shapes == ((5,), (8, 8, 8))
-    assert list(bundle.partition.points)[0] == INPUT
+    assert next(iter(bundle.partition.points)) == INPUT
     assert "stem.2.relu" in bundle.partition.points
     assert set(bundle.manifest.made_with) >= {"splitdnn", "torch", "openvino"}
     assert all(

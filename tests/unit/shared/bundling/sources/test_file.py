@@ -83,7 +83,7 @@ def test_one_channel_is_grey(tmp_path: Path) -> None:
 
 def test_a_size_that_the_file_leaves_open_is_the_users(tmp_path: Path) -> None:
     path = _plain(tmp_path, (-1, 3, -1, -1))
-    with pytest.raises(ModelError, match="pictures of any size; .*--recipe size=WIDTHxHEIGHT"):
+    with pytest.raises(ModelError, match=r"pictures of any size; .*--recipe size=WIDTHxHEIGHT"):
         from_file(NetworkChoice(path))
     source = from_file(NetworkChoice(path, recipe="size=16x12"))
     assert str(source.model.get_parameters()[0].get_partial_shape()) == "[?,3,12,16]"

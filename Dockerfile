@@ -68,7 +68,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
 FROM python:3.11-slim-bookworm AS uninstalled
 RUN python -m pip uninstall --quiet --yes --root-user-action ignore wheel setuptools pip \
     && cd "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
-    && rm -rf ensurepip idlelib lib2to3 pydoc_data test tkinter turtledemo
+    && rm -rf ensurepip idlelib lib2to3 pydoc_data test tkinter turtledemo /usr/share/python-wheels /var/cache/* /var/log/*
 
 # ----------------------------------------------------------------------------------------- what every image needs
 FROM scratch AS base

@@ -33,6 +33,13 @@ class TensorForm(Protocol):
         """Convert to new float32 arrays, each (B, …)."""
 
 
+class Reference(Protocol):
+    """What computes the input of a half that a probe has none for: an engine."""
+
+    def once(self, kind: Kind, point: SplitPoint) -> Half:
+        """A half that passed its check, for a single use. Raises EngineError."""
+
+
 class Halves(Protocol):
     """Anything that has a head and a tail at every split point."""
 

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shared.engines.base import Engine
-    from shared.engines.half import Half, Kind, Tensors
+    from shared.engines.half import Half, Kind, Reference, Tensors
     from shared.network.bundle import Bundle
     from shared.network.partition import SplitPoint
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 class Probe:
     """Compares halves with what the reference computed where the bundle was made. docs/bundle.md describes the file."""
 
-    def __init__(self, bundle: Bundle, reference: Callable[[], Engine]) -> None:
+    def __init__(self, bundle: Bundle, reference: Callable[[], Reference]) -> None:
         """`reference` gives the engine whose head computes the input of a tail that the bundle has none for.
 
         The file stays open: it is read again at each check, when another bundle may lie in its place. Raises EngineError.

@@ -18,6 +18,9 @@ _MIN_ROUNDS = 7
 _MIN_SECONDS = 0.6
 """Long enough for /proc/stat, which counts in hundredths of a second."""
 _MAX_ROUNDS = 500
+_TRIAL_ROUNDS = 3
+_HOPELESS = 2.0
+"""After the trial rounds an engine whose fastest run took so many times the median of another one is not run any more."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +57,25 @@ class Timer:
         self._meter = meter
 
     def measure(self, runs: Mapping[str, Callable[[], object]], threads: int) -> Measurement:
-        """Run each in turn, over and over: A B A B …; the first round does not count. Raises what a run raises."""
+        """Run each in turn, over and over: A B A B …; the first round does not count. Raises what a run raises.
+
+        An engine that is far slower than another is left out after a few rounds: a start should not wait for it.
+        """
         for run in runs.values():
             run()
         taken: dict[str, list[float]] = {name: [] for name in runs}
+        left = dict(runs)
         begin = self._clock()
         meter = self._meter(threads)
         rounds = 0
         while rounds < _MIN_ROUNDS or (self._clock() - begin < _MIN_SECONDS and rounds < _MAX_ROUNDS):
-            for name, run in runs.items():
+            for name, run in left.items():
                 start = self._clock()
                 run()
                 taken[name].append(1e3 * (self._clock() - start))
             rounds += 1
+            if rounds == _TRIAL_ROUNDS:
+                limit = _HOPELESS * min(map(statistics.median, taken.values()))
+                left = {name: run for name, run in runs.items() if min(taken[name]) <= limit}
         times = {name: Times(min(each), statistics.median(each)) for name, each in taken.items()}
         return Measurement(times, meter.busy())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PACKAGES = ("openvino",)
 """Not torch: what it has made is read where it is not installed."""
 _MAX_FILES = 2000
-"""Of one package or folder that are looked at."""
+"""Files of one package or folder that are looked at."""
 _FUNCTION = re.compile(r"(?P<where>.+):[A-Za-z_][\w.]*", re.DOTALL)
 
 

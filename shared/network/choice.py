@@ -14,7 +14,7 @@ class NetworkChoice:
     weights: str = "auto"
     """`auto`, `random`, a name of torchvision's weights API, or the path of a state dict; only for networks from torch."""
     seed: int = 0
-    """Of random weights."""
+    """For random weights."""
     labels: str | None = None
     """A file with the classes' names."""
     recipe: str | None = None

@@ -69,6 +69,10 @@ def bundle_folder(model: str) -> Path | None:
         if (path / MANIFEST).is_file():
             return path
         is_folder = path.is_dir()
+    except PermissionError as error:
+        raise ModelError(
+            f"model {model}: {error.strerror}; accepted: a folder that this process may read"
+        ) from None
     except (OSError, ValueError):  # a name that no file can have
         return None
     if is_folder and not _NAME.fullmatch(model):

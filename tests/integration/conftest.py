@@ -31,15 +31,16 @@ def system(weights: str) -> Iterator[deployments.Deployment]:
 
 
 @pytest.fixture(scope="session")
-def model(weights: str):
-    """The unsplit network."""
-    from shared.network.model import load_model
+def reference(weights: str):
+    """The unsplit network in torch: what every answer is compared with."""
+    from shared.network.choice import NetworkChoice
+    from shared.torch_network.source import build
 
-    return load_model("resnet50", weights)
+    return build(NetworkChoice("resnet50", weights))
 
 
 @pytest.fixture(scope="session")
-def unsplit_top1(model):
+def unsplit_top1(reference):
     """Top class of each of the clip's first frames, from the unsplit network in this process."""
     import cv2
     import numpy as np
@@ -47,7 +48,7 @@ def unsplit_top1(model):
 
     from edge.frames.preprocess import Preprocess
 
-    preprocess = Preprocess(model.recipe)
+    preprocess = Preprocess(reference.recipe)
 
     @cache
     def top1(count: int) -> list[int]:
@@ -58,9 +59,9 @@ def unsplit_top1(model):
             while len(pictures) < min(16, count - len(classes)):
                 there, frame = capture.read()
                 assert there
-                pictures.append(model.recipe.normalise(preprocess(frame)))
+                pictures.append(reference.recipe.normalise(preprocess(frame)))
             with torch.inference_mode():
-                classes += model.network(torch.from_numpy(np.stack(pictures))).argmax(1).tolist()
+                classes += reference.module(torch.from_numpy(np.stack(pictures))).argmax(1).tolist()
         return classes
 
     return top1

@@ -38,7 +38,7 @@ SHAPES = {
 }
 MACS = {INPUT: 0, "conv": 10368, "relu": 10368, "pool": 10368, "tokens": 10368, "mix": 10980, OUTPUT: 11010}
 _HOME = tempfile.TemporaryDirectory(prefix="splitdnn-tests-")
-"""Of the bundles that all tests of a process share; removed at its end."""
+"""Where the bundles lie that all tests of a process share; removed at its end."""
 
 
 class Oracle:

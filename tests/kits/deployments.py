@@ -156,6 +156,8 @@ class ComposeDeployment:
 
     def edge(self, **settings: str) -> EdgeRun:
         chosen = [f"--env={name}={value}" for name, value in edge_settings(settings).items()]
+        if {"model", "weights", "seed"} & set(settings):  # an edge makes no bundles
+            self._compose("run", "--rm", "--no-TTY", *chosen, "bundle", seconds=START_S)
         name = f"{self._environment['COMPOSE_PROJECT_NAME']}-run-{next(self._numbers)}"
         command = [
             "docker",

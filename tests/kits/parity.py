@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from PIL import Image
-from shared.network.vision import InterpolationMode, get_model, transforms
 
-from shared.network.model import Model
+from shared.network.choice import NetworkChoice
+from shared.network.partition import OUTPUT
 from shared.network.recipe import Recipe
+from shared.torch_network.source import TorchNetwork, build
+from shared.torch_network.vision import InterpolationMode, get_model, transforms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shared.network.partition import Partition, SplitPoint
+    from shared.torch_network.partition import TorchPartition
 
 DATA = Path(__file__).resolve().parents[3] / "shared"
 """Beside the project, see DATA.md there; never part of it."""
@@ -26,31 +29,37 @@ TOLERANCE = 1e-5
 """Largest difference between the logits of head and tail and those of the whole network, which are of size one."""
 
 
+def network_of(name: str, weights: str = "random") -> TorchNetwork:
+    """A torchvision classifier."""
+    return build(NetworkChoice(name, weights))
+
+
 def photograph(path: Path, recipe: Recipe) -> np.ndarray:
     """Resized, cropped and normalised as the weights prescribe."""
     with Image.open(path) as image:
         resized = transforms.resize(
             image.convert("RGB"), [recipe.resize], InterpolationMode(recipe.interpolation)
         )
-    return recipe.normalise(np.asarray(transforms.center_crop(resized, [recipe.crop])))
+    return recipe.normalise(np.asarray(transforms.center_crop(resized, [recipe.height, recipe.width])))
 
 
-def small_vit() -> Model:
+def small_vit() -> TorchNetwork:
     """For pictures of half the side: the same operations with a quarter of the work."""
     recipe = Recipe(112, 112, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "bilinear")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = get_model("vit_b_16", weights=None, image_size=recipe.crop).eval()
+        network = get_model("vit_b_16", weights=None, image_size=recipe.width).eval()
         # Without training its classifier is nothing but zeros, and any tail would agree.
         torch.nn.init.normal_(network.heads.head.weight, std=0.05)
-    labels = tuple(f"class {number}" for number in range(1000))
-    return Model(
+    return TorchNetwork(
         name="vit_b_16",
         weights="random",
-        network=network.requires_grad_(requires_grad=False),
+        module=network.requires_grad_(requires_grad=False),
         recipe=recipe,
-        labels=labels,
+        labels=tuple(f"class {number}" for number in range(1000)),
+        source={"kind": "torchvision", "model": "vit_b_16", "weights": "random", "seed": 0, "recipe": None},
         fingerprint=bytes(8),
+        notes=(),
     )
 
 
@@ -78,21 +87,31 @@ def spread(partition: Partition, count: int) -> list[SplitPoint]:
     return sorted({*chosen, partition.default()}, key=points.index)
 
 
+def tail_of(partition: TorchPartition, point: SplitPoint) -> torch.nn.Module:
+    """The tail, also at `output`, where it computes nothing."""
+    return _Nothing() if point.name == OUTPUT else partition.tail(point)
+
+
+class _Nothing(torch.nn.Module):
+    def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tensors
+
+
 def assert_parity(
-    partition: Partition, pictures: torch.Tensor, logits: torch.Tensor, points: Iterable[SplitPoint]
+    partition: TorchPartition, pictures: torch.Tensor, logits: torch.Tensor, points: Iterable[SplitPoint]
 ) -> None:
     """At these points: shapes as declared, arguments left unchanged, and `logits`, those of the whole network."""
     untouched = pictures.clone()
     for point in points:
-        head, tail = partition.head(point), partition.tail(point)
+        head, tail = partition.head(point), tail_of(partition, point)
         with torch.no_grad():
-            crossing = head(pictures)
+            (crossing,) = head(pictures)
             assert torch.equal(pictures, untouched), f"the head of {point.name} wrote into its input"
             assert crossing.shape == (len(pictures), *point.shape), point.name
             assert crossing.dtype == torch.float32, point.name
             assert not torch.equal(crossing[0], crossing[1]), f"at {point.name} the two pictures look alike"
             sent = crossing.clone()
-            got = tail(crossing)
+            (got,) = tail(crossing)
         assert torch.equal(crossing, sent), f"the tail of {point.name} wrote into its input"
         assert torch.equal(pictures, untouched), f"the tail of {point.name} wrote into the picture"
         difference = (got - logits).abs().max().item()

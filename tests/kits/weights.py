@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from shared.network.vision import get_model, get_model_weights
+
+from shared.torch_network.vision import get_model, get_model_weights
 
 SMALL = "squeezenet1_1"
 NAME = "IMAGENET1K_V1"

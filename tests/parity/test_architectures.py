@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from kits.parity import assert_parity, spread
+from kits.parity import assert_parity, network_of, spread
 
 from shared.codecs import NAMES, encode_frame
 from shared.limits import MAX_SPLIT_POINT_BYTES
-from shared.network.graph import trace
-from shared.network.model import load_model
-from shared.network.partition import INPUT, OUTPUT, Partition, _sole_crossings
-from shared.network.vision import get_model, get_model_weights
+from shared.network.partition import INPUT, OUTPUT
+from shared.torch_network.partition import TorchPartition
+from shared.torch_network.vision import get_model, get_model_weights
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Subject:
 
     name: str
     network: torch.nn.Module
-    partition: Partition
+    partition: TorchPartition
     pictures: torch.Tensor
     logits: torch.Tensor
 
@@ -56,7 +55,6 @@ class Subject:
         work_is_what_torchvision_states(self)
         work_is_before_the_cut_or_after_it(self)
         ends_are_the_picture_and_the_logits(self)
-        no_two_points_share_a_name(self)
         every_point_fits_the_wire(self)
         no_earlier_inner_point_is_clearly_smaller_than_the_default(self)
 
@@ -95,7 +93,7 @@ def subject_of(name: str, network: torch.nn.Module, shape: tuple[int, ...]) -> S
     """With two random pictures of this shape."""
     pictures = torch.randn(2, *shape, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        return Subject(name, network, Partition(network, shape), pictures, network(pictures))
+        return Subject(name, network, TorchPartition(network, shape), pictures, network(pictures))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -110,14 +108,14 @@ def _one_thread() -> Iterator[None]:
 @pytest.mark.parametrize("name", RESNETS + OTHERS)
 def test_an_architecture_is_cut_right(name: str) -> None:
     """All checks of a network in one test, so that it is built once."""
-    model = load_model(name, "random")
-    shape = model.recipe.tensor_shape
+    built = network_of(name)
+    shape = built.recipe.tensor_shape
     with torch.no_grad():
-        lively(model.network, torch.randn(2, *shape, generator=torch.Generator().manual_seed(1)))
-    own = subject_of(name, model.network, shape)
+        lively(built.module, torch.randn(2, *shape, generator=torch.Generator().manual_seed(1)))
+    own = subject_of(name, built.module, shape)
     own.check()
     side = SMALL.get(name, 64)
-    network = for_side(model.network, side) if name.startswith("vit") else model.network
+    network = for_side(built.module, side) if name.startswith("vit") else built.module
     small = subject_of(name, network, (3, side, side))
     answers_of_size_one_that_differ_by_picture(small)
     if name in RESNETS:
@@ -168,13 +166,6 @@ def ends_are_the_picture_and_the_logits(subject: Subject) -> None:
     points = list(subject.partition.points.values())
     assert (points[0].name, points[0].shape) == (INPUT, subject.pictures.shape[1:])
     assert (points[-1].name, points[-1].shape) == (OUTPUT, (1000,))
-
-
-def no_two_points_share_a_name(subject: Subject) -> None:
-    graph, paths = trace(subject.network)
-    names = [paths[node] for node in _sole_crossings(graph)]
-    assert len(set(names)) == len(names)
-    assert not {INPUT, OUTPUT} & set(names[1:-1])
 
 
 def every_point_fits_the_wire(subject: Subject) -> None:

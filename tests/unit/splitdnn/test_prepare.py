@@ -101,6 +101,16 @@ def test_a_bundle_s_folder_is_taken_as_it_is(capsys, makers):
     assert makers == []
 
 
+def test_a_folder_that_may_not_be_read_is_named(monkeypatch, capsys):
+    def refuse(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    status, said = prepared(capsys, "--model", "/media/mine")
+    assert status == 2
+    assert "model /media/mine: Permission denied; accepted:" in said.err
+
+
 def test_an_edge_that_fetches_its_cloud_s_network_needs_nothing(capsys, makers):
     status, said = prepared(capsys, "--model", "cloud")
     assert (status, said.out) == (0, "")

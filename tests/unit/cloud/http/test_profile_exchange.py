@@ -12,12 +12,12 @@ import pytest
 from kits.cloud import Server, until
 from kits.edge import FakeSource, Run, pictures, value
 from kits.profiles import features, make_profile
-from kits.tiny import partition_of, plan_of, residual
+from kits.tiny import plan_of, residual
 from kits.uplink import make_uplink
 
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
-from shared.tasks.classify import top_classes
+from shared.tasks.classify import Classify
 from shared.wire import frame as wire
 from shared.wire.http import CONTENT_TYPE
 
@@ -26,16 +26,22 @@ if TYPE_CHECKING:
 
     from edge.uplink.uplink import Uplink
     from shared.network.model import Model
+    from shared.network.partition import Partition
 
 POINT, SHAPE = "flatten", (512,)
-MODEL = residual()
-"""What every server here runs."""
 
 
 @pytest.fixture(scope="module")
-def codecs() -> list[Calibrated]:
+def model(model: Model) -> Model:
+    """The edge's own: the same network as the cloud's."""
+    assert residual().fingerprint == model.fingerprint
+    return residual()
+
+
+@pytest.fixture(scope="module")
+def codecs(model: Model) -> list[Calibrated]:
     """Two that were fitted to different frames."""
-    return [Calibrated(make_profile(MODEL.fingerprint, POINT, SHAPE, seed=seed)) for seed in (1, 2)]
+    return [Calibrated(make_profile(model.fingerprint, POINT, SHAPE, seed=seed)) for seed in (1, 2)]
 
 
 @contextlib.asynccontextmanager
@@ -53,11 +59,11 @@ def uploads(uplink: Uplink) -> float:
 class Frames:
     """Frames of a codec, and what the cloud must say to them."""
 
-    def __init__(self, model: Model, codec: Calibrated) -> None:
+    def __init__(self, model: Model, partition: Partition, codec: Calibrated) -> None:
         self._model, self._codec = model, codec
         self._tail = plan_of(model, POINT, "float32").tail
         self._tensors = features(SHAPE, 8, seed=7)
-        assert partition_of(model).point(POINT).shape == SHAPE
+        assert partition.point(POINT).shape == SHAPE
 
     async def ask(self, uplink: Uplink, number: int) -> None:
         tensor = self._tensors[number % len(self._tensors)]
@@ -66,7 +72,8 @@ class Frames:
         )
         reply = await uplink.ask(wire.pack(frame), self._codec.profile)
         decoded = self._codec.decode(frame.params, frame.payload, frame.shape)
-        expected = top_classes(self._tail((decoded[None],))[0][0], self._model.labels, 3)
+        (logits,) = self._tail((decoded[None],))
+        expected = Classify(self._model.labels, 3).answer((logits[0],)).top
         assert [each["class_id"] for each in reply.answer.top] == [each["class_id"] for each in expected]
         np.testing.assert_allclose(
             [each["probability"] for each in reply.answer.top],
@@ -75,11 +82,13 @@ class Frames:
         )
 
 
-def test_two_edges_with_different_profiles_are_answered_at_the_same_time(codecs: list[Calibrated]) -> None:
+def test_two_edges_with_different_profiles_are_answered_at_the_same_time(
+    model: Model, partition: Partition, codecs: list[Calibrated]
+) -> None:
     async def go(server: Server) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            uplinks = [await stack.enter_async_context(edge(server, MODEL, codec)) for codec in codecs]
-            frames = [Frames(MODEL, codec) for codec in codecs]
+            uplinks = [await stack.enter_async_context(edge(server, model, codec)) for codec in codecs]
+            frames = [Frames(model, partition, codec) for codec in codecs]
             for first in range(0, 12, 4):
                 await asyncio.gather(
                     *(
@@ -89,7 +98,7 @@ def test_two_edges_with_different_profiles_are_answered_at_the_same_time(codecs:
                     )
                 )
             assert [uploads(uplink) for uplink in uplinks] == [1, 1]
-        async with edge(server, MODEL, codecs[0]) as third:
+        async with edge(server, model, codecs[0]) as third:
             await frames[0].ask(third, 0)
             assert uploads(third) == 0, "it is there already"
 
@@ -100,16 +109,18 @@ def test_two_edges_with_different_profiles_are_answered_at_the_same_time(codecs:
         assert server.metric("payload_bytes_count", codec="calibrated") == 25
 
 
-def test_a_cloud_that_was_restarted_answers_the_next_frame(codecs: list[Calibrated]) -> None:
+def test_a_cloud_that_was_restarted_answers_the_next_frame(
+    model: Model, partition: Partition, codecs: list[Calibrated]
+) -> None:
     """At the same address and without the profile: the frame that finds out is answered by the cloud as well."""
 
-    frames = Frames(MODEL, codecs[0])
+    frames = Frames(model, partition, codecs[0])
 
     async def go(ends: contextlib.ExitStack) -> None:
         first = Server()
         with contextlib.ExitStack() as life:
             life.enter_context(first)
-            async with edge(first, MODEL, codecs[0]) as uplink:
+            async with edge(first, model, codecs[0]) as uplink:
                 await frames.ask(uplink, 0)
                 await asyncio.to_thread(life.close)
                 second = ends.enter_context(Server(at=first.port))
@@ -124,28 +135,25 @@ def test_a_cloud_that_was_restarted_answers_the_next_frame(codecs: list[Calibrat
         asyncio.run(go(ends))
 
 
-def test_a_run_loses_no_frame_to_a_cloud_that_forgets(codecs: list[Calibrated]) -> None:
+def test_a_run_loses_no_frame_to_a_cloud_that_forgets(model: Model, codecs: list[Calibrated]) -> None:
     """The whole edge: the profile is dropped between frames again and again, and every frame is the cloud's."""
-    records: list[Any] = []
     with Server() as server:
 
         def forgetful() -> Any:
             for number, picture in enumerate(pictures(12)):
                 if number in (3, 4, 9):
-                    until(lambda: len(records) == number)  # noqa: B023 - at once
                     server.service.profiles._by_name.clear()
                 yield picture
 
         async def go() -> Run:
-            async with edge(server, MODEL, codecs[0]) as uplink:
+            async with edge(server, model, codecs[0]) as uplink:
                 run = Run(
                     FakeSource(forgetful()),
                     uplink,
-                    model=MODEL,
-                    plan=replace(plan_of(MODEL, POINT), codec=codecs[0], label="calibrated"),
+                    model=model,
+                    plan=replace(plan_of(model, POINT), codec=codecs[0], label="calibrated"),
                     in_flight=4,
                     deadline_s=20.0,
-                    sinks=[records.append],
                 )
                 await run.within()
                 assert 2 <= uploads(uplink) <= 4
@@ -160,11 +168,11 @@ def test_a_run_loses_no_frame_to_a_cloud_that_forgets(codecs: list[Calibrated]) 
 
 
 def test_damaged_frames_of_a_calibrated_codec_are_refused_and_nothing_else(
-    codecs: list[Calibrated], expect_log: pytest.LogCaptureFixture
+    model: Model, codecs: list[Calibrated], expect_log: pytest.LogCaptureFixture
 ) -> None:
     codec = codecs[0]
     tensor = features(SHAPE, 1, seed=3)[0]
-    frame = encode_frame(tensor, codec, split_point=POINT, fingerprint=MODEL.fingerprint, frame_id=1)
+    frame = encode_frame(tensor, codec, split_point=POINT, fingerprint=model.fingerprint, frame_id=1)
     generator = np.random.default_rng(0)
     with Server() as server, server.connect() as connection:
         put = connection.ask("PUT", f"/profiles/{codec.profile.name}", codec.profile.data)

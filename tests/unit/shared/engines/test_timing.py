@@ -79,6 +79,15 @@ def test_clearly_below_is_by_more_than_the_margin_in_both() -> None:
         assert Times(minimum, median).clearly_below(base) == is_below, (minimum, median)
 
 
+def test_one_that_is_far_slower_is_soon_left_out() -> None:
+    found, order = measure({"a": [2.1], "b": [1.0], "c": [1.9]})
+    assert (order.count("a"), order.count("b"), order.count("c")) == (4, 8, 8)
+    assert found.times["a"] == Times(pytest.approx(2100), pytest.approx(2100))
+    # Once is enough to stay: what else the machine does can only have made the others' times longer.
+    _, order = measure({"a": [9.0, 9.0, 9.0, 1.5], "b": [1.0]})
+    assert order.count("a") == 8
+
+
 def test_what_a_run_raises_is_passed_on() -> None:
     with pytest.raises(ZeroDivisionError):
         Timer(Clock(), Meter().begin).measure({"a": lambda: 1 / 0}, threads=1)

@@ -52,11 +52,19 @@ def test_files_count_by_length_and_time(here: Path) -> None:
                  "layers.py", "notes.txt", "pkg/__init__.py", "pkg/sub/net.py", "pkg/sub/data.txt", "single.py"):  # fmt: skip
         write(here / name)
     for choice, yes, no in (
-        (NetworkChoice("resnet18", "mine.pth", labels="names.txt"), ("mine.pth", "names.txt"), ("net.onnx", "layers.py")),
+        (
+            NetworkChoice("resnet18", "mine.pth", labels="names.txt"),
+            ("mine.pth", "names.txt"),
+            ("net.onnx", "layers.py"),
+        ),
         (NetworkChoice("net.onnx"), ("net.onnx", "net.onnx.data"), ("other.bin", "mine.pth")),
         (NetworkChoice(str(here / "net.xml")), ("net.xml", "net.bin"), ("other.bin",)),
         (NetworkChoice("builder.py:build"), ("builder.py", "layers.py"), ("notes.txt", "pkg/__init__.py")),
-        (NetworkChoice("pkg.sub.net:build"), ("pkg/__init__.py", "pkg/sub/net.py"), ("pkg/sub/data.txt", "layers.py")),
+        (
+            NetworkChoice("pkg.sub.net:build"),
+            ("pkg/__init__.py", "pkg/sub/net.py"),
+            ("pkg/sub/data.txt", "layers.py"),
+        ),
         (NetworkChoice("single:build"), ("single.py",), ("layers.py",)),
         (NetworkChoice("timm:vit"), (), ("builder.py", "net.onnx")),
     ):
@@ -66,7 +74,9 @@ def test_files_count_by_length_and_time(here: Path) -> None:
             assert not depends(choice, here / name), (choice.model, name)
 
 
-def test_installed_packages_are_found_without_being_imported(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_packages_are_found_without_being_imported(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(here / "site" / "faraway" / "__init__.py", "raise RuntimeError('imported')")
     write(here / "site" / "alone.py", "raise RuntimeError('imported')")
     (here / "work").mkdir()
@@ -79,7 +89,18 @@ def test_installed_packages_are_found_without_being_imported(here: Path, monkeyp
 
 def test_odd_names_are_no_reason_to_fail(here: Path) -> None:
     write(here / "a[b]*.onnx")
-    for model in ("", ":", "a\0b", "x" * 5000, "no.such.package:build", "..:f", "a[b]*.onnx", "a\nb", "/", "nothing.py:f"):
+    for model in (
+        "",
+        ":",
+        "a\0b",
+        "x" * 5000,
+        "no.such.package:build",
+        "..:f",
+        "a[b]*.onnx",
+        "a\nb",
+        "/",
+        "nothing.py:f",
+    ):
         assert bundle_name(NetworkChoice(model)).startswith("bundle-"), model
     assert depends(NetworkChoice("a[b]*.onnx"), here / "a[b]*.onnx")
 
@@ -88,7 +109,9 @@ def test_versions_count(monkeypatch: pytest.MonkeyPatch) -> None:
     before = bundle_name(NetworkChoice("resnet18"))
     for package in bundle_key._PACKAGES:
         with monkeypatch.context() as patch:
-            patch.setattr(bundle_key, "_version", lambda name, package=package: "99" if name == package else "1")
+            patch.setattr(
+                bundle_key, "_version", lambda name, package=package: "99" if name == package else "1"
+            )
             assert bundle_name(NetworkChoice("resnet18")) != before, package
     monkeypatch.setattr(bundle_key, "__version__", "0.0")
     assert bundle_name(NetworkChoice("resnet18")) != before

@@ -9,7 +9,7 @@ import torch
 from kits.naming import naming
 
 from shared.errors import ModelError
-from shared.network.weights import fit
+from shared.torch_network.weights.fit import fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

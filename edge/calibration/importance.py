@@ -134,14 +134,13 @@ class _Estimate:
         costs, usual = self._costs(numbers, groups * tries), whole[numbers]
         costs /= [self._grids[0][group].size for group in groups] * tries
         costs, usual = (values.reshape(tries, len(groups)) for values in (costs, usual))
-        total = np.maximum(usual.sum(0), _SMALLEST)
-        shares: NDArray[np.float64] = costs.sum(0) / total
-        shares = np.maximum(shares, _LEAST_SHARE * shares.mean() + _SMALLEST)
-        # How uncertain a share is shows in how its tries differ. What the shares' logarithms differ by because of that is taken out.
-        uncertain = ((costs - shares * usual) ** 2).sum(0) * tries / (tries - 1) / (total * shares) ** 2
-        logs = np.log(shares)
-        real = max(0.0, 1 - float(np.median(uncertain)) / max(float(logs.var()), _SMALLEST))
-        found: NDArray[np.float64] = np.exp(logs.mean() + real * (logs - logs.mean()))
+        # What two halves of the tries agree on is real (Spearman-Brown); what the logarithms differ by beyond that is taken out.
+        logs = _logs(costs.sum(0), usual.sum(0))
+        halves = [_logs(costs[half::2].sum(0), usual[half::2].sum(0)) for half in (0, 1)]
+        spread = math.sqrt(float(halves[0].var() * halves[1].var()))
+        common = float(((halves[0] - halves[0].mean()) * (halves[1] - halves[1].mean())).mean())
+        alike = min(1.0, max(0.0, common / max(spread, _SMALLEST)))
+        found: NDArray[np.float64] = np.exp(logs.mean() + 2 * alike / (1 + alike) * (logs - logs.mean()))
         return found
 
     def _costs(
@@ -170,6 +169,13 @@ class _Estimate:
             some = np.stack([from_grid(grid, self._shape) for grid in grids[start : start + _BATCH]])
             batches.append(tuple(np.array(output) for output in self._tail((some,))))
         return tuple(np.concatenate(outputs) for outputs in zip(*batches, strict=True))
+
+
+def _logs(costs: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The logarithms of shares."""
+    shares = costs / np.maximum(usual, _SMALLEST)
+    logs: NDArray[np.float64] = np.log(np.maximum(shares, _LEAST_SHARE * shares.mean() + _SMALLEST))
+    return logs
 
 
 def _cuts(length: int) -> list[slice]:

@@ -34,7 +34,7 @@ def things(tmp_path):
         (["--model", "cloud", "--recipe", "fit=stretch"], "--recipe fit=stretch: with --model cloud the network is the cloud's as it"),
         (["--model", "cloud", "--weights", "random"], "--weights random: with --model cloud the network is the cloud's as it is"),
         (["--labels", "{}/nothing.txt"], "labels .*/nothing.txt: "),
-        (["--labels", "{}/three.txt"], "labels .*/three.txt: 3 names; accepted: 5, one for each class"),
+        (["--labels", "{}/three.txt"], "labels .*/three.txt: it has 3 names, and the network has 5"),
         (["--device", "quantum"], "device 'quantum': tiny was made from .*; accepted: --device cpu"),
         (["--split-point", "pools"], "unknown split point 'pools'; did you mean pool"),
         (["--codec", "int9"], "unknown codec 'int9'; did you mean int8"),

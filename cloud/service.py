@@ -14,6 +14,7 @@ from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder
 from cloud.networks.network import LoadedNetwork
 from cloud.networks.networks import Networks
+from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
 from cloud.profiles import Profiles
 from shared.codecs import known_codecs
@@ -46,6 +47,7 @@ class Service:
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
         self.buffered_bytes = 0
         """Request bodies held in memory."""
+        self.transfers = Transfers()
         self.watch: BundleWatch | None = None
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts.onnx_networks import write_networks  # noqa: E402
 from shared.errors import SplitDNNError  # noqa: E402
 from shared.network.choice import NetworkChoice  # noqa: E402
 from shared.process.threads import limit_threads  # noqa: E402
@@ -37,6 +36,7 @@ _COLUMNS = (
     "bytes there", "seconds", "memory",
 )  # fmt: skip
 _ONE = "--one"
+_EVERY = r"from shared.torch_network.torchvision import architectures; print(*architectures(), sep='\n')"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--weights", default="random", help="of networks from torch")
     parser.add_argument("--seconds", type=float, default=900.0, help="that one network may take")
     parser.add_argument(
-        "--tensorflow", default="", help="an interpreter that has tensorflow and tf2onnx, for one more ONNX file"
+        "--tensorflow",
+        default="",
+        help="an interpreter that has tensorflow and tf2onnx, for one more ONNX file",
     )
     given = parser.parse_args(arguments)
     print("| " + " | ".join(_COLUMNS) + " |\n|" + "---|" * len(_COLUMNS), flush=True)
@@ -87,17 +89,20 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def _sources(
-    networks: Sequence[str], folder: Path, tensorflow: str
-) -> Iterator[tuple[str, str, str]]:
+def _sources(networks: Sequence[str], folder: Path, tensorflow: str) -> Iterator[tuple[str, str, str]]:
     """Name, source and origin of each network."""
     for given in networks:
         if given == "all":
-            for name in _asked("from shared.torch_network.torchvision import architectures; print(*architectures())"):
+            for name in _asked(
+                "from shared.torch_network.torchvision import architectures; print(*architectures())"
+            ):
                 yield name, name, "torchvision"
         elif given == "onnx":
-            for origin, path in write_networks(folder, tensorflow):
-                yield path.name, str(path), origin
+            for line in _asked(
+                "scripts/onnx_networks.py", str(folder), *([tensorflow] if tensorflow else [])
+            ):
+                origin, path = line.split("\t")
+                yield Path(path).name, path, origin
         elif given.startswith("timm:"):
             yield given, given, "timm"
         elif is_torch_source(given):
@@ -106,10 +111,10 @@ def _sources(
             yield Path(given).name, given, "a file"
 
 
-def _asked(code: str) -> list[str]:
-    """The words that this code prints, in a process of its own: torch stays out of this one."""
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.split()
+def _asked(*command: str) -> list[str]:
+    """The lines that this prints, in a process of its own: torch stays out of this one."""
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.splitlines()
 
 
 def _bundled(source: str, origin: str, weights: str, seconds: float) -> Row:
@@ -118,7 +123,7 @@ def _bundled(source: str, origin: str, weights: str, seconds: float) -> Row:
         try:
             done = subprocess.run(
                 [sys.executable, __file__, _ONE, choice, folder],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=seconds, check=False,
+                capture_output=True, text=True, timeout=seconds, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return Row(origin, f"it takes more than {seconds:g} s")

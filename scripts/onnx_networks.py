@@ -1,24 +1,36 @@
-"""Small ONNX files, each written as another exporter writes them: what scripts/bundle_table.py and tests bundle.
+"""Small ONNX files, each written as another exporter writes them: what scripts/bundle_table.py bundles.
 
-torch and the packages of ONNX are needed (the extra `dev`); tensorflow, which does not fit beside them, is asked for by the path of
-an interpreter that has it.
+    python scripts/onnx_networks.py FOLDER [PYTHON_WITH_TENSORFLOW]
+
+It prints who wrote a file and its path, with a tab between them, a line for each. torch and the packages of ONNX are needed (the
+extra `dev`); tensorflow and tf2onnx do not fit beside them, so another interpreter has them.
 """
 
 from __future__ import annotations
 
 import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
+import onnxscript
+import torch
+from onnx import TensorProto, checker, helper, numpy_helper, parser
+from onnxscript import FLOAT
+from onnxscript import opset17 as op
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from shared.torch_network.vision import get_model  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import onnx
-
-_DETECTOR = Path(__file__).resolve().parents[2] / "shared" / "weights" / "fastestdet.onnx"
+_DETECTOR = ROOT.parent / "shared" / "weights" / "fastestdet.onnx"
 """Beside the project, see DATA.md there; never part of it."""
 _OPSET = 17
 
@@ -62,17 +74,11 @@ def write_networks(folder: Path, tensorflow: str = "") -> Iterator[tuple[str, Pa
 
 def _torch_network() -> Any:
     """A network of torchvision without training: shuffles of channels, concatenations, and a mean."""
-    import torch
-
-    from shared.torch_network.vision import get_model
-
     torch.manual_seed(0)
     return get_model("shufflenet_v2_x0_5", weights=None).eval()
 
 
 def _by_torch_script(path: Path) -> None:
-    import torch
-
     torch.onnx.export(
         _torch_network(), (torch.zeros(1, 3, 224, 224),), str(path), dynamo=False, opset_version=_OPSET,
         input_names=["pictures"], output_names=["classes"], dynamic_axes={"pictures": {0: "n"}, "classes": {0: "n"}},
@@ -80,8 +86,6 @@ def _by_torch_script(path: Path) -> None:
 
 
 def _by_torch_dynamo(path: Path) -> None:
-    import torch
-
     torch.onnx.export(
         _torch_network(), (torch.zeros(1, 3, 224, 224),), str(path), dynamo=True, external_data=False, verbose=False
     )  # fmt: skip
@@ -93,8 +97,6 @@ def _parameters() -> Any:
 
 def _by_helper(path: Path) -> None:
     """A residual network for one picture at a time, with two outputs."""
-    from onnx import TensorProto, helper, numpy_helper
-
     normal = _parameters()
     constants = {
         "stem": normal((8, 3, 3, 3)), "inner": normal((8, 8, 3, 3)), "bias": normal(8), "last": normal((8, 5)),
@@ -123,8 +125,6 @@ def _by_helper(path: Path) -> None:
 
 def _by_parser(path: Path) -> None:
     """Any number of pictures; parallel branches, a concatenation, and probabilities at its end."""
-    from onnx import numpy_helper, parser
-
     normal = _parameters()
     model = parser.parse_model(
         f"""<ir_version: 8, opset_import: ["" : {_OPSET}]>
@@ -149,10 +149,6 @@ def _by_parser(path: Path) -> None:
 
 def _by_onnxscript(path: Path) -> None:
     """Tokens with attention, for any number of pictures."""
-    import onnxscript
-    from onnxscript import FLOAT
-    from onnxscript import opset17 as op
-
     normal = _parameters()
     patches, queries, keys, last = (
         normal(shape).astype(np.float32) for shape in ((16, 3, 8, 8), (16, 16), (16, 16), (16, 7))
@@ -172,7 +168,10 @@ def _by_onnxscript(path: Path) -> None:
 
 
 def _save(model: onnx.ModelProto, path: Path) -> None:
-    from onnx import checker, save
-
     checker.check_model(model, full_check=True)
-    save(model, path)
+    onnx.save(model, path)
+
+
+if __name__ == "__main__":
+    for written_by, file in write_networks(Path(sys.argv[1]), *sys.argv[2:]):
+        print(f"{written_by}\t{file}")

@@ -49,7 +49,7 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
         StartupError,
         WireError,
     )
-    from shared.network.bundle import Bundle, read_bundle
+    from shared.network.bundle import Bundle
     from shared.network.partition import SplitPoint
     from shared.network.recipe import Recipe
     from shared.process.threads import limit_threads
@@ -57,7 +57,7 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
     from shared.tasks.classify import Classes
     from shared.tasks.raw import Outputs
     from shared.wire.frame import Frame, pack, unpack
-    from splitdnn.bundle import make_bundle
+    from splitdnn.bundle import make_bundle, read_bundle
     from splitdnn.client import Client, ClientError
     from splitdnn.cloud_model import CloudModel
     from splitdnn.network import Network, load_network
@@ -102,7 +102,7 @@ _HOMES = {
         "StartupError",
         "WireError",
     ),
-    "shared.network.bundle": ("Bundle", "read_bundle"),
+    "shared.network.bundle": ("Bundle",),
     "shared.network.partition": ("SplitPoint",),
     "shared.network.recipe": ("Recipe",),
     "shared.process.threads": ("limit_threads",),
@@ -110,7 +110,7 @@ _HOMES = {
     "shared.tasks.classify": ("Classes",),
     "shared.tasks.raw": ("Outputs",),
     "shared.wire.frame": ("Frame", "pack", "unpack"),
-    "splitdnn.bundle": ("make_bundle",),
+    "splitdnn.bundle": ("make_bundle", "read_bundle"),
     "splitdnn.client": ("Client", "ClientError"),
     "splitdnn.cloud_model": ("CloudModel",),
     "splitdnn.network": ("Network", "load_network"),

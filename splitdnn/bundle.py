@@ -1,11 +1,11 @@
-"""Makes a bundle from code, as `splitdnn bundle` does."""
+"""Makes and reads bundles from code."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.network.bundle import read_bundle
+from shared.network import bundle as room
 from shared.network.choice import NetworkChoice
 from shared.torch_network.source import NAMED_SECONDS
 
@@ -34,4 +34,9 @@ def make_bundle(
     target = Path(folder)
     with replacing(target) as making:
         make(NetworkChoice(str(source), weights, seed, labels, recipe), making, patience_s=NAMED_SECONDS)
-    return read_bundle(target, verify=False)
+    return room.read_bundle(target, verify=False)
+
+
+def read_bundle(folder: str | Path, *, verify: bool = True) -> Bundle:
+    """Read the bundle in `folder`; `verify` compares every file with its SHA-256. Raises ModelError."""
+    return room.read_bundle(Path(folder), verify=verify)

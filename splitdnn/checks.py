@@ -35,9 +35,7 @@ def check_tensor(what: str, tensor: NDArray[Any], shape: tuple[int, ...], *, one
         )
 
 
-def check_tensors(
-    what: str, tensors: Any, shapes: tuple[tuple[int, ...], ...], *, one: bool = False
-) -> None:
+def check_tensors(what: str, tensors: Any, shapes: tuple[tuple[int, ...], ...], *, one: bool = False) -> None:
     """Raise ShapeError unless this is a tuple of float32 tensors, one for each of `shapes`, as `check_tensor` takes them."""
     if not isinstance(tensors, tuple) or len(tensors) != len(shapes):
         wanted = f"a tuple of {len(shapes)} array{'' if len(shapes) == 1 else 's'}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,8 @@ import pytest
 from shared.process.threads import limit_threads
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shared.network.bundle import Bundle
     from shared.network.model import Model
     from shared.network.partition import Partition

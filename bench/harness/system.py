@@ -55,9 +55,7 @@ class Setup:
 class Cloud(Process):
     """`python -m cloud`, always at the same address."""
 
-    def __init__(
-        self, flags: Sequence[str], *, log: Path | None = None, checkout: Checkout = HERE
-    ) -> None:
+    def __init__(self, flags: Sequence[str], *, log: Path | None = None, checkout: Checkout = HERE) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         super().__init__(["-m", "cloud", *flags, "--port", str(self.port)], log=log, checkout=checkout)

@@ -131,7 +131,6 @@ def _tail_times(cockpit: Cockpit) -> TailTimes:
 
     async def ask() -> TailTimes | None:
         async with cockpit.uplink(EdgeMetrics()) as uplink:
-            await uplink.check()
             return parse_tail_times(await uplink.tail_times())
 
     times = event_loop.run(ask())

@@ -6,6 +6,7 @@ A slower edge sleeps after all that it computes, by a declared factor, so that t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import statistics
 import threading
@@ -14,12 +15,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from edge.frames.pipeline import Pipeline
+from edge.frames.way import Edition, Editions
 from edge.metrics import EdgeMetrics
 from edge.planning.pilot import PlannedPilot
+from edge.uplink.line import Line
 from edge.uplink.uplink import Uplink
+from shared.tasks.registry import make_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -115,12 +119,20 @@ class Cockpit:
         plans = [slow_plan(plan, factor) for plan in self.plans]
         return replace(self, plans=plans, preprocess=Slow())
 
-    def uplink(self, metrics: EdgeMetrics) -> Uplink:
+    @contextlib.asynccontextmanager
+    async def uplink(self, metrics: EdgeMetrics) -> AsyncIterator[Uplink]:
+        """A way to the cloud that has been greeted, and has the profiles."""
         settings, profiles = self.settings, [plan.profile for plan in self.plans if plan.profile]
-        return Uplink(
-            settings.cloud_url, self.model, metrics,
-            top=settings.top, in_flight=settings.in_flight, deadline_s=settings.deadline_s, profiles=profiles,
-        )  # fmt: skip
+        line = Line(settings.cloud_url, metrics, in_flight=settings.in_flight, deadline_s=settings.deadline_s)
+        async with line:
+            task = make_task(self.model, settings.top)
+            uplink = Uplink(line, self.model, task, metrics, top=settings.top, profiles=profiles)
+            line.probe_with(uplink.greet)
+            try:
+                await uplink.check()
+                yield uplink
+            finally:
+                await uplink.close()
 
     def planned(
         self, times: TailTimes, kind: type[PlannedPilot] = PlannedPilot
@@ -148,10 +160,11 @@ class Cockpit:
 
         async def play() -> None:
             async with self.uplink(flight.metrics) as uplink:
-                await uplink.check()
                 flight.pilot = make_pilot(uplink, flight.metrics)
+                task = make_task(self.model, settings.top)
+                edition = Edition(self.model, task, self.preprocess, flight.pilot, uplink)
                 pipeline = Pipeline(
-                    settings, self.model, flight.pilot, self.preprocess, source, uplink,
+                    settings, Editions(edition), uplink.circuit, source,
                     [flight.take, source.answered], flight.metrics, session=1,
                 )  # fmt: skip
                 source.until = time.monotonic() + seconds

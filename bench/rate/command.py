@@ -68,6 +68,10 @@ def _run(options: RateOptions) -> list[Path]:
     photographs = Photographs.of(options.images, options.limit)
     source = str(options.clip or options.images)
     network = load_network(Setup(options.weights, source, threads=available_cores()), options.model)
+    if network.model.task.name != "classify":
+        raise ValueError(
+            f"{network.model.name} is of the task {network.model.task.name}; accuracy is measured on classifiers"
+        )
     partition = network.partition
     points = options.split_points or split_points(options.model, partition.points.values())
     plan = {

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.rate.trial import Outcome, Trial
-from edge.calibration.fit import fit_profile, measure_importance, variants
+from edge.calibration.fit import fit_profile, variants
+from edge.calibration.importance import measure_importance
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Cut:
             return [None] * len(settings)
         step("importance of channels and positions")
         tensors = list(self._crossing(calibrating.pictures))
-        importance = measure_importance(self._network.partition, self._point, tensors)
+        importance = measure_importance(self._network.bundle, self._point, self._tail, tensors)
         extra = list(self._crossing(variants(calibrating.pictures)))  # as `python -m edge calibrate` does
 
         def fit(setting: Setting) -> Profile | None:

@@ -35,7 +35,10 @@ class Halves:
         self._engines: dict[str, Engine] = {}
 
     def build(self) -> dict[str, str]:
-        """Make every engine that can run here; for the others, the reasons why not."""
+        """Make every engine that can run here; for the others, the reasons why not.
+
+        Raises RuntimeError where torch, with which they are compared, cannot run this network.
+        """
         setup = self._network.setup
         missing = {}
         for name, precision in _CANDIDATES:
@@ -54,6 +57,8 @@ class Halves:
                 missing[label] = "a half of the network failed its check on the bundle's probe"
                 continue
             self._engines[label] = engine
+        if REFERENCE in missing:
+            raise RuntimeError(f"engines are compared with {REFERENCE}: {missing[REFERENCE]}")
         return missing
 
     def time(self, half: str, batch: int, calls: int) -> dict[str, list[tuple[float, float]]]:

@@ -44,7 +44,13 @@ class Window(Generic[_Sample]):
 
 
 def watch(
-    edge: Recorded, sample: Callable[[], _Sample], *, warm: int, frames: int, windows: int = 1, answered_by: str
+    edge: Recorded,
+    sample: Callable[[], _Sample],
+    *,
+    warm: int,
+    frames: int,
+    windows: int = 1,
+    answered_by: str,
 ) -> list[Window[_Sample]]:
     """Windows of `frames` frames, one after another, after `warm` frames. Reads the edge to its last record.
 

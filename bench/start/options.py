@@ -38,7 +38,9 @@ class StartOptions(ReportOptions):
     engines: tuple[str, ...] = option((), "of this checkout, one after another (default: auto)", type=names)
     model: str = option("resnet50", "of all of them")
     weights: str = option("", "(default: the model's file of ../shared/weights, or random)")
-    bundle: str = option("", "a bundle's folder of this model, for this checkout in place of --model and --weights")
+    bundle: str = option(
+        "", "a bundle's folder of this model, for this checkout in place of --model and --weights"
+    )
     split_point: str = option("layer3", "of every edge")
     codec: str = option("int8+zstd", "of every edge")
     rounds: int = option(5, "of every comparison", quick=1, type=positive)
@@ -59,9 +61,9 @@ class StartOptions(ReportOptions):
         source = (f"--model={self.model}", f"--weights={weights}")
         own = (f"--model={Path(self.bundle).resolve()}",) if self.bundle else source
         here = Checkout(ROOT, self.python)
-        found = [
-            Contender(f"this, {name}", here, (*own, f"--engine={name}")) for name in self.engines
-        ] or [Contender("this", here, own)]
+        found = [Contender(f"this, {name}", here, (*own, f"--engine={name}")) for name in self.engines] or [
+            Contender("this", here, own)
+        ]
         if self.against:
             folder = self.against.resolve()
             python = self.against_python or first_file(folder / ".venv" / "bin" / "python", sys.executable)

@@ -35,9 +35,7 @@ def run(options: StartOptions, contender: Contender, cache: str) -> Measured:
     return {**alone, **together}
 
 
-def _together(
-    options: StartOptions, contender: Contender, cloud: Cloud, flags: list[str]
-) -> Measured:
+def _together(options: StartOptions, contender: Contender, cloud: Cloud, flags: list[str]) -> Measured:
     """Seconds from the start of both. A camera, as a file's frames might all be answered before the cloud is ready."""
     first = 0.0
     with _edge(options, contender, cloud, flags, _CAMERA, _NO_END) as edge:
@@ -51,9 +49,7 @@ def _together(
         raise RuntimeError(f"the cloud never answered:\n{cloud.said()}")
 
 
-def _beside(
-    options: StartOptions, contender: Contender, cloud: Cloud, flags: list[str]
-) -> Measured:
+def _beside(options: StartOptions, contender: Contender, cloud: Cloud, flags: list[str]) -> Measured:
     """An edge's own start, then frames as fast as they are answered. Memory is measured while they are under way."""
     cloud.wait_until_ready()
     count = frames_needed(warm=options.warm_frames, frames=options.frames)

@@ -20,7 +20,6 @@ from cloud.http.system import (
     TailTimesHandler,
     UnknownHandler,
 )
-from cloud.http.transfers import Transfers
 from shared.errors import StartupError
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def make_app(service: Service) -> Application:
             ("/profile", TailTimesHandler, arguments),  # its old name
             (PROFILES, ProfilesHandler, arguments),
             (f"{PROFILES}/.*", ProfileHandler, arguments),
-            (f"{BUNDLES}/.*", BundleHandler, {**arguments, "transfers": Transfers()}),
+            (f"{BUNDLES}/.*", BundleHandler, arguments),
             ("/healthz", HealthHandler, arguments),
             ("/readyz", ReadyHandler, arguments),
             ("/metrics", MetricsHandler, arguments),

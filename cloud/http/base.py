@@ -45,6 +45,10 @@ class Handler(RequestHandler):
         """Seconds since the header arrived."""
         return time.monotonic() - self._arrived
 
+    def connection(self) -> HTTP1Connection:
+        """The client's connection."""
+        return cast("HTTP1Connection", self.request.connection)  # the only kind that this server makes
+
     def set_default_headers(self) -> None:
         self.set_header("Server", "splitdnn")
 
@@ -129,7 +133,7 @@ class BodyHandler(Handler):
     def prepare(self) -> None:
         if self.request.method != self.body_method:
             return
-        self._connection().set_max_body_size(_DRAIN_FACTOR * self.limit())
+        self.connection().set_max_body_size(_DRAIN_FACTOR * self.limit())
         try:
             self.admit()
             self._check_size(self._declared())
@@ -157,7 +161,7 @@ class BodyHandler(Handler):
             return
         self.finish()
         if self._headers.get("Connection") == "close":
-            self._connection().close()
+            self.connection().close()
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
@@ -192,9 +196,6 @@ class BodyHandler(Handler):
             self.finish()
         else:
             self.flush()
-
-    def _connection(self) -> HTTP1Connection:
-        return cast("HTTP1Connection", self.request.connection)  # the only kind that this server makes
 
     def _declared(self) -> int:
         """The body's length in bytes by its header; 0 if it does not say."""

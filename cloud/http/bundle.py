@@ -16,7 +16,6 @@ from shared.limits import FINGERPRINT_BYTES
 from shared.network.bundle import FILES
 
 if TYPE_CHECKING:
-    from cloud.http.transfers import Transfers
     from cloud.networks.files import BundleFiles
     from cloud.service import Service
 
@@ -39,9 +38,8 @@ class BundleHandler(Handler):
 
     endpoint = BUNDLES
 
-    def initialize(self, service: Service, transfers: Transfers) -> None:
+    def initialize(self, service: Service) -> None:
         super().initialize(service)
-        self._transfers = transfers
         self._etag: str | None = None
         self._size: int | None = None  # of the file of which a part was asked for that it does not have
 
@@ -84,15 +82,15 @@ class BundleHandler(Handler):
             self.set_status(304)
             return
         start, stop = self._range(size)
-        with self._transfers.one(self.request.remote_ip):
+        with self.service.transfers.one(self.request.remote_ip):
             self.set_header("Content-Type", "application/octet-stream")
             self.set_header("Content-Length", stop - start)
             result = await self._send(files, name, start, stop)
         self.service.metrics.bundle_transfers.labels(result=result).inc()
         if result != "complete":
             self._auto_finish = False  # Tornado would count a success
-            if not self._gone():
-                self.request.connection.close()  # type: ignore[attr-defined]  # HTTP/1, the only kind that this server makes
+            if not self.connection().stream.closed():
+                self.connection().close()
 
     def _range(self, size: int) -> tuple[int, int]:
         """The bytes wanted; sets status and headers for a part. A range in any other form is as good as none (RFC 9110)."""
@@ -132,6 +130,3 @@ class BundleHandler(Handler):
             _log.warning("%s cannot be sent: %s", self.request.path, error or "the server stops")
             return "failed"
         return "complete"
-
-    def _gone(self) -> bool:
-        return self.request.connection.stream.closed()  # type: ignore[attr-defined]

@@ -63,7 +63,7 @@ class ProfileHandler(BodyHandler):
                 },
             )
         require_identity(self.request.headers.get("Content-Encoding"))
-        self._connection().set_body_timeout(max(_ARRIVAL_S, self.service.settings.request_timeout_s))
+        self.connection().set_body_timeout(max(_ARRIVAL_S, self.service.settings.request_timeout_s))
 
     async def respond(self, body: Body) -> None:
         try:

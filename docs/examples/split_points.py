@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from splitdnn import load_network, open_source, pack
 
-network = load_network("resnet18", weights="random", engine="torch")
+network = load_network("resnet18", weights="random", precision="float32")
 print(f"{network.name} with weights {network.weights}: {len(network.points)} split points\n")
 
 total = network.points[0].tail_macs

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.calibration.fit import fit_profile, measure_importance, presets, variants
+from edge.calibration.fit import fit_profile, presets, variants
+from edge.calibration.importance import measure_importance
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
-from shared.tasks.classify import Classify
+from shared.tasks.registry import make_task
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from edge.calibration.fit import Preset
     from shared.codecs.calibrated.profile import Profile
-    from shared.engines.half import Half
+    from shared.engines.half import Half, Tensors
     from shared.load import Network
     from shared.tasks.base import Task
 
@@ -44,12 +45,12 @@ class Point:
     frame_bytes: float
     """Mean length of a frame on the wire, its header included."""
     agreement: float
-    """How much of the unsplit network's answers was kept, 0 … 1: the share of frames with its top class."""
+    """How much of the unsplit network's answers was kept, 0 … 1: for classes, the share of frames with its top class."""
     low: float
     high: float
     """The 95 % interval of the agreement (Wilson, 1927)."""
     divergence: float
-    """Mean divergence from the unsplit network's outputs: Kullback-Leibler, in nats."""
+    """Mean divergence from the unsplit network's outputs: of classes, Kullback-Leibler, in nats; else the relative error."""
     frames: int
 
 
@@ -70,9 +71,9 @@ def calibrate_on(
     target: float,
     show: Callable[..., object] = lambda *_: None,
 ) -> Calibration:
-    """Fit a profile for `network.point` to prepared pictures, (crop, crop, 3) uint8 RGB, at least MIN_PICTURES.
+    """Fit a profile for `network.point` to prepared pictures, (height, width, 3) uint8 RGB, at least MIN_PICTURES.
 
-    `target`: share of pictures that shall keep the unsplit network's top class, 0 … 1. `show(step, done, total)` is called
+    `target`: how much of the unsplit network's answers shall be kept, 0 … 1: for classes, the share of pictures with its top class. `show(step, done, total)` is called
     as the work goes on.
     """
     point, engine = network.point, network.engine
@@ -82,18 +83,19 @@ def calibrate_on(
         found = []
         for number, picture in enumerate(pictures):
             show("running the head", number, len(pictures))
-            found.append(np.array(head(network.model.recipe.normalise(picture)[None])[0]))
+            (tensor,) = head((network.model.recipe.normalise(picture)[None],))
+            found.append(np.array(tensor[0]))
         return found
 
     # The last quarter, not every fourth: neighbours in a video are alike.
     fitted = len(pictures) - len(pictures) // _HELD_OUT
     tensors = cross(pictures)
     held_out = tensors[fitted:]
-    task = Classify(network.model.labels, 1)
-    outputs = np.concatenate([np.array(tail(tensor[None])) for tensor in held_out])
+    task = make_task(network.model, 1)
+    outputs = joined([tail((tensor[None],)) for tensor in held_out])
     extra = cross(variants(pictures[:fitted]))
     show("measuring importance")
-    importance = measure_importance(network.partition, point, tensors[:fitted])
+    importance = measure_importance(network.bundle, point, tail, tensors[:fitted])
 
     def fit(tensors: list[NDArray[np.float32]], preset: Preset, about: dict[str, str]) -> Profile:
         return fit_profile(
@@ -129,11 +131,11 @@ def measure(
     profile: Profile,
     preset: Preset,
     tensors: Sequence[NDArray[np.float32]],
-    outputs: NDArray[np.float32],
+    outputs: Tensors,
     tail: Half,
     task: Task,
 ) -> Point:
-    """Encode and decode `tensors` for real; `outputs` (N, …) are the unsplit network's for them."""
+    """Encode and decode `tensors` for real; `outputs`, each (N, …), are the unsplit network's for them."""
     codec = Calibrated(profile)
     sizes, found = [], []
     for start in range(0, len(tensors), _BATCH):
@@ -144,8 +146,8 @@ def measure(
             )
             sizes.append(len(wire.pack(frame)))
             decoded.append(codec.decode(frame.params, frame.payload, frame.shape))
-        found.append(np.array(tail(np.stack(decoded))))
-    given = np.concatenate(found)
+        found.append(tail((np.stack(decoded),)))
+    given = joined(found)
     agrees = task.agreement(outputs, given)
     low, high = wilson(float(agrees.sum()), len(agrees))
     return Point(
@@ -157,6 +159,11 @@ def measure(
         float(task.divergence(outputs, given).mean()),
         len(agrees),
     )
+
+
+def joined(batches: Sequence[Tensors]) -> Tensors:
+    """The tensors of several batches as those of one, copied."""
+    return tuple(np.concatenate(tensors) for tensors in zip(*batches, strict=True))
 
 
 def wilson(hits: float, count: int) -> tuple[float, float]:

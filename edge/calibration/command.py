@@ -8,13 +8,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from shared.network.weights import NAMED_SECONDS
+
 from edge.calibration.calibration import MIN_PICTURES, calibrate_on
 from edge.calibration.pictures import Footage
 from shared.errors import SettingsError, SourceError
 from shared.load import load_network
 from shared.network.partition import INPUT, OUTPUT
-from shared.network.weights import NAMED_SECONDS
 from shared.observing.metrics import Metrics
+from shared.torch_network.source import NAMED_SECONDS
 
 if TYPE_CHECKING:
     from edge.calibration.calibration import Calibration
@@ -99,15 +101,16 @@ class _Progress:
 
 
 def _table(found: Calibration, network: Network) -> str:
+    error = "KL, nats" if network.model.task.name == "classify" else "rel. error"
     lines = [
         f"{network.model.name} at {network.point.name}, {found.points[0].frames} frames that were not fitted to:",
-        f"{'step size':>9}{'bytes/frame':>13}{'agreement':>11}{'95 % interval':>17}{'KL, nats':>10}",
+        f"{'step size':>9}{'bytes/frame':>13}{'agreement':>11}{'95 % interval':>17}{error:>12}",
     ]
     for point in found.points:
         interval = f"{100 * point.low:.1f} – {100 * point.high:.1f}"
         lines.append(
             f"{point.preset.step:>9g}{point.frame_bytes:>13,.0f}{100 * point.agreement:>10.1f}%{interval:>17}"
-            f"{point.divergence:>10.4f}{'  <- recommended' if point is found.chosen else ''}"
+            f"{point.divergence:>12.4f}{'  <- recommended' if point is found.chosen else ''}"
         )
     return "\n".join(lines)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shared.network.partition import Partition, SplitPoint
+    from edge.calibration.importance import Importance
 
 STEPS = (0.8, 1.2, 1.6, 2.0, 2.4, 2.8)
 """Step sizes for rectified feature maps."""
@@ -37,10 +37,6 @@ GENERIC = 2
 ENOUGH = 300
 """Tensors to fit to. If there are fewer frames, variants of them are added, at most two of each."""
 _SMALLEST = 1e-30
-_MAX_FRAMES = 100
-_BATCH = 10
-_DRAWS = 4
-_ALIKE = 0.9999
 
 
 @dataclass(frozen=True)
@@ -58,16 +54,6 @@ class Preset:
     corrector_ridge: float = 0.2
 
 
-@dataclass(frozen=True)
-class Importance:
-    """How much an error changes the answer, up to a factor: the mean square of the gradients of the log-probabilities."""
-
-    channels: NDArray[np.float32]  # (C,)
-    positions: NDArray[np.float32]  # (rows, columns)
-    pooled: bool = False
-    """Whether only the mean over the positions matters, because the tail begins with it."""
-
-
 def presets(shape: tuple[int, ...], *, signed: bool, pooled: bool) -> list[Preset]:
     """The presets to try, from fine to coarse: how much a step size changes the answer depends on the kind of tensor.
 
@@ -81,43 +67,10 @@ def presets(shape: tuple[int, ...], *, signed: bool, pooled: bool) -> list[Prese
     return [Preset(step=step) for step in STEPS]
 
 
-def measure_importance(
-    partition: Partition, point: SplitPoint, tensors: Sequence[NDArray[np.float32]]
-) -> Importance:
-    """The diagonal of the Fisher information of the answer with respect to the tensor, by channel and by position.
-
-    `tensors`: float32 of `point.shape`; at most 100 are used. Labels are drawn from the network's own answers, so none need to
-    be known (Kunstner et al., arXiv:1905.12558, on why they are drawn and not the likeliest).
-    """
-    import torch  # noqa: PLC0415 - an edge that fits a generic profile needs no gradients
-
-    tail = partition.tail(point)
-    generator = torch.Generator().manual_seed(0)
-    squares = np.zeros(grid_shape(point.shape), np.float64)
-    of_sums = 0.0
-    chosen = tensors[:: max(1, len(tensors) // _MAX_FRAMES)]
-    for start in range(0, len(chosen), _BATCH):
-        tensor = torch.from_numpy(
-            np.stack(chosen[start : start + _BATCH]).astype(np.float32)
-        ).requires_grad_()
-        logs = torch.log_softmax(tail(tensor), 1)
-        for _ in range(_DRAWS):
-            drawn = torch.multinomial(logs.detach().exp(), 1, generator=generator)
-            (gradient,) = torch.autograd.grad(logs.gather(1, drawn).sum(), tensor, retain_graph=True)
-            grids = np.stack([to_grid(one) for one in gradient.numpy()]).astype(np.float64)
-            squares += (grids**2).sum(0)
-            of_sums += float((grids.sum((1, 2)) ** 2).sum())
-    positions = squares.shape[0] * squares.shape[1]
-    # If the gradients are equal at all positions, the square of their sum is their number times the sum of their squares.
-    pooled = bool(positions > 1 and of_sums > _ALIKE * positions * squares.sum())
-    grid = squares.astype(np.float32)
-    return Importance(grid.mean((0, 1)), grid.mean(2), pooled=pooled)
-
-
 def variants(pictures: Sequence[NDArray[np.uint8]], count: int | None = None) -> list[NDArray[np.uint8]]:
     """`count` more pictures: cut from the given ones, enlarged to their size, half of them mirrored. Always the same.
 
-    `pictures`: at least one, each (size, size, 3) uint8. Without a count, as many as are missing from ENOUGH.
+    `pictures`: at least one, each (height, width, 3) uint8. Without a count, as many as are missing from ENOUGH.
     """
     if count is None:
         count = max(0, min(ENOUGH - len(pictures), 2 * len(pictures)))
@@ -125,11 +78,12 @@ def variants(pictures: Sequence[NDArray[np.uint8]], count: int | None = None) ->
     made = []
     for number in range(count):
         picture = pictures[number % len(pictures)]
-        size = picture.shape[0]
-        side = int(size * rng.uniform(0.6, 1.0))
-        top, left = rng.integers(0, size - side + 1, 2)
+        height, width = picture.shape[:2]
+        share = rng.uniform(0.6, 1.0)
+        rows, columns = max(1, int(height * share)), max(1, int(width * share))
+        top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
         cut = cv2.resize(
-            picture[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA
+            picture[top : top + rows, left : left + columns], (width, height), interpolation=cv2.INTER_AREA
         )
         made.append(np.ascontiguousarray(cut[:, ::-1]) if rng.random() < 0.5 else cut)
     return made  # type: ignore[return-value]  # OpenCV's stubs know no dtypes
@@ -181,6 +135,7 @@ def fit_profile(
             "groups": str(groups),
             "signed": str(int(signed)),
             "pooled": str(int(pooled)),
+            "importance": importance.how if importance else "none",
             "step": f"{preset.step:g}",
             "frames": str(len(frames)),
         },

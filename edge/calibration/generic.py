@@ -79,7 +79,7 @@ def _generic(network: Network, cache: Cache) -> Profile:
     pictures = Footage(f"synthetic:fps=0,frames={_FRAMES * 8}").read(network.model.recipe, _FRAMES)
     head = network.engine.head(network.point)
     tensors = [
-        np.array(head(network.model.recipe.normalise(picture)[None])[0])
+        np.array(head((network.model.recipe.normalise(picture)[None],))[0][0])
         for picture in pictures + variants(pictures, _VARIANTS)
     ]
     signed = min(float(tensor.min()) for tensor in tensors) < 0

@@ -41,7 +41,7 @@ class Footage:
         within: int = _MAX_READ,
         progress: Callable[[int], object] = lambda _: None,
     ) -> list[NDArray[np.uint8]]:
-        """At most `most` pictures as the network takes them, (crop, crop, 3) uint8 RGB, as `spread` chooses them.
+        """At most `most` pictures as the network takes them, (height, width, 3) uint8 RGB, as `spread` chooses them.
 
         Raises SourceError.
         """

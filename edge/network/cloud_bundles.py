@@ -71,14 +71,13 @@ class CloudBundles:
                 said = await self._line.ask_model()
                 return await self.bring(self._require_bundle(said), said)
             except (UplinkError, FetchError) as error:
-                if (
-                    self._fetch.received > received
-                ):  # a link that breaks again and again brings it all the same
-                    start, pause_s, tries = self._clock(), _PAUSE_S, 0
-                tries += isinstance(error, FetchError)
+                if isinstance(error, FetchError):
+                    if error.result == "cut" and self._fetch.received > received:
+                        start, pause_s, tries = self._clock(), _PAUSE_S, 0  # it comes, piece by piece
+                    tries += 1
+                    if not error.passing or tries >= _TRIES:
+                        raise
                 waited_s, problem = self._clock() - start, error
-                if isinstance(error, FetchError) and (not error.passing or tries >= _TRIES):
-                    raise
             if waited_s >= patience_s and last:
                 _log.warning(
                     "no cloud at %s (%s): starting with the network that it had last",
@@ -96,7 +95,7 @@ class CloudBundles:
                 told = str(problem)
                 _log.warning("waiting up to %.0f s for the network of the cloud at %s: %s",
                              patience_s - waited_s, self._line.client.url, problem)  # fmt: skip
-            await self._sleep(pause_s)
+            await self._sleep(min(pause_s, patience_s - waited_s))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def bring(self, fingerprint: str, said: dict[str, Any] | None = None) -> Path:

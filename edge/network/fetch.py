@@ -135,7 +135,6 @@ class BundleFetch:
                 passing=True,
             )
 
-
     def _count(self, came: int) -> None:
         self.received += came
 

@@ -13,6 +13,8 @@ from edge.frames.way import Edition, Editions
 from edge.network.loading import load
 from edge.planning.pilot import make_pilot
 from edge.uplink.uplink import Uplink
+from shared.errors import EngineError
+from shared.load import AUTO
 from shared.process.memory import give_back
 from shared.tasks.registry import make_task
 
@@ -52,6 +54,7 @@ class Switch:
         self._live = live
         self._load_network = load
         self._uplink: Uplink | None = None
+        self._engine: dict[str, str] = {}
         self._earlier: Uplink | None = None
         """Its last frames may be under way."""
         self.editions: Editions
@@ -59,7 +62,7 @@ class Switch:
 
     async def open(self, model: str) -> Loaded:
         """Put the first edition into force, of the network that `model` names. Raises StartupError."""
-        loaded = await self._load(model, beside_frames=False)
+        loaded = await self._load(model, {}, beside_frames=False)
         task = make_task(loaded.model, self._settings.top)
         self._uplink = await self._greeted(loaded, task)
         self.editions = Editions(self._edition(loaded, task, self._uplink))
@@ -70,7 +73,7 @@ class Switch:
 
         Raises StartupError, SplitPointError or UplinkError; nothing has changed then.
         """
-        loaded = await self._load(model, beside_frames=True)
+        loaded = await self._load_beside_frames(model)
         task = make_task(loaded.model, self._settings.top)
         uplink = await self._greeted(loaded, task)
         old, before, closing = self.editions.current, self._uplink, self._earlier
@@ -95,8 +98,23 @@ class Switch:
             if uplink:
                 await uplink.close()
 
-    async def _load(self, model: str, *, beside_frames: bool) -> Loaded:
-        settings = self._settings.model_copy(update={"model": model})
+    async def _load_beside_frames(self, model: str) -> Loaded:
+        """Load it for the engine and precision that run now: frames would slow down a choice among them, and it the frames."""
+        chosen = {
+            name: now
+            for name, now in (("engine", self._engine["engine"]), ("precision", self._engine["precision"]))
+            if getattr(self._settings, name) == AUTO
+        }
+        try:
+            return await self._load(model, chosen, beside_frames=True)
+        except EngineError as error:
+            if not chosen:
+                raise
+            _log.info("%s; choosing anew", error)
+        return await self._load(model, {}, beside_frames=True)
+
+    async def _load(self, model: str, changes: dict[str, str], *, beside_frames: bool) -> Loaded:
+        settings = self._settings.model_copy(update={"model": model, **changes})
         return await asyncio.get_running_loop().run_in_executor(
             self._slow,
             lambda: self._load_network(settings, self._threads, self._metrics, beside_frames=beside_frames),
@@ -127,6 +145,7 @@ class Switch:
         pilot = make_pilot(self._settings, loaded.plans, uplink, self._metrics, live=self._live)
         self._line.probe_with(uplink.greet)
         loaded.export_build_info(self._metrics)
+        self._engine = loaded.engine
         preprocess = Preprocess(
             loaded.model.recipe,
             grayscale=self._settings.grayscale,

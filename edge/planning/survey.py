@@ -92,8 +92,7 @@ def options_of(
         *codecs, *(f"{point} {name} {codec.revision}" for point, each in codecs.items() for name, codec in each.items()),
     )  # fmt: skip
     cache = Cache(cache_dir)
-    kept = from_json(cache.load_json(key))
-    if kept is not None:
+    if (kept := from_json(cache.load_json(key))) is not None:
         return kept
     pictures, preprocess_s = _read(source, network.model.recipe, grayscale=grayscale)
     _log.info("surveying %d split points on %d pictures; this is done once", len(codecs), len(pictures))

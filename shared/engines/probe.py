@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +28,16 @@ class Probe:
     """Compares halves with what the reference computed where the bundle was made. docs/bundle.md describes the file."""
 
     def __init__(self, bundle: Bundle, reference: Callable[[], Reference]) -> None:
-        """`reference` gives the engine whose head computes the input of a tail that the bundle has none for."""
+        """`reference` gives the engine whose head computes the input of a tail that the bundle has none for.
+
+        The file stays open: it is read again at each check, when another bundle may lie in its place. Raises EngineError.
+        """
         self._path = bundle.probe
+        try:
+            self._descriptor = os.open(bundle.probe, os.O_RDONLY)
+        except OSError as error:
+            raise self._unreadable(error) from None
+        weakref.finalize(self, os.close, self._descriptor)
         self._recipe = bundle.model.recipe
         self._outputs = len(bundle.model.outputs)
         self._reference = reference
@@ -79,10 +89,13 @@ class Probe:
     def _opened(self) -> Iterator[tuple[Any, set[str]]]:
         """The file and the names in it."""
         try:
-            with safe_open(self._path, framework="numpy") as file:
+            with safe_open(f"/dev/fd/{self._descriptor}", framework="numpy") as file:
                 yield file, set(file.keys())
         except (OSError, SafetensorError) as error:
-            raise EngineError(f"{self._path}: not the probe of this bundle: {error}") from None
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> EngineError:
+        return EngineError(f"{self._path}: not the probe of this bundle: {error}")
 
 
 def sampled(tensors: NDArray[np.float32], count: int) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import ModelError
@@ -12,7 +13,6 @@ from shared.limits import MAX_LABEL_CHARACTERS, MAX_LABELS, MAX_LABELS_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 ACCEPTED = (
     "one name a line, all or none of them numbered from 0 or 1; a JSON list of names, or a JSON map of ids and names; "
@@ -32,13 +32,13 @@ _KEYS = ("id2label", "label2id", "labels", "names", "classes", "categories")
 Numbered = list[tuple[int, str]]
 
 
-def read_labels(path: Path, classes: int | None = None) -> tuple[str, ...]:
+def read_labels(path: str | Path, classes: int | None = None) -> tuple[str, ...]:
     """The names in the file at `path`, in the order of the classes: `classes` of them, or any number if that is None.
 
     Numbers decide the order if there are any; they are 0 … n-1 or 1 … n. Blank lines do not count. Raises ModelError, one line.
     """
     try:
-        return _checked(_names(_text(path)), classes)
+        return _checked(_names(_text(Path(path))), classes)
     except OSError as error:
         raise ModelError(f"labels {path}: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:

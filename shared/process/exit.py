@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,13 +23,16 @@ _EXTRAS = {
     "tornado": "cloud",
 }
 """Module -> the extra of this project that installs it."""
+_Action = TypeVar("_Action", bound="Callable[[], object]")
+
 _at_end: list[Callable[[], object]] = []
 
 
-def at_end(action: Callable[[], object]) -> None:
-    """Call `action` when the process ends, unless it is killed. It must not raise."""
+def at_end(action: _Action) -> _Action:
+    """Call `action` when the process ends, unless it is killed. It must not raise. May be used as a decorator."""
     _at_end.append(action)
     atexit.register(action)  # for programs that do not end by `run_process`
+    return action
 
 
 def run_process(main: Callable[[], int]) -> NoReturn:

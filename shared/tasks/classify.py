@@ -62,7 +62,8 @@ class Classify(Task):
         self._labels = labels
         self._top = top if labels is None else min(top, len(labels))
         single = labels is not None and len(labels) == 1
-        self._activation: Activation = "sigmoid" if single and activation == "softmax" else activation
+        self.activation: Activation = "sigmoid" if single and activation == "softmax" else activation
+        """What is used of softmax, sigmoid and none."""
 
     def answer(self, outputs: Tensors) -> Classes:
         values = outputs[0].reshape(-1)
@@ -72,7 +73,7 @@ class Classify(Task):
             raise ContentError(
                 f"the network's answer has {len(values)} values, one for each class is expected"
             )
-        return Classes(tuple(top_classes(values, self._labels, self._top, self._activation)))
+        return Classes(tuple(top_classes(values, self._labels, self._top, self.activation)))
 
     def parse(self, fields: Mapping[str, Any]) -> Classes:
         top = tuple(self._parse_class(each) for each in fields["top"])
@@ -100,7 +101,7 @@ class Classify(Task):
         """1 where the top class is the same, else 0; a single class is the same on the same side of one half."""
         first, second = _rows(expected), _rows(found)
         if first.shape[1] == 1:
-            half = 0.5 if self._activation == "none" else 0.0
+            half = 0.5 if self.activation == "none" else 0.0
             same = ((first >= half) == (second >= half))[:, 0]
         else:
             same = first.argmax(1) == second.argmax(1)
@@ -110,9 +111,9 @@ class Classify(Task):
     def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
         """Kullback-Leibler, in nats: of one distribution over the classes, or the sum over classes that are each one of two."""
         first, second = _rows(expected), _rows(found)
-        if self._activation == "softmax":
+        if self.activation == "softmax":
             return divergences(first, second)
-        if self._activation == "sigmoid":
+        if self.activation == "sigmoid":
             return _sum_of_twos(_sigmoid(first), _sigmoid(second))
         p, q = (np.maximum(values.astype(np.float64), 0) for values in (first, second))
         if p.shape[1] > 1 and np.allclose(p.sum(1), 1, atol=_SUM_TOLERANCE):

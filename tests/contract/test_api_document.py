@@ -39,13 +39,20 @@ def shown(block: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def cloud():
-    with Server() as server:
+def cloud(resnet18_bundle):
+    with Server(model=str(resnet18_bundle.folder), weights="auto", precision="float32") as server:
         yield f"http://127.0.0.1:{server.port}"
 
 
-def test_every_example_runs_and_shows_what_the_page_says(cloud, tmp_path, monkeypatch):
+@pytest.fixture
+def _at_home(home, resnet18_bundle, tmp_path, monkeypatch):
+    """Default folders are those of the test run, where the network of the examples has been made."""
+    monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("_at_home")
+def test_every_example_runs_and_shows_what_the_page_says(cloud):
     everything = "".join(block for _, block in blocks("python"))
     assert everything.count(CLOUD) == 1, "the client's example asks the cloud that runs for it"
     names: dict[str, object] = {"__name__": "__main__"}
@@ -103,9 +110,9 @@ def test_links_lead_somewhere():
     assert [target for target in targets if not (PAGE.parent / target).exists()] == []
 
 
+@pytest.mark.usefixtures("_at_home")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_runs(path, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_an_example_runs(path, capsys):
     runpy.run_path(str(path), run_name="__main__")
     assert "layer3" in capsys.readouterr().out
 

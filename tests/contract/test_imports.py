@@ -79,7 +79,7 @@ def environment_reads(path: Path) -> list[int]:
 
 
 def test_there_is_something_to_check() -> None:
-    assert {"shared/wire/frame.py", "shared/settings.py", "shared/network/vision.py"} <= {
+    assert {"shared/wire/frame.py", "shared/settings.py", "shared/network/bundle.py"} <= {
         label(path) for path in files("shared")
     }
     assert "numpy" in imports(ROOT / "shared" / "codecs" / "zstd.py") | imports(
@@ -105,7 +105,14 @@ def test_a_package_does_not_import_a_stranger(package: str, stranger: str) -> No
 
 
 def test_only_vision_imports_torchvision() -> None:
-    assert importers("torchvision", *PACKAGES) == {"shared/network/vision.py"}
+    assert importers("torchvision", *PACKAGES) == {"shared/torch_network/vision.py"}
+
+
+def test_torch_is_imported_only_where_networks_come_from_it_or_run_on_gpus() -> None:
+    rooms = ("shared/torch_network/", "shared/bundling/sources/", "shared/engines/torch_engine.py")
+    found = importers("torch", *PACKAGES)
+    assert found
+    assert {name for name in found if not name.startswith(rooms)} == {"edge/calibration/gradients.py"}
 
 
 @pytest.mark.parametrize("module", ["cv2", "aiohttp"])

@@ -12,7 +12,8 @@ import pytest
 from kits import wire_reader
 from kits.profiles import features
 
-from edge.calibration.fit import Importance, Preset, fit_profile
+from edge.calibration.fit import Preset, fit_profile
+from edge.calibration.importance import Importance
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.grid import grid_shape

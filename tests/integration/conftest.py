@@ -31,8 +31,8 @@ def system(weights: str) -> Iterator[deployments.Deployment]:
 
 
 @pytest.fixture(scope="session")
-def model(weights: str):
-    """The unsplit network in torch, which neither edge nor cloud runs."""
+def reference(weights: str):
+    """The unsplit network in torch: what every answer is compared with."""
     from shared.network.choice import NetworkChoice
     from shared.torch_network.source import build
 
@@ -40,7 +40,7 @@ def model(weights: str):
 
 
 @pytest.fixture(scope="session")
-def unsplit_top1(model):
+def unsplit_top1(reference):
     """Top class of each of the clip's first frames, from the unsplit network in this process."""
     import cv2
     import numpy as np
@@ -48,7 +48,7 @@ def unsplit_top1(model):
 
     from edge.frames.preprocess import Preprocess
 
-    preprocess = Preprocess(model.recipe)
+    preprocess = Preprocess(reference.recipe)
 
     @cache
     def top1(count: int) -> list[int]:
@@ -59,9 +59,9 @@ def unsplit_top1(model):
             while len(pictures) < min(16, count - len(classes)):
                 there, frame = capture.read()
                 assert there
-                pictures.append(model.recipe.normalise(preprocess(frame)))
+                pictures.append(reference.recipe.normalise(preprocess(frame)))
             with torch.inference_mode():
-                classes += model.module(torch.from_numpy(np.stack(pictures))).argmax(1).tolist()
+                classes += reference.module(torch.from_numpy(np.stack(pictures))).argmax(1).tolist()
         return classes
 
     return top1

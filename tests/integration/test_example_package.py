@@ -13,7 +13,10 @@ from kits import example_package
 from kits.common import ROOT, get_json
 from kits.deployments import LocalDeployment
 
-SETTINGS = {"model": "resnet18", "weights": "random", "engine": "torch"}
+
+@pytest.fixture(scope="module")
+def settings(resnet18_bundle):
+    return {"model": str(resnet18_bundle.folder), "precision": "float32"}
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +26,10 @@ def installed(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def system(installed):
+def system(installed, settings):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", installed)
-        deployment = LocalDeployment(**SETTINGS)
+        deployment = LocalDeployment(**settings)
         yield deployment
         deployment.close()
 
@@ -53,9 +56,9 @@ def test_the_planner_chooses_from_it(system, tmp_path):
     assert any("bfloat16" in text for text in surveyed)
 
 
-def test_a_cloud_without_the_package_refuses_it_by_name(system, installed, monkeypatch):
+def test_a_cloud_without_the_package_refuses_it_by_name(settings, installed, monkeypatch):
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    bare = LocalDeployment(**SETTINGS)
+    bare = LocalDeployment(**settings)
     try:
         bare._environment |= {"PYTHONPATH": installed}  # the edge's alone: the cloud has started
         run = bare.edge(source="stripes:frames=3", split_point="layer3", codec="bfloat16", log_level="debug")
@@ -67,7 +70,7 @@ def test_a_cloud_without_the_package_refuses_it_by_name(system, installed, monke
     assert "unknown codec 'bfloat16'" in run.said()
 
 
-def test_the_report_of_rates_measures_it(installed, tmp_path):
+def test_the_report_of_rates_measures_it(installed, home, tmp_path):
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     generator = np.random.default_rng(0)
@@ -77,7 +80,7 @@ def test_the_report_of_rates_measures_it(installed, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "bench", "rate", "--quick", "--model", "resnet18", "--weights", "random",
          "--images", str(pictures), "--split-points", "avgpool", "--results", str(tmp_path)],
-        cwd=ROOT, env=os.environ | {"PYTHONPATH": installed}, capture_output=True, text=True, check=False,
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": installed, "HOME": str(home)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("avgpool bfloat16 "))

@@ -35,23 +35,23 @@ def post(url: str, body: bytes, content_type: str = JSON) -> tuple[int, dict]:
 
 
 @pytest.fixture(scope="module")
-def partition(model):
-    return TorchPartition(model.module, model.recipe.tensor_shape)
+def partition(reference):
+    """Cut by torch, which knows nothing of the bundle that the system under test runs."""
+    return TorchPartition(reference.module, reference.recipe.tensor_shape)
 
 
 @pytest.fixture(scope="module")
-def picture(model):
+def picture(reference):
     generator = np.random.default_rng(7)
-    return generator.integers(0, 256, model.recipe.picture_shape, dtype=np.uint8)
+    return generator.integers(0, 256, reference.recipe.picture_shape, dtype=np.uint8)
 
 
-def frame_for(model, partition, picture, split_point: str, codec: str = "float32", **fields) -> bytes:
+def frame_for(reference, partition, picture, split_point: str, codec: str = "float32", **fields) -> bytes:
     with torch.inference_mode():
-        tensor = torch.from_numpy(model.recipe.normalise(picture))[None]
+        tensor = torch.from_numpy(reference.recipe.normalise(picture))[None]
         (crossing,) = partition.head(partition.point(split_point))(tensor)
-        crossing = crossing[0].numpy()
-    fields = {"split_point": split_point, "fingerprint": model.fingerprint, "frame_id": 1} | fields
-    return wire.pack(encode_frame(crossing, make_codec(codec), **fields))
+    fields = {"split_point": split_point, "fingerprint": reference.fingerprint, "frame_id": 1} | fields
+    return wire.pack(encode_frame(crossing[0].numpy(), make_codec(codec), **fields))
 
 
 def test_the_original_endpoints_answer(system):
@@ -62,21 +62,21 @@ def test_the_original_endpoints_answer(system):
 
 @pytest.mark.parametrize("split_point", [None, "input", "maxpool", "layer4", "flatten", "output"])
 def test_json_tensors_are_answered_with_logits_at_every_kind_of_split_point(
-    system, model, partition, picture, split_point
+    system, reference, partition, picture, split_point
 ):
     point = partition.point(split_point or "layer3")
-    tensor = torch.from_numpy(model.recipe.normalise(picture))[None]
+    tensor = torch.from_numpy(reference.recipe.normalise(picture))[None]
     with torch.inference_mode():
         (crossing,) = partition.head(point)(tensor)
-        expected = model.module(tensor).numpy()
+        expected = reference.module(tensor).numpy()
     body = {"data": crossing.tolist(), "count": 12} | ({"split_point": split_point} if split_point else {})
     status, answer = post(f"{system.cloud_url}/model", json.dumps(body).encode())
     assert (status, answer["count"]) == (200, 12)
     np.testing.assert_allclose(answer["result"], expected, atol=1e-4)
 
 
-def test_bad_bytes_at_every_endpoint_cost_nobody_else_anything(system, model, partition, picture):
-    good = frame_for(model, partition, picture, "layer3")
+def test_bad_bytes_at_every_endpoint_cost_nobody_else_anything(system, reference, partition, picture):
+    good = frame_for(reference, partition, picture, "layer3")
     damaged = bytearray(good)
     damaged[len(good) // 2] ^= 0xFF
     url = f"{system.cloud_url}/model"
@@ -87,7 +87,7 @@ def test_bad_bytes_at_every_endpoint_cost_nobody_else_anything(system, model, pa
         good[:-1]: 400,
         good + b"x": 400,
         bytes(damaged): 400,
-        frame_for(model, partition, picture, "layer3", fingerprint=b"notthere"): 409,
+        frame_for(reference, partition, picture, "layer3", fingerprint=b"notthere"): 409,
     }
     for body, status in expected.items():
         answered, reply = post(url, body, CONTENT_TYPE)
@@ -142,8 +142,8 @@ def test_three_edges_feed_a_real_prometheus_and_every_panel_of_the_dashboard(sys
         assert set(rules.values()) <= {"ok", "unknown"}
 
 
-def test_sigterm_drains_what_is_in_progress(system, model, partition, picture):
-    body = frame_for(model, partition, picture, "input")
+def test_sigterm_drains_what_is_in_progress(system, reference, partition, picture):
+    body = frame_for(reference, partition, picture, "input")
     statuses: list[int] = []
     count = 40  # several batches, so that some still wait when the signal comes
     threads = [
@@ -178,5 +178,5 @@ def test_the_planner_answers_every_frame_whatever_it_chooses(system):
     assert [record["frame"] for record in records] == list(range(60))
     assert {record["answered_by"] for record in records} <= {"cloud", "edge"}
     assert {record["fallback"] for record in records} <= {None, "explore"}, run.said()
-    assert any("surveyed" in line for line in run.errors)
-    assert any(" plan " in line for line in run.errors)
+    assert "surveyed" in run.said()
+    assert " plan " in run.said()

@@ -13,10 +13,26 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+from kits import bundles
+
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 120.0
-SMALL = ("--port", "0", "--model", "resnet18", "--weights", "random", "--engine", "torch")
-BODY = json.dumps({"data": [[0.5] * 512], "split_point": "flatten", "count": 7}).encode()
+BODY = json.dumps({"data": [np.full((6, 4, 4), 0.5).tolist()], "split_point": "pool", "count": 7}).encode()
+
+
+def small() -> tuple[str, ...]:
+    """The flags of a cloud that runs the small bundle, at any port."""
+    return (
+        "--port",
+        "0",
+        "--model",
+        str(bundles.tiny().folder),
+        "--engine",
+        "openvino",
+        "--precision",
+        "float32",
+    )
 
 
 class Process:

@@ -113,7 +113,9 @@ def partition_of(model):
         return residual_bundle().partition
     shapes = _SHAPES | {OUTPUT: (len(model.labels),)}
     macs = _MACS | {OUTPUT: 1000}
-    return Partition(SplitPoint(name, (shape,), macs[name], 1000 - macs[name]) for name, shape in shapes.items())
+    return Partition(
+        SplitPoint(name, (shape,), macs[name], 1000 - macs[name]) for name, shape in shapes.items()
+    )
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from shared.network.vision import get_model, get_model_weights
+from shared.torch_network.vision import get_model, get_model_weights
 
 SMALL = "squeezenet1_1"
 NAME = "IMAGENET1K_V1"

@@ -5,13 +5,16 @@ Nothing in a file is ever executed: torch reads it with `weights_only`, and what
 
 from __future__ import annotations
 
+import pickle
+import re
+import sys
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+from torch.serialization import safe_globals
 
 from shared.errors import ModelError
 from shared.process.machine import expand_home
@@ -34,6 +37,8 @@ _HARMLESS = frozenset(
     {"bool", "dict", "float", "frozenset", "int", "list", "object", "range", "slice", "str", "tuple"}
 )
 """Built-in types, which stand in files as the kind of something's content."""
+_MOST_CLASSES = 100
+"""Classes that a file may mention."""
 _COUNTERS = ("total_ops", "total_params")
 """Left in a model's state by thop."""
 
@@ -128,31 +133,47 @@ def _safetensors(path: Path) -> Any:
 
 
 def _torch(path: Path) -> Any:
-    try:
-        others = [name for name in get_unsafe_globals_in_checkpoint(str(path)) if _is_harmless(name)]
-    except Exception:  # noqa: BLE001 - not a file of this kind, or a damaged one: torch.load says so
-        others = []
-    failure: Exception | None = None
-    for make in (_inert, _inert_mapping):
+    others: set[str] = set()
+    for _ in range(_MOST_CLASSES):
         try:
-            with safe_globals([(make(name), name) for name in others]):
-                return torch.load(path, map_location="cpu", weights_only=True)
+            return _load(path, others)
         except Exception as error:  # noqa: BLE001 - whatever a damaged file makes torch raise
-            failure = failure or error
-            if not others:
-                break
+            failure = error
+        name = _refused_name(failure)
+        if name in others or not _is_harmless(name):
+            break
+        others.add(name)
     if "TorchScript" in str(failure):
         raise ModelError(
             f"weights {path}: a TorchScript archive, which is code; save its weights instead: "
             "torch.save(model.state_dict(), FILE)"
         ) from failure
-    text = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
+    name = _refused_name(failure)
+    text = f"it mentions {name}, which could be code" if name else reason(failure)
     raise ModelError(f"weights {path}: not a state dict that can be read safely ({text})") from failure
+
+
+def _load(path: Path, others: set[str]) -> Any:
+    try:
+        with safe_globals([(_inert(name), name) for name in others]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        if not others or "SETITEM" not in str(sys.exception()):
+            raise
+    with safe_globals([(_inert_mapping(name), name) for name in others]):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _refused_name(error: Exception) -> str:
+    """The class or function that torch's reader does not know, or ""."""
+    found = re.search(r"GLOBAL ([\w.]+)", str(error))
+    name = found[1].rstrip(".") if found else ""
+    return f"builtins.{name}" if name and "." not in name else name
 
 
 def _is_harmless(name: str) -> bool:
     module, _, rest = name.partition(".")
-    return rest in _HARMLESS if module == "builtins" else module not in _NEVER
+    return rest in _HARMLESS if module == "builtins" else bool(module) and module not in _NEVER
 
 
 class _Inert:

@@ -7,37 +7,20 @@ import logging
 import os
 import re
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from kits.cloud_process import ROOT, SMALL
+from kits.cloud_process import ROOT, small
 
 from cloud.__main__ import main
 from cloud.config import CloudSettings
-from shared.network.model import load_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.network.model import Model
-    from shared.network.partition import Partition
-
 pytestmark = pytest.mark.slow  # processes, networks or compilations
 
 unbound = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _loaded(resnet18: Model, partition: Partition) -> Iterator[None]:
-    """The small network is loaded already; others are looked for."""
-
-    def load(name: str, *arguments: Any, **options: Any) -> Model:
-        return resnet18 if name == "resnet18" else load_model(name, *arguments, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("shared.load.load_model", load)
-        patch.setattr("shared.load.Partition", lambda *_arguments: partition)
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -75,39 +58,44 @@ def test_print_config_shows_every_setting_and_starts_nothing(
     assert lines["SPLITDNN_ADDRESS"] == "127.0.0.1"
 
 
-IMPOSSIBLE = [
-    (["--prot", "9000"], "unknown argument --prot; did you mean --port"),
-    (["--source", "a.mp4"], "unknown argument --source"),
-    (["stray"], "unexpected argument stray; every setting has its flag"),
-    (["--port"], "argument --port: expected one argument"),
-    (["--print-conf"], "unknown argument --print-conf; did you mean --print-config"),
-    (["--port", "65536"], "--port=65536: "),
-    (["--max-batch", "many"], "--max-batch=many: "),
-    (["--log-level", "loud"], "--log-level=loud: "),
-    (["--engine", "onnx"], "--engine=onnx: Input should be 'auto', 'torch' or 'openvino'"),
-    (
-        ["--precision", "int4"],
-        "--precision=int4: Input should be 'auto', 'float32', 'bfloat16' or 'float16'",
-    ),
-    (["--tail-workers", "65"], "--tail-workers=65: "),
-    (["--model", "resnet19", "--port", "0"], "unknown model 'resnet19'; did you mean resnet18"),
-    (["--device", "tpu", *SMALL], "device 'tpu' cannot be used"),
-    (["--split-point", "layer33", *SMALL], "unknown split point 'layer33'; did you mean layer3"),
-    (["--address", "192.0.2.1", "--port", "0"], "cannot listen on 192.0.2.1:0: "),
-    (
-        ["--ledger", "/nowhere/l.jsonl", *SMALL],
-        "ledger /nowhere/l.jsonl: No such file or directory; give --ledger",
-    ),
-    (
-        ["--ledger", f"{ROOT}/README.md", *SMALL],
-        f"ledger {ROOT}/README.md: this file exists and holds no ledger; ",
-    ),
-]
+def impossible() -> list[tuple[list[str], str]]:
+    return [
+        (["--prot", "9000"], "unknown argument --prot; did you mean --port"),
+        (["--source", "a.mp4"], "unknown argument --source"),
+        (["stray"], "unexpected argument stray; every setting has its flag"),
+        (["--port"], "argument --port: expected one argument"),
+        (["--print-conf"], "unknown argument --print-conf; did you mean --print-config"),
+        (["--port", "65536"], "--port=65536: "),
+        (["--max-batch", "many"], "--max-batch=many: "),
+        (["--log-level", "loud"], "--log-level=loud: "),
+        (["--engine", "onnx"], "--engine=onnx: Input should be 'auto', 'torch' or 'openvino'"),
+        (
+            ["--precision", "int4"],
+            "--precision=int4: Input should be 'auto', 'float32', 'bfloat16' or 'float16'",
+        ),
+        (["--tail-workers", "65"], "--tail-workers=65: "),
+        (["--model", "resnet19", "--port", "0"], "unknown model 'resnet19'; did you mean resnet18"),
+        (
+            ["--device", "tpu", *small()],
+            "device 'tpu': tiny was made from /networks/tiny.onnx, not from a torch",
+        ),
+        (["--model", f"{ROOT}/docs", "--port", "0"], f"model {ROOT}/docs: this folder has no bundle.json"),
+        (["--split-point", "pooll", *small()], "unknown split point 'pooll'; did you mean pool"),
+        (["--address", "192.0.2.1", "--port", "0"], "cannot listen on 192.0.2.1:0: "),
+        (
+            ["--ledger", "/nowhere/l.jsonl", *small()],
+            "ledger /nowhere/l.jsonl: No such file or directory; give --ledger",
+        ),
+        (
+            ["--ledger", f"{ROOT}/README.md", *small()],
+            f"ledger {ROOT}/README.md: this file exists and holds no ledger; ",
+        ),
+    ]
 
 
 @unbound
 def test_what_it_cannot_start_with_is_one_line_and_exit_status_2(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments, text in IMPOSSIBLE:
+    for arguments, text in impossible():
         (line,) = complaints_of(capsys, *arguments)
         assert line.startswith(f"splitdnn: {text}"), arguments
 
@@ -126,5 +114,5 @@ def test_an_unknown_variable_is_told_the_nearest(
 def test_a_taken_port_is_one_line_that_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        (line,) = complaints_of(capsys, "--port", str(port), "--model", "resnet18", "--weights", "random")
+        (line,) = complaints_of(capsys, "--port", str(port), *small()[2:])
     assert line.startswith(f"splitdnn: cannot listen on 127.0.0.1:{port}: Address already in use; stop what")

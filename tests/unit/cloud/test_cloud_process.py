@@ -8,7 +8,8 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from kits.cloud_process import BODY, SMALL, Process, get, turns
+from kits.bundles import CLASSES
+from kits.cloud_process import BODY, Process, get, small, turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ STUCK = (
     "import cloud.batching.tails\ncloud.batching.tails.Tails.run = lambda *_: print('tail', file=sys.stderr, flush=True)"
     " or threading.Event().wait(3600)"
 )
-LOADING = "import shared.network.model\nshared.network.model.load_model = lambda *_, **__: threading.Event().wait(3600)"
+LOADING = "import shared.network.find\nshared.network.find.find_bundle = lambda *_, **__: threading.Event().wait(3600)"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def started(cache_dir: str) -> Iterator[dict[str, Process]]:
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         patch.setenv("SPLITDNN_CACHE_DIR", cache_dir)
         yield {
-            name: stack.enter_context(Process(*SMALL, *arguments, beforehand=beforehand))
+            name: stack.enter_context(Process(*small(), *arguments, beforehand=beforehand))
             for name, arguments, beforehand in (
                 ("SIGTERM", (), ""),
                 ("SIGINT", (), ""),
@@ -73,7 +74,7 @@ def test_sigterm_lets_a_frame_in_progress_finish(started: dict[str, Process]) ->
     connection.send(BODY[10:])
     response = connection.getresponse()
     answer = json.load(response)
-    assert (response.status, answer["count"], len(answer["result"][0])) == (200, 7, 1000)
+    assert (response.status, answer["count"], len(answer["result"][0])) == (200, 7, CLASSES)
     connection.close()
     process.logged("stopped$")
     process.closed()  # the process that reads large bodies has ended, too
@@ -103,8 +104,8 @@ def test_a_signal_while_the_model_loads_ends_it_at_once(started: dict[str, Proce
     process.ended_well()  # its thread is still loading
 
 
-def test_a_signal_while_torch_is_imported_is_no_crash() -> None:
-    with Process(*SMALL) as process:
+def test_a_signal_while_everything_is_imported_is_no_crash() -> None:
+    with Process(*small()) as process:
         process.logged("threads: ")  # the line before the imports
         process.signal()
         process.ended_well()
@@ -122,30 +123,63 @@ def test_a_tail_that_never_ends_does_not_outlast_the_drain(started: dict[str, Pr
     connection.close()
 
 
+# --- imports ----------------------------------------------------------------------------------------------------------
+
+WATCHED = """
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("torch", "torchvision"):
+            print("imports", name, file=sys.stderr, flush=True)
+
+sys.meta_path.insert(0, Watch())
+"""
+
+
+def test_a_cloud_that_runs_a_bundle_imports_no_torch() -> None:
+    """Nor while it answers, times its tails and says what it runs."""
+    with Process(*small(), "--serve-bundle", beforehand=WATCHED) as process:
+        process.ready()
+        ask_with_a_large_body(process)
+        fingerprint = json.loads(get(process, "/model")[1])["fingerprint"]
+        for path in (
+            "/tail-times",
+            f"/bundle/{fingerprint}",
+            f"/bundle/{fingerprint}/network.bin",
+            "/metrics",
+        ):
+            assert get(process, path)[0] == 200, path
+        process.signal()
+        process.ended_well()
+        assert not [line for line in process.log if line.startswith("imports ")]
+
+
 # --- the disk ---------------------------------------------------------------------------------------------------------
 
-SMALLEST = ("--port", "0", "--model", "squeezenet1_1", "--weights", "random", "--threads", "2")
+NAMED = ("--port", "0", "--model", "squeezenet1_1", "--weights", "random", "--threads", "2")
 
 
 def test_a_second_start_takes_what_the_first_one_converted_and_chose(tmp_path: Path) -> None:
     cache = tmp_path / "new" / "cache"
     engines, logs = [], []
     for _ in range(2):
-        with Process(*SMALLEST, "--engine", "auto", "--cache-dir", str(cache)) as process:
+        with Process(*NAMED, "--engine", "auto", "--cache-dir", str(cache)) as process:
             process.ready()
             engines.append(json.loads(get(process, "/model")[1])["engine"])
             process.signal()
             process.ended_well()
             logs.append("".join(process.log))
-    assert ["converted squeezenet1_1 for openvino" in log for log in logs] == [True, False]
-    assert engines[0] == engines[1]
+    assert ["making the bundle of squeezenet1_1" in log for log in logs] == [True, False]
+    assert {engine["name"] for engine in engines} == {"openvino"}
     assert engines[0]["threads"] == 2
-    assert sorted(path.name.partition("-")[0] for path in cache.iterdir()) == ["choice", "network"]
+    kept = {path.name.partition("-")[0] for path in cache.iterdir()}
+    assert "bundle" in kept
+    assert kept <= {"bundle", "choice"}  # a choice that was made on a busy machine is not kept
 
 
 def test_nothing_is_kept_on_disk_if_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    with Process(*SMALLEST, "--engine", "openvino", "--precision", "float32", "--cache-dir", "") as process:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with Process(*NAMED, "--engine", "openvino", "--precision", "float32", "--cache-dir", "") as process:
         process.ready()
         assert json.loads(get(process, "/model")[1])["engine"]["name"] == "openvino"
         process.signal()

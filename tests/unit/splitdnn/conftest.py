@@ -28,7 +28,7 @@ def network(resnet18_bundle: Bundle) -> Network:
 def cloud(resnet18_bundle: Bundle) -> Iterator[Server]:
     from kits.cloud import Server
 
-    with Server(model=str(resnet18_bundle.folder), precision="float32") as server:
+    with Server(model=str(resnet18_bundle.folder), weights="auto", precision="float32") as server:
         yield server
 
 

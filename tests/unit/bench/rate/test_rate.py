@@ -41,7 +41,7 @@ def images(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def report(images, tmp_path_factory):
+def report(images, home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("rate")
     command = [
         *(sys.executable, "-m", "bench", "rate", "--quick", "--model", "mobilenet_v2", "--weights", "random"),
@@ -50,7 +50,7 @@ def report(images, tmp_path_factory):
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, "HOME": str(folder)},
+        env={**os.environ, "HOME": str(home)},
         capture_output=True,
         text=True,
         check=False,

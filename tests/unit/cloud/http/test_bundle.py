@@ -15,8 +15,7 @@ from kits.cloud import Response, request, until
 from kits.followed import Followed, followed
 
 from cloud.http import bundle as module
-from cloud.http.transfers import MAX_TRANSFERS, MAX_TRANSFERS_A_CLIENT, Transfers
-from shared.errors import TransfersError
+from cloud.networks.transfers import MAX_TRANSFERS, MAX_TRANSFERS_A_CLIENT
 from shared.network.bundle import FILES, parse_manifest
 
 if TYPE_CHECKING:
@@ -177,24 +176,6 @@ def test_more_than_a_few_at_once_are_told_to_come_again(
         cloud.loop.call_soon_threadsafe(gate.set)
         assert [connection.answer().body for connection in connections] == [CONSTANTS] * len(connections)
     assert cloud.ask("GET", f"{AT}/network.bin").status == 200
-
-
-def test_places_are_bounded_for_all_and_for_each_and_given_back() -> None:
-    transfers = Transfers()
-    with contextlib.ExitStack() as held:
-        for client in ("a", "a", "b", "c"):
-            held.enter_context(transfers.one(client))
-        for client in ("a", "d"):
-            with pytest.raises(TransfersError), transfers.one(client):
-                pytest.fail("there is no place")
-    with contextlib.ExitStack() as held:
-        for _ in range(MAX_TRANSFERS_A_CLIENT):
-            held.enter_context(transfers.one("a"))
-        with pytest.raises(TransfersError), transfers.one("a"):
-            pytest.fail("there is no place")
-        with transfers.one("b"):
-            pass
-    assert not transfers._by_client
 
 
 def test_a_client_that_goes_away_or_takes_nothing_gives_its_place_back(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from kits.cloud import FRAME, Gate, request, until
 from kits.codecs import frame_of
 from kits.followed import Followed, followed
 from kits.gain import Gained, gain_profile
-from kits.numpy_network import network_of
+from kits.numpy_network import network_of, write_bundle
 
 from shared.codecs import NAMES
 from shared.network.bundle import read_bundle
@@ -136,36 +137,6 @@ def test_going_back_is_one_change_more(cloud: Followed) -> None:
     assert classes(cloud.ask_frame(OLD, ARRAY).json["top"]) == before
 
 
-def test_several_outputs_are_json_by_name_and_an_answer_of_the_task_raw(tmp_path: Path) -> None:
-    outputs = {"outputs": ["logits", "features"], "task": {"name": "raw", "activation": "none"}, "labels": []}
-    with followed(tmp_path / "bundle", OLD, bundle=outputs) as cloud:
-        said = cloud.ask("GET", "/model").json
-        assert (said["task"], said["outputs"], said["classes"]) == ("raw", ["logits", "features"], 0)
-        assert "output" not in said["split_points"]
-        result = cloud.post({"data": [ARRAY.tolist(), (2 * ARRAY).tolist()], "split_point": "flatten"}).json[
-            "result"
-        ]
-        assert {name: (len(rows), len(rows[0])) for name, rows in result.items()} == {
-            "logits": (2, 1000),
-            "features": (2, 512),
-        }
-        np.testing.assert_allclose(result["features"][1], 2 * ARRAY, rtol=1e-5)
-        answer = cloud.ask_frame(OLD, ARRAY).json
-        assert [each["name"] for each in answer["outputs"]] == ["logits", "features"]
-        refusal = cloud.ask_frame(OLD, np.zeros(1000, np.float32), "output").refused(422, "split_point")
-        assert "2 tensors cross at output" in refusal["error"]
-
-
-def test_a_network_of_few_classes_is_not_refused_the_default_top(tmp_path: Path) -> None:
-    few = {"labels": ["cat", "dog", "bird"]}
-    with followed(tmp_path / "bundle", OLD, bundle=few) as cloud:
-        frame = wire.pack(
-            frame_of(NAMES["float32"], np.ones(3, np.float32), split_point="output", fingerprint=OLD)
-        )
-        assert len(cloud.frame(frame).json["top"]) == 3
-        assert cloud.frame(frame, "?top=4").refused(400, "bad_body")["accepted"] == {"top": "1 to 3"}
-
-
 def test_tail_times_are_those_of_one_network(cloud: Followed) -> None:
     old = cloud.ask("GET", "/tail-times").json
     cloud.replace(NEW)
@@ -210,3 +181,49 @@ def test_a_broken_bundle_leaves_the_network_as_it_is(
     assert cloud.ask_frame(OLD, ARRAY).json["fingerprint"] == OLD.hex()
     assert cloud.metric("network_changes_total", result="failed") == 1
     assert "network.bin is not the file that was written" in expect_log.text
+
+
+def test_frames_are_answered_while_another_network_is_loaded(
+    cloud: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def load(*_arguments: object, **_options: object) -> Any:
+        entered.set()
+        assert go_on.wait(30)
+        return network_of(read_bundle(cloud.path))
+
+    monkeypatch.setattr("cloud.networks.network.load_network", load)
+    changing = threading.Thread(target=cloud.replace, args=(NEW,))
+    changing.start()
+    try:
+        assert entered.wait(30)
+        for _ in range(20):
+            assert cloud.ask_frame(OLD, ARRAY).json["fingerprint"] == OLD.hex()
+        cloud.ask_frame(NEW, ARRAY).refused(409, "fingerprint")
+        assert cloud.ask("GET", "/readyz").status == 200
+    finally:
+        go_on.set()
+        changing.join()
+    assert cloud.ask_frame(NEW, ARRAY).json["fingerprint"] == NEW.hex()
+
+
+def test_a_server_may_stop_while_another_network_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+    with followed(tmp_path / "bundle", OLD) as cloud:
+
+        def load(*_arguments: object, **_options: object) -> Any:
+            entered.set()
+            assert go_on.wait(30)
+            return network_of(read_bundle(cloud.path))
+
+        monkeypatch.setattr("cloud.networks.network.load_network", load)
+        write_bundle(cloud.path, NEW)
+        try:
+            assert entered.wait(30)  # by the server's own looks
+            cloud.stop_service().result(10)
+        finally:
+            go_on.set()
+    assert cloud.service.networks.current.model.fingerprint == OLD

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from kits.cloud import Server, until
-from kits.edge import FakeSource, Run, pictures, plan_of, value
+from kits.edge import FakeSource, Run, pictures, value
 from kits.profiles import features, make_profile
+from kits.tiny import plan_of, residual
+from kits.uplink import make_uplink
 
-from edge.metrics import EdgeMetrics
-from edge.uplink.uplink import Uplink
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
-from shared.tasks.classify import top_classes
+from shared.tasks.classify import Classify
 from shared.wire import frame as wire
 from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from edge.uplink.uplink import Uplink
     from shared.network.model import Model
     from shared.network.partition import Partition
 
@@ -31,17 +32,22 @@ POINT, SHAPE = "flatten", (512,)
 
 
 @pytest.fixture(scope="module")
-def codecs(resnet18: Model) -> list[Calibrated]:
+def model(model: Model) -> Model:
+    """The edge's own: the same network as the cloud's."""
+    assert residual().fingerprint == model.fingerprint
+    return residual()
+
+
+@pytest.fixture(scope="module")
+def codecs(model: Model) -> list[Calibrated]:
     """Two that were fitted to different frames."""
-    return [Calibrated(make_profile(resnet18.fingerprint, POINT, SHAPE, seed=seed)) for seed in (1, 2)]
+    return [Calibrated(make_profile(model.fingerprint, POINT, SHAPE, seed=seed)) for seed in (1, 2)]
 
 
 @contextlib.asynccontextmanager
 async def edge(server: Server, model: Model, codec: Calibrated) -> AsyncIterator[Uplink]:
     url = f"http://127.0.0.1:{server.port}"
-    async with Uplink(
-        url, model, EdgeMetrics(), top=3, in_flight=4, deadline_s=20.0, profiles=[codec.profile]
-    ) as uplink:
+    async with make_uplink(url, model=model, top=3, deadline_s=20.0, profiles=[codec.profile]) as uplink:
         await uplink.check()
         yield uplink
 
@@ -66,7 +72,8 @@ class Frames:
         )
         reply = await uplink.ask(wire.pack(frame), self._codec.profile)
         decoded = self._codec.decode(frame.params, frame.payload, frame.shape)
-        expected = top_classes(self._tail(decoded[None])[0], self._model.labels, 3)
+        (logits,) = self._tail((decoded[None],))
+        expected = Classify(self._model.labels, 3).answer((logits[0],)).top
         assert [each["class_id"] for each in reply.answer.top] == [each["class_id"] for each in expected]
         np.testing.assert_allclose(
             [each["probability"] for each in reply.answer.top],
@@ -76,12 +83,12 @@ class Frames:
 
 
 def test_two_edges_with_different_profiles_are_answered_at_the_same_time(
-    resnet18: Model, partition: Partition, codecs: list[Calibrated]
+    model: Model, partition: Partition, codecs: list[Calibrated]
 ) -> None:
     async def go(server: Server) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            uplinks = [await stack.enter_async_context(edge(server, resnet18, codec)) for codec in codecs]
-            frames = [Frames(resnet18, partition, codec) for codec in codecs]
+            uplinks = [await stack.enter_async_context(edge(server, model, codec)) for codec in codecs]
+            frames = [Frames(model, partition, codec) for codec in codecs]
             for first in range(0, 12, 4):
                 await asyncio.gather(
                     *(
@@ -91,7 +98,7 @@ def test_two_edges_with_different_profiles_are_answered_at_the_same_time(
                     )
                 )
             assert [uploads(uplink) for uplink in uplinks] == [1, 1]
-        async with edge(server, resnet18, codecs[0]) as third:
+        async with edge(server, model, codecs[0]) as third:
             await frames[0].ask(third, 0)
             assert uploads(third) == 0, "it is there already"
 
@@ -103,17 +110,17 @@ def test_two_edges_with_different_profiles_are_answered_at_the_same_time(
 
 
 def test_a_cloud_that_was_restarted_answers_the_next_frame(
-    resnet18: Model, partition: Partition, codecs: list[Calibrated]
+    model: Model, partition: Partition, codecs: list[Calibrated]
 ) -> None:
     """At the same address and without the profile: the frame that finds out is answered by the cloud as well."""
 
-    frames = Frames(resnet18, partition, codecs[0])
+    frames = Frames(model, partition, codecs[0])
 
     async def go(ends: contextlib.ExitStack) -> None:
         first = Server()
         with contextlib.ExitStack() as life:
             life.enter_context(first)
-            async with edge(first, resnet18, codecs[0]) as uplink:
+            async with edge(first, model, codecs[0]) as uplink:
                 await frames.ask(uplink, 0)
                 await asyncio.to_thread(life.close)
                 second = ends.enter_context(Server(at=first.port))
@@ -128,7 +135,7 @@ def test_a_cloud_that_was_restarted_answers_the_next_frame(
         asyncio.run(go(ends))
 
 
-def test_a_run_loses_no_frame_to_a_cloud_that_forgets(resnet18: Model, codecs: list[Calibrated]) -> None:
+def test_a_run_loses_no_frame_to_a_cloud_that_forgets(model: Model, codecs: list[Calibrated]) -> None:
     """The whole edge: the profile is dropped between frames again and again, and every frame is the cloud's."""
     with Server() as server:
 
@@ -139,12 +146,12 @@ def test_a_run_loses_no_frame_to_a_cloud_that_forgets(resnet18: Model, codecs: l
                 yield picture
 
         async def go() -> Run:
-            async with edge(server, resnet18, codecs[0]) as uplink:
+            async with edge(server, model, codecs[0]) as uplink:
                 run = Run(
                     FakeSource(forgetful()),
                     uplink,
-                    model=resnet18,
-                    plan=replace(plan_of(resnet18, POINT), codec=codecs[0], label="calibrated"),
+                    model=model,
+                    plan=replace(plan_of(model, POINT), codec=codecs[0], label="calibrated"),
                     in_flight=4,
                     deadline_s=20.0,
                 )
@@ -161,11 +168,11 @@ def test_a_run_loses_no_frame_to_a_cloud_that_forgets(resnet18: Model, codecs: l
 
 
 def test_damaged_frames_of_a_calibrated_codec_are_refused_and_nothing_else(
-    resnet18: Model, codecs: list[Calibrated], expect_log: pytest.LogCaptureFixture
+    model: Model, codecs: list[Calibrated], expect_log: pytest.LogCaptureFixture
 ) -> None:
     codec = codecs[0]
     tensor = features(SHAPE, 1, seed=3)[0]
-    frame = encode_frame(tensor, codec, split_point=POINT, fingerprint=resnet18.fingerprint, frame_id=1)
+    frame = encode_frame(tensor, codec, split_point=POINT, fingerprint=model.fingerprint, frame_id=1)
     generator = np.random.default_rng(0)
     with Server() as server, server.connect() as connection:
         put = connection.ask("PUT", f"/profiles/{codec.profile.name}", codec.profile.data)

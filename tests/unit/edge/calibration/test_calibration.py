@@ -43,10 +43,10 @@ def test_measuring_encodes_and_decodes_for_real():
     held_out = features(shape, 10, seed=8)
     weights = np.random.default_rng(0).standard_normal((8, 5)).astype(np.float32)
 
-    def tail(batch):
-        return batch.mean((2, 3)) @ weights
+    def tail(tensors):
+        return (tensors[0].mean((2, 3)) @ weights,)
 
-    logits = tail(np.stack(held_out))
+    logits = tail((np.stack(held_out),))
     fine = measure(profile, Preset(step=0.1), held_out, logits, tail, TASK)
     coarse = measure(
         make_profile(preset=Preset(step=6.0, groups=2, context_rank=4, corrector_rank=0)),
@@ -81,6 +81,7 @@ def test_the_chosen_preset_is_fitted_to_all_pictures(tiny_network, monkeypatch):
         tiny_network.point.name,
     )
     assert profile.about["held_out_frames"] == "6"
+    assert profile.about["importance"] == "noise", "the network comes from no torch network"
     assert profile.about["frames"] == "30", (
         "18 pictures that were fitted to, 6 variants of them, and the held out"
     )

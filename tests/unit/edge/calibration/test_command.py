@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 import pytest
-import torch
+from kits.bundles import MIDDLE, tiny
 
 from edge.__main__ import main
 from edge.calibration.command import _Progress
@@ -23,21 +23,15 @@ def as_before(monkeypatch):
         monkeypatch.delenv(PREFIX + name, raising=False)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY"):
         monkeypatch.setenv(name, "1" if name.endswith("THREADS") else "passive")
-    root, threads = logging.getLogger(), torch.get_num_threads()
+    root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    torch.set_num_threads(threads)
-
-
-NETWORK = [
-    "--model", "squeezenet1_1", "--weights", "random", "--seed", "3", "--engine", "torch", "--cache-dir", "",
-]  # fmt: skip
 
 
 def calibrate(*flags: str) -> int:
-    return main(["calibrate", *NETWORK, *flags])
+    return main(["calibrate", "--model", str(tiny().folder), "--cache-dir", "", *flags])
 
 
 def test_the_command_writes_a_profile_that_can_be_used(tmp_path, capsys, monkeypatch):
@@ -45,7 +39,7 @@ def test_the_command_writes_a_profile_that_can_be_used(tmp_path, capsys, monkeyp
     monkeypatch.setattr("edge.calibration.fit.STEPS", (0.5, 2.0))
     path = tmp_path / "mine.safetensors"
     status = calibrate(
-        "--split-point", "features.12.squeeze_activation", "--source", "synthetic:fps=0,frames=40", "--frames", "24",
+        "--split-point", MIDDLE, "--source", "synthetic:fps=0,frames=40", "--frames", "24",
         "--target-agreement", "0.5", "--profile", str(path),
     )  # fmt: skip
     out = capsys.readouterr().out
@@ -55,8 +49,9 @@ def test_the_command_writes_a_profile_that_can_be_used(tmp_path, capsys, monkeyp
     assert f"--codec calibrated --profile {path}" in out
     profile = Profile.from_bytes(path.read_bytes())
     Calibrated(profile)
-    assert profile.split_point == "features.12.squeeze_activation"
+    assert profile.split_point == MIDDLE
     assert float(profile.about["frame_bytes"]) > 0
+    assert profile.about["importance"] == "noise"
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine.safetensors"]
 
 

@@ -9,12 +9,11 @@ from edge.calibration.fit import (
     POOLED_STEPS,
     SIGNED_STEPS,
     STEPS,
-    Importance,
     fit_profile,
-    measure_importance,
     presets,
     variants,
 )
+from edge.calibration.importance import Importance
 
 
 def test_the_presets_go_by_the_kind_of_tensor():
@@ -43,24 +42,6 @@ def test_channels_and_positions_that_matter_get_finer_steps():
     assert profile.arrays["position_scale"].argmin() == 3 * 6 + 4
 
 
-def test_importance_is_where_the_tail_looks(tiny_network):
-    network = tiny_network
-    tensors = [np.abs(tensor) for tensor in features(network.point.shape, 8)]
-    importance = measure_importance(network.partition, network.point, tensors)
-    assert importance.channels.shape == (network.point.shape[0],)
-    assert importance.positions.shape == network.point.shape[1:]
-    assert importance.channels.min() >= 0
-    assert importance.channels.max() > 0
-
-
-def test_a_tail_that_begins_with_a_mean_is_recognised(tiny_network):
-    partition = tiny_network.partition
-    for name, pooled in (("classifier.2", True), ("features", False)):
-        point = partition.point(name)
-        tensors = [np.abs(tensor) for tensor in features(point.shape, 4)]
-        assert measure_importance(partition, point, tensors).pooled is pooled, name
-
-
 def test_variants_are_pictures_of_the_same_size_and_always_the_same():
     pictures = [np.random.default_rng(i).integers(0, 255, (32, 32, 3)).astype(np.uint8) for i in range(3)]
     first, again = variants(pictures, 7), variants(pictures, 7)
@@ -71,3 +52,24 @@ def test_variants_are_pictures_of_the_same_size_and_always_the_same():
     )
     assert not np.array_equal(first[0], first[3])
     assert variants(pictures, 0) == []
+
+
+def test_variants_keep_the_shape_of_pictures_that_are_not_square():
+    pictures = [np.random.default_rng(i).integers(0, 255, (24, 40, 3)).astype(np.uint8) for i in range(2)]
+    made = variants(pictures, 6)
+    assert {each.shape for each in made} == {(24, 40, 3)}
+    assert variants([np.zeros((1, 1, 3), np.uint8)], 2)[1].shape == (1, 1, 3)
+
+
+def test_a_profile_says_how_importance_was_measured():
+    tensors = features((8, 6, 6), 12)
+    ones = np.ones(8, np.float32), np.ones((6, 6), np.float32)
+    for importance, how in (
+        (None, "none"),
+        (Importance(*ones), "gradients"),
+        (Importance(*ones, how="noise"), "noise"),
+    ):
+        profile = fit_profile(
+            tensors, SMALL, fingerprint=b"profile.", split_point="layer1", importance=importance
+        )
+        assert profile.about["importance"] == how

@@ -22,7 +22,7 @@ def test_without_a_profile_one_is_fitted_to_drawn_frames_and_kept(
     assert "edge calibrate" in caplog.text
     assert (profile.fingerprint, profile.split_point) == (
         tiny_network.model.fingerprint,
-        "features.12.squeeze_activation",
+        tiny_network.point.name,
     )
     caplog.clear()
     again = profile_for(tiny_network, None, str(tmp_path))

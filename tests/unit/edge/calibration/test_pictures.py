@@ -53,7 +53,7 @@ def test_an_endless_file_is_given_up():
     assert source.read_so_far <= 20_000
 
 
-RECIPE = Recipe(32, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")
+RECIPE = Recipe(32, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def test_footage_is_read_again_from_the_beginning_and_prepared_as_the_network_takes_it():

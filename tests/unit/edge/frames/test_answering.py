@@ -32,7 +32,11 @@ def test_a_real_network_answers_alike_on_both_sides(outcome):
     model = residual()
     frame = np.random.default_rng(1).integers(0, 256, (240, 320, 3), dtype=np.uint8)
     run = Run(
-        FakeSource([frame] * 2), FakeUplink(model, [outcome] * 2, top=3), model=model, split_point="layer3", top=3
+        FakeSource([frame] * 2),
+        FakeUplink(model, [outcome] * 2, top=3),
+        model=model,
+        split_point="layer3",
+        top=3,
     )
     for each in run.to_end():
         assert each.answered_by == ("cloud" if outcome == "good" else "edge")

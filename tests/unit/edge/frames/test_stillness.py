@@ -7,8 +7,8 @@ import pytest
 from kits.still import profile
 
 from edge.config import EdgeSettings
-from edge.frames.stillness import LONGEST_S, Stillness
 from edge.frames.origin import Origin
+from edge.frames.stillness import LONGEST_S, Stillness
 from edge.metrics import EdgeMetrics
 from shared.codecs import make_codec
 from shared.codecs.calibrated.codec import Calibrated

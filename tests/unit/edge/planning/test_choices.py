@@ -117,4 +117,6 @@ def test_plans_by_a_real_survey_are_the_network_and_know_what_they_cost(tmp_path
         assert (plan.option.split_point, plan.option.codec or "none") == (plan.split_point.name, plan.label)
         assert plan.option.frames == 12
         assert (plan.codec is None) == plan.option.is_local
-        np.testing.assert_allclose(plan.tail(plan.head((tensors,)))[0], plans[-1].head((tensors,))[0], atol=1e-5)
+        np.testing.assert_allclose(
+            plan.tail(plan.head((tensors,)))[0], plans[-1].head((tensors,))[0], atol=1e-5
+        )

@@ -101,7 +101,12 @@ def test_a_name_that_is_a_file_here_is_no_name(tmp_path, monkeypatch):
 
 def test_names_are_known_by_their_form():
     """The edge has no torchvision to look them up in; whoever loads them says whether there are such weights."""
-    for name in ("IMAGENET1K_V2", "IMAGENET1K_SWAG_E2E_V1", "COCO_WITH_VOC_LABELS_V1", "IMAGENET1K_FBGEMM_V1"):
+    for name in (
+        "IMAGENET1K_V2",
+        "IMAGENET1K_SWAG_E2E_V1",
+        "COCO_WITH_VOC_LABELS_V1",
+        "IMAGENET1K_FBGEMM_V1",
+    ):
         assert agree_with({"model": "resnet18", "weights": name}) == (name, 5)
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from kits.uplink import FRAME, GOOD, HERE, LABELS, make_uplink, metric, refusal, refused_url, short, with_cloud
+from kits.uplink import (
+    FRAME,
+    GOOD,
+    HERE,
+    LABELS,
+    make_uplink,
+    metric,
+    refusal,
+    refused_url,
+    short,
+    with_cloud,
+)
 
 from edge.uplink.circuit import State
 from edge.uplink.same_labels import labels_sha256

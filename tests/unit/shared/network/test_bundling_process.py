@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from kits.common import ROOT
 
 from shared.errors import ModelError
 from shared.network import bundling_process
@@ -78,3 +81,27 @@ def test_it_does_not_run_for_ever(child, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(bundling_process, "_MAX_S", -12.0)
     with pytest.raises(ModelError, match="killed by SIGKILL"):
         child("import threading; threading.Event().wait()")
+
+
+ENDING = """
+import sys, threading
+from pathlib import Path
+from shared.network import bundling_process
+from shared.network.choice import NetworkChoice
+from shared.process.exit import run_process
+
+work = "import sys; end = open(sys.argv[2], 'w'); print('2026-11-28 22:20:30,253 INFO    child: working', file=sys.stderr, flush=True); sys.stdin.close(); import threading; threading.Event().wait()"
+bundling_process._PROGRAM = [sys.executable, "-c", work, "", sys.argv[1]]
+working = threading.Event()
+bundling_process._pass_on = lambda text: working.set() or True
+threading.Thread(target=bundling_process.make_in_child, args=(NetworkChoice("a"), Path(), 100), daemon=True).start()
+run_process(lambda: 0 if working.wait(30) else 1)
+"""
+
+
+def test_it_ends_with_the_process_that_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen([sys.executable, "-c", ENDING, tmp_path / "pipe"], cwd=ROOT) as parent:
+        with (tmp_path / "pipe").open("rb") as pipe:
+            assert pipe.read() == b""  # until the child, which holds the other end, is gone
+        assert parent.wait(60) == 0

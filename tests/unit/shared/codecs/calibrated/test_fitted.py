@@ -9,7 +9,8 @@ import pytest
 from kits.profiles import SMALL, features, make_profile
 
 from bench.rate.trial import PromisedBits
-from edge.calibration.fit import Importance, fit_profile
+from edge.calibration.fit import fit_profile
+from edge.calibration.importance import Importance
 from shared.codecs.calibrated.codec import Calibrated
 
 PROFILE = make_profile()

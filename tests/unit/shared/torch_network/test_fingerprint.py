@@ -11,26 +11,27 @@ import pytest
 import torch
 from kits.naming import naming
 from kits.weights import saved
-from shared.network.vision import get_model, get_model_weights
 
 from shared.limits import FINGERPRINT_BYTES
-from shared.network import model as models
-from shared.network.model import Model, load_model
+from shared.network.choice import NetworkChoice
+from shared.torch_network import torchvision
+from shared.torch_network.source import TorchNetwork, build
+from shared.torch_network.vision import get_model, get_model_weights
 
 SMALL = "shufflenet_v2_x0_5"  # 5 MB, with batch normalisation
 
 
 @pytest.fixture(scope="module")
-def small() -> Model:
-    return load_model(SMALL, "random")
+def small() -> TorchNetwork:
+    return build(NetworkChoice(SMALL, "random"))
 
 
-def fingerprint_of(model: Model, **changes: object) -> bytes:
-    fields = {"name": model.name, "network": model.network, "recipe": model.recipe} | changes
-    return models._fingerprint(**fields)
+def fingerprint_of(model: TorchNetwork, **changes: object) -> bytes:
+    fields = {"name": model.name, "network": model.module, "recipe": model.recipe} | changes
+    return torchvision._fingerprint(**fields)
 
 
-def test_a_fingerprint_has_the_length_of_its_field(small: Model) -> None:
+def test_a_fingerprint_has_the_length_of_its_field(small: TorchNetwork) -> None:
     assert len(small.fingerprint) == FINGERPRINT_BYTES
     assert fingerprint_of(small) == small.fingerprint
 
@@ -40,7 +41,9 @@ def test_a_fingerprint_stays_what_it_was() -> None:
     network = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
     for index, value in enumerate(network.state_dict().values()):
         value.copy_(torch.arange(value.numel()).reshape(value.shape) + index)
-    recipe = replace(load_model(SMALL, "random").recipe, mean=(0.5, 0.25, 0.125), std=(1.0, 2.0, 4.0))
+    recipe = replace(
+        build(NetworkChoice(SMALL, "random")).recipe, mean=(0.5, 0.25, 0.125), std=(1.0, 2.0, 4.0)
+    )
     said = "Preprocessing(resize=256, crop=224, mean=(0.5, 0.25, 0.125), std=(1.0, 2.0, 4.0), interpolation='bilinear')"
     parts = {
         "0.bias float32 (3,)": [1, 2, 3],
@@ -55,17 +58,17 @@ def test_a_fingerprint_stays_what_it_was() -> None:
         digest.update(
             f"{line.replace('float32', 'torch.float32')}\n".encode() + np.array(values, "<f4").tobytes()
         )
-    assert models._fingerprint("net", network, recipe) == digest.digest()[:8]
+    assert torchvision._fingerprint("net", network, recipe) == digest.digest()[:8]
 
 
-def test_another_architecture_has_another_fingerprint(small: Model) -> None:
+def test_another_architecture_has_another_fingerprint(small: TorchNetwork) -> None:
     assert fingerprint_of(small, name="resnet50") != small.fingerprint
 
 
-def test_another_recipe_has_another_fingerprint(small: Model) -> None:
+def test_another_recipe_has_another_fingerprint(small: TorchNetwork) -> None:
     for change in (
         {"resize": 255},
-        {"crop": 225},
+        {"width": 225},
         {"mean": (0.485, 0.456, 0.407)},
         {"std": (0.5, 0.224, 0.225)},
         {"interpolation": "bicubic"},
@@ -75,9 +78,9 @@ def test_another_recipe_has_another_fingerprint(small: Model) -> None:
 
 
 def test_the_smallest_change_of_any_weight_changes_the_fingerprint() -> None:
-    model = load_model(SMALL, "random")
+    model = build(NetworkChoice(SMALL, "random"))
     seen = {model.fingerprint}
-    weights = {name: value for name, value in model.network.state_dict().items() if "num_batches" not in name}
+    weights = {name: value for name, value in model.module.state_dict().items() if "num_batches" not in name}
     for value in weights.values():
         last = value.view(-1)[-1:]
         last.copy_(torch.nextafter(last, last + 1))
@@ -86,8 +89,8 @@ def test_the_smallest_change_of_any_weight_changes_the_fingerprint() -> None:
 
 
 def test_a_counter_that_inference_does_not_use_does_not_change_the_fingerprint() -> None:
-    model = load_model(SMALL, "random")
-    counters = [value for name, value in model.network.state_dict().items() if "num_batches" in name]
+    model = build(NetworkChoice(SMALL, "random"))
+    counters = [value for name, value in model.module.state_dict().items() if "num_batches" in name]
     assert counters
     for value in counters:
         value.add_(5)
@@ -95,16 +98,21 @@ def test_a_counter_that_inference_does_not_use_does_not_change_the_fingerprint()
 
 
 def test_the_same_weights_have_the_same_fingerprint_wherever_they_come_from(
-    small: Model, tmp_path: Path
+    small: TorchNetwork, tmp_path: Path
 ) -> None:
-    assert load_model(SMALL, saved(tmp_path, small.network.state_dict())).fingerprint == small.fingerprint
-
-
-def test_a_file_with_another_recipe_has_another_fingerprint(tmp_path: Path) -> None:
-    state = get_model("mobilenet_v2", weights=None).state_dict()
-    first, second = (
-        load_model("mobilenet_v2", saved(tmp_path, state, Path(member.url).name))
-        for member in get_model_weights("mobilenet_v2")
+    assert (
+        build(NetworkChoice(SMALL, saved(tmp_path, small.module.state_dict()))).fingerprint
+        == small.fingerprint
     )
-    assert first.recipe != second.recipe
-    assert first.fingerprint != second.fingerprint
+
+
+def test_weights_for_another_recipe_have_another_fingerprint(small: TorchNetwork) -> None:
+    assert build(NetworkChoice(SMALL, "random", recipe="resize=232")).fingerprint != small.fingerprint
+
+
+def test_a_file_has_the_same_fingerprint_by_every_name(tmp_path: Path) -> None:
+    state = get_model("mobilenet_v2", weights=None).state_dict()
+    names = ["mine.pth", *(Path(member.url).name for member in get_model_weights("mobilenet_v2"))]
+    found = [build(NetworkChoice("mobilenet_v2", saved(tmp_path, state, name))) for name in names]
+    assert len({network.fingerprint for network in found}) == 1
+    assert len({network.recipe for network in found}) == 1

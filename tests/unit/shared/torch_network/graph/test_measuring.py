@@ -7,8 +7,10 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from shared.network.model import load_model
-from shared.network.partition import OUTPUT, Partition
+from shared.network.choice import NetworkChoice
+from shared.network.partition import OUTPUT
+from shared.torch_network.partition import TorchPartition
+from shared.torch_network.source import build
 
 SMALL_PICTURE = (3, 64, 64)
 
@@ -39,8 +41,8 @@ def macs_by_torch(part: torch.nn.Module, shape: tuple[int, ...]) -> int:
     ],
 )
 def test_the_work_is_what_torch_counts(name: str, shape: tuple[int, ...]) -> None:
-    network = load_model(name, "random").network
-    partition = Partition(network, shape)
+    network = build(NetworkChoice(name, "random")).module
+    partition = TorchPartition(network, shape)
     total = partition.points[OUTPUT].head_macs
     assert total == macs_by_torch(network, shape) > 1_000_000
     for point in list(partition.points.values())[:: len(partition.points) // 4]:

@@ -37,7 +37,7 @@ def test_a_network_is_loaded_cut_and_run_without_the_compiler_which_comes_when_i
         import torch
         from shared.network.model import load_model
         from shared.network.partition import Partition
-        from shared.network.vision import get_model
+        from shared.torch_network.vision import get_model
 
         torch.save(get_model("squeezenet1_1").state_dict(), "{tmp_path}/w.pth")
         for weights in ("random", "{tmp_path}/w.pth"):
@@ -49,7 +49,7 @@ def test_a_network_is_loaded_cut_and_run_without_the_compiler_which_comes_when_i
         assert found == [], found
 
         # It comes when it is asked for.
-        from shared.network.vision import torchvision
+        from shared.torch_network.vision import torchvision
 
         question = torchvision.ops.roi_align.__globals__["is_compile_supported"]
         assert "torch._dynamo" not in sys.modules
@@ -68,11 +68,11 @@ def test_a_compiler_that_is_there_is_left_alone() -> None:
         import torch._dynamo.utils
 
         before = torch._dynamo.utils
-        import shared.network.vision
+        import shared.torch_network.vision
         import sys
 
         assert sys.modules["torch._dynamo.utils"] is torch._dynamo.utils is before
-        assert shared.network.vision.torchvision.ops.roi_align.__globals__["is_compile_supported"] is before.is_compile_supported
+        assert shared.torch_network.vision.torchvision.ops.roi_align.__globals__["is_compile_supported"] is before.is_compile_supported
     """)
 
 
@@ -86,7 +86,7 @@ def test_a_compiler_that_is_there_is_left_alone() -> None:
 def test_who_wants_more_while_torchvision_is_imported_gets_the_compiler_itself(more: str) -> None:
     run(f"""
         import sys
-        from shared.network.vision import _compiler_on_demand
+        from shared.torch_network.vision import _compiler_on_demand
 
         with _compiler_on_demand():
             {more}

@@ -5,18 +5,18 @@ from __future__ import annotations
 import itertools
 import re
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from kits.naming import naming
 from kits.weights import same, saved
-from shared.network.vision import get_model
-from shared.network.weights import Weights
 
 from shared.errors import ModelError
-from shared.network import model as models
-from shared.network.model import Model, load_model
+from shared.network.choice import NetworkChoice
+from shared.torch_network import torchvision
+from shared.torch_network.source import TorchNetwork, build
+from shared.torch_network.vision import get_model, list_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +28,9 @@ SMALL = "shufflenet_v2_x0_5"  # 5 MB, with batch normalisation
 
 
 @cache
-def random_model(name: str) -> Model:
+def random_model(name: str) -> TorchNetwork:
     """Built once: leave it as it is."""
-    return load_model(name, "random")
+    return build(NetworkChoice(name, "random"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,29 +40,29 @@ def _forget() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def small() -> Model:
+def small() -> TorchNetwork:
     return random_model(SMALL)
 
 
 def test_a_resnet18_comes_back_from_its_file(tmp_path: Path) -> None:
     network = get_model("resnet18", weights=None).eval()
-    loaded = load_model("resnet18", saved(tmp_path, network.state_dict()))
+    loaded = build(NetworkChoice("resnet18", saved(tmp_path, network.state_dict())))
     assert loaded.weights == "file:mine.pth"
-    assert same(loaded.network, network)
+    assert same(loaded.module, network)
     picture = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
-        assert torch.equal(loaded.network(picture), network(picture))
+        assert torch.equal(loaded.module(picture), network(picture))
 
 
-def test_a_file_of_float16_gives_a_float32_model(small: Model, tmp_path: Path) -> None:
+def test_a_file_of_float16_gives_a_float32_model(small: TorchNetwork, tmp_path: Path) -> None:
     state = {
         name: value.half() if value.is_floating_point() else value
-        for name, value in small.network.state_dict().items()
+        for name, value in small.module.state_dict().items()
     }
-    loaded = load_model(SMALL, saved(tmp_path, state))
-    assert {parameter.dtype for parameter in loaded.network.parameters()} == {torch.float32}
+    loaded = build(NetworkChoice(SMALL, saved(tmp_path, state)))
+    assert {parameter.dtype for parameter in loaded.module.parameters()} == {torch.float32}
     assert all(
-        torch.equal(value, state[name].to(value.dtype)) for name, value in loaded.network.state_dict().items()
+        torch.equal(value, state[name].to(value.dtype)) for name, value in loaded.module.state_dict().items()
     )
 
 
@@ -70,19 +70,19 @@ def test_a_file_of_float16_gives_a_float32_model(small: Model, tmp_path: Path) -
 @pytest.mark.parametrize("name", ["mnasnet0_5", "regnet_x_400mf", "swin_t", "convnext_tiny", "vit_b_32"])
 def test_every_kind_of_network_comes_back_from_its_file(name: str, tmp_path: Path) -> None:
     model = random_model(name)
-    loaded = load_model(name, saved(tmp_path, model.network.state_dict()))
+    loaded = build(NetworkChoice(name, saved(tmp_path, model.module.state_dict())))
     assert loaded.fingerprint == model.fingerprint
-    assert not any(parameter.requires_grad for parameter in loaded.network.parameters())
+    assert not any(parameter.requires_grad for parameter in loaded.module.parameters())
     picture = torch.rand(1, *model.recipe.tensor_shape)
     with torch.inference_mode():
-        assert torch.equal(loaded.network(picture), model.network(picture))
+        assert torch.equal(loaded.module(picture), model.module(picture))
 
 
 def test_weights_bring_all_that_a_network_is_built_without() -> None:
-    for name in models.architectures():
+    for name in list_models(module=torchvision.torchvision.models):
         with naming(name):
-            with models._WithoutValues():
-                network = get_model(name, weights=None, **models._BUILD_ARGUMENTS.get(name, {}))
+            with torchvision._WithoutValues():
+                network = get_model(name, weights=None)
             tensors = dict(itertools.chain(network.named_parameters(), network.named_buffers()))
             without = {key for key, tensor in tensors.items() if tensor.is_meta}
             assert without
@@ -91,20 +91,22 @@ def test_weights_bring_all_that_a_network_is_built_without() -> None:
             assert left < 0.05 * sum(tensor.nbytes for tensor in tensors.values())
 
 
-def test_a_file_of_another_architecture_is_refused_with_the_differences(small: Model, tmp_path: Path) -> None:
-    path = saved(tmp_path, small.network.state_dict())
+def test_a_file_of_another_architecture_is_refused_with_the_differences(
+    small: TorchNetwork, tmp_path: Path
+) -> None:
+    path = saved(tmp_path, small.module.state_dict())
     with pytest.raises(ModelError) as refusal:
-        load_model("squeezenet1_1", path)
+        build(NetworkChoice("squeezenet1_1", path))
     message = str(refusal.value)
     assert message.startswith("weights file:mine.pth do not fit squeezenet1_1: 52 parameters missing, ")
     assert "first: features.0.weight; conv1.0.weight" in message
 
 
-def test_a_file_with_nan_is_refused(small: Model, tmp_path: Path) -> None:
-    state = {name: value.clone() for name, value in small.network.state_dict().items()}
+def test_a_file_with_nan_is_refused(small: TorchNetwork, tmp_path: Path) -> None:
+    state = {name: value.clone() for name, value in small.module.state_dict().items()}
     state["conv5.0.weight"][3, 4] = float("nan")
     with pytest.raises(ModelError, match=f"do not fit {SMALL}: some weights are NaN or infinite"):
-        load_model(SMALL, saved(tmp_path, state))
+        build(NetworkChoice(SMALL, saved(tmp_path, state)))
 
 
 @pytest.fixture(scope="module", params=[SMALL, "squeezenet1_1"])
@@ -115,35 +117,37 @@ def ten_classes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 def test_fine_tuned_weights_get_a_classifier_of_their_size(ten_classes: tuple[str, str]) -> None:
-    model = load_model(*ten_classes)
+    model = build(NetworkChoice(*ten_classes))
     assert model.labels == tuple(f"class {number}" for number in range(10))
     with torch.inference_mode():
-        assert model.network(torch.zeros(2, 3, 64, 64)).shape == (2, 10)
+        assert model.module(torch.zeros(2, 3, 64, 64)).shape == (2, 10)
 
 
 def test_fine_tuned_weights_take_labels_of_their_own(ten_classes: tuple[str, str], tmp_path: Path) -> None:
     labels = [f"café {number}" for number in range(10)]
     (tmp_path / "labels.txt").write_text("\n".join([*labels[:5], "", *labels[5:], ""]), encoding="utf-8")
-    assert load_model(*ten_classes, labels=str(tmp_path / "labels.txt")).labels == tuple(labels)
+    assert build(NetworkChoice(*ten_classes, labels=str(tmp_path / "labels.txt"))).labels == tuple(labels)
 
 
 def test_labels_of_another_number_are_refused(ten_classes: tuple[str, str], tmp_path: Path) -> None:
     for count in (0, 9, 11):
         (tmp_path / "labels.txt").write_text("one\n" * count)
-        refused = rf"labels\.txt: {count} lines, the classifier has 10 classes"
+        refused = rf"labels\.txt: {count} names; accepted: 10, one for each class"
         with naming(count), pytest.raises(ModelError, match=refused):
-            load_model(*ten_classes, labels=str(tmp_path / "labels.txt"))
+            build(NetworkChoice(*ten_classes, labels=str(tmp_path / "labels.txt")))
 
 
 def test_a_densenet_saved_under_the_old_names_fits(tmp_path: Path) -> None:
     model = random_model("densenet121")
     old = {
         re.sub(r"(denselayer\d+\.(?:norm|conv))(\d)", r"\1.\2", name): value
-        for name, value in model.network.state_dict().items()
+        for name, value in model.module.state_dict().items()
     }
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
     torch.save(old, tmp_path / "densenet.pth")
-    assert load_model("densenet121", str(tmp_path / "densenet.pth")).fingerprint == model.fingerprint
+    assert (
+        build(NetworkChoice("densenet121", str(tmp_path / "densenet.pth"))).fingerprint == model.fingerprint
+    )
 
 
 def test_a_vision_transformer_saved_under_the_old_names_fits(tmp_path: Path) -> None:
@@ -151,15 +155,7 @@ def test_a_vision_transformer_saved_under_the_old_names_fits(tmp_path: Path) -> 
     places = {"mlp.0": "mlp.linear_1", "mlp.3": "mlp.linear_2"}
     old = {
         re.sub(r"mlp\.[03]", lambda found: places[found[0]], name): value
-        for name, value in model.network.state_dict().items()
+        for name, value in model.module.state_dict().items()
     }
     assert "encoder.layers.encoder_layer_0.mlp.linear_1.weight" in old
-    assert load_model("vit_b_32", saved(tmp_path, old)).fingerprint == model.fingerprint
-
-
-def test_a_vision_transformer_is_built_for_the_size_of_its_weights() -> None:
-    class Recipe:
-        meta: ClassVar = {"categories": None}
-
-    network = models._build("vit_b_32", Weights("of another size", Recipe, None), 64)
-    assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 1000)
+    assert build(NetworkChoice("vit_b_32", saved(tmp_path, old))).fingerprint == model.fingerprint

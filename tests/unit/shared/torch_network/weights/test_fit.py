@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from kits.naming import naming
-from shared.network.weights import fit
 
 from shared.errors import ModelError
+from shared.torch_network.weights.fit import fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from kits.weights import NAME, SMALL, cached_file, small_state
-from shared.network.weights import load_weights
 
 from shared.errors import ModelError
-from shared.network import weights
+from shared.torch_network.weights import loading
+from shared.torch_network.weights.loading import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.slow  # processes, networks or compilations
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[5]
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ HEEDS_INTERRUPT = (
 def test_a_download_that_hangs_is_ended(
     script: str, killed_by: signal.Signals, child, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:
-    monkeypatch.setattr(weights, "AUTO_SECONDS", 0.01)
+    monkeypatch.setattr(loading, "AUTO_SECONDS", 0.01)
     processes = child(script)
     assert load_weights(SMALL, "auto").description == "random:0"
     (process,) = processes
@@ -107,11 +107,16 @@ def test_a_download_that_fails_gives_its_last_line_as_the_reason(
 def test_the_child_is_told_what_to_fetch(child, cache: Path, tmp_path: Path) -> None:
     torch.save(small_state(), tmp_path / "fetched")
     child(f"echo \"$@\" > '{tmp_path}/arguments'; mv '{tmp_path}/fetched' '{cached_file(cache)}'")
-    assert load_weights(SMALL, NAME).state is not None
-    assert (tmp_path / "arguments").read_text().split() == ["-m", "shared.network.weights", SMALL, NAME]
+    assert load_weights(SMALL, NAME).checkpoint is not None
+    assert (tmp_path / "arguments").read_text().split() == [
+        "-m",
+        "shared.torch_network.weights.loading",
+        SMALL,
+        NAME,
+    ]
 
 
 def test_the_child_ends_well_when_the_weights_are_there(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.save(small_state(), cached_file(cache))
     monkeypatch.chdir(ROOT)
-    weights._download(SMALL, NAME, 120)
+    loading.download(["-m", "shared.torch_network.weights.loading", SMALL, NAME], 120)

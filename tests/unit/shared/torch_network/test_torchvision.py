@@ -1,0 +1,125 @@
+"""Architecture, weights, recipe and labels as one model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from kits.weights import same
+
+from shared.errors import ModelError
+from shared.network.choice import NetworkChoice
+from shared.torch_network.partition import TorchPartition
+from shared.torch_network.source import TorchNetwork, build
+from shared.torch_network.vision import get_model_weights
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALL = "shufflenet_v2_x0_5"  # 5 MB, with batch normalisation
+
+
+@pytest.fixture(scope="module")
+def small() -> TorchNetwork:
+    return build(NetworkChoice(SMALL, "random"))
+
+
+def test_the_same_seed_gives_the_same_model(small: TorchNetwork) -> None:
+    again = build(NetworkChoice(SMALL, "random", seed=0))
+    assert same(small.module, again.module)
+    assert small.fingerprint == again.fingerprint
+
+
+def test_another_seed_gives_another_model(small: TorchNetwork) -> None:
+    other = build(NetworkChoice(SMALL, "random", seed=1))
+    assert other.weights == "random:1"
+    assert not same(small.module, other.module)
+    assert small.fingerprint != other.fingerprint
+
+
+def test_the_callers_random_numbers_neither_steer_it_nor_move(small: TorchNetwork) -> None:
+    torch.manual_seed(99)
+    np_before = np.random.get_state()[1].copy()  # noqa: NPY002 - the global generator is what is looked at
+    before = torch.get_rng_state()
+    again = build(NetworkChoice(SMALL, "random"))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.array_equal(np.random.get_state()[1], np_before)  # noqa: NPY002
+    assert again.fingerprint == small.fingerprint
+
+
+def test_a_model_is_ready_to_infer(small: TorchNetwork) -> None:
+    assert not any(module.training for module in small.module.modules())
+    assert not any(parameter.requires_grad for parameter in small.module.parameters())
+    assert {parameter.dtype for parameter in small.module.parameters()} == {torch.float32}
+    assert (small.name, small.weights) == (SMALL, "random:0")
+
+
+def test_the_recipe_and_labels_are_those_of_the_weights(small: TorchNetwork) -> None:
+    member = get_model_weights(SMALL)["IMAGENET1K_V1"]
+    preset = member.transforms()
+    recipe = small.recipe
+    assert [recipe.resize] == preset.resize_size
+    assert [recipe.width, recipe.height] == preset.crop_size * 2
+    assert (list(recipe.mean), list(recipe.std)) == (preset.mean, preset.std)
+    assert recipe.interpolation == preset.interpolation.value
+    assert small.labels == tuple(member.meta["categories"])
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"), [("resnet5O", "resnet50"), ("ResNet50", "resnet50"), ("vgg", "vgg1")]
+)
+def test_an_unknown_model_is_refused_with_the_nearest_names(name: str, nearest: str) -> None:
+    with pytest.raises(ModelError, match=f"unknown model '{name}'; did you mean .*{nearest}"):
+        build(NetworkChoice(name, "random"))
+
+
+def test_an_unknown_model_is_told_what_else_is_accepted() -> None:
+    with pytest.raises(
+        ModelError, match=r"timm:NAME, file\.py:build, package\.module:build, or the path of a bundle"
+    ):
+        build(NetworkChoice("mine", "random"))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("ssd300_vgg16", r"takes list\[torch.Tensor\], as detectors do"),
+        ("raft_small", "requires image1, image2"),
+        ("r3d_18", "does not run on a picture of 3 channels, 112x112: RuntimeError: "),
+    ],
+)
+def test_networks_of_other_things_than_one_picture_are_refused(name: str, why: str) -> None:
+    with pytest.raises(ModelError, match=f"^{name}.*{why}") as refusal:
+        build(NetworkChoice(name, "random"))
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.slow
+def test_a_segmentation_network_keeps_the_whole_picture_and_has_no_labels() -> None:
+    network = build(NetworkChoice("lraspp_mobilenet_v3_large", "random", recipe="size=64"))
+    assert (network.recipe.fit, network.recipe.tensor_shape, network.labels) == ("letterbox", (3, 64, 64), ())
+    partition = TorchPartition(network.module, network.recipe.tensor_shape)
+    assert partition.outputs == ("out",)
+    assert partition.ends[1].shapes == ((21, 64, 64),)
+    assert len(partition.points) > 5
+
+
+def test_the_recipe_can_be_changed_and_changes_the_fingerprint(small: TorchNetwork) -> None:
+    other = build(NetworkChoice(SMALL, "random", recipe="resize=232,mean=0"))
+    assert (other.recipe.resize, other.recipe.mean, other.recipe.std) == (232, (0, 0, 0), small.recipe.std)
+    assert other.fingerprint != small.fingerprint
+
+
+def test_a_position_table_has_the_size_of_the_recipe() -> None:
+    network = build(NetworkChoice("vit_b_32", "random", recipe="size=64"))
+    assert network.module(torch.zeros(1, 3, 64, 64)).shape == (1, 1000)
+
+
+def test_labels_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"labels .*none\.txt: .*No such file"):
+        build(NetworkChoice(SMALL, "random", labels=str(tmp_path / "none.txt")))
+    (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
+    with pytest.raises(ModelError, match=r"labels .*latin\.txt: .*utf-8"):
+        build(NetworkChoice(SMALL, "random", labels=str(tmp_path / "latin.txt")))

@@ -44,8 +44,11 @@ def build_function(choice: NetworkChoice, *, folder: str | None = None) -> Torch
     is_file = place.endswith(".py") or path.is_file()
     folder = str(path.resolve().parent) if is_file else folder or str(Path.cwd())
     with _importable(folder):
-        found = _find(_import_file(path) if is_file else _import_package(place), attribute, choice.model)
-        module = _make(found, choice)
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+            warnings.simplefilter("ignore")
+            torch.manual_seed(choice.seed)
+            namespace = _import_file(path) if is_file else _import_package(place)
+            module = _make(_find(namespace, attribute, choice.model), choice.model)
         name = f"{path.stem}:{attribute}" if is_file else choice.model
         check_arguments(module.forward, name)
         recipe, notes = _recipe(module, choice, name)
@@ -125,8 +128,7 @@ def _find(namespace: Any, attribute: str, what: str) -> Any:
     return found
 
 
-def _make(found: Any, choice: NetworkChoice) -> torch.nn.Module:
-    what = choice.model
+def _make(found: Any, what: str) -> torch.nn.Module:
     if not isinstance(found, torch.nn.Module):
         if not callable(found):
             raise ModelError(f"{what} is a {type(found).__name__}; {_ACCEPTED}")
@@ -134,10 +136,7 @@ def _make(found: Any, choice: NetworkChoice) -> torch.nn.Module:
         if required:
             raise ModelError(f"{what} requires the arguments {', '.join(required)}; {_ACCEPTED}")
         try:
-            with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-                warnings.simplefilter("ignore")
-                torch.manual_seed(choice.seed)
-                found = found()
+            found = found()
         except (Exception, SystemExit) as error:
             raise ModelError(f"{what} raised {reason(error)}") from error
         if not isinstance(found, torch.nn.Module):

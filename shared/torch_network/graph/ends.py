@@ -55,7 +55,7 @@ def settle(
         shape, kind = two.tensors[node]
         if shape_of(node, two, one) is None:
             raise ModelError(
-                f"the network's output {path or ''} has the shape {shape} for two pictures; accepted: outputs with a row "
+                f"the network's output {repr(path) + ' ' if path else ''}has the shape {shape} for two pictures; accepted: outputs with a row "
                 "for each picture"
             )
         if kind != torch.float32:

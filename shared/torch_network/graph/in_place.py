@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import fx
 
-_OPERATORS = {
+OPERATORS = {
     getattr(operator, f"i{name}"): getattr(operator, name)
     for name in (
         "add",
@@ -32,6 +32,7 @@ _OPERATORS = {
         "xor",
     )
 } | {operator.iand: operator.and_, operator.ior: operator.or_}
+"""What `x += y` and the like compute, by the function that does it in place."""
 
 
 def without_writing(graph: fx.Graph, modules: dict[str, torch.nn.Module]) -> None:
@@ -79,12 +80,12 @@ def _written_by(node: fx.Node, modules: dict[str, torch.nn.Module]) -> fx.Node |
 
 def _replace_function(node: fx.Node) -> bool:
     function: Any = node.target
-    if function in _OPERATORS:
-        node.target = _OPERATORS[function]
+    if function in OPERATORS:
+        node.target = OPERATORS[function]
     elif function is operator.setitem:
         node.target = with_item
     elif _is_in_place(getattr(function, "__name__", "")):
-        node.target, node.args = call_on_a_copy, (function, *node.args)
+        node.target = _on_a_copy_of_its_input(function)
     else:
         return False
     return True
@@ -106,6 +107,9 @@ def on_a_copy(name: str, value: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
     return getattr(value.clone(), name)(*args, **kwargs)
 
 
-def call_on_a_copy(function: Callable[..., Any], value: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-    """A function that writes into its first argument, on a copy of `value`."""
-    return function(value.clone(), *args, **kwargs)
+def _on_a_copy_of_its_input(function: Callable[..., Any]) -> Callable[..., Any]:
+    def on_copy(value: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        return function(value.clone(), *args, **kwargs)
+
+    on_copy.__name__ = f"{function.__name__}on_copy"
+    return on_copy

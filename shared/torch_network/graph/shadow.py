@@ -65,34 +65,35 @@ class ShadowValues:
 
 
 def ask_shadow(proxy: fx.Proxy) -> Any:
-    """The value of a proxy that is no tensor, or whose length is asked for. Raises TraceError if it is not the same for every batch."""
-    shadow = proxy.tracer.shadow  # type: ignore[attr-defined]
-    try:
-        one, other = shadow.of(proxy.node)
-    except Exception as error:
-        raise fx.proxy.TraceError(f"its code looks at a value that only a picture has ({error})") from error
-    if isinstance(one, torch.Tensor):
-        if one.ndim and len(one) == len(other):
-            return _Rows(len(one))
+    """The value of a proxy that is no tensor. Raises TraceError if it is not known, or not the same for every batch."""
+    one, other = _values_of(proxy)
+    if _has_tensors(one):
         raise fx.proxy.TraceError("its code looks at the values of a tensor")
     if one != other:
         raise fx.proxy.TraceError("its code looks at the number of pictures")
     return one
 
 
-class _Rows:
-    """A tensor of which only the length may be asked."""
+def ask_length(proxy: fx.Proxy) -> int:
+    """The length of what a proxy stands for. Raises TraceError if it is not known, or not the same for every batch."""
+    one, other = map(len, _values_of(proxy))
+    if one != other:
+        raise fx.proxy.TraceError("its code looks at the number of pictures")
+    return one
 
-    def __init__(self, rows: int) -> None:
-        self._rows = rows
 
-    def __len__(self) -> int:
-        return self._rows
+def _values_of(proxy: fx.Proxy) -> tuple[Any, ...]:
+    shadow: ShadowValues = proxy.tracer.shadow  # type: ignore[attr-defined]
+    try:
+        return shadow.of(proxy.node)
+    except Exception as error:
+        raise fx.proxy.TraceError(f"its code looks at a value that only a picture has ({error})") from error
 
-    def __bool__(self) -> bool:
-        raise fx.proxy.TraceError("its code looks at the values of a tensor")
 
-    __int__ = __float__ = __index__ = __bool__
+def _has_tensors(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return any(map(_has_tensors, value))
+    return isinstance(value, torch.Tensor)
 
 
 def _without_values(value: Any) -> Any:

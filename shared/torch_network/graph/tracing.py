@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx
 
+from shared.torch_network.graph.in_place import OPERATORS
 from shared.torch_network.graph.outputs import flatten
-from shared.torch_network.graph.shadow import ShadowValues, ask_shadow
+from shared.torch_network.graph.shadow import ShadowValues, ask_length, ask_shadow
 from shared.torch_network.vision import torchvision
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class _Proxy(fx.Proxy):
         return _Attribute(self, k)
 
     def __len__(self) -> int:
-        return len(ask_shadow(self))
+        return ask_length(self)
 
     def __index__(self) -> int:
         return operator.index(ask_shadow(self))
@@ -64,6 +65,22 @@ class _Proxy(fx.Proxy):
 
     def __float__(self) -> float:
         return float(ask_shadow(self))
+
+    def __setitem__(self, index: Any, item: Any) -> None:
+        self.tracer.create_proxy("call_function", operator.setitem, (self, index, item), {})
+
+
+def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: fx.Proxy, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", function, (self, other), {})
+
+    return method
+
+
+for (
+    _name
+) in OPERATORS:  # fx takes `x += y` for `x = x + y`, which it is not where the tensor has another name, too
+    setattr(_Proxy, f"__{_name.__name__}__", _recorded(_name))
 
 
 class _Attribute(_Proxy, fx.proxy.Attribute):
@@ -103,7 +120,7 @@ class _Tracer(fx.Tracer):
         return bool(ask_shadow(obj))
 
     def iter(self, obj: fx.Proxy) -> Iterator[fx.Proxy]:
-        return iter([operator.getitem(obj, index) for index in range(len(ask_shadow(obj)))])
+        return iter([operator.getitem(obj, index) for index in range(ask_length(obj))])
 
     def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, torch.jit.ScriptModule) or super().is_leaf_module(m, module_qualified_name)
@@ -116,13 +133,17 @@ class _Tracer(fx.Tracer):
         self, m: torch.nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         path = self.path_of_module(m)
-        last, seen = next(iter(reversed(self.graph.nodes))), self._seen.copy()
+        last, seen, stack = (
+            next(iter(reversed(self.graph.nodes))),
+            self._seen.copy(),
+            self.module_stack.copy(),
+        )
         self._inside.append(path)
         try:
             result = super().call_module(m, forward, args, kwargs)
         except Exception as error:  # noqa: BLE001 - whatever a module's code does with a value that it cannot look at
             self._forget_after(last)
-            self._seen = seen
+            self._seen, self.module_stack = seen, stack
             self.notes.append(f"cannot be cut inside {path}: {str(error).partition(chr(10))[0]}")
             return self.create_proxy("call_module", path, args, kwargs)
         finally:
@@ -148,7 +169,8 @@ class _Tracer(fx.Tracer):
         if kind == "call_module":
             path = str(target)
         else:
-            name = target if isinstance(target, str) else getattr(target, "__name__", str(target))
+            function = OPERATORS.get(target, target)  # `x += y` is called `add`
+            name = target if isinstance(target, str) else getattr(function, "__name__", str(target))
             path = ".".join(filter(None, (self._inside[-1], re.sub(r"^_+", "", name))))
         self._seen[path] += 1
         self.paths[node] = path if self._seen[path] == 1 else f"{path}_{self._seen[path] - 1}"

@@ -29,7 +29,11 @@ def written(folder: Path, content: object) -> Path:
 def test_state_dicts_are_found_under_whatever_keys_lead_to_them(tmp_path: Path) -> None:
     cases = {
         "": STATE,
-        "state_dict": {"state_dict": STATE, "epoch": 3, "optimizer": {"state": {0: {"exp_avg": torch.zeros(1)}}}},
+        "state_dict": {
+            "state_dict": STATE,
+            "epoch": 3,
+            "optimizer": {"state": {0: {"exp_avg": torch.zeros(1)}}},
+        },
         "model": {"model": STATE, "args": argparse.Namespace(lr=0.1, out=PurePosixPath("x"))},
         "ema.module.net": {"ema": {"module": {"net": STATE}}},
         "net": {"net": STATE, "best": np.float64(0.5), "scores": collections.defaultdict(list, {"a": [1]})},
@@ -53,7 +57,13 @@ def test_mappings_of_other_classes_in_a_checkpoint_do_not_matter(tmp_path: Path)
 
 
 def test_counters_of_operations_and_other_values_are_no_weights(tmp_path: Path) -> None:
-    content = {**STATE, "total_ops": torch.zeros(1), "a.total_params": torch.zeros(1), "epoch": 4, 7: torch.zeros(1)}
+    content = {
+        **STATE,
+        "total_ops": torch.zeros(1),
+        "a.total_params": torch.zeros(1),
+        "epoch": 4,
+        7: torch.zeros(1),
+    }
     assert read_checkpoint(written(tmp_path, content)).states[""].keys() == STATE.keys()
 
 
@@ -64,7 +74,9 @@ def test_safetensors_are_read(tmp_path: Path) -> None:
             states = read_checkpoint(tmp_path / name).states
             assert torch.equal(states[""]["a.weight"], STATE["a.weight"])
     (tmp_path / "mine.safetensors").write_bytes(b"half a file")
-    with pytest.raises(ModelError, match=r"mine\.safetensors: not a safetensors file that can be read \(.+\)$"):
+    with pytest.raises(
+        ModelError, match=r"mine\.safetensors: not a safetensors file that can be read \(.+\)$"
+    ):
         read_checkpoint(tmp_path / "mine.safetensors")
 
 
@@ -74,7 +86,9 @@ def test_a_key_says_which(tmp_path: Path) -> None:
     assert find_file(str(path)) == (path, None)
     assert find_file(f"{path}x:model_ema") is None
     assert list(read_checkpoint(path, "model_ema").states) == ["model_ema"]
-    with pytest.raises(ModelError, match=r"no state dict under 'ema'; those under 'model', 'model_ema' can be had$"):
+    with pytest.raises(
+        ModelError, match=r"no state dict under 'ema'; those under 'model', 'model_ema' can be had$"
+    ):
         read_checkpoint(path, "ema")
 
 
@@ -96,7 +110,9 @@ def test_a_file_whose_name_has_a_colon_is_that_file(tmp_path: Path) -> None:
     ],
     ids=["tensor", "list", "numbers", "numbered", "none", "empty"],
 )
-def test_a_file_that_is_no_state_dict_is_refused_with_what_it_is(content: object, what: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_state_dict_is_refused_with_what_it_is(
+    content: object, what: str, tmp_path: Path
+) -> None:
     with pytest.raises(ModelError, match=rf"odd\.pth: not a state dict \(a mapping .*{what}$"):
         read_checkpoint(written(tmp_path, content))
 
@@ -115,7 +131,9 @@ def test_a_whole_model_is_refused_with_what_to_save(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_archive_is_refused_with_what_to_save(tmp_path: Path) -> None:
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "odd.pt")
-    with pytest.raises(ModelError, match=r"odd\.pt: a TorchScript archive, .* torch\.save\(model\.state_dict\(\), FILE\)$"):
+    with pytest.raises(
+        ModelError, match=r"odd\.pt: a TorchScript archive, .* torch\.save\(model\.state_dict\(\), FILE\)$"
+    ):
         read_checkpoint(tmp_path / "odd.pt")
 
 
@@ -139,7 +157,11 @@ class Intruder:
 
 def test_a_file_with_code_is_refused_and_the_code_does_not_run(tmp_path: Path) -> None:
     folder = str(tmp_path / "intruded")
-    for call in ((os.mkdir, folder), (eval, f"__import__('os').mkdir({folder!r})"), (exec, f"open({folder!r}, 'w')")):
+    for call in (
+        (os.mkdir, folder),
+        (eval, f"__import__('os').mkdir({folder!r})"),
+        (exec, f"open({folder!r}, 'w')"),
+    ):
         for content in ({"a": Intruder(*call)}, {**STATE, "a": Intruder(*call)}):
             with naming(call), pytest.raises(ModelError, match="not a state dict that can be read safely"):
                 read_checkpoint(written(tmp_path, content))

@@ -8,8 +8,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from shared.network.weights import NAMED_SECONDS
-
 from edge.calibration.calibration import MIN_PICTURES, calibrate_on
 from edge.calibration.pictures import Footage
 from shared.errors import SettingsError, SourceError

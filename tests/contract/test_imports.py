@@ -193,7 +193,7 @@ def test_weights_are_loaded_as_weights_only() -> None:
         # The last two are entry points, which name modules of installed packages.
         not in ("json", "np", "numpy", "safetensors", "yaml", "tomllib", "entry", "offer")
     ]
-    assert any(name == "shared/network/weights.py" for name, _ in loads)
+    assert any(name == "shared/torch_network/weights/reading.py" for name, _ in loads)
     for name, node in loads:
         arguments = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
         assert arguments.get("weights_only") == "True", f"{name}:{node.lineno}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import weakref
 from typing import TYPE_CHECKING
@@ -86,7 +87,7 @@ class Switch:
             loaded.model.name, loaded.model.weights, loaded.model.fingerprint.hex(), old.model.fingerprint.hex(),
         )  # fmt: skip
         # Once its last frame is answered.
-        weakref.finalize(old, self._slow.submit, give_back).atexit = False
+        weakref.finalize(old, _give_back, self._slow).atexit = False
         if closing:
             await closing.close()
 
@@ -135,3 +136,8 @@ class Switch:
             source_size=self._settings.picture_size == "source" and loaded.sends_pictures,
         )
         return Edition(loaded.model, task, preprocess, pilot, uplink, loaded.digest)
+
+
+def _give_back(slow: Executor) -> None:
+    with contextlib.suppress(RuntimeError):  # the run has ended
+        slow.submit(give_back)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import socket
 import threading
 import time
+import urllib.request
 from itertools import groupby
 
 import pytest
@@ -86,3 +89,29 @@ def test_there_and_back_without_a_restart(edge, tmp_path):
         assert {each["answered_by"] for each in records} == {"cloud"}
         fetched = [line for line in edge.log if "fetched tiny in" in line]
         assert len(fetched) == 2, "going back needs no transfer"
+
+
+def test_while_it_waits_for_its_cloud_it_is_starting_and_can_be_stopped(edge, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    states = []
+
+    def stop():
+        deadline = time.monotonic() + 60
+        while not states and time.monotonic() < deadline:
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer,
+            ):
+                states.append(json.load(answer)["state"])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=stop, daemon=True)
+    thread.start()
+    status, out, errors = edge(
+        "--model", "cloud", "--cloud-url", "http://127.0.0.1:1", "--cache-dir", tmp_path, "--status-port", port, "--threads", 1,
+        "--source", "synthetic:fps=0,frames=3",
+    )  # fmt: skip
+    thread.join(30)
+    assert (status, out, errors, states) == (0, "", [], ["starting"])
+    assert any("stopped before the first frame" in line for line in edge.log)

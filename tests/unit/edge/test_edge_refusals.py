@@ -76,6 +76,29 @@ def test_the_cloud_is_another_one(edge, status, body, message):
         assert re.match(message, refused(edge, *SMALL, *SHORT, "--cloud-url", url))
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({}, "the cloud at http://127.0.0.1:.* is older than bundles and cannot give its network to this edge; update it, or give the"),
+        ({"bundle": {"served": False, "bytes": 1}}, "the cloud at .* gives its network to nobody; start it with --serve-bundle, or"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("more", [[], ["--list-split-points"]])
+def test_a_cloud_that_gives_its_network_to_nobody(edge, said, message, more):
+    with http_server(200, {"model": "resnet50", "weights": "DEFAULT", "fingerprint": "00" * 8} | said) as (
+        url,
+        _,
+    ):
+        given = ["--model", "cloud", "--cloud-url", url, "--cache-dir", ""]
+        assert re.match(message, refused(edge, *SMALL, *SHORT, *given, *more))
+
+
+def test_a_profile_is_not_calibrated_for_a_network_that_is_not_here(edge):
+    assert refused(edge, "calibrate", "--model", "cloud").startswith(
+        "--model cloud: a profile is calibrated without a cloud; give"
+    )
+
+
 def test_a_source_that_breaks_down_on_the_way(edge, tmp_path):
     """Found out while it runs, so what came of the run is said as well."""
     (tmp_path / "a.png").write_text("no picture")

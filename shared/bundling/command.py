@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import SettingsError, SplitDNNError
@@ -17,6 +16,7 @@ from shared.settings import parse_flags, print_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from shared.bundling.bundler import Report
     from shared.network.bundle import Bundle

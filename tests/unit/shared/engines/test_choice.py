@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -164,15 +165,15 @@ def test_a_network_that_is_not_from_torch_refuses_torch_and_gpus_by_name() -> No
 
 
 def test_without_torch_a_gpu_cannot_be_used(candidates: Candidates, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbench, "is_torch_source", lambda _: True)
     monkeypatch.setattr(workbench.importlib.util, "find_spec", lambda _: None)
+    bundle = replace(tiny(), source={"kind": "torchvision", "model": "resnet18"})
     with pytest.raises(
         SettingsError, match="device 'cuda': torch is not installed here; accepted: --device cpu"
     ):
-        candidates.make(device="cuda")
+        candidates.make(bundle, device="cuda")
     with pytest.raises(SettingsError, match="engine torch: torch is not installed here"):
-        candidates.make(name="torch")
-    assert candidates.make(device="auto") == "openvino/bfloat16"
+        candidates.make(bundle, name="torch")
+    assert candidates.make(bundle, device="auto") == "openvino/bfloat16"
 
 
 def test_the_half_that_will_run_is_checked_and_timed(candidates: Candidates) -> None:

@@ -57,7 +57,7 @@ def _is_choice(choice: dict[str, Any]) -> bool:
         isinstance(times, dict)
         and all(isinstance(each, dict) and set(each) == {"minimum", "median"} for each in times.values())
         and all(_is_number(value) for each in times.values() for value in each.values())
-        and _is_number(choice["margin"])
+        and (_is_number(choice["margin"]) if times else choice["margin"] is None)
     )
 
 

@@ -87,7 +87,6 @@ def test_auto_takes_the_next_one_where_the_fastest_fails_its_check(
     assert "openvino/bfloat16" not in candidates.timed
     candidates.distort["openvino/float16"] = one_nan
     assert candidates.make(cache_dir=str(tmp_path)) == "openvino/float32"
-    assert list(tmp_path.iterdir()) == []  # a check that failed may pass after the next update
 
 
 def test_where_the_reference_itself_fails_nothing_is_trusted(candidates: Candidates) -> None:

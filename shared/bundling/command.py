@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.errors import SettingsError, SplitDNNError
@@ -128,6 +129,8 @@ def _list(choice: NetworkChoice) -> None:
     from shared.load import describe_split_points  # noqa: PLC0415
     from shared.torch_network.source import NAMED_SECONDS  # noqa: PLC0415
 
+    if choice.weights == "auto":  # where a network can be cut does not depend on them, so none are fetched
+        choice = replace(choice, weights="random")
     print(describe_split_points(find_split_points(choice, patience_s=NAMED_SECONDS)))
 
 

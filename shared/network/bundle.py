@@ -77,7 +77,7 @@ class Manifest(_Strict):
     name: str = Field(min_length=1, max_length=256)
     weights: str = Field(max_length=1024)
     source: dict[str, str | int | None]
-    """How it was made; see shared/bundling/source.py. The torch engine builds the network from it again."""
+    """How it was made; see docs/bundle.md. The torch engine builds the network from it again."""
     made_with: dict[str, str]
     """Versions of the packages that made it."""
     fingerprint: str = Field(pattern=f"^[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}$")

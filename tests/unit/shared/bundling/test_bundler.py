@@ -16,8 +16,8 @@ from safetensors.numpy import load_file
 
 from shared.bundling import bundler
 from shared.bundling.bundler import find_split_points, make_bundle, make_reported
-from shared.bundling.halves import Halves
-from shared.bundling.probe import relative_error, sample
+from shared.bundling.checking.halves import Halves
+from shared.bundling.checking.probe import relative_error, sample
 from shared.engines.openvino.runtime import core, operations
 from shared.errors import ModelError
 from shared.network.bundle import Bundle, read_bundle

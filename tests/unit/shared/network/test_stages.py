@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-from kits.parity import network_of
-
 from shared.network.partition import SplitPoint
 from shared.network.stage_ends import stage_ends
-from shared.torch_network.partition import TorchPartition
 
 
 def network(*stages: tuple[str, tuple[int, ...], int]) -> list[SplitPoint]:
@@ -55,16 +51,3 @@ def test_a_network_without_any_multiplication_has_stages_too() -> None:
 
 def test_a_network_without_inner_points_has_no_stage_ends() -> None:
     assert names(network()) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "want"),
-    [
-        ("resnet50", ["maxpool", "layer1", "layer2", "layer3", "avgpool"]),
-        ("mobilenet_v2", ["features.1", "features.3", "features.6", "features.10", "features.13", "features.16",
-                          "adaptive_avg_pool2d"]),
-    ],
-)  # fmt: skip
-def test_of_known_networks(name: str, want: list[str]) -> None:
-    built = network_of(name)
-    assert names(list(TorchPartition(built.module, built.recipe.tensor_shape).points.values())) == want

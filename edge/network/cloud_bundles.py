@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from edge.network.fetch import BundleFetch
+from edge.uplink.client import shown
 from edge.uplink.heard import is_fingerprint
 from shared.errors import FetchError, ModelError, UplinkError
 from shared.network.bundle import read_bundle
@@ -141,7 +142,7 @@ class CloudBundles:
     def _require_bundle(self, said: dict[str, Any]) -> str:
         if not is_fingerprint(said["fingerprint"]):
             raise FetchError(
-                "refused", f"{self._line.client.url} names no fingerprint: {str(said['fingerprint'])[:40]!r}"
+                "refused", f"{self._line.client.url} names no fingerprint: {shown(said['fingerprint'], 40)}"
             )
         return str(said["fingerprint"])
 
@@ -152,7 +153,7 @@ class CloudBundles:
             raise FetchError(
                 "refused",
                 f"the cloud at {url} is older than bundles and cannot give its network to this edge; update it, or give the edge "
-                f"the same --model ({str(said.get('model'))[:80]})",
+                f"the same --model ({shown(said.get('model'), 80)})",
             )
         if bundle.get("served") is not True:
             raise FetchError(

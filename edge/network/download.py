@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import aiohttp
 
-from edge.uplink.client import parse_json
+from edge.uplink.client import parse_json, shown
 from shared.errors import FetchError
 from shared.network.bundle import MANIFEST
 
@@ -39,15 +39,18 @@ async def get(
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """The answer to a GET, 200 or 206; its body is read within the block. Raises FetchError."""
     try:
-        async with asyncio.timeout(patience_s), session.get(url, headers=headers) as response:
+        async with (
+            asyncio.timeout(patience_s),
+            session.get(url, headers=headers, allow_redirects=False) as response,
+        ):
             if response.status not in (200, 206):
                 raise _refusal(url, response.status, await response.content.read(2000))
             encoding = response.headers.get("Content-Encoding", "identity")
             if encoding != "identity":
-                raise FetchError("refused", f"{url} came as {encoding[:40]}; accepted: identity")
+                raise FetchError("refused", f"{url} came as {shown(encoding, 40)}; accepted: identity")
             yield response
     except (TimeoutError, aiohttp.ClientError) as error:
-        text = str(error) or "it came too slowly, or not at all"
+        text = shown(error) or "it came too slowly, or not at all"
         raise FetchError("cut", f"{url}: {text}", passing=True) from None
 
 
@@ -59,7 +62,7 @@ def _refusal(url: str, status: int, body: bytes) -> FetchError:
             f"{url}: 403: this cloud gives its network to nobody; start it with --serve-bundle, or give this edge the bundle's folder "
             "as --model",
         )
-    text = f"{url}: {status} {said.get('error', '')}".strip()[:300]
+    text = f"{url}: {status} {shown(said.get('error', ''))}".strip()
     # 404: the cloud has just taken another network. 503 and a proxy's 5xx: it starts, or is away.
     return FetchError(
         "refused" if status < 500 else "cut", text, passing=status in (404, 429) or status >= 500

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.planning.choices import make_plans
 from edge.uplink.agreed_weights import agreed_weights
 from shared.codecs.calibrated.codec import Calibrated
-from shared.errors import ModelError
-from shared.load import load_network
+from shared.errors import EngineError, ModelError
+from shared.load import AUTO, load_network
 from shared.network.bundle import MANIFEST, read_manifest
+from shared.network.find import bundle_folder
 from shared.observing.telemetry import export_build_info
 from shared.process.memory import give_back
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
     from edge.planning.plan import Plan
     from shared.load import Network
+    from shared.network.bundle import Manifest, PointEntry
     from shared.network.model import Model
 
 _log = logging.getLogger(__name__)
@@ -27,6 +30,28 @@ _log = logging.getLogger(__name__)
 _AUTO_S = 20.0
 """For weights that the user did not ask for by name."""
 _NAMED_S = 900.0
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """The engine that runs a network, and the graph that it was chosen for."""
+
+    device: str
+    engine: str
+    precision: str
+    graph: tuple[PointEntry, ...] = ()
+    """The split points with their shapes and work: what two networks have in common that differ in their parameters only."""
+
+    def for_same_graph(self, settings: EdgeSettings) -> dict[str, str]:
+        """Values for the settings that leave the choice open, if `model` is a bundle of the same graph."""
+        try:
+            manifest = read_manifest(Path(settings.model) / MANIFEST)
+        except ModelError:
+            return {}
+        if _graph(manifest) != self.graph:
+            return {}
+        chosen = {"engine": self.engine, "precision": self.precision}
+        return {name: value for name, value in chosen.items() if getattr(settings, name) == AUTO}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +62,7 @@ class Loaded:
     plans: list[Plan]
     digest: str
     """SHA-256 that its bundle's manifest states of itself."""
-    engine: dict[str, str]
-    """Device, engine and precision."""
+    engine: EngineChoice
 
     @property
     def sends_pictures(self) -> bool:
@@ -59,36 +83,50 @@ class Loaded:
             model=self.model.name,
             weights=self.model.weights,
             fingerprint=self.model.fingerprint.hex(),
-            **self.engine,
+            device=self.engine.device,
+            engine=self.engine.engine,
+            precision=self.engine.precision,
         )
 
 
 def load(
-    settings: EdgeSettings, threads: int, metrics: EdgeMetrics, *, beside_frames: bool = False
+    settings: EdgeSettings, threads: int, metrics: EdgeMetrics, *, before: EngineChoice | None = None
 ) -> Loaded:
     """Load, compile and plan; takes long. Raises StartupError or SplitPointError.
 
-    `beside_frames`: frames are running, so that measurements of this machine hold for now only.
+    `before`: what the frames that are running meanwhile run with. Measurements of this machine then hold for now only. A network of
+    the same graph, trained anew, takes the same engine: frames would spoil the choice of one, and the choice delay the frames.
     """
-    weights, seed = agreed_weights(settings.cloud_url, settings.model, settings.weights, settings.seed)
+    weights, seed = settings.weights, settings.seed
+    if not bundle_folder(settings.model):  # which has its weights
+        weights, seed = agreed_weights(settings.cloud_url, settings.model, weights, seed)
     # A user who left the choice open does not wait long for the weights that the cloud chose.
     patience_s = _AUTO_S if settings.weights == "auto" else _NAMED_S
-    network = load_network(
-        settings, metrics, "head", weights=weights, seed=seed, patience_s=patience_s, threads=threads
-    )
-    plans = make_plans(settings, network, beside_frames=beside_frames)
+
+    def load_with(chosen: dict[str, str]) -> Network:
+        return load_network(
+            settings.model_copy(update=chosen), metrics, "head",
+            weights=weights, seed=seed, patience_s=patience_s, threads=threads,
+        )  # fmt: skip
+
+    chosen = before.for_same_graph(settings) if before else {}
+    try:
+        network = load_with(chosen)
+    except EngineError as error:
+        if not chosen:
+            raise
+        _log.info("%s; choosing anew", error)
+        network = load_with({})
+    plans = make_plans(settings, network, beside_frames=before is not None)
     if settings.profile and not any(plan.profile for plan in plans):
         _log.warning("--profile changes nothing: only --codec %s uses one", Calibrated.name)
     _require_unchanged(network)
-    engine = network.engine
-    loaded = Loaded(
-        network.model,
-        plans,
-        network.bundle.manifest.digest,
-        {"device": engine.device, "engine": engine.name, "precision": engine.precision},
+    engine = EngineChoice(
+        network.engine.device, network.engine.name, network.engine.precision, _graph(network.bundle.manifest)
     )
+    loaded = Loaded(network.model, plans, network.bundle.manifest.digest, engine)
     # An engine whose halves hold parameters of their own no longer needs the network's.
-    del network, engine
+    del network
     give_back()
     return loaded
 
@@ -98,3 +136,7 @@ def _require_unchanged(network: Network) -> None:
     bundle = network.bundle
     if read_manifest(bundle.folder / MANIFEST).digest != bundle.manifest.digest:
         raise ModelError(f"bundle {bundle.folder}: it was changed while it was loaded; start again")
+
+
+def _graph(manifest: Manifest) -> tuple[PointEntry, ...]:
+    return tuple(manifest.split_points)

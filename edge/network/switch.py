@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import weakref
 from typing import TYPE_CHECKING
@@ -13,8 +14,6 @@ from edge.frames.way import Edition, Editions
 from edge.network.loading import load
 from edge.planning.pilot import make_pilot
 from edge.uplink.uplink import Uplink
-from shared.errors import EngineError
-from shared.load import AUTO
 from shared.process.memory import give_back
 from shared.tasks.registry import make_task
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
-    from edge.network.loading import Loaded
+    from edge.network.loading import EngineChoice, Loaded
     from edge.uplink.line import Line
     from shared.tasks.base import Task
 
@@ -54,7 +53,7 @@ class Switch:
         self._live = live
         self._load_network = load
         self._uplink: Uplink | None = None
-        self._engine: dict[str, str] = {}
+        self._engine: EngineChoice | None = None
         self._earlier: Uplink | None = None
         """Its last frames may be under way."""
         self.editions: Editions
@@ -62,7 +61,7 @@ class Switch:
 
     async def open(self, model: str) -> Loaded:
         """Put the first edition into force, of the network that `model` names. Raises StartupError."""
-        loaded = await self._load(model, {}, beside_frames=False)
+        loaded = await self._load(model, None)
         task = make_task(loaded.model, self._settings.top)
         self._uplink = await self._greeted(loaded, task)
         self.editions = Editions(self._edition(loaded, task, self._uplink))
@@ -73,7 +72,7 @@ class Switch:
 
         Raises StartupError, SplitPointError or UplinkError; nothing has changed then.
         """
-        loaded = await self._load_beside_frames(model)
+        loaded = await self._load(model, self._engine)
         task = make_task(loaded.model, self._settings.top)
         uplink = await self._greeted(loaded, task)
         old, before, closing = self.editions.current, self._uplink, self._earlier
@@ -88,7 +87,7 @@ class Switch:
             loaded.model.name, loaded.model.weights, loaded.model.fingerprint.hex(), old.model.fingerprint.hex(),
         )  # fmt: skip
         # Once its last frame is answered.
-        weakref.finalize(old, self._slow.submit, give_back).atexit = False
+        weakref.finalize(old, _give_back, self._slow).atexit = False
         if closing:
             await closing.close()
 
@@ -98,26 +97,11 @@ class Switch:
             if uplink:
                 await uplink.close()
 
-    async def _load_beside_frames(self, model: str) -> Loaded:
-        """Load it for the engine and precision that run now: frames would slow down a choice among them, and it the frames."""
-        chosen = {
-            name: now
-            for name, now in (("engine", self._engine["engine"]), ("precision", self._engine["precision"]))
-            if getattr(self._settings, name) == AUTO
-        }
-        try:
-            return await self._load(model, chosen, beside_frames=True)
-        except EngineError as error:
-            if not chosen:
-                raise
-            _log.info("%s; choosing anew", error)
-        return await self._load(model, {}, beside_frames=True)
-
-    async def _load(self, model: str, changes: dict[str, str], *, beside_frames: bool) -> Loaded:
-        settings = self._settings.model_copy(update={"model": model, **changes})
+    async def _load(self, model: str, before: EngineChoice | None) -> Loaded:
+        settings = self._settings.model_copy(update={"model": model})
         return await asyncio.get_running_loop().run_in_executor(
             self._slow,
-            lambda: self._load_network(settings, self._threads, self._metrics, beside_frames=beside_frames),
+            lambda: self._load_network(settings, self._threads, self._metrics, before=before),
         )
 
     async def _greeted(self, loaded: Loaded, task: Task) -> Uplink:
@@ -152,3 +136,8 @@ class Switch:
             source_size=self._settings.picture_size == "source" and loaded.sends_pictures,
         )
         return Edition(loaded.model, task, preprocess, pilot, uplink, loaded.digest)
+
+
+def _give_back(slow: Executor) -> None:
+    with contextlib.suppress(RuntimeError):  # the run has ended
+        slow.submit(give_back)

@@ -140,10 +140,16 @@ def parse_json(body: bytes) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
+def shown(value: object, most: int = _MAX_SHOWN) -> str:
+    """What the cloud said, for a line of the log or a terminal: short, and without characters that control either."""
+    text = str(value)[:most]
+    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)
+
+
 def refusal_of(status: int, body: bytes) -> UplinkError:
     """What a status other than 200 means for a frame, with the cloud's own words."""
     text = f"{status} {parse_json(body).get('error', '')}".strip()
-    return UplinkError(_REASONS.get(status, "refused"), text[:_MAX_SHOWN])
+    return UplinkError(_REASONS.get(status, "refused"), shown(text))
 
 
 def read_model(status: int, body: bytes, url: str) -> dict[str, Any]:
@@ -173,8 +179,8 @@ def serves(said: dict[str, Any], model: Model) -> bool:
 def mismatch(said: dict[str, Any], url: str, model: Model) -> str:
     """The line that says which two networks met."""
     return (
-        f"the cloud at {url} runs {said.get('model')} with weights {said.get('weights')} "
-        f"({said['fingerprint']}), this edge {model.name} with weights {model.weights} ({model.fingerprint.hex()}); "
+        f"the cloud at {url} runs {shown(said.get('model'), 80)} with weights {shown(said.get('weights'), 80)} "
+        f"({shown(said['fingerprint'], 16)}), this edge {model.name} with weights {model.weights} ({model.fingerprint.hex()}); "
         "give both the same --model and --weights, or the edge --model cloud"
     )
 

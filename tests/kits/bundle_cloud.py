@@ -42,6 +42,7 @@ class BundleCloud:
         """By file: how many bytes are sent before the connection breaks, once."""
         self.refusal = None
         """Status and body of every answer below /bundle."""
+        self.location = ""
         self.replaced = {}
         """By file: what is sent in its place."""
         self.headers = {}
@@ -69,7 +70,8 @@ class BundleCloud:
         self.asked.append((name, request.headers.get("Range")))
         if self.refusal:
             status, body = self.refusal
-            return web.Response(status=status, body=json.dumps(body).encode())
+            headers = {"Location": self.location} if self.location else {}
+            return web.Response(status=status, body=json.dumps(body).encode(), headers=headers)
         if request.match_info["fingerprint"] != self.fingerprint:
             return web.json_response({"error": "no such bundle", "reason": "not_found"}, status=404)
         data = self.replaced.get(name)

@@ -17,12 +17,12 @@ from kits.uplink import HERE
 
 from edge.frames.pipeline import Pipeline
 from edge.metrics import EdgeMetrics
-from edge.network.loading import Loaded
+from edge.network.loading import EngineChoice, Loaded
 from edge.network.switch import Switch
 from edge.uplink.line import Line
 from shared.codecs import decode_frame
 from shared.codecs.calibrated.codec import Calibrated
-from shared.errors import EngineError, ModelError
+from shared.errors import ModelError
 from shared.tasks.registry import make_task
 from shared.wire import frame as wire
 
@@ -113,22 +113,17 @@ class Edge:
         self.settings = settings_of(cloud_url=url, **({"model": "cloud", "weights": "auto"} | settings))
         self.slow = ThreadPoolExecutor(1)
         self.switch = Switch(self.settings, 1, metrics, line, self.slow, live=False, load=self._load)
-        self.loads, self.precisions = [], []
-        self.refuses = None
-        """A precision in which nothing can be loaded."""
+        self.loads = []
         self.records = []
 
-    def _load(self, settings, threads, metrics, *, beside_frames):
+    def _load(self, settings, threads, metrics, *, before):
         self.loads.append(
-            (settings.model, beside_frames, threading.current_thread() is threading.main_thread())
+            (settings.model, before is not None, threading.current_thread() is threading.main_thread())
         )
-        self.precisions.append(settings.precision)
-        if self.refuses == settings.precision:
-            raise EngineError(f"no {settings.precision} here")
         if settings.model not in NETWORKS:
             raise ModelError(f"no network {settings.model}")
         model = NETWORKS[settings.model]
-        engine = {"device": "cpu", "engine": "openvino", "precision": "float32"}
+        engine = EngineChoice("cpu", "openvino", "float32")
         return Loaded(model, plans_of(model, self.codec), f"digest of {settings.model}", engine)
 
     def pipeline(self, source):

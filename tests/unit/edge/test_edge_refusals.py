@@ -34,7 +34,7 @@ def things(tmp_path):
         (["--model", "cloud", "--recipe", "fit=stretch"], "--recipe fit=stretch: with --model cloud the network is the cloud's as it"),
         (["--model", "cloud", "--weights", "random"], "--weights random: with --model cloud the network is the cloud's as it is"),
         (["--labels", "{}/nothing.txt"], "labels .*/nothing.txt: "),
-        (["--labels", "{}/three.txt"], "labels .*/three.txt: 3 names; accepted: 5, one for each class"),
+        (["--labels", "{}/three.txt"], "labels .*/three.txt: it has 3 names, and the network has 5"),
         (["--device", "quantum"], "device 'quantum': tiny was made from .*; accepted: --device cpu"),
         (["--split-point", "pools"], "unknown split point 'pools'; did you mean pool"),
         (["--codec", "int9"], "unknown codec 'int9'; did you mean int8"),
@@ -74,6 +74,29 @@ def test_the_status_port_is_taken(edge):
 def test_the_cloud_is_another_one(edge, status, body, message):
     with http_server(status, body) as (url, _):
         assert re.match(message, refused(edge, *SMALL, *SHORT, "--cloud-url", url))
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({}, "the cloud at http://127.0.0.1:.* is older than bundles and cannot give its network to this edge; update it, or give the"),
+        ({"bundle": {"served": False, "bytes": 1}}, "the cloud at .* gives its network to nobody; start it with --serve-bundle, or"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("more", [[], ["--list-split-points"]])
+def test_a_cloud_that_gives_its_network_to_nobody(edge, said, message, more):
+    with http_server(200, {"model": "resnet50", "weights": "DEFAULT", "fingerprint": "00" * 8} | said) as (
+        url,
+        _,
+    ):
+        given = ["--model", "cloud", "--cloud-url", url, "--cache-dir", ""]
+        assert re.match(message, refused(edge, *SMALL, *SHORT, *given, *more))
+
+
+def test_a_profile_is_not_calibrated_for_a_network_that_is_not_here(edge):
+    assert refused(edge, "calibrate", "--model", "cloud").startswith(
+        "--model cloud: a profile is calibrated without a cloud; give"
+    )
 
 
 def test_a_source_that_breaks_down_on_the_way(edge, tmp_path):

@@ -95,7 +95,7 @@ def test_what_waiting_does_not_help_ends_the_start_at_once(served, cache):
         ({"bundle": True}, "is older than bundles"),
         ({"bundle": {"served": False, "bytes": 5}}, "gives its network to nobody; start it with --serve-bundle, or give this edge"),
         ({"bundle": {}}, "gives its network to nobody"),
-        ({"fingerprint": "../../etc/passwd"}, "names no fingerprint: '../../etc/passwd'"),
+        ({"fingerprint": "../../etc/passwd"}, "names no fingerprint: ../../etc/passwd"),
         ({"fingerprint": None}, "answers, but not as a SplitDNN cloud"),
     ]  # fmt: skip
 

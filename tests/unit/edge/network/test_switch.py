@@ -191,19 +191,6 @@ def test_one_that_the_cloud_does_not_run_is_a_mistake_where_the_user_chose_it():
     with_edge(check, model="folder")
 
 
-def test_beside_frames_no_engine_is_chosen_unless_the_one_that_runs_cannot():
-    async def check(edge):
-        await edge.switch.open("A")
-        edge.cloud.serves = [A, B]
-        await edge.switch.take("B")
-        assert edge.precisions == ["auto", "float32"]
-        edge.refuses = "float32"
-        await edge.switch.take("A")
-        assert edge.precisions[2:] == ["float32", "auto"]
-
-    with_edge(check)
-
-
 def test_the_metrics_say_which_network_is_in_force():
     async def check(edge):
         def running():

@@ -53,6 +53,18 @@ def test_a_cloud_that_runs_something_else_is_named():
     with_cloud(check)
 
 
+def test_what_it_says_of_itself_controls_no_terminal():
+    async def check(cloud, uplink):
+        for name in ("\x1b[2J\x1b]0;owned\x07\nERROR forged line", "A" * 300_000, ["x"] * 3, None):
+            cloud.model = {"model": name, "weights": name, "fingerprint": name}
+            with pytest.raises(MismatchError) as caught:
+                await uplink.check()
+            assert str(caught.value).isprintable()
+            assert len(str(caught.value)) < 500
+
+    with_cloud(check)
+
+
 @pytest.mark.parametrize(
     "answer",
     [(404, b"not found"), (200, b"<html>"), (200, {"ok": True}), (200, b"[]"), (403, HERE)],

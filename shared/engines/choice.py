@@ -80,7 +80,7 @@ class _Choice:
         """The chosen engine. Raises EngineError."""
         if len(candidates) == 1:
             return self._ready(candidates[0])
-        remembered = self._store.load(candidates)
+        remembered = self._store.read(candidates)
         if remembered:
             try:
                 engine = self._ready(remembered.candidate)

@@ -27,7 +27,7 @@ class ChoiceStore:
         self._cache = Cache(cache_dir)
         self._circumstances = circumstances
 
-    def load(self, candidates: list[tuple[str, str]]) -> Remembered | None:
+    def read(self, candidates: list[tuple[str, str]]) -> Remembered | None:
         """The choice among these candidates, if there was one and it can be used."""
         kept = self._cache.load_json(self._name(candidates))
         if not isinstance(kept, dict):  # none, or of an earlier version

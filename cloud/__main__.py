@@ -44,12 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(settings: CloudSettings) -> int:
-    # First of all: importing torch takes seconds, and process 1 of a container ignores signals that it does not handle.
+    # First of all: imports take a second, and process 1 of a container ignores signals that it does not handle.
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     threads = limit_threads(settings.threads)
-    # Only now: torch reads the thread settings when it is imported.
+    # Only now: numpy reads the thread settings when it is imported, and torch if it is the engine.
     from cloud.http.app import bind, make_server  # noqa: PLC0415
     from cloud.service import Service  # noqa: PLC0415
     from cloud.threads import ThreadPools  # noqa: PLC0415

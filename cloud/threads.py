@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -28,6 +29,11 @@ class Pool:
             return await asyncio.get_running_loop().run_in_executor(self._executor, call)
         finally:
             call.forget()
+
+    def start(self, function: Callable[[], object]) -> None:
+        """Call `function` on a thread some time; nobody waits for it. Does nothing once the pool is stopped."""
+        with contextlib.suppress(RuntimeError):
+            self._executor.submit(function)
 
     def stop(self) -> None:
         """Cancel the calls that wait; those that run are not waited for."""

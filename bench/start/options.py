@@ -17,7 +17,7 @@ class Contender:
     name: str
     checkout: Checkout
     flags: tuple[str, ...]
-    """Of edge and cloud."""
+    """Given to edge and cloud alike."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from typing import TYPE_CHECKING
 
 from cloud.networks.folder import ABSENT
@@ -75,7 +76,7 @@ class BundleWatch:
 
     async def look(self) -> None:
         """Drop what nobody uses any more, and take what the folder has held unchanged since the latest look."""
-        await self._let_go(self._networks.expire(), f"not used for {EARLIER_S:.0f} s")
+        self._let_go(self._networks.expire(), f"not used for {EARLIER_S:.0f} s")
         state = await self._pool.run(self._folder.state)
         if state != self._settled and state == self._seen:
             self._settled = state
@@ -110,8 +111,7 @@ class BundleWatch:
             before.hex(),
         )
         self._on_change()
-        del network
-        await self._let_go(dropped, "there are later ones")
+        self._let_go(dropped, "there are later ones")
 
     def _ready_network(self) -> LoadedNetwork:
         """The network in the folder, with the tails compiled that edges of the current one used lately."""
@@ -133,12 +133,10 @@ class BundleWatch:
             exc_info=bug,
         )
 
-    async def _let_go(self, dropped: list[LoadedNetwork], why: str) -> None:
-        if not dropped:
-            return
+    def _let_go(self, dropped: list[LoadedNetwork], why: str) -> None:
         for network in dropped:
             _log.info("fingerprint %s is not served any more: %s", network.model.fingerprint.hex(), why)
-        del network
-        dropped.clear()
-        self._on_change()
-        await self._pool.run(give_back)  # frames in progress may hold one until they are answered
+            # Frames in progress may hold it until they are answered, and engines refer to themselves.
+            weakref.finalize(network, self._pool.start, give_back).atexit = False
+        if dropped:
+            self._on_change()

@@ -38,7 +38,7 @@ AMPLITUDE = 0.5
 """Of the noise, in typical magnitudes of a channel: about the error of a quantised tensor."""
 RUNS = 2048
 """Pictures that the tail is run on for the channels, and again for the positions: about so many, and at least LEAST for each."""
-LEAST, MOST = 2, 16
+LEAST, MOST = 2, 64
 """Disturbances of each channel, and of each block of positions."""
 _BLOCKS = 14
 """Blocks of positions along each side, at most."""
@@ -109,7 +109,7 @@ class _Estimate:
         numbers = np.arange(frames)
         whole = self._costs(numbers, [(slice(None),) * 3] * frames)
         means = np.broadcast_to(self._grids.mean((1, 2), keepdims=True), self._grids.shape)
-        pooled = rows * columns > 1 and self._change(numbers, means).sum() <= _POOLED * whole.sum()
+        pooled = rows * columns > 1 and self._change(numbers, means).sum() < _POOLED * whole.sum()
         found = self._by_group(
             [(slice(None), slice(None), slice(each, each + 1)) for each in range(channels)], whole
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,15 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared import __version__
-from shared.bundling.answers import Answers
-from shared.bundling.checks import check_points, check_whole
+from shared.bundling.checking.answers import Answers
+from shared.bundling.checking.checks import check_points, check_whole
+from shared.bundling.checking.halves import Halves
+from shared.bundling.checking.probe import probe_pictures
 from shared.bundling.graph.batch import free_batch, single_batch
 from shared.bundling.graph.fingerprint import fingerprint_of
 from shared.bundling.graph.marking import marked
 from shared.bundling.graph.points import find_places
-from shared.bundling.halves import Halves
 from shared.bundling.messages import first_line
-from shared.bundling.probe import probe_pictures
 from shared.bundling.sources.find import find_source
 from shared.bundling.task import labels_for, task_of
 from shared.engines.openvino.runtime import ov
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shared.bundling.checks import Check
+    from shared.bundling.checking.checks import Check
     from shared.bundling.sources.source import Source
     from shared.network.bundle import Bundle
     from shared.network.choice import NetworkChoice
@@ -159,5 +160,8 @@ def _chosen(partition: Partition) -> list[SplitPoint]:
 def _save_model(model: ov.Model, path: Path) -> None:
     try:
         ov.save_model(model, path, compress_to_fp16=False)
-    except RuntimeError as error:  # OpenVINO's own, also for a full disk
-        raise ModelError(f"{path}: cannot be written: {first_line(error)}") from error
+    except RuntimeError as error:  # OpenVINO's own, which does not say that a disk is full
+        free = shutil.disk_usage(path.parent).free
+        raise ModelError(
+            f"{path.name} cannot be written: {first_line(error)}; there are {free / 1e6:.0f} MB free in {path.parent.parent}"
+        ) from error

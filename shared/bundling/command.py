@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.errors import SettingsError, SplitDNNError
@@ -17,6 +17,7 @@ from shared.settings import parse_flags, print_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from shared.bundling.bundler import Report
     from shared.network.bundle import Bundle
@@ -128,6 +129,8 @@ def _list(choice: NetworkChoice) -> None:
     from shared.load import describe_split_points  # noqa: PLC0415
     from shared.torch_network.source import NAMED_SECONDS  # noqa: PLC0415
 
+    if choice.weights == "auto":  # where a network can be cut does not depend on them, so none are fetched
+        choice = replace(choice, weights="random")
     print(describe_split_points(find_split_points(choice, patience_s=NAMED_SECONDS)))
 
 

@@ -80,7 +80,7 @@ class _Choice:
         """The chosen engine. Raises EngineError."""
         if len(candidates) == 1:
             return self._ready(candidates[0])
-        remembered = self._store.load(candidates)
+        remembered = self._store.read(candidates)
         if remembered:
             try:
                 engine = self._ready(remembered.candidate)
@@ -111,7 +111,9 @@ class _Choice:
         if not passed:
             raise problems[0]
         if len(passed) == 1:
-            return next(iter(passed.values()))
+            ((only, engine),) = passed.items()
+            self._store.keep(candidates, "/".join(only), engine.choice)
+            return engine
         given = tuple(each[:1] for each in self._bench.probe.given(self._kind, self._point))
         halves = {"/".join(key): engine.require(self._kind, self._point) for key, engine in passed.items()}
         runs = {name: partial(half, given) for name, half in halves.items()}
@@ -122,7 +124,7 @@ class _Choice:
             if other is not engine:
                 other.release()  # the reference stays, and would keep the network in memory a second time
         engine.choice = _described(measurement.times, "busy" if measurement.busy else "measured")
-        if not measurement.busy and not problems:
+        if not measurement.busy:  # a check that failed fails again: it depends on no load
             self._store.keep(candidates, best, engine.choice)
         return engine
 
@@ -150,7 +152,7 @@ def _described(times: dict[str, Times], how: str) -> dict[str, Any]:
 
 def _told(choice: dict[str, Any]) -> str:
     """The choice as the end of a log line."""
-    if choice["how"] == "only one":
+    if not choice["milliseconds"]:
         return "the only one that was asked for or that passed"
     times = ", ".join(
         f"{name} {each['minimum']:.1f} ms (median {each['median']:.1f})"

@@ -27,7 +27,7 @@ class ChoiceStore:
         self._cache = Cache(cache_dir)
         self._circumstances = circumstances
 
-    def load(self, candidates: list[tuple[str, str]]) -> Remembered | None:
+    def read(self, candidates: list[tuple[str, str]]) -> Remembered | None:
         """The choice among these candidates, if there was one and it can be used."""
         kept = self._cache.load_json(self._name(candidates))
         if not isinstance(kept, dict):  # none, or of an earlier version
@@ -57,7 +57,7 @@ def _is_choice(choice: dict[str, Any]) -> bool:
         isinstance(times, dict)
         and all(isinstance(each, dict) and set(each) == {"minimum", "median"} for each in times.values())
         and all(_is_number(value) for each in times.values() for value in each.values())
-        and _is_number(choice["margin"])
+        and (_is_number(choice["margin"]) if times else choice["margin"] is None)
     )
 
 

@@ -13,7 +13,7 @@ from shared.engines.probe import Probe
 from shared.errors import ModelError, SettingsError
 from shared.process.machine import machine, processor_features
 from shared.process.threads import available_cores
-from shared.torch_network.source import is_torch_source
+from shared.torch_network.source import KINDS
 
 if TYPE_CHECKING:
     from shared.engines.base import Engine
@@ -91,9 +91,9 @@ class Workbench:
 
     def _torch_problem(self) -> str:
         """Why torch cannot run this bundle; empty if it can."""
-        model = self._bundle.source.get("model")
-        if not isinstance(model, str) or not is_torch_source(model):
-            return f"{self._bundle.model.name} was made from {model}, not from a torch module"
+        source = self._bundle.source
+        if source.get("kind") not in KINDS:
+            return f"{self._bundle.model.name} was made from {source.get('model')}, not from a torch module"
         if importlib.util.find_spec("torch") is None:
             return "torch is not installed here"
         return ""

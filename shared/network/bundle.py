@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -35,6 +34,7 @@ from shared.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 SCHEMA = 1
 """The version of the format that this code writes, and the newest that it reads."""
@@ -77,7 +77,7 @@ class Manifest(_Strict):
     name: str = Field(min_length=1, max_length=256)
     weights: str = Field(max_length=1024)
     source: dict[str, str | int | None]
-    """How it was made; see shared/bundling/source.py. The torch engine builds the network from it again."""
+    """How it was made; see docs/bundle.md. The torch engine builds the network from it again."""
     made_with: dict[str, str]
     """Versions of the packages that made it."""
     fingerprint: str = Field(pattern=f"^[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}$")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import importlib.util
 import logging
-import os
 import re
 import shutil
 import tempfile
@@ -38,7 +37,8 @@ _log = logging.getLogger(__name__)
 
 _FAILED_FETCH_S = 3600.0
 """A fetch that failed is not tried again for so long, so that an edge without a network does not wait 20 s at every start."""
-_DISK_ERRORS = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)]
+_UNWRITTEN = "cannot be written: "
+"""How the child says that the disk is the reason. What follows is the system's word, or OpenVINO's, which tells nothing."""
 _NAME = re.compile(r"\w+")
 
 
@@ -174,8 +174,9 @@ class _Finder:
         try:
             make_in_child(choice, folder, self._patience_s)
         except ModelError as error:
-            if reason := next((text for text in _DISK_ERRORS if text in str(error)), None):
-                raise OSError(errno.EIO, reason) from None
+            _, unwritten, reason = str(error).partition(_UNWRITTEN)
+            if unwritten:
+                raise OSError(errno.EIO, f"{reason} (is the disk full?)") from None
             raise
         if choice.weights == "auto" and self._may_be_random:
             weights = read_manifest(folder / MANIFEST).weights

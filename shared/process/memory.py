@@ -12,8 +12,16 @@ _DONTNEED = 4  # MADV_DONTNEED, on Linux
 
 
 def give_back() -> None:
-    """Collect garbage and return the allocator's free pages, which glibc would otherwise keep after a conversion."""
+    """Collect garbage and return the allocator's free pages, which glibc would otherwise keep after a conversion.
+
+    Frozen objects are collected too (shared/observing/event_loop.py freezes what there is when frames are first taken): the
+    network of a process that was started long ago is among them.
+    """
+    frozen = gc.get_freeze_count() > 0
+    gc.unfreeze()
     gc.collect()
+    if frozen:
+        gc.freeze()
     with contextlib.suppress(AttributeError, OSError):  # another libc
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -85,9 +85,15 @@ class TorchPartition(Partition):
 
     def segment(self, start: SplitPoint, end: SplitPoint) -> fx.GraphModule:
         """From the tensor that crosses at `start` to a tuple of what crosses at `end`."""
-        return self._subgraph(
-            self._nodes[start.name], self._ends if end.name == OUTPUT else [self._nodes[end.name]]
-        )
+        if start.name == OUTPUT:
+            return self._outputs_themselves()
+        ends = self._ends if end.name == OUTPUT else [self._nodes[end.name]]
+        return self._subgraph(self._nodes[start.name], ends)
+
+    def _outputs_themselves(self) -> fx.GraphModule:
+        graph = fx.Graph()
+        graph.output(tuple(graph.placeholder(f"output_{index}") for index in range(len(self._ends))))
+        return fx.GraphModule(self._network, graph)
 
     def crossings(self) -> fx.GraphModule:
         """From the picture (B, 3, H, W) to a tuple of what crosses at every split point, in their order, then the outputs."""

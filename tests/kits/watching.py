@@ -30,6 +30,9 @@ class Inline:
     async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
+    def start(self, function: Callable[[], object]) -> None:
+        function()
+
 
 class Times:
     def stop(self) -> None:

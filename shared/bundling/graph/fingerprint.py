@@ -73,7 +73,7 @@ def _source(source: ov.Output, numbers: dict[str, int]) -> bytes:
 
 
 def _digest(parts: Sequence[bytes | memoryview]) -> bytes:
-    """Of parts that may have any content: each counts with its length."""
+    """SHA-256 of parts that may have any content: each counts with its length."""
     total = hashlib.sha256()
     for part in parts:
         total.update(len(part).to_bytes(8, "little"))

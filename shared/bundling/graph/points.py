@@ -62,7 +62,7 @@ def find_places(
         index = sum(place.value is not None and place.value < value for place in places)
         before = places[index - 1] if index else None
         after = places[index] if index < len(places) else None
-        if known and shape in (before and before.point.shapes or ()) + (
+        if known and shape in ((before and before.point.shapes) or ()) + (
             after.point.shapes if after else end_shapes
         ):
             continue

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import mmap
+import re
 from functools import partial
-from pathlib import Path
+from itertools import filterfalse
 from typing import TYPE_CHECKING, Any
 
 from shared.bundling.messages import first_line
@@ -20,10 +21,14 @@ from shared.network.recipe import Recipe, parse_recipe
 from shared.process.machine import expand_home
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shared.network.choice import NetworkChoice
 
 SUFFIXES = (".onnx", ".xml", ".tflite")
 _MODEL_API = "model_info"
+_OPENVINOS = re.compile(r"Result_\d+$")
+"""A tensor's name that OpenVINO gave it when it wrote the file."""
 
 
 def from_file(choice: NetworkChoice) -> Source:
@@ -155,5 +160,5 @@ def _with_plain_outputs(model: ov.Model, what: str) -> ov.Model:
 def _name(result: ov.Node) -> str:
     """What the source calls this output: its tensor's name, else its operation's."""
     value = result.input_value(0)
-    names = sorted(value.get_names(), key=lambda name: (len(name), name))
+    names = sorted(filterfalse(_OPENVINOS.match, value.get_names()), key=lambda name: (len(name), name))
     return names[0] if names else str(value.get_node().get_friendly_name())

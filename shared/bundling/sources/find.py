@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.errors import ModelError
 from shared.bundling.sources.file import SUFFIXES, from_file
+from shared.errors import ModelError
 from shared.torch_network.source import is_torch_source
 
 if TYPE_CHECKING:

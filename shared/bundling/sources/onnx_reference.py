@@ -72,4 +72,4 @@ class OnnxReference:
     def tail(self, point: SplitPoint, crossing: Tensors) -> Tensors | None:
         """None: it cannot cut."""
         del point, crossing
-        return None  # noqa: RET501
+        return None

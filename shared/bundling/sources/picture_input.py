@@ -67,7 +67,11 @@ class PictureInput:
         model = self._model
         if own != self._sides:
             try:
-                model.reshape([-1 if each is None else each for each in own])
+                # Not reshape(): it would turn a hard-coded Reshape to (1, n) into one to (-1, n), and a larger picture into several.
+                self._parameter.set_partial_shape(
+                    ov.PartialShape([-1 if each is None else each for each in own])
+                )
+                model.validate_nodes_and_infer_types()
             except RuntimeError as error:
                 raise ModelError(
                     f"{self._what}: it cannot take pictures of {width}x{height}: {first_line(error)}"

@@ -78,7 +78,7 @@ class ModuleReference:
     def tail(self, point: SplitPoint, crossing: Tensors) -> Tensors | None:
         """None: it cannot be cut."""
         del point, crossing
-        return None  # noqa: RET501
+        return None
 
 
 class _Flat(torch.nn.Module):
@@ -113,11 +113,11 @@ def from_torch(choice: NetworkChoice, *, patience_s: float) -> Source:
     except ModelError as error:
         reference = ModuleReference(network.module, shape)
         notes += (f"{error}; its split points are those that its OpenVINO graph shows",)
-        model = _convert(reference.module, shape)
+        model = convert_module(reference.module, shape)
     else:
         reference = TracedReference(partition)
         known = tuple(partition.points.values())[:-1]
-        model = _convert(partition.crossings(), shape)
+        model = convert_module(partition.crossings(), shape)
     return Source(
         name=network.name,
         weights=network.weights,
@@ -134,7 +134,8 @@ def from_torch(choice: NetworkChoice, *, patience_s: float) -> Source:
     )
 
 
-def _convert(module: torch.nn.Module, shape: tuple[int, ...], batch: int = -1) -> ov.Model:
+def convert_module(module: torch.nn.Module, shape: tuple[int, ...], batch: int = -1) -> ov.Model:
+    """The network as OpenVINO's converter takes it from torch's tracer. Raises ModelError."""
     example = torch.zeros(abs(batch), *shape)
     try:
         with _own_log(), warnings.catch_warnings():  # the tracer warns wherever a network looks at a shape

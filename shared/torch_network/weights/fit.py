@@ -57,7 +57,8 @@ def fit(
             own[name] = state[name] = _converted(state[name], own[name].dtype)
     if not all(_is_finite(value) for name, value in own.items() if name not in unused):
         raise ModelError(f"{what}: some weights are NaN or infinite")
-    module.load_state_dict(everything | own, assign=True)
+    everything.update(own)  # it also says which version of each module these are for
+    module.load_state_dict(everything, assign=True)
     if unused:
         if input_shape is None or not _ignores(module, input_shape):
             _refuse(what, own, state, missing, foreign, shapes)

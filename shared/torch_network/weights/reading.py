@@ -5,9 +5,7 @@ Nothing in a file is ever executed: torch reads it with `weights_only`, and what
 
 from __future__ import annotations
 
-import pickle
 import re
-import sys
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Self
 
@@ -157,8 +155,8 @@ def _load(path: Path, others: set[str]) -> Any:
     try:
         with safe_globals([(_inert(name), name) for name in others]):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        if not others or "SETITEM" not in str(sys.exception()):
+    except Exception as error:
+        if not others or "SETITEM" not in str(error):
             raise
     with safe_globals([(_inert_mapping(name), name) for name in others]):
         return torch.load(path, map_location="cpu", weights_only=True)

@@ -166,7 +166,7 @@ def test_a_preset_is_named_by_what_is_unusual():
 
 def test_stages_of_an_unknown_network():
     points = [
-        SplitPoint(name, shape, macs, 100 - macs)
+        SplitPoint(name, (shape,), macs, 100 - macs)
         for name, shape, macs in [
             ("input", (3, 224, 224), 0),
             ("wide", (8, 56, 56), 20),

@@ -65,6 +65,25 @@ def test_a_cached_choice_that_fails_its_check_is_made_again(
     assert warnings(caplog)[0].endswith("the engine is chosen anew")
 
 
+def test_what_failed_its_check_is_not_tried_at_every_start(
+    candidates: Candidates, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would fail again, as nothing that its answers depend on has changed."""
+    caplog.set_level(logging.INFO)
+    candidates.distort["openvino/bfloat16"] = too_large
+    for failing, chosen, timed in ((), "float16", 2), (("openvino/float16",), "float32", 0):
+        folder = tmp_path / chosen
+        candidates.distort |= dict.fromkeys(failing, too_large)
+        candidates.forget()
+        first = candidates.engine(cache_dir=str(folder))
+        assert (first.precision, len(candidates.timed)) == (chosen, timed)
+        candidates.forget()
+        again = candidates.engine(cache_dir=str(folder))
+        assert candidates.built == [f"openvino/{chosen}"]
+        assert again.choice == first.choice | {"how": "remembered"}
+    assert caplog.records[-1].getMessage().endswith("; the only one that was asked for or that passed")
+
+
 def test_a_cached_choice_that_cannot_be_used_is_made_again(candidates: Candidates, tmp_path: Path) -> None:
     good = candidates.engine(cache_dir=str(tmp_path)).choice
     times = good["milliseconds"]
@@ -81,6 +100,8 @@ def test_a_cached_choice_that_cannot_be_used_is_made_again(candidates: Candidate
         {"chosen": "openvino/float32", "choice": "measured"},
         {"chosen": "openvino/float32", "choice": {}},
         {"chosen": "openvino/float32", "choice": good | {"margin": "much"}},
+        {"chosen": "openvino/float32", "choice": good | {"margin": None}},
+        {"chosen": "openvino/float32", "choice": good | {"milliseconds": {}}},
         {"chosen": "openvino/float32", "choice": good | {"margin": float("nan")}},
         {"chosen": "openvino/float32", "choice": good | {"more": 1}},
         {"chosen": "openvino/float32", "choice": good | {"milliseconds": []}},

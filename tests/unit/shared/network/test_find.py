@@ -178,20 +178,23 @@ def test_without_a_cache_a_bundle_lasts_as_long_as_the_process(
 def test_a_full_disk_costs_a_warning_and_the_cache(
     maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The child meets it, and says so in its own words."""
+    """The child meets it, and says so in the system's words, or in OpenVINO's."""
     cache, original = tmp_path / "cache", find.make_in_child
+    said = [os.strerror(errno.ENOSPC), "basic_ios::clear: iostream error"]
 
     def full(choice: NetworkChoice, folder: Path, patience_s: float) -> None:
         if folder.parent == cache:
-            raise ModelError(f"{folder}/network.bin: cannot be written: {os.strerror(errno.ENOSPC)}")
+            raise ModelError(f"{folder}/network.xml: cannot be written: {said[-1]}")
         original(choice, folder, patience_s)
 
     monkeypatch.setattr(find, "make_in_child", full)
-    assert maker.find(cache=cache).folder.parent == tmp_path / "temporary"
-    (warning,) = warnings(caplog)
-    assert "cannot keep bundle-" in warning
-    assert os.strerror(errno.ENOSPC) in warning
-    assert list(cache.iterdir()) == []
+    while said:
+        caplog.clear()
+        assert maker.find(cache=cache).folder.parent == tmp_path / "temporary"
+        (warning,) = warnings(caplog)
+        assert "cannot keep bundle-" in warning
+        assert warning.endswith(f"{said.pop()} (is the disk full?)")
+        assert list(cache.iterdir()) == []
 
     def refuse(**_: Any) -> str:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
-from shared.network.model import load_model
-from shared.network.partition import Partition, SplitPoint
+from shared.network.partition import SplitPoint
 from shared.network.stage_ends import stage_ends
 
 
 def network(*stages: tuple[str, tuple[int, ...], int]) -> list[SplitPoint]:
     """Points of these names, shapes and work done so far, of 100."""
     ends = [("input", (3, 8, 8), 0), *stages, ("output", (10,), 100)]
-    return [SplitPoint(name, shape, work, 100 - work) for name, shape, work in ends]
+    return [SplitPoint(name, (shape,), work, 100 - work) for name, shape, work in ends]
 
 
 def names(points: list[SplitPoint]) -> list[str]:
@@ -44,18 +41,13 @@ def test_a_long_stage_is_divided_in_equal_parts() -> None:
     assert names(network(*layers)) == ["layer3", "layer6", "layer9"]
 
 
+def test_a_network_without_any_multiplication_has_stages_too() -> None:
+    points = [
+        SplitPoint(name, (shape,), 0, 0)
+        for name, shape in (("input", (3, 8, 8)), ("a", (3, 4, 4)), ("output", (3,)))
+    ]
+    assert names(points) == ["a"]
+
+
 def test_a_network_without_inner_points_has_no_stage_ends() -> None:
     assert names(network()) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "want"),
-    [
-        ("resnet50", ["maxpool", "layer1", "layer2", "layer3", "avgpool"]),
-        ("mobilenet_v2", ["features.1", "features.3", "features.6", "features.10", "features.13", "features.16",
-                          "adaptive_avg_pool2d"]),
-    ],
-)  # fmt: skip
-def test_of_known_networks(name: str, want: list[str]) -> None:
-    model = load_model(name, "random")
-    assert names(list(Partition(model.network, model.recipe.tensor_shape).points.values())) == want

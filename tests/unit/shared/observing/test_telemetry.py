@@ -205,3 +205,14 @@ def test_build_info_is_one_with_what_is_running(registry: CollectorRegistry) -> 
         "model": "resnet50", "fingerprint": "00ff",
     }  # fmt: skip
     assert registry.get_sample_value("splitdnn_build_info", labels) == 1
+
+
+def test_another_network_takes_the_place_of_the_one_before(registry: CollectorRegistry) -> None:
+    assert not telemetry.has_build_info(registry)
+    for fingerprint in ("00ff", "ff00"):
+        telemetry.export_build_info(registry, "cloud", model="resnet50", fingerprint=fingerprint)
+    assert telemetry.has_build_info(registry)
+    samples = [sample for metric in registry.collect() for sample in metric.samples]
+    assert [sample.labels["fingerprint"] for sample in samples if sample.name == "splitdnn_build_info"] == [
+        "ff00"
+    ]

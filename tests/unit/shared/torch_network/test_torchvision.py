@@ -121,5 +121,5 @@ def test_labels_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"labels .*none\.txt: .*No such file"):
         build(NetworkChoice(SMALL, "random", labels=str(tmp_path / "none.txt")))
     (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
-    with pytest.raises(ModelError, match=r"labels .*latin\.txt: .*utf-8"):
+    with pytest.raises(ModelError, match=r"labels .*latin\.txt: .*not UTF-8"):
         build(NetworkChoice(SMALL, "random", labels=str(tmp_path / "latin.txt")))

@@ -15,8 +15,9 @@ from kits.weights import same, saved
 from shared.errors import ModelError
 from shared.network.choice import NetworkChoice
 from shared.torch_network import torchvision
+from shared.torch_network.recipes import from_preset
 from shared.torch_network.source import TorchNetwork, build
-from shared.torch_network.vision import get_model, list_models
+from shared.torch_network.vision import get_model, get_model_weights, list_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,8 +82,10 @@ def test_every_kind_of_network_comes_back_from_its_file(name: str, tmp_path: Pat
 def test_weights_bring_all_that_a_network_is_built_without() -> None:
     for name in list_models(module=torchvision.torchvision.models):
         with naming(name):
+            recipe = from_preset(next(iter(get_model_weights(name))).transforms())
+            arguments = torchvision._arguments(name, recipe, is_own=False)
             with torchvision._WithoutValues():
-                network = get_model(name, weights=None)
+                network = get_model(name, weights=None, **arguments)
             tensors = dict(itertools.chain(network.named_parameters(), network.named_buffers()))
             without = {key for key, tensor in tensors.items() if tensor.is_meta}
             assert without
@@ -130,9 +133,9 @@ def test_fine_tuned_weights_take_labels_of_their_own(ten_classes: tuple[str, str
 
 
 def test_labels_of_another_number_are_refused(ten_classes: tuple[str, str], tmp_path: Path) -> None:
-    for count in (0, 9, 11):
+    for count in (1, 9, 11):
         (tmp_path / "labels.txt").write_text("one\n" * count)
-        refused = rf"labels\.txt: {count} names; accepted: 10, one for each class"
+        refused = rf"labels\.txt: it has {count} names, and the network has 10 classes"
         with naming(count), pytest.raises(ModelError, match=refused):
             build(NetworkChoice(*ten_classes, labels=str(tmp_path / "labels.txt")))
 

@@ -35,16 +35,17 @@ def test_a_network_is_loaded_cut_and_run_without_the_compiler_which_comes_when_i
     run(f"""
         import sys
         import torch
-        from shared.network.model import load_model
-        from shared.network.partition import Partition
+        from shared.network.choice import NetworkChoice
+        from shared.torch_network.partition import TorchPartition
+        from shared.torch_network.source import build
         from shared.torch_network.vision import get_model
 
         torch.save(get_model("squeezenet1_1").state_dict(), "{tmp_path}/w.pth")
         for weights in ("random", "{tmp_path}/w.pth"):
-            partition = Partition(load_model("squeezenet1_1", weights).network, (3, 64, 64))
+            partition = TorchPartition(build(NetworkChoice("squeezenet1_1", weights)).module, (3, 64, 64))
             point = partition.default()
             with torch.inference_mode():
-                partition.tail(point)(partition.head(point)(torch.zeros(1, 3, 64, 64)))
+                partition.tail(point)(*partition.head(point)(torch.zeros(1, 3, 64, 64)))
         found = [name for name in sys.modules if name.split(".")[:2] == ["torch", "_dynamo"] or name == "sympy"]
         assert found == [], found
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from kits.cutting import SHAPE, cut_everywhere
 from kits.naming import naming
 from torch import nn
 
 from shared.errors import ModelError
-from shared.torch_network.graph.outputs import flatten
 from shared.torch_network.partition import TorchPartition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-SHAPE = (3, 12, 16)
 
 
 class Network(nn.Module):
@@ -35,33 +31,6 @@ class Network(nn.Module):
         if mask is not None:
             x = x * mask
         return self.second(x) * scale
-
-
-def check(module: nn.Module, shape: tuple[int, ...] = SHAPE) -> TorchPartition:
-    """Head and tail, for batches of other sizes than it was traced with, give what the module gives, and write into nothing."""
-    torch.manual_seed(0)
-    partition = TorchPartition(module.eval(), shape)
-    with torch.no_grad():
-        for batch in (1, 5):
-            pictures = torch.randn(batch, *shape)
-            wanted = [value.float() for value in flatten(module(pictures), torch.Tensor).values()]
-            before = pictures.clone()
-            for point in list(partition.points.values())[:-1]:
-                crossing = partition.head(point)(pictures)
-                with naming(point.name, batch):
-                    assert [tuple(each.shape) for each in crossing] == [
-                        (batch, *shape) for shape in point.shapes
-                    ]
-                    kept = crossing[0].clone()
-                    found = partition.tail(point)(*crossing)
-                    assert torch.equal(crossing[0], kept)
-                    assert torch.equal(pictures, before)
-                    assert len(found) == len(wanted)
-                    for one, other in zip(found, wanted, strict=True):
-                        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
-            crossings = partition.crossings()(pictures)
-            assert len(crossings) == len(partition.points) - 1 + len(wanted)
-    return partition
 
 
 def permuted(x: torch.Tensor) -> torch.Tensor:
@@ -137,7 +106,7 @@ MIDDLES = {
 
 @pytest.mark.parametrize("name", MIDDLES)
 def test_what_a_networks_code_does_between_two_layers_costs_no_split_point(name: str) -> None:
-    partition = check(Network(MIDDLES[name]))
+    partition = cut_everywhere(Network(MIDDLES[name]))
     names = list(partition.points)
     assert names[:2] == ["input", "first"]
     assert partition.outputs == ("output",)
@@ -152,7 +121,7 @@ def test_numbers_of_a_shape_that_are_used_later_do_not_cross() -> None:
             y = self.second(self.first(x)).flatten(1)
             return y.reshape(batch, 2, height * width).mean(2)
 
-    assert {"first", "second", "flatten", "reshape"} <= set(check(Late(None)).points)
+    assert {"first", "second", "flatten", "reshape"} <= set(cut_everywhere(Late(None)).points)
 
 
 class Odd(nn.Module):
@@ -168,84 +137,21 @@ class Odd(nn.Module):
 
 
 def test_a_module_that_cannot_be_traced_is_one_operation_and_said() -> None:
-    partition = check(Network(nn.Sequential(nn.ReLU(), Odd(), nn.ReLU())))
+    partition = cut_everywhere(Network(nn.Sequential(nn.ReLU(), Odd(), nn.ReLU())))
     assert list(partition.points) == ["input", "first", "middle.0", "middle.1", "middle", "second", "output"]
     (note,) = partition.notes
     assert note.startswith("cannot be cut inside middle.1: ")
-
-
-class Pair(nn.Module):
-    """Several outputs, in whatever form `wrap` gives them."""
-
-    def __init__(self, wrap: Callable[..., object]) -> None:
-        super().__init__()
-        self.body, self.one, self.other = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1), nn.Conv2d(4, 3, 1)
-        self.wrap = wrap
-        self.requires_grad_(requires_grad=False)
-
-    def forward(self, x: torch.Tensor) -> object:
-        x = self.body(x).relu()
-        return self.wrap(self.one(x), self.other(x).mean((2, 3)))
-
-
-@dataclass
-class Output:
-    logits: torch.Tensor
-    features: tuple[torch.Tensor, ...] = ()
-    loss: torch.Tensor | None = None
-
-
-Named = namedtuple("Named", "maps classes")  # noqa: PYI024 - as code that is not typed has them
-
-
-def test_outputs_of_every_form_are_a_flat_list_with_names() -> None:
-    forms: dict[tuple[str, ...], Callable[..., object]] = {
-        ("output_0", "output_1"): lambda one, other: [one, other],
-        ("out", "aux"): lambda one, other: {"out": one, "aux": other},
-        ("maps", "classes"): Named,
-        ("logits", "features.0"): lambda one, other: Output(one, (other, one)),
-        ("a.b.0", "a.c"): lambda one, other: {"a": {"b": (one, None), "c": other}, "epoch": 3},
-        ("output",): lambda one, other: (one.chunk(2, 1)[0] + other[:, :1, None, None],)[0],
-        ("output_0",): lambda one, _: (one, torch.ones(3)),
-        ("output_0", "output_1.0", "output_1.1"): lambda one, other: (other, one.max(1)),
-    }
-    for names, wrap in forms.items():
-        with naming(names):
-            partition = TorchPartition(Pair(wrap).eval(), SHAPE)
-            assert partition.outputs == names
-            end = partition.ends[1]
-            assert len(end.shapes) == len(names)
-            assert {"body", "relu"} <= set(partition.points)
-            outputs = partition.tail(partition.point("relu"))(
-                *partition.head(partition.point("relu"))(torch.ones(2, *SHAPE))
-            )
-            assert [tuple(each.shape[1:]) for each in outputs] == list(end.shapes)
-            assert {each.dtype for each in outputs} == {torch.float32}
-
-
-def test_several_outputs_are_those_of_the_module_at_every_split_point() -> None:
-    partition = check(Pair(lambda one, other: {"out": one, "aux": other}))
-    assert list(partition.points) == ["input", "body", "relu", "output"]
-
-
-def test_an_output_that_is_ready_early_stays_an_output() -> None:
-    class Early(Pair):
-        def forward(self, x: torch.Tensor) -> object:
-            x = self.body(x)
-            return x, self.one(x)
-
-    assert list(check(Early(None)).points) == ["input", "body", "output"]
 
 
 def test_a_module_called_output_has_another_split_point_than_the_output() -> None:
     module = nn.Sequential()
     for name in ("input", "output", "last"):
         module.add_module(name, nn.Conv2d(3, 3, 1))
-    assert list(check(module).points) == ["input", "input_1", "output_1", "output"]
+    assert list(cut_everywhere(module).points) == ["input", "input_1", "output_1", "output"]
 
 
 def test_pictures_may_have_one_channel_and_any_size() -> None:
-    check(
+    cut_everywhere(
         nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
         (1, 9, 30),
     )
@@ -255,7 +161,7 @@ def test_hooks_of_the_whole_are_part_of_it() -> None:
     module = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU())
     module.register_forward_pre_hook(lambda _, given: (given[0] / 255,))
     module.register_forward_hook(lambda _module, _given, result: result * 2)
-    assert "0" in check(module).points
+    assert "0" in cut_everywhere(module).points
 
 
 def test_networks_that_no_graph_can_be_are_refused_with_the_reason() -> None:

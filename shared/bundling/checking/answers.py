@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors.numpy import save
 
-from shared.bundling.probe import sample, scaled_half
+from shared.bundling.checking.probe import sample, scaled_half
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shared.bundling.halves import Halves
+    from shared.bundling.checking.halves import Halves
     from shared.bundling.sources.source import Reference
     from shared.engines.half import Tensors
     from shared.network.partition import SplitPoint

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from shared.bundling.probe import relative_error
+from shared.bundling.checking.probe import relative_error
 from shared.engines.base import TOLERANCES
 from shared.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shared.bundling.answers import Answers
-    from shared.bundling.halves import Halves
+    from shared.bundling.checking.answers import Answers
+    from shared.bundling.checking.halves import Halves
     from shared.network.partition import SplitPoint
 
 Check: TypeAlias = Literal["stage_ends", "all"]

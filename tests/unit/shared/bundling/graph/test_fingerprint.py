@@ -1,0 +1,115 @@
+"""What identifies a network, and what does not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kits import graphs
+from kits.graphs import model, picture, residual
+
+from shared.bundling.graph.fingerprint import fingerprint_of
+from shared.engines.openvino.runtime import core, operations, ov
+from shared.network.recipe import Recipe
+
+_RECIPE = Recipe(8, 8, (0.0,) * 3, (1.0,) * 3)
+
+
+def _of(graph: ov.Model, outputs: int = 1, recipe: Recipe = _RECIPE) -> str:
+    return fingerprint_of(graph, outputs, recipe).hex()
+
+
+def _tiny() -> ov.Model:
+    given = picture()
+    return model(given, residual(given))
+
+
+def test_names_and_split_points_do_not_count() -> None:
+    graph = _tiny()
+    expected = _of(graph)
+    for number, operation in enumerate(graph.get_ordered_ops()):
+        operation.set_friendly_name(f"other{number}")
+    assert _of(graph) == expected == _of(graph.clone())
+    inside = graph.get_ordered_ops()
+    relu = next(each for each in inside if each.get_type_name() == "Relu")
+    results = [operations.result(relu), *graph.get_results()]
+    assert _of(ov.Model(results, graph.get_parameters(), "cut")) == expected
+    assert len(bytes.fromhex(expected)) == 8
+
+
+def test_a_file_of_it_is_the_same_network(tmp_path: Path) -> None:
+    path = graphs.save(_tiny(), tmp_path / "tiny.xml", {"labels": "a b"})
+    assert _of(core().read_model(path)) == _of(_tiny())
+
+
+def test_weights_attributes_edges_and_recipe_count() -> None:
+    def changed(*, seed: int = 0, axis: int = 1, swapped: bool = False) -> ov.Model:
+        given = picture((-1, 3, 4, 4))
+        one, two = operations.relu(given), operations.sigmoid(given)
+        joined = operations.concat([two, one] if swapped else [one, two], axis)
+        return model(given, operations.multiply(joined, graphs.constant(1, seed=seed)))
+
+    found = [
+        _of(changed()),
+        _of(changed(seed=1)),
+        _of(changed(axis=2)),
+        _of(changed(swapped=True)),
+        _of(changed(), recipe=replace(_RECIPE, mean=(0.5,) * 3)),
+        _of(changed(), recipe=replace(_RECIPE, channels="BGR")),
+    ]
+    assert len(set(found)) == len(found), found
+    assert _of(changed()) == found[0]
+
+
+def test_the_order_of_outputs_counts() -> None:
+    given = picture()
+    one, two = operations.relu(given), operations.sigmoid(given)
+    assert _of(model(given, one, two), 2) != _of(model(given, two, one), 2)
+
+
+def test_what_a_loop_does_counts() -> None:
+    def looped(factor: float) -> ov.Model:
+        given, inside = operations.parameter([1, 3]), operations.parameter([1, 3])
+        body = ov.Model(
+            [operations.multiply(inside, operations.constant(np.float32(factor)))], [inside], "body"
+        )
+        loop = operations.tensor_iterator()
+        loop.set_body(body)
+        loop.set_invariant_input(inside, given.output(0))
+        return ov.Model(
+            [operations.result(loop.get_iter_value(body.get_results()[0].output(0), -1))], [given], "loop"
+        )
+
+    assert _of(looped(2.0)) == _of(looped(2.0)) != _of(looped(3.0))
+
+
+_CONVERT = """
+import torch
+from shared.bundling.graph.fingerprint import fingerprint_of
+from shared.bundling.sources.torch_module import convert_module
+from shared.network.recipe import Recipe
+torch.manual_seed(0)
+for _ in range({before}):
+    convert_module(torch.nn.ReLU().eval(), (3, 8, 8))  # numbers that OpenVINO gives
+network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Flatten(), torch.nn.Linear(144, 5))
+model = convert_module(network.eval().requires_grad_(False), (3, 8, 8))
+print(fingerprint_of(model, 1, Recipe(8, 8, (0.0,) * 3, (1.0,) * 3)).hex())
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_that_convert_one_source_agree() -> None:
+    root = Path(__file__).parents[5]
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", _CONVERT.format(before=before)],
+            cwd=root, capture_output=True, text=True, check=True, timeout=200,
+        ).stdout.split()[-1]
+        for before in (0, 2)
+    ]  # fmt: skip
+    assert found[0] == found[1]
+    assert len(found[0]) == 16

@@ -1,0 +1,99 @@
+"""`splitdnn bundle` and `splitdnn back`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from kits.graphs import model, picture, residual, save
+
+from shared.bundling.command import back, bundle
+from shared.network.bundle import MANIFEST, read_bundle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.engines.openvino.runtime import ov
+
+
+def _graph() -> ov.Model:
+    given = picture()
+    return model(given, residual(given))
+
+
+@pytest.mark.slow
+def test_bundle_prints_what_it_wrote_and_back_takes_the_old_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = save(_graph(), tmp_path / "net.xml")
+    folder = tmp_path / "bundle"
+    assert bundle([str(source), "-o", str(folder), "--check", "all"]) == 0
+    said = capsys.readouterr().out
+    for expected in (
+        "net, weights file:net.xml, fingerprint ",
+        "recipe    8x8 RGB, stretched",
+        "task      classify; softmax of the output",
+        "labels    5: class 0, class 1",
+        "parity    not checked",
+        "at 3 split points",
+        "note      the file says nothing of its recipe",
+        "\nadd ",
+        f"--model {folder}",
+    ):
+        assert expected in said, expected
+    first = read_bundle(folder).model.fingerprint
+    assert bundle([str(source), "-o", str(folder), "--recipe", "mean=0.5"]) == 0
+    assert read_bundle(folder).model.fingerprint != first
+    capsys.readouterr()
+    assert back([str(folder)]) == 0
+    assert first.hex() in capsys.readouterr().out
+    assert read_bundle(folder).model.fingerprint == first
+    assert bundle(["--inspect", str(folder)]) == 0
+    assert first.hex() in capsys.readouterr().out
+    (folder / "network.bin").write_bytes(b"")
+    assert bundle(["--inspect", str(folder)]) == 2
+    assert "network.bin is not the file that was written" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_list_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = save(_graph(), tmp_path / "net.xml")
+    before = sorted(tmp_path.iterdir())
+    assert bundle([str(source), "--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()][1:] == [
+        "input",
+        "stem",
+        "add",
+        "pool",
+        "output",
+    ]
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_is_missing_or_unknown_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.txt").touch()
+    source = str(save(_graph(), tmp_path / "net.xml"))
+    for arguments, message in (
+        ([], "needs a source"),
+        ([source], "needs -o FOLDER"),
+        ([source, "-o", str(other)], "has a.txt and is no bundle"),
+        ([source, "--outptu", "x"], "unknown argument --outptu"),
+        ([source, "-o", str(tmp_path / "x"), "--check", "none"], "--check"),
+        ([str(tmp_path / "absent.onnx"), "-o", str(tmp_path / "x")], "no such file"),
+        ([str(tmp_path / "clip.mp4"), "-o", str(tmp_path / "x")], "accepted: a torchvision name"),
+        (["--inspect", str(other)], MANIFEST),
+    ):
+        assert bundle(arguments) == 2, arguments
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith("splitdnn: "), arguments
+        assert message in error, (arguments, error)
+        assert not (tmp_path / "x").exists()
+    assert back([str(other)]) == 2
+    assert "no bundle" in capsys.readouterr().err
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bundle(["--help"]) == 0
+    assert "--recipe" in capsys.readouterr().out

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from kits.edge import plan_of, tiny_model
+from kits.tiny import plan_of, tiny_model
 
 from bench.link.cell import Cell, Outcome
 from bench.link.flight import slow_plan, slowed

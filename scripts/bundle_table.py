@@ -24,10 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from shared.errors import SplitDNNError  # noqa: E402
-from shared.network.choice import (
-    NAMED_SECONDS,
-    NetworkChoice,  # noqa: E402
-)
+from shared.network.choice import NAMED_SECONDS, NetworkChoice  # noqa: E402
 from shared.process.threads import limit_threads  # noqa: E402
 from shared.torch_network.source import is_torch_source  # noqa: E402
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from edge.planning.plan import make_plan
 from shared.engines import make_engine
+from shared.engines.load import Network as Loaded
 from shared.errors import SettingsError
-from shared.load import Network as Loaded
 from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import find_bundle
 from shared.network.partition import INPUT, OUTPUT

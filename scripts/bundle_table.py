@@ -24,9 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from shared.errors import SplitDNNError  # noqa: E402
-from shared.network.choice import NetworkChoice  # noqa: E402
+from shared.network.choice import NAMED_SECONDS, NetworkChoice  # noqa: E402
 from shared.process.threads import limit_threads  # noqa: E402
-from shared.torch_network.source import NAMED_SECONDS, is_torch_source  # noqa: E402
+from shared.torch_network.source import is_torch_source  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -158,7 +158,7 @@ class FingerprintError(RequestError):
 
 
 class BundleNotServedError(RequestError):
-    """This cloud does not give its network away."""
+    """The cloud does not give its network away."""
 
     status = 403
     reason = "bundle_not_served"

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.network import bundle as room
-from shared.network.choice import NetworkChoice
-from shared.torch_network.source import NAMED_SECONDS
+from shared.network.choice import NAMED_SECONDS, NetworkChoice
 
 if TYPE_CHECKING:
     from shared.network.bundle import Bundle

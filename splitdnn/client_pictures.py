@@ -10,7 +10,7 @@ import numpy as np
 from shared.codecs import NAMES, encode_frame
 from shared.errors import ContentError
 from shared.network.partition import INPUT
-from shared.network.resize import fit_picture
+from shared.network.recipes.resize import fit_picture
 from shared.wire.frame import Frame
 from splitdnn.checks import contiguous_picture
 

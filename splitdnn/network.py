@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from edge.planning.plan import make_plan
 from shared.engines import make_engine
+from shared.engines.load import Network as Loaded
 from shared.errors import SettingsError
-from shared.load import Network as Loaded
-from shared.network.choice import NetworkChoice
+from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import find_bundle
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.stage_ends import stage_ends
 from shared.process.threads import available_cores
-from shared.torch_network.source import NAMED_SECONDS
 from splitdnn.split import SplitNetwork
 from splitdnn.whole import WholeNetwork
 

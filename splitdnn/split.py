@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge.planning.plan import Plan
     from shared.codecs.base import Codec
     from shared.engines.half import Tensors
-    from shared.load import Network as Loaded
+    from shared.engines.load import Network as Loaded
     from shared.network.partition import SplitPoint
     from shared.tasks.base import Answer
     from shared.wire.frame import Bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.network.partition import OUTPUT
-from shared.network.resize import fit_picture
+from shared.network.recipes.resize import fit_picture
 from shared.tasks.registry import make_task
 from splitdnn.checks import check_tensor, check_tensors, contiguous_picture
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.engines.half import Tensors
-    from shared.load import Network as Loaded
+    from shared.engines.load import Network as Loaded
     from shared.network.bundle import Bundle
     from shared.network.recipe import Recipe
     from shared.tasks.base import Answer

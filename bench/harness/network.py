@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from edge.frames.preprocess import Preprocess
 from edge.sources.registry import open_source
 from shared.engines import make_engine
-from shared.network.choice import NetworkChoice
+from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import find_bundle
 from shared.settings import CommonSettings
-from shared.torch_network.source import NAMED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,11 +28,11 @@ from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
 from edge.planning.choices import make_plans
 from edge.planning.conditions import TailTimes, parse_tail_times
+from shared.engines.load import load_network
 from shared.errors import SplitDNNError
-from shared.load import load_network
+from shared.network.choice import NAMED_SECONDS
 from shared.observing import event_loop
 from shared.settings import read_settings
-from shared.torch_network.source import NAMED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,7 +11,7 @@ from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import CodecError, ShapeError, SplitPointError
 from shared.limits import MAX_PICTURE_PIXELS
 from shared.network.partition import INPUT
-from shared.network.resize import fit_picture
+from shared.network.recipes.resize import fit_picture
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tornado.web import HTTPError
 from cloud.http.base import Handler
 from shared.errors import BundleNotServedError
 from shared.limits import FINGERPRINT_BYTES
-from shared.network.bundle import FILES
+from shared.network.manifest import FILES
 
 if TYPE_CHECKING:
     from cloud.networks.files import BundleFiles

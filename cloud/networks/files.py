@@ -8,7 +8,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
-from shared.network.bundle import FILES, MANIFEST, parse_manifest
+from shared.network.manifest import FILES, MANIFEST, parse_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path

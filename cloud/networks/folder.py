@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.network.bundle import FILES, MANIFEST, Bundle, read_bundle
+from shared.network.bundle import Bundle, read_bundle
 from shared.network.find import bundle_folder
+from shared.network.manifest import FILES, MANIFEST
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from cloud.batching.tails import Tails
 from cloud.networks.files import BundleFiles
 from cloud.networks.usage import Usage
-from shared.load import load_network
+from shared.engines.load import load_network
+from shared.network.choice import NAMED_SECONDS
 from shared.network.stage_ends import stage_ends
 from shared.observing.telemetry import export_build_info
 from shared.tasks.registry import make_task
-from shared.torch_network.source import NAMED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cloud.config import CloudSettings
     from cloud.metrics import CloudMetrics
     from shared.engines import Engine
-    from shared.load import Network
+    from shared.engines.load import Network
     from shared.network.model import Model
     from shared.network.partition import Partition, SplitPoint
     from shared.tasks.base import Task

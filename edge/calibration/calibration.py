@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edge.calibration.fit import Preset
     from shared.codecs.calibrated.profile import Profile
     from shared.engines.half import Half, Tensors
-    from shared.load import Network
+    from shared.engines.load import Network
     from shared.tasks.base import Task
 
 MIN_PICTURES = 24

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, TextIO
 
 from edge.calibration.calibration import MIN_PICTURES, calibrate_on
 from edge.calibration.pictures import Footage
+from shared.engines.load import load_network
 from shared.errors import SettingsError, SourceError
-from shared.load import load_network
+from shared.network.choice import NAMED_SECONDS
 from shared.network.partition import INPUT, OUTPUT
 from shared.observing.metrics import Metrics
-from shared.torch_network.source import NAMED_SECONDS
 
 if TYPE_CHECKING:
     from edge.calibration.calibration import Calibration
     from edge.config import CalibrationSettings
-    from shared.load import Network
+    from shared.engines.load import Network
 
 _WIDTH = 30
 

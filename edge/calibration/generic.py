@@ -21,7 +21,7 @@ from shared.process.machine import expand_home
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shared.load import Network
+    from shared.engines.load import Network
     from shared.network.model import Model
 
 _log = logging.getLogger(__name__)

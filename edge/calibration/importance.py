@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 AMPLITUDE = 0.5
-"""Of the noise, in typical magnitudes of a channel: about the error of a quantised tensor."""
+"""Size of the noise, in typical magnitudes of a channel: about the error of a quantised tensor."""
 RUNS = 2048
 """Pictures that the tail is run on for the channels, and again for the positions: about so many, and at least LEAST for each."""
 LEAST, MOST = 2, 64
@@ -44,7 +44,7 @@ _BLOCKS = 14
 """Blocks of positions along each side, at most."""
 _MAX_FRAMES = 100
 _MAX_ANSWER_BYTES = 64 << 20
-"""Of all frames' answers together; fewer frames are used if theirs are larger."""
+"""Tail runs for all frames together; fewer frames are used if theirs are larger."""
 _BATCH = 8
 _POOLED = 1e-3
 _LEAST_SHARE = 1e-3

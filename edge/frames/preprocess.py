@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
-from shared.network.resize import fit_picture
+from shared.network.recipes.resize import fit_picture
 
 if TYPE_CHECKING:
     import numpy as np

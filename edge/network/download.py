@@ -11,7 +11,7 @@ import aiohttp
 
 from edge.uplink.client import parse_json, shown
 from shared.errors import FetchError
-from shared.network.bundle import MANIFEST
+from shared.network.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -18,7 +18,7 @@ from edge.network.download import SILENCE_S, continues, get, open_session, recei
 from edge.uplink.client import shown
 from shared.errors import FetchError, ModelError
 from shared.limits import MAX_MANIFEST_BYTES
-from shared.network.bundle import FILES, MANIFEST, parse_manifest
+from shared.network.manifest import FILES, MANIFEST, parse_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from edge.network.store import BundleStore
-    from shared.network.bundle import FileEntry, Manifest
+    from shared.network.manifest import FileEntry, Manifest
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edge.metrics import EdgeMetrics
 from edge.network.opening import open_origin
 from edge.uplink.line import Line
-from shared import load
+from shared.engines import load
 
 if TYPE_CHECKING:
     from edge.config import EdgeSettings

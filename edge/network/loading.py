@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from edge.planning.choices import make_plans
 from edge.uplink.agreed_weights import agreed_weights
 from shared.codecs.calibrated.codec import Calibrated
+from shared.engines.load import AUTO, load_network
 from shared.errors import EngineError, ModelError
-from shared.load import AUTO, load_network
-from shared.network.bundle import MANIFEST, read_manifest
 from shared.network.find import bundle_folder
+from shared.network.manifest import MANIFEST, read_manifest
 from shared.observing.telemetry import export_build_info
 from shared.process.memory import give_back
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
     from edge.planning.plan import Plan
-    from shared.load import Network
-    from shared.network.bundle import Manifest, PointEntry
+    from shared.engines.load import Network
+    from shared.network.manifest import Manifest, PointEntry
     from shared.network.model import Model
 
 _log = logging.getLogger(__name__)

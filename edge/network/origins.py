@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import ModelError
-from shared.network.bundle import MANIFEST, read_manifest
+from shared.network.manifest import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

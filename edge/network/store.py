@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from shared.errors import FetchError, ModelError
-from shared.network.bundle import FILES, MANIFEST, read_manifest
+from shared.network.manifest import FILES, MANIFEST, read_manifest
 from shared.process.cache import Cache, key_of
 from shared.process.machine import expand_home
 

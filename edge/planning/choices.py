@@ -12,9 +12,9 @@ from edge.planning.plan import NO_CODEC, Plan, make_plan
 from edge.planning.survey import options_of
 from shared.codecs import make_codec, plugin_codecs
 from shared.codecs.calibrated.codec import Calibrated
+from shared.engines.load import AUTO
 from shared.engines.segmented import segmented
 from shared.errors import SettingsError
-from shared.load import AUTO
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.stage_ends import stage_ends
 from shared.process.machine import expand_home
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edge.config import EdgeSettings
     from edge.planning.survey import Codecs
     from shared.codecs import Codec
-    from shared.load import Network
+    from shared.engines.load import Network
     from shared.network.partition import SplitPoint
 
 _log = logging.getLogger(__name__)

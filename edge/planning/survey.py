@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from shared.codecs.base import Codec
     from shared.engines.half import Half, Tensors
+    from shared.engines.load import Network
     from shared.engines.segmented import Segmented
-    from shared.load import Network
     from shared.network.model import Model
     from shared.network.recipe import Recipe
     from shared.tasks.base import Task

@@ -24,7 +24,8 @@ from shared.bundling.sources.find import find_source
 from shared.bundling.task import labels_for, task_of
 from shared.engines.openvino.runtime import ov
 from shared.errors import ModelError
-from shared.network.bundle import read_bundle, write_manifest
+from shared.network.bundle import read_bundle
+from shared.network.manifest import write_manifest
 from shared.network.partition import INPUT, OUTPUT, Partition
 from shared.network.stage_ends import stage_ends
 

@@ -115,7 +115,7 @@ def _make(choice: NetworkChoice, folder: Path, check: str) -> tuple[Bundle, Repo
     from shared.bundling.bundler import make_reported  # noqa: PLC0415 - after the threads are limited
     from shared.bundling.folder import replacing  # noqa: PLC0415
     from shared.network.bundle import read_bundle  # noqa: PLC0415
-    from shared.torch_network.source import NAMED_SECONDS  # noqa: PLC0415
+    from shared.network.choice import NAMED_SECONDS  # noqa: PLC0415
 
     with replacing(folder) as making:
         _, report = make_reported(
@@ -126,8 +126,8 @@ def _make(choice: NetworkChoice, folder: Path, check: str) -> tuple[Bundle, Repo
 
 def _list(choice: NetworkChoice) -> None:
     from shared.bundling.bundler import find_split_points  # noqa: PLC0415 - as above
-    from shared.load import describe_split_points  # noqa: PLC0415
-    from shared.torch_network.source import NAMED_SECONDS  # noqa: PLC0415
+    from shared.engines.load import describe_split_points  # noqa: PLC0415
+    from shared.network.choice import NAMED_SECONDS  # noqa: PLC0415
 
     if choice.weights == "auto":  # where a network can be cut does not depend on them, so none are fetched
         choice = replace(choice, weights="random")
@@ -148,7 +148,7 @@ def _print(made: Bundle, report: Report | None) -> None:
 
 def _back(arguments: Sequence[str]) -> None:
     from shared.bundling.folder import go_back  # noqa: PLC0415 - as above
-    from shared.network.bundle import read_manifest  # noqa: PLC0415
+    from shared.network.manifest import read_manifest  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(
         prog="splitdnn back",

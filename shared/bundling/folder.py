@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
-from shared.network.bundle import FILES, MANIFEST
+from shared.network.manifest import FILES, MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

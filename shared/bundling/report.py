@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.load import describe_split_points
+from shared.engines.load import describe_split_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """A bundle: a network as data, in one folder. docs/bundle.md describes the format.
 
-    bundle.json           this module's `Manifest`
+    bundle.json           see shared/network/manifest.py
     network.xml, .bin     the OpenVINO model, with a result at every split point
     probe.safetensors     probe pictures with the reference's outputs
 
@@ -10,89 +10,18 @@ Reading one needs neither torch nor OpenVINO.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
-from shared.limits import (
-    FINGERPRINT_BYTES,
-    MAX_BUNDLE_FILE_BYTES,
-    MAX_DIMENSION,
-    MAX_ELEMENTS,
-    MAX_LABELS,
-    MAX_MANIFEST_BYTES,
-    MAX_RANK,
-    MAX_SPLIT_POINT_BYTES,
-)
+from shared.network.manifest import MANIFEST, Manifest, read_manifest
 from shared.network.model import Model
-from shared.network.partition import INPUT, OUTPUT, Partition, SplitPoint
+from shared.network.partition import Partition, SplitPoint
 from shared.network.recipe import Recipe
 from shared.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
-
-SCHEMA = 1
-"""The version of the format that this code writes, and the newest that it reads."""
-MANIFEST = "bundle.json"
-FILES = ("network.xml", "network.bin", "probe.safetensors")
-"""Every file but the manifest. A bundle has exactly these."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FileEntry(_Strict):
-    """A file of the bundle."""
-
-    bytes: int = Field(ge=0, le=MAX_BUNDLE_FILE_BYTES)
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-
-
-class PointEntry(_Strict):
-    """A split point."""
-
-    name: str = Field(min_length=1)
-    shapes: list[list[int]] = Field(min_length=1, max_length=64)
-    head_macs: int = Field(ge=0)
-    tail_macs: int = Field(ge=0)
-
-
-class TaskEntry(_Strict):
-    """What the outputs mean."""
-
-    name: Literal["classify", "raw"]
-    activation: Literal["softmax", "sigmoid", "none"] = "softmax"
-
-
-class Manifest(_Strict):
-    """The content of bundle.json. Every value is checked, as a bundle may come from another machine."""
-
-    schema_version: int = Field(alias="schema")
-    name: str = Field(min_length=1, max_length=256)
-    weights: str = Field(max_length=1024)
-    source: dict[str, str | int | None]
-    """How it was made; see docs/bundle.md. The torch engine builds the network from it again."""
-    made_with: dict[str, str]
-    """Versions of the packages that made it."""
-    fingerprint: str = Field(pattern=f"^[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}$")
-    task: TaskEntry
-    labels: list[str] = Field(max_length=MAX_LABELS)
-    recipe: dict[str, Any]
-    batch: Literal["any", 1]
-    """How many pictures the graph takes at once."""
-    precision: Literal["float32"]
-    """In which the constants are stored."""
-    outputs: list[str] = Field(min_length=1, max_length=64)
-    split_points: list[PointEntry] = Field(min_length=2, max_length=10_000)
-    files: dict[str, FileEntry]
-    digest: str = Field(pattern="^[0-9a-f]{64}$")
-    """SHA-256 of this manifest without this key, as canonical JSON: it shows a change by hand."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,79 +58,6 @@ def read_bundle(folder: Path, *, verify: bool = True) -> Bundle:
     if verify:
         verify_files(folder, manifest)
     return bundle_of(folder, manifest)
-
-
-def read_manifest(path: Path) -> Manifest:
-    """Read and check bundle.json. Raises ModelError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_MANIFEST_BYTES + 1)
-    except OSError as error:
-        raise ModelError(f"bundle {path.parent}: {path.name}: {error.strerror or error}") from None
-    return parse_manifest(data, f"bundle {path.parent}")
-
-
-def parse_manifest(data: bytes, what: str) -> Manifest:
-    """Check the bytes of a bundle.json. Raises ModelError that begins with `what`."""
-    if len(data) > MAX_MANIFEST_BYTES:
-        raise ModelError(f"{what}: {MANIFEST} is longer than {MAX_MANIFEST_BYTES} bytes")
-    try:
-        fields = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{what}: {MANIFEST} is not JSON ({error})") from None
-    found = fields.get("schema") if isinstance(fields, dict) else None
-    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise ModelError(f"{what}: {MANIFEST} names no schema version; accepted: 1 to {SCHEMA}")
-    if found > SCHEMA:
-        raise ModelError(
-            f"{what}: schema {found} is newer than this version of splitdnn reads (1 to {SCHEMA}); update splitdnn, "
-            "or make the bundle again with this version"
-        )
-    if fields.get("digest") != digest_of(fields):
-        raise ModelError(f"{what}: {MANIFEST} was changed after it was written; make the bundle again")
-    try:
-        manifest = Manifest.model_validate(fields)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(each) for each in problem["loc"])
-        raise ModelError(f"{what}: {MANIFEST}: {where}: {problem['msg']}") from None
-    _check(manifest, what)
-    return manifest
-
-
-def digest_of(fields: dict[str, Any]) -> str:
-    """SHA-256 of the manifest's other keys, as JSON with sorted keys and without spaces."""
-    rest = {key: value for key, value in fields.items() if key != "digest"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _check(manifest: Manifest, what: str) -> None:
-    if set(manifest.files) != set(FILES):
-        raise ModelError(
-            f"{what}: lists the files {', '.join(sorted(manifest.files))}; accepted: {', '.join(FILES)}"
-        )
-    points = manifest.split_points
-    names = [point.name for point in points]
-    if (names[0], names[-1]) != (INPUT, OUTPUT) or len(set(names)) != len(names):
-        raise ModelError(f"{what}: its split points do not go from {INPUT} to {OUTPUT}, each named once")
-    for point in points[:-1]:
-        if not all(fits_the_wire(point.name, shape) for shape in point.shapes):
-            raise ModelError(
-                f"{what}: the split point {point.name[:80]} is too large for a frame: {point.shapes}"
-            )
-
-
-def fits_the_wire(name: str, shape: Sequence[int]) -> bool:
-    """Whether frames can carry a float32 tensor of this shape, without the batch dimension, for a split point of this name."""
-    elements = 1
-    for length in shape:
-        elements *= length
-    return (
-        1 <= len(shape) <= MAX_RANK
-        and all(1 <= length <= MAX_DIMENSION for length in shape)
-        and elements <= MAX_ELEMENTS
-        and len(name.encode()) <= MAX_SPLIT_POINT_BYTES
-    )
 
 
 def bundle_of(folder: Path, manifest: Manifest) -> Bundle:
@@ -243,20 +99,3 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
             f"bundle {folder}: {name} is not the file that was written ({size} bytes, {entry.bytes} expected, or another "
             "SHA-256); make or copy the bundle again"
         )
-
-
-def write_manifest(folder: Path, fields: dict[str, Any]) -> None:
-    """Complete `fields` with the files' digests, check them and write bundle.json. Raises ModelError or OSError."""
-    files = {}
-    for name in FILES:
-        path = folder / name
-        with path.open("rb") as file:
-            files[name] = {
-                "bytes": path.stat().st_size,
-                "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
-            }
-    fields = {"schema": SCHEMA, **fields, "files": files}
-    fields["digest"] = digest_of(fields)
-    data = json.dumps(fields, indent=1).encode()
-    parse_manifest(data, f"bundle {folder}")
-    (folder / MANIFEST).write_bytes(data)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NAMED_SECONDS = 900.0
+"""Seconds that the download of weights that were named may take."""
+
 
 @dataclass(frozen=True)
 class NetworkChoice:

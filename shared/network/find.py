@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError, SettingsError
-from shared.network.bundle import MANIFEST, read_bundle, read_manifest
+from shared.network.bundle import read_bundle
 from shared.network.bundle_key import bundle_name
 from shared.network.bundling_process import make_in_child
 from shared.network.labels import read_labels
+from shared.network.manifest import MANIFEST, read_manifest
 from shared.network.partition import OUTPUT
 from shared.process.cache import Cache
 from shared.process.exit import at_end

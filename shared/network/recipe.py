@@ -32,7 +32,7 @@ _CHOICES = {"interpolation": INTERPOLATIONS, "fit": FITS, "channels": CHANNELS}
 class Recipe:
     """The recipe that a network was trained with.
 
-    First the 8-bit picture is brought to `width` and `height` as `fit` says (shared/network/resize.py, on both sides); then
+    First the 8-bit picture is brought to `width` and `height` as `fit` says (shared/network/recipes/resize.py, on both sides); then
     come (v / scale - mean) / std for each of the network's channels. What travels at the split point `input` is the picture
     between the two, or the camera's own, which the cloud then resizes: both RGB, whatever `channels` is.
 

@@ -18,8 +18,8 @@ from shared.network.labels import read_labels
 from shared.process.machine import expand_home
 from shared.torch_network.inspection import check_arguments, check_running
 from shared.torch_network.messages import reason
+from shared.torch_network.network import TorchNetwork
 from shared.torch_network.recipes import from_timm, settled, without_metadata
-from shared.torch_network.source import TorchNetwork
 from shared.torch_network.weights.fit import fit
 from shared.torch_network.weights.loading import Weights, weights_file
 

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
-from shared.network.choice import NetworkChoice
+from shared.network.choice import NAMED_SECONDS, NetworkChoice
 
 if TYPE_CHECKING:
-    import torch
-
-    from shared.network.recipe import Recipe
-
-NAMED_SECONDS = 900.0
-"""Seconds that the download of weights that were named may take."""
+    from shared.torch_network.network import TorchNetwork
 
 KINDS = ("torchvision", "timm", "function")
 """What `source["kind"]` may be."""
@@ -23,27 +17,6 @@ KINDS = ("torchvision", "timm", "function")
 _TIMM = "timm:"
 _TORCHVISION_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _FUNCTION = re.compile(r"(?P<module>.+):(?P<name>[A-Za-z_][A-Za-z0-9_.]*)", re.DOTALL)
-
-
-@dataclass(frozen=True, eq=False)
-class TorchNetwork:
-    """A module with what a bundle of it says."""
-
-    name: str
-    """`resnet50`, `timm:vit_tiny_patch16_224`, `mynet:build`."""
-    weights: str
-    """The origin of the weights: `IMAGENET1K_V1`, `file:resnet50.pth`, `random:0`."""
-    module: torch.nn.Module
-    """In eval mode, float32, on the CPU, without gradients."""
-    recipe: Recipe
-    labels: tuple[str, ...]
-    """One for each class, or none where nothing says what the outputs are."""
-    source: dict[str, str | int | None]
-    """What `rebuild` needs: kind, model, weights, seed, recipe. Paths are absolute."""
-    fingerprint: bytes | None
-    """8 bytes, for torchvision's networks: over architecture, weights and recipe. None for others."""
-    notes: tuple[str, ...]
-    """What was decided without being asked, a line each."""
 
 
 def is_torch_source(model: str) -> bool:

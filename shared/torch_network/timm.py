@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from shared.errors import ModelError, suggest
+from shared.network.choice import NAMED_SECONDS
 from shared.network.labels import read_labels
 from shared.process.machine import expand_home
 from shared.torch_network import vision  # noqa: F401 - timm imports torchvision, which needs it
 from shared.torch_network.function import ready
 from shared.torch_network.inspection import check_arguments, check_running
 from shared.torch_network.messages import reason
+from shared.torch_network.network import TorchNetwork
 from shared.torch_network.recipes import from_timm, settled
-from shared.torch_network.source import NAMED_SECONDS, TorchNetwork
 from shared.torch_network.weights.checkpoint import Checkpoint
 from shared.torch_network.weights.fit import fit
 from shared.torch_network.weights.loading import AUTO_SECONDS, Weights, auto_or_random, download, weights_file

@@ -16,8 +16,8 @@ from shared.limits import FINGERPRINT_BYTES
 from shared.network.labels import read_labels
 from shared.process.machine import expand_home
 from shared.torch_network.inspection import check_arguments, check_running
+from shared.torch_network.network import TorchNetwork
 from shared.torch_network.recipes import from_preset, settled
-from shared.torch_network.source import TorchNetwork
 from shared.torch_network.vision import (
     get_model,
     get_model_builder,

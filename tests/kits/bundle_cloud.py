@@ -15,7 +15,7 @@ from edge.metrics import EdgeMetrics
 from edge.network.cloud_bundles import CloudBundles
 from edge.network.store import BundleStore
 from edge.uplink.line import Line
-from shared.network.bundle import MANIFEST
+from shared.network.manifest import MANIFEST
 
 FINGERPRINT = "0123456789abcdef"
 CONTENT = {

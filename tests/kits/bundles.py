@@ -14,7 +14,8 @@ from safetensors.numpy import save_file
 from shared.engines.openvino.runtime import operations as ops
 from shared.engines.openvino.runtime import ov
 from shared.engines.probe import sampled
-from shared.network.bundle import Bundle, read_bundle, write_manifest
+from shared.network.bundle import Bundle, read_bundle
+from shared.network.manifest import write_manifest
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.recipe import Recipe
 

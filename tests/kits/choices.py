@@ -11,8 +11,8 @@ from kits.profiles import make_profile
 from kits.tiny import engine_of, partition_of, residual
 
 from edge.planning.choices import make_plans
+from shared.engines.load import Network
 from shared.engines.segmented import segmented
-from shared.load import Network
 
 SOURCE = "synthetic:fps=0,frames=12,width=64,height=48"
 INT8, FLOAT16 = "int8+zstd", "float16+zstd"

@@ -20,7 +20,7 @@ from edge.uplink.circuit import Circuit
 from edge.uplink.client import Reply
 from shared.codecs import decode_frame
 from shared.errors import UplinkError
-from shared.network.resize import fit_picture
+from shared.network.recipes.resize import fit_picture
 from shared.tasks.classify import Classes
 from shared.tasks.registry import make_task
 from shared.wire import frame as wire

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.engines.base import Engine
-from shared.load import Network
-from shared.network.bundle import FILES, read_bundle, write_manifest
+from shared.engines.load import Network
+from shared.network.bundle import read_bundle
+from shared.network.manifest import FILES, write_manifest
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.recipe import Recipe
 

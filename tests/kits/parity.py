@@ -12,7 +12,8 @@ from PIL import Image
 from shared.network.choice import NetworkChoice
 from shared.network.partition import OUTPUT
 from shared.network.recipe import Recipe
-from shared.torch_network.source import TorchNetwork, build
+from shared.torch_network.network import TorchNetwork
+from shared.torch_network.source import build
 from shared.torch_network.vision import InterpolationMode, get_model, transforms
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from shared.engines import Engine
     from shared.network.bundle import Bundle
     from shared.network.partition import Partition
-    from shared.torch_network.source import TorchNetwork
+    from shared.torch_network.network import TorchNetwork
 
 NETWORKS = ("resnet50", "mobilenet_v2", "efficientnet_b0", "vit_b_16")
 THREADS = min(4, available_cores())

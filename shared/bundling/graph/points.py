@@ -11,7 +11,7 @@ from shared.bundling.graph.names import clean_name, unique_name, within
 from shared.bundling.graph.reading import Graph, shapes_at
 from shared.errors import ModelError
 from shared.limits import MAX_RANK
-from shared.network.bundle import fits_the_wire
+from shared.network.manifest import fits_the_wire
 from shared.network.partition import INPUT, OUTPUT, SplitPoint
 
 if TYPE_CHECKING:

@@ -53,7 +53,7 @@ class _Filter:
     reach: float
     """Pixels of the smaller of the two pictures to each side."""
     bits: int
-    """Of a weight's fraction, at most: 255 times the sum of their magnitudes, and a half, stay below 2 ** 24."""
+    """Largest number of bits of a weight's fraction: 255 times the sum of their magnitudes, and a half, stay below 2 ** 24."""
     overshoots: bool
     """Whether weights are negative, so that sums leave 0 to 255."""
 

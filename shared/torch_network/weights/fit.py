@@ -71,7 +71,7 @@ def fit(
 
 
 def _add_tied(own: State, state: State) -> None:
-    """Of a tensor that a network has under two names, a file may have one."""
+    """A file may have one of the two names under which a network has a tensor."""
     given = {id(own[name]): value for name, value in state.items() if name in own}
     for name, value in own.items():
         if name not in state and id(value) in given:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from shared.errors import ModelError, suggest
-from shared.torch_network.source import NAMED_SECONDS
+from shared.network.choice import NAMED_SECONDS
 from shared.torch_network.vision import get_model_weights
 from shared.torch_network.weights.checkpoint import Checkpoint
 from shared.torch_network.weights.reading import find_file, read_checkpoint

@@ -8,7 +8,7 @@ import pytest
 from kits.numpy_network import network_of, write_bundle
 
 if TYPE_CHECKING:
-    from shared.load import Network
+    from shared.engines.load import Network
     from shared.network.bundle import Bundle
     from shared.network.model import Model
     from shared.network.partition import Partition

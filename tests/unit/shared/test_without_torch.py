@@ -24,7 +24,7 @@ sys.meta_path.insert(0, Refuse())
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter
 from shared.engines.segmented import segmented
-from shared.load import list_split_points, load_network
+from shared.engines.load import list_split_points, load_network
 from shared.settings import CommonSettings
 
 class Metrics:

@@ -12,7 +12,7 @@ from kits.naming import naming
 
 from shared.codecs import decode_frame, make_codec
 from shared.network.recipe import Recipe
-from shared.network.resize import fit_picture
+from shared.network.recipes.resize import fit_picture
 from splitdnn.client_pictures import picture_frame
 from splitdnn.cloud_model import CloudModel, parse_cloud_model
 

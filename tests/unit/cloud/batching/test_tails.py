@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.engines.half import Half, Tensors
-    from shared.load import Network
+    from shared.engines.load import Network
     from shared.network.bundle import Bundle
     from shared.network.partition import Partition
 

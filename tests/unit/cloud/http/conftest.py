@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from shared.codecs.calibrated.profile import Profile
-    from shared.load import Network
+    from shared.engines.load import Network
     from shared.network.bundle import Bundle
     from shared.network.model import Model
 

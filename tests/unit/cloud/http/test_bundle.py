@@ -16,7 +16,7 @@ from kits.followed import Followed, followed
 
 from cloud.http import bundle as module
 from cloud.networks.transfers import MAX_TRANSFERS, MAX_TRANSFERS_A_CLIENT
-from shared.network.bundle import FILES, parse_manifest
+from shared.network.manifest import FILES, parse_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,14 +15,14 @@ from kits.cloud import FRAME, JSON, Gate, Server, request, until, waiting
 from kits.codecs import PICTURE_CODECS, TENSOR_CODECS, name_of, picture, with_right_crc
 
 from shared.codecs import decode_frame
-from shared.network.resize import fit_picture
+from shared.network.recipes.resize import fit_picture
 from shared.tasks.classify import top_classes
 from shared.wire import frame as wire
 from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from shared.codecs import Codec
-    from shared.load import Network
+    from shared.engines.load import Network
     from shared.network.model import Model
 
 

@@ -12,7 +12,7 @@ from kits.numpy_network import write_bundle
 
 from cloud.networks.files import BundleFiles
 from shared.errors import ModelError
-from shared.network.bundle import FILES
+from shared.network.manifest import FILES
 
 CONSTANTS = bytes(range(256)) * 40
 

@@ -10,7 +10,7 @@ from kits.numpy_network import write_bundle
 from kits.watching import Follower, warnings
 
 from cloud.networks.folder import BundleFolder
-from shared.network.bundle import digest_of
+from shared.network.manifest import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

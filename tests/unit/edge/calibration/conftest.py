@@ -6,7 +6,7 @@ import pytest
 from kits.bundles import MIDDLE, tiny
 from kits.engines import engine_of
 
-from shared.load import Network
+from shared.engines.load import Network
 
 
 @pytest.fixture(scope="session")

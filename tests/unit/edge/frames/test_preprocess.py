@@ -12,7 +12,7 @@ from kits.naming import naming
 
 from edge.frames.preprocess import Preprocess
 from shared.network.recipe import Recipe
-from shared.network.resize import fit_picture
+from shared.network.recipes.resize import fit_picture
 
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 TINY = Recipe(8, 8, *HALF)

@@ -11,7 +11,7 @@ from kits.tiny import SIDE, tiny_model, whole
 
 from edge.frames.preprocess import Preprocess
 from shared.codecs import decode_frame
-from shared.network.resize import fit_picture
+from shared.network.recipes.resize import fit_picture
 from shared.tasks.classify import top_classes
 
 

@@ -12,7 +12,7 @@ from kits.uplink import refused_url
 from edge.network import cloud_bundles
 from edge.network.cloud_bundles import KEPT_PATIENCE_S, PATIENCE_S
 from shared.errors import FetchError, MismatchError
-from shared.network.bundle import MANIFEST
+from shared.network.manifest import MANIFEST
 
 OTHER = "fedcba9876543210"
 

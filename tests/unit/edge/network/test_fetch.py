@@ -12,7 +12,8 @@ from kits.bundle_cloud import CONTENT, FINGERPRINT, with_bundles, write
 from edge.network import fetch, store
 from shared.errors import FetchError
 from shared.limits import MAX_BUNDLE_FILE_BYTES
-from shared.network.bundle import FILES, MANIFEST, digest_of, read_bundle
+from shared.network.bundle import read_bundle
+from shared.network.manifest import FILES, MANIFEST, digest_of
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from kits.bundle_cloud import CONTENT, FINGERPRINT, write
 
 from edge.network.store import BundleStore
 from shared.errors import FetchError
-from shared.network.bundle import FILES, MANIFEST, read_bundle
+from shared.network.bundle import read_bundle
+from shared.network.manifest import FILES, MANIFEST
 
 
 def begin(store, fingerprint, size=10):

@@ -8,7 +8,8 @@ import pytest
 from kits.graphs import model, picture, residual, save
 
 from shared.bundling.command import back, bundle
-from shared.network.bundle import MANIFEST, read_bundle
+from shared.network.bundle import read_bundle
+from shared.network.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from pathlib import Path

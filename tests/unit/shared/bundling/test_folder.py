@@ -9,7 +9,7 @@ import pytest
 
 from shared.bundling.folder import check_target, go_back, replacing
 from shared.errors import ModelError
-from shared.network.bundle import MANIFEST
+from shared.network.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,12 @@ from kits.weights import saved
 from shared.limits import FINGERPRINT_BYTES
 from shared.network.choice import NetworkChoice
 from shared.torch_network import torchvision
-from shared.torch_network.source import TorchNetwork, build
+from shared.torch_network.source import build
 from shared.torch_network.vision import get_model, get_model_weights
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.torch_network.network import TorchNetwork
 
 SMALL = "shufflenet_v2_x0_5"  # 5 MB, with batch normalisation
 

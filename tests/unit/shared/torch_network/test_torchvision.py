@@ -12,10 +12,11 @@ from kits.weights import same
 from shared.errors import ModelError
 from shared.network.choice import NetworkChoice
 from shared.torch_network.partition import TorchPartition
-from shared.torch_network.source import TorchNetwork, build
+from shared.torch_network.source import build
 from shared.torch_network.vision import get_model_weights
 
 if TYPE_CHECKING:
+    from shared.torch_network.network import TorchNetwork
     from pathlib import Path
 
 SMALL = "shufflenet_v2_x0_5"  # 5 MB, with batch normalisation

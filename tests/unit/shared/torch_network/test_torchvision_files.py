@@ -16,10 +16,11 @@ from shared.errors import ModelError
 from shared.network.choice import NetworkChoice
 from shared.torch_network import torchvision
 from shared.torch_network.recipes import from_preset
-from shared.torch_network.source import TorchNetwork, build
+from shared.torch_network.source import build
 from shared.torch_network.vision import get_model, get_model_weights, list_models
 
 if TYPE_CHECKING:
+    from shared.torch_network.network import TorchNetwork
     from collections.abc import Iterator
     from pathlib import Path
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.engines import make_engine
-from shared.network.choice import NetworkChoice
+from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import bundle_folder, find_bundle
 from shared.observing.telemetry import export_build_info, has_build_info
-from shared.torch_network.source import NAMED_SECONDS
 
 if TYPE_CHECKING:
     from shared.engines import Engine

@@ -11,8 +11,8 @@ from kits.bundles import make, oracle
 from kits.engines import error
 from prometheus_client import CollectorRegistry, Counter
 
+from shared.engines.load import describe_split_points, list_split_points, load_network
 from shared.errors import SplitPointError
-from shared.load import describe_split_points, list_split_points, load_network
 from shared.network.partition import OUTPUT, Partition, SplitPoint
 from shared.settings import CommonSettings
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from shared.load import Network
+    from shared.engines.load import Network
 
 
 class Metrics:

@@ -8,7 +8,7 @@ from kits.naming import naming
 from shared.limits import MAX_ASPECT
 from shared.network.recipe import Recipe
 from shared.network.recipes.placement import Placement
-from shared.network.resize import fit_picture
+from shared.network.recipes.resize import fit_picture
 
 NONE = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 

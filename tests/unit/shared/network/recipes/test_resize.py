@@ -14,7 +14,7 @@ from PIL import Image
 
 from shared.network.recipe import Recipe
 from shared.network.recipes.resample import Span, resample
-from shared.network.resize import fit_picture
+from shared.network.recipes.resize import fit_picture
 
 PHOTOGRAPHS = Path(__file__).parents[5] / "shared/images"
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -90,11 +90,14 @@ def test_every_command_is_run_by_a_test_or_by_ci():
 
 
 def check_flags(command: str) -> None:
-    """A command of .venv/bin takes these flags; `--print-config` in place of the work."""
-    program, *arguments = shlex.split(command)
-    if "--list-split-points" not in arguments:
+    """A command of .venv/bin takes these flags; `--print-config` in place of the work, for a bundle `--list`."""
+    program, *arguments = shlex.split(command, comments=True)
+    if "bundle" in arguments:
+        arguments += ["--weights", "random", "--list"]
+    elif "--list-split-points" not in arguments:
         arguments.append("--print-config")
-    runner = [sys.executable] if program == ".venv/bin/python" else [str(ROOT / program)]
+    own = {".venv/bin/python": [sys.executable], ".venv/bin/splitdnn": [sys.executable, "-m", "splitdnn"]}
+    runner = own.get(program, [str(ROOT / program)])
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPLITDNN_")}
     done = subprocess.run(
         [*runner, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False

@@ -207,7 +207,10 @@ class Uplink:
         if not serves(said, self._model):
             problem = mismatch(said, self._client.url, self._model)
             raise UplinkError("refused", problem) if self._follows else MismatchError(problem)
-        self._labels.compare(said)
+        if (
+            said.get("fingerprint") == self._model.fingerprint.hex()
+        ):  # and not an earlier network that it still serves
+            self._labels.compare(said)
         await self._uploads.greet(said)
         self._greeted.set()
 

@@ -118,7 +118,7 @@ def _choice(settings: CommonSettings, weights: str, seed: int) -> NetworkChoice:
 
 def describe_split_points(partition: Partition) -> str:
     """A table of every split point: name, shape, elements, float32 bytes, millions of MACs on each side."""
-    width = max(len(name) for name in partition.points)
+    width = max(len(name) for name in ("split point", *partition.points))
     lines = [
         f"{'split point':<{width}}  {'shape':<16}{'elements':>10}{'float32 B':>12}{'head MMACs':>12}{'tail MMACs':>12}"
     ]

@@ -113,6 +113,10 @@ def test_the_list_of_split_points_is_a_table(folder: Path) -> None:
         "a.longer.name  16                      16          64         1.2         1.8",
         "output         5x4 + 5                 25         100         3.0         0.0",
     ]
+    short = describe_split_points(Partition([SplitPoint("input", ((3, 8, 8),), 0, 0)])).splitlines()
+    assert short[0].index("shape") == short[1].index("3x8x8"), (
+        "names shorter than the heading leave the columns where they are"
+    )
     listed = list_split_points(CommonSettings(model=str(folder), cache_dir=""))
     assert [line.split()[0] for line in listed.splitlines()[1:]] == [
         "input",

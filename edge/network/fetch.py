@@ -80,8 +80,8 @@ class BundleFetch:
                 f"the cloud's network takes {_mb(total)}, of which {_mb(missing)} are to come, and {folder.parent} has "
                 f"{_mb(self._store.free_bytes())} left; make room, or give --cache-dir a folder with more",
             )
-        _log.info("fetching %s, fingerprint %s: %s, %s of it here already",
-                  manifest.name, fingerprint, _mb(total), _mb(total - missing))  # fmt: skip
+        here = f", {_mb(total - missing)} of it here already" if missing < total else ""
+        _log.info("fetching %s, fingerprint %s: %s%s", manifest.name, fingerprint, _mb(total), here)
         for name in FILES:
             await self._file(
                 session, f"{self._url}/bundle/{fingerprint}/{name}", folder / name, manifest.files[name]

@@ -64,5 +64,5 @@ def _task(model: Model) -> str:
 def _labels(labels: Sequence[str]) -> str:
     if not labels:
         return "none"
-    first = ", ".join(labels[:_FIRST_LABELS])
-    return f"{len(labels)}: {first}{', …' if len(labels) > _FIRST_LABELS else ''}"
+    first = "; ".join(labels[:_FIRST_LABELS])
+    return f"{len(labels)}: {first}{'; …' if len(labels) > _FIRST_LABELS else ''}"

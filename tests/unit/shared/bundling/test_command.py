@@ -34,7 +34,7 @@ def test_bundle_prints_what_it_wrote_and_back_takes_the_old_one(
         "net, weights file:net.xml, fingerprint ",
         "recipe    8x8 RGB, stretched",
         "task      classify; softmax of the output",
-        "labels    5: class 0, class 1",
+        "labels    5: class 0; class 1",
         "parity    not checked",
         "at 3 split points",
         "note      the file says nothing of its recipe",

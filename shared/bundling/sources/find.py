@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from shared.bundling.sources.file import SUFFIXES, from_file
 from shared.errors import ModelError
+from shared.network.manifest import MANIFEST
+from shared.process.machine import expand_home
 from shared.torch_network.source import is_torch_source
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ def find_source(choice: NetworkChoice, *, patience_s: float) -> Source:
         return from_torch(choice, patience_s=patience_s)
     if choice.model.endswith(SUFFIXES):
         return from_file(choice)
+    if (expand_home(choice.model) / MANIFEST).is_file():
+        raise ModelError(
+            f"{choice.model}: is a bundle already; --inspect describes it, and --model {choice.model} runs it"
+        )
     raise ModelError(
         f"model {choice.model}: accepted: a torchvision name, timm:NAME, file.py:build, package.module:build, or a file of "
         f"{', '.join(SUFFIXES)}"

@@ -75,6 +75,9 @@ def test_what_is_missing_or_unknown_is_one_line(tmp_path: Path, capsys: pytest.C
     other = tmp_path / "other"
     other.mkdir()
     (other / "a.txt").touch()
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / MANIFEST).touch()
     source = str(save(_graph(), tmp_path / "net.xml"))
     for arguments, message in (
         ([], "needs a source"),
@@ -84,6 +87,7 @@ def test_what_is_missing_or_unknown_is_one_line(tmp_path: Path, capsys: pytest.C
         ([source, "-o", str(tmp_path / "x"), "--check", "none"], "--check"),
         ([str(tmp_path / "absent.onnx"), "-o", str(tmp_path / "x")], "no such file"),
         ([str(tmp_path / "clip.mp4"), "-o", str(tmp_path / "x")], "accepted: a torchvision name"),
+        ([str(made), "--list"], "is a bundle already"),
         (["--inspect", str(other)], MANIFEST),
     ):
         assert bundle(arguments) == 2, arguments

@@ -65,9 +65,10 @@ def calibrate(settings: CalibrationSettings, threads: int) -> int:
         print(
             f"No step size reached {settings.target_agreement:.1%}; the nearest was chosen. int8+zstd hardly changes an answer."
         )
+    weights = "" if settings.weights == "auto" else f" --weights {settings.weights}"
     print(
         f"\n{path}: {len(data):,} bytes, {len(pictures)} frames, {time.monotonic() - start:.0f} s. Use it with the same network:\n"
-        f"  python -m edge --model {settings.model} --weights {settings.weights} --split-point {name} --codec calibrated --profile {path} …"
+        f"  python -m edge --model {settings.model}{weights} --split-point {name} --codec calibrated --profile {path} …"
     )
     return 0
 

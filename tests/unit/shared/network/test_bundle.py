@@ -10,7 +10,7 @@ from kits.bundles import CLASSES, POINTS, SHAPES, make, recipe
 
 from shared.errors import ModelError
 from shared.limits import MAX_BUNDLE_FILE_BYTES, MAX_LABELS, MAX_MANIFEST_BYTES
-from shared.network import bundle as module
+from shared.network import manifest as module
 from shared.network.bundle import read_bundle
 from shared.network.manifest import FILES, MANIFEST, digest_of, parse_manifest
 from shared.network.partition import OUTPUT

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from shared.bundling.messages import first_line
 from shared.bundling.sources.metadata import Said, understand
-from shared.bundling.sources.onnx_metadata import read_onnx_metadata
 from shared.bundling.sources.onnx_reference import find_onnx_reference
 from shared.bundling.sources.picture_input import PictureInput
 from shared.bundling.sources.source import Source
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from shared.network.choice import NetworkChoice
 
 SUFFIXES = (".onnx", ".xml", ".tflite")
+_ONNX = "framework"  # as OpenVINO calls it
 _MODEL_API = "model_info"
 _OPENVINOS = re.compile(r"Result_\d+$")
 """A tensor's name that OpenVINO gave it when it wrote the file."""
@@ -38,15 +38,13 @@ def from_file(choice: NetworkChoice) -> Source:
     if choice.weights not in ("auto", "random"):
         raise ModelError(f"weights {choice.weights}: {what} has its own; accepted: none")
     model = _read(path)
-    metadata = _metadata(path, model)
+    metadata = _metadata(model)
     said = understand(metadata)
     picture = PictureInput(model, what)
     recipe, notes = _recipe(choice, picture, said, what)
     model = _with_plain_outputs(picture.resized(recipe.width, recipe.height), what)
     outputs = tuple(map(_name, model.get_results()))
     made_with = {"openvino": VERSION}
-    if "producer" in metadata:
-        made_with["producer"] = metadata["producer"]
     reference = find_onnx_reference(path, picture) if path.suffix == ".onnx" else None
     if reference:
         made_with["onnxruntime"] = reference.version
@@ -86,17 +84,15 @@ def _holds(path: Path, name: str) -> bool:
         return content.find(name.encode()) >= 0
 
 
-def _metadata(path: Path, model: ov.Model) -> dict[str, str]:
-    if path.suffix == ".onnx":
-        return read_onnx_metadata(path)
-    if not model.has_rt_info([_MODEL_API]):
-        return {}
-    values = model.get_rt_info([_MODEL_API]).value
-    return (
-        {f"{_MODEL_API} {key}": str(value) for key, value in values.items()}
-        if isinstance(values, dict)
-        else {}
-    )
+def _metadata(model: ov.Model) -> dict[str, str]:
+    """What exporters wrote into an ONNX file, which OpenVINO keeps in IR as well, and the Model API's section."""
+    found = {}
+    for section, prefix in ((_ONNX, ""), (_MODEL_API, f"{_MODEL_API} ")):
+        if model.has_rt_info([section]):
+            values = model.get_rt_info([section]).value
+            if isinstance(values, dict):
+                found |= {prefix + key: str(getattr(value, "value", value)) for key, value in values.items()}
+    return found
 
 
 def _recipe(

@@ -10,7 +10,7 @@ from kits import graphs
 from kits.graphs import model, picture, residual, save
 
 from shared.bundling.sources.file import from_file
-from shared.engines.openvino.runtime import operations
+from shared.engines.openvino.runtime import core, operations
 from shared.errors import ModelError, StartupError
 from shared.network.choice import NetworkChoice
 
@@ -142,3 +142,17 @@ def test_an_operation_that_openvino_lacks_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(ModelError, match=r"cannot read fancy.onnx: .*my.domain.FancyOp"):
         from_file(NetworkChoice(str(tmp_path / "fancy.onnx")))
+
+
+def test_what_an_exporter_wrote_into_an_onnx_file_is_read_from_it_and_from_ir(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    ends = [[helper.make_tensor_value_info(name, kind, [1, 3, 8, 8])] for name in "xy"]
+    written = helper.make_model(helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", *ends))
+    onnx.helper.set_model_props(written, {"names": "{0: 'cat', 1: 'ü'}", "imgsz": "[8, 8]", "stride": "8"})
+    onnx.save(written, tmp_path / "a.onnx")
+    save(core().read_model(tmp_path / "a.onnx"), tmp_path / "a.xml")
+    for name in ("a.onnx", "a.xml"):
+        found = from_file(NetworkChoice(str(tmp_path / name)))
+        assert found.labels == ("cat", "ü"), name
+        assert found.recipe.fit == "letterbox", name

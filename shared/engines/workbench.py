@@ -13,7 +13,7 @@ from shared.engines.probe import Probe
 from shared.errors import ModelError, SettingsError
 from shared.process.machine import machine, processor_features
 from shared.process.threads import available_cores
-from shared.torch_network.source import KINDS
+from shared.torch_network.source import KINDS, refusal
 
 if TYPE_CHECKING:
     from shared.engines.base import Engine
@@ -96,7 +96,7 @@ class Workbench:
             return f"{self._bundle.model.name} was made from {source.get('model')}, not from a torch module"
         if importlib.util.find_spec("torch") is None:
             return "torch is not installed here"
-        return ""
+        return refusal(source, fetched=self._bundle.fetched)
 
     def _need_torch(self, what: str) -> None:
         if problem := self._torch_problem():
@@ -145,7 +145,7 @@ class Workbench:
         from shared.torch_network.source import rebuild  # noqa: PLC0415 - only here
 
         model = self._bundle.model
-        module = rebuild(self._bundle.source, weights=self._weights).module
+        module = rebuild(self._bundle.source, weights=self._weights, fetched=self._bundle.fetched).module
         try:
             return TorchPartition(module, model.recipe.tensor_shape)
         except ModelError as error:

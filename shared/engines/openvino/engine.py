@@ -10,7 +10,7 @@ import numpy as np
 from shared.engines.base import Engine, contiguous, in_rows
 from shared.engines.openvino.form import FORMS, OpenVinoForm
 from shared.engines.openvino.network import cut, retype
-from shared.engines.openvino.runtime import core, ov
+from shared.engines.openvino.runtime import core, ov, without_integers
 from shared.errors import EngineError
 from shared.process.memory import forget_pages
 
@@ -102,7 +102,7 @@ class OpenVinoEngine(Engine):
 
     def _compiled(self, model: ov.Model, what: str) -> ov.CompiledModel:
         try:
-            return core().compile_model(model, "CPU", self._options)
+            return core().compile_model(model, "CPU", self._options | without_integers(model))
         except RuntimeError as error:
             raise EngineError(f"openvino cannot compile {what}: {error}") from error
 

@@ -67,7 +67,7 @@ def cut(model: ov.Model, start: SplitPoint, end: SplitPoint, *, one_by_one: bool
     ends = [results[crossing] for crossing in result_names(end)]
     if one_by_one:
         ends = [_with_batch(each, shape) for each, shape in zip(ends, end.shapes, strict=True)]
-    return ov.Model(ends, given, name)
+    return ov.Model([_apart(each) for each in ends], given, name)
 
 
 def retype(model: ov.Model, element_type: ov.Type) -> ov.Model:
@@ -90,6 +90,16 @@ def _replace(value: ov.Output, shape: tuple[int, ...], *, one_by_one: bool) -> o
     for user in value.get_target_inputs():
         user.replace_source_output(node.output(0))
     return given
+
+
+def _apart(result: ov.Node) -> ov.Node:
+    """A result that is computed. One that is an input itself has the input's memory: OpenVINO would read the picture or the crossing
+    from where the caller wants the output, and write nothing there.
+    """
+    value = result.input_value(0)
+    if value.get_node().get_type_name() != "Parameter":
+        return result
+    return operations.result(operations.convert(value, value.get_element_type().to_string()))
 
 
 def _with_batch(result: ov.Node, shape: tuple[int, ...]) -> ov.Node:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.engines.openvino.runtime import core, operations, ov
+from shared.engines.openvino.runtime import core, operations, ov, reason
 from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
@@ -26,7 +26,7 @@ def read(bundle: Bundle) -> ov.Model:
         model = core().read_model(bundle.network)
     except RuntimeError as error:
         raise EngineError(
-            f"{bundle.network}: not a network that openvino can read: {_first_line(error)}"
+            f"{bundle.network}: not a network that openvino can read: {reason(error)}"
         ) from error
     present = {result.get_friendly_name() for result in model.get_results()}
     points = [point for name, point in bundle.partition.points.items() if name != INPUT]
@@ -131,8 +131,3 @@ def _picture_shape(model: ov.Model, given: ov.Node, asking: ov.Node) -> ov.Outpu
     return operations.concat(
         [batch, operations.constant(fixed, asking.get_output_element_type(0))], 0
     ).output(0)
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

@@ -12,9 +12,10 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 import openvino as ov  # noqa: E402 - after the line above
 from openvino import opset13 as operations  # noqa: E402
 
-__all__ = ["VERSION", "core", "operations", "ov", "precisions", "without_integers"]
+__all__ = ["VERSION", "core", "operations", "ov", "precisions", "reason", "without_integers"]
 
 VERSION: str = ov.get_version()
+_LONGEST_REASON = 300
 _CAPABILITIES = {"bfloat16": "BF16", "float16": "FP16", "float32": "FP32"}
 
 
@@ -37,3 +38,9 @@ def without_integers(model: ov.Model) -> dict[str, str]:
     """
     quantised = any(each.get_type_name() == "FakeQuantize" for each in model.get_ops())
     return {"LP_TRANSFORMS_MODE": "NO"} if quantised else {}
+
+
+def reason(error: Exception) -> str:
+    """One line of OpenVINO's, which writes first where in its code an error is, and last what it is."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:_LONGEST_REASON] if lines else type(error).__name__

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from shared.engines.choice_store import ChoiceStore
 from shared.engines.probe import Probe
-from shared.errors import ModelError, SettingsError
+from shared.errors import EngineError, ModelError, SettingsError
+from shared.network.manifest import MANIFEST, read_manifest
 from shared.process.machine import machine, processor_features
 from shared.process.threads import available_cores
 from shared.torch_network.source import KINDS, refusal
@@ -136,7 +137,18 @@ class Workbench:
     def _network(self) -> Any:
         from shared.engines.openvino import network  # noqa: PLC0415 - as above
 
-        return network.read(self._bundle)
+        model = network.read(self._bundle)
+        # The torch engine's reference may be needed for the first time when the folder has long held another bundle.
+        folder = self._bundle.folder
+        try:
+            found = read_manifest(folder / MANIFEST).digest
+        except ModelError as error:
+            raise EngineError(str(error)) from None
+        if found != self._bundle.manifest.digest:
+            raise EngineError(
+                f"bundle {folder}: another one was put there since this network was loaded; start again"
+            )
+        return model
 
     @cached_property
     def _partition(self) -> TorchPartition | WholeModule:

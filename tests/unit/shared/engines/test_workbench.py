@@ -124,6 +124,17 @@ def test_the_code_that_a_fetched_bundle_names_is_not_run(tmp_path: Path) -> None
     assert not (tmp_path / "run").exists()
 
 
+def test_the_reference_is_not_read_from_another_bundle(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    bench = workbench(make(tmp_path / "net"))
+    make(tmp_path / "net", seed=6)
+    with pytest.raises(EngineError, match="another one was put there since"):
+        bench.reference()
+    (tmp_path / "net" / "bundle.json").unlink()
+    with pytest.raises(EngineError, match=r"bundle\.json"):
+        bench.reference()
+
+
 def test_a_device_that_does_not_exist_is_refused() -> None:
     for device in ("tpu", "cuda:77", "cpu:x", ""):
         with pytest.raises(SettingsError, match=f"device '{device}' cannot be used here"):

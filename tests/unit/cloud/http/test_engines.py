@@ -16,8 +16,8 @@ from kits.cloud import FRAME, Server, request, until
 from kits.codecs import frame_of
 from kits.followed import Followed
 
-from shared import load
 from shared.codecs import NAMES
+from shared.engines import load
 from shared.engines.base import TOLERANCES
 from shared.engines.openvino.runtime import precisions
 from shared.engines.probe import Probe

@@ -127,7 +127,7 @@ def test_a_cloud_that_names_another_network_is_followed():
 
 
 def test_a_cloud_whose_replies_do_not_say_it_is_asked(monkeypatch):
-    """Of a still scene, or at the split point `output`, nothing is sent; and a cloud of 0.5.0 says it in `GET /model` only."""
+    """Nothing is sent for a still scene or at the split point `output`; and a cloud of 0.5.0 says it in `GET /model` only."""
     monkeypatch.setattr(origins, "ASK_S", 0.001)
 
     async def check():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from shared.network.choice import NetworkChoice
 from shared.torch_network import torchvision
 from shared.torch_network.source import build
 from shared.torch_network.vision import get_model, get_model_weights
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.torch_network.network import TorchNetwork

@@ -16,8 +16,9 @@ from shared.torch_network.source import build
 from shared.torch_network.vision import get_model_weights
 
 if TYPE_CHECKING:
-    from shared.torch_network.network import TorchNetwork
     from pathlib import Path
+
+    from shared.torch_network.network import TorchNetwork
 
 SMALL = "shufflenet_v2_x0_5"  # 5 MB, with batch normalisation
 

@@ -20,9 +20,10 @@ from shared.torch_network.source import build
 from shared.torch_network.vision import get_model, get_model_weights, list_models
 
 if TYPE_CHECKING:
-    from shared.torch_network.network import TorchNetwork
     from collections.abc import Iterator
     from pathlib import Path
+
+    from shared.torch_network.network import TorchNetwork
 
 pytestmark = pytest.mark.slow  # processes, networks or compilations
 

@@ -16,7 +16,7 @@ from shared.network.recipe import Recipe
 from shared.network.recipes.resample import Span, resample
 from shared.network.recipes.resize import fit_picture
 
-PHOTOGRAPHS = Path(__file__).parents[5] / "shared/images"
+PHOTOGRAPHS = Path(__file__).parents[6] / "shared/images"
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 FILTERS = {
     "box": Image.Resampling.BOX,

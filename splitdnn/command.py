@@ -49,8 +49,10 @@ def _start(word: str, rest: Sequence[str]) -> int:
         # As for an interrupt: everything that was started is ended on the way out.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         return bench(rest)
-    from shared.process.exit import run_process  # noqa: PLC0415
+    from shared.process.exit import leave_on_sigterm, run_process  # noqa: PLC0415
 
+    if word in ("bundle", "prepare"):
+        leave_on_sigterm()
     command: Callable[[Sequence[str]], int]
     if word == "cloud":
         from cloud.__main__ import main as command  # noqa: PLC0415

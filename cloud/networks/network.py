@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -12,6 +10,7 @@ from cloud.networks.files import BundleFiles
 from cloud.networks.usage import Usage
 from shared.engines.load import load_network
 from shared.network.choice import NAMED_SECONDS
+from shared.network.labels import labels_sha256
 from shared.network.stage_ends import stage_ends
 from shared.observing.telemetry import export_build_info
 from shared.tasks.registry import make_task
@@ -150,9 +149,3 @@ class Tail(NamedTuple):
 
     network: LoadedNetwork
     split_point: str
-
-
-def labels_sha256(labels: Sequence[str]) -> str:
-    """SHA-256 of the labels as a JSON list without spaces, in UTF-8, as hexadecimal digits."""
-    text = json.dumps(list(labels), separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

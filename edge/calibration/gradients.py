@@ -72,7 +72,8 @@ def _rebuilt(bundle: Bundle, point: SplitPoint) -> torch.nn.Module:
     from shared.torch_network.partition import TorchPartition  # noqa: PLC0415 - brings torch
     from shared.torch_network.source import rebuild  # noqa: PLC0415 - as above
 
-    partition = TorchPartition(rebuild(bundle.source).module, bundle.model.recipe.tensor_shape)
+    module = rebuild(bundle.source, fetched=bundle.fetched).module
+    partition = TorchPartition(module, bundle.model.recipe.tensor_shape)
     if point.name not in partition.points:
         raise ModelError(f"torch.fx finds no split point {point.name}")
     return partition.tail(point)

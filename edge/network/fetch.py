@@ -10,7 +10,6 @@ import asyncio
 import errno
 import hashlib
 import logging
-import re
 import time
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,6 @@ _log = logging.getLogger(__name__)
 
 _SLOWEST = 16_000.0
 """Bytes a second. A file that comes more slowly counts as cut now and then, so that no fetch takes for ever unnoticed."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SPARE_BYTES = 64 << 20
 """Left free on the disk."""
 
@@ -101,11 +99,6 @@ class BundleFetch:
             manifest = parse_manifest(data, f"the bundle of {self._url}")
         except ModelError as error:
             raise FetchError("damaged", shown(error)) from None
-        if any(_CONTROL.search(text) for text in (manifest.name, manifest.weights, *manifest.labels)):
-            raise FetchError(
-                "damaged",
-                f"the bundle of {self._url} has names with control characters, which terminals act on",
-            )
         if manifest.fingerprint != fingerprint:
             raise FetchError(
                 "damaged",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from shared.errors import FetchError, ModelError
+from shared.network.bundle import FETCHED
 from shared.network.manifest import FILES, MANIFEST, read_manifest
 from shared.process.cache import Cache, key_of
 from shared.process.machine import expand_home
@@ -77,6 +78,7 @@ class BundleStore:
         """Give a bundle that is complete and checked its place. Raises FetchError."""
 
         def move(making: Path) -> None:
+            (making / FETCHED).touch()
             for name in (MANIFEST, *FILES):
                 (folder / name).replace(making / name)
 

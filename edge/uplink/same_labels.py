@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from typing import TYPE_CHECKING, Any
+
+from shared.network.labels import labels_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +29,3 @@ class SameLabels:
                 "the cloud has other names for the classes than this edge (another --labels, or a bundle with others); records hold "
                 "this edge's, whoever answers"
             )
-
-
-def labels_sha256(labels: Sequence[str]) -> str:
-    """SHA-256 of the labels as a JSON list without spaces, in UTF-8: what `GET /model` says as `labels_sha256`."""
-    text = json.dumps(list(labels), separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

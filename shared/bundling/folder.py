@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
 from shared.network.manifest import FILES, MANIFEST
+from shared.process.exit import at_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,13 +51,18 @@ def replacing(folder: Path) -> Iterator[Path]:
         making = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     except OSError as error:
         raise ModelError(f"{folder}: {error.strerror or error}") from None
+
+    @at_end  # an interrupt ends the process without unwinding
+    def remove() -> None:
+        shutil.rmtree(making, ignore_errors=True)
+
     try:
         yield making
         _publish(making, folder)
     except OSError as error:  # a full disk, most likely
         raise ModelError(f"{folder}: cannot be written: {error.strerror or error}") from error
     finally:
-        shutil.rmtree(making, ignore_errors=True)
+        remove()
 
 
 def _publish(making: Path, folder: Path) -> None:

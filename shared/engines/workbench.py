@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from shared.engines.choice_store import ChoiceStore
 from shared.engines.probe import Probe
-from shared.errors import ModelError, SettingsError
+from shared.errors import EngineError, ModelError, SettingsError
+from shared.network.manifest import MANIFEST, read_manifest
 from shared.process.machine import machine, processor_features
 from shared.process.threads import available_cores
-from shared.torch_network.source import KINDS
+from shared.torch_network.source import KINDS, refusal
 
 if TYPE_CHECKING:
     from shared.engines.base import Engine
@@ -96,7 +97,7 @@ class Workbench:
             return f"{self._bundle.model.name} was made from {source.get('model')}, not from a torch module"
         if importlib.util.find_spec("torch") is None:
             return "torch is not installed here"
-        return ""
+        return refusal(source, fetched=self._bundle.fetched)
 
     def _need_torch(self, what: str) -> None:
         if problem := self._torch_problem():
@@ -136,7 +137,18 @@ class Workbench:
     def _network(self) -> Any:
         from shared.engines.openvino import network  # noqa: PLC0415 - as above
 
-        return network.read(self._bundle)
+        model = network.read(self._bundle)
+        # The torch engine's reference may be needed for the first time when the folder has long held another bundle.
+        folder = self._bundle.folder
+        try:
+            found = read_manifest(folder / MANIFEST).digest
+        except ModelError as error:
+            raise EngineError(str(error)) from None
+        if found != self._bundle.manifest.digest:
+            raise EngineError(
+                f"bundle {folder}: another one was put there since this network was loaded; start again"
+            )
+        return model
 
     @cached_property
     def _partition(self) -> TorchPartition | WholeModule:
@@ -145,7 +157,7 @@ class Workbench:
         from shared.torch_network.source import rebuild  # noqa: PLC0415 - only here
 
         model = self._bundle.model
-        module = rebuild(self._bundle.source, weights=self._weights).module
+        module = rebuild(self._bundle.source, weights=self._weights, fetched=self._bundle.fetched).module
         try:
             return TorchPartition(module, model.recipe.tensor_shape)
         except ModelError as error:

@@ -23,6 +23,9 @@ from shared.tasks.spec import TaskSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
+FETCHED = "fetched"
+"""An empty file beside those of a bundle that came from a cloud, which nobody here has looked at."""
+
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
@@ -50,6 +53,11 @@ class Bundle:
     def probe(self) -> Path:
         """The probe pictures and the reference's outputs."""
         return self.folder / "probe.safetensors"
+
+    @property
+    def fetched(self) -> bool:
+        """Whether it came from a cloud: no code that its `source` names is run then."""
+        return (self.folder / FETCHED).exists()
 
 
 def read_bundle(folder: Path, *, verify: bool = True) -> Bundle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ from shared.errors import ModelError
 from shared.limits import MAX_LABEL_CHARACTERS, MAX_LABELS, MAX_LABELS_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 ACCEPTED = (
     "one name a line, all or none of them numbered from 0 or 1; a JSON list of names, or a JSON map of ids and names; "
@@ -167,3 +168,9 @@ def _checked(names: Iterable[str], classes: int | None) -> tuple[str, ...]:
     if classes is not None and len(labels) != classes:
         raise ValueError(f"it has {len(labels)} names, and the network has {classes} classes")
     return labels
+
+
+def labels_sha256(labels: Sequence[str]) -> str:
+    """SHA-256 of the labels as a JSON list without spaces, in UTF-8, as hexadecimal digits: edge and cloud compare them by it."""
+    text = json.dumps(list(labels), separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

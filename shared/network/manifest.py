@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Literal
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,6 +15,7 @@ from shared.limits import (
     MAX_BUNDLE_FILE_BYTES,
     MAX_DIMENSION,
     MAX_ELEMENTS,
+    MAX_LABEL_CHARACTERS,
     MAX_LABELS,
     MAX_MANIFEST_BYTES,
     MAX_RANK,
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """The version of the format that this code writes, and the newest that it reads."""
 MANIFEST = "bundle.json"
+_MAX_MACS = 1 << 60
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What would forge lines of a log, or change a terminal."""
 FILES = ("network.xml", "network.bin", "probe.safetensors")
 """Every file but the manifest. A bundle has exactly these."""
 
@@ -48,8 +53,8 @@ class PointEntry(_Strict):
 
     name: str = Field(min_length=1)
     shapes: list[list[int]] = Field(min_length=1, max_length=64)
-    head_macs: int = Field(ge=0)
-    tail_macs: int = Field(ge=0)
+    head_macs: int = Field(ge=0, le=_MAX_MACS)
+    tail_macs: int = Field(ge=0, le=_MAX_MACS)
 
 
 class TaskEntry(_Strict):
@@ -71,7 +76,7 @@ class Manifest(_Strict):
     """Versions of the packages that made it."""
     fingerprint: str = Field(pattern=f"^[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}$")
     task: TaskEntry
-    labels: list[str] = Field(max_length=MAX_LABELS)
+    labels: list[Annotated[str, Field(max_length=MAX_LABEL_CHARACTERS)]] = Field(max_length=MAX_LABELS)
     recipe: dict[str, Any]
     batch: Literal["any", 1]
     """How many pictures the graph takes at once."""
@@ -137,11 +142,33 @@ def _check(manifest: Manifest, what: str) -> None:
     names = [point.name for point in points]
     if (names[0], names[-1]) != (INPUT, OUTPUT) or len(set(names)) != len(names):
         raise ModelError(f"{what}: its split points do not go from {INPUT} to {OUTPUT}, each named once")
+    for text in (manifest.name, manifest.weights, *manifest.labels, *manifest.outputs, *names):
+        if _CONTROL.search(text):
+            raise ModelError(f"{what}: {text[:80]!a} has control characters; accepted: text of one line")
+    shapes = points[-1].shapes
+    if len(shapes) != len(manifest.outputs) or not all(_is_size(shape) for shape in shapes):
+        raise ModelError(
+            f"{what}: its outputs have the sizes {str(shapes)[:80]}; accepted: one for each of {len(manifest.outputs)}, of at most "
+            f"{MAX_ELEMENTS} elements"
+        )
     for point in points[:-1]:
+        if len(point.shapes) != 1:
+            raise ModelError(
+                f"{what}: at the split point {point.name[:80]} {len(point.shapes)} tensors cross; accepted: one"
+            )
         if not all(fits_the_wire(point.name, shape) for shape in point.shapes):
             raise ModelError(
                 f"{what}: the split point {point.name[:80]} is too large for a frame: {point.shapes}"
             )
+
+
+def _is_size(shape: Sequence[int]) -> bool:
+    elements = 1
+    for length in shape:
+        if not 1 <= length <= MAX_ELEMENTS:
+            return False
+        elements *= length
+    return len(shape) > 0 and elements <= MAX_ELEMENTS
 
 
 def fits_the_wire(name: str, shape: Sequence[int]) -> bool:

@@ -29,7 +29,7 @@ def stage_ends(points: Iterable[SplitPoint]) -> list[SplitPoint]:
     divided.
     """
     inner = [point for point in points if point.name not in (INPUT, OUTPUT)]
-    ends = [list(run)[-1] for _, run in itertools.groupby(inner, key=lambda point: point.shape)]
+    ends = [list(run)[-1] for _, run in itertools.groupby(inner, key=lambda point: point.shapes)]
     ends_found: list[SplitPoint] = []
     for index, end in enumerate(ends):
         if not _is_outdone(end, ends_found, ends[index + 1 :]):

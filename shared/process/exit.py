@@ -49,6 +49,11 @@ def run_process(main: Callable[[], int]) -> NoReturn:
     _leave(status)
 
 
+def leave_on_sigterm() -> None:
+    """End the process by SIGTERM as by an interrupt: what is half-written is removed. For commands without an event loop."""
+    signal.signal(signal.SIGTERM, lambda *_: _leave(128 + signal.SIGTERM))
+
+
 def _status(main: Callable[[], int]) -> int:
     try:
         return main()

@@ -44,11 +44,30 @@ def _build(choice: NetworkChoice, patience_s: float, *, folder: str | None) -> T
     return build_torchvision(choice, patience_s=patience_s)
 
 
-def rebuild(source: dict[str, str | int | None], *, weights: str | None = None) -> TorchNetwork:
+def refusal(source: dict[str, str | int | None], *, fetched: bool) -> str:
+    """Why torch must not build the network of a bundle that was `fetched`; empty if it may.
+
+    Whoever serves a bundle chooses its `source`, which must not choose the code that runs here. The model is looked at beside the
+    kind, as it is what is built.
+    """
+    model = str(source.get("model"))
+    if not fetched or (
+        source.get("kind") in ("torchvision", "timm")
+        and (model.startswith(_TIMM) or not _FUNCTION.fullmatch(model))
+    ):
+        return ""
+    return f"a bundle fetched from a cloud names {model[:200]!a} as its source, and code that a cloud names is not run"
+
+
+def rebuild(
+    source: dict[str, str | int | None], *, weights: str | None = None, fetched: bool = False
+) -> TorchNetwork:
     """Build the network of a bundle again from its `source`; `weights` stands for the ones named there.
 
-    Raises ModelError, which names what to give if a file is gone.
+    Raises ModelError, which names what to give if a file is gone; also for `refusal`, where the bundle was `fetched`.
     """
+    if problem := refusal(source, fetched=fetched):
+        raise ModelError(problem)
     if source.get("kind") not in KINDS:
         raise ModelError(
             f"the bundle was made from {source.get('kind') or 'something'}, which torch cannot build; the torch engine needs a "

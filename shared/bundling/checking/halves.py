@@ -8,7 +8,7 @@ import numpy as np
 
 from shared.bundling.messages import first_line
 from shared.engines.openvino.network import cut
-from shared.engines.openvino.runtime import core, ov
+from shared.engines.openvino.runtime import core, ov, without_integers
 from shared.errors import ModelError
 from shared.network.partition import INPUT
 
@@ -69,7 +69,7 @@ class Halves:
 
 def _compiled(model: ov.Model) -> ov.CompiledModel:
     try:
-        return core().compile_model(model, "CPU", _OPTIONS)
+        return core().compile_model(model, "CPU", _OPTIONS | without_integers(model))
     except RuntimeError as error:
         raise ModelError(f"openvino cannot compile this network: {first_line(error)}") from error
 

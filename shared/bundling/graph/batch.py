@@ -12,7 +12,7 @@ import numpy as np
 
 from shared.bundling.graph.reading import Graph, shapes_at
 from shared.bundling.messages import first_line
-from shared.engines.openvino.runtime import core, operations, ov
+from shared.engines.openvino.runtime import core, operations, ov, without_integers
 from shared.errors import ModelError
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def _line(shapes: list[Shape | None]) -> tuple[NDArray[np.int64], NDArray[np.int
 
 
 def _computes_each(model: ov.Model, pictures: NDArray[np.float32]) -> bool:
-    compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    options = {"INFERENCE_PRECISION_HINT": "f32", **without_integers(model)}
+    compiled = core().compile_model(model, "CPU", options)
     together = list(compiled(pictures).values())
     alone = [list(compiled(picture[None]).values()) for picture in pictures]
     return all(

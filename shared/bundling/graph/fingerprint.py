@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from shared.network.recipe import Recipe
 
 _FORM = b"splitdnn graph 1"
-_BODIES = ("get_function", "get_then_body", "get_else_body")
-"""Methods of operations that run other graphs: loops and conditions. Their attributes do not show these."""
 
 
 def fingerprint_of(model: ov.Model, outputs: int, recipe: Recipe) -> bytes:
@@ -64,8 +62,15 @@ def _operation(node: ov.Node, numbers: dict[str, int]) -> bytes:
     ]
     if node.get_type_name() == "Constant":
         parts.append(np.ascontiguousarray(node.data).reshape(-1).view(np.uint8).data)
-    parts += [_graph(getattr(node, name)().get_results()) for name in _BODIES if hasattr(node, name)]
+    parts += [_graph(body.get_results()) for body in _bodies(node)]
     return _digest(parts)
+
+
+def _bodies(node: Any) -> list[ov.Model]:
+    """The graphs that an operation runs, which its attributes do not show: a loop's, or the two of a condition."""
+    if node.get_type_name() == "If":
+        return [node.get_function(0), node.get_function(1)]
+    return [node.get_function()] if hasattr(node, "get_function") else []
 
 
 def _source(source: ov.Output, numbers: dict[str, int]) -> bytes:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from shared.bundling.sources.picture_input import PictureInput
     from shared.engines.half import Tensors
     from shared.network.partition import SplitPoint
@@ -62,9 +64,16 @@ class OnnxReference:
         if self._picture.is_channels_last:
             given = np.ascontiguousarray(given.transpose(0, 2, 3, 1))
         given = given.astype(_TYPES[self._picture.element_type])
-        name = self._session.get_inputs()[0].name
+        (wanted,) = self._session.get_inputs()
+        fixed = wanted.shape[0] if isinstance(wanted.shape[0], int) else 1
         try:
-            rows = [self._session.run(None, {name: each[None]}) for each in given]
+            rows = [
+                [
+                    _first(tensor, fixed)
+                    for tensor in self._session.run(None, {wanted.name: np.stack([each] * fixed)})
+                ]
+                for each in given
+            ]
         except Exception as error:
             raise ModelError(f"onnxruntime cannot run this network: {first_line(error)}") from error
         return {OUTPUT: tuple(np.stack(tensors).astype(np.float32) for tensors in zip(*rows, strict=True))}
@@ -73,3 +82,8 @@ class OnnxReference:
         """None: it cannot cut."""
         del point, crossing
         return None
+
+
+def _first(tensor: NDArray[np.generic], batch: int) -> NDArray[np.generic]:
+    """The first picture's part of an output for a batch of one picture repeated."""
+    return tensor[:1] if batch > 1 and tensor.ndim and len(tensor) == batch else tensor

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from shared.bundling.checking.probe import probe_pictures
 from shared.bundling.graph.names import WRAPPED
 from shared.bundling.messages import first_line
 from shared.bundling.sources.source import Source
-from shared.engines.openvino.runtime import VERSION, ov
+from shared.engines.openvino.runtime import VERSION, core, ov
 from shared.errors import ModelError
 from shared.network.partition import OUTPUT
 from shared.torch_network.graph.outputs import flatten
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from shared.engines.half import Tensors
     from shared.network.choice import NetworkChoice
     from shared.network.partition import SplitPoint
+    from shared.network.recipe import Recipe
+
+
+_ANOTHER_WAY = 0.05
+"""A relative error that no rounding explains."""
 
 
 class TracedReference:
@@ -114,6 +120,7 @@ def from_torch(choice: NetworkChoice, *, patience_s: float) -> Source:
         reference = ModuleReference(network.module, shape)
         notes += (f"{error}; its split points are those that its OpenVINO graph shows",)
         model = convert_module(reference.module, shape)
+        _require_one_way(model, reference, network.recipe)
     else:
         reference = TracedReference(partition)
         known = tuple(partition.points.values())[:-1]
@@ -132,6 +139,30 @@ def from_torch(choice: NetworkChoice, *, patience_s: float) -> Source:
         known=known,
         made_with={"torch": torch.__version__, "openvino": VERSION},
     )
+
+
+def _require_one_way(model: ov.Model, reference: ModuleReference, recipe: Recipe) -> None:
+    """Raise ModelError if the graph holds for some pictures only: the tracer takes one of the ways that the network's code has."""
+    pictures = probe_pictures(recipe)
+    varied = [np.uint8(255) - pictures, pictures // 16, 255 - pictures // 16, np.roll(pictures, 1, axis=-1)]
+    tensors = np.stack([recipe.normalise(picture) for picture in np.concatenate(varied)])
+    try:
+        expected = reference.crossings((tensors,))[OUTPUT]
+        compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        rows = [list(compiled(tensor[None]).values()) for tensor in tensors]
+    except Exception as error:  # whatever its code does with some picture
+        raise ModelError(f"the network does not run on every picture: {first_line(error)}") from error
+    for number, wanted in enumerate(expected):
+        for row, value in zip(rows, wanted, strict=True):
+            length = np.linalg.norm(value)
+            if (
+                row[number].size != value.size
+                or not np.linalg.norm(row[number].ravel() - value.ravel()) <= _ANOTHER_WAY * length + 1e-6
+            ):
+                raise ModelError(
+                    "what this network's code does depends on the picture's values, and a graph does one thing; accepted: a network "
+                    "that computes the same for every picture, with torch.where in place of if"
+                )
 
 
 def convert_module(module: torch.nn.Module, shape: tuple[int, ...], batch: int = -1) -> ov.Model:

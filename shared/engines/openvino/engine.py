@@ -10,7 +10,7 @@ import numpy as np
 from shared.engines.base import Engine, contiguous, in_rows
 from shared.engines.openvino.form import FORMS, OpenVinoForm
 from shared.engines.openvino.network import cut, retype
-from shared.engines.openvino.runtime import core, ov
+from shared.engines.openvino.runtime import core, ov, reason, without_integers
 from shared.errors import EngineError
 from shared.process.memory import forget_pages
 
@@ -72,7 +72,7 @@ class OpenVinoEngine(Engine):
                     request.set_input_tensor(number, each)
                 request.infer()
             except RuntimeError as error:
-                raise EngineError(f"openvino: {error}") from error
+                raise EngineError(f"openvino: {reason(error)}") from error
             # Valid until this thread's next run; new tensors each time would cost page faults.
             return tuple(request.get_output_tensor(number) for number in range(len(end.shapes)))
 
@@ -98,13 +98,18 @@ class OpenVinoEngine(Engine):
         )
 
     def _cut(self, start: SplitPoint, end: SplitPoint) -> ov.Model:
-        return cut(self._model, start, end, one_by_one=self.one_by_one)
+        try:
+            return cut(self._model, start, end, one_by_one=self.one_by_one)
+        except RuntimeError as error:
+            raise EngineError(
+                f"openvino cannot cut the network from {start.name} to {end.name}: {reason(error)}; make the bundle again"
+            ) from error
 
     def _compiled(self, model: ov.Model, what: str) -> ov.CompiledModel:
         try:
-            return core().compile_model(model, "CPU", self._options)
+            return core().compile_model(model, "CPU", self._options | without_integers(model))
         except RuntimeError as error:
-            raise EngineError(f"openvino cannot compile {what}: {error}") from error
+            raise EngineError(f"openvino cannot compile {what}: {reason(error)}") from error
 
     def _run_once(self, run: Callable[[Tensors], object], start: SplitPoint) -> None:
         """Run on zeros. The first run packs the constants, so their file's pages can leave memory."""
@@ -146,5 +151,5 @@ class _CompiledHalf:
                 request.set_output_tensor(number, ov.Tensor(each, shared_memory=True))
             request.infer()
         except RuntimeError as error:
-            raise EngineError(f"openvino: {error}") from error
+            raise EngineError(f"openvino: {reason(error)}") from error
         return results

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.engines.openvino.runtime import core, operations, ov
+from shared.engines.openvino.runtime import core, operations, ov, reason
 from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
@@ -26,7 +26,7 @@ def read(bundle: Bundle) -> ov.Model:
         model = core().read_model(bundle.network)
     except RuntimeError as error:
         raise EngineError(
-            f"{bundle.network}: not a network that openvino can read: {_first_line(error)}"
+            f"{bundle.network}: not a network that openvino can read: {reason(error)}"
         ) from error
     present = {result.get_friendly_name() for result in model.get_results()}
     points = [point for name, point in bundle.partition.points.items() if name != INPUT]
@@ -67,7 +67,7 @@ def cut(model: ov.Model, start: SplitPoint, end: SplitPoint, *, one_by_one: bool
     ends = [results[crossing] for crossing in result_names(end)]
     if one_by_one:
         ends = [_with_batch(each, shape) for each, shape in zip(ends, end.shapes, strict=True)]
-    return ov.Model(ends, given, name)
+    return ov.Model([_apart(each) for each in ends], given, name)
 
 
 def retype(model: ov.Model, element_type: ov.Type) -> ov.Model:
@@ -90,6 +90,16 @@ def _replace(value: ov.Output, shape: tuple[int, ...], *, one_by_one: bool) -> o
     for user in value.get_target_inputs():
         user.replace_source_output(node.output(0))
     return given
+
+
+def _apart(result: ov.Node) -> ov.Node:
+    """A result that is computed. One that is an input itself has the input's memory: OpenVINO would read the picture or the crossing
+    from where the caller wants the output, and write nothing there.
+    """
+    value = result.input_value(0)
+    if value.get_node().get_type_name() != "Parameter":
+        return result
+    return operations.result(operations.convert(value, value.get_element_type().to_string()))
 
 
 def _with_batch(result: ov.Node, shape: tuple[int, ...]) -> ov.Node:
@@ -121,8 +131,3 @@ def _picture_shape(model: ov.Model, given: ov.Node, asking: ov.Node) -> ov.Outpu
     return operations.concat(
         [batch, operations.constant(fixed, asking.get_output_element_type(0))], 0
     ).output(0)
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

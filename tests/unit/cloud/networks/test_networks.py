@@ -11,10 +11,11 @@ from kits.numpy_network import network_of, write_bundle
 from prometheus_client import Gauge
 
 from cloud.batching.tails import Tails
-from cloud.networks.network import LoadedNetwork, labels_sha256
+from cloud.networks.network import LoadedNetwork
 from cloud.networks.networks import EARLIER_S, MAX_EARLIER, Networks
 from cloud.networks.usage import Usage
 from shared.errors import FingerprintError
+from shared.network.labels import labels_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,7 +32,7 @@ def from_torch(monkeypatch, seed=5, outputs=1):
     class Rebuilt:
         module = torch_networks.module(seed, outputs)
 
-    monkeypatch.setattr("shared.torch_network.source.rebuild", lambda _source: Rebuilt)
+    monkeypatch.setattr("shared.torch_network.source.rebuild", lambda _source, *, fetched: Rebuilt)
     return replace(tiny(outputs=outputs), source={"kind": "function", "model": "tiny:build"})
 
 

@@ -161,7 +161,7 @@ def test_whatever_the_cloud_sends_nothing_but_the_bundle_is_kept(served, tmp_pat
         "other files": ("damaged", {"replaced": {MANIFEST: manifest_with(served, files={"../../evil": {"bytes": 1, "sha256": "0" * 64}})}},
                         "lists the files ../../evil"),
         "names that terminals act on": ("damaged", {"replaced": {MANIFEST: manifest_with(served, labels=["\x1b[2J"] * 1000)}},
-                                        "has names with control characters"),
+                                        "has control characters"),
         "another fingerprint": ("damaged", {"replaced": {MANIFEST: manifest_with(served, fingerprint="ff" * 8)}}, f"sent {'ff' * 8}"),
         "compressed": ("refused", {"headers": {"Content-Encoding": "gzip"}}, "came as gzip; accepted: identity"),
         "to nobody": ("refused", {"refusal": (403, {"error": "no", "reason": "bundle_not_served"})}, "start it with --serve-bundle"),

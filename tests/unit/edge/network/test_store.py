@@ -34,6 +34,7 @@ def test_a_bundle_gets_its_place_when_it_is_whole(tmp_path):
         assert store.find(FINGERPRINT) is None, "not while it is on its way"
         kept = store.keep(folder, FINGERPRINT)
     assert store.find(FINGERPRINT) == kept
+    assert read_bundle(kept).fetched
     assert (read_bundle(kept).constants.read_bytes(), folder.exists()) == (CONTENT["network.bin"], False)
 
 
@@ -41,6 +42,7 @@ def test_bundles_that_were_made_here_are_found_as_well(tmp_path):
     (tmp_path / "cache").mkdir()
     made = write(tmp_path / "cache" / "bundle-0123456789abcdef01234567")
     assert BundleStore(str(tmp_path / "cache")).find(FINGERPRINT) == made.folder
+    assert not made.fetched
 
 
 def test_the_number_of_bundles_is_bounded(tmp_path):

@@ -19,9 +19,9 @@ from kits.uplink import (
 )
 
 from edge.uplink.circuit import State
-from edge.uplink.same_labels import labels_sha256
 from shared.codecs import make_codec
 from shared.errors import MismatchError
+from shared.network.labels import labels_sha256
 
 
 def test_both_sides_run_the_same():

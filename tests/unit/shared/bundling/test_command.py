@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +16,6 @@ from shared.network.bundle import read_bundle
 from shared.network.manifest import MANIFEST
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from shared.engines.openvino.runtime import ov
 
 
@@ -97,6 +99,28 @@ def test_what_is_missing_or_unknown_is_one_line(tmp_path: Path, capsys: pytest.C
         assert not (tmp_path / "x").exists()
     assert back([str(other)]) == 2
     assert "no bundle" in capsys.readouterr().err
+
+
+_SIGNALS_ITSELF = """
+import os, time
+
+def build():
+    os.kill(os.getpid(), {number})
+    time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_leaves_nothing_half_written(tmp_path: Path) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        (tmp_path / "net.py").write_text(_SIGNALS_ITSELF.format(number=int(number)))
+        folder = tmp_path / number.name
+        ended = subprocess.run(
+            [sys.executable, "-m", "splitdnn", "bundle", f"{tmp_path}/net.py:build", "-o", str(folder / "net")],
+            cwd=Path(__file__).parents[4], capture_output=True, text=True, check=False, timeout=200,
+        )  # fmt: skip
+        assert (ended.returncode, "Traceback" in ended.stderr) == (128 + number, False), ended.stderr
+        assert list(folder.iterdir()) == [], number.name
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,11 +9,13 @@ import pytest
 from kits.bundles import make, tiny
 from kits.engines import accepted, error, expected, given_to, middle, warnings
 
+from edge.calibration.gradients import squares_of_gradients
 from shared.engines import Engine, make_engine
 from shared.engines.openvino import network
 from shared.engines.openvino.runtime import precisions
 from shared.engines.workbench import Workbench
 from shared.errors import EngineError, ModelError, SettingsError
+from shared.network.bundle import FETCHED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +75,8 @@ def test_a_source_that_is_gone_is_a_model_error_and_only_torch_needs_it(
 ) -> None:
     asked = []
 
-    def rebuild(source: dict[str, Any], *, weights: str | None = None) -> Any:
+    def rebuild(source: dict[str, Any], *, weights: str | None = None, fetched: bool = False) -> Any:
+        assert not fetched
         asked.append((source, weights))
         raise ModelError("weights /gone.pth: no such file; give --weights")
 
@@ -94,7 +97,7 @@ def test_the_module_is_rebuilt_from_the_source_and_checked(monkeypatch: pytest.M
             self.module = module(seed)
 
     monkeypatch.setattr(
-        "shared.torch_network.source.rebuild", lambda source, *, weights: Rebuilt(source["seed"])
+        "shared.torch_network.source.rebuild", lambda source, *, weights, fetched: Rebuilt(source["seed"])
     )
     engine = make_engine(from_torch(seed=5), name="torch", threads=1)
     tensors = given_to("tail", middle(), 3)
@@ -102,6 +105,34 @@ def test_the_module_is_rebuilt_from_the_source_and_checked(monkeypatch: pytest.M
     assert (engine.name, engine.precision, engine.device) == ("torch", "float32", "cpu")
     with pytest.raises(EngineError, match="was the weights file changed"):
         make_engine(from_torch(seed=6), name="torch", threads=1)
+
+
+def test_the_code_that_a_fetched_bundle_names_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')")
+    for kind in ("function", "torchvision", "timm"):
+        made = make(tmp_path / kind)
+        (made.folder / FETCHED).touch()
+        bundle = dataclasses.replace(made, source={"kind": kind, "model": f"{tmp_path}/evil.py:build"})
+        for options in ({"name": "torch"}, {"device": "cuda"}):
+            with pytest.raises(
+                SettingsError, match=r"evil\.py:build' as its source, and code that a cloud names"
+            ):
+                make_engine(bundle, **options)
+        assert make_engine(bundle, device="auto", precision="float32").name == "openvino", kind
+        with pytest.raises(ModelError, match="code that a cloud names is not run"):
+            squares_of_gradients(bundle, bundle.partition.default(), lambda tensors: tensors, [])
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_reference_is_not_read_from_another_bundle(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    bench = workbench(make(tmp_path / "net"))
+    make(tmp_path / "net", seed=6)
+    with pytest.raises(EngineError, match="another one was put there since"):
+        bench.reference()
+    (tmp_path / "net" / "bundle.json").unlink()
+    with pytest.raises(EngineError, match=r"bundle\.json"):
+        bench.reference()
 
 
 def test_a_device_that_does_not_exist_is_refused() -> None:

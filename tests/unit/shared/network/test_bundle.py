@@ -10,9 +10,8 @@ from kits.bundles import CLASSES, POINTS, SHAPES, make, recipe
 
 from shared.errors import ModelError
 from shared.limits import MAX_BUNDLE_FILE_BYTES, MAX_LABELS, MAX_MANIFEST_BYTES
-from shared.network import manifest as module
 from shared.network.bundle import read_bundle
-from shared.network.manifest import FILES, MANIFEST, digest_of, parse_manifest
+from shared.network.manifest import FILES, MANIFEST, SCHEMA, digest_of, parse_manifest
 from shared.network.partition import OUTPUT
 from shared.tasks.spec import TaskSpec
 
@@ -110,7 +109,7 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path) -> None:
         (b'{"schema": "1"}', "names no schema version"),
         (b" " * (MAX_MANIFEST_BYTES + 1), f"longer than {MAX_MANIFEST_BYTES} bytes"),
         (
-            with_change(fields, lambda each: each.update(schema=module.SCHEMA + 1)),
+            with_change(fields, lambda each: each.update(schema=SCHEMA + 1)),
             "is newer than this version of splitdnn reads",
         ),
     ):
@@ -168,6 +167,31 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda each: each["split_points"][1].update(head_macs=-1),
         "split_points.1.head_macs: ",
     ),
+    "endless work": (
+        lambda each: each["split_points"][1].update(head_macs=10**400),
+        "split_points.1.head_macs: ",
+    ),
+    "an output of no size": (
+        lambda each: each["split_points"][-1].update(shapes=[[0]]),
+        "outputs have the sizes",
+    ),
+    "a negative output": (
+        lambda each: each["split_points"][-1].update(shapes=[[-5]]),
+        "outputs have the sizes",
+    ),
+    "too large an output": (
+        lambda each: each["split_points"][-1].update(shapes=[[10**12]]),
+        "outputs have the sizes",
+    ),
+    "more outputs": (lambda each: each.update(outputs=["a", "b"]), "one for each of 2"),
+    "two tensors": (
+        lambda each: each["split_points"][1].update(shapes=[[4], [4]]),
+        "2 tensors cross; accepted: one",
+    ),
+    "lines in the name": (lambda each: each.update(name="a\nb"), "'a\\nb' has control characters"),
+    "a terminal's codes": (lambda each: each["labels"].__setitem__(0, "\x1b[2J"), "has control characters"),
+    "half a character": (lambda each: each["labels"].__setitem__(0, "\ud800"), "labels.0: "),
+    "a long label": (lambda each: each["labels"].__setitem__(0, "a" * 1001), "labels.0: "),
     "too long a name": (lambda each: each["split_points"][1].update(name="x" * 65), "too large for a frame"),
 }
 

@@ -105,3 +105,20 @@ def test_a_bundle_from_elsewhere_is_not_built_by_torch() -> None:
             ),
         ):
             rebuild(source)
+
+
+def test_what_a_fetched_bundle_names_is_built_only_if_a_library_has_it() -> None:
+    for kind, model in (
+        ("function", "evil:build"),
+        ("function", "resnet18"),
+        ("torchvision", "os:getcwd"),
+        ("timm", "a.py:build"),
+        ("onnx", "x.onnx"),
+    ):
+        source: dict[str, str | int | None] = {"kind": kind, "model": model}
+        with naming(source), pytest.raises(ModelError, match="code that a cloud names is not run"):
+            rebuild(source, fetched=True)
+    assert (
+        rebuild({"kind": "torchvision", "model": SMALL, "weights": "random", "seed": 1}, fetched=True).name
+        == SMALL
+    )

@@ -87,6 +87,28 @@ def test_what_a_loop_does_counts() -> None:
     assert _of(looped(2.0)) == _of(looped(2.0)) != _of(looped(3.0))
 
 
+def test_both_bodies_of_a_condition_count() -> None:
+    def changed(then: str, otherwise: str) -> ov.Model:
+        given = picture((1, 3, 4, 4))
+        mean = operations.reduce_mean(given, operations.constant([0, 1, 2, 3]), keep_dims=False)
+        choice = operations.if_op(operations.greater(mean, operations.constant(np.float32(0))).output(0))
+        bodies = []
+        for name in (then, otherwise):
+            inner = operations.parameter([1, 3, 4, 4], np.float32)
+            bodies.append(
+                (ov.Model([operations.result(getattr(operations, name)(inner))], [inner], name), inner)
+            )
+        choice.set_then_body(bodies[0][0])
+        choice.set_else_body(bodies[1][0])
+        choice.set_input(given.output(0), bodies[0][1], bodies[1][1])
+        out = choice.set_output(bodies[0][0].get_results()[0], bodies[1][0].get_results()[0])
+        return model(given, out.get_node())
+
+    found = [_of(changed(*names)) for names in (("sigmoid", "tanh"), ("sigmoid", "exp"), ("exp", "tanh"))]
+    assert len({*found}) == 3
+    assert _of(changed("sigmoid", "tanh")) == found[0]
+
+
 _CONVERT = """
 import torch
 from shared.bundling.graph.fingerprint import fingerprint_of

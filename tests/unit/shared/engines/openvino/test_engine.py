@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,8 @@ import pytest
 from kits.bundles import tiny
 from kits.engines import NATIVE, accepted, ends, engine_of, error, expected, given_to, middle, new_engine
 
+from shared.engines.openvino import network
+from shared.engines.openvino.engine import OpenVinoEngine
 from shared.errors import EngineError
 from shared.process.threads import available_cores
 
@@ -68,3 +71,17 @@ def test_the_constants_leave_memory_once_a_half_is_compiled(monkeypatch: pytest.
     engine.tail(middle())
     engine.segment(middle(), ends()[1])
     assert forgotten == [tiny().constants] * 2
+
+
+def test_a_bundle_that_says_something_else_than_its_graph_is_an_engine_error_of_one_line() -> None:
+    conv = tiny().partition.points["conv"]
+    for bundle, point in (
+        (dataclasses.replace(tiny(), batch=1), middle()),
+        (tiny(), dataclasses.replace(conv, shapes=((3, 3),))),
+    ):
+        for kind in ("head", "tail"):
+            engine = OpenVinoEngine(network.read(bundle), bundle, threads=1)
+            with pytest.raises(EngineError, match="openvino") as refusal:
+                engine.require(kind, point)
+            assert "\n" not in str(refusal.value)
+            assert ".cpp:" not in str(refusal.value)

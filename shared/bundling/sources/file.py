@@ -86,7 +86,7 @@ def _holds(path: Path, name: str) -> bool:
 
 def _metadata(model: ov.Model) -> dict[str, str]:
     """What exporters wrote into an ONNX file, which OpenVINO keeps in IR as well, and the Model API's section."""
-    found = {}
+    found: dict[str, str] = {}
     for section, prefix in ((_ONNX, ""), (_MODEL_API, f"{_MODEL_API} ")):
         if model.has_rt_info([section]):
             values = model.get_rt_info([section]).value

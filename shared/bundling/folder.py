@@ -10,18 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
+from shared.network.bundle import previous_of
 from shared.network.manifest import FILES, MANIFEST
 from shared.process.exit import at_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_PREVIOUS = ".previous"
-
-
-def previous_of(folder: Path) -> Path:
-    """Where the bundle that a new one replaced is kept."""
-    return folder.with_name(folder.name + _PREVIOUS)
 
 
 def check_target(folder: Path) -> None:

@@ -107,3 +107,8 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
             f"bundle {folder}: {name} is not the file that was written ({size} bytes, {entry.bytes} expected, or another "
             "SHA-256); make or copy the bundle again"
         )
+
+
+def previous_of(folder: Path) -> Path:
+    """Where the bundle that `folder` replaced lies."""
+    return folder.with_name(folder.name + ".previous")

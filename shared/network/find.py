@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError, SettingsError
-from shared.network.bundle import read_bundle
+from shared.network.bundle import previous_of, read_bundle
 from shared.network.bundle_key import bundle_name
 from shared.network.bundling_process import make_in_child
 from shared.network.labels import read_labels
@@ -41,6 +41,8 @@ _FAILED_FETCH_S = 3600.0
 _UNWRITTEN = "cannot be written: "
 """How the child says that the disk is the reason. What follows is the system's word, or OpenVINO's, which tells nothing."""
 _NAME = re.compile(r"\w+")
+_LOOKS, _LOOK_S = 10, 0.02
+"""How often and at what intervals a folder that is being replaced is looked for."""
 
 
 def find_bundle(
@@ -67,9 +69,15 @@ def bundle_folder(model: str) -> Path | None:
     """The folder that the setting `model` names; None if it names another source. Raises ModelError for an empty folder."""
     path = expand_home(model)
     try:
-        if (path / MANIFEST).is_file():
-            return path
-        is_folder = path.is_dir()
+        for look in range(_LOOKS):
+            if look:
+                time.sleep(_LOOK_S)
+            if (path / MANIFEST).is_file():
+                return path
+            is_folder = path.is_dir()
+            if is_folder or not previous_of(path).is_dir():
+                break
+            # Another bundle is being put in its place, by two renames.
     except PermissionError as error:
         raise ModelError(
             f"model {model}: {error.strerror}; accepted: a folder that this process may read"

@@ -13,6 +13,7 @@ from kits.finding import Maker
 
 from shared.errors import ModelError, SettingsError
 from shared.network import find
+from shared.network.bundle import previous_of
 from shared.network.find import bundle_folder
 
 if TYPE_CHECKING:
@@ -62,6 +63,18 @@ def test_a_folder_that_is_no_bundle_is_refused_unless_it_only_has_a_networks_nam
     assert maker.find("resnet18").model.name == "tiny"
     for model in ("resnet18", "no/such/folder", "x" * 5000, "a\0b"):
         assert bundle_folder(model) is None
+
+
+def test_a_folder_is_found_while_another_bundle_is_put_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, new = tmp_path / "net", tmp_path / "new"
+    for folder in (here, new):
+        folder.mkdir()
+        bundles.make(folder)
+    here.rename(previous_of(here))
+    monkeypatch.setattr("shared.network.find.time.sleep", lambda _seconds: new.rename(here))
+    assert bundle_folder(str(here)) == here
 
 
 def test_a_bundles_labels_can_be_replaced_but_not_its_recipe(maker: Maker, tmp_path: Path) -> None:

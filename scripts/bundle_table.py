@@ -36,7 +36,8 @@ _COLUMNS = (
     "bytes there", "seconds", "memory",
 )  # fmt: skip
 _ONE = "--one"
-_EVERY = r"from shared.torch_network.torchvision import architectures; print(*architectures(), sep='\n')"
+_EVERY = "from shared.torch_network.vision import list_models, torchvision; print(*list_models(module=torchvision.models), sep='\\n')"
+"""Prints the names of torchvision's classifiers; a process of its own, as this one does without torch."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,7 @@ def _sources(networks: Sequence[str], folder: Path, tensorflow: str) -> Iterator
     """Name, source and origin of each network."""
     for given in networks:
         if given == "all":
-            for name in _asked(
-                "from shared.torch_network.torchvision import architectures; print(*architectures())"
-            ):
+            for name in _asked("-c", _EVERY):
                 yield name, name, "torchvision"
         elif given == "onnx":
             for line in _asked(

@@ -9,6 +9,7 @@ from itertools import filterfalse
 from typing import TYPE_CHECKING, Any
 
 from shared.bundling.messages import first_line
+from shared.bundling.sources.converter_log import own_log
 from shared.bundling.sources.metadata import Said, understand
 from shared.bundling.sources.onnx_reference import find_onnx_reference
 from shared.bundling.sources.picture_input import PictureInput
@@ -73,7 +74,8 @@ def _read(path: Path) -> ov.Model:
         )
     try:
         # Unlike read_model, convert_model also simplifies what the exporter wrote.
-        return core().read_model(path) if path.suffix == ".xml" else ov.convert_model(path)
+        with own_log():
+            return core().read_model(path) if path.suffix == ".xml" else ov.convert_model(path)
     except Exception as error:  # the converter's errors have no common class
         raise ModelError(f"openvino cannot read {path.name}: {first_line(error)}") from error
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +11,7 @@ import torch
 from shared.bundling.checking.probe import probe_pictures
 from shared.bundling.graph.names import WRAPPED
 from shared.bundling.messages import first_line
+from shared.bundling.sources.converter_log import own_log
 from shared.bundling.sources.source import Source
 from shared.engines.openvino.runtime import VERSION, core, ov
 from shared.errors import ModelError
@@ -23,7 +22,7 @@ from shared.torch_network.partition import TorchPartition
 from shared.torch_network.source import build
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from shared.engines.half import Tensors
     from shared.network.choice import NetworkChoice
@@ -169,20 +168,8 @@ def convert_module(module: torch.nn.Module, shape: tuple[int, ...], batch: int =
     """The network as OpenVINO's converter takes it from torch's tracer. Raises ModelError."""
     example = torch.zeros(abs(batch), *shape)
     try:
-        with _own_log(), warnings.catch_warnings():  # the tracer warns wherever a network looks at a shape
+        with own_log(), warnings.catch_warnings():  # the tracer warns wherever a network looks at a shape
             warnings.simplefilter("ignore")
             return ov.convert_model(module, example_input=example, input=[batch, *shape])
     except Exception as error:
         raise ModelError(f"openvino cannot take this network: {first_line(error)}") from error
-
-
-@contextmanager
-def _own_log() -> Iterator[None]:
-    """Restore the root logger, which OpenVINO's converter changes and leaves changed when it fails."""
-    root = logging.getLogger()
-    level, handlers, filters = root.level, root.handlers[:], root.filters[:]
-    try:
-        yield
-    finally:
-        root.setLevel(level)
-        root.handlers[:], root.filters[:] = handlers, filters

@@ -24,7 +24,8 @@ def as_before(monkeypatch, cache_dir):
     handlers, level = root.handlers[:], root.level
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    root.handlers[:], root.level = handlers, level
+    root.handlers[:] = handlers
+    root.setLevel(level)  # which also forgets what loggers remember of it
     for number, handler in signals.items():
         signal.signal(number, handler)
 

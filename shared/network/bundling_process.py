@@ -7,13 +7,13 @@ import logging
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
+from shared.process.child import run_module
 from shared.process.exit import at_end
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_PROGRAM = [sys.executable, "-m", "shared.bundling"]
+_PROGRAM = run_module("shared.bundling")
 _MAX_S = 3600.0
 """Beyond the download: no network takes so long, and nothing waits for ever."""
 _LOG_LINE = re.compile(r"\S+ \S+ (?P<level>[A-Z]+) +(?P<logger>[\w.]+): (?P<text>.*)")

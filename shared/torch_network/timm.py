@@ -14,6 +14,7 @@ import torch
 from shared.errors import ModelError, suggest
 from shared.network.choice import NAMED_SECONDS
 from shared.network.labels import read_labels
+from shared.process.child import run_module
 from shared.process.machine import expand_home
 from shared.torch_network import vision  # noqa: F401 - timm imports torchvision, which needs it
 from shared.torch_network.function import ready
@@ -102,7 +103,7 @@ def _pretrained(name: str, seconds: float) -> Weights:
     """timm's own weights, from its cache or downloaded, by a child process that is killed after `seconds`."""
     with tempfile.TemporaryDirectory(prefix="splitdnn-timm-") as folder:
         file = Path(folder) / f"{name}.pth"
-        download(["-m", "shared.torch_network.timm", name, str(file)], seconds)
+        download([*run_module("shared.torch_network.timm"), name, str(file)], seconds)
         states = read_checkpoint(file).states
     return Weights(f"timm:{name}", _PRETRAINED, Checkpoint(file, states))
 

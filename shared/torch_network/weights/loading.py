@@ -15,6 +15,7 @@ import torch
 
 from shared.errors import ModelError, suggest
 from shared.network.choice import NAMED_SECONDS
+from shared.process.child import run_module
 from shared.torch_network.vision import get_model_weights
 from shared.torch_network.weights.checkpoint import Checkpoint
 from shared.torch_network.weights.reading import find_file, read_checkpoint
@@ -115,7 +116,7 @@ def _named(architecture: str, member: Any, seconds: float) -> Weights:
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(member.url).name
     if not cached.is_file():
         _log.info("fetching weights %s of %s (at most %.0f s)", member.name, architecture, seconds)
-        download(["-m", "shared.torch_network.weights.loading", architecture, member.name], seconds)
+        download([*run_module("shared.torch_network.weights.loading"), architecture, member.name], seconds)
     try:
         state = member.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except Exception as error:
@@ -123,9 +124,8 @@ def _named(architecture: str, member: Any, seconds: float) -> Weights:
     return Weights(member.name, member.name, Checkpoint(cached, {"": state}), member)
 
 
-def download(arguments: list[str], seconds: float) -> None:
-    """Run Python with these arguments, for at most `seconds`. Raises ModelError with the last line of what it says."""
-    command = [sys.executable, *arguments]
+def download(command: list[str], seconds: float) -> None:
+    """Run this command, for at most `seconds`. Raises ModelError with the last line of what it says."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:  # noqa: S603
         try:
             _, errors = child.communicate(timeout=seconds)

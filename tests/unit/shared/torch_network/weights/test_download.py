@@ -15,6 +15,7 @@ import torch
 from kits.weights import NAME, SMALL, cached_file, small_state
 
 from shared.errors import ModelError
+from shared.process.child import run_module
 from shared.torch_network.weights import loading
 from shared.torch_network.weights.loading import load_weights
 
@@ -108,8 +109,7 @@ def test_the_child_is_told_what_to_fetch(child, cache: Path, tmp_path: Path) -> 
     torch.save(small_state(), tmp_path / "fetched")
     child(f"echo \"$@\" > '{tmp_path}/arguments'; mv '{tmp_path}/fetched' '{cached_file(cache)}'")
     assert load_weights(SMALL, NAME).checkpoint is not None
-    assert (tmp_path / "arguments").read_text().split() == [
-        "-m",
+    assert (tmp_path / "arguments").read_text().split()[-3:] == [
         "shared.torch_network.weights.loading",
         SMALL,
         NAME,
@@ -119,4 +119,4 @@ def test_the_child_is_told_what_to_fetch(child, cache: Path, tmp_path: Path) -> 
 def test_the_child_ends_well_when_the_weights_are_there(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.save(small_state(), cached_file(cache))
     monkeypatch.chdir(ROOT)
-    loading.download(["-m", "shared.torch_network.weights.loading", SMALL, NAME], 120)
+    loading.download([*run_module("shared.torch_network.weights.loading"), SMALL, NAME], 120)

@@ -122,8 +122,14 @@ class Recipe:
 
     def describe(self) -> str:
         """One line for logs."""
+        covered = "x".join(
+            str(round(self.resize * side / min(self.width, self.height)))
+            for side in (self.width, self.height)
+        )
         fit = {
-            "crop": f"shorter side to {self.resize} and the middle of it",
+            "crop": f"shorter side to {self.resize} and the middle of it"
+            if self.width == self.height
+            else f"scaled until it covers {covered} and the middle of it",
             "stretch": "stretched",
             "letterbox": f"letterbox with grey {self.pad}",
         }[self.fit]

@@ -88,6 +88,8 @@ def test_a_recipe_is_told_in_one_line() -> None:
     assert (
         LETTERBOX.describe() == "320x240 BGR, letterbox with grey 7 (bilinear), (value / 255 - 0:0:0) / 1:1:1"
     )
+    wide = Recipe(320, 240, *IMAGENET, "bicubic", resize=256)
+    assert "scaled until it covers 341x256 and the middle of it" in wide.describe()
     assert Recipe(224, 224, *IMAGENET, "bicubic", resize=256).describe() == (
         "224x224 RGB, shorter side to 256 and the middle of it (bicubic), "
         "(value / 255 - 0.485:0.456:0.406) / 0.229:0.224:0.225"

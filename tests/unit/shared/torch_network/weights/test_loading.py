@@ -21,8 +21,8 @@ def offline(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str
     """No download can be had; those that were tried."""
     tried = []
 
-    def refuse(arguments: list[str], seconds: float) -> None:
-        tried.append((*arguments[2:], seconds))
+    def refuse(command: list[str], seconds: float) -> None:
+        tried.append((*command[-2:], seconds))
         raise ModelError("the download failed: no route to host")
 
     monkeypatch.setattr(loading, "download", refuse)

@@ -61,8 +61,6 @@ class Service:
             lambda network: TailTimes(network, pools, settings),
             self.metrics.networks,
         )
-        if not folder:  # the folder may just have been replaced at the first look
-            folder = await pools.networks.run(BundleFolder.named, settings.model)
         self.networks.current.export_build_info(self.metrics)
         self.decoder = Decoder(
             self.networks, self.profiles, pools, self.metrics, max_tensors=settings.queue_capacity

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from shared.errors import SettingsError, SplitDNNError
-from shared.network.choice import NetworkChoice
+from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import find_bundle
 from shared.observing.logs import configure_logs
 from shared.settings import CommonSettings, make_parser, parse_flags, print_error, read_settings
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 CLOUD = "cloud"
 """As an edge's model: whatever its cloud runs."""
-PATIENCE_S = 900.0
-"""How long weights may take to arrive that were asked for by name."""
 
 _log = logging.getLogger("splitdnn.prepare")
 
@@ -56,7 +54,7 @@ def _prepare(settings: CommonSettings) -> int:
     if not settings.cache_dir:
         raise SettingsError("--cache-dir is empty; accepted: the folder that edge and cloud read")
     choice = NetworkChoice(settings.model, settings.weights, settings.seed, settings.labels, settings.recipe)
-    bundle = find_bundle(choice, settings.cache_dir, patience_s=PATIENCE_S)
+    bundle = find_bundle(choice, settings.cache_dir, patience_s=NAMED_SECONDS)
     model = bundle.model
     _log.info("%s, weights %s, fingerprint %s", model.name, model.weights, model.fingerprint.hex())
     print(bundle.folder)

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 NAMED_SECONDS = 900.0
 """Seconds that the download of weights that were named may take."""
+RANDOM_WEIGHTS = (
+    "weights=auto: no pretrained weights (%s); continuing with random ones (seed %d): speed and bytes are real, the answers mean "
+    "nothing. For real answers give --weights a file or a name"
+)
+"""The warning of whoever takes random weights unasked: the reason, the seed."""
 
 
 @dataclass(frozen=True)

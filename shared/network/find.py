@@ -20,6 +20,7 @@ from shared.errors import ModelError, SettingsError
 from shared.network.bundle import previous_of, read_bundle
 from shared.network.bundle_key import bundle_name
 from shared.network.bundling_process import make_in_child
+from shared.network.choice import RANDOM_WEIGHTS
 from shared.network.labels import read_labels
 from shared.network.manifest import MANIFEST, read_manifest
 from shared.network.partition import OUTPUT
@@ -128,11 +129,7 @@ class _Finder:
         if self._may_be_random and not (fetch and self._may_fetch()):
             bundle = self._kept(self._random) or self._make(self._random)
             if fetch:
-                _log.warning(
-                    "weights=auto: no pretrained weights (the last download failed); continuing with random ones (seed %d): speed "
-                    "and bytes are real, the answers mean nothing. For real answers give --weights a file or a name",
-                    self._choice.seed,
-                )
+                _log.warning(RANDOM_WEIGHTS, "the last download failed", self._choice.seed)
             return bundle
         return self._make(self._choice)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from shared.errors import ModelError, suggest
-from shared.network.choice import NAMED_SECONDS
+from shared.network.choice import NAMED_SECONDS, RANDOM_WEIGHTS
 from shared.process.child import run_module
 from shared.torch_network.vision import get_model_weights
 from shared.torch_network.weights.checkpoint import Checkpoint
@@ -83,12 +83,7 @@ def auto_or_random(fetch: Callable[[], Weights], seed: int, published: Any = Non
     try:
         return fetch()
     except ModelError as error:
-        _log.warning(
-            "weights=auto: no pretrained weights (%s); continuing with random ones (seed %d): "
-            "speed and bytes are real, the answers mean nothing. For real answers give --weights a file or a name",
-            error,
-            seed,
-        )
+        _log.warning(RANDOM_WEIGHTS, error, seed)
         return Weights(f"random:{seed}", "random", None, published, seed)
 
 

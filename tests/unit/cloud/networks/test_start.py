@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from kits.bundles import tiny
 from kits.cloud import Server
 
-from cloud.networks.folder import BundleFolder
+from shared.network import find
+from shared.network.bundle import previous_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,16 +20,18 @@ if TYPE_CHECKING:
 
 @pytest.mark.slow
 def test_a_folder_that_is_being_replaced_at_the_first_look_is_followed(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    named, looks = BundleFolder.named, []
+    here, new, waits = tmp_path / "net", tmp_path / "new", []
+    for folder in (previous_of(here), new):
+        shutil.copytree(tiny().folder, folder)
 
-    def missed(model: str) -> BundleFolder | None:
-        looks.append(model)
-        return named(model) if len(looks) > 1 else None
+    def replaced(seconds: float) -> None:
+        waits.append(seconds)
+        new.rename(here)
 
-    monkeypatch.setattr(BundleFolder, "named", missed)
-    folder: Path = tiny().folder
-    with Server(model=str(folder)) as server:
+    clocks = SimpleNamespace(sleep=replaced, time=time.time, perf_counter=time.perf_counter)
+    monkeypatch.setattr(find, "time", clocks)
+    with Server(model=str(here)) as server:
         assert server.service.watch
-        assert looks == [str(folder)] * 2
+        assert len(waits) == 1

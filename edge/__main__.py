@@ -8,8 +8,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from edge.config import CLOUD, CalibrationSettings, EdgeSettings
+from edge.config import CalibrationSettings, EdgeSettings
 from shared.errors import ResultsError, SettingsError, SplitDNNError
+from shared.network.choice import CLOUD
 from shared.observing import event_loop
 from shared.observing.logs import configure_logs
 from shared.process.exit import run_process

@@ -9,9 +9,6 @@ from pydantic import Field, field_validator
 
 from shared.settings import CommonSettings
 
-CLOUD = "cloud"
-"""As `--model`: what the cloud runs. A folder of that name is `./cloud`."""
-
 # What running and calibrating have in common is declared once, but not in a common base class: it would change the order of the
 # flags in --help and of the settings in the README.
 _Source = Annotated[

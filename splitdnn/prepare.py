@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from shared.errors import SettingsError, SplitDNNError
-from shared.network.choice import NAMED_SECONDS, NetworkChoice
+from shared.network.choice import CLOUD, NAMED_SECONDS, NetworkChoice
 from shared.network.find import find_bundle
 from shared.observing.logs import configure_logs
 from shared.settings import CommonSettings, make_parser, parse_flags, print_error, read_settings
@@ -16,8 +16,6 @@ from shared.settings import CommonSettings, make_parser, parse_flags, print_erro
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-CLOUD = "cloud"
-"""As an edge's model: whatever its cloud runs."""
 
 _log = logging.getLogger("splitdnn.prepare")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from edge.config import CLOUD
 from edge.network.cloud_bundles import CloudBundles
 from edge.network.origins import Fixed, FromCloud, FromFolder
 from edge.network.store import BundleStore
 from shared.errors import SettingsError
+from shared.network.choice import CLOUD
 from shared.network.find import bundle_folder
 
 if TYPE_CHECKING:

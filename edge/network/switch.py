@@ -8,12 +8,12 @@ import logging
 import weakref
 from typing import TYPE_CHECKING
 
-from edge.config import CLOUD
 from edge.frames.preprocess import Preprocess
 from edge.frames.way import Edition, Editions
 from edge.network.loading import load
 from edge.planning.pilot import make_pilot
 from edge.uplink.uplink import Uplink
+from shared.network.choice import CLOUD
 from shared.process.memory import give_back
 from shared.tasks.registry import make_task
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CLOUD = "cloud"
+"""As an edge's `--model`: what its cloud runs. A folder of that name is `./cloud`."""
 NAMED_SECONDS = 900.0
 """Seconds that the download of weights that were named may take."""
 RANDOM_WEIGHTS = (

@@ -10,20 +10,24 @@ FINGERPRINT_BYTES = 8
 # --- a frame ----------------------------------------------------------------------------------------------------------
 
 HEADER_BYTES = 56
-"""Bytes of a frame's fixed header."""
+"""Bytes of the fixed header of a frame of version 1."""
+MAX_TENSORS = 6
+"""Tensors of one crossing. The limits below that speak of a frame's tensors hold for the sum over all of them."""
+MAX_HEADER_BYTES = 40 + 18 * MAX_TENSORS
+"""Bytes of the header and table of a frame of version 2."""
 MAX_RANK = 4
 """Dimensions of one tensor, without the batch dimension."""
 MAX_DIMENSION = 0xFFFF
 """Elements along one dimension; the header has 16 bits for each."""
 MAX_ELEMENTS = 1 << 24
-"""Elements of one tensor: 64 MiB as float32. VGG-16 at 224x224 has 3.2 million at its widest."""
+"""Elements of one crossing: 64 MiB as float32. VGG-16 at 224x224 has 3.2 million at its widest."""
 MAX_SPLIT_POINT_BYTES = 64
 """Bytes of a split point's name in UTF-8."""
 MAX_PARAMS_BYTES = 4096
-"""Bytes of a codec's parameters."""
+"""Bytes of the codecs' parameters."""
 MAX_PAYLOAD_BYTES = 1 << 26
-"""Bytes of a payload: the largest tensor as float32."""
-MAX_FRAME_BYTES = HEADER_BYTES + MAX_SPLIT_POINT_BYTES + MAX_PARAMS_BYTES + MAX_PAYLOAD_BYTES
+"""Bytes of the payloads: the largest crossing as float32."""
+MAX_FRAME_BYTES = MAX_HEADER_BYTES + MAX_SPLIT_POINT_BYTES + MAX_PARAMS_BYTES + MAX_PAYLOAD_BYTES
 """Bytes of a whole frame."""
 MAX_CODEC_NAME_BYTES = 64
 """Bytes in UTF-8 of the name of a codec that is not built in; the name travels with the parameters."""

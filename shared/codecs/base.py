@@ -57,6 +57,13 @@ class Codec(ABC):
         """
         return self
 
+    def of_tensor(self, number: int) -> Codec:
+        """The codec for the tensor of this number, from 0, of a crossing of several. Only a codec that treats them otherwise, as
+        `calibrated` does, or whose encoder remembers something between frames, returns another object than itself.
+        """
+        del number
+        return self
+
     @property
     def revision(self) -> str:
         """Tells two codecs of one name apart, such as by a version or a profile; measurements are kept per revision."""

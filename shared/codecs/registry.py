@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from shared.codecs.base import Codec
-    from shared.wire.frame import Frame
+    from shared.wire.frame import EncodedTensor
 
 _log = logging.getLogger(__name__)
 
@@ -118,13 +118,15 @@ def known_codecs() -> dict[str, Codec]:
     return NAMES | {codec.name: codec for codec in plugin_codecs()}
 
 
-def codec_of(frame: Frame) -> Codec:
-    """The codec that decodes a frame. Raises CodecError, naming it, with the known ones."""
-    named = name_in(frame.params) if frame.codec_id in IDS else None
-    codec = _plugins.by_id().get(frame.codec_id) if named else CODECS.get(frame.codec_id)
+def codec_of(tensor: EncodedTensor) -> Codec:
+    """The codec that decodes a tensor of a frame. Raises CodecError, naming it, with the known ones."""
+    named = name_in(tensor.params) if tensor.codec_id in IDS else None
+    codec = _plugins.by_id().get(tensor.codec_id) if named else CODECS.get(tensor.codec_id)
     if codec is not None and named in (None, codec.name):
         return codec
-    what = f"unknown codec {named!r} (id {frame.codec_id})" if named else f"unknown codec id {frame.codec_id}"
+    what = (
+        f"unknown codec {named!r} (id {tensor.codec_id})" if named else f"unknown codec id {tensor.codec_id}"
+    )
     known = known_codecs()
     raise CodecError(
         f"{what}; known: {', '.join(known)}", accepted={codec.id: codec.name for codec in known.values()}

@@ -80,7 +80,9 @@ def bundle_of(folder: Path, manifest: Manifest) -> Bundle:
         recipe=recipe,
         labels=tuple(manifest.labels),
         fingerprint=bytes.fromhex(manifest.fingerprint),
-        task=TaskSpec(manifest.task.name, manifest.task.activation),
+        task=TaskSpec(
+            manifest.task.name, manifest.task.activation, tuple(sorted(manifest.task.options.items()))
+        ),
         outputs=tuple(manifest.outputs),
     )
     partition = Partition(

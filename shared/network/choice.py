@@ -29,3 +29,5 @@ class NetworkChoice:
     """A file with the classes' names."""
     recipe: str | None = None
     """Changes to the source's own recipe: `size=320x240,fit=letterbox`; see `shared.network.recipe.parse_recipe`."""
+    task: str | None = None
+    """What the outputs mean, where that is not seen in the graph or is to be otherwise: `detect:form=yolov8,threshold=0.3`."""

@@ -60,8 +60,9 @@ class PointEntry(_Strict):
 class TaskEntry(_Strict):
     """What the outputs mean."""
 
-    name: Literal["classify", "raw"]
+    name: str = Field(min_length=1, max_length=64)
     activation: Literal["softmax", "sigmoid", "none"] = "softmax"
+    options: dict[str, str | int | float | bool] = Field(default={}, max_length=64)
 
 
 class Manifest(_Strict):

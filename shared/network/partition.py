@@ -23,7 +23,7 @@ class SplitPoint:
 
     name: str
     shapes: tuple[Shape, ...]
-    """The shape of each tensor that crosses (float32), without the batch dimension. Several only at `output` so far."""
+    """The shape of each tensor that crosses (float32), without the batch dimension."""
     head_macs: int
     """Multiply-accumulate operations before the cut, for one picture."""
     tail_macs: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.engines.half import Tensors
+    from shared.network.recipe import Recipe
+    from shared.tasks.agreement import Agreement
 
 
 class Answer(Protocol):
@@ -21,20 +23,35 @@ class Answer(Protocol):
         """The keys that replies and records hold, ready for JSON; each task has its own (`top` for classes)."""
 
     def headline(self) -> str:
-        """The answer in a few words, for progress lines; empty if there is none."""
+        """The answer in a few words, for progress lines; empty if there is none. It changes when what is seen changes."""
 
     def findings(self) -> Sequence[tuple[str, float]]:
         """What was found, each with its probability, 0 … 1; the most probable first, which is the headline's."""
 
+    def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> Self:
+        """The same answer with its places in the camera's picture, of `size` (height, width) pixels, from which `recipe` made the
+        network's input. Tasks give places in that input; an answer without places returns itself.
+        """
+
 
 class Task(ABC):
-    """Turns one frame's outputs into an answer, reads received answers, and compares outputs."""
+    """Turns one frame's outputs into an answer, reads received answers, and compares outputs.
+
+    Another package offers one in the entry-point group `splitdnn.tasks` (shared/tasks/registry.py).
+    """
 
     name: str
 
     @abstractmethod
     def answer(self, outputs: Tensors) -> Answer:
-        """The answer in one frame's outputs, without the batch dimension. Raises ContentError if they are not finite."""
+        """The answer in one frame's outputs, without the batch dimension; places are in pixels of the network's input.
+
+        Raises ContentError if they are not finite, or are not what this task reads.
+        """
+
+    @abstractmethod
+    def nothing(self) -> Answer:
+        """The answer of a frame that no network could answer."""
 
     @abstractmethod
     def parse(self, fields: Mapping[str, Any]) -> Answer:
@@ -44,9 +61,14 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def agreement(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
-        """How much of each answer is the same, 0 … 1: (n,). Both arguments are the outputs, each (n, …), of the same n frames."""
+    def agreement(self, expected: Tensors, found: Tensors) -> Agreement:
+        """What the answers to the same n frames have in common. Both arguments are the outputs, each (n, …)."""
 
     @abstractmethod
     def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
         """How far each output is from the expected one, 0 or more: (n,). A finer measure than agreement, of the same arguments."""
+
+    divergence_unit: str
+    """What `divergence` is measured in, for tables: `KL, nats`, `rel. error`."""
+    squares: bool = False
+    """Whether a small error's divergence grows as the error does, so that its square is what adds up, and not as its square."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 
 from shared.errors import ContentError
+from shared.tasks.agreement import one_each
 from shared.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.engines.half import Tensors
+    from shared.network.recipe import Recipe
+    from shared.tasks.agreement import Agreement
     from shared.tasks.spec import Activation
 
 _LEAST = 1e-12
@@ -47,11 +50,16 @@ class Classes:
     def findings(self) -> list[tuple[str, float]]:
         return [(each["label"], each["probability"]) for each in self.top]
 
+    def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> Classes:
+        del recipe, size
+        return self
+
 
 class Classify(Task):
     """Softmax or sigmoid over the values (K, …) of K classes, or neither if they are probabilities already."""
 
     name = "classify"
+    divergence_unit = "KL, nats"
 
     def __init__(self, labels: Sequence[str] | None, top: int, activation: Activation = "softmax") -> None:
         """`labels`: one for each class; None if only answers are read, which then keep the names that they came with.
@@ -75,6 +83,9 @@ class Classify(Task):
             )
         return Classes(tuple(top_classes(values, self._labels, self._top, self.activation)))
 
+    def nothing(self) -> Classes:
+        return Classes()
+
     def parse(self, fields: Mapping[str, Any]) -> Classes:
         top = tuple(self._parse_class(each) for each in fields["top"])
         if not top or len({each["class_id"] for each in top}) != len(top):
@@ -97,16 +108,15 @@ class Classify(Task):
             raise ValueError(f"class {class_id} of {len(self._labels)}")
         return {"class_id": class_id, "label": label, "probability": float(probability)}
 
-    def agreement(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
-        """1 where the top class is the same, else 0; a single class is the same on the same side of one half."""
+    def agreement(self, expected: Tensors, found: Tensors) -> Agreement:
+        """The top class is the same or not; a single class is the same on the same side of one half."""
         first, second = _rows(expected), _rows(found)
         if first.shape[1] == 1:
             half = 0.5 if self.activation == "none" else 0.0
             same = ((first >= half) == (second >= half))[:, 0]
         else:
             same = first.argmax(1) == second.argmax(1)
-        agrees: NDArray[np.float64] = same.astype(np.float64)
-        return agrees
+        return one_each(same.astype(np.float64))
 
     def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
         """Kullback-Leibler, in nats: of one distribution over the classes, or the sum over classes that are each one of two."""

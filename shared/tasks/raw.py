@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.errors import ContentError
+from shared.tasks.agreement import one_each
 from shared.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.engines.half import Tensors
+    from shared.network.recipe import Recipe
+    from shared.tasks.agreement import Agreement
 
 MAX_RAW_BYTES = 256 << 10
 """All outputs of one frame together are handed on whole up to here, as float32; base64 makes a third more of it."""
@@ -77,11 +80,17 @@ class Outputs:
         """Nothing: what the values mean is not known."""
         return ()
 
+    def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> Outputs:
+        del recipe, size
+        return self
+
 
 class Raw(Task):
     """All outputs, named as the network names them."""
 
     name = "raw"
+    divergence_unit = "rel. error"
+    squares = True
 
     def __init__(self, names: Sequence[str] | None) -> None:
         """`names`: of the outputs, in order; None if only answers are read, which may then have any."""
@@ -96,6 +105,9 @@ class Raw(Task):
             tuple(_summed_up(name, output, whole=whole) for name, output in zip(names, outputs, strict=True))
         )
 
+    def nothing(self) -> Outputs:
+        return Outputs(())
+
     def parse(self, fields: Mapping[str, Any]) -> Outputs:
         given = fields["outputs"]
         if not isinstance(given, list) or not given:
@@ -107,9 +119,9 @@ class Raw(Task):
             raise ValueError(f"more than {MAX_RAW_BYTES} bytes of values")
         return Outputs(found)
 
-    def agreement(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
+    def agreement(self, expected: Tensors, found: Tensors) -> Agreement:
         """One less the divergence, at least 0: nothing says which differences count."""
-        return np.maximum(0.0, 1.0 - self.divergence(expected, found))
+        return one_each(np.maximum(0.0, 1.0 - self.divergence(expected, found)))
 
     def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
         """The relative error: the root mean square of the difference over that of what is expected; the worst output's."""

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
     from shared.network.model import Model
     from shared.tasks.base import Answer, Task
+    from shared.tasks.spec import Wanted
 
 
-def make_task(model: Model, top: int) -> Task:
-    """The network's task; an answer of `classify` names the `top` most probable classes, or all if there are fewer."""
+def make_task(model: Model, wanted: Wanted) -> Task:
+    """The network's task, which gives the answers that are `wanted`."""
     if model.task.name == "raw":
         return Raw(model.outputs)
-    return Classify(model.labels, top, model.task.activation)
+    return Classify(model.labels, wanted.top, model.task.activation)
 
 
 def read_answer(fields: Mapping[str, Any]) -> Answer:

@@ -1,4 +1,6 @@
-"""A frame: one encoded tensor on the wire. WIRE.md in this folder is the specification, this module implements it.
+"""A frame: one encoded crossing on the wire. WIRE.md in this folder is the specification, this module implements it.
+
+A crossing is one tensor or several. One travels as version 1, which every receiver reads; several travel as version 2.
 
 Sans-I/O: bytes in, frames out; no socket, torch, cv2, clock or environment. For all bytes, `unpack` returns a valid frame or
 raises WireError and nothing else, in time and memory linear in sizes that are checked against the limits first.
@@ -9,33 +11,51 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
 
 from shared import limits
 from shared.errors import ContentError, LimitError, WireError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 Bytes = bytes | bytearray | memoryview
 
 MAGIC = b"SDNF"
-VERSION = 1
+VERSIONS = (1, 2)
 
 HEADER = struct.Struct("<4sBBH8sQQI4HBBHII")
-"""magic, version, rank, codec, fingerprint, frame id, capture time, deadline, shape, split point length, reserved,
+"""Version 1: magic, version, rank, codec, fingerprint, frame id, capture time, deadline, shape, split point length, reserved,
 parameter length, payload length, CRC."""
+HEADER_2 = struct.Struct("<4sBBBB8sQQII")
+"""Version 2: magic, version, number of tensors, split point length, reserved, fingerprint, frame id, capture time, deadline, CRC."""
+TENSOR = struct.Struct("<HBB4HHI")
+"""Version 2, for each tensor: codec, rank, reserved, shape, parameter length, payload length."""
 assert HEADER.size == limits.HEADER_BYTES
 
-_CRC_OFFSET = HEADER.size - 4
+_CRC_BYTES = 4
+_START = struct.Struct("<4sB")
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """One encoded tensor, and what the receiver needs in order to answer it."""
+class EncodedTensor:
+    """One encoded tensor of a frame."""
 
-    split_point: str
     codec_id: int
     shape: tuple[int, ...]
     """The tensor's shape without the batch dimension, or (H, W, 3) for a picture."""
     params: bytes
     payload: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One encoded crossing, and what the receiver needs in order to answer it."""
+
+    split_point: str
+    tensors: tuple[EncodedTensor, ...]
+    """One for each tensor that crosses, in the split point's order; at least one."""
     fingerprint: bytes
     """8 bytes that identify architecture, weights and recipe (shared/network/model.py)."""
     frame_id: int
@@ -45,33 +65,64 @@ class Frame:
     deadline_ms: int
     """How long the sender will wait, in milliseconds from the arrival of the header. 0: as long as the server allows."""
 
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes of all payloads."""
+        return sum(len(tensor.payload) for tensor in self.tensors)
+
 
 def pack(frame: Frame) -> bytes:
-    """The frame as bytes. The payload is copied once. Raises WireError if a field is above its limit or does not fit its place."""
+    """The frame as bytes. Payloads are copied once. Raises WireError if a field is above its limit or does not fit its place."""
     name = _name_of(frame)
-    check_limit("split point name", len(name), limits.MAX_SPLIT_POINT_BYTES)
-    check_limit("parameters", len(frame.params), limits.MAX_PARAMS_BYTES)
-    check_limit("payload", len(frame.payload), limits.MAX_PAYLOAD_BYTES)
-    check_shape(frame.shape)
-    shape = frame.shape + (0,) * (limits.MAX_RANK - len(frame.shape))
+    _check_sizes(
+        len(name),
+        [len(tensor.params) for tensor in frame.tensors],
+        [len(tensor.payload) for tensor in frame.tensors],
+    )
+    check_shapes([tensor.shape for tensor in frame.tensors])
     if len(frame.fingerprint) != limits.FINGERPRINT_BYTES:  # struct would cut or fill it
         raise WireError(
             f"a fingerprint has {limits.FINGERPRINT_BYTES} bytes, this one {len(frame.fingerprint)}"
         )
     try:
-        header = HEADER.pack(
-            MAGIC, VERSION, len(frame.shape), frame.codec_id, frame.fingerprint, frame.frame_id, frame.capture_time_ns,
-            frame.deadline_ms, *shape, len(name), 0, len(frame.params), len(frame.payload), 0,
-        )  # fmt: skip
+        header, *rest = (_pack_one if len(frame.tensors) == 1 else _pack_several)(frame, name)
     except struct.error as error:
+        codecs = [tensor.codec_id for tensor in frame.tensors]
         raise WireError(
-            f"codec {frame.codec_id}, frame id {frame.frame_id}, capture time {frame.capture_time_ns} ns, deadline "
-            f"{frame.deadline_ms} ms, shape {frame.shape}: one of them does not fit its field ({error})"
+            f"codec {codecs}, frame id {frame.frame_id}, capture time {frame.capture_time_ns} ns, deadline "
+            f"{frame.deadline_ms} ms: one of them does not fit its field ({error})"
         ) from None
-    crc = zlib.crc32(header[:_CRC_OFFSET])
-    for part in (name, frame.params, frame.payload):
+    crc = zlib.crc32(header)
+    for part in rest:
         crc = zlib.crc32(part, crc)
-    return b"".join((header[:_CRC_OFFSET], struct.pack("<I", crc), name, frame.params, frame.payload))
+    return b"".join((header, struct.pack("<I", crc), *rest))
+
+
+def _pack_one(frame: Frame, name: bytes) -> list[Bytes]:
+    (tensor,) = frame.tensors
+    header = HEADER.pack(
+        MAGIC, 1, len(tensor.shape), tensor.codec_id, frame.fingerprint, frame.frame_id, frame.capture_time_ns, frame.deadline_ms,
+        *_filled(tensor.shape), len(name), 0, len(tensor.params), len(tensor.payload), 0,
+    )  # fmt: skip
+    return [header[:-_CRC_BYTES], name, tensor.params, tensor.payload]
+
+
+def _pack_several(frame: Frame, name: bytes) -> list[Bytes]:
+    header = HEADER_2.pack(
+        MAGIC, 2, len(frame.tensors), len(name), 0, frame.fingerprint, frame.frame_id, frame.capture_time_ns, frame.deadline_ms, 0,
+    )  # fmt: skip
+    table = [
+        TENSOR.pack(
+            each.codec_id, len(each.shape), 0, *_filled(each.shape), len(each.params), len(each.payload)
+        )
+        for each in frame.tensors
+    ]
+    sections = [part for each in frame.tensors for part in (each.params, each.payload)]
+    return [header[:-_CRC_BYTES], *table, name, *sections]
+
+
+def _filled(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape + (0,) * (limits.MAX_RANK - len(shape))
 
 
 def _name_of(frame: Frame) -> bytes:
@@ -82,50 +133,99 @@ def _name_of(frame: Frame) -> bytes:
 
 
 def unpack(data: Bytes) -> Frame:
-    """The frame that these bytes are; its payload is a view of them. Raises WireError."""
+    """The frame that these bytes are; its payloads are views of them. Raises WireError."""
     view = memoryview(data)
-    if len(view) < HEADER.size:
-        raise WireError(f"a frame has a header of {HEADER.size} bytes, these are {len(view)} bytes")
-    (magic, version, rank, codec_id, fingerprint, frame_id, capture_time_ns, deadline_ms, d0, d1, d2, d3,
-     name_length, reserved, params_length, payload_length, crc) = HEADER.unpack_from(view)  # fmt: skip
+    if len(view) < _START.size:
+        raise WireError(f"a frame has a header of {HEADER_2.size} bytes or more, these are {len(view)} bytes")
+    magic, version = _START.unpack_from(view)
     if magic != MAGIC:
         raise WireError(f"a frame starts with {MAGIC!r}, these bytes with {magic!r}")
-    if version != VERSION:
-        raise WireError(f"frame version {version} is not supported", accepted={"versions": [VERSION]})
-    check_limit("split point name", name_length, limits.MAX_SPLIT_POINT_BYTES)
-    check_limit("parameters", params_length, limits.MAX_PARAMS_BYTES)
-    check_limit("payload", payload_length, limits.MAX_PAYLOAD_BYTES)
-    expected = HEADER.size + name_length + params_length + payload_length
-    if len(view) != expected:
-        raise WireError(f"the header declares a frame of {expected} bytes, these are {len(view)} bytes")
-    if zlib.crc32(view[HEADER.size :], zlib.crc32(view[:_CRC_OFFSET])) != crc:
+    if version not in VERSIONS:
+        raise WireError(f"frame version {version} is not supported", accepted={"versions": list(VERSIONS)})
+    return _unpack_one(view) if version == 1 else _unpack_several(view)
+
+
+def _unpack_one(view: memoryview) -> Frame:
+    _require_length(view, HEADER.size)
+    (_, _, rank, codec_id, fingerprint, frame_id, capture_time_ns, deadline_ms, d0, d1, d2, d3,
+     name_length, reserved, params_length, payload_length, crc) = HEADER.unpack_from(view)  # fmt: skip
+    _check_sizes(name_length, [params_length], [payload_length])
+    _check_whole(view, HEADER.size, name_length + params_length + payload_length, crc, reserved)
+    shape = _shape(rank, (d0, d1, d2, d3))
+    check_shapes([shape])
+    name, params, payload = _sections(view, HEADER.size, [name_length, params_length, payload_length])
+    tensor = EncodedTensor(codec_id, shape, bytes(params), payload)
+    return Frame(_text(name), (tensor,), fingerprint, frame_id, capture_time_ns, deadline_ms)
+
+
+def _unpack_several(view: memoryview) -> Frame:
+    _require_length(view, HEADER_2.size)
+    (_, _, count, name_length, reserved, fingerprint, frame_id, capture_time_ns, deadline_ms, crc) = (
+        HEADER_2.unpack_from(view)
+    )
+    if not 1 <= count <= limits.MAX_TENSORS:
+        raise LimitError(f"a frame of {count} tensors", accepted={"tensors": f"1 to {limits.MAX_TENSORS}"})
+    start = HEADER_2.size + count * TENSOR.size
+    _require_length(view, start)
+    rows = list(TENSOR.iter_unpack(view[HEADER_2.size : start]))
+    lengths = [(row[-2], row[-1]) for row in rows]
+    _check_sizes(name_length, [params for params, _ in lengths], [payload for _, payload in lengths])
+    # The table is part of what follows the header.
+    rest = start - HEADER_2.size + name_length + sum(params + payload for params, payload in lengths)
+    _check_whole(view, HEADER_2.size, rest, crc, reserved or next((row[2] for row in rows if row[2]), 0))
+    shapes = [_shape(rank, dimensions) for _, rank, _, *dimensions, _, _ in rows]
+    check_shapes(shapes)
+    name, *sections = _sections(view, start, [name_length, *(size for pair in lengths for size in pair)])
+    tensors = tuple(
+        EncodedTensor(row[0], shape, bytes(params), payload)
+        for row, shape, params, payload in zip(rows, shapes, sections[::2], sections[1::2], strict=True)
+    )
+    return Frame(_text(name), tensors, fingerprint, frame_id, capture_time_ns, deadline_ms)
+
+
+def _require_length(view: memoryview, least: int) -> None:
+    if len(view) < least:
+        raise WireError(f"a frame has a header of {least} bytes, these are {len(view)} bytes")
+
+
+def _check_sizes(name: int, params: Sequence[int], payloads: Sequence[int]) -> None:
+    """Limits hold for the sum over all tensors."""
+    check_limit("split point name", name, limits.MAX_SPLIT_POINT_BYTES)
+    check_limit("parameters", sum(params), limits.MAX_PARAMS_BYTES)
+    check_limit("payload", sum(payloads), limits.MAX_PAYLOAD_BYTES)
+
+
+def _check_whole(view: memoryview, header: int, rest: int, crc: int, reserved: int) -> None:
+    """That nothing is missing, too much or damaged. The CRC is the last field of the header."""
+    if len(view) != header + rest:
+        raise WireError(f"the header declares a frame of {header + rest} bytes, these are {len(view)} bytes")
+    if zlib.crc32(view[header:], zlib.crc32(view[: header - _CRC_BYTES])) != crc:
         raise WireError("the CRC does not match: the frame was damaged in transit")
     if reserved:
         raise WireError(f"reserved bits are set ({reserved:#x}); accepted: 0")
+
+
+def _shape(rank: int, dimensions: Sequence[int]) -> tuple[int, ...]:
     if not 1 <= rank <= limits.MAX_RANK:
         raise WireError(f"rank {rank} is not a tensor's; accepted: 1 to {limits.MAX_RANK}")
-    dimensions = (d0, d1, d2, d3)
     if any(dimensions[rank:]):
-        raise WireError(f"a shape of rank {rank} has more than {rank} dimensions: {dimensions}")
-    shape = dimensions[:rank]
-    check_shape(shape)
-    params_start = HEADER.size + name_length
-    payload_start = params_start + params_length
+        raise WireError(f"a shape of rank {rank} has more than {rank} dimensions: {tuple(dimensions)}")
+    return tuple(dimensions[:rank])
+
+
+def _sections(view: memoryview, start: int, lengths: Sequence[int]) -> list[memoryview]:
+    sections = []
+    for length in lengths:
+        sections.append(view[start : start + length])
+        start += length
+    return sections
+
+
+def _text(name: memoryview) -> str:
     try:
-        split_point = str(view[HEADER.size : params_start], "utf-8")
+        return str(name, "utf-8")
     except UnicodeDecodeError:
         raise WireError("the split point's name is not UTF-8") from None
-    return Frame(
-        split_point,
-        codec_id,
-        shape,
-        bytes(view[params_start:payload_start]),
-        view[payload_start:],
-        fingerprint,
-        frame_id,
-        capture_time_ns,
-        deadline_ms,
-    )
 
 
 def check_limit(what: str, size: int, limit: int) -> None:
@@ -136,16 +236,21 @@ def check_limit(what: str, size: int, limit: int) -> None:
         )
 
 
-def check_shape(shape: tuple[int, ...]) -> None:
-    """Raise ContentError for a shape that no tensor has, LimitError for one with too many elements."""
-    count = 1
-    for dimension in shape:
-        count *= dimension
-    if not 1 <= len(shape) <= limits.MAX_RANK or count == 0 or max(shape) > limits.MAX_DIMENSION:
-        raise ContentError(
-            f"shape {shape} is not a tensor's; accepted: 1 to {limits.MAX_RANK} dimensions of 1 to {limits.MAX_DIMENSION}"
-        )
-    if count > limits.MAX_ELEMENTS:
+def check_shapes(shapes: Sequence[tuple[int, ...]]) -> None:
+    """Raise ContentError for a shape that no tensor has, LimitError for too many tensors or elements in all."""
+    if not 1 <= len(shapes) <= limits.MAX_TENSORS:
         raise LimitError(
-            f"shape {shape} has {count} elements", accepted={"max_elements": limits.MAX_ELEMENTS}
+            f"a crossing of {len(shapes)} tensors", accepted={"tensors": f"1 to {limits.MAX_TENSORS}"}
         )
+    for shape in shapes:
+        if (
+            not 1 <= len(shape) <= limits.MAX_RANK
+            or not 1 <= min(shape) <= max(shape) <= limits.MAX_DIMENSION
+        ):
+            raise ContentError(
+                f"shape {shape} is not a tensor's; accepted: 1 to {limits.MAX_RANK} dimensions of 1 to {limits.MAX_DIMENSION}"
+            )
+    count = sum(map(prod, shapes))
+    if count > limits.MAX_ELEMENTS:
+        what = f"shape {shapes[0]} has" if len(shapes) == 1 else f"shapes {list(shapes)} have"
+        raise LimitError(f"{what} {count} elements", accepted={"max_elements": limits.MAX_ELEMENTS})

@@ -40,9 +40,11 @@ def read(bundle: Bundle) -> ov.Model:
 
 def result_names(point: SplitPoint) -> list[str]:
     """The names of the model's results that hold what crosses at `point`, in order."""
-    if point.name == OUTPUT and len(point.shapes) > 1:
+    if len(point.shapes) == 1:
+        return [f"split point {point.name}"]
+    if point.name == OUTPUT:
         return [f"output {number}" for number in range(len(point.shapes))]
-    return [f"split point {point.name}"]
+    return [f"split point {point.name} tensor {number}" for number in range(len(point.shapes))]
 
 
 def cut(model: ov.Model, start: SplitPoint, end: SplitPoint, *, one_by_one: bool = False) -> ov.Model:

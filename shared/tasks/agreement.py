@@ -1,0 +1,52 @@
+"""What two answers to the same frame have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Agreement(NamedTuple):
+    """For each of n frames, how much two answers hold and share: classes, boxes, pixels."""
+
+    matched: NDArray[np.float64]
+    """(n,): what both answers hold."""
+    expected: NDArray[np.float64]
+    """(n,): what the answer holds that is right by definition, the unsplit network's."""
+    found: NDArray[np.float64]
+    """(n,): what the other answer holds."""
+
+    @property
+    def share(self) -> float:
+        """The F1 score over all frames, 0 … 1: where every answer holds one thing, the share of frames on which it is the same.
+
+        1 if neither side holds anything.
+        """
+        total = float(self.expected.sum() + self.found.sum())
+        return 2 * float(self.matched.sum()) / total if total else 1.0
+
+    @property
+    def kept(self) -> float:
+        """The share of what was expected that was found (recall), 0 … 1; 1 if nothing was expected."""
+        total = float(self.expected.sum())
+        return float(self.matched.sum()) / total if total else 1.0
+
+    @property
+    def count(self) -> float:
+        """How many independent things `share` is taken over, for an interval: the mean of both answers' sums."""
+        return float(self.expected.sum() + self.found.sum()) / 2
+
+
+def joined(parts: list[Agreement]) -> Agreement:
+    """Those of several batches as one; at least one."""
+    return Agreement(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def one_each(matched: NDArray[np.float64]) -> Agreement:
+    """For answers that hold one thing each: `matched` (n,), 0 … 1, says how much of it is the same."""
+    one = np.ones_like(matched)
+    return Agreement(matched, one, one)

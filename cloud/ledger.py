@@ -62,8 +62,8 @@ class Entry:
 
 
 def _codec_name(frame: Frame) -> str | None:
-    """The name of the frame's codec; None for a codec that this process does not know."""
+    """The name of the codec of the frame's first tensor; None for a codec that this process does not know."""
     try:
-        return codec_of(frame).name
+        return codec_of(frame.tensors[0]).name
     except CodecError:
         return None

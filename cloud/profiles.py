@@ -70,12 +70,13 @@ class Profiles:
         Raises ContentError if the frame names no profile or one for another tensor, and ProfileMissingError if the profile
         is not stored.
         """
-        if len(frame.params) != HASH_BYTES:
+        params = frame.tensors[0].params
+        if len(params) != HASH_BYTES:
             raise ContentError(
-                f"a frame of this codec names its profile, and {len(frame.params)} bytes of parameters are no name",
+                f"a frame of this codec names its profile, and {len(params)} bytes of parameters are no name",
                 accepted={"parameter_bytes": HASH_BYTES},
             )
-        name = frame.params.hex()
+        name = params.hex()
         held = self._use(name)
         if held is None:
             raise ProfileMissingError(
@@ -88,11 +89,15 @@ class Profiles:
                 f"the profile {name} was fitted to another network (fingerprint {profile.fingerprint.hex()})",
                 accepted={"fingerprint": profile.fingerprint.hex()},
             )
-        if (profile.split_point, profile.shape) != (frame.split_point, frame.shape):
+        shapes = tuple(tensor.shape for tensor in frame.tensors)
+        if (profile.split_point, profile.shapes) != (frame.split_point, shapes):
             raise ContentError(
-                f"the profile {name} is for {profile.split_point}, {profile.shape}, "
-                f"the frame crossed at {frame.split_point}, {frame.shape}",
-                accepted={"split_point": profile.split_point, "shape": list(profile.shape)},
+                f"the profile {name} is for {profile.split_point}, {list(profile.shapes)}, "
+                f"the frame crossed at {frame.split_point}, {list(shapes)}",
+                accepted={
+                    "split_point": profile.split_point,
+                    "shapes": [list(each) for each in profile.shapes],
+                },
             )
         return held.codec
 
@@ -137,7 +142,7 @@ def _describe(profile: Profile) -> dict[str, Any]:
     return {
         "name": profile.name,
         "split_point": profile.split_point,
-        "shape": list(profile.shape),
+        "shapes": [list(shape) for shape in profile.shapes],
         "bytes": len(profile.data),
         "about": dict(profile.about),
     }

@@ -129,7 +129,7 @@ class Service:
             "also_serves": self.networks.earlier(),
             "codecs": {codec.name: codec.id for codec in known_codecs().values()},
             "profiles": self.profiles.names(),
-            "wire_versions": [wire.VERSION],
+            "wire_versions": list(wire.VERSIONS),
             "limits": {
                 "max_body_bytes": self.settings.max_body_bytes,
                 "max_elements": MAX_ELEMENTS,

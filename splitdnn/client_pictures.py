@@ -11,7 +11,7 @@ from shared.codecs import NAMES, encode_frame
 from shared.errors import ContentError
 from shared.network.partition import INPUT
 from shared.network.recipes.resize import fit_picture
-from shared.wire.frame import Frame
+from shared.wire.frame import EncodedTensor, Frame
 from splitdnn.checks import contiguous_picture
 
 if TYPE_CHECKING:
@@ -43,14 +43,15 @@ def picture_frame(
         shape, array = _read(picture, model.max_picture_pixels if source_size else 0)
         if array is None:
             jpeg = NAMES["jpeg"].id
-            return Frame(INPUT, jpeg, shape, b"", picture, model.fingerprint, frame_id, 0, deadline_ms)
+            tensor = EncodedTensor(jpeg, shape, b"", picture)
+            return Frame(INPUT, (tensor,), model.fingerprint, frame_id, 0, deadline_ms)
     else:
         array = picture
     array = contiguous_picture(array)
     if not source_size or array.shape[0] * array.shape[1] > model.max_picture_pixels:
         array = fit_picture(array, model.recipe)
     return encode_frame(
-        array,
+        [array],
         codec,
         split_point=INPUT,
         fingerprint=model.fingerprint,

@@ -75,8 +75,8 @@ class Network(WholeNetwork):
                 raise SettingsError(
                     "codec calibrated needs a profile: pass profile=, from calibrate() or a file"
                 )
-            wanted = self.fingerprint, chosen.name, chosen.shape
-            if (profile.fingerprint, profile.split_point, profile.shape) != wanted:
+            wanted = self.fingerprint, chosen.name, chosen.shapes
+            if (profile.fingerprint, profile.split_point, profile.shapes) != wanted:
                 raise SettingsError(
                     f"the profile was fitted to the network {profile.fingerprint.hex()} at {profile.split_point}, "
                     f"not to {self.fingerprint.hex()} at {chosen.name}"

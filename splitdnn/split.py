@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloud.bodies.frames import Checked, check_frame, decode_frame
 from shared.codecs import encode_frame
@@ -15,6 +15,8 @@ from splitdnn.checks import check_tensor, check_tensors
 from splitdnn.whole import WholeNetwork
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -67,8 +69,7 @@ class SplitNetwork(WholeNetwork):
         if codec.carries == "picture":
             raise CodecError(f"codec {codec.name} carries pictures, not tensors: call to_frame(picture)")
         check_tensors(self.point.name, crossing, self.point.shapes, one=True)
-        (tensor,) = crossing
-        return self._frame(tensor[0], codec, frame_id)
+        return self._frame([tensor[0] for tensor in crossing], codec, frame_id)
 
     def decode(self, frame: Frame | Bytes) -> Crossing:
         """A frame of this network and split point, packed or not -> its crossing, a tuple of (1, *point.shape) float32.
@@ -88,8 +89,9 @@ class SplitNetwork(WholeNetwork):
             raise ShapeError(
                 f"this frame crossed at {frame.split_point}, and this network is cut at {self.point.name}"
             )
-        if isinstance(checked.codec, Calibrated) and isinstance(self.codec, Calibrated):
-            checked = Checked(frame, self.codec)
+        if isinstance(checked.codecs[0], Calibrated) and isinstance(self.codec, Calibrated):
+            codecs = tuple(self.codec.of_tensor(number) for number in range(len(frame.tensors)))
+            checked = Checked(frame, codecs)
         return decode_frame(checked, self._loaded.model).crossing
 
     def tail(self, crossing: Crossing) -> Tensors:
@@ -101,18 +103,16 @@ class SplitNetwork(WholeNetwork):
         """The edge's side: (H, W, 3) uint8 RGB -> a frame. Raises ShapeError, ContentError or CodecError."""
         codec = self._require_codec()
         if codec.carries == "picture":
-            return self._frame(self._resize(picture), codec, frame_id)
+            return self._frame([self._resize(picture)], codec, frame_id)
         return self.encode(self.head(self.prepare(picture)), frame_id=frame_id)
 
     def answer_frame(self, frame: Frame | Bytes, *, top: int = 5) -> Answer:
         """The cloud's side: a frame -> its answer. Raises what `decode` and `answer` raise."""
         return self.answer(self.tail(self.decode(frame)), top=top)
 
-    def _frame(
-        self, array: NDArray[np.float32] | NDArray[np.uint8], codec: Codec, frame_id: int | None
-    ) -> Frame:
+    def _frame(self, crossing: Sequence[NDArray[Any]], codec: Codec, frame_id: int | None) -> Frame:
         return encode_frame(
-            array,
+            crossing,
             codec,
             split_point=self.point.name,
             fingerprint=self.fingerprint,

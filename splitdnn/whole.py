@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shared.network.partition import OUTPUT
 from shared.network.recipes.resize import fit_picture
 from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 from splitdnn.checks import check_tensor, check_tensors, contiguous_picture
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class WholeNetwork:
         Raises ShapeError, or ContentError if the outputs are not finite.
         """
         check_tensors("an answer", outputs, self._loaded.partition.point(OUTPUT).shapes, one=True)
-        return make_task(self._loaded.model, top).answer(tuple(each[0] for each in outputs))
+        return make_task(self._loaded.model, Wanted(top)).answer(tuple(each[0] for each in outputs))
 
     def _resize(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return fit_picture(contiguous_picture(picture), self.recipe)

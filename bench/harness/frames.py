@@ -53,9 +53,9 @@ class _Frames:
         fingerprint, codec = self._network.model.fingerprint, make_codec(CODEC)
         head = self._engine.head(self._network.partition.point(point))
         for number, tensor in enumerate(islice(self._network.tensors(), count)):
-            (crossing,) = head((tensor,))
+            crossing = [each[0] for each in head((tensor,))]
             frame = encode_frame(
-                crossing[0], codec,
+                crossing, codec,
                 split_point=point, fingerprint=fingerprint, frame_id=number, deadline_ms=deadline_ms,
             )  # fmt: skip
             (folder / f"{point}-{number:04d}.frame").write_bytes(wire.pack(frame))

@@ -21,6 +21,7 @@ from edge.planning.pilot import PlannedPilot
 from edge.uplink.line import Line
 from edge.uplink.uplink import Uplink
 from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -125,7 +126,7 @@ class Cockpit:
         settings, profiles = self.settings, [plan.profile for plan in self.plans if plan.profile]
         line = Line(settings.cloud_url, metrics, in_flight=settings.in_flight, deadline_s=settings.deadline_s)
         async with line:
-            task = make_task(self.model, settings.top)
+            task = make_task(self.model, Wanted(settings.top))
             uplink = Uplink(line, self.model, task, metrics, top=settings.top, profiles=profiles)
             line.probe_with(uplink.greet)
             try:
@@ -161,7 +162,7 @@ class Cockpit:
         async def play() -> None:
             async with self.uplink(flight.metrics) as uplink:
                 flight.pilot = make_pilot(uplink, flight.metrics)
-                task = make_task(self.model, settings.top)
+                task = make_task(self.model, Wanted(settings.top))
                 edition = Edition(self.model, task, self.preprocess, flight.pilot, uplink)
                 pipeline = Pipeline(
                     settings, Editions(edition), uplink.circuit, source,

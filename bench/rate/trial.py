@@ -113,7 +113,7 @@ class Trial:
         model = self._network.model
         start = time.thread_time()
         frame = encode_frame(
-            array,
+            [array],
             self._codec,
             split_point=self.setting.split_point,
             fingerprint=model.fingerprint,

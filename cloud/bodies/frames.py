@@ -10,11 +10,13 @@ from shared.codecs import Codec, codec_of
 from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import CodecError, ShapeError, SplitPointError
 from shared.limits import MAX_PICTURE_PIXELS
-from shared.network.partition import INPUT
+from shared.network.partition import INPUT, OUTPUT
 from shared.network.recipes.resize import fit_picture
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cloud.batching.crossing import Crossing
     from cloud.profiles import Profiles
     from shared.network.model import Model
@@ -36,10 +38,10 @@ class Work:
 
 
 class Checked(NamedTuple):
-    """A frame that a tail can take, and the codec that decodes it: its profile's, if it names one."""
+    """A frame that a tail can take, and the codec that decodes each of its tensors: its profile's, if it names one."""
 
     frame: wire.Frame
-    codec: Codec
+    codecs: tuple[Codec, ...]
 
 
 def read_frame(
@@ -57,57 +59,76 @@ def check_frame(frame: wire.Frame, partition: Partition, profiles: Profiles | No
 
     `partition` is that of the network that its fingerprint names. Raises RequestError.
     """
-    point = crossed_at(frame.split_point, partition)
-    codec = codec_of(frame)
-    if codec.carries == "picture":
-        if point.name != INPUT:
-            raise CodecError(
-                f"{codec.name} carries pictures, and pictures travel at the split point {INPUT!r} only"
-            )
-        if len(frame.shape) != 3 or frame.shape[2] != 3:
-            raise ShapeError(
-                f"a picture has the shape (height, width, 3), not {frame.shape}",
-                accepted={"shape": ["height", "width", 3], "max_pixels": MAX_PICTURE_PIXELS},
-            )
-    else:
-        check_shape(frame.shape, point.shape, point.name)
-    if profiles and codec.id == Calibrated.id:
-        codec = profiles.codec_of(frame)
-    return Checked(frame, codec)
-
-
-def crossed_at(name: str, partition: Partition) -> SplitPoint:
-    """The split point of this name, where one tensor crosses. Raises SplitPointError."""
-    point = partition.point(name)
-    if len(point.shapes) != 1:
+    point = partition.point(frame.split_point)
+    if point.name == OUTPUT:
         raise SplitPointError(
-            f"{len(point.shapes)} tensors cross at {name}, and a frame carries one",
-            accepted=[each.name for each in partition.points.values() if len(each.shapes) == 1],
+            f"nothing is left to compute at {OUTPUT}",
+            accepted=[name for name in partition.points if name != OUTPUT],
         )
-    return point
+    codecs = [codec_of(tensor) for tensor in frame.tensors]
+    if codecs[0].carries == "picture" and len(codecs) == 1:
+        _check_picture(codecs[0], frame.tensors[0], point)
+    else:
+        for codec in codecs:
+            if codec.carries == "picture":
+                raise CodecError(f"{codec.name} carries pictures, and a picture travels alone")
+        check_shapes([tensor.shape for tensor in frame.tensors], point)
+    if profiles and any(codec.id == Calibrated.id for codec in codecs):
+        fitted = profiles.codec_of(frame)
+        codecs = [
+            fitted.of_tensor(number) if codec.id == Calibrated.id else codec
+            for number, codec in enumerate(codecs)
+        ]
+    return Checked(frame, tuple(codecs))
+
+
+def check_shapes(shapes: Sequence[tuple[int, ...]], point: SplitPoint) -> None:
+    """Raise ShapeError unless these are the shapes of what crosses at `point`."""
+    if len(shapes) != len(point.shapes):
+        raise ShapeError(
+            f"at {point.name} {len(point.shapes)} tensors cross, not {len(shapes)}",
+            accepted={"shapes": [list(shape) for shape in point.shapes]},
+        )
+    for shape, expected in zip(shapes, point.shapes, strict=True):
+        check_shape(shape, expected, point.name)
+
+
+def _check_picture(codec: Codec, tensor: wire.EncodedTensor, point: SplitPoint) -> None:
+    if point.name != INPUT:
+        raise CodecError(
+            f"{codec.name} carries pictures, and pictures travel at the split point {INPUT!r} only"
+        )
+    if len(tensor.shape) != 3 or tensor.shape[2] != 3:
+        raise ShapeError(
+            f"a picture has the shape (height, width, 3), not {tensor.shape}",
+            accepted={"shape": ["height", "width", 3], "max_pixels": MAX_PICTURE_PIXELS},
+        )
 
 
 def is_to_resize(checked: Checked, model: Model) -> bool:
     """Whether a checked frame carries a picture of another size than the network's."""
-    frame, codec = checked
-    return codec.carries == "picture" and frame.shape != model.recipe.picture_shape
+    frame, codecs = checked
+    return codecs[0].carries == "picture" and frame.tensors[0].shape != model.recipe.picture_shape
 
 
 def decode_frame(checked: Checked, model: Model) -> Work:
-    """Decode what a checked frame carries into the tensor that crosses. Raises WireError."""
-    frame, codec = checked
-    array, recipe = codec.decode(frame.params, frame.payload, frame.shape), model.recipe
-    if is_to_resize(checked, model):
-        array = fit_picture(array, recipe)
-    tensor = recipe.normalise(array) if codec.carries == "picture" else array
+    """Decode what a checked frame carries into the tensors that cross. Raises WireError."""
+    frame, codecs = checked
+    arrays = [
+        codec.decode(tensor.params, tensor.payload, tensor.shape)
+        for codec, tensor in zip(codecs, frame.tensors, strict=True)
+    ]
+    if codecs[0].carries == "picture":
+        picture = fit_picture(arrays[0], model.recipe) if is_to_resize(checked, model) else arrays[0]
+        arrays = [model.recipe.normalise(picture)]
     return Work(
         frame.split_point,
-        (tensor[None],),
+        tuple(array[None] for array in arrays),
         frame.deadline_ms,
         frame.frame_id,
         None,
-        codec.name,
-        len(frame.payload),
+        codecs[0].name,
+        frame.payload_bytes,
     )
 
 

@@ -14,6 +14,7 @@ from shared.network.labels import labels_sha256
 from shared.network.stage_ends import stage_ends
 from shared.observing.telemetry import export_build_info
 from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +104,7 @@ class LoadedNetwork:
 
     def task(self, top: int) -> Task:
         """The task; an answer of classes names the `top` most probable ones."""
-        return make_task(self.model, top)
+        return make_task(self.model, Wanted(top))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of what crosses, without the batch dimension, at each split point where a request may begin."""

@@ -18,6 +18,7 @@ from edge.calibration.importance import measure_importance
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
 from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def calibrate_on(
     fitted = len(pictures) - len(pictures) // _HELD_OUT
     tensors = cross(pictures)
     held_out = tensors[fitted:]
-    task = make_task(network.model, 1)
+    task = make_task(network.model, Wanted())
     outputs = joined([tail((tensor[None],)) for tensor in held_out])
     extra = cross(variants(pictures[:fitted]))
     show("measuring importance")
@@ -142,22 +143,23 @@ def measure(
         decoded = []
         for tensor in tensors[start : start + _BATCH]:
             frame = encode_frame(
-                tensor, codec, split_point=profile.split_point, fingerprint=profile.fingerprint, frame_id=0
+                [tensor], codec, split_point=profile.split_point, fingerprint=profile.fingerprint, frame_id=0
             )
             sizes.append(len(wire.pack(frame)))
-            decoded.append(codec.decode(frame.params, frame.payload, frame.shape))
+            (sent,) = frame.tensors
+            decoded.append(codec.decode(sent.params, sent.payload, sent.shape))
         found.append(tail((np.stack(decoded),)))
     given = joined(found)
-    agrees = task.agreement(outputs, given)
-    low, high = wilson(float(agrees.sum()), len(agrees))
+    agreement = task.agreement(outputs, given)
+    low, high = wilson(agreement.share, agreement.size)
     return Point(
         preset,
         float(np.mean(sizes)),
-        float(agrees.mean()),
+        agreement.share,
         low,
         high,
         float(task.divergence(outputs, given).mean()),
-        len(agrees),
+        len(tensors),
     )
 
 
@@ -166,9 +168,11 @@ def joined(batches: Sequence[Tensors]) -> Tensors:
     return tuple(np.concatenate(tensors) for tensors in zip(*batches, strict=True))
 
 
-def wilson(hits: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of the share `hits / count`."""
-    share, z2 = hits / count, _SIGMAS**2
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """The 95 % interval of a share of `count` things; all that is possible if there are none."""
+    if count <= 0:
+        return 0.0, 1.0
+    z2 = _SIGMAS**2
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)
     half = _SIGMAS * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
     return max(0.0, middle - half), min(1.0, middle + half)

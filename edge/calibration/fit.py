@@ -128,7 +128,7 @@ def fit_profile(
         arrays,
         fingerprint=fingerprint,
         split_point=split_point,
-        shape=shape,
+        shapes=[shape],
         about={
             **(about or {}),
             "levels": str(preset.levels),

@@ -59,7 +59,7 @@ def read_profile(model: Model, path: Path) -> Profile:
 
 def _read(network: Network, path: Path) -> Profile:
     profile = read_profile(network.model, path)
-    if (profile.split_point, profile.shape) != (network.point.name, network.point.shape):
+    if (profile.split_point, profile.shapes) != (network.point.name, network.point.shapes):
         raise SettingsError(
             f"--profile {path} was fitted at {profile.split_point}; use it with --split-point {profile.split_point}"
         )

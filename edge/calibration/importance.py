@@ -21,6 +21,7 @@ from shared.codecs.calibrated.grid import from_grid, to_grid
 from shared.errors import ModelError
 from shared.tasks.classify import Classify
 from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ def measure_importance(
 
     `tail` is the running tail; `tensors`: float32 of `point.shape`, without the batch dimension; at most 100 are used.
     """
-    task = make_task(bundle.model, 1)
+    task = make_task(bundle.model, Wanted())
     reason: object = "the outputs are not the logits of one class among several"
     if isinstance(task, Classify) and task.activation == "softmax":
         try:

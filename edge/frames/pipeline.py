@@ -196,7 +196,7 @@ class Pipeline:
         try:
             with origin.watch.step("encode"):
                 frame = encode_frame(
-                    picture if codec.carries == "picture" else crossed.crossing[0][0],
+                    [picture] if codec.carries == "picture" else [each[0] for each in crossed.crossing],
                     codec,
                     split_point=crossed.plan.split_point.name,
                     fingerprint=crossed.edition.model.fingerprint,
@@ -204,7 +204,7 @@ class Pipeline:
                     capture_time_ns=origin.captured_ns,
                     deadline_ms=max(1, round(1e3 * self._settings.deadline_s)),  # 0 would be no limit
                 )
-                return wire.pack(frame), len(frame.payload)
+                return wire.pack(frame), frame.payload_bytes
         except WireError as error:
             _log.warning("frame %d cannot travel as %s: %s", origin.number, codec.name, error)
         except Exception:  # noqa: BLE001 - the edge answers this frame, the others go on

@@ -16,6 +16,7 @@ from edge.uplink.uplink import Uplink
 from shared.network.choice import CLOUD
 from shared.process.memory import give_back
 from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,7 @@ class Switch:
     async def open(self, model: str) -> Loaded:
         """Put the first edition into force, of the network that `model` names. Raises StartupError."""
         loaded = await self._load(model, None)
-        task = make_task(loaded.model, self._settings.top)
+        task = make_task(loaded.model, Wanted(self._settings.top))
         self._uplink = await self._greeted(loaded, task)
         self.editions = Editions(self._edition(loaded, task, self._uplink))
         return loaded
@@ -73,7 +74,7 @@ class Switch:
         Raises StartupError, SplitPointError or UplinkError; nothing has changed then.
         """
         loaded = await self._load(model, self._engine)
-        task = make_task(loaded.model, self._settings.top)
+        task = make_task(loaded.model, Wanted(self._settings.top))
         uplink = await self._greeted(loaded, task)
         old, before, closing = self.editions.current, self._uplink, self._earlier
         # Until the new edition is in force nothing is awaited: the two never are together.

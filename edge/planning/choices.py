@@ -105,9 +105,9 @@ def _profiles(settings: EdgeSettings, network: Network) -> dict[str, Calibrated]
             _log.warning("%s", error)
         else:
             point = network.partition.point(profile.split_point)
-            if profile.shape != point.shape:
+            if profile.shapes != point.shapes:
                 raise SettingsError(
-                    f"--profile {file} is of tensors {profile.shape}, and at {point.name} {point.shape} travel"
+                    f"--profile {file} is of tensors {profile.shapes}, and at {point.name} {point.shapes} travel"
                 )
             if point.name in found:
                 _log.warning("--profile %s: there is another one for %s; this one is taken", file, point.name)

@@ -25,7 +25,9 @@ from shared.errors import SplitDNNError, WireError
 from shared.network.partition import INPUT, OUTPUT
 from shared.process.cache import Cache, key_of
 from shared.process.machine import machine
+from shared.tasks.agreement import joined
 from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from shared.engines.segmented import Segmented
     from shared.network.model import Model
     from shared.network.recipe import Recipe
+    from shared.tasks.agreement import Agreement
     from shared.tasks.base import Task
 
 Codecs = dict[str, dict[str, "Codec"]]
@@ -68,7 +71,7 @@ class _Way:
     sizes: list[int] = field(default_factory=list)
     waiting: list[tuple[NDArray[np.float32], Tensors]] = field(default_factory=list)
     """What the tail is to be given, and the unsplit network's outputs, both for one frame."""
-    agreements: list[float] = field(default_factory=list)
+    agreements: list[Agreement] = field(default_factory=list)
 
 
 def options_of(
@@ -156,7 +159,7 @@ def survey(
     }
     tails = {point.name: network.tail(point) for point in network.points}
     heads: defaultdict[str, list[float]] = defaultdict(list)
-    task, count = make_task(model, 1), 0
+    task, count = make_task(model, Wanted()), 0
     for _ in network.walk((model.recipe.normalise(pictures[0])[None],)):
         pass  # the first run is slower
     for picture in pictures:
@@ -195,12 +198,13 @@ def _send(
     """Encode and decode `array` as edge and cloud do; returns what the cloud's tail is given."""
     begin = clock()
     frame = encode_frame(
-        array, way.encoder, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
+        [array], way.encoder, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
     )
     data = wire.pack(frame)
     middle = clock()
     frame = wire.unpack(data)
-    decoded = way.codec.decode(frame.params, frame.payload, frame.shape)
+    (sent,) = frame.tensors
+    decoded = way.codec.decode(sent.params, sent.payload, sent.shape)
     tensor = model.recipe.normalise(decoded) if way.codec.carries == "picture" else decoded
     way.encode_s.append(middle - begin)
     way.decode_s.append(clock() - middle)
@@ -215,7 +219,7 @@ def _compare(way: _Way, tail: Half, task: Task) -> None:
         expected = tuple(
             np.stack(each) for each in zip(*(outputs for _, outputs in way.waiting), strict=True)
         )
-        way.agreements.extend(task.agreement(expected, tail((tensors,))).tolist())
+        way.agreements.append(task.agreement(expected, tail((tensors,))))
         way.waiting = []
 
 
@@ -232,8 +236,8 @@ def _option(
         decode_s=statistics.median(way.decode_s),
         tail_s=max(0.0, whole_s - head_s),
         frame_bytes=statistics.mean(way.sizes),
-        agreement=statistics.mean(way.agreements),
-        frames=len(way.agreements),
+        agreement=joined(way.agreements).share,
+        frames=len(way.sizes),
     )
 
 

@@ -11,7 +11,7 @@ from prometheus_client import Gauge
 from prometheus_client.exposition import choose_encoder
 
 from shared import __version__
-from shared.wire.frame import VERSION
+from shared.wire.frame import VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,7 +111,7 @@ def has_build_info(registry: CollectorRegistry) -> bool:
 
 def export_build_info(registry: CollectorRegistry, component: str, **labels: str) -> None:
     """Export `splitdnn_build_info` = 1, with what is running now in its labels: in place of what was exported before."""
-    values = {"component": component, "version": __version__, "wire_version": str(VERSION), **labels}
+    values = {"component": component, "version": __version__, "wire_version": str(VERSIONS[-1]), **labels}
     gauge = _build_infos.get(registry)
     if gauge is None:
         gauge = Gauge("splitdnn_build_info", "What is running; always 1.", list(values), registry=registry)

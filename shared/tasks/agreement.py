@@ -36,7 +36,7 @@ class Agreement(NamedTuple):
         return float(self.matched.sum()) / total if total else 1.0
 
     @property
-    def count(self) -> float:
+    def size(self) -> float:
         """How many independent things `share` is taken over, for an interval: the mean of both answers' sums."""
         return float(self.expected.sum() + self.found.sum()) / 2
 

@@ -103,7 +103,7 @@ def test_an_old_profile_decodes_an_old_frame() -> None:
     frame_file, array_file, profile_file = (GOLDEN / name for name in CALIBRATED)
     codec = Calibrated(Profile.from_bytes(profile_file.read_bytes()))
     frame = wire.unpack(frame_file.read_bytes())
-    assert (frame.codec_id, frame.params, frame.shape) == (16, codec.profile.digest, codec.profile.shape)
+    assert (frame.tensors[0].codec_id, frame.tensors[0].params, frame.tensors[0].shape) == (16, codec.profile.digest, codec.profile.shapes[0])
     symbols = codec.coder.decode(frame.payload)
     assert codec.coder.encode(symbols) == frame.payload
     # Symbols are whole numbers; the corrector's sums may differ in their last bits between processors.

@@ -20,6 +20,8 @@ from shared.codecs.calibrated.symbol_coder import SymbolCoder
 from shared.errors import ContentError, ProfileContentError, ProfileMissingError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from shared.codecs.calibrated.profile import Profile
@@ -33,18 +35,30 @@ class Calibrated(Codec):
     id = 16
     name = "calibrated"
 
-    def __init__(self, profile: Profile | None = None) -> None:
-        """Raises ProfileContentError if the profile's arrays cannot be used."""
+    def __init__(self, profile: Profile | None = None, number: int = 0) -> None:
+        """The codec for the tensor of this `number` of the profile's crossing.
+
+        Raises ProfileContentError if the profile's arrays cannot be used.
+        """
         self.profile = profile
         if profile is None:
             return
-        arrays, grid = profile.arrays, grid_shape(profile.shape)
+        self._number = number
+        # One profile holds what was fitted to all tensors of a crossing, and is checked as a whole.
+        self._all = (
+            [self, *(Calibrated(profile, each) for each in range(1, len(profile.shapes)))]
+            if not number
+            else []
+        )
+        part = profile.of_tensor(number)
+        self._shape = part.shape
+        arrays, grid = part.arrays, grid_shape(part.shape)
         self._whole_grid = grid
-        self._pooled = bool(_whole(profile, "pooled"))
+        self._pooled = bool(_whole(part.about, "pooled"))
         if self._pooled:  # the tail begins with a mean over the positions, so only that mean has to travel
             grid = 1, 1, grid[2]
-        levels, groups = _whole(profile, "levels"), _whole(profile, "groups")
-        signed = bool(_whole(profile, "signed"))
+        levels, groups = _whole(part.about, "levels"), _whole(part.about, "groups")
+        signed = bool(_whole(part.about, "signed"))
         self.coder = SymbolCoder(arrays, grid, levels=levels, groups=groups, signed=signed)
         self.quantiser = Quantiser(arrays, grid, levels, signed=signed)
         self.reconstruction = Reconstruction(arrays, grid, levels, signed=signed)
@@ -52,6 +66,14 @@ class Calibrated(Codec):
     def bind(self, profile: Profile) -> Calibrated:
         """The codec with a profile. Raises ProfileContentError."""
         return Calibrated(profile)
+
+    def of_tensor(self, number: int) -> Codec:
+        """Raises ContentError if the profile is of fewer tensors."""
+        if self.profile is None:
+            return self
+        if number >= len(self._all):
+            raise ContentError(f"the profile {self.profile.name} is of {len(self._all)} tensors")
+        return self._all[number]
 
     @property
     def revision(self) -> str:
@@ -66,7 +88,8 @@ class Calibrated(Codec):
         profile = self._require(array.shape)
         require_finite(array)
         symbols = self.quantiser(self.grid_of(array))
-        return Encoded(profile.digest, self.coder.encode(symbols)), symbols
+        # The first tensor's parameters name the profile for all of them.
+        return Encoded(b"" if self._number else profile.digest, self.coder.encode(symbols)), symbols
 
     def grid_of(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         """(rows, columns, channels): the values of a tensor that are quantised."""
@@ -79,7 +102,7 @@ class Calibrated(Codec):
                 f"a frame of the codec {self.name} needs its profile",
                 accepted={"put": f"/profiles/{params.hex()}"},
             )
-        if params != self._require(shape).digest:
+        if params != (b"" if self._number else self._require(shape).digest):
             raise ContentError(
                 f"the frame was made with the profile {params.hex()}, this is {self.profile.name}"
             )
@@ -94,13 +117,13 @@ class Calibrated(Codec):
     def _require(self, shape: tuple[int, ...]) -> Profile:
         if self.profile is None:
             raise ContentError(f"the codec {self.name} encodes with a profile, and none is set")
-        if shape != self.profile.shape:
-            raise ContentError(f"the profile is for the shape {self.profile.shape}, not {shape}")
+        if shape != self._shape:
+            raise ContentError(f"the profile is for the shape {self._shape}, not {shape}")
         return self.profile
 
 
-def _whole(profile: Profile, key: str) -> int:
-    text = profile.about.get(key, "")
+def _whole(about: Mapping[str, str], key: str) -> int:
+    text = about.get(key, "")
     if not (text.isascii() and text.isdigit() and len(text) < 4):
         raise ProfileContentError(f"a profile's {key} is {text!r}", accepted="a whole number")
     return int(text)

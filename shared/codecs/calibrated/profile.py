@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,10 +26,11 @@ from shared.limits import (
     MAX_PROFILE_BYTES,
     MAX_PROFILE_HEADER_BYTES,
     MAX_RANK,
+    MAX_TENSORS,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +38,19 @@ FORMAT = "splitdnn-profile-1"
 HASH_BYTES = 16
 _DTYPES = {"int8", "uint8", "int16", "uint16", "int32", "float16", "float32"}
 _HEADER = struct.Struct("<Q")
+
+
+PER_TENSOR = frozenset({"levels", "groups", "signed", "pooled"})
+"""Strings that have a value for each tensor of a crossing, with semicolons between."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What a profile says of one tensor."""
+
+    shape: tuple[int, ...]
+    about: Mapping[str, str]
+    arrays: Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +61,30 @@ class Profile:
     fingerprint: bytes
     """8 bytes: the network whose tensor the profile describes."""
     split_point: str
-    shape: tuple[int, ...]
-    """The tensor's shape without the batch dimension."""
+    shapes: tuple[tuple[int, ...], ...]
+    """The shape of each tensor that crosses there, without the batch dimension."""
     about: Mapping[str, str]
     """All strings of the file: those above, and what calibration measured."""
     arrays: Mapping[str, NDArray[np.generic]]
+    """Where several tensors cross, the names of the arrays of each begin with its number and a dot: `0.step`."""
+
+    def of_tensor(self, number: int) -> Part:
+        """What it says of one of its tensors, counted from 0. Raises ProfileContentError if a string has no value for it."""
+        count = len(self.shapes)
+        prefix = f"{number}." if count > 1 else ""
+        arrays = {
+            name.removeprefix(prefix): array for name, array in self.arrays.items() if name.startswith(prefix)
+        }
+        about = {}
+        for key, text in self.about.items():
+            values = text.split(";")
+            if key in PER_TENSOR and len(values) != count:
+                raise ProfileContentError(
+                    f"a profile's {key} is {text!r}",
+                    accepted=f"a value for each of {count} tensors, with ';' between",
+                )
+            about[key] = values[number] if key in PER_TENSOR else text
+        return Part(self.shapes[number], about, arrays)
 
     @cached_property
     def digest(self) -> bytes:
@@ -85,7 +119,7 @@ class Profile:
         *,
         fingerprint: bytes,
         split_point: str,
-        shape: tuple[int, ...],
+        shapes: Sequence[tuple[int, ...]],
         about: Mapping[str, str],
     ) -> Profile:
         """A new profile of these arrays. The same arrays and strings give the same bytes."""
@@ -94,7 +128,7 @@ class Profile:
             "format": FORMAT,
             "fingerprint": fingerprint.hex(),
             "split_point": split_point,
-            "shape": ",".join(map(str, shape)),
+            "shape": ";".join(",".join(map(str, shape)) for shape in shapes),
         }
         # safetensors writes the memory of a transposed array in its own order.
         ordered = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
@@ -152,19 +186,29 @@ def _strings(data: bytes) -> dict[str, str]:
     return about
 
 
-def _identity(about: Mapping[str, str]) -> tuple[bytes, str, tuple[int, ...]]:
+def _identity(about: Mapping[str, str]) -> tuple[bytes, str, tuple[tuple[int, ...], ...]]:
     try:
         fingerprint = bytes.fromhex(about["fingerprint"])
-        shape = tuple(int(part) for part in about["shape"].split(","))
+        shapes = tuple(
+            tuple(int(part) for part in shape.split(",")) for shape in about["shape"].split(";", MAX_TENSORS)
+        )
         split_point = about["split_point"]
     except (KeyError, ValueError) as error:
         raise ProfileContentError(f"a profile names fingerprint, split_point and shape: {error}") from None
-    count = 1
-    for dimension in shape:
-        count *= dimension if 1 <= dimension <= MAX_DIMENSION else MAX_ELEMENTS + 1
-    if len(fingerprint) != FINGERPRINT_BYTES or not 1 <= len(shape) <= MAX_RANK or count > MAX_ELEMENTS:
-        raise ProfileContentError(f"a profile of fingerprint {about['fingerprint']!r} and shape {shape}")
-    return fingerprint, split_point, shape
+    if len(fingerprint) != FINGERPRINT_BYTES or not _fit(shapes):
+        raise ProfileContentError(
+            f"a profile of fingerprint {about['fingerprint']!r} and shape {about['shape']!r}"
+        )
+    return fingerprint, split_point, shapes
+
+
+def _fit(shapes: Sequence[tuple[int, ...]]) -> bool:
+    """Whether one frame could carry tensors of these shapes."""
+    if len(shapes) > MAX_TENSORS or not all(1 <= len(shape) <= MAX_RANK for shape in shapes):
+        return False
+    if not all(1 <= dimension <= MAX_DIMENSION for shape in shapes for dimension in shape):
+        return False
+    return sum(map(math.prod, shapes)) <= MAX_ELEMENTS
 
 
 def _sorted_header(data: bytes) -> bytes:

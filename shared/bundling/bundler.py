@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from shared.network.bundle import Bundle
     from shared.network.choice import NetworkChoice
     from shared.network.partition import SplitPoint
+    from shared.tasks.spec import TaskSpec
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ def make_reported(
         "source": source.origin,
         "made_with": {"splitdnn": __version__, **source.made_with},
         "fingerprint": fingerprint.hex(),
-        "task": {"name": task.name, "activation": task.activation},
+        "task": _task_entry(task),
         "labels": list(labels),
         "recipe": source.recipe.fields(),
         "batch": network.batch or "any",
@@ -140,6 +141,11 @@ def _cut(source: Source) -> _Cut:
     places = find_places(model, batch, known=source.known, outputs=source.outputs, is_given=source.is_given)
     model = marked(model, places, len(source.outputs), source.name)
     return _Cut(model, Partition(place.point for place in places), batch, pictures, tensors, notes)
+
+
+def _task_entry(task: TaskSpec) -> dict[str, object]:
+    entry: dict[str, object] = {"name": task.name, "activation": task.activation}
+    return entry | {"options": dict(task.options)} if task.options else entry
 
 
 def _entry(point: SplitPoint) -> dict[str, object]:

@@ -8,7 +8,7 @@ from shared.bundling.graph.cuts import sole_crossings
 from shared.bundling.graph.macs import work_before
 from shared.bundling.graph.names import clean_name, joint_name, unique_name, within
 from shared.bundling.graph.reading import Graph, shapes_at
-from shared.bundling.graph.several import several_crossings
+from shared.bundling.graph.several.places import several_crossings
 from shared.bundling.graph.values import Values
 from shared.network.manifest import fits_the_wire
 from shared.network.partition import INPUT, OUTPUT, SplitPoint

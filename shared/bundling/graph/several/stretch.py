@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from shared.bundling.graph.minimum_cut import NEVER, SINK, SOURCE, FlowNetwork
+from shared.bundling.graph.several.minimum_cut import NEVER, SINK, SOURCE, FlowNetwork
 from shared.limits import MAX_ELEMENTS, MAX_TENSORS
 
 if TYPE_CHECKING:

@@ -119,7 +119,7 @@ def _makes_channels_first(node: ov.Node) -> bool:
     if node.get_type_name() != "Transpose":
         return False
     order = node.input_value(1).get_node()
-    return order.get_type_name() == "Constant" and order.get_vector().tolist() == [0, 3, 1, 2]
+    return order.get_type_name() == "Constant" and list(order.get_vector()) == [0, 3, 1, 2]
 
 
 def _described(parameter: ov.Node) -> str:

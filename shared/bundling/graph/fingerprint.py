@@ -25,7 +25,7 @@ _BODY_INPUT = "body_parameter_index"
 _PORT_FIELDS = (
     "input_index", "output_index", _BODY_INPUT, "body_value_index", "iteration", "axis", "start", "stride", "part_size", "end",
 )  # fmt: skip
-"""Of OpenVINO's descriptions of ports, whichever a kind of port has."""
+"""What describes a port in OpenVINO; each kind of port has some of them."""
 
 
 def fingerprint_of(model: ov.Model, outputs: int, recipe: Recipe) -> bytes:

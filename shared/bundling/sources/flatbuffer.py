@@ -1,6 +1,6 @@
 """Tables of a flatbuffer, read by the numbers of their fields (https://flatbuffers.dev/internals).
 
-Of anything that points out of the file or is longer than it may be, ValueError.
+What points out of the file or is longer than it may be raises ValueError.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Table:
         return self._data[at + 4 : at + 4 + size]
 
     def length(self, field: int) -> int:
-        """Of a vector: how many elements."""
+        """How many elements a vector has."""
         at = self._vector(field)
         return 0 if at is None else self._number(at, _OFFSET)
 

@@ -14,6 +14,7 @@ from shared.bundling.sources.metadata import Said, understand
 from shared.bundling.sources.onnx_reference import find_onnx_reference
 from shared.bundling.sources.picture_input import PictureInput
 from shared.bundling.sources.source import Source
+from shared.bundling.sources.tflite import read_tflite
 from shared.engines.openvino.runtime import VERSION, core, operations, ov
 from shared.errors import ModelError, SettingsError
 from shared.network.labels import read_labels
@@ -39,8 +40,7 @@ def from_file(choice: NetworkChoice) -> Source:
     if choice.weights not in ("auto", "random"):
         raise ModelError(f"weights {choice.weights}: {what} has its own; accepted: none")
     model = _read(path)
-    metadata = _metadata(model)
-    said = understand(metadata)
+    said = read_tflite(path) if path.suffix == ".tflite" else understand(_metadata(model))
     picture = PictureInput(model, what)
     recipe, notes = _recipe(choice, picture, said, what)
     model = _with_plain_outputs(picture.resized(recipe.width, recipe.height), what)
@@ -61,7 +61,7 @@ def from_file(choice: NetworkChoice) -> Source:
         labels=labels,
         origin={"kind": "file", "model": str(path), "weights": None, "seed": None, "recipe": choice.recipe},
         reference=reference,
-        notes=notes,
+        notes=(*said.notes, *notes),
         is_given=partial(_holds, path),
         made_with=made_with,
     )
@@ -104,8 +104,10 @@ def _recipe(
     width, height = (own or other for own, other in zip(picture.size, said.size or (None, None), strict=True))
     is_open = width is None or height is None
     fields: dict[str, Any] = {"mean": (0.0,) * 3, "std": (1.0,) * 3, "fit": "stretch", **said.recipe}
-    if picture.element_type in ("u8", "u16") and "scale" not in said.recipe:
+    if "scale" not in said.recipe and picture.element_type in ("u8", "u16", "i8"):
         fields["scale"] = 1.0
+        if picture.element_type == "i8":  # a quantised network's pixels, moved to where they fit
+            fields["mean"] = (128.0,) * 3
     if picture.channels == 1:
         fields["channels"] = "GRAY"
     elif fields.get("channels") == "GRAY":

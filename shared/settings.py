@@ -52,6 +52,7 @@ KNOWN_NAMES = frozenset(
         "PICTURE_SIZE",
         "STILL_THRESHOLD",
         "TOP",
+        "THRESHOLD",
         "GRAYSCALE",
         "QUEUE_SIZE",
         "IN_FLIGHT",

@@ -193,6 +193,12 @@ def read_reply(status: int, body: bytes, task: Task) -> Reply:
     if status != 200:
         raise refusal_of(status, body)
     fields = parse_json(body)
+    said_task = fields.get("task", task.name)
+    if said_task != task.name:
+        raise UplinkError(
+            "refused",
+            f"the answer is one of the task {shown(said_task, 64)}, and the network's is {task.name}",
+        )
     try:
         steps_ms = {_text(name): _number(ms) for name, ms in fields["stages_ms"].items()}
         said = fields.get("received")

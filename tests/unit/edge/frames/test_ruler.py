@@ -38,8 +38,8 @@ def codecs():
 
 
 def share(codec, reference, now):
-    ruler = ruler_factory(codec)(reference)
-    return share_changed(ruler(reference), ruler(now), ruler.margin)
+    ruler = ruler_factory(codec)(0, reference)
+    return share_changed([ruler(reference)], [ruler(now)], ruler.margin)
 
 
 @pytest.mark.parametrize("codec", codecs(), ids=["int8", "int8+zstd", "calibrated", "calibrated signed"])
@@ -76,9 +76,9 @@ class TestEveryCodec:
 )
 def test_a_share_is_between_nothing_and_all_and_takes_no_sides(a, b):
     reference, now = Reading(a.astype(np.float32), a), Reading(b.astype(np.float32), b)
-    found = share_changed(reference, now, 0.25)
+    found = share_changed([reference], [now], 0.25)
     assert 0 <= found <= 1
-    assert found == share_changed(now, reference, 0.25)
+    assert found == share_changed([now], [reference], 0.25)
     assert (found == 0) == (a == b).all()
 
 
@@ -86,9 +86,8 @@ def test_of_zeros_and_ones_it_is_the_share_of_those_in_use_that_changed():
     a, b = np.zeros(40, np.int16), np.zeros(40, np.int16)
     a[:10] = 1
     b[2:12] = 1  # 8 in common, 2 gone, 2 new
-    assert share_changed(Reading(a * np.float32(2), a), Reading(b * np.float32(2), b), 0.25) == pytest.approx(
-        4 / 12
-    )
+    before, after = (Reading(each * np.float32(2), each) for each in (a, b))
+    assert share_changed([before], [after], 0.25) == pytest.approx(4 / 12)
 
 
 @pytest.mark.parametrize("levels", [2, 4])
@@ -104,9 +103,9 @@ def test_noise_at_the_edge_of_a_cell_changes_nothing(levels):
     noise = np.random.default_rng(0).normal(0, 0.04, (2, *SHAPE)).astype(np.float32) / ones
     quiet, moved = (ruler(edge + each) for each in noise)
     assert (quiet.symbols != moved.symbols).mean() > 0.3
-    assert share_changed(quiet, moved, 0) > 0.3
-    assert share_changed(quiet, moved, ruler.margin) == 0
-    assert share_changed(quiet, ruler(edge + 0.6 / ones), ruler.margin) > 0.3, "what moves on is seen"
+    assert share_changed([quiet], [moved], 0) > 0.3
+    assert share_changed([quiet], [moved], ruler.margin) == 0
+    assert share_changed([quiet], [ruler(edge + 0.6 / ones)], ruler.margin) > 0.3, "what moves on is seen"
 
 
 def test_noise_of_a_few_steps_of_255_changes_nothing():

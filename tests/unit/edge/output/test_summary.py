@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from kits.edge import record
 
-from edge.output import printer
-from edge.output.printer import Summary
+from edge.output import summary as module
+from edge.output.summary import Summary
 
 
 def rows(text):
@@ -92,7 +92,7 @@ def test_a_single_frame():
 
 
 def test_a_camera_that_runs_for_months_fits(monkeypatch):
-    monkeypatch.setattr(printer, "_MAX_REMEMBERED", 100)
+    monkeypatch.setattr(module, "_MAX_REMEMBERED", 100)
     summary = Summary()
     for number in range(1000):
         summary(record(number, latency_ms=float(number)))

@@ -12,6 +12,7 @@ from kits.uplink import CLASS, FRAME, GOOD, MODEL, metric, refusal, with_cloud
 from edge.uplink import uplink as uplink_module
 from edge.uplink.circuit import State
 from shared.tasks.classify import Classes
+from shared.tasks.spec import Wanted
 from shared.wire.http import CONTENT_TYPE
 
 
@@ -25,7 +26,7 @@ def test_a_good_answer():
         assert uplink.circuit.state is State.CLOSED
         assert metric(uplink, "uplink_bytes_total") == len(FRAME)
 
-    with_cloud(check, top=3)
+    with_cloud(check, wanted=Wanted(top=3))
 
 
 def test_names_are_the_edges_own_whatever_the_cloud_calls_a_class():
@@ -146,4 +147,4 @@ def test_no_more_classes_are_asked_for_than_there_are(top, labels, asked):
         assert cloud.queries == [(f"/model?top={asked}", CONTENT_TYPE)]
 
     model = SimpleNamespace(**vars(MODEL) | {"labels": MODEL.labels[:labels]})
-    with_cloud(check, model=model, top=top)
+    with_cloud(check, model=model, wanted=Wanted(top))

@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.uplink.client import BrokenError, Reply, mismatch, parse_json, read_reply, serves
+from edge.uplink.client import BrokenError, Reply, mismatch, parse_json, read_reply
 from edge.uplink.profiles import ProfileUploads
 from edge.uplink.same_labels import SameLabels
 from shared.errors import MismatchError, UplinkError
@@ -201,15 +201,12 @@ class Uplink:
     async def greet(self) -> None:
         """Check that the cloud is up and serves this network, and upload the profiles that it does not have.
 
-        Raises UplinkError, or MismatchError if another network runs there that the edge is not going to take.
+        Raises UplinkError, or MismatchError if another network or task runs there that the edge is not going to take.
         """
         said = await self._line.ask_model()
-        if not serves(said, self._model):
-            problem = mismatch(said, self._client.url, self._model)
+        if problem := mismatch(said, self._client.url, self._model, self._task):
             raise UplinkError("refused", problem) if self._follows else MismatchError(problem)
-        if (
-            said.get("fingerprint") == self._model.fingerprint.hex()
-        ):  # and not an earlier network that it still serves
+        if said["fingerprint"] == self._model.fingerprint.hex():  # not an earlier one that it still serves
             self._labels.compare(said)
         await self._uploads.greet(said)
         self._greeted.set()

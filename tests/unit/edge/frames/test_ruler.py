@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from kits.edge import pictures
+from kits.pyramid import crossing, profile_of
 
 from edge.calibration.fit import Preset, fit_profile
 from edge.frames.stillness import CalibratedRuler, Int8Ruler, Reading, ruler_factory, share_changed
@@ -88,6 +90,35 @@ def test_of_zeros_and_ones_it_is_the_share_of_those_in_use_that_changed():
     b[2:12] = 1  # 8 in common, 2 gone, 2 new
     before, after = (Reading(each * np.float32(2), each) for each in (a, b))
     assert share_changed([before], [after], 0.25) == pytest.approx(4 / 12)
+
+
+def test_the_share_is_of_the_symbols_of_all_tensors():
+    """A tensor of a few symbols does not count as much as one of many."""
+    rng = np.random.default_rng(2)
+    first, second = rng.integers(0, 5, (2, 90)), rng.integers(0, 5, (2, 10))
+    apart = [
+        [Reading(values.astype(np.float32), values.astype(np.int16)) for values in pair]
+        for pair in (first, second)
+    ]
+    whole = np.concatenate([first, second], 1)
+    together = [Reading(values.astype(np.float32), values.astype(np.int16)) for values in whole]
+    (a0, a1), (b0, b1) = apart
+    assert share_changed([a0, b0], [a1, b1], 0.25) == share_changed([together[0]], [together[1]], 0.25)
+    assert share_changed([a0, b0], [a0, b1], 0.25) < share_changed([b0], [b1], 0.25)
+
+
+@pytest.mark.parametrize("codec", ["int8", "int8+zstd", "calibrated"])
+def test_each_tensor_has_a_ruler_of_its_own(codec):
+    tensors = crossing("pyramid", next(pictures(1)))
+    make = ruler_factory(Calibrated(profile_of("pyramid")) if codec == "calibrated" else make_codec(codec))
+    for number, tensor in enumerate(tensors):
+        symbols = make(number, tensor)(tensor).symbols
+        if codec == "calibrated":
+            _, sent = Calibrated(profile_of("pyramid"), number).encode_symbols(tensor)
+            assert (np.abs(symbols) == sent.magnitudes).all(), number
+        else:
+            assert np.ptp(symbols.astype(int)) in range(250, 256) or tensor.size < 9, number
+            assert np.abs(symbols).max() <= 255
 
 
 @pytest.mark.parametrize("levels", [2, 4])

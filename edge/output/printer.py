@@ -20,8 +20,8 @@ _WINDOW_S = 5.0
 _LIVE_PERIOD_S = 0.2
 _LOG_PERIOD_S = 5.0
 _CHANGE_PERIOD_S = 1.0
-_MAX_CHARACTERS = 160
-"""Of what is told of one answer: a detector may see a hundred classes at once."""
+_MAX_HEADLINE, _MAX_FOUND = 160, 400
+"""Characters: a detector may see a hundred classes at once."""
 
 
 def human_bytes(count: float) -> str:
@@ -43,10 +43,11 @@ def print_frame(record: Record, out: TextIO | None = None) -> None:
 
 
 def _told(answer: Answer) -> str:
-    """All classes of a classifier with their probabilities; of another task the headline, with the highest score."""
-    findings = answer.findings()
-    if findings and findings[0][0] == answer.headline():
-        return ", ".join(f"{name} {100 * probability:.1f} %" for name, probability in findings)
+    """Everything that was found, if the headline only names it; else the headline, which says more: `2 bottle`."""
+    findings, headline = answer.findings(), answer.headline()
+    if findings and f", {findings[0][0]}, " in f", {headline}, ":
+        found = ", ".join(f"{name} {100 * probability:.1f} %" for name, probability in findings)
+        return _cut(found, _MAX_FOUND)
     return _headline(answer)
 
 
@@ -56,8 +57,8 @@ def _headline(answer: Answer) -> str:
     return _cut(answer.headline()) + (f" ({100 * findings[0][1]:.1f} %)" if findings else "")
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 1] + "…"
+def _cut(text: str, most: int = _MAX_HEADLINE) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 class ProgressPrinter:

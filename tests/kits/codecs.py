@@ -90,8 +90,8 @@ def forge(*, sections: bytes = b"", **fields: Any) -> bytes:
 
 def with_right_crc(data: bytes) -> bytes:
     """The same bytes with the checksum that fits them, so that a reader goes on to what lies behind it."""
-    at = wire.HEADER.size - 4
-    if len(data) < wire.HEADER.size:
+    size = wire.HEADER_2.size if data[4:5] == b"\2" else wire.HEADER.size
+    if len(data) < size:
         return data
-    crc = zlib.crc32(data[wire.HEADER.size :], zlib.crc32(data[:at]))
-    return data[:at] + struct.pack("<I", crc) + data[wire.HEADER.size :]
+    crc = zlib.crc32(data[size:], zlib.crc32(data[: size - 4]))
+    return data[: size - 4] + struct.pack("<I", crc) + data[size:]

@@ -74,7 +74,7 @@ def test_a_profile_is_for_one_tensor(changes: dict[str, Any]) -> None:
     profiles.add(profile)
     with pytest.raises(ContentError, match=profile.name) as caught:
         profiles.codec_of(frame_of(Gained(profile), **changes))
-    assert caught.value.accepted == {"split_point": "layer3", "shapes": [list(SHAPE)]}
+    assert caught.value.accepted == {"split_point": "layer3", "shape": list(SHAPE)}
 
 
 def test_what_was_not_used_for_longest_goes_first() -> None:
@@ -195,7 +195,7 @@ def test_a_profile_is_described_by_name_tensor_size_and_origin() -> None:
     said = {
         "name": profile.name,
         "split_point": "layer3",
-        "shapes": [list(SHAPE)],
+        "shape": list(SHAPE),
         "bytes": len(profile.data),
         "about": dict(profile.about),
     }

@@ -139,7 +139,7 @@ def test_frames_that_cannot_be_used_are_refused_by_name(server: Server, pack: An
         (b"GIF89a" + bytes(100), 400, "bad_frame"),
         (good[:-1] + bytes([good[-1] ^ 1]), 400, "bad_frame"),
         (good + b"\0", 400, "bad_frame"),
-        (with_right_crc(good[:4] + b"\x02" + good[5:]), 400, "bad_frame"),
+        (with_right_crc(good[:4] + b"\x03" + good[5:]), 400, "bad_frame"),
         (with_right_crc(good[:48] + b"\xff\xff\xff\xff" + good[52:]), 413, "too_large"),
         (with_right_crc(good[:-4] + nan), 422, "bad_content"),
         (pack(codec_id=999), 415, "bad_codec"),

@@ -35,7 +35,7 @@ class Summary:
             self._latencies.append(record.latency_ms)
         for name, milliseconds in record.stages_ms.items():
             self._steps[name].append(milliseconds)
-        for name in set(record.answer.seen()):
+        for name in set(record.answer.shows()):
             if name in self._seen or len(self._seen) < _MAX_REMEMBERED:
                 self._seen[name] += 1
 

@@ -55,7 +55,7 @@ class Classes:
     def findings(self) -> list[tuple[str, float]]:
         return [(each["label"], each["probability"]) for each in self.top]
 
-    def seen(self) -> list[str]:
+    def shows(self) -> list[str]:
         return [each["label"] for each in self.top[:1]]
 
     def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> Classes:

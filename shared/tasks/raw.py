@@ -85,7 +85,7 @@ class Outputs:
         """Nothing: what the values mean is not known."""
         return ()
 
-    def seen(self) -> tuple[()]:
+    def shows(self) -> tuple[()]:
         """Nothing, as `findings`."""
         return ()
 

@@ -80,7 +80,7 @@ def test_steps_appear_in_the_order_of_the_way_and_count_only_where_they_were():
 
 
 def seeing(number, *names, **changes):
-    return dataclasses.replace(record(number, **changes), answer=SimpleNamespace(seen=lambda: names))
+    return dataclasses.replace(record(number, **changes), answer=SimpleNamespace(shows=lambda: names))
 
 
 def test_what_was_seen_and_in_how_many_frames():

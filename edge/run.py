@@ -21,8 +21,9 @@ from edge.metrics import EdgeMetrics
 from edge.network.opening import open_origin
 from edge.network.switch import Switch
 from edge.network.watch import watch
-from edge.output.printer import ProgressPrinter, Summary, print_frame
+from edge.output.printer import ProgressPrinter, print_frame
 from edge.output.status import serve_status
+from edge.output.summary import Summary
 from edge.sources.reconnect import Reconnecting
 from edge.sources.registry import open_source
 from edge.uplink.line import Line

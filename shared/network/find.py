@@ -93,11 +93,12 @@ def bundle_folder(model: str) -> Path | None:
 
 
 def _read_folder(folder: Path, choice: NetworkChoice) -> Bundle:
-    if choice.recipe:
-        raise SettingsError(
-            f"recipe {choice.recipe}: the bundle {folder} has its own; make it again with "
-            f"`splitdnn bundle SOURCE --recipe {choice.recipe} -o FOLDER`"
-        )
+    for name, given in (("recipe", choice.recipe), ("task", choice.task)):
+        if given:
+            raise SettingsError(
+                f"{name} {given}: the bundle {folder} has its own; make it again with "
+                f"`splitdnn bundle SOURCE --{name} {given} -o FOLDER`"
+            )
     bundle = read_bundle(folder)
     if choice.weights != "auto":
         _log.warning(

@@ -64,6 +64,7 @@ def from_file(choice: NetworkChoice) -> Source:
         notes=(*said.notes, *notes),
         is_given=partial(_holds, path),
         made_with=made_with,
+        said={key.removeprefix(f"{_MODEL_API} "): value for key, value in metadata.items()},
     )
 
 

@@ -12,6 +12,8 @@ from shared.network.find import bundle_folder, find_bundle
 from shared.observing.telemetry import export_build_info, has_build_info
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.engines import Engine
     from shared.engines.half import Kind
     from shared.network.bundle import Bundle
@@ -56,13 +58,16 @@ def load_network(
     patience_s: float,
     threads: int,
     streams: int = 1,
+    hold: Callable[[], object] = lambda: None,
 ) -> Network:
     """Load the network that the settings name; report it in the log and, if it is the process's first, in `splitdnn_build_info`.
 
     `component` is the half that this side runs; the engine is chosen by it. `patience_s` bounds the download of weights in
-    seconds; `threads` and `streams` are those of `make_engine`. Raises StartupError or SplitPointError.
+    seconds; `threads` and `streams` are those of `make_engine`. `hold` is called before a bundle is made or engines are timed, and
+    returns when that may begin. Raises StartupError or SplitPointError.
     """
-    bundle = find_bundle(_choice(settings, weights, seed), settings.cache_dir, patience_s=patience_s)
+    choice = _choice(settings, weights, seed)
+    bundle = find_bundle(choice, settings.cache_dir, patience_s=patience_s, hold=hold)
     model, partition = bundle.model, bundle.partition
     is_default = settings.split_point in (None, AUTO)
     point = partition.default() if is_default else partition.point(str(settings.split_point))
@@ -77,6 +82,7 @@ def load_network(
         kind=component,
         point=point,
         weights=weights if weights != "auto" and bundle_folder(settings.model) else None,
+        hold=hold,
     )
     engine.on_failed_check = metrics.engine_failed_checks.inc
     if not has_build_info(metrics.registry):

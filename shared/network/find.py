@@ -52,18 +52,20 @@ def find_bundle(
     *,
     patience_s: float,
     fetch: bool = True,
+    hold: Callable[[], object] = lambda: None,
     clock: Callable[[], float] = time.time,
 ) -> Bundle:
     """The bundle of the network that `choice` names, made now if need be.
 
     `weights=auto` is a bundle of pretrained weights that was kept, else their download, else random weights with a warning.
     `patience_s` bounds a download in seconds; `fetch` False takes random weights at once. `cache_dir` keeps bundles; ""
-    keeps them until the process ends. Raises ModelError or SettingsError, one line.
+    keeps them until the process ends. `hold` is called before one is made, and returns when that may begin. Raises ModelError or
+    SettingsError, one line.
     """
     folder = bundle_folder(choice.model)
     if folder:
         return _read_folder(folder, choice)
-    return _Finder(choice, cache_dir, patience_s, clock).find(fetch=fetch)
+    return _Finder(choice, cache_dir, patience_s, hold, clock).find(fetch=fetch)
 
 
 def bundle_folder(model: str) -> Path | None:
@@ -115,12 +117,18 @@ class _Finder:
     """Finds or makes the bundle of one choice."""
 
     def __init__(
-        self, choice: NetworkChoice, cache_dir: str, patience_s: float, clock: Callable[[], float]
+        self,
+        choice: NetworkChoice,
+        cache_dir: str,
+        patience_s: float,
+        hold: Callable[[], object],
+        clock: Callable[[], float],
     ) -> None:
         self._choice = choice
         self._random = replace(choice, weights="random")
         self._cache = Cache(cache_dir)
         self._patience_s = patience_s
+        self._hold = hold
         self._clock = clock
 
     def find(self, *, fetch: bool) -> Bundle:
@@ -157,6 +165,7 @@ class _Finder:
                 f"model {choice.model}: no bundle of it is here, and torch, which makes one, is not installed; run "
                 f"`splitdnn bundle {choice.model} -o FOLDER` where torch is, and give --model that FOLDER"
             )
+        self._hold()
         name = bundle_name(choice)
         with self._cache.locked(name):
             if bundle := self._kept(choice):  # another process has made it meanwhile

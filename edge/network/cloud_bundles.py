@@ -92,7 +92,7 @@ class CloudBundles:
                     f"no cloud at {self._line.client.url} within {patience_s:g} s ({problem}), so there is no network to run; start "
                     "it, correct --cloud-url, or give --model something else than cloud",
                 )
-            if str(problem) != told:
+            if str(problem) != told and patience_s >= KEPT_PATIENCE_S:  # else the end comes soon enough
                 told = str(problem)
                 _log.warning("waiting up to %.0f s for the network of the cloud at %s: %s",
                              patience_s - waited_s, self._line.client.url, problem)  # fmt: skip

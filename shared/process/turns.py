@@ -38,14 +38,18 @@ def turn(
         # Who leaves holds it alone for an instant.
         here, _ = _lock(present, fcntl.LOCK_SH, patience_s, sleep)
         stack.callback(_leave, present, here)
-        own, waited = _lock(path, fcntl.LOCK_EX, patience_s, sleep, f"waiting for another process that {what}")
+        own, waited = _lock(
+            path, fcntl.LOCK_EX, patience_s, sleep, f"waiting for another process that {what}"
+        )
         try:
             yield waited
         finally:
             _leave(path, own)
-        fcntl.flock(here, fcntl.LOCK_UN)
-        last, _ = _lock(present, fcntl.LOCK_EX, patience_s, sleep, f"waiting until another process {what} undisturbed")
-        _leave(present, last)
+        with contextlib.suppress(OSError):  # the folder has become unusable: nothing to wait for
+            fcntl.flock(here, fcntl.LOCK_UN)
+            told = f"waiting until no other process {what}"
+            last, _ = _lock(present, fcntl.LOCK_EX, patience_s, sleep, told)
+            _leave(present, last)
 
 
 def _lock(
@@ -77,7 +81,7 @@ def _is_at(path: Path, file: TextIO) -> bool:
 
 def _leave(path: Path, file: TextIO) -> None:
     """Remove the file if its lock is ours alone, and give the lock up."""
-    with file, contextlib.suppress(BlockingIOError):
+    with file, contextlib.suppress(OSError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if _is_at(path, file):
             path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ Import it once the threads are limited.
 
 from __future__ import annotations
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from edge.config import EdgeSettings
+
+_SWITCH_INTERVAL_S = 0.001
 
 
 class EarlyLoad:
@@ -34,6 +37,9 @@ class EarlyLoad:
         """What takes long is on this thread, so that /healthz answers meanwhile; a stop does not wait for it."""
         self._proceed = threading.Event()
         self._given_up = False
+        # The loading thread wants the interpreter for an instant now and then, while imports would keep it for 5 ms each time.
+        self._interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         self.loaded: Future[Loaded] | None = None
         """None if the network is the cloud's."""
         if settings.model != CLOUD:
@@ -46,6 +52,7 @@ class EarlyLoad:
         self._given_up = not self._proceed.is_set()
         self._proceed.set()
         self.slow.shutdown(wait=False)
+        sys.setswitchinterval(self._interval_s)
 
     def proceed(self) -> None:
         """Let it do what nothing may delay or disturb: all else has been imported and opened."""

@@ -9,7 +9,6 @@ Reading one needs neither torch nor OpenVINO.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from shared.network.manifest import MANIFEST, Manifest, read_manifest
 from shared.network.model import Model
 from shared.network.partition import Partition, SplitPoint
 from shared.network.recipe import Recipe
+from shared.process.digest import sha256_of
 from shared.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -97,10 +97,8 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
         path = folder / name
         try:
             size = path.stat().st_size
-            if size == entry.bytes:
-                with path.open("rb") as file:
-                    if hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256:
-                        continue
+            if size == entry.bytes and sha256_of(path) == entry.sha256:
+                continue
         except OSError as error:
             raise ModelError(f"bundle {folder}: {name}: {error.strerror or error}") from None
         raise ModelError(

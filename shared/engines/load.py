@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from shared.engines import make_engine
 from shared.errors import EngineError
+from shared.network.bundle import Verification
 from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import bundle_folder, find_bundle
-from shared.network.verification import Verification
 from shared.observing.telemetry import export_build_info, has_build_info
 
 if TYPE_CHECKING:

@@ -113,7 +113,8 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
 class Verification:
     """Compares a bundle's files with their digests while the network is compiled from them: hashing leaves the interpreter to others.
 
-    It begins at once, on a thread of its own. Nothing that was computed meanwhile is to be used before `passed` says so."""
+    It begins at once, on a thread of its own. Nothing that was computed meanwhile is to be used before `passed` says so.
+    """
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle

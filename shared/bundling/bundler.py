@@ -21,6 +21,7 @@ from shared.bundling.graph.fingerprint import fingerprint_of
 from shared.bundling.graph.marking import marked
 from shared.bundling.graph.points import find_places
 from shared.bundling.messages import first_line
+from shared.bundling.seen import see
 from shared.bundling.sources.find import find_source
 from shared.bundling.task import labels_for, task_of
 from shared.engines.openvino.runtime import ov
@@ -82,12 +83,13 @@ def make_reported(
     source = find_source(choice, patience_s=patience_s)
     network = _cut(source)
     points = list(network.partition.points.values())
-    task = task_of(network.model, network.partition.ends[1].shapes)
-    labels, notes = labels_for(source, task, network.partition.ends[1].shapes, choice.labels)
     fingerprint = source.fingerprint or fingerprint_of(network.model, len(source.outputs), source.recipe)
     halves = Halves(network.model, network.partition, network.batch)
     answers = Answers(halves, source.reference, network.pictures, network.tensors, network.filled_up)
-    parity, found = check_whole(answers, source.reference.name if source.reference else "itself")
+    parity, parity_notes = check_whole(answers, source.reference.name if source.reference else "itself")
+    seen = see(source, network.model, network.partition.ends[1].shapes, answers.own_outputs)
+    task, task_notes = task_of(seen, choice.task)
+    labels, label_notes = labels_for(source, task, seen, choice.labels)
     chosen = _chosen(network.partition)
     checked = [point for point in points if point.name not in (INPUT, OUTPUT)] if check == "all" else chosen
     cut_error = check_points(halves, answers, checked)
@@ -111,7 +113,7 @@ def make_reported(
     _log.info(
         "bundled %s, %d split points, in %.1f s", source.name, len(points), time.perf_counter() - started
     )
-    notes = (*source.notes, *network.notes, *notes, *found)
+    notes = (*source.notes, *network.notes, *parity_notes, *task_notes, *label_notes)
     reference = source.reference.name if source.reference else None
     return read_bundle(folder, verify=False), Report(notes, reference, parity, cut_error, len(checked))
 
@@ -148,11 +150,6 @@ def _cut(source: Source) -> _Cut:
     return _Cut(model, Partition(place.point for place in places), batch, pictures, tensors, filled.axes, notes)
 
 
-def _task_entry(task: TaskSpec) -> dict[str, object]:
-    entry: dict[str, object] = {"name": task.name, "activation": task.activation}
-    return entry | {"options": dict(task.options)} if task.options else entry
-
-
 def _entry(point: SplitPoint) -> dict[str, object]:
     return {
         "name": point.name,
@@ -160,6 +157,11 @@ def _entry(point: SplitPoint) -> dict[str, object]:
         "head_macs": point.head_macs,
         "tail_macs": point.tail_macs,
     }
+
+
+def _task_entry(task: TaskSpec) -> dict[str, object]:
+    entry: dict[str, object] = {"name": task.name, "activation": task.activation}
+    return entry | ({"options": dict(task.options)} if task.options else {})
 
 
 def _chosen(partition: Partition) -> list[SplitPoint]:

@@ -185,15 +185,17 @@ def _role(seen: Seen, index: int) -> str:
         return "boxes"
     if any(word in name for word in ("anchor_ind", "raw_", "multiclass")):
         return "ignored"
-    if shape == (1,) and "num" in name:
+    if shape in ((), (1,)) and "num" in name:
         return "count"
-    if len(shape) > 1 and shape[1:] != (1,):
+    if len(shape) != 1 and shape[1:] != (1,):
         return "other"
     if any(word in name for word in ("label", "class", "cls")):
         return "labels"
     if any(word in name for word in ("score", "prob", "conf")):
         return "scores"
-    return "labels" if seen.whole[index] else "scores"
+    sample = seen.samples[index]
+    counted = bool((sample > 1).any() and (sample == np.rint(sample)).all())
+    return "labels" if seen.whole[index] or counted else "scores"
 
 
 def _normalised(boxes: NDArray[np.float32]) -> bool:

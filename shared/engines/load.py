@@ -113,7 +113,7 @@ def list_split_points(settings: CommonSettings) -> str:
 
 
 def _choice(settings: CommonSettings, weights: str, seed: int) -> NetworkChoice:
-    return NetworkChoice(settings.model, weights, seed, settings.labels, settings.recipe)
+    return NetworkChoice(settings.model, weights, seed, settings.labels, settings.recipe, settings.task)
 
 
 def describe_split_points(partition: Partition) -> str:

@@ -93,11 +93,12 @@ def bundle_folder(model: str) -> Path | None:
 
 
 def _read_folder(folder: Path, choice: NetworkChoice) -> Bundle:
-    if choice.recipe:
-        raise SettingsError(
-            f"recipe {choice.recipe}: the bundle {folder} has its own; make it again with "
-            f"`splitdnn bundle SOURCE --recipe {choice.recipe} -o FOLDER`"
-        )
+    for name, given in (("recipe", choice.recipe), ("task", choice.task)):
+        if given:
+            raise SettingsError(
+                f"{name} {given}: the bundle {folder} has its own; make it again with "
+                f"`splitdnn bundle SOURCE --{name} {given} -o FOLDER`"
+            )
     bundle = read_bundle(folder)
     if choice.weights != "auto":
         _log.warning(
@@ -106,7 +107,11 @@ def _read_folder(folder: Path, choice: NetworkChoice) -> Bundle:
         )  # fmt: skip
     if choice.labels is None:
         return bundle
-    classes = bundle.partition.points[OUTPUT].shapes[0][-1] if bundle.model.task.name == "classify" else None
+    classes = len(bundle.model.labels) or None  # as many as the bundle has names
+    if bundle.model.task.name == "classify":
+        classes = bundle.partition.points[OUTPUT].shapes[0][-1]
+    elif bundle.model.task.name not in ("detect", "segment"):
+        classes = None
     labels = read_labels(expand_home(choice.labels), classes)
     return replace(bundle, model=replace(bundle.model, labels=labels))
 

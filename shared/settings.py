@@ -53,6 +53,7 @@ KNOWN_NAMES = frozenset(
         "PICTURE_SIZE",
         "STILL_THRESHOLD",
         "TOP",
+        "THRESHOLD",
         "GRAYSCALE",
         "QUEUE_SIZE",
         "IN_FLIGHT",

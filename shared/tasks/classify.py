@@ -56,6 +56,9 @@ class Classes:
     def findings(self) -> list[tuple[str, float]]:
         return [(each["label"], each["probability"]) for each in self.top]
 
+    def shows(self) -> list[str]:
+        return [each["label"] for each in self.top[:1]]
+
     def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> Classes:
         del recipe, size
         return self

@@ -64,7 +64,12 @@ class TaskPlugins:
             raise ModelError(f"the task {name} cannot be used: {describe(error)}") from error
         if not isinstance(inner, Task):
             raise ModelError(f"the task {name} cannot be used: it gives a {type(inner).__name__}, no Task")
-        return PluginTask(name, inner)
+        task = PluginTask(name, inner)
+        try:
+            task.nothing()  # a frame that fails later needs one
+        except ContentError as error:
+            raise ModelError(f"the task {name} cannot be used: it has no empty answer ({error})") from error
+        return task
 
 
 def _factory(
@@ -87,6 +92,7 @@ class PluginAnswer:
     fields_: dict[str, Any]
     headline_: str = field(compare=False)
     findings_: tuple[tuple[str, float], ...] = field(compare=False)
+    shows_: tuple[str, ...] = field(compare=False)
     inner: Answer = field(compare=False)
     task: str
 
@@ -98,6 +104,9 @@ class PluginAnswer:
 
     def findings(self) -> Sequence[tuple[str, float]]:
         return self.findings_
+
+    def shows(self) -> Sequence[str]:
+        return self.shows_
 
     def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> PluginAnswer:
         """Raises ContentError."""
@@ -164,7 +173,10 @@ def _checked(name: str, answer: Answer) -> PluginAnswer:
     pairs = tuple((str(label), float(probability)) for label, probability in findings)
     if not all(0 <= probability <= 1 for _, probability in pairs):
         raise ValueError("what was found has probabilities, 0 … 1")
-    return PluginAnswer(json.loads(text), headline, pairs, answer, name)
+    shown = tuple(map(str, answer.shows()))
+    for written in (headline, *(label for label, _ in pairs), *shown):
+        written.encode()  # raises ValueError for lone surrogates, which cannot be written to a file or terminal
+    return PluginAnswer(json.loads(text), headline, pairs, shown, answer, name)
 
 
 def _numbers(values: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -85,6 +85,10 @@ class Outputs:
         """Nothing: what the values mean is not known."""
         return ()
 
+    def shows(self) -> tuple[()]:
+        """Nothing, as `findings`."""
+        return ()
+
     def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> Outputs:
         del recipe, size
         return self

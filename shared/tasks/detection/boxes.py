@@ -80,6 +80,10 @@ class Boxes:
             best.setdefault(each.label, each.score)
         return list(best.items())
 
+    def shows(self) -> list[str]:
+        """Every class that has a box."""
+        return [name for name, _ in self.findings()]
+
     def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> Boxes:
         """The same in the camera's picture. Boxes that lie wholly in the padding go."""
         if self.size is None:

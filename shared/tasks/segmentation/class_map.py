@@ -59,11 +59,15 @@ class ClassMap:
 
     def headline(self) -> str:
         """The classes that cover a hundredth at least, in the order of their numbers."""
-        return ", ".join(each.label for each in sorted(self.shares) if each.share >= _SEEN)
+        return ", ".join(self.shows())
 
     def findings(self) -> list[tuple[str, float]]:
         """Each class with its share."""
         return [(each.label, each.share) for each in self.shares]
+
+    def shows(self) -> list[str]:
+        """Those of the headline."""
+        return [each.label for each in sorted(self.shares) if each.share >= _SEEN]
 
     def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> ClassMap:
         """The same, covering a part of the camera's picture. The map itself stays as it is."""

@@ -68,7 +68,8 @@ class Scores(Dense):
             return None  # differences from anchors, not boxes
         found: dict[str, Option] = {"outputs": ":".join(order), "box": kind, "units": units_of(boxes)}
         found |= cls.classes_seen(seen, order)
-        queries = count <= _MOST_QUERIES and not pyramids(seen.size, count)
+        levels = max((len(pyramid.strides) for pyramid in pyramids(seen.size, count)), default=0)
+        queries = count <= _MOST_QUERIES and levels < _TWO
         if queries and kind == "cxcywh" and found["units"] == "normalised" and found["activation"] != "none":
             found |= {"overlap": 1.0, "per_box": "best"}  # DETR's queries: each is another thing
         return found

@@ -27,12 +27,24 @@ def test_a_task_and_its_options_are_read() -> None:
     for text, expected in cases.items():
         name, options = parse_task(text)
         assert (name, options) == expected, text
-        assert [type(each) for each in options.values()] == [type(each) for each in expected[1].values()], text
+        assert [type(each) for each in options.values()] == [type(each) for each in expected[1].values()], (
+            text
+        )
 
 
 def test_what_is_no_task_is_refused_in_one_line() -> None:
     many = ",".join(f"a{number}=1" for number in range(65))
-    for text in ("", ":", "detect:", "Detect", "detect:form", "detect:form=", "detect:a=1,a=2", "a b", f"a:{many}"):
+    for text in (
+        "",
+        ":",
+        "detect:",
+        "Detect",
+        "detect:form",
+        "detect:form=",
+        "detect:a=1,a=2",
+        "a b",
+        f"a:{many}",
+    ):
         with pytest.raises(SettingsError, match=r"accepted: NAME or NAME:option=value") as found:
             parse_task(text)
         assert len(str(found.value).splitlines()) == 1, text

@@ -96,7 +96,12 @@ def test_boxes_of_decoded_heads() -> None:
         if row[4:].max() > 0.4
     ]
     assert len(wanted) > 20
-    for layout, output in (("rows", v8), ("columns", v8.T), ("auto", v8), ("auto", np.ascontiguousarray(v8.T))):
+    for layout, output in (
+        ("rows", v8),
+        ("columns", v8.T),
+        ("auto", v8),
+        ("auto", np.ascontiguousarray(v8.T)),
+    ):
         found = table(form("yolov8", layout=layout).candidates((output,), 0.4))
         np.testing.assert_allclose(found, sorted(wanted), atol=2e-3, err_msg=layout)
 
@@ -113,9 +118,7 @@ def test_boxes_of_undecoded_heads() -> None:
             box = (cx - half[0], cy - half[1], cx + half[0], cy + half[1])
             wanted.append((int(row[5:].argmax()), score, *box))
     assert len(wanted) > 5
-    np.testing.assert_allclose(
-        table(form("yolox").candidates((values,), 0.6)), sorted(wanted), atol=2e-3
-    )
+    np.testing.assert_allclose(table(form("yolox").candidates((values,), 0.6)), sorted(wanted), atol=2e-3)
 
 
 def test_an_exponential_that_overflows_is_a_box_as_large_as_the_picture() -> None:

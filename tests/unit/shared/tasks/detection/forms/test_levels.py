@@ -31,7 +31,10 @@ def sigmoid(value: float) -> float:
 def names_of(*samples: np.ndarray, **given: Any) -> dict[str, dict[str, Any]]:
     """The recognised forms."""
     found = recognise_detectors(seen(*samples, **given))
-    return {str(dict(spec.options)["form"]): {"activation": spec.activation, **dict(spec.options)} for spec in found}
+    return {
+        str(dict(spec.options)["form"]): {"activation": spec.activation, **dict(spec.options)}
+        for spec in found
+    }
 
 
 def test_raw_heads_are_decoded_with_their_anchors() -> None:
@@ -65,7 +68,9 @@ def test_raw_heads_are_decoded_with_their_anchors() -> None:
         split = [
             output.reshape(3, -1, *output.shape[1:]).transpose(0, 2, 3, 1).copy() for output in outputs[::-1]
         ]
-        np.testing.assert_allclose(table(reader.candidates(tuple(split), 0.6)), found)  # another order and arrangement
+        np.testing.assert_allclose(
+            table(reader.candidates(tuple(split), 0.6)), found
+        )  # another order and arrangement
 
 
 def test_raw_heads_are_recognised_where_the_names_or_the_arrangement_tell() -> None:
@@ -131,7 +136,8 @@ def test_distances_are_recognised() -> None:
     separate = [part for output in outputs for part in (output[:, 64:], output[:, :64])]
     assert list(names_of(*separate)) == ["distances"]
     nanodet = np.concatenate(
-        [output[:, : CLASSES + 32].reshape(1, CLASSES + 32, -1).transpose(0, 2, 1) for output in outputs], axis=1
+        [output[:, : CLASSES + 32].reshape(1, CLASSES + 32, -1).transpose(0, 2, 1) for output in outputs],
+        axis=1,
     )
     found = names_of(nanodet, classes=CLASSES)["distances"]
     assert (found["bins"], found["order"], found["strides"]) == (8, "class:box", "8:16:32")

@@ -46,9 +46,7 @@ def test_thresholds_of_the_files_own_metadata_are_taken() -> None:
     given = detector(seen(random(2, 40, 3), boxes, said=said), {"threshold": 0.9})
     assert dict(given.options)["threshold"] == 0.9
     for wrong in ("high", "7", "nan"):
-        (spec,) = recognise_detectors(
-            seen(random(2, 40, 3), boxes, said={"confidence_threshold": wrong})
-        )
+        (spec,) = recognise_detectors(seen(random(2, 40, 3), boxes, said={"confidence_threshold": wrong}))
         assert "threshold" not in dict(spec.options), wrong
 
 
@@ -56,7 +54,11 @@ def test_what_does_not_fit_is_said_with_the_outputs_and_the_forms() -> None:
     cases: list[tuple[tuple[np.ndarray, ...], dict[str, Any], str]] = [
         ((random(2, 5),), {}, r"the output out 0 \(5\): none fits by itself; say which form it has: "),
         ((random(2, 5),), {"form": "yolov8"}, r"the output out 0 \(5\) do not fit the form yolov8"),
-        ((random(2, 5), random(2, 4, 4)), {"form": "rows"}, r"the outputs out 0 \(5\), out 1 \(4, 4\) do not fit"),
+        (
+            (random(2, 5), random(2, 4, 4)),
+            {"form": "rows"},
+            r"the outputs out 0 \(5\), out 1 \(4, 4\) do not fit",
+        ),
         ((head(),), {"form": "yolov8", "layout": "round"}, "form yolov8: layout=round; accepted: auto"),
         ((head(),), {"form": "yolov8", "size": 3}, "form yolov8: there is no option size"),
         ((head(),), {"form": "yolo"}, "form=yolo; accepted: "),

@@ -102,7 +102,9 @@ def test_every_value_of_a_reply_is_checked() -> None:
                 (what, parse_map({**sent(class_map(MAP, LABELS, SIZE)), **change}, LABELS, SIZE))
             )
     with pytest.raises((ValueError, AttributeError)):
-        parse_map({**sent(class_map(MAP, LABELS, SIZE)), "shares": [{**share, "label": "\ud800"}]}, None, None)
+        parse_map(
+            {**sent(class_map(MAP, LABELS, SIZE)), "shares": [{**share, "label": "\ud800"}]}, None, None
+        )
 
 
 def test_what_the_map_covers_of_the_cameras_picture() -> None:

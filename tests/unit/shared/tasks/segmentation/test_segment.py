@@ -51,7 +51,11 @@ def test_what_is_no_map_is_an_error_of_the_frame() -> None:
         (segmenter(), (np.where(values > 0.9, np.nan, values),), "not finite"),
         (segmenter(), (values[0, 0],), r"no map: output 0 has the shape \(16,\)"),
         (segmenter(output=1), (values,), "no map"),
-        (segmenter("none", numbers=True), (np.full((4, 4), 3, np.float32),), "classes of 3 to 3; accepted: 0 to 2"),
+        (
+            segmenter("none", numbers=True),
+            (np.full((4, 4), 3, np.float32),),
+            "classes of 3 to 3; accepted: 0 to 2",
+        ),
         (segmenter("none", numbers=True), (np.full((4, 4), -1, np.float32),), "classes of -1"),
         (segmenter("none", numbers=True), (np.full((4, 4), 1e30, np.float32),), "accepted: 0 to 2"),
     ]
@@ -76,7 +80,9 @@ def test_agreement_is_the_share_of_pixels_and_divergence_is_by_pixel() -> None:
     p /= p.sum(1, keepdims=True)
     q = p[:, [1, 0, 2]]
     np.testing.assert_allclose(
-        one_task.divergence((values,), (values[:, [1, 0, 2]],)), (p * np.log(p / q)).sum(1).mean((1, 2)), rtol=1e-5
+        one_task.divergence((values,), (values[:, [1, 0, 2]],)),
+        (p * np.log(p / q)).sum(1).mean((1, 2)),
+        rtol=1e-5,
     )
     one, numbers = random(2, 1, 12, 16), values.argmax(1).astype(np.float32)
     assert (segmenter("none", BOTH).divergence((one,), (1 - one,)) > 0.1).all()

@@ -132,19 +132,22 @@ def profile_of(point, fingerprint=MODEL.fingerprint):
 class PyramidUplink(FakeUplink):
     """Decodes each frame by itself, as a cloud with the profiles would."""
 
-    def __init__(self, outcomes=(), engine=ENGINE, partition=PARTITION):
-        super().__init__(MODEL, outcomes)
+    def __init__(self, outcomes=(), *, model=MODEL, engine=ENGINE, partition=PARTITION):
+        super().__init__(model, outcomes)
         self._halves = engine, partition
 
-    def _tail(self, frame):
+    def _decode(self, frame):
+        if frame.tensors[0].codec_id != Calibrated.id:
+            return decode_frame(frame)
         codec = Calibrated(profile_of(frame.split_point))
-        arrays = [
+        return [
             codec.of_tensor(number).decode(each.params, each.payload, each.shape)
             for number, each in enumerate(frame.tensors)
-            if each.codec_id == Calibrated.id
-        ] or decode_frame(frame)
+        ]
+
+    def _half(self, split_point):
         engine, partition = self._halves
-        return engine.tail(partition.point(frame.split_point))(tuple(each[None] for each in arrays))
+        return engine.tail(partition.point(split_point))
 
 
 def run_of(source, uplink=None, *, point="pyramid", codec="float32", plan=None, **settings):

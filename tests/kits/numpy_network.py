@@ -43,7 +43,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
 """What crosses. Every tensor has a multiple of 512 elements."""
 _SHARES = (0, 6, 6, 19, 32, 43, 55, 66, 77, 88, 99, 99, 99, 100)
 """Work before each of them, in hundredths."""
-PYRAMID = ((128, 14, 14), (256, 7, 7), (512,))
+PYRAMID = ((128, 14, 14), (512, 4, 4), (512,))
 """What crosses where several tensors do."""
 ENDS = ["relu", "layer1", "layer2", "layer3", "avgpool"]
 """The split points worth choosing from."""
@@ -116,7 +116,7 @@ def write_bundle(folder: Path, fingerprint: bytes = FINGERPRINT, **changes: Any)
         for (name, shape), share in zip(SHAPES.items(), _SHARES, strict=True)
     ]
     if pyramid := changes.pop("pyramid", None):
-        after = list(SHAPES).index("layer4") + 1
+        after = list(SHAPES).index("layer3") + 1
         points.insert(
             after, points[after - 1] | {"name": "pyramid", "shapes": [list(shape) for shape in pyramid]}
         )

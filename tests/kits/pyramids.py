@@ -125,3 +125,12 @@ NETWORKS: dict[str, Callable[[], ov.Model]] = {
     "three_scales": three_scales,
     "two_branches": two_branches,
 }
+
+
+def for_one_picture(model: ov.Model) -> ov.Model:
+    """The same network in a form that holds for one picture alone: its outputs lose their batch dimension."""
+    (picture,) = model.get_parameters()
+    picture.set_partial_shape(ov.PartialShape([1, *list(picture.get_partial_shape())[1:]]))
+    model.validate_nodes_and_infer_types()
+    ends = [ops.squeeze(result.input_value(0), ops.constant([0])) for result in model.get_results()]
+    return ov.Model([ops.result(each) for each in ends], [picture], "pyramid")

@@ -163,7 +163,7 @@ class Run:
         self.plan = plan or plan_of(self.model, split_point, codec)
         pilot = PinnedPilot(self.plan, self.metrics)
         preprocess = preprocess or Preprocess(self.model.recipe)
-        task = make_task(self.model, Wanted(chosen.top))
+        task = make_task(self.model, Wanted(chosen.top, chosen.threshold))
         self.editions = Editions(Edition(self.model, task, preprocess, pilot, self.uplink))
         self.pipeline = Pipeline(
             chosen,

@@ -22,10 +22,10 @@ class Graph:
         self.model = model
         self.operations: list[ov.Node] = model.get_ordered_ops()
         # Friendly names may repeat; these names may not.
-        numbers = {operation.get_name(): number for number, operation in enumerate(self.operations)}
+        self._numbers = {operation.get_name(): number for number, operation in enumerate(self.operations)}
         self.inputs: list[list[Value]] = [
             [
-                (numbers[source.get_node().get_name()], source.get_index())
+                (self._numbers[source.get_node().get_name()], source.get_index())
                 for source in operation.input_values()
             ]
             for operation in self.operations
@@ -35,8 +35,7 @@ class Graph:
 
     def number(self, node: ov.Node) -> int:
         """The number of one of the model's operations."""
-        name = node.get_name()
-        return next(number for number, each in enumerate(self.operations) if each.get_name() == name)
+        return self._numbers[node.get_name()]
 
     def output(self, value: Value) -> ov.Output:
         """The value in the model."""

@@ -16,7 +16,7 @@ import torch
 from shared.errors import ModelError, suggest
 from shared.network.labels import read_labels
 from shared.process.machine import expand_home
-from shared.torch_network.inspection import check_arguments, check_running
+from shared.torch_network.graph.inspection import check_arguments, check_running
 from shared.torch_network.messages import reason
 from shared.torch_network.network import TorchNetwork
 from shared.torch_network.recipes import from_timm, settled, without_metadata

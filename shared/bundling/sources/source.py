@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shared.engines.openvino.runtime import ov
     from shared.network.partition import SplitPoint
     from shared.network.recipe import Recipe
+    from shared.tasks.spec import TaskSpec
 
 
 class Reference(Protocol):
@@ -50,5 +51,7 @@ class Source:
     """Split points that the source's own framework finds, with its numbers: `input` and those after it, without `output`."""
     is_given: Callable[[str], bool] = lambda _: False
     """Whether a name like `Relu_1` is the source's own, and not one that OpenVINO made."""
+    task: TaskSpec | None = None
+    """What the outputs mean, if the source itself says it."""
     made_with: Mapping[str, str] = field(default_factory=dict)
     """Versions of the packages that read it."""

@@ -15,7 +15,7 @@ from shared.errors import ModelError, suggest
 from shared.limits import FINGERPRINT_BYTES
 from shared.network.labels import read_labels
 from shared.process.machine import expand_home
-from shared.torch_network.detection.detector import as_network, recipe_of, task_of
+from shared.torch_network.detection.detector import as_network, recipe_of
 from shared.torch_network.detection.features import without_values
 from shared.torch_network.detection.own_answers import settle
 from shared.torch_network.graph.inspection import check_arguments, check_running
@@ -58,14 +58,15 @@ def build_torchvision(choice: NetworkChoice, *, patience_s: float) -> TorchNetwo
     chosen = load_weights(name, choice.weights, seed=choice.seed, patience_s=patience_s)
     task = None
     if is_detector:
-        module, recipe, task, notes = _build_detector(choice, chosen)
-        classes: int | None = module.classes
+        detector, recipe, task, notes = _build_detector(choice, chosen)
+        module: torch.nn.Module = detector
+        classes: int | None = detector.classes
     else:
         recipe = settled(from_preset(chosen.published.transforms()), choice.recipe)
         module, notes = _build(name, chosen, recipe)
         classes = _classes(module) if is_classifier else _classes_of_pixels(module, recipe)
-    if not is_classifier:
-        check_running(module, recipe.tensor_shape, name)
+        if not is_classifier:
+            check_running(module, recipe.tensor_shape, name)
     return TorchNetwork(
         name=name,
         weights=chosen.description,
@@ -140,8 +141,7 @@ def _build_detector(
     module = as_network(detector, recipe, name)
     if state is not None:
         notes += fit(module, state, _misfit(name, chosen), input_shape=recipe.tensor_shape)
-    settle(detector, module, recipe.tensor_shape, name)
-    return module, recipe, task_of(detector, module), notes
+    return module, recipe, settle(detector, module, recipe.tensor_shape, name), notes
 
 
 def _misfit(name: str, chosen: Weights) -> str:
@@ -197,7 +197,11 @@ def _classes(network: torch.nn.Module) -> int:
 
 def _classes_of_pixels(network: torch.nn.Module, recipe: Recipe) -> int | None:
     """The classes that a segmentation network tells apart: the planes of its only output. None for other networks."""
-    outputs = list(flatten(without_values(network, torch.empty(1, *recipe.tensor_shape, device="meta")), torch.Tensor).values())
+    outputs = list(
+        flatten(
+            without_values(network, torch.empty(1, *recipe.tensor_shape, device="meta")), torch.Tensor
+        ).values()
+    )
     return outputs[0].shape[1] if [each.ndim for each in outputs] == [4] else None
 
 

@@ -91,7 +91,7 @@ with _compiler_on_demand():
 
 if not _ARE_NATIVE:
     for _name, _function in (("nms", nms), ("roi_align", roi_align)):
-        _OPERATORS.impl(_name, _function, "CompositeExplicitAutograd")
+        _OPERATORS.impl(_name, _function, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
     # These two modules ask, before they call an operator, whether any could be loaded.
     for _module in ("boxes", "roi_align"):
         vars(sys.modules[f"torchvision.ops.{_module}"]).update(

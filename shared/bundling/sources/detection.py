@@ -42,7 +42,9 @@ def _apart(node: Any) -> list[ov.Output]:
     places = operations.gather(kept, _numbers(0, 2), _number(1))
     places = operations.select(operations.less(places, _number(0)), nobody, places)
     # All 1, and no question for a size that only a picture has.
-    ones = operations.convert(operations.greater_equal(operations.gather(places, _number(0), _number(1)), _number(0)), "f32")
+    ones = operations.convert(
+        operations.greater_equal(operations.gather(places, _number(0), _number(1)), _number(0)), "f32"
+    )
     zeros = operations.broadcast(operations.constant(np.float32(0)), room)
     marked = operations.scatter_nd_update(zeros, places, ones)
     return [operations.slice(marked, _numbers(0), count, _numbers(1), _numbers(1)).output(0)]

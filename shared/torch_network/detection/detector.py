@@ -78,7 +78,13 @@ def as_network(detector: torch.nn.Module, recipe: Recipe, name: str) -> Network:
 def task_of(detector: Any, network: Network) -> TaskSpec:
     """What its outputs mean."""
     selecting = detector.roi_heads if isinstance(network, TwoStage) else detector
-    options: dict[str, str | int | float] = {"form": "scores", "overlap": float(selecting.nms_thresh)}
+    options: dict[str, str | int | float] = {
+        "form": "scores",
+        "outputs": "boxes:scores",
+        "box": "xyxy",
+        "units": "pixels",
+        "overlap": float(selecting.nms_thresh),
+    }
     if network.background is not None:
         options["background"] = network.background
     return TaskSpec("detect", "none", tuple(sorted(options.items())))

@@ -53,7 +53,9 @@ class OneStage(torch.nn.Module):
         self.ways = [way for way in SCORES if way != "weighed" or _CENTRENESS in outputs]
         """Those of SCORES that are possible."""
         self.way = self.ways[0]
-        self.register_buffer("anchors", self.features.anchors(detector.anchor_generator, shape), persistent=False)
+        self.register_buffer(
+            "anchors", self.features.anchors(detector.anchor_generator, shape), persistent=False
+        )
 
     @property
     def background(self) -> int | None:

@@ -28,7 +28,12 @@ def apart(boxes: torch.Tensor, scores: torch.Tensor, most_overlap: float) -> tor
 
 
 def pooled(
-    maps: torch.Tensor, rois: torch.Tensor, taken: torch.Tensor, scale: float, size: tuple[int, int], points: int
+    maps: torch.Tensor,
+    rois: torch.Tensor,
+    taken: torch.Tensor,
+    scale: float,
+    size: tuple[int, int],
+    points: int,
 ) -> torch.Tensor:
     """(K, C, *size): RoI align of the boxes for which `taken` is not 0; the others' rows are 0.
 
@@ -49,7 +54,13 @@ def _apart(boxes: torch.Tensor, scores: torch.Tensor, most_overlap: float) -> to
 
 
 def _pooled(
-    maps: torch.Tensor, rois: torch.Tensor, taken: torch.Tensor, scale: float, height: int, width: int, points: int
+    maps: torch.Tensor,
+    rois: torch.Tensor,
+    taken: torch.Tensor,
+    scale: float,
+    height: int,
+    width: int,
+    points: int,
 ) -> torch.Tensor:
     rows = taken.nonzero()[:, 0]
     found = maps.new_zeros((len(rois), maps.shape[1], height, width))
@@ -63,7 +74,13 @@ def _apart_shape(boxes: torch.Tensor, scores: torch.Tensor, most_overlap: float)
 
 
 def _pooled_shape(
-    maps: torch.Tensor, rois: torch.Tensor, taken: torch.Tensor, scale: float, height: int, width: int, points: int
+    maps: torch.Tensor,
+    rois: torch.Tensor,
+    taken: torch.Tensor,
+    scale: float,
+    height: int,
+    width: int,
+    points: int,
 ) -> torch.Tensor:
     del taken, scale, points
     return maps.new_empty((len(rois), maps.shape[1], height, width))
@@ -74,5 +91,5 @@ _LIBRARY.define(  # type: ignore[no-untyped-call]
     "pooled(Tensor maps, Tensor rois, Tensor taken, float scale, int height, int width, int points) -> Tensor"
 )
 for _name, _function, _shape in (("apart", _apart, _apart_shape), ("pooled", _pooled, _pooled_shape)):
-    _LIBRARY.impl(_name, _function, "CompositeExplicitAutograd")
-    _LIBRARY.impl(_name, _shape, "Meta")
+    _LIBRARY.impl(_name, _function, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
+    _LIBRARY.impl(_name, _shape, "Meta")  # type: ignore[no-untyped-call]

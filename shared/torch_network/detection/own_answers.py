@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from shared.errors import ModelError
+from shared.torch_network.detection.detector import task_of
 from shared.torch_network.detection.one_stage import OneStage
 from shared.torch_network.messages import reason
 from shared.torch_network.vision import torchvision
@@ -16,8 +17,9 @@ from shared.torch_network.vision import torchvision
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.torch_network.detection.detector import Network
+    from shared.tasks.spec import TaskSpec
     from shared.torch_network.detection.features import Features
+    from shared.torch_network.detection.two_stage import TwoStage
 
 _NEAR = 1e-3
 """Largest difference of a score, and of a corner as a share of the picture's longer side."""
@@ -50,8 +52,8 @@ class _MadeUp(torch.nn.Module):
         return self._maps
 
 
-def settle(detector: Any, network: Network, shape: tuple[int, ...], name: str) -> None:
-    """Set how the network's scores are made, by what the detector itself answers. Raises ModelError if nothing fits.
+def settle(detector: Any, network: OneStage | TwoStage, shape: tuple[int, ...], name: str) -> TaskSpec:
+    """Set how the network's scores are made, by what the detector itself answers, and tell the task. Raises ModelError if nothing fits.
 
     Both are given made-up maps in place of the backbone's, which of weights that are random are next to nothing.
     """
@@ -66,7 +68,9 @@ def settle(detector: Any, network: Network, shape: tuple[int, ...], name: str) -
                 if isinstance(network, OneStage):
                     network.way = way
                 found[way] = network(picture)
-            own = _answers(detector, backbone, picture, min(_lowest(each["scores"]) for each in found.values()))
+            own = _answers(
+                detector, backbone, picture, min(_lowest(each["scores"]) for each in found.values())
+            )
     except Exception as error:  # whatever its code raises
         raise ModelError(f"{name} cannot be run: {reason(error)}") from error
     differences = {way: _difference(own, each, max(shape)) for way, each in found.items()}
@@ -78,6 +82,7 @@ def settle(detector: Any, network: Network, shape: tuple[int, ...], name: str) -
         )
     if isinstance(network, OneStage):
         network.way = best
+    return task_of(detector, network)
 
 
 def _lowest(scores: torch.Tensor) -> float:
@@ -86,7 +91,9 @@ def _lowest(scores: torch.Tensor) -> float:
     return float(values.topk(min(_COMPARED, values.numel()))[0][-1]) - 1e-6
 
 
-def _answers(detector: Any, backbone: _MadeUp, picture: torch.Tensor, threshold: float) -> dict[str, torch.Tensor]:
+def _answers(
+    detector: Any, backbone: _MadeUp, picture: torch.Tensor, threshold: float
+) -> dict[str, torch.Tensor]:
     """The boxes (n, 4), scores (n,) and labels (n,) that the detector itself finds above the threshold."""
     selecting = getattr(detector, "roi_heads", detector)
     few = {"topk_candidates": _COMPARED} if hasattr(detector, "topk_candidates") else {}

@@ -39,7 +39,7 @@ def roi_align(
     pooled_height: int,
     pooled_width: int,
     sampling_ratio: int,
-    aligned: bool,  # noqa: FBT001 - as the operator's schema has it
+    aligned: bool,
 ) -> torch.Tensor:
     """RoI align (He et al., Mask R-CNN, 2017), (K, C, pooled_height, pooled_width).
 
@@ -54,15 +54,23 @@ def roi_align(
     if not aligned:
         lengths = lengths.clamp(min=1)
     bins = lengths / torch.tensor(size, dtype=maps.dtype, device=maps.device)
-    points = bins.ceil().to(torch.int64) if sampling_ratio <= 0 else torch.full_like(bins, sampling_ratio).long()
-    for numbers in points.unique(dim=0):
+    points = (
+        bins.ceil().to(torch.int64) if sampling_ratio <= 0 else torch.full_like(bins, sampling_ratio).long()
+    )
+    for numbers in torch.unique(points, dim=0):
         if int(numbers.min()) <= 0:
             continue  # a box without area has no points
         rows = (points == numbers).all(1).nonzero()[:, 0]
         values = maps.shape[1] * int(numbers.prod()) * pooled_height * pooled_width
         for chunk in rows.split(max(1, _MAX_VALUES // values)):
             axes = [
-                _axis(start[chunk, axis], bins[chunk, axis], size[axis], int(numbers[axis]), maps.shape[2 + axis])
+                _axis(
+                    start[chunk, axis],
+                    bins[chunk, axis],
+                    size[axis],
+                    int(numbers[axis]),
+                    maps.shape[2 + axis],
+                )
                 for axis in (0, 1)
             ]
             pooled[chunk] = _pooled(maps, rois[chunk, 0].long(), axes, size)
@@ -85,7 +93,9 @@ def _axis(start: torch.Tensor, bins: torch.Tensor, count: int, points: int, leng
     return low, high, (1 - share) * counts, share * counts
 
 
-def _pooled(maps: torch.Tensor, numbers: torch.Tensor, axes: list[_Axis], size: tuple[int, int]) -> torch.Tensor:
+def _pooled(
+    maps: torch.Tensor, numbers: torch.Tensor, axes: list[_Axis], size: tuple[int, int]
+) -> torch.Tensor:
     """The means of the bins, (k, C, *size)."""
     (low_y, high_y, *y_shares), (low_x, high_x, *x_shares) = axes
     maps = maps.permute(0, 2, 3, 1)
@@ -95,5 +105,12 @@ def _pooled(maps: torch.Tensor, numbers: torch.Tensor, axes: list[_Axis], size: 
             values = maps[numbers[:, None, None], y[:, :, None], x[:, None, :]]  # (k, points, points, C)
             total = total + values * (y_share[:, :, None] * x_share[:, None, :])[..., None]
     assert isinstance(total, torch.Tensor)
-    shape = (len(total), size[0], total.shape[1] // size[0], size[1], total.shape[2] // size[1], total.shape[3])
+    shape = (
+        len(total),
+        size[0],
+        total.shape[1] // size[0],
+        size[1],
+        total.shape[2] // size[1],
+        total.shape[3],
+    )
     return total.reshape(shape).mean((2, 4)).permute(0, 3, 1, 2)

@@ -14,7 +14,7 @@ from shared.torch_network.detection.operators import OUT, apart, pooled
 from shared.torch_network.vision import torchvision
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 PARTS = ("backbone", "rpn", "roi_heads")
 _SMALLEST = 1e-2
@@ -47,14 +47,18 @@ class TwoStage(torch.nn.Module):
         self._anchors = [each[0].numel() for each in objectness]
         self._candidates = [min(self.rpn.pre_nms_top_n(), count) for count in self._anchors]
         self.proposals = min(self.rpn.post_nms_top_n(), sum(self._candidates))
-        self.register_buffer("anchors", self.features.anchors(self.rpn.anchor_generator, shape), persistent=False)
+        self.register_buffer(
+            "anchors", self.features.anchors(self.rpn.anchor_generator, shape), persistent=False
+        )
         levels = [torch.full((count,), number) for number, count in enumerate(self._candidates)]
         self.register_buffer("levels", torch.cat(levels), persistent=False)
         places = torch.arange(1, 1 + len(self.levels), dtype=torch.float32) * _STEP
         self.register_buffer("places", places, persistent=False)
         self._pool = _Pool(self.roi_heads.box_roi_pool, maps, self._size)
         rows = self._pool.empty(2)
-        logits, _ = without_values(self.roi_heads.box_predictor, without_values(self.roi_heads.box_head, rows))
+        logits, _ = without_values(
+            self.roi_heads.box_predictor, without_values(self.roi_heads.box_head, rows)
+        )
         self.classes: int = logits.shape[-1]
         self.background = 0
         """The class that stands for nothing."""
@@ -142,7 +146,8 @@ class _Pool:
         sides = boxes[:, 2:] - boxes[:, :2]
         length = (sides[:, 0] * sides[:, 1]).sqrt()
         level = (mapper.lvl0 + torch.log2(length / mapper.s0) + mapper.eps).floor()
-        return level.clamp(mapper.k_min, mapper.k_max) - mapper.k_min
+        found: torch.Tensor = level.clamp(mapper.k_min, mapper.k_max) - mapper.k_min
+        return found
 
 
 def _numbers(pictures: torch.Tensor, count: int) -> torch.Tensor:

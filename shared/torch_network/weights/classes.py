@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 _FEW = (2, 3)
 
 
-def classes_in(
-    state: State, module: torch.nn.Module, make: Callable[[int], torch.nn.Module]
-) -> int | None:
+def classes_in(state: State, module: torch.nn.Module, make: Callable[[int], torch.nn.Module]) -> int | None:
     """The number of classes for which `make` builds a network whose tensors have the shapes that `state` has.
 
     None if those of `module` have them already, or if no number explains all that differ.

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cloud.bodies.json_body import public_shape
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import HASH_BYTES
 from shared.errors import ContentError, ProfileMissingError
@@ -96,7 +97,7 @@ class Profiles:
                 f"the frame crossed at {frame.split_point}, {list(shapes)}",
                 accepted={
                     "split_point": profile.split_point,
-                    "shapes": [list(each) for each in profile.shapes],
+                    "shape": public_shape(profile.shapes),
                 },
             )
         return held.codec
@@ -142,7 +143,7 @@ def _describe(profile: Profile) -> dict[str, Any]:
     return {
         "name": profile.name,
         "split_point": profile.split_point,
-        "shapes": [list(shape) for shape in profile.shapes],
+        "shape": public_shape(profile.shapes),
         "bytes": len(profile.data),
         "about": dict(profile.about),
     }

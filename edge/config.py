@@ -38,7 +38,7 @@ class EdgeSettings(CommonSettings):
     )
     codec: str | None = Field(
         None,
-        description="how the tensor travels: `float32`, `float16` or `int8`, each also with `+zstd`; at the split point "
+        description="how the tensors travel: `float32`, `float16` or `int8`, each also with `+zstd`; at the split point "
         "`input` `jpeg:quality=90,subsampling=0` (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), `webp:quality=90,method=4` (0: fast, "
         "6: small), `png` or `raw`; or `calibrated`, which needs the fewest bytes; `auto` lets the planner choose, and the "
         "split point too unless it is set. By default `int8+zstd`, and `jpeg` at `input`; with `--split-point auto` the planner "
@@ -57,7 +57,8 @@ class EdgeSettings(CommonSettings):
         0.95,
         ge=0,
         le=1,
-        description="the planner takes only codecs with which at least this share of frames keeps the unsplit network's top class",
+        description="the planner takes only codecs whose answers have at least this much in common with the unsplit network's: the "
+        "share of frames with the same top class; of boxes, the F1 score of those with the same class and place",
     )
     max_latency: float = Field(
         0.0,
@@ -86,6 +87,12 @@ class EdgeSettings(CommonSettings):
         "frame's answer is repeated (for 5 s at most); with `int8`, `int8+zstd` and `calibrated`. 0: every frame is sent",
     )
     top: int = Field(5, ge=1, le=1000, description="how many classes a record holds")
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="score from which a detector's box counts, 0 to 1; by default the bundle's own",
+    )
     grayscale: _Grayscale = False
     queue_size: int = Field(
         2, ge=1, le=1024, description="how many frames may wait for the head, and for the uplink"

@@ -66,7 +66,7 @@ class EdgeMetrics(Metrics):
         )
         self.latency = Histogram(
             prefix + "frame_latency_seconds",
-            "From a frame's capture to its class, where that is not an earlier frame's.",
+            "From a frame's capture to its answer, where that is not an earlier frame's.",
             buckets=DURATION_BUCKETS,
             registry=self.registry,
         )

@@ -22,7 +22,8 @@
         ├── BundleNotServedError 403 this cloud does not give its network away
         ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not supported
         ├── SplitPointError  422  no such split point
-        ├── ShapeError       422  the tensor does not have the shape that crosses at this split point
+        ├── ShapeError       422  the tensors do not have the shapes that cross at this split point
+        ├── AnswerError      422  the answer would be longer than an edge reads
         ├── BusyError        503  the queue is full                        (a retry may help)
         ├── TransfersError   503  too many files are being fetched          (a retry may help)
         ├── UnavailableError 503  starting, or draining before it stops     (a retry may help)
@@ -179,10 +180,17 @@ class SplitPointError(RequestError):
 
 
 class ShapeError(RequestError):
-    """The tensor does not have the shape that crosses at this split point."""
+    """The tensors are not as many, or not of the shapes, that cross at this split point."""
 
     status = 422
     reason = "shape"
+
+
+class AnswerError(RequestError):
+    """The answer to this frame would be longer than an edge reads."""
+
+    status = 422
+    reason = "answer_too_long"
 
 
 class BusyError(RequestError):

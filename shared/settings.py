@@ -33,6 +33,7 @@ KNOWN_NAMES = frozenset(
         "SEED",
         "LABELS",
         "RECIPE",
+        "TASK",
         "SPLIT_POINT",
         "DEVICE",
         "ENGINE",
@@ -52,6 +53,7 @@ KNOWN_NAMES = frozenset(
         "PICTURE_SIZE",
         "STILL_THRESHOLD",
         "TOP",
+        "THRESHOLD",
         "GRAYSCALE",
         "QUEUE_SIZE",
         "IN_FLIGHT",
@@ -121,6 +123,11 @@ class CommonSettings(BaseSettings):
         description="changes to how a picture becomes the network's input, for a network that does not say it itself, as in "
         "`size=320x240,fit=letterbox,mean=0:0:0,std=1:1:1`; keys: size, fit (`crop`, `stretch` or `letterbox`), resize, pad, "
         "interpolation, channels, scale, mean, std",
+    )
+    task: str | None = Field(
+        None,
+        description="what the outputs mean, where the network does not say it itself: `classify`, `detect`, `segment` or `raw`, with "
+        "options as in `detect:form=yolov8,threshold=0.3` (docs/tasks.md)",
     )
     split_point: str | None = Field(
         None,

@@ -56,7 +56,7 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
     from shared.tasks.base import Answer, Task
     from shared.tasks.classify import Classes
     from shared.tasks.raw import Outputs
-    from shared.wire.frame import Frame, pack, unpack
+    from shared.wire.frame import EncodedTensor, Frame, pack, unpack
     from splitdnn.bundle import make_bundle, read_bundle
     from splitdnn.client import Client, ClientError
     from splitdnn.cloud_model import CloudModel
@@ -109,7 +109,7 @@ _HOMES = {
     "shared.tasks.base": ("Answer", "Task"),
     "shared.tasks.classify": ("Classes",),
     "shared.tasks.raw": ("Outputs",),
-    "shared.wire.frame": ("Frame", "pack", "unpack"),
+    "shared.wire.frame": ("EncodedTensor", "Frame", "pack", "unpack"),
     "splitdnn.bundle": ("make_bundle", "read_bundle"),
     "splitdnn.client": ("Client", "ClientError"),
     "splitdnn.cloud_model": ("CloudModel",),
@@ -133,6 +133,7 @@ __all__ = [
     "Crossing",
     "Decision",
     "Encoded",
+    "EncodedTensor",
     "EngineError",
     "FingerprintError",
     "Frame",

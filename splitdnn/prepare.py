@@ -51,7 +51,9 @@ def _prepare(settings: CommonSettings) -> int:
         return 0
     if not settings.cache_dir:
         raise SettingsError("--cache-dir is empty; accepted: the folder that edge and cloud read")
-    choice = NetworkChoice(settings.model, settings.weights, settings.seed, settings.labels, settings.recipe)
+    choice = NetworkChoice(
+        settings.model, settings.weights, settings.seed, settings.labels, settings.recipe, settings.task
+    )
     bundle = find_bundle(choice, settings.cache_dir, patience_s=NAMED_SECONDS)
     model = bundle.model
     _log.info("%s, weights %s, fingerprint %s", model.name, model.weights, model.fingerprint.hex())

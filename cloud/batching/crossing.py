@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Crossing = Tensors
-"""The tensors that cross at a split point, each (n, *its shape) for n frames. One tensor crosses today."""
+"""The tensors that cross at a split point, each (n, *its shape) for n frames."""
 
 
 def frames_in(crossing: Crossing) -> int:

@@ -117,8 +117,9 @@ class TailTimes:
         tails = self._network.tails
 
         def prepare() -> Crossing:
-            one = np.random.default_rng(0).standard_normal((1, *point.shape), np.float32)
-            return (np.repeat(one, size, axis=0),)
+            random = np.random.default_rng(0)
+            one = [random.standard_normal((1, *shape), np.float32) for shape in point.shapes]
+            return tuple(np.repeat(each, size, axis=0) for each in one)
 
         def run() -> float:
             if threading.get_ident() not in warm:

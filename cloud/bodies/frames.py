@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cloud.bodies.json_body import Shapes, Tensors, check_shape, read_tensors
-from shared.codecs import Codec, codec_of
+from cloud.bodies.json_body import Shapes, Tensors, check_shapes, read_tensors
 from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.coding import codecs_of, decode_tensors
 from shared.errors import CodecError, ShapeError, SplitPointError
 from shared.limits import MAX_PICTURE_PIXELS
 from shared.network.partition import INPUT, OUTPUT
@@ -15,17 +15,16 @@ from shared.network.recipes.resize import fit_picture
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cloud.batching.crossing import Crossing
     from cloud.profiles import Profiles
+    from shared.codecs.base import Codec
     from shared.network.model import Model
     from shared.network.partition import Partition, SplitPoint
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a tail has to do: a validated crossing of one frame, or of the n tensors in a JSON body."""
+    """What a tail has to do: a validated crossing of one frame, or of the n frames in a JSON body."""
 
     split_point: str
     crossing: Crossing
@@ -33,7 +32,7 @@ class Work:
     frame_id: int = 0
     count: Any = None
     codec: str | None = None
-    """The frame's codec; None for JSON."""
+    """The codec of the frame, of its first tensor if they differ; None for JSON."""
     payload_bytes: int = 0
 
 
@@ -60,37 +59,20 @@ def check_frame(frame: wire.Frame, partition: Partition, profiles: Profiles | No
     `partition` is that of the network that its fingerprint names. Raises RequestError.
     """
     point = partition.point(frame.split_point)
-    if point.name == OUTPUT:
+    if point.name == OUTPUT and len(point.shapes) > 1:
         raise SplitPointError(
-            f"nothing is left to compute at {OUTPUT}",
+            f"{len(point.shapes)} tensors cross at {OUTPUT}, where nothing is left to compute",
             accepted=[name for name in partition.points if name != OUTPUT],
         )
-    codecs = [codec_of(tensor) for tensor in frame.tensors]
-    if codecs[0].carries == "picture" and len(codecs) == 1:
+    codecs = codecs_of(frame)
+    if codecs[0].carries == "picture":
         _check_picture(codecs[0], frame.tensors[0], point)
     else:
-        for codec in codecs:
-            if codec.carries == "picture":
-                raise CodecError(f"{codec.name} carries pictures, and a picture travels alone")
-        check_shapes([tensor.shape for tensor in frame.tensors], point)
-    if profiles and any(codec.id == Calibrated.id for codec in codecs):
+        check_shapes([tensor.shape for tensor in frame.tensors], point.shapes, point.name)
+    if profiles and codecs[0].id == Calibrated.id:
         fitted = profiles.codec_of(frame)
-        codecs = [
-            fitted.of_tensor(number) if codec.id == Calibrated.id else codec
-            for number, codec in enumerate(codecs)
-        ]
+        codecs = [fitted.of_tensor(number) for number in range(len(codecs))]
     return Checked(frame, tuple(codecs))
-
-
-def check_shapes(shapes: Sequence[tuple[int, ...]], point: SplitPoint) -> None:
-    """Raise ShapeError unless these are the shapes of what crosses at `point`."""
-    if len(shapes) != len(point.shapes):
-        raise ShapeError(
-            f"at {point.name} {len(point.shapes)} tensors cross, not {len(shapes)}",
-            accepted={"shapes": [list(shape) for shape in point.shapes]},
-        )
-    for shape, expected in zip(shapes, point.shapes, strict=True):
-        check_shape(shape, expected, point.name)
 
 
 def _check_picture(codec: Codec, tensor: wire.EncodedTensor, point: SplitPoint) -> None:
@@ -114,13 +96,10 @@ def is_to_resize(checked: Checked, model: Model) -> bool:
 def decode_frame(checked: Checked, model: Model) -> Work:
     """Decode what a checked frame carries into the tensors that cross. Raises WireError."""
     frame, codecs = checked
-    arrays = [
-        codec.decode(tensor.params, tensor.payload, tensor.shape)
-        for codec, tensor in zip(codecs, frame.tensors, strict=True)
-    ]
+    arrays = decode_tensors(frame, codecs)
     if codecs[0].carries == "picture":
         picture = fit_picture(arrays[0], model.recipe) if is_to_resize(checked, model) else arrays[0]
-        arrays = [model.recipe.normalise(picture)]
+        arrays = (model.recipe.normalise(picture),)
     return Work(
         frame.split_point,
         tuple(array[None] for array in arrays),
@@ -133,10 +112,10 @@ def decode_frame(checked: Checked, model: Model) -> Work:
 
 
 def read_json(body: wire.Bytes, shapes: Shapes, default: str, max_tensors: int) -> Work:
-    """Read `{"data": [[[[…]]]], "count": n, "split_point": name}`, the last two optional. Raises RequestError."""
+    """Read a JSON body as `read_tensors` does. Raises RequestError."""
     return work_of(read_tensors(body, shapes, default, max_tensors))
 
 
 def work_of(tensors: Tensors) -> Work:
     """The work that a JSON body asks for."""
-    return Work(tensors.split_point, (tensors.array,), count=tensors.count)
+    return Work(tensors.split_point, tensors.arrays, count=tensors.count)

@@ -13,32 +13,34 @@ from shared.errors import BodyError, ContentError, LimitError, ShapeError, Split
 from shared.limits import MAX_JSON_MARKS, MAX_SPLIT_POINT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from shared.wire.frame import Bytes
 
-Shapes = dict[str, tuple[int, ...]]
-"""The shape of the tensor that crosses, without the batch dimension, by split point."""
+Shape = tuple[int, ...]
+Shapes = dict[str, tuple[Shape, ...]]
+"""The shape of each tensor that crosses, without the batch dimension, by split point."""
 
 
 class Tensors(NamedTuple):
-    """What a body holds: finite tensors (n, *shape), float32, that crossed at `split_point`."""
+    """What a body holds: n crossings at `split_point`, a finite tensor (n, *shape), float32, for each of its shapes."""
 
     split_point: str
-    array: NDArray[np.float32]
+    arrays: tuple[NDArray[np.float32], ...]
     count: Any
     cpu_s: float = 0.0
     """Processor time, if another process read the body."""
 
 
 def read_tensors(
-    body: Bytes, shapes: Mapping[str, tuple[int, ...]], default: str, max_tensors: int
+    body: Bytes, shapes: Mapping[str, tuple[Shape, ...]], default: str, max_tensors: int
 ) -> Tensors:
     """Read `{"data": [[[[…]]]], "count": n, "split_point": name}`, the last two optional. Raises RequestError.
 
-    `default` is where the tensors crossed if the body names no split point.
+    Where several tensors cross, `data` is a list of them. `default` is where they crossed if the body names no split point; at
+    most `max_tensors` frames may come at once.
     """
     fields = parse_object(body, {"data": "nested lists", "count": "any number", "split_point": "a name"})
     if "data" not in fields:
@@ -53,25 +55,61 @@ def read_tensors(
         raise BodyError('"split_point" is not a name', accepted={"split_point": list(shapes)})
     if name not in shapes:
         raise SplitPointError(f"unknown split point {name!r}; {suggest(name, shapes)}", accepted=list(shapes))
-    shape = shapes[name]
-    try:
-        with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused by name below
-            array = np.array(fields["data"], dtype=np.float32)
-    except (ValueError, TypeError, OverflowError):
-        array = None
-    if array is None or not _all_numbers(fields["data"], array.ndim):
+    arrays = _arrays(fields["data"], shapes[name], name)
+    counts = [len(array) for array in arrays]
+    if len(set(counts)) > 1:
         raise ShapeError(
-            f'"data" is not a rectangular array of numbers; at {name} it is of shape (n, {_text(shape)})',
-            accepted={"shape": ["n", *shape]},
+            f'the tensors in "data" are of {_text(counts)} frames',
+            accepted={"shape": _accepted(shapes[name])},
         )
-    check_shape(array.shape[1:], shape, name)
-    if not 1 <= len(array) <= max_tensors:
-        raise LimitError(f"{len(array)} tensors in one request", accepted={"tensors": f"1 to {max_tensors}"})
-    if not np.isfinite(array).all():
-        raise ContentError(
-            '"data" holds NaN, infinity or a number too large for float32; accepted: finite numbers'
+    if not 1 <= counts[0] <= max_tensors:
+        raise LimitError(f"{counts[0]} tensors in one request", accepted={"tensors": f"1 to {max_tensors}"})
+    for number, array in enumerate(arrays):
+        if not np.isfinite(array).all():
+            raise ContentError(
+                f"{_which(number, len(arrays))} holds NaN, infinity or a number too large for float32; accepted: finite numbers"
+            )
+    return Tensors(name, tuple(arrays), count)
+
+
+def _arrays(data: Any, shapes: tuple[Shape, ...], name: str) -> list[NDArray[np.float32]]:
+    """Arrays (n, *shape), one for each of `shapes`."""
+    if len(shapes) > 1 and not (isinstance(data, list) and len(data) == len(shapes)):
+        found = f"a list of {len(data)}" if isinstance(data, list) else f"a JSON {type(data).__name__}"
+        raise ShapeError(
+            f'at {name} {len(shapes)} tensors cross, so "data" is a list of {len(shapes)} arrays, not {found}',
+            accepted={"shape": _accepted(shapes)},
         )
-    return Tensors(name, array, count)
+    given = data if len(shapes) > 1 else [data]
+    arrays = [_array(nested) for nested in given]
+    for number, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+        if array is None or not (array.ndim or shape):  # one number is no array of numbers
+            raise ShapeError(
+                f"{_which(number, len(shapes))} is not a rectangular array of numbers; at {name} it is of shape (n, {_text(shape)})",
+                accepted={"shape": _accepted(shapes)},
+            )
+    found = [array for array in arrays if array is not None]
+    check_shapes([array.shape[1:] for array in found], shapes, name)
+    return found
+
+
+def _array(nested: Any) -> NDArray[np.float32] | None:
+    """Nested lists as an array; None if they are not rectangular, or not all numbers."""
+    try:
+        with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused by name later
+            array = np.array(nested, dtype=np.float32)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return array if _all_numbers(nested, array.ndim) else None
+
+
+def _which(number: int, count: int) -> str:
+    return '"data"' if count == 1 else f'tensor {number} of {count} in "data"'
+
+
+def _accepted(shapes: tuple[Shape, ...]) -> list[Any]:
+    every: list[list[Any]] = [["n", *shape] for shape in shapes]
+    return every[0] if len(every) == 1 else every
 
 
 def parse_object(body: Bytes, accepted: dict[str, str]) -> dict[str, Any]:
@@ -88,13 +126,30 @@ def parse_object(body: Bytes, accepted: dict[str, str]) -> dict[str, Any]:
     return fields
 
 
-def check_shape(actual: tuple[int, ...], expected: tuple[int, ...], split_point: str) -> None:
-    """Raise ShapeError unless `actual` is the shape of the tensor that crosses at `split_point`."""
-    if actual != expected:
+def check_shapes(actual: Sequence[Shape], expected: tuple[Shape, ...], split_point: str) -> None:
+    """Raise ShapeError unless `actual` are the shapes of the tensors that cross at `split_point`."""
+    if len(actual) != len(expected):
         raise ShapeError(
-            f"at {split_point} a tensor of shape ({_text(expected)}) crosses, not ({_text(actual)})",
-            accepted={"shape": list(expected)},
+            f"at {split_point} {_tensors(len(expected))}, not {len(actual)}",
+            accepted={"shape": public_shape(expected)},
         )
+    for number, (found, wanted) in enumerate(zip(actual, expected, strict=True)):
+        if found != wanted:
+            which = "a tensor" if len(expected) == 1 else f"as tensor {number} of {len(expected)} one"
+            raise ShapeError(
+                f"at {split_point} {which} of shape ({_text(wanted)}) crosses, not ({_text(found)})",
+                accepted={"shape": public_shape(expected)},
+            )
+
+
+def public_shape(shapes: Sequence[Shape]) -> list[Any]:
+    """How answers say what crosses: the shape of one tensor, or a list of the shapes of several."""
+    every = [list(shape) for shape in shapes]
+    return every[0] if len(every) == 1 else every
+
+
+def _tensors(count: int) -> str:
+    return "1 tensor crosses" if count == 1 else f"{count} tensors cross"
 
 
 def _check_structure(body: bytes) -> None:
@@ -115,5 +170,5 @@ def _all_numbers(nested: Any, depth: int) -> bool:
     return set(map(type, leaves)) <= {int, float}
 
 
-def _text(shape: tuple[int, ...]) -> str:
-    return ", ".join(map(str, shape))
+def _text(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))

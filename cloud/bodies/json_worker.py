@@ -4,7 +4,8 @@ It is a separate process because parsing megabytes of JSON holds the interpreter
 it would stop the event loop and every other frame. Started and ended by cloud/bodies/json_process.py; it imports no torch.
 
 A message is the lengths of a JSON header and of a payload, then both. A question is the arguments of `read_tensors` and the
-seconds left, with the body; an answer is the tensors' description with the array's bytes, or a refusal.
+seconds left, with the body; an answer is the tensors' description with the bytes of their arrays, one after
+another, or a refusal.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import os
 import signal
 import struct
@@ -54,8 +56,12 @@ def ask(
     header, payload = _receive(from_worker)
     if "error" in header:
         raise _ERRORS[header["error"]](header["message"], accepted=header["accepted"])
-    array = np.frombuffer(payload, np.float32).reshape(header["shape"])
-    return Tensors(header["split_point"], array, header["count"], header["cpu_s"])
+    numbers, arrays, start = np.frombuffer(payload, np.float32), [], 0
+    for shape in header["shapes"]:
+        end = start + math.prod(shape)
+        arrays.append(numbers[start:end].reshape(shape))
+        start = end
+    return Tensors(header["split_point"], tuple(arrays), header["count"], header["cpu_s"])
 
 
 def serve(questions: io.FileIO, answers: io.FileIO) -> None:
@@ -70,25 +76,25 @@ def _serve_one(questions: io.FileIO, answers: io.FileIO) -> None:
     # The cloud ends a worker that hangs; if the cloud has gone, the worker has to end itself.
     signal.setitimer(signal.ITIMER_REAL, question["seconds"] + _GRACE_S)
     header, payload = _answer(question, body)
-    _send(answers, header, payload)
+    _send(answers, header, *payload)
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _answer(question: dict[str, Any], body: bytearray) -> tuple[dict[str, Any], Bytes]:
+def _answer(question: dict[str, Any], body: bytearray) -> tuple[dict[str, Any], list[Bytes]]:
     start = time.process_time()
-    shapes = {name: tuple(shape) for name, shape in question["shapes"].items()}
+    shapes = {name: tuple(map(tuple, several)) for name, several in question["shapes"].items()}
     try:
         tensors = read_tensors(body, shapes, question["default"], question["max_tensors"])
     except RequestError as error:
         refusal = {"error": type(error).__name__, "message": str(error), "accepted": error.accepted}
-        return refusal, b""
+        return refusal, []
     header = {
         "split_point": tensors.split_point,
-        "shape": tensors.array.shape,
+        "shapes": [array.shape for array in tensors.arrays],
         "count": tensors.count,
         "cpu_s": time.process_time() - start,
     }
-    return header, tensors.array.data.cast("B")
+    return header, [array.data.cast("B") for array in tensors.arrays]
 
 
 def _send(file: io.FileIO, header: dict[str, Any], *payload: Bytes) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from tornado.escape import json_encode
 
 from cloud.http.base import BodyHandler
 from cloud.ledger import Entry
 from cloud.networks.network import Tail
-from shared.errors import BodyError, ContentError, MediaTypeError, UnavailableError
-from shared.limits import MAX_LABELS
+from shared.errors import AnswerError, BodyError, ContentError, MediaTypeError, UnavailableError
+from shared.limits import MAX_LABELS, MAX_REPLY_BYTES
 from shared.observing.telemetry import Stopwatch, computing
+from shared.tasks.spec import Wanted
 from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
@@ -29,11 +32,12 @@ if TYPE_CHECKING:
     from cloud.networks.network import LoadedNetwork
     from cloud.service import Service
     from shared.engines.half import Tensors
-    from shared.tasks.base import Answer, Task
+    from shared.tasks.base import Task
 
 # "" and the form type: what clients send that set none, curl -d among them.
 _JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
-_DEFAULT_TOP = 5
+_NUMBER = re.compile(r"[0-9.e-]{1,40}")
+"""What Python's `float` is given of a query: it also takes spaces, underscores and the digits of other scripts."""
 _LARGE_ELEMENTS = 1 << 16
 """Outputs of more elements than this are looked at on a thread: it would hold up the event loop for a millisecond or more."""
 
@@ -44,7 +48,7 @@ class _Progress:
 
     entry: Entry
     admitted: bool = False  # counted as a frame in progress
-    answering: asyncio.Task[dict[str, Any] | bytes] | None = None
+    answering: asyncio.Task[bytes] | None = None
     gone: bool = False  # the client has closed its connection
 
 
@@ -72,7 +76,7 @@ class ModelHandler(BodyHandler):
                 f"Content-Type {self._content_type()} is not supported",
                 accepted=[CONTENT_TYPE, "application/json"],
             )
-        self._top()  # raises for one that cannot be answered
+        self._wanted()  # raises for what cannot be answered
         self.service.batcher.require_place(self.request.remote_ip)
 
     async def respond(self, body: Body) -> None:
@@ -82,13 +86,13 @@ class ModelHandler(BodyHandler):
         try:
             answer = await progress.answering
             progress.entry.decide("answered")
-            self.finish_sealed(answer) if isinstance(answer, dict) else self.finish_json(answer)
+            self.finish_sealed(answer) if self._brings_frame() else self.finish_json(answer)
         except asyncio.CancelledError:
             if not progress.gone:  # cancelled because the server stops
                 raise UnavailableError("the server is stopping; try again later") from None
             self._auto_finish = False  # Tornado would count an empty 200
 
-    async def _answer(self, body: Body) -> dict[str, Any] | bytes:
+    async def _answer(self, body: Body) -> bytes:
         """Receive -> decode -> queue -> tail -> answer."""
         watch = Stopwatch(self.service.metrics.steps, self.service.metrics.step_cpu)
         watch.note("receive", self.elapsed_s())
@@ -98,15 +102,17 @@ class ModelHandler(BodyHandler):
         if work.codec is None:
             names = network.model.outputs
             return await self.service.pools.decode.run(_json_answer, run.outputs, names, work.count)
-        answer = await self._make_answer(network, tuple(output[0] for output in run.outputs), watch)
-        return {
+        fields = await self._make_answer(network, tuple(output[0] for output in run.outputs), watch)
+        head = {
             "frame_id": work.frame_id,
             "fingerprint": self.service.networks.current.model.fingerprint.hex(),
             "split_point": work.split_point,
-            **answer.fields(),
-            "stages_ms": watch.milliseconds(),
-            "received": received,
+            "task": network.model.task.name,
         }
+        # A task of another package may choose any names; ours win.
+        reply = {**head, **fields, **head, "stages_ms": watch.milliseconds(), "received": received}
+        large = _elements(run.outputs) > _LARGE_ELEMENTS
+        return await self.service.pools.decode.run(_encoded, reply) if large else _encoded(reply)
 
     async def _decode(self, body: Body, watch: Stopwatch) -> tuple[LoadedNetwork, Work]:
         decoder, start = self.service.decoder, time.perf_counter()
@@ -132,19 +138,21 @@ class ModelHandler(BodyHandler):
             raise ContentError("the network's answer to this tensor is not finite: its values are too large")
         return run
 
-    async def _make_answer(self, network: LoadedNetwork, outputs: Tensors, watch: Stopwatch) -> Answer:
-        task = network.task(self._top())
+    async def _make_answer(
+        self, network: LoadedNetwork, outputs: Tensors, watch: Stopwatch
+    ) -> dict[str, Any]:
+        task = network.task(self._wanted())
         if _elements(outputs) <= _LARGE_ELEMENTS:
             with watch.step("top"):
-                return task.answer(outputs)
+                return task.answer(outputs).fields()
         start = time.perf_counter()
-        answer = await self.service.pools.decode.run(self._compute_answer, task, outputs)
+        fields = await self.service.pools.decode.run(self._compute_answer, task, outputs)
         watch.note("top", time.perf_counter() - start)
-        return answer
+        return fields
 
-    def _compute_answer(self, task: Task, outputs: Tensors) -> Answer:
+    def _compute_answer(self, task: Task, outputs: Tensors) -> dict[str, Any]:
         with computing(self.service.metrics.step_cpu, "top"):
-            return task.answer(outputs)
+            return task.answer(outputs).fields()
 
     def _content_type(self) -> str:
         return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -157,17 +165,32 @@ class ModelHandler(BodyHandler):
         allowed = deadline_ms / 1e3 if deadline_ms else self.service.settings.request_timeout_s
         return max(0.0, allowed - self.elapsed_s())
 
+    def _wanted(self) -> Wanted:
+        """What the query asks of the answer. Raises BodyError for what no network here could give."""
+        return Wanted(self._top(), self._threshold())
+
     def _top(self) -> int:
-        """The query's `top`. Raises BodyError if it is not a number of classes that a network here could name."""
         text = self.get_query_argument("top", "")
         if not text and "top" not in self.request.query_arguments:
-            return _DEFAULT_TOP
+            return Wanted.top
         classes = max(len(network.model.labels) for network in self.service.networks) or MAX_LABELS
         if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= classes):
             raise BodyError(
                 f"top={text[:20]} is not a number of classes", accepted={"top": f"1 to {classes}"}
             )
         return int(text)
+
+    def _threshold(self) -> float | None:
+        if "threshold" not in self.request.query_arguments:
+            return None
+        text = self.get_query_argument("threshold")
+        try:
+            score = float(text) if _NUMBER.fullmatch(text) else -1
+        except ValueError:
+            score = -1
+        if not 0 <= score <= 1:
+            raise BodyError(f"threshold={text[:20]} is not a score", accepted={"threshold": "0 to 1"})
+        return score
 
     def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
         answer = super().refusal(status_code, error)
@@ -186,6 +209,17 @@ class ModelHandler(BodyHandler):
         if self._progress.admitted:
             self._progress.admitted = False
             self.service.lifecycle.end_frame()
+
+
+def _encoded(reply: dict[str, Any]) -> bytes:
+    """The reply to a frame as JSON. Raises AnswerError if no edge would read all of it."""
+    body = json_encode(reply).encode()
+    if len(body) > MAX_REPLY_BYTES:
+        raise AnswerError(
+            f"the answer is {len(body)} bytes long, and no edge reads more than {MAX_REPLY_BYTES}; ask for less",
+            accepted={"max_bytes": MAX_REPLY_BYTES, "by": ["?top=", "?threshold="]},
+        )
+    return body
 
 
 def _elements(outputs: Tensors) -> int:

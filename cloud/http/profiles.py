@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tornado.escape import json_encode
 from tornado.web import HTTPError
 
-from cloud.bodies.frames import check_shapes
+from cloud.bodies.json_body import check_shapes
 from cloud.http.base import BodyHandler, Handler
 from shared.codecs.calibrated.profile import HASH_BYTES, Profile, digest_of
 from shared.errors import ProfileContentError, UnavailableError
@@ -99,5 +99,5 @@ def add_profile(data: bytes, profiles: Profiles, networks: Networks) -> None:
     """
     profile = Profile.from_bytes(data)
     partition = networks.of("profile", profile.fingerprint).partition
-    check_shapes(profile.shapes, partition.point(profile.split_point))
+    check_shapes(profile.shapes, partition.point(profile.split_point).shapes, profile.split_point)
     profiles.add(profile)

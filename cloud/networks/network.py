@@ -6,19 +6,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from cloud.batching.tails import Tails
+from cloud.bodies.json_body import public_shape
 from cloud.networks.files import BundleFiles
 from cloud.networks.usage import Usage
 from shared.engines.load import load_network
 from shared.network.choice import NAMED_SECONDS
 from shared.network.labels import labels_sha256
+from shared.network.partition import OUTPUT
 from shared.network.stage_ends import stage_ends
 from shared.observing.telemetry import export_build_info
 from shared.tasks.registry import make_task
-from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cloud.bodies.json_body import Shapes
     from cloud.config import CloudSettings
     from cloud.metrics import CloudMetrics
     from shared.engines import Engine
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from shared.network.model import Model
     from shared.network.partition import Partition, SplitPoint
     from shared.tasks.base import Task
+    from shared.tasks.spec import Wanted
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +105,17 @@ class LoadedNetwork:
             if name in self.partition.points and not self.tails.is_ready(name):
                 self.engine.tail(self.partition.point(name))
 
-    def task(self, top: int) -> Task:
-        """The task; an answer of classes names the `top` most probable ones."""
-        return make_task(self.model, Wanted(top))
+    def task(self, wanted: Wanted) -> Task:
+        """The task, which gives the answers that are `wanted`."""
+        return make_task(self.model, wanted)
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape of what crosses, without the batch dimension, at each split point where a request may begin."""
-        return {name: point.shape for name, point in self.partition.points.items() if len(point.shapes) == 1}
+    def shapes(self) -> Shapes:
+        """The shapes of what crosses, without the batch dimension, at each split point where a request may begin."""
+        return {
+            name: point.shapes
+            for name, point in self.partition.points.items()
+            if name != OUTPUT or len(point.shapes) == 1
+        }
 
     def export_build_info(self, metrics: CloudMetrics) -> None:
         """Say in `splitdnn_build_info` that this one is the current network."""
@@ -137,7 +144,7 @@ class LoadedNetwork:
             "engine": {**self.engine.describe(), "choice": self.engine.choice},
             "preprocessing": model.recipe.public(),
             "default_split_point": self.default.name,
-            "split_points": {name: list(shape) for name, shape in self.shapes().items()},
+            "split_points": {name: public_shape(shapes) for name, shapes in self.shapes().items()},
             "bundle": {
                 "served": self.files is not None,
                 "bytes": sum(entry.bytes for entry in self.network.bundle.manifest.files.values()),

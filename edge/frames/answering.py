@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.frames.way import Outcome
 from shared.errors import UplinkError
-from shared.tasks.classify import Classes
-from shared.tasks.raw import Outputs
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
 
-    from edge.frames.way import Encoded, Reply
+    from edge.frames.way import AnsweredBy, Encoded, Reply
     from shared.tasks.base import Answer
 
 _log = logging.getLogger(__name__)
@@ -65,13 +63,13 @@ class Answering:
             answer, fallback = await encoded.repeats.wait(self._deadline_s)
             encoded.origin.watch.note("wait_answer", time.monotonic() - start)
             if answer is not None:
-                return Outcome(encoded, answer, "still")
+                return _outcome(encoded, answer, "still")
         elif encoded.frame is not None and (encoded.explores or self._circuit.is_half_open):
             fallback = self._ask_without_waiting(encoded)
         elif encoded.frame is not None:
             answer, fallback = await self._ask_cloud(encoded, encoded.frame)
             if answer is not None:
-                return Outcome(encoded, answer, "cloud")
+                return _outcome(encoded, answer, "cloud")
         if fallback:
             self._fallbacks.labels(reason=fallback).inc()
         return await self._answer_here(encoded, fallback)
@@ -140,13 +138,25 @@ class Answering:
             try:
                 loop = asyncio.get_running_loop()
                 answer = await loop.run_in_executor(self._tail_thread, self._run_tail, encoded)
-                return Outcome(encoded, answer, "edge", fallback)
+                return _outcome(encoded, answer, "edge", fallback)
             except Exception:  # noqa: BLE001 - one frame fails, the others go on
                 _log.exception("the tail failed on frame %d", encoded.origin.number)
-        nothing = Outputs(()) if encoded.edition.task.name == "raw" else Classes()
-        return Outcome(encoded, nothing, "nobody", fallback)
+        return Outcome(encoded, encoded.edition.task.nothing(), "nobody", fallback)
 
     def _run_tail(self, encoded: Encoded) -> Answer:
         with encoded.origin.watch.step("tail"):
             outputs = encoded.plan.tail(encoded.crossing)
         return encoded.edition.task.answer(tuple(output[0] for output in outputs))
+
+
+def _outcome(
+    encoded: Encoded, answer: Answer, answered_by: AnsweredBy, fallback: str | None = None
+) -> Outcome:
+    """The frame's answer with its places in the frame's own picture: a still frame's may be of another size."""
+    edition, origin = encoded.edition, encoded.origin
+    try:
+        placed = answer.in_picture(edition.model.recipe, origin.size)
+    except Exception:  # noqa: BLE001 - one frame fails, the others go on
+        _log.exception("finding the answer's places in the picture failed on frame %d", origin.number)
+        return Outcome(encoded, edition.task.nothing(), "nobody", fallback)
+    return Outcome(encoded, placed, answered_by, fallback)

@@ -24,6 +24,8 @@ class Origin:
     """When it was captured, in monotonic seconds."""
     captured_ns: int
     """The same in nanoseconds since 1970."""
+    size: tuple[int, int]
+    """(height, width) of the source's picture, to which the places in the frame's answer refer."""
     watch: Stopwatch
     """The time of each step so far; later steps add theirs."""
 

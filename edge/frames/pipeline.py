@@ -14,7 +14,6 @@ import itertools
 import logging
 import threading
 import time
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -24,7 +23,7 @@ from edge.frames.origin import Origin
 from edge.frames.queues import BoundedQueue, Handover, Step
 from edge.frames.stillness import Stillness
 from edge.frames.way import Captured, Crossed, Encoded, Prepared
-from edge.output.results import Record, Results
+from edge.output.results import Results, record_of
 from shared.codecs import encode_frame
 from shared.errors import SourceError, WireError
 from shared.observing.telemetry import Stopwatch
@@ -33,13 +32,13 @@ from shared.wire import frame as wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from edge.config import EdgeSettings
     from edge.frames.answering import Circuit
     from edge.frames.way import Crossing, Editions, Outcome, Source
     from edge.metrics import EdgeMetrics
+    from edge.output.results import Record
     from edge.planning.plan import Plan
     from shared.codecs.base import Codec
 
@@ -135,7 +134,8 @@ class Pipeline:
                     break
                 self._metrics.last_frame_timestamp.set_to_current_time()
                 frame_id = self._session << 32 | number & 0xFFFFFFFF
-                origin = Origin(number, frame_id, time.monotonic(), time.time_ns(), watch)
+                size = (picture.shape[0], picture.shape[1])
+                origin = Origin(number, frame_id, time.monotonic(), time.time_ns(), size, watch)
                 dropped = self._captured.put(Captured(origin, picture, queued_s=origin.captured_s))
                 self.dropped += dropped
                 self._metrics.frames.labels(outcome="dropped").inc(dropped)
@@ -163,6 +163,13 @@ class Pipeline:
             if frame.tensor is not None:
                 with frame.origin.watch.step("head"):
                     crossing = plan.head((frame.tensor,))
+                shapes = [each.shape for each in crossing]
+                if shapes != [(1, *shape) for shape in plan.split_point.shapes]:
+                    _log.warning(
+                        "the head step failed on frame %d: it gave tensors of %s, and at %s there are %s for each frame",
+                        frame.origin.number, shapes, plan.split_point.name, list(plan.split_point.shapes),
+                    )  # fmt: skip
+                    crossing = ()
         return Crossed(frame.origin, frame.edition, plan, explores, crossing, frame.picture)
 
     def _encode(self, frame: Crossed) -> Encoded:
@@ -170,16 +177,17 @@ class Pipeline:
         with frame.step("encode"):
             if frame.plan.codec is None or not frame.crossing or frame.picture is None:
                 return form()
-            stillness, tensor = self._stillness_of(frame.plan), frame.crossing[0][0]
-            repeats, changed = stillness.compare(tensor, frame.origin)
+            stillness, tensors = self._stillness_of(frame.plan), [each[0] for each in frame.crossing]
+            repeats, changed = stillness.compare(tensors, frame.origin)
             if repeats:
                 return form(repeats=repeats, changed=changed)
             if self._circuit.is_open:  # nothing will be sent
                 return form(withheld="circuit_open", changed=changed)
-            packed, size = self._pack(frame, frame.plan.codec, frame.picture)
+            sent = [frame.picture] if frame.plan.codec.carries == "picture" else tensors
+            packed, size = self._pack(frame, frame.plan.codec, sent)
             if packed is None:
                 return form(withheld="encode", changed=changed)
-            pending = stillness.sending(tensor, frame.origin)
+            pending = stillness.sending(tensors, frame.origin)
             self._metrics.payload_bytes.labels(codec=frame.plan.codec.name).observe(size)
             return form(packed, size, pending=pending, changed=changed)
         return form()
@@ -190,13 +198,13 @@ class Pipeline:
             self._stillness[plan] = Stillness(plan.codec, self._settings.still_threshold)
         return self._stillness[plan]
 
-    def _pack(self, crossed: Crossed, codec: Codec, picture: NDArray[np.uint8]) -> tuple[bytes | None, int]:
-        """The frame for the wire and the size of its payload; None if the codec does not take it."""
+    def _pack(self, crossed: Crossed, codec: Codec, sent: Sequence[NDArray[Any]]) -> tuple[bytes | None, int]:
+        """The frame for the wire and the size of its payloads; None if the codec does not take it."""
         origin = crossed.origin
         try:
             with origin.watch.step("encode"):
                 frame = encode_frame(
-                    [picture] if codec.carries == "picture" else [each[0] for each in crossed.crossing],
+                    sent,
                     codec,
                     split_point=crossed.plan.split_point.name,
                     fingerprint=crossed.edition.model.fingerprint,
@@ -224,25 +232,4 @@ class Pipeline:
             outcome.encoded.edition.pilot.delivered(outcome, latency_s)
         failed = outcome.answered_by == "nobody"
         self._metrics.frames.labels(outcome="failed" if failed else outcome.answered_by).inc()
-        self._results.accept(sequence, _record(outcome, latency_s))
-
-
-def _record(outcome: Outcome, latency_s: float) -> Record:
-    encoded, origin = outcome.encoded, outcome.encoded.origin
-    repeats = encoded.repeats if outcome.answered_by == "still" else None
-    return Record(
-        frame=origin.number,
-        frame_id=f"{origin.frame_id:016x}",
-        time=datetime.fromtimestamp(origin.captured_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
-        network=encoded.edition.model.fingerprint.hex(),
-        split_point=encoded.plan.split_point.name,
-        codec=encoded.plan.label,
-        payload_bytes=encoded.payload_bytes,
-        latency_ms=round(1e3 * latency_s, 3),
-        stages_ms=origin.watch.milliseconds(),
-        answered_by=outcome.answered_by,
-        repeats=repeats.origin.number if repeats else None,
-        changed=None if encoded.changed is None else round(encoded.changed, 4),
-        fallback=outcome.fallback,
-        answer=outcome.answer,
-    )
+        self._results.accept(sequence, record_of(outcome, latency_s))

@@ -4,14 +4,15 @@ A frame is compared with the last one that was sent, never with one that was ski
 It repeats that frame's answer if it differs by less than the threshold, if the answer exists or may still come, and if it is
 not too old. The frames that are sent stay whole: each can be decoded by itself.
 
-How much two tensors differ is measured in the symbols a and b that the codec makes of them:
+How much two crossings differ is measured in the symbols a and b that the codec makes of them, of all tensors together:
 
     share = sum(|a - b|) / sum((|a| + |b| + |a - b|) / 2)          0 … 1
 
 This is the weighted Jaccard distance, for symbols of either sign. For symbols that are 0 or 1 it is the share that changed, of
 those in use; a larger symbol counts for as much as its magnitude. A value counts as
 changed only if it moved by more than a margin: sensor noise makes values near the edge of a quantiser's cell jump
-between two symbols.
+between two symbols. Each tensor has a ruler of its own, as codecs have other step sizes for each; a symbol counts the same
+in all of them, as it does in the frame.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from shared.codecs.zstd import Zstd
 from shared.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -64,33 +65,35 @@ class Stillness:
         self._threshold = threshold
         self._longest_s = longest_s
         self._make_ruler = ruler_factory(codec) if threshold else None
-        self._reference: tuple[PendingAnswer, Ruler, Reading] | None = None
+        self._reference: tuple[PendingAnswer, list[Ruler], list[Reading]] | None = None
 
-    def compare(self, tensor: NDArray[np.float32], origin: Origin) -> Comparison:
-        """A frame's crossing tensor, without the batch dimension, against that of the last frame sent."""
+    def compare(self, crossing: Sequence[NDArray[np.float32]], origin: Origin) -> Comparison:
+        """The tensors of a frame's crossing, without the batch dimension, against those of the last frame sent."""
         if self._reference is None:
             return Comparison()
-        pending, ruler, reading = self._reference
+        pending, rulers, readings = self._reference
         if pending.lost or origin.captured_s - pending.origin.captured_s > self._longest_s:
             return Comparison()
         with origin.watch.step("compare"):
             # No margin is below a difference to NaN. The frame is sent, and the codec says what is wrong with it.
-            if not np.isfinite(tensor).all():
+            if not all(np.isfinite(tensor).all() for tensor in crossing):
                 return Comparison()
-            changed = share_changed(reading, ruler(tensor), ruler.margin)
+            now = [ruler(tensor) for ruler, tensor in zip(rulers, crossing, strict=True)]
+            changed = share_changed(readings, now, rulers[0].margin)
         return Comparison(pending if changed < self._threshold else None, changed)
 
-    def sending(self, tensor: NDArray[np.float32], origin: Origin) -> PendingAnswer | None:
-        """Compare later frames with this one, which is sent.
+    def sending(self, crossing: Sequence[NDArray[np.float32]], origin: Origin) -> PendingAnswer | None:
+        """Compare later frames with this one, whose crossing is sent.
 
         Returns its answer, to be settled once it is known; None if frames are not compared.
         """
         if self._make_ruler is None:
             return None
         with origin.watch.step("compare"):
-            ruler = self._make_ruler(tensor)
+            rulers = [self._make_ruler(number, tensor) for number, tensor in enumerate(crossing)]
             pending = PendingAnswer(origin)
-            self._reference = pending, ruler, ruler(tensor)
+            readings = [ruler(tensor) for ruler, tensor in zip(rulers, crossing, strict=True)]
+            self._reference = pending, rulers, readings
         return pending
 
 
@@ -118,8 +121,11 @@ class CalibratedRuler:
 
     margin = _CALIBRATED_MARGIN
 
-    def __init__(self, codec: Calibrated) -> None:
-        self._codec = codec
+    def __init__(self, codec: Calibrated, number: int = 0) -> None:
+        """`number`: of the tensor, among those of the profile's crossing."""
+        of_tensor = codec.of_tensor(number)
+        assert isinstance(of_tensor, Calibrated)
+        self._codec = of_tensor
 
     def __call__(self, array: NDArray[np.float32]) -> Reading:
         quantiser = self._codec.quantiser
@@ -147,17 +153,16 @@ class Int8Ruler:
         return Reading(scaled, np.rint(scaled).astype(np.int16))
 
 
-def ruler_factory(codec: Codec | None) -> Callable[[NDArray[np.float32]], Ruler]:
-    """A function that makes the ruler for a reference tensor.
+def ruler_factory(codec: Codec | None) -> Callable[[int, NDArray[np.float32]], Ruler]:
+    """A function that makes the ruler for the tensor of a number, from 0, of a crossing; it is given the reference's.
 
     Raises SettingsError for a codec whose symbols cannot be compared.
     """
     inner = codec.inner if isinstance(codec, Zstd) else codec
     if isinstance(inner, Calibrated):
-        ruler = CalibratedRuler(inner)
-        return lambda _: ruler
+        return lambda number, _: CalibratedRuler(inner, number)
     if isinstance(inner, Int8):
-        return Int8Ruler
+        return lambda _, reference: Int8Ruler(reference)
     what = f"the codec {codec.name} has none of its own" if codec else "at `output` nothing travels"
     raise SettingsError(
         f"--still-threshold compares the symbols that travel, and {what}; choose --codec int8, int8+zstd or "
@@ -165,11 +170,13 @@ def ruler_factory(codec: Codec | None) -> Callable[[NDArray[np.float32]], Ruler]
     )
 
 
-def share_changed(reference: Reading, now: Reading, margin: float) -> float:
-    """The share, 0 … 1; both readings must be of the same ruler."""
-    moved: NDArray[np.int16] = np.abs(now.symbols - reference.symbols)
-    moved[np.abs(now.scaled - reference.scaled) <= margin] = 0
-    changed = int(moved.sum())
-    # For equal signs, half of this is max(|a|, |b|).
-    whole = int(np.abs(reference.symbols).sum()) + int(np.abs(now.symbols).sum()) + changed
+def share_changed(reference: Sequence[Reading], now: Sequence[Reading], margin: float) -> float:
+    """The share of all symbols, 0 … 1; both have a reading of each tensor, by the same rulers of this margin."""
+    changed = whole = 0
+    for before, after in zip(reference, now, strict=True):
+        moved: NDArray[np.int16] = np.abs(after.symbols - before.symbols)
+        moved[np.abs(after.scaled - before.scaled) <= margin] = 0
+        changed += int(moved.sum())
+        whole += int(np.abs(before.symbols).sum()) + int(np.abs(after.symbols).sum())
+    whole += changed  # for equal signs, half of this is max(|a|, |b|)
     return 2 * changed / whole if whole else 0.0

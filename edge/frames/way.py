@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 Crossing: TypeAlias = "tuple[NDArray[np.float32], ...]"
-"""The tensors that cross at a split point, each (1, *shape): one at every split point but `output`, where several may."""
+"""The tensors that cross at a split point, each (1, *shape), in its order: one, or several."""
+
+AnsweredBy = Literal["cloud", "edge", "still", "nobody"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Crossed(Form):
     explores: bool
     """Whether it is sent only to measure the link; the edge answers it in any case."""
     crossing: Crossing
-    """Empty if the frame could not be prepared, or the head failed on it."""
+    """Empty if the frame could not be prepared, or the head failed on it or gave other tensors than its split point has."""
     picture: NDArray[np.uint8] | None
     """As in `Prepared`."""
 
@@ -115,8 +117,8 @@ class Outcome:
 
     encoded: Encoded
     answer: Answer
-    """Empty if neither side answered."""
-    answered_by: Literal["cloud", "edge", "still", "nobody"]
+    """Its places are in the source's picture. Empty if neither side answered."""
+    answered_by: AnsweredBy
     fallback: str | None = None
     """Why the cloud did not answer, one of edge/metrics.py's FALLBACKS; None if it did, or was not to be asked."""
 
@@ -144,7 +146,9 @@ class Reply(Protocol):
     """As much of the cloud's reply as a frame needs; see edge/uplink/client.py."""
 
     @property
-    def answer(self) -> Answer: ...
+    def answer(self) -> Answer:
+        """Its places are in the network's input."""
+
     @property
     def steps_ms(self) -> Mapping[str, float]: ...
 

@@ -20,7 +20,7 @@ from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
 
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
@@ -47,6 +47,7 @@ class Switch:
     ) -> None:
         """`slow` runs what takes long; `line` must be open; `live` as for PlannedPilot."""
         self._settings = settings
+        self._wanted = Wanted(settings.top, settings.threshold)
         self._threads = threads
         self._metrics = metrics
         self._line = line
@@ -60,10 +61,10 @@ class Switch:
         self.editions: Editions
         """There once `open` has returned."""
 
-    async def open(self, model: str) -> Loaded:
-        """Put the first edition into force, of the network that `model` names. Raises StartupError."""
-        loaded = await self._load(model, None)
-        task = make_task(loaded.model, Wanted(self._settings.top))
+    async def open(self, model: str, begun: Future[Loaded] | None = None) -> Loaded:
+        """Put the first edition into force, of the network that `model` names; `begun` loads it already. Raises StartupError."""
+        loaded = await (asyncio.wrap_future(begun) if begun else self._load(model, None))
+        task = make_task(loaded.model, self._wanted)
         self._uplink = await self._greeted(loaded, task)
         self.editions = Editions(self._edition(loaded, task, self._uplink))
         return loaded
@@ -74,7 +75,7 @@ class Switch:
         Raises StartupError, SplitPointError or UplinkError; nothing has changed then.
         """
         loaded = await self._load(model, self._engine)
-        task = make_task(loaded.model, Wanted(self._settings.top))
+        task = make_task(loaded.model, self._wanted)
         uplink = await self._greeted(loaded, task)
         old, before, closing = self.editions.current, self._uplink, self._earlier
         # Until the new edition is in force nothing is awaited: the two never are together.
@@ -113,7 +114,7 @@ class Switch:
             loaded.model,
             task,
             self._metrics,
-            top=self._settings.top,
+            wanted=self._wanted,
             profiles=[plan.profile for plan in plans if plan.profile],
             wait_for_profiles=len(plans) == 1,
             follows=self._settings.model == CLOUD,

@@ -1,25 +1,27 @@
-"""What the edge prints: a line for each frame, or its progress, and a summary at the end."""
+"""What the edge prints while it runs: a line for each frame, or its progress and what is seen as it changes."""
 
 from __future__ import annotations
 
+import math
 import shutil
-import statistics
 import sys
 import time
-from collections import Counter, defaultdict, deque
+from collections import deque
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.output.results import Record
+    from shared.tasks.base import Answer
 
 _WINDOW = 200
 _WINDOW_S = 5.0
 _LIVE_PERIOD_S = 0.2
 _LOG_PERIOD_S = 5.0
-_MAX_REMEMBERED = 10_000
-"""Frames that the summary's percentiles are taken over, at most: a camera runs for months."""
+_CHANGE_PERIOD_S = 1.0
+_MAX_HEADLINE, _MAX_FOUND = 160, 400
+"""Characters: a detector may see a hundred classes at once."""
 
 
 def human_bytes(count: float) -> str:
@@ -32,17 +34,40 @@ def human_bytes(count: float) -> str:
 
 def print_frame(record: Record, out: TextIO | None = None) -> None:
     """One line for one frame, on `out` or on standard output."""
-    found = ", ".join(f"{name} {100 * probability:.1f} %" for name, probability in record.answer.findings())
     print(
         f"frame {record.frame:6d}  {record.split_point} {record.codec} {human_bytes(record.payload_bytes)}  "
-        f"{record.latency_ms:.0f} ms  {record.answered_by}  {found or record.answer.headline() or 'no answer'}",
+        f"{record.latency_ms:.0f} ms  {record.answered_by}  {_told(record.answer) or 'no answer'}",
         file=out or sys.stdout,
         flush=True,
     )
 
 
+def _told(answer: Answer) -> str:
+    """Everything that was found, if the headline only names it; else the headline, which says more: `2 bottle`."""
+    findings, headline = answer.findings(), answer.headline()
+    if findings and f", {findings[0][0]}, " in f", {headline}, ":
+        found = ", ".join(f"{name} {100 * probability:.1f} %" for name, probability in findings)
+        return _cut(found, _MAX_FOUND)
+    return _headline(answer)
+
+
+def _headline(answer: Answer) -> str:
+    """The headline with the probability of what is most probable: `2 bottle (63.0 %)`."""
+    findings = answer.findings()
+    return _cut(answer.headline()) + (f" ({100 * findings[0][1]:.1f} %)" if findings else "")
+
+
+def _cut(text: str, most: int = _MAX_HEADLINE) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 class ProgressPrinter:
-    """A progress line, rewritten on a terminal and repeated in a log, and a line whenever the headline changes."""
+    """A progress line, rewritten on a terminal and repeated in a log, and a line whenever the headline changes.
+
+    At most one change is printed in each `_CHANGE_PERIOD_S`: a box whose score is near the threshold comes and goes with every
+    frame. A change that comes sooner waits, and then the latest is printed, if it is not what was printed last. The line says how
+    many were passed over; the records hold every frame's answer.
+    """
 
     def __init__(self, out: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out or sys.stdout
@@ -50,7 +75,12 @@ class ProgressPrinter:
         self._period_s = _LIVE_PERIOD_S if self._live else _LOG_PERIOD_S
         self._clock = clock
         self._recent: deque[tuple[float, Record]] = deque(maxlen=_WINDOW)
-        self._headline = ""
+        self._headline = self._printed = ""
+        self._changed: Record | None = None
+        """The frame with which the present headline came."""
+        self._changes = 0
+        """Since the last one that was printed."""
+        self._change_at = -math.inf
         self._printed_at = clock()
 
     def __call__(self, record: Record) -> None:
@@ -60,10 +90,10 @@ class ProgressPrinter:
             self._recent.popleft()
         headline = record.answer.headline()
         if headline and headline != self._headline:
-            self._headline = headline
-            findings = record.answer.findings()
-            sure = f" ({100 * findings[0][1]:.1f} %)" if findings else ""
-            self._print(f"frame {record.frame}: {headline}{sure}, answered by {record.answered_by}")
+            self._headline, self._changed = headline, record
+            self._changes += 1
+        if now - self._change_at >= _CHANGE_PERIOD_S:
+            self._print_change(now)
         if now - self._printed_at >= self._period_s:
             self._printed_at = now
             line = self._progress(record)
@@ -74,9 +104,21 @@ class ProgressPrinter:
                 self._print(line)
 
     def close(self) -> None:
-        """Leave the progress line behind."""
+        """Print a change that still waits, and leave the progress line behind."""
+        self._print_change(self._clock())
         if self._live:
             print(file=self._out)
+
+    def _print_change(self, now: float) -> None:
+        if self._changed is None or self._headline == self._printed:
+            return
+        passed = self._changes - 1
+        more = f", after {passed} other change{'s' if passed > 1 else ''}" if passed else ""
+        record = self._changed
+        self._print(
+            f"frame {record.frame}: {_headline(record.answer)}, answered by {record.answered_by}{more}"
+        )
+        self._printed, self._changes, self._change_at = self._headline, 0, now
 
     def _print(self, line: str) -> None:
         print(f"\r\x1b[K{line}" if self._live else line, file=self._out, flush=True)
@@ -95,58 +137,5 @@ class ProgressPrinter:
         still = f"  still {share_still} %" if share_still else ""
         return (
             f"{record.frame + 1} frames  {rate:.1f} frames/s  {human_bytes(sent)}/frame  {latency:.0f} ms  "
-            f"{record.split_point} {record.codec}  by edge {100 * by_edge // count} %{still}  {self._headline}"
+            f"{record.split_point} {record.codec}  by edge {100 * by_edge // count} %{still}  {_cut(self._headline)}"
         )
-
-
-class Summary:
-    """Collects records; `text` says what became of the frames, how long they took and where the time went."""
-
-    def __init__(self) -> None:
-        self._answered: Counter[str] = Counter()
-        self._bytes = 0
-        self._latencies: deque[float] = deque(maxlen=_MAX_REMEMBERED)
-        self._steps: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_MAX_REMEMBERED))
-
-    def __call__(self, record: Record) -> None:
-        self._answered[record.answered_by] += 1
-        self._bytes += record.payload_bytes
-        if record.answered_by != "still":  # or a still scene would look like a fast system
-            self._latencies.append(record.latency_ms)
-        for name, milliseconds in record.stages_ms.items():
-            self._steps[name].append(milliseconds)
-
-    def text(self, dropped: int, seconds: float) -> str:
-        """Several lines. `dropped` frames were read but left out to keep up; the run took `seconds`."""
-        still = self._answered["still"]
-        answered = sum(self._answered.values()) - still
-        lines = [
-            f"frames in           {answered + still + dropped}",
-            f"answered by cloud   {self._answered['cloud']}",
-            f"answered by edge    {self._answered['edge']}",
-            f"dropped             {dropped}",
-        ]
-        if still:
-            lines.append(f"still, not sent     {still}")
-        if self._answered["nobody"]:
-            lines.append(f"failed              {self._answered['nobody']}")
-        if answered:
-            lines += [
-                f"frames/s            {answered / seconds:.2f}",
-                f"bytes/frame         {human_bytes(self._bytes / answered)}",
-                *([f"  with the still    {human_bytes(self._bytes / (answered + still))}"] if still else []),
-                f"latency p50 / p95   {_percentile(self._latencies, 50):.1f} / {_percentile(self._latencies, 95):.1f} ms",
-                "",
-                f"{'step':<18}{'p50 ms':>9}{'p95 ms':>9}",
-            ]
-            lines += [
-                f"{name:<18}{_percentile(values, 50):9.1f}{_percentile(values, 95):9.1f}"
-                for name, values in self._steps.items()
-            ]
-        return "\n".join(lines)
-
-
-def _percentile(values: deque[float], percent: int) -> float:
-    if len(values) == 1:
-        return values[0]
-    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]

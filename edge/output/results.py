@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from edge.frames.way import Outcome
     from shared.tasks.base import Answer
 
 
@@ -27,7 +29,7 @@ class Record:
     split_point: str
     codec: str
     payload_bytes: int
-    """Encoded size; 0 if nothing was sent."""
+    """Encoded size of all tensors; 0 if nothing was sent."""
     latency_ms: float
     """From capture to answer."""
     stages_ms: dict[str, float]
@@ -41,7 +43,7 @@ class Record:
     fallback: str | None
     """Why the cloud did not answer; None if it did, or was not to be asked."""
     answer: Answer
-    """Empty if neither side answered."""
+    """Its places are in the source's picture. Empty if neither side answered."""
 
     def fields(self) -> dict[str, Any]:
         """The JSON object of this record: the fields above by name, the answer's own keys last."""
@@ -49,6 +51,28 @@ class Record:
             each.name: getattr(self, each.name) for each in dataclasses.fields(self) if each.name != "answer"
         }
         return own | self.answer.fields()
+
+
+def record_of(outcome: Outcome, latency_s: float) -> Record:
+    """What is known of a frame that was done `latency_s` after its capture."""
+    encoded, origin = outcome.encoded, outcome.encoded.origin
+    repeats = encoded.repeats if outcome.answered_by == "still" else None
+    return Record(
+        frame=origin.number,
+        frame_id=f"{origin.frame_id:016x}",
+        time=datetime.fromtimestamp(origin.captured_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
+        network=encoded.edition.model.fingerprint.hex(),
+        split_point=encoded.plan.split_point.name,
+        codec=encoded.plan.label,
+        payload_bytes=encoded.payload_bytes,
+        latency_ms=round(1e3 * latency_s, 3),
+        stages_ms=origin.watch.milliseconds(),
+        answered_by=outcome.answered_by,
+        repeats=repeats.origin.number if repeats else None,
+        changed=None if encoded.changed is None else round(encoded.changed, 4),
+        fallback=outcome.fallback,
+        answer=outcome.answer,
+    )
 
 
 class Results:

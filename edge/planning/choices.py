@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from edge.calibration.generic import profile_for, read_profile
 from edge.frames.stillness import ruler_factory
+from edge.planning.known_options import options_of
 from edge.planning.plan import NO_CODEC, Plan, make_plan
-from edge.planning.survey import options_of
 from shared.codecs import make_codec, plugin_codecs
 from shared.codecs.calibrated.codec import Calibrated
 from shared.engines.load import AUTO
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge.planning.survey import Codecs
     from shared.codecs import Codec
     from shared.engines.load import Network
-    from shared.network.partition import SplitPoint
+    from shared.network.partition import Shape, SplitPoint
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def _profiles(settings: EdgeSettings, network: Network) -> dict[str, Calibrated]
             point = network.partition.point(profile.split_point)
             if profile.shapes != point.shapes:
                 raise SettingsError(
-                    f"--profile {file} is of tensors {profile.shapes}, and at {point.name} {point.shapes} travel"
+                    f"--profile {file} is of tensors {_listed(profile.shapes)}, and at {point.name} {_listed(point.shapes)} travel"
                 )
             if point.name in found:
                 _log.warning("--profile %s: there is another one for %s; this one is taken", file, point.name)
@@ -169,6 +169,10 @@ def _names(settings: EdgeSettings, point: SplitPoint, pixels: int) -> list[str]:
         ] + plugins
     is_picture = make_codec(settings.codec).carries == "picture"
     return [settings.codec] if is_picture == (point.name == INPUT) else []
+
+
+def _listed(shapes: Sequence[Shape]) -> str:
+    return " + ".join(map(str, shapes))
 
 
 def _has_symbols(codec: Codec) -> bool:

@@ -43,7 +43,7 @@ class Option:
     frame_bytes: float
     """Mean, with the frame's header; 0 at `output`."""
     agreement: float
-    """Share of frames whose top class is the unsplit network's, 0 … 1."""
+    """What the answers have in common with the unsplit network's, 0 … 1: of classes, the share of frames with the same top class."""
     frames: int
     """How many it was counted on."""
 
@@ -63,7 +63,7 @@ class Objective:
 
     kind: Literal["latency", "throughput", "bytes"] = "latency"
     min_agreement: float = 0.0
-    """Share of frames, 0 … 1."""
+    """0 … 1, as an option's `agreement`."""
     max_latency_s: float = math.inf
 
 

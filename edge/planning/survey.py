@@ -1,30 +1,23 @@
-"""Measures what every option costs on this machine, once, and keeps the result.
+"""Measures what every option costs on this machine.
 
 One pass over the network for each picture gives all split points at once.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import statistics
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from edge.calibration.pictures import Footage
 from edge.planning.planner import Option
 from shared.codecs import encode_frame
-from shared.errors import SplitDNNError, WireError
+from shared.errors import WireError
 from shared.network.partition import INPUT, OUTPUT
-from shared.process.cache import Cache, key_of
-from shared.process.machine import machine
 from shared.tasks.agreement import joined
 from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted
@@ -37,10 +30,8 @@ if TYPE_CHECKING:
 
     from shared.codecs.base import Codec
     from shared.engines.half import Half, Tensors
-    from shared.engines.load import Network
     from shared.engines.segmented import Segmented
     from shared.network.model import Model
-    from shared.network.recipe import Recipe
     from shared.tasks.agreement import Agreement
     from shared.tasks.base import Task
 
@@ -52,12 +43,11 @@ _log = logging.getLogger(__name__)
 MIN_PICTURES = 8
 MAX_SECONDS = 20.0
 """No further picture is begun after so long, once there were enough."""
-_PICTURES = 48
-_MAX_READ = 600
-"""Frames of a long video: a start must not wait for its end."""
 _BATCH = 8
-_VERSION = 1
-_OPTIONS = TypeAdapter(list[Option], config=ConfigDict(allow_inf_nan=False, extra="forbid"))
+_LOOKED_AT = 8
+"""Pictures on which it is seen whether the answers hold anything."""
+_THRESHOLDS = (None, 0.3, 0.1, 0.03, 0.01)
+"""Those at which answers are compared: the network's own, or the first at which there is something to compare."""
 
 
 @dataclass
@@ -69,72 +59,9 @@ class _Way:
     encode_s: list[float] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
-    waiting: list[tuple[NDArray[np.float32], Tensors]] = field(default_factory=list)
+    waiting: list[tuple[Tensors, Tensors]] = field(default_factory=list)
     """What the tail is to be given, and the unsplit network's outputs, both for one frame."""
     agreements: list[Agreement] = field(default_factory=list)
-
-
-def options_of(
-    network: Network,
-    chain: Segmented,
-    codecs: Codecs,
-    *,
-    source: str,
-    grayscale: bool,
-    cache_dir: str,
-    keep: bool = True,
-) -> list[Option]:
-    """The options of `codecs`, as an earlier survey found them under the same circumstances, or else as one finds them now.
-
-    `source` as `--source` takes it; `keep`: for later starts. Raises SplitDNNError if the source gives no picture.
-    """
-    engine = network.engine.describe()
-    key = "survey-" + key_of(
-        str(_VERSION), *_versions(), network.model.fingerprint.hex(), str(sorted(engine.items())), machine(), _identity(source),
-        str(grayscale),
-        *codecs, *(f"{point} {name} {codec.revision}" for point, each in codecs.items() for name, codec in each.items()),
-    )  # fmt: skip
-    cache = Cache(cache_dir)
-    if (kept := from_json(cache.load_json(key))) is not None:
-        return kept
-    pictures, preprocess_s = _read(source, network.model.recipe, grayscale=grayscale)
-    _log.info("surveying %d split points on %d pictures; this is done once", len(codecs), len(pictures))
-    options = survey(chain, network.model, pictures, codecs, preprocess_s=preprocess_s)
-    if keep:
-        cache.store_json(key, to_json(options))
-    return options
-
-
-def _versions() -> list[str]:
-    """Those of the packages that an engine may compute with; an edge need not have them all."""
-    found = []
-    for name in ("openvino", "torch"):
-        with contextlib.suppress(PackageNotFoundError):
-            found.append(f"{name} {version(name)}")
-    return found
-
-
-def _identity(source: str) -> str:
-    """The source's name, and the version of a file."""
-    try:
-        about = Path(source).stat()
-    except (OSError, ValueError):
-        return source
-    return f"{source} {about.st_size} {about.st_mtime_ns}"
-
-
-def _read(source: str, recipe: Recipe, *, grayscale: bool) -> tuple[list[NDArray[np.uint8]], float]:
-    """Pictures of the source itself if it can be read twice, else drawn ones; and the seconds to prepare one."""
-    footage = Footage(source)
-    if footage.live:
-        _log.warning(
-            "the source cannot be read twice, so bytes and agreement are those of drawn frames until its own correct the bytes"
-        )
-        footage = Footage(f"synthetic:fps=0,frames={4 * _PICTURES}")
-    pictures = footage.read(recipe, _PICTURES, grayscale=grayscale, within=_MAX_READ)
-    if not pictures:
-        raise SplitDNNError(f"{footage.name}: no frame to survey the split points with")
-    return pictures, footage.prepare_s
 
 
 def survey(
@@ -159,9 +86,7 @@ def survey(
     }
     tails = {point.name: network.tail(point) for point in network.points}
     heads: defaultdict[str, list[float]] = defaultdict(list)
-    task, count = make_task(model, Wanted()), 0
-    for _ in network.walk((model.recipe.normalise(pictures[0])[None],)):
-        pass  # the first run is slower
+    task, count = telling_task(network.head(network.points[-1]), model, pictures), 0
     for picture in pictures:
         tensors = (model.recipe.normalise(picture)[None],)
         crossings: dict[str, Tensors] = {INPUT: tensors}
@@ -170,14 +95,15 @@ def survey(
             crossings[point.name] = crossing
         count += 1
         for (name, codec), way in list(ways.items()):
-            array = picture if way.codec.carries == "picture" else crossings[name][0][0]
+            is_picture = way.codec.carries == "picture"
+            arrays = [picture] if is_picture else [each[0] for each in crossings[name]]
             try:
-                tensor = _send(way, array, name, model, clock)
+                sent = _send(way, arrays, name, model, clock)
             except WireError as error:
                 _log.warning("%s at %s is no choice: %s", codec, name, error)
                 del ways[name, codec]
                 continue
-            way.waiting.append((tensor, tuple(output[0] for output in crossings[OUTPUT])))
+            way.waiting.append((sent, crossings[OUTPUT]))
             if len(way.waiting) == _BATCH:
                 _compare(way, tails[name], task)
         if count >= MIN_PICTURES and clock() - start > MAX_SECONDS:
@@ -192,34 +118,70 @@ def survey(
     return options
 
 
+def telling_task(whole: Half, model: Model, pictures: Sequence[NDArray[np.uint8]]) -> Task:
+    """The network's task, by whose answers codecs can be compared on these pictures.
+
+    A detector may see nothing in them, above all in drawn ones, and then everything would agree. Its threshold is then lowered
+    until there are boxes. `whole` is run once at least: the first run is slower, and is not to be measured.
+    """
+    outputs: list[Tensors] = []
+    for picture in pictures[:: max(1, len(pictures) // _LOOKED_AT)]:
+        outputs.append(whole((model.recipe.normalise(picture)[None],)))
+        if _things(make_task(model, Wanted()), outputs) >= len(outputs) / 2:
+            return make_task(model, Wanted())
+    for threshold in _THRESHOLDS:
+        task = make_task(model, Wanted(threshold=threshold))
+        if _things(task, outputs) >= len(outputs) / 2:
+            if threshold is not None:
+                _log.warning(
+                    "the network finds next to nothing in the pictures to survey with; agreement is of what it finds from a score "
+                    "of %g",
+                    threshold,
+                )
+            return task
+    _log.warning("the network finds nothing in the pictures to survey with, so their agreement says nothing")
+    return make_task(model, Wanted())
+
+
+def _things(task: Task, outputs: list[Tensors]) -> float:
+    """How many things the answers in these outputs hold, each of one frame."""
+    stacked = _stacked(outputs)
+    return task.agreement(stacked, stacked).size
+
+
+def _stacked(tensors: list[Tensors]) -> Tensors:
+    """Those of single frames, each (1, …), as those of all."""
+    return tuple(np.concatenate(each) for each in zip(*tensors, strict=True))
+
+
 def _send(
-    way: _Way, array: NDArray[Any], point: str, model: Model, clock: Callable[[], float]
-) -> NDArray[np.float32]:
-    """Encode and decode `array` as edge and cloud do; returns what the cloud's tail is given."""
+    way: _Way, arrays: Sequence[NDArray[Any]], point: str, model: Model, clock: Callable[[], float]
+) -> Tensors:
+    """Encode and decode a crossing, or one picture, as edge and cloud do; returns what the cloud's tail is given, of one frame."""
     begin = clock()
     frame = encode_frame(
-        [array], way.encoder, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
+        arrays, way.encoder, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
     )
     data = wire.pack(frame)
     middle = clock()
     frame = wire.unpack(data)
-    (sent,) = frame.tensors
-    decoded = way.codec.decode(sent.params, sent.payload, sent.shape)
-    tensor = model.recipe.normalise(decoded) if way.codec.carries == "picture" else decoded
+    decoded = [
+        way.codec.of_tensor(number).decode(sent.params, sent.payload, sent.shape)
+        for number, sent in enumerate(frame.tensors)
+    ]
+    if way.codec.carries == "picture":
+        decoded = [model.recipe.normalise(each) for each in decoded]
     way.encode_s.append(middle - begin)
     way.decode_s.append(clock() - middle)
     way.sizes.append(len(data))
-    return np.array(tensor, np.float32)
+    return tuple(np.array(each[None], np.float32) for each in decoded)
 
 
 def _compare(way: _Way, tail: Half, task: Task) -> None:
-    """Answer the frames that wait, and count how many answers are the unsplit network's."""
+    """Answer the frames that wait, and see what the answers have in common with the unsplit network's."""
     if way.waiting:
-        tensors = np.stack([tensor for tensor, _ in way.waiting])
-        expected = tuple(
-            np.stack(each) for each in zip(*(outputs for _, outputs in way.waiting), strict=True)
-        )
-        way.agreements.append(task.agreement(expected, tail((tensors,))))
+        sent, expected = (_stacked(list(each)) for each in zip(*way.waiting, strict=True))
+        way.agreements.append(task.agreement(expected, tail(sent)))
         way.waiting = []
 
 
@@ -239,16 +201,3 @@ def _option(
         agreement=joined(way.agreements).share,
         frames=len(way.sizes),
     )
-
-
-def to_json(options: Sequence[Option]) -> list[dict[str, Any]]:
-    """What `from_json` reads."""
-    return [asdict(option) for option in options]
-
-
-def from_json(value: Any) -> list[Option] | None:
-    """Options that were kept; None for anything else."""
-    try:
-        return _OPTIONS.validate_python(value) or None
-    except ValidationError:
-        return None

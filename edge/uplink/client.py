@@ -176,13 +176,21 @@ def serves(said: dict[str, Any], model: Model) -> bool:
     return model.fingerprint.hex() in [said["fingerprint"], *(others if isinstance(others, list) else [])]
 
 
-def mismatch(said: dict[str, Any], url: str, model: Model) -> str:
-    """The line that says which two networks met."""
-    return (
-        f"the cloud at {url} runs {shown(said.get('model'), 80)} with weights {shown(said.get('weights'), 80)} "
-        f"({shown(said['fingerprint'], 16)}), this edge {model.name} with weights {model.weights} ({model.fingerprint.hex()}); "
-        "give both the same --model and --weights, or the edge --model cloud"
-    )
+def mismatch(said: dict[str, Any], url: str, model: Model, task: Task) -> str | None:
+    """The line that says which two networks met, or which two tasks; None if both sides have the same."""
+    if not serves(said, model):
+        return (
+            f"the cloud at {url} runs {shown(said.get('model'), 80)} with weights {shown(said.get('weights'), 80)} "
+            f"({shown(said['fingerprint'], 16)}), this edge {model.name} with weights {model.weights} ({model.fingerprint.hex()}); "
+            "give both the same --model and --weights, or the edge --model cloud"
+        )
+    theirs = said.get("task", task.name)  # its current network's; a cloud up to 0.5.0 does not say
+    if said["fingerprint"] == model.fingerprint.hex() and theirs != task.name:
+        return (
+            f"the cloud at {url} answers with the task {shown(theirs, 80)}, this edge with {task.name}; give both the same --task, or "
+            "the edge --model cloud"
+        )
+    return None
 
 
 def read_reply(status: int, body: bytes, task: Task) -> Reply:
@@ -193,6 +201,10 @@ def read_reply(status: int, body: bytes, task: Task) -> Reply:
     if status != 200:
         raise refusal_of(status, body)
     fields = parse_json(body)
+    if fields.get("task", task.name) != task.name:
+        raise UplinkError(
+            "refused", f"the answer is of the task {shown(fields['task'], 80)}, the network's is {task.name}"
+        )
     try:
         steps_ms = {_text(name): _number(ms) for name, ms in fields["stages_ms"].items()}
         said = fields.get("received")

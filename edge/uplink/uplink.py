@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.uplink.client import BrokenError, Reply, mismatch, parse_json, read_reply, serves
+from edge.uplink.client import BrokenError, Reply, mismatch, parse_json, read_reply
 from edge.uplink.profiles import ProfileUploads
 from edge.uplink.same_labels import SameLabels
 from shared.errors import MismatchError, UplinkError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shared.codecs.calibrated.profile import Profile
     from shared.network.model import Model
     from shared.tasks.base import Task
+    from shared.tasks.spec import Wanted
 
 _log = logging.getLogger(__name__)
 
@@ -45,12 +46,12 @@ class Uplink:
         task: Task,
         metrics: EdgeMetrics,
         *,
-        top: int,
+        wanted: Wanted,
         profiles: Iterable[Profile] = (),
         wait_for_profiles: bool = True,
         follows: bool = False,
     ) -> None:
-        """`line` must be open. `top` classes are asked for, or all if the network has fewer.
+        """`line` must be open. `wanted` is asked of the answers: at most as many classes as the network has.
 
         `profiles` are those of the codecs: each is brought to the cloud whenever the cloud does not have it.
         `wait_for_profiles`: whether `check` waits until the cloud has them. `follows`: if the cloud runs another network, the
@@ -62,8 +63,7 @@ class Uplink:
         self._task = task
         self._metrics = metrics
         self._follows = follows
-        # The cloud refuses a larger number, and any for a network whose answer is not classes.
-        self._path = f"/model?top={min(top, len(model.labels))}" if model.labels else "/model"
+        self._path = _path(model, wanted)
         self._labels = SameLabels(model.labels)
         self._uploads = ProfileUploads(
             profiles,
@@ -201,15 +201,12 @@ class Uplink:
     async def greet(self) -> None:
         """Check that the cloud is up and serves this network, and upload the profiles that it does not have.
 
-        Raises UplinkError, or MismatchError if another network runs there that the edge is not going to take.
+        Raises UplinkError, or MismatchError if another network or task runs there that the edge is not going to take.
         """
         said = await self._line.ask_model()
-        if not serves(said, self._model):
-            problem = mismatch(said, self._client.url, self._model)
+        if problem := mismatch(said, self._client.url, self._model, self._task):
             raise UplinkError("refused", problem) if self._follows else MismatchError(problem)
-        if (
-            said.get("fingerprint") == self._model.fingerprint.hex()
-        ):  # and not an earlier network that it still serves
+        if said["fingerprint"] == self._model.fingerprint.hex():  # not an earlier one that it still serves
             self._labels.compare(said)
         await self._uploads.greet(said)
         self._greeted.set()
@@ -238,3 +235,13 @@ class Uplink:
             status, body = await self._client.request("GET", "/profile", _MEASURING_S)
         said = parse_json(body) if status == 200 else {}
         return said if said.get("fingerprint") == self._model.fingerprint.hex() else {}
+
+
+def _path(model: Model, wanted: Wanted) -> str:
+    """Where frames are posted to."""
+    query = []
+    if model.labels:  # the cloud refuses more classes than there are, and any number where there are none
+        query.append(f"top={min(wanted.top, len(model.labels))}")
+    if wanted.threshold is not None:
+        query.append(f"threshold={wanted.threshold!r}")
+    return f"/model?{'&'.join(query)}" if query else "/model"

@@ -74,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
         help="as in size=320x240,fit=letterbox,mean=0:0:0,std=1:1:1,scale=255,channels=BGR",
     )
     parser.add_argument(
+        "--task",
+        metavar="TASK",
+        help="what the outputs mean: classify, detect, segment, raw, with options as in detect:form=yolov8,threshold=0.3",
+    )
+    parser.add_argument(
         "--check",
         choices=("stage_ends", "all"),
         default="stage_ends",
@@ -95,7 +100,7 @@ def _bundle(arguments: Sequence[str]) -> None:
         raise SettingsError("splitdnn bundle needs -o FOLDER, or --list to write nothing")
     configure_logs("info", "text")
     limit_threads(0)
-    choice = NetworkChoice(given.source, given.weights, given.seed, given.labels, given.recipe)
+    choice = NetworkChoice(given.source, given.weights, given.seed, given.labels, given.recipe, given.task)
     if given.list:
         _list(choice)
         return

@@ -1,48 +1,78 @@
-"""What a network's outputs mean, as far as its graph tells, and the names of its classes."""
+"""What a network's outputs mean, as far as they tell or the user says, and the names of its classes."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from shared.errors import ModelError
+from shared.errors import ModelError, SettingsError
+from shared.tasks.detection.forms.registry import describe_forms
+from shared.tasks.detection.recognition import describe_outputs
+from shared.tasks.options import parse_task
+from shared.tasks.registry import KINDS, require_known
+from shared.tasks.segmentation.segment import SHAPES
 from shared.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from shared.bundling.sources.source import Source
-    from shared.engines.openvino.runtime import ov
-    from shared.network.partition import Shape
-
-_PASSED = ("Convert", "Reshape", "Squeeze", "Unsqueeze")
-_ACTIVATIONS = ("Softmax", "Sigmoid", "HSigmoid")
+    from shared.tasks.seen import Seen
 
 
-def task_of(model: ov.Model, shapes: Sequence[Shape]) -> TaskSpec:
-    """`classify` for one output (K,) or (K, 1, 1), else `raw`. `shapes` are the outputs', without the batch dimension."""
-    if len(shapes) != 1 or math.prod(shapes[0]) != max(shapes[0]):
-        return TaskSpec("raw", "none")
-    node = model.get_results()[-1].input_value(0).get_node()
-    while node.get_type_name() in _PASSED:
-        node = node.input_value(0).get_node()
-    if node.get_type_name() in _ACTIVATIONS:
-        return TaskSpec("classify", "none")
-    return TaskSpec("classify", "sigmoid" if max(shapes[0]) == 1 else "softmax")
+def task_of(seen: Seen, given: str | None) -> tuple[TaskSpec, tuple[str, ...]]:
+    """The task of these outputs, or the one that a user has `given` (`--task`), and notes. Raises ModelError."""
+    if given is not None:
+        return _told(seen, given), ()
+    found = [spec for kind in KINDS.values() for spec in kind.recognise(seen)]
+    if len(found) == 1:
+        return found[0], ()
+    which = "; ".join(map(describe_task, found)) or "none"
+    note = (
+        f"what {describe_outputs(seen)} mean{'' if len(seen.names) > 1 else 's'} is not seen (these fit: {which}), so the task is "
+        f"raw; --task names another: classify, segment ({SHAPES}), or detect:form=NAME with one of {describe_forms()}"
+    )
+    return TaskSpec("raw", "none"), (note,)
+
+
+def _told(seen: Seen, given: str) -> TaskSpec:
+    try:
+        name, options = parse_task(given)
+    except SettingsError as error:
+        raise ModelError(str(error)) from None
+    require_known(name)
+    if name not in KINDS:  # another package's
+        return TaskSpec(name, "none", tuple(sorted(options.items())))
+    try:
+        return KINDS[name].told(seen, options)
+    except ValueError as error:
+        raise ModelError(f"task {given}: {error}") from None
+
+
+def describe_task(spec: TaskSpec) -> str:
+    """`detect:form=yolov8,threshold=0.3`, as a setting names it."""
+    options = [
+        f"{name}={str(value).lower() if value in (True, False) else value}" for name, value in spec.options
+    ]
+    if spec.activation != "none":
+        options.append(f"activation={spec.activation}")
+    return f"{spec.name}{':' if options else ''}{','.join(options)}"
 
 
 def labels_for(
-    source: Source, task: TaskSpec, shapes: Sequence[Shape], given: str | None
+    source: Source, spec: TaskSpec, seen: Seen, given: str | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """One name for each class of a classifier, and notes. Other tasks keep the names that there are.
+    """One name for each class, if the task says how many there are, and notes. Otherwise the names that there are.
 
-    Raises ModelError if the file of labels `given` by the user has another number of names.
+    A name for the background goes, where the background is no class of the answer. Raises ModelError if the file of labels `given`
+    by the user has another number of names.
     """
-    if task.name != "classify":
+    kind = KINDS.get(spec.name)
+    classes = kind.classes(spec, seen) if kind else None
+    if classes is None or len(source.labels) == classes:
         return source.labels, ()
-    classes = max(shapes[0])
-    if len(source.labels) == classes:
-        return source.labels, ()
+    if len(source.labels) == classes + 1 and (background := dict(spec.options).get("background")):
+        if background == "first":
+            return source.labels[1:], ()
+        if background == "last":
+            return source.labels[:-1], ()
     if given is not None:
         raise ModelError(
             f"labels {given}: {len(source.labels)} names; accepted: {classes}, one for each class"

@@ -58,8 +58,10 @@ class Codec(ABC):
         return self
 
     def of_tensor(self, number: int) -> Codec:
-        """The codec for the tensor of this number, from 0, of a crossing of several. Only a codec that treats them otherwise, as
-        `calibrated` does, or whose encoder remembers something between frames, returns another object than itself.
+        """What encodes the tensor of this number, from 0, of a crossing of several; each is decoded by its frame's codec alone.
+
+        A codec that treats them all alike returns itself. One whose encoder remembers something between frames needs no method
+        of its own either: it is given a stream for each tensor (`for_stream`). Raises ContentError for a tensor it has nothing for.
         """
         del number
         return self

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared import limits
+from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.registry import codec_of
-from shared.errors import ContentError
-from shared.wire.frame import EncodedTensor, Frame, check_limit, check_shapes
+from shared.errors import CodecError, ContentError, RequestError, WireError
+from shared.wire.checks import check_limit, check_shapes
+from shared.wire.frame import EncodedTensor, Frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.codecs.base import Codec
+
+
+_ALONE = (
+    "{} carries pictures, and a picture travels alone: a frame of several tensors takes codecs for tensors"
+)
 
 
 def encode_frame(
@@ -37,19 +44,17 @@ def encode_frame(
     Raises WireError if the codec cannot represent one of them or they are above a limit.
     """
     check_shapes([array.shape for array in crossing])
+    if codec.carries == "picture" and len(crossing) > 1:
+        raise CodecError(_ALONE.format(codec.name))
     tensors = []
     for number, array in enumerate(crossing):
         if codec.carries == "picture" and (array.dtype != np.uint8 or array.shape[2:] != (3,)):
             raise ContentError(f"a picture is (H, W, 3) uint8, not {array.shape} {array.dtype}")
-        encoder = codec.of_tensor(number)
         try:
+            encoder = codec.of_tensor(number)
             params, payload = encoder.encode(array)
-        except ContentError as error:
-            if len(crossing) == 1:
-                raise
-            raise ContentError(
-                f"tensor {number} of {len(crossing)}: {error}", accepted=error.accepted
-            ) from error
+        except WireError as error:
+            raise _naming(error, number, len(crossing)) from error.__cause__
         tensors.append(EncodedTensor(encoder.id, array.shape, params, payload))
     frame = Frame(split_point, tuple(tensors), fingerprint, frame_id, capture_time_ns, deadline_ms)
     check_limit("payload", frame.payload_bytes, limits.MAX_PAYLOAD_BYTES)
@@ -58,6 +63,42 @@ def encode_frame(
 
 def decode_frame(frame: Frame) -> tuple[NDArray[Any], ...]:
     """The arrays of a frame: float32 of each tensor's shape, or uint8 for a picture. Raises WireError."""
-    return tuple(
-        codec_of(tensor).decode(tensor.params, tensor.payload, tensor.shape) for tensor in frame.tensors
-    )
+    return decode_tensors(frame, codecs_of(frame))
+
+
+def codecs_of(frame: Frame) -> list[Codec]:
+    """The codec that each tensor of a frame names, `calibrated` still without its profile.
+
+    Raises CodecError for one that is not known, and for codecs that no frame of several tensors may name together.
+    """
+    codecs = [codec_of(tensor) for tensor in frame.tensors]
+    if len(codecs) > 1:
+        for codec in codecs:
+            if codec.carries == "picture":
+                raise CodecError(_ALONE.format(codec.name))
+        names = {codec.name for codec in codecs}
+        if Calibrated.name in names and len(names) > 1:
+            raise CodecError(
+                f"{Calibrated.name} is for all tensors of a frame or for none: its profile was fitted to the whole crossing"
+            )
+    return codecs
+
+
+def decode_tensors(frame: Frame, codecs: Sequence[Codec]) -> tuple[NDArray[Any], ...]:
+    """The arrays of a frame by these codecs, one for each of its tensors. Raises WireError, which says of which tensor of several."""
+    arrays = []
+    for number, (tensor, codec) in enumerate(zip(frame.tensors, codecs, strict=True)):
+        try:
+            arrays.append(codec.decode(tensor.params, tensor.payload, tensor.shape))
+        except WireError as error:
+            raise _naming(error, number, len(codecs)) from error.__cause__
+    return tuple(arrays)
+
+
+def _naming(error: WireError, number: int, count: int) -> WireError:
+    """The same error, saying which tensor of several it is about."""
+    if count == 1:
+        return error
+    # A class of another package may take other arguments.
+    kind = type(error) if type(error).__init__ is RequestError.__init__ else ContentError
+    return kind(f"tensor {number} of {count}: {error}", accepted=error.accepted)

@@ -32,8 +32,13 @@ _RESERVED = frozenset({"auto", "none"})
 class PluginCodec(Codec):
     """`inner`, held to a codec's contract: any bytes give a valid array or a WireError, whatever the plug-in does."""
 
-    def __init__(self, inner: Codec, revision: str = "") -> None:
-        """`revision`: the package and its version. Raises ValueError, or what `inner` raises, if it cannot be used."""
+    def __init__(
+        self, inner: Codec, revision: str = "", another_stream: Callable[[], Codec] | None = None
+    ) -> None:
+        """`revision`: the package and its version. `another_stream` makes a sibling of what `for_stream` gave, for another tensor.
+
+        Raises ValueError, or what `inner` raises, if it cannot be used.
+        """
         check(inner)
         self.id, self.name, self.carries = inner.id, inner.name, inner.carries
         self._inner = inner
@@ -42,6 +47,8 @@ class PluginCodec(Codec):
         _check_options(self._options, self._ranges)
         name = self.name.encode()
         self._prefix = bytes([len(name)]) + name
+        self._another_stream = another_stream
+        self._tensors: dict[int, Codec] = {}
 
     @property
     def revision(self) -> str:
@@ -79,7 +86,20 @@ class PluginCodec(Codec):
         return array
 
     def for_stream(self) -> Codec:
-        return self._made(self._inner.for_stream)
+        return self._made(self._inner.for_stream, self.for_stream)
+
+    def of_tensor(self, number: int) -> Codec:
+        if number in self._tensors:
+            return self._tensors[number]
+        try:
+            made: Codec = self._made(partial(self._inner.of_tensor, number))
+            if made is self and number and self._another_stream:
+                made = self._another_stream()
+        except SettingsError as error:
+            raise ContentError(str(error)) from error
+        if made is not self:
+            self._tensors[number] = made
+        return made
 
     def options(self) -> dict[str, int]:
         return dict(self._options)
@@ -90,11 +110,13 @@ class PluginCodec(Codec):
     def with_options(self, **options: int) -> Codec:
         return self._made(partial(self._inner.with_options, **options))
 
-    def _made(self, make: Callable[[], Codec]) -> PluginCodec:
+    def _made(
+        self, make: Callable[[], Codec], another_stream: Callable[[], Codec] | None = None
+    ) -> PluginCodec:
         """The codec that `inner` makes of itself. Raises SettingsError unless it is the same one: a user asked for it by name."""
         try:
             inner = make()
-            made = self if inner is self._inner else PluginCodec(inner, self._revision)
+            made = self if inner is self._inner else PluginCodec(inner, self._revision, another_stream)
         except (Exception, SystemExit) as error:
             raise SettingsError(f"the codec {self.name} cannot be used: {describe(error)}") from error
         if (made.id, made.name, made.carries) != (self.id, self.name, self.carries):

@@ -31,6 +31,7 @@ def bundle_name(choice: NetworkChoice) -> str:
     files = [path for each in named if (path := expand_home(each)).is_file()] + _source_files(choice.model)
     return "bundle-" + key_of(
         __version__, choice.model, choice.weights, str(choice.seed), str(choice.labels), str(choice.recipe),
+        str(choice.task),
         *map(_stamp, files), *map(_version, _PACKAGES),
     )  # fmt: skip
 

@@ -39,19 +39,28 @@ def read_labels(path: str | Path, classes: int | None = None) -> tuple[str, ...]
     Numbers decide the order if there are any; they are 0 … n-1 or 1 … n. Blank lines do not count. Raises ModelError, one line.
     """
     try:
-        return _checked(_names(_text(Path(path))), classes)
+        return _checked(_names(_text(_content(Path(path)))), classes)
     except OSError as error:
         raise ModelError(f"labels {path}: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
         raise ModelError(f"labels {path}: {error}; accepted: {ACCEPTED}") from None
 
 
-def _text(path: Path) -> str:
+def parse_labels(data: bytes) -> tuple[str, ...]:
+    """The names in a file of labels with this content. Raises ValueError or RecursionError."""
+    return _checked(_names(_text(data)), None)
+
+
+def _content(path: Path) -> bytes:
     """Raises ValueError or OSError."""
     if path.exists() and not path.is_file():
         raise ValueError("it is no file")
     with path.open("rb") as file:
-        data = file.read(MAX_LABELS_BYTES + 1)
+        return file.read(MAX_LABELS_BYTES + 1)
+
+
+def _text(data: bytes) -> str:
+    """Raises ValueError."""
     if len(data) > MAX_LABELS_BYTES:
         raise ValueError(f"it is longer than {MAX_LABELS_BYTES} bytes")
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

@@ -28,6 +28,9 @@ class Answer(Protocol):
     def findings(self) -> Sequence[tuple[str, float]]:
         """What was found, each with its probability, 0 … 1; the most probable first, which is the headline's."""
 
+    def shows(self) -> Sequence[str]:
+        """What the frame shows, for counting frames: a classifier's top class, every class that has a box or an area."""
+
     def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> Self:
         """The same answer with its places in the camera's picture, of `size` (height, width) pixels, from which `recipe` made the
         network's input. Tasks give places in that input; an answer without places returns itself.

@@ -11,6 +11,9 @@ import numpy as np
 from shared.errors import ContentError
 from shared.tasks.agreement import one_each
 from shared.tasks.base import Task
+from shared.tasks.kind import Kind
+from shared.tasks.options import Options
+from shared.tasks.spec import ACTIVATIONS, TaskSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,9 +21,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.engines.half import Tensors
+    from shared.network.model import Model
     from shared.network.recipe import Recipe
     from shared.tasks.agreement import Agreement
-    from shared.tasks.spec import Activation
+    from shared.tasks.seen import Seen
+    from shared.tasks.spec import Activation, Option, Wanted
 
 _LEAST = 1e-12
 """Probabilities below count as this in divergences, which would be infinite otherwise."""
@@ -49,6 +54,9 @@ class Classes:
 
     def findings(self) -> list[tuple[str, float]]:
         return [(each["label"], each["probability"]) for each in self.top]
+
+    def shows(self) -> list[str]:
+        return [each["label"] for each in self.top[:1]]
 
     def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> Classes:
         del recipe, size
@@ -176,3 +184,40 @@ def _log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     shifted -= shifted.max(1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
     return shifted
+
+
+def _make(model: Model, wanted: Wanted) -> Classify:
+    return Classify(model.labels, wanted.top, model.task.activation)
+
+
+def _recognise(seen: Seen) -> list[TaskSpec]:
+    """One output (K,), or (K, 1, 1): the classes' values."""
+    if len(seen.shapes) != 1 or math.prod(seen.shapes[0]) != max(seen.shapes[0]):
+        return []
+    return [_told(seen, {})]
+
+
+def _told(seen: Seen, given: Mapping[str, Option]) -> TaskSpec:
+    """The first output has to be one value for each class. Raises ValueError."""
+    shape = seen.shapes[0]
+    if math.prod(shape) != max(shape):
+        raise ValueError(
+            f"the first output has the shape {shape}; accepted: (K,), one value for each of K classes"
+        )
+    options = Options(given)
+    activation: Activation = "sigmoid" if max(shape) == 1 else "softmax"
+    if seen.activations[0] != "none":
+        activation = "none"
+    wanted = options.choice("activation", ACTIVATIONS, activation)
+    options.refuse_rest()
+    return TaskSpec("classify", next(word for word in ACTIVATIONS if word == wanted))
+
+
+CLASSIFY = Kind(
+    make=_make,
+    reader=lambda: Classify(None, 1),
+    key="top",
+    recognise=_recognise,
+    told=_told,
+    classes=lambda _, seen: max(seen.shapes[0]),
+)

@@ -12,6 +12,9 @@ import numpy as np
 from shared.errors import ContentError
 from shared.tasks.agreement import one_each
 from shared.tasks.base import Task
+from shared.tasks.kind import Kind
+from shared.tasks.options import Options
+from shared.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from shared.engines.half import Tensors
     from shared.network.recipe import Recipe
     from shared.tasks.agreement import Agreement
+    from shared.tasks.seen import Seen
+    from shared.tasks.spec import Option
 
 MAX_RAW_BYTES = 256 << 10
 """All outputs of one frame together are handed on whole up to here, as float32; base64 makes a third more of it."""
@@ -78,6 +83,10 @@ class Outputs:
 
     def findings(self) -> tuple[()]:
         """Nothing: what the values mean is not known."""
+        return ()
+
+    def shows(self) -> tuple[()]:
+        """Nothing, as `findings`."""
         return ()
 
     def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> Outputs:
@@ -168,3 +177,20 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"not a finite number: {value!r}")
     return float(value)
+
+
+def _told(seen: Seen, given: Mapping[str, Option]) -> TaskSpec:
+    """Any outputs. Raises ValueError for an option: there is none."""
+    del seen
+    Options(given).refuse_rest()
+    return TaskSpec("raw", "none")
+
+
+RAW = Kind(
+    make=lambda model, _: Raw(model.outputs),
+    reader=lambda: Raw(None),
+    key="outputs",
+    recognise=lambda _: [],
+    told=_told,
+    classes=lambda *_: None,
+)

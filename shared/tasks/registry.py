@@ -1,31 +1,55 @@
-"""The task that a network's bundle names."""
+"""The tasks by name: the built-in ones, and those of other packages."""
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from shared.tasks.classify import Classify
-from shared.tasks.raw import Raw
+from shared.errors import ModelError, suggest
+from shared.tasks.classify import CLASSIFY
+from shared.tasks.detection.kind import DETECT
+from shared.tasks.plugins import GROUP, TaskPlugins
+from shared.tasks.raw import RAW
+from shared.tasks.segmentation.kind import SEGMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.network.model import Model
     from shared.tasks.base import Answer, Task
+    from shared.tasks.kind import Kind
     from shared.tasks.spec import Wanted
+
+KINDS: dict[str, Kind] = {"classify": CLASSIFY, "detect": DETECT, "segment": SEGMENT, "raw": RAW}
+"""The built-in ones."""
+_plugins = TaskPlugins(lambda: metadata.entry_points(group=GROUP), KINDS)
 
 
 def make_task(model: Model, wanted: Wanted) -> Task:
-    """The network's task, which gives the answers that are `wanted`."""
-    if model.task.name == "raw":
-        return Raw(model.outputs)
-    return Classify(model.labels, wanted.top, model.task.activation)
+    """The network's task, which gives the answers that are `wanted`. Raises ModelError if this side cannot read its answers."""
+    name = model.task.name
+    if name in KINDS:
+        return KINDS[name].make(model, wanted)
+    require_known(name)
+    return _plugins.make(name, model, wanted)
+
+
+def require_known(name: str) -> None:
+    """Raise ModelError, one line, unless there is a task of this name."""
+    if name in KINDS or name in _plugins.names():
+        return
+    if name in _plugins.broken:
+        raise ModelError(f"the task {name} cannot be used: {_plugins.broken[name]}")
+    raise ModelError(
+        f"there is no task {name[:64]!r}; {suggest(name, [*KINDS, *_plugins.names()])}; a package may offer one in the "
+        "entry-point group splitdnn.tasks"
+    )
 
 
 def read_answer(fields: Mapping[str, Any]) -> Answer:
-    """The answer in a reply's JSON object, of any task, for clients that have no network: it keeps the names that come with it.
+    """The answer in a reply's JSON object, of any built-in task, for clients that have no network.
 
     Raises ValueError, TypeError, KeyError, AttributeError or OverflowError for anything that is not an answer.
     """
-    task = Classify(None, 1) if "top" in fields else Raw(None)
-    return task.parse(fields)
+    kind = next((kind for kind in KINDS.values() if kind.key in fields), RAW)
+    return kind.reader().parse(fields)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Activation = Literal["softmax", "sigmoid", "none"]
+ACTIVATIONS: tuple[Activation, ...] = ("softmax", "sigmoid", "none")
 
 Option = str | int | float | bool
 

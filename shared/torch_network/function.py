@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import importlib.util
 import inspect
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -107,8 +108,9 @@ def _import_file(path: Path) -> Any:
     sys.modules[name] = module  # dataclasses look for it there
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         del sys.modules[name]
+        _let_interrupt_pass(error)
         raise ModelError(f"{path} cannot be imported: {reason(error)}") from error
     return module
 
@@ -116,11 +118,18 @@ def _import_file(path: Path) -> Any:
 def _import_package(name: str) -> Any:
     try:
         return importlib.import_module(name)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        _let_interrupt_pass(error)
         raise ModelError(
             f"{name} cannot be imported: {reason(error)}; accepted: file.py:build, or package.module:build where the package is "
             "installed or lies in the working directory"
         ) from error
+
+
+def _let_interrupt_pass(error: BaseException) -> None:
+    """Raise what may be the user's own interrupt; not where the process ends by it at once, so that the code has raised it."""
+    if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        raise error
 
 
 def _find(namespace: Any, attribute: str, what: str) -> Any:
@@ -146,7 +155,8 @@ def _make(found: Any, what: str) -> torch.nn.Module:
             raise ModelError(f"{what} requires the arguments {', '.join(required)}; {_ACCEPTED}")
         try:
             found = found()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            _let_interrupt_pass(error)
             raise ModelError(f"{what} raised {reason(error)}") from error
         if not isinstance(found, torch.nn.Module):
             raise ModelError(f"{what} returned a {type(found).__name__}; {_ACCEPTED}")

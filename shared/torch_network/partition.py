@@ -38,7 +38,7 @@ class TorchPartition(Partition):
     outputs: tuple[str, ...]
     """The path of each output in what the module returns: `out`, `features.0`; `output` for the only one."""
     notes: tuple[str, ...]
-    """Submodules that cannot be cut inside, a line each."""
+    """Submodules that cannot be cut inside and outputs that are left out, a line each."""
 
     def __init__(self, module: torch.nn.Module, input_shape: tuple[int, ...]) -> None:
         """`input_shape`: (3, H, W). Traces the module, runs it on a few pictures, and compares the graph with the module.
@@ -67,7 +67,13 @@ class TorchPartition(Partition):
         one = self._measured(1)
         self._batch = fold_shapes(self._graph, two, one)
         self._constant = constants(self._graph, self._batch)
+        returned = ends
         ends = settle(self._graph, ends, self._constant, two, one)
+        left_out = [path for path, node in returned.items() if path not in ends and node in two.tensors]
+        self.notes += tuple(
+            f"the output {_shown(path)} is the same for every picture; it is left out"
+            for path in (*left_out, *traced.fixed)
+        )
         self._ends = list(ends.values())
         self.outputs = tuple(map(_shown, ends))
         self._graph.eliminate_dead_code(lambda node: node.op in {"placeholder", "output"})

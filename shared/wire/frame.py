@@ -11,11 +11,11 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING
 
 from shared import limits
-from shared.errors import ContentError, LimitError, WireError
+from shared.errors import WireError
+from shared.wire.checks import check_count, check_shapes, check_sizes, check_whole, require_length, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ class Frame:
 def pack(frame: Frame) -> bytes:
     """The frame as bytes. Payloads are copied once. Raises WireError if a field is above its limit or does not fit its place."""
     name = _name_of(frame)
-    _check_sizes(
+    check_sizes(
         len(name),
         [len(tensor.params) for tensor in frame.tensors],
         [len(tensor.payload) for tensor in frame.tensors],
@@ -87,7 +87,7 @@ def pack(frame: Frame) -> bytes:
     try:
         header, *rest = (_pack_one if len(frame.tensors) == 1 else _pack_several)(frame, name)
     except struct.error as error:
-        codecs = [tensor.codec_id for tensor in frame.tensors]
+        codecs = ", ".join(str(tensor.codec_id) for tensor in frame.tensors)
         raise WireError(
             f"codec {codecs}, frame id {frame.frame_id}, capture time {frame.capture_time_ns} ns, deadline "
             f"{frame.deadline_ms} ms: one of them does not fit its field ({error})"
@@ -146,12 +146,12 @@ def unpack(data: Bytes) -> Frame:
 
 
 def _unpack_one(view: memoryview) -> Frame:
-    _require_length(view, HEADER.size)
+    require_length(view, HEADER.size)
     (_, _, rank, codec_id, fingerprint, frame_id, capture_time_ns, deadline_ms, d0, d1, d2, d3,
      name_length, reserved, params_length, payload_length, crc) = HEADER.unpack_from(view)  # fmt: skip
-    _check_sizes(name_length, [params_length], [payload_length])
-    _check_whole(view, HEADER.size, name_length + params_length + payload_length, crc, reserved)
-    shape = _shape(rank, (d0, d1, d2, d3))
+    check_sizes(name_length, [params_length], [payload_length])
+    check_whole(view, HEADER.size, name_length + params_length + payload_length, crc, reserved)
+    shape = shape_of(rank, (d0, d1, d2, d3))
     check_shapes([shape])
     name, params, payload = _sections(view, HEADER.size, [name_length, params_length, payload_length])
     tensor = EncodedTensor(codec_id, shape, bytes(params), payload)
@@ -159,21 +159,20 @@ def _unpack_one(view: memoryview) -> Frame:
 
 
 def _unpack_several(view: memoryview) -> Frame:
-    _require_length(view, HEADER_2.size)
+    require_length(view, HEADER_2.size)
     (_, _, count, name_length, reserved, fingerprint, frame_id, capture_time_ns, deadline_ms, crc) = (
         HEADER_2.unpack_from(view)
     )
-    if not 1 <= count <= limits.MAX_TENSORS:
-        raise LimitError(f"a frame of {count} tensors", accepted={"tensors": f"1 to {limits.MAX_TENSORS}"})
+    check_count(count)
     start = HEADER_2.size + count * TENSOR.size
-    _require_length(view, start)
+    require_length(view, start)
     rows = list(TENSOR.iter_unpack(view[HEADER_2.size : start]))
     lengths = [(row[-2], row[-1]) for row in rows]
-    _check_sizes(name_length, [params for params, _ in lengths], [payload for _, payload in lengths])
+    check_sizes(name_length, [params for params, _ in lengths], [payload for _, payload in lengths])
     # The table is part of what follows the header.
     rest = start - HEADER_2.size + name_length + sum(params + payload for params, payload in lengths)
-    _check_whole(view, HEADER_2.size, rest, crc, reserved or next((row[2] for row in rows if row[2]), 0))
-    shapes = [_shape(rank, dimensions) for _, rank, _, *dimensions, _, _ in rows]
+    check_whole(view, HEADER_2.size, rest, crc, reserved or next((row[2] for row in rows if row[2]), 0))
+    shapes = [shape_of(rank, dimensions) for _, rank, _, *dimensions, _, _ in rows]
     check_shapes(shapes)
     name, *sections = _sections(view, start, [name_length, *(size for pair in lengths for size in pair)])
     tensors = tuple(
@@ -181,36 +180,6 @@ def _unpack_several(view: memoryview) -> Frame:
         for row, shape, params, payload in zip(rows, shapes, sections[::2], sections[1::2], strict=True)
     )
     return Frame(_text(name), tensors, fingerprint, frame_id, capture_time_ns, deadline_ms)
-
-
-def _require_length(view: memoryview, least: int) -> None:
-    if len(view) < least:
-        raise WireError(f"a frame has a header of {least} bytes, these are {len(view)} bytes")
-
-
-def _check_sizes(name: int, params: Sequence[int], payloads: Sequence[int]) -> None:
-    """Limits hold for the sum over all tensors."""
-    check_limit("split point name", name, limits.MAX_SPLIT_POINT_BYTES)
-    check_limit("parameters", sum(params), limits.MAX_PARAMS_BYTES)
-    check_limit("payload", sum(payloads), limits.MAX_PAYLOAD_BYTES)
-
-
-def _check_whole(view: memoryview, header: int, rest: int, crc: int, reserved: int) -> None:
-    """That nothing is missing, too much or damaged. The CRC is the last field of the header."""
-    if len(view) != header + rest:
-        raise WireError(f"the header declares a frame of {header + rest} bytes, these are {len(view)} bytes")
-    if zlib.crc32(view[header:], zlib.crc32(view[: header - _CRC_BYTES])) != crc:
-        raise WireError("the CRC does not match: the frame was damaged in transit")
-    if reserved:
-        raise WireError(f"reserved bits are set ({reserved:#x}); accepted: 0")
-
-
-def _shape(rank: int, dimensions: Sequence[int]) -> tuple[int, ...]:
-    if not 1 <= rank <= limits.MAX_RANK:
-        raise WireError(f"rank {rank} is not a tensor's; accepted: 1 to {limits.MAX_RANK}")
-    if any(dimensions[rank:]):
-        raise WireError(f"a shape of rank {rank} has more than {rank} dimensions: {tuple(dimensions)}")
-    return tuple(dimensions[:rank])
 
 
 def _sections(view: memoryview, start: int, lengths: Sequence[int]) -> list[memoryview]:
@@ -226,31 +195,3 @@ def _text(name: memoryview) -> str:
         return str(name, "utf-8")
     except UnicodeDecodeError:
         raise WireError("the split point's name is not UTF-8") from None
-
-
-def check_limit(what: str, size: int, limit: int) -> None:
-    """Raise LimitError if `size` bytes are above `limit`."""
-    if size > limit:
-        raise LimitError(
-            f"{what} of {size} bytes is above the limit of {limit}", accepted={"max_bytes": limit}
-        )
-
-
-def check_shapes(shapes: Sequence[tuple[int, ...]]) -> None:
-    """Raise ContentError for a shape that no tensor has, LimitError for too many tensors or elements in all."""
-    if not 1 <= len(shapes) <= limits.MAX_TENSORS:
-        raise LimitError(
-            f"a crossing of {len(shapes)} tensors", accepted={"tensors": f"1 to {limits.MAX_TENSORS}"}
-        )
-    for shape in shapes:
-        if (
-            not 1 <= len(shape) <= limits.MAX_RANK
-            or not 1 <= min(shape) <= max(shape) <= limits.MAX_DIMENSION
-        ):
-            raise ContentError(
-                f"shape {shape} is not a tensor's; accepted: 1 to {limits.MAX_RANK} dimensions of 1 to {limits.MAX_DIMENSION}"
-            )
-    count = sum(map(prod, shapes))
-    if count > limits.MAX_ELEMENTS:
-        what = f"shape {shapes[0]} has" if len(shapes) == 1 else f"shapes {list(shapes)} have"
-        raise LimitError(f"{what} {count} elements", accepted={"max_elements": limits.MAX_ELEMENTS})

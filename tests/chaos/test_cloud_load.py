@@ -66,7 +66,7 @@ class Maker:
             tensor[0] = fill
         encoder = make_codec(codec)
         frame = wire.Frame(
-            split_point=SPLIT_POINT, codec_id=encoder.id, shape=tensor.shape, params=b"", payload=tensor.tobytes(),
+            split_point=SPLIT_POINT, tensors=(wire.EncodedTensor(encoder.id, tensor.shape, b"", tensor.tobytes()),),
             fingerprint=fingerprint or self._fingerprint, frame_id=SESSION << 32 | self._number,
             capture_time_ns=0, deadline_ms=deadline_ms,
         )  # fmt: skip

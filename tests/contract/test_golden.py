@@ -44,9 +44,9 @@ def write_missing() -> list[Path]:
         frame_file, array_file = _files(codec)
         if frame_file.exists() or array_file.exists():
             continue
-        frame = encode_frame(_subject(codec), codec, **FIELDS)
+        frame = encode_frame([_subject(codec)], codec, **FIELDS)
         frame_file.write_bytes(wire.pack(frame))
-        np.save(array_file, decode_frame(frame))
+        np.save(array_file, *decode_frame(frame))
         written += [frame_file, array_file]
     return written
 
@@ -83,7 +83,7 @@ def test_every_golden_file_belongs_to_a_codec() -> None:
 def test_old_bytes_decode_to_the_old_array(codec: Codec) -> None:
     frame_file, array_file = _files(codec)
     expected = np.load(array_file, allow_pickle=False)
-    actual = decode_frame(wire.unpack(frame_file.read_bytes()))
+    (actual,) = decode_frame(wire.unpack(frame_file.read_bytes()))
     assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype)
     if codec.name in ("jpeg", "webp"):  # decoders may round an inverse cosine transform differently
         assert np.abs(actual.astype(int) - expected.astype(int)).max() <= 2
@@ -94,8 +94,9 @@ def test_old_bytes_decode_to_the_old_array(codec: Codec) -> None:
 @every_codec
 def test_the_old_header_says_what_it_said(codec: Codec) -> None:
     frame = wire.unpack(_files(codec)[0].read_bytes())
-    assert frame.codec_id == codec.id
-    assert frame.shape == ((4, 3, 5) if codec.carries == "tensor" else (8, 8, 3))
+    (sent,) = frame.tensors
+    assert sent.codec_id == codec.id
+    assert sent.shape == ((4, 3, 5) if codec.carries == "tensor" else (8, 8, 3))
     assert {name: getattr(frame, name) for name in FIELDS} == FIELDS
 
 
@@ -103,12 +104,13 @@ def test_an_old_profile_decodes_an_old_frame() -> None:
     frame_file, array_file, profile_file = (GOLDEN / name for name in CALIBRATED)
     codec = Calibrated(Profile.from_bytes(profile_file.read_bytes()))
     frame = wire.unpack(frame_file.read_bytes())
-    assert (frame.tensors[0].codec_id, frame.tensors[0].params, frame.tensors[0].shape) == (16, codec.profile.digest, codec.profile.shapes[0])
-    symbols = codec.coder.decode(frame.payload)
-    assert codec.coder.encode(symbols) == frame.payload
+    (sent,) = frame.tensors
+    assert (sent.codec_id, sent.params, (sent.shape,)) == (16, codec.profile.digest, codec.profile.shapes)
+    symbols = codec.coder.decode(sent.payload)
+    assert codec.coder.encode(symbols) == sent.payload
     # Symbols are whole numbers; the corrector's sums may differ in their last bits between processors.
     np.testing.assert_allclose(
-        codec.decode(frame.params, frame.payload, frame.shape), np.load(array_file), rtol=1e-5, atol=1e-5
+        codec.decode(sent.params, sent.payload, sent.shape), np.load(array_file), rtol=1e-5, atol=1e-5
     )
 
 
@@ -116,7 +118,7 @@ def test_an_old_profile_decodes_an_old_frame() -> None:
 def test_today_the_same_array_gives_the_same_bytes(name: str) -> None:
     """Compressors may improve; a plain layout may not change."""
     codec = NAMES[name]
-    assert wire.pack(encode_frame(_subject(codec), codec, **FIELDS)) == _files(codec)[0].read_bytes()
+    assert wire.pack(encode_frame([_subject(codec)], codec, **FIELDS)) == _files(codec)[0].read_bytes()
 
 
 def test_a_golden_file_is_never_written_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,7 +135,8 @@ def test_it_reads_calibrated_frames_of_every_kind_of_tensor(monkeypatch: pytest.
     for profile in profiles():
         codec = Calibrated(profile)
         tensor = features(profile.shapes[0], 1, seed=7, signed=profile.about["signed"] == "1")[0]
-        frame = encode_frame(tensor, codec, split_point="layer1", **FIELDS)
+        frame = encode_frame([tensor], codec, split_point="layer1", **FIELDS)
         actual = wire_reader.decode(wire_reader.unpack(wire.pack(frame)), profile.data)
-        close("calibrated", actual, codec.decode(frame.params, frame.payload, frame.shape), profile.about)
-        assert written(recorders.pop().read_so_far) == bytes(frame.payload), profile.about
+        (sent,) = frame.tensors
+        close("calibrated", actual, codec.decode(sent.params, sent.payload, sent.shape), profile.about)
+        assert written(recorders.pop().read_so_far) == bytes(sent.payload), profile.about

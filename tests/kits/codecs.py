@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,18 @@ def frame_of(codec: Codec, array: np.ndarray | None = None, **changes: Any) -> w
     """`array` (or a sample) as a frame, with fields replaced."""
     array = sample(codec) if array is None else array
     frame = encode_frame(
-        array, codec, split_point="layer3", fingerprint=FINGERPRINT, frame_id=7, deadline_ms=500
+        [array], codec, split_point="layer3", fingerprint=FINGERPRINT, frame_id=7, deadline_ms=500
     )
-    fields = {name: getattr(frame, name) for name in wire.Frame.__slots__}
-    return wire.Frame(**(fields | changes))
+    return changed(frame, **changes)
+
+
+def changed(frame: wire.Frame, number: int = 0, **changes: Any) -> wire.Frame:
+    """The frame with fields replaced, its own or those of its tensor of this number."""
+    ours = {name: value for name, value in changes.items() if name in wire.EncodedTensor.__slots__}
+    tensors = list(frame.tensors)
+    tensors[number] = replace(tensors[number], **ours)
+    others = {name: value for name, value in changes.items() if name not in ours}
+    return replace(frame, **({"tensors": tuple(tensors)} | others))
 
 
 def forge(*, sections: bytes = b"", **fields: Any) -> bytes:
@@ -81,8 +90,8 @@ def forge(*, sections: bytes = b"", **fields: Any) -> bytes:
 
 def with_right_crc(data: bytes) -> bytes:
     """The same bytes with the checksum that fits them, so that a reader goes on to what lies behind it."""
-    at = wire.HEADER.size - 4
-    if len(data) < wire.HEADER.size:
+    size = wire.HEADER_2.size if data[4:5] == b"\2" else wire.HEADER.size
+    if len(data) < size:
         return data
-    crc = zlib.crc32(data[wire.HEADER.size :], zlib.crc32(data[:at]))
-    return data[:at] + struct.pack("<I", crc) + data[wire.HEADER.size :]
+    crc = zlib.crc32(data[size:], zlib.crc32(data[: size - 4]))
+    return data[: size - 4] + struct.pack("<I", crc) + data[size:]

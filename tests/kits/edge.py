@@ -23,6 +23,7 @@ from shared.errors import UplinkError
 from shared.network.recipes.resize import fit_picture
 from shared.tasks.classify import Classes
 from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 from shared.wire import frame as wire
 
 
@@ -104,7 +105,7 @@ class FakeUplink:
 
     def __init__(self, model=None, outcomes=(), top=5):
         self.model = model or tiny_model()
-        self.task = make_task(self.model, top)
+        self.task = make_task(self.model, Wanted(top))
         self.outcomes = dict(enumerate(outcomes)) if not isinstance(outcomes, dict) else outcomes
         self.frames = []
         self.circuit = Circuit(EdgeMetrics().circuit_state, time.monotonic)
@@ -127,12 +128,13 @@ class FakeUplink:
         return Reply(self.task.answer(tuple(each[0] for each in outputs)), {"tail": 1.5})
 
     def _tail(self, frame):
-        array = decode_frame(frame)
-        if array.dtype == np.uint8:
+        arrays = decode_frame(frame)
+        if arrays[0].dtype == np.uint8:
+            (array,) = arrays
             if array.shape != self.model.recipe.picture_shape:
                 array = fit_picture(array, self.model.recipe)
-            array = self.model.recipe.normalise(array)
-        return plan_of(self.model, frame.split_point, "float32").tail((array[None],))
+            arrays = (self.model.recipe.normalise(array),)
+        return plan_of(self.model, frame.split_point, "float32").tail(tuple(each[None] for each in arrays))
 
 
 class Run:
@@ -161,7 +163,7 @@ class Run:
         self.plan = plan or plan_of(self.model, split_point, codec)
         pilot = PinnedPilot(self.plan, self.metrics)
         preprocess = preprocess or Preprocess(self.model.recipe)
-        task = make_task(self.model, chosen.top)
+        task = make_task(self.model, Wanted(chosen.top, chosen.threshold))
         self.editions = Editions(Edition(self.model, task, preprocess, pilot, self.uplink))
         self.pipeline = Pipeline(
             chosen,

@@ -25,7 +25,7 @@ def gain_profile(
 ) -> Profile:
     """A profile with the number that values are divided by before they travel; `room` bytes make it larger."""
     arrays = {"gain": np.full(1, gain, np.float32), "room": np.zeros(room, np.uint8)}
-    return Profile.make(arrays, fingerprint=fingerprint, split_point=split_point, shape=shape, about=about)
+    return Profile.make(arrays, fingerprint=fingerprint, split_point=split_point, shapes=[shape], about=about)
 
 
 class Gained(Codec):

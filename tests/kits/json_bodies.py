@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from cloud.bodies.json_body import Tensors
+    from cloud.bodies.json_body import Shapes, Tensors
 
 WAIT_S = 60.0
-SHAPES: dict[str, tuple[int, ...]] = {"tiny": (2,), "cube": (3, 4, 5), "deep": (64, 512)}
+SHAPES: Shapes = {
+    "tiny": ((2,),),
+    "cube": ((3, 4, 5),),
+    "deep": ((64, 512),),
+    "several": ((2,), (3, 4), (1, 2, 2)),
+}
 MAX_TENSORS = 4
 
 _SERVE = "from cloud.bodies.json_worker import main; main()"
@@ -81,7 +86,11 @@ async def read(process: JsonProcess, body: bytes = GOOD, timeout_s: float = WAIT
 
 
 def is_good(tensors: Tensors) -> bool:
-    return (tensors.split_point, tensors.array.tolist(), tensors.count) == ("tiny", [[1.5, -2.0]], 7)
+    return (tensors.split_point, [each.tolist() for each in tensors.arrays], tensors.count) == (
+        "tiny",
+        [[[1.5, -2.0]]],
+        7,
+    )
 
 
 def pid(process: JsonProcess) -> int:

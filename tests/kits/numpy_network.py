@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +43,8 @@ SHAPES: dict[str, tuple[int, ...]] = {
 """What crosses. Every tensor has a multiple of 512 elements."""
 _SHARES = (0, 6, 6, 19, 32, 43, 55, 66, 77, 88, 99, 99, 99, 100)
 """Work before each of them, in hundredths."""
+PYRAMID = ((128, 14, 14), (512, 4, 4), (512,))
+"""What crosses where several tensors do."""
 ENDS = ["relu", "layer1", "layer2", "layer3", "avgpool"]
 """The split points worth choosing from."""
 
@@ -77,7 +80,7 @@ class NumpyEngine(Engine):
 
     def _cross(self, tensors: Tensors, point: SplitPoint) -> Tensors:
         features = _features(tensors)
-        return (np.tile(features, point.elements // FEATURES).reshape(-1, *point.shape),)
+        return tuple(np.tile(features, prod(shape) // FEATURES).reshape(-1, *shape) for shape in point.shapes)
 
     def _answer(self, tensors: Tensors) -> Tensors:
         features = _features(tensors)
@@ -93,15 +96,15 @@ class _Form:
 
 
 def _features(tensors: Tensors) -> np.ndarray:
-    (array,) = tensors
     with np.errstate(over="ignore", invalid="ignore"):
-        return array.reshape(len(array), -1, FEATURES).mean(1)
+        each = [array.reshape(len(array), -1, FEATURES).mean(1) for array in tensors]
+        return each[0] if len(each) == 1 else np.mean(each, axis=0)
 
 
 def write_bundle(folder: Path, fingerprint: bytes = FINGERPRINT, **changes: Any) -> Bundle:
     """Write a bundle of this network, its files aside: they hold a few bytes, or those that `changes` name.
 
-    `outputs` may be `["output", "features"]`.
+    `outputs` may be `["output", "features"]`. Several tensors cross at `pyramid` if it is given: their shapes.
     """
     folder.mkdir(exist_ok=True)
     for name in FILES:
@@ -112,6 +115,11 @@ def write_bundle(folder: Path, fingerprint: bytes = FINGERPRINT, **changes: Any)
         {"name": name, "shapes": [list(shape)], "head_macs": 1000 * share, "tail_macs": 1000 * (100 - share)}
         for (name, shape), share in zip(SHAPES.items(), _SHARES, strict=True)
     ]
+    if pyramid := changes.pop("pyramid", None):
+        after = list(SHAPES).index("layer3") + 1
+        points.insert(
+            after, points[after - 1] | {"name": "pyramid", "shapes": [list(shape) for shape in pyramid]}
+        )
     points[-1]["shapes"] = [[len(labels) or CLASSES], [FEATURES]][: len(outputs)]
     fields: dict[str, Any] = {
         "name": "residual", "weights": "random:0", "source": {"kind": "test"}, "made_with": {},

@@ -15,21 +15,23 @@ if TYPE_CHECKING:
 
 
 def read(data: wire.Bytes) -> np.ndarray:
-    """The array in a frame's bytes. Raises WireError."""
-    return decode_frame(wire.unpack(data))
+    """The array in the bytes of a frame of one. Raises WireError."""
+    (array,) = decode_frame(wire.unpack(data))
+    return array
 
 
-def assert_valid_or_refused(data: wire.Bytes) -> np.ndarray | None:
+def assert_valid_or_refused(data: wire.Bytes) -> tuple[np.ndarray, ...] | None:
     """The invariant of WIRE.md, rule 7. Anything raised but WireError fails the test by itself."""
     try:
         frame = wire.unpack(data)
-        array = decode_frame(frame)
+        arrays = decode_frame(frame)
     except WireError:
         return None
-    assert array.shape == frame.shape
-    assert array.dtype == (np.float32 if CODECS[frame.codec_id].carries == "tensor" else np.uint8)
-    assert np.isfinite(array).all()
-    return array
+    for array, tensor in zip(arrays, frame.tensors, strict=True):
+        assert array.shape == tensor.shape
+        assert array.dtype == (np.float32 if CODECS[tensor.codec_id].carries == "tensor" else np.uint8)
+        assert np.isfinite(array).all()
+    return arrays
 
 
 Edit = tuple[str, int, int, bytes]

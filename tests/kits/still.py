@@ -42,7 +42,8 @@ class CalibratedUplink(FakeUplink):
     """Decodes each frame by itself, with a codec that has seen no other."""
 
     def _tail(self, frame):
-        array = Calibrated(profile()).decode(frame.params, frame.payload, frame.shape)
+        (tensor,) = frame.tensors
+        array = Calibrated(profile()).decode(tensor.params, tensor.payload, tensor.shape)
         return plan_of(self.model, frame.split_point, "float32").tail((array[None],))
 
 

@@ -24,6 +24,7 @@ from shared.codecs import decode_frame
 from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import ModelError
 from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 from shared.wire import frame as wire
 
 A, B, C = (tiny_model(fingerprint=name * 8) for name in (b"a", b"b", b"c"))
@@ -65,12 +66,13 @@ class SwitchingCloud:
         model = next((each for each in self.serves if each.fingerprint == frame.fingerprint), None)
         if model is None:
             return web.json_response({"error": "another network", "reason": "fingerprint"}, status=409)
-        if frame.codec_id == Calibrated.id:
-            array = Calibrated(profile_of(model)).decode(frame.params, frame.payload, frame.shape)
+        (tensor,) = frame.tensors
+        if tensor.codec_id == Calibrated.id:
+            array = Calibrated(profile_of(model)).decode(tensor.params, tensor.payload, tensor.shape)
         else:
-            array = decode_frame(frame)
+            (array,) = decode_frame(frame)
         outputs = plan_of(model, frame.split_point, "float32").tail((np.asarray(array)[None],))
-        answer = make_task(model, 5).answer(tuple(each[0] for each in outputs))
+        answer = make_task(model, Wanted()).answer(tuple(each[0] for each in outputs))
         current = fingerprint(self.serves[-1])
         return web.json_response({**answer.fields(), "stages_ms": {"tail": 1.0}, "fingerprint": current})
 

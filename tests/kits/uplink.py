@@ -17,6 +17,7 @@ from edge.uplink.line import Line
 from edge.uplink.uplink import Uplink
 from shared.errors import UplinkError
 from shared.tasks.classify import Classify
+from shared.tasks.spec import Wanted
 
 LABELS = tuple("cock" if index == 7 else f"class {index}" for index in range(1000))
 MODEL = SimpleNamespace(name="resnet18", weights="random:0", fingerprint=bytes(range(8)), labels=LABELS)
@@ -24,6 +25,7 @@ HERE = {"model": "resnet18", "weights": "random:0", "fingerprint": MODEL.fingerp
 CLASS = {"class_id": 7, "label": "cock", "probability": 0.5}
 GOOD = {"frame_id": 1, "split_point": "layer3", "top": [CLASS], "stages_ms": {"receive": 1.0, "tail": 2.5}}
 FRAME = b"x" * 5000
+WANTED = Wanted()
 
 
 class FakeCloud:
@@ -124,10 +126,10 @@ class LoneUplink(Uplink):
         await self._line.__aexit__()
 
 
-def make_uplink(url, *, model=MODEL, top=5, in_flight=4, deadline_s=5.0, metrics=None, **options):
+def make_uplink(url, *, model=MODEL, wanted=WANTED, in_flight=4, deadline_s=5.0, metrics=None, **options):
     metrics = metrics or EdgeMetrics()
     line = Line(url, metrics, in_flight=in_flight, deadline_s=deadline_s)
-    return LoneUplink(line, model, Classify(model.labels, top), metrics, top=top, **options)
+    return LoneUplink(line, model, Classify(model.labels, wanted.top), metrics, wanted=wanted, **options)
 
 
 def metric(uplink, name, **labels):

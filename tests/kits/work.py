@@ -17,8 +17,8 @@ SMALL = "flatten"
 
 def check_work(work: Work, partition: Partition) -> None:
     """What every tail relies on."""
-    (tensors,) = work.crossing
-    assert tensors.dtype == np.float32
-    assert 1 <= len(tensors) <= MAX_TENSORS
-    assert tensors.shape[1:] == partition.point(work.split_point).shape
-    assert np.isfinite(tensors).all()
+    for tensors, shape in zip(work.crossing, partition.point(work.split_point).shapes, strict=True):
+        assert tensors.dtype == np.float32
+        assert 1 <= len(tensors) == len(work.crossing[0]) <= MAX_TENSORS
+        assert tensors.shape[1:] == shape
+        assert np.isfinite(tensors).all()

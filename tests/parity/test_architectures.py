@@ -171,7 +171,7 @@ def ends_are_the_picture_and_the_logits(subject: Subject) -> None:
 def every_point_fits_the_wire(subject: Subject) -> None:
     for point in subject.partition.points.values():
         blank = np.broadcast_to(np.float32(0), point.shape)
-        frame = encode_frame(blank, NAMES["int8"], split_point=point.name, fingerprint=bytes(8), frame_id=1)
+        frame = encode_frame([blank], NAMES["int8"], split_point=point.name, fingerprint=bytes(8), frame_id=1)
         assert 1 <= len(point.name.encode()) <= MAX_SPLIT_POINT_BYTES
         assert wire.unpack(wire.pack(frame)).split_point == point.name
         assert point.float32_bytes == 4 * point.elements == 4 * blank.size

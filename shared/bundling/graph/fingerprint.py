@@ -20,17 +20,22 @@ if TYPE_CHECKING:
     from shared.network.recipe import Recipe
 
 _FORM = b"splitdnn graph 1"
+_CONDITION = "If"
+_BODY_INPUT = "body_parameter_index"
+_PORT_FIELDS = (
+    "input_index", "output_index", _BODY_INPUT, "body_value_index", "iteration", "axis", "start", "stride", "part_size", "end",
+)  # fmt: skip
+"""What describes a port in OpenVINO; each kind of port has some of them."""
 
 
 def fingerprint_of(model: ov.Model, outputs: int, recipe: Recipe) -> bytes:
     """8 bytes of SHA-256 over the recipe and what the last `outputs` results need. Results at split points do not count."""
-    parts = [_FORM, recipe.canonical().encode(), _graph(model.get_results()[-outputs:])]
+    parts = [_FORM, recipe.canonical().encode(), _graph(model.get_results()[-outputs:], {})]
     return _digest(parts)[:FINGERPRINT_BYTES]
 
 
-def _graph(results: Sequence[ov.Node]) -> bytes:
-    """Every operation in the order of a depth-first search from the results, then the results' sources."""
-    numbers: dict[str, int] = {}
+def _graph(results: Sequence[ov.Node], numbers: dict[str, int]) -> bytes:
+    """Every operation in the order of a depth-first search from the results, then the results' sources. Fills `numbers`."""
     parts = []
     for result in results:
         parts += [_operation(node, numbers) for node in _numbered(result.input_value(0).get_node(), numbers)]
@@ -62,15 +67,41 @@ def _operation(node: ov.Node, numbers: dict[str, int]) -> bytes:
     ]
     if node.get_type_name() == "Constant":
         parts.append(np.ascontiguousarray(node.data).reshape(-1).view(np.uint8).data)
-    parts += [_graph(body.get_results()) for body in _bodies(node)]
+    for number, body in enumerate(_bodies(node)):
+        inside: dict[str, int] = {}
+        parts.append(_graph(body.get_results(), inside))
+        parts.append(json.dumps(_ports(node, number, body, inside)).encode())
     return _digest(parts)
 
 
 def _bodies(node: Any) -> list[ov.Model]:
     """The graphs that an operation runs, which its attributes do not show: a loop's, or the two of a condition."""
-    if node.get_type_name() == "If":
+    if node.get_type_name() == _CONDITION:
         return [node.get_function(0), node.get_function(1)]
     return [node.get_function()] if hasattr(node, "get_function") else []
+
+
+def _ports(node: Any, number: int, body: ov.Model, inside: dict[str, int]) -> list[object]:
+    """How the inputs and outputs of `node` belong to those of its body `number`. A body's inputs count by their numbers in `inside`."""
+    which = (number,) if node.get_type_name() == _CONDITION else ()
+    inputs = [
+        inside.get(each.get_name(), -1) for each in body.get_parameters()
+    ]  # -1: the body does not use it
+    found: list[object] = []
+    if hasattr(node, "get_special_body_ports"):
+        iteration, condition = node.get_special_body_ports()
+        found.append([inputs[iteration] if iteration >= 0 else None, condition])
+    return found + sorted(
+        [
+            type(port).__name__,
+            *(
+                inputs[value] if name == _BODY_INPUT else value
+                for name in _PORT_FIELDS
+                if (value := getattr(port, name, None)) is not None
+            ),
+        ]
+        for port in (*node.get_input_descriptions(*which), *node.get_output_descriptions(*which))
+    )
 
 
 def _source(source: ov.Output, numbers: dict[str, int]) -> bytes:

@@ -14,7 +14,8 @@ from shared.bundling.sources.metadata import Said, understand
 from shared.bundling.sources.onnx_reference import find_onnx_reference
 from shared.bundling.sources.picture_input import PictureInput
 from shared.bundling.sources.source import Source
-from shared.engines.openvino.runtime import VERSION, core, operations, ov
+from shared.bundling.sources.tflite import read_tflite
+from shared.engines.openvino.runtime import VERSION, convert_model, core, operations, ov
 from shared.errors import ModelError, SettingsError
 from shared.network.labels import read_labels
 from shared.network.recipe import Recipe, parse_recipe
@@ -39,8 +40,8 @@ def from_file(choice: NetworkChoice) -> Source:
     if choice.weights not in ("auto", "random"):
         raise ModelError(f"weights {choice.weights}: {what} has its own; accepted: none")
     model = _read(path)
-    metadata = _metadata(model)
-    said = understand(metadata)
+    metadata = {} if path.suffix == ".tflite" else _metadata(model)
+    said = read_tflite(path) if path.suffix == ".tflite" else understand(metadata)
     picture = PictureInput(model, what)
     recipe, notes = _recipe(choice, picture, said, what)
     model = _with_plain_outputs(picture.resized(recipe.width, recipe.height), what)
@@ -61,9 +62,10 @@ def from_file(choice: NetworkChoice) -> Source:
         labels=labels,
         origin={"kind": "file", "model": str(path), "weights": None, "seed": None, "recipe": choice.recipe},
         reference=reference,
-        notes=notes,
+        notes=(*said.notes, *notes),
         is_given=partial(_holds, path),
         made_with=made_with,
+        said={key.removeprefix(f"{_MODEL_API} "): value for key, value in metadata.items()},
     )
 
 
@@ -75,7 +77,7 @@ def _read(path: Path) -> ov.Model:
     try:
         # Unlike read_model, convert_model also simplifies what the exporter wrote.
         with own_log():
-            return core().read_model(path) if path.suffix == ".xml" else ov.convert_model(path)
+            return core().read_model(path) if path.suffix == ".xml" else convert_model(path)
     except Exception as error:  # the converter's errors have no common class
         raise ModelError(f"openvino cannot read {path.name}: {first_line(error)}") from error
 
@@ -104,8 +106,10 @@ def _recipe(
     width, height = (own or other for own, other in zip(picture.size, said.size or (None, None), strict=True))
     is_open = width is None or height is None
     fields: dict[str, Any] = {"mean": (0.0,) * 3, "std": (1.0,) * 3, "fit": "stretch", **said.recipe}
-    if picture.element_type in ("u8", "u16") and "scale" not in said.recipe:
+    if "scale" not in said.recipe and picture.element_type in ("u8", "u16", "i8"):
         fields["scale"] = 1.0
+        if picture.element_type == "i8":  # a quantised network's pixels, moved to where they fit
+            fields["mean"] = (128.0,) * 3
     if picture.channels == 1:
         fields["channels"] = "GRAY"
     elif fields.get("channels") == "GRAY":

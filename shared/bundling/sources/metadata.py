@@ -45,6 +45,8 @@ class Said:
     labels: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
     """(width, height), for a network that takes any."""
+    notes: tuple[str, ...] = ()
+    """What of it is not taken, a line each."""
 
 
 def understand(metadata: Mapping[str, str]) -> Said:

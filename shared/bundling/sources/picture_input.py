@@ -40,10 +40,10 @@ class PictureInput:
                 f"{what}: the input has the type {self.element_type}; accepted: {', '.join(_TYPES)}"
             )
         self.is_channels_last = self._is_channels_last()
-        channels = self._sides[3 if self.is_channels_last else 1]
+        channels = self._sides[3 if self.is_channels_last else 1] or _first_filters(self._parameter)
         if channels not in _CHANNELS:
             raise ModelError(
-                f"{what}: the input is {_described(self._parameter)}, with neither 1 nor 3 channels at a fixed place; "
+                f"{what}: the input is {_described(self._parameter)}, with {channels} channels where 1 or 3 were looked for; "
                 "accepted: pictures in RGB, BGR or grey"
             )
         self.channels: int = channels
@@ -58,6 +58,8 @@ class PictureInput:
         layout = self._parameter.get_layout()
         if not layout.empty and ov.layout_helpers.has_channels(layout):
             return bool(ov.layout_helpers.channels_idx(layout) in (3, -1))
+        if not any(self._sides[1:]):
+            return any(map(_makes_channels_first, _users(self._parameter)))
         return self._sides[1] not in _CHANNELS and self._sides[3] in _CHANNELS
 
     def resized(self, width: int, height: int) -> ov.Model:
@@ -89,6 +91,35 @@ class PictureInput:
             model = ov.Model(model.get_results(), [given], model.get_friendly_name())
             model.validate_nodes_and_infer_types()
         return model
+
+
+def _first_filters(parameter: ov.Node) -> int:
+    """How many channels the first convolution on the way from `parameter` takes; 3 if there is none that says so."""
+    queue = [parameter]
+    seen = {parameter.get_name()}
+    for node in queue:
+        if node.get_type_name() in ("Convolution", "GroupConvolution"):
+            shape = node.input_value(1).get_partial_shape()
+            if shape.is_static and node.input_value(0).get_node().get_name() in seen:
+                grouped = node.get_type_name() == "GroupConvolution"
+                sides: list[int] = list(shape.to_shape())
+                return sides[0] * sides[2] if grouped else sides[1]
+        for user in _users(node):
+            if user.get_name() not in seen:
+                seen.add(user.get_name())
+                queue.append(user)
+    return 3
+
+
+def _users(node: ov.Node) -> list[ov.Node]:
+    return [user.get_node() for output in node.outputs() for user in output.get_target_inputs()]
+
+
+def _makes_channels_first(node: ov.Node) -> bool:
+    if node.get_type_name() != "Transpose":
+        return False
+    order = node.input_value(1).get_node()
+    return order.get_type_name() == "Constant" and list(order.get_vector()) == [0, 3, 1, 2]
 
 
 def _described(parameter: ov.Node) -> str:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from shared.engines.half import Tensors
     from shared.engines.openvino.runtime import ov
     from shared.network.partition import SplitPoint
@@ -55,3 +58,7 @@ class Source:
     """What the outputs mean, if the source itself says it."""
     made_with: Mapping[str, str] = field(default_factory=dict)
     """Versions of the packages that read it."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """What the file says of itself, as its exporter wrote it."""
+    constants: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Outputs that do not depend on the picture, by name, without the batch dimension: prior boxes."""

@@ -14,7 +14,7 @@ from shared.bundling.messages import first_line
 from shared.bundling.sources.converter_log import own_log
 from shared.bundling.sources.detection import extensions
 from shared.bundling.sources.source import Source
-from shared.engines.openvino.runtime import VERSION, core, ov
+from shared.engines.openvino.runtime import VERSION, convert_model, core, ov
 from shared.errors import ModelError
 from shared.network.partition import OUTPUT
 from shared.torch_network.graph.outputs import flatten
@@ -172,7 +172,7 @@ def convert_module(module: torch.nn.Module, shape: tuple[int, ...], batch: int =
     try:
         with own_log(), warnings.catch_warnings():  # the tracer warns wherever a network looks at a shape
             warnings.simplefilter("ignore")
-            return ov.convert_model(
+            return convert_model(
                 module, example_input=example, input=[batch, *shape], extension=extensions()
             )
     except Exception as error:

@@ -115,9 +115,12 @@ def _with_batch(result: ov.Node, shape: tuple[int, ...]) -> ov.Node:
 
 
 def _fix_shapes(model: ov.Model) -> None:
-    """Replace every question for a shape by the answer: after a cut, whom it asks may be on the other side."""
+    """Replace every question for a shape by the answer: after a cut, whom it asks may be on the other side.
+
+    A tensor whose shape depends on what the picture shows does not cross, so both are on one side.
+    """
     for node in model.get_ordered_ops():
-        if node.get_type_name() == "ShapeOf":
+        if node.get_type_name() == "ShapeOf" and node.input_value(0).get_partial_shape().is_static:
             shape = list(node.input_value(0).get_partial_shape().to_shape())
             answer = operations.constant(shape, node.get_output_element_type(0))
             node.output(0).replace(answer.output(0))

@@ -33,6 +33,8 @@ class Traced:
     `layer1.2.relu_2`). Any other value has the path of its operation (`layer2.1.add`), numbered where it repeats."""
     outputs: tuple[str, ...]
     """The path of each output within what the module returns: `out`, `features.0`, or "" for the only one."""
+    fixed: tuple[str, ...]
+    """The paths of tensors that it returns and that no operation of the graph computes, as `torch.ones(3)`; no outputs of the graph."""
     notes: tuple[str, ...]
 
 
@@ -45,7 +47,13 @@ def trace(module: torch.nn.Module, input_shape: tuple[int, ...]) -> Traced:
     tracer = _Tracer(autowrap_modules=(math, torchvision.ops), param_shapes_constant=True)
     tracer.shadow = ShadowValues(module, input_shape)
     graph = tracer.trace(module)
-    return Traced(graph, tracer.paths | tracer.returned_by, tuple(tracer.outputs), tuple(tracer.notes))
+    return Traced(
+        graph,
+        tracer.paths | tracer.returned_by,
+        tuple(tracer.outputs),
+        tuple(tracer.fixed),
+        tuple(tracer.notes),
+    )
 
 
 class _Proxy(fx.Proxy):
@@ -95,6 +103,7 @@ class _Tracer(fx.Tracer):
         self.paths: dict[fx.Node, str] = {}
         self.returned_by: dict[fx.Node, str] = {}
         self.outputs: list[str] = []
+        self.fixed: list[str] = []
         self.notes: list[str] = []
         self._inside: list[str] = [""]
         self._seen: Counter[str] = Counter()
@@ -107,10 +116,10 @@ class _Tracer(fx.Tracer):
         return self._run_root, [self.root, self.create_proxy("placeholder", "picture", (), {})]
 
     def _run_root(self, root: torch.nn.Module, picture: fx.Proxy) -> tuple[fx.Proxy, ...]:
-        found = flatten(
-            _CALL(root, picture), fx.Proxy
-        )  # with hooks, and with the default of every other argument
+        returned = _CALL(root, picture)  # with hooks, and with the default of every other argument
+        found = flatten(returned, fx.Proxy)
         self.outputs = list(found)
+        self.fixed = list(flatten(returned, torch.Tensor))
         return tuple(found.values())
 
     def proxy(self, node: fx.Node) -> fx.Proxy:

@@ -46,7 +46,8 @@ def test_a_frame_is_decoded_by_the_codec_of_the_profile_that_it_names() -> None:
         frames.append(frame_of(Gained(profile_of(gain)), array))
     for frame in frames:
         codec = profiles.codec_of(frame)
-        np.testing.assert_array_equal(codec.decode(frame.params, frame.payload, frame.shape), array)
+        (sent,) = frame.tensors
+        np.testing.assert_array_equal(codec.decode(sent.params, sent.payload, sent.shape), array)
 
 
 @pytest.mark.parametrize("params", [b"", bytes(15), bytes(17), bytes(4096)], ids=len)
@@ -136,7 +137,7 @@ def test_the_same_again_takes_no_more_room() -> None:
 
 def test_one_that_cannot_be_used_is_not_kept() -> None:
     profiles = store()
-    useless = Profile.make({}, fingerprint=FINGERPRINT, split_point="layer3", shape=SHAPE, about={})
+    useless = Profile.make({}, fingerprint=FINGERPRINT, split_point="layer3", shapes=[SHAPE], about={})
     with pytest.raises(ProfileContentError):
         profiles.add(useless)
     assert profiles.names() == []
@@ -178,7 +179,7 @@ def test_many_threads_at_once() -> None:
                 profiles.add(many[number])
             else:
                 assert isinstance(codec, Gained)
-                assert codec.profile.digest == frames[number].params
+                assert codec.profile.digest == frames[number].tensors[0].params
             assert len(profiles.names()) <= MAX_PROFILES
             assert len(profiles.describe()) <= MAX_PROFILES
 

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from kits.uplink import fake_cloud, refused_url
 
-from splitdnn import Client, ClientError, Frame
+from splitdnn import Client, ClientError, EncodedTensor, Frame
 from splitdnn.cloud_model import parse_cloud_model
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
@@ -66,7 +66,7 @@ def test_an_address_that_is_none():
 
 def test_a_frame_that_cannot_be_packed():
     async def use():
-        frame = Frame("layer1", 1, (8, 6, 6), b"", b"", bytes(8), 1 << 70, 0, 0)
+        frame = Frame("layer1", (EncodedTensor(1, (8, 6, 6), b"", b""),), bytes(8), 1 << 70, 0, 0)
         async with Client("http://127.0.0.1:1") as client:
             for wrong in (frame, replace(frame, frame_id=0, split_point="x" * 65)):
                 assert (await failure(client.send(wrong))).reason == "bad_frame"

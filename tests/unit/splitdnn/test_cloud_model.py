@@ -75,7 +75,7 @@ def test_pictures_are_fitted_as_the_clouds_recipe_says() -> None:
             )
             expected = picture if source_size else fit_picture(picture, recipe)
             with naming(recipe, source_size):
-                np.testing.assert_array_equal(decode_frame(frame), expected)
+                np.testing.assert_array_equal(*decode_frame(frame), expected)
 
 
 @pytest.mark.slow

@@ -43,12 +43,13 @@ def test_the_codec_is_known_by_its_name(network, picture):
     assert known_codecs()["bfloat16"].id == 200
     split = network.split("layer2", "bfloat16")
     frame = split.to_frame(picture)
-    assert (frame.codec_id, frame.params) == (200, b"\x08bfloat16")
-    assert len(frame.payload) == 2 * np.prod(split.point.shape)
+    (sent,) = frame.tensors
+    assert (sent.codec_id, sent.params) == (200, b"\x08bfloat16")
+    assert len(sent.payload) == 2 * np.prod(split.point.shape)
     (crossing,) = split.decode(pack(frame))
     np.testing.assert_allclose(crossing, split.head(split.prepare(picture))[0], rtol=2**-7, atol=1e-30)
     with pytest.raises(ContentError, match="no bfloat16 tensor"):
-        make_codec("bfloat16").decode(frame.params, bytes(frame.payload)[:-1], frame.shape)
+        make_codec("bfloat16").decode(sent.params, bytes(sent.payload)[:-1], sent.shape)
 
 
 def test_a_cloud_answers_it_and_one_without_the_package_refuses_it_by_name(

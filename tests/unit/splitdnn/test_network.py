@@ -169,8 +169,8 @@ def test_a_profile_sends_and_answers(network, calibration, footage):
     profile = Profile.from_bytes(calibration.profile.data)
     split = network.split("avgpool", "calibrated", profile=profile)
     frame = split.to_frame(footage[0])
-    assert frame.params == profile.digest
-    assert len(frame.payload) < 600
+    assert frame.tensors[0].params == profile.digest
+    assert frame.payload_bytes < 600
     assert (
         split.answer_frame(frame).headline()
         == network.answer(network.whole(network.prepare(footage[0]))).headline()

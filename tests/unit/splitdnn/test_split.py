@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from kits.codecs import changed
 
 from shared.codecs import encode_frame, make_codec
 from splitdnn import (
     CodecError,
     ContentError,
     FingerprintError,
-    Frame,
     SettingsError,
     ShapeError,
     SplitPointError,
@@ -42,7 +42,8 @@ def test_step_by_step_is_the_same_as_by_halves(network, split, picture):
     tensor = split.prepare(picture)
     crossing = split.head(tensor)
     frame = split.encode(crossing, frame_id=7)
-    assert (frame.split_point, frame.codec_id, frame.shape) == ("layer2", 1, (128, 28, 28))
+    (sent,) = frame.tensors
+    assert (frame.split_point, sent.codec_id, sent.shape) == ("layer2", 1, (128, 28, 28))
     assert (frame.fingerprint, frame.frame_id) == (network.fingerprint, 7)
     decoded = split.decode(frame)
     np.testing.assert_array_equal(decoded[0], crossing[0])
@@ -70,7 +71,7 @@ def test_pictures_travel_at_input(network, picture):
     for codec in (None, "png", "webp:quality=80"):
         split = network.split("input", codec)
         frame = split.to_frame(picture)
-        assert frame.shape == (224, 224, 3)
+        assert frame.tensors[0].shape == (224, 224, 3)
         (tensor,) = split.decode(frame)
         assert (tensor.shape, tensor.dtype) == ((1, 3, 224, 224), np.float32)
         if codec == "png":
@@ -81,7 +82,7 @@ def test_pictures_travel_at_input(network, picture):
 
 def test_a_picture_of_the_cameras_size_is_resized(network, picture):
     frame = encode_frame(
-        picture, make_codec("png"), split_point="input", fingerprint=network.fingerprint, frame_id=0
+        [picture], make_codec("png"), split_point="input", fingerprint=network.fingerprint, frame_id=0
     )
     (tensor,) = network.split("input").decode(frame)
     np.testing.assert_array_equal(tensor, network.prepare(picture))
@@ -125,16 +126,15 @@ def test_values_that_are_not_finite_are_refused(split):
 
 def test_what_is_no_frame_of_this_network_is_refused(network, split, picture):
     frame = split.to_frame(picture)
-    changed = {field: getattr(frame, field) for field in Frame.__slots__}
     for error, change in (
         (FingerprintError, {"fingerprint": b"another."}),
         (SplitPointError, {"split_point": "layer9"}),
         (ShapeError, {"shape": (128, 28, 27)}),
         (CodecError, {"codec_id": 199}),
-        (ContentError, {"payload": frame.payload[:-1]}),
+        (ContentError, {"payload": frame.tensors[0].payload[:-1]}),
     ):
         with pytest.raises(error):
-            split.decode(Frame(**changed | change))
+            split.decode(changed(frame, **change))
     with pytest.raises(ShapeError, match="crossed at layer3, and this network is cut at layer2"):
         split.decode(network.split("layer3").to_frame(picture))
     with pytest.raises(WireError):

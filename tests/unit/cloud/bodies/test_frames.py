@@ -43,9 +43,9 @@ def test_a_frame_becomes_the_tensor_that_its_codec_gives_back(
     frame = frame_of(codec, array, split_point="layer4", fingerprint=model.fingerprint, frame_id=2**64 - 1)
     work = read_frame(wire.pack(frame), model, partition)
     check_work(work, partition)
-    np.testing.assert_array_equal(work.crossing[0][0], decode_frame(frame))
+    np.testing.assert_array_equal(work.crossing[0][0], *decode_frame(frame))
     assert (work.split_point, work.frame_id, work.deadline_ms, work.count) == ("layer4", 2**64 - 1, 500, None)
-    assert (work.codec, work.payload_bytes) == (codec.name, len(frame.payload))
+    assert (work.codec, work.payload_bytes) == (codec.name, frame.payload_bytes)
 
 
 @pytest.mark.parametrize("codec", PICTURE_CODECS, ids=name_of)
@@ -53,7 +53,7 @@ def test_a_picture_is_normalised(model: Model, partition: Partition, codec) -> N
     frame = frame_of(codec, picture(224, 224, seed=3), split_point="input", fingerprint=model.fingerprint)
     work = read_frame(bytearray(wire.pack(frame)), model, partition)
     check_work(work, partition)
-    np.testing.assert_array_equal(work.crossing[0][0], model.recipe.normalise(decode_frame(frame)))
+    np.testing.assert_array_equal(work.crossing[0][0], model.recipe.normalise(*decode_frame(frame)))
 
 
 @pytest.mark.parametrize("codec", PICTURE_CODECS, ids=name_of)
@@ -64,10 +64,10 @@ def test_a_picture_of_another_size_is_resized_as_the_edge_does_it(
     frame = frame_of(codec, picture(*size), split_point="input", fingerprint=model.fingerprint)
     work = read_frame(wire.pack(frame), model, partition)
     check_work(work, partition)
-    bgr = np.ascontiguousarray(decode_frame(frame)[:, :, ::-1])
+    bgr = np.ascontiguousarray(decode_frame(frame)[0][:, :, ::-1])
     prepared = Preprocess(model.recipe)(bgr)
     np.testing.assert_array_equal(work.crossing[0][0], model.recipe.normalise(prepared))
-    assert (work.codec, work.payload_bytes) == (codec.name, len(frame.payload))
+    assert (work.codec, work.payload_bytes) == (codec.name, frame.payload_bytes)
 
 
 def test_a_picture_of_the_networks_size_is_taken_as_it_is(

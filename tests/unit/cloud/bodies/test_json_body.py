@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def shapes(partition: Partition) -> Shapes:
-    return {name: point.shape for name, point in partition.points.items()}
+    return {name: point.shapes for name, point in partition.points.items()}
 
 
 def body_of(data: Any, **fields: Any) -> bytes:
@@ -182,7 +182,7 @@ requests = st.fixed_dictionaries(
 def test_any_json_is_work_or_refused(shapes: Shapes, value: Any) -> None:
     """With a split point at which two numbers cross, so that chance finds tensors which fit."""
     try:
-        work = read_json(json.dumps(value).encode(), {**shapes, "tiny": (2,)}, "tiny", MAX_TENSORS)
+        work = read_json(json.dumps(value).encode(), {**shapes, "tiny": ((2,),)}, "tiny", MAX_TENSORS)
     except RequestError as error:
         assert str(error)
         json.dumps(error.accepted)

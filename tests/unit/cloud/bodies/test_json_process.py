@@ -16,9 +16,10 @@ from shared.errors import RequestError
 if TYPE_CHECKING:
     from cloud.bodies.json_process import JsonProcess
 
+SEVERAL = [np.ones((2, *shape)).tolist() for shape in SHAPES["several"]]
 BODIES = {
     "one": GOOD,
-    "several": body_of(np.arange(240).reshape(4, 3, 4, 5).tolist(), split_point="cube", count=2.5),
+    "several frames": body_of(np.arange(240).reshape(4, 3, 4, 5).tolist(), split_point="cube", count=2.5),
     "larger than a pipe": body_of(np.linspace(-1, 1, 2 * 64 * 512).reshape(2, 64, 512).tolist(), split_point="deep"),
     "huge count": body_of([[0, 1]], count=10**40),
     "no count": json.dumps({"data": [[0, 1]]}).encode(),
@@ -38,6 +39,11 @@ BODIES = {
     "count": body_of([[1, 2]], count="7"),
     "name": body_of([[1, 2]], split_point=["tiny"]),
     "unknown": body_of([[1, 2]], split_point="tinny"),
+    "several": body_of(SEVERAL, split_point="several", count=1),
+    "several, one too few": body_of(SEVERAL[:2], split_point="several"),
+    "several, ragged": body_of([[[1, [2]]], *SEVERAL[1:]], split_point="several"),
+    "several, not finite": body_of([[[1e39, 2]] * 2, *SEVERAL[1:]], split_point="several"),
+    "several, other counts": body_of([[[1, 2]], *SEVERAL[1:]], split_point="several"),
     "surrogate": body_of([[1, 2]], split_point="\ud800"),
 }  # fmt: skip
 
@@ -60,9 +66,11 @@ def test_every_answer_and_every_refusal_is_the_one_that_this_process_would_give(
                 assert (tensors.split_point, tensors.count) == (here.split_point, here.count), name
                 assert tensors.cpu_s > here.cpu_s == 0, name
                 assert type(tensors.count) is type(here.count), name
-                assert tensors.array.dtype == np.float32
-                np.testing.assert_array_equal(tensors.array, here.array, strict=True)
-        assert refused == 15
+                assert len(tensors.arrays) == len(here.arrays), name
+                for array, expected in zip(tensors.arrays, here.arrays, strict=True):
+                    assert array.dtype == np.float32
+                    np.testing.assert_array_equal(array, expected, strict=True)
+        assert refused == 19
         first = pid(process)
         assert is_good(await read(process))
         assert pid(process) == first  # one process for all of them; a refusal does not cost it
@@ -94,6 +102,6 @@ def test_each_caller_gets_the_answer_to_its_own_body() -> None:
         assert isinstance(answers.pop(7), RequestError)
         numbers = [number for number in range(20) if number != 7]
         assert [answer.count for answer in answers] == numbers
-        assert [answer.array.tolist() for answer in answers] == [[[n, n / 2]] for n in numbers]
+        assert [answer.arrays[0].tolist() for answer in answers] == [[[n, n / 2]] for n in numbers]
 
     run(check)

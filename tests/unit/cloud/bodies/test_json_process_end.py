@@ -183,7 +183,7 @@ import asyncio, os, signal
 from cloud.bodies.json_process import JsonProcess
 from cloud.bodies.json_worker import ask
 async def main():
-    await JsonProcess().read([b'{"data": [[1, 2]]}'], {"tiny": (2,)}, "tiny", 4, 60)
+    await JsonProcess().read([b'{"data": [[1, 2]]}'], {"tiny": ((2,),)}, "tiny", 4, 60)
     print("read", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())

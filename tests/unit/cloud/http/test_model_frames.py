@@ -35,7 +35,7 @@ def test_a_frame_of_every_codec_is_answered(
     else:
         point, array = "layer4", np.random.default_rng(2).normal(size=(512, 7, 7)).astype(np.float32)
     data = pack(array, codec.name, split_point=point, frame_id=2**64 - 1)
-    decoded = decode_frame(wire.unpack(data))
+    (decoded,) = decode_frame(wire.unpack(data))
     tensor = model.recipe.normalise(decoded) if codec.carries == "picture" else decoded
     (logits,) = network.engine.tail(network.partition.point(point))((tensor[None],))
     before = server.metric("payload_bytes_count", codec=codec.name)
@@ -56,7 +56,7 @@ def test_a_picture_of_the_cameras_size_is_answered_as_the_resized_one(
     server: Server, model: Model, pack: Any, codec: str
 ) -> None:
     data = pack(picture(360, 640), codec, split_point="input", frame_id=9)
-    resized = fit_picture(decode_frame(wire.unpack(data)), model.recipe)
+    resized = fit_picture(*decode_frame(wire.unpack(data)), model.recipe)
     before = server.metric("payload_bytes_count", codec=codec)
     answer = server.frame(data).json
     expected = server.frame(pack(resized, "raw", split_point="input", frame_id=9)).json
@@ -139,7 +139,7 @@ def test_frames_that_cannot_be_used_are_refused_by_name(server: Server, pack: An
         (b"GIF89a" + bytes(100), 400, "bad_frame"),
         (good[:-1] + bytes([good[-1] ^ 1]), 400, "bad_frame"),
         (good + b"\0", 400, "bad_frame"),
-        (with_right_crc(good[:4] + b"\x02" + good[5:]), 400, "bad_frame"),
+        (with_right_crc(good[:4] + b"\x03" + good[5:]), 400, "bad_frame"),
         (with_right_crc(good[:48] + b"\xff\xff\xff\xff" + good[52:]), 413, "too_large"),
         (with_right_crc(good[:-4] + nan), 422, "bad_content"),
         (pack(codec_id=999), 415, "bad_codec"),

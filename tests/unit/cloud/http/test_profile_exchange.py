@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from kits.cloud import Server, until
+from kits.codecs import changed
 from kits.edge import FakeSource, Run, pictures, value
 from kits.profiles import features, make_profile
 from kits.tiny import plan_of, residual
@@ -68,10 +69,11 @@ class Frames:
     async def ask(self, uplink: Uplink, number: int) -> None:
         tensor = self._tensors[number % len(self._tensors)]
         frame = encode_frame(
-            tensor, self._codec, split_point=POINT, fingerprint=self._model.fingerprint, frame_id=number
+            [tensor], self._codec, split_point=POINT, fingerprint=self._model.fingerprint, frame_id=number
         )
         reply = await uplink.ask(wire.pack(frame), self._codec.profile)
-        decoded = self._codec.decode(frame.params, frame.payload, frame.shape)
+        (sent,) = frame.tensors
+        decoded = self._codec.decode(sent.params, sent.payload, sent.shape)
         (logits,) = self._tail((decoded[None],))
         expected = Classify(self._model.labels, 3).answer((logits[0],)).top
         assert [each["class_id"] for each in reply.answer.top] == [each["class_id"] for each in expected]
@@ -176,13 +178,13 @@ def test_damaged_frames_of_a_calibrated_codec_are_refused_and_nothing_else(
 ) -> None:
     codec = codecs[0]
     tensor = features(SHAPE, 1, seed=3)[0]
-    frame = encode_frame(tensor, codec, split_point=POINT, fingerprint=model.fingerprint, frame_id=1)
+    frame = encode_frame([tensor], codec, split_point=POINT, fingerprint=model.fingerprint, frame_id=1)
     generator = np.random.default_rng(0)
     with Server() as server, server.connect() as connection:
         put = connection.ask("PUT", f"/profiles/{codec.profile.name}", codec.profile.data)
         assert put.status == 201
-        for size in (0, 1, 3, 4, 8, len(frame.payload), 4000):
-            damaged = replace(frame, payload=generator.bytes(size))
+        for size in (0, 1, 3, 4, 8, frame.payload_bytes, 4000):
+            damaged = changed(frame, payload=generator.bytes(size))
             answer = connection.ask("POST", "/model", wire.pack(damaged), {"Content-Type": CONTENT_TYPE})
             assert answer.status in (200, 422), answer.body
         assert server.metric("rejected_total", reason="internal") == 0

@@ -125,7 +125,7 @@ def test_a_file_of_another_network_or_another_tensor(server: Server, model: Mode
     server.put_profile(gain_profile(mine, "x" * 40_000, SHAPE).data).refused(422, "split_point")
     refusal = server.put_profile(gain_profile(mine, POINT, (511,)).data).refused(422, "shape")
     assert refusal["accepted"] == {"shape": [512]}
-    useless = Profile.make({}, fingerprint=mine, split_point=POINT, shape=SHAPE, about={})
+    useless = Profile.make({}, fingerprint=mine, split_point=POINT, shapes=[SHAPE], about={})
     server.put_profile(useless.data).refused(422, "bad_profile")
 
 

@@ -75,7 +75,7 @@ def test_model_says_what_runs_here(
     assert said["default_split_point"] == partition.default().name
     assert said["split_points"]["layer3"] == [256, 14, 14]
     assert said["codecs"] == {codec.name: codec.id for codec in CODECS.values()}
-    assert said["wire_versions"] == [1]
+    assert said["wire_versions"] == [1, 2]
     assert said["preprocessing"]["crop"] == 224
     assert said["preprocessing"]["resize"] == 256
     assert (said["task"], said["outputs"], said["also_serves"]) == ("classify", ["output"], [])

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from kits.edge import pictures
+from kits.pyramid import crossing, profile_of
 
 from edge.calibration.fit import Preset, fit_profile
 from edge.frames.stillness import CalibratedRuler, Int8Ruler, Reading, ruler_factory, share_changed
@@ -38,8 +40,8 @@ def codecs():
 
 
 def share(codec, reference, now):
-    ruler = ruler_factory(codec)(reference)
-    return share_changed(ruler(reference), ruler(now), ruler.margin)
+    ruler = ruler_factory(codec)(0, reference)
+    return share_changed([ruler(reference)], [ruler(now)], ruler.margin)
 
 
 @pytest.mark.parametrize("codec", codecs(), ids=["int8", "int8+zstd", "calibrated", "calibrated signed"])
@@ -76,9 +78,9 @@ class TestEveryCodec:
 )
 def test_a_share_is_between_nothing_and_all_and_takes_no_sides(a, b):
     reference, now = Reading(a.astype(np.float32), a), Reading(b.astype(np.float32), b)
-    found = share_changed(reference, now, 0.25)
+    found = share_changed([reference], [now], 0.25)
     assert 0 <= found <= 1
-    assert found == share_changed(now, reference, 0.25)
+    assert found == share_changed([now], [reference], 0.25)
     assert (found == 0) == (a == b).all()
 
 
@@ -86,9 +88,37 @@ def test_of_zeros_and_ones_it_is_the_share_of_those_in_use_that_changed():
     a, b = np.zeros(40, np.int16), np.zeros(40, np.int16)
     a[:10] = 1
     b[2:12] = 1  # 8 in common, 2 gone, 2 new
-    assert share_changed(Reading(a * np.float32(2), a), Reading(b * np.float32(2), b), 0.25) == pytest.approx(
-        4 / 12
-    )
+    before, after = (Reading(each * np.float32(2), each) for each in (a, b))
+    assert share_changed([before], [after], 0.25) == pytest.approx(4 / 12)
+
+
+def test_the_share_is_of_the_symbols_of_all_tensors():
+    """A tensor of a few symbols does not count as much as one of many."""
+    rng = np.random.default_rng(2)
+    first, second = rng.integers(0, 5, (2, 90)), rng.integers(0, 5, (2, 10))
+    apart = [
+        [Reading(values.astype(np.float32), values.astype(np.int16)) for values in pair]
+        for pair in (first, second)
+    ]
+    whole = np.concatenate([first, second], 1)
+    together = [Reading(values.astype(np.float32), values.astype(np.int16)) for values in whole]
+    (a0, a1), (b0, b1) = apart
+    assert share_changed([a0, b0], [a1, b1], 0.25) == share_changed([together[0]], [together[1]], 0.25)
+    assert share_changed([a0, b0], [a0, b1], 0.25) < share_changed([b0], [b1], 0.25)
+
+
+@pytest.mark.parametrize("codec", ["int8", "int8+zstd", "calibrated"])
+def test_each_tensor_has_a_ruler_of_its_own(codec):
+    tensors = crossing("pyramid", next(pictures(1)))
+    make = ruler_factory(Calibrated(profile_of("pyramid")) if codec == "calibrated" else make_codec(codec))
+    for number, tensor in enumerate(tensors):
+        symbols = make(number, tensor)(tensor).symbols
+        if codec == "calibrated":
+            _, sent = Calibrated(profile_of("pyramid"), number).encode_symbols(tensor)
+            assert (np.abs(symbols) == sent.magnitudes).all(), number
+        else:
+            assert np.ptp(symbols.astype(int)) in range(250, 256) or tensor.size < 9, number
+            assert np.abs(symbols).max() <= 255
 
 
 @pytest.mark.parametrize("levels", [2, 4])
@@ -104,9 +134,9 @@ def test_noise_at_the_edge_of_a_cell_changes_nothing(levels):
     noise = np.random.default_rng(0).normal(0, 0.04, (2, *SHAPE)).astype(np.float32) / ones
     quiet, moved = (ruler(edge + each) for each in noise)
     assert (quiet.symbols != moved.symbols).mean() > 0.3
-    assert share_changed(quiet, moved, 0) > 0.3
-    assert share_changed(quiet, moved, ruler.margin) == 0
-    assert share_changed(quiet, ruler(edge + 0.6 / ones), ruler.margin) > 0.3, "what moves on is seen"
+    assert share_changed([quiet], [moved], 0) > 0.3
+    assert share_changed([quiet], [moved], ruler.margin) == 0
+    assert share_changed([quiet], [ruler(edge + 0.6 / ones)], ruler.margin) > 0.3, "what moves on is seen"
 
 
 def test_noise_of_a_few_steps_of_255_changes_nothing():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from kits.still import profile
+from kits.tiny import SIDE
 
 from edge.config import EdgeSettings
 from edge.frames.origin import Origin
@@ -20,7 +21,7 @@ ANSWER = Classes(({"class_id": 1, "label": "hen", "probability": 1.0},))
 
 
 def origin(number=0, captured_s=0.0):
-    return Origin(number, number, captured_s, 0, Stopwatch(METRICS.steps, METRICS.step_cpu))
+    return Origin(number, number, captured_s, 0, (SIDE, SIDE), Stopwatch(METRICS.steps, METRICS.step_cpu))
 
 
 def tensor(seed=0):
@@ -28,7 +29,7 @@ def tensor(seed=0):
 
 
 def send(stillness, number=0, captured_s=0.0, answer=ANSWER):
-    pending = stillness.sending(tensor(), origin(number, captured_s))
+    pending = stillness.sending([tensor()], origin(number, captured_s))
     if answer:
         pending.settle(answer, None)
     return pending
@@ -36,7 +37,7 @@ def send(stillness, number=0, captured_s=0.0, answer=ANSWER):
 
 def repeated(stillness, captured_s=0.0):
     """The answer that such a frame repeats, if any."""
-    return stillness.compare(tensor(), origin(1, captured_s)).repeats
+    return stillness.compare([tensor()], origin(1, captured_s)).repeats
 
 
 def test_nothing_is_repeated_before_anything_was_sent():
@@ -44,7 +45,7 @@ def test_nothing_is_repeated_before_anything_was_sent():
 
 
 def test_without_a_threshold_no_frames_are_compared():
-    assert Stillness(make_codec("int8"), 0.0).sending(tensor(), origin()) is None
+    assert Stillness(make_codec("int8"), 0.0).sending([tensor()], origin()) is None
 
 
 def test_the_setting_names_the_longest_time():
@@ -69,7 +70,7 @@ def test_a_tensor_that_is_not_finite_repeats_nothing(codec, value):
     broken = tensor()
     broken[0, 0, 0] = value
     frame = origin(1)
-    assert stillness.compare(broken, frame) == (None, None)
+    assert stillness.compare([broken], frame) == (None, None)
     assert list(frame.watch.seconds) == ["compare"]
     assert repeated(stillness) is sent
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
+from types import SimpleNamespace
 
 import pytest
 from kits.edge import record
@@ -76,6 +78,7 @@ def test_a_frame_is_printed_to_the_stdout_of_the_moment(capsys):
 
 def test_the_top_class_is_printed_as_it_changes(log):
     for number, label in enumerate(["hen", "hen", "ox", "ox", "hen"]):
+        log.now = 50 + number
         log.give(number, label, answered_by="edge" if number == 2 else "cloud")
     assert log.text().splitlines() == [
         "frame 0: hen (87.5 %), answered by cloud",
@@ -94,6 +97,63 @@ def test_the_answer_of_any_task_has_a_headline(log):
 
     log.printer(dataclasses.replace(record(4), answer=Boxes()))
     assert log.text() == "frame 4: 2 cars, answered by cloud\n"
+
+
+def seeing(number, headline, findings=(("bottle", 0.63), ("person", 0.41)), **changes):
+    answer = SimpleNamespace(headline=lambda: headline, findings=lambda: list(findings))
+    return dataclasses.replace(record(number, **changes), answer=answer)
+
+
+def test_a_detectors_line_says_how_many():
+    out = io.StringIO()
+    print_frame(seeing(12, "2 bottle, 1 person"), out)
+    print_frame(seeing(13, "nothing", ()), out)
+    print_frame(seeing(14, ", ".join(f"1 thing{number}" for number in range(100))), out)
+    told = [line.partition("  cloud  ")[2] for line in out.getvalue().splitlines()]
+    assert told[:2] == ["2 bottle, 1 person (63.0 %)", "nothing"]
+    assert told[2].startswith("1 thing0, 1 thing1, ")
+    assert told[2].endswith("… (63.0 %)")
+    assert len(told[2]) < 180, "a terminal stays readable, whatever is seen"
+
+
+def test_what_comes_and_goes_with_every_frame_is_not_printed_with_every_frame(log):
+    """A box at the threshold: 30 frames a second for ten seconds."""
+    for number in range(300):
+        log.now = 50 + number / 30
+        log.printer(seeing(number, f"{1 + (number % 3 == 0)} bottle"))
+    changes = [line for line in log.text().splitlines() if "answered by" in line]
+    assert changes[0] == "frame 0: 2 bottle (63.0 %), answered by cloud"
+    assert 5 <= len(changes) <= 10
+    told = [line.partition(": ")[2][:8] for line in changes]
+    assert all(first != second for first, second in itertools.pairwise(told)), "each is news"
+    passed = sum(int(line.partition("after ")[2].split()[0]) for line in changes[1:])
+    assert passed + len(changes) <= 200
+    assert passed + len(changes) > 150, "of 200 changes all are told of or counted, but for the last second's"
+
+
+def test_a_change_that_comes_too_soon_is_printed_when_its_time_has_come(log):
+    for number, (seconds, headline) in enumerate(
+        [(0, "nothing"), (0.2, "1 bottle"), (0.4, "2 bottle"), (0.6, "2 bottle"), (1.0, "2 bottle")]
+    ):
+        log.now = 50 + seconds
+        log.printer(seeing(number, headline, answered_by="edge" if number == 2 else "cloud"))
+    assert log.text().splitlines() == [
+        "frame 0: nothing (63.0 %), answered by cloud",
+        "frame 2: 2 bottle (63.0 %), answered by edge, after 1 other change",
+    ], "of the frame with which it came"
+
+
+@pytest.mark.parametrize("stay", [True, False])
+def test_the_last_change_is_printed_at_the_end(log, stay):
+    for number, headline in enumerate(["nothing", "1 bottle", "1 bottle" if stay else "nothing"]):
+        log.now += 0.1
+        log.printer(seeing(number, headline))
+    assert len(log.text().splitlines()) == 1
+    log.printer.close()
+    rest = log.text().splitlines()[1:]
+    assert rest == (["frame 1: 1 bottle (63.0 %), answered by cloud"] if stay else []), (
+        "what is there already is not news"
+    )
 
 
 def test_a_frame_without_an_answer_changes_nothing(log):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from types import SimpleNamespace
+
 import pytest
 from kits.edge import record
 
-from edge.output import printer
-from edge.output.printer import Summary
+from edge.output import summary as module
+from edge.output.summary import Summary
 
 
 def rows(text):
@@ -76,6 +79,46 @@ def test_steps_appear_in_the_order_of_the_way_and_count_only_where_they_were():
     assert rows(text)["head"] == ["3.0", "3.9"]
 
 
+def seeing(number, *names, **changes):
+    return dataclasses.replace(record(number, **changes), answer=SimpleNamespace(shows=lambda: names))
+
+
+def test_what_was_seen_and_in_how_many_frames():
+    records = [
+        seeing(0, "bottle", "bottle"),
+        seeing(1, "bottle", "person"),
+        seeing(2),
+        seeing(3, "bottle", answered_by="still"),
+    ]
+    found = rows(summarise(records))
+    assert found["seen"] == ["frames"]
+    assert (found["bottle"], found["person"]) == (["3"], ["1"]), "frames, not boxes"
+    assert "seen" not in summarise([seeing(0)]), "nothing was"
+
+
+def test_of_classes_the_most_probable_was_seen():
+    top = [
+        {"class_id": number, "label": label, "probability": 0.5} for number, label in enumerate(["hen", "ox"])
+    ]
+    found = rows(
+        summarise([record(0, top=top), record(1, top=top[::-1]), record(2, top=top), record(3, top=[])])
+    )
+    assert (found["hen"], found["ox"]) == (["2"], ["1"])
+
+
+def test_of_many_names_the_most_frequent_are_shown(monkeypatch):
+    records = [seeing(number, *(f"thing {each}" for each in range(number, 15))) for number in range(15)]
+    records.append(seeing(15, "a name that is much longer than the column of names is wide"))
+    lines = summarise(records).splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("seen"))
+    assert [line.split()[-1] for line in lines[start + 1 : start + 11]] == [str(n) for n in range(15, 5, -1)]
+    assert lines[start + 11] == "and 6 more"
+    assert max(map(len, lines[start : start + 12])) <= 36
+    monkeypatch.setattr(module, "_MAX_REMEMBERED", 3)
+    assert "and 1 more" not in summarise(records)
+    assert len([line for line in summarise(records).splitlines() if line.startswith("thing")]) == 3
+
+
 @pytest.mark.parametrize("dropped", [0, 3])
 def test_a_run_without_a_single_answer(dropped):
     text = summarise([], dropped=dropped)
@@ -92,7 +135,7 @@ def test_a_single_frame():
 
 
 def test_a_camera_that_runs_for_months_fits(monkeypatch):
-    monkeypatch.setattr(printer, "_MAX_REMEMBERED", 100)
+    monkeypatch.setattr(module, "_MAX_REMEMBERED", 100)
     summary = Summary()
     for number in range(1000):
         summary(record(number, latency_ms=float(number)))

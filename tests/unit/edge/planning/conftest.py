@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from kits.choices import Choosing, chain_of, no_survey
 
-from edge.planning import choices, survey
+from edge.planning import choices, known_options
 
 
 @pytest.fixture
 def surveys(monkeypatch):
     """The pictures and codecs of each survey; nothing is measured."""
     found = []
-    monkeypatch.setattr(survey, "survey", no_survey(found))
+    monkeypatch.setattr(known_options, "survey", no_survey(found))
     monkeypatch.setattr(choices, "segmented", chain_of)
     return found
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from kits.tiny import SIDE, engine_of, partition_of, tiny_model
 
+from edge.planning.known_options import from_json, to_json
 from edge.planning.planner import Option
-from edge.planning.survey import MAX_SECONDS, MIN_PICTURES, from_json, survey, to_json
+from edge.planning.survey import MAX_SECONDS, MIN_PICTURES, survey
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.floating import Floating
 from shared.engines.segmented import segmented
@@ -92,7 +93,7 @@ def test_bytes_are_those_of_whole_frames(point, name):
         sizes.append(
             len(
                 wire.pack(
-                    encode_frame(array, codec, split_point=point, fingerprint=MODEL.fingerprint, frame_id=0)
+                    encode_frame([array], codec, split_point=point, fingerprint=MODEL.fingerprint, frame_id=0)
                 )
             )
         )

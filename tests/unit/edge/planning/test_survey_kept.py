@@ -11,7 +11,7 @@ from kits.edge import FakeSource, settings_of
 from kits.tiny import TinyEngine, tiny_model
 
 from edge.calibration import pictures
-from edge.planning import survey
+from edge.planning import known_options
 from edge.planning.choices import make_plans
 from shared.errors import SplitDNNError
 
@@ -58,7 +58,7 @@ def test_another_engine_or_network_is_surveyed_anew(surveys, tmp_path):
 
 def test_another_machine_surveys_anew(make, surveys, monkeypatch):
     make()
-    monkeypatch.setattr(survey, "machine", lambda: "a toaster")
+    monkeypatch.setattr(known_options, "machine", lambda: "a toaster")
     make()
     assert len(surveys) == 2
 

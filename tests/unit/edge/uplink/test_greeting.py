@@ -53,6 +53,24 @@ def test_a_cloud_that_runs_something_else_is_named():
     with_cloud(check)
 
 
+def test_a_cloud_that_reads_the_outputs_otherwise_is_named():
+    """Both have the same graph and weights, and so the same fingerprint."""
+
+    async def check(cloud, uplink):
+        cloud.model = HERE | {"task": "detect"}
+        with pytest.raises(
+            MismatchError,
+            match="answers with the task detect, this edge with classify; give both the same --task",
+        ):
+            await uplink.check()
+        cloud.model = HERE | {"task": "classify"}
+        await uplink.check()
+        cloud.model = HERE | {"task": "raw", "fingerprint": "0" * 16, "also_serves": [HERE["fingerprint"]]}
+        await uplink.check()  # it is another network's
+
+    with_cloud(check)
+
+
 def test_what_it_says_of_itself_controls_no_terminal():
     async def check(cloud, uplink):
         for name in ("\x1b[2J\x1b]0;owned\x07\nERROR forged line", "A" * 300_000, ["x"] * 3, None):

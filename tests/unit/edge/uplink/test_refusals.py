@@ -72,6 +72,25 @@ def test_an_answer_that_is_none_of_ours():
     with_cloud(check)
 
 
+def test_an_answer_of_another_task_is_none_of_this_network():
+    """Its keys may well be those of this task too."""
+
+    async def check(cloud, uplink):
+        for task in ("detect", "raw", "x" * 1000, None, ["classify"]):
+            cloud.answer = GOOD | {"task": task}
+            error = await refusal(uplink)
+            assert error.reason == "refused", short(task)
+            text = str(error)
+            assert text.startswith("the answer is of the task "), short(task)
+            assert text.endswith(", the network's is classify"), short(task)
+            assert len(text) < 200
+            uplink.circuit.succeeded()  # or it would open
+        cloud.answer = GOOD | {"task": "classify"}
+        assert (await uplink.ask(FRAME)).answer.top == (CLASS,)
+
+    with_cloud(check)
+
+
 @pytest.mark.parametrize("status", [200, 409])
 def test_an_answer_without_end_is_cut_short(status):
     async def check(cloud, uplink):

@@ -12,6 +12,7 @@ from kits.uplink import CLASS, FRAME, GOOD, MODEL, metric, refusal, with_cloud
 from edge.uplink import uplink as uplink_module
 from edge.uplink.circuit import State
 from shared.tasks.classify import Classes
+from shared.tasks.spec import Wanted
 from shared.wire.http import CONTENT_TYPE
 
 
@@ -25,7 +26,7 @@ def test_a_good_answer():
         assert uplink.circuit.state is State.CLOSED
         assert metric(uplink, "uplink_bytes_total") == len(FRAME)
 
-    with_cloud(check, top=3)
+    with_cloud(check, wanted=Wanted(top=3))
 
 
 def test_names_are_the_edges_own_whatever_the_cloud_calls_a_class():
@@ -136,6 +137,22 @@ def test_the_link_is_learned_from_the_answers():
     with_cloud(check)
 
 
+@pytest.mark.parametrize(
+    ("threshold", "asked"),
+    [(None, ""), (0.0, "threshold=0.0"), (0.35, "threshold=0.35"), (1.0, "threshold=1.0")],
+)
+@pytest.mark.parametrize("labels", [0, 1000])
+def test_the_threshold_is_asked_for_if_it_is_set(threshold, asked, labels):
+    async def check(cloud, uplink):
+        cloud.answer = (422, {})
+        await refusal(uplink)
+        query = "&".join(filter(None, ["top=5" if labels else "", asked]))
+        assert [path for path, _ in cloud.queries] == ["/model?" + query if query else "/model"]
+
+    model = SimpleNamespace(**vars(MODEL) | {"labels": MODEL.labels[:labels]})
+    with_cloud(check, model=model, wanted=Wanted(threshold=threshold))
+
+
 @pytest.mark.parametrize(("top", "labels", "asked"), [(1, 1000, 1), (5, 1000, 5), (5, 3, 3)])
 def test_no_more_classes_are_asked_for_than_there_are(top, labels, asked):
     """The cloud refuses that, and a network of three classes was never answered by it."""
@@ -146,4 +163,4 @@ def test_no_more_classes_are_asked_for_than_there_are(top, labels, asked):
         assert cloud.queries == [(f"/model?top={asked}", CONTENT_TYPE)]
 
     model = SimpleNamespace(**vars(MODEL) | {"labels": MODEL.labels[:labels]})
-    with_cloud(check, model=model, top=top)
+    with_cloud(check, model=model, wanted=Wanted(top))

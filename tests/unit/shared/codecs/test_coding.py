@@ -22,17 +22,18 @@ def test_a_frame_of_every_codec_is_read_from_any_kind_of_bytes() -> None:
         for kind in (bytes, bytearray, memoryview):
             with naming(codec.name, kind):
                 found = read(kind(wire.pack(frame)))
-                assert np.array_equal(found, decode_frame(frame))
+                assert np.array_equal(found, *decode_frame(frame))
                 assert found.shape == sample(codec).shape
 
 
 def test_encode_notes_who_sends_what_from_where() -> None:
     array = tensor((2, 3))
     frame = encode_frame(
-        array, NAMES["float32"], split_point="layer1.0", fingerprint=FINGERPRINT, frame_id=9, capture_time_ns=11,
+        [array], NAMES["float32"], split_point="layer1.0", fingerprint=FINGERPRINT, frame_id=9, capture_time_ns=11,
         deadline_ms=13,
     )  # fmt: skip
-    assert frame == wire.Frame("layer1.0", 1, (2, 3), b"", array.tobytes(), FINGERPRINT, 9, 11, 13)
+    sent = wire.EncodedTensor(1, (2, 3), b"", array.tobytes())
+    assert frame == wire.Frame("layer1.0", (sent,), FINGERPRINT, 9, 11, 13)
 
 
 def test_encode_refuses_what_no_frame_can_hold() -> None:
@@ -40,7 +41,7 @@ def test_encode_refuses_what_no_frame_can_hold() -> None:
         for shape in [(), (0,), (3, 0, 2), (1, 1, 1, 1, 3), (0x10000,)]:
             array = np.zeros(shape, dtype=np.float32 if codec.carries == "tensor" else np.uint8)
             with naming(codec.name, shape), pytest.raises(ContentError, match="1 to 4 dimensions"):
-                encode_frame(array, codec, split_point="a", fingerprint=FINGERPRINT, frame_id=1)
+                encode_frame([array], codec, split_point="a", fingerprint=FINGERPRINT, frame_id=1)
 
 
 def test_encode_refuses_too_many_elements() -> None:
@@ -70,10 +71,10 @@ def test_parameters_that_a_codec_does_not_have_are_refused() -> None:
 
 def test_a_payload_of_another_size_than_the_shapes_is_refused() -> None:
     for name in ("float32", "float16", "int8", "raw"):
-        payload = frame_of(NAMES[name]).payload
-        for changed in (payload + b"\0", payload[:-1]):
-            with naming(name, len(changed)), pytest.raises(ContentError, match="shape"):
-                read(wire.pack(frame_of(NAMES[name], payload=changed)))
+        payload = frame_of(NAMES[name]).tensors[0].payload
+        for other in (payload + b"\0", payload[:-1]):
+            with naming(name, len(other)), pytest.raises(ContentError, match="shape"):
+                read(wire.pack(frame_of(NAMES[name], payload=other)))
 
 
 def test_a_picture_of_another_shape_than_height_width_3_is_refused() -> None:
@@ -93,4 +94,4 @@ def test_encode_refuses_what_is_no_picture() -> None:
             np.zeros((1, 8, 8, 3), np.uint8),
         ):
             with naming(codec.name, array.shape), pytest.raises(ContentError):
-                encode_frame(array, codec, split_point="input", fingerprint=FINGERPRINT, frame_id=1)
+                encode_frame([array], codec, split_point="input", fingerprint=FINGERPRINT, frame_id=1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from kits.codecs import changed
 from kits.plugins import Entry, Halves, Inverted, Package, install, raising, variant
 
 from shared.codecs import decode_frame, encode_frame, known_codecs, make_codec
@@ -31,15 +32,15 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Plugins:
 
 
 def test_the_name_travels_before_the_codecs_own_parameters(installed: Plugins) -> None:
-    frame = encode_frame(ARRAY, make_codec("halves"), **FIELDS)
-    assert (frame.codec_id, frame.params) == (200, b"\x06halves\x02")
+    frame = encode_frame([ARRAY], make_codec("halves"), **FIELDS)
+    assert (frame.tensors[0].codec_id, frame.tensors[0].params) == (200, b"\x06halves\x02")
     page = Path(wire.__file__).with_name("WIRE.md").read_text(encoding="utf-8")
     assert f"## Codecs of other packages (ids {IDS[0]}–{IDS[-1]})" in page
     assert f"| 1 | length n of the name, 1 to {MAX_CODEC_NAME_BYTES} |" in page
 
 
 def test_a_side_without_the_codec_refuses_it_by_name(installed: Plugins, monkeypatch: Any) -> None:
-    frame = encode_frame(ARRAY, make_codec("halves"), **FIELDS)
+    frame = encode_frame([ARRAY], make_codec("halves"), **FIELDS)
     install(monkeypatch)
     with pytest.raises(
         CodecError, match=r"unknown codec 'halves' \(id 200\); known: float32, .*webp"
@@ -49,7 +50,7 @@ def test_a_side_without_the_codec_refuses_it_by_name(installed: Plugins, monkeyp
 
 
 def test_another_codec_of_the_same_id_does_not_decode_the_frame(installed: Plugins, monkeypatch: Any) -> None:
-    frame = encode_frame(ARRAY, make_codec("halves"), **FIELDS)
+    frame = encode_frame([ARRAY], make_codec("halves"), **FIELDS)
     other = variant(name="others", decode=lambda *_: pytest.fail("decoded a frame of another codec"))
     install(monkeypatch, Entry("others", other))
     with pytest.raises(CodecError, match=r"unknown codec 'halves' \(id 200\)") as refusal:
@@ -58,25 +59,24 @@ def test_another_codec_of_the_same_id_does_not_decode_the_frame(installed: Plugi
 
 
 def test_parameters_that_do_not_begin_with_a_name_are_refused(installed: Plugins) -> None:
-    frame = encode_frame(ARRAY, make_codec("halves"), **FIELDS)
-    fields = {name: getattr(frame, name) for name in wire.Frame.__slots__}
+    frame = encode_frame([ARRAY], make_codec("halves"), **FIELDS)
     for params in (b"", b"\0", b"\6halve", b"\1\xff", b"\x41" + bytes(65), b"\6"):
         assert name_in(params) is None, params
         with pytest.raises(CodecError, match="unknown codec id 200"):
-            decode_frame(wire.Frame(**fields | {"params": params}))
+            decode_frame(changed(frame, params=params))
     with pytest.raises(CodecError, match="unknown codec 'halve'"):
-        decode_frame(wire.Frame(**fields | {"params": b"\5halves\2"}))
+        decode_frame(changed(frame, params=b"\5halves\2"))
     with pytest.raises(ContentError, match="do not begin with the codec's name, halves"):
-        make_codec("halves").decode(b"\5halves\2", frame.payload, (2, 3))
+        make_codec("halves").decode(b"\5halves\2", frame.tensors[0].payload, (2, 3))
 
 
 def test_name_and_parameters_share_one_limit() -> None:
     most = MAX_PARAMS_BYTES - len(b"\6halves")
     for size in (most, most + 1):
         codec = PluginCodec(variant(encode=lambda *_, size=size: (bytes(size), b""))())
-        frame = encode_frame(ARRAY, codec, **FIELDS)
+        frame = encode_frame([ARRAY], codec, **FIELDS)
         if size == most:
-            assert len(wire.unpack(wire.pack(frame)).params) == MAX_PARAMS_BYTES
+            assert len(wire.unpack(wire.pack(frame)).tensors[0].params) == MAX_PARAMS_BYTES
         else:
             with pytest.raises(LimitError, match="parameters of 4097 bytes"):
                 wire.pack(frame)

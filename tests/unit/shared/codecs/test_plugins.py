@@ -36,7 +36,8 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Plugins:
 
 
 def there_and_back(codec: Codec, array: np.ndarray) -> np.ndarray:
-    return decode_frame(wire.unpack(wire.pack(encode_frame(array, codec, **FIELDS))))
+    (found,) = decode_frame(wire.unpack(wire.pack(encode_frame([array], codec, **FIELDS))))
+    return found
 
 
 # --- what is loaded ---------------------------------------------------------------------------------------------------
@@ -56,7 +57,7 @@ def test_a_frame_of_a_picture_codec_comes_back(installed: Plugins) -> None:
 def test_entry_points_are_read_once_and_only_for_what_is_not_built_in(monkeypatch: Any) -> None:
     asked = []
     monkeypatch.setattr(registry, "_plugins", Plugins(lambda: asked.append(1) or [Entry("halves", Halves)]))
-    codec_of(encode_frame(ARRAY, make_codec("int8+zstd"), **FIELDS))
+    codec_of(encode_frame([ARRAY], make_codec("int8+zstd"), **FIELDS).tensors[0])
     assert not asked
     for _ in range(3):
         make_codec("halves")

@@ -33,7 +33,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def body_of(codec: str, array: np.ndarray, split_point: str, model: Model) -> bytes:
     frame = encode_frame(
-        array, make_codec(codec), split_point=split_point, fingerprint=model.fingerprint, frame_id=1
+        [array], make_codec(codec), split_point=split_point, fingerprint=model.fingerprint, frame_id=1
     )
     return wire.pack(frame)
 

@@ -13,7 +13,7 @@ from shared import __version__
 from shared.limits import MAX_PAYLOAD_BYTES
 from shared.observing import telemetry
 from shared.observing.telemetry import Stopwatch, computing
-from shared.wire.frame import VERSION
+from shared.wire.frame import VERSIONS
 
 
 class Clock:
@@ -201,7 +201,7 @@ def test_bounds_span_what_the_service_does() -> None:
 def test_build_info_is_one_with_what_is_running(registry: CollectorRegistry) -> None:
     telemetry.export_build_info(registry, "edge", model="resnet50", fingerprint="00ff")
     labels = {
-        "component": "edge", "version": __version__, "wire_version": str(VERSION),
+        "component": "edge", "version": __version__, "wire_version": str(VERSIONS[-1]),
         "model": "resnet50", "fingerprint": "00ff",
     }  # fmt: skip
     assert registry.get_sample_value("splitdnn_build_info", labels) == 1

@@ -49,7 +49,7 @@ def test_a_single_class_agrees_on_the_same_side_of_one_half() -> None:
     ):
         outputs = [(np.array(values, np.float32)[:, None],) for values in (expected, found)]
         with naming(activation):
-            assert Classify(["cat"], 1, activation).agreement(*outputs).tolist() == [1, 0, 0, 1]
+            assert Classify(["cat"], 1, activation).agreement(*outputs).matched.tolist() == [1, 0, 0, 1]
 
 
 def test_divergence_is_that_of_the_probabilities() -> None:
@@ -87,7 +87,7 @@ def test_classes_may_have_dimensions_of_one_after_them() -> None:
     values = np.array([1, 3, 2], np.float32).reshape(3, 1, 1)
     task = Classify(LABELS, 2)
     assert task.answer((values,)).headline() == "dog"
-    assert task.agreement((values[None],), (-values[None],)).tolist() == [0]
+    assert task.agreement((values[None],), (-values[None],)).matched.tolist() == [0]
     assert (task.divergence((values[None],), (-values[None],)) > 0).all()
 
 

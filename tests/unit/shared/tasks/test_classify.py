@@ -130,7 +130,7 @@ def test_who_has_no_names_takes_those_that_come() -> None:
 def test_outputs_agree_where_their_top_classes_do() -> None:
     expected = np.array([[0, 1, 2], [2, 1, 0], [0, 5, 0]], np.float32)
     found = np.array([[0, 0, 9], [1, 2, 0], [1, 2, 1]], np.float32)
-    assert TASK.agreement((expected,), (found,)).tolist() == [1, 0, 1]
+    assert TASK.agreement((expected,), (found,)).matched.tolist() == [1, 0, 1]
 
 
 def test_divergence_is_zero_for_what_differs_by_a_constant_and_positive_otherwise() -> None:

@@ -20,8 +20,8 @@ def test_divergence_is_that_of_two_distributions():
 def test_answers_agree_if_their_top_class_is_the_same():
     expected = np.array([[3, 1, 2], [0, 1, 0], [5, 5, 1]], np.float32)
     found = np.array([[9, 8, 8.9], [1, 0, 0], [5, 5, 9]], np.float32)
-    assert TASK.agreement((expected,), (found,)).tolist() == [1.0, 0.0, 0.0]
-    assert TASK.agreement((expected,), (expected,)).tolist() == [1.0] * 3
+    assert TASK.agreement((expected,), (found,)).matched.tolist() == [1.0, 0.0, 0.0]
+    assert TASK.agreement((expected,), (expected,)).matched.tolist() == [1.0] * 3
 
 
 def test_an_answer_has_a_headline_and_findings_in_its_order():

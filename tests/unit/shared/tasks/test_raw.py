@@ -17,7 +17,7 @@ from shared.network.recipe import Recipe
 from shared.tasks.classify import Classify
 from shared.tasks.raw import MAX_RAW_BYTES, Outputs, Raw
 from shared.tasks.registry import make_task, read_answer
-from shared.tasks.spec import TaskSpec
+from shared.tasks.spec import TaskSpec, Wanted
 
 TASK = Raw(["boxes", "scores"])
 BOXES = np.arange(8, dtype=np.float32).reshape(2, 4) - 3
@@ -127,20 +127,20 @@ def test_divergence_is_the_worst_outputs_relative_error_and_agreement_what_is_le
     first, second = np.array([[3, 4], [3, 4]], np.float32), np.ones((2, 5), np.float32)
     found = (np.array([[3, 4], [3, 4.5]], np.float32), second * np.float32(1.01))
     assert TASK.divergence((first, second), found) == pytest.approx([0.01, 0.1], rel=1e-4)
-    assert TASK.agreement((first, second), found) == pytest.approx([0.99, 0.9], rel=1e-4)
-    assert TASK.agreement((first, second), (first, second)).tolist() == [1, 1]
-    assert TASK.agreement((first, second), (-first, second)).tolist() == [0, 0]
+    assert TASK.agreement((first, second), found).matched == pytest.approx([0.99, 0.9], rel=1e-4)
+    assert TASK.agreement((first, second), (first, second)).matched.tolist() == [1, 1]
+    assert TASK.agreement((first, second), (-first, second)).matched.tolist() == [0, 0]
     nothing = np.zeros((1, 3), np.float32)
-    assert Raw(["one"]).agreement((nothing,), (nothing,)).tolist() == [1]
-    assert Raw(["one"]).agreement((nothing,), (nothing + 1,)).tolist() == [0]
+    assert Raw(["one"]).agreement((nothing,), (nothing,)).matched.tolist() == [1]
+    assert Raw(["one"]).agreement((nothing,), (nothing + 1,)).matched.tolist() == [0]
 
 
 def test_a_network_has_the_task_that_its_bundle_names() -> None:
     recipe = Recipe(8, 8, (0, 0, 0), (1, 1, 1))
     raw = Model("m", "file", recipe, (), bytes(8), TaskSpec("raw"), ("boxes", "scores"))
-    assert make_task(raw, 5).parse(travelled(ANSWER)) == ANSWER
+    assert make_task(raw, Wanted()).parse(travelled(ANSWER)) == ANSWER
     one = Model("m", "file", recipe, ("a", "b"), bytes(8), TaskSpec("classify", "none"), ("out",))
-    task = make_task(one, 5)
+    task = make_task(one, Wanted())
     assert isinstance(task, Classify)
     assert task.answer((np.array([0.25, 0.75], np.float32),)).findings() == [("b", 0.75), ("a", 0.25)]
 

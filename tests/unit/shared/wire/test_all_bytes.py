@@ -7,7 +7,7 @@ import zlib
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from kits.codecs import PICTURE_CODECS, TENSOR_CODECS, forge, frame_of, with_right_crc
+from kits.codecs import PICTURE_CODECS, TENSOR_CODECS, changed, forge, frame_of, with_right_crc
 from kits.naming import naming
 from kits.picture_files import picture_frame, png_chunk, riff, webp
 from kits.reading import KINDS, Edit, assert_valid_or_refused, damaged
@@ -70,19 +70,22 @@ def test_a_damaged_payload_in_a_true_frame_is_decoded_or_refused(
     shape: tuple[int, ...] | None, of_params: list[Edit], of_payload: list[Edit]
 ) -> None:
     for frame in FRAMES:
-        fields = {name: getattr(frame, name) for name in wire.Frame.__slots__}
-        fields["shape"] = shape or frame.shape
-        fields["params"] = damaged(frame.params, of_params)
-        fields["payload"] = damaged(bytes(frame.payload), of_payload)
-        with naming(CODECS[frame.codec_id].name):
-            assert_valid_or_refused(wire.pack(wire.Frame(**fields)))
+        (tensor,) = frame.tensors
+        other = changed(
+            frame,
+            shape=shape or tensor.shape,
+            params=damaged(tensor.params, of_params),
+            payload=damaged(bytes(tensor.payload), of_payload),
+        )
+        with naming(CODECS[tensor.codec_id].name):
+            assert_valid_or_refused(wire.pack(other))
 
 
 @settings(fuzz, max_examples=150)
 @given(edits)
 def test_a_damaged_frame_with_its_crc_repaired_is_decoded_or_refused(how: list[Edit]) -> None:
     for frame, data in zip(FRAMES, PACKED, strict=True):
-        with naming(CODECS[frame.codec_id].name):
+        with naming(CODECS[frame.tensors[0].codec_id].name):
             assert_valid_or_refused(with_right_crc(damaged(data, how)))
 
 
@@ -90,10 +93,10 @@ def test_a_damaged_frame_with_its_crc_repaired_is_decoded_or_refused(how: list[E
 @given(position=st.integers(0, wire.HEADER.size - 1), value=st.integers(0, 255))
 def test_a_damaged_header_with_its_crc_repaired_is_decoded_or_refused(position: int, value: int) -> None:
     for frame, data in zip(FRAMES, PACKED, strict=True):
-        changed = bytearray(data)
-        changed[position] = value
-        with naming(CODECS[frame.codec_id].name):
-            assert_valid_or_refused(with_right_crc(bytes(changed)))
+        other = bytearray(data)
+        other[position] = value
+        with naming(CODECS[frame.tensors[0].codec_id].name):
+            assert_valid_or_refused(with_right_crc(bytes(other)))
 
 
 @settings(fuzz, max_examples=300)

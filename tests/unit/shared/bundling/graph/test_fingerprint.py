@@ -87,6 +87,50 @@ def test_what_a_loop_does_counts() -> None:
     assert _of(looped(2.0)) == _of(looped(2.0)) != _of(looped(3.0))
 
 
+def _loop(
+    *, last: bool = True, parts: int = 1, start: int = 0, back: int = 0, swapped: bool = False
+) -> ov.Model:
+    """Over rows: a step adds half of one kept value to the other, and a row to both. `back`: which of the two is kept in the first."""
+    given = operations.parameter([1, 4, 3])
+    row, one, two = (operations.parameter([1, parts, 3]) for _ in range(3))
+    ends = [
+        operations.add(operations.multiply(one, operations.constant(np.float32(0.5))), two),
+        operations.add(row, two),
+    ]
+    body = ov.Model(
+        [operations.result(end) for end in ends], [two, one, row] if swapped else [row, one, two], "body"
+    )
+    loop = operations.tensor_iterator()
+    loop.set_body(body)
+    zeros = operations.constant(np.zeros((1, parts, 3), np.float32)).output(0)
+    loop.set_sliced_input(row, given.output(0), start, parts, parts, -1, 1)
+    loop.set_merged_input(one, zeros, ends[back].output(0))
+    loop.set_merged_input(two, zeros, ends[1].output(0))
+    value = ends[0].output(0)
+    outside = (
+        loop.get_iter_value(value, -1)
+        if last
+        else loop.get_concatenated_slices(value, 0, parts, parts, -1, 1)
+    )
+    return ov.Model([operations.result(outside)], [given], "loop")
+
+
+def test_what_goes_into_a_loop_and_out_of_it_counts(tmp_path: Path) -> None:
+    changes: list[dict[str, int]] = [{}, {"last": 0}, {"parts": 2}, {"start": -1}, {"back": 1}]
+    found = [_of(_loop(**change)) for change in changes]  # type: ignore[arg-type]
+    assert len(set(found)) == len(found), found
+    assert _of(_loop(swapped=True)) == found[0], (
+        "the order of a body's inputs is not part of what it computes"
+    )
+    path = graphs.save(_loop(), tmp_path / "loop.xml")
+    assert _of(core().read_model(path)) == found[0]
+
+
+def test_without_loops_the_fingerprint_is_what_it_was() -> None:
+    given = picture((1, 3, 4, 4))
+    assert _of(model(given, operations.relu(given))) == "57a59d45355ad796"
+
+
 def test_both_bodies_of_a_condition_count() -> None:
     def changed(then: str, otherwise: str) -> ov.Model:
         given = picture((1, 3, 4, 4))

@@ -89,6 +89,36 @@ def test_a_size_that_the_file_leaves_open_is_the_users(tmp_path: Path) -> None:
     assert str(source.model.get_parameters()[0].get_partial_shape()) == "[?,3,12,16]"
 
 
+def _open(tmp_path: Path, name: str, channels: int | None, *, last: bool = False) -> str:
+    """A network whose input says nothing but that it has four dimensions: a convolution of so many channels, or none."""
+    given = picture((-1, -1, -1, -1))
+    value = operations.transpose(given, operations.constant([0, 3, 1, 2])) if last else given
+    if channels is not None:
+        kernel, none, one = graphs.constant(4, channels, 3, 3), [0, 0], [1, 1]
+        value = operations.convolution(value, kernel, one, none, none, one)
+    pooled = operations.reduce_mean(value, operations.constant([2, 3]), keep_dims=False)
+    return str(save(model(given, pooled), tmp_path / f"{name}.xml"))
+
+
+def test_of_a_picture_of_which_nothing_is_fixed_the_user_says_the_size(tmp_path: Path) -> None:
+    cases = [
+        (_open(tmp_path, "colours", 3), "[?,3,12,16]"),
+        (_open(tmp_path, "grey", 1), "[?,1,12,16]"),
+        (_open(tmp_path, "unknown", None), "[?,3,12,16]"),
+        (_open(tmp_path, "last", 3, last=True), "[?,3,12,16]"),
+    ]
+    for path, shape in cases:
+        with pytest.raises(ModelError, match=r"pictures of any size; .*--recipe size=WIDTHxHEIGHT"):
+            from_file(NetworkChoice(path))
+        source = from_file(NetworkChoice(path, recipe="size=16x12"))
+        assert str(source.model.get_parameters()[0].get_partial_shape()) == shape, path
+        assert len(graphs.run(source.model, np.ones((2, *source.recipe.tensor_shape), np.float32))[0]) == 2, (
+            path
+        )
+    with pytest.raises(ModelError, match="7 channels where 1 or 3"):
+        from_file(NetworkChoice(_open(tmp_path, "seven", 7), recipe="size=16x12"))
+
+
 def test_what_takes_no_picture_is_refused_in_one_line(tmp_path: Path) -> None:
     second = operations.parameter([1, 5])
     given = picture((1, 3, 8, 8))
@@ -103,7 +133,7 @@ def test_what_takes_no_picture_is_refused_in_one_line(tmp_path: Path) -> None:
             r"2 inputs \(picture \[1,3,8,8\]",
         ),
         (model(flat, operations.relu(flat)), {}, "accepted: a picture of four dimensions"),
-        (model(five, operations.relu(five)), {}, "neither 1 nor 3 channels"),
+        (model(five, operations.relu(five)), {}, "5 channels where 1 or 3 were looked for"),
         (model(given, given), {}, "is not computed"),
         (_plain(tmp_path), {"recipe": "channels=GRAY"}, "channels GRAY, but its input has 3"),
         (_plain(tmp_path), {"weights": "a.pth"}, "weights a.pth: tiny.xml has its own"),

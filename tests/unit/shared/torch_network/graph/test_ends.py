@@ -66,6 +66,27 @@ def test_outputs_of_every_form_are_a_flat_list_with_names() -> None:
             assert {each.dtype for each in outputs} == {torch.float32}
 
 
+class Prior(Pair):
+    """One more output, a parameter."""
+
+    def forward(self, x: torch.Tensor) -> object:
+        return {"maps": super().forward(x), "prior": self.one.bias}
+
+
+def test_an_output_that_is_the_same_for_every_picture_is_left_out_with_a_note() -> None:
+    cases: list[tuple[nn.Module, str]] = [
+        (Pair(lambda one, _: (one, torch.ones(3))), "output_1"),
+        (Pair(lambda one, _: {"maps": one, "sizes": torch.arange(4)}), "sizes"),
+        (Prior(lambda one, _: one), "prior"),
+    ]
+    for network, name in cases:
+        with naming(name):
+            partition = TorchPartition(network.eval(), SHAPE)
+            assert partition.notes == (f"the output {name} is the same for every picture; it is left out",)
+            assert name not in partition.outputs
+    assert TorchPartition(Pair(lambda one, other: [one, other]).eval(), SHAPE).notes == ()
+
+
 def test_several_outputs_are_those_of_the_module_at_every_split_point() -> None:
     partition = cut_everywhere(Pair(lambda one, other: {"out": one, "aux": other}))
     assert list(partition.points) == ["input", "body", "relu", "output"]

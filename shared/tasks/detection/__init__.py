@@ -1,0 +1,1 @@
+"""The task `detect`: boxes around what is seen."""

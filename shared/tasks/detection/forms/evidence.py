@@ -1,0 +1,52 @@
+"""What the values of outputs for a few pictures tell of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from shared.tasks.spec import Activation
+
+_ROUNDING = 1e-3
+_IN_GRID = 0.7
+
+
+def are_probabilities(values: NDArray[np.floating]) -> bool:
+    """Whether all are 0 … 1."""
+    return bool(values.min() >= -_ROUNDING and values.max() <= 1 + _ROUNDING)
+
+
+def sum_to_one(values: NDArray[np.floating], axis: int = -1) -> bool:
+    """Whether they are distributions along `axis`."""
+    return are_probabilities(values) and bool(np.allclose(values.sum(axis), 1, atol=0.02))
+
+
+def activation_of(values: NDArray[np.floating], *, exclusive: bool) -> Activation:
+    """What makes probabilities of classes' values (…, K); `exclusive`: logits are of one distribution."""
+    if are_probabilities(values):
+        return "none"
+    return "softmax" if exclusive else "sigmoid"
+
+
+def kind_of(boxes: NDArray[np.floating]) -> str:
+    """`xyxy` or `cxcywh` for boxes (…, 4): only of corners is the second never before the first."""
+    rows = boxes.reshape(-1, 4)
+    ordered = (rows[:, 2] >= rows[:, 0]) & (rows[:, 3] >= rows[:, 1])
+    return "xyxy" if ordered.mean() > 0.99 else "cxcywh"
+
+
+def units_of(boxes: NDArray[np.floating]) -> str:
+    """`normalised` if boxes (…, 4) hardly leave the unit square, else `pixels`."""
+    return "normalised" if np.quantile(np.abs(boxes), 0.98) <= 2 else "pixels"
+
+
+def follow(values: NDArray[np.floating], expected: NDArray[np.floating]) -> bool:
+    """Whether values (n, A) go up and down with `expected` (A,), as a box's centre does with its place in the grid."""
+    mean = values.astype(np.float64).mean(0)
+    if mean.std() == 0 or expected.std() == 0:
+        return False
+    return bool(np.corrcoef(mean, expected)[0, 1] > _IN_GRID)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from openvino.frontend.pytorch import ConversionExtension
 
-from shared.engines.openvino.runtime import operations
+from shared.engines.openvino.runtime import operations, translation
 from shared.torch_network.detection.operators import OUT
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ _WHOLE = "i64"
 
 def extensions() -> list[Any]:
     """For `convert_model`."""
-    return [ConversionExtension("splitdnn::apart", _apart), ConversionExtension("splitdnn::pooled", _pooled)]
+    return [translation("splitdnn::apart", _apart), translation("splitdnn::pooled", _pooled)]
 
 
 def _apart(node: Any) -> list[ov.Output]:

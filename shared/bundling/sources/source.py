@@ -54,11 +54,11 @@ class Source:
     """Split points that the source's own framework finds, with its numbers: `input` and those after it, without `output`."""
     is_given: Callable[[str], bool] = lambda _: False
     """Whether a name like `Relu_1` is the source's own, and not one that OpenVINO made."""
-    task: TaskSpec | None = None
-    """What the outputs mean, if the source itself says it."""
     made_with: Mapping[str, str] = field(default_factory=dict)
     """Versions of the packages that read it."""
     said: Mapping[str, str] = field(default_factory=dict)
     """What the file says of itself, as its exporter wrote it."""
+    task: TaskSpec | None = None
+    """What the outputs mean, if the source knows it without looking at them."""
     constants: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """Outputs that do not depend on the picture, by name, without the batch dimension: prior boxes."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import fx
 from torch.overrides import TorchFunctionMode
 
 from shared.errors import ModelError, suggest
@@ -64,9 +65,9 @@ def build_torchvision(choice: NetworkChoice, *, patience_s: float) -> TorchNetwo
     else:
         recipe = settled(from_preset(chosen.published.transforms()), choice.recipe)
         module, notes = _build(name, chosen, recipe)
-        classes = _classes(module) if is_classifier else _classes_of_pixels(module, recipe)
         if not is_classifier:
             check_running(module, recipe.tensor_shape, name)
+        classes = _classes(module) if is_classifier else _classes_of_pixels(module, recipe)
     return TorchNetwork(
         name=name,
         weights=chosen.description,
@@ -187,7 +188,14 @@ class _WithoutValues(TorchFunctionMode):
             tensor = args[0] if args else kwargs["tensor"]
             if tensor.is_meta:
                 return tensor
-        return func(*args, **kwargs)
+        try:
+            return func(*args, **kwargs)
+        except RuntimeError:  # a constructor tries its parts out on a picture of its own (SSD)
+            return func(*fx.node.map_aggregate(args, _without), **fx.node.map_aggregate(kwargs, _without))
+
+
+def _without(value: Any) -> Any:
+    return value.to("meta") if isinstance(value, torch.Tensor) else value
 
 
 def _classes(network: torch.nn.Module) -> int:

@@ -86,7 +86,7 @@ def make_reported(
     answers = Answers(halves, source.reference, network.pictures, network.tensors)
     parity = check_whole(answers, source.reference.name if source.reference else "itself")
     seen = see(source, network.model, network.partition.ends[1].shapes, answers.own_outputs)
-    task, task_notes = task_of(seen, choice.task)
+    task, task_notes = task_of(seen, choice.task, source.task)
     labels, label_notes = labels_for(source, task, seen, choice.labels)
     chosen = _chosen(network.partition)
     checked = [point for point in points if point.name not in (INPUT, OUTPUT)] if check == "all" else chosen

@@ -10,8 +10,8 @@ import numpy as np
 from shared.errors import ContentError
 from shared.limits import MAX_LABELS
 from shared.tasks.detection.candidates import Candidates
-from shared.tasks.detection.forms.form import Form
-from shared.tasks.detection.forms.geometry import KINDS, UNITS, corners_of
+from shared.tasks.detection.reading.form import Form
+from shared.tasks.detection.reading.geometry import KINDS, UNITS, corners_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shared.engines.half import Tensors
     from shared.network.partition import Shape
-    from shared.tasks.detection.forms.form import Setting
+    from shared.tasks.detection.reading.form import Setting
     from shared.tasks.options import Options
     from shared.tasks.seen import Seen
     from shared.tasks.spec import Option

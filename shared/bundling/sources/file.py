@@ -44,7 +44,8 @@ def from_file(choice: NetworkChoice) -> Source:
     if choice.weights not in ("auto", "random"):
         raise ModelError(f"weights {choice.weights}: {what} has its own; accepted: none")
     model = _read(path)
-    said = read_tflite(path) if path.suffix == ".tflite" else understand(_metadata(model))
+    metadata = _metadata(model)
+    said = read_tflite(path) if path.suffix == ".tflite" else understand(metadata)
     picture = PictureInput(model, what)
     recipe, notes = _recipe(choice, picture, said, what)
     model, constants = _without_constants(picture.resized(recipe.width, recipe.height), what)

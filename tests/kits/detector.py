@@ -72,7 +72,9 @@ def _level(graph: _Graph, number: int, features: str, channels: int) -> str:
     """The head of one level: (1, 4 + K, places), boxes as cx, cy, w, h in pixels."""
     stride, name = STRIDES[number], f"head{number}"
     side = SIDE // stride
-    kernel = np.random.default_rng(40 + number).normal(0, 0.5 / channels**0.5, (4 + len(LABELS), channels, 1, 1))
+    kernel = np.random.default_rng(40 + number).normal(
+        0, 0.5 / channels**0.5, (4 + len(LABELS), channels, 1, 1)
+    )
     kernel[4:] = 0
     for label in range(len(LABELS)):
         kernel[4 + label, label] = _STEEP

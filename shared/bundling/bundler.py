@@ -145,6 +145,11 @@ def _cut(source: Source) -> _Cut:
     return _Cut(model, Partition(place.point for place in places), batch, pictures, tensors, notes)
 
 
+def _task_entry(task: TaskSpec) -> dict[str, object]:
+    entry: dict[str, object] = {"name": task.name, "activation": task.activation}
+    return entry | {"options": dict(task.options)} if task.options else entry
+
+
 def _entry(point: SplitPoint) -> dict[str, object]:
     return {
         "name": point.name,

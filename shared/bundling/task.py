@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import ModelError, SettingsError
 from shared.tasks.detection.forms.registry import describe_forms
-from shared.tasks.detection.recognition import describe_outputs, form_note
+from shared.tasks.detection.recognition import describe_outputs
 from shared.tasks.options import parse_task
 from shared.tasks.registry import KINDS, require_known
 from shared.tasks.segmentation.segment import SHAPES
@@ -31,7 +31,7 @@ def task_of(seen: Seen, given: str | None, own: TaskSpec | None = None) -> tuple
         return _told(seen, own.name, {}, own), ()
     found = [spec for kind in KINDS.values() for spec in kind.recognise(seen)]
     if len(found) == 1:
-        note = form_note(found[0])
+        note = KINDS[found[0].name].assumed(found[0], seen)
         return found[0], (note,) if note else ()
     which = "; ".join(map(describe_task, found)) or "none"
     note = (

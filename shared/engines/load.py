@@ -117,13 +117,15 @@ def _choice(settings: CommonSettings, weights: str, seed: int) -> NetworkChoice:
 
 
 def describe_split_points(partition: Partition) -> str:
-    """A table of every split point: name, shape, elements, float32 bytes, millions of MACs on each side."""
+    """A table of every split point: name, shapes of what crosses, elements, float32 bytes, millions of MACs on each side."""
     width = max(len(name) for name in ("split point", *partition.points))
+    shapes = {name: _shapes(point) for name, point in partition.points.items()}
+    wide = max(16, *map(len, shapes.values()))
     lines = [
-        f"{'split point':<{width}}  {'shape':<16}{'elements':>10}{'float32 B':>12}{'head MMACs':>12}{'tail MMACs':>12}"
+        f"{'split point':<{width}}  {'shape':<{wide}}{'elements':>10}{'float32 B':>12}{'head MMACs':>12}{'tail MMACs':>12}"
     ]
     lines += [
-        f"{point.name:<{width}}  {_shapes(point):<16}{point.elements:>10}{point.float32_bytes:>12}"
+        f"{point.name:<{width}}  {shapes[point.name]:<{wide}}{point.elements:>10}{point.float32_bytes:>12}"
         f"{point.head_macs / 1e6:>12.1f}{point.tail_macs / 1e6:>12.1f}"
         for point in partition.points.values()
     ]

@@ -57,18 +57,22 @@ class Probe:
         if [np.shape(each) for each in got] != shapes:
             return float("nan")
         if kind == "head" and point.name != OUTPUT:
-            got = tuple(sampled(each, want[0].shape[1]) for each in got)
+            got = tuple(sampled(each, right.shape[1]) for each, right in zip(got, want, strict=True))
         # max() would lose a NaN
         return float(np.max([_relative(*pair) for pair in zip(got, want, strict=True)]))
 
     def given(self, kind: Kind, point: SplitPoint) -> Tensors:
-        """A half's input for the probe pictures: one array (2, C, H, W) for a head, (2, *point.shape) for a tail."""
+        """A half's input for the probe pictures: one array (2, C, H, W) for a head, for a tail (2, *its shape) for each tensor."""
         if kind == "head" or point.name == INPUT:
             return self._pictures()
         with self._opened() as (file, names):
-            if f"given/{point.name}" in names:
-                scale = np.float32(file.get_tensor(f"scale/{point.name}"))
-                return (file.get_tensor(f"given/{point.name}").astype(np.float32) * scale,)
+            keys = tensor_keys(point)
+            if f"given/{keys[0]}" in names:
+                return tuple(
+                    file.get_tensor(f"given/{key}").astype(np.float32)
+                    * np.float32(file.get_tensor(f"scale/{key}"))
+                    for key in keys
+                )
         return self._reference().once("head", point)(self._pictures())
 
     def _pictures(self) -> Tensors:
@@ -80,8 +84,8 @@ class Probe:
         """What the half gives for `given`; for a head before `output`, at the positions of the sample."""
         with self._opened() as (file, names):
             if kind == "head" and point.name != OUTPUT:
-                return (file.get_tensor(f"sample/{point.name}"),)
-            stored = kind == "tail" and point.name != INPUT and f"given/{point.name}" in names
+                return tuple(file.get_tensor(f"sample/{key}") for key in tensor_keys(point))
+            stored = kind == "tail" and point.name != INPUT and f"given/{tensor_keys(point)[0]}" in names
             prefix = f"answers/{point.name}" if stored else "outputs"
             return tuple(file.get_tensor(f"{prefix}/{number}") for number in range(self._outputs))
 
@@ -96,6 +100,13 @@ class Probe:
 
     def _unreadable(self, error: Exception) -> EngineError:
         return EngineError(f"{self._path}: not the probe of this bundle: {error}")
+
+
+def tensor_keys(point: SplitPoint) -> list[str]:
+    """What the probe calls the tensors that cross at a split point: by its name, with a number where there are several."""
+    if len(point.shapes) == 1:
+        return [point.name]
+    return [f"{point.name}/{number}" for number in range(len(point.shapes))]
 
 
 def sampled(tensors: NDArray[np.float32], count: int) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +21,7 @@ from shared.limits import (
     MAX_MANIFEST_BYTES,
     MAX_RANK,
     MAX_SPLIT_POINT_BYTES,
+    MAX_TENSORS,
 )
 from shared.network.partition import INPUT, OUTPUT
 
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-SCHEMA = 1
-"""The version of the format that this code writes, and the newest that it reads."""
+SCHEMA = 2
+"""The newest version of the format that this code reads. It writes 1 where that says everything."""
+_TASKS_OF_1 = ("classify", "raw")
 MANIFEST = "bundle.json"
 _MAX_MACS = 1 << 60
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -153,13 +156,10 @@ def _check(manifest: Manifest, what: str) -> None:
             f"{MAX_ELEMENTS} elements"
         )
     for point in points[:-1]:
-        if len(point.shapes) != 1:
+        if not fits_the_wire(point.name, point.shapes):
             raise ModelError(
-                f"{what}: at the split point {point.name[:80]} {len(point.shapes)} tensors cross; accepted: one"
-            )
-        if not all(fits_the_wire(point.name, shape) for shape in point.shapes):
-            raise ModelError(
-                f"{what}: the split point {point.name[:80]} is too large for a frame: {point.shapes}"
+                f"{what}: the split point {point.name[:80]} is too large for a frame: {len(point.shapes)} tensors "
+                f"{str(point.shapes)[:80]}; accepted: {MAX_TENSORS} of {MAX_ELEMENTS} elements in all"
             )
 
 
@@ -172,15 +172,15 @@ def _is_size(shape: Sequence[int]) -> bool:
     return len(shape) > 0 and elements <= MAX_ELEMENTS
 
 
-def fits_the_wire(name: str, shape: Sequence[int]) -> bool:
-    """Whether frames can carry a float32 tensor of this shape, without the batch dimension, for a split point of this name."""
-    elements = 1
-    for length in shape:
-        elements *= length
+def fits_the_wire(name: str, shapes: Sequence[Sequence[int]]) -> bool:
+    """Whether frames can carry float32 tensors of these shapes, without the batch dimension, for a split point of this name."""
     return (
-        1 <= len(shape) <= MAX_RANK
-        and all(1 <= length <= MAX_DIMENSION for length in shape)
-        and elements <= MAX_ELEMENTS
+        1 <= len(shapes) <= MAX_TENSORS
+        and all(
+            1 <= len(shape) <= MAX_RANK and all(1 <= length <= MAX_DIMENSION for length in shape)
+            for shape in shapes
+        )
+        and sum(map(math.prod, shapes)) <= MAX_ELEMENTS
         and len(name.encode()) <= MAX_SPLIT_POINT_BYTES
     )
 
@@ -195,8 +195,19 @@ def write_manifest(folder: Path, fields: dict[str, Any]) -> None:
                 "bytes": path.stat().st_size,
                 "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
             }
-    fields = {"schema": SCHEMA, **fields, "files": files}
+    fields = {"schema": _schema_of(fields), **fields, "files": files}
     fields["digest"] = digest_of(fields)
     data = json.dumps(fields, indent=1).encode()
     parse_manifest(data, f"bundle {folder}")
     (folder / MANIFEST).write_bytes(data)
+
+
+def _schema_of(fields: dict[str, Any]) -> int:
+    """The oldest version that has what these fields use: 2 for several tensors at a split point, and for tasks with options or new
+    names.
+    """
+    several = any(
+        len(point["shapes"]) > 1 for point in fields["split_points"] if point["name"] != OUTPUT
+    )
+    task = fields["task"]
+    return 2 if several or task["name"] not in _TASKS_OF_1 or task.get("options") else 1

@@ -67,10 +67,11 @@ class Partition:
         return self.points[INPUT], self.points[OUTPUT]
 
     def default(self) -> SplitPoint:
-        """Where to cut by default: the latest of the smallest tensors with at most 85 % of the work before it.
+        """Where to cut by default: the latest of the smallest crossings with at most 85 % of the work before it.
 
-        A tensor counts as one of the smallest within 10 %: a vision transformer's differ by one class token. A network
-        that cannot be cut between its ends has `input` as its default.
+        A crossing counts as one of the smallest within 10 %: a vision transformer's differ by one class token. Several tensors
+        are the default only where they have less than half of the elements that a single one has. A network that cannot be
+        cut between its ends has `input` as its default.
         """
         inner = [point for point in self.points.values() if point.name not in (INPUT, OUTPUT)]
         if not inner:
@@ -78,5 +79,13 @@ class Partition:
         light = [
             point for point in inner if point.head_macs <= 0.85 * (point.head_macs + point.tail_macs)
         ] or inner
-        smallest = min(point.elements for point in light)
-        return next(point for point in reversed(light) if point.elements <= 1.1 * smallest)
+        one = _latest_of_smallest([point for point in light if len(point.shapes) == 1])
+        several = _latest_of_smallest([point for point in light if len(point.shapes) > 1])
+        if one and several:
+            return several if 2 * several.elements < one.elements else one
+        return one or several or self.points[INPUT]
+
+
+def _latest_of_smallest(points: list[SplitPoint]) -> SplitPoint | None:
+    smallest = min((point.elements for point in points), default=0)
+    return next((point for point in reversed(points) if point.elements <= 1.1 * smallest), None)

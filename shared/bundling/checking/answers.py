@@ -8,6 +8,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from shared.bundling.checking.probe import sample, scaled_half
+from shared.engines.probe import tensor_keys
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
@@ -61,16 +62,20 @@ class Answers:
         stored: dict[str, NDArray[np.generic]] = {"pictures": self.pictures}
         for point in points:
             if point.name not in (INPUT, OUTPUT):
-                (crossing,) = self.crossings[point.name]
-                stored[f"sample/{point.name}"] = sample(crossing)
+                for key, tensor in zip(tensor_keys(point), self.crossings[point.name], strict=True):
+                    stored[f"sample/{key}"] = sample(tensor)
         for index, output in enumerate(self.outputs):
             stored[f"outputs/{index}"] = output
         for point in chosen:
-            (crossing,) = self.crossings[point.name]
-            half, scale = scaled_half(crossing.reshape(len(crossing), *point.shape))
-            stored[f"given/{point.name}"] = half
-            stored[f"scale/{point.name}"] = np.array(scale, np.float32)
-            for index, answer in enumerate(self.tail(point, (half.astype(np.float32) * scale,))):
+            given = []
+            for key, tensor, shape in zip(
+                tensor_keys(point), self.crossings[point.name], point.shapes, strict=True
+            ):
+                half, scale = scaled_half(tensor.reshape(len(tensor), *shape))
+                stored[f"given/{key}"] = half
+                stored[f"scale/{key}"] = np.array(scale, np.float32)
+                given.append(half.astype(np.float32) * scale)
+            for index, answer in enumerate(self.tail(point, tuple(given))):
                 stored[f"answers/{point.name}/{index}"] = answer
         # save_file() would make a file that only its owner can read.
         path.write_bytes(save({name: np.ascontiguousarray(value) for name, value in stored.items()}))

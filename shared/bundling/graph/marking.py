@@ -5,30 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.bundling.graph.reading import Graph
+from shared.engines.openvino.network import result_names
 from shared.engines.openvino.runtime import operations, ov
-from shared.network.partition import INPUT, OUTPUT
+from shared.network.partition import INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.bundling.graph.points import Place
 
-_POINT = "split point "
-
 
 def marked(model: ov.Model, places: Sequence[Place], outputs: int, name: str) -> ov.Model:
     """The model with results in the order of docs/bundle.md. What is not float32 is converted where it is cut."""
     graph = Graph(model)
-    values = [
-        (place.point.name, graph.output(place.value))
-        for place in places
-        if place.value is not None and place.point.name != INPUT
-    ]
+    inner = [place for place in places if place.values and place.point.name != INPUT]
+    # A value may cross at several places, alone and beside others.
+    values = {value: graph.output(value) for value in sorted({value for place in inner for value in place.values})}
     ends = [result.input_value(0) for result in model.get_results()[-outputs:]]
-    results = [_result(f"{_POINT}{point}", _as_float32(value)) for point, value in values]
-    for index, end in enumerate(ends):
-        label = f"{_POINT}{OUTPUT}" if outputs == 1 else f"output {index}"
-        results.append(_result(label, _as_output(end)))
+    carried = {value: _as_float32(output) for value, output in values.items()}
+    results = [
+        _result(label, carried[value])
+        for place in inner
+        for label, value in zip(result_names(place.point), place.values, strict=True)
+    ]
+    labels = result_names(places[-1].point)
+    results += [_result(label, _as_output(end)) for label, end in zip(labels, ends, strict=True)]
     return ov.Model(results, model.get_parameters(), name)
 
 

@@ -16,6 +16,7 @@ WRAPPED = "splitdnn_network"
 
 _MODULE = re.compile(rf"^__module\.(?:{WRAPPED}\.?)?(?P<path>[^/]*)/(?P<rest>.*)$")
 _TORCH_OPERATION = re.compile(r"^(?:aten|prim|torchvision|quantized|ov_ext)::(?P<name>[^/]*)(?:/.*)?$")
+_LONGEST_JOINED = 40
 _NUMBERED = re.compile(r"_\d+$")
 _ODD = re.compile(r"[^A-Za-z0-9_.:\-]+")
 _TAIL = re.compile(r"(?:_output_0|:0)$")
@@ -47,6 +48,12 @@ def within(before: str, after: str, name: str) -> str:
     """`name` with the module path that the neighbours on both sides share: fx's modules do not tell theirs to the graph."""
     pairs = zip(before.split("."), after.split("."), strict=False)
     return ".".join([one for one, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)] + [name])
+
+
+def joint_name(names: Sequence[str]) -> str:
+    """The name of a place where tensors of these names cross: all of them, or the last and how many there are beside it."""
+    joined = "+".join(names)
+    return joined if len(joined) <= _LONGEST_JOINED else f"{names[-1]}+{len(names) - 1}"
 
 
 def unique_name(name: str, taken: Collection[str]) -> str:

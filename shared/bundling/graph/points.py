@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.bundling.graph.cuts import sole_crossings
 from shared.bundling.graph.macs import work_before
-from shared.bundling.graph.names import clean_name, unique_name, within
+from shared.bundling.graph.names import clean_name, joint_name, unique_name, within
 from shared.bundling.graph.reading import Graph, shapes_at
-from shared.errors import ModelError
-from shared.limits import MAX_RANK
+from shared.bundling.graph.several import several_crossings
+from shared.bundling.graph.values import Values
 from shared.network.manifest import fits_the_wire
 from shared.network.partition import INPUT, OUTPUT, SplitPoint
 
@@ -20,15 +19,14 @@ if TYPE_CHECKING:
     from shared.bundling.graph.reading import Shape, Value
     from shared.engines.openvino.runtime import ov
 
-_CARRIED = ("f32", "f16", "bf16", "f64")
-"""Element types of activations. What is not float32 is converted where it is cut."""
-
 
 class Place(NamedTuple):
-    """A split point and its value in the graph; the outputs' values are those of the model's results."""
+    """A split point and its values in the graph; none for the outputs, which are those of the model's results."""
 
     point: SplitPoint
-    value: Value | None
+    values: tuple[Value, ...]
+    work: int
+    """The graph's own MACs up to here, which may be others than the point's."""
 
 
 def find_places(
@@ -39,95 +37,95 @@ def find_places(
     outputs: Sequence[str],
     is_given: Callable[[str], bool],
 ) -> list[Place]:
-    """All split points of `model`, `input` first and `output` last.
+    """All split points of `model`, `input` first and `output` last: where one tensor crosses, and the cheapest places where several do.
 
-    The model's results are those of `known` and then its `outputs`, given by name. Known points keep names, shapes and MACs. Beside them, only
-    places are listed whose shape differs from both neighbours' (a view between two of them). `batch` is None for a free one.
-    `is_given` is that of `clean_name`. Raises ModelError for outputs without a fixed size.
+    The model's results are those of `known` and then its `outputs`, each of a fixed size. Known points keep names, shapes and MACs.
+    Beside them, only places where one tensor crosses are listed whose shape differs from both neighbours' (a view between two of
+    them). `batch` is None for a free one. `is_given` is that of `clean_name`.
     """
-    graph = Graph(model)
-    tables = [shapes_at(graph, each) for each in ((1,) if batch else (1, 2, 3))]
-    work = work_before(graph, tables[0])
-    results = [graph.inputs[graph.number(result)][0] for result in model.get_results()]
-    ends = results[-len(outputs) :]
-    places = [Place(point, value) for point, value in zip(known, results, strict=False)]
-    total = known[0].tail_macs if known else work[-1]
-    measured = _Measured(graph, tables, batch)
-    end_shapes = tuple(measured.output(value, name) for value, name in zip(ends, outputs, strict=True))
-    taken = {INPUT, OUTPUT, *(point.name for point in known)}
-    for value in sole_crossings(graph, len(outputs)):
-        shape = measured.shape(value)
-        if shape is None or value in ends or any(value == place.value for place in places):
-            continue
-        index = sum(place.value is not None and place.value < value for place in places)
-        before = places[index - 1] if index else None
-        after = places[index] if index < len(places) else None
-        if known and shape in ((before and before.point.shapes) or ()) + (
-            after.point.shapes if after else end_shapes
-        ):
-            continue
-        name = INPUT
-        if graph.types[value[0]] != "Parameter":
-            name = clean_name(_names(graph, value), graph.types[value[0]], is_given)
-            if before and after and "." not in name:
-                name = within(before.point.name, after.point.name, name)
-            name = unique_name(name, taken)
-        if not fits_the_wire(name, shape):
-            continue
-        taken.add(name)
-        done = work[value[0]]
-        if before and before.value:
-            done = before.point.head_macs + done - work[before.value[0]]
-        done = min(done, after.point.head_macs if after else total)
-        places.insert(index, Place(SplitPoint(name, (shape,), done, total - done), value))
-    return [*places, Place(SplitPoint(OUTPUT, end_shapes, total, 0), None)]
+    return _Finder(model, batch, known, len(outputs), is_given).find()
 
 
-def _names(graph: Graph, value: Value) -> list[str]:
-    """The operation's name, then its tensor's names."""
-    operation = graph.operations[value[0]]
-    return [operation.get_friendly_name(), *sorted(operation.output(value[1]).get_names())]
-
-
-class _Measured:
-    """Shapes of values as they travel."""
+class _Finder:
+    """Finds the places of one model."""
 
     def __init__(
-        self, graph: Graph, tables: Sequence[Sequence[Sequence[Shape | None]]], batch: int | None
+        self,
+        model: ov.Model,
+        batch: int | None,
+        known: Sequence[SplitPoint],
+        outputs: int,
+        is_given: Callable[[str], bool],
     ) -> None:
-        self._graph = graph
-        self._tables = tables
-        self._batch = batch
+        self._graph = graph = Graph(model)
+        tables = [shapes_at(graph, each) for each in ((1,) if batch else (1, 2, 3))]
+        self._values = Values(graph, tables, batch)
+        self._work = work_before(graph, tables[0])
+        self._is_given = is_given
+        results = [graph.inputs[graph.number(result)][0] for result in model.get_results()]
+        self._ends = results[-outputs:]
+        self._end_shapes = tuple(map(self._values.output, self._ends))
+        self._soles = sole_crossings(graph, outputs)
+        self._known = known
+        self._total = known[0].tail_macs if known else self._work[-1]
+        self._taken = {INPUT, OUTPUT, *(point.name for point in known)}
+        self._places = [
+            Place(point, (value,), self._work[value[0]])
+            for point, value in zip(known, results, strict=False)
+        ]
 
-    def shape(self, value: Value) -> Shape | None:
-        """Without the batch dimension; None if it has no such shape or is no activation."""
-        if self._graph.output(value).get_element_type().to_string() not in _CARRIED:
-            return None
-        shapes = [table[value[0]][value[1]] for table in self._tables]
-        if self._batch:
-            return None if shapes[0] is None else _of_one(shapes[0])
-        first = shapes[0]
-        if not first or any(
-            shape != (number, *first[1:]) for number, shape in zip(itertools.count(1), shapes, strict=False)
-        ):
-            return None
-        return first[1:] or None
-
-    def output(self, value: Value, name: str) -> Shape:
-        """An output's, of any type. Raises ModelError if it depends on the picture."""
-        shape = self._tables[0][value[0]][value[1]]
-        if shape is None:
-            raise ModelError(
-                f"the size of the output {name} depends on the picture: {self._graph.output(value).get_partial_shape()}; "
-                "accepted: outputs of a fixed size, as before the selection of boxes"
+    def find(self) -> list[Place]:
+        for value in self._soles:
+            shape = self._values.shape(value)
+            if shape is not None and value not in self._ends:
+                self._add_one(value, shape)
+        several = several_crossings(self._graph, self._values, self._soles, self._work, self._ends)
+        positions = list(self._soles.values())
+        for each in several:
+            # What crosses alone further on is computed further on.
+            index = sum(
+                len(place.values) > 1 or place.values[0][0] <= positions[each.after] for place in self._places
             )
-        return _of_one(shape) if self._batch else shape[1:] or (1,)
+            self._add(index, self._name_of_several(each.values), each.values, each.work)
+        return [*self._places, Place(SplitPoint(OUTPUT, self._end_shapes, self._total, 0), (), self._work[-1])]
 
+    def _add_one(self, value: Value, shape: Shape) -> None:
+        if any(place.values == (value,) for place in self._places):
+            return
+        index = sum(place.values[0] < value for place in self._places)
+        before, after = self._neighbours(index)
+        if self._known and (shape,) in (
+            before.point.shapes if before else (),
+            after.point.shapes if after else self._end_shapes,
+        ):
+            return
+        name = INPUT
+        if self._graph.types[value[0]] != "Parameter":
+            name = self._clean_name(value)
+            if before and after and "." not in name:
+                name = within(before.point.name, after.point.name, name)
+            name = unique_name(name, self._taken)
+        self._add(index, name, (value,), self._work[value[0]])
 
-def _of_one(shape: Shape) -> Shape:
-    """One picture's shape: without a leading 1, or whole if it has none; without any 1 if it would be too long for a frame."""
-    if len(shape) > 1 and shape[0] == 1:
-        shape = shape[1:]
-    if len(shape) > MAX_RANK:
-        shape = tuple(length for length in shape if length != 1)
-    return shape or (1,)
+    def _add(self, index: int, name: str, values: tuple[Value, ...], work: int) -> None:
+        shapes = tuple(shape for value in values if (shape := self._values.shape(value)) is not None)
+        if not fits_the_wire(name, shapes):
+            return
+        self._taken.add(name)
+        before, after = self._neighbours(index)
+        done = before.point.head_macs + work - before.work if before else work
+        done = min(done, after.point.head_macs if after else self._total)
+        self._places.insert(index, Place(SplitPoint(name, shapes, done, self._total - done), values, work))
+
+    def _neighbours(self, index: int) -> tuple[Place | None, Place | None]:
+        """The places before and after a new one at `index`."""
+        before = self._places[index - 1] if index else None
+        return before, self._places[index] if index < len(self._places) else None
+
+    def _name_of_several(self, values: Sequence[Value]) -> str:
+        return unique_name(joint_name(list(map(self._clean_name, values))), self._taken)
+
+    def _clean_name(self, value: Value) -> str:
+        operation = self._graph.operations[value[0]]
+        names = [operation.get_friendly_name(), *sorted(operation.output(value[1]).get_names())]
+        return clean_name(names, self._graph.types[value[0]], self._is_given)

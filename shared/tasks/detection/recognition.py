@@ -64,9 +64,10 @@ def classes_of(spec: TaskSpec, seen: Seen) -> int | None:
     return read_options(spec, seen.size, seen.classes)[0].check(seen.shapes)
 
 
-def form_note(spec: TaskSpec) -> str | None:
-    """What the form of a detector takes for granted."""
-    return FORMS[str(dict(spec.options)["form"])].note if spec.name == "detect" else None
+def form_note(spec: TaskSpec, seen: Seen) -> str | None:
+    """What the form takes for granted."""
+    del seen
+    return FORMS[str(dict(spec.options)["form"])].note
 
 
 def describe_outputs(seen: Seen) -> str:

@@ -83,6 +83,7 @@ class Columns(Dense):
         start = _BOX + cls.objectness
         columns = rows.shape[2] - start
         transposed = rows is not seen.samples[0]
+        extra = extra and not cls.objectness  # exporters that say their task have none
         if (
             columns < 1
             or rows.shape[1] < _FEWEST

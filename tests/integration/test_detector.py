@@ -58,11 +58,15 @@ def detector(request, tmp_path_factory) -> Iterator[Detector]:
     if place == "Compose" and not docker_answers():
         pytest.skip("no Docker engine answers")
     files = tmp_path_factory.mktemp(name)
-    network, labels, source, flags = (colours if name == "colours" else fastestdet)(files)
-    bundle = detector_kit.make_bundle(network, labels, files / "bundle", *flags)
+    network, labels, source, recipe = (colours if name == "colours" else fastestdet)(files)
+    bundle = detector_kit.make_bundle(
+        network, labels, files / "bundle", *(["--recipe", recipe] if recipe else [])
+    )
     unsplit = boxes_kit.Unsplit(network, bundle)
     expected = unsplit.boxes_of(source, FRAMES)
     settings = {"model": str(bundle.folder), "precision": "float32"}
+    if place == "Compose":  # where the service `bundle` makes it anew
+        settings |= {"model": str(network), "labels": str(labels), "recipe": recipe}
     system = ComposeDeployment(files, **settings) if place == "Compose" else LocalDeployment(**settings)
     try:
         yield Detector(bundle, system, source, expected, unsplit.threshold)
@@ -70,15 +74,15 @@ def detector(request, tmp_path_factory) -> Iterator[Detector]:
         system.close()
 
 
-def colours(files: Path) -> tuple[Path, Path, str, list[str]]:
-    """The network, its labels, a source, and what `splitdnn bundle` must be told."""
-    return *detector_kit.write_detector(files), "synthetic:fps=0,width=160,height=120", []
+def colours(files: Path) -> tuple[Path, Path, str, str]:
+    """The network, its labels, a source, and what its recipe must be told."""
+    return *detector_kit.write_detector(files), "synthetic:fps=0,width=160,height=120", ""
 
 
-def fastestdet(files: Path) -> tuple[Path, Path, str, list[str]]:
+def fastestdet(files: Path) -> tuple[Path, Path, str, str]:
     """Copied, as containers see one folder."""
     network, labels, clip = (shutil.copy(DATA / name, files) for name in FILES)
-    return network, labels, str(clip), ["--recipe", "channels=BGR"]
+    return network, labels, str(clip), "channels=BGR"
 
 
 def test_something_is_seen_and_it_changes(detector):

@@ -1,7 +1,7 @@
 """A small detector of colours as an ONNX file: a pyramid of two levels, and a head of YOLOv8's form on each.
 
 It is made by hand: a box's class score follows how warm, green or bright its place is, so that what it sees in the synthetic camera's
-pictures changes with them. From the lower level of the pyramid on, several tensors cross.
+pictures changes with them. Two tensors cross between the trunk and the necks of its levels.
 """
 
 from __future__ import annotations
@@ -48,24 +48,30 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
-    def convolution(self, name: str, given: str, kernel: np.ndarray, bias: np.ndarray, stride: int) -> str:
+    def convolution(self, name: str, given: str, kernel: np.ndarray, bias: np.ndarray | None = None) -> str:
+        """Of 1x1 and 3x3 the size stays, 2x2 halves it."""
+        side = kernel.shape[2]
         weights = self.constant(f"{name}.kernel", kernel.astype(np.float32))
-        shift = self.constant(f"{name}.bias", bias.astype(np.float32))
-        return self.add("Conv", name, given, weights, shift, strides=[stride, stride])
+        shift = self.constant(
+            f"{name}.bias", (np.zeros(len(kernel)) if bias is None else bias).astype(np.float32)
+        )
+        stride = 2 if side == 2 else 1
+        pads = [int(side == 3)] * 4
+        return self.add("Conv", name, given, weights, shift, strides=[stride, stride], pads=pads)
 
-    def halved(self, name: str, given: str, kernel: np.ndarray) -> str:
-        """Half the size, then a ReLU."""
-        convolved = self.convolution(name, given, kernel, np.zeros(len(kernel)), 2)
-        return self.add("Relu", f"{name}.relu", convolved)
-
-
-def _kernel(inputs: int, outputs: int, seed: int) -> np.ndarray:
-    """(outputs, inputs, 2, 2): the first channels are the mean of the same ones before them, the others are drawn."""
-    kernel = np.random.default_rng(seed).normal(0, (2.0 / inputs) ** 0.5 / 2, (outputs, inputs, 2, 2))
-    kernel[: len(LABELS)] = 0
-    for number in range(len(LABELS)):
-        kernel[number, number] = 0.25
-    return kernel
+    def layer(self, name: str, given: str, inputs: int, outputs: int, side: int, seed: int) -> str:
+        """A convolution and a ReLU. The first channels are the same ones before them, or their mean; the others are drawn."""
+        area = side * side
+        kernel = np.random.default_rng(seed).normal(
+            0, (2 / inputs / area) ** 0.5, (outputs, inputs, side, side)
+        )
+        kernel[: len(LABELS)] = 0
+        for number in range(len(LABELS)):
+            if side == 3:
+                kernel[number, number, 1, 1] = 1
+            else:
+                kernel[number, number] = 1 / area
+        return self.add("Relu", f"{name}.relu", self.convolution(name, given, kernel))
 
 
 def _level(graph: _Graph, number: int, features: str, channels: int) -> str:
@@ -79,7 +85,7 @@ def _level(graph: _Graph, number: int, features: str, channels: int) -> str:
     for label in range(len(LABELS)):
         kernel[4 + label, label] = _STEEP
     bias = np.concatenate([np.zeros(4), -_STEEP * _OFTEN])
-    raw = graph.convolution(f"{name}.conv", features, kernel, bias, 1)
+    raw = graph.convolution(f"{name}.conv", features, kernel, bias)
     shape = graph.constant(f"{name}.shape", np.array([1, 4 + len(LABELS), side * side]))
     flat = graph.add("Reshape", f"{name}.flat", raw, shape)
     parts = [f"{name}.{part}" for part in ("centre", "sides", "scores")]
@@ -100,10 +106,14 @@ def write_detector(folder: Path) -> tuple[Path, Path]:
     graph = _Graph()
     first = np.random.default_rng(1).normal(0, 0.2, (8, 3, 2, 2))
     first[: len(LABELS)] = _COLOURS[:, :, None, None] / 4
-    lower = graph.halved("body", graph.halved("stem", "picture", first), _kernel(8, 12, 2))
-    lower = graph.halved("lower", lower, _kernel(12, 12, 3))
-    upper = graph.halved("upper", lower, _kernel(12, 16, 4))
-    heads = [_level(graph, 0, lower, 12), _level(graph, 1, upper, 16)]
+    stem = graph.add("Relu", "stem.relu", graph.convolution("stem", "picture", first))
+    trunk = graph.layer("trunk", graph.layer("body", stem, 8, 12, 2, 2), 12, 12, 2, 3)
+    lower = graph.layer("lateral", trunk, 12, 4, 1, 4)
+    upper = graph.layer("deeper", graph.layer("upper", trunk, 12, 16, 2, 5), 16, 16, 3, 6)
+    heads = [
+        _level(graph, 0, graph.layer("lower.neck", lower, 4, 4, 3, 7), 4),
+        _level(graph, 1, graph.layer("upper.neck", upper, 16, 16, 3, 8), 16),
+    ]
     graph.add("Concat", "boxes", *heads, axis=2)
     places = sum((SIDE // stride) ** 2 for stride in STRIDES)
     shapes = {"picture": [1, 3, SIDE, SIDE], "boxes": [1, 4 + len(LABELS), places]}

@@ -1,11 +1,11 @@
-"""A profile for the codec `calibrated`, fitted to tensors of unlabelled frames.
+"""A profile for the codec `calibrated`, fitted to the crossings of unlabelled frames.
 
 In closed form throughout (counts, means, ridge regression), so the same frames give the same profile, in seconds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -17,6 +17,7 @@ from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.grid import grid_shape, to_grid
 from shared.codecs.calibrated.profile import Profile
 from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction
+from shared.limits import MAX_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,7 @@ GENERIC = 2
 ENOUGH = 300
 """Tensors to fit to. If there are fewer frames, variants of them are added, at most two of each."""
 _SMALLEST = 1e-30
+_FURTHER = 1.4
 
 
 @dataclass(frozen=True)
@@ -54,17 +56,39 @@ class Preset:
     corrector_ridge: float = 0.2
 
 
-def presets(shape: tuple[int, ...], *, signed: bool, pooled: bool) -> list[Preset]:
-    """The presets to try, from fine to coarse: how much a step size changes the answer depends on the kind of tensor.
+def presets(
+    shapes: Sequence[tuple[int, ...]],
+    *,
+    signed: Sequence[bool],
+    importances: Sequence[Importance] | None = None,
+) -> list[tuple[Preset, ...]]:
+    """The presets to try, from fine to coarse, each for all tensors of a crossing.
 
-    `shape`: of the tensor, without the batch dimension. `pooled`: only its mean over the positions travels.
+    How much a step size changes the answer depends on the kind of tensor. `shapes`: without the batch dimension. `signed`: whether a
+    tensor has negative values.
     """
+    pooled = [each.pooled for each in importances] if importances else [False] * len(shapes)
+    kinds = [_presets(*kind) for kind in zip(shapes, signed, pooled, strict=True)]
+    return list(zip(*kinds, strict=True))
+
+
+def _presets(shape: tuple[int, ...], signed: bool, pooled: bool) -> list[Preset]:
     rows, columns, _ = grid_shape(shape)
     if pooled or rows * columns == 1:
         return [Preset(step=step) for step in POOLED_STEPS]
     if signed:
         return [Preset(step=step, levels=SIGNED_LEVELS) for step in SIGNED_STEPS]
     return [Preset(step=step) for step in STEPS]
+
+
+def finer(chosen: Sequence[Preset]) -> tuple[Preset, ...]:
+    """Presets beyond the finest of the usual ones."""
+    return tuple(replace(preset, step=preset.step / _FURTHER, levels=MAX_LEVELS) for preset in chosen)
+
+
+def coarser(chosen: Sequence[Preset]) -> tuple[Preset, ...]:
+    """Presets beyond the coarsest of the usual ones."""
+    return tuple(replace(preset, step=preset.step * _FURTHER) for preset in chosen)
 
 
 def variants(pictures: Sequence[NDArray[np.uint8]], count: int | None = None) -> list[NDArray[np.uint8]]:
@@ -98,18 +122,68 @@ def fit_profile(
     importance: Importance | None = None,
     about: dict[str, str] | None = None,
 ) -> Profile:
-    """Fit a profile to the `tensors` of calibration frames, float32 of one shape, without the batch dimension.
+    """`fit_crossing` where one tensor crosses: `tensors` are those of calibration frames, all of one shape."""
+    return fit_crossing(
+        [tensors],
+        [preset],
+        fingerprint=fingerprint,
+        split_point=split_point,
+        importances=[importance] if importance else None,
+        about=about,
+    )
 
-    The same input gives the same profile.
+
+def fit_crossing(
+    crossing: Sequence[Sequence[NDArray[np.float32]] | NDArray[Any]],
+    chosen: Sequence[Preset],
+    *,
+    fingerprint: bytes,
+    split_point: str,
+    importances: Sequence[Importance] | None = None,
+    about: dict[str, str] | None = None,
+) -> Profile:
+    """Fit a profile to all tensors of a split point.
+
+    `crossing` has for each tensor those of all calibration frames, float32 of one shape, without the batch dimension; `chosen` and
+    `importances` have one for each tensor. The same input gives the same profile.
     """
-    shape = tuple(tensors[0].shape)
+    arrays: dict[str, NDArray[Any]] = {}
+    strings: list[dict[str, str]] = []
+    several = len(crossing) > 1
+    for number, (tensors, preset) in enumerate(zip(crossing, chosen, strict=True)):
+        importance = importances[number] if importances else None
+        of_tensor, of_about = _fit_tensor(tensors, preset, importance)
+        arrays |= {f"{number}.{name}" if several else name: array for name, array in of_tensor.items()}
+        strings.append(of_about)
+    return Profile.make(
+        arrays,
+        fingerprint=fingerprint,
+        split_point=split_point,
+        shapes=[tuple(tensors[0].shape) for tensors in crossing],
+        about={
+            **(about or {}),
+            **{key: ";".join(each[key] for each in strings) for key in strings[0]},
+            "importance": importances[0].how if importances else "none",
+            "frames": str(len(crossing[0])),
+        },
+    )
+
+
+def to_grids(tensors: Sequence[NDArray[np.float32]] | NDArray[Any], *, pooled: bool) -> NDArray[np.float32]:
+    """(frames, rows, columns, channels): what is quantised of the tensors of all frames."""
     frames = np.stack([to_grid(np.asarray(tensor, np.float32)) for tensor in tensors])
+    return frames.mean((1, 2), keepdims=True) if pooled else frames
+
+
+def _fit_tensor(
+    tensors: Sequence[NDArray[np.float32]] | NDArray[Any], preset: Preset, importance: Importance | None
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """The arrays of one tensor, and what a profile says of it in words."""
     pooled = importance is not None and importance.pooled
-    if pooled:
-        frames = frames.mean((1, 2), keepdims=True)
+    frames = to_grids(tensors, pooled=pooled)
     grid = rows, columns, channels = frames.shape[1:]
     signed = bool(frames.min() < 0)
-    arrays = _scales(frames, preset.step, importance, signed=signed)
+    arrays = scales_of(frames, preset.step, importance, signed=signed)
     groups = min(preset.groups, channels)
     passes = passes_of(rows, columns, channels, groups)
     arrays["zone"] = np.array([preset.zone], np.float32)
@@ -124,27 +198,19 @@ def fit_profile(
     if preset.corrector_rank and channels > 1:
         plain = Reconstruction(arrays, grid, preset.levels, signed=signed)
         arrays |= fit_corrector(frames, symbols, plain, preset.corrector_rank, preset.corrector_ridge)
-    return Profile.make(
-        arrays,
-        fingerprint=fingerprint,
-        split_point=split_point,
-        shapes=[shape],
-        about={
-            **(about or {}),
-            "levels": str(preset.levels),
-            "groups": str(groups),
-            "signed": str(int(signed)),
-            "pooled": str(int(pooled)),
-            "importance": importance.how if importance else "none",
-            "step": f"{preset.step:g}",
-            "frames": str(len(frames)),
-        },
-    )
+    return arrays, {
+        "levels": str(preset.levels),
+        "groups": str(groups),
+        "signed": str(int(signed)),
+        "pooled": str(int(pooled)),
+        "step": f"{preset.step:.4g}",
+    }
 
 
-def _scales(
+def scales_of(
     frames: NDArray[np.float32], step: float, importance: Importance | None, *, signed: bool
 ) -> dict[str, NDArray[Any]]:
+    """The arrays `offset`, `step` and `position_scale` for frames (frames, rows, columns, channels)."""
     channels = frames.shape[3]
     offset = frames.mean((0, 1, 2)) if signed else np.zeros(channels, np.float32)
     size = np.sqrt(((frames - offset).astype(np.float64) ** 2).mean((0, 1, 2)))

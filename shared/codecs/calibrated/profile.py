@@ -38,7 +38,8 @@ FORMAT = "splitdnn-profile-1"
 HASH_BYTES = 16
 _DTYPES = {"int8", "uint8", "int16", "uint16", "int32", "float16", "float32"}
 _HEADER = struct.Struct("<Q")
-
+_SHOWN = 60
+"""Characters of a string that an error quotes."""
 
 PER_TENSOR = frozenset({"levels", "groups", "signed", "pooled"})
 """Strings that have a value for each tensor of a crossing, with semicolons between."""
@@ -80,7 +81,7 @@ class Profile:
             values = text.split(";")
             if key in PER_TENSOR and len(values) != count:
                 raise ProfileContentError(
-                    f"a profile's {key} is {text!r}",
+                    f"a profile's {key} is {text[:_SHOWN]!r}",
                     accepted=f"a value for each of {count} tensors, with ';' between",
                 )
             about[key] = values[number] if key in PER_TENSOR else text
@@ -181,7 +182,7 @@ def _strings(data: bytes) -> dict[str, str]:
         raise ProfileContentError("not a profile: its metadata are not strings")
     if about.get("format") != FORMAT:
         raise ProfileContentError(
-            f"the file's format is {about.get('format')!r}", accepted={"formats": [FORMAT]}
+            f"the file's format is {about.get('format', '')[:_SHOWN]!r}", accepted={"formats": [FORMAT]}
         )
     return about
 
@@ -197,7 +198,7 @@ def _identity(about: Mapping[str, str]) -> tuple[bytes, str, tuple[tuple[int, ..
         raise ProfileContentError(f"a profile names fingerprint, split_point and shape: {error}") from None
     if len(fingerprint) != FINGERPRINT_BYTES or not _fit(shapes):
         raise ProfileContentError(
-            f"a profile of fingerprint {about['fingerprint']!r} and shape {about['shape']!r}"
+            f"a profile of fingerprint {about['fingerprint'][:_SHOWN]!r} and shape {about['shape'][:_SHOWN]!r}"
         )
     return fingerprint, split_point, shapes
 

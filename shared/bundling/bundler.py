@@ -88,7 +88,7 @@ def make_reported(
     answers = Answers(halves, source.reference, network.pictures, network.tensors, network.filled_up)
     parity, parity_notes = check_whole(answers, source.reference.name if source.reference else "itself")
     seen = see(source, network.model, network.partition.ends[1].shapes, answers.own_outputs)
-    task, task_notes = task_of(seen, choice.task)
+    task, task_notes = task_of(seen, choice.task, source.task)
     labels, label_notes = labels_for(source, task, seen, choice.labels)
     chosen = _chosen(network.partition)
     checked = [point for point in points if point.name not in (INPUT, OUTPUT)] if check == "all" else chosen
@@ -147,7 +147,9 @@ def _cut(source: Source) -> _Cut:
         notes += ("the network takes one picture at a time",)
     places = find_places(model, batch, known=source.known, outputs=source.outputs, is_given=source.is_given)
     model = marked(model, places, len(source.outputs), source.name)
-    return _Cut(model, Partition(place.point for place in places), batch, pictures, tensors, filled.axes, notes)
+    return _Cut(
+        model, Partition(place.point for place in places), batch, pictures, tensors, filled.axes, notes
+    )
 
 
 def _entry(point: SplitPoint) -> dict[str, object]:

@@ -15,15 +15,24 @@ from shared.tasks.spec import TaskSpec
 if TYPE_CHECKING:
     from shared.bundling.sources.source import Source
     from shared.tasks.seen import Seen
+    from shared.tasks.spec import Option
+
+_LONGEST = 80
 
 
-def task_of(seen: Seen, given: str | None) -> tuple[TaskSpec, tuple[str, ...]]:
-    """The task of these outputs, or the one that a user has `given` (`--task`), and notes. Raises ModelError."""
+def task_of(seen: Seen, given: str | None, own: TaskSpec | None = None) -> tuple[TaskSpec, tuple[str, ...]]:
+    """The task of these outputs and notes: the one that a user has `given` (`--task`), else the source's own, else what is seen.
+
+    Raises ModelError.
+    """
     if given is not None:
-        return _told(seen, given), ()
+        return _told(seen, *_parsed(given), own), ()
+    if own is not None:
+        return _told(seen, own.name, {}, own), ()
     found = [spec for kind in KINDS.values() for spec in kind.recognise(seen)]
     if len(found) == 1:
-        return found[0], ()
+        note = KINDS[found[0].name].assumed(found[0], seen)
+        return found[0], (note,) if note else ()
     which = "; ".join(map(describe_task, found)) or "none"
     note = (
         f"what {describe_outputs(seen)} mean{'' if len(seen.names) > 1 else 's'} is not seen (these fit: {which}), so the task is "
@@ -32,28 +41,36 @@ def task_of(seen: Seen, given: str | None) -> tuple[TaskSpec, tuple[str, ...]]:
     return TaskSpec("raw", "none"), (note,)
 
 
-def _told(seen: Seen, given: str) -> TaskSpec:
+def _parsed(given: str) -> tuple[str, dict[str, Option]]:
     try:
-        name, options = parse_task(given)
+        return parse_task(given)
     except SettingsError as error:
         raise ModelError(str(error)) from None
+
+
+def _told(seen: Seen, name: str, options: dict[str, Option], own: TaskSpec | None) -> TaskSpec:
+    if own is not None and own.name == name and "form" not in options:
+        options = {**dict(own.options), "activation": own.activation, **options}
     require_known(name)
     if name not in KINDS:  # another package's
         return TaskSpec(name, "none", tuple(sorted(options.items())))
     try:
         return KINDS[name].told(seen, options)
     except ValueError as error:
-        raise ModelError(f"task {given}: {error}") from None
+        raise ModelError(f"task {name}: {error}") from None
 
 
 def describe_task(spec: TaskSpec) -> str:
-    """`detect:form=yolov8,threshold=0.3`, as a setting names it."""
-    options = [
-        f"{name}={str(value).lower() if value in (True, False) else value}" for name, value in spec.options
-    ]
+    """`detect:form=yolov8,threshold=0.3`, as a setting names it; long values are shortened."""
+    options = [f"{name}={_written(value)}" for name, value in spec.options]
     if spec.activation != "none":
         options.append(f"activation={spec.activation}")
     return f"{spec.name}{':' if options else ''}{','.join(options)}"
+
+
+def _written(value: Option) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def labels_for(
@@ -68,11 +85,9 @@ def labels_for(
     classes = kind.classes(spec, seen) if kind else None
     if classes is None or len(source.labels) == classes:
         return source.labels, ()
-    if len(source.labels) == classes + 1 and (background := dict(spec.options).get("background")):
-        if background == "first":
-            return source.labels[1:], ()
-        if background == "last":
-            return source.labels[:-1], ()
+    background = dict(spec.options).get("background")
+    if len(source.labels) == classes + 1 and background in (0, -1):
+        return source.labels[1:] if background == 0 else source.labels[:-1], ()
     if given is not None:
         raise ModelError(
             f"labels {given}: {len(source.labels)} names; accepted: {classes}, one for each class"

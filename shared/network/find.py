@@ -111,7 +111,11 @@ def _read_folder(folder: Path, choice: NetworkChoice, *, verify: bool) -> Bundle
         )  # fmt: skip
     if choice.labels is None:
         return bundle
-    classes = bundle.partition.points[OUTPUT].shapes[0][-1] if bundle.model.task.name == "classify" else None
+    classes = len(bundle.model.labels) or None  # as many as the bundle has names
+    if bundle.model.task.name == "classify":
+        classes = bundle.partition.points[OUTPUT].shapes[0][-1]
+    elif bundle.model.task.name not in ("detect", "segment"):
+        classes = None
     labels = read_labels(expand_home(choice.labels), classes)
     return replace(bundle, model=replace(bundle.model, labels=labels))
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from shared.engines.half import Tensors
     from shared.network.model import Model
+    from shared.network.partition import Shape
     from shared.network.recipe import Recipe
     from shared.tasks.agreement import Agreement
     from shared.tasks.seen import Seen
@@ -192,15 +193,19 @@ def _make(model: Model, wanted: Wanted) -> Classify:
 
 def _recognise(seen: Seen) -> list[TaskSpec]:
     """One output (K,), or (K, 1, 1): the classes' values."""
-    if len(seen.shapes) != 1 or math.prod(seen.shapes[0]) != max(seen.shapes[0]):
+    if len(seen.shapes) != 1 or not _is_vector(seen.shapes[0]):
         return []
     return [_told(seen, {})]
+
+
+def _is_vector(shape: Shape) -> bool:
+    return math.prod(shape) == max(shape, default=0)
 
 
 def _told(seen: Seen, given: Mapping[str, Option]) -> TaskSpec:
     """The first output has to be one value for each class. Raises ValueError."""
     shape = seen.shapes[0]
-    if math.prod(shape) != max(shape):
+    if not _is_vector(shape):
         raise ValueError(
             f"the first output has the shape {shape}; accepted: (K,), one value for each of K classes"
         )
@@ -220,4 +225,5 @@ CLASSIFY = Kind(
     recognise=_recognise,
     told=_told,
     classes=lambda _, seen: max(seen.shapes[0]),
+    assumed=lambda *_: None,
 )

@@ -30,3 +30,5 @@ class Kind:
     """The task as a user wants it. Raises ValueError, one line, if the outputs are not for it."""
     classes: Callable[[TaskSpec, Seen], int | None]
     """How many classes need a name; None if the outputs do not tell."""
+    assumed: Callable[[TaskSpec, Seen], str | None]
+    """What `recognise` took for granted, for a note; None if nothing was."""

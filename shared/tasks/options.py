@@ -99,6 +99,10 @@ class Options:
             raise ValueError(f"{name}={value[:40]}; accepted, each once, with : between: {', '.join(known)}")
         return found
 
+    def has(self, name: str) -> bool:
+        """Whether it was given; then it is to be taken."""
+        return name in self._given
+
     def text(self, name: str, default: str) -> str:
         """Any text."""
         return str(self._take(name, default))

@@ -193,4 +193,5 @@ RAW = Kind(
     recognise=lambda _: [],
     told=_told,
     classes=lambda *_: None,
+    assumed=lambda *_: None,
 )

@@ -39,7 +39,13 @@ class _Graph:
         weights = self._random.normal(0, (2 / (inputs * kernel**2)) ** 0.5, shape).astype(np.float32)
         pads = [kernel // 2] * 4
         return self.add(
-            "Conv", name, value, self.constant(weights), strides=[stride] * 2, pads=pads, kernel_shape=[kernel] * 2
+            "Conv",
+            name,
+            value,
+            self.constant(weights),
+            strides=[stride] * 2,
+            pads=pads,
+            kernel_shape=[kernel] * 2,
         )
 
     def rows(self, value: str, channels: int, side: int, name: str) -> str:
@@ -65,25 +71,37 @@ def write_detector(path: Path, *, each_class: int = 10, threshold: float = 0.6, 
     far = net.add("Relu", "far", net.conv(near, _WIDTHS, 2 * _WIDTHS, "far.conv", stride=2))
     far = net.add("Relu", "far.end", net.conv(far, 2 * _WIDTHS, 2 * _WIDTHS, "far.end.conv"))
     boxes, scores = [], []
-    for name, value, width, side in (("near", near, _WIDTHS, SIDE // 4), ("far", far, 2 * _WIDTHS, SIDE // 8)):
+    for name, value, width, side in (
+        ("near", near, _WIDTHS, SIDE // 4),
+        ("far", far, 2 * _WIDTHS, SIDE // 8),
+    ):
         inner = net.add("Relu", f"{name}.head", net.conv(value, width, 16, f"{name}.head.conv"))
         moved = net.add("Sigmoid", f"{name}.moved", net.conv(inner, 16, 4, f"{name}.boxes", kernel=1))
         ends = np.array([-1, -1, 1, 1], np.float32) * SIDE / side
         sides = net.add("Mul", f"{name}.sides", net.rows(moved, 4, side, f"{name}.rows"), net.constant(ends))
         centres = net.constant(_centres(side)[None].astype(np.float32))
         boxes.append(net.add("Add", f"{name}.placed", sides, centres))
-        likely = net.add("Sigmoid", f"{name}.likely", net.conv(inner, 16, CLASSES, f"{name}.classes", kernel=1))
+        likely = net.add(
+            "Sigmoid", f"{name}.likely", net.conv(inner, 16, CLASSES, f"{name}.classes", kernel=1)
+        )
         scores.append(net.rows(likely, CLASSES, side, f"{name}.scores"))
     all_boxes = net.add("Concat", "all_boxes", *boxes, axis=1)
     all_scores = net.add("Concat", "all_scores", *scores, axis=1)
-    limits = [net.constant(np.array([each_class])), *(net.constant(np.array([each], np.float32)) for each in (0.4, threshold))]
+    limits = [
+        net.constant(np.array([each_class])),
+        *(net.constant(np.array([each], np.float32)) for each in (0.4, threshold)),
+    ]
     by_class = net.add("Transpose", "by_class", all_scores, perm=[0, 2, 1])
     chosen = net.add("NonMaxSuppression", "chosen", all_boxes, by_class, *limits)
     box = net.add("Gather", "box", chosen, net.constant(2), axis=1)
     labels = net.add("Gather", "labels", chosen, net.constant(1), axis=1)
     net.add("Gather", "boxes", net.add("Squeeze", "squeezed", all_boxes, net.constant([0])), box, axis=0)
     net.add("GatherND", "scores", by_class, chosen)
-    outputs = {"boxes": (TensorProto.FLOAT, ["n", 4]), "scores": (TensorProto.FLOAT, ["n"]), labels: (TensorProto.INT64, ["n"])}
+    outputs = {
+        "boxes": (TensorProto.FLOAT, ["n", 4]),
+        "scores": (TensorProto.FLOAT, ["n"]),
+        labels: (TensorProto.INT64, ["n"]),
+    }
     if joined:
         wide = [net.add("Unsqueeze", "scores.wide", "scores", net.constant([1]))]
         numbers = net.add("Cast", "labels.float", labels, to=TensorProto.FLOAT)

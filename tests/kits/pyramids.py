@@ -30,7 +30,9 @@ class _Builder:
         shape = (outputs, inputs, kernel, kernel)
         weights = self._random.normal(0, (2 / (inputs * kernel**2)) ** 0.5, shape).astype(np.float32)
         pad = [kernel // 2] * 2
-        made = ops.convolution(value, ops.constant(weights), [stride] * 2, pad, pad, [1, 1], name=f"{name}.conv")
+        made = ops.convolution(
+            value, ops.constant(weights), [stride] * 2, pad, pad, [1, 1], name=f"{name}.conv"
+        )
         return ops.relu(made, name=name) if relu else made
 
     def model(self, *outputs: ov.Node) -> ov.Model:
@@ -55,7 +57,9 @@ def feature_pyramid() -> ov.Model:
     value = net.conv(net.conv(net.picture, 16, "stem", stride=2), 24, "stage1")
     levels = []
     for number in (2, 3, 4):
-        value = net.conv(net.conv(value, 16 * number, f"stage{number}.a", stride=2), 16 * number, f"stage{number}.b")
+        value = net.conv(
+            net.conv(value, 16 * number, f"stage{number}.a", stride=2), 16 * number, f"stage{number}.b"
+        )
         levels.append(value)
     top = None
     pyramid = []

@@ -26,9 +26,9 @@ onnxruntime = pytest.importorskip("onnxruntime")
 def _pictures() -> np.ndarray:
     """(3, 3, 64, 64): a dark one in which little is found, and two of noise."""
     random = np.random.default_rng(2)
-    return np.stack([contrast * random.normal(size=(3, detector.SIDE, detector.SIDE)) for contrast in (0, 0.5, 2)]).astype(
-        np.float32
-    )
+    return np.stack(
+        [contrast * random.normal(size=(3, detector.SIDE, detector.SIDE)) for contrast in (0, 0.5, 2)]
+    ).astype(np.float32)
 
 
 @pytest.mark.parametrize("joined", [False, True])
@@ -44,7 +44,9 @@ def test_the_rows_are_onnxruntimes_at_every_split_point(tmp_path: Path, *, joine
     )
     assert report.reference == "onnxruntime"
     assert report.parity < 1e-5
-    assert any(f"outputs {', '.join(names)} each picture has its own number of rows" in note for note in report.notes)
+    assert any(
+        f"outputs {', '.join(names)} each picture has its own number of rows" in note for note in report.notes
+    )
     points = list(bundle.partition.points.values())
     assert any(len(point.shapes) == 2 for point in points[:-1])
 

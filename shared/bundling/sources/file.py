@@ -8,6 +8,8 @@ from functools import partial
 from itertools import filterfalse
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from shared.bundling.messages import first_line
 from shared.bundling.sources.converter_log import own_log
 from shared.bundling.sources.metadata import Said, understand
@@ -23,6 +25,8 @@ from shared.process.machine import expand_home
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from shared.network.choice import NetworkChoice
 
@@ -44,10 +48,14 @@ def from_file(choice: NetworkChoice) -> Source:
     said = read_tflite(path) if path.suffix == ".tflite" else understand(metadata)
     picture = PictureInput(model, what)
     recipe, notes = _recipe(choice, picture, said, what)
-    model = _with_plain_outputs(picture.resized(recipe.width, recipe.height), what)
+    model, constants = _without_constants(picture.resized(recipe.width, recipe.height), what)
+    model = _with_plain_outputs(model, what)
     outputs = tuple(map(_name, model.get_results()))
     made_with = {"openvino": VERSION}
-    reference = find_onnx_reference(path, picture) if path.suffix == ".onnx" else None
+    reference = find_onnx_reference(path, picture, set(constants)) if path.suffix == ".onnx" else None
+    if constants:
+        names = ", ".join(name for name, _ in constants.values())
+        notes += (f"{names} does not depend on the picture, and is no output of the bundle",)
     if reference:
         made_with["onnxruntime"] = reference.version
     labels = said.labels
@@ -66,6 +74,7 @@ def from_file(choice: NetworkChoice) -> Source:
         is_given=partial(_holds, path),
         made_with=made_with,
         said={key.removeprefix(f"{_MODEL_API} "): value for key, value in metadata.items()},
+        constants=dict(constants.values()),
     )
 
 
@@ -136,12 +145,36 @@ def _recipe(
     return recipe, (f"the file says nothing of its recipe; taken: {recipe.describe()}; --recipe changes it",)
 
 
+def _without_constants(
+    model: ov.Model, what: str
+) -> tuple[ov.Model, dict[int, tuple[str, NDArray[np.float32]]]]:
+    """The model without outputs that are constant, such as prior boxes; these by their places, each with its name.
+
+    Raises ModelError if no other is left.
+    """
+    kept, constants = [], {}
+    for place, result in enumerate(model.get_results()):
+        node = result.input_value(0).get_node()
+        if node.get_type_name() == "Constant":
+            values = np.asarray(node.get_data(), np.float32)
+            constants[place] = _name(result), values[0] if values.ndim > 1 and len(values) == 1 else values
+        else:
+            kept.append(result)
+    if not kept:
+        raise ModelError(
+            f"{what}: its outputs are not computed; accepted: outputs that depend on the picture"
+        )
+    if not constants:
+        return model, {}
+    return ov.Model(kept, model.get_parameters(), model.get_friendly_name()), constants
+
+
 def _with_plain_outputs(model: ov.Model, what: str) -> ov.Model:
     """Outputs of at least one dimension and a fixed size. Raises ModelError."""
     results = []
     for result in model.get_results():
         value = result.input_value(0)
-        if value.get_node().get_type_name() in ("Parameter", "Constant"):
+        if value.get_node().get_type_name() == "Parameter":
             raise ModelError(
                 f"{what}: the output {_name(result)} is not computed; accepted: outputs that depend on the picture"
             )

@@ -13,7 +13,7 @@ from shared.errors import ModelError
 from shared.network.partition import OUTPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -33,11 +33,13 @@ _TYPES = {
 }
 
 
-def find_onnx_reference(path: Path, picture: PictureInput) -> OnnxReference | None:
-    """The reference for a file whose input is `picture`; None without onnxruntime."""
+def find_onnx_reference(
+    path: Path, picture: PictureInput, left_out: Container[int] = ()
+) -> OnnxReference | None:
+    """The reference for a file whose input is `picture`, without the outputs at the places `left_out`; None without onnxruntime."""
     if importlib.util.find_spec("onnxruntime") is None or picture.element_type not in _TYPES:
         return None
-    return OnnxReference(path, picture)
+    return OnnxReference(path, picture, left_out)
 
 
 class OnnxReference:
@@ -45,7 +47,7 @@ class OnnxReference:
 
     name = "onnxruntime"
 
-    def __init__(self, path: Path, picture: PictureInput) -> None:
+    def __init__(self, path: Path, picture: PictureInput, left_out: Container[int]) -> None:
         import onnxruntime  # noqa: PLC0415 - optional
 
         self.version: str = onnxruntime.__version__
@@ -58,6 +60,9 @@ class OnnxReference:
             )
         except Exception as error:
             raise ModelError(f"onnxruntime cannot read {path.name}: {first_line(error)}") from error
+        self._outputs = [
+            output.name for place, output in enumerate(self._session.get_outputs()) if place not in left_out
+        ]
 
     def crossings(self, pictures: Tensors) -> Mapping[str, Tensors]:
         """Only the outputs."""
@@ -71,7 +76,7 @@ class OnnxReference:
             rows = [
                 [
                     _first(tensor, fixed)
-                    for tensor in self._session.run(None, {wanted.name: np.stack([each] * fixed)})
+                    for tensor in self._session.run(self._outputs, {wanted.name: np.stack([each] * fixed)})
                 ]
                 for each in given
             ]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from shared.engines.openvino.runtime import ov
     from shared.network.partition import SplitPoint
     from shared.network.recipe import Recipe
+    from shared.tasks.spec import TaskSpec
 
 
 class Reference(Protocol):
@@ -57,5 +58,7 @@ class Source:
     """Versions of the packages that read it."""
     said: Mapping[str, str] = field(default_factory=dict)
     """What the file says of itself, as its exporter wrote it."""
+    task: TaskSpec | None = None
+    """What the outputs mean, if the source knows it without looking at them."""
     constants: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """Outputs that do not depend on the picture, by name, without the batch dimension: prior boxes."""

@@ -91,9 +91,7 @@ def cut(
     names = result_names(end)
     ends = [results[names[number]] for number in wanted]
     if one_by_one:
-        ends = [
-            _with_batch(each, end.shapes[number]) for each, number in zip(ends, wanted, strict=True)
-        ]
+        ends = [_with_batch(each, end.shapes[number]) for each, number in zip(ends, wanted, strict=True)]
     return ov.Model([_apart(each) for each in ends], given, name)
 
 

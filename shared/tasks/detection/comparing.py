@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from shared.engines.half import Tensors
     from shared.tasks.detection.candidates import Candidates
-    from shared.tasks.detection.forms.dense import Dense
+    from shared.tasks.detection.reading.dense import Dense
 
 LEAST_OVERLAP = 0.5
 """Intersection over union from which two boxes of a class are taken for the same."""

@@ -13,9 +13,9 @@ from shared.tasks.base import Task
 from shared.tasks.detection.boxes import Boxes, boxes_of, parse_boxes
 from shared.tasks.detection.candidates import selected
 from shared.tasks.detection.comparing import FLOOR, dense_divergence, matches, selected_divergence
-from shared.tasks.detection.forms.dense import Dense
-from shared.tasks.detection.forms.form import Setting
 from shared.tasks.detection.forms.registry import make_form
+from shared.tasks.detection.reading.dense import Dense
+from shared.tasks.detection.reading.form import Setting
 from shared.tasks.options import Options
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shared.engines.half import Tensors
     from shared.network.model import Model
     from shared.tasks.detection.candidates import Candidates
-    from shared.tasks.detection.forms.form import Form
+    from shared.tasks.detection.reading.form import Form
     from shared.tasks.spec import TaskSpec, Wanted
 
 DEFAULT_THRESHOLD = 0.4

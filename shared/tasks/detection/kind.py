@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.tasks.detection.detect import AnyBoxes, make_detect
-from shared.tasks.detection.recognition import classes_of, detector, recognise_detectors
+from shared.tasks.detection.recognition import classes_of, detector, form_note, recognise_detectors
 from shared.tasks.kind import Kind
 
 DETECT = Kind(
@@ -13,4 +13,5 @@ DETECT = Kind(
     recognise=recognise_detectors,
     told=detector,
     classes=classes_of,
+    assumed=form_note,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.tasks.detection.detect import read_options
-from shared.tasks.detection.forms.dense import Dense
 from shared.tasks.detection.forms.registry import FORMS, describe_forms
+from shared.tasks.detection.reading.dense import Dense
 from shared.tasks.options import Options
 from shared.tasks.spec import ACTIVATIONS, TaskSpec
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.tasks.seen import Seen
     from shared.tasks.spec import Activation, Option
 
-_SAID = {"confidence_threshold": "threshold", "iou_threshold": "iou"}
+_SAID = {"confidence_threshold": "threshold", "iou_threshold": "overlap"}
 """Keys of OpenVINO's Model API, and the options that they are."""
 
 
@@ -62,6 +62,12 @@ def detector(seen: Seen, given: Mapping[str, Option]) -> TaskSpec:
 def classes_of(spec: TaskSpec, seen: Seen) -> int | None:
     """How many classes the outputs have, if their shapes tell."""
     return read_options(spec, seen.size, seen.classes)[0].check(seen.shapes)
+
+
+def form_note(spec: TaskSpec, seen: Seen) -> str | None:
+    """What the form takes for granted."""
+    del seen
+    return FORMS[str(dict(spec.options)["form"])].note
 
 
 def describe_outputs(seen: Seen) -> str:

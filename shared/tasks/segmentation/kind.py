@@ -93,6 +93,17 @@ def _classes(spec: TaskSpec, seen: Seen) -> int | None:
     return counted
 
 
+def _assumed(spec: TaskSpec, seen: Seen) -> str | None:
+    """Values for K channels may be anything, unless there are K names or they are probabilities."""
+    if spec.activation == "none" or seen.classes:
+        return None
+    (shape,) = seen.shapes[:1]
+    return (
+        f"the output is taken for the values of {shape[0]} classes at each pixel, as it has no fewer pixels than an eighth of the "
+        "picture's in each direction; if it is something else: --task raw"
+    )
+
+
 SEGMENT = Kind(
     make=make_segment,
     reader=AnyMap,
@@ -100,4 +111,5 @@ SEGMENT = Kind(
     recognise=_recognise,
     told=_told,
     classes=_classes,
+    assumed=_assumed,
 )

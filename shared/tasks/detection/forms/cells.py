@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.tasks.detection.forms.dense import Dense, Head
-from shared.tasks.detection.forms.evidence import are_probabilities
-from shared.tasks.detection.forms.geometry import bounded
+from shared.tasks.detection.reading.dense import Dense, Head
+from shared.tasks.detection.reading.evidence import are_probabilities
+from shared.tasks.detection.reading.geometry import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

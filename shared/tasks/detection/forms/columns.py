@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from shared.limits import MAX_LABELS
-from shared.tasks.detection.forms.dense import Dense, Head
-from shared.tasks.detection.forms.evidence import activation_of, are_probabilities, follow, kind_of, units_of
-from shared.tasks.detection.forms.geometry import KINDS, UNITS, bounded, corners_of
-from shared.tasks.detection.forms.pyramids import MAX_LEVELS, STRIDES, centres, count_places, places, pyramids
+from shared.tasks.detection.reading.dense import Dense, Head
+from shared.tasks.detection.reading.evidence import (
+    activation_of,
+    are_probabilities,
+    follow,
+    kind_of,
+    units_of,
+)
+from shared.tasks.detection.reading.geometry import KINDS, UNITS, bounded, corners_of
+from shared.tasks.detection.reading.pyramids import (
+    MAX_LEVELS,
+    STRIDES,
+    centres,
+    count_places,
+    places,
+    pyramids,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +32,7 @@ if TYPE_CHECKING:
 
     from shared.engines.half import Tensors
     from shared.network.partition import Shape
-    from shared.tasks.detection.forms.form import Setting
+    from shared.tasks.detection.reading.form import Setting
     from shared.tasks.options import Options
     from shared.tasks.seen import Seen
     from shared.tasks.spec import Option
@@ -70,6 +83,7 @@ class Columns(Dense):
         start = _BOX + cls.objectness
         columns = rows.shape[2] - start
         transposed = rows is not seen.samples[0]
+        extra = extra and not cls.objectness  # exporters that say their task have none
         if (
             columns < 1
             or rows.shape[1] < _FEWEST

@@ -10,8 +10,9 @@ import numpy as np
 from shared.errors import ContentError
 from shared.limits import MAX_LABELS
 from shared.tasks.detection.candidates import Candidates
-from shared.tasks.detection.forms.form import Form
-from shared.tasks.detection.forms.geometry import KINDS, UNITS, corners_of
+from shared.tasks.detection.reading.evidence import units_of
+from shared.tasks.detection.reading.form import Form
+from shared.tasks.detection.reading.geometry import KINDS, UNITS, corners_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from shared.engines.half import Tensors
     from shared.network.partition import Shape
-    from shared.tasks.detection.forms.form import Setting
+    from shared.tasks.detection.reading.form import Setting
     from shared.tasks.options import Options
     from shared.tasks.seen import Seen
     from shared.tasks.spec import Option
@@ -36,6 +37,7 @@ _LAYOUTS = (
     ("image:x0:y0:x1:y1:score:class", "pixels", 2),
 )
 """Orders of the columns that exporters use, the most frequent first, their unit, and the output's dimensions."""
+_MOSTLY = 0.95
 
 
 class _Selected(Form):
@@ -138,6 +140,7 @@ class Rows(_Selected):
         if not set(_COLUMNS[:5]) <= set(names):
             raise ValueError(f"columns={':'.join(names)}; needed: {', '.join(_COLUMNS[:5])}")
         self._at = {name: index for index, name in enumerate(names)}
+        self._kind = options.choice("box", KINDS, "xyxy")
         self._units = options.choice("units", UNITS, "pixels")
 
     @classmethod
@@ -150,8 +153,12 @@ class Rows(_Selected):
         rows = sample.reshape(-1, shape[-1]).astype(np.float64)
         for columns, units, rank in _LAYOUTS:
             names = columns.split(":")
-            if len(names) == shape[-1] and rank == len(shape) and _holds(rows, names):
-                return {"columns": columns, "units": units}
+            if len(names) != shape[-1] or rank != len(shape):
+                continue
+            kind = _kind(rows, names)
+            if kind is not None:
+                used = rows[_used(rows, names)][:, [names.index(name) for name in _COLUMNS[:4]]]
+                return {"columns": columns, "box": kind, "units": units_of(used) if len(used) else units}
         return None
 
     def check(self, shapes: Sequence[Shape]) -> int | None:
@@ -168,7 +175,7 @@ class Rows(_Selected):
         scores = rows[:, self._at["score"]].astype(np.float64)
         if "image" in self._at:
             scores = np.where(rows[:, self._at["image"]] < 0, -1.0, scores)
-        return corners_of(corners, "xyxy", self._units, self.setting.size), scores, classes
+        return corners_of(corners, self._kind, self._units, self.setting.size), scores, classes
 
 
 def _role(seen: Seen, index: int) -> str:
@@ -178,15 +185,17 @@ def _role(seen: Seen, index: int) -> str:
         return "boxes"
     if any(word in name for word in ("anchor_ind", "raw_", "multiclass")):
         return "ignored"
-    if shape == (1,) and "num" in name:
+    if shape in ((), (1,)) and "num" in name:
         return "count"
-    if len(shape) > 1 and shape[1:] != (1,):
+    if len(shape) != 1 and shape[1:] != (1,):
         return "other"
     if any(word in name for word in ("label", "class", "cls")):
         return "labels"
     if any(word in name for word in ("score", "prob", "conf")):
         return "scores"
-    return "labels" if seen.whole[index] else "scores"
+    sample = seen.samples[index]
+    counted = bool((sample > 1).any() and (sample == np.rint(sample)).all())
+    return "labels" if seen.whole[index] or counted else "scores"
 
 
 def _normalised(boxes: NDArray[np.float32]) -> bool:
@@ -196,13 +205,22 @@ def _normalised(boxes: NDArray[np.float32]) -> bool:
     return len(rows) > 0 and bool(rows.max() <= 1.5)
 
 
-def _holds(rows: NDArray[np.float64], names: Sequence[str]) -> bool:
-    """Whether rows (n, columns) can be what `names` says; filling says nothing."""
-    at = {name: rows[:, index] for index, name in enumerate(names)}
-    filling = (at["score"] < 0) | (at.get("image", at["score"]) < 0) | (rows == 0).all(1)
-    used = ~filling
-    if not used.any():
-        return bool((rows <= 0).all())
-    ordered = (at["x1"] >= at["x0"]) & (at["y1"] >= at["y0"])
-    whole = (at["class"] == np.rint(at["class"])) & (at["class"] >= 0)
-    return bool((at["score"][used] <= 1).all() and ordered[used].mean() > 0.95 and whole[used].all())
+def _used(rows: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of rows (n, columns) are no filling, if `names` says what is in them."""
+    image = rows[:, names.index("image")] if "image" in names else rows[:, names.index("score")]
+    used: NDArray[np.bool_] = (rows[:, names.index("score")] >= 0) & (image >= 0) & (rows != 0).any(1)
+    return used
+
+
+def _kind(rows: NDArray[np.float64], names: Sequence[str]) -> str | None:
+    """How rows (n, columns) write their boxes, if they can be what `names` says; None if they cannot."""
+    used = rows[_used(rows, names)]
+    if not len(used):
+        return "xyxy" if (rows <= 0).all() else None
+    scores, classes = (used[:, names.index(name)] for name in ("score", "class"))
+    if scores.max() > 1 or classes.min() < 0 or (classes != np.rint(classes)).any():
+        return None
+    x0, y0, x1, y1 = (used[:, names.index(name)] for name in _COLUMNS[:4])
+    if ((x1 >= x0) & (y1 >= y0)).mean() > _MOSTLY:
+        return "xyxy"
+    return "cxcywh" if ((x1 > 0) & (y1 > 0)).mean() > _MOSTLY else None

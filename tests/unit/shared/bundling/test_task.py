@@ -137,6 +137,6 @@ def test_every_class_has_a_name() -> None:
     assert names(("a",), TaskSpec("of-another-package", "none"), (2,)) == (("a",), ())
     detect = TaskSpec("detect", "none", (("form", "yolov8"),))
     assert names((), detect, (6, 99))[0] == ("class 0", "class 1")
-    for background, expected in (("first", ("cat", "dog")), ("last", ("nothing", "cat"))):
+    for background, expected in ((0, ("cat", "dog")), (-1, ("nothing", "cat"))):
         task = replace(detect, options=(("background", background), ("form", "yolov8")))
         assert names(("nothing", "cat", "dog"), task, (7, 99))[0] == expected, background

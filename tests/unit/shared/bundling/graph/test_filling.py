@@ -58,7 +58,9 @@ def test_rows_of_minus_one_follow_what_is_found() -> None:
             np.testing.assert_array_equal(np.take(each, range(count), axis), right)
             assert (np.take(each, range(count, rows), axis) == NOTHING).all()
     (note,) = filled.notes
-    assert note.startswith("of the outputs places, turned, column, boxes each picture has its own number of rows")
+    assert note.startswith(
+        "of the outputs places, turned, column, boxes each picture has its own number of rows"
+    )
 
 
 def test_without_a_known_limit_300_rows_are_kept_and_the_others_cut_off() -> None:
@@ -66,7 +68,9 @@ def test_without_a_known_limit_300_rows_are_kept_and_the_others_cut_off() -> Non
     places = ops.transpose(_bright(given), ops.constant([1, 0]))
     many = ops.tile(places, ops.constant([9, 1]))
     count = ops.gather(ops.shape_of(places), ops.constant([0]), ops.constant(0))
-    unknown = ops.reshape(many, ops.concat([ops.multiply(count, ops.constant([9])), ops.constant([2])], 0), special_zero=False)
+    unknown = ops.reshape(
+        many, ops.concat([ops.multiply(count, ops.constant([9])), ops.constant([2])], 0), special_zero=False
+    )
     graph = model(given, unknown)
     limit = graph.outputs[0].get_partial_shape()[0].get_max_length()
     filled = fill_up(graph, ["many"])
@@ -89,7 +93,9 @@ def test_several_dimensions_that_depend_on_the_picture_are_refused() -> None:
     given = picture((1, 3, SIDE, SIDE))
     places = ops.convert(_bright(given), "f32")
     square = ops.matmul(places, places, transpose_a=True, transpose_b=False)
-    with pytest.raises(ModelError, match=r"size of the output square depends on the picture: .*one dimension"):
+    with pytest.raises(
+        ModelError, match=r"size of the output square depends on the picture: .*one dimension"
+    ):
         fill_up(model(given, places, square), ["places", "square"])
 
 

@@ -34,9 +34,7 @@ def test_the_cut_is_the_cheapest_and_the_last_of_them() -> None:
         found = _built(arcs, nodes).before_cut()
         assert found is not None
         assert (found[SOURCE], found[SINK]) == (True, False)
-        cuts = [
-            [True, False, *inner] for inner in itertools.product((False, True), repeat=nodes - 2)
-        ]
+        cuts = [[True, False, *inner] for inner in itertools.product((False, True), repeat=nodes - 2)]
         least = min(_cost(arcs, each) for each in cuts)
         assert _cost(arcs, found) == least, trial
         last = [each for each in cuts if _cost(arcs, each) == least]

@@ -71,7 +71,11 @@ class _Read:
 
     def crossing(self, head: set[int]) -> tuple[tuple[int, int], ...]:
         return tuple(
-            sorted(value for value, users in self.users.items() if value[0] in head and not head.issuperset(users))
+            sorted(
+                value
+                for value, users in self.users.items()
+                if value[0] in head and not head.issuperset(users)
+            )
         )
 
     def elements(self, values: tuple[tuple[int, int], ...]) -> int:
@@ -124,7 +128,9 @@ def test_the_cheapest_place_of_a_stretch_is_cheaper_than_every_other() -> None:
                 ):
                     continue
                 values = read.crossing(head)
-                if len(values) <= MAX_TENSORS and all(read.graph.types[value[0]] != "Parameter" for value in values):
+                if len(values) <= MAX_TENSORS and all(
+                    read.graph.types[value[0]] != "Parameter" for value in values
+                ):
                     costs.append(read.elements(values))
             assert (found.elements if found else None) == min(costs, default=None), (seed, number)
             compared += 1
@@ -134,11 +140,13 @@ def test_the_cheapest_place_of_a_stretch_is_cheaper_than_every_other() -> None:
 def test_a_pyramid_is_cut_in_its_backbone_at_its_levels_and_in_its_heads() -> None:
     read = _Read(pyramids.feature_pyramid())
     names = [
-        [read.graph.operations[number].get_friendly_name() for number, _ in place.values] for place in read.places()
+        [read.graph.operations[number].get_friendly_name() for number, _ in place.values]
+        for place in read.places()
     ]
     assert ["stage2.b", "stage3.b"] in names
     assert any(
-        len(place) == 3 and all(name.startswith(("pyramid", "lateral", "sum")) for name in place) for place in names
+        len(place) == 3 and all(name.startswith(("pyramid", "lateral", "sum")) for name in place)
+        for place in names
     )
     assert any(any(name.startswith(("classes", "boxes")) for name in place) for place in names)
 

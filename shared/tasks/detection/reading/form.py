@@ -36,12 +36,15 @@ class Form(ABC):
     shapes: ClassVar[str]
     """The outputs' shapes without the batch, for people: A boxes, K classes, h x w places."""
     overlap: ClassVar[float] = 0.45
-    """The option `iou`, unless it is given: overlap above which two boxes of a class are one; 1: they were selected already."""
+    """The option of this name, unless it is given: intersection over union above which two boxes of a class are one; 1: they were selected already."""
+
+    note: ClassVar[str | None] = None
+    """What is taken for granted where this form is recognised."""
 
     def __init__(self, options: Options, setting: Setting) -> None:
         """Takes its own options. Raises ValueError for one that it does not accept."""
         self.setting = setting
-        self.most_overlap = options.number("iou", self.overlap, 0, 1)
+        self.most_overlap = options.number("overlap", self.overlap, 0, 1)
 
     @classmethod
     @abstractmethod

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import numpy as np
 
 from shared.tasks.detection.candidates import MAX_CANDIDATES, Candidates, best
-from shared.tasks.detection.forms.evidence import activation_of
-from shared.tasks.detection.forms.form import Form
+from shared.tasks.detection.reading.evidence import activation_of
+from shared.tasks.detection.reading.form import Form
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.engines.half import Tensors
-    from shared.tasks.detection.forms.form import Setting
+    from shared.tasks.detection.reading.form import Setting
     from shared.tasks.options import Options
     from shared.tasks.spec import Activation
 
-BACKGROUNDS = ("none", "first", "last")
 _SLACK = 1e-3
 """By so much less than the threshold may values be that are looked at, as their scores are computed more precisely afterwards."""
 
@@ -44,12 +43,11 @@ class Dense(Form):
     per_box: ClassVar[str] = "best"
     """`best`: a place is a candidate for its most probable class; `all`: for every class above the threshold."""
     powers: ClassVar[tuple[float, float]] = (1.0, 1.0)
-    background: ClassVar[str] = "none"
 
     def __init__(self, options: Options, setting: Setting) -> None:
         super().__init__(options, setting)
         self._only_best = options.choice("per_box", ("best", "all"), self.per_box) == "best"
-        self._background = options.choice("background", BACKGROUNDS, self.background)
+        self._background = options.whole("background", _NONE, _NONE, 0)
         first, second = self.powers
         self._objectness_power = options.number("objectness_power", first, 0.01, 10)
         self._class_power = options.number("class_power", second, 0.01, 10)
@@ -99,7 +97,7 @@ class Dense(Form):
     def activation_of(self, outputs: Tensors) -> Activation:
         """What makes probabilities of the classes' values in one frame's outputs, as far as these tell."""
         values = self.head(outputs).values
-        return activation_of(values, exclusive=self._background != "none")
+        return activation_of(values, exclusive=self._background != _NONE)
 
     def densities(self, outputs: Tensors) -> tuple[NDArray[np.float64], Head]:
         """(A, K) the score of every place for every class, and where the boxes are."""
@@ -126,9 +124,14 @@ class Dense(Form):
     def _foreground(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         return values[:, _FOREGROUND[self._background]]
 
+    @property
+    def first_class(self) -> int:
+        """The column of the first class."""
+        return 1 if self._background == 0 else 0
+
     def classes_of(self, columns: int) -> int:
         """How many classes `columns` values stand for."""
-        return columns - (self._background != "none")
+        return columns - (self._background != _NONE)
 
     def _raw(self, probability: float, what: str) -> float:
         """The value at which a probability is a little below `probability`."""
@@ -138,14 +141,16 @@ class Dense(Form):
 
     def _hopeful(self, values: NDArray[np.float32], threshold: float) -> NDArray[np.intp]:
         """The rows in which a class may have a probability above `threshold`: against the background alone it is no less."""
-        if self._background == "none":
+        if self._background == _NONE:
             return np.arange(len(values))
-        behind = values[:, 0 if self._background == "first" else -1]
+        behind = values[:, self._background]
         ahead = self._foreground(values).max(1) - behind
         return np.flatnonzero(ahead > _logit(threshold ** (1 / self._class_power)) - _SLACK)
 
 
-_FOREGROUND = {"none": slice(None), "first": slice(1, None), "last": slice(None, -1)}
+_NONE = -2
+_FOREGROUND = {_NONE: slice(None), 0: slice(1, None), -1: slice(None, -1)}
+"""The columns that are classes, by that of the background: the first, the last, or none."""
 
 
 def _above(values: NDArray[np.floating], least: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -68,7 +68,9 @@ def test_every_tensor_of_a_head_is_checked(bundle: Bundle) -> None:
                 error = probe.error("head", point, _distorted(right, number, factor))
                 what = (point.name, number, factor)
                 assert np.isnan(error) if least is None else error > least, what
-        assert np.isnan(probe.error("head", point, lambda tensors, right=right: right(tensors)[:-1])), point.name
+        assert np.isnan(probe.error("head", point, lambda tensors, right=right: right(tensors)[:-1])), (
+            point.name
+        )
         assert np.isnan(probe.error("head", point, lambda tensors, right=right: (*right(tensors), *tensors)))
 
 
@@ -77,7 +79,7 @@ def test_a_head_of_another_number_of_tensors_is_refused_in_one_line(
 ) -> None:
     engine = new_engine("float32", bundle)
     point = _several(bundle)[0]
-    compile_half: Any = engine._compile  # noqa: SLF001 - the half that is checked
+    compile_half: Any = engine._compile
     monkeypatch.setattr(engine, "_compile", lambda *what: lambda tensors: compile_half(*what)(tensors)[:1])
     with pytest.raises(EngineError, match=r"^openvino in float32: the head at \S+ differs [^\n]+$"):
         engine.require("head", point)

@@ -202,8 +202,13 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 
 def test_the_schema_is_the_oldest_that_says_everything(tmp_path: Path) -> None:
     make(tmp_path)
-    fields = {key: value for key, value in manifest(tmp_path).items() if key not in ("schema", "files", "digest")}
-    several = [each | {"shapes": [[4], [4, 2]]} if each["name"] == "relu" else each for each in fields["split_points"]]
+    fields = {
+        key: value for key, value in manifest(tmp_path).items() if key not in ("schema", "files", "digest")
+    }
+    several = [
+        each | {"shapes": [[4], [4, 2]]} if each["name"] == "relu" else each
+        for each in fields["split_points"]
+    ]
     for change, schema in (
         ({}, 1),
         ({"task": {"name": "raw", "activation": "none"}}, 1),

@@ -14,6 +14,7 @@ from edge.uplink.client import BrokenError, CloudClient, parse_json
 from shared.codecs import make_codec
 from shared.errors import RequestError, SettingsError, SplitDNNError, UplinkError
 from shared.tasks.registry import read_answer
+from shared.tasks.spec import Wanted
 from shared.wire.frame import Frame, pack
 from shared.wire.http import CONTENT_TYPE
 from splitdnn.client_pictures import picture_frame
@@ -204,7 +205,10 @@ class Client:
             raise ClientError("bad_picture", str(error), accepted=error.accepted) from None
 
     async def _post(self, frame: bytes, top: int, threshold: float | None) -> Answer:
-        path = f"/model?top={top}" + ("" if threshold is None else f"&threshold={threshold}")
+        # What is not asked for is not said: a cloud whose network has three classes refuses `top=5`.
+        query = [] if top == Wanted.top else [f"top={top}"]
+        query += [] if threshold is None else [f"threshold={threshold}"]
+        path = f"/model?{'&'.join(query)}".rstrip("?")
         body = await self._request("POST", path, data=frame, headers={"Content-Type": CONTENT_TYPE})
         try:
             return read_answer(parse_json(body))

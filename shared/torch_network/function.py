@@ -17,7 +17,9 @@ import torch
 from shared.errors import ModelError, suggest
 from shared.network.labels import read_labels
 from shared.process.machine import expand_home
-from shared.torch_network.inspection import check_arguments, check_running
+from shared.torch_network.detection.detector import as_network, is_detector, recipe_of
+from shared.torch_network.detection.own_answers import settle
+from shared.torch_network.graph.inspection import check_arguments, check_running
 from shared.torch_network.messages import reason
 from shared.torch_network.network import TorchNetwork
 from shared.torch_network.recipes import from_timm, settled, without_metadata
@@ -51,10 +53,16 @@ def build_function(choice: NetworkChoice, *, folder: str | None = None) -> Torch
             namespace = _import_file(path) if is_file else _import_package(place)
             module = _make(_find(namespace, attribute, choice.model), choice.model)
         name = f"{path.stem}:{attribute}" if is_file else choice.model
-        check_arguments(module.forward, name)
         recipe, notes = _recipe(module, choice, name)
-        weights, more = _weights(module, choice, recipe, name)
-        check_running(module, recipe.tensor_shape, name)
+        task = None
+        if is_detector(module):
+            detector, module = module, as_network(module, recipe, name)
+            weights, more = _weights(module, choice, recipe, name)
+            task = settle(detector, module, recipe.tensor_shape, name)
+        else:
+            check_arguments(module.forward, name)
+            weights, more = _weights(module, choice, recipe, name)
+            check_running(module, recipe.tensor_shape, name)
     return TorchNetwork(
         name=name,
         weights=weights.description,
@@ -71,6 +79,7 @@ def build_function(choice: NetworkChoice, *, folder: str | None = None) -> Torch
         },
         fingerprint=None,
         notes=(*notes, *more),
+        task=task,
     )
 
 
@@ -183,6 +192,8 @@ def ready(module: torch.nn.Module) -> torch.nn.Module:
 
 
 def _recipe(module: torch.nn.Module, choice: NetworkChoice, name: str) -> tuple[Recipe, tuple[str, ...]]:
+    if is_detector(module):
+        return settled(recipe_of(module, name), choice.recipe), ()
     config = getattr(module, "pretrained_cfg", None)
     if isinstance(config, dict):
         base, notes = from_timm(config, name)

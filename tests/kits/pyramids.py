@@ -30,7 +30,9 @@ class _Builder:
         shape = (outputs, inputs, kernel, kernel)
         weights = self._random.normal(0, (2 / (inputs * kernel**2)) ** 0.5, shape).astype(np.float32)
         pad = [kernel // 2] * 2
-        made = ops.convolution(value, ops.constant(weights), [stride] * 2, pad, pad, [1, 1], name=f"{name}.conv")
+        made = ops.convolution(
+            value, ops.constant(weights), [stride] * 2, pad, pad, [1, 1], name=f"{name}.conv"
+        )
         return ops.relu(made, name=name) if relu else made
 
     def model(self, *outputs: ov.Node) -> ov.Model:
@@ -55,7 +57,9 @@ def feature_pyramid() -> ov.Model:
     value = net.conv(net.conv(net.picture, 16, "stem", stride=2), 24, "stage1")
     levels = []
     for number in (2, 3, 4):
-        value = net.conv(net.conv(value, 16 * number, f"stage{number}.a", stride=2), 16 * number, f"stage{number}.b")
+        value = net.conv(
+            net.conv(value, 16 * number, f"stage{number}.a", stride=2), 16 * number, f"stage{number}.b"
+        )
         levels.append(value)
     top = None
     pyramid = []
@@ -125,3 +129,12 @@ NETWORKS: dict[str, Callable[[], ov.Model]] = {
     "three_scales": three_scales,
     "two_branches": two_branches,
 }
+
+
+def for_one_picture(model: ov.Model) -> ov.Model:
+    """The same network in a form that holds for one picture alone: its outputs lose their batch dimension."""
+    (picture,) = model.get_parameters()
+    picture.set_partial_shape(ov.PartialShape([1, *list(picture.get_partial_shape())[1:]]))
+    model.validate_nodes_and_infer_types()
+    ends = [ops.squeeze(result.input_value(0), ops.constant([0])) for result in model.get_results()]
+    return ov.Model([ops.result(each) for each in ends], [picture], "pyramid")

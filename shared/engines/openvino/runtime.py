@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
@@ -20,7 +23,17 @@ from openvino import opset13 as operations  # noqa: E402
 if not _has_converter:
     del sys.modules[_CONVERTER]
 
-__all__ = ["VERSION", "convert_model", "core", "operations", "ov", "precisions", "reason", "without_integers"]
+__all__ = [
+    "VERSION",
+    "convert_model",
+    "core",
+    "operations",
+    "ov",
+    "precisions",
+    "reason",
+    "translation",
+    "without_integers",
+]
 
 VERSION: str = ov.get_version()
 _LONGEST_REASON = 300
@@ -39,6 +52,13 @@ def convert_model(*source: Any, **options: Any) -> ov.Model:
 
     model: ov.Model = ovc.convert_model(*source, **options)
     return model
+
+
+def translation(name: str, function: Callable[[Any], list[ov.Output]]) -> Any:
+    """For the option `extension` of `convert_model`: how an operator of torch is said in OpenVINO's."""
+    from openvino.frontend.pytorch import ConversionExtension  # noqa: PLC0415 - the converter's
+
+    return ConversionExtension(name, function)
 
 
 def precisions() -> list[str]:

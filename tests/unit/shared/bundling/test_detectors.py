@@ -49,7 +49,9 @@ def ssd(name: str, tmp_path: Path, *, scores: Any = None) -> str:
     priors = np.stack([(x + 0.5) / 8, (y + 0.5) / 8, np.full((8, 8), 0.25), np.full((8, 8), 0.25)], axis=-1)
     anchors = operations.constant(priors.reshape(1, 64, 4).astype(np.float32), name="priors")
     graph = model(given, differences, end if scores is None else scores, anchors)
-    return str(save(graph, tmp_path / f"{name}.xml", {"confidence_threshold": "0.3", "labels": "cat dog hen"}))
+    return str(
+        save(graph, tmp_path / f"{name}.xml", {"confidence_threshold": "0.3", "labels": "cat dog hen"})
+    )
 
 
 def test_anchors_that_a_file_gives_are_part_of_the_task(tmp_path: Path) -> None:
@@ -83,7 +85,9 @@ def test_the_users_options_are_in_the_bundle(tmp_path: Path) -> None:
 def test_a_task_that_does_not_fit_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     choice = NetworkChoice(ssd("ssd", tmp_path), task="detect:form=yolov8")
     folder = _folder(tmp_path)
-    with pytest.raises(ModelError, match=r"the outputs loc \(64, 4\), scores \(64, 4\) do not fit the form yolov8"):
+    with pytest.raises(
+        ModelError, match=r"the outputs loc \(64, 4\), scores \(64, 4\) do not fit the form yolov8"
+    ):
         make_reported(choice, folder, patience_s=1)
     assert list(folder.iterdir()) == []
 
@@ -116,7 +120,9 @@ def test_onnxruntime_is_asked_for_the_outputs_that_are_left(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (_DETECTOR.is_file() and _CLIP.is_file()), reason="needs ../shared/weights and videos")
+@pytest.mark.skipif(
+    not (_DETECTOR.is_file() and _CLIP.is_file()), reason="needs ../shared/weights and videos"
+)
 def test_a_real_detector_sees_the_bottles_of_a_real_clip(tmp_path: Path) -> None:
     cv2 = pytest.importorskip("cv2")
     choice = NetworkChoice(str(_DETECTOR), labels=str(_NAMES), recipe="channels=BGR")

@@ -8,9 +8,9 @@ import pytest
 from kits.naming import naming
 
 from shared.tasks.classify import Classes
+from shared.tasks.foreign.unread import Unread
 from shared.tasks.raw import Outputs
 from shared.tasks.registry import KINDS, read_answer
-from shared.tasks.foreign.unread import Unread
 
 TOP = [{"class_id": 70, "label": "hen", "probability": 0.5}]
 OUTPUT = {"name": "boxes", "shape": [4], "min": 0.0, "max": 1.0, "mean": 0.5}

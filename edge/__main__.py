@@ -60,15 +60,18 @@ def _run(arguments: Sequence[str]) -> int:
     started = _start(EdgeSettings, given)
     if started is None:
         return 0
-    # Only now: OpenCV and the engines read the thread settings when they are imported.
+    # Imports only now: OpenCV and the engines read the thread settings when they are imported.
     if show_points:
         from edge.network.listing import list_split_points  # noqa: PLC0415
 
         print(asyncio.run(list_split_points(started.settings)))
         return 0
-    from edge.run import run  # noqa: PLC0415
+    from edge.network.early_load import EarlyLoad  # noqa: PLC0415
 
-    return event_loop.run(run(started.settings, started.threads))
+    with EarlyLoad(started.settings, started.threads) as early:
+        from edge.run import run  # noqa: PLC0415 - takes as long as reading the network, and is done meanwhile
+
+        return event_loop.run(run(started.settings, started.threads, early))
 
 
 def _calibrate(arguments: Sequence[str]) -> int:

@@ -9,7 +9,6 @@ import secrets
 import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 import cv2
 
 from edge.frames.pipeline import Pipeline
-from edge.metrics import EdgeMetrics
 from edge.network.opening import open_origin
 from edge.network.switch import Switch
 from edge.network.watch import watch
@@ -35,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.config import EdgeSettings
+    from edge.metrics import EdgeMetrics
+    from edge.network.early_load import EarlyLoad
     from edge.network.origins import Origin
 
 _log = logging.getLogger("edge")
@@ -71,15 +71,18 @@ class _Run:
             self.live.stop()
 
 
-async def run(settings: EdgeSettings, threads: int) -> int:
-    """Play the source to its end, or until SIGTERM or SIGINT. Exit status 0; raises StartupError."""
+async def run(settings: EdgeSettings, threads: int, early: EarlyLoad) -> int:
+    """Play the source to its end, or until SIGTERM or SIGINT. Exit status 0; raises StartupError.
+
+    `early` has begun to load the network of these settings.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with (
         contextlib.AsyncExitStack() as ends
     ):  # whatever has been opened is closed, however far the start got
-        opening = asyncio.create_task(_open(settings, threads, ends))
+        opening = asyncio.create_task(_open(settings, threads, early, ends))
         stopping = asyncio.create_task(stop.wait())
         ends.callback(stopping.cancel)
         await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -101,14 +104,16 @@ async def run(settings: EdgeSettings, threads: int) -> int:
     return 0
 
 
-async def _open(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExitStack) -> _Run:
-    """Open everything; what a user can mistype comes before what takes long.
+async def _open(
+    settings: EdgeSettings, threads: int, early: EarlyLoad, ends: contextlib.AsyncExitStack
+) -> _Run:
+    """Open everything; what a user can mistype comes before what takes long, or is found while the network is read.
 
     In this order: a file's source, the status server, the records; the line to the cloud, the network from wherever it comes, its
     plans, the cloud's greeting; and last a live source, whose frames do not wait.
     """
     cv2.setNumThreads(threads)
-    metrics = EdgeMetrics()
+    metrics = early.metrics
     source = open_source(
         settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
     )
@@ -123,17 +128,15 @@ async def _open(settings: EdgeSettings, threads: int, ends: contextlib.AsyncExit
     )
     ends.callback(server.stop)
     outputs = _open_outputs(settings, metrics, ends, append=source.live)
-    # What takes long is on a thread, so that /healthz answers meanwhile; a stop does not wait for that thread.
-    slow = ThreadPoolExecutor(1, thread_name_prefix="start")
-    ends.callback(slow.shutdown, wait=False)
     line = Line(settings.cloud_url, metrics, in_flight=settings.in_flight, deadline_s=settings.deadline_s)
     await ends.enter_async_context(line)
     origin, model = await open_origin(settings, line, metrics, ends)
-    switch = Switch(settings, threads, metrics, line, slow, live=source.live)
+    switch = Switch(settings, threads, metrics, line, early.slow, live=source.live)
     ends.push_async_callback(switch.close)
-    loaded = await switch.open(model)
+    early.proceed()
+    loaded = await switch.open(model, early.loaded)
     if live:
-        await asyncio.get_running_loop().run_in_executor(slow, live.open)
+        await asyncio.get_running_loop().run_in_executor(early.slow, live.open)
     else:
         metrics.source_up.set(1)
     plans = loaded.describe_plans()

@@ -34,7 +34,7 @@ class Curve(NamedTuple):
     """What the step sizes cost and leave in one tensor, a value for each of FACTORS."""
 
     bits: NDArray[np.float64]
-    """Of one frame."""
+    """The entropy of one frame's symbols."""
     error: NDArray[np.float64]
     elements: int
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.calibration.balance import balanced
-from edge.calibration.fit import coarser, finer, fit_crossing, presets, variants
+from edge.calibration.fit import coarser, finer, fit_crossing, presets
 from edge.calibration.importance import measure_importance
+from edge.calibration.pictures import variants
 from edge.calibration.point import choose, joined, measure
 from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted
@@ -81,6 +82,7 @@ def calibrate_on(
             split_point=point.name,
             importances=importances,
             about=about,
+            given=len(given[0]),
         )
 
     points: list[Point] = []

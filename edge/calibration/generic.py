@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 from edge.calibration.calibration import cross, signed
-from edge.calibration.fit import GENERIC, fit_crossing, presets, variants
-from edge.calibration.pictures import Footage
+from edge.calibration.fit import GENERIC, fit_crossing, presets
+from edge.calibration.pictures import Footage, variants
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
 from shared.errors import RequestError, SettingsError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
 _FRAMES = 64
 _VARIANTS = 64
 
@@ -87,6 +87,7 @@ def _generic(network: Network, cache: Cache) -> Profile:
         fingerprint=network.model.fingerprint,
         split_point=network.point.name,
         about={"model": network.model.name, "generic": str(_VERSION)},
+        given=0,
     )
     _log.warning(
         "no --profile is given: fitted a generic one to drawn frames in %.1f s; `python -m edge calibrate` on footage of "

@@ -114,7 +114,7 @@ def run(tail: Half, crossing: Sequence[NDArray[np.float32]]) -> Tensors:
 
 
 class _Estimate:
-    """Of one tensor; the others of its crossing stay as they are."""
+    """The estimate for one tensor; the others of its crossing stay as they are."""
 
     def __init__(
         self,

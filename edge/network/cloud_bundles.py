@@ -57,15 +57,15 @@ class CloudBundles:
         self._sleep = sleep
         self._clock = clock
 
-    async def first(self) -> Path:
-        """The bundle of the network that the cloud runs now; waits for a cloud that is not there yet.
+    async def first(self, patience_s: float = PATIENCE_S) -> Path:
+        """The bundle of the network that the cloud runs now; waits `patience_s` seconds for a cloud that is not there yet.
 
         A cloud that stays away is replaced by the network that it had last, if that was kept. Raises FetchError, or MismatchError
         if something answers that is not a SplitDNN cloud.
         """
         start, pause_s, tries, told = self._clock(), _PAUSE_S, 0, ""
         last = await asyncio.to_thread(self._last)
-        patience_s = KEPT_PATIENCE_S if last else PATIENCE_S
+        patience_s = min(patience_s, KEPT_PATIENCE_S) if last else patience_s
         while True:
             received = self._fetch.received
             try:
@@ -89,10 +89,10 @@ class CloudBundles:
             if waited_s >= patience_s:
                 raise FetchError(
                     "away",
-                    f"no cloud at {self._line.client.url} within {patience_s:.0f} s ({problem}), so there is no network to run; start "
+                    f"no cloud at {self._line.client.url} within {patience_s:g} s ({problem}), so there is no network to run; start "
                     "it, correct --cloud-url, or give --model something else than cloud",
                 )
-            if str(problem) != told:
+            if str(problem) != told and patience_s >= KEPT_PATIENCE_S:  # else the end comes soon enough
                 told = str(problem)
                 _log.warning("waiting up to %.0f s for the network of the cloud at %s: %s",
                              patience_s - waited_s, self._line.client.url, problem)  # fmt: skip

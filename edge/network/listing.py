@@ -21,6 +21,6 @@ async def list_split_points(settings: EdgeSettings) -> str:
     async with contextlib.AsyncExitStack() as ends:
         line = Line(settings.cloud_url, metrics, in_flight=1, deadline_s=settings.deadline_s)
         await ends.enter_async_context(line)
-        _, model = await open_origin(settings, line, metrics, ends)
+        _, model = await open_origin(settings, line, metrics, ends, patience_s=settings.deadline_s)
         chosen = settings.model_copy(update={"model": model})
         return await asyncio.to_thread(load.list_split_points, chosen)

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.planning.choices import make_plans
 from edge.uplink.agreed_weights import agreed_weights
-from shared.codecs.calibrated.codec import Calibrated
 from shared.engines.load import AUTO, load_network
 from shared.errors import EngineError, ModelError
 from shared.network.find import bundle_folder
@@ -18,6 +16,8 @@ from shared.observing.telemetry import export_build_info
 from shared.process.memory import give_back
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
     from edge.planning.plan import Plan
@@ -90,12 +90,18 @@ class Loaded:
 
 
 def load(
-    settings: EdgeSettings, threads: int, metrics: EdgeMetrics, *, before: EngineChoice | None = None
+    settings: EdgeSettings,
+    threads: int,
+    metrics: EdgeMetrics,
+    *,
+    before: EngineChoice | None = None,
+    hold: Callable[[], object] = lambda: None,
 ) -> Loaded:
     """Load, compile and plan; takes long. Raises StartupError or SplitPointError.
 
     `before`: what the frames that are running meanwhile run with. Measurements of this machine then hold for now only. A network of
     the same graph, trained anew, takes the same engine: frames would spoil the choice of one, and the choice delay the frames.
+    `hold` is called before a bundle is made or anything measured, and returns when that may begin.
     """
     weights, seed = settings.weights, settings.seed
     if not bundle_folder(settings.model):  # which has its weights
@@ -106,7 +112,7 @@ def load(
     def load_with(chosen: dict[str, str]) -> Network:
         return load_network(
             settings.model_copy(update=chosen), metrics, "head",
-            weights=weights, seed=seed, patience_s=patience_s, threads=threads,
+            weights=weights, seed=seed, patience_s=patience_s, threads=threads, hold=hold,
         )  # fmt: skip
 
     chosen = before.for_same_graph(settings) if before else {}
@@ -117,9 +123,7 @@ def load(
             raise
         _log.info("%s; choosing anew", error)
         network = load_with({})
-    plans = make_plans(settings, network, beside_frames=before is not None)
-    if settings.profile and not any(plan.profile for plan in plans):
-        _log.warning("--profile changes nothing: only --codec %s uses one", Calibrated.name)
+    plans = _plans(settings, network, hold, beside_frames=before is not None)
     _require_unchanged(network)
     engine = EngineChoice(
         network.engine.device, network.engine.name, network.engine.precision, _graph(network.bundle.manifest)
@@ -129,6 +133,21 @@ def load(
     del network
     give_back()
     return loaded
+
+
+def _plans(
+    settings: EdgeSettings, network: Network, hold: Callable[[], object], *, beside_frames: bool
+) -> list[Plan]:
+    # They bring OpenCV: the start imports it while the network above is read.
+    from edge.planning.choices import make_plans  # noqa: PLC0415
+    from shared.codecs.calibrated.codec import Calibrated  # noqa: PLC0415
+
+    if AUTO in (settings.split_point, settings.codec):
+        hold()  # options are measured
+    plans = make_plans(settings, network, beside_frames=beside_frames)
+    if settings.profile and not any(plan.profile for plan in plans):
+        _log.warning("--profile changes nothing: only --codec %s uses one", Calibrated.name)
+    return plans
 
 
 def _require_unchanged(network: Network) -> None:

@@ -20,7 +20,7 @@ from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
 
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
@@ -61,9 +61,9 @@ class Switch:
         self.editions: Editions
         """There once `open` has returned."""
 
-    async def open(self, model: str) -> Loaded:
-        """Put the first edition into force, of the network that `model` names. Raises StartupError."""
-        loaded = await self._load(model, None)
+    async def open(self, model: str, begun: Future[Loaded] | None = None) -> Loaded:
+        """Put the first edition into force, of the network that `model` names; `begun` loads it already. Raises StartupError."""
+        loaded = await (asyncio.wrap_future(begun) if begun else self._load(model, None))
         task = make_task(loaded.model, self._wanted)
         self._uplink = await self._greeted(loaded, task)
         self.editions = Editions(self._edition(loaded, task, self._uplink))

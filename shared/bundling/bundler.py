@@ -16,6 +16,7 @@ from shared.bundling.checking.checks import check_points, check_whole
 from shared.bundling.checking.halves import Halves
 from shared.bundling.checking.probe import probe_pictures
 from shared.bundling.graph.batch import free_batch, single_batch
+from shared.bundling.graph.filling import fill_up
 from shared.bundling.graph.fingerprint import fingerprint_of
 from shared.bundling.graph.marking import marked
 from shared.bundling.graph.points import find_places
@@ -31,6 +32,7 @@ from shared.network.partition import INPUT, OUTPUT, Partition
 from shared.network.stage_ends import stage_ends
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -83,8 +85,8 @@ def make_reported(
     points = list(network.partition.points.values())
     fingerprint = source.fingerprint or fingerprint_of(network.model, len(source.outputs), source.recipe)
     halves = Halves(network.model, network.partition, network.batch)
-    answers = Answers(halves, source.reference, network.pictures, network.tensors)
-    parity = check_whole(answers, source.reference.name if source.reference else "itself")
+    answers = Answers(halves, source.reference, network.pictures, network.tensors, network.filled_up)
+    parity, parity_notes = check_whole(answers, source.reference.name if source.reference else "itself")
     seen = see(source, network.model, network.partition.ends[1].shapes, answers.own_outputs)
     task, task_notes = task_of(seen, choice.task, source.task)
     labels, label_notes = labels_for(source, task, seen, choice.labels)
@@ -111,7 +113,7 @@ def make_reported(
     _log.info(
         "bundled %s, %d split points, in %.1f s", source.name, len(points), time.perf_counter() - started
     )
-    notes = (*source.notes, *network.notes, *task_notes, *label_notes)
+    notes = (*source.notes, *network.notes, *parity_notes, *task_notes, *label_notes)
     reference = source.reference.name if source.reference else None
     return read_bundle(folder, verify=False), Report(notes, reference, parity, cut_error, len(checked))
 
@@ -128,26 +130,26 @@ class _Cut:
     """The probe's, (2, h, w, 3)."""
     tensors: NDArray[np.float32]
     """The same normalised, (2, C, h, w)."""
+    filled_up: Mapping[int, int]
+    """The axes of `Filled`."""
     notes: tuple[str, ...]
 
 
 def _cut(source: Source) -> _Cut:
     pictures = probe_pictures(source.recipe)
     tensors = np.stack([source.recipe.normalise(picture) for picture in pictures])
-    model = free_batch(source.model, tensors)
-    notes: tuple[str, ...] = ()
+    filled = fill_up(source.model, source.outputs)
+    notes = filled.notes
+    model = free_batch(filled.model, tensors)
     batch = None
     if model is None:
-        model, batch = single_batch(source.model), 1
-        notes = ("the network takes one picture at a time",)
+        model, batch = single_batch(filled.model), 1
+        notes += ("the network takes one picture at a time",)
     places = find_places(model, batch, known=source.known, outputs=source.outputs, is_given=source.is_given)
     model = marked(model, places, len(source.outputs), source.name)
-    return _Cut(model, Partition(place.point for place in places), batch, pictures, tensors, notes)
-
-
-def _task_entry(task: TaskSpec) -> dict[str, object]:
-    entry: dict[str, object] = {"name": task.name, "activation": task.activation}
-    return entry | {"options": dict(task.options)} if task.options else entry
+    return _Cut(
+        model, Partition(place.point for place in places), batch, pictures, tensors, filled.axes, notes
+    )
 
 
 def _entry(point: SplitPoint) -> dict[str, object]:

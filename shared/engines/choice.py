@@ -1,7 +1,8 @@
 """Chooses the engine that runs the network: the one that was asked for, or the fastest that passes its check.
 
 Candidates are timed in turn, and a less precise one must be clearly faster. What was measured on a busy machine is not kept for
-the next start. `Engine.choice` says what happened:
+the next start; so that an edge and a cloud that start together do not keep each other busy, one of them measures at a time, and
+neither goes on before both have. `Engine.choice` says what happened:
 
     how           `measured`, `remembered` from an earlier start, `busy` (measured, not kept), or `only one` candidate
     milliseconds  by engine and precision: minimum and median of one run
@@ -20,6 +21,8 @@ from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.engines.base import Engine
     from shared.engines.half import Kind
     from shared.network.bundle import Bundle
@@ -43,6 +46,7 @@ def make_engine(
     kind: Kind = "head",
     point: SplitPoint | None = None,
     weights: str | None = None,
+    hold: Callable[[], object] = lambda: None,
     timer: Timer | None = None,
 ) -> Engine:
     """The engine of this name and precision; `auto` is the fastest whose results agree with the bundle's probe.
@@ -50,6 +54,7 @@ def make_engine(
     On CPUs `auto` means OpenVINO. `kind` and `point` name the half to choose by, which is compiled, checked and timed; the
     default is the whole network. `threads` 0 takes as many as there are cores; up to `streams` halves run at once. `cache_dir`
     is the folder that keeps choices, "" keeps none. `weights` stands for those that the bundle's source names, where torch runs it.
+    `hold` is called before engines are timed, and returns when that may begin.
     Raises SettingsError for what this machine or this bundle does not have, and EngineError if no engine that fits the request
     passes its check.
     """
@@ -57,7 +62,7 @@ def make_engine(
     point = point or bundle.partition.point(OUTPUT)
     if (kind, point.name) in (("head", INPUT), ("tail", OUTPUT)):  # computes nothing: time the other half
         kind = "tail" if kind == "head" else "head"
-    choice = _Choice(bench, kind, point, cache_dir, timer or Timer())
+    choice = _Choice(bench, kind, point, cache_dir, hold, timer or Timer())
     engine = choice.make(bench.candidates(name, precision))
     _log.info(
         "engine %s in %s on %s, %d threads; %s",
@@ -69,10 +74,19 @@ def make_engine(
 class _Choice:
     """One choice, by one half."""
 
-    def __init__(self, bench: Workbench, kind: Kind, point: SplitPoint, cache_dir: str, timer: Timer) -> None:
+    def __init__(
+        self,
+        bench: Workbench,
+        kind: Kind,
+        point: SplitPoint,
+        cache_dir: str,
+        hold: Callable[[], object],
+        timer: Timer,
+    ) -> None:
         self._bench = bench
         self._kind = kind
         self._point = point
+        self._hold = hold
         self._timer = timer
         self._store = bench.choices(kind, point, cache_dir)
 
@@ -80,16 +94,25 @@ class _Choice:
         """The chosen engine. Raises EngineError."""
         if len(candidates) == 1:
             return self._ready(candidates[0])
+        if engine := self._remembered(candidates):
+            return engine
+        self._hold()
+        with self._store.turn() as waited:
+            # Whoever had the turn before may have made the same choice.
+            return (waited and self._remembered(candidates)) or self._measured(candidates)
+
+    def _remembered(self, candidates: list[tuple[str, str]]) -> Engine | None:
+        """The engine that an earlier start chose, if it still passes its check."""
         remembered = self._store.read(candidates)
-        if remembered:
-            try:
-                engine = self._ready(remembered.candidate)
-            except EngineError as error:
-                _log.warning("%s; the engine is chosen anew", error)
-            else:
-                engine.choice = remembered.choice | {"how": "remembered"}
-                return engine
-        return self._measured(candidates)
+        if remembered is None:
+            return None
+        try:
+            engine = self._ready(remembered.candidate)
+        except EngineError as error:
+            _log.warning("%s; the engine is chosen anew", error)
+            return None
+        engine.choice = remembered.choice | {"how": "remembered"}
+        return engine
 
     def _ready(self, candidate: tuple[str, str]) -> Engine:
         engine = self._bench.build(*candidate)

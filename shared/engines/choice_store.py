@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.process.cache import Cache, key_of
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+_PATIENCE_S = 20.0
+"""For a turn: twice what compiling and timing takes of a large network."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,10 @@ class ChoiceStore:
     def keep(self, candidates: list[tuple[str, str]], chosen: str, choice: dict[str, Any]) -> None:
         """Keep that `chosen`, as `engine/precision`, was chosen among these candidates."""
         self._cache.store_json(self._name(candidates), {"chosen": chosen, "choice": choice})
+
+    def turn(self) -> AbstractContextManager[bool]:
+        """In the block no other process with this cache times engines; true if one has done so while this one waited."""
+        return self._cache.turn("choice", "times engines", _PATIENCE_S)
 
     def _name(self, candidates: list[tuple[str, str]]) -> str:
         return "choice-" + key_of("2", str(candidates), *self._circumstances)

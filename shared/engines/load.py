@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.engines import make_engine
+from shared.errors import EngineError
+from shared.network.bundle import Verification
 from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import bundle_folder, find_bundle
 from shared.observing.telemetry import export_build_info, has_build_info
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.engines import Engine
     from shared.engines.half import Kind
     from shared.network.bundle import Bundle
@@ -56,28 +60,47 @@ def load_network(
     patience_s: float,
     threads: int,
     streams: int = 1,
+    hold: Callable[[], object] = lambda: None,
 ) -> Network:
     """Load the network that the settings name; report it in the log and, if it is the process's first, in `splitdnn_build_info`.
 
     `component` is the half that this side runs; the engine is chosen by it. `patience_s` bounds the download of weights in
-    seconds; `threads` and `streams` are those of `make_engine`. Raises StartupError or SplitPointError.
+    seconds; `threads` and `streams` are those of `make_engine`. `hold` is called before a bundle is made or engines are timed, and
+    returns when that may begin. Raises StartupError or SplitPointError.
     """
-    bundle = find_bundle(_choice(settings, weights, seed), settings.cache_dir, patience_s=patience_s)
-    model, partition = bundle.model, bundle.partition
-    is_default = settings.split_point in (None, AUTO)
-    point = partition.default() if is_default else partition.point(str(settings.split_point))
-    engine = make_engine(
-        bundle,
-        name=settings.engine,
-        precision=settings.precision,
-        device=settings.device,
-        threads=threads,
-        streams=streams,
-        cache_dir=settings.cache_dir,
-        kind=component,
-        point=point,
-        weights=weights if weights != "auto" and bundle_folder(settings.model) else None,
-    )
+    choice = _choice(settings, weights, seed)
+
+    def load(*, verify: bool) -> Network:
+        bundle = find_bundle(choice, settings.cache_dir, patience_s=patience_s, verify=verify, hold=hold)
+        verification = None if verify else Verification(bundle)
+        is_default = settings.split_point in (None, AUTO)
+        point = (
+            bundle.partition.default() if is_default else bundle.partition.point(str(settings.split_point))
+        )
+        try:
+            engine = make_engine(
+                bundle,
+                name=settings.engine,
+                precision=settings.precision,
+                device=settings.device,
+                threads=threads,
+                streams=streams,
+                cache_dir=settings.cache_dir,
+                kind=component,
+                point=point,
+                weights=weights if weights != "auto" and bundle_folder(settings.model) else None,
+                hold=hold,
+            )
+        except EngineError:
+            if verification is None or verification.passed():
+                raise
+            return load(verify=True)
+        if verification and not verification.passed():
+            return load(verify=True)
+        return Network(bundle, point, engine)
+
+    network = load(verify=False)
+    model, engine = network.model, network.engine
     engine.on_failed_check = metrics.engine_failed_checks.inc
     if not has_build_info(metrics.registry):
         export_build_info(
@@ -96,10 +119,10 @@ def load_network(
         model.name,
         model.weights,
         model.fingerprint.hex(),
-        len(partition.points),
-        point.name,
+        len(network.partition.points),
+        network.point.name,
     )
-    return Network(bundle, point, engine)
+    return network
 
 
 def list_split_points(settings: CommonSettings) -> str:

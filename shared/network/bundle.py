@@ -9,7 +9,7 @@ Reading one needs neither torch nor OpenVINO.
 
 from __future__ import annotations
 
-import hashlib
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from shared.network.manifest import MANIFEST, Manifest, read_manifest
 from shared.network.model import Model
 from shared.network.partition import Partition, SplitPoint
 from shared.network.recipe import Recipe
+from shared.process.digest import sha256_of
 from shared.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -99,16 +100,38 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
         path = folder / name
         try:
             size = path.stat().st_size
-            if size == entry.bytes:
-                with path.open("rb") as file:
-                    if hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256:
-                        continue
+            if size == entry.bytes and sha256_of(path) == entry.sha256:
+                continue
         except OSError as error:
             raise ModelError(f"bundle {folder}: {name}: {error.strerror or error}") from None
         raise ModelError(
             f"bundle {folder}: {name} is not the file that was written ({size} bytes, {entry.bytes} expected, or another "
             "SHA-256); make or copy the bundle again"
         )
+
+
+class Verification:
+    """Compares a bundle's files with their digests while the network is compiled from them: hashing leaves the interpreter to others.
+
+    It begins at once, on a thread of its own. Nothing that was computed meanwhile is to be used before `passed` says so.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._failed = False
+        self._thread = threading.Thread(target=self._run, name="verification", daemon=True)
+        self._thread.start()
+
+    def passed(self) -> bool:
+        """Waits for the end; whether every file is the one that was written."""
+        self._thread.join()
+        return not self._failed
+
+    def _run(self) -> None:
+        try:
+            verify_files(self._bundle.folder, self._bundle.manifest)
+        except ModelError:  # whoever asks next reads the files again, and is told what is wrong
+            self._failed = True
 
 
 def previous_of(folder: Path) -> Path:

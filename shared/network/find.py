@@ -52,18 +52,22 @@ def find_bundle(
     *,
     patience_s: float,
     fetch: bool = True,
+    verify: bool = True,
+    hold: Callable[[], object] = lambda: None,
     clock: Callable[[], float] = time.time,
 ) -> Bundle:
     """The bundle of the network that `choice` names, made now if need be.
 
     `weights=auto` is a bundle of pretrained weights that was kept, else their download, else random weights with a warning.
     `patience_s` bounds a download in seconds; `fetch` False takes random weights at once. `cache_dir` keeps bundles; ""
-    keeps them until the process ends. Raises ModelError or SettingsError, one line.
+    keeps them until the process ends. `verify` False leaves it to the caller to compare the
+    files with their digests. `hold` is called before one is made, and returns when that may begin. Raises ModelError or
+    SettingsError, one line.
     """
     folder = bundle_folder(choice.model)
     if folder:
-        return _read_folder(folder, choice)
-    return _Finder(choice, cache_dir, patience_s, clock).find(fetch=fetch)
+        return _read_folder(folder, choice, verify=verify)
+    return _Finder(choice, cache_dir, patience_s, hold, clock, verify=verify).find(fetch=fetch)
 
 
 def bundle_folder(model: str) -> Path | None:
@@ -92,14 +96,14 @@ def bundle_folder(model: str) -> Path | None:
     return None
 
 
-def _read_folder(folder: Path, choice: NetworkChoice) -> Bundle:
+def _read_folder(folder: Path, choice: NetworkChoice, *, verify: bool) -> Bundle:
     for name, given in (("recipe", choice.recipe), ("task", choice.task)):
         if given:
             raise SettingsError(
                 f"{name} {given}: the bundle {folder} has its own; make it again with "
                 f"`splitdnn bundle SOURCE --{name} {given} -o FOLDER`"
             )
-    bundle = read_bundle(folder)
+    bundle = read_bundle(folder, verify=verify)
     if choice.weights != "auto":
         _log.warning(
             "weights %s: the bundle %s has its own, %s; only the engine torch reads them anew",
@@ -120,13 +124,22 @@ class _Finder:
     """Finds or makes the bundle of one choice."""
 
     def __init__(
-        self, choice: NetworkChoice, cache_dir: str, patience_s: float, clock: Callable[[], float]
+        self,
+        choice: NetworkChoice,
+        cache_dir: str,
+        patience_s: float,
+        hold: Callable[[], object],
+        clock: Callable[[], float],
+        *,
+        verify: bool,
     ) -> None:
         self._choice = choice
         self._random = replace(choice, weights="random")
         self._cache = Cache(cache_dir)
         self._patience_s = patience_s
+        self._hold = hold
         self._clock = clock
+        self._verify = verify
 
     def find(self, *, fetch: bool) -> Bundle:
         if bundle := self._kept(self._choice):
@@ -145,11 +158,13 @@ class _Finder:
         return self._choice.weights == "auto" and (":" not in model or model.startswith("timm:"))
 
     def _kept(self, choice: NetworkChoice) -> Bundle | None:
-        entry = self._cache.load_folder(bundle_name(choice))
+        entry = self._cache.load_folder(bundle_name(choice), verify=self._verify)
         if entry is None:
             return None
         try:
-            return read_bundle(entry, verify=False)  # the cache has compared the files with their digests
+            return read_bundle(
+                entry, verify=False
+            )  # the cache has compared the files with their digests, or the caller will
         except ModelError as error:
             _log.warning("%s; it is made again", error)
             shutil.rmtree(entry, ignore_errors=True)
@@ -162,6 +177,7 @@ class _Finder:
                 f"model {choice.model}: no bundle of it is here, and torch, which makes one, is not installed; run "
                 f"`splitdnn bundle {choice.model} -o FOLDER` where torch is, and give --model that FOLDER"
             )
+        self._hold()
         name = bundle_name(choice)
         with self._cache.locked(name):
             if bundle := self._kept(choice):  # another process has made it meanwhile

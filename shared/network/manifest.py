@@ -206,8 +206,6 @@ def _schema_of(fields: dict[str, Any]) -> int:
     """The oldest version that has what these fields use: 2 for several tensors at a split point, and for tasks with options or new
     names.
     """
-    several = any(
-        len(point["shapes"]) > 1 for point in fields["split_points"] if point["name"] != OUTPUT
-    )
+    several = any(len(point["shapes"]) > 1 for point in fields["split_points"] if point["name"] != OUTPUT)
     task = fields["task"]
     return 2 if several or task["name"] not in _TASKS_OF_1 or task.get("options") else 1

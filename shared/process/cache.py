@@ -5,6 +5,7 @@
         about.json                        SHA-256 of each of its other files
     <folder>/.making-…                    being written; moved to its place once complete
     <folder>/.lock-bundle-<key>           held by the process that makes this entry
+    <folder>/.lock-choice                 held by the process whose turn it is (shared/process/turns.py)
 
 An entry either is complete and matches its digests, or is not used. The number of entries of each kind is bounded; the least
 recently used ones are removed first. The folder may be deleted at any time.
@@ -37,6 +38,7 @@ from shared.process.cache_entries import (
 )
 from shared.process.file_lock import file_lock
 from shared.process.machine import expand_home
+from shared.process.turns import turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,8 +120,8 @@ class Cache:
                 if other != path:
                     remove(other)
 
-    def load_folder(self, name: str) -> Path | None:
-        """The folder stored under `name`; None if there is none. A damaged one is logged and removed."""
+    def load_folder(self, name: str, *, verify: bool = True) -> Path | None:
+        """The folder stored under `name`; None if there is none. A damaged one is logged and removed, if files are to be verified."""
         if self._folder is None:
             return None
         entry = self._folder / name
@@ -132,7 +134,7 @@ class Cache:
         try:
             with (entry / ABOUT).open("rb") as file:
                 expected = json.loads(file.read(_MAX_ABOUT_BYTES))
-            if expected != digests(entry):
+            if verify and expected != digests(entry):
                 raise ValueError("its files are not those that were written")  # noqa: TRY301
         except (OSError, ValueError, RecursionError) as error:
             _log.warning("%s is damaged (%s) and is made again", entry, error)
@@ -163,6 +165,19 @@ class Cache:
                     self._folder.mkdir(parents=True, exist_ok=True)
                     stack.enter_context(file_lock(self._folder / f"{_LOCK}{name}", f"makes {name}"))
             yield
+
+    @contextlib.contextmanager
+    def turn(self, kind: str, what: str, patience_s: float) -> Iterator[bool]:
+        """Take a turn as `shared.process.turns.turn` describes, among those that make entries of a kind; where the folder allows no
+        lock, at once.
+        """
+        with contextlib.ExitStack() as stack:
+            waited = False
+            if self._folder is not None:
+                with contextlib.suppress(OSError):
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    waited = stack.enter_context(turn(self._folder / f"{_LOCK}{kind}", what, patience_s))
+            yield waited
 
     def _put(self, name: str, make: Callable[[Path], tuple[Path, str]]) -> Path | None:
         """Move what `make` makes in a folder of its own to its place; None, logged once, where that is impossible.

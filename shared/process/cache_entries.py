@@ -8,6 +8,8 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from shared.process.digest import sha256_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -34,11 +36,7 @@ def digits(count: int) -> str:
 
 def digests(entry: Path) -> dict[str, str]:
     """SHA-256 of every file but the one that holds them."""
-    found = {}
-    for path in sorted({*entry.iterdir()} - {entry / ABOUT}):
-        with path.open("rb") as file:
-            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    return {path.name: sha256_of(path) for path in sorted({*entry.iterdir()} - {entry / ABOUT})}
 
 
 def used_at(entry: Path) -> float:

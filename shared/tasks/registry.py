@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import ModelError, suggest
 from shared.tasks.classify import CLASSIFY
 from shared.tasks.detection.kind import DETECT
-from shared.tasks.plugins import GROUP, TaskPlugins
+from shared.tasks.foreign.plugins import GROUP, TaskPlugins
+from shared.tasks.foreign.unread import Unread
 from shared.tasks.raw import RAW
 from shared.tasks.segmentation.kind import SEGMENT
-from shared.tasks.unread import Unread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import importlib.util
 import inspect
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -16,7 +17,9 @@ import torch
 from shared.errors import ModelError, suggest
 from shared.network.labels import read_labels
 from shared.process.machine import expand_home
-from shared.torch_network.inspection import check_arguments, check_running
+from shared.torch_network.detection.detector import as_network, is_detector, recipe_of
+from shared.torch_network.detection.own_answers import settle
+from shared.torch_network.graph.inspection import check_arguments, check_running
 from shared.torch_network.messages import reason
 from shared.torch_network.network import TorchNetwork
 from shared.torch_network.recipes import from_timm, settled, without_metadata
@@ -50,10 +53,16 @@ def build_function(choice: NetworkChoice, *, folder: str | None = None) -> Torch
             namespace = _import_file(path) if is_file else _import_package(place)
             module = _make(_find(namespace, attribute, choice.model), choice.model)
         name = f"{path.stem}:{attribute}" if is_file else choice.model
-        check_arguments(module.forward, name)
         recipe, notes = _recipe(module, choice, name)
-        weights, more = _weights(module, choice, recipe, name)
-        check_running(module, recipe.tensor_shape, name)
+        task = None
+        if is_detector(module):
+            detector, module = module, as_network(module, recipe, name)
+            weights, more = _weights(module, choice, recipe, name)
+            task = settle(detector, module, recipe.tensor_shape, name)
+        else:
+            check_arguments(module.forward, name)
+            weights, more = _weights(module, choice, recipe, name)
+            check_running(module, recipe.tensor_shape, name)
     return TorchNetwork(
         name=name,
         weights=weights.description,
@@ -70,6 +79,7 @@ def build_function(choice: NetworkChoice, *, folder: str | None = None) -> Torch
         },
         fingerprint=None,
         notes=(*notes, *more),
+        task=task,
     )
 
 
@@ -98,8 +108,9 @@ def _import_file(path: Path) -> Any:
     sys.modules[name] = module  # dataclasses look for it there
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         del sys.modules[name]
+        _let_interrupt_pass(error)
         raise ModelError(f"{path} cannot be imported: {reason(error)}") from error
     return module
 
@@ -107,11 +118,18 @@ def _import_file(path: Path) -> Any:
 def _import_package(name: str) -> Any:
     try:
         return importlib.import_module(name)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        _let_interrupt_pass(error)
         raise ModelError(
             f"{name} cannot be imported: {reason(error)}; accepted: file.py:build, or package.module:build where the package is "
             "installed or lies in the working directory"
         ) from error
+
+
+def _let_interrupt_pass(error: BaseException) -> None:
+    """Raise what may be the user's own interrupt; not where the process ends by it at once, so that the code has raised it."""
+    if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        raise error
 
 
 def _find(namespace: Any, attribute: str, what: str) -> Any:
@@ -137,7 +155,8 @@ def _make(found: Any, what: str) -> torch.nn.Module:
             raise ModelError(f"{what} requires the arguments {', '.join(required)}; {_ACCEPTED}")
         try:
             found = found()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            _let_interrupt_pass(error)
             raise ModelError(f"{what} raised {reason(error)}") from error
         if not isinstance(found, torch.nn.Module):
             raise ModelError(f"{what} returned a {type(found).__name__}; {_ACCEPTED}")
@@ -173,6 +192,8 @@ def ready(module: torch.nn.Module) -> torch.nn.Module:
 
 
 def _recipe(module: torch.nn.Module, choice: NetworkChoice, name: str) -> tuple[Recipe, tuple[str, ...]]:
+    if is_detector(module):
+        return settled(recipe_of(module, name), choice.recipe), ()
     config = getattr(module, "pretrained_cfg", None)
     if isinstance(config, dict):
         base, notes = from_timm(config, name)

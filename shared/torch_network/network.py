@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import torch
 
     from shared.network.recipe import Recipe
+    from shared.tasks.spec import TaskSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,3 +31,5 @@ class TorchNetwork:
     """8 bytes, for torchvision's networks: over architecture, weights and recipe. None for others."""
     notes: tuple[str, ...]
     """What was decided without being asked, a line each."""
+    task: TaskSpec | None = None
+    """What the outputs mean, if the source itself says it."""

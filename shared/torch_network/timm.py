@@ -18,7 +18,7 @@ from shared.process.child import run_module
 from shared.process.machine import expand_home
 from shared.torch_network import vision  # noqa: F401 - timm imports torchvision, which needs it
 from shared.torch_network.function import ready
-from shared.torch_network.inspection import check_arguments, check_running
+from shared.torch_network.graph.inspection import check_arguments, check_running
 from shared.torch_network.messages import reason
 from shared.torch_network.network import TorchNetwork
 from shared.torch_network.recipes import from_timm, settled

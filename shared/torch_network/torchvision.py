@@ -9,13 +9,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import fx
 from torch.overrides import TorchFunctionMode
 
 from shared.errors import ModelError, suggest
 from shared.limits import FINGERPRINT_BYTES
 from shared.network.labels import read_labels
 from shared.process.machine import expand_home
-from shared.torch_network.inspection import check_arguments, check_running
+from shared.torch_network.detection.detector import as_network, recipe_of
+from shared.torch_network.detection.features import without_values
+from shared.torch_network.detection.own_answers import settle
+from shared.torch_network.graph.inspection import check_arguments, check_running
+from shared.torch_network.graph.outputs import flatten
 from shared.torch_network.network import TorchNetwork
 from shared.torch_network.recipes import from_preset, settled
 from shared.torch_network.vision import (
@@ -24,6 +29,7 @@ from shared.torch_network.vision import (
     list_models,
     torchvision,
 )
+from shared.torch_network.weights.classes import classes_in
 from shared.torch_network.weights.fit import fit
 from shared.torch_network.weights.loading import Weights, load_weights
 
@@ -32,6 +38,9 @@ if TYPE_CHECKING:
 
     from shared.network.choice import NetworkChoice
     from shared.network.recipe import Recipe
+    from shared.tasks.spec import TaskSpec
+    from shared.torch_network.detection.detector import Network as Detector
+    from shared.torch_network.weights.checkpoint import State
 
 
 def build_torchvision(choice: NetworkChoice, *, patience_s: float) -> TorchNetwork:
@@ -44,21 +53,27 @@ def build_torchvision(choice: NetworkChoice, *, patience_s: float) -> TorchNetwo
             "package.module:build, or the path of a bundle, or of an ONNX, OpenVINO or tflite file"
         )
     is_classifier = name in list_models(module=torchvision.models)
-    if not is_classifier:
+    is_detector = name in list_models(module=torchvision.models.detection)
+    if not (is_classifier or is_detector):
         check_arguments(partial(_annotated_class(name).forward, None), name)
     chosen = load_weights(name, choice.weights, seed=choice.seed, patience_s=patience_s)
-    recipe = settled(from_preset(chosen.published.transforms()), choice.recipe)
-    module, notes = _build(name, chosen, recipe)
-    if not is_classifier:
-        check_running(module, recipe.tensor_shape, name)
+    task = None
+    if is_detector:
+        detector, recipe, task, notes = _build_detector(choice, chosen)
+        module: torch.nn.Module = detector
+        classes: int | None = detector.classes
+    else:
+        recipe = settled(from_preset(chosen.published.transforms()), choice.recipe)
+        module, notes = _build(name, chosen, recipe)
+        if not is_classifier:
+            check_running(module, recipe.tensor_shape, name)
+        classes = _classes(module) if is_classifier else _classes_of_pixels(module, recipe)
     return TorchNetwork(
         name=name,
         weights=chosen.description,
         module=module,
         recipe=recipe,
-        labels=_labels(choice.labels, chosen.published.meta["categories"], _classes(module))
-        if is_classifier
-        else (),
+        labels=_labels(choice.labels, chosen.published.meta["categories"], classes),
         source={
             "kind": "torchvision",
             "model": name,
@@ -68,6 +83,7 @@ def build_torchvision(choice: NetworkChoice, *, patience_s: float) -> TorchNetwo
         },
         fingerprint=_fingerprint(name, module, recipe),
         notes=(*notes, *_notes_on_recipe(chosen, choice.recipe, module)),
+        task=task,
     )
 
 
@@ -109,27 +125,45 @@ def _arguments(name: str, recipe: Recipe, *, is_own: bool) -> dict[str, Any]:
 
 
 def _build(name: str, chosen: Weights, recipe: Recipe) -> tuple[torch.nn.Module, tuple[str, ...]]:
-    arguments = _arguments(name, recipe, is_own=chosen.is_own)
+    module, state, notes = _construct(name, chosen, _arguments(name, recipe, is_own=chosen.is_own))
+    if state is not None:
+        notes += fit(module, state, _misfit(name, chosen), input_shape=recipe.tensor_shape)
+    return module.eval().requires_grad_(requires_grad=False), notes
+
+
+def _build_detector(
+    choice: NetworkChoice, chosen: Weights
+) -> tuple[Detector, Recipe, TaskSpec, tuple[str, ...]]:
+    """It says itself how its pictures are prepared."""
+    name = choice.model
+    detector, state, notes = _construct(name, chosen, {"weights_backbone": None})
+    detector.eval().requires_grad_(requires_grad=False)
+    recipe = settled(recipe_of(detector, name), choice.recipe)
+    module = as_network(detector, recipe, name)
+    if state is not None:
+        notes += fit(module, state, _misfit(name, chosen), input_shape=recipe.tensor_shape)
+    return module, recipe, settle(detector, module, recipe.tensor_shape, name), notes
+
+
+def _misfit(name: str, chosen: Weights) -> str:
+    return f"weights {chosen.description} do not fit {name}"
+
+
+def _construct(
+    name: str, chosen: Weights, arguments: dict[str, Any]
+) -> tuple[torch.nn.Module, State | None, tuple[str, ...]]:
+    """The network with seeded weights, or without values for a state dict, which comes with it."""
     make: Callable[..., torch.nn.Module] = partial(get_model, name, weights=None, **arguments)
-    notes: tuple[str, ...] = ()
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision warns about future defaults of its initialisers
         if chosen.checkpoint is None:
             torch.manual_seed(chosen.seed)
+            return make(), None, ()
+        with _WithoutValues():
             module = make()
-        else:
-            with _WithoutValues():
-                module = make()
-                state, notes = chosen.state_for(module.state_dict())
-                last, default = list(module.state_dict().items())[
-                    -1
-                ]  # the classifier's, in every one of them
-                given = state.get(last)
-                if given is not None and given.ndim and len(given) != len(default):
-                    module = make(num_classes=len(given))
-            what = f"weights {chosen.description} do not fit {name}"
-            notes += fit(module, state, what, input_shape=recipe.tensor_shape)
-    return module.eval().requires_grad_(requires_grad=False), notes
+            state, notes = chosen.state_for(module.state_dict())
+            classes = classes_in(state, module, lambda number: make(num_classes=number))
+            return (module if classes is None else make(num_classes=classes)), state, notes
 
 
 class _WithoutValues(TorchFunctionMode):
@@ -154,7 +188,14 @@ class _WithoutValues(TorchFunctionMode):
             tensor = args[0] if args else kwargs["tensor"]
             if tensor.is_meta:
                 return tensor
-        return func(*args, **kwargs)
+        try:
+            return func(*args, **kwargs)
+        except RuntimeError:  # a constructor tries its parts out on a picture of its own (SSD)
+            return func(*fx.node.map_aggregate(args, _without), **fx.node.map_aggregate(kwargs, _without))
+
+
+def _without(value: Any) -> Any:
+    return value.to("meta") if isinstance(value, torch.Tensor) else value
 
 
 def _classes(network: torch.nn.Module) -> int:
@@ -162,9 +203,22 @@ def _classes(network: torch.nn.Module) -> int:
     return last.shape[0]
 
 
-def _labels(path: str | None, categories: Sequence[str], classes: int) -> tuple[str, ...]:
+def _classes_of_pixels(network: torch.nn.Module, recipe: Recipe) -> int | None:
+    """The classes that a segmentation network tells apart: the planes of its only output. None for other networks."""
+    outputs = list(
+        flatten(
+            without_values(network, torch.empty(1, *recipe.tensor_shape, device="meta")), torch.Tensor
+        ).values()
+    )
+    return outputs[0].shape[1] if [each.ndim for each in outputs] == [4] else None
+
+
+def _labels(path: str | None, categories: Sequence[str], classes: int | None) -> tuple[str, ...]:
+    """`classes`: None where nothing says what the outputs are."""
     if path is not None:
         return read_labels(expand_home(path), classes)
+    if classes is None:
+        return ()
     return (
         tuple(categories)
         if len(categories) == classes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from kits import wire_reader
-from kits.profiles import features
+from kits.profiles import features, still_camera
 
 from edge.calibration.fit import Preset, fit_profile
 from edge.calibration.importance import Importance
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 READER = ROOT / "tests" / "kits" / "wire_reader.py"
-MAX_LINES = 190
+MAX_LINES = 200
 PRESETS = (
     Preset(step=1.5, groups=3, context_rank=4, corrector_rank=4),
     Preset(step=0.2, levels=64, groups=1, context_rank=2, corrector_rank=0),
@@ -94,6 +94,12 @@ def profiles() -> Iterator[Profile]:
                 split_point="layer1",
                 importance=importance,
             )
+    for shape, signed in (((8, 5, 6), False), ((3, 2, 4, 5), True)):
+        profile = still_camera(shape, signed=signed)
+        assert profile.about["format"] == "splitdnn-profile-2"
+        assert profile.arrays["channel_kind"].ndim == profile.arrays["magnitudes"].ndim == 3
+        assert "usual" in profile.arrays
+        yield profile
 
 
 class Recorder(wire_reader.Coder):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from kits import detector as detector_kit
+from kits import colour_detector as detector_kit
 from kits.common import ROOT, START_S
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

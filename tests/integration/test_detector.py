@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kits import boxes as boxes_kit
-from kits import detector as detector_kit
-from kits.detecting import Detector, detecting
+from kits import colour_detector as detector_kit
+from kits.detector_runs import Detector, detecting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 from kits import boxes as boxes_kit
-from kits import detector as detector_kit
-from kits.detecting import Detector, detecting
+from kits import colour_detector as detector_kit
+from kits.detector_runs import Detector, detecting
 
 import splitdnn
 

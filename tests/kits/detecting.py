@@ -1,85 +1,106 @@
-"""A detector that runs as edge and cloud, and what it must see in the first frames of a source."""
+"""Outputs of detectors, and tasks and forms that read them."""
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from kits import boxes as boxes_kit
-from kits import detector as detector_kit
-from kits.common import DATA
-from kits.deployments import ComposeDeployment, LocalDeployment, docker_answers
+import numpy as np
+
+from shared.network.model import Model
+from shared.network.recipe import Recipe
+from shared.tasks.detection.forms.registry import make_form
+from shared.tasks.detection.reading.form import Setting
+from shared.tasks.options import Options
+from shared.tasks.registry import make_task
+from shared.tasks.seen import Seen
+from shared.tasks.spec import TaskSpec, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
-    from kits.deployments import Deployment
+    from numpy.typing import NDArray
 
-    from shared.network.bundle import Bundle
+    from shared.tasks.base import Task
+    from shared.tasks.detection.candidates import Candidates
+    from shared.tasks.spec import Activation, Option
 
-FILES = ("weights/fastestdet.onnx", "weights/fastestdet-labels.txt", "videos/bottle-detection.mp4")
-CAMERA = "synthetic:fps=0,width=160,height=120"
-FRAMES = 60
-
-
-@dataclass(frozen=True)
-class Detector:
-    """The system at work, and the network in one piece."""
-
-    bundle: Bundle
-    unsplit: boxes_kit.Unsplit
-    system: Deployment
-    source: str
-
-    @cached_property
-    def expected(self) -> list[list[boxes_kit.Box]]:
-        """The boxes of each frame."""
-        return self.unsplit.boxes_of(self.source, FRAMES)
-
-    def records(self, frames: int = FRAMES, **settings: str) -> list[dict[str, Any]]:
-        """Of an edge that has read the first frames of the source, which must all be there."""
-        run = self.system.edge(**{"source": self.source, "frames": str(frames)} | settings)
-        records = run.finish(300)
-        assert [record["frame"] for record in records] == list(range(frames)), run.said()
-        return records
-
-    def check(self, records: list[dict[str, Any]], *answered_by: str) -> None:
-        """Every box, whoever answered."""
-        assert {record["answered_by"] for record in records} == set(answered_by)
-        assert boxes_kit.differences(records, self.expected, self.unsplit.threshold) == []
+SIZE = (96, 128)
+"""(height, width) of the input."""
+ANIMALS = ("cat", "dog", "hen")
 
 
-@contextlib.contextmanager
-def detecting(name: str, files: Path, *, compose: bool = False) -> Iterator[Detector]:
-    """`colours`, or `fastestdet` on a clip where they are beside the project; its files are in the folder `files`."""
-    if name == "colours":
-        network, labels, source, recipe = *detector_kit.write_detector(files), CAMERA, ""
-    else:
-        network, labels, source = _copied(files)
-        recipe = "channels=BGR"
-    if compose and not docker_answers():
-        pytest.skip("no Docker engine answers")
-    flags = ["--recipe", recipe] if recipe else []
-    bundle = detector_kit.make_bundle(network, labels, files / "bundle", *flags)
-    settings = {"model": str(bundle.folder), "precision": "float32"}
-    if compose:  # where the service `bundle` makes it anew
-        settings |= {"model": str(network), "labels": str(labels), "recipe": recipe}
-    system = ComposeDeployment(files, **settings) if compose else LocalDeployment(**settings)
-    try:
-        yield Detector(bundle, boxes_kit.Unsplit(network, bundle), system, source)
-    finally:
-        system.close()
+def random(*shape: int, seed: int = 0) -> NDArray[np.float32]:
+    """Uniform, 0 … 1."""
+    return np.random.default_rng(seed).random(shape).astype(np.float32)
 
 
-def _copied(files: Path) -> tuple[Path, Path, str]:
-    """Network, labels and clip in one folder, as a container sees them."""
-    missing = [name for name in FILES if not (DATA / name).is_file()]
-    if missing:
-        pytest.skip(f"not beside the project: {', '.join(missing)}")
-    network, labels, clip = (shutil.copy(DATA / name, files) for name in FILES)
-    return network, labels, str(clip)
+def form(
+    name: str,
+    *,
+    size: tuple[int, int] = SIZE,
+    named: int = 3,
+    activation: Activation = "none",
+    **options: Option,
+) -> Any:
+    given = Options({"form": name, **options})
+    made = make_form(given, Setting(size, named, activation))
+    given.refuse_rest()
+    return made
+
+
+def model(
+    spec: TaskSpec,
+    labels: Sequence[str] = ANIMALS,
+    size: tuple[int, int] = SIZE,
+    outputs: tuple[str, ...] = ("out",),
+) -> Model:
+    recipe = Recipe(size[1], size[0], (0.0,) * 3, (1.0,) * 3, fit="stretch")
+    return Model("tiny", "file", recipe, tuple(labels), bytes(8), spec, outputs)
+
+
+def task(spec: TaskSpec, threshold: float | None = None, **given: Any) -> Task:
+    return make_task(model(spec, **given), Wanted(threshold=threshold))
+
+
+def detector(
+    name: str, threshold: float | None = None, activation: Activation = "none", **options: Option
+) -> Task:
+    spec = TaskSpec("detect", activation, tuple(sorted({"form": name, **options}.items())))
+    return task(spec, threshold)
+
+
+def seen(
+    *samples: NDArray[np.float32],
+    names: Sequence[str] | None = None,
+    size: tuple[int, int] = SIZE,
+    activations: Sequence[str] = (),
+    whole: Sequence[bool] = (),
+    classes: int = 0,
+    said: Mapping[str, str] | None = None,
+    constants: Mapping[str, NDArray[np.float32]] | None = None,
+) -> Seen:
+    """`samples`: each output for n pictures, (n, …)."""
+    count = len(samples)
+    return Seen(
+        names=tuple(names or (f"out {number}" for number in range(count))),
+        shapes=tuple(sample.shape[1:] for sample in samples),
+        samples=samples,
+        size=size,
+        activations=tuple(activations or ("none",) * count),
+        whole=tuple(whole or (False,) * count),
+        classes=classes,
+        said=said or {},
+        constants=constants or {},
+    )
+
+
+def table(candidates: Candidates) -> NDArray[np.float64]:
+    """A row for each, (class, score, x0, y0, x1, y1), sorted."""
+    columns = np.column_stack([candidates.classes, candidates.scores, candidates.corners])
+    return columns[np.lexsort(columns.T[::-1])]
+
+
+def rows(candidates: Candidates) -> list[tuple[float, ...]]:
+    """(class, score, x0, y0, x1, y1) of each, rounded, sorted."""
+    columns = np.column_stack([candidates.classes, candidates.scores, candidates.corners])
+    return sorted(tuple(row) for row in np.round(columns.astype(np.float64), 3).tolist())

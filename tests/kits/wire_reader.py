@@ -142,13 +142,23 @@ def symbols(payload: bytes, about: dict, arrays: dict, grid: tuple) -> tuple[np.
             ladder = int(arrays["ladder"][classes[r, k, c - first]])
             magnitudes[r, k, c] = coder.read([65536 - ladder, ladder])
         coded = [place for place in at if magnitudes[place]]
-        kinds = arrays["magnitude_kind"] if int(about["levels"]) > 2 else ()
-        for r, k, c in sorted(coded, key=lambda p: kinds[p[2]]) if len(kinds) else ():
-            magnitudes[r, k, c] += coder.read(arrays["magnitudes"][kinds[c]].tolist())
+        if int(about["levels"]) > 2:
+            tables, rows = table_of(magnitudes, arrays, s % 2)
+            for r, k, c in sorted(coded, key=lambda p: tables[p]):
+                magnitudes[r, k, c] += coder.read(rows[tables[r, k, c]].tolist())
         for place in coded if signed else ():
             negative[place] = coder.read([32768, 32768])
     assert coder.state == 0 and not coder.words
     return magnitudes, negative if signed else None
+
+
+def table_of(magnitudes: np.ndarray, arrays: dict, light: int) -> tuple[np.ndarray, np.ndarray]:
+    """The number of the table of each magnitude, (rows, columns, channels), and the tables."""
+    tables, kinds = arrays["magnitudes"], np.zeros(magnitudes.shape, int) + arrays["magnitude_kind"]
+    if tables.ndim == 2:
+        return kinds, tables
+    size = 1 + np.digitize(neighbours(magnitudes, 1, 0), (1, 2, 4, 7, 12, 20)) if light else 0
+    return kinds * 8 + size, tables.reshape(-1, tables.shape[2])
 
 
 def neighbours(m: np.ndarray, sides: int, corners: int) -> np.ndarray:
@@ -168,7 +178,8 @@ def classes_of(s: int, m: np.ndarray, arrays: dict, first: int, last: int) -> np
     latent += own @ beside if s % 2 else 0
     latent = np.clip(latent >> shift[0], -2047, 2047)
     prediction = np.clip((latent @ up + bias) >> shift[1], 0, 511)
-    return table[arrays["channel_kind"][first:last], np.digitize(own, (1, 2, 3, 5)), prediction]
+    kinds = np.zeros(m.shape, int) + arrays["channel_kind"]
+    return table[kinds[:, :, first:last], np.digitize(own, (1, 2, 3, 5)), prediction]
 
 
 def values(magnitudes: np.ndarray, negative: np.ndarray | None, arrays: dict) -> np.ndarray:
@@ -181,4 +192,7 @@ def values(magnitudes: np.ndarray, negative: np.ndarray | None, arrays: dict) ->
     if "corrector_down" in arrays:
         down, up = (arrays[f"corrector_{name}"].astype(np.float32) for name in ("down", "up"))
         found += (found @ down) @ up + arrays["corrector_bias"]
+    if "usual" in arrays:
+        usual = np.where(magnitudes == 0, *arrays["usual"].astype(np.float32))
+        found += usual * (arrays["position_scale"][:, :, None] * arrays["step"])
     return np.maximum(found, 0) if negative is None else found

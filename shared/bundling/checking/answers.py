@@ -8,11 +8,12 @@ import numpy as np
 from safetensors.numpy import save
 
 from shared.bundling.checking.probe import sample, scaled_half
+from shared.bundling.sources.rows import filled
 from shared.engines.probe import tensor_keys
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -32,10 +33,12 @@ class Answers:
         reference: Reference | None,
         pictures: NDArray[np.uint8],
         tensors: NDArray[np.float32],
+        filled_up: Mapping[int, int],
     ) -> None:
-        """`pictures` (2, h, w, 3) RGB, and `tensors` (2, C, h, w), the same normalised."""
+        """`pictures` (2, h, w, 3) RGB, and `tensors` (2, C, h, w), the same normalised; `filled_up` are the axes of `Filled`."""
         self._halves = halves
         self._reference = reference
+        self.filled_up = filled_up
         self.pictures = pictures
         self.tensors = tensors
         self.crossings: dict[str, Tensors] = dict(halves.crossings((tensors,)))
@@ -44,7 +47,8 @@ class Answers:
         for name, values in (reference.crossings((tensors,)) if reference else {}).items():
             if name in self.crossings:
                 self.crossings[name] = tuple(
-                    _in_shape_of(value, own) for value, own in zip(values, self.crossings[name], strict=True)
+                    _in_shape_of(value, own, may_differ=name == OUTPUT and number in filled_up)
+                    for number, (value, own) in enumerate(zip(values, self.crossings[name], strict=True))
                 )
 
     @property
@@ -81,6 +85,15 @@ class Answers:
         path.write_bytes(save({name: np.ascontiguousarray(value) for name, value in stored.items()}))
 
 
-def _in_shape_of(value: NDArray[np.float32], own: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The reference's value without the 1s that OpenVINO's lacks; a value of another size remains, and fails its check."""
+def _in_shape_of(
+    value: NDArray[np.float32], own: NDArray[np.float32], *, may_differ: bool
+) -> NDArray[np.float32]:
+    """The reference's value without the 1s that OpenVINO's lacks; a value of another size is filled up if it `may_differ`.
+
+    Else it remains, and fails its check.
+    """
+    if may_differ:
+        if value.ndim == own.ndim + 1 and value.shape[1] == 1:
+            value = value[:, 0]
+        return filled(value, own.shape) if value.ndim == own.ndim else value
     return value.reshape(own.shape) if value.size == own.size else value

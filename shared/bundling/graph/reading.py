@@ -48,11 +48,17 @@ class Graph:
     def _depending_on_picture(self) -> list[bool]:
         """For each operation, whether its values depend on the picture, and not only on its shape."""
         found: list[bool] = []
+        # Of one picture, a size that is not fixed is one that depends on what the picture shows.
+        is_one = all(each.get_partial_shape().is_static for each in self.model.get_parameters())
         for name, inputs in zip(self.types, self.inputs, strict=True):
+            asks_shape = name == "ShapeOf" and not (is_one and self._has_own_size(inputs[0]))
             found.append(
-                name == "Parameter" or (name != "ShapeOf" and any(found[number] for number, _ in inputs))
+                name == "Parameter" or (not asks_shape and any(found[number] for number, _ in inputs))
             )
         return found
+
+    def _has_own_size(self, value: Value) -> bool:
+        return bool(self.output(value).get_partial_shape().is_dynamic)
 
 
 def shapes_at(graph: Graph, batch: int) -> list[list[Shape | None]]:
@@ -60,14 +66,23 @@ def shapes_at(graph: Graph, batch: int) -> list[list[Shape | None]]:
 
     Raises RuntimeError, OpenVINO's own, if the model cannot take so many.
     """
+    return [
+        [tuple(shape.to_shape()) if shape.is_static else None for shape in _output_shapes(operation)]
+        for operation in _at(graph, batch).get_ordered_ops()
+    ]
+
+
+def result_shapes_at(graph: Graph, batch: int) -> list[ov.PartialShape]:
+    """The shapes of the model's results for `batch` pictures. Raises RuntimeError as above."""
+    return [result.get_output_partial_shape(0) for result in _at(graph, batch).get_results()]
+
+
+def _at(graph: Graph, batch: int) -> ov.Model:
     model = graph.model.clone()
     (parameter,) = model.get_parameters()
     parameter.set_partial_shape(_with_batch(parameter.get_partial_shape(), batch))
     model.validate_nodes_and_infer_types()
-    return [
-        [tuple(shape.to_shape()) if shape.is_static else None for shape in _output_shapes(operation)]
-        for operation in model.get_ordered_ops()
-    ]
+    return model
 
 
 def _with_batch(shape: ov.PartialShape, batch: int) -> ov.PartialShape:

@@ -17,7 +17,7 @@ from shared.bundling.sources.onnx_reference import find_onnx_reference
 from shared.bundling.sources.picture_input import PictureInput
 from shared.bundling.sources.source import Source
 from shared.bundling.sources.tflite import read_tflite
-from shared.engines.openvino.runtime import VERSION, core, operations, ov
+from shared.engines.openvino.runtime import VERSION, convert_model, core, operations, ov
 from shared.errors import ModelError, SettingsError
 from shared.network.labels import read_labels
 from shared.network.recipe import Recipe, parse_recipe
@@ -44,7 +44,7 @@ def from_file(choice: NetworkChoice) -> Source:
     if choice.weights not in ("auto", "random"):
         raise ModelError(f"weights {choice.weights}: {what} has its own; accepted: none")
     model = _read(path)
-    metadata = _metadata(model)
+    metadata = {} if path.suffix == ".tflite" else _metadata(model)
     said = read_tflite(path) if path.suffix == ".tflite" else understand(metadata)
     picture = PictureInput(model, what)
     recipe, notes = _recipe(choice, picture, said, what)
@@ -86,7 +86,7 @@ def _read(path: Path) -> ov.Model:
     try:
         # Unlike read_model, convert_model also simplifies what the exporter wrote.
         with own_log():
-            return core().read_model(path) if path.suffix == ".xml" else ov.convert_model(path)
+            return core().read_model(path) if path.suffix == ".xml" else convert_model(path)
     except Exception as error:  # the converter's errors have no common class
         raise ModelError(f"openvino cannot read {path.name}: {first_line(error)}") from error
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.bundling.messages import first_line
+from shared.bundling.sources.rows import stacked
 from shared.errors import ModelError
 from shared.network.partition import OUTPUT
 
@@ -81,7 +82,7 @@ class OnnxReference:
             ]
         except Exception as error:
             raise ModelError(f"onnxruntime cannot run this network: {first_line(error)}") from error
-        return {OUTPUT: tuple(np.stack(tensors).astype(np.float32) for tensors in zip(*rows, strict=True))}
+        return {OUTPUT: stacked(rows)}
 
     def tail(self, point: SplitPoint, crossing: Tensors) -> Tensors | None:
         """None: it cannot cut."""

@@ -12,8 +12,9 @@ from shared.bundling.checking.probe import probe_pictures
 from shared.bundling.graph.names import WRAPPED
 from shared.bundling.messages import first_line
 from shared.bundling.sources.converter_log import own_log
+from shared.bundling.sources.detection import extensions
 from shared.bundling.sources.source import Source
-from shared.engines.openvino.runtime import VERSION, core, ov
+from shared.engines.openvino.runtime import VERSION, convert_model, core, ov
 from shared.errors import ModelError
 from shared.network.partition import OUTPUT
 from shared.torch_network.graph.outputs import flatten
@@ -136,6 +137,7 @@ def from_torch(choice: NetworkChoice, *, patience_s: float) -> Source:
         fingerprint=network.fingerprint,
         notes=notes,
         known=known,
+        task=network.task,
         made_with={"torch": torch.__version__, "openvino": VERSION},
     )
 
@@ -170,6 +172,6 @@ def convert_module(module: torch.nn.Module, shape: tuple[int, ...], batch: int =
     try:
         with own_log(), warnings.catch_warnings():  # the tracer warns wherever a network looks at a shape
             warnings.simplefilter("ignore")
-            return ov.convert_model(module, example_input=example, input=[batch, *shape])
+            return convert_model(module, example_input=example, input=[batch, *shape], extension=extensions())
     except Exception as error:
         raise ModelError(f"openvino cannot take this network: {first_line(error)}") from error

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "splitdnn-profile-1"
+FORMAT_2 = "splitdnn-profile-2"
+"""Kinds of symbols may also go by position, tables of magnitudes by the size of a symbol's neighbours, and values may be shifted by what
+is usual at a position."""
+_FORMATS = [FORMAT, FORMAT_2]
+_BY_PLACE = ("channel_kind", "magnitude_kind", "magnitudes")
 HASH_BYTES = 16
 _DTYPES = {"int8", "uint8", "int16", "uint16", "int32", "float16", "float32"}
 _HEADER = struct.Struct("<Q")
@@ -124,9 +129,13 @@ class Profile:
         about: Mapping[str, str],
     ) -> Profile:
         """A new profile of these arrays. The same arrays and strings give the same bytes."""
+        second = any(
+            name.endswith("usual") or (array.ndim == 3 and name.endswith(_BY_PLACE))
+            for name, array in arrays.items()
+        )
         strings = {
             **about,
-            "format": FORMAT,
+            "format": FORMAT_2 if second else FORMAT,
             "fingerprint": fingerprint.hex(),
             "split_point": split_point,
             "shape": ";".join(",".join(map(str, shape)) for shape in shapes),
@@ -180,9 +189,9 @@ def _strings(data: bytes) -> dict[str, str]:
         raise ProfileContentError(f"not a profile: its header cannot be read ({error})") from None
     if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
         raise ProfileContentError("not a profile: its metadata are not strings")
-    if about.get("format") != FORMAT:
+    if about.get("format") not in _FORMATS:
         raise ProfileContentError(
-            f"the file's format is {about.get('format', '')[:_SHOWN]!r}", accepted={"formats": [FORMAT]}
+            f"the file's format is {about.get('format', '')[:_SHOWN]!r}", accepted={"formats": _FORMATS}
         )
     return about
 

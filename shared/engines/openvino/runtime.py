@@ -1,18 +1,39 @@
 """The only module that imports OpenVINO, so that its telemetry is off: OpenVINO's packages report their use over the network
-unless the package `openvino_telemetry` is absent.
+unless the package `openvino_telemetry` is absent. And the converter, half of what it imports, comes only where one converts.
 """
 
 from __future__ import annotations
 
 import sys
 from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-import openvino as ov  # noqa: E402 - after the line above
+_CONVERTER = "openvino.tools.ovc"
+_has_converter = _CONVERTER in sys.modules
+sys.modules.setdefault(_CONVERTER, None)  # type: ignore[arg-type]
+
+import openvino as ov  # noqa: E402 - after the lines above
 from openvino import opset13 as operations  # noqa: E402
 
-__all__ = ["VERSION", "core", "operations", "ov", "precisions", "reason", "without_integers"]
+if not _has_converter:
+    del sys.modules[_CONVERTER]
+
+__all__ = [
+    "VERSION",
+    "convert_model",
+    "core",
+    "operations",
+    "ov",
+    "precisions",
+    "reason",
+    "translation",
+    "without_integers",
+]
 
 VERSION: str = ov.get_version()
 _LONGEST_REASON = 300
@@ -23,6 +44,21 @@ _CAPABILITIES = {"bfloat16": "BF16", "float16": "FP16", "float32": "FP32"}
 def core() -> ov.Core:
     """The process's only Core, which owns the plugins."""
     return ov.Core()
+
+
+def convert_model(*source: Any, **options: Any) -> ov.Model:
+    """`openvino.convert_model`, which is not in `ov`."""
+    from openvino.tools import ovc  # noqa: PLC0415 - see above
+
+    model: ov.Model = ovc.convert_model(*source, **options)
+    return model
+
+
+def translation(name: str, function: Callable[[Any], list[ov.Output]]) -> Any:
+    """For the option `extension` of `convert_model`: how an operator of torch is said in OpenVINO's."""
+    from openvino.frontend.pytorch import ConversionExtension  # noqa: PLC0415 - the converter's
+
+    return ConversionExtension(name, function)
 
 
 def precisions() -> list[str]:

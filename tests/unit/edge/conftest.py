@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 
 import pytest
 from kits.edge_main import LOG_LINE
 
 from edge.__main__ import main
 from shared.settings import KNOWN_NAMES, PREFIX
+
+_LONG_S = 60.0
 
 
 @pytest.fixture
@@ -24,6 +27,11 @@ def as_before(monkeypatch, cache_dir):
     handlers, level = root.handlers[:], root.level
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
+    for thread in threading.enumerate():
+        if thread.name.startswith(
+            "start_"
+        ):  # a process would have ended it: it loads the network of a start that failed
+            thread.join(_LONG_S)
     root.handlers[:] = handlers
     root.setLevel(level)  # which also forgets what loggers remember of it
     for number, handler in signals.items():

@@ -93,6 +93,14 @@ def test_a_cloud_that_gives_its_network_to_nobody(edge, said, message, more):
         assert re.match(message, refused(edge, *SMALL, *SHORT, *given, *more))
 
 
+def test_split_points_of_a_cloud_that_is_away(edge):
+    """Nobody waits for a table as long as for a start."""
+    given = ["--model", "cloud", *NOWHERE, "--deadline-s", "0.2", "--list-split-points"]
+    message = refused(edge, *given)
+    assert message.startswith("no cloud at http://127.0.0.1:1 within 0.2 s (")
+    assert "waiting up to" not in "".join(edge.log)
+
+
 def test_a_profile_is_not_calibrated_for_a_network_that_is_not_here(edge):
     assert refused(edge, "calibrate", "--model", "cloud").startswith(
         "--model cloud: a profile is calibrated without a cloud; give"

@@ -64,7 +64,7 @@ def test_measuring_encodes_and_decodes_for_real():
 
 
 def test_the_chosen_preset_is_fitted_to_all_pictures(tiny_network, monkeypatch):
-    monkeypatch.setattr("edge.calibration.fit.ENOUGH", 24)
+    monkeypatch.setattr("edge.calibration.pictures.ENOUGH", 24)
     monkeypatch.setattr("edge.calibration.fit.STEPS", (0.5, 2.0))
     rng = np.random.default_rng(0)
     crop = tiny_network.model.recipe.picture_shape

@@ -11,9 +11,9 @@ from edge.calibration.fit import (
     STEPS,
     fit_profile,
     presets,
-    variants,
 )
 from edge.calibration.importance import Importance
+from edge.calibration.pictures import variants
 
 
 def test_the_presets_go_by_the_kind_of_tensor():

@@ -12,6 +12,7 @@ from kits.edge import settings_of
 from edge.metrics import EdgeMetrics
 from edge.network import loading
 from edge.network.loading import load
+from edge.planning import choices
 from shared.errors import EngineError, ModelError
 
 pytestmark = pytest.mark.slow  # networks are compiled
@@ -86,7 +87,7 @@ def test_where_that_engine_cannot_it_is_chosen_anew(asked, monkeypatch):
 
 def test_a_folder_that_changes_meanwhile_gives_no_mixture(tmp_path, monkeypatch):
     """Its halves may be of both bundles."""
-    folder, usual = tmp_path / "bundle", loading.make_plans
+    folder, usual = tmp_path / "bundle", choices.make_plans
     shutil.copytree(bundles.tiny().folder, folder)
 
     def make_plans(*arguments, **options):
@@ -95,7 +96,7 @@ def test_a_folder_that_changes_meanwhile_gives_no_mixture(tmp_path, monkeypatch)
         shutil.copytree(bundles.tiny(seed=6).folder, folder)
         return plans
 
-    monkeypatch.setattr(loading, "make_plans", make_plans)
+    monkeypatch.setattr(choices, "make_plans", make_plans)
     with pytest.raises(ModelError, match="it was changed while it was loaded"):
         loaded(folder, precision="float32")
 

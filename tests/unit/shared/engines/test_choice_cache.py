@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,7 @@ from kits.bundles import tiny
 from kits.engine_choice import Candidates
 from kits.engines import too_large, warnings
 
+from shared.engines.choice_store import ChoiceStore
 from shared.network.partition import OUTPUT
 
 if TYPE_CHECKING:
@@ -177,3 +180,43 @@ def test_a_folder_that_cannot_be_used_is_no_reason_not_to_start(
         for _ in range(2):
             assert candidates.make(cache_dir=folder) == "openvino/bfloat16", folder
     assert list(tmp_path.iterdir()) == []
+
+
+# --- processes that start together --------------------------------------------------------------------------------------
+
+
+def test_what_another_process_has_measured_meanwhile_is_taken(
+    candidates: Candidates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = candidates.engine(cache_dir=str(tmp_path / "other")).choice
+    candidates.forget()
+    usual = ChoiceStore.turn
+
+    def turn(store: ChoiceStore) -> Any:
+        shutil.copytree(tmp_path / "other", tmp_path / "cache")
+
+        @contextlib.contextmanager
+        def waiting() -> Any:
+            with usual(store):
+                yield True
+
+        return waiting()
+
+    monkeypatch.setattr(ChoiceStore, "turn", turn)
+    engine = candidates.engine(cache_dir=str(tmp_path / "cache"))
+    assert candidates.timed == []
+    assert engine.choice == chosen | {"how": "remembered"}
+
+
+def test_nothing_is_timed_before_that_may_begin_and_nobody_waits_for_a_remembered_choice(
+    candidates: Candidates, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    def hold() -> None:
+        seen.append(len(candidates.built))
+
+    candidates.make(cache_dir=str(tmp_path), hold=hold)
+    candidates.make(cache_dir=str(tmp_path), hold=hold)
+    assert candidates.timed
+    assert seen == [0]

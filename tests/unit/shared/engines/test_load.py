@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +13,17 @@ from kits.engines import error
 from prometheus_client import CollectorRegistry, Counter
 
 from shared.engines.load import describe_split_points, list_split_points, load_network
-from shared.errors import SplitPointError
+from shared.errors import ModelError, SplitPointError
+from shared.network import find
+from shared.network.bundle import verify_files
 from shared.network.partition import OUTPUT, Partition, SplitPoint
 from shared.settings import CommonSettings
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Any
 
     from shared.engines.load import Network
+    from shared.network.choice import NetworkChoice
 
 
 class Metrics:
@@ -50,6 +53,38 @@ def load(folder: Path, metrics: Metrics | None = None, component: Any = "head", 
     return load_network(
         settings, metrics or Metrics(), component, weights=settings.weights, seed=0, patience_s=1, threads=1
     )  # type: ignore[arg-type]
+
+
+def _damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    path.write_bytes(data)
+
+
+@pytest.mark.slow
+def test_files_are_verified_beside_the_compilation_and_before_the_network_is_used(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _damage(folder / "network.bin")
+    with pytest.raises(ModelError, match=r"network\.bin is not the file that was written"):
+        load(folder)
+    made: list[Path] = []
+
+    def child(choice: NetworkChoice, folder: Path, patience_s: float) -> None:
+        del choice, patience_s
+        made.append(make(folder).folder)
+
+    monkeypatch.setattr(find, "make_in_child", child)
+    cache = str(tmp_path / "cache")
+    kept = load(Path("resnet18"), weights="random", cache_dir=cache).bundle
+    assert load(Path("resnet18"), weights="random", cache_dir=cache).bundle.folder == kept.folder
+    assert len(made) == 1
+    for name in ("network.bin", "probe.safetensors"):
+        before = len(made)
+        _damage(kept.folder / name)
+        again = load(Path("resnet18"), weights="random", cache_dir=cache).bundle
+        assert len(made) == before + 1, name
+        verify_files(again.folder, again.manifest)
 
 
 def test_a_network_is_loaded_with_the_split_point_of_the_settings(folder: Path) -> None:

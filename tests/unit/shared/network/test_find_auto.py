@@ -11,6 +11,8 @@ from kits.finding import Maker
 
 from shared.errors import ModelError
 from shared.network import find
+from shared.network.choice import NetworkChoice
+from shared.network.find import find_bundle
 from shared.process.cache import Cache
 
 if TYPE_CHECKING:
@@ -132,3 +134,15 @@ def test_without_torch_random_weights_that_were_kept_are_better_than_none(
         patch.setattr(find.importlib.util, "find_spec", lambda name: name)
         maker.find(cache=tmp_path)
     assert maker.find(cache=tmp_path).model.weights == "IMAGENET1K_V1"
+
+
+def test_nothing_is_made_before_that_may_begin(maker: Maker, tmp_path: Path) -> None:
+    """What is kept already waits for nothing."""
+    seen: list[int] = []
+    for _ in range(2):
+        find_bundle(
+            NetworkChoice("resnet18"), str(tmp_path / "cache"), patience_s=20, clock=lambda: 0.0,
+            hold=lambda: seen.append(len(maker.made)),
+        )  # fmt: skip
+    assert len(maker.made) == 1
+    assert seen == [0]

@@ -8,9 +8,9 @@ import pytest
 from kits.naming import naming
 
 from shared.tasks.classify import Classes
+from shared.tasks.foreign.unread import Unread
 from shared.tasks.raw import Outputs
 from shared.tasks.registry import KINDS, read_answer
-from shared.tasks.unread import Unread
 
 TOP = [{"class_id": 70, "label": "hen", "probability": 0.5}]
 OUTPUT = {"name": "boxes", "shape": [4], "min": 0.0, "max": 1.0, "mean": 0.5}
@@ -36,7 +36,7 @@ def test_the_answer_of_another_packages_task_is_kept_as_it_came() -> None:
     answer = read_answer({**REPLY, "task": "count", "people": 3, "top": "floor"})
     assert answer == Unread("count", {**REPLY, "task": "count", "people": 3, "top": "floor"})
     assert answer.fields() == {"people": 3, "top": "floor"}
-    assert (answer.headline(), tuple(answer.findings())) == ("", ())
+    assert (answer.headline(), tuple(answer.findings()), tuple(answer.shows())) == ("", (), ())
 
 
 def test_what_names_no_task_is_refused() -> None:

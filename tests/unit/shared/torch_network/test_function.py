@@ -232,3 +232,21 @@ def test_what_is_no_network_is_refused_in_one_line(source: str, said: str, place
         build(NetworkChoice(source))
     assert str(refusal.value).startswith(said)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_detector_is_read_as_torchvisions_are_whatever_it_is_built_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "from kits.detectors import detector\n\ndef build():\n    return detector('retinanet')\n"
+    )
+    network = build(NetworkChoice("mine.py:build"))
+    assert (network.recipe.tensor_shape, network.recipe.fit) == ((3, 64, 64), "letterbox")
+    assert network.task is not None
+    assert network.task.name == "detect"
+    assert {*network.module(torch.zeros(2, 3, 64, 64))} == {"boxes", "scores"}
+    network = build(NetworkChoice("mine.py:build", recipe="size=96x64"))
+    assert network.module(torch.zeros(1, 3, 64, 96))["boxes"][..., 2].max() > 64
+    with pytest.raises(ModelError, match=r"^mine:build .*takes no pictures of 64x64: "):
+        build(NetworkChoice("mine.py:build", recipe="channels=GRAY"))

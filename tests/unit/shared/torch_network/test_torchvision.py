@@ -13,7 +13,7 @@ from shared.errors import ModelError
 from shared.network.choice import NetworkChoice
 from shared.torch_network.partition import TorchPartition
 from shared.torch_network.source import build
-from shared.torch_network.vision import get_model_weights
+from shared.torch_network.vision import get_model, get_model_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,6 @@ def test_an_unknown_model_is_told_what_else_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("ssd300_vgg16", r"takes list\[torch.Tensor\], as detectors do"),
         ("raft_small", "requires image1, image2"),
         ("r3d_18", "does not run on a picture of 3 channels, 112x112: RuntimeError: "),
     ],
@@ -99,13 +98,45 @@ def test_networks_of_other_things_than_one_picture_are_refused(name: str, why: s
 
 
 @pytest.mark.slow
-def test_a_segmentation_network_keeps_the_whole_picture_and_has_no_labels() -> None:
+def test_a_segmentation_network_keeps_the_whole_picture_and_names_its_planes(tmp_path: Path) -> None:
     network = build(NetworkChoice("lraspp_mobilenet_v3_large", "random", recipe="size=64"))
-    assert (network.recipe.fit, network.recipe.tensor_shape, network.labels) == ("letterbox", (3, 64, 64), ())
+    assert (network.recipe.fit, network.recipe.tensor_shape) == ("letterbox", (3, 64, 64))
+    assert (len(network.labels), network.labels[:2]) == (21, ("__background__", "aeroplane"))
     partition = TorchPartition(network.module, network.recipe.tensor_shape)
     assert partition.outputs == ("out",)
     assert partition.ends[1].shapes == ((21, 64, 64),)
     assert len(partition.points) > 5
+    own = get_model("lraspp_mobilenet_v3_large", weights=None, weights_backbone=None, num_classes=3)
+    torch.save(own.state_dict(), tmp_path / "own.pth")
+    network = build(NetworkChoice("lraspp_mobilenet_v3_large", str(tmp_path / "own.pth"), recipe="size=64"))
+    assert network.labels == ("class 0", "class 1", "class 2")
+
+
+@pytest.mark.slow
+def test_a_detector_prepares_pictures_as_it_says_and_its_classes_are_those_of_its_file(
+    tmp_path: Path,
+) -> None:
+    name = "ssdlite320_mobilenet_v3_large"
+    network = build(NetworkChoice(name, "random", recipe="size=160"))
+    assert (network.recipe.fit, network.recipe.tensor_shape) == ("stretch", (3, 160, 160))
+    assert (network.recipe.mean, network.labels[:2]) == ((0.5,) * 3, ("__background__", "person"))
+    assert network.task is not None
+    assert (network.task.name, dict(network.task.options)["background"]) == ("detect", 0)
+    assert not any(module.training for module in network.module.modules())
+    assert not any(parameter.requires_grad for parameter in network.module.parameters())
+    own = get_model(name, weights=None, weights_backbone=None, num_classes=3)
+    torch.save(own.state_dict(), tmp_path / "own.pth")
+    network = build(NetworkChoice(name, str(tmp_path / "own.pth"), recipe="size=160"))
+    assert network.labels == ("class 0", "class 1", "class 2")
+    assert same(network.module, own)
+    assert network.module(torch.zeros(1, 3, 160, 160))["scores"].shape[2] == 3
+    state = own.state_dict()
+    state["head.extra.weight"] = state.popitem()[1]
+    torch.save(state, tmp_path / "other.pth")
+    with pytest.raises(
+        ModelError, match=rf"^weights file:other\.pth do not fit {name}: 1 parameters missing, 1 "
+    ):
+        build(NetworkChoice(name, str(tmp_path / "other.pth"), recipe="size=160"))
 
 
 def test_the_recipe_can_be_changed_and_changes_the_fingerprint(small: TorchNetwork) -> None:

@@ -35,3 +35,27 @@ def test_openvino_reports_its_use_to_nobody() -> None:
         [sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stdout.endswith("silent\n"), done.stderr
+
+
+WITHOUT_CONVERTER = """
+import sys
+from shared.engines.openvino.runtime import convert_model, ov
+assert not [name for name in sys.modules if name.startswith("openvino.tools.ovc")]
+import openvino
+assert openvino is ov
+from openvino.tools.ovc import convert_model as theirs
+assert theirs is not convert_model
+print("converts")
+"""
+
+
+def test_the_converter_is_imported_only_where_one_converts() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_CONVERTER],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout == "converts\n", done.stderr

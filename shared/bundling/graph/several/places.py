@@ -13,13 +13,13 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.bundling.graph.cuts import uses
-from shared.bundling.graph.stretch import Stretch
+from shared.bundling.graph.several.stretch import Stretch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.bundling.graph.reading import Graph, Value
-    from shared.bundling.graph.stretch import Inside
+    from shared.bundling.graph.several.stretch import Inside
     from shared.bundling.graph.values import Values
 
 _NEAR = 0.05

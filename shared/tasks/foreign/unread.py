@@ -31,6 +31,9 @@ class Unread:
     def findings(self) -> tuple[()]:
         return ()
 
+    def shows(self) -> tuple[()]:
+        return ()
+
     def in_picture(self, recipe: Recipe, size: tuple[int, int]) -> Unread:
         """Itself: which of the fields are places is not known."""
         del recipe, size

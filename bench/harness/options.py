@@ -157,9 +157,14 @@ class ReportOptions(Options):
 class ModelOptions(ReportOptions):
     """What the reports on one network have."""
 
-    model: str = option("resnet50", "architecture")
-    weights: str = option("", "(default: the model's file of ../shared/weights, or random)")
+    model: str = option("resnet50", "as edge and cloud take it")
+    weights: str = option(
+        "", "(default: the model's file of ../shared/weights, or random; none for a file or a bundle)"
+    )
 
     def __post_init__(self) -> None:
-        weights = self.weights or first_file(DATA / "weights" / f"{self.model}.pth", "random")
+        own = Path(self.model).exists() or ":" in self.model
+        weights = self.weights or (
+            "auto" if own else first_file(DATA / "weights" / f"{self.model}.pth", "random")
+        )
         object.__setattr__(self, "weights", weights)

@@ -82,7 +82,9 @@ class Setting:
 def split_points(architecture: str, points: Iterable[SplitPoint]) -> tuple[str, ...]:
     """Where this network is cut by default."""
     return _SPLIT_POINTS.get(architecture) or tuple(
-        point.name for point in stage_ends(points) if grid_shape(point.shape)[0] <= _MAX_ROWS
+        point.name
+        for point in stage_ends(points)
+        if len(point.shapes) == 1 and grid_shape(point.shape)[0] <= _MAX_ROWS
     )
 
 

@@ -4,6 +4,11 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 SOURCE ?=
+# Not the shell's variables of these names, which may mean anything.
+MODEL =
+LABELS =
+RECIPE =
+TASK =
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -12,6 +17,8 @@ PYTHON_FILES := shared edge cloud bench splitdnn tests scripts docs
 TEST_PROCESSES ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 COMPOSE := docker compose
+# One word of a command, if it has a value.
+flag = $(if $(2),--$(1) '$(2)')
 GPU_COMPOSE := $(COMPOSE) --file compose.yaml --file compose.gpu.yaml
 
 .PHONY: help
@@ -19,8 +26,9 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(INSTALLED) ## cloud and edge as two processes here; SOURCE=clip.mp4 (or 0, a webcam) instead of the synthetic camera
-	@$(BIN)/python scripts/demo.py $(if $(SOURCE),--source '$(SOURCE)')
+demo: $(INSTALLED) ## cloud and edge as two processes here; SOURCE=clip.mp4 (or 0, a webcam), MODEL=net.onnx, LABELS, RECIPE, TASK
+	@$(BIN)/python scripts/demo.py $(call flag,source,$(SOURCE)) $(call flag,model,$(MODEL)) $(call flag,labels,$(LABELS)) \
+		$(call flag,recipe,$(RECIPE)) $(call flag,task,$(TASK))
 
 .PHONY: check
 check: lint ## what every change must pass, in under two minutes: style, types and the fast tests

@@ -1,6 +1,7 @@
 """`make demo`: cloud and edge as two processes on this machine, reading one source.
 
-Needs the standard library only. Settings are the usual `SPLITDNN_*` variables; other arguments go to the edge unchanged.
+Needs the standard library only. Settings are the usual `SPLITDNN_*` variables. Flags that say which network it is are for both sides;
+all others go to the edge unchanged.
 """
 
 from __future__ import annotations
@@ -22,23 +23,27 @@ CAMERA = "synthetic:fps=8,frames=120"
 # Of these, fetching pretrained weights may take 20; the rest is for slow machines.
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
+NETWORK = ("model", "labels", "recipe", "task")
+"""Settings that both sides must be given alike."""
 
 
 def main() -> int:
     """The edge's exit status, or 2 if the cloud did not start."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", default=os.environ.get("SPLITDNN_SOURCE") or CAMERA)
+    for name in NETWORK:
+        parser.add_argument(f"--{name}")
     arguments, for_edge = parser.parse_known_args()
+    given = {f"SPLITDNN_{name.upper()}": getattr(arguments, name) for name in NETWORK}
+    environment = os.environ | {name: value for name, value in given.items() if value is not None}
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="splitdnn-demo-") as folder:
         log = Path(folder) / "cloud.log"
         say(
             f"cloud: starting on port {port} (loading the network; pretrained weights are tried for up to 20 s)"
         )
-        with (
-            log.open("wb") as log_file,
-            _process(["cloud", "--address", "127.0.0.1", "--port", str(port)], stderr=log_file) as cloud,
-        ):
+        command = ["cloud", "--address", "127.0.0.1", "--port", str(port)]
+        with log.open("wb") as log_file, _process(command, env=environment, stderr=log_file) as cloud:
             url = f"http://127.0.0.1:{port}"
             if not _wait_until_ready(f"{url}/readyz", cloud):
                 say("cloud: did not start; this is its log")
@@ -51,7 +56,7 @@ def main() -> int:
             edge = ["edge", "--cloud-url", url, "--source", arguments.source, "--show", "changes"]
             if "--status-port" not in " ".join(for_edge) and "SPLITDNN_STATUS_PORT" not in os.environ:
                 edge += ["--status-port", "0"]
-            with _process([*edge, *for_edge]) as process:
+            with _process([*edge, *for_edge], env=environment) as process:
                 return process.wait()
 
 

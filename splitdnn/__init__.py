@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
     from edge.uplink.link import LinkState
     from shared.codecs.base import Codec, Encoded
     from shared.codecs.calibrated.profile import Profile
-    from shared.codecs.coding import decode_frame, encode_frame
+    from shared.codecs.coding import encode_frame
     from shared.codecs.registry import known_codecs, make_codec
     from shared.errors import (
         CodecError,
@@ -60,6 +60,7 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
     from splitdnn.bundle import make_bundle, read_bundle
     from splitdnn.client import Client, ClientError
     from splitdnn.cloud_model import CloudModel
+    from splitdnn.frames import decode_crossing, decode_frame
     from splitdnn.network import Network, load_network
     from splitdnn.split import SplitNetwork
 
@@ -82,7 +83,7 @@ _HOMES = {
     "edge.uplink.link": ("LinkState",),
     "shared.codecs.base": ("Codec", "Encoded"),
     "shared.codecs.calibrated.profile": ("Profile",),
-    "shared.codecs.coding": ("decode_frame", "encode_frame"),
+    "shared.codecs.coding": ("encode_frame",),
     "shared.codecs.registry": ("known_codecs", "make_codec"),
     "shared.errors": (
         "CodecError",
@@ -113,6 +114,7 @@ _HOMES = {
     "splitdnn.bundle": ("make_bundle", "read_bundle"),
     "splitdnn.client": ("Client", "ClientError"),
     "splitdnn.cloud_model": ("CloudModel",),
+    "splitdnn.frames": ("decode_crossing", "decode_frame"),
     "splitdnn.network": ("Network", "load_network"),
     "splitdnn.split": ("SplitNetwork",),
 }
@@ -165,6 +167,7 @@ __all__ = [
     "__version__",
     "choose",
     "decide",
+    "decode_crossing",
     "decode_frame",
     "encode_frame",
     "known_codecs",

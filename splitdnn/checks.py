@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.errors import ShapeError
+from shared.errors import SettingsError, ShapeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,6 +43,13 @@ def check_tensors(what: str, tensors: Any, shapes: tuple[tuple[int, ...], ...], 
         raise ShapeError(f"{what} takes {wanted}, not {found}", accepted={"arrays": len(shapes)})
     for tensor, shape in zip(tensors, shapes, strict=True):
         check_tensor(what, tensor, shape, one=one)
+
+
+def check_threshold(threshold: float | None) -> float | None:
+    """The threshold. Raises SettingsError unless it is a score or None."""
+    if threshold is not None and not (isinstance(threshold, int | float) and 0 <= threshold <= 1):
+        raise SettingsError(f"threshold={threshold!r}; accepted: 0 to 1, or None for the network's own")
+    return threshold
 
 
 def _what(given: Any) -> str:

@@ -14,6 +14,7 @@ from edge.uplink.client import BrokenError, CloudClient, parse_json
 from shared.codecs import make_codec
 from shared.errors import RequestError, SettingsError, SplitDNNError, UplinkError
 from shared.tasks.registry import read_answer
+from shared.tasks.spec import Wanted
 from shared.wire.frame import Frame, pack
 from shared.wire.http import CONTENT_TYPE
 from splitdnn.client_pictures import picture_frame
@@ -104,24 +105,33 @@ class Client:
         """What the cloud runs, asked once and again after it has changed. Raises ClientError."""
         return await self._bounded(self._learn)
 
-    async def infer(self, picture: NDArray[np.uint8] | bytes, *, top: int = 5) -> Answer:
+    async def infer(
+        self, picture: NDArray[np.uint8] | bytes, *, top: int = 5, threshold: float | None = None
+    ) -> Answer:
         """The answer to a picture, (H, W, 3) uint8 RGB or the bytes of an image file. Raises ClientError.
 
-        The cloud computes the whole network. If it now runs another network than before, it is asked what that is, once.
+        `top` is of classes how many, `threshold` of boxes the least score, 0 … 1, None: the network's own. The cloud computes the whole network. If it now runs another network than before, it is asked what that is, once.
         """
 
         async def call() -> Answer:
             try:
-                return await self._post(await self._encode(picture), top)
+                return await self._post(await self._encode(picture), top, threshold)
             except ClientError as error:
                 if error.reason != "fingerprint":
                     raise
             self._model = None
-            return await self._post(await self._encode(picture), top)
+            return await self._post(await self._encode(picture), top, threshold)
 
         return await self._bounded(call)
 
-    async def send(self, frame: Frame | bytes, *, top: int = 5, profile: Profile | None = None) -> Answer:
+    async def send(
+        self,
+        frame: Frame | bytes,
+        *,
+        top: int = 5,
+        threshold: float | None = None,
+        profile: Profile | None = None,
+    ) -> Answer:
         """The answer to a frame that `SplitNetwork.encode` made, packed or not. Raises ClientError.
 
         `profile` is the one that the codec `calibrated` encoded with; it is uploaded if the cloud does not have it.
@@ -137,12 +147,12 @@ class Client:
 
         async def call() -> Answer:
             try:
-                return await self._post(data, top)
+                return await self._post(data, top, threshold)
             except ClientError as error:
                 if error.reason != "profile_missing" or profile is None:
                     raise
             await self._request("PUT", f"/profiles/{profile.name}", data=profile.data)
-            return await self._post(data, top)
+            return await self._post(data, top, threshold)
 
         return await self._bounded(call)
 
@@ -194,10 +204,12 @@ class Client:
         except RequestError as error:
             raise ClientError("bad_picture", str(error), accepted=error.accepted) from None
 
-    async def _post(self, frame: bytes, top: int) -> Answer:
-        body = await self._request(
-            "POST", f"/model?top={top}", data=frame, headers={"Content-Type": CONTENT_TYPE}
-        )
+    async def _post(self, frame: bytes, top: int, threshold: float | None) -> Answer:
+        # What is not asked for is not said: a cloud whose network has three classes refuses `top=5`.
+        query = [] if top == Wanted.top else [f"top={top}"]
+        query += [] if threshold is None else [f"threshold={threshold}"]
+        path = f"/model?{'&'.join(query)}".rstrip("?")
+        body = await self._request("POST", path, data=frame, headers={"Content-Type": CONTENT_TYPE})
         try:
             return read_answer(parse_json(body))
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError):

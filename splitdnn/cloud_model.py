@@ -23,14 +23,21 @@ class CloudModel:
     """8 bytes, as `Network.fingerprint`."""
     recipe: Recipe
     """How a picture becomes the network's input."""
-    split_points: Mapping[str, tuple[int, ...]]
-    """Shape of what crosses, without the batch dimension, by name, in the network's order."""
+    shapes: Mapping[str, tuple[tuple[int, ...], ...]]
+    """Shape of each tensor that crosses, without the batch dimension, by split point, in the network's order."""
     codecs: tuple[str, ...]
     """Names of the codecs that the cloud decodes."""
     max_picture_pixels: int
     """Largest picture that the cloud resizes itself, in pixels."""
     task: str
-    """What its answers are: `classify` or `raw`."""
+    """What its answers are: `classify`, `detect`, `segment`, `raw` or a task of another package."""
+    wire_versions: tuple[int, ...]
+    """Versions of frames that the cloud reads: 2 carries several tensors."""
+
+    @property
+    def split_points(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of what crosses, by name, at the split points where one tensor does; `shapes` has them all."""
+        return {name: shapes[0] for name, shapes in self.shapes.items() if len(shapes) == 1}
 
 
 def parse_cloud_model(fields: Mapping[str, Any]) -> CloudModel:
@@ -40,11 +47,18 @@ def parse_cloud_model(fields: Mapping[str, Any]) -> CloudModel:
         str(fields["weights"]),
         bytes.fromhex(fields["fingerprint"]),
         Recipe.from_public(fields["preprocessing"]),
-        {name: tuple(map(int, shape)) for name, shape in fields["split_points"].items()},
+        {name: _shapes(said) for name, said in fields["split_points"].items()},
         tuple(fields["codecs"]),
         int(fields["limits"]["max_picture_pixels"]),
         str(fields.get("task", "classify")),
+        tuple(map(int, fields.get("wire_versions", (1,)))),
     )
     if len(model.fingerprint) != FINGERPRINT_BYTES:
         raise ValueError("a fingerprint that no network has")
     return model
+
+
+def _shapes(said: list[Any]) -> tuple[tuple[int, ...], ...]:
+    """A cloud says one shape where one tensor crosses, and a list of shapes where several do."""
+    several = said if said and isinstance(said[0], list) else [said]
+    return tuple(tuple(map(int, shape)) for shape in several)

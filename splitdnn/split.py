@@ -106,9 +106,9 @@ class SplitNetwork(WholeNetwork):
             return self._frame([self._resize(picture)], codec, frame_id)
         return self.encode(self.head(self.prepare(picture)), frame_id=frame_id)
 
-    def answer_frame(self, frame: Frame | Bytes, *, top: int = 5) -> Answer:
+    def answer_frame(self, frame: Frame | Bytes, *, top: int = 5, threshold: float | None = None) -> Answer:
         """The cloud's side: a frame -> its answer. Raises what `decode` and `answer` raise."""
-        return self.answer(self.tail(self.decode(frame)), top=top)
+        return self.answer(self.tail(self.decode(frame)), top=top, threshold=threshold)
 
     def _frame(self, crossing: Sequence[NDArray[Any]], codec: Codec, frame_id: int | None) -> Frame:
         return encode_frame(

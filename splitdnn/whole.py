@@ -8,7 +8,7 @@ from shared.network.partition import OUTPUT
 from shared.network.recipes.resize import fit_picture
 from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted
-from splitdnn.checks import check_tensor, check_tensors, contiguous_picture
+from splitdnn.checks import check_tensor, check_tensors, check_threshold, contiguous_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,13 +72,16 @@ class WholeNetwork:
         run = self._loaded.engine.head(self._loaded.partition.point(OUTPUT))
         return run((tensor,))
 
-    def answer(self, outputs: Tensors, *, top: int = 5) -> Answer:
-        """What the outputs of one frame, a tuple of (1, …) float32, say; of classes the `top` most probable.
+    def answer(self, outputs: Tensors, *, top: int = 5, threshold: float | None = None) -> Answer:
+        """What the outputs of one frame, a tuple of (1, …) float32, say: of classes the `top` most probable, of boxes those with a
+        score of `threshold` (0 … 1, by default the network's own) or more. Places are in pixels of the network's input.
 
-        Raises ShapeError, or ContentError if the outputs are not finite.
+        Raises ShapeError, SettingsError for a threshold that is none, or ContentError if the outputs are not finite or are not
+        what the network's task reads.
         """
         check_tensors("an answer", outputs, self._loaded.partition.point(OUTPUT).shapes, one=True)
-        return make_task(self._loaded.model, Wanted(top)).answer(tuple(each[0] for each in outputs))
+        wanted = Wanted(top, check_threshold(threshold))
+        return make_task(self._loaded.model, wanted).answer(tuple(each[0] for each in outputs))
 
     def _resize(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return fit_picture(contiguous_picture(picture), self.recipe)

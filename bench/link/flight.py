@@ -126,8 +126,10 @@ class Cockpit:
         settings, profiles = self.settings, [plan.profile for plan in self.plans if plan.profile]
         line = Line(settings.cloud_url, metrics, in_flight=settings.in_flight, deadline_s=settings.deadline_s)
         async with line:
-            task = make_task(self.model, Wanted(settings.top))
-            uplink = Uplink(line, self.model, task, metrics, top=settings.top, profiles=profiles)
+            wanted = Wanted(settings.top)
+            uplink = Uplink(
+                line, self.model, make_task(self.model, wanted), metrics, wanted=wanted, profiles=profiles
+            )
             line.probe_with(uplink.greet)
             try:
                 await uplink.check()

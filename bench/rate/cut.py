@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.rate.trial import Outcome, Trial
-from edge.calibration.fit import fit_profile, variants
+from edge.calibration.fit import fit_profile
 from edge.calibration.importance import measure_importance
+from edge.calibration.pictures import variants
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:

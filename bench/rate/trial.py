@@ -15,7 +15,6 @@ from cloud.bodies.frames import read_frame
 from cloud.profiles import Profiles
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.calibrated.codec import Calibrated
-from shared.codecs.calibrated.context_model import ContextModel
 from shared.codecs.calibrated.entropy import SCALE
 from shared.codecs.calibrated.profile import Profile
 from shared.tasks.classify import divergences
@@ -95,7 +94,7 @@ class Trial:
             self._codec = make_codec(setting.spec).for_stream()
             return
         self._codec = codec = Calibrated(profile)
-        self._promised = PromisedBits(codec, profile)
+        self._promised = PromisedBits(codec, profile.of_tensor(0))
         self._profiles.add(Profile.from_bytes(profile.data))
 
     def run(self, arrays: Sequence[NDArray[Any]], unsplit: NDArray[np.float32], outcome: Outcome) -> None:
@@ -131,32 +130,31 @@ class Trial:
 
 
 class PromisedBits:
-    """Computes the bits that a profile's models predict for a tensor; a perfect coder would need exactly these."""
+    """Computes the bits that a profile's models predict for one tensor; a perfect coder would need exactly these."""
 
-    def __init__(self, codec: Calibrated, profile: Profile) -> None:
-        arrays = profile.arrays
+    def __init__(self, codec: Calibrated, part: Part) -> None:
+        arrays = part.arrays
         self._codec = codec
         self._passes = codec.coder.passes
-        self._contexts = ContextModel(arrays, self._passes, len(arrays["channel_kind"]))
         self._not_zero = arrays["ladder"].astype(np.float64) / SCALE
-        self._magnitudes = arrays["magnitudes"].astype(np.float64) / SCALE if "magnitudes" in arrays else None
-        self._kinds = arrays.get("magnitude_kind")
+        self._magnitudes = None
+        if "magnitudes" in arrays:
+            tables = arrays["magnitudes"]
+            self._magnitudes = tables.reshape(-1, tables.shape[-1]).astype(np.float64) / SCALE
 
     def __call__(self, tensor: NDArray[np.float32]) -> tuple[float, int]:
         """Bits that are promised for this tensor, and those of the payload that the coder makes of it."""
         encoded, symbols = self._codec.encode_symbols(tensor)
-        channels = symbols.magnitudes.shape[2]
-        magnitudes = symbols.magnitudes.reshape(-1, channels)
+        magnitudes = symbols.magnitudes.reshape(-1, symbols.magnitudes.shape[2])
         bits = 0.0
         for one_pass in self._passes:
-            values = magnitudes[one_pass.positions, one_pass.first : one_pass.last]
-            classes = self._contexts.classes(one_pass, symbols.canvas).reshape(values.shape)
-            probable = self._not_zero[classes]
+            values = magnitudes[one_pass.positions, one_pass.first : one_pass.last].ravel()
+            probable = self._not_zero[self._codec.coder.contexts.classes(one_pass, symbols.canvas)]
             bits -= np.log2(np.where(values > 0, probable, 1 - probable)).sum()
-            _, channel = coded = np.nonzero(values)
-            if self._magnitudes is not None and self._kinds is not None:
-                kinds = self._kinds[one_pass.first : one_pass.last][channel]
-                bits -= np.log2(self._magnitudes[kinds, values[coded].astype(np.intp) - 1]).sum()
+            coded = np.flatnonzero(values)
+            if self._magnitudes is not None:
+                tables = self._codec.coder.tables(one_pass, symbols.magnitudes)[coded]
+                bits -= np.log2(self._magnitudes[tables, values[coded].astype(np.intp) - 1]).sum()
             if symbols.negative is not None:
-                bits += len(channel)
+                bits += len(coded)
         return float(bits), 8 * len(encoded.payload)

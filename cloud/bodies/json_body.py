@@ -80,17 +80,17 @@ def _arrays(data: Any, shapes: tuple[Shape, ...], name: str) -> list[NDArray[np.
             f'at {name} {len(shapes)} tensors cross, so "data" is a list of {len(shapes)} arrays, not {found}',
             accepted={"shape": _accepted(shapes)},
         )
-    given = data if len(shapes) > 1 else [data]
-    arrays = [_array(nested) for nested in given]
-    for number, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+    arrays = []
+    for number, nested in enumerate(data if len(shapes) > 1 else [data]):
+        array, shape = _array(nested), shapes[number]
         if array is None or not (array.ndim or shape):  # one number is no array of numbers
             raise ShapeError(
                 f"{_which(number, len(shapes))} is not a rectangular array of numbers; at {name} it is of shape (n, {_text(shape)})",
                 accepted={"shape": _accepted(shapes)},
             )
-    found = [array for array in arrays if array is not None]
-    check_shapes([array.shape[1:] for array in found], shapes, name)
-    return found
+        arrays.append(array)
+    check_shapes([array.shape[1:] for array in arrays], shapes, name)
+    return arrays
 
 
 def _array(nested: Any) -> NDArray[np.float32] | None:

@@ -10,12 +10,14 @@ from cloud.bodies.json_body import public_shape
 from cloud.networks.files import BundleFiles
 from cloud.networks.usage import Usage
 from shared.engines.load import load_network
+from shared.errors import ContentError, ModelError
 from shared.network.choice import NAMED_SECONDS
 from shared.network.labels import labels_sha256
 from shared.network.partition import OUTPUT
 from shared.network.stage_ends import stage_ends
 from shared.observing.telemetry import export_build_info
 from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from shared.network.model import Model
     from shared.network.partition import Partition, SplitPoint
     from shared.tasks.base import Task
-    from shared.tasks.spec import Wanted
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,7 @@ class LoadedNetwork:
             threads=threads,
             streams=tail_workers,
         )
+        make_task(network.model, Wanted())  # raises if this side cannot read what the network says
         files = BundleFiles(network.bundle) if settings.serve_bundle else None
         network.engine.tail(network.point)
         return cls(
@@ -106,8 +108,11 @@ class LoadedNetwork:
                 self.engine.tail(self.partition.point(name))
 
     def task(self, wanted: Wanted) -> Task:
-        """The task, which gives the answers that are `wanted`."""
-        return make_task(self.model, wanted)
+        """The task, which gives the answers that are `wanted`. Raises ContentError if a task of another package cannot."""
+        try:
+            return make_task(self.model, wanted)
+        except ModelError as error:
+            raise ContentError(str(error)) from error
 
     def shapes(self) -> Shapes:
         """The shapes of what crosses, without the batch dimension, at each split point where a request may begin."""

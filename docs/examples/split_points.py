@@ -59,7 +59,7 @@ found["avgpool", "calibrated"] = mean_bytes("avgpool", "calibrated", profile=cal
 print(f"\n{'step size':>10}{'bytes':>8}{'agreement':>11}")
 for tried in calibration.points:
     mark = "  <- chosen" if tried is calibration.chosen else ""
-    print(f"{tried.preset.step:>10g}{tried.frame_bytes:>8.0f}{tried.agreement:>11.0%}{mark}")
+    print(f"{tried.step:>10}{tried.frame_bytes:>8.0f}{tried.agreement:>11.0%}{mark}")
 
 # %% The table
 print(f"\n{'split point':<12}{'codec':<18}{'bytes per frame':>16}")

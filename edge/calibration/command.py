@@ -15,11 +15,13 @@ from shared.errors import SettingsError, SourceError
 from shared.network.choice import NAMED_SECONDS
 from shared.network.partition import INPUT, OUTPUT
 from shared.observing.metrics import Metrics
+from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
     from edge.calibration.calibration import Calibration
     from edge.config import CalibrationSettings
-    from shared.engines.load import Network
+    from shared.tasks.base import Task
 
 _WIDTH = 30
 
@@ -60,7 +62,7 @@ def calibrate(settings: CalibrationSettings, threads: int) -> int:
     data = found.profile.data
     _write(path, data)
     progress.close()
-    print(_table(found, network))
+    print(_table(found, make_task(network.model, Wanted()), f"{network.model.name} at {name}"))
     if found.chosen.agreement < settings.target_agreement:
         print(
             f"No step size reached {settings.target_agreement:.1%}; the nearest was chosen. int8+zstd hardly changes an answer."
@@ -99,17 +101,26 @@ class _Progress:
             self._out.flush()
 
 
-def _table(found: Calibration, network: Network) -> str:
-    error = "KL, nats" if network.model.task.name == "classify" else "rel. error"
+def _table(found: Calibration, task: Task, name: str) -> str:
+    first = found.points[0]
+    several = first.kept is not None
+    of = f", {first.expected:,.0f} findings" if several and first.expected else ""
+    width = max(9, *(len(point.step) for point in found.points))
+    kept = f"{'kept':>8}" if several else ""
     lines = [
-        f"{network.model.name} at {network.point.name}, {found.points[0].frames} frames that were not fitted to:",
-        f"{'step size':>9}{'bytes/frame':>13}{'agreement':>11}{'95 % interval':>17}{error:>12}",
+        f"{name}, {first.frames} frames that were not fitted to{of}:",
+        f"{'step size':>{width}}{'bytes/frame':>13}{'agreement':>11}{'95 % interval':>17}{kept}{task.divergence_unit:>12}",
     ]
     for point in found.points:
         interval = f"{100 * point.low:.1f} – {100 * point.high:.1f}"
+        kept = f"{100 * point.kept:>7.1f}%" if several and point.kept is not None else ""
         lines.append(
-            f"{point.preset.step:>9g}{point.frame_bytes:>13,.0f}{100 * point.agreement:>10.1f}%{interval:>17}"
+            f"{point.step:>{width}}{point.frame_bytes:>13,.0f}{100 * point.agreement:>10.1f}%{interval:>17}{kept}"
             f"{point.divergence:>12.4f}{'  <- recommended' if point is found.chosen else ''}"
+        )
+    if first.expected == 0:
+        lines.append(
+            "The unsplit network finds nothing in these frames, so agreement says nothing: use footage of what it is to find."
         )
     return "\n".join(lines)
 

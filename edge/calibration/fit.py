@@ -1,22 +1,23 @@
-"""A profile for the codec `calibrated`, fitted to tensors of unlabelled frames.
+"""A profile for the codec `calibrated`, fitted to the crossings of unlabelled frames.
 
 In closed form throughout (counts, means, ridge regression), so the same frames give the same profile, in seconds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
-from edge.calibration.fit_context import fit_context, fit_magnitudes
-from edge.calibration.fit_reconstruction import fit_centroids, fit_corrector
+from edge.calibration.fitting.context import fit_context, goes_by_position
+from edge.calibration.fitting.magnitudes import fit_magnitudes
+from edge.calibration.fitting.reconstruction import fit_centroids, fit_corrector, fit_usual
 from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.grid import grid_shape, to_grid
 from shared.codecs.calibrated.profile import Profile
-from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction
+from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction, scales
+from shared.limits import MAX_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +35,8 @@ SIGNED_STEPS = (0.2, 0.3, 0.4, 0.55, 0.75, 1.0)
 SIGNED_LEVELS = 32
 GENERIC = 2
 """Index of the preset for a profile fitted to drawn frames: a finer one than calibration usually recommends."""
-ENOUGH = 300
-"""Tensors to fit to. If there are fewer frames, variants of them are added, at most two of each."""
 _SMALLEST = 1e-30
+_FURTHER = 1.4
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,25 @@ class Preset:
     """Dead zone, in step sizes."""
     context_rank: int = 64
     corrector_rank: int = 256
-    corrector_ridge: float = 0.2
 
 
-def presets(shape: tuple[int, ...], *, signed: bool, pooled: bool) -> list[Preset]:
-    """The presets to try, from fine to coarse: how much a step size changes the answer depends on the kind of tensor.
+def presets(
+    shapes: Sequence[tuple[int, ...]],
+    *,
+    signed: Sequence[bool],
+    importances: Sequence[Importance] | None = None,
+) -> list[tuple[Preset, ...]]:
+    """The presets to try, from fine to coarse, each for all tensors of a crossing.
 
-    `shape`: of the tensor, without the batch dimension. `pooled`: only its mean over the positions travels.
+    How much a step size changes the answer depends on the kind of tensor. `shapes`: without the batch dimension. `signed`: whether a
+    tensor has negative values.
     """
+    pooled = [each.pooled for each in importances] if importances else [False] * len(shapes)
+    kinds = [_presets(*kind) for kind in zip(shapes, signed, pooled, strict=True)]
+    return list(zip(*kinds, strict=True))
+
+
+def _presets(shape: tuple[int, ...], signed: bool, pooled: bool) -> list[Preset]:
     rows, columns, _ = grid_shape(shape)
     if pooled or rows * columns == 1:
         return [Preset(step=step) for step in POOLED_STEPS]
@@ -67,26 +78,14 @@ def presets(shape: tuple[int, ...], *, signed: bool, pooled: bool) -> list[Prese
     return [Preset(step=step) for step in STEPS]
 
 
-def variants(pictures: Sequence[NDArray[np.uint8]], count: int | None = None) -> list[NDArray[np.uint8]]:
-    """`count` more pictures: cut from the given ones, enlarged to their size, half of them mirrored. Always the same.
+def finer(chosen: Sequence[Preset]) -> tuple[Preset, ...]:
+    """Presets beyond the finest of the usual ones."""
+    return tuple(replace(preset, step=preset.step / _FURTHER, levels=MAX_LEVELS) for preset in chosen)
 
-    `pictures`: at least one, each (height, width, 3) uint8. Without a count, as many as are missing from ENOUGH.
-    """
-    if count is None:
-        count = max(0, min(ENOUGH - len(pictures), 2 * len(pictures)))
-    rng = np.random.default_rng(0)
-    made = []
-    for number in range(count):
-        picture = pictures[number % len(pictures)]
-        height, width = picture.shape[:2]
-        share = rng.uniform(0.6, 1.0)
-        rows, columns = max(1, int(height * share)), max(1, int(width * share))
-        top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
-        cut = cv2.resize(
-            picture[top : top + rows, left : left + columns], (width, height), interpolation=cv2.INTER_AREA
-        )
-        made.append(np.ascontiguousarray(cut[:, ::-1]) if rng.random() < 0.5 else cut)
-    return made  # type: ignore[return-value]  # OpenCV's stubs know no dtypes
+
+def coarser(chosen: Sequence[Preset]) -> tuple[Preset, ...]:
+    """Presets beyond the coarsest of the usual ones."""
+    return tuple(replace(preset, step=preset.step * _FURTHER) for preset in chosen)
 
 
 def fit_profile(
@@ -97,54 +96,111 @@ def fit_profile(
     split_point: str,
     importance: Importance | None = None,
     about: dict[str, str] | None = None,
+    given: int | None = None,
 ) -> Profile:
-    """Fit a profile to the `tensors` of calibration frames, float32 of one shape, without the batch dimension.
+    """`fit_crossing` where one tensor crosses: `tensors` are those of calibration frames, all of one shape."""
+    return fit_crossing(
+        [tensors],
+        [preset],
+        fingerprint=fingerprint,
+        split_point=split_point,
+        importances=[importance] if importance else None,
+        about=about,
+        given=given,
+    )
 
-    The same input gives the same profile.
+
+def fit_crossing(
+    crossing: Sequence[Sequence[NDArray[np.float32]] | NDArray[Any]],
+    chosen: Sequence[Preset],
+    *,
+    fingerprint: bytes,
+    split_point: str,
+    importances: Sequence[Importance] | None = None,
+    about: dict[str, str] | None = None,
+    given: int | None = None,
+) -> Profile:
+    """Fit a profile to all tensors of a split point.
+
+    `crossing` has for each tensor those of all calibration frames, float32 of one shape, without the batch dimension; `chosen` and
+    `importances` have one for each tensor. The first `given` frames (all, if not said) are in the order of time, and the camera may
+    stand still in them; the others are variants. The same input gives the same profile.
     """
-    shape = tuple(tensors[0].shape)
+    arrays: dict[str, NDArray[Any]] = {}
+    strings: list[dict[str, str]] = []
+    several = len(crossing) > 1
+    for number, (tensors, preset) in enumerate(zip(crossing, chosen, strict=True)):
+        importance = importances[number] if importances else None
+        of_tensor, of_about = _fit_tensor(tensors, preset, importance, given)
+        arrays |= {f"{number}.{name}" if several else name: array for name, array in of_tensor.items()}
+        strings.append(of_about)
+    return Profile.make(
+        arrays,
+        fingerprint=fingerprint,
+        split_point=split_point,
+        shapes=[tuple(tensors[0].shape) for tensors in crossing],
+        about={
+            **(about or {}),
+            **{key: ";".join(each[key] for each in strings) for key in strings[0]},
+            "importance": importances[0].how if importances else "none",
+            "frames": str(len(crossing[0])),
+        },
+    )
+
+
+def to_grids(tensors: Sequence[NDArray[np.float32]] | NDArray[Any], *, pooled: bool) -> NDArray[np.float32]:
+    """(frames, rows, columns, channels): what is quantised of the tensors of all frames."""
     frames = np.stack([to_grid(np.asarray(tensor, np.float32)) for tensor in tensors])
+    return frames.mean((1, 2), keepdims=True) if pooled else frames
+
+
+def _fit_tensor(
+    tensors: Sequence[NDArray[np.float32]] | NDArray[Any],
+    preset: Preset,
+    importance: Importance | None,
+    given: int | None,
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """The arrays of one tensor, and what a profile says of it in words."""
     pooled = importance is not None and importance.pooled
-    if pooled:
-        frames = frames.mean((1, 2), keepdims=True)
+    frames = to_grids(tensors, pooled=pooled)
     grid = rows, columns, channels = frames.shape[1:]
     signed = bool(frames.min() < 0)
-    arrays = _scales(frames, preset.step, importance, signed=signed)
+    arrays = scales_of(frames, preset.step, importance, signed=signed)
     groups = min(preset.groups, channels)
     passes = passes_of(rows, columns, channels, groups)
     arrays["zone"] = np.array([preset.zone], np.float32)
     quantiser = Quantiser(arrays, grid, preset.levels, signed=signed)
     symbols = [quantiser(frame) for frame in frames]
     magnitudes = np.stack([found.magnitudes for found in symbols])
-    arrays |= fit_context(magnitudes, passes, preset.context_rank, np.random.default_rng(0))
-    arrays |= fit_magnitudes(magnitudes, preset.levels)
+    by_position = goes_by_position(magnitudes[:given])
+    seen = magnitudes[:given] if by_position else magnitudes
+    arrays |= fit_context(
+        seen, passes, preset.context_rank, np.random.default_rng(0), by_position=by_position
+    )
+    arrays |= fit_magnitudes(seen, passes, preset.levels, by_position=by_position)
     arrays["centroid"] = fit_centroids(
         [quantiser.scale(frame)[0] for frame in frames], symbols, preset.levels
     )
+    decoder = Reconstruction(arrays, grid, preset.levels, signed=signed)
     if preset.corrector_rank and channels > 1:
-        plain = Reconstruction(arrays, grid, preset.levels, signed=signed)
-        arrays |= fit_corrector(frames, symbols, plain, preset.corrector_rank, preset.corrector_ridge)
-    return Profile.make(
-        arrays,
-        fingerprint=fingerprint,
-        split_point=split_point,
-        shapes=[shape],
-        about={
-            **(about or {}),
-            "levels": str(preset.levels),
-            "groups": str(groups),
-            "signed": str(int(signed)),
-            "pooled": str(int(pooled)),
-            "importance": importance.how if importance else "none",
-            "step": f"{preset.step:g}",
-            "frames": str(len(frames)),
-        },
-    )
+        count = len(frames) if given is None else given
+        arrays |= fit_corrector(frames, symbols, decoder, preset.corrector_rank, count)
+        decoder = Reconstruction(arrays, grid, preset.levels, signed=signed)
+    if by_position:
+        arrays |= fit_usual(frames[:given], symbols[:given], decoder, scales(arrays, grid)[0])
+    return arrays, {
+        "levels": str(preset.levels),
+        "groups": str(groups),
+        "signed": str(int(signed)),
+        "pooled": str(int(pooled)),
+        "step": f"{preset.step:.4g}",
+    }
 
 
-def _scales(
+def scales_of(
     frames: NDArray[np.float32], step: float, importance: Importance | None, *, signed: bool
 ) -> dict[str, NDArray[Any]]:
+    """The arrays `offset`, `step` and `position_scale` for frames (frames, rows, columns, channels)."""
     channels = frames.shape[3]
     offset = frames.mean((0, 1, 2)) if signed else np.zeros(channels, np.float32)
     size = np.sqrt(((frames - offset).astype(np.float64) ** 2).mean((0, 1, 2)))

@@ -7,10 +7,9 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from edge.calibration.fit import GENERIC, fit_profile, presets, variants
-from edge.calibration.pictures import Footage
+from edge.calibration.calibration import cross, signed
+from edge.calibration.fit import GENERIC, fit_crossing, presets
+from edge.calibration.pictures import Footage, variants
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
 from shared.errors import RequestError, SettingsError
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
 _FRAMES = 64
 _VARIANTS = 64
 
@@ -67,7 +66,9 @@ def _read(network: Network, path: Path) -> Profile:
 
 
 def _generic(network: Network, cache: Cache) -> Profile:
-    key = key_of(network.model.fingerprint.hex(), network.point.name, str(network.point.shape), str(_VERSION))
+    key = key_of(
+        network.model.fingerprint.hex(), network.point.name, str(network.point.shapes), str(_VERSION)
+    )
     name = f"profile-{key}.safetensors"
     data = cache.load_file(name)
     if data is not None:
@@ -78,17 +79,15 @@ def _generic(network: Network, cache: Cache) -> Profile:
     start = time.monotonic()
     pictures = Footage(f"synthetic:fps=0,frames={_FRAMES * 8}").read(network.model.recipe, _FRAMES)
     head = network.engine.head(network.point)
-    tensors = [
-        np.array(head((network.model.recipe.normalise(picture)[None],))[0][0])
-        for picture in pictures + variants(pictures, _VARIANTS)
-    ]
-    signed = min(float(tensor.min()) for tensor in tensors) < 0
-    profile = fit_profile(
-        tensors,
-        presets(network.point.shape, signed=signed, pooled=False)[GENERIC],
+    crossing = cross(network, head, pictures + variants(pictures, _VARIANTS))
+    usual = presets(network.point.shapes, signed=[signed(tensors) for tensors in crossing])
+    profile = fit_crossing(
+        crossing,
+        usual[GENERIC],
         fingerprint=network.model.fingerprint,
         split_point=network.point.name,
         about={"model": network.model.name, "generic": str(_VERSION)},
+        given=0,
     )
     _log.warning(
         "no --profile is given: fitted a generic one to drawn frames in %.1f s; `python -m edge calibrate` on footage of "

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from shared.engines.half import Half
+    from shared.engines.half import Half, Tensors
     from shared.network.bundle import Bundle
     from shared.network.partition import SplitPoint
 
@@ -30,37 +30,42 @@ _SAME_NETWORK = 0.1
 
 
 def squares_of_gradients(
-    bundle: Bundle, point: SplitPoint, tail: Half, tensors: Sequence[NDArray[np.float32]]
-) -> tuple[NDArray[np.float32], bool]:
-    """The diagonal of the Fisher information, (rows, columns, channels) up to a factor, and whether only means matter.
+    bundle: Bundle, point: SplitPoint, tail: Half, crossing: Sequence[Sequence[NDArray[np.float32]]]
+) -> list[tuple[NDArray[np.float32], bool]]:
+    """The diagonal of the Fisher information for each tensor, (rows, columns, channels) up to one factor, and whether only means matter.
 
-    `tensors`: float32 of `point.shape`; at most 100 are used. Labels are drawn from the network's own answers, so none need to
+    `crossing` has for each tensor those of all frames, float32 of `point.shapes`; at most 100 frames are used. Labels are drawn from the network's own answers, so none need to
     be known (Kunstner et al., arXiv:1905.12558, on why they are drawn and not the likeliest). `tail` is the running one, which
     the rebuilt one is compared with. Raises ModelError if there are no gradients to be had, and says why.
     """
     rebuilt = _rebuilt(bundle, point)
     import torch  # noqa: PLC0415 - a process that runs a bundle needs torch nowhere else
 
-    _compare(rebuilt, tail, tensors[0][None])
+    _compare(rebuilt, tail, tuple(tensors[0][None] for tensors in crossing))
     generator = torch.Generator().manual_seed(0)
-    squares = np.zeros(grid_shape(point.shape), np.float64)
-    of_sums = 0.0
-    chosen = tensors[:: max(1, len(tensors) // _MAX_FRAMES)]
-    for start in range(0, len(chosen), _BATCH):
-        tensor = torch.from_numpy(
-            np.stack(chosen[start : start + _BATCH]).astype(np.float32)
-        ).requires_grad_()
-        logs = torch.log_softmax(rebuilt(tensor)[0].flatten(1), 1)
+    squares = [np.zeros(grid_shape(shape), np.float64) for shape in point.shapes]
+    of_sums = [0.0] * len(squares)
+    chosen = [tensors[:: max(1, len(tensors) // _MAX_FRAMES)] for tensors in crossing]
+    for start in range(0, len(chosen[0]), _BATCH):
+        given = [
+            torch.from_numpy(np.stack(tensors[start : start + _BATCH]).astype(np.float32)).requires_grad_()
+            for tensors in chosen
+        ]
+        logs = torch.log_softmax(rebuilt(*given)[0].flatten(1), 1)
         for _ in range(_DRAWS):
             drawn = torch.multinomial(logs.detach().exp(), 1, generator=generator)
-            (gradient,) = torch.autograd.grad(logs.gather(1, drawn).sum(), tensor, retain_graph=True)
-            grids = np.stack([to_grid(one) for one in gradient.numpy()]).astype(np.float64)
-            squares += (grids**2).sum(0)
-            of_sums += float((grids.sum((1, 2)) ** 2).sum())
-    positions = squares.shape[0] * squares.shape[1]
-    # If the gradients are equal at all positions, the square of their sum is their number times the sum of their squares.
-    pooled = bool(positions > 1 and of_sums > _ALIKE * positions * squares.sum())
-    return squares.astype(np.float32), pooled
+            gradients = torch.autograd.grad(logs.gather(1, drawn).sum(), given, retain_graph=True)
+            for number, gradient in enumerate(gradients):
+                grids = np.stack([to_grid(one) for one in gradient.numpy()]).astype(np.float64)
+                squares[number] += (grids**2).sum(0)
+                of_sums[number] += float((grids.sum((1, 2)) ** 2).sum())
+    found = []
+    for each, of_sum in zip(squares, of_sums, strict=True):
+        positions = each.shape[0] * each.shape[1]
+        # If the gradients are equal at all positions, the square of their sum is their number times the sum of their squares.
+        pooled = bool(positions > 1 and of_sum > _ALIKE * positions * each.sum())
+        found.append((each.astype(np.float32), pooled))
+    return found
 
 
 def _rebuilt(bundle: Bundle, point: SplitPoint) -> torch.nn.Module:
@@ -79,11 +84,11 @@ def _rebuilt(bundle: Bundle, point: SplitPoint) -> torch.nn.Module:
     return partition.tail(point)
 
 
-def _compare(rebuilt: Any, tail: Half, tensor: NDArray[np.float32]) -> None:
+def _compare(rebuilt: Any, tail: Half, crossing: Tensors) -> None:
     import torch  # noqa: PLC0415 - as above
 
     with torch.inference_mode():
-        found = rebuilt(torch.from_numpy(tensor))[0].numpy()
-    expected = tail((tensor,))[0]
+        found = rebuilt(*map(torch.from_numpy, crossing))[0].numpy()
+    expected = tail(crossing)[0]
     if not np.linalg.norm(found - expected) <= _SAME_NETWORK * np.linalg.norm(expected):
         raise ModelError("its source answers otherwise than the bundle: was the weights file changed?")

@@ -38,7 +38,8 @@ _log = logging.getLogger(__name__)
 AMPLITUDE = 0.5
 """Size of the noise, in typical magnitudes of a channel: about the error of a quantised tensor."""
 RUNS = 2048
-"""Pictures that the tail is run on for the channels, and again for the positions: about so many, and at least LEAST for each."""
+"""Pictures that the tail is run on for the channels of all tensors, and again for the positions: about so many, and at least LEAST for
+each of them."""
 LEAST, MOST = 2, 64
 """Disturbances of each channel, and of each block of positions."""
 _BLOCKS = 14
@@ -62,44 +63,72 @@ class Importance:
     """Whether only the mean over the positions matters, because the tail begins with it."""
     how: str = "gradients"
     """What it was measured by: `gradients` or `noise`."""
+    worth: float = 1.0
+    """The mean over all elements of the tensor, on one scale for all tensors of a crossing."""
 
 
 def measure_importance(
-    bundle: Bundle, point: SplitPoint, tail: Half, tensors: Sequence[NDArray[np.float32]]
-) -> Importance:
-    """The importance of channels and positions at `point`, by gradients if possible, else by noise; the log says by which.
+    bundle: Bundle, point: SplitPoint, tail: Half, crossing: Sequence[Sequence[NDArray[np.float32]]]
+) -> list[Importance]:
+    """The importance of channels and positions of each tensor at `point`, by gradients if possible, else by noise; the log says by which.
 
-    `tail` is the running tail; `tensors`: float32 of `point.shape`, without the batch dimension; at most 100 are used.
+    `tail` is the running tail; `crossing` has for each tensor those of all frames, float32 without the batch dimension; at most 100
+    frames are used.
     """
     task = make_task(bundle.model, Wanted())
     reason: object = "the outputs are not the logits of one class among several"
     if isinstance(task, Classify) and task.activation == "softmax":
         try:
-            squares, pooled = squares_of_gradients(bundle, point, tail, tensors)
-            return Importance(squares.mean((0, 1)), squares.mean(2), pooled=pooled)
+            return [
+                Importance(squares.mean((0, 1)), squares.mean(2), pooled=pooled, worth=float(squares.mean()))
+                for squares, pooled in squares_of_gradients(bundle, point, tail, crossing)
+            ]
         except ModelError as error:
             reason = error
     _log.info("importance of channels and positions is measured by noise, not by gradients: %s", reason)
-    return estimate_importance(tail, task, tensors)
+    return estimate_importance(tail, task, crossing)
 
 
-def estimate_importance(tail: Half, task: Task, tensors: Sequence[NDArray[np.float32]]) -> Importance:
+def estimate_importance(
+    tail: Half, task: Task, crossing: Sequence[Sequence[NDArray[np.float32]]]
+) -> list[Importance]:
     """From runs of the tail alone: the same input gives the same estimate.
 
-    `tensors`: float32 of one shape, without the batch dimension; at most 100 are used.
+    `crossing` has for each tensor those of all frames, float32 without the batch dimension; at most 100 frames are used.
     """
-    return _Estimate(tail, task, tensors).importance()
+    answer_bytes = sum(output.nbytes for output in tail(tuple(tensors[0][None] for tensors in crossing)))
+    most = max(1, min(_MAX_FRAMES, _MAX_ANSWER_BYTES // answer_bytes))
+    every = math.ceil(len(crossing[0]) / most)
+    chosen = [np.stack([np.asarray(each, np.float32) for each in tensors[::every]]) for tensors in crossing]
+    answers = run(tail, chosen)
+    return [_Estimate(tail, task, chosen, answers, number).importance() for number in range(len(chosen))]
+
+
+def run(tail: Half, crossing: Sequence[NDArray[np.float32]]) -> Tensors:
+    """The outputs for tensors each (n, …), in batches, copied."""
+    batches = []
+    for start in range(0, len(crossing[0]), _BATCH):
+        some = tuple(tensors[start : start + _BATCH] for tensors in crossing)
+        batches.append(tuple(np.array(output) for output in tail(some)))
+    return tuple(np.concatenate(outputs) for outputs in zip(*batches, strict=True))
 
 
 class _Estimate:
-    def __init__(self, tail: Half, task: Task, tensors: Sequence[NDArray[np.float32]]) -> None:
-        self._tail, self._task = tail, task
-        self._shape = tensors[0].shape
-        answer_bytes = sum(output.nbytes for output in tail((tensors[0][None],)))
-        most = max(1, min(_MAX_FRAMES, _MAX_ANSWER_BYTES // answer_bytes))
-        chosen = tensors[:: math.ceil(len(tensors) / most)]
-        self._grids = np.stack([to_grid(np.asarray(tensor, np.float32)) for tensor in chosen])
-        self._answers = self._run(self._grids)
+    """The estimate for one tensor; the others of its crossing stay as they are."""
+
+    def __init__(
+        self,
+        tail: Half,
+        task: Task,
+        crossing: Sequence[NDArray[np.float32]],
+        answers: Tensors,
+        number: int,
+    ) -> None:
+        self._tail, self._task, self._answers = tail, task, answers
+        self._crossing, self._number = crossing, number
+        self._shape = crossing[number].shape[1:]
+        self._grids = np.stack([to_grid(tensor) for tensor in crossing[number]])
+        self._runs = RUNS // len(crossing)
         self._rng = np.random.default_rng(0)
         sizes = np.sqrt((self._grids.astype(np.float64) ** 2).mean((0, 1, 2)))
         sizes = np.maximum(sizes, max(1e-6 * float(sizes.max()), _SMALLEST))
@@ -119,7 +148,8 @@ class _Estimate:
             blocks = [(down, across, slice(None)) for down in _cuts(rows) for across in _cuts(columns)]
             for block, cost in zip(blocks, self._by_group(blocks, whole), strict=True):
                 positions[block[:2]] = cost
-        return Importance(found.astype(np.float32), positions, pooled=bool(pooled), how="noise")
+        worth = float(whole.mean()) / (float(self._amplitude) ** 2 * rows * columns * channels)
+        return Importance(found.astype(np.float32), positions, pooled=bool(pooled), how="noise", worth=worth)
 
     def _by_group(
         self, groups: list[tuple[slice, slice, slice]], whole: NDArray[np.float64]
@@ -129,7 +159,7 @@ class _Estimate:
         It is a ratio of sums over the frames that a group was tried on. So it does not matter that some frames' answers are far
         more easily changed than others'.
         """
-        frames, tries = len(self._grids), min(MOST, max(LEAST, RUNS // len(groups)))
+        frames, tries = len(self._grids), min(MOST, max(LEAST, self._runs // len(groups)))
         numbers = np.arange(len(groups)) + np.arange(tries)[:, None] * max(1, frames // tries)
         numbers = numbers.ravel() % frames
         costs, usual = self._costs(numbers, groups * tries), whole[numbers]
@@ -161,15 +191,10 @@ class _Estimate:
     def _change(self, numbers: NDArray[np.intp], grids: NDArray[np.float32]) -> NDArray[np.float64]:
         """How far the answers to `grids` are from those to the frames of these numbers, (n,)."""
         expected = tuple(answers[numbers] for answers in self._answers)
-        found = self._task.divergence(expected, self._run(grids))
-        return found if self._task.name == "classify" else found**2  # a relative error counts by its square
-
-    def _run(self, grids: NDArray[np.float32]) -> Tensors:
-        batches = []
-        for start in range(0, len(grids), _BATCH):
-            some = np.stack([from_grid(grid, self._shape) for grid in grids[start : start + _BATCH]])
-            batches.append(tuple(np.array(output) for output in self._tail((some,))))
-        return tuple(np.concatenate(outputs) for outputs in zip(*batches, strict=True))
+        given = [tensors[numbers] for tensors in self._crossing]
+        given[self._number] = np.stack([from_grid(grid, self._shape) for grid in grids])
+        found = self._task.divergence(expected, run(self._tail, given))
+        return found**2 if self._task.squares else found
 
 
 def _logs(costs: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,18 +7,21 @@ import statistics
 import time
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from edge.frames.preprocess import Preprocess
 from edge.sources.registry import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from shared.network.recipe import Recipe
 
+ENOUGH = 300
+"""Pictures to fit to. If there are fewer, variants of them are added, at most two of each."""
 _MAX_READ = 20_000
 
 
@@ -92,3 +95,25 @@ def spread(
             kept = kept[::2]
             every *= 2
     return [kept[i] for i in np.linspace(0, len(kept) - 1, min(most, len(kept))).astype(int)]
+
+
+def variants(pictures: Sequence[NDArray[np.uint8]], count: int | None = None) -> list[NDArray[np.uint8]]:
+    """`count` more pictures: cut from the given ones, enlarged to their size, half of them mirrored. Always the same.
+
+    `pictures`: at least one, each (height, width, 3) uint8. Without a count, as many as are missing from ENOUGH.
+    """
+    if count is None:
+        count = max(0, min(ENOUGH - len(pictures), 2 * len(pictures)))
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(count):
+        picture = pictures[number % len(pictures)]
+        height, width = picture.shape[:2]
+        share = rng.uniform(0.6, 1.0)
+        rows, columns = max(1, int(height * share)), max(1, int(width * share))
+        top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
+        cut = cv2.resize(
+            picture[top : top + rows, left : left + columns], (width, height), interpolation=cv2.INTER_AREA
+        )
+        made.append(np.ascontiguousarray(cut[:, ::-1]) if rng.random() < 0.5 else cut)
+    return made  # type: ignore[return-value]  # OpenCV's stubs know no dtypes

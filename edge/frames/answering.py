@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from edge.frames.way import Outcome
-from shared.errors import UplinkError
+from shared.errors import ContentError, UplinkError
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
@@ -139,6 +139,8 @@ class Answering:
                 loop = asyncio.get_running_loop()
                 answer = await loop.run_in_executor(self._tail_thread, self._run_tail, encoded)
                 return _outcome(encoded, answer, "edge", fallback)
+            except ContentError as error:
+                _log.warning("frame %d has no answer: %s", encoded.origin.number, error)
             except Exception:  # noqa: BLE001 - one frame fails, the others go on
                 _log.exception("the tail failed on frame %d", encoded.origin.number)
         return Outcome(encoded, encoded.edition.task.nothing(), "nobody", fallback)

@@ -46,7 +46,11 @@ async def open_origin(
 
 def require_no_network_of_its_own(settings: EdgeSettings) -> None:
     """Raise SettingsError for settings that would change the cloud's network, which the edge takes as it is."""
-    for name, given in {"weights": settings.weights != "auto", "recipe": bool(settings.recipe), "task": bool(settings.task)}.items():
+    for name, given in {
+        "weights": settings.weights != "auto",
+        "recipe": bool(settings.recipe),
+        "task": bool(settings.task),
+    }.items():
         if given:
             raise SettingsError(
                 f"--{name} {getattr(settings, name)}: with --model {CLOUD} the network is the cloud's as it is; leave --{name} unset "

@@ -147,7 +147,9 @@ def _cut(source: Source) -> _Cut:
         notes += ("the network takes one picture at a time",)
     places = find_places(model, batch, known=source.known, outputs=source.outputs, is_given=source.is_given)
     model = marked(model, places, len(source.outputs), source.name)
-    return _Cut(model, Partition(place.point for place in places), batch, pictures, tensors, filled.axes, notes)
+    return _Cut(
+        model, Partition(place.point for place in places), batch, pictures, tensors, filled.axes, notes
+    )
 
 
 def _entry(point: SplitPoint) -> dict[str, object]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shared.engines.openvino.runtime import ov
     from shared.network.partition import Shape
 
-_PASSED = ("Convert", "Reshape", "Squeeze", "Unsqueeze", "Transpose")
+_PASSED = ("Convert", "Pad", "Reshape", "Slice", "Squeeze", "Unsqueeze", "Transpose")
 _ACTIVATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "HSigmoid": "sigmoid"}
 
 

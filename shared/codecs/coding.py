@@ -30,7 +30,7 @@ _ALONE = (
 
 
 def encode_frame(
-    crossing: Sequence[NDArray[Any]],
+    crossing: NDArray[Any] | Sequence[NDArray[Any]],
     codec: Codec,
     *,
     split_point: str,
@@ -41,8 +41,10 @@ def encode_frame(
 ) -> Frame:
     """Encode the tensors of one crossing (float32, without the batch dimension), or one picture (uint8, (H, W, 3), RGB).
 
-    Raises WireError if the codec cannot represent one of them or they are above a limit.
+    An array stands for a crossing of one. Raises WireError if the codec cannot represent one of them or they are above a limit.
     """
+    if isinstance(crossing, np.ndarray):
+        crossing = [crossing]
     check_shapes([array.shape for array in crossing])
     if codec.carries == "picture" and len(crossing) > 1:
         raise CodecError(_ALONE.format(codec.name))

@@ -15,6 +15,7 @@ import numpy as np
 from shared.codecs.base import Codec, Encoded, require_finite
 from shared.errors import ContentError, SettingsError, WireError
 from shared.limits import MAX_CODEC_NAME_BYTES
+from shared.process.plugins import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,12 +175,3 @@ def _make_sendable(error: WireError) -> None:
         json.dumps(error.accepted)
     except (TypeError, ValueError, RecursionError):
         error.accepted = None
-
-
-def describe(error: BaseException) -> str:
-    """What an error of another package says, in at most 200 characters, whatever its class does."""
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - it is somebody else's class
-        text = "(it cannot say what)"
-    return f"{type(error).__name__}: {text}"[:200]

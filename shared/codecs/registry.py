@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -11,18 +9,17 @@ from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.floating import Floating
 from shared.codecs.int8 import Int8
 from shared.codecs.pictures import CompressedPicture, Raw
-from shared.codecs.plugin import IDS, PluginCodec, describe, name_in
+from shared.codecs.plugin import IDS, PluginCodec, name_in
 from shared.codecs.spec import parse_spec, refuse_rest, take_whole
 from shared.codecs.zstd import Zstd
 from shared.errors import CodecError, SettingsError, suggest
+from shared.process import plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from shared.codecs.base import Codec
     from shared.wire.frame import EncodedTensor
-
-_log = logging.getLogger(__name__)
 
 GROUP = "splitdnn.codecs"
 """The entry-point group in which a package offers a Codec: a class, an object, or a function that makes one."""
@@ -56,45 +53,25 @@ class Plugins:
     """The codecs of other packages, loaded on first use. May be used from any thread."""
 
     def __init__(self, entry_points: Callable[[], Iterable[metadata.EntryPoint]]) -> None:
-        self._entry_points = entry_points
-        self._lock = threading.Lock()
-        self._codecs: dict[int, PluginCodec] | None = None
-        self.broken: dict[str, str] = {}
+        self._plugins: plugins.Plugins[PluginCodec] = plugins.Plugins("codec", entry_points, _codec_of)
+
+    @property
+    def broken(self) -> Mapping[str, str]:
         """Why an entry point gave no codec, by its name; filled by `by_id`."""
+        return self._plugins.broken
 
     def by_id(self) -> Mapping[int, PluginCodec]:
         """All that could be loaded. Each of the others is named in one warning, and stops nothing."""
-        with self._lock:
-            if self._codecs is None:
-                self._codecs = self._load()
-            return self._codecs
-
-    def _load(self) -> dict[int, PluginCodec]:
-        found: dict[int, PluginCodec] = {}
-        try:
-            # A fixed order, so that among two with one id or name the same one wins every time.
-            entries = sorted(self._entry_points(), key=lambda entry: (entry.name, entry.value))
-        except Exception as error:  # noqa: BLE001 - a damaged installation of some other package
-            _log.warning("codecs of other packages cannot be listed: %s: %s", type(error).__name__, error)
-            return found
-        for entry in entries:
-            try:
-                codec = _codec_of(entry)
-                _refuse_taken(codec, found)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - another package's code may raise anything
-                reason = str(error) if type(error) is ValueError else describe(error)
-                self.broken[entry.name] = reason
-                _log.warning("the codec %s of %s is not used: %s", entry.name, entry.value, reason)
-            else:
-                found[codec.id] = codec
-        return found
+        return self._plugins.loaded()
 
 
-def _codec_of(entry: metadata.EntryPoint) -> PluginCodec:
-    """Import what an entry point names. Raises whatever its package raises, and ValueError if that is not a codec."""
+def _codec_of(entry: metadata.EntryPoint, found: Mapping[int, PluginCodec]) -> tuple[int, PluginCodec]:
+    """Import what an entry point names. Raises whatever its package raises, and ValueError if it cannot be one of the codecs."""
     given = entry.load()
     inner = given() if callable(given) else given
-    return PluginCodec(inner, f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value)
+    codec = PluginCodec(inner, f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value)
+    _refuse_taken(codec, found)
+    return codec.id, codec
 
 
 def _refuse_taken(codec: PluginCodec, found: Mapping[int, PluginCodec]) -> None:

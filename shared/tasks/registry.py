@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import ModelError, suggest
 from shared.tasks.classify import CLASSIFY
 from shared.tasks.detection.kind import DETECT
-from shared.tasks.plugins import GROUP, TaskPlugins
+from shared.tasks.foreign.plugins import GROUP, TaskPlugins
+from shared.tasks.foreign.unread import Unread
 from shared.tasks.raw import RAW
 from shared.tasks.segmentation.kind import SEGMENT
 
@@ -47,9 +48,16 @@ def require_known(name: str) -> None:
 
 
 def read_answer(fields: Mapping[str, Any]) -> Answer:
-    """The answer in a reply's JSON object, of any built-in task, for clients that have no network.
+    """The answer in a reply's JSON object, for clients that have no network; of a task that is not built in, the fields as they came.
 
     Raises ValueError, TypeError, KeyError, AttributeError or OverflowError for anything that is not an answer.
     """
-    kind = next((kind for kind in KINDS.values() if kind.key in fields), RAW)
+    name = fields.get("task")
+    if name is None:  # a cloud up to 0.6.0
+        kind = next((kind for kind in KINDS.values() if kind.key in fields), RAW)
+    elif name in KINDS:
+        kind = KINDS[name]
+    else:
+        name.encode()  # raises for what is no text, or cannot be written to a file or terminal
+        return Unread(name, fields)
     return kind.reader().parse(fields)

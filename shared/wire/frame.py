@@ -70,6 +70,28 @@ class Frame:
         """Bytes of all payloads."""
         return sum(len(tensor.payload) for tensor in self.tensors)
 
+    @property
+    def tensor(self) -> EncodedTensor:
+        """The only tensor. Raises ValueError where there are several, as do the four below, which are its fields."""
+        (tensor,) = self.tensors
+        return tensor
+
+    @property
+    def codec_id(self) -> int:
+        return self.tensor.codec_id
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.tensor.shape
+
+    @property
+    def params(self) -> bytes:
+        return self.tensor.params
+
+    @property
+    def payload(self) -> Bytes:
+        return self.tensor.payload
+
 
 def pack(frame: Frame) -> bytes:
     """The frame as bytes. Payloads are copied once. Raises WireError if a field is above its limit or does not fit its place."""

@@ -17,10 +17,11 @@ INTERNAL = {"folders"}
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
 
 
-def make(*arguments, cwd=ROOT):
+def make(*arguments, cwd=ROOT, **variables):
     return subprocess.run(
-        ["make", "--no-print-directory", *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
+        ["make", "--no-print-directory", *arguments],
+        cwd=cwd, env=os.environ | variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 def listed():
@@ -58,6 +59,20 @@ def test_expected_targets_are_there():
 def test_a_source_with_a_space_stays_one_word():
     assert "--source 'my clip.mp4'" in make("--dry-run", "demo", "SOURCE=my clip.mp4").stdout
     assert "--source" not in make("--dry-run", "demo").stdout
+
+
+def test_what_the_demo_is_told_of_a_network_is_passed_on_and_the_shells_variables_are_not():
+    given = {
+        "model": "my net.onnx",
+        "labels": "names.txt",
+        "recipe": "channels=BGR,fit=stretch",
+        "task": "detect:threshold=0.3",
+    }
+    said = make("--dry-run", "demo", *(f"{name.upper()}={value}" for name, value in given.items())).stdout
+    for name, value in given.items():
+        assert f"--{name} '{value}'" in said, name
+    shells = {name.upper(): "of the shell" for name in given}
+    assert "of the shell" not in make("--dry-run", "demo", **shells).stdout
 
 
 @pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="no README.md yet")

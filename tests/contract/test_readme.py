@@ -16,12 +16,20 @@ from kits.readme import PAGES, README, ROOT, anchors, commands, links
 RUN_ELSEWHERE = {
     "make demo": (".ci/run", "make demo;"),
     "make demo SOURCE=clip.mp4": (".ci/run", "make demo SOURCE="),
+    "make demo MODEL=detector.onnx LABELS=names.txt RECIPE=channels=BGR SOURCE=clip.mp4": (
+        "tests/integration/test_demo.py",
+        '"--model", str(network), "--labels", str(labels)',
+    ),
     "make test": (".ci/run", "step make test"),
     "make lint": (".ci/run", "step make lint"),
     "make integration-test": (".ci/run", "step make integration-test"),
     "make bench": (".ci/run", "make bench"),
     "docker compose up": ("tests/kits/deployments.py", '"up", "--detach", "--wait", "cloud", "prometheus"'),
     "SPLITDNN_SOURCE=/media/clip.mp4 docker compose up": ("tests/kits/deployments.py", "/media/{CLIP.name}"),
+    "SPLITDNN_MODEL=/media/detector.onnx SPLITDNN_LABELS=/media/names.txt SPLITDNN_RECIPE=channels=BGR SPLITDNN_SOURCE=/media/clip.mp4 docker compose up": (
+        "tests/integration/test_detector.py",
+        "ComposeDeployment(files, **settings)",
+    ),
     "docker compose up --scale edge=3": ("tests/kits/deployments.py", '"--scale", f"edge={edges}"'),
     "docker compose -f compose.yaml -f compose.webcam.yaml up": (
         "tests/contract/test_compose.py",

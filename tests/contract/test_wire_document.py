@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,74 +21,125 @@ PAGE = (Path(__file__).resolve().parents[2] / "shared" / "wire" / "WIRE.md").rea
 TEXT = " ".join(PAGE.split())
 
 
-def table(heading: str) -> list[list[str]]:
-    """The cells of the first table below a heading, without its own heading row."""
+def tables(heading: str) -> list[list[list[str]]]:
+    """The cells of every table below a heading, each without its own heading row."""
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in section.splitlines()
-        if line[:1] == "|"
-    ]
-    return rows[2:]
+    found: list[list[list[str]]] = []
+    before = ""
+    for line in section.splitlines():
+        if line[:1] == "|":
+            if before[:1] != "|":
+                found.append([])
+            found[-1].append([cell.strip() for cell in line.strip("|").split("|")])
+        before = line
+    return [rows[2:] for rows in found]
 
 
-LAYOUT = table("Layout")
-MEANING = {row[2]: row[3] for row in LAYOUT}
+def table(heading: str) -> list[list[str]]:
+    return tables(heading)[0]
+
+
+LAYOUT = table("Layout of version 1")
+LAYOUT_2, ROW = tables("Layout of version 2")
+TENSORS = (
+    wire.EncodedTensor(0x0605, (1, 2, 3), b"pp", b"payload"),
+    wire.EncodedTensor(0x0807, (4,), b"", b"more"),
+)
+VALUES = {
+    "magic": b"SDNF",
+    "fingerprint": b"FINGERPR",
+    "frame id": struct.pack("<Q", 0x11),
+    "capture time": struct.pack("<Q", 0x22),
+    "deadline": struct.pack("<I", 0x33),
+    "split point length": b"\x04",
+    "reserved": b"\0",
+}
+OF_TENSOR = {
+    "rank": b"\x03",
+    "codec": b"\x05\x06",
+    "shape": struct.pack("<4H", 1, 2, 3, 0),
+    "parameter length": b"\x02\0",
+    "payload length": b"\x07\0\0\0",
+}
+
+
+def packed(count: int) -> bytes:
+    return wire.pack(wire.Frame("name", TENSORS[:count], b"FINGERPR", 0x11, 0x22, 0x33))
+
+
+def cut(data: bytes, layout: list[list[str]]) -> dict[str, bytes]:
+    return {row[2]: data[int(row[0]) : int(row[0]) + int(row[1])] for row in layout}
 
 
 def test_offsets_and_sizes_are_the_headers() -> None:
-    groups = re.findall(r"\d*[A-Za-z]", wire.HEADER.format.removeprefix("<"))
-    sizes = [struct.calcsize(f"<{group}") for group in groups]
-    offsets = [sum(sizes[:index]) for index in range(len(sizes))]
-    assert [(int(row[0]), int(row[1])) for row in LAYOUT] == list(zip(offsets, sizes, strict=True))
+    for layout, header in ((LAYOUT, wire.HEADER), (LAYOUT_2, wire.HEADER_2), (ROW, wire.TENSOR)):
+        groups = re.findall(r"\d*[A-Za-z]", header.format.removeprefix("<"))
+        sizes = [struct.calcsize(f"<{group}") for group in groups]
+        offsets = [sum(sizes[:index]) for index in range(len(sizes))]
+        assert [(int(row[0]), int(row[1])) for row in layout] == list(zip(offsets, sizes, strict=True))
 
 
-def test_the_fields_are_in_the_order_in_which_the_code_names_them() -> None:
-    frame = wire.Frame("name", 0x0605, (1, 2, 3), b"pp", b"payload", b"FINGERPR", 0x11, 0x22, 0x33)
-    data = wire.pack(frame)
-    where = {row[2]: data[int(row[0]) : int(row[0]) + int(row[1])] for row in LAYOUT}
+def test_the_fields_of_version_1_are_in_the_order_in_which_the_code_names_them() -> None:
+    data = packed(1)
+    where = cut(data, LAYOUT)
     assert where.pop("CRC") != bytes(4)
-    assert where == {
-        "magic": b"SDNF",
-        "version": b"\x01",
-        "rank": b"\x03",
-        "codec": b"\x05\x06",
-        "fingerprint": b"FINGERPR",
-        "frame id": struct.pack("<Q", 0x11),
-        "capture time": struct.pack("<Q", 0x22),
-        "deadline": struct.pack("<I", 0x33),
-        "shape": struct.pack("<4H", 1, 2, 3, 0),
-        "split point length": b"\x04",
-        "reserved": b"\0",
-        "parameter length": b"\x02\0",
-        "payload length": b"\x07\0\0\0",
-    }
+    assert where == {"version": b"\x01", **VALUES, **OF_TENSOR}
     assert data[wire.HEADER.size :] == b"name" + b"pp" + b"payload"
 
 
-def test_a_limit_in_the_layout_is_the_codes() -> None:
-    expected: dict[str, tuple[str, int | str]] = {
+def test_the_fields_of_version_2_are_in_the_order_in_which_the_code_names_them() -> None:
+    data = packed(2)
+    where = cut(data, LAYOUT_2)
+    assert int.from_bytes(where.pop("CRC"), "little") == zlib.crc32(
+        data[wire.HEADER_2.size :], zlib.crc32(data[:36])
+    )
+    assert where == {"version": b"\x02", "tensors": b"\x02", **VALUES}
+    start = wire.HEADER_2.size
+    assert cut(data[start:], ROW) == {"reserved": b"\0", **OF_TENSOR}
+    second = cut(data[start + wire.TENSOR.size :], ROW)
+    assert (second["codec"], second["shape"]) == (b"\x07\x08", struct.pack("<4H", 4, 0, 0, 0))
+    assert data[start + 2 * wire.TENSOR.size :] == b"name" + b"pp" + b"payload" + b"more"
+
+
+def test_a_limit_in_the_layouts_is_the_codes() -> None:
+    first: dict[str, tuple[str, int | str]] = {
         "magic": (r"`(\w+)`", wire.MAGIC.decode()),
-        "version": (r"(\d+)", wire.VERSION),
+        "version": (r"(\d+)", 1),
         "rank": (r"1 to (\d+)", limits.MAX_RANK),
         "split point length": (r"at most (\d+)", limits.MAX_SPLIT_POINT_BYTES),
         "parameter length": (r"at most (\d+)", limits.MAX_PARAMS_BYTES),
         "payload length": (r"at most (\d+)", limits.MAX_PAYLOAD_BYTES),
         "CRC": (r"bytes 0 to (\d+)", wire.HEADER.size - 5),
     }
-    for field, (pattern, constant) in expected.items():
-        found = re.search(pattern, MEANING[field])
-        assert found, MEANING[field]
-        assert found[1] == str(constant), field
+    second = {
+        "version": (r"(\d+)", 2),
+        "tensors": (r"1 to (\d+)", limits.MAX_TENSORS),
+        "CRC": (r"bytes 0 to (\d+)", wire.HEADER_2.size - 5),
+    }
+    row = {field: first[field] for field in ("rank", "parameter length", "payload length")}
+    for layout, expected in (
+        (LAYOUT, first),
+        (LAYOUT_2, second | {field: first[field] for field in ("magic", "split point length")}),
+        (ROW, row),
+    ):
+        meaning = {each[2]: each[3] for each in layout}
+        for field, (pattern, constant) in expected.items():
+            found = re.search(pattern, meaning[field])
+            assert found, meaning[field]
+            assert found[1] == str(constant), field
 
 
 def test_a_number_in_the_text_is_the_codes() -> None:
     for sentence in (
-        f"# The wire format, version {wire.VERSION} ",
+        f"# The wire format, version {wire.VERSIONS[-1]} ",
         f"`{CONTENT_TYPE}`",
         f"The header has a fixed size of {wire.HEADER.size} bytes",
-        f"1 to {limits.MAX_RANK} dimensions, each 1 to {limits.MAX_DIMENSION}, and at most {limits.MAX_ELEMENTS} elements",
-        f"| this frame | {wire.HEADER.size} bytes |",
+        f"The header has a fixed size of {wire.HEADER_2.size} bytes",
+        f"one row of {wire.TENSOR.size} bytes for each tensor",
+        f"or the 2 to {limits.MAX_TENSORS} tensors",
+        f"1 to {limits.MAX_RANK} dimensions, each 1 to {limits.MAX_DIMENSION}; all shapes of a frame together at most {limits.MAX_ELEMENTS} elements",
+        f"| this frame | {wire.HEADER.size} bytes; of n tensors {wire.HEADER_2.size} + {wire.TENSOR.size} n |",
+        f"An answer is at most {limits.MAX_REPLY_BYTES} bytes long",
         f"a safetensors file of at most {limits.MAX_PROFILE_BYTES} bytes, its header at most {limits.MAX_PROFILE_HEADER_BYTES} of them",
         f"| format | `{FORMAT}` |",
         f"`levels` (2 to {limits.MAX_LEVELS}), `groups` (1 to {limits.MAX_GROUPS}, at most the channels)",
@@ -112,7 +164,8 @@ def test_a_codec_has_the_parameters_that_its_row_names() -> None:
     for number, name, params, payload in table("Codecs"):
         codec = CODECS[int(number)]
         if name == "calibrated":
-            assert (params, HASH_BYTES) == ("the profile's name, 16 bytes", 16)
+            expected = f"the profile's name, {HASH_BYTES} bytes; none for the other tensors of a frame"
+            assert params == expected
             continue
         shape = (2, 3, 3)
         array = np.ones(shape, np.float32 if codec.carries == "tensor" else np.uint8)

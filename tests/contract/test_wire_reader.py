@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from kits import wire_reader
-from kits.profiles import features
+from kits.profiles import features, still_camera
 
 from edge.calibration.fit import Preset, fit_profile
 from edge.calibration.importance import Importance
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 READER = ROOT / "tests" / "kits" / "wire_reader.py"
-MAX_LINES = 150
+MAX_LINES = 200
 PRESETS = (
     Preset(step=1.5, groups=3, context_rank=4, corrector_rank=4),
     Preset(step=0.2, levels=64, groups=1, context_rank=2, corrector_rank=0),
@@ -66,8 +66,12 @@ def test_it_reads_every_golden_frame() -> None:
     for file in frames:
         frame = wire_reader.unpack(file.read_bytes())
         profile = file.with_suffix(".safetensors")
-        array = wire_reader.decode(frame, profile.read_bytes() if profile.exists() else b"")
-        close(file.stem, array, np.load(file.with_suffix(".npy"), allow_pickle=False))
+        arrays = wire_reader.decode(frame, profile.read_bytes() if profile.exists() else b"")
+        several = file.with_suffix(".npz")
+        stored = np.load(several if several.exists() else file.with_suffix(".npy"), allow_pickle=False)
+        expected = list(stored.values()) if several.exists() else [stored]
+        for array, one in zip(arrays, expected, strict=True):
+            close(file.stem, array, one)
         assert frame.split_point == "layer2.1.add", file
         assert frame.fingerprint == bytes.fromhex("0123456789abcdef"), file
         assert (frame.frame_id, frame.deadline) == (0xFEDCBA9876543210, 2500), file
@@ -90,6 +94,12 @@ def profiles() -> Iterator[Profile]:
                 split_point="layer1",
                 importance=importance,
             )
+    for shape, signed in (((8, 5, 6), False), ((3, 2, 4, 5), True)):
+        profile = still_camera(shape, signed=signed)
+        assert profile.about["format"] == "splitdnn-profile-2"
+        assert profile.arrays["channel_kind"].ndim == profile.arrays["magnitudes"].ndim == 3
+        assert "usual" in profile.arrays
+        yield profile
 
 
 class Recorder(wire_reader.Coder):
@@ -136,7 +146,7 @@ def test_it_reads_calibrated_frames_of_every_kind_of_tensor(monkeypatch: pytest.
         codec = Calibrated(profile)
         tensor = features(profile.shapes[0], 1, seed=7, signed=profile.about["signed"] == "1")[0]
         frame = encode_frame([tensor], codec, split_point="layer1", **FIELDS)
-        actual = wire_reader.decode(wire_reader.unpack(wire.pack(frame)), profile.data)
+        (actual,) = wire_reader.decode(wire_reader.unpack(wire.pack(frame)), profile.data)
         (sent,) = frame.tensors
         close("calibrated", actual, codec.decode(sent.params, sent.payload, sent.shape), profile.about)
         assert written(recorders.pop().read_so_far) == bytes(sent.payload), profile.about

@@ -105,8 +105,12 @@ class ComposeDeployment:
 
     kind = "Docker Compose"
 
-    def __init__(self, **settings: str) -> None:
-        """`settings` as for LocalDeployment; a weights file is looked for in the mounted folder."""
+    def __init__(self, files: Path | None = None, **settings: str) -> None:
+        """`settings` as for LocalDeployment; a weights file is looked for in the mounted folder.
+
+        With `files`, a folder, that is what the containers see as /media, and settings that name files of it are told so.
+        """
+        self._files = files
         port, prometheus_port = free_port(), free_port()
         self.cloud_url = f"http://127.0.0.1:{port}"
         self._prometheus_url = f"http://127.0.0.1:{prometheus_port}"
@@ -116,10 +120,10 @@ class ComposeDeployment:
             (Path(self._folder.name) / name).mkdir()
         if "/" in settings.get("weights", ""):
             settings["weights"] = f"/weights/local/{Path(settings['weights']).name}"
-        common = {f"SPLITDNN_{name.upper()}": value for name, value in settings.items()}
+        common = {f"SPLITDNN_{name.upper()}": self._told(value) for name, value in settings.items()}
         media, weights = (
             folder if folder.is_dir() else Path(self._folder.name) / folder.name
-            for folder in (CLIP.parent, RESNET50.parent)
+            for folder in (files or CLIP.parent, RESNET50.parent)
         )
         self._environment = {k: v for k, v in os.environ.items() if not k.startswith("SPLITDNN_")} | common
         # Where no registry is reached, only this release of Prometheus is at hand.
@@ -145,6 +149,11 @@ class ComposeDeployment:
         )
         return done.stdout
 
+    def _told(self, value: str) -> str:
+        """A setting as the containers understand it."""
+        inside = self._files is not None and value.startswith(f"{self._files}/")
+        return value.replace(str(self._files), "/media", 1) if inside else value
+
     def start_cloud(self) -> None:
         self._compose("up", "--detach", "--wait", "--no-recreate", "cloud", seconds=START_S)
 
@@ -155,7 +164,7 @@ class ComposeDeployment:
         self._compose("stop", "cloud")
 
     def edge(self, **settings: str) -> EdgeRun:
-        chosen = [f"--env={name}={value}" for name, value in edge_settings(settings).items()]
+        chosen = [f"--env={name}={self._told(value)}" for name, value in edge_settings(settings).items()]
         if {"model", "weights", "seed"} & set(settings):  # an edge makes no bundles
             self._compose("run", "--rm", "--no-TTY", *chosen, "bundle", seconds=START_S)
         name = f"{self._environment['COMPOSE_PROJECT_NAME']}-run-{next(self._numbers)}"

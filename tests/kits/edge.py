@@ -128,13 +128,19 @@ class FakeUplink:
         return Reply(self.task.answer(tuple(each[0] for each in outputs)), {"tail": 1.5})
 
     def _tail(self, frame):
-        arrays = decode_frame(frame)
+        arrays = self._decode(frame)
         if arrays[0].dtype == np.uint8:
             (array,) = arrays
             if array.shape != self.model.recipe.picture_shape:
                 array = fit_picture(array, self.model.recipe)
             arrays = (self.model.recipe.normalise(array),)
-        return plan_of(self.model, frame.split_point, "float32").tail(tuple(each[None] for each in arrays))
+        return self._half(frame.split_point)(tuple(each[None] for each in arrays))
+
+    def _decode(self, frame):
+        return decode_frame(frame)
+
+    def _half(self, split_point):
+        return plan_of(self.model, split_point, "float32").tail
 
 
 class Run:

@@ -9,12 +9,11 @@ import numpy as np
 from kits.edge import FakeSource, FakeUplink, Run, pictures
 from kits.tiny import SIDE, AsItIs, tiny_model
 
-from edge.calibration.fit import Preset, fit_profile
+from edge.calibration.fit import Preset, fit_crossing
 from edge.frames.preprocess import Preprocess
 from edge.planning.plan import make_plan
 from shared.codecs import decode_frame
 from shared.codecs.calibrated.codec import Calibrated
-from shared.codecs.calibrated.profile import PER_TENSOR, Profile
 from shared.engines.base import Engine
 from shared.network.partition import INPUT, OUTPUT, Partition, SplitPoint
 from shared.tasks.classify import Classify
@@ -110,41 +109,35 @@ def crossing(point, frame, engine=ENGINE):
 
 @functools.cache
 def profile_of(point, fingerprint=MODEL.fingerprint):
-    """A profile of all tensors that cross there, each fitted by itself."""
+    """A profile of all tensors that cross there."""
     crossings = [crossing(point, frame) for frame in pictures(20, seed=1)]
-    parts = [
-        fit_profile(list(tensors), PRESET, fingerprint=fingerprint, split_point=point)
-        for tensors in zip(*crossings, strict=True)
-    ]
-    return Profile.make(
-        {
-            f"{number}.{name}": array
-            for number, part in enumerate(parts)
-            for name, array in part.arrays.items()
-        },
+    return fit_crossing(
+        list(zip(*crossings, strict=True)),
+        [PRESET] * len(crossings[0]),
         fingerprint=fingerprint,
         split_point=point,
-        shapes=[part.shapes[0] for part in parts],
-        about={key: ";".join(part.about[key] for part in parts) for key in PER_TENSOR},
     )
 
 
 class PyramidUplink(FakeUplink):
     """Decodes each frame by itself, as a cloud with the profiles would."""
 
-    def __init__(self, outcomes=(), engine=ENGINE, partition=PARTITION):
-        super().__init__(MODEL, outcomes)
+    def __init__(self, outcomes=(), *, model=MODEL, engine=ENGINE, partition=PARTITION):
+        super().__init__(model, outcomes)
         self._halves = engine, partition
 
-    def _tail(self, frame):
+    def _decode(self, frame):
+        if frame.tensors[0].codec_id != Calibrated.id:
+            return decode_frame(frame)
         codec = Calibrated(profile_of(frame.split_point))
-        arrays = [
+        return [
             codec.of_tensor(number).decode(each.params, each.payload, each.shape)
             for number, each in enumerate(frame.tensors)
-            if each.codec_id == Calibrated.id
-        ] or decode_frame(frame)
+        ]
+
+    def _half(self, split_point):
         engine, partition = self._halves
-        return engine.tail(partition.point(frame.split_point))(tuple(each[None] for each in arrays))
+        return engine.tail(partition.point(split_point))
 
 
 def run_of(source, uplink=None, *, point="pyramid", codec="float32", plan=None, **settings):

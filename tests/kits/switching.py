@@ -42,6 +42,7 @@ class SwitchingCloud:
     def __init__(self):
         self.serves = [A]
         self.frames = []
+        self.queries = []
         self.profiles = set()
         self.uploads = []
 
@@ -61,6 +62,7 @@ class SwitchingCloud:
         return web.json_response({}, status=201)
 
     async def post(self, request):
+        self.queries.append(request.query_string)
         frame = wire.unpack(await request.read())
         self.frames.append(frame)
         model = next((each for each in self.serves if each.fingerprint == frame.fingerprint), None)

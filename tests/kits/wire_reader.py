@@ -18,31 +18,55 @@ import zstandard
 from PIL import Image
 from safetensors.numpy import load as load_arrays
 
-HEADER = struct.Struct("<4sBBH8sQQI4HBBHII")
+HEADER, HEADER_2 = struct.Struct("<4sBBH8sQQI4HBBHII"), struct.Struct("<4sBBBB8sQQII")
+ROW = struct.Struct("<HBB4HHI")
 DTYPES = {1: "<f4", 2: "<f4", 3: "<f2", 4: "<f2", 5: "u1", 6: "u1", 64: "u1"}
 
 
 def unpack(data: bytes) -> Frame:
-    """The frame; AssertionError for bytes that the page forbids."""
-    magic, version, rank, codec, fingerprint, frame_id, time, deadline, *rest = HEADER.unpack_from(data)
-    dimensions, (name, reserved, params, payload, crc) = rest[:4], rest[4:]
-    assert (magic, version, reserved) == (b"SDNF", 1, 0)
-    assert name <= 64 and params <= 4096 and payload <= 67108864
-    assert len(data) == HEADER.size + name + params + payload
-    assert crc == zlib.crc32(data[HEADER.size :], zlib.crc32(data[:52]))
-    shape, body = tuple(dimensions[:rank]), data[HEADER.size :]
-    assert 1 <= rank <= 4 and all(shape) and not any(dimensions[rank:]) and prod(shape) <= 16777216
-    split_point, params, payload = body[:name].decode(), body[name : name + params], body[name + params :]
-    return Frame(codec=codec, fingerprint=fingerprint, frame_id=frame_id, capture_time=time, deadline=deadline,
-                 shape=shape, split_point=split_point, params=params, payload=payload)  # fmt: skip
+    """The frame, with its `tensors`; AssertionError for bytes that the page forbids."""
+    assert data[:4] == b"SDNF" and data[4] in (1, 2)
+    if data[4] == 1:
+        size, start = HEADER.size, HEADER.size
+        _, _, rank, codec, fingerprint, frame_id, time, deadline, *rest = HEADER.unpack_from(data)
+        *dimensions, name, reserved, params, payload, crc = rest
+        rows = [(codec, rank, 0, *dimensions, params, payload)]
+    else:
+        _, _, count, name, reserved, fingerprint, frame_id, time, deadline, crc = HEADER_2.unpack_from(data)
+        assert 1 <= count <= 6
+        size, start = HEADER_2.size, HEADER_2.size + count * ROW.size
+        rows = list(ROW.iter_unpack(data[size:start]))
+    assert reserved == 0 and name <= 64
+    assert sum(row[-2] for row in rows) <= 4096 and sum(row[-1] for row in rows) <= 67108864
+    assert len(data) == start + name + sum(row[-2] + row[-1] for row in rows)
+    assert crc == zlib.crc32(data[size:], zlib.crc32(data[: size - 4]))
+    split_point, start, tensors = data[start : start + name].decode(), start + name, []
+    for codec, rank, reserved, *dimensions, params, payload in rows:
+        shape, middle = tuple(dimensions[:rank]), start + params
+        assert reserved == 0 and 1 <= rank <= 4 and all(shape) and not any(dimensions[rank:])
+        tensors.append(
+            Frame(
+                codec=codec, shape=shape, params=data[start:middle], payload=data[middle : middle + payload]
+            )
+        )
+        start = middle + payload
+    assert sum(prod(tensor.shape) for tensor in tensors) <= 16777216
+    if len(tensors) > 1:
+        assert all(tensor.codec < 64 for tensor in tensors)
+        assert len({tensor.codec == 16 for tensor in tensors}) == 1
+    return Frame(fingerprint=fingerprint, frame_id=frame_id, capture_time=time, deadline=deadline, split_point=split_point,
+                 tensors=tensors)  # fmt: skip
 
 
-def decode(frame: Frame, profile: bytes = b"") -> np.ndarray:
-    """The array: float32, or uint8 of a picture. `profile` is the file that a calibrated frame names."""
-    codec, payload, shape = frame.codec, frame.payload, frame.shape
-    assert len(frame.params) == {5: 5, 6: 5, 16: 16}.get(codec, 0)
-    if codec == 16:
-        return calibrated(frame, profile)
+def decode(frame: Frame, profile: bytes = b"") -> list[np.ndarray]:
+    """The arrays: float32, or uint8 of a picture. `profile` is the file that a calibrated frame names."""
+    if frame.tensors[0].codec == 16:
+        return calibrated(frame.tensors, profile)
+    return [decode_one(tensor.codec, tensor.params, tensor.payload, tensor.shape) for tensor in frame.tensors]
+
+
+def decode_one(codec: int, params: bytes, payload: bytes, shape: tuple) -> np.ndarray:
+    assert len(params) == {5: 5, 6: 5}.get(codec, 0)
     if codec > 64:
         array = np.asarray(Image.open(io.BytesIO(payload)))
         assert array.shape == shape
@@ -53,7 +77,7 @@ def decode(frame: Frame, profile: bytes = b"") -> np.ndarray:
         payload = zstandard.ZstdDecompressor().decompress(payload, allow_extra_data=False)
     array = np.frombuffer(payload, dtype).reshape(shape)
     if codec in (5, 6):
-        scale, zero_point = struct.unpack("<fB", frame.params)
+        scale, zero_point = struct.unpack("<fB", params)
         return (array.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
     assert codec == 64 or np.isfinite(array).all()
     return array if codec == 64 else array.astype(np.float32)
@@ -81,16 +105,27 @@ class Coder:
         return symbol
 
 
-def calibrated(frame: Frame, profile: bytes) -> np.ndarray:
-    """The array of a frame of codec 16."""
-    assert hashlib.sha256(profile).digest()[:16] == frame.params
-    about = json.loads(profile[8 : 8 + int.from_bytes(profile[:8], "little")])["__metadata__"]
-    shape, arrays = frame.shape, load_arrays(profile)
-    assert about["shape"] == ",".join(map(str, shape))
+def calibrated(tensors: list[Frame], profile: bytes) -> list[np.ndarray]:
+    """The arrays of a frame of codec 16."""
+    assert [tensor.params for tensor in tensors] == [hashlib.sha256(profile).digest()[:16]] + [b""] * (
+        len(tensors) - 1
+    )
+    strings = json.loads(profile[8 : 8 + int.from_bytes(profile[:8], "little")])["__metadata__"]
+    assert strings["shape"] == ";".join(",".join(map(str, tensor.shape)) for tensor in tensors)
+    arrays, found = load_arrays(profile), []
+    for number, tensor in enumerate(tensors):
+        prefix = f"{number}." if len(tensors) > 1 else ""
+        own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        about = {key: strings[key].split(";")[number] for key in ("levels", "groups", "signed", "pooled")}
+        found.append(calibrated_one(tensor.payload, tensor.shape, about, own))
+    return found
+
+
+def calibrated_one(payload: bytes, shape: tuple, about: dict, arrays: dict) -> np.ndarray:
     whole = (1, 1, *shape) if len(shape) == 1 else (1, *shape) if len(shape) == 2 else (*shape[1:], shape[0])
     whole = (*shape[:2], prod(shape[2:])) if len(shape) == 4 else whole
     grid = (1, 1, whole[2]) if about["pooled"] == "1" else whole
-    found = np.broadcast_to(values(*symbols(frame.payload, about, arrays, grid), arrays), whole)
+    found = np.broadcast_to(values(*symbols(payload, about, arrays, grid), arrays), whole)
     return (found.transpose(2, 0, 1) if len(shape) == 3 else found).reshape(shape)
 
 
@@ -107,13 +142,23 @@ def symbols(payload: bytes, about: dict, arrays: dict, grid: tuple) -> tuple[np.
             ladder = int(arrays["ladder"][classes[r, k, c - first]])
             magnitudes[r, k, c] = coder.read([65536 - ladder, ladder])
         coded = [place for place in at if magnitudes[place]]
-        kinds = arrays["magnitude_kind"] if int(about["levels"]) > 2 else ()
-        for r, k, c in sorted(coded, key=lambda p: kinds[p[2]]) if len(kinds) else ():
-            magnitudes[r, k, c] += coder.read(arrays["magnitudes"][kinds[c]].tolist())
+        if int(about["levels"]) > 2:
+            tables, rows = table_of(magnitudes, arrays, s % 2)
+            for r, k, c in sorted(coded, key=lambda p: tables[p]):
+                magnitudes[r, k, c] += coder.read(rows[tables[r, k, c]].tolist())
         for place in coded if signed else ():
             negative[place] = coder.read([32768, 32768])
     assert coder.state == 0 and not coder.words
     return magnitudes, negative if signed else None
+
+
+def table_of(magnitudes: np.ndarray, arrays: dict, light: int) -> tuple[np.ndarray, np.ndarray]:
+    """The number of the table of each magnitude, (rows, columns, channels), and the tables."""
+    tables, kinds = arrays["magnitudes"], np.zeros(magnitudes.shape, int) + arrays["magnitude_kind"]
+    if tables.ndim == 2:
+        return kinds, tables
+    size = 1 + np.digitize(neighbours(magnitudes, 1, 0), (1, 2, 4, 7, 12, 20)) if light else 0
+    return kinds * 8 + size, tables.reshape(-1, tables.shape[2])
 
 
 def neighbours(m: np.ndarray, sides: int, corners: int) -> np.ndarray:
@@ -133,7 +178,8 @@ def classes_of(s: int, m: np.ndarray, arrays: dict, first: int, last: int) -> np
     latent += own @ beside if s % 2 else 0
     latent = np.clip(latent >> shift[0], -2047, 2047)
     prediction = np.clip((latent @ up + bias) >> shift[1], 0, 511)
-    return table[arrays["channel_kind"][first:last], np.digitize(own, (1, 2, 3, 5)), prediction]
+    kinds = np.zeros(m.shape, int) + arrays["channel_kind"]
+    return table[kinds[:, :, first:last], np.digitize(own, (1, 2, 3, 5)), prediction]
 
 
 def values(magnitudes: np.ndarray, negative: np.ndarray | None, arrays: dict) -> np.ndarray:
@@ -146,4 +192,7 @@ def values(magnitudes: np.ndarray, negative: np.ndarray | None, arrays: dict) ->
     if "corrector_down" in arrays:
         down, up = (arrays[f"corrector_{name}"].astype(np.float32) for name in ("down", "up"))
         found += (found @ down) @ up + arrays["corrector_bias"]
+    if "usual" in arrays:
+        usual = np.where(magnitudes == 0, *arrays["usual"].astype(np.float32))
+        found += usual * (arrays["position_scale"][:, :, None] * arrays["step"])
     return np.maximum(found, 0) if negative is None else found

@@ -20,7 +20,9 @@ def marked(model: ov.Model, places: Sequence[Place], outputs: int, name: str) ->
     graph = Graph(model)
     inner = [place for place in places if place.values and place.point.name != INPUT]
     # A value may cross at several places, alone and beside others.
-    values = {value: graph.output(value) for value in sorted({value for place in inner for value in place.values})}
+    values = {
+        value: graph.output(value) for value in sorted({value for place in inner for value in place.values})
+    }
     ends = [result.input_value(0) for result in model.get_results()[-outputs:]]
     carried = {value: _as_float32(output) for value, output in values.items()}
     results = [

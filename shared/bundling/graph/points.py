@@ -70,8 +70,7 @@ class _Finder:
         self._total = known[0].tail_macs if known else self._work[-1]
         self._taken = {INPUT, OUTPUT, *(point.name for point in known)}
         self._places = [
-            Place(point, (value,), self._work[value[0]])
-            for point, value in zip(known, results, strict=False)
+            Place(point, (value,), self._work[value[0]]) for point, value in zip(known, results, strict=False)
         ]
 
     def find(self) -> list[Place]:
@@ -87,7 +86,10 @@ class _Finder:
                 len(place.values) > 1 or place.values[0][0] <= positions[each.after] for place in self._places
             )
             self._add(index, self._name_of_several(each.values), each.values, each.work)
-        return [*self._places, Place(SplitPoint(OUTPUT, self._end_shapes, self._total, 0), (), self._work[-1])]
+        return [
+            *self._places,
+            Place(SplitPoint(OUTPUT, self._end_shapes, self._total, 0), (), self._work[-1]),
+        ]
 
     def _add_one(self, value: Value, shape: Shape) -> None:
         if any(place.values == (value,) for place in self._places):

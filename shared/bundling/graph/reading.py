@@ -52,7 +52,9 @@ class Graph:
         is_one = all(each.get_partial_shape().is_static for each in self.model.get_parameters())
         for name, inputs in zip(self.types, self.inputs, strict=True):
             asks_shape = name == "ShapeOf" and not (is_one and self._has_own_size(inputs[0]))
-            found.append(name == "Parameter" or (not asks_shape and any(found[number] for number, _ in inputs)))
+            found.append(
+                name == "Parameter" or (not asks_shape and any(found[number] for number, _ in inputs))
+            )
         return found
 
     def _has_own_size(self, value: Value) -> bool:

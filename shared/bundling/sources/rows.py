@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def stacked(pictures: Sequence[Sequence[NDArray[np.generic]]]) -> Tensors:
     """By picture and output, arrays of one rank -> by output (pictures, …) float32, where they differ in size filled with -1."""
-    return tuple(_stacked([each.astype(np.float32) for each in arrays]) for arrays in zip(*pictures, strict=True))
+    return tuple(
+        _stacked([each.astype(np.float32) for each in arrays]) for arrays in zip(*pictures, strict=True)
+    )
 
 
 def _stacked(arrays: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -172,8 +172,6 @@ def convert_module(module: torch.nn.Module, shape: tuple[int, ...], batch: int =
     try:
         with own_log(), warnings.catch_warnings():  # the tracer warns wherever a network looks at a shape
             warnings.simplefilter("ignore")
-            return convert_model(
-                module, example_input=example, input=[batch, *shape], extension=extensions()
-            )
+            return convert_model(module, example_input=example, input=[batch, *shape], extension=extensions())
     except Exception as error:
         raise ModelError(f"openvino cannot take this network: {first_line(error)}") from error

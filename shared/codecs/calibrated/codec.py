@@ -125,5 +125,5 @@ class Calibrated(Codec):
 def _whole(about: Mapping[str, str], key: str) -> int:
     text = about.get(key, "")
     if not (text.isascii() and text.isdigit() and len(text) < 4):
-        raise ProfileContentError(f"a profile's {key} is {text!r}", accepted="a whole number")
+        raise ProfileContentError(f"a profile's {key} is {text[:60]!r}", accepted="a whole number")
     return int(text)

@@ -206,16 +206,30 @@ class Weights:
             raise ProfileContentError("a profile's context weights are too large to be exact")
 
 
+def kinds_of(arrays: Mapping[str, NDArray[Any]], name: str, grid: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """(positions or 1, channels): the kind of each symbol, by its channel alone or by its position too. Raises ProfileContentError."""
+    by_position = arrays.get(name, np.empty(0)).ndim == 3
+    return require(arrays, name, np.uint8, grid if by_position else grid[2:]).reshape(-1, grid[2])
+
+
+def of_pass(kinds: NDArray[Any], current: CodingPass) -> NDArray[Any]:
+    """(positions of the pass or 1, channels of the pass): what `kinds_of` gave, of one pass."""
+    own = kinds[:, current.first : current.last]
+    return own if len(own) == 1 else own[current.positions]
+
+
 class ContextModel:
     """Chooses the class of every symbol of a pass."""
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]], passes: list[CodingPass], channels: int) -> None:
+    def __init__(
+        self, arrays: Mapping[str, NDArray[Any]], passes: list[CodingPass], grid: tuple[int, int, int]
+    ) -> None:
         """`arrays`: those of a profile. Raises ProfileContentError."""
         self._weights = {current.index: Weights.of(arrays, current) for current in passes}
-        kinds = require(arrays, "channel_kind", np.uint8, (channels,)).astype(np.int32)
-        self._kinds = kinds * (OWN_KINDS * PREDICTIONS)
-        self._tables = {}
+        kinds = kinds_of(arrays, "channel_kind", grid).astype(np.int32)
+        self._kinds, self._tables = {}, {}
         for current in passes:
+            self._kinds[current.index] = of_pass(kinds, current) * (OWN_KINDS * PREDICTIONS)
             table = require(
                 arrays, f"context.{current.index}.classes", np.uint8, (None, OWN_KINDS, PREDICTIONS)
             )
@@ -227,7 +241,7 @@ class ContextModel:
         """The class of each symbol of the pass, (positions x channels,)."""
         beside = canvas.beside(current) if current.light else None
         index = self._weights[current.index].predict(current, canvas, beside)
-        index += self._kinds[current.first : current.last]
+        index += self._kinds[current.index]
         if beside is not None:
             index += np.take(_OWN_OFFSET, beside.astype(np.uint8))
         return np.take(self._tables[current.index], index.ravel())

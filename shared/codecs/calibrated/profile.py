@@ -35,10 +35,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "splitdnn-profile-1"
+FORMAT_2 = "splitdnn-profile-2"
+"""Kinds of symbols may also go by position, tables of magnitudes by the size of a symbol's neighbours, and values may be shifted by what
+is usual at a position."""
+_FORMATS = [FORMAT, FORMAT_2]
+_BY_PLACE = ("channel_kind", "magnitude_kind", "magnitudes")
 HASH_BYTES = 16
 _DTYPES = {"int8", "uint8", "int16", "uint16", "int32", "float16", "float32"}
 _HEADER = struct.Struct("<Q")
-
+_SHOWN = 60
+"""Characters of a string that an error quotes."""
 
 PER_TENSOR = frozenset({"levels", "groups", "signed", "pooled"})
 """Strings that have a value for each tensor of a crossing, with semicolons between."""
@@ -80,7 +86,7 @@ class Profile:
             values = text.split(";")
             if key in PER_TENSOR and len(values) != count:
                 raise ProfileContentError(
-                    f"a profile's {key} is {text!r}",
+                    f"a profile's {key} is {text[:_SHOWN]!r}",
                     accepted=f"a value for each of {count} tensors, with ';' between",
                 )
             about[key] = values[number] if key in PER_TENSOR else text
@@ -123,9 +129,13 @@ class Profile:
         about: Mapping[str, str],
     ) -> Profile:
         """A new profile of these arrays. The same arrays and strings give the same bytes."""
+        second = any(
+            name.endswith("usual") or (array.ndim == 3 and name.endswith(_BY_PLACE))
+            for name, array in arrays.items()
+        )
         strings = {
             **about,
-            "format": FORMAT,
+            "format": FORMAT_2 if second else FORMAT,
             "fingerprint": fingerprint.hex(),
             "split_point": split_point,
             "shape": ";".join(",".join(map(str, shape)) for shape in shapes),
@@ -179,9 +189,9 @@ def _strings(data: bytes) -> dict[str, str]:
         raise ProfileContentError(f"not a profile: its header cannot be read ({error})") from None
     if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
         raise ProfileContentError("not a profile: its metadata are not strings")
-    if about.get("format") != FORMAT:
+    if about.get("format") not in _FORMATS:
         raise ProfileContentError(
-            f"the file's format is {about.get('format')!r}", accepted={"formats": [FORMAT]}
+            f"the file's format is {about.get('format', '')[:_SHOWN]!r}", accepted={"formats": _FORMATS}
         )
     return about
 
@@ -197,7 +207,7 @@ def _identity(about: Mapping[str, str]) -> tuple[bytes, str, tuple[tuple[int, ..
         raise ProfileContentError(f"a profile names fingerprint, split_point and shape: {error}") from None
     if len(fingerprint) != FINGERPRINT_BYTES or not _fit(shapes):
         raise ProfileContentError(
-            f"a profile of fingerprint {about['fingerprint']!r} and shape {about['shape']!r}"
+            f"a profile of fingerprint {about['fingerprint'][:_SHOWN]!r} and shape {about['shape'][:_SHOWN]!r}"
         )
     return fingerprint, split_point, shapes
 

@@ -2,10 +2,11 @@
 
     scaled    = (value - offset) / (step size of the channel x scale of the position)
     magnitude = scaled - dead zone + 1, cut to a whole number below the number of levels
-    value     = offset + sign x centroid of (channel, neighbourhood, magnitude) x step size x scale, then + corrector
+    value     = offset + sign x centroid of (channel, neighbourhood, magnitude) x step size x scale, then + corrector, then + what is
+                usual at the position
 
 The corrector predicts, linearly and across channels, what quantisation removed: ridge regression on calibration frames, kept
-at a low rank.
+at a low rank. Where the camera stands still, what is still wrong at a position on average is known as well.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class Reconstruction:
         self._channel = (np.arange(channels) * (NEIGHBOURHOODS * levels)).astype(np.int32)
         self._neighbourhood = (NEIGHBOURHOOD * levels).astype(np.int32)
         self._down: NDArray[np.float32] | None = None
+        self._usual: NDArray[np.float32] | None = None
         if "corrector_down" in arrays:
             down = require(arrays, "corrector_down", np.float16, (channels, None))
             if down.shape[1] > MAX_CORRECTOR_RANK:
@@ -91,6 +93,9 @@ class Reconstruction:
                 np.float32
             )
             self._bias = require(arrays, "corrector_bias", np.float32, (channels,))
+        if "usual" in arrays:
+            usual = require(arrays, "usual", np.float16, (2, *grid)).astype(np.float32)
+            self._usual = usual * self._step_sizes
 
     def plain(self, symbols: Symbols) -> NDArray[np.float32]:
         """Values (rows, columns, channels) before the corrector."""
@@ -105,12 +110,19 @@ class Reconstruction:
             values += self._offset
         return values
 
-    def __call__(self, symbols: Symbols) -> NDArray[np.float32]:
-        """Values (rows, columns, channels)."""
+    def corrected(self, symbols: Symbols) -> NDArray[np.float32]:
+        """Values (rows, columns, channels) after the corrector."""
         values = self.plain(symbols)
         if self._down is not None:
             flat = values.reshape(-1, values.shape[2])
             flat += (flat @ self._down) @ self._up + self._bias
+        return values
+
+    def __call__(self, symbols: Symbols) -> NDArray[np.float32]:
+        """Values (rows, columns, channels)."""
+        values = self.corrected(symbols)
+        if self._usual is not None:
+            values += np.where(symbols.magnitudes == 0, self._usual[0], self._usual[1])
         if not self._signed:
             np.maximum(values, 0, out=values)
         return values

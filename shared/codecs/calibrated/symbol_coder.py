@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from shared.codecs.calibrated.context_model import CLASSES, Canvas, CodingPass, ContextModel, passes_of
+from shared.codecs.calibrated.context_model import (
+    CLASSES,
+    Canvas,
+    CodingPass,
+    ContextModel,
+    kinds_of,
+    of_pass,
+    passes_of,
+)
 from shared.codecs.calibrated.entropy import SCALE, Alphabet, Reader, Writer
 from shared.codecs.calibrated.profile import require
 from shared.errors import ProfileContentError
@@ -23,6 +31,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.wire.frame import Bytes
+
+
+SIZES = 8
+"""Classes of how large the neighbours of a symbol are: 0 in dark passes, which have none yet, and seven for light ones."""
+_SIZE = (1 + np.digitize(np.arange(4 * MAX_LEVELS), (1, 2, 4, 7, 12, 20))).astype(np.uint8)
 
 
 class Symbols(NamedTuple):
@@ -57,17 +70,30 @@ class SymbolCoder:
         self._grid = grid
         self._signed = signed
         self.passes = passes_of(*grid, groups)
-        self._contexts = ContextModel(arrays, self.passes, channels)
+        self.contexts = ContextModel(arrays, self.passes, grid)
         ladder = require(arrays, "ladder", np.uint16, (CLASSES,)).astype(np.int64)
         self._significance = Alphabet(np.stack([SCALE - ladder, ladder], axis=1))
-        self._magnitudes = None
+        self._magnitudes: Alphabet | None = None
         if levels > 2:
-            self._magnitudes = Alphabet(
-                require(arrays, "magnitudes", np.uint16, (None, levels - 1)).astype(np.int64)
+            self._read_magnitudes(arrays, levels)
+
+    def _read_magnitudes(self, arrays: Mapping[str, NDArray[Any]], levels: int) -> None:
+        """The tables of magnitudes: one for each kind of symbol, or one for each kind and size of its neighbours."""
+        self._by_size = arrays.get("magnitudes", np.empty(0)).ndim == 3
+        shape = (None, SIZES, levels - 1) if self._by_size else (None, levels - 1)
+        tables = require(arrays, "magnitudes", np.uint16, shape).astype(np.int64)
+        kinds = kinds_of(arrays, "magnitude_kind", self._grid)
+        step = SIZES if self._by_size else 1
+        if kinds.max() >= len(tables) or kinds.max() * step + step > 256:
+            raise ProfileContentError("a profile's kinds of magnitudes are out of range")
+        self._magnitudes = Alphabet(tables.reshape(-1, levels - 1))
+        self._kinds = {
+            current.index: np.broadcast_to(
+                of_pass(kinds, current) * np.uint8(step),
+                (len(current.positions), current.last - current.first),
             )
-            self._kinds = require(arrays, "magnitude_kind", np.uint8, (channels,))
-            if self._kinds.max() >= self._magnitudes.classes:
-                raise ProfileContentError("a profile's kinds of magnitudes are out of range")
+            for current in self.passes
+        }
 
     def encode(self, symbols: Symbols) -> bytes:
         """The symbols as words of 4 bytes, little-endian."""
@@ -77,10 +103,14 @@ class SymbolCoder:
         for current in self.passes:
             values = magnitudes[current.positions, current.first : current.last].ravel()
             coded = np.flatnonzero(values)
-            classes = self._contexts.classes(current, symbols.canvas)
+            classes = self.contexts.classes(current, symbols.canvas)
             writer.add((values > 0).astype(np.int32), classes, self._significance)
             if self._magnitudes:
-                writer.add(values[coded] - np.int32(1), self._kinds_of(current)[coded], self._magnitudes)
+                writer.add(
+                    values[coded] - np.int32(1),
+                    self.tables(current, symbols.magnitudes)[coded],
+                    self._magnitudes,
+                )
             if negative is not None:
                 signs = negative[current.positions, current.first : current.last].ravel()
                 writer.add_uniform(signs[coded].astype(np.int32), 2)
@@ -98,10 +128,12 @@ class SymbolCoder:
         negative = None if symbols.negative is None else symbols.negative.reshape(magnitudes.shape)
         for current in self.passes:
             size = len(current.positions), current.last - current.first
-            values = reader.take(self._contexts.classes(current, symbols.canvas), self._significance)
+            values = reader.take(self.contexts.classes(current, symbols.canvas), self._significance)
             coded = np.flatnonzero(values)
             if self._magnitudes:
-                values[coded] += reader.take(self._kinds_of(current)[coded], self._magnitudes)
+                values[coded] += reader.take(
+                    self.tables(current, symbols.magnitudes)[coded], self._magnitudes
+                )
             if negative is not None:
                 signs = np.zeros(len(values), bool)
                 signs[coded] = reader.take_uniform(len(coded), 2)
@@ -111,6 +143,22 @@ class SymbolCoder:
         reader.finish()
         return symbols
 
-    def _kinds_of(self, current: CodingPass) -> NDArray[np.uint8]:
-        """The table of each symbol's magnitude, (positions x channels of the pass,)."""
-        return np.tile(self._kinds[current.first : current.last], len(current.positions))
+    def tables(self, current: CodingPass, magnitudes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The table of each symbol's magnitude, (positions x channels of the pass,).
+
+        `magnitudes` (rows, columns, channels) as far as they are known; light squares look at their dark neighbours.
+        """
+        found = self._kinds[current.index]
+        if self._by_size and current.light:
+            found = found + sizes(magnitudes, current)
+        return found.ravel()
+
+
+def sizes(magnitudes: NDArray[np.uint8], current: CodingPass) -> NDArray[np.uint8]:
+    """(positions, channels of a light pass): the size, 1 … SIZES - 1, of the four nearest neighbours in the same channel together."""
+    padded = np.pad(magnitudes[:, :, current.first : current.last], ((1, 1), (1, 1), (0, 0)))
+    total = padded[:-2, 1:-1] + padded[2:, 1:-1]  # at most 4 x 63, which uint8 holds
+    total += padded[1:-1, :-2]
+    total += padded[1:-1, 2:]
+    found: NDArray[np.uint8] = np.take(_SIZE, total.reshape(-1, total.shape[2])[current.positions])
+    return found

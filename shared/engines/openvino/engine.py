@@ -9,13 +9,13 @@ import numpy as np
 
 from shared.engines.base import Engine, contiguous, in_rows
 from shared.engines.openvino.form import FORMS, OpenVinoForm
-from shared.engines.openvino.network import cut, retype
+from shared.engines.openvino.network import cut, passed, retype
 from shared.engines.openvino.runtime import core, ov, reason, without_integers
 from shared.errors import EngineError
 from shared.process.memory import forget_pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from shared.engines.half import Half, Kind, Segment, Tensors
     from shared.engines.probe import Probe
@@ -62,7 +62,10 @@ class OpenVinoEngine(Engine):
 
     def segment(self, start: SplitPoint, end: SplitPoint) -> Segment:
         # Packed tensors at both ends, also at the ends of the whole network, so that all segments are alike.
-        model = retype(self._cut(start, end), self._form.type)
+        # What only passes is handed on as it is: OpenVINO would give it the memory of an input that its caller may free.
+        through = passed(self._model, start, end)
+        model = retype(self._cut(start, end, without=through), self._form.type)
+        computed = [number for number in range(len(end.shapes)) if number not in through]
         requests = _Requests(self._compiled(model, f"the segment up to {end.name}"))
 
         def run(given: tuple[ov.Tensor, ...]) -> tuple[ov.Tensor, ...]:
@@ -74,7 +77,9 @@ class OpenVinoEngine(Engine):
             except RuntimeError as error:
                 raise EngineError(f"openvino: {reason(error)}") from error
             # Valid until this thread's next run; new tensors each time would cost page faults.
-            return tuple(request.get_output_tensor(number) for number in range(len(end.shapes)))
+            found = {number: request.get_output_tensor(place) for place, number in enumerate(computed)}
+            found |= {number: given[source] for number, source in through.items()}
+            return tuple(found[number] for number in range(len(end.shapes)))
 
         self._run_once(lambda zeros: run(self._form.pack(zeros)), start)
         return run
@@ -97,9 +102,9 @@ class OpenVinoEngine(Engine):
             "whether another version of openvino computes right"
         )
 
-    def _cut(self, start: SplitPoint, end: SplitPoint) -> ov.Model:
+    def _cut(self, start: SplitPoint, end: SplitPoint, without: Collection[int] = ()) -> ov.Model:
         try:
-            return cut(self._model, start, end, one_by_one=self.one_by_one)
+            return cut(self._model, start, end, one_by_one=self.one_by_one, without=without)
         except RuntimeError as error:
             raise EngineError(
                 f"openvino cannot cut the network from {start.name} to {end.name}: {reason(error)}; make the bundle again"

@@ -16,6 +16,8 @@ from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from shared.network.bundle import Bundle
     from shared.network.partition import SplitPoint
 
@@ -47,11 +49,30 @@ def result_names(point: SplitPoint) -> list[str]:
     return [f"split point {point.name} tensor {number}" for number in range(len(point.shapes))]
 
 
-def cut(model: ov.Model, start: SplitPoint, end: SplitPoint, *, one_by_one: bool = False) -> ov.Model:
+def passed(model: ov.Model, start: SplitPoint, end: SplitPoint) -> dict[int, int]:
+    """By number of a tensor at `end`, that of the tensor at `start` which is the same: nothing is computed between them."""
+    results = {result.get_friendly_name(): result for result in model.get_results()}
+
+    def values(point: SplitPoint) -> list[tuple[str, int]]:
+        found = [results[name].input_value(0) for name in result_names(point)]
+        return [(value.get_node().get_name(), value.get_index()) for value in found]
+
+    before = [] if start.name == INPUT else values(start)
+    return {number: before.index(value) for number, value in enumerate(values(end)) if value in before}
+
+
+def cut(
+    model: ov.Model,
+    start: SplitPoint,
+    end: SplitPoint,
+    *,
+    one_by_one: bool = False,
+    without: Collection[int] = (),
+) -> ov.Model:
     """The segment from `start` to `end`; it shares the constants of `model`, which is left unchanged.
 
     Its inputs and outputs are (B, *shape). `one_by_one`: the model takes one picture at a time, so B is 1, and what crosses may
-    have another shape inside.
+    have another shape inside. It has no output for the tensors of these numbers at `end`.
     """
     model = model.clone()
     results = {result.get_friendly_name(): result for result in model.get_results()}
@@ -66,9 +87,11 @@ def cut(model: ov.Model, start: SplitPoint, end: SplitPoint, *, one_by_one: bool
         for user in model.get_parameters()[0].output(0).get_target_inputs():
             if user.get_node().get_type_name() == "ShapeOf":
                 user.get_node().output(0).replace(_picture_shape(model, given[0], user.get_node()))
-    ends = [results[crossing] for crossing in result_names(end)]
+    wanted = [number for number in range(len(end.shapes)) if number not in without]
+    names = result_names(end)
+    ends = [results[names[number]] for number in wanted]
     if one_by_one:
-        ends = [_with_batch(each, shape) for each, shape in zip(ends, end.shapes, strict=True)]
+        ends = [_with_batch(each, end.shapes[number]) for each, number in zip(ends, wanted, strict=True)]
     return ov.Model([_apart(each) for each in ends], given, name)
 
 

@@ -72,6 +72,7 @@ def test_urls_that_are_not():
         ("queue_size", 1, 1024),
         ("in_flight", 1, 256),
         ("status_port", 0, 65535),
+        ("threshold", 0, 1),
         ("deadline_s", 1e-6, 600),
         ("open_timeout_s", 1e-6, 600),
         ("read_timeout_s", 1e-6, 600),
@@ -100,6 +101,14 @@ def test_the_threshold_of_stillness_is_a_share():
     for bad in (-0.01, 1.01, "nan", "inf", "much"):
         with pytest.raises(SettingsError, match="--still-threshold="):
             read(still_threshold=str(bad))
+
+
+def test_a_threshold_that_is_not_set_is_the_bundles(monkeypatch):
+    assert read().threshold is None
+    monkeypatch.setenv("SPLITDNN_THRESHOLD", "")  # as compose.yaml hands on what is not set
+    assert read().threshold is None
+    monkeypatch.setenv("SPLITDNN_THRESHOLD", "0")
+    assert read().threshold == 0
 
 
 def test_a_variable_is_named_as_one(monkeypatch):

@@ -58,6 +58,7 @@ def test_it_learns_what_the_cloud_runs(cloud, network):
     )
     assert model.recipe == network.recipe
     assert model.split_points == {point.name: point.shape for point in network.points}
+    assert model.shapes == {point.name: point.shapes for point in network.points}
     assert "int8+zstd" in model.codecs
 
 

@@ -58,7 +58,9 @@ class Stretch:
         self._work = {each: work[each] - work[each - 1] for each in self.operations}
         inside = set(self.operations)
         produced = [
-            (each, port) for each in self.operations for port in range(graph.operations[each].get_output_size())
+            (each, port)
+            for each in self.operations
+            for port in range(graph.operations[each].get_output_size())
         ]
         self._users = {value: users[value] for value in [start, *produced] if value in users}
         self._start = start
@@ -68,7 +70,9 @@ class Stretch:
             # A picture that crosses beside other tensors is worse than one that crosses alone.
             carried = shape is not None and graph.types[value[0]] != "Parameter"
             self._sizes[value] = math.prod(shape) if shape is not None and carried else NEVER
-        self._price = {value: 8 * size + self._preference(graph, value) for value, size in self._sizes.items()}
+        self._price = {
+            value: 8 * size + self._preference(graph, value) for value, size in self._sizes.items()
+        }
         self._orders = _orders(self.operations, graph.inputs, inside)
 
     def _preference(self, graph: Graph, value: Value) -> int:
@@ -117,7 +121,11 @@ class Stretch:
             values = tuple(sorted(value for value in self._users if self._crosses(value, before)))
             elements = sum(map(self._sizes.__getitem__, values))
             if len(values) <= MAX_TENSORS:
-                return Inside(before, values, elements, self.work_of(before)) if elements <= MAX_ELEMENTS else None
+                return (
+                    Inside(before, values, elements, self.work_of(before))
+                    if elements <= MAX_ELEMENTS
+                    else None
+                )
             extra = elements
         return None
 

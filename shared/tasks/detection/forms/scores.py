@@ -10,12 +10,12 @@ from shared.tasks.detection.reading.dense import Dense, Head
 from shared.tasks.detection.reading.evidence import (
     activation_of,
     are_probabilities,
+    in_grid,
     kind_of,
     sum_to_one,
     units_of,
 )
 from shared.tasks.detection.reading.geometry import KINDS, UNITS, corners_of
-from shared.tasks.detection.reading.pyramids import pyramids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,9 +55,16 @@ class Scores(Dense):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, Option] | None:
-        order = cls.order(seen.names, seen.shapes)
-        if order is None or seen.constants:
-            return None
+        named = _order_by_name(seen.names)
+        for order in (named,) if named else _ORDERS:
+            if _boxes_and_classes(seen.shapes, order) and not seen.constants:
+                found = cls._recognise(seen, order)
+                if found is not None:
+                    return found
+        return None
+
+    @classmethod
+    def _recognise(cls, seen: Seen, order: tuple[str, ...]) -> Mapping[str, Option] | None:
         boxes = seen.samples[order.index("boxes")]
         count, classes = _boxes_and_classes(seen.shapes, order) or (0, 0)
         if count < _FEWEST or seen.classes not in (0, classes, classes - 1):
@@ -68,7 +75,7 @@ class Scores(Dense):
             return None  # differences from anchors, not boxes
         found: dict[str, Option] = {"outputs": ":".join(order), "box": kind, "units": units_of(boxes)}
         found |= cls.classes_seen(seen, order)
-        queries = count <= _MOST_QUERIES and not pyramids(seen.size, count)
+        queries = count <= _MOST_QUERIES and not in_grid(boxes.reshape(-1, count, _SIDES), seen.size)
         if queries and kind == "cxcywh" and found["units"] == "normalised" and found["activation"] != "none":
             found |= {"overlap": 1.0, "per_box": "best"}  # DETR's queries: each is another thing
         return found

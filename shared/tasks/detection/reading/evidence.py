@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shared.tasks.detection.reading.pyramids import centres, pyramids
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -42,6 +44,15 @@ def kind_of(boxes: NDArray[np.floating]) -> str:
 def units_of(boxes: NDArray[np.floating]) -> str:
     """`normalised` if boxes (…, 4) hardly leave the unit square, else `pixels`."""
     return "normalised" if np.quantile(np.abs(boxes), 0.98) <= 2 else "pixels"
+
+
+def in_grid(boxes: NDArray[np.floating], size: tuple[int, int]) -> bool:
+    """Whether the first numbers of boxes (n, A, 4), their centres or left sides, go along the places of a pyramid over `size`."""
+    return any(
+        follow(boxes[:, :, 0], centres(size, pyramid, innermost=innermost)[:, 0])
+        for pyramid in pyramids(size, boxes.shape[1])
+        for innermost in (False, True)
+    )
 
 
 def follow(values: NDArray[np.floating], expected: NDArray[np.floating]) -> bool:

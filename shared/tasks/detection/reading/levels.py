@@ -39,7 +39,7 @@ def levels_of(shapes: Sequence[Shape], size: tuple[int, int]) -> list[Level]:
             raise ValueError(f"output {output} has the shape {shape}, and is no level of a pyramid")
         channels, rows, columns = shape
         stride = size[1] / columns, size[0] / rows
-        if min(stride) < 1 or abs(stride[0] - stride[1]) >= 0.5 * max(stride):
+        if min(stride) < 1 or abs(stride[0] - stride[1]) >= 0.3 * max(stride):
             raise ValueError(f"output {output} has the shape {shape}, not the aspect of the input {size}")
         found.append(Level(output, channels, rows, columns, stride))
     return sorted(found, key=lambda level: (-level.rows, level.output))

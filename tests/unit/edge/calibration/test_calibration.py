@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from kits.profiles import features, make_profile
 
-from edge.calibration.calibration import Calibration, Point, calibrate_on, choose, measure, wilson
+from edge.calibration.calibration import Calibration, calibrate_on
 from edge.calibration.fit import Preset
+from edge.calibration.point import Point, choose, measure, wilson
 from shared.codecs.calibrated.codec import Calibrated
 from shared.tasks.classify import Classify
 
@@ -16,13 +17,13 @@ TASK = Classify([f"class {number}" for number in range(5)], 1)
 
 def test_wilson_against_published_numbers():
     """Newcombe (1998), table I: 81 of 263 gives 0.2553 to 0.3662."""
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
     assert wilson(0, 20)[0] == 0
-    assert wilson(20, 20)[1] == 1
+    assert wilson(1, 20)[1] == 1
 
 
 def point(step: float, size: float, agreement: float, kl: float = 0.1) -> Point:
-    return Point(Preset(step=step), size, agreement, 0, 1, kl, 100)
+    return Point((Preset(step=step),), size, agreement, 0, 1, kl, 100)
 
 
 def test_the_cheapest_that_reaches_the_target_is_chosen():
@@ -47,11 +48,11 @@ def test_measuring_encodes_and_decodes_for_real():
         return (tensors[0].mean((2, 3)) @ weights,)
 
     logits = tail((np.stack(held_out),))
-    fine = measure(profile, Preset(step=0.1), held_out, logits, tail, TASK)
+    fine = measure(profile, [Preset(step=0.1)], [held_out], logits, tail, TASK)
     coarse = measure(
         make_profile(preset=Preset(step=6.0, groups=2, context_rank=4, corrector_rank=0)),
-        Preset(step=6),
-        held_out,
+        [Preset(step=6)],
+        [held_out],
         logits,
         tail,
         TASK,
@@ -63,7 +64,7 @@ def test_measuring_encodes_and_decodes_for_real():
 
 
 def test_the_chosen_preset_is_fitted_to_all_pictures(tiny_network, monkeypatch):
-    monkeypatch.setattr("edge.calibration.fit.ENOUGH", 24)
+    monkeypatch.setattr("edge.calibration.pictures.ENOUGH", 24)
     monkeypatch.setattr("edge.calibration.fit.STEPS", (0.5, 2.0))
     rng = np.random.default_rng(0)
     crop = tiny_network.model.recipe.picture_shape
@@ -71,7 +72,7 @@ def test_the_chosen_preset_is_fitted_to_all_pictures(tiny_network, monkeypatch):
     told = []
     found = calibrate_on(tiny_network, pictures, 0.5, lambda *progress: told.append(progress))
     assert isinstance(found, Calibration)
-    assert [point.preset.step for point in found.points] == [0.5, 2.0]
+    assert [point.presets[0].step for point in found.points][:2] == [0.5, 2.0]
     assert found.chosen is choose(found.points, 0.5)
     assert {point.frames for point in found.points} == {6}, "a quarter is held out"
     profile = found.profile
@@ -85,4 +86,5 @@ def test_the_chosen_preset_is_fitted_to_all_pictures(tiny_network, monkeypatch):
     assert profile.about["frames"] == "30", (
         "18 pictures that were fitted to, 6 variants of them, and the held out"
     )
-    assert told[-1] == ("fitting and measuring", 2, 3)
+    count = len(found.points)
+    assert told[-1] == ("fitting and measuring", count, count + 1)

@@ -35,7 +35,7 @@ def calibrate(*flags: str) -> int:
 
 
 def test_the_command_writes_a_profile_that_can_be_used(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("edge.calibration.fit.ENOUGH", 24)
+    monkeypatch.setattr("edge.calibration.pictures.ENOUGH", 24)
     monkeypatch.setattr("edge.calibration.fit.STEPS", (0.5, 2.0))
     path = tmp_path / "mine.safetensors"
     status = calibrate(

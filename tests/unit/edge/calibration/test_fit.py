@@ -11,20 +11,23 @@ from edge.calibration.fit import (
     STEPS,
     fit_profile,
     presets,
-    variants,
 )
 from edge.calibration.importance import Importance
+from edge.calibration.pictures import variants
 
 
 def test_the_presets_go_by_the_kind_of_tensor():
     def steps(shape, **kind):
-        return [preset.step for preset in presets(shape, **kind)]
+        pooled = kind.pop("pooled")
+        ones = np.ones(shape[0], np.float32), np.ones(shape[1:] or (1, 1), np.float32)
+        found = presets([shape], signed=[kind["signed"]], importances=[Importance(*ones, pooled=pooled)])
+        return [preset.step for (preset,) in found]
 
     assert steps((8, 6, 6), signed=False, pooled=False) == list(STEPS)
     assert steps((8, 6, 6), signed=True, pooled=False) == list(SIGNED_STEPS)
     for shape, signed, pooled in (((16,), False, False), ((16,), True, False), ((8, 6, 6), False, True)):
         assert steps(shape, signed=signed, pooled=pooled) == list(POOLED_STEPS)
-    assert {preset.levels for preset in presets((5, 12), signed=True, pooled=False)} == {32}
+    assert {preset.levels for (preset,) in presets([(5, 12)], signed=[True])} == {32}
 
 
 def test_channels_and_positions_that_matter_get_finer_steps():

@@ -45,6 +45,12 @@ class Linear:
         return total.reshape(to_grid(tensors[0]).shape)
 
 
+def only(tail, task, tensors):
+    """The importance where one tensor crosses."""
+    (found,) = estimate_importance(tail, task, [tensors])
+    return found
+
+
 def ranks(values):
     return values.ravel().argsort().argsort()
 
@@ -60,7 +66,7 @@ def alike(found, expected):
 def test_noise_finds_the_fisher_information():
     tail = Linear()
     expected = tail.fisher(TENSORS)
-    found = estimate_importance(tail, TASK, TENSORS)
+    found = only(tail, TASK, TENSORS)
     assert (found.how, found.pooled) == ("noise", False)
     assert (found.channels.shape, found.positions.shape) == ((12,), (5, 6))
     for what, estimate, exact in (
@@ -75,7 +81,7 @@ def test_noise_finds_the_fisher_information():
 
 
 def test_the_same_input_gives_the_same_estimate():
-    first, again = (estimate_importance(Linear(), TASK, TENSORS) for _ in range(2))
+    first, again = (only(Linear(), TASK, TENSORS) for _ in range(2))
     np.testing.assert_array_equal(first.channels, again.channels)
     np.testing.assert_array_equal(first.positions, again.positions)
 
@@ -91,7 +97,7 @@ def test_what_the_tail_does_not_look_at_does_not_matter():
         Classify(TASK_LABELS, 1, "none"),
         Raw(["output"]),
     ):
-        found = estimate_importance(half_blind, task, TENSORS)
+        found = only(half_blind, task, TENSORS)
         with naming(task.name):
             assert found.channels[6:].max() < found.channels[0]
             assert found.positions[:, 3:].max() < found.positions[0, 0]
@@ -103,16 +109,16 @@ def test_what_the_tail_does_not_look_at_does_not_matter():
 def test_a_tail_that_begins_with_a_mean_is_recognised():
     matrix = np.random.default_rng(0).normal(size=(12, CLASSES)).astype(np.float32)
     for task in (TASK, Raw(["output"])):
-        found = estimate_importance(lambda tensors: (tensors[0].mean((2, 3)) @ matrix,), task, TENSORS)
+        found = only(lambda tensors: (tensors[0].mean((2, 3)) @ matrix,), task, TENSORS)
         with naming(task.name):
             assert found.pooled
             assert (found.positions == 1).all()
-    assert not estimate_importance(lambda tensors: (tensors[0].max((2, 3)) @ matrix,), TASK, TENSORS).pooled
+    assert not only(lambda tensors: (tensors[0].max((2, 3)) @ matrix,), TASK, TENSORS).pooled
 
 
 def test_tensors_of_every_kind_have_an_importance():
     for shape, channels, positions in (((9,), 9, (1, 1)), ((7, 9), 9, (1, 7)), ((3, 2, 4, 5), 20, (3, 2)), ((2, 30, 17), 2, (30, 17))):  # fmt: skip
-        found = estimate_importance(Linear(shape), TASK, features(shape, 5))
+        found = only(Linear(shape), TASK, features(shape, 5))
         with naming(shape):
             assert (found.channels.shape, found.positions.shape) == ((channels,), positions)
             assert found.channels.max() > 0
@@ -124,7 +130,7 @@ def test_dead_tensors_and_tails_that_never_change_have_even_importance():
         ([np.zeros(SHAPE, np.float32)] * 4, Linear()),
         (TENSORS[:4], lambda tensors: (np.ones((len(tensors[0]), CLASSES), np.float32),)),
     ):
-        found = estimate_importance(tail, TASK, tensors)
+        found = only(tail, TASK, tensors)
         assert np.isfinite(found.channels).all()
         assert np.isfinite(found.positions).all()
 
@@ -132,7 +138,7 @@ def test_dead_tensors_and_tails_that_never_change_have_even_importance():
 def test_the_tail_runs_no_more_often_than_is_said():
     tail = Linear((600, 2, 2), 3)
     task = Classify(["a", "b", "c"], 1)
-    estimate_importance(tail, task, features((600, 2, 2), 150))
+    only(tail, task, features((600, 2, 2), 150))
     per_frame = 3 * 100 + 1
     assert tail.pictures <= per_frame + max(RUNS, LEAST * 600) + RUNS
 
@@ -140,9 +146,9 @@ def test_the_tail_runs_no_more_often_than_is_said():
 def test_large_answers_are_kept_of_fewer_frames(monkeypatch):
     monkeypatch.setattr("edge.calibration.importance._MAX_ANSWER_BYTES", 10 * 4 * CLASSES)
     tail = Linear()
-    found = estimate_importance(tail, TASK, TENSORS)
+    found = only(tail, TASK, TENSORS)
     everything = Linear()
     monkeypatch.undo()
-    estimate_importance(everything, TASK, TENSORS)
+    only(everything, TASK, TENSORS)
     assert everything.pictures - tail.pictures == 3 * 30
     assert found.channels.shape == (12,)

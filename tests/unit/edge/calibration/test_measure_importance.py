@@ -12,6 +12,7 @@ from kits.naming import naming
 
 from edge.calibration.importance import estimate_importance, measure_importance
 from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 
 POINT = "pool"
 
@@ -39,8 +40,8 @@ def from_torch(monkeypatch, seed=5, outputs=1):
 def test_gradients_and_noise_find_the_same(monkeypatch):
     bundle = from_torch(monkeypatch)
     point, tail = bundle.partition.point(POINT), tail_of(oracle())
-    exact = measure_importance(bundle, point, tail, tensors())
-    found = estimate_importance(tail, make_task(bundle.model, 1), tensors())
+    (exact,) = measure_importance(bundle, point, tail, [tensors()])
+    (found,) = estimate_importance(tail, make_task(bundle.model, Wanted()), [tensors()])
     assert (exact.how, found.how, exact.pooled, found.pooled) == ("gradients", "noise", False, False)
     for what, first, second in (
         ("channels", exact.channels, found.channels),
@@ -66,7 +67,7 @@ def test_noise_is_used_where_there_are_no_gradients_and_the_log_says_why(monkeyp
         with naming(why), monkeypatch.context() as patch, caplog.at_level(logging.INFO):
             patch.setattr("edge.calibration.gradients.find_spec", lambda _, spec=spec: spec)
             caplog.clear()
-            found = measure_importance(bundle, bundle.partition.point(point), tail_of(net), tensors(12))
+            (found,) = measure_importance(bundle, bundle.partition.point(point), tail_of(net), [tensors(12)])
             assert found.how == "noise"
             assert why in caplog.text
 
@@ -87,5 +88,5 @@ def test_a_mean_is_recognised_by_gradients_too(monkeypatch):
             return (tail()(torch.from_numpy(given[0]))[0].numpy(),)
 
         bundle = tiny()
-        found = measure_importance(bundle, bundle.partition.point(POINT), running, tensors(12))
+        (found,) = measure_importance(bundle, bundle.partition.point(POINT), running, [tensors(12)])
         assert (found.how, found.pooled) == ("gradients", pooled)

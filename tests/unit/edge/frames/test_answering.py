@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -79,13 +80,19 @@ def test_a_tensor_that_the_codec_refuses_is_finished_here(caplog):
     assert "frame 0 cannot travel as float16" in caplog.text
 
 
-def test_an_answer_that_is_no_number_is_none():
+def test_an_answer_that_is_no_number_is_none(caplog):
     """It was once written as NaN, which is not JSON."""
+    caplog.set_level(logging.WARNING, "edge.frames.answering")
     run = Run(FakeSource(pictures(2)), model=tiny_model(gain=1e39))
     assert [(each.answered_by, each.fallback, each.answer.top) for each in run.to_end()] == [
         ("nobody", "encode", ())
     ] * 2
     assert run.count("frames_total", outcome="failed") == 2
+    said = [each for each in caplog.records if each.name == "edge.frames.answering"]
+    assert [each.getMessage() for each in said] == [
+        f"frame {number} has no answer: the network's answer is not finite" for number in (0, 1)
+    ]
+    assert not any(each.exc_info for each in said), "one line each"
 
 
 class Failing:

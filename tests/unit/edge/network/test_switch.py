@@ -192,6 +192,23 @@ def test_one_that_the_cloud_does_not_run_is_a_mistake_where_the_user_chose_it():
     with_edge(check, model="folder")
 
 
+def test_every_network_is_asked_for_what_the_settings_want():
+    async def check(edge):
+        camera = Camera()
+        await edge.switch.open("A")
+        playing = asyncio.create_task(edge.pipeline(camera).run())
+        for count, name in ((3, "B"), (6, "A")):
+            camera.allow(3)
+            await until(lambda count=count: len(edge.records) == count)
+            edge.cloud.serves = [A, B]
+            await edge.switch.take(name)
+        camera.end()
+        await playing
+        assert edge.cloud.queries == ["top=3&threshold=0.25"] * 6
+
+    with_edge(check, top=3, threshold=0.25)
+
+
 def test_the_metrics_say_which_network_is_in_force():
     async def check(edge):
         def running():

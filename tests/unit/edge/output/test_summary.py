@@ -5,11 +5,16 @@ from __future__ import annotations
 import dataclasses
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from kits.edge import record
 
 from edge.output import summary as module
 from edge.output.summary import Summary
+from shared.tasks.classify import Classes
+from shared.tasks.detection.boxes import Boxes, boxes_of
+from shared.tasks.raw import Outputs
+from shared.tasks.segmentation.class_map import class_map
 
 
 def rows(text):
@@ -104,6 +109,25 @@ def test_of_classes_the_most_probable_was_seen():
         summarise([record(0, top=top), record(1, top=top[::-1]), record(2, top=top), record(3, top=[])])
     )
     assert (found["hen"], found["ox"]) == (["2"], ["1"])
+
+
+def test_every_built_in_task_says_what_a_frame_shows():
+    boxes = boxes_of(
+        np.array([[0.0, 0, 4, 4], [1, 1, 3, 3], [2, 2, 5, 5]]),
+        (0.9, 0.8, 0.7),
+        (1, 0, 1),
+        ("hen", "ox").__getitem__,
+        (8, 8),
+    )
+    sizes = class_map(np.array([[0] * 150, [2] * 149 + [1]]), ("ground", "dot", "sky"), (150, 2))
+    answers = [boxes, Boxes(), sizes, Outputs(()), Classes()]
+    found = rows(
+        summarise([dataclasses.replace(record(number), answer=each) for number, each in enumerate(answers)])
+    )
+    seen = {name: found[name] for name in ("hen", "ox", "ground", "dot", "sky") if name in found}
+    assert seen == {"hen": ["1"], "ox": ["1"], "ground": ["1"], "sky": ["1"]}, (
+        "a dot is less than a hundredth"
+    )
 
 
 def test_of_many_names_the_most_frequent_are_shown(monkeypatch):

@@ -47,6 +47,13 @@ def test_bundle_prints_what_it_wrote_and_back_takes_the_old_one(
     first = read_bundle(folder).model.fingerprint
     assert bundle([str(source), "-o", str(folder), "--recipe", "mean=0.5"]) == 0
     assert read_bundle(folder).model.fingerprint != first
+    assert bundle([str(source), "-o", str(folder), "--recipe", "mean=0.5", "--task", "raw"]) == 0
+    assert read_bundle(folder).model.task.name == "raw"
+    assert bundle([str(source), "-o", str(folder), "--task", "classify"]) == 0
+    assert bundle([str(source), "-o", str(tmp_path / "no"), "--task", "detect"]) == 2
+    assert "none fits by itself" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
+    assert bundle([str(source), "-o", str(folder), "--recipe", "mean=0.5"]) == 0
     capsys.readouterr()
     assert back([str(folder)]) == 0
     assert first.hex() in capsys.readouterr().out

@@ -68,7 +68,7 @@ def test_entry_points_are_read_once_and_only_for_what_is_not_built_in(monkeypatc
 def test_the_group_is_read_from_the_installed_packages(monkeypatch: Any) -> None:
     asked = []
     monkeypatch.setattr(registry.metadata, "entry_points", lambda **group: asked.append(group) or [])
-    monkeypatch.setattr(registry, "_plugins", Plugins(registry._plugins._entry_points))
+    monkeypatch.setattr(registry, "_plugins", Plugins(registry._plugins._plugins._entry_points))
     assert list(known_codecs()) == list(registry.NAMES)
     assert asked == [{"group": "splitdnn.codecs"}]
 

@@ -77,7 +77,7 @@ def test_a_folder_is_found_while_another_bundle_is_put_in_its_place(
     assert bundle_folder(str(here)) == here
 
 
-def test_a_bundles_labels_can_be_replaced_but_not_its_recipe(maker: Maker, tmp_path: Path) -> None:
+def test_a_bundles_labels_can_be_replaced_but_not_its_recipe_and_task(maker: Maker, tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
     bundles.make(tmp_path / "tiny")
     (tmp_path / "five").write_text("\n".join("abcde"))
@@ -85,10 +85,12 @@ def test_a_bundles_labels_can_be_replaced_but_not_its_recipe(maker: Maker, tmp_p
     assert maker.find("tiny", labels="five").model.labels == tuple("abcde")
     with pytest.raises(ModelError, match="it has 4 names, and the network has 5 classes"):
         maker.find("tiny", labels="four")
-    with pytest.raises(
-        SettingsError, match="the bundle tiny has its own; make it again with `splitdnn bundle SOURCE"
-    ):
-        maker.find("tiny", recipe="size=96")
+    for name, value in (("recipe", "size=96"), ("task", "detect:form=yolov8")):
+        with pytest.raises(
+            SettingsError,
+            match=f"{name} {value}: the bundle tiny has its own; make it again with `splitdnn bundle SOURCE --{name} {value}",
+        ):
+            maker.find("tiny", **{name: value})
 
 
 def test_weights_beside_a_bundle_are_said_to_be_of_no_use(
@@ -127,6 +129,7 @@ def test_whatever_a_bundle_depends_on_makes_another_one(
         {"seed": 1},
         {"labels": "x"},
         {"recipe": "size=96"},
+        {"task": "detect:form=yolov8"},
         {"model": "vgg11"},
     ):
         maker.made.clear()

@@ -77,6 +77,18 @@ def test_pack_refuses_what_unpack_would() -> None:
             wire.pack(frame_of(NAMES["float32"], **changes))
 
 
+def test_a_frame_of_one_tensor_has_its_fields() -> None:
+    frame = frame_of(NAMES["int8"])
+    (sent,) = frame.tensors
+    assert frame.tensor is sent
+    assert (frame.codec_id, frame.shape, frame.params, frame.payload) == (
+        sent.codec_id,
+        sent.shape,
+        sent.params,
+        sent.payload,
+    )
+
+
 def test_a_frame_of_no_tensor_is_not_packed() -> None:
     with pytest.raises(WireError, match="a crossing of 0 tensors") as refusal:
         wire.pack(replace(frame_of(NAMES["float32"]), tensors=()))

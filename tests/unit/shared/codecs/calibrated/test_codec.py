@@ -46,7 +46,7 @@ def test_every_symbol_comes_back(shape, signed):
 
 def test_values_come_back_about_right():
     errors = []
-    for tensor in features(PROFILE.shape, 8, seed=5):
+    for tensor in features(PROFILE.shapes[0], 8, seed=5):
         encoded = CODEC.encode(tensor)
         decoded = CODEC.decode(encoded.params, encoded.payload, tensor.shape)
         errors.append(((decoded - tensor) ** 2).mean() / (tensor**2).mean())
@@ -55,26 +55,31 @@ def test_values_come_back_about_right():
 
 def test_a_profile_reads_itself():
     again = Profile.from_bytes(PROFILE.data)
-    assert (again.name, again.shape, again.split_point) == (PROFILE.name, PROFILE.shape, PROFILE.split_point)
-    tensor = features(PROFILE.shape, 1)[0]
+    assert (again.name, again.shapes, again.split_point) == (
+        PROFILE.name,
+        PROFILE.shapes,
+        PROFILE.split_point,
+    )
+    tensor = features(PROFILE.shapes[0], 1)[0]
     assert Calibrated(again).encode(tensor) == CODEC.encode(tensor)
 
 
 def test_a_frame_goes_over_the_wire():
-    tensor = features(PROFILE.shape, 1)[0]
-    frame = encode_frame(tensor, CODEC, split_point="layer1", fingerprint=b"profile.", frame_id=1)
+    tensor = features(PROFILE.shapes[0], 1)[0]
+    frame = encode_frame([tensor], CODEC, split_point="layer1", fingerprint=b"profile.", frame_id=1)
     again = wire.unpack(wire.pack(frame))
-    assert again.params == PROFILE.digest
-    assert np.isfinite(CODEC.decode(again.params, again.payload, again.shape)).all()
+    (sent,) = again.tensors
+    assert sent.params == PROFILE.digest
+    assert np.isfinite(CODEC.decode(sent.params, sent.payload, sent.shape)).all()
     with pytest.raises(ProfileMissingError, match="needs its profile") as error:
         decode_frame(again)
     assert error.value.accepted == {"put": f"/profiles/{PROFILE.name}"}
 
 
 def test_frames_of_another_profile_or_shape_are_refused():
-    payload = CODEC.encode(features(PROFILE.shape, 1)[0]).payload
+    payload = CODEC.encode(features(PROFILE.shapes[0], 1)[0]).payload
     with pytest.raises(ContentError, match="profile"):
-        CODEC.decode(bytes(16), payload, PROFILE.shape)
+        CODEC.decode(bytes(16), payload, PROFILE.shapes[0])
     with pytest.raises(ContentError, match="shape"):
         CODEC.decode(PROFILE.digest, payload, (8, 6, 5))
     with pytest.raises(ContentError, match="shape"):
@@ -85,7 +90,7 @@ def test_frames_of_another_profile_or_shape_are_refused():
 
 def test_values_that_are_no_numbers_are_refused():
     for value in (np.nan, np.inf, -np.inf):
-        tensor = features(PROFILE.shape, 1)[0].copy()
+        tensor = features(PROFILE.shapes[0], 1)[0].copy()
         tensor[3, 2, 1] = value
         with naming(value), pytest.raises(ContentError, match="NaN or infinity"):
             CODEC.encode(tensor)
@@ -93,6 +98,6 @@ def test_values_that_are_no_numbers_are_refused():
 
 @pytest.mark.parametrize("value", [1e30, -1e30])
 def test_values_out_of_all_proportion_are_clipped(value):
-    tensor = np.full(PROFILE.shape, value, np.float32)
-    decoded = CODEC.decode(*CODEC.encode(tensor), PROFILE.shape)
+    tensor = np.full(PROFILE.shapes[0], value, np.float32)
+    decoded = CODEC.decode(*CODEC.encode(tensor), PROFILE.shapes[0])
     assert np.isfinite(decoded).all()

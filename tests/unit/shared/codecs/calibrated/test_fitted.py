@@ -17,7 +17,7 @@ PROFILE = make_profile()
 
 
 def test_finer_steps_cost_more_and_err_less():
-    tensors = features(PROFILE.shape, 8, seed=5)
+    tensors = features(PROFILE.shapes[0], 8, seed=5)
     sizes, errors = [], []
     for step in (0.3, 1.0, 3.0):
         codec = Calibrated(make_profile(preset=dataclasses.replace(SMALL, step=step, levels=16)))

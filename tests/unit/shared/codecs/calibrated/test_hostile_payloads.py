@@ -14,15 +14,15 @@ from shared.errors import ContentError, WireError
 
 PROFILE = make_profile()
 CODEC = Calibrated(PROFILE)
-PAYLOADS = [CODEC.encode(features(PROFILE.shape, 1, seed=seed)[0]).payload for seed in range(8)]
+PAYLOADS = [CODEC.encode(features(PROFILE.shapes[0], 1, seed=seed)[0]).payload for seed in range(8)]
 
 
 def tensor_or_content_error(payload: bytes) -> None:
     try:
-        decoded = CODEC.decode(PROFILE.digest, payload, PROFILE.shape)
+        decoded = CODEC.decode(PROFILE.digest, payload, PROFILE.shapes[0])
     except ContentError:
         return
-    assert decoded.shape == PROFILE.shape
+    assert decoded.shape == PROFILE.shapes[0]
     assert np.isfinite(decoded).all()
 
 
@@ -45,6 +45,6 @@ def test_a_shorter_or_longer_payload_is_refused():
     for cut in (1, 3, 4, 8):
         for hostile in (payload[:-cut], payload + bytes([1] * cut)):
             with naming(cut, len(hostile)), pytest.raises(WireError):
-                CODEC.decode(PROFILE.digest, hostile, PROFILE.shape)
+                CODEC.decode(PROFILE.digest, hostile, PROFILE.shapes[0])
     with pytest.raises(ContentError):
-        CODEC.decode(PROFILE.digest, payload + bytes(4), PROFILE.shape)
+        CODEC.decode(PROFILE.digest, payload + bytes(4), PROFILE.shapes[0])

@@ -16,7 +16,7 @@ from shared.limits import MAX_PROFILE_BYTES
 
 PROFILE = make_profile()
 CODEC = Calibrated(PROFILE)
-PAYLOAD = CODEC.encode(features(PROFILE.shape, 1)[0]).payload
+PAYLOAD = CODEC.encode(features(PROFILE.shapes[0], 1)[0]).payload
 
 
 def changed(**arrays: np.ndarray | None) -> Profile:
@@ -26,7 +26,7 @@ def changed(**arrays: np.ndarray | None) -> Profile:
         {name: array for name, array in kept.items() if array is not None},
         fingerprint=PROFILE.fingerprint,
         split_point=PROFILE.split_point,
-        shape=PROFILE.shape,
+        shapes=PROFILE.shapes,
         about=PROFILE.about,
     )
 
@@ -88,7 +88,7 @@ def test_bad_strings_are_refused():
                 PROFILE.arrays,
                 fingerprint=PROFILE.fingerprint,
                 split_point="layer1",
-                shape=PROFILE.shape,
+                shapes=PROFILE.shapes,
                 about={**PROFILE.about, key: value},
             )
             if key in ("signed", "pooled") and value == "999":  # any number but 0 says yes
@@ -100,7 +100,7 @@ def test_bad_strings_are_refused():
 def test_values_that_overflow_are_the_profiles_fault_and_one_error():
     codec = Calibrated(changed(step=np.full(8, 3e38, np.float32), offset=np.full(8, 3e38, np.float32)))
     with pytest.raises(ContentError, match="not finite"):
-        codec.decode(codec.profile.digest, PAYLOAD, PROFILE.shape)
+        codec.decode(codec.profile.digest, PAYLOAD, PROFILE.shapes[0])
 
 
 @given(st.binary(max_size=300))
@@ -120,7 +120,7 @@ def test_a_damaged_profile_is_usable_or_one_error(position, mask):
     except (ProfileContentError, LimitError):
         return
     try:
-        codec.decode(codec.profile.digest, PAYLOAD, PROFILE.shape)
+        codec.decode(codec.profile.digest, PAYLOAD, PROFILE.shapes[0])
     except ContentError:
         return
 

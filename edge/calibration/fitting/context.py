@@ -24,38 +24,53 @@ from shared.codecs.calibrated.context_model import (
     Canvas,
     CodingPass,
     Weights,
+    of_pass,
 )
-from shared.codecs.calibrated.entropy import SCALE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAX_ROWS = 24_000
 _KINDS = 10
+_PRIOR = 8.0
+_LEAST_FRAMES = 12
+_GAIN = 0.9
+"""Knowing the position has to save a tenth of the bits, so that it is not chance."""
 _MAGNITUDE_KINDS = 8
 _BINS = 32
 _RIDGE = 2.0
-_PER_UNIT = 800.0
-"""Levels of the prediction between probability 0 and 1; probabilities above 0.6 share the last one."""
+_SAMPLE = 2000
+_LEAST_RANGE = 0.2
+_TOP = 0.999
+"""The quantile of the predictions that the last level begins at."""
 _FLOOR = 0.04
 """Added to every prediction, as a linear prediction of something rare is often below zero."""
 
 
 def ladder() -> NDArray[np.uint16]:
-    """(CLASSES,) probabilities in 65536ths, evenly spaced in log-odds from 1/4000 to 4/5."""
-    odds = np.exp(np.linspace(np.log(1 / 4000), np.log(4.0), CLASSES))
+    """(CLASSES,) probabilities in 65536ths, evenly spaced in log-odds from 1/4000 to 50/51."""
+    odds = np.exp(np.linspace(np.log(1 / 4000), np.log(50.0), CLASSES))
     frequencies: NDArray[np.float64] = np.round(65536 * odds / (1 + odds))
     return frequencies.astype(np.uint16)
 
 
 def fit_context(
-    magnitudes: NDArray[np.uint8], passes: list[CodingPass], rank: int, rng: np.random.Generator
+    magnitudes: NDArray[np.uint8],
+    passes: list[CodingPass],
+    rank: int,
+    rng: np.random.Generator,
+    *,
+    by_position: bool = False,
 ) -> dict[str, NDArray[Any]]:
-    """The arrays of a context model, from (frames, rows, columns, channels) magnitudes."""
+    """The arrays of a context model, from (frames, rows, columns, channels) magnitudes.
+
+    `by_position`: how often a symbol is not zero is known for each position, not only for each channel.
+    """
     channels = magnitudes.shape[3]
-    density = (magnitudes > 0).mean((0, 1, 2))
+    density = densities(magnitudes) if by_position else (magnitudes > 0).mean((0, 1, 2))
     edges = np.quantile(density, np.arange(1, _KINDS) / _KINDS)
     kinds = np.digitize(density, edges).astype(np.uint8)
+    flat_kinds = kinds.reshape(-1, channels)
     arrays: dict[str, NDArray[Any]] = {
         "channel_kind": kinds,
         "ladder": ladder(),
@@ -84,9 +99,40 @@ def fit_context(
                 np.concatenate([canvas.beside(coding_pass) for canvas in chosen]).astype(np.intp)
             ]
         arrays[f"context.{coding_pass.index}.classes"] = _classes(
-            predicted, own_kind, wanted, kinds[coding_pass.first : coding_pass.last]
+            predicted,
+            own_kind,
+            wanted,
+            np.tile(of_pass(flat_kinds, coding_pass), (len(chosen), 1))
+            if by_position
+            else of_pass(flat_kinds, coding_pass),
         )
     return arrays
+
+
+def densities(magnitudes: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(rows, columns, channels): how often a symbol is not zero, drawn towards what is usual in its channel."""
+    hits = (magnitudes > 0).sum(0)
+    usual = hits.mean((0, 1)) / len(magnitudes)
+    return (hits + _PRIOR * usual) / (len(magnitudes) + _PRIOR)
+
+
+def goes_by_position(magnitudes: NDArray[np.uint8]) -> bool:
+    """Whether the first half of the frames tells at which positions symbols of the second half are zero: the camera stands still.
+
+    `magnitudes`: (frames, rows, columns, channels), in the order of time.
+    """
+    half = len(magnitudes) // 2
+    if half < _LEAST_FRAMES or magnitudes.shape[1] * magnitudes.shape[2] == 1:
+        return False
+    earlier, later = magnitudes[:half], (magnitudes[half:] > 0).mean(0)
+    known = densities(earlier)
+    usual = np.broadcast_to(known.mean((0, 1)), known.shape)
+
+    def bits(share: NDArray[np.float64]) -> float:
+        p = np.clip(share, 1e-4, 1 - 1e-4)
+        return float(-(later * np.log2(p) + (1 - later) * np.log2(1 - p)).sum())
+
+    return bits(known) < _GAIN * bits(usual)
 
 
 def _seen(canvas: Canvas, coding_pass: CodingPass, beside: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -118,7 +164,9 @@ def _prediction(
         bias = mean - center @ down @ directions.T
     else:
         down, directions, bias = np.zeros((0, 1), np.float32), np.zeros((own, 1), np.float32), mean
-    return _whole(coding_pass, down, directions.T, bias, seen)
+    sample = seen[:: max(1, len(seen) // _SAMPLE)]
+    top = float(np.quantile(sample @ down @ directions.T + bias, _TOP)) + _FLOOR
+    return _whole(coding_pass, down, directions.T, bias, seen, PREDICTIONS / min(max(top, _LEAST_RANGE), 1.0))
 
 
 def _by_kind(values: NDArray[np.float32], before: int) -> NDArray[np.float32]:
@@ -136,7 +184,9 @@ def _whole(
     up: NDArray[np.float32],
     bias: NDArray[np.float32],
     seen: NDArray[np.float32],
+    per_unit: float,
 ) -> dict[str, NDArray[Any]]:
+    """`per_unit`: levels of the prediction between probability 0 and 1."""
     before, rank = coding_pass.first, down.shape[1]
     latent = np.abs(seen @ down).max(0) if len(down) else np.zeros(rank)
     scale = (LATENT_LIMIT - 1) / np.maximum(latent, 1e-6)
@@ -154,8 +204,8 @@ def _whole(
     if worst * 2.0**latent_shift > 0.9 * EXACT:  # the latent must then be smaller than it could be
         shrink = 0.9 * EXACT / worst
         down, scale = down * shrink, scale * shrink
-    up = up * _PER_UNIT / scale[:, None]
-    bias = (bias + _FLOOR) * _PER_UNIT
+    up = up * per_unit / scale[:, None]
+    bias = (bias + _FLOOR) * per_unit
     worst = max(float((np.abs(up).sum(0) * LATENT_LIMIT + np.abs(bias)).max()), 1.0)
     largest = max(float(np.abs(up).max()), 1e-6)
     shift = int(np.clip(np.floor(np.log2(min(0.9 * EXACT / worst, 32000 / largest))), 0, 20))
@@ -190,25 +240,3 @@ def _classes(
     rungs = np.log(ladder() / (65536.0 - ladder()))
     nearest: NDArray[np.intp] = np.abs(np.log(probability / (1 - probability))[..., None] - rungs).argmin(-1)
     return nearest[:, :, of_level].astype(np.uint8)
-
-
-def fit_magnitudes(magnitudes: NDArray[np.uint8], levels: int) -> dict[str, NDArray[Any]]:
-    """How large the symbols are that are not zero, by kind of channel: frequencies that sum to SCALE.
-
-    `magnitudes`: (frames, rows, columns, channels).
-    """
-    if levels == 2:
-        return {}
-    counts = np.stack([(magnitudes == level).sum((0, 1, 2)) for level in range(1, levels)], axis=1)
-    usual = (counts.sum(0) + 1) / (counts.sum() + levels - 1)
-    smooth = counts + 20 * usual
-    mean = (smooth * np.arange(1, levels)).sum(1) / smooth.sum(1)
-    edges = np.quantile(mean, np.arange(1, _MAGNITUDE_KINDS) / _MAGNITUDE_KINDS)
-    kinds = np.digitize(mean, edges).astype(np.uint8)
-    tables = np.zeros((_MAGNITUDE_KINDS, levels - 1), np.uint16)
-    for kind in range(_MAGNITUDE_KINDS):
-        share = counts[kinds == kind].sum(0) + 2 * usual + 0.1
-        exact = np.floor(share / share.sum() * (SCALE - levels)).astype(np.int64) + 1
-        exact[exact.argmax()] += SCALE - exact.sum()
-        tables[kind] = exact
-    return {"magnitudes": tables, "magnitude_kind": kinds}

@@ -1,0 +1,1 @@
+"""The parts of a profile, each in closed form."""

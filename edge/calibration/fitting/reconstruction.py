@@ -1,0 +1,161 @@
+"""What symbols are decoded to: centroids by neighbourhood, and the corrector across channels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from shared.codecs.calibrated.quantiser import NEIGHBOURHOOD, NEIGHBOURHOODS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from shared.codecs.calibrated.quantiser import Reconstruction
+    from shared.codecs.calibrated.symbol_coder import Symbols
+
+_SMALLEST = 1e-30
+"""Keeps the regression solvable for tensors that never change, where there is nothing to predict."""
+_HELD_OUT = 4
+RIDGES = (0.2, 0.05, 0.0125, 0.003)
+"""Strengths of the corrector's ridge that are tried, in mean variances of a channel."""
+_PRIOR = 8.0
+"""Weight of the expected centroid, in values: the centroid of one channel and neighbourhood counts beyond so many."""
+
+
+def fit_centroids(
+    scaled: Sequence[NDArray[np.float32]], symbols: Sequence[Symbols], levels: int
+) -> NDArray[np.float16]:
+    """Mean scaled values, (channels, NEIGHBOURHOODS, levels), drawn towards the expected ones where few were seen.
+
+    `scaled`: each (rows, columns, channels), with its `symbols`.
+    """
+    channels = scaled[0].shape[2]
+    size = channels * NEIGHBOURHOODS * levels
+    count, total = np.zeros(size), np.zeros(size)
+    channel = np.arange(channels) * (NEIGHBOURHOODS * levels)
+    for values, found in zip(scaled, symbols, strict=True):
+        around = found.canvas.around.astype(np.intp).reshape(values.shape)
+        key = channel + NEIGHBOURHOOD[around].astype(np.intp) * levels + found.magnitudes
+        count += np.bincount(key.ravel(), minlength=size)
+        total += np.bincount(key.ravel(), weights=values.ravel(), minlength=size)
+    count, total = (sums.reshape(channels, NEIGHBOURHOODS, levels) for sums in (count, total))
+    level = np.maximum(np.arange(levels) - 0.1, 0.1) * 1.1
+    of_level = (total.sum((0, 1)) + level) / (count.sum((0, 1)) + 1)
+    of_around = (total.sum(0) + of_level) / (count.sum(0) + 1)
+    of_channel = (total.sum(1) + 4 * of_level) / (count.sum(1) + 4)
+    expected = of_channel[:, None] * (of_around / of_level)[None]
+    centroids: NDArray[np.float64] = (total + _PRIOR * expected) / (count + _PRIOR)
+    return centroids.astype(np.float16)
+
+
+class Moments(NamedTuple):
+    """Sums over the positions of some frames: of decoded values, of their errors, and of products. C: channels."""
+
+    gram: NDArray[np.float32]  # (C, C): decoded x decoded
+    cross: NDArray[np.float32]  # (C, C): decoded x error
+    first: NDArray[np.float32]  # (C,): decoded
+    last: NDArray[np.float32]  # (C,): errors
+    rows: int
+
+    @classmethod
+    def of(
+        cls, frames: NDArray[np.float32], symbols: Sequence[Symbols], plain: Reconstruction, numbers: range
+    ) -> Moments:
+        """The sums over the frames of these numbers."""
+        channels = frames.shape[3]
+        total = cls(
+            *(np.zeros(shape, np.float32) for shape in ((channels, channels),) * 2 + ((channels,),) * 2), 0
+        )
+        rows = 0
+        for start in range(0, len(numbers), 16):
+            some = numbers[start : start + 16]
+            decoded = np.stack([plain.plain(symbols[number]) for number in some])
+            errors = (frames[some.start : some.stop] - decoded).reshape(-1, channels)
+            decoded = decoded.reshape(-1, channels)
+            total.gram[:] += decoded.T @ decoded
+            total.cross[:] += decoded.T @ errors
+            total.first[:] += decoded.sum(0)
+            total.last[:] += errors.sum(0)
+            rows += len(decoded)
+        return total._replace(rows=rows)
+
+    def __add__(self, other: Moments) -> Moments:  # type: ignore[override]  # not a longer tuple
+        return Moments(*(one + another for one, another in zip(self, other, strict=True)))
+
+    def centred(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The covariance of decoded values, and that with their errors."""
+        first, last = self.first / self.rows, self.last / self.rows
+        return (
+            self.gram / np.float32(self.rows) - np.outer(first, first),
+            self.cross / np.float32(self.rows) - np.outer(first, last),
+        )
+
+
+def fit_corrector(
+    frames: NDArray[np.float32], symbols: Sequence[Symbols], plain: Reconstruction, rank: int, given: int
+) -> dict[str, NDArray[Any]]:
+    """Ridge regression of the error on the plain reconstruction, reduced to its `rank` strongest directions.
+
+    `frames`: (frames, rows, columns, channels), with their `symbols`. How strong the ridge is, the last quarter of the first `given`
+    frames tells: a regression without them is tried on them.
+    """
+    kept = given - given // _HELD_OUT
+    ranges = range(kept), range(kept, given), range(given, len(frames))
+    tried, held, others = (Moments.of(frames, symbols, plain, numbers) for numbers in ranges)
+    ridge = _ridge(tried, held) if held.rows and tried.rows else RIDGES[0]
+    moments = tried + held + others
+    gram, cross = moments.centred()
+    weights = _solved(gram, cross, ridge)
+    _, directions = np.linalg.eigh(weights.T @ gram @ weights)
+    directions = directions[:, ::-1][:, :rank]
+    down = weights @ directions
+    # Both factors are kept in float16: only their product counts, so its magnitude is shared between them.
+    size = np.sqrt(np.abs(down).max(0) + 1e-12)
+    first, last = moments.first / moments.rows, moments.last / moments.rows
+    return {
+        "corrector_down": (down / size).astype(np.float16),
+        "corrector_up": (directions * size).T.astype(np.float16),
+        "corrector_bias": (last - first @ weights).astype(np.float32),
+    }
+
+
+def _ridge(tried: Moments, held: Moments) -> float:
+    """The ridge whose regression on some frames leaves the least error in others."""
+    gram, cross = held.centred()
+
+    def error(ridge: float) -> float:
+        weights = _solved(*tried.centred(), ridge)
+        return float(((gram @ weights) * weights).sum() - 2 * (cross * weights).sum())
+
+    return min(RIDGES, key=error)
+
+
+def _solved(gram: NDArray[np.float32], cross: NDArray[np.float32], ridge: float) -> NDArray[np.float32]:
+    eye = np.eye(len(gram), dtype=np.float32)
+    weights: NDArray[np.float32] = np.linalg.solve(
+        gram + max(ridge * float(np.diag(gram).mean()), _SMALLEST) * eye, cross
+    )
+    return weights
+
+
+def fit_usual(
+    frames: NDArray[np.float32],
+    symbols: Sequence[Symbols],
+    decoder: Reconstruction,
+    step_sizes: NDArray[np.float32],
+) -> dict[str, NDArray[Any]]:
+    """What the corrected values lack at each position on average, in step sizes: (2, rows, columns, channels), of zeros and of others.
+
+    `frames` (frames, rows, columns, channels) of a camera that stands still, with their `symbols`.
+    """
+    total = np.zeros((2, *frames.shape[1:]), np.float32)
+    count = np.zeros(total.shape, np.float32)
+    for frame, found in zip(frames, symbols, strict=True):
+        lacks = (frame - decoder.corrected(found)) / step_sizes
+        for kind, where in enumerate((found.magnitudes == 0, found.magnitudes > 0)):
+            total[kind] += lacks * where
+            count[kind] += where
+    return {"usual": (total / (count + _PRIOR)).astype(np.float16)}

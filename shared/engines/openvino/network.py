@@ -75,8 +75,8 @@ def joined(
 def cut(model: ov.Model, start: SplitPoint, end: SplitPoint, *, one_by_one: bool = False) -> ov.Model:
     """The segment from `start` to `end`; it shares the constants of `model`, which is left unchanged.
 
-    Its inputs and outputs are (B, *shape); what is `passed` is none of the outputs: OpenVINO would confuse its memory with the
-    input's, and now and then answer wrongly or crash. `one_by_one`: the model takes one picture at a time, so B is 1, and what
+    Its inputs and outputs are (B, *shape); what is `passed` is none of the outputs: OpenVINO would give it the input's memory,
+    also behind a Convert, and use that after the caller has freed it. `one_by_one`: the model takes one picture at a time, so B is 1, and what
     crosses may have another shape inside.
     """
     through = passed(model, start, end)

@@ -32,7 +32,6 @@ def test_they_are_written_and_what_was_given_is_left_alone(tmp_path: Path, batch
     (tmp_path / "made").mkdir()
     bundle = make_bundle(NetworkChoice(str(path)), tmp_path / "made", patience_s=1)
     engine = make_engine(bundle, precision="float32", threads=1)
-    # Batches of other sizes in between: OpenVINO's own way of passing an input on fails only then.
     for count in (1, 3, 2, 7) * 8 if batch == -1 else (1, 1):
         tensor = pictures(count)
         expected = graphs.run(model(given, *outputs), tensor) if count == 1 else None

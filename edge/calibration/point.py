@@ -47,6 +47,12 @@ class Point:
     """How many things the unsplit network finds in these frames."""
 
     @property
+    def preset(self) -> Preset:
+        """The only tensor's. Raises ValueError where several cross."""
+        (preset,) = self.presets
+        return preset
+
+    @property
     def step(self) -> str:
         """The step size of each tensor."""
         return "/".join(f"{preset.step:.3g}" for preset in self.presets)

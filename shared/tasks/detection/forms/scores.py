@@ -47,9 +47,7 @@ class Scores(Dense):
 
     def __init__(self, options: Options, setting: Setting) -> None:
         super().__init__(options, setting)
-        self._order = (
-            options.words("outputs", _ROLES, "boxes:scores") if options.has("outputs") else ()
-        )
+        self._order = options.words("outputs", _ROLES, "boxes:scores") if options.has("outputs") else ()
         self._kind = options.choice("box", KINDS, "xyxy")
         self._units = options.choice("units", UNITS, "pixels")
 

@@ -124,6 +124,7 @@ def load_network(
     seed: int = 0,
     labels: str | None = None,
     recipe: str | None = None,
+    task: str | None = None,
     engine: Literal["auto", "torch", "openvino"] = "auto",
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
     device: str = "cpu",
@@ -134,11 +135,11 @@ def load_network(
 
     Every argument is the setting of the same name: `model` is a bundle's folder or what a bundle is made of, `weights` is
     `auto`, a name of torchvision's weights API, the path of a state dict, or `random`; `labels` is a file with the classes'
-    names; `recipe` changes the network's own (`size=320x240,fit=letterbox`); `threads` 0 means as many as the container's
-    cores; `cache_dir` keeps bundles that were made, "" keeps none. Raises ModelError, SettingsError or EngineError.
+    names; `recipe` changes the network's own (`size=320x240,fit=letterbox`); `task` says what the outputs mean
+    (`detect:form=yolov8`); `threads` 0 means as many as the container's cores; `cache_dir` keeps bundles that were made, "" keeps none. Raises ModelError, SettingsError or EngineError.
     """
     _check_settings(engine, precision, seed=seed, threads=threads)
-    choice = NetworkChoice(str(model), weights, seed, labels, recipe)
+    choice = NetworkChoice(str(model), weights, seed, labels, recipe, task)
     bundle = find_bundle(choice, cache_dir, patience_s=NAMED_SECONDS)
     point = bundle.partition.default()
     made = make_engine(

@@ -115,6 +115,12 @@ def first_file(path: Path, otherwise: str) -> str:
     return str(path) if path.is_file() else otherwise
 
 
+def weights_of(model: str) -> str:
+    """Those of the data folder for a name, or random ones; a file or a bundle has its own."""
+    own = Path(model).exists() or ":" in model
+    return "auto" if own else first_file(DATA / "weights" / f"{model}.pth", "random")
+
+
 @dataclass(frozen=True)
 class SystemOptions(Options):
     """What the processes of a run are given: real weights and a real clip where the data folder has them."""
@@ -163,8 +169,4 @@ class ModelOptions(ReportOptions):
     )
 
     def __post_init__(self) -> None:
-        own = Path(self.model).exists() or ":" in self.model
-        weights = self.weights or (
-            "auto" if own else first_file(DATA / "weights" / f"{self.model}.pth", "random")
-        )
-        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "weights", self.weights or weights_of(self.model))

@@ -156,10 +156,14 @@ def _check(manifest: Manifest, what: str) -> None:
             f"{MAX_ELEMENTS} elements"
         )
     for point in points[:-1]:
+        if len(point.shapes) > MAX_TENSORS:
+            raise ModelError(
+                f"{what}: at the split point {point.name[:80]} {len(point.shapes)} tensors cross; accepted: 1 to {MAX_TENSORS}"
+            )
         if not fits_the_wire(point.name, point.shapes):
             raise ModelError(
-                f"{what}: the split point {point.name[:80]} is too large for a frame: {len(point.shapes)} tensors "
-                f"{str(point.shapes)[:80]}; accepted: {MAX_TENSORS} of {MAX_ELEMENTS} elements in all"
+                f"{what}: the split point {point.name[:80]} is too large for a frame: {str(point.shapes)[:80]}; accepted: "
+                f"{MAX_ELEMENTS} elements in all"
             )
 
 

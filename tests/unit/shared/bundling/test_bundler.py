@@ -187,10 +187,12 @@ def test_another_result_than_the_frameworks_is_no_bundle(
 
 
 @pytest.mark.skipif(not _DETECTOR.is_file(), reason="needs ../shared/weights/fastestdet.onnx")
-def test_a_detector_can_be_cut_at_28_places(tmp_path: Path) -> None:
+def test_a_detector_can_be_cut_where_one_tensor_crosses_and_where_two_are_cheaper(tmp_path: Path) -> None:
     bundle, report = make_reported(NetworkChoice(str(_DETECTOR)), tmp_path, patience_s=1, check="all")
-    assert len(bundle.partition.points) == 28
-    assert report.checked == 26
+    several = [point for point in bundle.partition.points.values() if len(point.shapes) > 1]
+    assert len(bundle.partition.points) == 28 + len(several)
+    assert 1 <= len(several) <= 8
+    assert report.checked == 26 + len(several)
     assert report.cut_error < 1e-5
     assert bundle.partition.point(OUTPUT).shapes == ((85, 22, 22),)
 

@@ -11,7 +11,7 @@ from kits.bundles import CLASSES, POINTS, SHAPES, make, recipe
 from shared.errors import ModelError
 from shared.limits import MAX_BUNDLE_FILE_BYTES, MAX_LABELS, MAX_MANIFEST_BYTES
 from shared.network.bundle import read_bundle
-from shared.network.manifest import FILES, MANIFEST, SCHEMA, digest_of, parse_manifest
+from shared.network.manifest import FILES, MANIFEST, SCHEMA, digest_of, parse_manifest, write_manifest
 from shared.network.partition import OUTPUT
 from shared.tasks.spec import TaskSpec
 
@@ -123,7 +123,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "missing key": (lambda each: each.pop("weights"), "weights: Field required"),
     "fingerprint": (lambda each: each.update(fingerprint="xyz"), "fingerprint: "),
     "labels": (lambda each: each.update(labels=["a"] * (MAX_LABELS + 1)), "labels: List should have at most"),
-    "task": (lambda each: each["task"].update(name="detect"), "task.name: "),
+    "task": (lambda each: each["task"].update(name=""), "task.name: "),
     "batch": (lambda each: each.update(batch=4), "batch"),
     "precision": (lambda each: each.update(precision="int8"), "precision: "),
     "too large a file": (
@@ -184,9 +184,13 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         "outputs have the sizes",
     ),
     "more outputs": (lambda each: each.update(outputs=["a", "b"]), "one for each of 2"),
-    "two tensors": (
-        lambda each: each["split_points"][1].update(shapes=[[4], [4]]),
-        "2 tensors cross; accepted: one",
+    "seven tensors": (
+        lambda each: each["split_points"][1].update(shapes=[[4]] * 7),
+        "7 tensors cross; accepted: 1 to 6",
+    ),
+    "too many elements in all": (
+        lambda each: each["split_points"][1].update(shapes=[[1 << 11, 1 << 12]] * 3),
+        "too large for a frame",
     ),
     "lines in the name": (lambda each: each.update(name="a\nb"), "'a\\nb' has control characters"),
     "a terminal's codes": (lambda each: each["labels"].__setitem__(0, "\x1b[2J"), "has control characters"),
@@ -194,6 +198,28 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a long label": (lambda each: each["labels"].__setitem__(0, "a" * 1001), "labels.0: "),
     "too long a name": (lambda each: each["split_points"][1].update(name="x" * 65), "too large for a frame"),
 }
+
+
+def test_the_schema_is_the_oldest_that_says_everything(tmp_path: Path) -> None:
+    make(tmp_path)
+    fields = {
+        key: value for key, value in manifest(tmp_path).items() if key not in ("schema", "files", "digest")
+    }
+    several = [
+        each | {"shapes": [[4], [4, 2]]} if each["name"] == "relu" else each
+        for each in fields["split_points"]
+    ]
+    for change, schema in (
+        ({}, 1),
+        ({"task": {"name": "raw", "activation": "none"}}, 1),
+        ({"task": {"name": "detect", "activation": "none", "options": {"form": "rows"}}}, 2),
+        ({"split_points": several}, 2),
+    ):
+        write_manifest(tmp_path, fields | change)
+        assert manifest(tmp_path)["schema"] == schema, change
+    points = read_bundle(tmp_path).partition.points
+    assert points["relu"].shapes == ((4,), (4, 2))
+    assert (points["relu"].elements, points["relu"].float32_bytes) == (12, 48)
 
 
 def test_every_value_is_checked(tmp_path: Path) -> None:

@@ -38,6 +38,26 @@ def test_the_default_is_the_latest_of_the_smallest_with_at_most_85_percent_of_th
     assert no_work.default().name == "a"
 
 
+def test_several_tensors_are_the_default_where_they_are_clearly_smaller() -> None:
+    def named(one: int, several: int | None, work: int = 60) -> str:
+        points = [SplitPoint(INPUT, ((192,),), 0, 100), SplitPoint("one", ((one,),), 20, 80)]
+        if several is not None:
+            points.append(SplitPoint("several", ((several - 4,), (2, 2)), work, 100 - work))
+        return Partition([*points, SplitPoint(OUTPUT, ((5,), (5,)), 100, 0)]).default().name
+
+    for one, several, work, name in (
+        (40, None, 60, "one"),
+        (40, 30, 60, "one"),
+        (40, 20, 60, "one"),
+        (40, 19, 60, "several"),
+        (40, 19, 90, "one"),  # too much work before it
+    ):
+        assert named(one, several, work) == name, (one, several, work)
+    pyramid = SplitPoint("several", ((9,), (9,)), 60, 40)
+    ends = SplitPoint(INPUT, ((192,),), 0, 100), SplitPoint(OUTPUT, ((5,),), 100, 0)
+    assert Partition([ends[0], pyramid, ends[1]]).default().name == "several"
+
+
 def test_what_crosses_is_counted_over_all_its_tensors() -> None:
     several = SplitPoint("detect", ((4, 80, 80), (10,), ()), 0, 0)
     assert several.elements == 4 * 80 * 80 + 10 + 1

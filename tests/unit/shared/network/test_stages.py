@@ -41,6 +41,22 @@ def test_a_long_stage_is_divided_in_equal_parts() -> None:
     assert names(network(*layers)) == ["layer3", "layer6", "layer9"]
 
 
+def test_places_where_several_tensors_cross_are_choices() -> None:
+    points = [
+        SplitPoint(name, shapes, work, 100 - work)
+        for name, shapes, work in (
+            ("input", ((3, 16, 16),), 0),
+            ("stem", ((8, 8, 8),), 10),
+            ("stem+level3", ((8, 8, 8), (16, 4, 4)), 30),
+            ("stem+level3+level4", ((8, 8, 8), (16, 4, 4), (16, 2, 2)), 34),
+            ("pyramid", ((4, 8, 8), (4, 4, 4), (4, 2, 2)), 60),
+            ("heads", ((4, 8, 8), (4, 4, 4), (4, 2, 2)), 75),
+            ("output", ((4, 84),), 100),
+        )
+    ]
+    assert names(points) == ["stem", "stem+level3", "pyramid", "heads"]
+
+
 def test_a_network_without_any_multiplication_has_stages_too() -> None:
     points = [
         SplitPoint(name, (shape,), 0, 0)

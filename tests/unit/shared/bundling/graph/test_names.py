@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.bundling.graph.names import WRAPPED, clean_name, unique_name, within
+from shared.bundling.graph.names import WRAPPED, clean_name, joint_name, unique_name, within
 
 
 def test_names_are_the_sources_without_what_its_exporter_added() -> None:
@@ -44,6 +44,17 @@ def test_names_are_unique_and_fit_a_frame() -> None:
         assert name not in taken
         assert "module.relu" in name
         taken.add(name)
+
+
+def test_of_several_tensors_all_are_named_or_the_last_and_how_many_beside_it() -> None:
+    for names, expected in (
+        (["stage2", "stage3"], "stage2+stage3"),
+        (["model.4.cv2.act", "model.6.cv2.act", "model.9.cv2.act"], "model.9.cv2.act+2"),
+    ):
+        assert joint_name(names) == expected
+    long = joint_name(["a", "module." * 20 + "relu"])
+    assert unique_name(long, ()).endswith("module.relu+1")
+    assert len(unique_name(long, ())) <= 64
 
 
 def test_a_place_between_two_of_one_module_is_that_modules() -> None:

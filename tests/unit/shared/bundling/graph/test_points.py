@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pytest
-from kits import graphs
+from kits import graphs, pyramids
 from kits.graphs import model, picture, residual
 
 from shared.bundling.graph.marking import marked
 from shared.bundling.graph.points import find_places
 from shared.engines.openvino.runtime import operations, ov
-from shared.errors import ModelError
 from shared.network.partition import SplitPoint
 
 
@@ -110,11 +108,52 @@ def test_outputs_of_any_type_have_at_least_one_dimension() -> None:
     np.testing.assert_array_equal(number[:, 0], scores.argmax(axis=1))
 
 
-def test_an_output_of_the_pictures_own_size_is_refused() -> None:
-    given = picture((1, 3, 8, 8))
-    found = operations.non_zero(operations.relu(given))
-    with pytest.raises(ModelError, match="size of the output out0 depends on the picture"):
-        _find(model(given, found), batch=1)
+def test_places_of_several_tensors_lie_between_those_of_one() -> None:
+    points = _find(pyramids.feature_pyramid())
+    several = [point for point in points[:-1] if len(point.shapes) > 1]
+    names = [point.name for point in points]
+    assert len(set(names)) == len(names)
+    works = [point.head_macs for point in points]
+    assert works == sorted(works)
+    first = several[0]
+    assert (first.name, first.shapes) == ("stage2.b+stage3.b", ((32, 8, 8), (48, 4, 4)))
+    assert names.index("stage2.b") + 1 == names.index(first.name)
+
+
+def test_places_of_several_tensors_count_work_as_known_points_do() -> None:
+    graph = pyramids.feature_pyramid()
+    alone = _find(graph)
+    (stage2,) = (point for point in alone if point.name == "stage2.b")
+    total = alone[-1].head_macs
+    inner = next(node for node in graph.get_ordered_ops() if node.get_friendly_name() == "stage2.b")
+    given = graph.get_parameters()[0]
+    known = (
+        SplitPoint("input", ((3, 32, 32),), 0, total + 1000),
+        SplitPoint("backbone.stage2", stage2.shapes, stage2.head_macs + 1000, total - stage2.head_macs),
+    )
+    ends = [result.input_value(0).get_node() for result in graph.get_results()]
+    found = {point.name: point for point in _find(model(given, given, inner, *ends), known=known)}
+    assert found["backbone.stage2"] == known[1]
+    for point in alone:
+        if len(point.shapes) > 1 and point.name != "output":
+            assert found[point.name].head_macs == point.head_macs + 1000, point.name
+            assert found[point.name].tail_macs == point.tail_macs, point.name
+
+
+def test_a_value_that_crosses_at_several_places_has_a_result_for_each() -> None:
+    graph = pyramids.feature_pyramid()
+    pictures = graphs.pictures(2, 3, pyramids.SIDE, pyramids.SIDE)
+    expected = graphs.run(graph, pictures)
+    places = find_places(graph, None, known=(), outputs=["a", "b"], is_given=lambda _: True)
+    result = marked(graph, places, 2, "tiny")
+    names = [each.get_friendly_name() for each in result.get_results()]
+    both = [f"split point stage2.b+stage3.b tensor {number}" for number in range(2)]
+    assert [name for name in names if "stage2.b+stage3.b tensor" in name] == both
+    assert names[-2:] == ["output 0", "output 1"]
+    found = dict(zip(names, graphs.run(result, pictures), strict=True))
+    for one, other in zip(expected, (found["output 0"], found["output 1"]), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(found["split point stage2.b"], found[both[0]])
 
 
 def test_short_floats_are_cut_as_float32_and_the_whole_stays_the_same() -> None:

@@ -175,7 +175,7 @@ class Stretch:
             network.arc(producer, crossing, NEVER if price >= NEVER else price + extra)
             for end in ends:
                 network.arc(crossing, end, NEVER)
-                if SINK != end and SOURCE != producer:  # whose user is before the cut is before it itself
+                if end != SINK and producer != SOURCE:  # whose user is before the cut is before it itself
                     network.arc(end, producer, NEVER)
         before = network.before_cut()
         return None if before is None else low | {each for each, node in nodes.items() if before[node]}

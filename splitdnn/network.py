@@ -94,9 +94,9 @@ class Network(WholeNetwork):
     ) -> Calibration:
         """Fit the codec `calibrated` at a split point (None: `default_point`) to pictures (H, W, 3) uint8 RGB, 24 or more.
 
-        Three quarters are fitted to, the last quarter is measured: the profile is the one with the fewest bytes that keeps
-        the unsplit network's top class on at least `target_agreement` (0 … 1) of it, or the one that comes nearest. Takes
-        seconds to minutes. Raises SplitPointError, ShapeError, or SettingsError where there is nothing to fit.
+        Three quarters are fitted to, the last quarter is measured: the profile is the one with the fewest bytes whose answers
+        agree with the unsplit network's by at least `target_agreement` (0 … 1; of classes the share of pictures with the same
+        top class, of boxes F1), or the one that comes nearest. Takes seconds to minutes. Raises SplitPointError, ShapeError, or SettingsError where there is nothing to fit.
         """
         from edge.calibration.calibration import MIN_PICTURES, calibrate_on  # noqa: PLC0415 - brings OpenCV
 

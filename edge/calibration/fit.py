@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.calibration.fitting.context import fit_context, goes_by_position
+from edge.calibration.fitting.context import fit_context
 from edge.calibration.fitting.magnitudes import fit_magnitudes
+from edge.calibration.fitting.positions import goes_by_position
 from edge.calibration.fitting.reconstruction import fit_centroids, fit_corrector, fit_usual
 from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.grid import grid_shape, to_grid

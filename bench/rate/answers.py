@@ -111,7 +111,7 @@ class Study:
         points = trials.points(
             held_out,
             self._outputs,
-            TARGET if not self._quick else 0.0,
+            None if self._quick else TARGET,
             lambda step, done, _: show(f"{step}, {done}"),
             usual[:: len(usual) - 1] if self._quick else usual,
         )

@@ -71,11 +71,11 @@ class Trials:
         self,
         held_out: Crossing,
         outputs: Tensors,
-        target: float,
+        target: float | None,
         show: Callable[..., object] = lambda *_: None,
         plain: Sequence[tuple[Preset, ...]] | None = None,
     ) -> list[Point]:
-        """What presets cost and give, from fine to coarse: the `plain` ones (the usual, if not said), and further ones up to `target`.
+        """What presets cost and give, from fine to coarse: the `plain` ones (the usual, if not said), and further ones up to a `target`.
 
         `held_out`: of other frames; `outputs`, each (N, …), are the unsplit network's for them.
         """
@@ -98,7 +98,8 @@ class Trials:
 
         for chosen in plain:
             points += [tried(chosen)]
-        for _ in range(_FURTHER):
+        for _ in range(_FURTHER if target is not None else 0):
+            assert target is not None
             if max(each.agreement for each in points) < target:
                 points.insert(0, tried(finer(points[0].presets)))
             elif points[-1].expected and points[-1].agreement >= target:

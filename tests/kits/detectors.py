@@ -106,7 +106,7 @@ def enliven(network: torch.nn.Module) -> None:
     """Weights of a size that neither lets values vanish nor explode, and no biases: every place gets scores of its own."""
     for name, parameter in network.named_parameters():
         if parameter.ndim >= 2:
-            size = 0.3 if "bbox" in name or "regression" in name else 1.0
+            size = 0.1 if "bbox" in name or "regression" in name else 1.0
             torch.nn.init.normal_(parameter, std=size * (2 / parameter[0].numel()) ** 0.5)
         elif name.endswith("bias"):
             parameter.zero_()

@@ -67,7 +67,8 @@ def detecting(name: str, files: Path, *, compose: bool = False) -> Iterator[Dete
     flags = ["--recipe", recipe] if recipe else []
     bundle = detector_kit.make_bundle(network, labels, files / "bundle", *flags)
     settings = {"model": str(bundle.folder), "precision": "float32"}
-    if compose:  # where the service `bundle` makes it anew
+    if compose:  # where the service `bundle` makes it anew, as another user than this one
+        files.chmod(0o755)
         settings |= {"model": str(network), "labels": str(labels), "recipe": recipe}
     system = ComposeDeployment(files, **settings) if compose else LocalDeployment(**settings)
     try:

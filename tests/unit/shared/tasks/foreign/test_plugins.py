@@ -45,6 +45,9 @@ class Total:
     def findings(self) -> list[tuple[str, float]]:
         return [("total", 0.5)]
 
+    def shows(self) -> list[str]:
+        return ["total"]
+
     def in_picture(self, recipe: Any, size: tuple[int, int]) -> Total:
         del recipe
         return Total(self._total * size[0])

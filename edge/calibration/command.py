@@ -67,10 +67,11 @@ def calibrate(settings: CalibrationSettings, threads: int) -> int:
         print(
             f"No step size reached {settings.target_agreement:.1%}; the nearest was chosen. int8+zstd hardly changes an answer."
         )
-    weights = "" if settings.weights == "auto" else f" --weights {settings.weights}"
+    given = {"weights": settings.weights, "recipe": settings.recipe, "task": settings.task}
+    flags = "".join(f" --{key} {value}" for key, value in given.items() if value not in (None, "auto"))
     print(
         f"\n{path}: {len(data):,} bytes, {len(pictures)} frames, {time.monotonic() - start:.0f} s. Use it with the same network:\n"
-        f"  python -m edge --model {settings.model}{weights} --split-point {name} --codec calibrated --profile {path} …"
+        f"  python -m edge --model {settings.model}{flags} --split-point {name} --codec calibrated --profile {path} …"
     )
     return 0
 

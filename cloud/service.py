@@ -18,7 +18,7 @@ from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
 from cloud.profiles import Profiles
 from shared.codecs import known_codecs
-from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES
+from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
 from shared.observing.telemetry import computing
 from shared.wire import frame as wire
 
@@ -133,6 +133,7 @@ class Service:
             "limits": {
                 "max_body_bytes": self.settings.max_body_bytes,
                 "max_elements": MAX_ELEMENTS,
+                "max_tensors": MAX_TENSORS,
                 "max_picture_pixels": MAX_PICTURE_PIXELS,
                 "max_profile_bytes": self.max_profile_bytes,
                 "queue_capacity": self.settings.queue_capacity,

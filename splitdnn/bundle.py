@@ -20,6 +20,7 @@ def make_bundle(
     seed: int = 0,
     labels: str | None = None,
     recipe: str | None = None,
+    task: str | None = None,
 ) -> Bundle:
     """Make the bundle of `source` in `folder`, which is created; one that is there is kept as FOLDER.previous.
 
@@ -31,8 +32,9 @@ def make_bundle(
     from shared.bundling.folder import replacing  # noqa: PLC0415
 
     target = Path(folder)
+    choice = NetworkChoice(str(source), weights, seed, labels, recipe, task)
     with replacing(target) as making:
-        make(NetworkChoice(str(source), weights, seed, labels, recipe), making, patience_s=NAMED_SECONDS)
+        make(choice, making, patience_s=NAMED_SECONDS)
     return room.read_bundle(target, verify=False)
 
 

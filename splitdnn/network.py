@@ -94,8 +94,9 @@ class Network(WholeNetwork):
     ) -> Calibration:
         """Fit the codec `calibrated` at a split point (None: `default_point`) to pictures (H, W, 3) uint8 RGB, 24 or more.
 
-        Three quarters are fitted to, the last quarter is measured: the profile is the one with the fewest bytes that keeps
-        the unsplit network's top class on at least `target_agreement` (0 … 1) of it, or the one that comes nearest. Takes
+        Three quarters are fitted to, the last quarter is measured: the profile is the one with the fewest bytes whose answers keep
+        at least `target_agreement` (0 … 1) of the unsplit network's, as its task counts it (of classes the share of pictures with
+        its top class, of boxes F1), or the one that comes nearest. All tensors that cross are fitted together. Takes
         seconds to minutes. Raises SplitPointError, ShapeError, or SettingsError where there is nothing to fit.
         """
         from edge.calibration.calibration import MIN_PICTURES, calibrate_on  # noqa: PLC0415 - brings OpenCV
@@ -123,6 +124,7 @@ def load_network(
     seed: int = 0,
     labels: str | None = None,
     recipe: str | None = None,
+    task: str | None = None,
     engine: Literal["auto", "torch", "openvino"] = "auto",
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
     device: str = "cpu",
@@ -133,11 +135,11 @@ def load_network(
 
     Every argument is the setting of the same name: `model` is a bundle's folder or what a bundle is made of, `weights` is
     `auto`, a name of torchvision's weights API, the path of a state dict, or `random`; `labels` is a file with the classes'
-    names; `recipe` changes the network's own (`size=320x240,fit=letterbox`); `threads` 0 means as many as the container's
-    cores; `cache_dir` keeps bundles that were made, "" keeps none. Raises ModelError, SettingsError or EngineError.
+    names; `recipe` changes the network's own (`size=320x240,fit=letterbox`); `task` says what the outputs mean
+    (`detect:form=yolov8`); `threads` 0 means as many as the container's cores; `cache_dir` keeps bundles that were made, "" keeps none. Raises ModelError, SettingsError or EngineError.
     """
     _check_settings(engine, precision, seed=seed, threads=threads)
-    choice = NetworkChoice(str(model), weights, seed, labels, recipe)
+    choice = NetworkChoice(str(model), weights, seed, labels, recipe, task)
     bundle = find_bundle(choice, cache_dir, patience_s=NAMED_SECONDS)
     point = bundle.partition.default()
     made = make_engine(

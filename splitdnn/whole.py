@@ -74,7 +74,7 @@ class WholeNetwork:
 
     def answer(self, outputs: Tensors, *, top: int = 5, threshold: float | None = None) -> Answer:
         """What the outputs of one frame, a tuple of (1, …) float32, say: of classes the `top` most probable, of boxes those with a
-        score of `threshold` (0 … 1, by default the network's own) or more. Places are in pixels of the network's input.
+        score above `threshold` (0 … 1, by default the network's own). Places are in pixels of the network's input.
 
         Raises ShapeError, SettingsError for a threshold that is none, or ContentError if the outputs are not finite or are not
         what the network's task reads.

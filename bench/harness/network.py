@@ -66,9 +66,12 @@ class Network:
         return Preprocess(self.model.recipe)(next(frames_of(str(path))))
 
 
-def load_network(setup: Setup, model: str = "resnet50") -> Network:
+def load_network(
+    setup: Setup, model: str = "resnet50", *, task: str | None = None, recipe: str | None = None
+) -> Network:
     """The network that edge and cloud run, in this process. Raises ModelError."""
-    bundle = find_bundle(NetworkChoice(model, setup.weights or "auto"), _CACHE, patience_s=NAMED_SECONDS)
+    choice = NetworkChoice(model, setup.weights or "auto", task=task, recipe=recipe)
+    bundle = find_bundle(choice, _CACHE, patience_s=NAMED_SECONDS)
     return Network(bundle, setup)
 
 

@@ -115,6 +115,12 @@ def first_file(path: Path, otherwise: str) -> str:
     return str(path) if path.is_file() else otherwise
 
 
+def weights_of(model: str) -> str:
+    """Those of the data folder for a name, or random ones; a file or a bundle has its own."""
+    own = Path(model).exists() or ":" in model
+    return "auto" if own else first_file(DATA / "weights" / f"{model}.pth", "random")
+
+
 @dataclass(frozen=True)
 class SystemOptions(Options):
     """What the processes of a run are given: real weights and a real clip where the data folder has them."""
@@ -157,9 +163,10 @@ class ReportOptions(Options):
 class ModelOptions(ReportOptions):
     """What the reports on one network have."""
 
-    model: str = option("resnet50", "architecture")
-    weights: str = option("", "(default: the model's file of ../shared/weights, or random)")
+    model: str = option("resnet50", "as edge and cloud take it")
+    weights: str = option(
+        "", "(default: the model's file of ../shared/weights, or random; none for a file or a bundle)"
+    )
 
     def __post_init__(self) -> None:
-        weights = self.weights or first_file(DATA / "weights" / f"{self.model}.pth", "random")
-        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "weights", self.weights or weights_of(self.model))

@@ -38,6 +38,7 @@ class Setup:
     engine: str | None = None
     precision: str | None = None
     threads: int | None = None
+    model: str | None = None
 
     def flags(self) -> list[str]:
         """Flags for `python -m cloud` and `python -m edge`, without the source."""

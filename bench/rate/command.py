@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from bench.harness.network import Network, load_network
 from bench.harness.options import IMAGES, ModelOptions, option, positive
 from bench.harness.system import Setup
+from bench.rate.answer_tables import findings as answer_findings
+from bench.rate.answers import Pictures, Study
 from bench.rate.cut import BATCH, Cut, answers
 from bench.rate.photographs import Photographs, read_clip, read_photographs
 from bench.rate.plan import Setting, settings, split_points
@@ -19,12 +21,14 @@ from bench.rate.tables import findings
 from bench.report.progress import Outline, Progress
 from bench.report.report import Findings, about, named, publish
 from shared.errors import SplitDNNError
-from shared.network.partition import INPUT
+from shared.network.partition import INPUT, OUTPUT
+from shared.network.stage_ends import stage_ends
 from shared.process.threads import available_cores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bench.rate.answers import Way
     from bench.rate.trial import Outcome
 
 _READ_S, _FIT_S, _CODEC_S, _TAIL_S = 0.012, 7.0, 0.012, 0.06
@@ -35,6 +39,7 @@ _READ_S, _FIT_S, _CODEC_S, _TAIL_S = 0.012, 7.0, 0.012, 0.06
 class RateOptions(ModelOptions):
     """Bytes per frame against what they do to the answers: every codec, at several split points.
 
+    A classifier is measured on photographs of known classes (--images); any network on a clip or a folder of pictures (--source).
     About ten minutes, with --quick about one.
     """
 
@@ -43,7 +48,16 @@ class RateOptions(ModelOptions):
     images: Path = option(IMAGES, "folder of photographs, each named by its class")
     clip: Path | None = option(None, "a video, measured as well and never calibrated on", type=Path)
     clip_frames: int = option(120, "of the clip, evenly from all of it", quick=12, type=positive)
-    split_points: tuple[str, ...] = option((), "(default: the network's stages)")
+    source: str | None = option(
+        None,
+        "a clip or a folder of pictures: agreement as the network's task has it, calibrated on the first half, measured on the second",
+    )
+    frames: int = option(100, "of each half of --source", quick=12, type=positive)
+    task: str | None = option(None, "as --task of edge and cloud")
+    recipe: str | None = option(None, "as --recipe of edge and cloud")
+    split_points: tuple[str, ...] = option(
+        (), "(default: the network's stages; with --source `all` means all)"
+    )
     limit: int | None = option(None, "photographs at most, evenly from all", quick=36, type=positive)
 
     def wrong(self) -> str | None:
@@ -57,6 +71,8 @@ def main(arguments: Sequence[str]) -> int:
     numpy's own threads are one, so that a codec is measured on one core; engines get all of them.
     """
     options = RateOptions.read(arguments)
+    if options.source:
+        return options.report(_study, SplitDNNError, ValueError)
     if not options.images.is_dir():
         print(f"python -m bench rate: no folder {options.images}: nothing is measured", file=sys.stderr)
         return 0 if options.images == IMAGES else 2
@@ -67,10 +83,11 @@ def _run(options: RateOptions) -> list[Path]:
     """The files that were written. Raises SplitDNNError or ValueError for what cannot be measured."""
     photographs = Photographs.of(options.images, options.limit)
     source = str(options.clip or options.images)
-    network = load_network(Setup(options.weights, source, threads=available_cores()), options.model)
+    network = _network(options, source)
     if network.model.task.name != "classify":
         raise ValueError(
-            f"{network.model.name} is of the task {network.model.task.name}; accuracy is measured on classifiers"
+            f"{network.model.name} is of the task {network.model.task.name}; photographs of known classes are for classifiers: "
+            "give --source a clip or a folder"
         )
     partition = network.partition
     points = options.split_points or split_points(options.model, partition.points.values())
@@ -89,6 +106,57 @@ def _run(options: RateOptions) -> list[Path]:
     with contextlib.closing(Progress(_outlines(options, photographs, network, plan))) as progress:
         found = _measure(options, photographs, network, plan, progress)
     return publish(options.results, "rate", found, measured_on)
+
+
+def _study(options: RateOptions) -> list[Path]:
+    """The files that were written, for any network. Raises SplitDNNError or ValueError for what cannot be measured."""
+    assert options.source is not None
+    network = _network(options, options.source)
+    model, partition = network.model, network.partition
+    inner = [point.name for point in partition.points.values() if point.name not in (INPUT, OUTPUT)]
+    usual = [point.name for point in stage_ends(partition.points.values())]
+    names = inner if options.split_points == ("all",) else options.split_points or usual
+    points = [partition.point(name) for name in dict.fromkeys((INPUT, *names))]
+    pictures = Pictures.of(options.source, model.recipe, options.frames)
+    measured_on = (
+        f"{about(options.weights, options.source)}; {model.name}, task {model.task.name}, fingerprint {model.fingerprint.hex()}; "
+        f"calibrated on {len(pictures.calibrating)} pictures of the first half of {pictures.name}, "
+        f"measured on {len(pictures.measured)} of the second"
+    )
+    print(measured_on, flush=True)
+    outlines = [Outline("unsplit", 2, 10)]
+    outlines += [Outline(point.name, 6 if point.name == INPUT else 10, 90) for point in points]
+    ways: list[Way] = []
+    with contextlib.closing(Progress(outlines)) as progress:
+        progress.section()
+        progress.step("the engine")
+        engine = network.engine(None, "float32")
+        progress.step("the unsplit network's answers")
+        study = Study(network, engine, pictures, quick=options.quick)
+        for point in points:
+            progress.section()
+            found = study.at(point, progress.step)
+            ways += found
+            progress.clear()
+            for way in found:
+                kept = "" if way.found.kept is None else f", kept {100 * way.found.kept:.1f} %"
+                print(
+                    f"{point.name} {way.setting.family} {way.name}: {way.found.frame_bytes:.0f} bytes, "
+                    f"{100 * way.found.agreement:.1f} %{kept}",
+                    flush=True,
+                )
+    described = "{name} {precision}, {threads} threads".format(**engine.describe())
+    return publish(
+        options.results,
+        f"rate-{model.name}",
+        answer_findings(described, model.name, ways, study.task),
+        measured_on,
+    )
+
+
+def _network(options: RateOptions, source: str) -> Network:
+    setup = Setup(options.weights, source, threads=available_cores())
+    return load_network(setup, options.model, task=options.task, recipe=options.recipe)
 
 
 def _outlines(

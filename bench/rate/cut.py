@@ -43,9 +43,13 @@ class Cut:
         calibrating: Pictures,
         step: Callable[[str], object],
     ) -> None:
-        """Raises SplitPointError, EngineError."""
+        """Raises SplitPointError, EngineError; ValueError where several tensors cross."""
         self._network = network
         self._point = network.partition.point(name)
+        if len(self._point.shapes) > 1:
+            raise ValueError(
+                f"{len(self._point.shapes)} tensors cross at {name}; photographs are sent where one does: use --source"
+            )
         self._head, self._tail = engine.head(self._point), engine.tail(self._point)
         self.fit_s: list[float] = []
         """Seconds that each profile took, without the importance of channels, which they share."""
@@ -77,7 +81,7 @@ class Cut:
             return [None] * len(settings)
         step("importance of channels and positions")
         tensors = list(self._crossing(calibrating.pictures))
-        importance = measure_importance(self._network.bundle, self._point, self._tail, tensors)
+        (importance,) = measure_importance(self._network.bundle, self._point, self._tail, [tensors])
         extra = list(self._crossing(variants(calibrating.pictures)))  # as `python -m edge calibrate` does
 
         def fit(setting: Setting) -> Profile | None:
@@ -91,6 +95,7 @@ class Cut:
                 fingerprint=self._network.model.fingerprint,
                 split_point=self._point.name,
                 importance=importance,
+                given=len(tensors),
             )
             self.fit_s.append(time.perf_counter() - start)
             return profile

@@ -6,7 +6,7 @@ own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, TypeVar
 
 from edge.calibration.fit import Preset
@@ -49,8 +49,6 @@ _STEPS: Mapping[tuple[str, str], Sequence[float]] = {
 }
 """Step sizes of the quantiser."""
 _OTHER_STEPS = (0.2, 0.3, 0.5, 0.8)
-_OTHER_LEVELS = 32
-"""Enough for signed tensors at the finest step size; unused levels cost nothing."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Setting:
         """The codec's options, or what of the preset is not as usual."""
         if self.preset is None:
             return (self.spec or "").partition(":")[2]
-        usual = replace(Preset(step=self.preset.step), levels=-1)
+        usual = Preset(step=self.preset.step)
         given = {field.name: getattr(self.preset, field.name) for field in fields(Preset)}
         return ",".join(
             f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
@@ -82,7 +80,9 @@ class Setting:
 def split_points(architecture: str, points: Iterable[SplitPoint]) -> tuple[str, ...]:
     """Where this network is cut by default."""
     return _SPLIT_POINTS.get(architecture) or tuple(
-        point.name for point in stage_ends(points) if grid_shape(point.shape)[0] <= _MAX_ROWS
+        point.name
+        for point in stage_ends(points)
+        if len(point.shapes) == 1 and grid_shape(point.shape)[0] <= _MAX_ROWS
     )
 
 
@@ -97,11 +97,7 @@ def settings(architecture: str, split_point: str, *, quick: bool) -> list[Settin
             for spec in _some(specs, quick=quick)
         ]
     known = _STEPS.get((architecture, split_point))
-    presets = (
-        [Preset(step=step) for step in known]
-        if known
-        else [Preset(step=step, levels=_OTHER_LEVELS) for step in _OTHER_STEPS]
-    )
+    presets = [Preset(step=step) for step in known or _OTHER_STEPS]
     plain = [Setting(split_point, name, spec=name) for name in _registered("tensor") if name != CALIBRATED]
     return plain + [Setting(split_point, CALIBRATED, preset=preset) for preset in _some(presets, quick=quick)]
 

@@ -16,7 +16,7 @@ from cloud.profiles import Profiles
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.entropy import SCALE
-from shared.codecs.calibrated.profile import Profile
+from shared.codecs.calibrated.profile import Part, Profile
 from shared.tasks.classify import divergences
 from shared.wire import frame as wire
 

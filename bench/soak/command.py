@@ -24,6 +24,7 @@ from bench.soak.watch import GROWTH_FILES, Watch, open_files
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_MODEL, _POINT = "mobilenet_v2", "features.13"
 _TICK_S = 1.0
 _START_S = 120.0
 _CLOUD_WARM_S = 15.0
@@ -46,8 +47,10 @@ class SoakOptions(Options):
     edges: int = option(8, "how many", type=number_between(int, 1, 64))
     fps: float = option(5.0, "frames/s of each edge", type=number_between(float, 0.1, 1000))
     seed: int = option(0, "of the faults")
-    model: str = option("mobilenet_v2", "with random weights")
-    split_point: str = option("features.13", "of every edge")
+    model: str = option(
+        _MODEL, "a bundle's folder, an ONNX, OpenVINO or tflite file, or a name, with random weights then"
+    )
+    split_point: str = option("", f"of every edge (default: the network's own; {_POINT} of {_MODEL})")
     warm: float = option(
         60.0,
         "seconds after which memory and files are counted",
@@ -57,6 +60,15 @@ class SoakOptions(Options):
     folder: Path | None = option(
         None, "keep records, ledger and logs there (default: they are removed)", type=Path
     )
+
+    def network(self) -> list[str]:
+        """The flags of both sides that say what runs, and where it is cut."""
+        point = self.split_point or (_POINT if self.model == _MODEL else "")
+        return [
+            f"--model={self.model}",
+            *([] if Path(self.model).exists() else ["--weights=random"]),
+            *([f"--split-point={point}"] if point else []),
+        ]
 
     def wrong(self) -> str | None:
         earlier = self.folder and any(self.folder.glob("*.jsonl"))
@@ -75,10 +87,7 @@ class Soak:
         self._folder = folder
         self._ends = ends
         self._start = self._reported = time.monotonic()
-        self._flags = [
-            f"--model={options.model}", f"--split-point={options.split_point}", "--weights=random", "--threads=1",
-            f"--cache-dir={folder / 'cache'}",
-        ]  # fmt: skip
+        self._flags = [*options.network(), "--threads=1", f"--cache-dir={folder / 'cache'}"]
         self._ledger = folder / "ledger.jsonl"
         self._cloud = Cloud([*self._flags, f"--ledger={self._ledger}"], log=folder / "cloud.log")
         self._link = EmulatorThread("127.0.0.1", self._cloud.port, seed=options.seed)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+from edge.output.results import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -18,6 +21,8 @@ OUTCOMES = ("answered", "refused", "abandoned")
 MAX_ANSWERS = 2
 """An edge sends a frame once more if its connection breaks, even if only the answer was lost."""
 _NUMBER_BITS = 32
+_OF_EVERY_TASK = {field.name for field in dataclasses.fields(Record)}
+"""Keys of a record; the others are the answer's own."""
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -98,8 +103,9 @@ def _answers(records: Sequence[Row]) -> Iterator[str]:
         by = record["answered_by"]
         if by not in ANSWERED_BY:
             yield f"frame {record['frame']} was answered by {by} (fallback {record['fallback']})"
-        elif not record["top"]:
-            yield f"frame {record['frame']} was answered by {by} without any class"
+        elif not any(value for key, value in record.items() if key not in _OF_EVERY_TASK):
+            # Of every task, an answer that says nothing at all; a picture without any box has a size.
+            yield f"frame {record['frame']} was answered by {by} without any answer"
 
 
 def _join(records: Sequence[Row], ledger: Sequence[Row]) -> Iterator[str]:

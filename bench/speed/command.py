@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(options: SpeedOptions) -> list[Path]:
     """The files that were written. A section that fails ends the run, so that missing figures are noticed at once."""
-    measured_on = about(options.weights, options.source)
+    measured_on = about(options.model or options.weights, options.source)
     print(measured_on, flush=True)
     files = []
     with contextlib.closing(Progress([SECTIONS[name].outline(options) for name in options.only])) as progress:

@@ -16,39 +16,39 @@ from bench.report.plots import Bars, Figure
 from bench.report.progress import Outline, Progress
 from bench.report.report import Cell, Findings, Table
 from bench.report.spread import Spread, over_rounds, percentile, ratio_of_rounds, several
+from bench.speed.points import PICTURE, UNSPLIT, named, points_of, profile_flags
 from bench.speed.window import frames_needed, watch
 
 if TYPE_CHECKING:
     from bench.speed.options import SpeedOptions
 
-_UNSPLIT = "output"
-_PICTURE = "input"
-
-
+_POINTS = 3
+"""About; how many there are is known only once the network runs."""
 _Run = dict[str, float]
 """The results of one run, by column of the table."""
 
 
 def outline(options: SpeedOptions) -> Outline:
-    runs = options.rounds * (1 + len(options.split_points))
+    runs = options.rounds * (1 + (len(options.split_points) or _POINTS))
     return Outline("split", 1 + runs, 6 + runs * (5 + (options.warm_frames + options.frames) / 20))
 
 
 def measure(options: SpeedOptions, progress: Progress) -> Findings:
     """Rounds over [unsplit, every split point]; one cloud for all."""
-    points = [_UNSPLIT, *options.split_points]
-    runs: dict[str, list[_Run]] = {point: [] for point in points}
     progress.step("starting a cloud")
     with running_cloud(options.setup) as cloud:
+        description = cloud.describe()
         engine, setup = cloud.engine(), options.setup.like(cloud)
+        points = [UNSPLIT, *points_of(options, description)]
+        runs: dict[str, list[_Run]] = {point: [] for point in points}
         for point in progress.rounds(options.rounds, points, "{}"):
-            runs[point].append(_run(setup, cloud, point, options.warm_frames, options.frames))
+            runs[point].append(_run(options, setup, cloud, point))
     note = (
-        f"Medians (min–max over {several(options.rounds, 'round')}) of {options.frames} frames a run, after {options.warm_frames} for "
+        f"{named(description)}. Medians (min–max over {several(options.rounds, 'round')}) of {options.frames} frames a run, after {options.warm_frames} for "
         "warming up and without start-up. A ratio is to the unsplit run of the same round. Edge and cloud share this "
         "machine's cores. A file is read as fast as it is answered, so a good part of the latency is waiting."
     )
-    rows = [_row(point, runs[point], runs[_UNSPLIT]) for point in points]
+    rows = [_row(point, _codec(point, options.codec), runs[point], runs[UNSPLIT]) for point in points]
     panels = [
         Bars(
             name,
@@ -61,22 +61,24 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
     return Findings(engine, [Table("split", "Split against unsplit", note, rows)], [figure])
 
 
-def _run(setup: Setup, cloud: Cloud, point: str, warm: int, frames: int) -> _Run:
-    url, side = (None, "edge") if point == _UNSPLIT else (cloud.url, "cloud")
-    shape = {"warm": warm, "frames": frames}
-    with Edge(setup, url, point, _codec(point), frames_needed(**shape)) as edge:
+def _run(options: SpeedOptions, setup: Setup, cloud: Cloud, point: str) -> _Run:
+    url, side = (None, "edge") if point == UNSPLIT else (cloud.url, "cloud")
+    shape = {"warm": options.warm_frames, "frames": options.frames}
+    codec = _codec(point, options.codec)
+    flags = profile_flags(options.profile, codec)
+    with Edge(setup, url, point, codec, frames_needed(**shape), *flags) as edge:
         [window] = watch(edge, lambda: cpu_s(edge.pid) + cpu_s(cloud.pid), **shape, answered_by=side)
     latencies = [record["latency_ms"] for record in window.records]
     return {
         "frames/s": window.frames_per_s,
         "latency p50 ms": percentile(latencies, 50),
         "latency p95 ms": percentile(latencies, 95),
-        "CPU ms/frame": 1e3 * (window.after - window.before) / frames,
+        "CPU ms/frame": 1e3 * (window.after - window.before) / options.frames,
         "bytes/frame": statistics.mean(record["payload_bytes"] for record in window.records),
     }
 
 
-def _row(point: str, runs: list[_Run], unsplit: list[_Run]) -> dict[str, Cell]:
+def _row(point: str, codec: str | None, runs: list[_Run], unsplit: list[_Run]) -> dict[str, Cell]:
     over = {name: over_rounds([run[name] for run in runs]) for name in runs[0]}
 
     def ratio(name: str) -> Spread:
@@ -84,7 +86,7 @@ def _row(point: str, runs: list[_Run], unsplit: list[_Run]) -> dict[str, Cell]:
 
     return {
         "split point": _label(point),
-        "codec": _codec(point) or "",
+        "codec": codec or "",
         "frames/s": over["frames/s"],
         "of unsplit": ratio("frames/s"),
         "latency p50 ms": over["latency p50 ms"],
@@ -95,9 +97,9 @@ def _row(point: str, runs: list[_Run], unsplit: list[_Run]) -> dict[str, Cell]:
     }
 
 
-def _codec(point: str) -> str | None:
-    return {_UNSPLIT: None, _PICTURE: "jpeg"}.get(point, "int8+zstd")
+def _codec(point: str, wanted: str) -> str | None:
+    return {UNSPLIT: None, PICTURE: "jpeg"}.get(point, wanted)
 
 
 def _label(point: str) -> str:
-    return "unsplit" if point == _UNSPLIT else point
+    return "unsplit" if point == UNSPLIT else point

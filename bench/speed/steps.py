@@ -1,4 +1,4 @@
-"""Where each millisecond goes at layer3: waiting, computing, and the overhead around them.
+"""Where each millisecond goes at one split point: waiting, computing, and the overhead around them.
 
 Both processes run with one thread each: an engine then computes in the thread that calls it, so the CPU counters of the
 steps, which read that thread's clock, hold all of its work.
@@ -16,6 +16,7 @@ from bench.report.plots import Figure, Stacks
 from bench.report.progress import Outline, Progress
 from bench.report.report import Cell, Findings, Table
 from bench.report.spread import over_frames, over_rounds
+from bench.speed.points import named, profile_flags
 from bench.speed.window import Window, frames_needed, watch
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from bench.speed.options import SpeedOptions
 
-_POINT, _CODEC = "layer3", "int8+zstd"
 _SIDES = ("edge", "cloud")
 _NETWORK = ("head", "tail")
 REST = "event loops, HTTP, results, metrics"
@@ -93,11 +93,15 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
     """One run, in several windows of frames; CPU time is read at both ends of each window."""
     shape = {"warm": options.warm_frames, "frames": options.stage_frames, "windows": options.stage_windows}
     one_thread = replace(options.setup, threads=1)
+    codec = options.codec
     progress.step("starting a cloud")
     with running_cloud(one_thread) as cloud:
+        description = cloud.describe()
+        point = options.stage_point or description["default_split_point"]
         engine, setup = cloud.engine(), one_thread.like(cloud)
         progress.step(f"{options.stage_windows} x {options.stage_frames} frames")
-        with Edge(setup, cloud.url, _POINT, _CODEC, frames_needed(**shape)) as edge:
+        flags = profile_flags(options.profile, codec)
+        with Edge(setup, cloud.url, point, codec, frames_needed(**shape), *flags) as edge:
 
             def sample() -> Sample:
                 return Sample(
@@ -111,14 +115,14 @@ def measure(options: SpeedOptions, progress: Progress) -> Findings:
         costs.add(window)
     number, frames = options.stage_windows, options.stage_frames
     note = (
-        f"{_CODEC}, one thread a process. Wall: median (quartiles) of {number * frames} frames; `send` holds the cloud's "
-        f"steps. CPU: per frame, median (min–max over {number} windows of {frames} frames). `{REST}` is a process's CPU "
+        f"{named(description)}, {codec}, one thread a process. Wall: median (quartiles) of {number * frames} frames; `send` holds the cloud's "
+        f"steps, of which `top` makes the answer of the outputs: classes, boxes or what the task says. CPU: per frame, median (min–max over {number} windows of {frames} frames). `{REST}` is a process's CPU "
         "less its steps' and holds this section's own scrapes, two of each side for a window. Overhead is the CPU of "
         "both processes less head and tail."
     )
-    title = f"Where the time goes at {_POINT}"
+    title = f"Where the time goes at {point}"
     tables = [Table("stages", title, note, rows(costs)), event_loops(windows[-1].after)]
-    return Findings(engine, tables, [_figure(costs)])
+    return Findings(engine, tables, [_figure(costs, f"{point}, {codec}")])
 
 
 def rows(costs: Costs) -> list[dict[str, Cell]]:
@@ -165,7 +169,7 @@ def event_loops(sample: Sample) -> Table:
     return Table("event_loops", "Event loops", note, rows)
 
 
-def _figure(costs: Costs) -> Figure:
+def _figure(costs: Costs, where: str) -> Figure:
     """Stacks of medians. The wall time of `send` stands as the cloud's steps and the rest of it."""
 
     def median(values: Sequence[float]) -> float:
@@ -185,5 +189,5 @@ def _figure(costs: Costs) -> Figure:
         parts[f"{side}: {name}"] = [0.0, median(cpu)]
     shown = {name: values for name, values in parts.items() if any(values)}
     panel = Stacks("ms per frame (medians)", ["wall", "CPU"], shown)
-    title = f"Where each millisecond goes at {_POINT}, {_CODEC}, one thread a process"
+    title = f"Where each millisecond goes at {where}, one thread a process"
     return Figure("stages", title, [panel])

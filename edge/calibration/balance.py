@@ -14,6 +14,7 @@ import numpy as np
 
 from edge.calibration.fit import scales_of, to_grids
 from shared.codecs.calibrated.quantiser import Quantiser
+from shared.limits import MAX_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,17 +97,18 @@ def _curve(tensors: Sequence[NDArray[np.float32]], preset: Preset, importance: I
         weight = weight * np.float32(np.prod(importance.positions.shape))
     else:
         weight = weight * _even(importance.positions)[:, :, None]
+    levels = preset.levels or MAX_LEVELS
     bits, errors = [], []
     for factor in FACTORS:
         arrays = scales_of(frames, preset.step * factor, importance, signed=signed)
         arrays["zone"] = np.array([preset.zone], np.float32)
-        quantiser = Quantiser(arrays, frames.shape[1:], preset.levels, signed=signed)
+        quantiser = Quantiser(arrays, frames.shape[1:], levels, signed=signed)
         scaled = [quantiser.scale(frame)[0] for frame in frames]
         symbols = np.stack([quantiser.magnitudes(each) for each in scaled])
         values = np.stack(scaled)
-        bits.append(_entropy(symbols, preset.levels) + (float((symbols > 0).sum()) if signed else 0.0))
-        count = np.maximum(np.bincount(symbols.ravel(), minlength=preset.levels), 1)
-        centroids = np.bincount(symbols.ravel(), weights=values.ravel(), minlength=preset.levels) / count
+        bits.append(_entropy(symbols, levels) + (float((symbols > 0).sum()) if signed else 0.0))
+        count = np.maximum(np.bincount(symbols.ravel(), minlength=levels), 1)
+        centroids = np.bincount(symbols.ravel(), weights=values.ravel(), minlength=levels) / count
         left = (values - centroids[symbols]) * (arrays["position_scale"][:, :, None] * arrays["step"])
         errors.append(float((left**2 * weight).sum()))
     return Curve(np.array(bits) / len(frames), np.array(errors) / len(frames), frames[0].size)

@@ -32,7 +32,6 @@ POOLED_STEPS = (0.3, 0.5, 0.7, 0.9, 1.2, 1.6)
 """Step sizes for vectors: a mean over positions has no neighbours that make up for an error."""
 SIGNED_STEPS = (0.2, 0.3, 0.4, 0.55, 0.75, 1.0)
 """Step sizes for tensors that no rectifier has thinned out: their small values carry as much as their large ones."""
-SIGNED_LEVELS = 32
 GENERIC = 2
 """Index of the preset for a profile fitted to drawn frames: a finer one than calibration usually recommends."""
 _SMALLEST = 1e-30
@@ -45,7 +44,8 @@ class Preset:
 
     step: float = 2.0
     """Step size of a channel of average size, relative to the root mean square of all channels."""
-    levels: int = 16
+    levels: int | None = None
+    """Magnitudes that are told apart, 2 … MAX_LEVELS; None: as many as the values of the frames take."""
     groups: int = 4
     zone: float = 0.95
     """Dead zone, in step sizes."""
@@ -74,13 +74,13 @@ def _presets(shape: tuple[int, ...], signed: bool, pooled: bool) -> list[Preset]
     if pooled or rows * columns == 1:
         return [Preset(step=step) for step in POOLED_STEPS]
     if signed:
-        return [Preset(step=step, levels=SIGNED_LEVELS) for step in SIGNED_STEPS]
+        return [Preset(step=step) for step in SIGNED_STEPS]
     return [Preset(step=step) for step in STEPS]
 
 
 def finer(chosen: Sequence[Preset]) -> tuple[Preset, ...]:
     """Presets beyond the finest of the usual ones."""
-    return tuple(replace(preset, step=preset.step / _FURTHER, levels=MAX_LEVELS) for preset in chosen)
+    return tuple(replace(preset, step=preset.step / _FURTHER) for preset in chosen)
 
 
 def coarser(chosen: Sequence[Preset]) -> tuple[Preset, ...]:
@@ -169,7 +169,8 @@ def _fit_tensor(
     groups = min(preset.groups, channels)
     passes = passes_of(rows, columns, channels, groups)
     arrays["zone"] = np.array([preset.zone], np.float32)
-    quantiser = Quantiser(arrays, grid, preset.levels, signed=signed)
+    levels = preset.levels or _levels(Quantiser(arrays, grid, MAX_LEVELS, signed=signed), frames)
+    quantiser = Quantiser(arrays, grid, levels, signed=signed)
     symbols = [quantiser(frame) for frame in frames]
     magnitudes = np.stack([found.magnitudes for found in symbols])
     by_position = goes_by_position(magnitudes[:given])
@@ -177,24 +178,27 @@ def _fit_tensor(
     arrays |= fit_context(
         seen, passes, preset.context_rank, np.random.default_rng(0), by_position=by_position
     )
-    arrays |= fit_magnitudes(seen, passes, preset.levels, by_position=by_position)
-    arrays["centroid"] = fit_centroids(
-        [quantiser.scale(frame)[0] for frame in frames], symbols, preset.levels
-    )
-    decoder = Reconstruction(arrays, grid, preset.levels, signed=signed)
+    arrays |= fit_magnitudes(seen, passes, levels, by_position=by_position)
+    arrays["centroid"] = fit_centroids([quantiser.scale(frame)[0] for frame in frames], symbols, levels)
+    decoder = Reconstruction(arrays, grid, levels, signed=signed)
     if preset.corrector_rank and channels > 1:
         count = len(frames) if given is None else given
         arrays |= fit_corrector(frames, symbols, decoder, preset.corrector_rank, count)
-        decoder = Reconstruction(arrays, grid, preset.levels, signed=signed)
+        decoder = Reconstruction(arrays, grid, levels, signed=signed)
     if by_position:
         arrays |= fit_usual(frames[:given], symbols[:given], decoder, scales(arrays, grid)[0])
     return arrays, {
-        "levels": str(preset.levels),
+        "levels": str(levels),
         "groups": str(groups),
         "signed": str(int(signed)),
         "pooled": str(int(pooled)),
         "step": f"{preset.step:.4g}",
     }
+
+
+def _levels(quantiser: Quantiser, frames: NDArray[np.float32]) -> int:
+    """As many as the largest magnitude takes, 2 … MAX_LEVELS."""
+    return max(2, 1 + max(int(quantiser.magnitudes(quantiser.scale(frame)[0]).max()) for frame in frames))
 
 
 def scales_of(

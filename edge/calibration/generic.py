@@ -7,9 +7,9 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from edge.calibration.calibration import cross, signed
 from edge.calibration.fit import GENERIC, fit_crossing, presets
 from edge.calibration.pictures import Footage, variants
+from edge.calibration.trials import cross, signed
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
 from shared.errors import RequestError, SettingsError
@@ -79,7 +79,7 @@ def _generic(network: Network, cache: Cache) -> Profile:
     start = time.monotonic()
     pictures = Footage(f"synthetic:fps=0,frames={_FRAMES * 8}").read(network.model.recipe, _FRAMES)
     head = network.engine.head(network.point)
-    crossing = cross(network, head, pictures + variants(pictures, _VARIANTS))
+    crossing = cross(network.point, network.model.recipe, head, pictures + variants(pictures, _VARIANTS))
     usual = presets(network.point.shapes, signed=[signed(tensors) for tensors in crossing])
     profile = fit_crossing(
         crossing,

@@ -1,15 +1,14 @@
-"""What one choice of presets costs and gives, from real frames."""
+"""What a codec costs and gives at a split point, from real frames."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shared.codecs import encode_frame
-from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.coding import decode_tensors
 from shared.wire import frame as wire
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.calibration.fit import Preset
-    from shared.codecs.calibrated.profile import Profile
+    from shared.codecs import Codec
     from shared.engines.half import Half, Tensors
     from shared.tasks.base import Task
 
@@ -29,7 +28,7 @@ _SIGMAS = 1.96
 
 @dataclass(frozen=True)
 class Point:
-    """What one choice of presets gives, one preset for each tensor of the crossing."""
+    """What one choice of presets gives, one preset for each tensor of the crossing; no preset, if another codec was measured."""
 
     presets: tuple[Preset, ...]
     frame_bytes: float
@@ -48,33 +47,39 @@ class Point:
     """How many things the unsplit network finds in these frames."""
 
     @property
+    def preset(self) -> Preset:
+        """The only tensor's. Raises ValueError where several cross."""
+        (preset,) = self.presets
+        return preset
+
+    @property
     def step(self) -> str:
         """The step size of each tensor."""
         return "/".join(f"{preset.step:.3g}" for preset in self.presets)
 
 
 def measure(
-    profile: Profile,
-    presets: Sequence[Preset],
-    crossing: Sequence[Sequence[NDArray[np.float32]]],
+    codec: Codec,
+    crossing: Sequence[Sequence[NDArray[Any]]],
     outputs: Tensors,
     tail: Half,
     task: Task,
+    *,
+    split_point: str,
+    fingerprint: bytes,
+    presets: Sequence[Preset] = (),
 ) -> Point:
     """Encode and decode crossings for real: `crossing` has for each tensor those of N frames, without the batch dimension.
 
-    `outputs`, each (N, …), are the unsplit network's for them.
+    `outputs`, each (N, …), are the unsplit network's for them. `presets`: those that the codec's profile was fitted with.
     """
-    codec = Calibrated(profile)
-    codecs = [codec.of_tensor(number) for number in range(len(profile.shapes))]
+    codecs = [codec.of_tensor(number) for number in range(len(crossing))]
     frames = list(zip(*crossing, strict=True))
     sizes, found = [], []
     for start in range(0, len(frames), _BATCH):
         decoded = []
         for tensors in frames[start : start + _BATCH]:
-            frame = encode_frame(
-                tensors, codec, split_point=profile.split_point, fingerprint=profile.fingerprint, frame_id=0
-            )
+            frame = encode_frame(tensors, codec, split_point=split_point, fingerprint=fingerprint, frame_id=0)
             sizes.append(len(wire.pack(frame)))
             decoded.append(decode_tensors(frame, codecs))
         found.append(tail(tuple(np.stack(each) for each in zip(*decoded, strict=True))))

@@ -86,6 +86,11 @@ def _all(settings: EdgeSettings, network: Network, *, keep: bool) -> list[Plan]:
         codec = codecs[point.name][option.codec].for_stream() if option.codec else None
         label = option.codec or NO_CODEC
         plans.append(Plan(point, codec, chain.head(point), chain.tail(point), label, option))
+    if not plans:
+        raise SettingsError(
+            "no codec can carry what crosses at any of the split points that the planner may choose from, as the warnings say; choose "
+            "--split-point and --codec by hand"
+        )
     return plans
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from edge.planning.planner import Option
 from shared.codecs import encode_frame
-from shared.errors import WireError
+from shared.errors import ContentError, WireError
 from shared.network.partition import INPUT, OUTPUT
 from shared.tasks.agreement import joined
 from shared.tasks.registry import make_task
@@ -98,18 +98,18 @@ def survey(
             is_picture = way.codec.carries == "picture"
             arrays = [picture] if is_picture else [each[0] for each in crossings[name]]
             try:
-                sent = _send(way, arrays, name, model, clock)
+                way.waiting.append((_send(way, arrays, name, model, clock), crossings[OUTPUT]))
+                if len(way.waiting) == _BATCH:
+                    _compare(way, tails[name], task)
             except WireError as error:
-                _log.warning("%s at %s is no choice: %s", codec, name, error)
-                del ways[name, codec]
-                continue
-            way.waiting.append((sent, crossings[OUTPUT]))
-            if len(way.waiting) == _BATCH:
-                _compare(way, tails[name], task)
+                _leave_out(ways, name, codec, error)
         if count >= MIN_PICTURES and clock() - start > MAX_SECONDS:
             break
-    for (name, _), way in ways.items():
-        _compare(way, tails[name], task)
+    for (name, codec), way in list(ways.items()):
+        try:
+            _compare(way, tails[name], task)
+        except WireError as error:
+            _leave_out(ways, name, codec, error)
     options = [_option(name, codec, way, heads, preprocess_s) for (name, codec), way in ways.items()]
     if OUTPUT in codecs:
         whole_s = statistics.median(heads[OUTPUT]) + preprocess_s
@@ -144,9 +144,12 @@ def telling_task(whole: Half, model: Model, pictures: Sequence[NDArray[np.uint8]
 
 
 def _things(task: Task, outputs: list[Tensors]) -> float:
-    """How many things the answers in these outputs hold, each of one frame."""
+    """How many things the answers in these outputs hold, each of one frame; 0 if the task cannot read one of them."""
     stacked = _stacked(outputs)
-    return task.agreement(stacked, stacked).size
+    try:
+        return task.agreement(stacked, stacked).size
+    except ContentError:
+        return 0.0
 
 
 def _stacked(tensors: list[Tensors]) -> Tensors:
@@ -177,8 +180,16 @@ def _send(
     return tuple(np.array(each[None], np.float32) for each in decoded)
 
 
+def _leave_out(ways: dict[tuple[str, str], _Way], point: str, codec: str, error: WireError) -> None:
+    _log.warning("%s at %s is no choice: %s", codec, point, error)
+    del ways[point, codec]
+
+
 def _compare(way: _Way, tail: Half, task: Task) -> None:
-    """Answer the frames that wait, and see what the answers have in common with the unsplit network's."""
+    """Answer the frames that wait, and see what the answers have in common with the unsplit network's.
+
+    Raises ContentError if one of them is none that the task can read.
+    """
     if way.waiting:
         sent, expected = (_stacked(list(each)) for each in zip(*way.waiting, strict=True))
         way.agreements.append(task.agreement(expected, tail(sent)))

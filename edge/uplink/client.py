@@ -5,6 +5,7 @@ Any answer, and any failure to get one, is an UplinkError at worst: it costs one
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import warnings
@@ -31,6 +32,7 @@ warnings.filterwarnings("ignore", message="Sending a large body directly", categ
 _DIGEST = "sha-256="
 """Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
 _MAX_SHOWN = 300
+_LONG_BYTES = 64 << 10
 _REASONS = {424: "profile", 503: "busy", 504: "late"}
 
 
@@ -191,6 +193,13 @@ def mismatch(said: dict[str, Any], url: str, model: Model, task: Task) -> str | 
             "the edge --model cloud"
         )
     return None
+
+
+async def reply_of(status: int, body: bytes, task: Task) -> Reply:
+    """`read_reply`, on a thread if it takes long: a class map has tens of thousands of numbers, and every one is checked."""
+    if len(body) > _LONG_BYTES:
+        return await asyncio.to_thread(read_reply, status, body, task)
+    return read_reply(status, body, task)
 
 
 def read_reply(status: int, body: bytes, task: Task) -> Reply:

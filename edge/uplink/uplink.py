@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.uplink.client import BrokenError, Reply, mismatch, parse_json, read_reply
+from edge.uplink.client import BrokenError, Reply, mismatch, parse_json, reply_of
 from edge.uplink.profiles import ProfileUploads
 from edge.uplink.same_labels import SameLabels
 from shared.errors import MismatchError, UplinkError
@@ -160,7 +160,7 @@ class Uplink:
                 status, body = await self._client.request(
                     "POST", self._path, 2 * self._line.deadline_s, connection, data=frame, headers={"Content-Type": CONTENT_TYPE}
                 )  # fmt: skip
-                reply = read_reply(status, body, self._task)
+                reply = await reply_of(status, body, self._task)
             except asyncio.CancelledError:
                 waited_s = time.perf_counter() - start
                 self.link.gave_up(number, at_deadline=waited_s >= _DEADLINE_SHARE * self._line.deadline_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.bundling.task import describe_task
 from shared.engines.load import describe_split_points
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _task(model: Model) -> str:
     outputs = ", ".join(model.outputs)
     if model.task.name == "classify":
         return f"classify; {_ACTIVATIONS[model.task.activation]}"
-    return f"{model.task.name}; outputs {outputs}"
+    return f"{describe_task(model.task)}; outputs {outputs}"
 
 
 def _labels(labels: Sequence[str]) -> str:

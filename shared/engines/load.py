@@ -70,7 +70,7 @@ def load_network(
     """
     choice = _choice(settings, weights, seed)
 
-    def load(*, verify: bool) -> Network:
+    def compiled(*, verify: bool) -> Network:
         bundle = find_bundle(choice, settings.cache_dir, patience_s=patience_s, verify=verify, hold=hold)
         verification = None if verify else Verification(bundle)
         is_default = settings.split_point in (None, AUTO)
@@ -94,12 +94,12 @@ def load_network(
         except EngineError:
             if verification is None or verification.passed():
                 raise
-            return load(verify=True)
+            return compiled(verify=True)
         if verification and not verification.passed():
-            return load(verify=True)
+            return compiled(verify=True)
         return Network(bundle, point, engine)
 
-    network = load(verify=False)
+    network = compiled(verify=False)
     model, engine = network.model, network.engine
     engine.on_failed_check = metrics.engine_failed_checks.inc
     if not has_build_info(metrics.registry):

@@ -33,10 +33,8 @@ RECOVERY_S = 5.0
 """It takes 2 s on an idle machine; tests may share two cores with others."""
 SLACK_S = 1.0
 _START_S = 60.0
-_SAME = {
-    "model": "mobilenet_v2", "weights": "random", "engine": "openvino", "precision": "float32", "threads": "1",
-    "split_point": SPLIT_POINT,
-}  # fmt: skip
+MOBILENET = {"model": "mobilenet_v2", "weights": "random", "split_point": SPLIT_POINT}
+_SAME = {"engine": "openvino", "precision": "float32", "threads": "1"}
 
 
 def paced(frames: int = 0, fps: float = FPS) -> str:
@@ -52,9 +50,11 @@ def at_once(frames: int) -> str:
 class Chaos:
     """One cloud, one link, and edges one after another."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, network: Mapping[str, str]) -> None:
+        """`network`: settings of both sides that say which one it is, and where it is cut."""
         self._cache = str(folder / "cache")
-        flags = [f"--{name.replace('_', '-')}={value}" for name, value in _SAME.items()]
+        self._same = {**_SAME, **network}
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in self._same.items()]
         self._ledger = folder / "ledger.jsonl"
         cloud_flags = [*flags, f"--cache-dir={self._cache}", f"--ledger={self._ledger}"]
         self.cloud = Cloud(cloud_flags, log=folder / "cloud.log")
@@ -84,7 +84,7 @@ class Chaos:
             "cloud_url": f"http://127.0.0.1:{self.link.port}", "cache_dir": self._cache, "source": source,
             "queue_size": "2" if "fps=0," in source else "600", "deadline_s": str(DEADLINE_S),
         }  # fmt: skip
-        given = edge_settings(_SAME | defaults | settings)
+        given = edge_settings(self._same | defaults | settings)
         run = EdgeRun([sys.executable, "-m", "edge"], environment() | given | dict(variables or {}))
         self._edges.append(run)
         return run
@@ -207,9 +207,9 @@ def fallbacks(records: Sequence[Row]) -> set[Any]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Chaos]:
+def running(folder: Path, network: Mapping[str, str] = MOBILENET) -> Iterator[Chaos]:
     """A started system, ended in all cases."""
-    chaos = Chaos(folder)
+    chaos = Chaos(folder, network)
     try:
         chaos.link.start()
         yield chaos

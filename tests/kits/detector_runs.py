@@ -42,7 +42,7 @@ class Detector:
         return self.unsplit.boxes_of(self.source, FRAMES)
 
     def records(self, frames: int = FRAMES, **settings: str) -> list[dict[str, Any]]:
-        """Of an edge that has read the first frames of the source, which must all be there."""
+        """What an edge makes of the first frames of the source, which must all be there."""
         run = self.system.edge(**{"source": self.source, "frames": str(frames)} | settings)
         records = run.finish(300)
         assert [record["frame"] for record in records] == list(range(frames)), run.said()

@@ -47,9 +47,12 @@ _FLOOR = 0.04
 """Added to every prediction, as a linear prediction of something rare is often below zero."""
 
 
-def ladder() -> NDArray[np.uint16]:
-    """(CLASSES,) probabilities in 65536ths, evenly spaced in log-odds from 1/4000 to 50/51."""
-    odds = np.exp(np.linspace(np.log(1 / 4000), np.log(50.0), CLASSES))
+def ladder(rows: int) -> NDArray[np.uint16]:
+    """(CLASSES,) probabilities in 65536ths, evenly spaced in log-odds from 1/4000 to 4/5, or to 50/51 if they come from enough `rows`.
+
+    What few rows make look certain is chance.
+    """
+    odds = np.exp(np.linspace(np.log(1 / 4000), np.log(50.0 if rows >= _MAX_ROWS else 4.0), CLASSES))
     frequencies: NDArray[np.float64] = np.round(65536 * odds / (1 + odds))
     return frequencies.astype(np.uint16)
 
@@ -71,9 +74,10 @@ def fit_context(
     edges = np.quantile(density, np.arange(1, _KINDS) / _KINDS)
     kinds = np.digitize(density, edges).astype(np.uint8)
     flat_kinds = kinds.reshape(-1, channels)
+    rungs = ladder(magnitudes.shape[0] * magnitudes.shape[1] * magnitudes.shape[2])
     arrays: dict[str, NDArray[Any]] = {
         "channel_kind": kinds,
-        "ladder": ladder(),
+        "ladder": rungs,
     }
     canvases = [Canvas.of(frame) for frame in magnitudes]
     for coding_pass in passes:
@@ -105,6 +109,7 @@ def fit_context(
             np.tile(of_pass(flat_kinds, coding_pass), (len(chosen), 1))
             if by_position
             else of_pass(flat_kinds, coding_pass),
+            rungs,
         )
     return arrays
 
@@ -113,7 +118,8 @@ def densities(magnitudes: NDArray[np.uint8]) -> NDArray[np.float64]:
     """(rows, columns, channels): how often a symbol is not zero, drawn towards what is usual in its channel."""
     hits = (magnitudes > 0).sum(0)
     usual = hits.mean((0, 1)) / len(magnitudes)
-    return (hits + _PRIOR * usual) / (len(magnitudes) + _PRIOR)
+    found: NDArray[np.float64] = (hits + _PRIOR * usual) / (len(magnitudes) + _PRIOR)
+    return found
 
 
 def goes_by_position(magnitudes: NDArray[np.uint8]) -> bool:
@@ -222,7 +228,11 @@ def _whole(
 
 
 def _classes(
-    predicted: NDArray[np.int32], own: NDArray[np.intp], wanted: NDArray[np.bool_], kinds: NDArray[np.uint8]
+    predicted: NDArray[np.int32],
+    own: NDArray[np.intp],
+    wanted: NDArray[np.bool_],
+    kinds: NDArray[np.uint8],
+    rungs: NDArray[np.uint16],
 ) -> NDArray[np.uint8]:
     """The class whose probability is nearest to how often the symbol was not zero: (kinds, 5, PREDICTIONS)."""
     sample = predicted.ravel()[:: max(1, predicted.size // 100_000)]
@@ -237,6 +247,6 @@ def _classes(
     # Rare combinations are drawn towards all other kinds with the same prediction.
     usual = (hits.sum((0, 1)) + 0.5) / (total.sum((0, 1)) + 50)
     probability = (hits + 8 * usual) / (total + 8)
-    rungs = np.log(ladder() / (65536.0 - ladder()))
-    nearest: NDArray[np.intp] = np.abs(np.log(probability / (1 - probability))[..., None] - rungs).argmin(-1)
+    odds = np.log(rungs / (65536.0 - rungs))
+    nearest: NDArray[np.intp] = np.abs(np.log(probability / (1 - probability))[..., None] - odds).argmin(-1)
     return nearest[:, :, of_level].astype(np.uint8)

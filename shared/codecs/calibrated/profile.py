@@ -74,6 +74,12 @@ class Profile:
     arrays: Mapping[str, NDArray[np.generic]]
     """Where several tensors cross, the names of the arrays of each begin with its number and a dot: `0.step`."""
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The only tensor's shape. Raises ValueError where several cross."""
+        (shape,) = self.shapes
+        return shape
+
     def of_tensor(self, number: int) -> Part:
         """What it says of one of its tensors, counted from 0. Raises ProfileContentError if a string has no value for it."""
         count = len(self.shapes)

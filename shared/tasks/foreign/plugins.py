@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 GROUP = "splitdnn.tasks"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _MAX_FIELDS_BYTES = MAX_REPLY_BYTES // 2
-"""Of an answer's fields as JSON: the reply holds some more."""
+"""Bytes of an answer's fields as JSON, at most: the reply holds some more."""
 _ERRORS = (Exception, SystemExit)
 """What another package's code may raise; an exit would end the process for the sake of one frame."""
 

@@ -44,7 +44,7 @@ class ClassMap:
     covers: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """x0, y0, x1, y1: what the map covers of the picture, in its pixels; padding lies outside the picture."""
     shares: tuple[Share, ...] = ()
-    """Of all pixels, before any thinning; the largest first."""
+    """The largest first; of all pixels, before any thinning."""
     thinned: int = 1
     """Every how manieth pixel of the network's own map this one has, in both directions."""
 

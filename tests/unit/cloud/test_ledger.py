@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kits.codecs import FINGERPRINT, frame_of
+from kits.codecs import FINGERPRINT, changed, frame_of
+from kits.several import frame_of_several, mixed
 
 from cloud import ledger as module
 from cloud.ledger import Entry, open_ledger
@@ -183,3 +184,17 @@ def test_standard_output_is_no_ledger(
     decide(open_at("-"), "0")
     assert capsys.readouterr().out == ""
     assert lines_of(tmp_path / "-")[0]["reason"] == "0"
+
+
+def test_a_frame_of_several_tensors_is_one_line_with_the_codec_of_the_first(
+    path: Path, open_at: Callable[[Path | str], JsonLines]
+) -> None:
+    frame = frame_of_several(NAMES["int8"])
+    ledger = open_at(path)
+    for sent in (frame, mixed(), changed(frame, 1, codec_id=999), changed(frame, 0, codec_id=999)):
+        entry = Entry(ledger)
+        entry.note(sent)
+        entry.decide("answered")
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["codec"] for line in found] == ["int8", "float32", "int8", None]
+    assert {(line["frame_id"], line["split_point"]) for line in found} == {("0000000000000007", "neck")}

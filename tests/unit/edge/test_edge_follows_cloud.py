@@ -35,11 +35,11 @@ def in_thread(results, steps):
     """Take the steps one after another, each as soon as a record is of the network before it; then end the edge."""
 
     def networks():
-        return (
-            [json.loads(line)["network"] for line in results.read_text().splitlines()]
-            if results.exists()
-            else []
-        )
+        if not results.exists():
+            return []
+        # A line that is being written may show its beginning, up to the end of a page of memory.
+        whole, _, _ = results.read_text().rpartition("\n")
+        return [json.loads(line)["network"] for line in whole.splitlines()]
 
     def run():
         deadline = time.monotonic() + 120

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _SSD, _PLAIN = "0.1:0.1:0.2:0.2", "1:1:1:1"
 _SIDES = 4
 _MOST_ANCHORS = 200_000
+_THREE = 3
 
 
 class Anchored(Scores):
@@ -57,6 +59,9 @@ class Anchored(Scores):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, Option] | None:
+        unchanging = [index for index, sample in enumerate(seen.samples) if _is_unchanging(sample)]
+        if len(unchanging) == 1 and len(seen.shapes) == _THREE and not seen.constants:
+            return cls._recognise_without(seen, unchanging[0])
         order = cls.order(seen.names, seen.shapes)
         if order is None or len(seen.constants) != 1:
             return None
@@ -79,6 +84,23 @@ class Anchored(Scores):
             found["variances"] = ":".join(f"{value:.6g}" for value in priors[1][0])
         return found
 
+    @classmethod
+    def _recognise_without(cls, seen: Seen, place: int) -> Mapping[str, Option] | None:
+        """The same for a network whose output at `place` are the anchors."""
+        found = cls.recognise(
+            replace(
+                seen,
+                names=seen.names[:place] + seen.names[place + 1 :],
+                shapes=seen.shapes[:place] + seen.shapes[place + 1 :],
+                samples=seen.samples[:place] + seen.samples[place + 1 :],
+                constants={seen.names[place]: seen.samples[place][0]},
+            )
+        )
+        if found is None:
+            return None
+        roles = str(found["outputs"]).split(":")
+        return {**found, "outputs": ":".join([*roles[:place], "ignored", *roles[place:]])}
+
     def check(self, shapes: Sequence[Shape]) -> int | None:
         found = super().check(shapes)
         count = len(self._sides)
@@ -94,6 +116,11 @@ class Anchored(Scores):
         with np.errstate(over="ignore"):
             half = sides * np.exp(scaled[:, 2:]) / 2
         return bounded(np.concatenate([middle - half, middle + half], axis=1), self.setting.size)
+
+
+def _is_unchanging(sample: NDArray[np.float32]) -> bool:
+    """Whether an output is the same for several pictures."""
+    return len(sample) > 1 and bool((sample == sample[:1]).all())
 
 
 def _decoded(text: str) -> NDArray[np.float32]:

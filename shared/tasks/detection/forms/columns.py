@@ -64,11 +64,8 @@ class Columns(Dense):
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, Option] | None:
         exported = "task" in seen.said and "names" in seen.said
-        if (
-            seen.said.get("task") == _ROTATED
-            or len(seen.shapes[0]) != 2
-            or (len(seen.shapes) > 1 and not exported)
-        ):
+        alone = exported or all(_is_raw(shape, seen.shapes[0]) for shape in seen.shapes[1:])
+        if seen.said.get("task") == _ROTATED or len(seen.shapes[0]) != 2 or not alone:
             return None
         for rows in (seen.samples[0], seen.samples[0].transpose(0, 2, 1)):
             found = cls._recognise(seen, rows, extra=exported)
@@ -157,6 +154,13 @@ class Columns(Dense):
             middle = values[:, :2] + grid[at]
             corners = np.concatenate([middle - half, middle + half], axis=1) * strides[at, None]
         return bounded(corners, self.setting.size)
+
+
+def _is_raw(shape: Shape, rows: Shape) -> bool:
+    """Whether an output is a level of what `rows` (A, columns) were decoded from, as some exporters give it as well."""
+    if len(shape) == 4:
+        return shape[3] == rows[-1]
+    return len(shape) == 3 and shape[0] % rows[-1] == 0
 
 
 class Yolov8(Columns):

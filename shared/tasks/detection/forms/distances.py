@@ -46,10 +46,7 @@ class Distances(Levels):
         self._bins = options.whole("bins", _BINS, 2, 64)
         self._offset = options.number("offset", 0.5, 0, 1)
         self._boxes_first = options.choice("order", _ORDERS, _ORDERS[0]) == _ORDERS[0]
-        strides = options.numbers("strides", STRIDES, MAX_LEVELS)
-        if not strides or min(strides) < 1:
-            raise ValueError(f"strides of {strides}; accepted: numbers from 1")
-        self._rows_grid = places(setting.size, strides)
+        self._rows_grid = places(setting.size, options.numbers("strides", STRIDES, MAX_LEVELS))
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, Option] | None:

@@ -47,9 +47,7 @@ class Scores(Dense):
 
     def __init__(self, options: Options, setting: Setting) -> None:
         super().__init__(options, setting)
-        self._order = (
-            options.words("outputs", ("boxes", "scores"), "boxes:scores") if options.has("outputs") else ()
-        )
+        self._order = options.words("outputs", _ROLES, "boxes:scores") if options.has("outputs") else ()
         self._kind = options.choice("box", KINDS, "xyxy")
         self._units = options.choice("units", UNITS, "pixels")
 
@@ -135,6 +133,7 @@ def _order_by_name(names: Sequence[str]) -> tuple[str, ...] | None:
 
 
 _ONE_OF_TWO = ([True, False], [False, True])
+_ROLES = ("boxes", "scores", "ignored")
 _ORDERS = (("boxes", "scores"), ("scores", "boxes"))
 
 
@@ -145,7 +144,7 @@ def _order(shapes: Sequence[Shape]) -> tuple[str, ...] | None:
 
 def _boxes_and_classes(shapes: Sequence[Shape], order: Sequence[str]) -> tuple[int, int] | None:
     """(A, K), K with the background, if the shapes are boxes and scores in this order."""
-    if len(shapes) != len(order) or len(order) != 2:
+    if len(shapes) != len(order) or not {"boxes", "scores"} <= set(order):
         return None
     boxes, values = (tuple(shapes[order.index(role)]) for role in ("boxes", "scores"))
     if boxes[-1] != _SIDES and (len(boxes) != 2 or boxes[-1] % _SIDES):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 KINDS = ("xyxy", "cxcywh", "xywh", "yxyx")
 """Two corners; centre and size; first corner and size; two corners with y first."""
 UNITS = ("pixels", "normalised")
-"""Of the network's input; normalised: 0 … 1 along each side."""
+"""Pixels of the network's input, or normalised to 0 … 1 along each of its sides."""
 _FAR = 4.0
 """Corners are kept within so many times the input's sides, so that areas are finite."""
 

@@ -17,6 +17,7 @@ MAX_LEVELS = 8
 _ALL = (2, 4, 8, 16, 32, 64, 128)
 _USUAL = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (8, 16, 32, 64, 128), (16, 32))
 _MOST_ANCHORS = 9
+_MOST_PLACES = 1 << 20
 
 
 class Pyramid(NamedTuple):
@@ -35,7 +36,15 @@ def grid(rows: int, columns: int) -> NDArray[np.float64]:
 def places(
     size: tuple[int, int], strides: Iterable[float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """All levels over an input of `size` (height, width): (A, 2) x and y in places, and (A,) the stride of each."""
+    """All levels over an input of `size` (height, width): (A, 2) x and y in places, and (A,) the stride of each.
+
+    Raises ValueError for strides that are none.
+    """
+    strides = tuple(strides)
+    if not strides or min(strides) < 1 or count_places(size, strides) > _MOST_PLACES:
+        raise ValueError(
+            f"strides={':'.join(f'{each:g}' for each in strides)}; accepted: numbers from 1, of at most {_MOST_PLACES} places"
+        )
     each = [(grid(*_level(size, stride)), stride) for stride in strides]
     found = np.concatenate([level for level, _ in each])
     return found, np.concatenate([np.full(len(level), stride, np.float64) for level, stride in each])

@@ -140,7 +140,7 @@ def test_an_absent_clip_is_told(capsys):
 def test_promised_bits_are_nearly_those_of_the_payload(signed):
     profile = make_profile(shape=(16, 12, 12), preset=Preset(step=0.7, levels=4, groups=2), signed=signed)
     tensor = features((16, 12, 12), 1, seed=5, signed=signed)[0]
-    promised, coded = PromisedBits(codec := Calibrated(profile), profile)(tensor)
+    promised, coded = PromisedBits(codec := Calibrated(profile), profile.of_tensor(0))(tensor)
     assert coded == 8 * len(codec.encode(tensor).payload)
     assert -32 <= coded - promised <= 96  # a coder's state is two words
 

@@ -78,11 +78,20 @@ def test_a_frame_in_the_wrong_place_is_named(records, ledger, order):
     assert any("comes after frame 2" in fault for fault in faults), faults
 
 
-def test_a_frame_of_nobody_and_one_without_a_class_are_named(records, ledger):
+def test_a_frame_of_nobody_and_one_without_an_answer_are_named(records, ledger):
     records[1] |= {"answered_by": "nobody", "fallback": "late"}
     assert first_fault(records, ledger) == "frame 1 was answered by nobody (fallback late)"
     records[1] |= {"answered_by": "edge", "top": []}
-    assert first_fault(records, ledger) == "frame 1 was answered by edge without any class"
+    assert first_fault(records, ledger) == "frame 1 was answered by edge without any answer"
+
+
+def test_a_picture_without_boxes_is_answered_and_a_detector_that_failed_is_not(records, ledger):
+    for each in records:
+        del each["top"]
+        each |= {"boxes": [], "size": [160, 120], "more": 0}
+    assert faults_of(records, ledger, frames_in=FRAMES) == []
+    records[2] |= {"size": None}
+    assert first_fault(records, ledger) == "frame 2 was answered by cloud without any answer"
 
 
 @pytest.mark.parametrize(

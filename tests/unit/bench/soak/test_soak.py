@@ -25,6 +25,18 @@ def test_the_flags_have_the_defaults_of_a_full_soak_and_quick_shortens_it():
     assert SoakOptions.read(["--quick", "--seconds", "60"]).seconds == 60
 
 
+def test_a_network_of_ones_own_is_cut_where_it_is_by_default_and_keeps_its_weights(tmp_path):
+    folder = str(tmp_path)
+    cases = [
+        ([], ["--model=mobilenet_v2", "--weights=random", "--split-point=features.13"]),
+        (["--model", "resnet18"], ["--model=resnet18", "--weights=random"]),
+        (["--model", folder], [f"--model={folder}"]),
+        (["--model", folder, "--split-point", "a+b"], [f"--model={folder}", "--split-point=a+b"]),
+    ]
+    for flags, expected in cases:
+        assert SoakOptions.read(flags).network() == expected, flags
+
+
 @pytest.mark.parametrize(
     "flags", [["--frames", "0"], ["--edges", "1000"], ["--fps", "-1"], ["--seconds", "x"]]
 )

@@ -87,7 +87,7 @@ def test_a_split_system_of_half_the_rate_is_half_of_unsplit():
     same = {"latency p50 ms": 1.0, "latency p95 ms": 2.0}
     run = same | {"frames/s": 10.0, "CPU ms/frame": 90.0, "bytes/frame": 512.0}
     unsplit = same | {"frames/s": 20.0, "CPU ms/frame": 60.0, "bytes/frame": 0.0}
-    row = split._row("layer3", [run], [unsplit])
+    row = split._row("layer3", "int8+zstd", [run], [unsplit])
     assert row["of unsplit"].median == 0.5
     assert row["CPU of unsplit"].median == pytest.approx(1.5)
     assert row["CPU ms/frame"].median == pytest.approx(90)

@@ -19,6 +19,7 @@ from kits.uplink import make_uplink
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
 from shared.tasks.classify import Classify
+from shared.tasks.spec import Wanted
 from shared.wire import frame as wire
 from shared.wire.http import CONTENT_TYPE
 
@@ -48,7 +49,7 @@ def codecs(model: Model) -> list[Calibrated]:
 @contextlib.asynccontextmanager
 async def edge(server: Server, model: Model, codec: Calibrated) -> AsyncIterator[Uplink]:
     url = f"http://127.0.0.1:{server.port}"
-    async with make_uplink(url, model=model, top=3, deadline_s=20.0, profiles=[codec.profile]) as uplink:
+    async with make_uplink(url, model=model, wanted=Wanted(3), deadline_s=20.0, profiles=[codec.profile]) as uplink:
         await uplink.check()
         yield uplink
 

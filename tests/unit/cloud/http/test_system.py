@@ -90,6 +90,7 @@ def test_model_says_what_runs_here(
     assert said["limits"] == {
         "max_body_bytes": limits.MAX_FRAME_BYTES,
         "max_elements": limits.MAX_ELEMENTS,
+        "max_tensors": limits.MAX_TENSORS,
         "max_picture_pixels": limits.MAX_ELEMENTS // 3,
         "max_profile_bytes": MAX_PROFILE_BYTES,
         "queue_capacity": 64,

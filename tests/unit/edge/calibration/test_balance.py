@@ -11,6 +11,7 @@ from edge.calibration.balance import FACTORS, Curve, balanced, shares
 from edge.calibration.fit import fit_crossing
 from edge.calibration.importance import Importance, estimate_importance
 from edge.calibration.point import measure
+from shared.codecs.calibrated.codec import Calibrated
 from shared.tasks.classify import Classify
 
 SHAPES = ((6, 5, 5), (4, 3, 3), (7,))
@@ -86,7 +87,15 @@ def test_at_equal_bytes_a_balanced_crossing_answers_better():
         profile = fit_crossing(
             CROSSING, chosen, fingerprint=b"profile.", split_point="neck", importances=importances
         )
-        return measure(profile, chosen, CROSSING, outputs, tail, TASK)
+        return measure(
+            Calibrated(profile),
+            CROSSING,
+            outputs,
+            tail,
+            TASK,
+            split_point="neck",
+            fingerprint=b"profile.",
+        )
 
     chosen = balanced(CROSSING, [SMALL] * 3, importances)
     assert chosen[1].step > 2 * SMALL.step > 2 * chosen[0].step

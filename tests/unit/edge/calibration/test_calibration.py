@@ -48,15 +48,14 @@ def test_measuring_encodes_and_decodes_for_real():
         return (tensors[0].mean((2, 3)) @ weights,)
 
     logits = tail((np.stack(held_out),))
-    fine = measure(profile, [Preset(step=0.1)], [held_out], logits, tail, TASK)
-    coarse = measure(
-        make_profile(preset=Preset(step=6.0, groups=2, context_rank=4, corrector_rank=0)),
-        [Preset(step=6)],
-        [held_out],
-        logits,
-        tail,
-        TASK,
-    )
+
+    def tried(profile):
+        return measure(
+            Calibrated(profile), [held_out], logits, tail, TASK, split_point="layer1", fingerprint=b"profile."
+        )
+
+    fine = tried(profile)
+    coarse = tried(make_profile(preset=Preset(step=6.0, groups=2, context_rank=4, corrector_rank=0)))
     assert fine.frames == 10
     assert fine.divergence < coarse.divergence
     assert fine.frame_bytes > coarse.frame_bytes > 56 + 16

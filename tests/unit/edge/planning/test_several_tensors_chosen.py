@@ -17,7 +17,7 @@ from kits.tiny import SIDE
 from edge.planning.choices import PICTURE_CODECS, make_plans
 from edge.planning.planner import Objective, choose
 from shared.engines.load import Network
-from shared.errors import SettingsError
+from shared.errors import ContentError, SettingsError
 
 
 def network(kit, model=None):
@@ -82,6 +82,16 @@ def test_a_detectors_agreement_is_that_of_its_boxes(plans):
     assert found[f"pyramid {FLOAT16}"].option.agreement > 0.9
     choice = choose(options, conditions(mbit=1.0), Objective("bytes", min_agreement=0.9, max_latency_s=60.0))
     assert choice.agreement >= 0.9
+
+
+def test_where_no_codec_can_carry_anything_the_user_is_told(plans, monkeypatch):
+    def refuse(*_, **__):
+        raise ContentError("as the test says")
+
+    monkeypatch.setattr("edge.planning.survey.encode_frame", refuse)
+    with pytest.raises(SettingsError, match="no codec can carry what crosses at any of the split points"):
+        plans(split_point="pyramid", codec="auto")
+    assert list(plans()) == ["output none"]
 
 
 @pytest.mark.parametrize(("threshold", "again"), [(0.5, 0), (0.6, 1)])

@@ -16,8 +16,9 @@ from shared.codecs import encode_frame, make_codec
 from shared.codecs.base import Codec
 from shared.codecs.calibrated.codec import Calibrated
 from shared.engines.segmented import segmented
+from shared.errors import ContentError
 from shared.network.partition import OUTPUT
-from shared.tasks.agreement import Agreement
+from shared.tasks.agreement import Agreement, one_each
 from shared.wire import frame as wire
 
 CHAIN = segmented(ENGINE, list(PARTITION.points.values()))
@@ -25,9 +26,9 @@ FRAMES = list(pictures(20, seed=3))
 PICTURES = [Preprocess(MODEL.recipe)(frame) for frame in FRAMES]
 
 
-def surveyed(codecs):
+def surveyed(codecs, pictures=PICTURES):
     numbers = itertools.count()
-    found = survey(CHAIN, MODEL, PICTURES, codecs, preprocess_s=0.0, clock=lambda: 1e-4 * next(numbers))
+    found = survey(CHAIN, MODEL, pictures, codecs, preprocess_s=0.0, clock=lambda: 1e-4 * next(numbers))
     return {each.name: each for each in found}
 
 
@@ -70,7 +71,7 @@ class Spoiling(Codec):
         self._inner = make_codec("float32")
 
     def of_tensor(self, number):
-        return Spoiling(self._spoilt, number)
+        return type(self)(self._spoilt, number)
 
     def encode(self, array):
         return self._inner.encode(array)
@@ -87,6 +88,32 @@ def test_each_tensor_counts_in_the_agreement():
     ]
     assert shares[3] == 1.0
     assert max(shares[:3]) < 1.0
+
+
+class Overflowing(Spoiling):
+    """What arrives makes the answer infinite."""
+
+    def decode(self, params, payload, shape):
+        return np.full(shape, 3e38, np.float32)
+
+
+def test_an_option_whose_answers_no_task_can_read_is_none(monkeypatch, caplog):
+    """Detectors refuse what is not finite; where it was not caught, the start ended."""
+    monkeypatch.setattr(module, "make_task", lambda *_: Finite())
+    codecs = {"float32": make_codec("float32"), "overflowing": Overflowing(0)}
+    for count in (1, 7, 8, 20):
+        found = surveyed({"pyramid": codecs, OUTPUT: {}}, PICTURES[:count])
+        assert list(found) == ["pyramid float32", "output"], count
+    assert "overflowing at pyramid is no choice: the network's answer is not finite" in caplog.text
+
+
+class Finite:
+    """A task that refuses what is not finite."""
+
+    def agreement(self, expected, found):
+        if not np.isfinite(found[0]).all():
+            raise ContentError("the network's answer is not finite")
+        return one_each(np.ones(len(found[0])))
 
 
 # --- whether there is anything to compare -----------------------------------------------------------------------------

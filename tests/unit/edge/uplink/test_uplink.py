@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ from kits.uplink import CLASS, FRAME, GOOD, MODEL, metric, refusal, with_cloud
 
 from edge.uplink import uplink as uplink_module
 from edge.uplink.circuit import State
-from shared.tasks.classify import Classes
+from shared.tasks.classify import Classes, Classify
 from shared.tasks.spec import Wanted
 from shared.wire.http import CONTENT_TYPE
 
@@ -151,6 +152,26 @@ def test_the_threshold_is_asked_for_if_it_is_set(threshold, asked, labels):
 
     model = SimpleNamespace(**vars(MODEL) | {"labels": MODEL.labels[:labels]})
     with_cloud(check, model=model, wanted=Wanted(threshold=threshold))
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_a_long_answer_does_not_hold_up_the_event_loop(long):
+    threads = []
+
+    class Watched(Classify):
+        def parse(self, fields):
+            threads.append(threading.current_thread() is threading.main_thread())
+            return super().parse(fields)
+
+    async def check(cloud, uplink):
+        uplink._task = Watched(MODEL.labels, 5)
+        cloud.answer = GOOD | {"padding": "x" * (100_000 if long else 100)}
+        assert (await uplink.ask(FRAME)).answer == Classes((CLASS,))
+        cloud.answer = GOOD | {"top": [], "padding": "x" * (100_000 if long else 100)}
+        assert (await refusal(uplink)).reason == "refused"
+        assert threads == [not long] * 2
+
+    with_cloud(check)
 
 
 @pytest.mark.parametrize(("top", "labels", "asked"), [(1, 1000, 1), (5, 1000, 5), (5, 3, 3)])

@@ -78,6 +78,15 @@ def test_what_comes_with_the_names_of_an_exporter() -> None:
     assert options_of(masks, classes=CLASSES, said={**said, "task": "obb"}) == {}, "those boxes are turned"
 
 
+def test_the_raw_levels_may_come_beside_the_decoded_boxes() -> None:
+    v5 = pair(decoded, anchors=3, objectness=True)
+    split = [random(2, 3, SIZE[0] // stride, SIZE[1] // stride, 5 + CLASSES) for stride in STRIDES]
+    assert options_of(v5, *split)["form"] == "yolov5"
+    together = [each.transpose(0, 1, 4, 2, 3).reshape(2, -1, *each.shape[2:4]) for each in split]
+    assert options_of(v5, *together)["form"] == "yolov5"
+    assert options_of(v5, *together, random(2, 5, 7, 7)) == {}
+
+
 def test_features_and_tokens_are_no_boxes() -> None:
     for what, samples in (
         ("tokens", random(2, 12, 64) - 0.5),

@@ -158,7 +158,10 @@ def test_outputs_that_are_no_pyramid_are_refused() -> None:
     for name, wrong, message in (
         ("yolov5-heads", {"anchors": "1:2:3"}, "anchors of 3"),
         ("yolov5-heads", {"anchors": "1:-2"}, "anchors of 2"),
-        ("distances", {"strides": "0"}, "strides of"),
+        ("distances", {"strides": "0"}, "strides=0; accepted: numbers from 1"),
+        ("distances", {"strides": "0.0001"}, "accepted: numbers from 1"),
+        ("yolox", {"strides": "0.0001"}, "accepted: numbers from 1"),
+        ("yolox", {"strides": ""}, "accepted: numbers from 1"),
         ("distances", {"bins": 1}, "bins=1"),
     ):
         with pytest.raises(ValueError, match=message):

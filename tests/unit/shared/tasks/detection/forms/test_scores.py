@@ -36,8 +36,12 @@ def distributions(count: int, columns: int, background: int) -> np.ndarray:
     return values / values.sum(1, keepdims=True)
 
 
-def options_of(*samples: np.ndarray, **given: Any) -> dict[str, Any]:
-    specs = recognise_detectors(seen(*(np.stack([each, each]) for each in samples), **given))
+def options_of(*samples: np.ndarray, same: int = -1, **given: Any) -> dict[str, Any]:
+    """Those that are recognised for two pictures: the second has its rows in another order, but for the output `same`."""
+    pairs = [
+        np.stack([each, each if index == same else np.roll(each, 1, 0)]) for index, each in enumerate(samples)
+    ]
+    specs = recognise_detectors(seen(*pairs, **given))
     assert len(specs) < 2, specs
     return {**dict(specs[0].options), "activation": specs[0].activation} if specs else {}
 
@@ -130,6 +134,12 @@ def test_differences_from_anchors_that_the_file_holds() -> None:
         np.testing.assert_allclose(
             table(reader.candidates((given, scores), 0.4)), sorted(wanted), rtol=1e-4, atol=1e-2, err_msg=what
         )
+    three = options_of(given, priors, scores, same=1)
+    assert three["outputs"] == "boxes:ignored:scores", "one that is the same for every picture"
+    reader = form(str(three.pop("form")), **options_without_activation(three))
+    np.testing.assert_allclose(
+        table(reader.candidates((given, priors, scores), 0.4)), sorted(wanted), rtol=1e-4, atol=1e-2
+    )
     plain = options_of(given, random(len(priors), CLASSES), constants={"anchors": priors})
     assert plain["variances"] == "1:1:1:1", "no background, as RetinaNet"
     assert options_of(given, scores, constants={"priors": priors[:-1]}) == {}

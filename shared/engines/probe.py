@@ -28,7 +28,7 @@ MAY_DIFFER = 0.05
 _NOTHING = -1.0
 """What fills rows that hold nothing."""
 _MAX_ROWS = 4096
-"""Of one picture. Every two of them are compared."""
+"""Rows of one picture, at most: every two of them are compared."""
 
 
 class Probe:

@@ -21,6 +21,9 @@ class Reading:
     def findings(self):
         return ()
 
+    def shows(self):
+        return ()
+
     def in_picture(self, recipe, size):
         return self
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge.calibration.fitting.positions import densities
 from shared.codecs.calibrated.context_model import (
     CLASSES,
     EXACT,
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
 
 _MAX_ROWS = 24_000
 _KINDS = 10
-_PRIOR = 8.0
-_LEAST_FRAMES = 12
-_GAIN = 0.9
-"""Knowing the position has to save a tenth of the bits, so that it is not chance."""
-_MAGNITUDE_KINDS = 8
 _BINS = 32
 _RIDGE = 2.0
 _SAMPLE = 2000
@@ -112,33 +108,6 @@ def fit_context(
             rungs,
         )
     return arrays
-
-
-def densities(magnitudes: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(rows, columns, channels): how often a symbol is not zero, drawn towards what is usual in its channel."""
-    hits = (magnitudes > 0).sum(0)
-    usual = hits.mean((0, 1)) / len(magnitudes)
-    found: NDArray[np.float64] = (hits + _PRIOR * usual) / (len(magnitudes) + _PRIOR)
-    return found
-
-
-def goes_by_position(magnitudes: NDArray[np.uint8]) -> bool:
-    """Whether the first half of the frames tells at which positions symbols of the second half are zero: the camera stands still.
-
-    `magnitudes`: (frames, rows, columns, channels), in the order of time.
-    """
-    half = len(magnitudes) // 2
-    if half < _LEAST_FRAMES or magnitudes.shape[1] * magnitudes.shape[2] == 1:
-        return False
-    earlier, later = magnitudes[:half], (magnitudes[half:] > 0).mean(0)
-    known = densities(earlier)
-    usual = np.broadcast_to(known.mean((0, 1)), known.shape)
-
-    def bits(share: NDArray[np.float64]) -> float:
-        p = np.clip(share, 1e-4, 1 - 1e-4)
-        return float(-(later * np.log2(p) + (1 - later) * np.log2(1 - p)).sum())
-
-    return bits(known) < _GAIN * bits(usual)
 
 
 def _seen(canvas: Canvas, coding_pass: CodingPass, beside: NDArray[np.float32] | None) -> NDArray[np.float32]:

@@ -178,6 +178,16 @@ class Yolov5(Columns):
     shapes = "(A, 5 + K): cx, cy, w, h in pixels, objectness, K class scores"
     objectness = True
 
+    @classmethod
+    def assumed(cls, seen: Seen, options: Mapping[str, Option]) -> str | None:
+        del options
+        if seen.classes:
+            return None
+        return (
+            "the fifth column is taken for an objectness, as the classes have no names that tell how many they are; if it is the first "
+            "class: --task detect:form=yolov8,layout=rows"
+        )
+
 
 class Yolox(Columns):
     """Heads with an objectness whose boxes are still to be decoded: YOLOX."""

@@ -140,7 +140,11 @@ class CalibrationSettings(CommonSettings):
         None, description="file to write; by default `<model>-<split point>.safetensors` in this folder"
     )
     target_agreement: float = Field(
-        0.95, gt=0, le=1, description="share of frames that are to keep the top class of the unsplit network"
+        0.95,
+        gt=0,
+        le=1,
+        description="how much of the unsplit network's answers is to be kept: for classes, the share of frames with its top class; for "
+        "boxes, F1",
     )
     frames: int = Field(200, ge=24, le=2000, description="frames to calibrate with, spread over the source")
     grayscale: _Grayscale = False

@@ -53,9 +53,12 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
     from shared.network.partition import SplitPoint
     from shared.network.recipe import Recipe
     from shared.process.threads import limit_threads
+    from shared.tasks.agreement import Agreement
     from shared.tasks.base import Answer, Task
     from shared.tasks.classify import Classes
+    from shared.tasks.detection.boxes import Box, Boxes
     from shared.tasks.raw import Outputs
+    from shared.tasks.segmentation.class_map import ClassMap
     from shared.wire.frame import EncodedTensor, Frame, pack, unpack
     from splitdnn.bundle import make_bundle, read_bundle
     from splitdnn.client import Client, ClientError
@@ -107,9 +110,12 @@ _HOMES = {
     "shared.network.partition": ("SplitPoint",),
     "shared.network.recipe": ("Recipe",),
     "shared.process.threads": ("limit_threads",),
+    "shared.tasks.agreement": ("Agreement",),
     "shared.tasks.base": ("Answer", "Task"),
     "shared.tasks.classify": ("Classes",),
+    "shared.tasks.detection.boxes": ("Box", "Boxes"),
     "shared.tasks.raw": ("Outputs",),
+    "shared.tasks.segmentation.class_map": ("ClassMap",),
     "shared.wire.frame": ("EncodedTensor", "Frame", "pack", "unpack"),
     "splitdnn.bundle": ("make_bundle", "read_bundle"),
     "splitdnn.client": ("Client", "ClientError"),
@@ -121,9 +127,13 @@ _HOMES = {
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Agreement",
     "Answer",
+    "Box",
+    "Boxes",
     "Bundle",
     "Calibration",
+    "ClassMap",
     "Classes",
     "Client",
     "ClientError",

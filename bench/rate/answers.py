@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -141,7 +141,7 @@ class Study:
             [self._run(pictures[start : start + _BATCH]) for start in range(0, len(pictures), _BATCH)]
         )
 
-    def _run(self, pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> Tensors:
+    def _run(self, pictures: Sequence[NDArray[Any]] | NDArray[Any]) -> Tensors:
         """The unsplit network's outputs for some pictures."""
         normalise = self._network.model.recipe.normalise
         return self._whole((np.stack([normalise(picture) for picture in pictures]),))

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from cloud.networks.network import LoadedNetwork
     from cloud.service import Service
     from shared.engines.half import Tensors
-    from shared.tasks.base import Task
 
 # "" and the form type: what clients send that set none, curl -d among them.
 _JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
@@ -40,6 +39,8 @@ _NUMBER = re.compile(r"[0-9.e-]{1,40}")
 """What Python's `float` is given of a query: it also takes spaces, underscores and the digits of other scripts."""
 _LARGE_ELEMENTS = 1 << 16
 """Outputs of more elements than this are looked at on a thread: it would hold up the event loop for a millisecond or more."""
+_QUICK_ELEMENTS = 1 << 12
+"""The answer in outputs of more elements than this is made on a thread too: a detector's, of many boxes, takes milliseconds."""
 
 
 @dataclass(slots=True)
@@ -102,17 +103,9 @@ class ModelHandler(BodyHandler):
         if work.codec is None:
             names = network.model.outputs
             return await self.service.pools.decode.run(_json_answer, run.outputs, names, work.count)
-        fields = await self._make_answer(network, tuple(output[0] for output in run.outputs), watch)
-        head = {
-            "frame_id": work.frame_id,
-            "fingerprint": self.service.networks.current.model.fingerprint.hex(),
-            "split_point": work.split_point,
-            "task": network.model.task.name,
-        }
-        # A task of another package may choose any names; ours win.
-        reply = {**head, **fields, **head, "stages_ms": watch.milliseconds(), "received": received}
-        large = _elements(run.outputs) > _LARGE_ELEMENTS
-        return await self.service.pools.decode.run(_encoded, reply) if large else _encoded(reply)
+        return await self._make_reply(
+            network, work, tuple(output[0] for output in run.outputs), watch, received
+        )
 
     async def _decode(self, body: Body, watch: Stopwatch) -> tuple[LoadedNetwork, Work]:
         decoder, start = self.service.decoder, time.perf_counter()
@@ -138,21 +131,35 @@ class ModelHandler(BodyHandler):
             raise ContentError("the network's answer to this tensor is not finite: its values are too large")
         return run
 
-    async def _make_answer(
-        self, network: LoadedNetwork, outputs: Tensors, watch: Stopwatch
-    ) -> dict[str, Any]:
-        task = network.task(self._wanted())
-        if _elements(outputs) <= _LARGE_ELEMENTS:
-            with watch.step("top"):
-                return task.answer(outputs).fields()
-        start = time.perf_counter()
-        fields = await self.service.pools.decode.run(self._compute_answer, task, outputs)
-        watch.note("top", time.perf_counter() - start)
-        return fields
+    async def _make_reply(
+        self,
+        network: LoadedNetwork,
+        work: Work,
+        outputs: Tensors,
+        watch: Stopwatch,
+        received: dict[str, float],
+    ) -> bytes:
+        head = {
+            "frame_id": work.frame_id,
+            "fingerprint": self.service.networks.current.model.fingerprint.hex(),
+            "split_point": work.split_point,
+            "task": network.model.task.name,
+        }
+        task, start_s = network.task(self._wanted()), time.perf_counter()
 
-    def _compute_answer(self, task: Task, outputs: Tensors) -> dict[str, Any]:
-        with computing(self.service.metrics.step_cpu, "top"):
-            return task.answer(outputs).fields()
+        def compose() -> bytes:
+            try:
+                with computing(self.service.metrics.step_cpu, "top"):
+                    fields = task.answer(outputs).fields()
+            finally:
+                watch.note("top", time.perf_counter() - start_s)
+            # A task of another package may choose any names; ours win.
+            return _encoded(
+                {**head, **fields, **head, "stages_ms": watch.milliseconds(), "received": received}
+            )
+
+        quick = _elements(outputs) <= _QUICK_ELEMENTS
+        return compose() if quick else await self.service.pools.decode.run(compose)
 
     def _content_type(self) -> str:
         return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.calibration.fitting.context import fit_context, goes_by_position
+from edge.calibration.fitting.context import fit_context
 from edge.calibration.fitting.magnitudes import fit_magnitudes
+from edge.calibration.fitting.positions import goes_by_position
 from edge.calibration.fitting.reconstruction import fit_centroids, fit_corrector, fit_usual
 from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.grid import grid_shape, to_grid
@@ -169,7 +170,7 @@ def _fit_tensor(
     groups = min(preset.groups, channels)
     passes = passes_of(rows, columns, channels, groups)
     arrays["zone"] = np.array([preset.zone], np.float32)
-    levels = preset.levels or _levels(Quantiser(arrays, grid, MAX_LEVELS, signed=signed), frames)
+    levels = preset.levels or _levels(arrays, frames, signed=signed)
     quantiser = Quantiser(arrays, grid, levels, signed=signed)
     symbols = [quantiser(frame) for frame in frames]
     magnitudes = np.stack([found.magnitudes for found in symbols])
@@ -196,9 +197,12 @@ def _fit_tensor(
     }
 
 
-def _levels(quantiser: Quantiser, frames: NDArray[np.float32]) -> int:
-    """As many as the largest magnitude takes, 2 … MAX_LEVELS."""
-    return max(2, 1 + max(int(quantiser.magnitudes(quantiser.scale(frame)[0]).max()) for frame in frames))
+def _levels(arrays: dict[str, NDArray[Any]], frames: NDArray[np.float32], *, signed: bool) -> int:
+    """As many as the largest magnitude takes, 2 … MAX_LEVELS. Channels that would take more get a coarser step: clipping is worse."""
+    quantiser = Quantiser(arrays, frames.shape[1:], MAX_LEVELS, signed=signed)
+    most = np.max([quantiser.scale(frame)[0].max((0, 1)) for frame in frames], axis=0) + 1
+    arrays["step"] = arrays["step"] * np.maximum(most / MAX_LEVELS, 1).astype(np.float32)
+    return int(min(max(most.max() + 1, 2), MAX_LEVELS))
 
 
 def scales_of(

@@ -222,8 +222,12 @@ class PlannedPilot:
         return min(telling or away, key=lambda option: sizes[option])
 
     def _usable(self) -> list[Option]:
-        """All but those whose codec the cloud lacks, or its profile; all of them if there are no others."""
-        usable = [option for option, plan in self._plans.items() if self._uplink.can_decode(plan.codec)]
+        """All but those whose split point or codec the cloud lacks, or its profile; all of them if there are no others."""
+        usable = [
+            option
+            for option, plan in self._plans.items()
+            if self._uplink.can_answer(option.split_point, plan.codec)
+        ]
         return usable or list(self._plans)
 
 

@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.uplink.client import BrokenError, Reply, mismatch, parse_json, reply_of
+from edge.uplink.client import BrokenError, Reply, frame_path, mismatch, parse_json, reply_of
 from edge.uplink.profiles import ProfileUploads
 from edge.uplink.same_labels import SameLabels
 from shared.errors import MismatchError, UplinkError
@@ -63,7 +63,7 @@ class Uplink:
         self._task = task
         self._metrics = metrics
         self._follows = follows
-        self._path = _path(model, wanted)
+        self._path = frame_path(model, wanted)
         self._labels = SameLabels(model.labels)
         self._uploads = ProfileUploads(
             profiles,
@@ -74,6 +74,9 @@ class Uplink:
         )
         self._following: asyncio.Task[None] | None = None
         self._greeted = asyncio.Event()
+        self._offered: frozenset[str] | None = (
+            None  # a cloud up to 0.6.0 has no split points of several tensors
+        )
 
     @property
     def circuit(self) -> Circuit:
@@ -108,9 +111,10 @@ class Uplink:
         except UplinkError as error:
             self.circuit.open(f"no cloud at {self._client.url} ({error})")
 
-    def can_decode(self, codec: Codec | None) -> bool:
-        """Whether the cloud has this codec, and its profile if it has one, as far as is known; true for None."""
-        return codec is None or self._uploads.serve(codec)
+    def can_answer(self, split_point: str, codec: Codec | None) -> bool:
+        """Whether the cloud has this split point and codec, and its profile if it has one, as far as is known; true for None."""
+        offered = self._offered is None or split_point in self._offered
+        return codec is None or (offered and self._uploads.serve(codec))
 
     async def ask(self, frame: bytes, profile: Profile | None = None) -> Reply:
         """Send one frame and wait for the answer, at most for the deadline. Raises UplinkError.
@@ -208,6 +212,8 @@ class Uplink:
             raise UplinkError("refused", problem) if self._follows else MismatchError(problem)
         if said["fingerprint"] == self._model.fingerprint.hex():  # not an earlier one that it still serves
             self._labels.compare(said)
+            points = said.get("split_points")
+            self._offered = frozenset(points) if isinstance(points, dict) else None
         await self._uploads.greet(said)
         self._greeted.set()
 
@@ -235,13 +241,3 @@ class Uplink:
             status, body = await self._client.request("GET", "/profile", _MEASURING_S)
         said = parse_json(body) if status == 200 else {}
         return said if said.get("fingerprint") == self._model.fingerprint.hex() else {}
-
-
-def _path(model: Model, wanted: Wanted) -> str:
-    """Where frames are posted to."""
-    query = []
-    if model.labels:  # the cloud refuses more classes than there are, and any number where there are none
-        query.append(f"top={min(wanted.top, len(model.labels))}")
-    if wanted.threshold is not None:
-        query.append(f"threshold={wanted.threshold!r}")
-    return f"/model?{'&'.join(query)}" if query else "/model"

@@ -20,6 +20,7 @@ from shared.bundling.graph.filling import fill_up
 from shared.bundling.graph.fingerprint import fingerprint_of
 from shared.bundling.graph.marking import marked
 from shared.bundling.graph.points import find_places
+from shared.bundling.graph.selection import before_selection, selected_outputs
 from shared.bundling.messages import first_line
 from shared.bundling.seen import see
 from shared.bundling.sources.find import find_source
@@ -85,7 +86,9 @@ def make_reported(
     points = list(network.partition.points.values())
     fingerprint = source.fingerprint or fingerprint_of(network.model, len(source.outputs), source.recipe)
     halves = Halves(network.model, network.partition, network.batch)
-    answers = Answers(halves, source.reference, network.pictures, network.tensors, network.filled_up)
+    answers = Answers(
+        halves, source.reference, network.pictures, network.tensors, network.filled_up, network.selected
+    )
     parity, parity_notes = check_whole(answers, source.reference.name if source.reference else "itself")
     seen = see(source, network.model, network.partition.ends[1].shapes, answers.own_outputs)
     task, task_notes = task_of(seen, choice.task, source.task)
@@ -132,6 +135,8 @@ class _Cut:
     """The same normalised, (2, C, h, w)."""
     filled_up: Mapping[int, int]
     """The axes of `Filled`."""
+    selected: tuple[int, ...]
+    """The numbers of the outputs whose rows the graph has selected."""
     notes: tuple[str, ...]
 
 
@@ -146,9 +151,18 @@ def _cut(source: Source) -> _Cut:
         model, batch = single_batch(filled.model), 1
         notes += ("the network takes one picture at a time",)
     places = find_places(model, batch, known=source.known, outputs=source.outputs, is_given=source.is_given)
+    places = before_selection(model, places)
+    selected = selected_outputs(model, len(source.outputs))
     model = marked(model, places, len(source.outputs), source.name)
     return _Cut(
-        model, Partition(place.point for place in places), batch, pictures, tensors, filled.axes, notes
+        model,
+        Partition(place.point for place in places),
+        batch,
+        pictures,
+        tensors,
+        filled.axes,
+        selected,
+        notes,
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError, SettingsError
 from shared.tasks.detection.forms.registry import describe_forms
 from shared.tasks.detection.recognition import describe_outputs
-from shared.tasks.options import parse_task
+from shared.tasks.options import Options, parse_task
 from shared.tasks.registry import KINDS, require_known
 from shared.tasks.segmentation.segment import SHAPES
-from shared.tasks.spec import TaskSpec
+from shared.tasks.spec import ACTIVATIONS, TaskSpec
 
 if TYPE_CHECKING:
     from shared.bundling.sources.source import Source
@@ -48,16 +49,32 @@ def _parsed(given: str) -> tuple[str, dict[str, Option]]:
         raise ModelError(str(error)) from None
 
 
-def _told(seen: Seen, name: str, options: dict[str, Option], own: TaskSpec | None) -> TaskSpec:
-    if own is not None and own.name == name and "form" not in options:
-        options = {**dict(own.options), "activation": own.activation, **options}
+def _told(seen: Seen, name: str, given: dict[str, Option], own: TaskSpec | None) -> TaskSpec:
     require_known(name)
     if name not in KINDS:  # another package's
-        return TaskSpec(name, "none", tuple(sorted(options.items())))
+        return TaskSpec(name, "none", tuple(sorted(given.items())))
     try:
-        return KINDS[name].told(seen, options)
+        if own is not None and own.name == name and "form" not in given:
+            return _changed(own, given, seen)
+        return KINDS[name].told(seen, given)
     except ValueError as error:
         raise ModelError(f"task {name}: {error}") from None
+
+
+def _changed(own: TaskSpec, given: dict[str, Option], seen: Seen) -> TaskSpec:
+    """The source's own task with other options. Raises ValueError if it does not fit the outputs."""
+    rest = dict(given)
+    activation = Options({"activation": rest.pop("activation", own.activation)}).choice(
+        "activation", ACTIVATIONS, own.activation
+    )
+    options = {**dict(own.options), **rest}
+    found = replace(
+        own,
+        activation=next(word for word in ACTIVATIONS if word == activation),
+        options=tuple(sorted(options.items())),
+    )
+    KINDS[own.name].classes(found, seen)
+    return found
 
 
 def describe_task(spec: TaskSpec) -> str:

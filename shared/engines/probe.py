@@ -1,4 +1,4 @@
-"""A bundle's probe: pictures with the reference's outputs, which every engine's halves are compared with."""
+"""A bundle's probe: pictures with the reference's outputs, which every engine's halves are compared with, and how they are compared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from shared.network.bundle import Bundle
     from shared.network.partition import SplitPoint
 
+MAY_DIFFER = 0.05
+"""Share of rows that may be others altogether: of a thousand proposals, rounding exchanges a few."""
 _NOTHING = -1.0
+"""What fills rows that hold nothing."""
+_MAX_ROWS = 4096
+"""Rows of one picture, at most: every two of them are compared."""
 
 
 class Probe:
@@ -47,8 +52,8 @@ class Probe:
     def error(self, kind: Kind, point: SplitPoint, half: Half) -> float:
         """Relative error ‖y − y'‖ / ‖y'‖ of a half, the largest of all pictures' and tensors'; NaN for a NaN or another shape.
 
-        A head is compared at the positions that the bundle has a sample of, at `output` whole. Raises EngineError if the
-        reference that computes the half's input fails its own check.
+        Rows that the network selects itself are compared as `output_error` says. A head is compared at the positions that the bundle
+        has a sample of, at `output` whole. Raises EngineError if the reference that computes the half's input fails its own check.
         """
         given = self.given(kind, point)
         want = self._expected(kind, point)
@@ -60,8 +65,13 @@ class Probe:
             return float("nan")
         if kind == "head" and point.name != OUTPUT:
             got = tuple(sampled(each, right.shape[1]) for each, right in zip(got, want, strict=True))
-        # max() would lose a NaN
-        return float(np.max([_relative(*pair) for pair in zip(got, want, strict=True)]))
+            return output_error(got, want, ())
+        return output_error(got, want, self._selected())
+
+    def _selected(self) -> tuple[int, ...]:
+        """The outputs whose rows the network selects itself."""
+        with self._opened() as (file, names):
+            return tuple(file.get_tensor("selected").tolist()) if "selected" in names else ()
 
     def given(self, kind: Kind, point: SplitPoint) -> Tensors:
         """A half's input for the probe pictures: one array (2, C, H, W) for a head, for a tail (2, *its shape) for each tensor."""
@@ -117,8 +127,68 @@ def sampled(tensors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     return tensors.reshape(len(tensors), -1)[:, np.arange(count) * elements // max(count, 1)]
 
 
+def output_error(got: Tensors, want: Tensors, selected: Sequence[int]) -> float:
+    """The relative error ‖y − y'‖ / ‖y'‖, the largest of all pictures' and tensors'; NaN for a NaN or another shape.
+
+    The outputs numbered in `selected` are compared as `selection_error` does if they differ by more than that.
+    """
+    plain = [_relative(*pair) for pair in zip(got, want, strict=True)]
+    if selected:
+        as_selected = selection_error(*(tuple(side[number] for number in selected) for side in (got, want)))
+        together = float(np.max([plain[number] for number in selected]))
+        plain = [each for number, each in enumerate(plain) if number not in selected]
+        plain.append(min(together, as_selected))
+    return float(np.max(plain))  # max() would lose a NaN
+
+
+def selection_error(got: Tensors, want: Tensors) -> float:
+    """The relative error of rows (B, R, …) that belong together across tensors, each against the nearest; NaN for a NaN or another shape.
+
+    Of both sides' rows, the 5 % that are farthest from any of the other's do not count, nor do rows of -1, which hold nothing. More
+    than 4096 rows are not compared: NaN.
+    """
+    if any(a.shape != b.shape or a.shape[:2] != got[0].shape[:2] for a, b in zip(got, want, strict=True)):
+        return float("nan")
+    if got[0].shape[1] > _MAX_ROWS:
+        return float("nan")
+    errors = [_error([each[row] for each in got], [each[row] for each in want]) for row in range(len(got[0]))]
+    return float(np.max(errors, initial=0.0))
+
+
+def _error(got: list[NDArray[np.float32]], want: list[NDArray[np.float32]]) -> float:
+    """For one picture, tensors (R, …)."""
+    sides = [[each.reshape(len(each), -1).astype(np.float64) for each in side] for side in (got, want)]
+    lengths = [max(float(np.sqrt((rows**2).sum(1).mean())), 1e-30) for rows in sides[1]]
+    mine, right = (
+        np.concatenate([rows / length for rows, length in zip(side, lengths, strict=True)], axis=1)[
+            _hold(side)
+        ]
+        for side in sides
+    )
+    if not np.isfinite(mine).all():
+        return float("nan")
+    count = max(len(mine), len(right))
+    least = min(len(mine), len(right))
+    others = int(MAY_DIFFER * count)
+    if least == 0 or count - least > others:
+        return 0.0 if count == 0 else 1.0
+    squares = (mine**2).sum(1)[:, None] + (right**2).sum(1)[None] - 2 * mine @ right.T
+    # The nearest is found fast; its distance is computed anew, as the difference of large squares is rounded.
+    distances = (
+        ((mine - right[squares.argmin(1)]) ** 2).sum(1),
+        ((right - mine[squares.argmin(0)]) ** 2).sum(1),
+    )
+    return max(float(np.sqrt(np.sort(each)[: count - others].mean())) for each in distances)
+
+
+def _hold(side: list[NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """(R,): the rows that hold something."""
+    held: NDArray[np.bool_] = np.any([(rows != _NOTHING).any(1) for rows in side], axis=0)
+    return held
+
+
 def _relative(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
-    if len(got) != len(want):
+    if got.shape != want.shape:
         return float("nan")
     found, right = (each.reshape(len(each), -1).astype(np.float64) for each in (got, want))
     # What fills up an output of no fixed size says nothing, and must not make the rest look small.

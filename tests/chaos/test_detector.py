@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kits import boxes as boxes_kit
 from kits import chaos as chaos_kit
-from kits import detector as detector_kit
+from kits import colour_detector as detector_kit
 
 import splitdnn
 from edge.sources.synthetic import Synthetic

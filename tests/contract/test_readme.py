@@ -27,7 +27,7 @@ RUN_ELSEWHERE = {
     "docker compose up": ("tests/kits/deployments.py", '"up", "--detach", "--wait", "cloud", "prometheus"'),
     "SPLITDNN_SOURCE=/media/clip.mp4 docker compose up": ("tests/kits/deployments.py", "/media/{CLIP.name}"),
     "SPLITDNN_MODEL=/media/detector.onnx SPLITDNN_LABELS=/media/names.txt SPLITDNN_RECIPE=channels=BGR SPLITDNN_SOURCE=/media/clip.mp4 docker compose up": (
-        "tests/integration/test_detector.py",
+        "tests/kits/detector_runs.py",
         "ComposeDeployment(files, **settings)",
     ),
     "docker compose up --scale edge=3": ("tests/kits/deployments.py", '"--scale", f"edge={edges}"'),

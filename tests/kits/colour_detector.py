@@ -49,7 +49,7 @@ class _Graph:
         return name
 
     def convolution(self, name: str, given: str, kernel: np.ndarray, bias: np.ndarray | None = None) -> str:
-        """Of 1x1 and 3x3 the size stays, 2x2 halves it."""
+        """A kernel of 2x2 halves the size, one of 1x1 or 3x3 keeps it."""
         side = kernel.shape[2]
         weights = self.constant(f"{name}.kernel", kernel.astype(np.float32))
         shift = self.constant(

@@ -136,8 +136,12 @@ class ComposeDeployment:
             "SPLITDNN_WEIGHTS_DIR": str(weights),
         }
         self._numbers = itertools.count()
-        self._compose("build", "bundle", "cloud", "edge", seconds=1800)
-        self._compose("up", "--detach", "--wait", "cloud", "prometheus", seconds=START_S)
+        try:
+            self._compose("build", "bundle", "cloud", "edge", seconds=1800)
+            self._compose("up", "--detach", "--wait", "cloud", "prometheus", seconds=START_S)
+        except BaseException:
+            self.close()
+            raise
 
     def _compose(self, *arguments: str, seconds: float = STEP_S) -> str:
         done = subprocess.run(

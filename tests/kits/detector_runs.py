@@ -42,7 +42,7 @@ class Detector:
         return self.unsplit.boxes_of(self.source, FRAMES)
 
     def records(self, frames: int = FRAMES, **settings: str) -> list[dict[str, Any]]:
-        """Of an edge that has read the first frames of the source, which must all be there."""
+        """What an edge makes of the first frames of the source, which must all be there."""
         run = self.system.edge(**{"source": self.source, "frames": str(frames)} | settings)
         records = run.finish(300)
         assert [record["frame"] for record in records] == list(range(frames)), run.said()
@@ -67,7 +67,8 @@ def detecting(name: str, files: Path, *, compose: bool = False) -> Iterator[Dete
     flags = ["--recipe", recipe] if recipe else []
     bundle = detector_kit.make_bundle(network, labels, files / "bundle", *flags)
     settings = {"model": str(bundle.folder), "precision": "float32"}
-    if compose:  # where the service `bundle` makes it anew
+    if compose:  # where the service `bundle` makes it anew, as another user than this one
+        files.chmod(0o755)
         settings |= {"model": str(network), "labels": str(labels), "recipe": recipe}
     system = ComposeDeployment(files, **settings) if compose else LocalDeployment(**settings)
     try:

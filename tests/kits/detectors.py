@@ -102,11 +102,15 @@ def detector(kind: str, seed: int = 0) -> torch.nn.Module:
     return made
 
 
+_SIZES = {"bbox": 0.1, "regression_head.module_list": 0.3, "cls_logits": 0.1}
+"""Last layers' weights, by a part of their name: boxes stay near their anchors, and scores below 1."""
+
+
 def enliven(network: torch.nn.Module) -> None:
     """Weights of a size that neither lets values vanish nor explode, and no biases: every place gets scores of its own."""
     for name, parameter in network.named_parameters():
         if parameter.ndim >= 2:
-            size = 0.1 if "bbox" in name or "regression" in name else 1.0
+            size = next((size for part, size in _SIZES.items() if part in name), 1.0)
             torch.nn.init.normal_(parameter, std=size * (2 / parameter[0].numel()) ** 0.5)
         elif name.endswith("bias"):
             parameter.zero_()

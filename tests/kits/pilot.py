@@ -62,7 +62,7 @@ class Flight:
             explore_s=explore_s,
         )
         uplink = SimpleNamespace(
-            link=self.link, circuit=self.circuit, can_decode=changes.pop("can_decode", lambda _: True)
+            link=self.link, circuit=self.circuit, can_answer=changes.pop("can_answer", lambda *_: True)
         )
         self.pilot = PlannedPilot(
             settings, self.plans.values(), uplink, self.metrics, live=False, clock=self.clock

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge.calibration.fitting.positions import densities
 from shared.codecs.calibrated.context_model import (
     CLASSES,
     EXACT,
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
 
 _MAX_ROWS = 24_000
 _KINDS = 10
-_PRIOR = 8.0
-_LEAST_FRAMES = 12
-_GAIN = 0.9
-"""Knowing the position has to save a tenth of the bits, so that it is not chance."""
-_MAGNITUDE_KINDS = 8
 _BINS = 32
 _RIDGE = 2.0
 _SAMPLE = 2000
@@ -47,9 +43,12 @@ _FLOOR = 0.04
 """Added to every prediction, as a linear prediction of something rare is often below zero."""
 
 
-def ladder() -> NDArray[np.uint16]:
-    """(CLASSES,) probabilities in 65536ths, evenly spaced in log-odds from 1/4000 to 50/51."""
-    odds = np.exp(np.linspace(np.log(1 / 4000), np.log(50.0), CLASSES))
+def ladder(rows: int) -> NDArray[np.uint16]:
+    """(CLASSES,) probabilities in 65536ths, evenly spaced in log-odds from 1/4000 to 4/5, or to 50/51 if they come from enough `rows`.
+
+    What few rows make look certain is chance.
+    """
+    odds = np.exp(np.linspace(np.log(1 / 4000), np.log(50.0 if rows >= _MAX_ROWS else 4.0), CLASSES))
     frequencies: NDArray[np.float64] = np.round(65536 * odds / (1 + odds))
     return frequencies.astype(np.uint16)
 
@@ -71,9 +70,10 @@ def fit_context(
     edges = np.quantile(density, np.arange(1, _KINDS) / _KINDS)
     kinds = np.digitize(density, edges).astype(np.uint8)
     flat_kinds = kinds.reshape(-1, channels)
+    rungs = ladder(magnitudes.shape[0] * magnitudes.shape[1] * magnitudes.shape[2])
     arrays: dict[str, NDArray[Any]] = {
         "channel_kind": kinds,
-        "ladder": ladder(),
+        "ladder": rungs,
     }
     canvases = [Canvas.of(frame) for frame in magnitudes]
     for coding_pass in passes:
@@ -105,34 +105,9 @@ def fit_context(
             np.tile(of_pass(flat_kinds, coding_pass), (len(chosen), 1))
             if by_position
             else of_pass(flat_kinds, coding_pass),
+            rungs,
         )
     return arrays
-
-
-def densities(magnitudes: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(rows, columns, channels): how often a symbol is not zero, drawn towards what is usual in its channel."""
-    hits = (magnitudes > 0).sum(0)
-    usual = hits.mean((0, 1)) / len(magnitudes)
-    return (hits + _PRIOR * usual) / (len(magnitudes) + _PRIOR)
-
-
-def goes_by_position(magnitudes: NDArray[np.uint8]) -> bool:
-    """Whether the first half of the frames tells at which positions symbols of the second half are zero: the camera stands still.
-
-    `magnitudes`: (frames, rows, columns, channels), in the order of time.
-    """
-    half = len(magnitudes) // 2
-    if half < _LEAST_FRAMES or magnitudes.shape[1] * magnitudes.shape[2] == 1:
-        return False
-    earlier, later = magnitudes[:half], (magnitudes[half:] > 0).mean(0)
-    known = densities(earlier)
-    usual = np.broadcast_to(known.mean((0, 1)), known.shape)
-
-    def bits(share: NDArray[np.float64]) -> float:
-        p = np.clip(share, 1e-4, 1 - 1e-4)
-        return float(-(later * np.log2(p) + (1 - later) * np.log2(1 - p)).sum())
-
-    return bits(known) < _GAIN * bits(usual)
 
 
 def _seen(canvas: Canvas, coding_pass: CodingPass, beside: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -222,7 +197,11 @@ def _whole(
 
 
 def _classes(
-    predicted: NDArray[np.int32], own: NDArray[np.intp], wanted: NDArray[np.bool_], kinds: NDArray[np.uint8]
+    predicted: NDArray[np.int32],
+    own: NDArray[np.intp],
+    wanted: NDArray[np.bool_],
+    kinds: NDArray[np.uint8],
+    rungs: NDArray[np.uint16],
 ) -> NDArray[np.uint8]:
     """The class whose probability is nearest to how often the symbol was not zero: (kinds, 5, PREDICTIONS)."""
     sample = predicted.ravel()[:: max(1, predicted.size // 100_000)]
@@ -237,6 +216,6 @@ def _classes(
     # Rare combinations are drawn towards all other kinds with the same prediction.
     usual = (hits.sum((0, 1)) + 0.5) / (total.sum((0, 1)) + 50)
     probability = (hits + 8 * usual) / (total + 8)
-    rungs = np.log(ladder() / (65536.0 - ladder()))
-    nearest: NDArray[np.intp] = np.abs(np.log(probability / (1 - probability))[..., None] - rungs).argmin(-1)
+    odds = np.log(rungs / (65536.0 - rungs))
+    nearest: NDArray[np.intp] = np.abs(np.log(probability / (1 - probability))[..., None] - odds).argmin(-1)
     return nearest[:, :, of_level].astype(np.uint8)

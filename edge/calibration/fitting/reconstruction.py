@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,13 +52,14 @@ def fit_centroids(
     return centroids.astype(np.float16)
 
 
-class Moments(NamedTuple):
-    """Sums over the positions of some frames: of decoded values, of their errors, and of products. C: channels."""
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Sums over the positions of some frames. C: channels."""
 
     gram: NDArray[np.float32]  # (C, C): decoded x decoded
     cross: NDArray[np.float32]  # (C, C): decoded x error
-    first: NDArray[np.float32]  # (C,): decoded
-    last: NDArray[np.float32]  # (C,): errors
+    decoded: NDArray[np.float32]  # (C,)
+    errors: NDArray[np.float32]  # (C,)
     rows: int
 
     @classmethod
@@ -66,32 +68,37 @@ class Moments(NamedTuple):
     ) -> Moments:
         """The sums over the frames of these numbers."""
         channels = frames.shape[3]
-        total = cls(
-            *(np.zeros(shape, np.float32) for shape in ((channels, channels),) * 2 + ((channels,),) * 2), 0
-        )
+        gram: NDArray[np.float32] = np.zeros((channels, channels), np.float32)
+        cross, first, last = gram.copy(), gram[0].copy(), gram[0].copy()
         rows = 0
         for start in range(0, len(numbers), 16):
             some = numbers[start : start + 16]
             decoded = np.stack([plain.plain(symbols[number]) for number in some])
             errors = (frames[some.start : some.stop] - decoded).reshape(-1, channels)
             decoded = decoded.reshape(-1, channels)
-            total.gram[:] += decoded.T @ decoded
-            total.cross[:] += decoded.T @ errors
-            total.first[:] += decoded.sum(0)
-            total.last[:] += errors.sum(0)
+            gram += decoded.T @ decoded
+            cross += decoded.T @ errors
+            first += decoded.sum(0)
+            last += errors.sum(0)
             rows += len(decoded)
-        return total._replace(rows=rows)
+        return cls(gram, cross, first, last, rows)
 
-    def __add__(self, other: Moments) -> Moments:  # type: ignore[override]  # not a longer tuple
-        return Moments(*(one + another for one, another in zip(self, other, strict=True)))
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(
+            self.gram + other.gram,
+            self.cross + other.cross,
+            self.decoded + other.decoded,
+            self.errors + other.errors,
+            self.rows + other.rows,
+        )
 
     def centred(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The covariance of decoded values, and that with their errors."""
-        first, last = self.first / self.rows, self.last / self.rows
-        return (
-            self.gram / np.float32(self.rows) - np.outer(first, first),
-            self.cross / np.float32(self.rows) - np.outer(first, last),
-        )
+        rows = np.float32(self.rows)
+        first = self.decoded / rows
+        gram: NDArray[np.float32] = self.gram / rows - np.outer(first, first)
+        cross: NDArray[np.float32] = self.cross / rows - np.outer(first, self.errors / rows)
+        return gram, cross
 
 
 def fit_corrector(
@@ -114,7 +121,7 @@ def fit_corrector(
     down = weights @ directions
     # Both factors are kept in float16: only their product counts, so its magnitude is shared between them.
     size = np.sqrt(np.abs(down).max(0) + 1e-12)
-    first, last = moments.first / moments.rows, moments.last / moments.rows
+    first, last = moments.decoded / moments.rows, moments.errors / moments.rows
     return {
         "corrector_down": (down / size).astype(np.float16),
         "corrector_up": (directions * size).T.astype(np.float16),

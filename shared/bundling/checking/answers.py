@@ -34,11 +34,16 @@ class Answers:
         pictures: NDArray[np.uint8],
         tensors: NDArray[np.float32],
         filled_up: Mapping[int, int],
+        selected: tuple[int, ...],
     ) -> None:
-        """`pictures` (2, h, w, 3) RGB, and `tensors` (2, C, h, w), the same normalised; `filled_up` are the axes of `Filled`."""
+        """`pictures` (2, h, w, 3) RGB, and `tensors` (2, C, h, w), the same normalised; `filled_up` are the axes of `Filled`.
+
+        `selected`: the outputs whose rows the graph has selected.
+        """
         self._halves = halves
         self._reference = reference
         self.filled_up = filled_up
+        self.selected = selected
         self.pictures = pictures
         self.tensors = tensors
         self.crossings: dict[str, Tensors] = dict(halves.crossings((tensors,)))
@@ -70,6 +75,8 @@ class Answers:
                     stored[f"sample/{key}"] = sample(tensor)
         for index, output in enumerate(self.outputs):
             stored[f"outputs/{index}"] = output
+        if self.selected:
+            stored["selected"] = np.array(self.selected, np.int64)
         for point in chosen:
             given = []
             for key, tensor, shape in zip(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared.bundling.messages import first_line
-from shared.engines.openvino.network import cut
+from shared.engines.openvino.network import cut, joined, passed
 from shared.engines.openvino.runtime import core, ov, without_integers
 from shared.errors import ModelError
 from shared.network.partition import INPUT
@@ -55,7 +55,8 @@ class Halves:
         )
 
     def _run(self, start: SplitPoint, end: SplitPoint, given: Tensors) -> Tensors:
-        return self._infer(_compiled(cut(self._model, start, end, one_by_one=self._one_by_one)), given)
+        computed = self._infer(_compiled(cut(self._model, start, end, one_by_one=self._one_by_one)), given)
+        return joined(computed, given, passed(self._model, start, end))
 
     def _infer(self, compiled: ov.CompiledModel, given: Tensors) -> Tensors:
         if not self._one_by_one:

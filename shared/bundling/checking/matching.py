@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.engines.half import Tensors
 
 _MAX_ROWS = 2000
-"""Of one picture. Every two of them are compared."""
+"""One picture's, of which every two are compared."""
 
 
 def in_order_of(got: Tensors, want: Tensors, axes: Mapping[int, int]) -> Tensors:

@@ -95,7 +95,8 @@ class Reconstruction:
             self._bias = require(arrays, "corrector_bias", np.float32, (channels,))
         if "usual" in arrays:
             usual = require(arrays, "usual", np.float16, (2, *grid)).astype(np.float32)
-            self._usual = usual * self._step_sizes
+            with np.errstate(over="ignore"):  # values that are not finite are found when a frame is decoded
+                self._usual = usual * self._step_sizes
 
     def plain(self, symbols: Symbols) -> NDArray[np.float32]:
         """Values (rows, columns, channels) before the corrector."""

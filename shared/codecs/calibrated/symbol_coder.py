@@ -84,7 +84,8 @@ class SymbolCoder:
         tables = require(arrays, "magnitudes", np.uint16, shape).astype(np.int64)
         kinds = kinds_of(arrays, "magnitude_kind", self._grid)
         step = SIZES if self._by_size else 1
-        if kinds.max() >= len(tables) or kinds.max() * step + step > 256:
+        most = int(kinds.max())
+        if most >= len(tables) or (most + 1) * step > 256:  # a symbol's table is numbered in eight bits
             raise ProfileContentError("a profile's kinds of magnitudes are out of range")
         self._magnitudes = Alphabet(tables.reshape(-1, levels - 1))
         self._kinds = {

@@ -9,13 +9,13 @@ import numpy as np
 
 from shared.engines.base import Engine, contiguous, in_rows
 from shared.engines.openvino.form import FORMS, OpenVinoForm
-from shared.engines.openvino.network import cut, passed, retype
+from shared.engines.openvino.network import cut, joined, passed, retype
 from shared.engines.openvino.runtime import core, ov, reason, without_integers
 from shared.errors import EngineError
 from shared.process.memory import forget_pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Mapping
 
     from shared.engines.half import Half, Kind, Segment, Tensors
     from shared.engines.probe import Probe
@@ -62,10 +62,8 @@ class OpenVinoEngine(Engine):
 
     def segment(self, start: SplitPoint, end: SplitPoint) -> Segment:
         # Packed tensors at both ends, also at the ends of the whole network, so that all segments are alike.
-        # What only passes is handed on as it is: OpenVINO would give it the memory of an input that its caller may free.
         through = passed(self._model, start, end)
-        model = retype(self._cut(start, end, without=through), self._form.type)
-        computed = [number for number in range(len(end.shapes)) if number not in through]
+        model = retype(self._cut(start, end), self._form.type)
         requests = _Requests(self._compiled(model, f"the segment up to {end.name}"))
 
         def run(given: tuple[ov.Tensor, ...]) -> tuple[ov.Tensor, ...]:
@@ -77,9 +75,8 @@ class OpenVinoEngine(Engine):
             except RuntimeError as error:
                 raise EngineError(f"openvino: {reason(error)}") from error
             # Valid until this thread's next run; new tensors each time would cost page faults.
-            found = {number: request.get_output_tensor(place) for place, number in enumerate(computed)}
-            found |= {number: given[source] for number, source in through.items()}
-            return tuple(found[number] for number in range(len(end.shapes)))
+            count = len(end.shapes) - len(through)
+            return joined([request.get_output_tensor(number) for number in range(count)], given, through)
 
         self._run_once(lambda zeros: run(self._form.pack(zeros)), start)
         return run
@@ -90,7 +87,8 @@ class OpenVinoEngine(Engine):
 
     def _compile(self, kind: Kind, point: SplitPoint) -> Half:
         start, end = (self._input, point) if kind == "head" else (point, self._output)
-        half = _CompiledHalf(self._compiled(self._cut(start, end), f"the {kind} at {point.name}"), end.shapes)
+        compiled = self._compiled(self._cut(start, end), f"the {kind} at {point.name}")
+        half = _CompiledHalf(compiled, end.shapes, passed(self._model, start, end))
         self._run_once(half, start)
         return in_rows(half) if self.one_by_one else half
 
@@ -102,9 +100,9 @@ class OpenVinoEngine(Engine):
             "whether another version of openvino computes right"
         )
 
-    def _cut(self, start: SplitPoint, end: SplitPoint, without: Collection[int] = ()) -> ov.Model:
+    def _cut(self, start: SplitPoint, end: SplitPoint) -> ov.Model:
         try:
-            return cut(self._model, start, end, one_by_one=self.one_by_one, without=without)
+            return cut(self._model, start, end, one_by_one=self.one_by_one)
         except RuntimeError as error:
             raise EngineError(
                 f"openvino cannot cut the network from {start.name} to {end.name}: {reason(error)}; make the bundle again"
@@ -139,9 +137,13 @@ class _Requests:
 class _CompiledHalf:
     """One compiled half, a `Half`."""
 
-    def __init__(self, compiled: ov.CompiledModel, shapes: tuple[tuple[int, ...], ...]) -> None:
+    def __init__(
+        self, compiled: ov.CompiledModel, shapes: tuple[tuple[int, ...], ...], through: Mapping[int, int]
+    ) -> None:
+        """`shapes` are those at its end; `through` is what is `passed`."""
         self.requests = _Requests(compiled)
-        self._shapes = shapes
+        self._shapes = [shape for number, shape in enumerate(shapes) if number not in through]
+        self._through = through
 
     def __call__(self, tensors: Tensors) -> Tensors:
         request = self.requests.own()
@@ -157,4 +159,7 @@ class _CompiledHalf:
             request.infer()
         except RuntimeError as error:
             raise EngineError(f"openvino: {reason(error)}") from error
-        return results
+        if not self._through:
+            return results
+        passing = {source: given[source].copy() for source in self._through.values()}
+        return joined(results, passing, self._through)

@@ -7,7 +7,7 @@ takes milliseconds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -16,10 +16,12 @@ from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Mapping, Sequence
 
     from shared.network.bundle import Bundle
     from shared.network.partition import SplitPoint
+
+_T = TypeVar("_T")
 
 
 def read(bundle: Bundle) -> ov.Model:
@@ -61,19 +63,23 @@ def passed(model: ov.Model, start: SplitPoint, end: SplitPoint) -> dict[int, int
     return {number: before.index(value) for number, value in enumerate(values(end)) if value in before}
 
 
-def cut(
-    model: ov.Model,
-    start: SplitPoint,
-    end: SplitPoint,
-    *,
-    one_by_one: bool = False,
-    without: Collection[int] = (),
-) -> ov.Model:
+def joined(
+    computed: Sequence[_T], given: Sequence[_T] | Mapping[int, _T], through: Mapping[int, int]
+) -> tuple[_T, ...]:
+    """The tensors at a segment's end: what it computed and, where `passed` says so, what it was given."""
+    rest = iter(computed)
+    count = len(computed) + len(through)
+    return tuple(given[through[number]] if number in through else next(rest) for number in range(count))
+
+
+def cut(model: ov.Model, start: SplitPoint, end: SplitPoint, *, one_by_one: bool = False) -> ov.Model:
     """The segment from `start` to `end`; it shares the constants of `model`, which is left unchanged.
 
-    Its inputs and outputs are (B, *shape). `one_by_one`: the model takes one picture at a time, so B is 1, and what crosses may
-    have another shape inside. It has no output for the tensors of these numbers at `end`.
+    Its inputs and outputs are (B, *shape); what is `passed` is none of the outputs: OpenVINO would give it the input's memory,
+    also behind a Convert, and use that after the caller has freed it. `one_by_one`: the model takes one picture at a time, so B is 1, and what
+    crosses may have another shape inside.
     """
+    through = passed(model, start, end)
     model = model.clone()
     results = {result.get_friendly_name(): result for result in model.get_results()}
     name = f"{start.name} to {end.name}"
@@ -87,12 +93,12 @@ def cut(
         for user in model.get_parameters()[0].output(0).get_target_inputs():
             if user.get_node().get_type_name() == "ShapeOf":
                 user.get_node().output(0).replace(_picture_shape(model, given[0], user.get_node()))
-    wanted = [number for number in range(len(end.shapes)) if number not in without]
+    wanted = [number for number in range(len(end.shapes)) if number not in through]
     names = result_names(end)
     ends = [results[names[number]] for number in wanted]
     if one_by_one:
         ends = [_with_batch(each, end.shapes[number]) for each, number in zip(ends, wanted, strict=True)]
-    return ov.Model([_apart(each) for each in ends], given, name)
+    return ov.Model(ends, given, name)
 
 
 def retype(model: ov.Model, element_type: ov.Type) -> ov.Model:
@@ -115,16 +121,6 @@ def _replace(value: ov.Output, shape: tuple[int, ...], *, one_by_one: bool) -> o
     for user in value.get_target_inputs():
         user.replace_source_output(node.output(0))
     return given
-
-
-def _apart(result: ov.Node) -> ov.Node:
-    """A result that is computed. One that is an input itself has the input's memory: OpenVINO would read the picture or the crossing
-    from where the caller wants the output, and write nothing there.
-    """
-    value = result.input_value(0)
-    if value.get_node().get_type_name() != "Parameter":
-        return result
-    return operations.result(operations.convert(value, value.get_element_type().to_string()))
 
 
 def _with_batch(result: ov.Node, shape: tuple[int, ...]) -> ov.Node:

@@ -1,4 +1,4 @@
-"""A codec and a source of another package (tests/plugin) are used without a change of ours."""
+"""A codec, a source and a task of another package (tests/plugin) are used without a change of ours."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from kits import example_package
 
 from bench.rate import plan
 from shared.codecs import registry
+from shared.network.model import Model
+from shared.tasks import registry as tasks
+from shared.tasks.foreign.plugins import TaskPlugins
+from shared.tasks.spec import TaskSpec, Wanted
 from splitdnn import ContentError, SettingsError, known_codecs, make_codec, open_source, pack
 
 
@@ -21,6 +25,8 @@ def installed(tmp_path, monkeypatch):
     for folder in (example_package.PACKAGE, tmp_path):
         monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr(registry, "_plugins", registry.Plugins(lambda: entry_points(group=registry.GROUP)))
+    plugins = TaskPlugins(lambda: entry_points(group=tasks.GROUP), tasks.KINDS)
+    monkeypatch.setattr(tasks, "_plugins", plugins)
 
 
 @pytest.fixture
@@ -92,3 +98,14 @@ def test_the_source_is_opened_by_its_name():
     assert (frames[0].shape, frames[0].dtype, frames[0].flags.c_contiguous) == ((240, 320, 3), np.uint8, True)
     with pytest.raises(SettingsError, match="stripes takes frames=N"):
         open_source("stripes:frame=2", open_timeout_s=1, read_timeout_s=1)
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_task_reads_outputs_by_its_name(network):
+    spec = TaskSpec("meter", "none", (("unit", "bar"),))
+    task = tasks.make_task(Model("gauge", "file", network.recipe, (), bytes(8), spec, ("needle",)), Wanted())
+    answer = task.answer((np.array([[1.5, 2.5]], np.float32),))
+    assert (answer.headline(), answer.fields()) == ("2 bar", {"reading": 2.0})
+    assert task.parse(answer.fields()) == answer
+    rows = (np.array([[1.0], [2.0]], np.float32),)
+    assert task.agreement(rows, (rows[0] + 0.25,)).share == 0.75

@@ -80,7 +80,8 @@ def several_crossings(
     search.know(_Known((len(soles), 0), work[-1], size, is_one=True))
     for stretch in stretches:
         if len(stretch.operations) > 1:
-            search.open(stretch, frozenset(), frozenset(stretch.operations), 0, 0)
+            for low, high in stretch.windows():
+                search.open(stretch, low, high, 0, 0)
     return search.run()
 
 
@@ -117,7 +118,7 @@ class _Search:
             reach = self._reach(known, found.elements)
             if reach is None or abs(found.work - known.work) > reach:
                 continue
-            if known.order <= order:
+            if known.order < order or (known.order == order and found.before != high):
                 left = max(left, known.work + reach + 1 - stretch.work_of(low))
             else:
                 right = max(right, stretch.work_of(high) - (known.work - reach - 1))

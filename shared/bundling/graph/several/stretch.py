@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from shared.bundling.graph.values import Values
 
 
+_MAX_OPERATIONS = 1000
+"""Searched at once: a minimum cut takes time that grows faster than their number."""
 _VIEWS = ("Reshape", "Squeeze", "Transpose", "Unsqueeze")
 
 
@@ -57,12 +60,15 @@ class Stretch:
         self._work_before = work[low]
         self._work = {each: work[each] - work[each - 1] for each in self.operations}
         inside = set(self.operations)
-        produced = [
-            (each, port)
+        produced = {
+            each: [
+                (each, port)
+                for port in range(graph.operations[each].get_output_size())
+                if (each, port) in users
+            ]
             for each in self.operations
-            for port in range(graph.operations[each].get_output_size())
-        ]
-        self._users = {value: users[value] for value in [start, *produced] if value in users}
+        }
+        self._users = {value: users[value] for value in [start, *itertools.chain(*produced.values())]}
         self._start = start
         self._sizes: dict[Value, int] = {}
         for value in self._users:
@@ -73,12 +79,27 @@ class Stretch:
         self._price = {
             value: 8 * size + self._preference(graph, value) for value, size in self._sizes.items()
         }
+        inputs = {
+            each: [value for value in dict.fromkeys(graph.inputs[each]) if value in self._users]
+            for each in self.operations
+        }
+        self._touched = {each: [*inputs[each], *produced[each]] for each in self.operations}
+        self._groups = self._grouped(inputs)
         self._orders = _orders(self.operations, graph.inputs, inside)
 
     def _preference(self, graph: Graph, value: Value) -> int:
         """What decides between places of one size: few tensors, none of them a view of another, behind which work begins."""
         is_view = graph.types[value[0]] in _VIEWS
         return 4 + 2 * is_view + (not all(self._work.get(user) for user in self._users[value]))
+
+    def windows(self) -> list[tuple[frozenset[int], frozenset[int]]]:
+        """The stretch in parts that are small enough to be searched, as low and high: only the largest networks have several."""
+        _, late = self._orders[-1]  # what is computed as late as it can be leaves the fewest tensors open
+        bounds = [
+            frozenset(late[:end])
+            for end in (*range(0, len(self.operations), _MAX_OPERATIONS), len(self.operations))
+        ]
+        return list(itertools.pairwise(bounds))
 
     def work_of(self, before: Iterable[int]) -> int:
         """MACs from the picture up to these operations of the stretch."""
@@ -114,7 +135,7 @@ class Stretch:
     def _cut(self, low: frozenset[int], high: frozenset[int]) -> Inside | None:
         """The cheapest place between the two. Where more tensors would cross than may, each gets dearer, until few do."""
         extra = 0
-        for dearer in (0, 1, 4, 64, 1 << 30):
+        for dearer in (0, 1, 16, 1 << 30):
             before = self._minimum(low, high, extra * dearer)
             if before is None:
                 return None
@@ -135,21 +156,45 @@ class Stretch:
 
     def _minimum(self, low: frozenset[int], high: frozenset[int], extra: int) -> frozenset[int] | None:
         network = FlowNetwork()
-        nodes = {each: network.node() for each in self.operations if each in high and each not in low}
-        for value, users in self._users.items():
-            producer = SOURCE if value == self._start or value[0] in low else nodes.get(value[0])
-            rest = [user for user in users if user not in low]
-            if producer is None or not rest:
+        free = sorted(high - low)
+        groups: dict[int, int] = {}
+        nodes: dict[int, int] = {}
+        for each in free:
+            group = self._groups[each]
+            if group not in groups:
+                groups[group] = network.node()
+            nodes[each] = groups[group]
+        for value in dict.fromkeys(value for each in free for value in self._touched[each]):
+            producer = nodes.get(value[0], SOURCE if value == self._start or value[0] in low else SINK)
+            ends = {nodes.get(user, SINK): None for user in self._users[value] if user not in low}
+            ends.pop(producer, None)
+            if producer == SINK or not ends:
                 continue
             crossing = network.node()
             price = self._price[value]
             network.arc(producer, crossing, NEVER if price >= NEVER else price + extra)
-            for user in rest:
-                network.arc(crossing, nodes.get(user, SINK), NEVER)
-                if producer != SOURCE and user in nodes:  # whose user is before the cut is before it itself
-                    network.arc(nodes[user], producer, NEVER)
+            for end in ends:
+                network.arc(crossing, end, NEVER)
+                if end != SINK and producer != SOURCE:  # whose user is before the cut is before it itself
+                    network.arc(end, producer, NEVER)
         before = network.before_cut()
         return None if before is None else low | {each for each, node in nodes.items() if before[node]}
+
+    def _grouped(self, inputs: Mapping[int, Sequence[Value]]) -> dict[int, int]:
+        """By operation, the first one of those that are computed together: without work, of the value before alone, and no larger."""
+        groups: dict[int, int] = {}
+        for each in self.operations:
+            groups[each] = each
+            own = [value for value in self._touched[each] if value[0] == each]
+            if len(inputs[each]) == len(own) == 1 and not self._work[each]:
+                (before,), (after,) = inputs[each], own
+                if (
+                    before[0] in groups
+                    and len(self._users[before]) == 1
+                    and self._price[after] <= self._price[before]
+                ):
+                    groups[each] = groups[before[0]]
+        return groups
 
 
 def _orders(

@@ -87,11 +87,15 @@ class Anchored(Scores):
     @classmethod
     def _recognise_without(cls, seen: Seen, place: int) -> Mapping[str, Option] | None:
         """The same for a network whose output at `place` are the anchors."""
-        names, shapes, samples = (
-            tuple(each[:place]) + tuple(each[place + 1 :]) for each in (seen.names, seen.shapes, seen.samples)
+        found = cls.recognise(
+            replace(
+                seen,
+                names=seen.names[:place] + seen.names[place + 1 :],
+                shapes=seen.shapes[:place] + seen.shapes[place + 1 :],
+                samples=seen.samples[:place] + seen.samples[place + 1 :],
+                constants={seen.names[place]: seen.samples[place][0]},
+            )
         )
-        constants = {seen.names[place]: seen.samples[place][0]}
-        found = cls.recognise(replace(seen, names=names, shapes=shapes, samples=samples, constants=constants))
         if found is None:
             return None
         roles = str(found["outputs"]).split(":")

@@ -49,7 +49,9 @@ def codecs(model: Model) -> list[Calibrated]:
 @contextlib.asynccontextmanager
 async def edge(server: Server, model: Model, codec: Calibrated) -> AsyncIterator[Uplink]:
     url = f"http://127.0.0.1:{server.port}"
-    async with make_uplink(url, model=model, wanted=Wanted(3), deadline_s=20.0, profiles=[codec.profile]) as uplink:
+    async with make_uplink(
+        url, model=model, wanted=Wanted(3), deadline_s=20.0, profiles=[codec.profile]
+    ) as uplink:
         await uplink.check()
         yield uplink
 

@@ -198,7 +198,7 @@ def test_codecs_that_the_cloud_lacks_are_known_once_it_was_greeted():
     int8, jpeg = make_codec("int8"), make_codec("jpeg")
 
     async def check(cloud, uplink):
-        assert uplink.can_decode(int8)
+        assert uplink.can_answer("a", int8)
         for codecs, known in [
             ({"int8": 5}, [True, False]),
             ({}, [False, False]),
@@ -207,7 +207,27 @@ def test_codecs_that_the_cloud_lacks_are_known_once_it_was_greeted():
         ]:
             cloud.model = HERE | {"codecs": codecs}
             await uplink.check()
-            assert [uplink.can_decode(codec) for codec in (int8, jpeg)] == known, codecs
-            assert uplink.can_decode(None)
+            assert [uplink.can_answer("a", codec) for codec in (int8, jpeg)] == known, codecs
+            assert uplink.can_answer("a", None)
+
+    with_cloud(check)
+
+
+def test_split_points_that_the_cloud_lacks_are_known_once_it_was_greeted():
+    """A cloud of before frames of several tensors offers none where several cross."""
+    raw = make_codec("float32")
+
+    async def check(cloud, uplink):
+        assert uplink.can_answer("a+b", raw)
+        for points, known in [
+            ({"a": [1, 2, 3]}, [True, False]),
+            ({"a": [1, 2, 3], "a+b": [[1, 2, 3], [4]]}, [True, True]),
+            (None, [True, True]),
+            (7, [True, True]),
+        ]:
+            cloud.model = HERE | {"split_points": points}
+            await uplink.check()
+            assert [uplink.can_answer(name, raw) for name in ("a", "a+b")] == known, points
+            assert uplink.can_answer("output", None)
 
     with_cloud(check)

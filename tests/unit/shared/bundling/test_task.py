@@ -110,6 +110,28 @@ def test_a_task_that_the_user_names() -> None:
             task_of(seen_of(graph, shape), text)
 
 
+def test_a_sources_own_task_is_taken_as_it_is_and_the_user_changes_it() -> None:
+    given = picture()
+    graph = model(given, residual(given), residual(given))
+    outputs = seen_of(graph, (40, 4), (40, 3))
+    own = TaskSpec("detect", "none", (("background", 0), ("form", "scores"), ("overlap", 0.55)))
+    assert task_of(outputs, None, own) == (own, ()), "whatever the values look like"
+    changed, _ = task_of(outputs, "detect:threshold=0.2,overlap=0.6,activation=softmax", own)
+    assert changed.activation == "softmax"
+    assert dict(changed.options) == {**dict(own.options), "overlap": 0.6, "threshold": 0.2}
+    assert task_of(outputs, "raw", own)[0] == RAW
+    assert "background" not in dict(task_of(outputs, "detect:form=scores", own)[0].options)
+    for text, message in (
+        ("detect:overlap=2", "overlap=2; accepted: 0 to 1"),
+        ("detect:activation=tanh", "activation=tanh"),
+        ("detect:colour=red", "no option colour"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            task_of(outputs, text, own)
+    with pytest.raises(ModelError, match="two outputs"):
+        task_of(seen_of(graph, (40, 4), (30, 3)), None, own)
+
+
 def test_a_task_is_described_as_a_setting_names_it() -> None:
     spec = TaskSpec("detect", "sigmoid", (("decoded", True), ("form", "yolov8")))
     assert describe_task(spec) == "detect:decoded=true,form=yolov8,activation=sigmoid"

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow  # compiles networks
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """Of a network with places where two to five tensors cross."""
+    """A network with places where two to five tensors cross."""
     folder = tmp_path_factory.mktemp("pyramid")
     (folder / "bundle").mkdir()
     path = save(feature_pyramid(), folder / "pyramid.xml")

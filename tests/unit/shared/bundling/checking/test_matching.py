@@ -9,7 +9,7 @@ from shared.bundling.checking.probe import relative_error
 
 
 def _outputs(rows: int, found: int, seed: int = 0) -> tuple[np.ndarray, ...]:
-    """Of two pictures: boxes (2, rows, 4), scores (2, rows) and what has no rows (2, 5)."""
+    """Two pictures' boxes (2, rows, 4), scores (2, rows) and what has no rows (2, 5)."""
     random = np.random.default_rng(seed)
     boxes, scores = np.full((2, rows, 4), -1, np.float32), np.full((2, rows), -1, np.float32)
     boxes[:, :found] = 100 * random.random((2, found, 4))

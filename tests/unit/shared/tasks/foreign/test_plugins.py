@@ -45,6 +45,9 @@ class Total:
     def findings(self) -> list[tuple[str, float]]:
         return [("total", 0.5)]
 
+    def shows(self) -> list[str]:
+        return ["total"]
+
     def in_picture(self, recipe: Any, size: tuple[int, int]) -> Total:
         del recipe
         return Total(self._total * size[0])
@@ -167,13 +170,10 @@ def test_whatever_it_raises_is_the_error_of_one_frame(monkeypatch: Any) -> None:
     for error in RAISED:
         task = made(
             monkeypatch,
-            variant(
-                **dict.fromkeys(("answer", "nothing", "agreement", "divergence", "parse"), raising(error))
-            ),
+            variant(**dict.fromkeys(("answer", "agreement", "divergence", "parse"), raising(error))),
         )
         for call in (
             partial(task.answer, OUTPUTS),
-            task.nothing,
             partial(task.agreement, BATCH, BATCH),
             partial(task.divergence, BATCH, BATCH),
         ):
@@ -181,7 +181,9 @@ def test_whatever_it_raises_is_the_error_of_one_frame(monkeypatch: Any) -> None:
                 call()
         with pytest.raises(ValueError, match=type(error).__name__):
             task.parse({"total": 1})
-        for method in ("fields", "headline", "findings"):
+        with pytest.raises(ModelError, match=f"it has no empty answer .*{type(error).__name__}"):
+            made(monkeypatch, variant(nothing=raising(error)))
+        for method in ("fields", "headline", "findings", "shows"):
             broken = type("Broken", (Total,), {method: raising(error)})
             task = made(monkeypatch, variant(answer=lambda *_, broken=broken: broken(1)))
             with pytest.raises(ContentError, match="the task sum"):

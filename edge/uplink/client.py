@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from shared.network.model import Model
     from shared.tasks.base import Answer, Task
+    from shared.tasks.spec import Wanted
 
 # A frame is one write to a socket; the warning is about bodies that take long to produce.
 warnings.filterwarnings("ignore", message="Sending a large body directly", category=ResourceWarning)
@@ -170,6 +171,16 @@ def read_model(status: int, body: bytes, url: str) -> dict[str, Any]:
             "give --cloud-url the address of `python -m cloud`"
         )
     return said
+
+
+def frame_path(model: Model, wanted: Wanted) -> str:
+    """Where frames are posted to."""
+    query = []
+    if model.labels:  # the cloud refuses more classes than there are, and any number where there are none
+        query.append(f"top={min(wanted.top, len(model.labels))}")
+    if wanted.threshold is not None:
+        query.append(f"threshold={wanted.threshold!r}")
+    return f"/model?{'&'.join(query)}" if query else "/model"
 
 
 def serves(said: dict[str, Any], model: Model) -> bool:

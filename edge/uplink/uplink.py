@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.uplink.client import BrokenError, Reply, mismatch, parse_json, reply_of
+from edge.uplink.client import BrokenError, Reply, frame_path, mismatch, parse_json, reply_of
 from edge.uplink.profiles import ProfileUploads
 from edge.uplink.same_labels import SameLabels
 from shared.errors import MismatchError, UplinkError
@@ -63,7 +63,7 @@ class Uplink:
         self._task = task
         self._metrics = metrics
         self._follows = follows
-        self._path = _path(model, wanted)
+        self._path = frame_path(model, wanted)
         self._labels = SameLabels(model.labels)
         self._uploads = ProfileUploads(
             profiles,
@@ -241,13 +241,3 @@ class Uplink:
             status, body = await self._client.request("GET", "/profile", _MEASURING_S)
         said = parse_json(body) if status == 200 else {}
         return said if said.get("fingerprint") == self._model.fingerprint.hex() else {}
-
-
-def _path(model: Model, wanted: Wanted) -> str:
-    """Where frames are posted to."""
-    query = []
-    if model.labels:  # the cloud refuses more classes than there are, and any number where there are none
-        query.append(f"top={min(wanted.top, len(model.labels))}")
-    if wanted.threshold is not None:
-        query.append(f"threshold={wanted.threshold!r}")
-    return f"/model?{'&'.join(query)}" if query else "/model"

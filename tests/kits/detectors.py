@@ -103,7 +103,7 @@ def detector(kind: str, seed: int = 0) -> torch.nn.Module:
 
 
 _SIZES = {"bbox": 0.1, "regression_head.module_list": 0.3, "cls_logits": 0.1}
-"""Of the weights of last layers, by a part of their name: boxes stay near their anchors, and scores below 1."""
+"""Last layers' weights, by a part of their name: boxes stay near their anchors, and scores below 1."""
 
 
 def enliven(network: torch.nn.Module) -> None:

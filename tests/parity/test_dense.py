@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from shared.network.bundle import Bundle
     from shared.torch_network.network import TorchNetwork
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = {
     "ssdlite320_mobilenet_v3_large": 320,
     "fasterrcnn_mobilenet_v3_large_320_fpn": 320,

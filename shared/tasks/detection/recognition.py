@@ -66,8 +66,8 @@ def classes_of(spec: TaskSpec, seen: Seen) -> int | None:
 
 def form_note(spec: TaskSpec, seen: Seen) -> str | None:
     """What the form takes for granted."""
-    del seen
-    return FORMS[str(dict(spec.options)["form"])].note
+    options = dict(spec.options)
+    return FORMS[str(options["form"])].assumed(seen, options)
 
 
 def describe_outputs(seen: Seen) -> str:

@@ -12,7 +12,7 @@ from shared.tasks.detection.reading.evidence import (
     activation_of,
     are_probabilities,
     follow,
-    kind_of,
+    kind_by_places,
     units_of,
 )
 from shared.tasks.detection.reading.geometry import KINDS, UNITS, bounded, corners_of
@@ -96,8 +96,10 @@ class Columns(Dense):
             found["classes"] = classes
         for pyramid in pyramids(seen.size, rows.shape[1]):
             middle = centres(seen.size, pyramid, innermost=False)[:, 0]
-            kind = kind_of(rows[:, :, :_BOX])
-            x = rows[:, :, 0] if kind == "cxcywh" else rows[:, :, 0] + rows[:, :, 2]
+            kind = kind_by_places(rows[:, :, :_BOX], seen.size)
+            x = rows[:, :, 0] if kind in ("cxcywh", "xywh") else rows[:, :, 0] + rows[:, :, 2]
+            if kind == "yxyx":
+                x = rows[:, :, 1] + rows[:, :, 3]
             if cls.undecoded:
                 if follow(x, middle) or pyramid.anchors != 1 or activation != "none":
                     continue
@@ -177,6 +179,16 @@ class Yolov5(Columns):
     name = "yolov5"
     shapes = "(A, 5 + K): cx, cy, w, h in pixels, objectness, K class scores"
     objectness = True
+
+    @classmethod
+    def assumed(cls, seen: Seen, options: Mapping[str, Option]) -> str | None:
+        del options
+        if seen.classes:
+            return None
+        return (
+            "the fifth column is taken for an objectness, as the classes have no names that tell how many they are; if it is the first "
+            "class: --task detect:form=yolov8,layout=rows"
+        )
 
 
 class Yolox(Columns):

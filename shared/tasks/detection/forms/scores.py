@@ -11,6 +11,7 @@ from shared.tasks.detection.reading.evidence import (
     activation_of,
     are_probabilities,
     in_grid,
+    kind_by_places,
     kind_of,
     sum_to_one,
     units_of,
@@ -67,9 +68,10 @@ class Scores(Dense):
         count, classes = _boxes_and_classes(seen.shapes, order) or (0, 0)
         if count < _FEWEST or seen.classes not in (0, classes, classes - 1):
             return None
-        kind = kind_of(boxes)
         rows = boxes.reshape(-1, _SIDES)
-        if kind == "cxcywh" and (rows[:, 2:] > 0).mean() < _NEARLY_ALL:
+        alone = boxes.size == len(boxes) * count * _SIDES
+        kind = kind_by_places(boxes.reshape(-1, count, _SIDES), seen.size) if alone else kind_of(boxes)
+        if kind in ("cxcywh", "xywh") and (rows[:, 2:] > 0).mean() < _NEARLY_ALL:
             return None  # differences from anchors, not boxes
         found: dict[str, Option] = {"outputs": ":".join(order), "box": kind, "units": units_of(boxes)}
         found |= cls.classes_seen(seen, order)

@@ -38,6 +38,10 @@ _LAYOUTS = (
 )
 """Orders of the columns that exporters use, the most frequent first, their unit, and the output's dimensions."""
 _MOSTLY = 0.95
+_SIDES = 4
+_ROTATED = "obb"
+_MOST_IMAGES = 64
+"""Pictures of a batch, whose numbers are in the column `image`."""
 
 
 class _Selected(Form):
@@ -48,6 +52,22 @@ class _Selected(Form):
     def __init__(self, options: Options, setting: Setting) -> None:
         super().__init__(options, setting)
         self._first = options.whole("first", 0, 0, 1)
+
+    @classmethod
+    def assumed(cls, seen: Seen, options: Mapping[str, Option]) -> str | None:
+        """How the boxes are written cannot be seen where no picture shows any; nothing is assumed if their outputs' names tell."""
+        rows = (
+            sample
+            for sample, shape in zip(seen.samples, seen.shapes, strict=True)
+            if len(shape) > 1 and shape[-1] >= _SIDES
+        )
+        if options.get("first") == 1 or any((sample > 0).any() for sample in rows):
+            return None
+        kind, units = options.get("box", "xyxy"), options.get("units", "pixels")
+        return (
+            f"no box was found in the probe's pictures, so box={kind} and units={units} are taken for granted; with others: "
+            f"detect:form={cls.name},box=…,units=…"
+        )
 
     @abstractmethod
     def columns(
@@ -145,7 +165,7 @@ class Rows(_Selected):
 
     @classmethod
     def recognise(cls, seen: Seen) -> Mapping[str, Option] | None:
-        if len(seen.shapes) != 1 or len(seen.shapes[0]) not in (2, 3):
+        if len(seen.shapes) != 1 or len(seen.shapes[0]) not in (2, 3) or seen.said.get("task") == _ROTATED:
             return None
         (shape,), (sample,) = seen.shapes, seen.samples
         if shape[-1] not in (6, 7) or (len(shape) == 3 and shape[0] != 1):
@@ -217,6 +237,10 @@ def _kind(rows: NDArray[np.float64], names: Sequence[str]) -> str | None:
     used = rows[_used(rows, names)]
     if not len(used):
         return "xyxy" if (rows <= 0).all() else None
+    if "image" in names:
+        images = used[:, names.index("image")]
+        if images.max() >= _MOST_IMAGES or (images != np.rint(images)).any():
+            return None  # the first of five numbers of a rotated box, say
     scores, classes = (used[:, names.index(name)] for name in ("score", "class"))
     if scores.max() > 1 or classes.min() < 0 or (classes != np.rint(classes)).any():
         return None

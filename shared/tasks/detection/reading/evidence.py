@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _ROUNDING = 1e-3
 _IN_GRID = 0.7
+_NEARER = 0.8
+_ALIKE = {"xyxy": "yxyx", "cxcywh": "xywh"}
+"""Ways to write boxes down that only their places tell apart."""
 
 
 def are_probabilities(values: NDArray[np.floating]) -> bool:
@@ -53,6 +56,32 @@ def in_grid(boxes: NDArray[np.floating], size: tuple[int, int]) -> bool:
         for pyramid in pyramids(size, boxes.shape[1])
         for innermost in (False, True)
     )
+
+
+def kind_by_places(boxes: NDArray[np.floating], size: tuple[int, int]) -> str:
+    """`kind_of`, or the way that is like it if the middles of boxes (n, A, 4) are then clearly nearer to their places in a grid."""
+    usual = kind_of(boxes)
+    sides = np.array(size[::-1], np.float64)
+    ways = [_middles(boxes, kind).mean(0) for kind in (usual, _ALIKE[usual])]
+    if units_of(boxes) == "normalised":
+        ways = [middles * sides for middles in ways]
+    for pyramid in pyramids(size, boxes.shape[1]):
+        for innermost in (False, True):
+            grid = centres(size, pyramid, innermost=innermost)
+            first, second = (float(np.abs(middles - grid).mean()) for middles in ways)
+            near = ways[first > second]
+            if follow(near[None, :, 0], grid[:, 0]) and follow(near[None, :, 1], grid[:, 1]):
+                return _ALIKE[usual] if second < _NEARER * first else usual
+    return usual
+
+
+def _middles(boxes: NDArray[np.floating], kind: str) -> NDArray[np.float64]:
+    """(n, A, 4) -> (n, A, 2): x and y."""
+    first, second = boxes[..., :2].astype(np.float64), boxes[..., 2:]
+    if kind == "cxcywh":
+        return first
+    middles: NDArray[np.float64] = first + second / 2 if kind == "xywh" else (first + second) / 2
+    return middles[..., ::-1] if kind == "yxyx" else middles
 
 
 def follow(values: NDArray[np.floating], expected: NDArray[np.floating]) -> bool:

@@ -51,6 +51,12 @@ class Form(ABC):
     def recognise(cls, seen: Seen) -> Mapping[str, Option] | None:
         """The options with which this form reads outputs like these; None if it cannot, or if they need not be its own."""
 
+    @classmethod
+    def assumed(cls, seen: Seen, options: Mapping[str, Option]) -> str | None:
+        """What is taken for granted when outputs are recognised with these options, for a note."""
+        del seen, options
+        return cls.note
+
     @abstractmethod
     def check(self, shapes: Sequence[Shape]) -> int | None:
         """How many classes outputs of these shapes have, if they tell. Raises ValueError, one line, for any that do not fit."""

@@ -48,7 +48,7 @@ def test_what_is_selected_of_boxes_and_scores_is_what_the_detector_answers(kind:
     assert (options.get("background") == 0) == (kind == "ssd" or "faster" in kind)
     made.transform = _AsItIs()
     own = getattr(made, "roi_heads", made)
-    own.detections_per_img = 10_000
+    own.detections_per_img = own.topk_candidates = 10_000
     total = 0
     for picture in pictures(3):
         (answer,) = made([picture])

@@ -10,7 +10,7 @@ import pytest
 from kits.detecting import ANIMALS, SIZE, detector, form, random, seen, table
 
 from shared.tasks.detection.reading.pyramids import Pyramid, centres, count_places, places
-from shared.tasks.detection.recognition import recognise_detectors
+from shared.tasks.detection.recognition import form_note, recognise_detectors
 
 CLASSES = len(ANIMALS)
 STRIDES = (8, 16, 32)
@@ -65,6 +65,15 @@ def test_heads_are_told_by_their_values() -> None:
     logits = v8.copy()
     logits[:, :, 4:] = 9 * logits[:, :, 4:] - 5
     assert options_of(logits, classes=CLASSES)["activation"] == "sigmoid"
+
+
+def test_an_objectness_that_nothing_tells_is_said_to_be_assumed() -> None:
+    rows = pair(decoded, anchors=1, objectness=False)
+    (spec,) = recognise_detectors(unnamed := seen(rows))
+    assert dict(spec.options)["form"] == "yolov5", "so are they written, mostly"
+    assert "the fifth column is taken for an objectness" in (form_note(spec, unnamed) or "")
+    (spec,) = recognise_detectors(named := seen(rows, classes=CLASSES))
+    assert form_note(spec, named) is None
 
 
 def test_what_comes_with_the_names_of_an_exporter() -> None:

@@ -9,7 +9,7 @@ import pytest
 from kits.detecting import SIZE, detector, form, rows, seen
 
 from shared.errors import ContentError
-from shared.tasks.detection.recognition import recognise_detectors
+from shared.tasks.detection.recognition import form_note, recognise_detectors
 
 BOXES = np.array([[10, 20, 40, 60], [50, 10, 90, 30], [-1, -1, -1, -1]], np.float32)
 SCORES = np.array([0.9, 0.5, -1], np.float32)
@@ -107,6 +107,28 @@ def test_rows_of_anything_else_are_not_boxes() -> None:
     noise = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
     assert options_of(noise) == {}
     assert options_of(np.abs(noise)) == {}
+
+
+def test_rotated_boxes_are_no_rows_of_pictures_and_scores() -> None:
+    random = np.random.default_rng(0).random((50, 7)).astype(np.float32)
+    x, y, width, height, score, _, angle = (random * [99, 99, 20, 20, 1, 1, 0.9]).T.astype(np.float32)
+    output = np.column_stack([x, y, width, height, score, np.arange(50) % 5, angle]).astype(np.float32)
+    assert options_of(output) == {}
+    (empty,) = (np.zeros_like(output),)
+    assert recognise_detectors(seen(empty[None], said={"task": "obb"})) == []
+
+
+def test_what_no_picture_shows_is_said_to_be_assumed() -> None:
+    (spec,) = recognise_detectors(nothing := seen(np.zeros((2, 50, 6), np.float32)))
+    note = form_note(spec, nothing) or ""
+    assert "no box was found" in note
+    assert "box=xyxy and units=pixels" in note
+    found = np.column_stack([BOXES, SCORES, LABELS]).astype(np.float32)
+    (spec,) = recognise_detectors(some := seen(found[None]))
+    assert form_note(spec, some) is None
+    outputs = (np.full((1, 9, 4), -1, np.float32), *(np.full((1, 9), -1, np.float32) for _ in range(2)))
+    (spec,) = recognise_detectors(nothing := seen(*outputs, names=("boxes", "scores", "labels")))
+    assert "no box was found" in (form_note(spec, nothing) or "")
 
 
 def test_filling_is_never_a_box() -> None:

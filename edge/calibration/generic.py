@@ -7,9 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from edge.calibration.fit import GENERIC, fit_crossing, presets
 from edge.calibration.pictures import Footage, variants
-from edge.calibration.trials import cross, signed
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
 from shared.errors import RequestError, SettingsError
@@ -76,6 +74,10 @@ def _generic(network: Network, cache: Cache) -> Profile:
             profile = Profile.from_bytes(data)
             Calibrated(profile)
             return profile
+    # Most starts fit nothing, and are sooner without what fitting needs.
+    from edge.calibration.fit import GENERIC, fit_crossing, presets  # noqa: PLC0415
+    from edge.calibration.trials import cross, signed  # noqa: PLC0415
+
     start = time.monotonic()
     pictures = Footage(f"synthetic:fps=0,frames={_FRAMES * 8}").read(network.model.recipe, _FRAMES)
     head = network.engine.head(network.point)

@@ -1,27 +1,50 @@
-"""The tasks by name: the built-in ones, and those of other packages."""
+"""The tasks by name: the built-in ones, and those of other packages. Each is loaded on first use: who runs a classifier starts sooner
+without the forms of detectors.
+"""
 
 from __future__ import annotations
 
-from importlib import metadata
+from collections.abc import Mapping
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import ModelError, suggest
-from shared.tasks.classify import CLASSIFY
-from shared.tasks.detection.kind import DETECT
 from shared.tasks.foreign.plugins import GROUP, TaskPlugins
 from shared.tasks.foreign.unread import Unread
-from shared.tasks.raw import RAW
-from shared.tasks.segmentation.kind import SEGMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from shared.network.model import Model
     from shared.tasks.base import Answer, Task
     from shared.tasks.kind import Kind
     from shared.tasks.spec import Wanted
 
-KINDS: dict[str, Kind] = {"classify": CLASSIFY, "detect": DETECT, "segment": SEGMENT, "raw": RAW}
+_HOMES = {
+    "classify": ("shared.tasks.classify", "CLASSIFY"),
+    "detect": ("shared.tasks.detection.kind", "DETECT"),
+    "segment": ("shared.tasks.segmentation.kind", "SEGMENT"),
+    "raw": ("shared.tasks.raw", "RAW"),
+}
+
+
+class _Kinds(Mapping[str, "Kind"]):
+    def __getitem__(self, name: str) -> Kind:
+        module, constant = _HOMES[name]
+        kind: Kind = getattr(import_module(module), constant)
+        return kind
+
+    def __contains__(self, name: object) -> bool:
+        return name in _HOMES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_HOMES)
+
+    def __len__(self) -> int:
+        return len(_HOMES)
+
+
+KINDS: Mapping[str, Kind] = _Kinds()
 """The built-in ones."""
 _plugins = TaskPlugins(lambda: metadata.entry_points(group=GROUP), KINDS)
 
@@ -54,7 +77,7 @@ def read_answer(fields: Mapping[str, Any]) -> Answer:
     """
     name = fields.get("task")
     if name is None:  # a cloud up to 0.6.0
-        kind = next((kind for kind in KINDS.values() if kind.key in fields), RAW)
+        kind = next((kind for kind in KINDS.values() if kind.key in fields), KINDS["raw"])
     elif name in KINDS:
         kind = KINDS[name]
     else:

@@ -4,6 +4,8 @@ Code that refuses something for its size imports the limit from here, so that on
 process allocate. Limits of the wire are also in shared/wire/WIRE.md, which a test compares with them.
 """
 
+import re
+
 FINGERPRINT_BYTES = 8
 """Bytes of a network's fingerprint, in frames and profiles."""
 
@@ -54,6 +56,8 @@ MAX_LABELS = 100_000
 """Classes of one network."""
 MAX_LABELS_BYTES = 16 << 20
 """Bytes of a file of labels."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""In no name: what would forge lines of a log, or change a terminal."""
 MAX_LABEL_CHARACTERS = 1000
 """Characters of the name of a class."""
 

@@ -75,7 +75,7 @@ def read_tensors(
 def _arrays(data: Any, shapes: tuple[Shape, ...], name: str) -> list[NDArray[np.float32]]:
     """Arrays (n, *shape), one for each of `shapes`."""
     if len(shapes) > 1 and not (isinstance(data, list) and len(data) == len(shapes)):
-        found = f"a list of {len(data)}" if isinstance(data, list) else f"a JSON {type(data).__name__}"
+        found = f"a list of {len(data)}" if isinstance(data, list) else _kind(data)
         raise ShapeError(
             f'at {name} {len(shapes)} tensors cross, so "data" is a list of {len(shapes)} arrays, not {found}',
             accepted={"shape": _accepted(shapes)},
@@ -122,8 +122,16 @@ def parse_object(body: Bytes, accepted: dict[str, str]) -> dict[str, Any]:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BodyError(f"the body is not JSON: {reason}", accepted=accepted) from None
     if not isinstance(fields, dict):
-        raise BodyError(f"the body is a JSON {type(fields).__name__}, not an object", accepted=accepted)
+        raise BodyError(f"the body is {_kind(fields)}, not an object", accepted=accepted)
     return fields
+
+
+def _kind(value: Any) -> str:
+    """What JSON calls a value: `a JSON object`."""
+    return "JSON's null" if value is None else f"a JSON {_KINDS[type(value)]}"
+
+
+_KINDS = {dict: "object", list: "array", str: "string", int: "number", float: "number", bool: "boolean"}
 
 
 def check_shapes(actual: Sequence[Shape], expected: tuple[Shape, ...], split_point: str) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # "" and the form type: what clients send that set none, curl -d among them.
 _JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
-_NUMBER = re.compile(r"[0-9.e-]{1,40}")
+_NUMBER = re.compile(r"(?=.{1,40}$)([0-9]+[.]?[0-9]*|[.][0-9]+)(e-?[0-9]+)?")
 """What Python's `float` is given of a query: it also takes spaces, underscores and the digits of other scripts."""
 _LARGE_ELEMENTS = 1 << 16
 """Outputs of more elements than this are looked at on a thread: it would hold up the event loop for a millisecond or more."""
@@ -174,6 +174,9 @@ class ModelHandler(BodyHandler):
 
     def _wanted(self) -> Wanted:
         """What the query asks of the answer. Raises BodyError for what no network here could give."""
+        for name in ("top", "threshold"):
+            if len(self.request.query_arguments.get(name, ())) > 1:
+                raise BodyError(f"{name}= is given more than once", accepted={name: "once"})
         return Wanted(self._top(), self._threshold())
 
     def _top(self) -> int:
@@ -191,10 +194,7 @@ class ModelHandler(BodyHandler):
         if "threshold" not in self.request.query_arguments:
             return None
         text = self.get_query_argument("threshold")
-        try:
-            score = float(text) if _NUMBER.fullmatch(text) else -1
-        except ValueError:
-            score = -1
+        score = float(text) if _NUMBER.fullmatch(text) else -1
         if not 0 <= score <= 1:
             raise BodyError(f"threshold={text[:20]} is not a score", accepted={"threshold": "0 to 1"})
         return score

@@ -34,9 +34,9 @@ def task_of(seen: Seen, given: str | None, own: TaskSpec | None = None) -> tuple
     if len(found) == 1:
         note = KINDS[found[0].name].assumed(found[0], seen)
         return found[0], (note,) if note else ()
-    which = "; ".join(map(describe_task, found)) or "none"
+    which = f"these fit: {'; '.join(map(describe_task, found))}" if found else "no task fits by itself"
     note = (
-        f"what {describe_outputs(seen)} mean{'' if len(seen.names) > 1 else 's'} is not seen (these fit: {which}), so the task is "
+        f"what {describe_outputs(seen)} mean{'' if len(seen.names) > 1 else 's'} is not seen ({which}), so the task is "
         f"raw; --task names another: classify, segment ({SHAPES}), or detect:form=NAME with one of {describe_forms()}"
     )
     return TaskSpec("raw", "none"), (note,)

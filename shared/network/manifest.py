@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ModelError
 from shared.limits import (
+    CONTROL,
     FINGERPRINT_BYTES,
     MAX_BUNDLE_FILE_BYTES,
     MAX_DIMENSION,
@@ -34,8 +34,6 @@ SCHEMA = 2
 _TASKS_OF_1 = ("classify", "raw")
 MANIFEST = "bundle.json"
 _MAX_MACS = 1 << 60
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""What would forge lines of a log, or change a terminal."""
 FILES = ("network.xml", "network.bin", "probe.safetensors")
 """Every file but the manifest. A bundle has exactly these."""
 
@@ -128,6 +126,11 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
         where = ".".join(str(each) for each in problem["loc"])
         raise ModelError(f"{what}: {MANIFEST}: {where}: {problem['msg']}") from None
     _check(manifest, what)
+    needed = _schema_of(fields)
+    if found < needed:
+        raise ModelError(
+            f"{what}: {MANIFEST} says schema {found} and holds what only schema {needed} has; make the bundle again"
+        )
     return manifest
 
 
@@ -147,7 +150,7 @@ def _check(manifest: Manifest, what: str) -> None:
     if (names[0], names[-1]) != (INPUT, OUTPUT) or len(set(names)) != len(names):
         raise ModelError(f"{what}: its split points do not go from {INPUT} to {OUTPUT}, each named once")
     for text in (manifest.name, manifest.weights, *manifest.labels, *manifest.outputs, *names):
-        if _CONTROL.search(text):
+        if CONTROL.search(text):
             raise ModelError(f"{what}: {text[:80]!a} has control characters; accepted: text of one line")
     shapes = points[-1].shapes
     if len(shapes) != len(manifest.outputs) or not all(_is_size(shape) for shape in shapes):

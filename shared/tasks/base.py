@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from shared.limits import CONTROL, MAX_LABEL_CHARACTERS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -75,3 +77,10 @@ class Task(ABC):
     """What `divergence` is measured in, for tables: `KL, nats`, `rel. error`."""
     squares: bool = False
     """Whether a small error's divergence grows as the error does, so that its square is what adds up, and not as its square."""
+
+
+def foreign_label(label: Any) -> str:
+    """A class's name in a reply, for those who have no names. Raises ValueError for what would change a terminal or forge a line."""
+    if not isinstance(label, str) or len(label) > MAX_LABEL_CHARACTERS or CONTROL.search(label):
+        raise ValueError(f"a class's name is text of one line, at most {MAX_LABEL_CHARACTERS} characters")
+    return label

@@ -10,7 +10,7 @@ import numpy as np
 
 from shared.errors import ContentError
 from shared.tasks.agreement import one_each
-from shared.tasks.base import Task
+from shared.tasks.base import Task, foreign_label
 from shared.tasks.kind import Kind
 from shared.tasks.options import Options
 from shared.tasks.spec import ACTIVATIONS, TaskSpec
@@ -109,8 +109,7 @@ class Classify(Task):
         if not 0 <= probability < math.inf:
             raise ValueError(f"a probability of {probability}")
         if self._labels is None:
-            label = fields["label"]
-            label.encode()  # raises ValueError for lone surrogates, which cannot be written to a file or terminal
+            label = foreign_label(fields["label"])
         elif class_id < len(self._labels):
             label = self._labels[class_id]
         else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.limits import MAX_LABELS, MAX_PICTURE_PIXELS
+from shared.tasks.base import foreign_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -161,8 +162,7 @@ def _parse_box(fields: Mapping[str, Any], name_of: Callable[[int], str] | None, 
     x0, y0, x1, y1 = map(_number, corners)
     if not (0 <= x0 < x1 <= size[0] and 0 <= y0 < y1 <= size[1]):
         raise ValueError(f"a box of {corners} in {size[0]}x{size[1]}")
-    label = fields["label"] if name_of is None else name_of(number)
-    label.encode()  # raises ValueError for lone surrogates, which cannot be written to a file or terminal
+    label = foreign_label(fields["label"]) if name_of is None else name_of(number)
     return Box(number, label, score, (x0, y0, x1, y1))
 
 

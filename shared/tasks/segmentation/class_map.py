@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from shared.limits import MAX_LABELS, MAX_PICTURE_PIXELS
+from shared.tasks.base import foreign_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -159,8 +160,7 @@ def _parse_share(fields: Mapping[str, Any], labels: Sequence[str] | None) -> Sha
         raise ValueError(f"a class id of {str(number)[:40]}")
     if isinstance(share, bool) or not 0 <= share <= 1:
         raise ValueError(f"a share of {str(share)[:40]}")
-    label = fields["label"] if labels is None else labels[number]
-    label.encode()  # raises ValueError for lone surrogates, which cannot be written to a file or terminal
+    label = foreign_label(fields["label"]) if labels is None else labels[number]
     return Share(number, label, float(share))
 
 

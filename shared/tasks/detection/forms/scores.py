@@ -71,6 +71,8 @@ class Scores(Dense):
         rows = boxes.reshape(-1, _SIDES)
         alone = boxes.size == len(boxes) * count * _SIDES
         kind = kind_by_places(boxes.reshape(-1, count, _SIDES), seen.size) if alone else kind_of(boxes)
+        if sum_to_one(boxes) or (boxes.shape[-1] != _SIDES and not _are_corners(rows, seen.size)):
+            return None  # anything else may have these shapes
         if kind in ("cxcywh", "xywh") and (rows[:, 2:] > 0).mean() < _NEARLY_ALL:
             return None  # differences from anchors, not boxes
         found: dict[str, Option] = {"outputs": ":".join(order), "box": kind, "units": units_of(boxes)}
@@ -89,14 +91,22 @@ class Scores(Dense):
     @staticmethod
     def classes_seen(seen: Seen, order: Sequence[str]) -> dict[str, Option]:
         """The options that say what the scores are."""
-        values = seen.samples[order.index("scores")]
-        count, classes = _boxes_and_classes(seen.shapes, order) or (0, 0)
-        if values.shape[1:] == (classes, count) != (count, classes):
-            values = values.transpose(0, 2, 1)
-        values = values.reshape(len(values), count, classes)
-        background = _background(values, seen.classes)
+        values = _values(seen, order)
+        background, _ = _background(values, seen.classes)
         found: dict[str, Option] = {} if background is None else {"background": background}
         return {**found, "activation": activation_of(values, exclusive=background is not None)}
+
+    @classmethod
+    def assumed(cls, seen: Seen, options: Mapping[str, Option]) -> str | None:
+        notes = [cls.note] if cls.note else []
+        order = str(options.get("outputs", "boxes:scores")).split(":")
+        known = options.get("background") != 0 or _boxes_and_classes(seen.shapes, order) is None
+        if not known and not _background(_values(seen, order), seen.classes)[1]:
+            notes.append(
+                "the first column of the scores is taken for what stands for nothing, as their values do not tell; if it is the last: "
+                f"--task detect:form={cls.name},background=-1"
+            )
+        return "; ".join(notes) or None
 
     def check(self, shapes: Sequence[Shape]) -> int | None:
         order = self._order or _order(shapes)
@@ -162,17 +172,42 @@ def _boxes_and_classes(shapes: Sequence[Shape], order: Sequence[str]) -> tuple[i
     return None
 
 
-def _background(values: NDArray[np.float32], named: int) -> int | None:
-    """The column of values (n, A, K) that stands for nothing: the one that is nearly certain nearly everywhere."""
+def _values(seen: Seen, order: Sequence[str]) -> NDArray[np.float32]:
+    """(n, A, K) what the scores are for n pictures."""
+    values = seen.samples[order.index("scores")]
+    count, classes = _boxes_and_classes(seen.shapes, order) or (0, 0)
+    if values.shape[1:] == (classes, count) != (count, classes):
+        values = values.transpose(0, 2, 1)
+    return values.reshape(len(values), count, classes)
+
+
+def _are_corners(rows: NDArray[np.float32], size: tuple[int, int]) -> bool:
+    """Whether rows (n, 4) are corners with an area that lie in a picture of `size` (height, width), or hardly leave it."""
+    sides = np.array(size[::-1] if units_of(rows) == "pixels" else (1, 1), np.float32)
+    areas = (rows[:, 2:] > rows[:, :2]).all(1)
+    inside = (np.abs(rows.reshape(-1, _TWO, _TWO) / sides - 0.5) <= 1).all((1, 2))
+    return bool(areas.mean() > _MOSTLY and inside.mean() > _MOSTLY)
+
+
+def _background(values: NDArray[np.float32], named: int) -> tuple[int | None, bool]:
+    """The column of values (n, A, K) that stands for nothing, and whether they show it: it is nearly certain nearly everywhere, or
+    where there is known to be one, by far the likeliest of all on average.
+    """
     classes = values.shape[2]
     distributions = sum_to_one(values)
     if classes < _TWO or (not distributions and (are_probabilities(values) or named == classes)):
-        return None
+        return None, True
     shares = values if distributions else _softmax(values)
     for column in (0, -1):
         if (shares[:, :, column] > _NEARLY_CERTAIN).mean() > _MOSTLY:
-            return column
-    return 0 if named == classes - 1 or (distributions and named != classes) else None
+            return column, True
+    if named != classes - 1 and not (distributions and named != classes):
+        return None, True
+    means = shares.mean((0, 1))
+    for column in (0, -1):
+        if means[column] > _TWO * np.delete(means, column).max():
+            return column, True
+    return 0, False
 
 
 def _softmax(values: NDArray[np.float32]) -> NDArray[np.float32]:

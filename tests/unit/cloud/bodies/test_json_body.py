@@ -137,9 +137,9 @@ NO_REQUESTS = [
     (b'{"data": "\xff"}', "not JSON"),
     (b"[" * 100_000, "nested too deeply"),
     (b'{"data":' * 100_000, "nested too deeply"),
-    (b"null", "a JSON NoneType"),
-    (b"[1]", "a JSON list"),
-    (b'"data"', "a JSON str"),
+    (b"null", "the body is JSON's null"),
+    (b"[1]", "a JSON array"),
+    (b'"data"', "a JSON string"),
     (b"{}", 'no "data"'),
     (b'{"dat": 1}', 'no "data"'),
 ]

@@ -39,6 +39,12 @@ def test_the_query_says_what_is_wanted(server: Server, pack: Any, monkeypatch: p
         assert asked.pop() == wanted, query
 
 
+def test_what_is_asked_twice_is_refused(server: Server, pack: Any) -> None:
+    for name, query in (("threshold", "?threshold=0.2&threshold=0.9"), ("top", "?top=1&top=1")):
+        refusal = server.frame(pack(), query).refused(400, "bad_body")
+        assert refusal["accepted"] == {name: "once"}, query
+
+
 def test_a_threshold_that_is_no_score_is_refused(server: Server, pack: Any) -> None:
     for text in (
         "",

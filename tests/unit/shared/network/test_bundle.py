@@ -217,6 +217,8 @@ def test_the_schema_is_the_oldest_that_says_everything(tmp_path: Path) -> None:
     ):
         write_manifest(tmp_path, fields | change)
         assert manifest(tmp_path)["schema"] == schema, change
+    older = with_change(manifest(tmp_path), lambda each: each.update(schema=1))
+    assert "only schema 2 has" in refusal(older)
     points = read_bundle(tmp_path).partition.points
     assert points["relu"].shapes == ((4,), (4, 2))
     assert (points["relu"].elements, points["relu"].float32_bytes) == (12, 48)

@@ -134,3 +134,12 @@ def test_boxes_in_the_padding_go() -> None:
     partly = Box(0, "cat", 0.8, (0.0, 0.0, 64.0, 24.0))
     found = Boxes((padding, partly), (64, 48)).in_picture(recipe, (48, 128))
     assert [each.corners for each in found.boxes] == [(0, 0, 128, 24)]
+
+
+def test_names_of_others_are_text_of_one_line() -> None:
+    for name in ("cat\x1b[2J", "cat\nforged line", "\ud800", "x" * 1001, None, 7):
+        fields = sent(ANSWER)
+        fields["boxes"][0]["label"] = name
+        with pytest.raises(ValueError, match="one line"):
+            parse_boxes(fields, None, None)
+        assert parse_boxes(fields, name_of, (64, 48)) == ANSWER, "names are this side's"

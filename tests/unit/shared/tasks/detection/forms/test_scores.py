@@ -12,7 +12,8 @@ from kits.detecting import ANIMALS, SIZE, detector, form, random, seen, table
 
 from shared.errors import ModelError
 from shared.tasks.detection.reading.pyramids import places
-from shared.tasks.detection.recognition import recognise_detectors
+from shared.tasks.detection.recognition import detector as recognised
+from shared.tasks.detection.recognition import form_note, recognise_detectors
 
 CLASSES = len(ANIMALS)
 COUNT = 40
@@ -73,6 +74,45 @@ def test_what_boxes_and_scores_are_is_told_by_their_values() -> None:
     assert options_of(four, pixels, names=("scores", "bboxes"))["outputs"] == "scores:boxes"
     assert options_of(pixels, scores, classes=7) == {}, "other names"
     assert options_of(random(COUNT, 4) - 0.5, scores) == {}, "differences without anchors"
+
+
+def test_which_column_stands_for_nothing_is_told_by_its_values_or_in_a_note() -> None:
+    boxes, names = centred(), 91
+    logits = random(COUNT, names + 1, seed=5) - 2
+    for what, column, more, expected, told in (
+        ("weak and last", -1, 2.5, -1, True),
+        ("weak and first", 0, 2.5, 0, True),
+        ("no weight", 0, 0, 0, False),
+        ("another is likely", 7, 2.5, 0, False),
+    ):
+        values = logits.copy()
+        values[:, column] += more
+        pairs = [np.stack([each, np.roll(each, 1, 0)]) for each in (values, boxes)]
+        outputs = seen(*pairs, classes=names)
+        (spec,) = recognise_detectors(outputs)
+        assert dict(spec.options)["background"] == expected, what
+        note = form_note(spec, outputs)
+        assert note is None if told else note is not None and "background=-1" in note, (what, note)
+    outputs = seen(*pairs, classes=names)
+    given = recognised(outputs, {"background": -1})
+    assert form_note(given, outputs) is None, "the user says it"
+
+
+def test_whatever_has_the_shapes_of_boxes_for_each_class_is_no_detector() -> None:
+    scores = random(COUNT, CLASSES)
+    wide = random(COUNT, 4 * CLASSES, seed=8)
+    exponents = np.exp(5 * wide)
+    each = np.concatenate([corners(centred(seed=seed)) * SIDES for seed in range(CLASSES)], axis=1)
+    for what, other in (
+        ("positive", wide),
+        ("distributions", exponents / exponents.sum(1, keepdims=True)),
+        ("nothing", np.zeros_like(wide)),
+        ("ascending", np.sort(1000 * wide, axis=1)),
+    ):
+        assert options_of(other, scores) == {}, what
+    assert options_of(each, scores)["box"] == "xyxy"
+    four = random(COUNT, 4, seed=9)
+    assert options_of(four / four.sum(1, keepdims=True), random(COUNT, 1)) == {}, "four classes"
 
 
 def test_boxes_of_every_arrangement() -> None:

@@ -6,7 +6,7 @@
 # condition for `set_output_tensor`, that type and shape match:
 # https://docs.openvino.ai/2024/api/ie_python_api/_autosummary/openvino.InferRequest.html
 # It bites whoever cuts networks or returns the picture beside the answer, and gives all outputs memory of their own.
-# Matters to: shared/engines/openvino/network.py, _apart, which puts a Convert between the two.
+# Matters to: shared/engines/openvino/network.py, passed, which leaves out of a segment what is only handed on.
 # Seen 2026-11-29, Python 3.11, x86-64; the output arrays hold 9s before:
 #   output arrays of the caller: input [9, 9, 9], itself [9, 9, 9], doubled [18, 18, 18]
 #   output arrays of the request: input [1, 2, 3], itself [1, 2, 3], doubled [2, 4, 6]

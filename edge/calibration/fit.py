@@ -120,19 +120,20 @@ def fit_crossing(
     importances: Sequence[Importance] | None = None,
     about: dict[str, str] | None = None,
     given: int | None = None,
+    format_1: bool = False,
 ) -> Profile:
     """Fit a profile to all tensors of a split point.
 
     `crossing` has for each tensor those of all calibration frames, float32 of one shape, without the batch dimension; `chosen` and
     `importances` have one for each tensor. The first `given` frames (all, if not said) are in the order of time, and the camera may
-    stand still in them; the others are variants. The same input gives the same profile.
+    stand still in them; the others are variants. With `format_1` it holds only what every cloud can read, also those before 0.7.0. The same input gives the same profile.
     """
     arrays: dict[str, NDArray[Any]] = {}
     strings: list[dict[str, str]] = []
     several = len(crossing) > 1
     for number, (tensors, preset) in enumerate(zip(crossing, chosen, strict=True)):
         importance = importances[number] if importances else None
-        of_tensor, of_about = _fit_tensor(tensors, preset, importance, given)
+        of_tensor, of_about = _fit_tensor(tensors, preset, importance, given, format_1=format_1)
         arrays |= {f"{number}.{name}" if several else name: array for name, array in of_tensor.items()}
         strings.append(of_about)
     return Profile.make(
@@ -160,6 +161,8 @@ def _fit_tensor(
     preset: Preset,
     importance: Importance | None,
     given: int | None,
+    *,
+    format_1: bool,
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """The arrays of one tensor, and what a profile says of it in words."""
     pooled = importance is not None and importance.pooled
@@ -174,12 +177,12 @@ def _fit_tensor(
     quantiser = Quantiser(arrays, grid, levels, signed=signed)
     symbols = [quantiser(frame) for frame in frames]
     magnitudes = np.stack([found.magnitudes for found in symbols])
-    by_position = goes_by_position(magnitudes[:given])
+    by_position = not format_1 and goes_by_position(magnitudes[:given])
     seen = magnitudes[:given] if by_position else magnitudes
     arrays |= fit_context(
         seen, passes, preset.context_rank, np.random.default_rng(0), by_position=by_position
     )
-    arrays |= fit_magnitudes(seen, passes, levels, by_position=by_position)
+    arrays |= fit_magnitudes(seen, passes, levels, by_position=by_position, by_size=not format_1)
     arrays["centroid"] = fit_centroids([quantiser.scale(frame)[0] for frame in frames], symbols, levels)
     decoder = Reconstruction(arrays, grid, levels, signed=signed)
     if preset.corrector_rank and channels > 1:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_VERSION = 2
+_VERSION = 3
 _FRAMES = 64
 _VARIANTS = 64
 
@@ -90,6 +90,7 @@ def _generic(network: Network, cache: Cache) -> Profile:
         split_point=network.point.name,
         about={"model": network.model.name, "generic": str(_VERSION)},
         given=0,
+        format_1=True,  # nobody chose this profile, so it must not be what a cloud refuses
     )
     _log.warning(
         "no --profile is given: fitted a generic one to drawn frames in %.1f s; `python -m edge calibrate` on footage of "

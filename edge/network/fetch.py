@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from edge.uplink.client import shown
 from shared.errors import FetchError, ModelError
 from shared.limits import MAX_MANIFEST_BYTES
 from shared.network.manifest import FILES, MANIFEST, parse_manifest
+from shared.process.digest import sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,7 +127,7 @@ class BundleFetch:
                     have = 0  # it cannot go on in the middle
                 require_length(response, entry.bytes - have, target.name)
                 await receive(response, target, have, entry.bytes, self._count)
-        if await asyncio.to_thread(_sha256, target) != entry.sha256:
+        if await asyncio.to_thread(sha256_of, target) != entry.sha256:
             _remove(target)
             raise FetchError(
                 "damaged",
@@ -157,11 +157,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _mb(count: int) -> str:

@@ -24,6 +24,7 @@ from shared.limits import (
     MAX_TENSORS,
 )
 from shared.network.partition import INPUT, OUTPUT
+from shared.process.digest import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,11 +198,7 @@ def write_manifest(folder: Path, fields: dict[str, Any]) -> None:
     files = {}
     for name in FILES:
         path = folder / name
-        with path.open("rb") as file:
-            files[name] = {
-                "bytes": path.stat().st_size,
-                "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
-            }
+        files[name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
     fields = {"schema": _schema_of(fields), **fields, "files": files}
     fields["digest"] = digest_of(fields)
     data = json.dumps(fields, indent=1).encode()

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_PROJECTS = itertools.count()
+"""Several deployments may run side by side, and each takes only its own containers down."""
+
+
 class Deployment(Protocol):
     """A cloud and any number of edges."""
 
@@ -129,7 +133,7 @@ class ComposeDeployment:
         # Where no registry is reached, only this release of Prometheus is at hand.
         self._environment |= {k: v for k, v in os.environ.items() if k == "SPLITDNN_PROMETHEUS_IMAGE"}
         self._environment |= {
-            "COMPOSE_PROJECT_NAME": f"splitdnn-test-{os.getpid()}",
+            "COMPOSE_PROJECT_NAME": f"splitdnn-test-{os.getpid()}-{next(_PROJECTS)}",
             "SPLITDNN_CLOUD_PORT": str(port),
             "SPLITDNN_PROMETHEUS_PORT": str(prometheus_port),
             "SPLITDNN_MEDIA": str(media),

@@ -20,11 +20,16 @@ _TABLE_PRIOR = 30.0
 
 
 def fit_magnitudes(
-    magnitudes: NDArray[np.uint8], passes: list[CodingPass], levels: int, *, by_position: bool = False
+    magnitudes: NDArray[np.uint8],
+    passes: list[CodingPass],
+    levels: int,
+    *,
+    by_position: bool = False,
+    by_size: bool = True,
 ) -> dict[str, NDArray[Any]]:
     """The arrays `magnitudes` and `magnitude_kind` from magnitudes (frames, rows, columns, channels).
 
-    `by_position`: a symbol's kind goes by its position, not only by its channel.
+    `by_position`: a symbol's kind goes by its position, not only by its channel. `by_size`: its table goes by its neighbours' size too.
     """
     if levels == 2:
         return {}
@@ -38,20 +43,20 @@ def fit_magnitudes(
         for current in passes:
             found = flat[current.positions, current.first : current.last].astype(np.intp)
             table = at[current.positions, current.first : current.last].astype(np.intp) * SIZES
-            if current.light:
+            if current.light and by_size:
                 table = table + sizes(frame, current)
             count += np.bincount((table * levels + found)[found > 0], minlength=size)
     counts = count.reshape(_KINDS, SIZES, levels)[:, :, 1:]
     usual = (counts.sum((0, 1)) + 1) / (counts.sum() + levels - 1)
     of_size = _drawn(counts.sum(0), usual)
-    tables = _drawn(counts, of_size)
+    tables = _drawn(counts, of_size) if by_size else _drawn(counts.sum(1), usual)
     exact = np.floor(tables * (SCALE - levels)).astype(np.int64) + 1
-    short = SCALE - exact.sum(2, keepdims=True)
+    short = SCALE - exact.sum(-1, keepdims=True)
     np.put_along_axis(
         exact,
-        exact.argmax(2, keepdims=True),
-        np.take_along_axis(exact, exact.argmax(2, keepdims=True), 2) + short,
-        2,
+        exact.argmax(-1, keepdims=True),
+        np.take_along_axis(exact, exact.argmax(-1, keepdims=True), -1) + short,
+        -1,
     )
     return {"magnitudes": exact.astype(np.uint16), "magnitude_kind": kinds}
 

@@ -20,6 +20,7 @@ def test_without_a_profile_one_is_fitted_to_drawn_frames_and_kept(
     with caplog.at_level(logging.WARNING):
         profile = profile_for(tiny_network, None, str(tmp_path))
     assert "edge calibrate" in caplog.text
+    assert profile.about["format"] == "splitdnn-profile-1"  # nobody chose it, so every cloud must read it
     assert (profile.fingerprint, profile.split_point) == (
         tiny_network.model.fingerprint,
         tiny_network.point.name,

@@ -116,7 +116,7 @@ COPY cloud cloud
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
 USER 10001:10001
 EXPOSE 8881
-ARG VERSION=0.7.0
+ARG VERSION=0.8.0
 LABEL org.opencontainers.image.title="SplitDNN cloud" \
       org.opencontainers.image.description="Runs the tail of a neural network whose head runs at the edge" \
       org.opencontainers.image.licenses="Apache-2.0" \
@@ -136,7 +136,7 @@ COPY edge edge
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
 USER 10001:10001
 EXPOSE 8882
-ARG VERSION=0.7.0
+ARG VERSION=0.8.0
 LABEL org.opencontainers.image.title="SplitDNN edge" \
       org.opencontainers.image.description="Runs the head of a neural network whose tail runs in the cloud" \
       org.opencontainers.image.licenses="Apache-2.0" \
@@ -178,7 +178,7 @@ COPY splitdnn splitdnn
 COPY shared shared
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
 USER 10001:10001
-ARG VERSION=0.7.0
+ARG VERSION=0.8.0
 LABEL org.opencontainers.image.title="SplitDNN bundle" \
       org.opencontainers.image.description="Makes a neural network into a bundle, which edge and cloud run" \
       org.opencontainers.image.licenses="Apache-2.0" \
@@ -193,7 +193,7 @@ COPY cloud cloud
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
 USER 10001:10001
 EXPOSE 8881
-ARG VERSION=0.7.0
+ARG VERSION=0.8.0
 LABEL org.opencontainers.image.title="SplitDNN cloud with torch" \
       org.opencontainers.image.description="Runs the tail of a neural network whose head runs at the edge" \
       org.opencontainers.image.licenses="Apache-2.0" \

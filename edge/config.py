@@ -28,6 +28,11 @@ _ReadTimeout = Annotated[
 class EdgeSettings(CommonSettings):
     """Flags and `SPLITDNN_*` variables of `python -m edge`."""
 
+    name: str = Field(
+        "camera",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="the camera's name in records, metrics and logs: letters, digits and `_ . -`",
+    )
     source: _Source = "synthetic"
     cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
     split_point: str | None = Field(

@@ -103,6 +103,16 @@ class EdgeMetrics(Metrics):
             "1 while frames are expected, 0 once the source has ended.",
             registry=self.registry,
         )
+        self.undecodable = Counter(
+            prefix + "undecodable_total",
+            "Packets and pictures that could not be decoded, and were left out.",
+            registry=self.registry,
+        )
+        self.damaged_frames = Counter(
+            prefix + "damaged_frames_total",
+            "Frames of which the decoder had to make up a part.",
+            registry=self.registry,
+        )
         self.result_errors = Counter(
             prefix + "result_errors_total", "Records that could not be written.", registry=self.registry
         )

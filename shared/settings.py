@@ -42,6 +42,7 @@ KNOWN_NAMES = frozenset(
         "THREADS",
         "LOG_LEVEL",
         "LOG_FORMAT",
+        "NAME",
         "SOURCE",
         "CLOUD_URL",
         "CODEC",

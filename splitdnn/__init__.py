@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
         decide,
         predict,
     )
-    from edge.sources.base import Source
+    from edge.sources.base import Shot, Source
     from edge.sources.registry import open_source
     from edge.uplink.link import LinkState
     from shared.codecs.base import Codec, Encoded
@@ -81,7 +81,7 @@ _HOMES = {
         "decide",
         "predict",
     ),
-    "edge.sources.base": ("Source",),
+    "edge.sources.base": ("Shot", "Source"),
     "edge.sources.registry": ("open_source",),
     "edge.uplink.link": ("LinkState",),
     "shared.codecs.base": ("Codec", "Encoded"),
@@ -165,6 +165,7 @@ __all__ = [
     "RequestError",
     "SettingsError",
     "ShapeError",
+    "Shot",
     "Source",
     "SourceError",
     "SplitDNNError",

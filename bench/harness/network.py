@@ -80,7 +80,7 @@ def frames_of(source: str) -> Iterator[NDArray[np.uint8]]:  # each (H, W, 3) BGR
     reader = open_source(source, open_timeout_s=10, read_timeout_s=10)
     reader.open()
     try:
-        while (frame := reader.read()) is not None:
-            yield frame
+        while (shot := reader.read()) is not None:
+            yield shot.picture
     finally:
         reader.close()

@@ -18,6 +18,7 @@ from edge.frames.pipeline import Pipeline
 from edge.frames.way import Edition, Editions
 from edge.metrics import EdgeMetrics
 from edge.planning.pilot import PlannedPilot
+from edge.sources.base import Shot
 from edge.uplink.line import Line
 from edge.uplink.uplink import Uplink
 from shared.tasks.registry import make_task
@@ -59,13 +60,13 @@ class Pictures:
     def close(self) -> None:
         """Nothing to close."""
 
-    def read(self) -> NDArray[np.uint8] | None:
+    def read(self) -> Shot | None:
         if self._may_go:
             self._may_go.acquire()
         if time.monotonic() >= self.until:
             return None
         self.given += 1
-        return self._frames[self.given % len(self._frames)]
+        return Shot(self._frames[self.given % len(self._frames)], self.given - 1)
 
     def answered(self, _record: Record) -> None:
         """The next frame may go."""

@@ -67,7 +67,7 @@ several = min(
 # %% A picture: (H, W, 3) uint8 RGB
 camera = open_source("synthetic:fps=0,frames=1,width=320,height=240")
 camera.open()
-picture = camera.read()[:, :, ::-1]  # sources give BGR
+picture = camera.read().picture[:, :, ::-1]  # sources give BGR
 camera.close()
 
 # %% The same boxes whole and cut; places are in pixels of the network's input, and `in_picture` takes them into the picture

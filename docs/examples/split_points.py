@@ -27,8 +27,8 @@ def pictures_of(spec: str) -> Iterator[NDArray[np.uint8]]:
     source = open_source(spec)
     source.open()
     try:
-        while (frame := source.read()) is not None:
-            yield frame[:, :, ::-1]  # sources give BGR
+        while (shot := source.read()) is not None:
+            yield shot.picture[:, :, ::-1]  # sources give BGR
     finally:
         source.close()
 

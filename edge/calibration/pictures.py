@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edge.sources.base import Shot
     from shared.network.recipe import Recipe
 
 ENOUGH = 300
@@ -66,7 +67,7 @@ class Footage:
 
 
 def spread(
-    read: Callable[[], NDArray[np.uint8] | None],
+    read: Callable[[], Shot | None],
     prepare: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
     most: int,
     *,
@@ -85,11 +86,11 @@ def spread(
     for number in range(within):
         if live and len(kept) >= most:
             break
-        frame = read()
-        if frame is None:
+        shot = read()
+        if shot is None:
             break
         if number % every == 0:
-            kept.append(prepare(frame))
+            kept.append(prepare(shot.picture))
             progress(number + 1)
         if len(kept) >= 2 * most:
             kept = kept[::2]

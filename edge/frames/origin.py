@@ -17,7 +17,7 @@ class Origin:
     """Identifies a frame; the same object stays with it to the end."""
 
     number: int
-    """In its source, from 0."""
+    """In its source, from 0; what was dropped, left out or could not be decoded leaves a gap."""
     frame_id: int
     """64 bits, different for each frame of all runs and edges."""
     captured_s: float
@@ -26,6 +26,16 @@ class Origin:
     """The same in nanoseconds since 1970."""
     size: tuple[int, int]
     """(height, width) of the source's picture, to which the places in the frame's answer refer."""
+    camera: str
+    """Name of the camera."""
+    source: str
+    """Where the camera's frames come from, on one line, without credentials."""
+    file: str | None
+    """Name of the frame's file where the source is a folder."""
+    media_time_s: float | None
+    """When it was by the clock of the video or stream itself; None where there is none."""
+    damaged: bool
+    """Whether the decoder had to make up a part of it."""
     watch: Stopwatch
     """The time of each step so far; later steps add theirs."""
 

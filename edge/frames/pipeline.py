@@ -129,14 +129,24 @@ class Pipeline:
             while not self._stopping.is_set() and (not limit or number < limit):
                 watch = Stopwatch(self._metrics.steps, self._metrics.step_cpu)
                 with watch.step("capture"):
-                    picture = self._source.read()
-                if picture is None:
+                    shot = self._source.read()
+                if shot is None:
                     break
                 self._metrics.last_frame_timestamp.set_to_current_time()
-                frame_id = self._session << 32 | number & 0xFFFFFFFF
-                size = (picture.shape[0], picture.shape[1])
-                origin = Origin(number, frame_id, time.monotonic(), time.time_ns(), size, watch)
-                dropped = self._captured.put(Captured(origin, picture, queued_s=origin.captured_s))
+                origin = Origin(
+                    number=shot.number,
+                    frame_id=self._session << 32 | number & 0xFFFFFFFF,
+                    captured_s=time.monotonic(),
+                    captured_ns=time.time_ns(),
+                    size=(shot.picture.shape[0], shot.picture.shape[1]),
+                    camera=self._settings.name,
+                    source=self._source.name,
+                    file=shot.file,
+                    media_time_s=shot.media_time_s,
+                    damaged=shot.damaged,
+                    watch=watch,
+                )
+                dropped = self._captured.put(Captured(origin, shot.picture, queued_s=origin.captured_s))
                 self.dropped += dropped
                 self._metrics.frames.labels(outcome="dropped").inc(dropped)
                 number += 1

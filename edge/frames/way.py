@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from edge.frames.origin import Origin, PendingAnswer
     from edge.planning.plan import Plan
+    from edge.sources.base import Shot
     from shared.codecs.calibrated.profile import Profile
     from shared.network.model import Model
     from shared.tasks.base import Answer, Task
@@ -166,7 +167,7 @@ class Source(Protocol):
     live: bool
     name: str
 
-    def read(self) -> NDArray[np.uint8] | None: ...
+    def read(self) -> Shot | None: ...
 
 
 class Preprocess(Protocol):

@@ -18,8 +18,18 @@ if TYPE_CHECKING:
 class Record:
     """Everything known about one frame once it is done."""
 
+    camera: str
+    """Name of the camera."""
+    source: str
+    """Where the camera's frames come from, without credentials."""
+    file: str | None
+    """Name of the frame's file where the source is a folder."""
     frame: int
-    """Number of the frame in its source, from 0; dropped frames leave gaps."""
+    """Number of the frame in its source, from 0; frames that were dropped, left out or could not be decoded leave gaps."""
+    media_time_s: float | None
+    """When the frame was by the clock of the video or stream itself, in seconds; None where there is none."""
+    damaged: bool
+    """Whether the decoder had to make up a part of the picture."""
     frame_id: str
     """Its number at the cloud and in the cloud's ledger: 16 hexadecimal digits."""
     time: str
@@ -58,7 +68,12 @@ def record_of(outcome: Outcome, latency_s: float) -> Record:
     encoded, origin = outcome.encoded, outcome.encoded.origin
     repeats = encoded.repeats if outcome.answered_by == "still" else None
     return Record(
+        camera=origin.camera,
+        source=origin.source,
+        file=origin.file,
         frame=origin.number,
+        media_time_s=None if origin.media_time_s is None else round(origin.media_time_s, 6),
+        damaged=origin.damaged,
         frame_id=f"{origin.frame_id:016x}",
         time=datetime.fromtimestamp(origin.captured_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
         network=encoded.edition.model.fingerprint.hex(),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Counter, Gauge
 
-    from edge.sources.base import Picture, Source
+    from edge.sources.base import Shot, Source
 
 _log = logging.getLogger(__name__)
 
@@ -58,18 +58,18 @@ class Reconnecting:
         self._source.open()
         self._came_up()
 
-    def read(self) -> Picture | None:
-        """(H, W, 3) uint8 BGR, however long it takes; None after `stop`, or if the source has an end."""
+    def read(self) -> Shot | None:
+        """The next frame, however long it takes; None after `stop`, or if the source has an end."""
         while not self._stopped.is_set():
             try:
-                picture = self._source.read()
+                shot = self._source.read()
             except SourceError as error:
                 if not self._stopped.is_set():
                     self._recover(error)
             else:
-                if picture is None:
+                if shot is None:
                     self._up.set(0)
-                return picture
+                return shot
         return None
 
     def stop(self) -> None:

@@ -17,8 +17,9 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from edge.sources.base import InstalledSource
-from edge.sources.live import Stream, Webcam
-from edge.sources.recordings import recording
+from edge.sources.files.paths import recording
+from edge.sources.live.stream import Stream
+from edge.sources.live.webcam import Webcam
 from edge.sources.synthetic import Synthetic
 from shared.codecs.spec import parse_spec
 from shared.errors import SettingsError, SourceError, SplitDNNError

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edge.sources.base import Shot
 from shared.codecs.spec import parse_spec, refuse_rest, take_number, take_whole
 
 if TYPE_CHECKING:
@@ -57,17 +58,16 @@ class Synthetic:
         self._index = 0
         self._due = self._clock()
 
-    def read(self) -> NDArray[np.uint8] | None:
-        """(H, W, 3) uint8 BGR at its time; None after the last one."""
+    def read(self) -> Shot | None:
+        """The next frame at its time; None after the last one."""
         if self._frames and self._index >= self._frames:
             return None
         if self.live:
             self._wait()
         if self._closed.is_set():
             return None
-        picture = self.draw(self._index)
-        self._index += 1
-        return picture
+        number, self._index = self._index, self._index + 1
+        return Shot(self.draw(number), number, number / self._fps if self._fps else None)
 
     def close(self) -> None:
         """End a read that waits, from any thread."""

@@ -72,9 +72,9 @@ def pictures(source: str, count: int) -> Iterator[NDArray[np.uint8]]:
     reader.open()
     try:
         for _ in range(count):
-            picture = reader.read()
-            assert picture is not None, f"{source} has fewer than {count} frames"
-            yield picture
+            shot = reader.read()
+            assert shot is not None, f"{source} has fewer than {count} frames"
+            yield shot.picture
     finally:
         reader.close()
 

@@ -16,6 +16,7 @@ from edge.frames.way import Edition, Editions
 from edge.metrics import EdgeMetrics
 from edge.output.results import Record
 from edge.planning.pilot import PinnedPilot
+from edge.sources.base import Shot
 from edge.uplink.circuit import Circuit
 from edge.uplink.client import Reply
 from shared.codecs import decode_frame
@@ -48,7 +49,12 @@ def value(metrics, name, **labels):
 
 def record(number=0, *, top=({"class_id": 7, "label": "cock", "probability": 0.875},), **changes):
     fields = {
+        "camera": "camera",
+        "source": "fake",
+        "file": None,
         "frame": number,
+        "media_time_s": None,
+        "damaged": False,
         "frame_id": f"{number:016x}",
         "time": "2026-01-02T03:04:05.678+00:00",
         "network": "0123456789abcdef",
@@ -86,7 +92,7 @@ class FakeSource:
                 self.ended.set()
                 raise item
             self.given += 1
-            return item
+            return item if isinstance(item, Shot) else Shot(item, self.given - 1)
         self.ended.set()
         return None
 

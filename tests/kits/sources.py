@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.sources.recordings import quiet_opencv
+from edge.sources.opencv import quiet_opencv
 from edge.sources.registry import open_source
 from shared.errors import SourceError
 
@@ -24,8 +24,8 @@ def source_of(spec, open_timeout_s=2.0, read_timeout_s=0.4):
 
 
 def frames_of(source):
-    while (frame := source.read()) is not None:
-        yield frame
+    while (shot := source.read()) is not None:
+        yield shot.picture
 
 
 def read_all(source):

@@ -142,7 +142,7 @@ def footage() -> list[np.ndarray]:
     """24 pictures (H, W, 3) uint8 RGB of the synthetic camera."""
     source = open_source("synthetic:fps=0,frames=24,width=240,height=240", open_timeout_s=1, read_timeout_s=1)
     source.open()
-    return [source.read()[:, :, ::-1] for _ in range(24)]
+    return [source.read().picture[:, :, ::-1] for _ in range(24)]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,8 @@ ANSWER = Classes(({"class_id": 1, "label": "hen", "probability": 1.0},))
 
 
 def origin(number=0, captured_s=0.0):
-    return Origin(number, number, captured_s, 0, (SIDE, SIDE), Stopwatch(METRICS.steps, METRICS.step_cpu))
+    watch = Stopwatch(METRICS.steps, METRICS.step_cpu)
+    return Origin(number, number, captured_s, 0, (SIDE, SIDE), "camera", "fake", None, None, False, watch)
 
 
 def tensor(seed=0):

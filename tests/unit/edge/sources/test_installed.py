@@ -65,8 +65,8 @@ def test_what_is_no_picture_is_named():
 
 
 def test_pictures_come_in_c_order_and_uncopied_where_they_are():
-    assert source(read=lambda: PICTURE).read() is PICTURE
-    turned = source(read=lambda: PICTURE[:, :, ::-1]).read()
+    assert source(read=lambda: PICTURE).read().picture is PICTURE
+    turned = source(read=lambda: PICTURE[:, :, ::-1]).read().picture
     assert turned.flags.c_contiguous
     assert source().read() is None
 

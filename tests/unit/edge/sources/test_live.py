@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from kits.sources import fails_to_open, running_camera, source_of
 
-from edge.sources import live
+from edge.sources.live import capture as live_capture
+from edge.sources.live import connection
 from shared.errors import SourceError
 
 # --- webcams -----------------------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ def test_stream_is_read_in_order(camera):
     assert source.live
     source.open()
     with closing(source):
-        frames = [source.read() for _ in range(25)]
+        frames = [source.read().picture for _ in range(25)]
     assert {frame.shape for frame in frames} == {(48, 64, 3)}
     levels = [round(frame.mean() / 20) for frame in frames]
     assert levels == [(levels[0] + index) % 10 for index in range(25)]
@@ -86,7 +87,7 @@ def test_stream_that_dies_is_an_error(camera):
 @pytest.fixture
 def no_margin_of_ours(monkeypatch):
     """Whatever ends now, OpenCV has ended: a test that waits for our own limit does not end in time."""
-    monkeypatch.setattr(live, "MARGIN_S", 3600)
+    monkeypatch.setattr(live_capture, "MARGIN_S", 3600)
 
 
 @pytest.mark.usefixtures("no_margin_of_ours")
@@ -213,9 +214,9 @@ def test_capture_that_ignores_its_time_limit_is_given_up(monkeypatch, frames):
         hung.append(HungCapture(frames))
         return hung[-1]
 
-    monkeypatch.setattr(live, "open_capture", open_hung)
-    monkeypatch.setattr(live, "MARGIN_S", 0.01)
-    monkeypatch.setattr(live, "_RELEASE_S", 0.01)
+    monkeypatch.setattr(connection, "open_capture", open_hung)
+    monkeypatch.setattr(live_capture, "MARGIN_S", 0.01)
+    monkeypatch.setattr(connection, "_RELEASE_S", 0.01)
     source = source_of("http://camera/", open_timeout_s=0.01, read_timeout_s=0.01)
     for _ in range(4):
         with pytest.raises(SourceError, match="no picture"):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from kits.sources import fails_to_open, frames_of, read_all, source_of
 
-from edge.sources.recordings import to_bgr
+from edge.sources.opencv import to_bgr
 from shared.errors import SourceError
 
 CLIPS = Path(__file__).parents[5] / "shared" / "videos"

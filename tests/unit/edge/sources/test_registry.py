@@ -12,9 +12,11 @@ from kits.sources import read_all, source_of
 
 from edge.metrics import EdgeMetrics
 from edge.sources import registry
-from edge.sources.live import Stream, Webcam
+from edge.sources.files.pictures import Pictures
+from edge.sources.files.video_file import VideoFile
+from edge.sources.live.stream import Stream
+from edge.sources.live.webcam import Webcam
 from edge.sources.reconnect import Reconnecting
-from edge.sources.recordings import Pictures, VideoFile
 from edge.sources.synthetic import Synthetic
 from shared.errors import SettingsError, SourceError, SplitDNNError
 

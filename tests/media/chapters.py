@@ -1,0 +1,19 @@
+"""The chapters of the table, in order."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from media.row import Row
+
+NAMES = (
+    "codecs", "containers", "rates", "colour", "pixels", "geometry", "interlacing", "changes", "streams", "damage",
+    "truncation",
+)
+
+
+def chapters() -> dict[str, list[Row]]:
+    """Every row, by its chapter, which is a file in tests/media/table."""
+    return {name: import_module(f"media.table.{name}").ROWS for name in NAMES}

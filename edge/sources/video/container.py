@@ -84,7 +84,7 @@ class Video:
             self._start_s = 0.0 if self._live or start is None else start / 1e6
             self._tick_s = float(self._stream.time_base)
             self._decoding = Decoding(self._stream, self._threads, self.name, self._on_undecodable)
-            self._rendering = Rendering(self._stream, self.name)
+            self._rendering = Rendering(self._stream.time_base, self.name)
             self._ready: deque[Shot] = deque()
             self._packets: Iterator[Packet] | None = self._container.demux(self._stream)
             self._bad_reads = 0
@@ -180,6 +180,6 @@ class Video:
             self._decoding.finish()
 
     def _shot(self, decoded: Decoded, picture: Picture) -> Shot:
-        pts = decoded.frame.pts
+        pts = decoded.pts
         at = None if pts is None else round(pts * self._tick_s - self._start_s, 6)
         return Shot(picture, decoded.number, at, damaged=decoded.damaged)

@@ -11,6 +11,7 @@ from shared.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from fractions import Fraction
 
     from av.packet import Packet
     from av.video.frame import VideoFrame
@@ -26,6 +27,10 @@ class Decoded:
     frame: VideoFrame
     number: int
     """Of its picture in the stream, from 0."""
+    pts: int | None
+    """When it is shown, in ticks of the stream."""
+    aspect: Fraction | None
+    """Of its pixels: how many times as wide as they are high; None if nothing says so."""
     damaged: bool
     """Whether a part of it may be made up."""
 
@@ -44,6 +49,7 @@ class Decoding:
         self._lost = 0
         self._said = False
         self._why = ""
+        self._aspects = _Aspects(stream)
         # One thread a picture, if its slices allow: with a picture in each thread, a live source would lag by as many, and
         # an error would be told some packets late.
         stream.codec_context.thread_type = "SLICE"
@@ -67,6 +73,7 @@ class Decoding:
             self._why = " ".join(str(getattr(error, "strerror", error)).split())
             self._numbering.went_wrong(None if packet is None else packet.pts, refused=packet is not None)
             return []
+        self._aspects.look(None if packet is None else packet.pts)
         return [self._numbered(frame) for frame in frames]
 
     def damaged(self) -> None:
@@ -89,7 +96,7 @@ class Decoding:
         )
         self._count(lost)
         self._given += 1
-        return Decoded(frame, number, damaged)
+        return Decoded(frame, number, frame.pts, self._aspects.at(frame.pts), damaged)
 
     def _count(self, lost: int) -> None:
         for _ in range(lost):
@@ -101,3 +108,36 @@ class Decoding:
                 "%s: %d picture%s could not be decoded after frame %d%s",
                 self._name, lost, "s" * (lost > 1), self._given, reason,
             )  # fmt: skip
+
+
+class _Aspects:
+    """The shape of the stream's pixels, which may change in the middle.
+
+    The container's word goes before the stream's own, as in FFmpeg's and other players.
+    """
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._context = stream.codec_context
+        self._own = self._context.sample_aspect_ratio
+        self._now = stream.sample_aspect_ratio
+        self._fixed = self._now != self._own
+        self._next: Fraction | None = None
+        self._from: int | None = None
+
+    def look(self, pts: int | None) -> None:
+        """See what the decoder found in the packet of the picture at `pts`."""
+        found = self._context.sample_aspect_ratio
+        if found == self._own or self._fixed:
+            return
+        if self._from is not None:
+            self._now = self._next
+        self._own = self._next = found
+        self._from = pts
+        if pts is None:
+            self._now = found
+
+    def at(self, pts: int | None) -> Fraction | None:
+        """The aspect of the picture at `pts`: those before the change may come after it was seen."""
+        if self._from is not None and (pts is None or pts >= self._from):
+            self._now, self._from = self._next, None
+        return self._now

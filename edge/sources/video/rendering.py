@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.sources.video.colour import ToBgr
-from edge.sources.video.geometry import shown_size, upright
+from edge.sources.video.geometry import orientation, shown_size
 from edge.sources.video.interlace import Deinterlacer
 
 if TYPE_CHECKING:
-    from av.video.stream import VideoStream
+    from fractions import Fraction
 
     from edge.sources.base import Picture
     from edge.sources.video.decoding import Decoded
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 class Rendering:
     """What the container and the stream say of the pictures, applied to them one after another."""
 
-    def __init__(self, stream: VideoStream, name: str) -> None:
-        self._stream = stream
+    def __init__(self, time_base: Fraction, name: str) -> None:
         self._to_bgr = ToBgr(name)
-        self._deinterlacer = Deinterlacer(stream)
+        self._deinterlacer = Deinterlacer(time_base)
 
     def draw(self, decoded: Decoded) -> list[tuple[Decoded, Picture]]:
         """The pictures that are ready now; an interlaced one waits for the next frame."""
@@ -33,5 +32,5 @@ class Rendering:
 
     def _picture(self, decoded: Decoded) -> Picture:
         frame = decoded.frame
-        size = shown_size(frame.width, frame.height, self._stream.sample_aspect_ratio)
-        return upright(self._to_bgr(frame, size), frame)
+        size = shown_size(frame.width, frame.height, decoded.aspect)
+        return orientation(frame).upright(self._to_bgr(frame, size))

@@ -9,7 +9,16 @@ if TYPE_CHECKING:
     from media.row import Row
 
 NAMES = (
-    "codecs", "containers", "rates", "colour", "pixels", "geometry", "interlacing", "changes", "streams", "damage",
+    "codecs",
+    "containers",
+    "rates",
+    "colour",
+    "pixels",
+    "geometry",
+    "interlacing",
+    "changes",
+    "streams",
+    "damage",
     "truncation",
 )
 

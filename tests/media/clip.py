@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TURN = 2 * math.pi
 # Waves over the width, over the height, and a frame: for blue, green and red.
-WAVES = ((0.45, -0.40, 0.17), (-0.20, 0.60, 0.11), (0.70, 0.15, 0.13))
+WAVES = ((0.25, -0.20, 0.17), (-0.12, 0.30, 0.11), (0.36, 0.08, 0.13))
 
 
 def frame(width: int, height: int, at: float) -> NDArray[np.uint8]:

@@ -66,7 +66,17 @@ class Copied:
 
     def write(self, path: Path) -> None:
         origin = kept(self.of, path.parent, self.suffix)
-        ffmpeg(*shlex.split(self.before), "-i", origin, "-map", "0", "-c", "copy", *shlex.split(self.behind), path)
+        ffmpeg(
+            *shlex.split(self.before),
+            "-i",
+            origin,
+            "-map",
+            "0",
+            "-c",
+            "copy",
+            *shlex.split(self.behind),
+            path,
+        )
 
 
 @dataclass(frozen=True)
@@ -101,4 +111,3 @@ class Written:
 
     def write(self, path: Path) -> None:
         self.function(path)
-

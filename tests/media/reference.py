@@ -20,7 +20,7 @@ DEINTERLACED = "bwdif=mode=send_frame:deint=interlaced"
 _HEAD = re.compile(rb"P6\s(\d+)\s(\d+)\s255\s")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Seen:
     """One frame as it should be."""
 
@@ -28,15 +28,18 @@ class Seen:
     time_s: float | None = None
 
 
-def shown(path: Path, *, interlaced: bool = False, stream: str = "v", options: tuple[str, ...] = ()) -> list[Seen]:
-    """Every frame of a video: turned upright, its pixels square, and deinterlaced if that is said and a frame marked."""
-    filters = ",".join([DEINTERLACED] * interlaced + [SQUARE])
+def shown(path: Path, *, interlaced: bool = False, stream: str = "V:0", turned: str = "") -> list[Seen]:
+    """Every frame of a video: turned upright, its pixels square, and deinterlaced if that is said and a frame marked.
+
+    `turned` is the filter that turns a frame after it was deinterlaced, as ffmpeg itself does it before.
+    """
+    filters = ",".join([DEINTERLACED] * interlaced + [turned] * bool(turned) + [SQUARE])
     with tempfile.TemporaryDirectory() as folder:
         times = Path(folder) / "times"
         written = ffmpeg(
-            *options, "-i", path, "-map", f"0:{stream}", "-fps_mode", "passthrough", "-noautoscale",
+            *(["-noautorotate"] if turned else []), "-i", path, "-map", f"0:{stream}", "-fps_mode", "passthrough", "-noautoscale",
             "-vf", filters, "-pix_fmt", "rgb24", "-c:v", "ppm",
-            "-stats_enc_pre", times, "-stats_enc_pre_fmt", "{ti}", "-f", "image2pipe", "-",
+            "-stats_enc_pre", times, "-enc_time_base", "1/1000000", "-stats_enc_pre_fmt", "{t}", "-f", "image2pipe", "-",
         )  # fmt: skip
         found = [float(each) for each in times.read_text().split()]
     pictures = portable(written)

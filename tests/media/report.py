@@ -27,7 +27,9 @@ def outcome_of(row: Row, folder: Path) -> Outcome:
     except FFmpegError as error:
         return Outcome(misses=[f"ffmpeg: {str(error).rpartition('exit status')[2]}"])
     except Exception as error:
-        return Outcome(misses=[f"{type(error).__name__}: {error} {traceback.extract_tb(error.__traceback__)[-1]}"])
+        return Outcome(
+            misses=[f"{type(error).__name__}: {error} {traceback.extract_tb(error.__traceback__)[-1]}"]
+        )
 
 
 def _numbered(chapter: str, index: int, folder: Path) -> Outcome:

@@ -41,7 +41,9 @@ class Packet:
             if self.how == "zeros":
                 changed[start:end] = bytes(size)
             elif self.how == "noise":
-                changed[start + size // 3 : end] = random.Random(self.number).randbytes(end - start - size // 3)
+                changed[start + size // 3 : end] = random.Random(self.number).randbytes(
+                    end - start - size // 3
+                )
             elif self.how == "tail":
                 changed[middle:end] = bytes(end - middle)
             elif self.how == "flip":

@@ -2,7 +2,8 @@
 
 from media.making import Joined, Video, kept
 from media.reference import Seen, shown
-from media.row import Row, Whole
+from media.expected import Whole
+from media.row import Row
 
 TS = "-c:v libx264 -crf 8 -bf 0"
 
@@ -27,7 +28,8 @@ def _row(name, *parts, short=False, interlaced=False):
 
 
 def _part(encode=TS, index=0, **how):
-    return Video(f"{encode} -output_ts_offset {1.2 * index}", **how)
+    # Every part says that its counters begin anew.
+    return Video(f"{encode} -mpegts_flags +initial_discontinuity -output_ts_offset {1.2 * index}", **how)
 
 
 LARGE = {"size": "320x240"}

@@ -1,13 +1,14 @@
 """Codecs, each in a container that is usual for it."""
 
 from media.making import Video
-from media.row import Row, Whole
+from media.expected import Whole
+from media.row import Row
 
 H264 = "-c:v libx264 -crf 12"
 
 
-def _row(name, encode, *, short=False, **how):
-    return Row(name, Video(encode, **how), Whole(), short)
+def _row(name, encode, *, short=False, clock="same", **how):
+    return Row(name, Video(encode, **how), Whole(clock=clock), short)
 
 
 ROWS = [
@@ -26,9 +27,17 @@ ROWS = [
     _row("av1-aom.webm", "-c:v libaom-av1 -crf 12 -cpu-used 8"),
     _row("av1-rav1e.mkv", "-c:v librav1e -qp 40 -speed 10"),
     _row("vp8.webm", "-c:v libvpx -b:v 2M -qmin 0 -qmax 10"),
-    _row("vp8-hidden-frames.webm", "-c:v libvpx -b:v 2M -qmin 0 -qmax 10 -auto-alt-ref 1 -lag-in-frames 8", frames=24),
+    _row(
+        "vp8-hidden-frames.webm",
+        "-c:v libvpx -b:v 2M -qmin 0 -qmax 10 -auto-alt-ref 1 -lag-in-frames 8",
+        frames=24,
+    ),
     _row("vp9.webm", "-c:v libvpx-vp9 -crf 12 -b:v 0 -cpu-used 8", short=True),
-    _row("vp9-hidden-frames.mkv", "-c:v libvpx-vp9 -crf 12 -b:v 0 -cpu-used 8 -auto-alt-ref 1 -lag-in-frames 12", frames=24),
+    _row(
+        "vp9-hidden-frames.mkv",
+        "-c:v libvpx-vp9 -crf 12 -b:v 0 -cpu-used 8 -auto-alt-ref 1 -lag-in-frames 12",
+        frames=24,
+    ),
     _row("mpeg4.mp4", "-c:v mpeg4 -q:v 2"),
     _row("mpeg4-b-frames.avi", "-c:v mpeg4 -q:v 2 -bf 2"),
     _row("mpeg4-packed.avi", "-c:v libxvid -q:v 2 -bf 2 -bsf:v mpeg4_unpack_bframes"),

@@ -1,14 +1,15 @@
 """Containers."""
 
 from media.making import Copied, Video
-from media.row import Row, Whole
+from media.expected import Whole
+from media.row import Row
 
 H264 = "-c:v libx264 -crf 12 -bf 2"
 MPEG2 = "-c:v mpeg2video -q:v 2"
 
 
-def _row(name, encode=H264, *, short=False, **how):
-    return Row(name, Video(encode, **how), Whole(), short)
+def _row(name, encode=H264, *, short=False, clock="same", **how):
+    return Row(name, Video(encode, **how), Whole(clock=clock), short)
 
 
 ROWS = [
@@ -36,10 +37,14 @@ ROWS = [
     _row("program.vob", f"{MPEG2} -bf 2", rate="25"),
     _row("program-h264.mpg", f"{H264} -f vob", rate="25"),
     _row("video-cd.mpg", "-c:v mpeg1video -q:v 2 -f vcd -s 352x288", size="352x288", rate="25"),
-    _row("riff.avi"),
+    _row("riff.avi", clock="between"),
     _row("riff-open-dml.avi", "-c:v rawvideo", size="320x240", frames=24, pixels="bgr24"),
-    _row("riff-h264-b-frames.avi", "-c:v libx264 -crf 12 -bf 3"),
-    _row("riff-without-index.avi", "-c:v mjpeg -q:v 2 -reserve_index_space 0 -write_channel_mask 0", pixels="yuvj420p"),
+    _row("riff-h264-b-frames.avi", "-c:v libx264 -crf 12 -bf 3", clock="between"),
+    _row(
+        "riff-without-index.avi",
+        "-c:v mjpeg -q:v 2 -reserve_index_space 0 -write_channel_mask 0",
+        pixels="yuvj420p",
+    ),
     _row("windows.asf", "-c:v wmv2 -q:v 2"),
     _row("windows-media-center.wtv", MPEG2, rate="25"),
     _row("ogg.ogg", "-c:v libtheora -q:v 10"),
@@ -53,18 +58,18 @@ ROWS = [
     _row("av1-alone.obu", "-c:v libsvtav1 -crf 12 -preset 10 -f obu"),
     _row("y4m.y4m", "-strict -1"),
     _row("flash-movie.swf", "-c:v flv -q:v 2"),
-    _row("h264-alone.h264", "-c:v libx264 -crf 12 -bf 0 -f h264", short=True),
-    _row("h264-alone-b-frames.h264", f"{H264} -f h264"),
-    _row("h265-alone.hevc", "-c:v libx265 -x265-params crf=12:log-level=none -f hevc"),
-    _row("mpeg2-alone.m2v", f"{MPEG2} -bf 2 -f mpeg2video", rate="25"),
+    _row("h264-alone.h264", "-c:v libx264 -crf 12 -bf 0 -f h264", clock="none", short=True),
+    _row("h264-alone-b-frames.h264", f"{H264} -f h264", clock="none"),
+    _row("h265-alone.hevc", "-c:v libx265 -x265-params crf=12:log-level=none -f hevc", clock="none"),
+    _row("mpeg2-alone.m2v", f"{MPEG2} -bf 2 -f mpeg2video", rate="25", clock="between"),
     _row("mpeg4-alone.m4v", "-c:v mpeg4 -q:v 2 -f m4v"),
     _row("jpegs-alone.mjpeg", "-c:v mjpeg -q:v 2 -f mjpeg", pixels="yuvj420p"),
     _row("jpegs-in-parts.mjpg", "-c:v mjpeg -q:v 2 -f mpjpeg", pixels="yuvj420p"),
-    _row("dirac-alone.drc", "-c:v vc2 -b:v 8M -f dirac", pixels="yuv422p"),
-    Row("copied-to-avi.avi", Copied(Video(H264)), Whole()),
+    _row("dirac-alone.drc", "-c:v vc2 -b:v 8M -f dirac", pixels="yuv422p", clock="none"),
+    Row("copied-to-avi.avi", Copied(Video(H264)), Whole(clock="none")),
     Row("copied-to-ts.ts", Copied(Video(H264)), Whole()),
     Row("copied-from-ts.mkv", Copied(Video(H264), suffix=".ts"), Whole()),
-    Row("copied-from-avi.mp4", Copied(Video("-c:v mpeg4 -q:v 2 -bf 2"), suffix=".avi"), Whole()),
+    Row("copied-from-avi.mp4", Copied(Video("-c:v mpeg4 -q:v 2"), suffix=".avi"), Whole()),
     _row("name without a suffix", f"{H264} -f matroska"),
     _row("name-that-lies.mp4", f"{H264} -f mpegts", short=True),
     _row("name-with-%d-and-[1].mp4"),

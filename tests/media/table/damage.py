@@ -1,7 +1,8 @@
 """Packets that are damaged or lost on the way."""
 
 from media.making import Spoilt, Video
-from media.row import Row, Spoiled
+from media.expected import Spoiled
+from media.row import Row
 from media.spoiling import Beheaded, Hole, Missing, Packet, Padded, Transport
 
 GROUP = 8
@@ -9,7 +10,9 @@ LONG = {"frames": 32}
 H264 = Video(f"-c:v libx264 -crf 12 -g {GROUP} -bf 0 -x264-params scenecut=0", **LONG)
 H264_B = Video(f"-c:v libx264 -crf 12 -g {GROUP} -bf 2 -x264-params scenecut=0", **LONG)
 H264_SLICES = Video(f"-c:v libx264 -crf 12 -g {GROUP} -bf 0 -x264-params scenecut=0:slices=4", **LONG)
-H265 = Video(f"-c:v libx265 -x265-params crf=12:keyint={GROUP}:bframes=2:scenecut=0:open-gop=0:log-level=none", **LONG)
+H265 = Video(
+    f"-c:v libx265 -x265-params crf=12:keyint={GROUP}:bframes=2:scenecut=0:open-gop=0:log-level=none", **LONG
+)
 MPEG2 = Video(f"-c:v mpeg2video -q:v 2 -g {GROUP}", rate="25", **LONG)
 MPEG4 = Video(f"-c:v mpeg4 -q:v 2 -g {GROUP}", **LONG)
 VP8 = Video(f"-c:v libvpx -b:v 2M -qmin 0 -qmax 10 -g {GROUP}", **LONG)
@@ -22,8 +25,8 @@ PRORES = Video("-c:v prores_ks", pixels="yuv422p10le", **LONG)
 KEY, INTER = 2 * GROUP, 2 * GROUP + 3
 
 
-def _row(name, of, change, lost, *, short=False, silent=False):
-    return Row(name, Spoilt(of, change), Spoiled(lost, silent=silent), short)
+def _row(name, of, change, lost, *, short=False, **how):
+    return Row(name, Spoilt(of, change), Spoiled(lost, **how), short)
 
 
 ROWS = [
@@ -50,7 +53,7 @@ ROWS = [
     _row("h264-many-lost.ts", H264, Transport(0.55, 20), 2 * GROUP),
     _row("h264-noise.ts", H264, Transport(0.55, 3, noise=True), 2 * GROUP),
     _row("h264-lost-b-frames.ts", H264_B, Transport(0.55, 2), 2 * GROUP),
-    _row("h264-tuned-in.ts", H264, Beheaded(0.3), 14),
+    _row("h264-tuned-in.ts", H264, Beheaded(0.3), 16, moved=True),
     _row("h264-zeros-alone.h264", H264, Packet(INTER, "zeros"), GROUP),
     _row("h265-zeros.mp4", H265, Packet(INTER, "zeros"), GROUP + 2, short=True),
     _row("h265-key-zeros.mkv", H265, Packet(KEY, "zeros"), GROUP + 2),
@@ -62,12 +65,12 @@ ROWS = [
     _row("mpeg2-hole.mpg", MPEG2, Hole(0.5, 0.52), 2 * GROUP),
     _row("mpeg4-zeros.avi", MPEG4, Packet(INTER, "zeros"), GROUP),
     _row("mpeg4-noise.mp4", MPEG4, Packet(INTER, "noise"), GROUP),
-    _row("mpeg4-missing.mp4", MPEG4, Missing(INTER), GROUP),
+    _row("mpeg4-missing.mp4", MPEG4, Missing(INTER), GROUP, hidden=True),
     _row("vp8-noise.webm", VP8, Packet(INTER, "noise"), GROUP),
     _row("vp8-zeros.webm", VP8, Packet(INTER, "zeros"), GROUP),
     _row("vp9-zeros.webm", VP9, Packet(INTER, "zeros"), GROUP),
     _row("vp9-noise.webm", VP9, Packet(INTER, "noise"), GROUP),
-    _row("vp9-missing.mkv", VP9, Missing(INTER), GROUP),
+    _row("vp9-missing.mkv", VP9, Missing(INTER), GROUP, hidden=True),
     _row("av1-zeros.mp4", AV1, Packet(INTER, "zeros"), GROUP),
     _row("av1-noise.mkv", AV1, Packet(INTER, "noise"), GROUP),
     _row("jpegs-zeros.avi", JPEG, Packet(INTER, "zeros"), 1, short=True),

@@ -1,7 +1,8 @@
 """Shapes: pixels that are not square, turned and mirrored pictures, cut edges, odd sizes."""
 
 from media.making import Copied, Video
-from media.row import Row, Whole
+from media.expected import Whole
+from media.row import Row
 
 H264 = "-c:v libx264 -crf 8"
 MPEG2 = "-c:v mpeg2video -q:v 2"
@@ -17,16 +18,18 @@ def _turned(name, before, behind="", encode=H264, *, short=False, suffix=".mp4",
     return Row(name, Copied(Video(encode, **how), before, behind, suffix), Whole(), short)
 
 
-def _told(name, bits, *, short=False, suffix=".mp4"):
+def _told(name, bits, suffix=".mp4", clock="same"):
     """Turned by the codec's own message."""
-    return _turned(name, "", f"-bsf:v h264_metadata={bits}", short=short, suffix=suffix)
+    return Row(
+        name, Copied(Video(H264), behind=f"-bsf:v h264_metadata={bits}", suffix=suffix), Whole(clock=clock)
+    )
 
 
 ROWS = [
     *(_row(f"pixels-{shape.replace('/', 'x')}.mp4", f"{H264} -vf setsar={shape}", short=shape == "2/1") for shape in SHAPES),
     *(_row(f"pixels-{shape.replace('/', 'x')}.mkv", f"{H264} -vf setsar={shape}") for shape in ("1/2", "16/11")),
     *(_row(f"pixels-{shape.replace('/', 'x')}.ts", f"{H264} -vf setsar={shape}") for shape in ("2/1", "12/11")),
-    _row("pixels-1x2.avi", f"{H264} -vf setsar=1/2"),
+    Row("pixels-1x2.avi", Video(f"{H264} -vf setsar=1/2"), Whole(clock="between")),
     _row("pixels-4x3.mov", "-c:v prores_ks -vf setsar=4/3", pixels="yuv422p10le"),
     _row("pixels-4x3.webm", "-c:v libvpx-vp9 -crf 8 -b:v 0 -cpu-used 8 -vf setsar=4/3"),
     _row("pixels-4x3-h265.mp4", "-c:v libx265 -x265-params crf=8:log-level=none -vf setsar=4/3"),
@@ -65,9 +68,9 @@ ROWS = [
     _turned("turned-90-odd.mp4", "-display_rotation 90", size="161x121", encode="-c:v libx264 -crf 8", pixels="yuv444p"),
     _turned("turned-90-10-bit.mp4", "-display_rotation 90", pixels="yuv420p10le"),
     _told("told-to-turn-90.mp4", "rotate=90:display_orientation=insert"),
-    _told("told-to-turn-270.ts", "rotate=270:display_orientation=insert", suffix=".ts"),
-    _told("told-to-mirror.mkv", "flip=horizontal:display_orientation=insert", suffix=".mkv"),
-    _told("told-to-turn.h264", "rotate=180:display_orientation=insert", suffix=".h264"),
+    _told("told-to-turn-270.ts", "rotate=270:display_orientation=insert", ".ts"),
+    _told("told-to-mirror.mkv", "flip=horizontal:display_orientation=insert", ".mkv"),
+    _told("told-to-turn.h264", "rotate=180:display_orientation=insert", ".h264", "none"),
     Row(
         "cut-by-the-codec.mp4",
         Copied(Video(H264), behind="-bsf:v h264_metadata=crop_left=16:crop_top=8:crop_right=4:crop_bottom=2"),

@@ -4,7 +4,8 @@ from functools import partial
 
 from media.making import Copied, Video
 from media.reference import shown
-from media.row import Row, Whole
+from media.expected import Whole
+from media.row import Row
 
 deinterlaced = partial(shown, interlaced=True)
 X264 = "-c:v libx264 -crf 8 -flags +ilme+ildct -x264-params"
@@ -16,8 +17,8 @@ BOTTOM_FIRST = "-vf tinterlace=interleave_bottom,setfield=bff"
 TELECINED = "-vf telecine=first_field=top,setfield=tff"
 
 
-def _row(name, encode, *, short=False, rate="50", **how):
-    return Row(name, Video(encode, rate=rate, frames=24, **how), Whole(deinterlaced), short)
+def _row(name, encode, *, short=False, rate="50", clock="same", **how):
+    return Row(name, Video(encode, rate=rate, frames=24, **how), Whole(deinterlaced, clock), short)
 
 
 ROWS = [
@@ -26,8 +27,8 @@ ROWS = [
     _row("h264-top.mkv", f"{X264} tff=1 {TOP_FIRST}"),
     _row("h264-top.ts", f"{X264} tff=1:bframes=3 {TOP_FIRST}"),
     _row("h264-bottom.mov", f"{X264} bff=1:bframes=0 {BOTTOM_FIRST}"),
-    _row("h264-top.avi", f"{X264} tff=1:bframes=0 {TOP_FIRST}"),
-    _row("h264-top-alone.h264", f"{X264} tff=1:bframes=0 {TOP_FIRST}"),
+    _row("h264-top.avi", f"{X264} tff=1:bframes=0 {TOP_FIRST}", clock="between"),
+    _row("h264-top-alone.h264", f"{X264} tff=1:bframes=0 {TOP_FIRST}", clock="none"),
     _row("h264-top-422-10-bit.mkv", f"{X264} tff=1 {TOP_FIRST}", pixels="yuv422p10le"),
     _row("h264-whole-but-marked.mp4", "-c:v libx264 -crf 8 -x264-params fake-interlaced=1"),
     _row("mpeg2-top.mpg", f"{MPEG2} {TOP_FIRST}", short=True),
@@ -40,7 +41,12 @@ ROWS = [
     _row("ffv1-top.mkv", f"-c:v ffv1 {TOP_FIRST}"),
     _row("prores-top.mov", f"-c:v prores_ks -flags +ildct+ilme {TOP_FIRST}", pixels="yuv422p10le"),
     _row("prores-bottom.mov", f"-c:v prores_ks -flags +ildct+ilme {BOTTOM_FIRST}", pixels="yuv422p10le"),
-    _row("dnxhd-top.mov", f"-c:v dnxhd -b:v 120M -flags +ildct+ilme {TOP_FIRST}", size="1920x1080", pixels="yuv422p"),
+    _row(
+        "dnxhd-top.mov",
+        f"-c:v dnxhd -b:v 120M -flags +ildct+ilme {TOP_FIRST}",
+        size="1920x1080",
+        pixels="yuv422p",
+    ),
     _row("dv-bottom.avi", f"-c:v dvvideo {BOTTOM_FIRST}", size="720x576"),
     _row("jpegs-top.mov", f"-c:v mjpeg -q:v 2 {TOP_FIRST} -field_order tt", pixels="yuvj422p"),
     _row("raw-top.avi", f"-c:v rawvideo {TOP_FIRST}", pixels="uyvy422"),
@@ -52,7 +58,7 @@ ROWS = [
     Row(
         "turned-top.mp4",
         Copied(Video(f"{X264} tff=1 {TOP_FIRST}", rate="50", frames=24), "-display_rotation 90"),
-        Whole(deinterlaced),
+        Whole(partial(shown, interlaced=True, turned="transpose=cclock")),
     ),
     Row(
         "mirrored-bottom.mp4",

@@ -1,7 +1,8 @@
 """Layouts and depths of pixels."""
 
 from media.making import Video
-from media.row import Row, Whole
+from media.expected import Whole
+from media.row import Row
 
 H264 = "-c:v libx264 -crf 8"
 
@@ -14,7 +15,15 @@ ROWS = [
     *(
         _row(f"h264-{pixels}.mkv", H264, pixels, short=pixels in {"yuv422p", "yuv420p10le"})
         for pixels in (
-            "yuv422p", "yuv444p", "nv12", "nv16", "yuv420p10le", "yuv422p10le", "yuv444p10le", "gray", "gray10le",
+            "yuv422p",
+            "yuv444p",
+            "nv12",
+            "nv16",
+            "yuv420p10le",
+            "yuv422p10le",
+            "yuv444p10le",
+            "gray",
+            "gray10le",
         )
     ),
     *(
@@ -29,16 +38,53 @@ ROWS = [
     *(
         _row(f"ffv1-{pixels}.mkv", "-c:v ffv1 -level 3", pixels, short=pixels in {"gray16le", "rgb48le"})
         for pixels in (
-            "gray", "gray10le", "gray16le", "yuv411p", "yuv410p", "yuv440p", "yuv420p9le", "yuv420p14le", "yuv444p16le",
-            "yuva420p", "yuva444p10le", "bgr0", "bgra", "gbrp12le", "gbrap16le", "rgb48le",
+            "gray",
+            "gray10le",
+            "gray16le",
+            "yuv411p",
+            "yuv410p",
+            "yuv440p",
+            "yuv420p9le",
+            "yuv420p14le",
+            "yuv444p16le",
+            "yuva420p",
+            "yuva444p10le",
+            "bgr0",
+            "bgra",
+            "gbrp12le",
+            "gbrap16le",
+            "rgb48le",
         )
     ),
     *(
         _row(f"raw-{pixels}.nut", "-c:v rawvideo", pixels)
         for pixels in (
-            "uyvy422", "nv21", "nv24", "p010le", "p016le", "p210le", "y210le", "rgb555le", "rgb565le", "rgb565be", "bgr8",
-            "rgb4_byte", "monow", "monob", "pal8", "ya8", "ya16le", "abgr", "0rgb", "gbrpf32le", "grayf32le", "x2rgb10le",
-            "rgba64le", "xyz12le", "vuya", "yvyu422",
+            "uyvy422",
+            "nv21",
+            "nv24",
+            "p010le",
+            "p016le",
+            "p210le",
+            "y210le",
+            "rgb555le",
+            "rgb565le",
+            "rgb565be",
+            "bgr8",
+            "rgb4_byte",
+            "monow",
+            "monob",
+            "pal8",
+            "ya8",
+            "ya16le",
+            "abgr",
+            "0rgb",
+            "gbrpf32le",
+            "grayf32le",
+            "x2rgb10le",
+            "rgba64le",
+            "xyz12le",
+            "vuya",
+            "yvyu422",
         )
     ),
     _row("raw-yuyv422.mov", "-c:v rawvideo", "yuyv422"),

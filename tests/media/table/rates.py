@@ -1,7 +1,8 @@
 """Frame rates, steady and not; where the clock begins; what was trimmed."""
 
 from media.making import Copied, Video
-from media.row import Row, Whole
+from media.expected import Whole
+from media.row import Row
 
 H264 = "-c:v libx264 -crf 12"
 B_FRAMES = f"{H264} -bf 3 -g 8"
@@ -11,8 +12,8 @@ BURSTS = r"-vf 'select=lt(mod(n\,10)\,3)' -fps_mode vfr"
 SLOWER = "-vf settb=1/1000,setpts=10*N*(N+1)/TB/1000 -fps_mode vfr -enc_time_base 1/1000"
 
 
-def _row(name, encode=H264, *, short=False, frames=24, **how):
-    return Row(name, Video(encode, frames=frames, **how), Whole(), short)
+def _row(name, encode=H264, *, short=False, clock="same", frames=24, **how):
+    return Row(name, Video(encode, frames=frames, **how), Whole(clock=clock), short)
 
 
 def _trimmed(name, before, behind="", encode=B_FRAMES, suffix=".mp4", **how):
@@ -21,10 +22,24 @@ def _trimmed(name, before, behind="", encode=B_FRAMES, suffix=".mp4", **how):
 
 ROWS = [
     *(
-        _row(f"steady-{rate.replace('/', '-in-')}.{suffix}", rate=rate, frames=12)
+        _row(
+            f"steady-{rate.replace('/', '-in-')}.{suffix}",
+            rate=rate,
+            frames=12,
+            clock="between" if suffix == "avi" else "same",
+        )
         for rate, suffix in (
-            ("24000/1001", "mp4"), ("30000/1001", "ts"), ("60000/1001", "mkv"), ("50", "mov"), ("120", "mp4"),
-            ("240", "mkv"), ("1", "mp4"), ("1/10", "mkv"), ("12.5", "avi"), ("15", "flv"), ("7/3", "mp4"),
+            ("24000/1001", "mp4"),
+            ("30000/1001", "ts"),
+            ("60000/1001", "mkv"),
+            ("50", "mov"),
+            ("120", "mp4"),
+            ("240", "mkv"),
+            ("1", "mp4"),
+            ("1/10", "mkv"),
+            ("12.5", "avi"),
+            ("15", "flv"),
+            ("7/3", "mp4"),
         )
     ),
     _row("bursts.mp4", f"{H264} {BURSTS}", frames=60, rate="30", short=True),
@@ -32,7 +47,7 @@ ROWS = [
     _row("bursts.webm", f"-c:v libvpx-vp9 -b:v 0 -crf 12 -cpu-used 8 {BURSTS}", frames=60, rate="30"),
     _row("bursts.ts", f"{H264} {BURSTS}", frames=60, rate="30"),
     _row("bursts.flv", f"{H264} {BURSTS}", frames=60, rate="30"),
-    _row("bursts-padded.avi", f"{H264} {BURSTS}", frames=60, rate="30"),
+    _row("bursts-padded.avi", f"-c:v mpeg4 -q:v 2 {BURSTS}", frames=60, rate="30"),
     _row("slower-and-slower.mp4", f"{H264} {SLOWER}"),
     _row("slower-and-slower.mkv", f"{B_FRAMES} {SLOWER}"),
     _row("one-frame.mp4", frames=1),
@@ -55,7 +70,11 @@ ROWS = [
     _trimmed("trimmed.ts", "-ss 0.95"),
     _trimmed("trimmed-at-both-ends.mp4", "-ss 0.95 -to 1.75"),
     _trimmed("trimmed-without-an-edit-list.mp4", "-ss 0.95", "-use_editlist 0"),
-    _trimmed("trimmed-in-an-open-gop.mp4", "-ss 0.95", encode=f"{H264} -bf 3 -g 6 -x264-params open-gop=1:scenecut=0"),
+    _trimmed(
+        "trimmed-in-an-open-gop.mp4",
+        "-ss 0.95",
+        encode=f"{H264} -bf 3 -g 6 -x264-params open-gop=1:scenecut=0",
+    ),
     _trimmed("trimmed-at-the-end.avi", "-t 1.5", suffix=".avi", encode="-c:v mpeg4 -q:v 2 -bf 2"),
     _trimmed("stretched.mp4", "-itsscale 2.5"),
     _trimmed("shifted.mp4", "-itsoffset 3.5"),

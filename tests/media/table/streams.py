@@ -7,7 +7,8 @@ from kits.ffmpeg import ffmpeg
 from media import clip
 from media.making import Copied, Video, Written
 from media.reference import shown
-from media.row import Refused, Row, Whole
+from media.expected import Refused, Whole
+from media.row import Row
 
 H264 = "-c:v libx264 -crf 12"
 SOUND = "-f lavfi -i sine=duration=1.2"
@@ -17,8 +18,8 @@ CAPTIONS = "data:text/plain;base64,MQowMDowMDowMCwxMDAgLS0+IDAwOjAwOjAwLDkwMApIZ
 COVER = "-f lavfi -i testsrc=size=300x300:rate=1:duration=1"
 
 
-def _row(name, encode, *, short=False, reference=shown, **how):
-    return Row(name, Video(encode, **how), Whole(reference), short)
+def _row(name, encode, *, short=False, reference=shown, clock="same", **how):
+    return Row(name, Video(encode, **how), Whole(reference, clock), short)
 
 
 def _refused(name, what, *words, short=False):
@@ -36,8 +37,8 @@ def _bytes(data):
 ROWS = [
     _row("with-sound.mp4", f"{H264} -map 0:v -map 1:a -c:a aac", beside=SOUND, short=True),
     _row("sound-first.mkv", f"{H264} -map 1:a -map 0:v -c:a aac", beside=SOUND),
-    _row("with-sound.ts", f"{H264} -map 0:v -map 1:a -c:a mp2", beside=SOUND),
-    _row("with-sound.avi", f"{H264} -map 1:a -map 0:v -c:a mp3", beside=SOUND),
+    _row("with-sound.ts", f"{H264} -map 0:v -map 1:a -c:a mp2", beside=SOUND, clock="between"),
+    _row("with-sound.avi", f"{H264} -map 1:a -map 0:v -c:a mp3", beside=SOUND, clock="between"),
     _row("sound-is-longer.mp4", f"{H264} -map 0:v -map 1:a -c:a aac", beside="-f lavfi -i sine=duration=9"),
     _row("sound-is-earlier.mkv", f"{H264} -map 0:v -map 1:a -c:a aac", beside="-itsoffset -0.7 -f lavfi -i sine=duration=3"),
     _row("phone.amv", "-map 0:v -map 1:a -c:v amv -c:a adpcm_ima_amv -ar 22050 -ac 1 -block_size 1470 -f amv",
@@ -47,11 +48,11 @@ ROWS = [
          beside=OTHER, reference=partial(shown, stream="v:1")),
     _row("two-pictures-second-marked.mp4", f"{H264} -map 1:v -map 0:v -disposition:v:0 0 -disposition:v:1 default",
          beside=OTHER, reference=partial(shown, stream="v:1")),
-    _row("small-picture-beside.ts", f"{H264} -map 0:v -map 1:v", beside=SMALL, reference=partial(shown, stream="v:0")),
+    _row("small-picture-beside.ts", f"{H264} -map 0:v -map 1:v", beside=SMALL),
     _row("cover-behind.mp4", f"{H264} -map 0:v -map 1:v -c:v:1 mjpeg -frames:v:1 1 -disposition:v:1 attached_pic",
-         beside=COVER, reference=partial(shown, stream="V:0"), short=True),
+         beside=COVER, short=True),
     _row("cover-first.mkv", f"{H264} -map 1:v -map 0:v -c:v:0 png -frames:v:0 1 -disposition:v:0 attached_pic",
-         beside=COVER, reference=partial(shown, stream="V:0")),
+         beside=COVER),
     _row("with-time-code.mov", f"{H264} -timecode 01:02:03:04", rate="25"),
     _row("with-time-code.mxf", "-c:v mpeg2video -q:v 2 -timecode 01:02:03:04", rate="25"),
     _row("with-subtitles.mkv", f"{H264} -map 0:v -map 1:s -c:s srt", beside=f"-f srt -i '{CAPTIONS}'"),

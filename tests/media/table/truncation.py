@@ -1,7 +1,8 @@
 """Files without their end."""
 
 from media.making import Spoilt, Video
-from media.row import Refused, Row, Spoiled
+from media.expected import Refused, Spoiled
+from media.row import Row
 from media.spoiling import Cut
 from media.table.damage import FFV1, GROUP, H264, H264_B, JPEG, MPEG2, VP9
 
@@ -16,7 +17,9 @@ Y4M = Video("-f yuv4mpegpipe", frames=FRAMES)
 
 def _known(name, of, share, *, short=False, frames=FRAMES):
     """The container tells what is missing. A packet that was cut may take its group with it."""
-    return Row(name, Spoilt(of, Cut(share)), Spoiled(int(frames * (1 - share)) + GROUP, truncated=True), short)
+    return Row(
+        name, Spoilt(of, Cut(share)), Spoiled(int(frames * (1 - share)) + GROUP, truncated=True), short
+    )
 
 
 def _unknown(name, of, share, *, short=False, frames=FRAMES):
@@ -29,7 +32,10 @@ def _refused(name, of, share, *words, short=False):
 
 
 ROWS = [
-    *(_known(f"index-first-{share}.mp4", INDEX_FIRST, share, short=share == 0.6) for share in (0.97, 0.6, 0.3)),
+    *(
+        _known(f"index-first-{share}.mp4", INDEX_FIRST, share, short=share == 0.6)
+        for share in (0.97, 0.6, 0.3)
+    ),
     *(_known(f"matroska-{share}.mkv", H264_B, share, short=share == 0.6) for share in (0.95, 0.6, 0.3)),
     _known("webm-0.6.webm", VP9, 0.6),
     _known("ffv1-0.6.mkv", FFV1, 0.6),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import cv2
 
-from edge.sources.files.still import pillow_knows
+from edge.sources.pictures.reading import pillow_knows
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from edge.sources.files.unreadable import UnreadableError, refuse_huge
+from edge.sources.pictures.unreadable import UnreadableError, refuse_huge
 
-_KIND, _WIDTH, _HEIGHT, _BITS, _FORMAT, _RAW = 254, 256, 257, 258, 339, 50706
+_KIND, _WIDTH, _HEIGHT, _BITS, _COLOURS, _FORMAT, _RAW = 254, 256, 257, 258, 262, 339, 50706
 _REDUCED_OR_MASK = 0b101
 _MOST_PAGES = 100_000
 
@@ -21,7 +21,9 @@ class Page:
 
     index: int
     deep: bool
-    """Whether samples have other than 8 bits at most."""
+    """Whether samples are other than whole numbers of at most 8 bits."""
+    white_is_zero: bool
+    bits: int
 
 
 def pages(data: bytes) -> list[Page]:
@@ -35,7 +37,7 @@ def pages(data: bytes) -> list[Page]:
         bits, formats = (_numbers(tags.get(tag, 1)) for tag in (_BITS, _FORMAT))
         deep = max(bits) > 8 or max(formats) > 1
         refuse_huge(int(tags[_WIDTH]), int(tags[_HEIGHT]))
-        found.append(Page(index, deep))
+        found.append(Page(index, deep, tags.get(_COLOURS) == 0, max(bits)))
     return found
 
 
@@ -52,7 +54,7 @@ def _directories(data: bytes) -> list[dict[int, Any]]:
         read.append(
             {
                 tag: directory[tag]
-                for tag in (_KIND, _WIDTH, _HEIGHT, _BITS, _FORMAT, _RAW)
+                for tag in (_KIND, _WIDTH, _HEIGHT, _BITS, _COLOURS, _FORMAT, _RAW)
                 if tag in directory
             }
         )

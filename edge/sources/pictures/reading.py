@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from io import BytesIO
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from edge.sources.files import jpeg, png, tiff
-from edge.sources.files.unreadable import MAX_BYTES, UnreadableError
 from edge.sources.opencv import to_bgr
+from edge.sources.pictures import jpeg, png, tiff
+from edge.sources.pictures.unreadable import MAX_BYTES, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.sources.base import Picture
-    from edge.sources.files.depth import Depth
+    from edge.sources.pictures.depth import Depth
 
 _BY_PILLOW = (
     "AVIF",
@@ -41,7 +43,7 @@ _BY_PILLOW = (
     "WEBP",
 )
 _AS_IT_IS = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
-_ORIENTATION = 0x0112
+_PNM = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+\d+){2}(?:\s|#[^\n]*\n)+(\d+)\s")
 _DAMAGED = "it is cut off or damaged"
 FORMATS = "JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000, PNM, PFM, HDR, QOI …"
 
@@ -89,7 +91,7 @@ def _frames(data: bytes, depth: Depth, name: str) -> Iterator[tuple[Picture, flo
     elif data.startswith(png.SIGNATURE):
         png.refuse_damaged(data)
         if png.is_deep(data):
-            yield depth.to_eight_bits(_by_opencv(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH), name), None
+            yield to_bgr(depth.to_eight_bits(_by_opencv(data, _AS_IT_IS), name)), None
         else:
             yield from _by_pillow(Image.open(BytesIO(data), formats=("PNG",)), depth, name)
     else:
@@ -101,24 +103,38 @@ def _of_other_formats(data: bytes, depth: Depth, name: str) -> Iterator[tuple[Pi
         image: Image.Image | None = Image.open(BytesIO(data), formats=_BY_PILLOW)
     except UnidentifiedImageError:
         image = None
-    if image is None:
+    white = _stated_white(data)
+    if (
+        image is None or white > 255
+    ):  # Pillow makes 8 bits of deep colours and 16 of deep greys, whatever they hold
         picture = _by_opencv(data, _AS_IT_IS)
-        yield (picture if picture.dtype == np.uint8 else depth.to_eight_bits(picture, name)), None
-    elif image.format == "JPEG2000":
-        yield (
-            _by_opencv(data, cv2.IMREAD_COLOR),
-            None,
-        )  # it says itself how many bits it has, and Pillow makes 8 of 16 wrongly
+        yield to_bgr(_eight_bits(picture, white, depth, name)), None
+    elif image.format == "JPEG2000":  # it says how deep it is, and OpenCV looks
+        yield _by_opencv(data, cv2.IMREAD_COLOR), None
     else:
         yield from _by_pillow(image, depth, name)
 
 
+def _stated_white(data: bytes) -> int:
+    """The number that is white in a PNM; 0 where it is not one."""
+    found = _PNM.match(data)
+    return int(found[1]) if found else 0
+
+
+def _eight_bits(picture: NDArray[Any], white: int, depth: Depth, name: str) -> Picture:
+    if picture.dtype == np.uint8:
+        return cast("Picture", picture)
+    if 255 < white < 65535:
+        return cast("Picture", (picture.astype(np.uint32) * 255 // white).astype(np.uint8))
+    return depth.to_eight_bits(picture, name)
+
+
 def _by_opencv(data: bytes, flags: int, *endings: bytes) -> NDArray[Any]:
-    """(H, W, 3), BGR, as deep as `flags` let it be. `endings`: what to try one after another behind the data."""
+    """A picture (H, W) or (H, W, C), BGR, as deep as `flags` let it be. `endings`: what to try one after another behind the data."""
     for ending in endings or (b"",):
         picture = cv2.imdecode(np.frombuffer(data + ending if ending else data, np.uint8), flags)
         if picture is not None:
-            return to_bgr(cast("NDArray[np.uint8]", picture))
+            return cast("NDArray[Any]", picture)
     raise ValueError("OpenCV cannot decode it")
 
 
@@ -132,7 +148,10 @@ def _pages(data: bytes, depth: Depth, name: str) -> Iterator[Picture]:
             found, pictures = cv2.imdecodemulti(np.frombuffer(data, np.uint8), _AS_IT_IS, range=span)
             if not found or not pictures:
                 raise ValueError("OpenCV cannot decode it")
-            yield depth.to_eight_bits(to_bgr(cast("NDArray[np.uint8]", pictures[0])), name)
+            samples = cast("NDArray[Any]", pictures[0])
+            if page.white_is_zero and samples.dtype == np.uint16:  # OpenCV leaves that to us
+                samples = np.uint16(2**page.bits - 1) - samples
+            yield to_bgr(depth.to_eight_bits(samples, name))
         else:
             with Image.open(BytesIO(data), formats=("TIFF",)) as image:
                 image.seek(page.index)
@@ -141,26 +160,23 @@ def _pages(data: bytes, depth: Depth, name: str) -> Iterator[Picture]:
 
 def _by_pillow(image: Image.Image, depth: Depth, name: str) -> Iterator[tuple[Picture, float | None]]:
     with image:
-        count = getattr(image, "n_frames", 1)
-        first = (
-            1 if image.info.get("default_image") and count > 1 else 0
-        )  # what readers without animation show
+        animated = getattr(image, "is_animated", False)
+        hidden = (
+            1 if animated and image.info.get("default_image") else 0
+        )  # a picture for readers without animation
         elapsed_ms = 0.0
-        for index in range(first, count):
-            image.seek(index)
-            picture = _upright(image, depth, name)
-            yield picture, elapsed_ms / 1e3 if count - first > 1 else None
+        for index in count(hidden):
+            try:
+                image.seek(index)
+            except EOFError:
+                return
+            yield _upright(image, depth, name), elapsed_ms / 1e3 if animated else None
             elapsed_ms += float(image.info.get("duration") or 0)
 
 
 def _upright(image: Image.Image, depth: Depth, name: str) -> Picture:
-    image.load()
-    shown = ImageOps.exif_transpose(image) if image.getexif().get(_ORIENTATION, 1) != 1 else image
+    shown = ImageOps.exif_transpose(image)
     if shown.mode in {"F", "I"} or shown.mode.startswith("I;"):
-        samples = np.asarray(shown)
-        if image.format == "PPM" and shown.mode == "I":  # Pillow has stretched what it says is white to 65535
-            samples = samples.astype(np.uint16)
-            return to_bgr((samples >> 8).astype(np.uint8))
-        return to_bgr(depth.to_eight_bits(samples, name))
+        return to_bgr(depth.to_eight_bits(np.asarray(shown), name))
     rgb = np.asarray(shown if shown.mode == "RGB" else shown.convert("RGB"))
     return cast("Picture", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))

@@ -34,6 +34,7 @@ _CONTAINERS = re.compile(  # how files of videos begin
     rb"|\x00\x00\x01[\xb3\xba]|\x00\x00(?:\x00)?\x01[\x67\x09\x40\x46]|DKIF|YUV4MPEG2|\x06\x0e\x2b\x34|G.{187}G.{187}G",
     re.DOTALL,
 )
+_LIKE_TEXT = re.compile(rb"P[1-6Ff](?:\s|#[^\n]*\n)+\d|P7\s+WIDTH|#\?R|YUV4MPEG2")
 
 
 def kind_of_name(path: Path) -> Kind | None:
@@ -61,4 +62,4 @@ def _is_text(head: bytes) -> bool:
         head[:-3].decode()
     except UnicodeDecodeError:
         return False
-    return not re.match(rb"P[1-7Ff]\s|#\?R|YUV4MPEG2", head)
+    return not _LIKE_TEXT.match(head)

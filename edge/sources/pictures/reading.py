@@ -6,7 +6,7 @@ import re
 import warnings
 from io import BytesIO
 from itertools import count
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -44,45 +44,55 @@ _BY_PILLOW = (
 )
 _AS_IT_IS = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
 _PNM = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+\d+){2}(?:\s|#[^\n]*\n)+(\d+)\s")
+_BEGINNINGS = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF.{4}WEBP|II[*+]\x00|MM\x00[*+]|BM.{4}\x00{4}|.{4}ftypavi[fs]|\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"
+    rb"|P[1-6Ff](?:\s|#[^\n]*\n)+\d|P7\n|#\?R|qoif|DDS |\x01\xda|\x59\xa6\x6a\x95|\x00\x00\x01\x00[^\x00]"
+    rb"|\x0a[\x00-\x05]\x01[\x01\x02\x04\x08]|\x28\x00\x00\x00.{8}\x01\x00",
+    re.DOTALL,
+)
 _DAMAGED = "it is cut off or damaged"
 FORMATS = "JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000, PNM, PFM, HDR, QOI …"
+
+Frame: TypeAlias = "tuple[Picture, float | None]"
 
 warnings.filterwarnings("ignore", module=r"PIL\.")  # they name no file; what is wrong is said by us
 
 
-def pillow_knows(path: Path) -> bool:
-    """Whether Pillow reads files that begin like this one."""
-    try:
-        with Image.open(path, formats=_BY_PILLOW):
-            return True
-    except Exception:  # noqa: BLE001 - its readers raise anything
-        return False
+def known(data: bytes) -> bool:
+    """Whether a file that begins like this is a picture of a format that is read, or ought to be one."""
+    return bool(_BEGINNINGS.match(data))
 
 
-def frames(path: Path, depth: Depth) -> Iterator[tuple[Picture, float | None]]:
-    """All that the file holds: pictures, (H, W, 3) uint8 BGR, upright, and when each begins in an animation, in seconds.
-
-    Alpha is left out, colour profiles are not applied. Raises UnreadableError, also after some frames.
-    """
+def frames(path: Path, depth: Depth) -> Iterator[Frame]:
+    """All that the file holds, as `frames_of` gives it. Raises UnreadableError, also after some frames."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UnreadableError(f"larger than {MAX_BYTES >> 20} MiB")
         data = path.read_bytes()
     except OSError as error:
         raise UnreadableError(f"{error.strerror}") from None
+    yield from frames_of(data, depth, path.name)
+
+
+def frames_of(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
+    """Pictures, (H, W, 3) uint8 BGR, upright, and when each begins in an animation, in seconds (None: no animation).
+
+    Alpha is left out, colour profiles are not applied. `depth` is the source's, `name` is for the log. Raises UnreadableError,
+    also after some frames.
+    """
     try:
-        yield from _frames(data, depth, path.name)
+        yield from _frames(data, depth, name)
     except (UnreadableError, GeneratorExit):
         raise
     except Image.DecompressionBombError as error:
         raise UnreadableError(" ".join(str(error).split())) from None
-    except Exception as error:
-        if not (cv2.haveImageReader(str(path)) or pillow_knows(path)):
-            raise UnreadableError(f"no picture of a format that is read: {FORMATS}") from error
-        raise UnreadableError(_DAMAGED) from error
+    except Exception as error:  # the libraries' readers raise anything
+        raise UnreadableError(
+            _DAMAGED if known(data) else f"no picture of a format that is read: {FORMATS}"
+        ) from error
 
 
-def _frames(data: bytes, depth: Depth, name: str) -> Iterator[tuple[Picture, float | None]]:
+def _frames(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
     if data.startswith(b"\xff\xd8\xff"):
         jpeg.refuse_damaged(data)
         yield _by_opencv(data, cv2.IMREAD_COLOR, b"", jpeg.END_MARKER), None
@@ -98,7 +108,7 @@ def _frames(data: bytes, depth: Depth, name: str) -> Iterator[tuple[Picture, flo
         yield from _of_other_formats(data, depth, name)
 
 
-def _of_other_formats(data: bytes, depth: Depth, name: str) -> Iterator[tuple[Picture, float | None]]:
+def _of_other_formats(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
     try:
         image: Image.Image | None = Image.open(BytesIO(data), formats=_BY_PILLOW)
     except UnidentifiedImageError:
@@ -158,7 +168,7 @@ def _pages(data: bytes, depth: Depth, name: str) -> Iterator[Picture]:
                 yield _upright(image, depth, name)
 
 
-def _by_pillow(image: Image.Image, depth: Depth, name: str) -> Iterator[tuple[Picture, float | None]]:
+def _by_pillow(image: Image.Image, depth: Depth, name: str) -> Iterator[Frame]:
     with image:
         animated = getattr(image, "is_animated", False)
         hidden = (

@@ -84,4 +84,4 @@ def test_footage_is_closed_after_a_failure(tmp_path):
     footage = Footage(str(tmp_path))
     with pytest.raises(SourceError, match="none of its 1 pictures can be read"):
         footage.read(RECIPE, 4)
-    assert footage._source._left == []
+    assert footage._source._entry is None

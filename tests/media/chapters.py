@@ -20,6 +20,8 @@ NAMES = (
     "streams",
     "damage",
     "truncation",
+    "pictures",
+    "picture_damage",
 )
 
 

@@ -108,7 +108,9 @@ class Spoiled:
         outcome.need(told == self.truncated, "called truncated" if told else "not called truncated")
         return outcome
 
-    def _compare(self, outcome: Outcome, good: list[Shot], right: list[Seen], origin: Path, *, exact: bool) -> None:
+    def _compare(
+        self, outcome: Outcome, good: list[Shot], right: list[Seen], origin: Path, *, exact: bool
+    ) -> None:
         whole = read(origin).shots
         known = len(whole) == len(right) and all(shot.media_time_s is not None for shot in whole)
         if self.moved or not known:

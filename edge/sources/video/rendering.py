@@ -22,15 +22,16 @@ class Rendering:
         self._to_bgr = ToBgr(name)
         self._deinterlacer = Deinterlacer(time_base)
 
-    def draw(self, decoded: Decoded) -> list[tuple[Decoded, Picture]]:
-        """The pictures that are ready now; an interlaced one waits for the next frame."""
-        return [(each, self._picture(each)) for each in self._deinterlacer.put(decoded)]
+    def whole(self, decoded: Decoded) -> list[Decoded]:
+        """The frames that are ready now, none of them interlaced: such a one waits for the next frame."""
+        return self._deinterlacer.put(decoded)
 
-    def rest(self) -> list[tuple[Decoded, Picture]]:
-        """The picture that still waits, if any."""
-        return [(each, self._picture(each)) for each in self._deinterlacer.rest()]
+    def rest(self) -> list[Decoded]:
+        """The frames that still wait, at the end."""
+        return self._deinterlacer.rest()
 
-    def _picture(self, decoded: Decoded) -> Picture:
+    def picture(self, decoded: Decoded) -> Picture:
+        """(H, W, 3) uint8 BGR, C-contiguous."""
         frame = decoded.frame
         size = shown_size(frame.width, frame.height, decoded.aspect)
         return orientation(frame).upright(self._to_bgr(frame, size))

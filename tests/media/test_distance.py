@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from kits.media import clip
+from kits.media.comparing import compare_pictures, compare_times
+from kits.media.distance import distance
+from kits.media.expected import Refused, Spoiled, Whole
+from kits.media.making import Spoilt, Video
+from kits.media.reading import Reading
+from kits.media.reference import Seen, shown
+from kits.media.row import Outcome
+from kits.media.spoiling import Cut, Packet, places
+
 from edge.sources.base import Shot
-from media import clip
-from media.comparing import compare_pictures, compare_times
-from media.distance import distance
-from media.expected import Refused, Spoiled, Whole
-from media.making import Spoilt, Video
-from media.reading import Reading
-from media.reference import Seen, shown
-from media.row import Outcome
-from media.spoiling import Cut, Packet, places
 
 H264 = "-c:v libx264 -crf 8 -bf 0"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from media.chapters import NAMES, chapters
-from media.report import outcome_of
+from kits.media.chapters import NAMES, chapters
+from kits.media.report import outcome_of
 
 LEAST_SHORT = 40
 LEAST = 300

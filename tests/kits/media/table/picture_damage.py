@@ -2,11 +2,11 @@
 
 import random
 
-from media.expected import Refused, Whole
-from media.making import Spoilt
-from media.row import Row
-from media.spoiling import Cut
-from media.stills import Truth, picture, saved
+from kits.media.expected import Refused, Whole
+from kits.media.making import Spoilt
+from kits.media.row import Row
+from kits.media.spoiling import Cut
+from kits.media.stills import Truth, picture, saved
 
 JPEG = {"quality": 97, "subsampling": 0}
 FORMATS = {

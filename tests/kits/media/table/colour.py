@@ -1,8 +1,8 @@
 """Marks of colour: matrix, range, and what is unmarked."""
 
-from media.making import Copied, Video
-from media.expected import Whole
-from media.row import Row
+from kits.media.expected import Whole
+from kits.media.making import Copied, Video
+from kits.media.row import Row
 
 H264 = "-c:v libx264 -crf 8"
 # The matrix with which the filter `scale` converts, and the mark.

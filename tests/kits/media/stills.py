@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from kits.media import clip
+from kits.media.making import Written
+from kits.media.reference import Seen
 from PIL import Image
-
-from media import clip
-from media.making import Written
-from media.reference import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

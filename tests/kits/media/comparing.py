@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from media.distance import MOST_TIME_S, distance
+from kits.media.distance import MOST_TIME_S, distance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kits.media.reference import Seen
+    from kits.media.row import Outcome
+
     from edge.sources.base import Shot
-    from media.reference import Seen
-    from media.row import Outcome
 
 Clock = Literal["same", "between", "none"]
 """What must agree: the times; the times after that of the first frame, where containers do not say when that is; nothing, where

@@ -1,8 +1,8 @@
 """Shapes: pixels that are not square, turned and mirrored pictures, cut edges, odd sizes."""
 
-from media.making import Copied, Video
-from media.expected import Whole
-from media.row import Row
+from kits.media.expected import Whole
+from kits.media.making import Copied, Video
+from kits.media.row import Row
 
 H264 = "-c:v libx264 -crf 8"
 MPEG2 = "-c:v mpeg2video -q:v 2"

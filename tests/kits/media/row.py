@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from media.distance import Distance
+from kits.media.distance import Distance
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from media.making import Maker
-    from media.reading import Reading
+    from kits.media.making import Maker
+    from kits.media.reading import Reading
 
 
 @dataclass

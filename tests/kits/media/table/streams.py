@@ -1,14 +1,12 @@
 """Files with more than one picture stream, with none, and files that are no videos."""
 
 from functools import partial
-from pathlib import Path
 
 from kits.ffmpeg import ffmpeg
-from media import clip
-from media.making import Copied, Video, Written
-from media.reference import shown
-from media.expected import Refused, Whole
-from media.row import Row
+from kits.media.expected import Refused, Whole
+from kits.media.making import Video, Written
+from kits.media.reference import shown
+from kits.media.row import Row
 
 H264 = "-c:v libx264 -crf 12"
 SOUND = "-f lavfi -i sine=duration=1.2"

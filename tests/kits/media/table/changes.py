@@ -1,9 +1,9 @@
 """Streams that change on their way: size, shape, layout, marks."""
 
-from media.making import Joined, Video, kept
-from media.reference import Seen, shown
-from media.expected import Whole
-from media.row import Row
+from kits.media.expected import Whole
+from kits.media.making import Joined, Video, kept
+from kits.media.reference import Seen, shown
+from kits.media.row import Row
 
 TS = "-c:v libx264 -crf 8 -bf 0"
 

@@ -1,10 +1,10 @@
 """Files without their end."""
 
-from media.making import Spoilt, Video
-from media.expected import Refused, Spoiled
-from media.row import Row
-from media.spoiling import Cut
-from media.table.damage import FFV1, GROUP, H264, H264_B, JPEG, MPEG2, VP9
+from kits.media.expected import Refused, Spoiled
+from kits.media.making import Spoilt, Video
+from kits.media.row import Row
+from kits.media.spoiling import Cut
+from kits.media.table.damage import FFV1, GROUP, H264, H264_B, JPEG, MPEG2, VP9
 
 FRAMES = 32
 INDEX_FIRST = Video(f"{H264.encode} -movflags +faststart", frames=FRAMES)

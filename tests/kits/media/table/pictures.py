@@ -3,13 +3,12 @@
 from functools import partial
 
 import numpy as np
-from PIL import Image
-
 from kits.ffmpeg import ffmpeg
-from media.expected import Refused, Whole
-from media.making import Video, Written
-from media.row import Row
-from media.stills import UPRIGHT, Truth, animated, by_opencv, exif, grey, image, picture, saved
+from kits.media.expected import Refused, Whole
+from kits.media.making import Video, Written
+from kits.media.row import Row
+from kits.media.stills import UPRIGHT, Truth, animated, by_opencv, exif, grey, image, picture, saved
+from PIL import Image
 
 COLOUR = Truth(lambda: [picture()])
 GREY = Truth(lambda: [grey()])

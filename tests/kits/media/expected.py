@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from media.comparing import Clock, compare_pictures, compare_times, nearest
-from media.making import Spoilt, kept
-from media.reading import read
-from media.reference import Seen, shown
-from media.row import Outcome
-from media.spoiling import Packet
+from kits.media.comparing import Clock, compare_pictures, compare_times, nearest
+from kits.media.making import Spoilt, kept
+from kits.media.reading import read
+from kits.media.reference import Seen, shown
+from kits.media.row import Outcome
+from kits.media.spoiling import Packet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from kits.media.making import Maker
+    from kits.media.reading import Reading
+
     from edge.sources.base import Shot
-    from media.making import Maker
-    from media.reading import Reading
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Codecs, each in a container that is usual for it."""
 
-from media.making import Video
-from media.expected import Whole
-from media.row import Row
+from kits.media.expected import Whole
+from kits.media.making import Video
+from kits.media.row import Row
 
 H264 = "-c:v libx264 -crf 12"
 

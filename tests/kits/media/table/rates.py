@@ -1,8 +1,8 @@
 """Frame rates, steady and not; where the clock begins; what was trimmed."""
 
-from media.making import Copied, Video
-from media.expected import Whole
-from media.row import Row
+from kits.media.expected import Whole
+from kits.media.making import Copied, Video
+from kits.media.row import Row
 
 H264 = "-c:v libx264 -crf 12"
 B_FRAMES = f"{H264} -bf 3 -g 8"

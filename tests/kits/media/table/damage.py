@@ -1,9 +1,9 @@
 """Packets that are damaged or lost on the way."""
 
-from media.making import Spoilt, Video
-from media.expected import Spoiled
-from media.row import Row
-from media.spoiling import Beheaded, Hole, Missing, Packet, Padded, Transport
+from kits.media.expected import Spoiled
+from kits.media.making import Spoilt, Video
+from kits.media.row import Row
+from kits.media.spoiling import Beheaded, Hole, Missing, Packet, Padded, Transport
 
 GROUP = 8
 LONG = {"frames": 32}

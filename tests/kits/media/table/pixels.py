@@ -1,8 +1,8 @@
 """Layouts and depths of pixels."""
 
-from media.making import Video
-from media.expected import Whole
-from media.row import Row
+from kits.media.expected import Whole
+from kits.media.making import Video
+from kits.media.row import Row
 
 H264 = "-c:v libx264 -crf 8"
 

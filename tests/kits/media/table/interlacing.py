@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from media.making import Copied, Video
-from media.reference import shown
-from media.expected import Whole
-from media.row import Row
+from kits.media.expected import Whole
+from kits.media.making import Copied, Video
+from kits.media.reference import shown
+from kits.media.row import Row
 
 deinterlaced = partial(shown, interlaced=True)
 X264 = "-c:v libx264 -crf 8 -flags +ilme+ildct -x264-params"

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from media.row import Row
+    from kits.media.row import Row
 
 NAMES = (
     "codecs",
@@ -26,5 +26,5 @@ NAMES = (
 
 
 def chapters() -> dict[str, list[Row]]:
-    """Every row, by its chapter, which is a file in tests/media/table."""
-    return {name: import_module(f"media.table.{name}").ROWS for name in NAMES}
+    """Every row, by its chapter, which is a file in tests/kits/media/table."""
+    return {name: import_module(f"kits.media.table.{name}").ROWS for name in NAMES}

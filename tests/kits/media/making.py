@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from kits.ffmpeg import ffmpeg
-from media import clip
+from kits.media import clip
 
 if TYPE_CHECKING:
     from collections.abc import Callable

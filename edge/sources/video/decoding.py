@@ -101,7 +101,8 @@ class Decoding:
         if complaint := self._complaints.taken():
             self._why = complaint
             self._numbering.went_wrong()
-        self._aspects.look(pts)
+        if packet is not None and packet.is_keyframe:
+            self._aspects.look(pts)
         numbered = [self._numbered(frame) for frame in frames]
         return [decoded for decoded in numbered if decoded is not None]
 

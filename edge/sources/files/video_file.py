@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edge.sources.files.readable import refuse_unreadable
-from edge.sources.video.completeness import cut_off, without_index
+from edge.sources.video.completeness import cut_off, unreadable
 from edge.sources.video.container import Video, nothing
 from shared.errors import SourceError
 
@@ -54,8 +54,9 @@ class VideoFile:
             self._first = self._video.read()
         except SourceError as error:
             self.close()
-            missing = without_index(self._path)
-            raise SourceError(f"{self.name}: {missing}") from error if missing else error
+            if why := unreadable(self._path):
+                raise SourceError(f"{self.name}: not a video that can be read: {why}") from error
+            raise
         self._given = 0
         self._over = False
 

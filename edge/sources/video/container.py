@@ -71,6 +71,7 @@ class Video:
         self._wanted = False
         self._container: InputContainer | None = None
         self._stream: VideoStream | None = None
+        self._ready: deque[Decoded] = deque()
 
     def open(self) -> None:
         """Connect and find the stream. Raises SourceError in one line, which holds nothing of the target."""
@@ -78,13 +79,18 @@ class Video:
             self._wanted = True
             self._release()
             self._container = open_container(self._target, self.name, self._options, self._timeouts)
-            self._stream = pick_stream(self._container, self.name)
+            try:
+                self._stream = pick_stream(self._container, self.name)
+            except SourceError:
+                self._release()
+                raise
             start = self._container.start_time
             self._start_s = 0.0 if self._live or start is None else start / 1e6
             self._tick_s = float(self._stream.time_base)
-            self._decoding = Decoding(self._stream, self._threads, self.name, self._on_undecodable)
+            self._decoding = Decoding(
+                self._stream, self._threads, self.name, self._on_undecodable, joined=self._live
+            )
             self._rendering = Rendering(self._stream.time_base, self.name)
-            self._ready: deque[Decoded] = deque()
             self._packets: Iterator[Packet] | None = self._container.demux(self._stream)
             self._over = False
         self._settle()
@@ -155,8 +161,8 @@ class Video:
                 packet = next(self._packets)
             except StopIteration:
                 return None
-            except av.error.ExitError:
-                raise SourceError(f"{self.name}: nothing came for {self._timeouts[1] or 0:g} s") from None
+            except av.error.ExitError as error:
+                raise SourceError(f"{self.name}: no picture for {self._timeouts[1] or 0:g} s") from error
             except av.error.InvalidDataError as error:  # the demuxer lost its way; it may find it again
                 self._packets = None
                 self._decoding.lost_track(reason(error))
@@ -165,7 +171,7 @@ class Video:
                     return None
             except av.error.FFmpegError as error:
                 self._packets = None
-                raise SourceError(f"{self.name}: reading failed: {reason(error)}") from None
+                raise SourceError(f"{self.name}: reading failed: {reason(error)}") from error
             else:
                 if packet.size:  # a decoder takes an empty one for the end: AVI has them for pictures left out
                     return packet

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from edge.sources.video.aspects import Aspects
+from edge.sources.video.clock import Clock
 from edge.sources.video.complaints import Complaints
 from edge.sources.video.numbering import Numbering
 from edge.sources.video.tally import Tally
@@ -42,22 +43,34 @@ class Decoding:
     """The decoder of one stream. One thread uses it, inside `with`."""
 
     def __init__(
-        self, stream: VideoStream, threads: int, name: str, on_undecodable: Callable[[], None]
+        self,
+        stream: VideoStream,
+        threads: int,
+        name: str,
+        on_undecodable: Callable[[], None],
+        *,
+        joined: bool = False,
     ) -> None:
+        """`joined`: the stream began before it was opened, so what comes before its first key frame is not missed."""
+        from av.codec.context import Flags
+
         self._stream = stream
         self._name = name
         self._on_undecodable = on_undecodable
         self._complaints = Complaints(threads)
-        self._numbering = Numbering()
+        self._numbering = Numbering(joined=joined)
         self._aspects = Aspects(stream)
+        self._clock = Clock(stream)
         self._given = 0
         self._lost = Tally()
         self._damaged = Tally()
         self._why = ""
+        context = stream.codec_context
+        context.flags |= Flags.unaligned  # FFmpeg would leave some columns of what the stream cuts away
         # One picture at a time: with one in each thread, a live source would lag by as many, and a decoder would tell its
         # errors some packets late.
-        stream.codec_context.thread_type = "SLICE"
-        stream.codec_context.thread_count = threads
+        context.thread_type = "SLICE"
+        context.thread_count = threads
 
     def __enter__(self) -> Self:
         self._complaints.__enter__()
@@ -88,7 +101,8 @@ class Decoding:
         if complaint := self._complaints.taken():
             self._why = complaint
             self._numbering.went_wrong()
-        self._aspects.look(pts)
+        if packet is not None and packet.is_keyframe:
+            self._aspects.look(pts)
         numbered = [self._numbered(frame) for frame in frames]
         return [decoded for decoded in numbered if decoded is not None]
 
@@ -110,8 +124,10 @@ class Decoding:
             self.lost_track(complaint)
 
     def _numbered(self, frame: VideoFrame) -> Decoded | None:
-        pts = frame.dts if frame.pts is None else frame.pts
-        place = self._numbering.shown(pts, keyframe=frame.key_frame, corrupt=frame.is_corrupt)
+        pts = self._clock.time_of(frame)
+        place = self._numbering.shown(
+            frame.pts, keyframe=frame.key_frame, unmarked=not frame.pict_type, corrupt=frame.is_corrupt
+        )
         if place is None:
             return None
         number, lost, damaged = place

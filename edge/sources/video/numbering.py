@@ -17,18 +17,21 @@ class Numbering:
     key frame, and from a damaged packet to the next key frame.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, joined: bool = False) -> None:
+        """`joined`: the stream began earlier, so nothing is missed before the first picture that comes."""
+        self._joined = joined
         self._sent = 0
         self._waiting: list[tuple[int, int]] = []  # when it is shown, and which packet it was
         self._passed_over: set[int] = set()  # when pictures would have been shown that did not come
         self._next = 0
         self._refused = 0  # packets that failed and did not say when they would have been shown
         self._damage = [(-1, -1)]  # the first and the last packet that may be it
+        self._begun = False  # whether a picture came
         self._starts_whole = False
 
     def sent(self, pts: int | None, *, keyframe: bool) -> None:
         """A packet goes to the decoder; `pts` is when its picture is to be shown, in ticks."""
-        if not self._next:
+        if not self._begun:
             self._starts_whole |= keyframe
         if pts is not None:
             if len(self._waiting) >= _MOST_WAITING:
@@ -46,8 +49,12 @@ class Numbering:
             self._damage.append((min((packet for _, packet in self._waiting), default=last), last))
         self._refused += refused_without_time
 
-    def shown(self, pts: int | None, *, keyframe: bool, corrupt: bool) -> tuple[int, int, bool] | None:
+    def shown(
+        self, pts: int | None, *, keyframe: bool, unmarked: bool, corrupt: bool
+    ) -> tuple[int, int, bool] | None:
         """A picture came: its number, how many were lost since the one before, and whether it may be wrong.
+
+        `unmarked`: the codec does not say which pictures refer to others.
 
         None for one that comes after later ones, as a decoder may give them in its confusion: it was counted as lost.
 
@@ -57,8 +64,11 @@ class Numbering:
         if pts in self._passed_over:
             return None
         lost, packet = self._pass(pts)
+        if not self._begun:
+            self._begun = True
+            keyframe |= self._starts_whole or unmarked  # some codecs mark key frames in their packets alone
+            lost = 0 if self._joined else lost
         number = self._next + lost
-        keyframe |= not self._next and self._starts_whole  # some codecs mark key frames in their packets alone
         self._next = number + 1
         if len(self._passed_over) > _MOST_WAITING:
             self._passed_over.clear()

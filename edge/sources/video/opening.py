@@ -29,10 +29,12 @@ def open_container(
     listen()
     try:
         return av.open(target, "r", options=dict(options), metadata_errors="replace", timeout=timeouts)
-    except av.error.ExitError:
-        raise SourceError(f"{name}: could not be opened within {timeouts[0] or 0:g} s") from None
+    except av.error.ExitError as error:
+        raise SourceError(f"{name}: could not be opened within {timeouts[0] or 0:g} s") from error
+    except (av.error.InvalidDataError, av.error.EOFError) as error:
+        raise SourceError(f"{name}: not a video that can be read") from error
     except av.error.FFmpegError as error:
-        raise SourceError(f"{name}: {reason(error)}") from None
+        raise SourceError(f"{name}: not a video that can be read: {reason(error)}") from error
     except (ValueError, OSError) as error:
         raise SourceError(f"{name}: {type(error).__name__}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.sources.video.colour import ToBgr
-from edge.sources.video.geometry import orientation, shown_size
+from edge.sources.video.geometry import Orientations, shown_size
 from edge.sources.video.interlace import Deinterlacer
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ class Rendering:
     """What the container and the stream say of the pictures, applied to them one after another."""
 
     def __init__(self, time_base: Fraction, name: str) -> None:
-        self._to_bgr = ToBgr(name)
+        self._to_bgr = ToBgr(time_base, name)
+        self._orientations = Orientations()
         self._deinterlacer = Deinterlacer(time_base)
 
     def whole(self, decoded: Decoded) -> list[Decoded]:
@@ -34,4 +35,4 @@ class Rendering:
         """(H, W, 3) uint8 BGR, C-contiguous."""
         frame = decoded.frame
         size = shown_size(frame.width, frame.height, decoded.aspect)
-        return orientation(frame).upright(self._to_bgr(frame, size))
+        return self._orientations.of(frame).upright(self._to_bgr(frame, size))

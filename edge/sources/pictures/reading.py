@@ -149,10 +149,9 @@ def _by_opencv(data: bytes, flags: int, *endings: bytes) -> NDArray[Any]:
 
 
 def _pages(data: bytes, depth: Depth, name: str) -> Iterator[Picture]:
-    pages = tiff.pages(data)
-    if not pages:
-        raise UnreadableError("it holds previews only")
-    for page in pages:
+    empty = True
+    for page in tiff.pages(data):
+        empty = False
         if page.deep:
             span = (page.index, page.index + 1)
             found, pictures = cv2.imdecodemulti(np.frombuffer(data, np.uint8), _AS_IT_IS, range=span)
@@ -166,6 +165,8 @@ def _pages(data: bytes, depth: Depth, name: str) -> Iterator[Picture]:
             with Image.open(BytesIO(data), formats=("TIFF",)) as image:
                 image.seek(page.index)
                 yield _upright(image, depth, name)
+    if empty:
+        raise UnreadableError("it holds previews only")
 
 
 def _by_pillow(image: Image.Image, depth: Depth, name: str) -> Iterator[Frame]:

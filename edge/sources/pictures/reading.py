@@ -50,6 +50,7 @@ _BEGINNINGS = re.compile(
     rb"|\x0a[\x00-\x05]\x01[\x01\x02\x04\x08]|\x28\x00\x00\x00.{8}\x01\x00",
     re.DOTALL,
 )
+_HEAD = 4096
 _DAMAGED = "it is cut off or damaged"
 FORMATS = "JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000, PNM, PFM, HDR, QOI …"
 
@@ -60,7 +61,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")  # they name no file; what is
 
 def known(data: bytes) -> bool:
     """Whether a file that begins like this is a picture of a format that is read, or ought to be one."""
-    return bool(_BEGINNINGS.match(data))
+    return bool(_BEGINNINGS.match(data[:_HEAD]))
 
 
 def frames(path: Path, depth: Depth) -> Iterator[Frame]:
@@ -126,7 +127,7 @@ def _of_other_formats(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
 
 def _stated_white(data: bytes) -> int:
     """The number that is white in a PNM; 0 where it is not one."""
-    found = _PNM.match(data)
+    found = _PNM.match(data[:_HEAD])
     return int(found[1]) if found else 0
 
 

@@ -93,14 +93,14 @@ ROWS = [
         "hdr-pq.mp4",
         f"-c:v libx265 -x265-params crf=8:log-level=none {_converted('bt2020', ',' + PQ)}",
         pixels="yuv420p10le",
-        saying="dynamic range is high",
+        saying="HDR",
         short=True,
     ),
     _row(
         "hdr-hlg.mkv",
         f"{H264} {_converted('bt2020', ',' + HLG)}",
         pixels="yuv420p10le",
-        saying="dynamic range is high",
+        saying="HDR",
     ),
     Row(
         "bt709-marked-by-the-container.mkv",

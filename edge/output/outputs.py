@@ -52,8 +52,12 @@ def open_outputs(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping[
     summary = Summary(cameras)
     progress = ProgressPrinter(people, several=several) if settings.show == "changes" else None
     printer = partial(print_frame, out=people, several=several) if settings.show == "frames" else progress
-    records = _open_records(settings, metrics, cameras) if settings.results else None
-    sinks = [summary, *([printer] if printer else []), *([records] if records else [])]
+    records = _open_records(settings, settings.results, metrics, cameras) if settings.results else None
+    sinks: list[Callable[[Record], None]] = [
+        summary,
+        *([printer] if printer else []),
+        *([records] if records else []),
+    ]
     return Outputs(people, summary, progress, records, sinks)
 
 
@@ -64,13 +68,15 @@ def no_run(settings: EdgeSettings, cameras: Iterable[str]) -> None:
             set_aside(file_path(path), "results")
 
 
-def _open_records(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping[str, bool]) -> RecordWriter:
+def _open_records(
+    settings: EdgeSettings, path: str, metrics: EdgeMetrics, cameras: Mapping[str, bool]
+) -> RecordWriter:
     live = any(cameras.values())
     rotation = Rotation(settings.results_max_bytes, settings.results_max_age_s, settings.results_keep)
 
     def file_for(name: str, *, append: bool) -> JsonLines:
         return JsonLines(
-            settings.results.replace(_CAMERA, name),
+            path.replace(_CAMERA, name),
             append=append,
             errors=metrics.result_errors,
             what="results",
@@ -80,7 +86,7 @@ def _open_records(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping
             metrics=metrics.results,
         )
 
-    if settings.results and _CAMERA in settings.results:
+    if _CAMERA in path:
         files = {name: file_for(name, append=is_live) for name, is_live in cameras.items()}
     else:
         files = dict.fromkeys(cameras, file_for("", append=live))

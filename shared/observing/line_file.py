@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 _CLOSED = -1
 _PERIOD_S = 60.0
 """Between two looks at the folder, and between two attempts to begin another file."""
+_NONE_KEPT = Rotation(max_bytes=1, keep=0)
 _DESCRIPTORS = ("/dev/std", "/dev/fd/", "/proc/")
 """What lies there are files that a shell has opened."""
 
@@ -62,7 +63,10 @@ class LineFile:
         self._stuck = False  # it was to be followed by another, which cannot be begun
 
     def open(self, *, append: bool) -> None:
-        """Open it; unless `append`, what it holds is removed. Raises OSError, and TakenError for one that is not ours."""
+        """Open it; unless `append`, what it holds is removed, and so are the complete files before it.
+
+        Raises OSError, and TakenError for a file that is not ours.
+        """
         # Opened for reading too, a pipe always has a reader: neither opening nor writing waits for one.
         access = os.O_WRONLY if self._wait else os.O_RDWR | os.O_NONBLOCK
         file = os.open(self._path, access | os.O_APPEND | os.O_CREAT, 0o666)
@@ -88,6 +92,8 @@ class LineFile:
         self._file, self._size, self._torn, self._doubtful = file, size, torn, False
         self._known = None if not regular or str(self._path).startswith(_DESCRIPTORS) else known
         self._real = Path(os.path.realpath(self._path))
+        if self._known and not append and self._rotation.limited:
+            remove_old(self._real, _NONE_KEPT)
         self._first_at = self._clock() - age
 
     def write(self, line: bytes) -> None:

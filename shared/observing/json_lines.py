@@ -56,7 +56,7 @@ class JsonLines:
         self._path = file_path(path)
         self._errors = errors
         self._what, self._lines = what, lines
-        self._lost_in_a_row = 0
+        self._failing, self._lost_in_a_row = False, 0
         self.lost = 0
         """Lines that could not be written."""
         self._file: LineFile | None = None
@@ -82,11 +82,10 @@ class JsonLines:
         except OSError as error:
             self._errors.inc()
             self.lost += 1
-            if not self._lost_in_a_row:
-                self._complain(error)
+            self._complain(error)
             self._lost_in_a_row += 1
         else:
-            if self._lost_in_a_row:
+            if self._failing:
                 _log.warning(
                     "%s %s: written again; %d %s were lost",
                     self._what,
@@ -94,7 +93,7 @@ class JsonLines:
                     self._lost_in_a_row,
                     self._lines,
                 )
-            self._lost_in_a_row = 0
+            self._failing, self._lost_in_a_row = False, 0
 
     def tend(self) -> None:
         """What is to be done even if no line comes: begin another file when this one is too old, remove those that are."""
@@ -118,6 +117,7 @@ class JsonLines:
                 raise SettingsError(
                     f"{self._what} {self._path}: {error.strerror}; give --{self._what} a file in a writable folder"
                 ) from None
+            self._complain(error)
         if file.torn:
             _log.warning(
                 "%s %s: the last line was cut off, as by a power cut; it stays, on a line of its own",
@@ -126,13 +126,10 @@ class JsonLines:
             )
 
     def _complain(self, error: OSError) -> None:
-        _log.error(
-            "%s %s: %s; %s are lost until it can be written again",
-            self._what,
-            self._path,
-            error.strerror,
-            self._lines,
-        )
+        if not self._failing:
+            text = "%s %s: %s; %s are lost until it can be written again"
+            _log.error(text, self._what, self._path, error.strerror, self._lines)
+        self._failing = True
 
     def _put(self, line: bytes) -> None:
         if self._file:

@@ -160,6 +160,8 @@ class LineFile:
 
     def _find(self) -> None:
         """Open what is at the path now, if that is another file than before, or the last one failed."""
+        if self._file == _CLOSED and not self._closed:  # it could not be opened so far
+            self.open(append=True)
         if self._known is None or self._closed:
             return
         try:

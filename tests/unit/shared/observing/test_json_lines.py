@@ -75,6 +75,14 @@ def test_a_run_that_adds_to_a_torn_file_begins_on_a_line_of_its_own(make, path, 
     assert path.read_text().splitlines() == ['{"n":0}', torn, '{"n":2}', '{"n":3}']
 
 
+@pytest.mark.parametrize(("text", "said"), [('{"n":0}\n{"n"', 1), ('{"n":0}\n', 0), ("", 0)])
+def test_a_torn_line_is_named_at_the_start(make, path, caplog, text, said):
+    path.write_text(text)
+    make(path)
+    expected = f"results {path}: the last line was cut off, as by a power cut; it stays, on a line of its own"
+    assert [record.getMessage() for record in caplog.records] == [expected] * said
+
+
 def test_a_run_that_replaces_a_torn_file_leaves_no_empty_line(make, path):
     path.write_text('{"n":0}\n{"n"')
     make(path, append=False).write({"n": 1})
@@ -177,3 +185,43 @@ def test_lines_after_the_end_are_lost_and_go_nowhere_else(make, path, capsys):
     lines.write({"n": 0})
     assert lines.lost == 1
     assert path.read_text() == capsys.readouterr().out == ""
+
+
+def at_fault(monkeypatch, path, number):
+    """Opening this path fails."""
+    real = os.open
+
+    def fail(name, *arguments):
+        if str(name) == str(path):
+            raise OSError(number, os.strerror(number))
+        return real(name, *arguments)
+
+    monkeypatch.setattr(os, "open", fail)
+
+
+def test_a_disk_at_fault_costs_lines_but_not_the_start(make, path, errors, caplog, monkeypatch):
+    """A camera's frames are answered all the same."""
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE):
+        caplog.clear()
+        before = count(errors)
+        with monkeypatch.context() as patch:
+            at_fault(patch, path, number)
+            lines = make(path)
+            lines.tend()
+            for _ in range(3):
+                lines.write({"n": 0})
+        lines.write({"n": number})
+        lines.close()
+        assert lines.lost == count(errors) - before == 3, number
+        assert lines_of(path)[-1] == {"n": number}
+        said = [record.getMessage().partition(": ")[2] for record in caplog.records]
+        assert said == [
+            f"{os.strerror(number)}; lines are lost until it can be written again",
+            "written again; 3 lines were lost",
+        ]
+
+
+def test_a_recording_is_not_begun_for_nothing(make, path, monkeypatch):
+    at_fault(monkeypatch, path, errno.EROFS)
+    with pytest.raises(SettingsError, match="Read-only file system; give --results a file in a writable"):
+        make(path, append=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from edge.output.printer import ProgressPrinter, print_frame
 from edge.output.record_writer import RecordWriter
 from edge.output.summary import Summary
-from shared.observing.json_lines import STDOUT, JsonLines, file_path
+from shared.observing.json_lines import CAMERA, STDOUT, JsonLines, file_path
 from shared.observing.line_file import set_aside
 from shared.observing.rotation import Rotation
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
     from edge.output.results import Record
-
-_CAMERA = "{camera}"
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,8 @@ def open_outputs(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping[
 def no_run(settings: EdgeSettings, cameras: Iterable[str]) -> None:
     """The run ends before it is known whether a source is live. What its file holds is of an earlier run: it gets another name."""
     if settings.results and settings.results != STDOUT:
-        for path in {settings.results.replace(_CAMERA, name) for name in cameras}:
-            set_aside(file_path(path), "results")
+        for path in {file_path(settings.results, name) for name in cameras}:
+            set_aside(path, "results")
 
 
 def _open_records(
@@ -74,9 +72,10 @@ def _open_records(
     live = any(cameras.values())
     rotation = Rotation(settings.results_max_bytes, settings.results_max_age_s, settings.results_keep)
 
-    def file_for(name: str, *, append: bool) -> JsonLines:
+    def file_for(name: str | None, *, append: bool) -> JsonLines:
         return JsonLines(
-            path.replace(_CAMERA, name),
+            path,
+            camera=name,
             append=append,
             errors=metrics.result_errors,
             what="results",
@@ -86,8 +85,8 @@ def _open_records(
             metrics=metrics.results,
         )
 
-    if _CAMERA in path:
+    if CAMERA in path:
         files = {name: file_for(name, append=is_live) for name, is_live in cameras.items()}
     else:
-        files = dict.fromkeys(cameras, file_for("", append=live))
+        files = dict.fromkeys(cameras, file_for(None, append=live))
     return RecordWriter(files, metrics.result_errors, wait=not live)

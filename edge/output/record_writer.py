@@ -135,7 +135,8 @@ class RecordWriter:
                     self._waiting.popleft()
                     self._waiting_bytes -= len(line)
                     self._written += 1
-                    self._changed.notify_all()
+                    if self._wait:
+                        self._changed.notify_all()
         except BaseException as error:  # noqa: BLE001 - whoever calls next is told
             with self._changed:
                 self._failure = error

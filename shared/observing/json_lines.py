@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import re
 import socket
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 STDOUT = "-"
+HOSTNAME, CAMERA = "{hostname}", "{camera}"
 _PASSING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE))
 """What may be wrong with a disk for a while; everything else is a mistake in the path."""
 
@@ -45,15 +47,16 @@ class JsonLines:
         wait: bool = False,
         rotation: Rotation | None = None,
         metrics: FileMetrics | None = None,
+        camera: str | None = None,
     ) -> None:
-        """Open `path`; `{hostname}` in it becomes the host's name, and `-` is standard output.
+        """Open `path`; `{hostname}` in it becomes the host's name, `{camera}` that of the `camera`, and `-` is standard output.
 
         `append` keeps what the file holds, otherwise it is emptied. `errors` counts lost lines. Messages call the file `what`,
         which is also the flag that names it, and its content `lines`. With `wait`, a full pipe holds `write` up; without it the
         line is lost. `rotation` says when another file is begun. Raises SettingsError if the file cannot be opened (one that lines
         are added to is tried again with each line, where its disk is at fault), or holds something other than JSON lines.
         """
-        self._path = file_path(path)
+        self._path = file_path(path, camera)
         self._errors = errors
         self._what, self._lines = what, lines
         self._failing, self._lost_in_a_row = False, 0
@@ -61,7 +64,9 @@ class JsonLines:
         """Lines that could not be written."""
         self._file: LineFile | None = None
         if path != STDOUT:
-            self._file = LineFile(self._path, what=what, wait=wait, rotation=rotation, metrics=metrics)
+            self._file = LineFile(
+                self._path, what=what, wait=wait, rotation=rotation, family=_family(path), metrics=metrics
+            )
             self._open(self._file, append=append)
 
     @property
@@ -139,9 +144,17 @@ class JsonLines:
         sys.stdout.flush()
 
 
-def file_path(given: str) -> Path:
+def file_path(given: str, camera: str | None = None) -> Path:
     """Where a file with this name in the settings lies."""
-    return Path(given.replace("{hostname}", socket.gethostname()))
+    path = given.replace(HOSTNAME, socket.gethostname())
+    return Path(path if camera is None else path.replace(CAMERA, camera))
+
+
+def _family(given: str) -> re.Pattern[str] | None:
+    """The names of the files that other hosts and cameras have with the same setting."""
+    *_, name = given.rpartition("/")
+    pieces = re.split(f"{re.escape(HOSTNAME)}|{re.escape(CAMERA)}", name)
+    return re.compile(r"[\w.-]+".join(map(re.escape, pieces))) if len(pieces) > 1 else None
 
 
 def encoded(line: Mapping[str, Any]) -> bytes:

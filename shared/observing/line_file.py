@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.observing.line_content import age_s, is_ours, is_torn
-from shared.observing.rotation import Rotation, alone, complete, remove_old
+from shared.observing.rotation import Rotation, alone, complete, remove_abandoned, remove_old
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable
 
     from shared.observing.file_metrics import FileMetrics
@@ -43,17 +44,24 @@ class LineFile:
         what: str,
         wait: bool = False,
         rotation: Rotation | None = None,
+        family: re.Pattern[str] | None = None,
         metrics: FileMetrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Messages call it `what`. With `wait`, a full pipe holds `write` up; without it, it raises OSError."""
+        """Messages call it `what`. With `wait`, a full pipe holds `write` up; without it, it raises OSError.
+
+        Files of the same `family` that were left behind go when they are as old as the oldest complete one may be.
+        """
         self._path = self._real = path  # a name that leads somewhere else stays; what it leads to is renamed
         self._what, self._wait = what, wait
-        self._rotation, self._metrics, self._clock = rotation or Rotation(), metrics, clock
+        self._rotation, self._family = rotation or Rotation(), family
+        self._metrics, self._clock = metrics, clock
         self._file = _CLOSED
         self._closed = False
         self._known: tuple[int, int] | None = None
         """Device and inode of the open file; None if it is none that can be moved."""
+        self._opening = b""
+        """How lines begin, by the first one that was written: `{"camera":`."""
         self._size = 0
         self._torn = False  # the last line has no end yet
         self._doubtful = False  # it failed, and is to be opened again
@@ -110,6 +118,7 @@ class LineFile:
             self._doubtful = self._known is not None
             raise
         self._size += written
+        self._opening = self._opening or line[: line.find(b":") + 1]
         self._torn = not data[:written].endswith(b"\n") if written else self._torn
         if self._metrics:
             self._metrics.written.inc(written)
@@ -125,6 +134,10 @@ class LineFile:
         if self._due(0):
             self._rotate()
         self._remove_old()
+        if self._family and self._opening:
+            left = remove_abandoned(self._real.parent, self._rotation, self._family, self._opening)
+            if self._metrics:
+                self._metrics.removed.inc(left.size)
 
     @property
     def regular(self) -> bool:

@@ -15,6 +15,7 @@ import pytest
 from kits.json_lines import count, lines_of
 
 from shared.errors import SettingsError
+from shared.observing.rotation import Rotation
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -60,6 +61,27 @@ def test_what_was_written_outlives_a_kill(path):
 def test_the_host_name_is_filled_in(make, tmp_path):
     make(tmp_path / "{hostname}.jsonl")
     assert [path.name for path in tmp_path.iterdir()] == [f"{socket.gethostname()}.jsonl"]
+
+
+def test_what_other_hosts_have_left_goes_with_what_is_too_old(make, tmp_path):
+    names = [
+        "gate-1a2b.jsonl",
+        "gate-1a2b-20261101T043000.123Z.jsonl",
+        "yard-1a2b.jsonl",
+        "1a2b.jsonl",
+        "other.txt",
+    ]
+    for name in names:
+        (tmp_path / name).write_text('{"n":0}\n')
+        os.utime(tmp_path / name, (1e9, 1e9))
+    lines = make(tmp_path / "{camera}-{hostname}.jsonl", camera="gate", rotation=Rotation(max_age_s=60))
+    lines.write({"n": 1})
+    lines.tend()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"gate-{socket.gethostname()}.jsonl",
+        "1a2b.jsonl",
+        "other.txt",
+    }
 
 
 # --- a line that was cut off ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.observing import rotation as module
-from shared.observing.rotation import Rotation, alone, complete, remove_old
+from shared.observing.rotation import Rotation, alone, complete, remove_abandoned, remove_old
 
 NAME = re.compile(r"out-\d{8}T\d{6}\.\d{3}Z\.jsonl")
 
@@ -83,6 +84,28 @@ def test_without_limits_nothing_is_removed(tmp_path):
         completed(tmp_path / "out.jsonl", "xx")
     assert remove_old(tmp_path / "out.jsonl", Rotation(keep=1)).kept == 10
     assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_what_others_have_left_goes_when_it_is_old(tmp_path):
+    """Containers that were made anew have other host names, and nobody else would remove what the old ones wrote."""
+    family, rotation = re.compile(r"[\w.-]+\.jsonl"), Rotation(max_age_s=86400, keep=7)
+    left = ["1a2b.jsonl", "1a2b-20261101T043000.123Z.jsonl", "1a2b-3.jsonl"]
+    stays = ["empty.jsonl", "young.jsonl", "mine.csv", "notes.jsonl", "written.jsonl"]
+    for name in [*left, *stays]:
+        (tmp_path / name).write_text("" if name == "empty.jsonl" else '{"frame":1}\n')
+        days = 6.9 if name == "young.jsonl" else 7.1
+        seconds = datetime.now(UTC).timestamp() - 86400 * days
+        if name == "notes.jsonl":
+            (tmp_path / name).write_text('{"other":"lines"}\n')
+        os.utime(tmp_path / name, (seconds, seconds))
+    (tmp_path / "folder.jsonl").mkdir()
+    (tmp_path / "link.jsonl").symlink_to("mine.csv")
+    with (tmp_path / "written.jsonl").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        unlimited = remove_abandoned(tmp_path, Rotation(max_bytes=1), family, b'{"frame":')
+        removed = remove_abandoned(tmp_path, rotation, family, b'{"frame":')
+    assert (unlimited.files, removed.files, removed.size) == (0, 3, 36)
+    assert {path.name for path in tmp_path.iterdir()} == {*stays, "folder.jsonl", "link.jsonl"}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MAX_WAITING_BYTES = 8 << 20
-"""Of records that wait to be written: half a minute of eight cameras."""
+"""Records that wait to be written: half a minute of eight cameras."""
 _TEND_S = 10.0
 _PATIENCE_S = {False: 5.0, True: 60.0}
 """At the end, with no record being written in the meantime: of cameras, and of recordings."""

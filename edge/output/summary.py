@@ -44,7 +44,7 @@ class Summary:
     """Collects records; `text` says what became of the frames, what they showed, how long they took and where the time went."""
 
     def __init__(self, cameras: Iterable[str] = ()) -> None:
-        """Of several `cameras` each has a line of its own as well, even if it gives no frame."""
+        """Each of several `cameras` has a line of its own as well, even if it gives no frame."""
         self._cameras = {name: _Camera() for name in cameras}
         self._answered: Counter[str] = Counter()
         self._damaged = 0

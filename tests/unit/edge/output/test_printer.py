@@ -71,27 +71,6 @@ def test_a_line_a_frame():
     assert second == "frame     13  layer3 int8+zstd 0 B  40 ms  nobody  no answer"
 
 
-def test_of_several_cameras_a_line_begins_with_its_camera():
-    out = io.StringIO()
-    print_frame(record(12, camera="gate"), out, several=True)
-    assert out.getvalue().startswith("gate: frame     12  layer3 ")
-
-
-def test_of_several_cameras_each_has_its_own_changes(log):
-    """Two that look at different things are not a change with every frame."""
-    log.printer = ProgressPrinter(log.out, clock=lambda: log.now, several=True)
-    for number in range(12):
-        log.now += 0.5
-        log.give(number, "hen" if number < 10 else "cock", camera="gate")
-        log.give(3 * number, "ox", camera="yard")
-    assert log.text().splitlines() == [
-        "gate: frame 0: hen (87.5 %), answered by cloud",
-        "yard: frame 0: ox (87.5 %), answered by cloud",
-        "19 frames  4.0 frames/s  79.5 kB/frame  40 ms  layer3 int8+zstd  by edge 0 %  gate: hen",
-        "gate: frame 10: cock (87.5 %), answered by cloud",
-    ]
-
-
 def test_a_frame_is_printed_to_the_stdout_of_the_moment(capsys):
     print_frame(record(1))
     assert capsys.readouterr().out.startswith("frame      1 ")

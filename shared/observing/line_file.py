@@ -114,6 +114,8 @@ class LineFile:
             self._first_at = self._clock()
         try:
             written = os.write(self._file, data)
+        except BlockingIOError:
+            raise OSError(errno.EAGAIN, "the pipe is full, as its reader does not keep up") from None
         except OSError:
             self._doubtful = self._known is not None
             raise

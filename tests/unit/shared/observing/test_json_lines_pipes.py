@@ -12,12 +12,16 @@ from kits.json_lines import count
 from shared.observing.json_lines import STDOUT
 
 
-def test_a_pipe_that_nobody_reads_holds_nothing_up(make, path, errors):
+def test_a_pipe_that_nobody_reads_holds_nothing_up(make, path, errors, caplog):
     os.mkfifo(path)
     lines = make(path)
     for number in range(3000):
         lines.write({"n": number, "filling": "x" * 100})
     assert lines.lost == count(errors) > 0
+    (said,) = [record.getMessage().partition(": ")[2] for record in caplog.records]
+    assert said.startswith(
+        ("the pipe is full, as its reader does not keep up; ", "no room for a whole line; ")
+    )
 
 
 def test_a_pipe_that_is_waited_for_loses_nothing(make, path):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from kits.json_lines import lines_of
 from kits.line_file import line
 
@@ -93,6 +96,26 @@ def test_two_writers_of_one_file_complete_it_together(kit):
     sizes = [each.stat().st_size for each in kit.complete()]
     assert min(sizes) > 450, "none was complete twice"
     assert max(sizes) <= 500
+
+
+@pytest.mark.slow
+def test_processes_that_write_one_file_lose_and_double_nothing(path):
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom shared.observing.line_file import LineFile\n"
+        "from shared.observing.rotation import Rotation\n"
+        "file = LineFile(Path(sys.argv[1]), what='results', rotation=Rotation(max_bytes=5000, keep=9999))\n"
+        "file.open(append=True)\n"
+        'for n in range(2000): file.write(b\'{"n":%d,"by":%d}\\n\' % (n, int(sys.argv[2])))'
+    )
+    root = Path(__file__).parents[4]
+    writers = [
+        subprocess.Popen([sys.executable, "-c", script, path, str(each)], cwd=root) for each in range(3)
+    ]
+    assert [writer.wait(120) for writer in writers] == [0, 0, 0]
+    found = [line for each in (*path.parent.glob("out-*"), path) if each.exists() for line in lines_of(each)]
+    assert sorted((line["by"], line["n"]) for line in found) == [
+        (by, number) for by in range(3) for number in range(2000)
+    ]
 
 
 def test_while_another_process_completes_it_lines_go_on(kit, path):

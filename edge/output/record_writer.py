@@ -90,7 +90,7 @@ class RecordWriter:
             if self._thread.is_alive():  # a network's disk may not answer for hours
                 self._errors.inc(len(self._waiting))
                 self._lost += len(self._waiting)
-                _log.error("results: the disk takes nothing; %d records are lost", len(self._waiting))
+                _log.error("results: nothing takes them; %d records are lost", len(self._waiting))
                 return
         for file in self._distinct:
             file.close()

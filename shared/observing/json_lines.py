@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import os
 import re
 import socket
 import sys
@@ -62,6 +63,7 @@ class JsonLines:
         self._failing, self._lost_in_a_row = False, 0
         self.lost = 0
         """Lines that could not be written."""
+        self._torn = False  # the last line on standard output has no end yet
         self._file: LineFile | None = None
         if path != STDOUT:
             self._file = LineFile(
@@ -140,8 +142,21 @@ class JsonLines:
         if self._file:
             self._file.write(line)
             return
-        sys.stdout.write(line.decode())
-        sys.stdout.flush()
+        rest = b"\n" * self._torn + line
+        try:
+            output = sys.stdout.fileno()
+        except (OSError, ValueError):  # it is none of the operating system's
+            sys.stdout.write(line.decode())
+            sys.stdout.flush()
+            return
+        # Not through Python's buffer: whoever waits there for a reader holds its lock, without which no process ends.
+        try:
+            while rest:
+                written = os.write(output, rest)
+                self._torn = rest[written - 1] != ord("\n")
+                rest = rest[written:]
+        except BlockingIOError:
+            raise OSError(errno.EAGAIN, "the pipe is full, as its reader does not keep up") from None
 
 
 def file_path(given: str, camera: str | None = None) -> Path:

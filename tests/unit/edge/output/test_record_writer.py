@@ -138,7 +138,7 @@ def test_at_the_end_a_disk_that_takes_nothing_is_given_up(writer_of, errors, cap
     writer.close()
     assert writer.lost == counted(errors) == 5
     assert not file.closed
-    assert caplog.records[-1].getMessage() == "results: the disk takes nothing; 5 records are lost"
+    assert caplog.records[-1].getMessage() == "results: nothing takes them; 5 records are lost"
 
 
 def test_at_the_end_the_reader_of_a_pipe_sets_the_pace_of_a_recording(writer_of):

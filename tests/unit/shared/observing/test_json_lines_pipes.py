@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -42,6 +43,24 @@ def test_lines_on_standard_output_leave_it_open(make, capsys):
     lines.close()
     assert not sys.stdout.closed
     assert json.loads(capsys.readouterr().out) == {"n": 4}
+
+
+def test_a_line_that_was_cut_off_on_standard_output_does_not_spoil_the_next(make, tmp_path, monkeypatch):
+    with (tmp_path / "out").open("w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        lines, write, left = make(STDOUT), os.write, [4]
+
+        def full(descriptor, data):
+            if not left:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(descriptor, data[: left.pop()])
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", full)
+            lines.write({"n": 0})
+        lines.write({"n": 1})
+    assert (tmp_path / "out").read_text() == '{"n"\n{"n":1}\n'
+    assert lines.lost == 1
 
 
 def test_a_reader_that_has_gone_ends_the_run(make, errors, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from shared.observing.file_metrics import FileMetrics
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import DURATION_BUCKETS
 
@@ -116,6 +117,7 @@ class EdgeMetrics(Metrics):
         self.result_errors = Counter(
             prefix + "result_errors_total", "Records that could not be written.", registry=self.registry
         )
+        self.results = FileMetrics(prefix + "results_", "records", self.registry)
         self.retries = Counter(
             prefix + "retries_total",
             "Frames sent once more, as their connection broke before an answer.",

@@ -76,7 +76,8 @@ def known_names() -> list[str]:
 
 def names_block() -> str:
     """The lines of KNOWN_NAMES in shared/settings.py."""
-    return "".join(f'        "{name}",\n' for name in known_names())
+    names = " ".join(f'"{name}",' for name in known_names())
+    return textwrap.fill(names, 110, initial_indent="    ", subsequent_indent="    ") + "\n"
 
 
 def env_example() -> str:

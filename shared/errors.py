@@ -4,7 +4,8 @@
     ├── StartupError            the process cannot start: one line on stderr, exit status 2
     │   ├── SettingsError         a flag or variable that is unknown or has a bad value
     │   ├── ModelError            unknown architecture, or weights that are unavailable or do not fit
-    │   ├── EngineError           an engine cannot run a half of the network, or its results differ from torch's
+    │   ├── EngineError           an engine cannot run a half of the network
+    │   │   └── PrecisionError      its results differ from the reference's by more than is accepted
     │   ├── FetchError            the cloud's bundle cannot be had, or is not what the cloud said
     │   ├── MismatchError         the cloud runs another network, or the server is not a SplitDNN cloud
     │   └── SourceError           a video source cannot be opened or read
@@ -67,7 +68,11 @@ class ModelError(StartupError):
 
 
 class EngineError(StartupError):
-    """An engine cannot run a half of the network, or its results differ from torch's by more than the tolerance."""
+    """An engine cannot run a half of the network."""
+
+
+class PrecisionError(EngineError):
+    """The results of a half differ from the reference's by more than is accepted of this precision; they would again."""
 
 
 class FetchError(StartupError):

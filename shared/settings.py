@@ -44,6 +44,7 @@ KNOWN_NAMES = frozenset(
         "LOG_FORMAT",
         "NAME",
         "SOURCE",
+        "CAMERAS",
         "CLOUD_URL",
         "CODEC",
         "PROFILE",

@@ -148,7 +148,26 @@ class EdgeSettings(CommonSettings):
     results: str | None = Field(
         None,
         description="file for one JSON record per frame, one a line, or `-` for stdout; `{hostname}` in it becomes the host's "
-        "name. Records of a camera are added to the file, those of a recording replace it",
+        "name, and `{camera}` the camera's. Records of a camera are added to the file, those of a recording replace it",
+    )
+    results_max_bytes: int = Field(
+        0,
+        ge=0,
+        le=2**50,
+        description="a file of records gets no longer: it is renamed to `NAME-TIME.jsonl` and another is begun; 0: no limit",
+    )
+    results_max_age_s: float = Field(
+        0.0,
+        ge=0,
+        le=10 * 365 * 86400,
+        description="so is one whose first record is so old; 0: no limit",
+    )
+    results_keep: int = Field(
+        14,
+        ge=1,
+        le=10_000,
+        description="how many files of records are kept besides the current one, where one of the two limits is set; none is kept "
+        "for longer than so many times `results_max_age_s`",
     )
     show: Literal["frames", "changes", "quiet"] = Field(
         "frames",

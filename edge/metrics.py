@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from shared.observing.file_metrics import FileMetrics
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import DURATION_BUCKETS
 
@@ -140,6 +141,7 @@ class EdgeMetrics(Metrics):
         self.result_errors = Counter(
             prefix + "result_errors_total", "Records that could not be written.", registry=self.registry
         )
+        self.results = FileMetrics(prefix + "results_", "records", self.registry)
         self.retries = Counter(
             prefix + "retries_total",
             "Frames sent once more, as their connection broke before an answer.",

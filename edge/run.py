@@ -7,11 +7,9 @@ import contextlib
 import logging
 import secrets
 import signal
-import sys
 import time
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING
 
 import cv2
 
@@ -19,46 +17,32 @@ from edge.frames.pipeline import Pipeline
 from edge.network.opening import open_origin
 from edge.network.switch import Switch
 from edge.network.watch import watch
-from edge.output.printer import ProgressPrinter, print_frame
+from edge.output.outputs import no_run, open_outputs
 from edge.output.status import serve_status
-from edge.output.summary import Summary
 from edge.sources.reconnect import Reconnecting
 from edge.sources.registry import open_source
 from edge.uplink.line import Line
-from shared.errors import ResultsError
+from shared.errors import ResultsError, StartupError
 from shared.observing import event_loop
-from shared.observing.json_lines import STDOUT, JsonLines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
     from edge.network.early_load import EarlyLoad
     from edge.network.origins import Origin
+    from edge.output.outputs import Outputs
 
 _log = logging.getLogger("edge")
-
-
-@dataclass(frozen=True)
-class _Outputs:
-    """Where records and messages go."""
-
-    people: TextIO
-    """stderr if the records go to stdout."""
-    summary: Summary
-    progress: ProgressPrinter | None
-    file: JsonLines | None
-    sinks: list[Callable[[Any], None]]
-    """Each takes a record."""
 
 
 @dataclass(frozen=True)
 class _Run:
     """Everything that a run has opened, ready for the first frame."""
 
+    camera: str
+    """Its name."""
     metrics: EdgeMetrics
-    outputs: _Outputs
+    outputs: Outputs
     pipeline: Pipeline
     switch: Switch
     origin: Origin
@@ -98,9 +82,9 @@ async def run(settings: EdgeSettings, threads: int, early: EarlyLoad) -> int:
         if settings.at_end == "stay" and not stop.is_set():
             _log.info("the source has ended; staying for the metrics to be read (SIGTERM ends it)")
             await stop.wait()
-    file = this.outputs.file
-    if file and file.lost:
-        raise ResultsError(f"{file.lost} records could not be written to {settings.results}")
+    records = this.outputs.records
+    if records and records.lost:
+        raise ResultsError(f"{records.lost} records could not be written to {settings.results}")
     return 0
 
 
@@ -109,14 +93,20 @@ async def _open(
 ) -> _Run:
     """Open everything; what a user can mistype comes before what takes long, or is found while the network is read.
 
-    In this order: a file's source, the status server, the records; the line to the cloud, the network from wherever it comes, its
+    In this order: the records, a file's source, the status server; the line to the cloud, the network from wherever it comes, its
     plans, the cloud's greeting; and last a live source, whose frames do not wait.
     """
     cv2.setNumThreads(threads)
     metrics = early.metrics
-    source = open_source(
-        settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
-    )
+    try:
+        source = open_source(
+            settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
+        )
+    except StartupError:
+        no_run(settings, [settings.name])
+        raise
+    outputs = open_outputs(settings, metrics, {settings.name: source.live})
+    ends.callback(outputs.close)
     live = None
     if source.live:  # opened last
         source = live = Reconnecting(source, up=metrics.source_up, reconnects=metrics.source_reconnects)
@@ -127,7 +117,6 @@ async def _open(
         metrics.registry, lambda: metrics.state, settings.status_address, settings.status_port
     )
     ends.callback(server.stop)
-    outputs = _open_outputs(settings, metrics, ends, append=source.live)
     line = Line(settings.cloud_url, metrics, in_flight=settings.in_flight, deadline_s=settings.deadline_s)
     await ends.enter_async_context(line)
     origin, model = await open_origin(settings, line, metrics, ends)
@@ -147,7 +136,7 @@ async def _open(
         )
     session = secrets.randbits(32)
     pipeline = Pipeline(settings, switch.editions, line.circuit, source, outputs.sinks, metrics, session)
-    return _Run(metrics, outputs, pipeline, switch, origin, live)
+    return _Run(settings.name, metrics, outputs, pipeline, switch, origin, live)
 
 
 async def _play(this: _Run, stop: asyncio.Event) -> None:
@@ -176,28 +165,5 @@ async def _play(this: _Run, stop: asyncio.Event) -> None:
         metrics.state = "finished"
         if outputs.progress:
             outputs.progress.close()
-        print(f"\n{outputs.summary.text(this.pipeline.dropped, seconds)}", file=outputs.people, flush=True)
-
-
-def _open_outputs(
-    settings: EdgeSettings, metrics: EdgeMetrics, ends: contextlib.AsyncExitStack, *, append: bool
-) -> _Outputs:
-    people = sys.stderr if settings.results == STDOUT else sys.stdout
-    summary, file = Summary(), None
-    progress = ProgressPrinter(people) if settings.show == "changes" else None
-    printer = partial(print_frame, out=people) if settings.show == "frames" else progress
-    sinks: list[Callable[[Any], None]] = [summary, *([printer] if printer else [])]
-    if settings.results:
-        # A file's records are made again by reading it again, a camera's are not.
-        file = JsonLines(
-            settings.results,
-            append=append,
-            errors=metrics.result_errors,
-            what="results",
-            lines="records",
-            wait=True,
-        )
-        ends.callback(file.close)
-        write = file.write
-        sinks.append(lambda record: write(record.fields()))
-    return _Outputs(people, summary, progress, file, sinks)
+        dropped = {this.camera: this.pipeline.dropped}
+        print(f"\n{outputs.summary.text(dropped, seconds)}", file=outputs.people, flush=True)

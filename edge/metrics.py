@@ -45,6 +45,7 @@ class EdgeMetrics(Metrics):
 
     def __init__(self) -> None:
         self.state = "starting"  # then running, and finished once the source has ended
+        self.unseen: set[str] = set()  # names of the cameras that have given no frame yet
         prefix = "splitdnn_edge_"
         super().__init__(prefix, STEPS)
         self.frames = Counter(

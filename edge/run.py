@@ -110,10 +110,11 @@ async def _open(
     """Open everything; what a user can mistype comes before what takes long, or is found while the network is read.
 
     In this order: a file's source, the status server, the records; the line to the cloud, the network from wherever it comes, its
-    plans, the cloud's greeting; and last a live source, whose frames do not wait.
+    plans, the cloud's greeting; and last a live source, whose frames do not wait. It connects when it is read, as it may be absent.
     """
     cv2.setNumThreads(threads)
     metrics = early.metrics
+    metrics.unseen.add(settings.name)
     source = open_source(
         settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
     )
@@ -124,7 +125,7 @@ async def _open(
     if not live:
         source.open()
     server, status_port = serve_status(
-        metrics.registry, lambda: metrics.state, settings.status_address, settings.status_port
+        metrics.registry, lambda: metrics.state, metrics.unseen, settings.status_address, settings.status_port
     )
     ends.callback(server.stop)
     outputs = _open_outputs(settings, metrics, ends, append=source.live)
@@ -136,7 +137,7 @@ async def _open(
     early.proceed()
     loaded = await switch.open(model, early.loaded)
     if live:
-        await asyncio.get_running_loop().run_in_executor(early.slow, live.open)
+        live.open()
     else:
         metrics.source_up.set(1)
     plans = loaded.describe_plans()

@@ -133,6 +133,7 @@ class Pipeline:
                 if shot is None:
                     break
                 self._metrics.last_frame_timestamp.set_to_current_time()
+                self._metrics.unseen.discard(self._settings.name)
                 origin = Origin(
                     number=shot.number,
                     frame_id=self._session << 32 | number & 0xFFFFFFFF,

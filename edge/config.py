@@ -178,9 +178,9 @@ class EdgeSettings(CommonSettings):
         "exit",
         description="what to do at the end of the source: `exit`, or `stay`, so that the metrics can be read",
     )
-    status_address: str = Field("127.0.0.1", description="address of `/metrics` and `/healthz`")
+    status_address: str = Field("127.0.0.1", description="address of `/metrics`, `/healthz` and `/readyz`")
     status_port: int = Field(
-        8882, ge=0, le=65535, description="port of `/metrics` and `/healthz`; 0 takes a free one"
+        8882, ge=0, le=65535, description="port of `/metrics`, `/healthz` and `/readyz`; 0 takes a free one"
     )
     open_timeout_s: OpenTimeout = 10.0
     read_timeout_s: ReadTimeout = 10.0

@@ -55,6 +55,7 @@ class EdgeMetrics(Metrics):
     def __init__(self, cameras: Sequence[str] = (DEFAULT_CAMERA,)) -> None:
         """`cameras`: the values of the label `camera`, each once."""
         self.state = "starting"  # then running, and finished once the source has ended
+        self.unseen = set(cameras)  # those that have given no frame yet
         prefix = "splitdnn_edge_"
         super().__init__(prefix, STEPS)
         self.frames = Counter(

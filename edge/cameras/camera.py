@@ -8,22 +8,22 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from edge.cameras.metrics import CameraMetrics
 from edge.cameras.rate import Rate
 from edge.cameras.view import View
 from edge.frames.origin import Origin
 from edge.frames.way import Captured
 from edge.output.results import Results
 from shared.errors import SourceError
+from shared.observing.logs import label_logs
 from shared.observing.telemetry import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from edge.cameras.metrics import CameraMetrics
     from edge.cameras.settings import CameraSettings
     from edge.frames.intake import Intake
     from edge.frames.way import Source
-    from edge.metrics import EdgeMetrics
     from edge.output.results import Record
     from edge.sources.base import Shot
 
@@ -38,7 +38,7 @@ class Camera:
         settings: CameraSettings,
         source: Source,
         sinks: Sequence[Callable[[Record], None]],
-        metrics: EdgeMetrics,
+        metrics: CameraMetrics,
         session: int,
     ) -> None:
         """`sinks` receive each record; `session` (32 bits) makes frame ids unique across cameras, runs and edges."""
@@ -46,7 +46,7 @@ class Camera:
         self.name = settings.name
         self.source = source
         self.live = source.live
-        self.metrics = CameraMetrics(metrics, settings.name)
+        self.metrics = metrics
         self.results = Results(sinks)
         self.sequence = itertools.count()
         """Of its frames, in the order in which they are to be answered."""
@@ -60,12 +60,32 @@ class Camera:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, intake: Intake[Captured], ended: Callable[[Camera], object] = lambda _: None) -> None:
-        """Begin to read. `ended` is called from the camera's thread, after its last frame."""
+    def start(
+        self,
+        intake: Intake[Captured],
+        ended: Callable[[Camera], object] = lambda _: None,
+        *,
+        labelled: bool = False,
+    ) -> None:
+        """Begin to read. `ended` is called from the camera's thread, after its last frame.
+
+        `labelled`: what is logged there says of which camera it is.
+        """
         self.metrics.running.set(1)
-        self._thread = threading.Thread(
-            target=self._run, args=(intake, ended), name=f"capture {self.name}", daemon=True
-        )
+        if not self.live:  # a live source says itself whether it is up
+            self.metrics.source_up.set(1)
+
+        def run() -> None:
+            if labelled:
+                label_logs(self.name)
+            try:
+                self._run(intake)
+            finally:
+                self.metrics.ended()
+                ended(self)
+                intake.close(self.name)
+
+        self._thread = threading.Thread(target=run, name=f"capture {self.name}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -77,7 +97,7 @@ class Camera:
         if self._thread:
             self._thread.join(seconds)
 
-    def _run(self, intake: Intake[Captured], ended: Callable[[Camera], object]) -> None:
+    def _run(self, intake: Intake[Captured]) -> None:
         limit, taken = self.settings.frames, 0
         try:
             while not self._stopping.is_set() and (not limit or taken < limit):
@@ -97,18 +117,13 @@ class Camera:
         except SourceError as error:
             self.lost = error
         except Exception as error:  # noqa: BLE001 - a thread's exception would be lost; this one ends the camera
-            _log.exception("reading camera %s failed", self.name)
+            _log.exception("reading the source failed")
             self.lost = SourceError(f"{self.source.name}: {error}")
-        finally:
-            self.metrics.running.set(0)
-            self.metrics.source_up.set(0)
-            ended(self)
-            intake.close(self.name)
 
     def _captured(self, shot: Shot, taken: int, watch: Stopwatch) -> Captured | None:
         """The frame as the steps take it; None if it is left out."""
         captured_s = time.monotonic()
-        self.metrics.last_frame_timestamp.set_to_current_time()
+        self.metrics.saw_frame()
         # A recording is read as fast as it can be: what counts is when its frames were.
         if not self._rate.takes(captured_s if self.live else shot.media_time_s):
             return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -14,6 +13,8 @@ from shared.observing.logs import mask_url
 from shared.process.machine import expand_home
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edge.config import EdgeSettings
 
 MAX_CAMERAS = 64

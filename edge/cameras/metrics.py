@@ -19,13 +19,32 @@ class CameraMetrics:
         self.running = metrics.camera_running.labels(camera=camera)
         self.source_up = metrics.source_up.labels(camera=camera)
         self.source_reconnects = metrics.source_reconnects.labels(camera=camera)
-        self.last_frame_timestamp = metrics.last_frame_timestamp.labels(camera=camera)
-        self.undecodable = metrics.undecodable.labels(camera=camera)
         self.damaged_frames = metrics.damaged_frames.labels(camera=camera)
         self.latency = metrics.latency.labels(camera=camera)
+        self.undecodable = 0
+        """How many packets and pictures could not be decoded so far."""
+        self._undecodable = metrics.undecodable.labels(camera=camera)
+        self._last_frame = metrics.last_frame_timestamp.labels(camera=camera)
         self._frames = metrics.frames
+        self._unseen = metrics.unseen
         self._camera = camera
 
     def frames(self, outcome: str) -> Counter:
         """The camera's frames with this outcome, one of OUTCOMES."""
         return self._frames.labels(camera=self._camera, outcome=outcome)
+
+    def saw_frame(self) -> None:
+        """A frame was read just now."""
+        self._last_frame.set_to_current_time()
+        self._unseen.discard(self._camera)
+
+    def left_out_undecodable(self) -> None:
+        """A packet or a picture could not be decoded. From one thread."""
+        self.undecodable += 1
+        self._undecodable.inc()
+
+    def ended(self) -> None:
+        """No more frames are expected."""
+        self.running.set(0)
+        self.source_up.set(0)
+        self._unseen.discard(self._camera)

@@ -27,6 +27,8 @@ from edge.config import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from edge.config import EdgeSettings
 
 MAX_MASKS = 64
@@ -114,7 +116,7 @@ class CameraSettings(BaseModel):
     def _fits(self) -> Self:
         if self.size and not all(0 < side <= MAX_SIDE for side in self.size):
             raise ValueError(f"size {list(self.size)}: accepted: [width, height], each 1 to {MAX_SIDE}")
-        shapes = {
+        shapes: dict[str, Iterable[Sequence[float]]] = {
             "crop": [self.crop] if self.crop else [],
             "zone": [_flat(self.zone)] if self.zone else [],
             "masks": map(_flat, self.masks),

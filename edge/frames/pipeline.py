@@ -108,7 +108,7 @@ class Pipeline:
             Step("encode", self._crossed.get, self._encode, outbox),
         ]
         for camera in self._cameras.values():
-            camera.start(self._intake, self._ended)
+            camera.start(self._intake, self._ended, labelled=len(self._cameras) > 1)
         for step in steps:
             step.start()
         try:
@@ -137,11 +137,11 @@ class Pipeline:
             camera.join(max(0.0, until - time.monotonic()))
 
     def _ended(self, camera: Camera) -> None:
-        """Tell people, from the camera's thread; of the only one the end of the run tells them."""
+        """Tell people, from the camera's thread, of which the log lines say whose they are; of the only one the run's end tells."""
         if len(self._cameras) > 1 and camera.lost:
-            _log.error("camera %s has broken down, the others go on: %s", camera.name, camera.lost)
+            _log.error("it has broken down, the others go on: %s", camera.lost)
         elif len(self._cameras) > 1:
-            _log.info("camera %s has ended", camera.name)
+            _log.info("it has ended")
 
     def _raise_what_was_lost(self) -> None:
         lost = {camera.name: camera.lost for camera in self._cameras.values() if camera.lost}

@@ -108,9 +108,7 @@ class Switch:
         settings = self._settings.model_copy(update={"model": model})
         return await asyncio.get_running_loop().run_in_executor(
             self._slow,
-            lambda: self._load_network(
-                settings, self._cameras, self._threads, self._metrics, before=before
-            ),
+            lambda: self._load_network(settings, self._cameras, self._threads, self._metrics, before=before),
         )
 
     async def _greeted(self, loaded: Loaded) -> Uplink:

@@ -23,6 +23,7 @@ from edge.metrics import EdgeMetrics
 from edge.network.loading import EngineChoice, Loaded
 from edge.network.switch import Switch
 from edge.planning.pace import Pace
+from edge.sources.base import Shot
 from edge.uplink.line import Line
 from shared.codecs import decode_frame
 from shared.codecs.calibrated.codec import Calibrated
@@ -194,7 +195,7 @@ class Pictures:
             if self.given >= len(self.frames):
                 return None
             self.given += 1
-            return self.frames[self.given - 1]
+            return Shot(self.frames[self.given - 1], self.given - 1)
 
 
 async def until(condition):

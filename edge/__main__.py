@@ -13,6 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from edge.cameras.file import read_cameras
 from edge.config import CalibrationSettings, EdgeSettings
 from shared.errors import ResultsError, SettingsError, SplitDNNError
 from shared.network.choice import CLOUD
@@ -64,6 +65,7 @@ def _run(arguments: Sequence[str]) -> int:
     started = _start(EdgeSettings, given)
     if started is None:
         return 0
+    cameras = read_cameras(started.settings)
     # Imports only now: OpenCV and the engines read the thread settings when they are imported.
     if show_points:
         from edge.network.listing import list_split_points  # noqa: PLC0415
@@ -72,7 +74,7 @@ def _run(arguments: Sequence[str]) -> int:
         return 0
     from edge.network.early_load import EarlyLoad  # noqa: PLC0415
 
-    with EarlyLoad(started.settings, started.threads) as early:
+    with EarlyLoad(started.settings, cameras, started.threads) as early:
         from edge.run import run  # noqa: PLC0415 - takes as long as reading the network, and is done meanwhile
 
         return event_loop.run(run(started.settings, started.threads, early))

@@ -9,6 +9,7 @@
     │   ├── FetchError            the cloud's bundle cannot be had, or is not what the cloud said
     │   ├── MismatchError         the cloud runs another network, or the server is not a SplitDNN cloud
     │   └── SourceError           a video source cannot be opened or read
+    │       └── UnusableSourceError waiting for it would not help
     ├── UplinkError             the cloud did not answer a frame, which the edge then answers itself
     ├── ResultsError            records are missing from the results file at the end of the run: exit status 1
     └── RequestError            one request is refused; nothing else is affected
@@ -91,6 +92,10 @@ class MismatchError(StartupError):
 
 class SourceError(StartupError):
     """A video source cannot be opened or read."""
+
+
+class UnusableSourceError(SourceError):
+    """A live source that no waiting makes usable: somebody has to change something first, and start the edge again."""
 
 
 class ResultsError(SplitDNNError):

@@ -1,4 +1,4 @@
-"""The edge's own `/metrics` and `/healthz`."""
+"""The edge's own `/metrics`, `/healthz` and `/readyz`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.errors import StartupError
 from shared.observing.telemetry import exposition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from prometheus_client import CollectorRegistry
 
@@ -44,16 +44,33 @@ class _HealthHandler(_Handler):
         self.finish({"state": self._state()})
 
 
+class _ReadinessHandler(_Handler):
+    def initialize(self, state: Callable[[], str], unseen: Collection[str]) -> None:
+        self._state = state
+        self._unseen = unseen
+
+    def get(self) -> None:
+        state, waiting_for = (
+            self._state(),
+            sorted(tuple(self._unseen)),
+        )  # the copy is one step for other threads
+        ready = state != "starting" and not waiting_for
+        self.set_status(200 if ready else 503)
+        self.finish({"ready": ready, "state": state, "waiting_for": waiting_for})
+
+
 class _UnknownHandler(RequestHandler):
     def prepare(self) -> None:
         self.set_status(404)
-        self.finish({"error": "no such path; known: /metrics, /healthz"})
+        self.finish({"error": "no such path; known: /metrics, /healthz, /readyz"})
 
 
 def serve_status(
-    registry: CollectorRegistry, state: Callable[[], str], address: str, port: int
+    registry: CollectorRegistry, state: Callable[[], str], unseen: Collection[str], address: str, port: int
 ) -> tuple[HTTPServer, int]:
     """Serve the metrics of `registry` and the `state`, and return the server with its port; `port` 0 takes a free one.
+
+    `unseen` holds the names of the cameras that have given no frame yet. Until it is empty, `/readyz` answers 503.
 
     Raises StartupError if it cannot listen there.
     """
@@ -61,6 +78,7 @@ def serve_status(
         [
             ("/metrics", _MetricsHandler, {"registry": registry}),
             ("/healthz", _HealthHandler, {"state": state}),
+            ("/readyz", _ReadinessHandler, {"state": state, "unseen": unseen}),
         ],
         default_handler_class=_UnknownHandler,
         log_function=lambda _handler: None,

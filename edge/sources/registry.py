@@ -25,14 +25,24 @@ from shared.codecs.spec import parse_spec
 from shared.errors import SettingsError, SourceError, SplitDNNError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.sources.base import Source
 
 ENTRY_POINTS = "splitdnn.sources"
 _MEMBERS = ("live", "name", "open", "read", "close")
 
 
-def open_source(spec: str, *, open_timeout_s: float = 10.0, read_timeout_s: float = 10.0) -> Source:
+def open_source(
+    spec: str,
+    *,
+    open_timeout_s: float = 10.0,
+    read_timeout_s: float = 10.0,
+    on_undecodable: Callable[[], None] = lambda: None,  # noqa: ARG001 - for the sources that can tell
+) -> Source:
     """The source that `spec` names, not opened yet. Raises SourceError or SettingsError.
+
+    `on_undecodable` is called, by the thread that reads, for each packet or picture that could not be decoded and is left out.
 
     `synthetic:fps=10`         drawn, see edge/sources/synthetic.py
     `0`, `/dev/video0`         a webcam

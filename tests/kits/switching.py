@@ -15,10 +15,15 @@ from kits.profiles import make_profile
 from kits.tiny import plan_of, tiny_model
 from kits.uplink import HERE
 
+from edge.cameras.camera import Camera
+from edge.cameras.file import read_cameras
+from edge.cameras.metrics import CameraMetrics
 from edge.frames.pipeline import Pipeline
 from edge.metrics import EdgeMetrics
 from edge.network.loading import EngineChoice, Loaded
 from edge.network.switch import Switch
+from edge.planning.pace import Pace
+from edge.sources.base import Shot
 from edge.uplink.line import Line
 from shared.codecs import decode_frame
 from shared.codecs.calibrated.codec import Calibrated
@@ -116,11 +121,15 @@ class Edge:
         self.codec = codec
         self.settings = settings_of(cloud_url=url, **({"model": "cloud", "weights": "auto"} | settings))
         self.slow = ThreadPoolExecutor(1)
-        self.switch = Switch(self.settings, 1, metrics, line, self.slow, live=False, load=self._load)
+        self.cameras = read_cameras(self.settings)
+        self.pace = Pace({camera.name: False for camera in self.cameras})
+        self.switch = Switch(
+            self.settings, self.cameras, 1, metrics, line, self.slow, pace=self.pace, load=self._load
+        )
         self.loads = []
         self.records = []
 
-    def _load(self, settings, threads, metrics, *, before):
+    def _load(self, settings, cameras, threads, metrics, *, before):
         self.loads.append(
             (settings.model, before is not None, threading.current_thread() is threading.main_thread())
         )
@@ -128,17 +137,18 @@ class Edge:
             raise ModelError(f"no network {settings.model}")
         model = NETWORKS[settings.model]
         engine = EngineChoice("cpu", "openvino", "float32")
-        return Loaded(model, plans_of(model, self.codec), f"digest of {settings.model}", engine)
+        plans = {camera.choice: plans_of(model, self.codec) for camera in cameras}
+        return Loaded(model, plans, f"digest of {settings.model}", engine)
 
     def pipeline(self, source):
+        (own,) = self.cameras
         return Pipeline(
-            self.settings,
+            [Camera(own, source, [self.records.append], CameraMetrics(self.metrics, own.name), session=1)],
             self.switch.editions,
             self.line.circuit,
-            source,
-            [self.records.append],
             self.metrics,
-            session=1,
+            in_flight=self.settings.in_flight,
+            pace=self.pace,
         )
 
 
@@ -158,7 +168,7 @@ def with_edge(check, *, codec="float32", **settings):
     asyncio.run(asyncio.wait_for(go(), 60))
 
 
-class Camera:
+class Pictures:
     """A lossless source of pictures that the test counts; it goes on only as far as it is allowed to."""
 
     live, name = False, "camera"
@@ -185,7 +195,7 @@ class Camera:
             if self.given >= len(self.frames):
                 return None
             self.given += 1
-            return self.frames[self.given - 1]
+            return Shot(self.frames[self.given - 1], self.given - 1)
 
 
 async def until(condition):

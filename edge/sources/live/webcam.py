@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 
 from edge.sources.live.capture import LiveCapture
-from shared.errors import SourceError
+from shared.errors import SourceError, UnusableSourceError
 
 
 class Webcam(LiveCapture):
@@ -36,7 +36,7 @@ class Webcam(LiveCapture):
             )
         if not os.access(device, os.R_OK | os.W_OK):
             group = device.stat().st_gid
-            raise SourceError(
+            raise UnusableSourceError(
                 f"{self.name}: user {os.getuid()} may not use it; join group {group} "
                 f"(in Docker: `--group-add {group}` or `group_add`)"
             )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edge.calibration.pictures import Footage, spread
+from edge.sources.base import Shot
 from shared.errors import SourceError
 from shared.network.recipe import Recipe
 
@@ -20,7 +21,8 @@ class Numbered:
         if self.read_so_far == self.count:
             return None
         self.read_so_far += 1
-        return np.full((4, 4, 3), self.read_so_far - 1, np.int32)
+        number = self.read_so_far - 1
+        return Shot(np.full((4, 4, 3), number, np.int32), number)
 
 
 def numbers(source: Numbered, most: int) -> list[int]:

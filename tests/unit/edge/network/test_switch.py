@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 from kits.edge import same_answer, value
-from kits.switching import FRAME, NETWORKS, A, B, C, Camera, fingerprint, profile_of, until, with_edge
+from kits.switching import FRAME, NETWORKS, A, B, C, Pictures, fingerprint, profile_of, until, with_edge
 from kits.tiny import whole
 
 from shared.errors import MismatchError, ModelError
@@ -37,7 +37,7 @@ def runs_of(networks):
 @pytest.mark.parametrize("in_flight", [1, 4])
 def test_there_and_back_while_frames_flow(in_flight):
     async def check(edge):
-        cloud, camera, allowed = edge.cloud, Camera(), 0
+        cloud, camera, allowed = edge.cloud, Pictures(), 0
         await edge.switch.open("A")
         playing = asyncio.create_task(edge.pipeline(camera).run())
         for name, serves in (("B", [A, B]), ("A", [B, A]), ("C", [B, A, C]), ("B", [A, C, B])):
@@ -69,7 +69,7 @@ def test_frames_that_are_under_way_end_as_they_began():
     """They left with the old network, and are answered after the new one has come into force."""
 
     async def check(edge):
-        camera, gate, arrived = Camera(), asyncio.Event(), []
+        camera, gate, arrived = Pictures(), asyncio.Event(), []
         await edge.switch.open("A")
         edge.line.client.request = _waiting(edge, gate, arrived)
         playing = asyncio.create_task(edge.pipeline(camera).run())
@@ -106,7 +106,7 @@ def test_a_cloud_that_does_not_serve_the_old_one_any_more_costs_no_frame():
     """The edge answers its frames itself until it has the new one."""
 
     async def check(edge):
-        camera = Camera()
+        camera = Pictures()
         await edge.switch.open("A")
         playing = asyncio.create_task(edge.pipeline(camera).run())
         camera.allow(5)
@@ -131,7 +131,7 @@ def test_a_cloud_that_does_not_serve_the_old_one_any_more_costs_no_frame():
 
 def test_of_a_still_scene_no_answer_of_the_other_network_is_repeated():
     async def check(edge):
-        camera = Camera([FRAME] * 30)
+        camera = Pictures([FRAME] * 30)
         await edge.switch.open("A")
         playing = asyncio.create_task(edge.pipeline(camera).run())
         for number, name in enumerate(("B", "A", None)):
@@ -151,7 +151,7 @@ def test_of_a_still_scene_no_answer_of_the_other_network_is_repeated():
 
 def test_the_new_networks_profile_is_at_the_cloud_before_its_first_frame():
     async def check(edge):
-        camera = Camera()
+        camera = Pictures()
         await edge.switch.open("A")
         playing = asyncio.create_task(edge.pipeline(camera).run())
         camera.allow(5)
@@ -194,7 +194,7 @@ def test_one_that_the_cloud_does_not_run_is_a_mistake_where_the_user_chose_it():
 
 def test_every_network_is_asked_for_what_the_settings_want():
     async def check(edge):
-        camera = Camera()
+        camera = Pictures()
         await edge.switch.open("A")
         playing = asyncio.create_task(edge.pipeline(camera).run())
         for count, name in ((3, "B"), (6, "A")):

@@ -1,9 +1,10 @@
-"""The edge's own `/metrics` and `/healthz`."""
+"""The edge's own `/metrics`, `/healthz` and `/readyz`."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import socket
 
 import aiohttp
@@ -20,7 +21,7 @@ from shared.errors import StartupError
 
 def ask(metrics, path, method="GET", **headers):
     async def go():
-        server, port = serve_status(metrics.registry, lambda: metrics.state, "127.0.0.1", 0)
+        server, port = serve_status(metrics.registry, lambda: metrics.state, metrics.unseen, "127.0.0.1", 0)
         try:
             connector = aiohttp.TCPConnector(force_close=True)
             async with (
@@ -97,22 +98,49 @@ def test_health_says_the_state(state):
     assert content_type.startswith("application/json")
 
 
+def test_ready_is_an_edge_that_has_seen_every_camera():
+    metrics = EdgeMetrics()
+    metrics.unseen.update(("yard", "door"))
+    for state, seen, expected in (
+        ("starting", None, (503, {"ready": False, "state": "starting", "waiting_for": ["door", "yard"]})),
+        ("running", "door", (503, {"ready": False, "state": "running", "waiting_for": ["yard"]})),
+        ("running", "yard", (200, {"ready": True, "state": "running", "waiting_for": []})),
+        ("finished", None, (200, {"ready": True, "state": "finished", "waiting_for": []})),
+    ):
+        metrics.state = state
+        metrics.unseen.discard(seen)
+        status, content_type, text = ask(metrics, "/readyz")
+        assert (status, json.loads(text)) == expected, (state, seen)
+        assert content_type.startswith("application/json")
+
+
+def test_not_ready_while_the_network_is_loaded():
+    assert ask(EdgeMetrics(), "/readyz")[0] == 503
+
+
+def test_a_frame_makes_its_camera_seen():
+    run = Run(FakeSource(pictures(1)))
+    run.metrics.unseen.add("camera")
+    run.to_end()
+    assert not run.metrics.unseen
+
+
 @pytest.mark.parametrize("path", ["/", "/metrics/", "/model", "/%00"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_any_other_path_names_those_there_are(path, method):
     status, _, text = ask(EdgeMetrics(), path, method)
-    assert (status, text) == (404, '{"error": "no such path; known: /metrics, /healthz"}')
+    assert (status, text) == (404, '{"error": "no such path; known: /metrics, /healthz, /readyz"}')
 
 
 def test_head_is_answered_wherever_get_is():
-    for path, expected in {"/metrics": 200, "/healthz": 200, "/nothing": 404}.items():
+    for path, expected in {"/metrics": 200, "/healthz": 200, "/readyz": 503, "/nothing": 404}.items():
         status, content_type, text = ask(EdgeMetrics(), path, "HEAD")
         assert (status, content_type, text) == (expected, ask(EdgeMetrics(), path)[1], ""), path
 
 
 def refusal(address, port):
     async def go():
-        serve_status(EdgeMetrics().registry, str, address, port)
+        serve_status(EdgeMetrics().registry, str, (), address, port)
 
     try:
         asyncio.run(go())

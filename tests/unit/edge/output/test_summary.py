@@ -25,7 +25,7 @@ def summarise(records, dropped=0, seconds=10.0):
     summary = Summary()
     for each in records:
         summary(each)
-    return summary.text(dropped, seconds)
+    return summary.text({"camera": dropped}, seconds)
 
 
 def test_frames_add_up():
@@ -165,6 +165,6 @@ def test_a_camera_that_runs_for_months_fits(monkeypatch):
         summary(record(number, latency_ms=float(number)))
     assert len(summary._latencies) <= 100
     assert all(len(values) <= 100 for values in summary._steps.values())
-    found = rows(summary.text(0, 10.0))
+    found = rows(summary.text({}, 10.0))
     assert found["answered by cloud"] == ["1000"], "counts are of all"
     assert found["latency p50 / p95"][0] == "949.5", "percentiles of the latest"

@@ -114,7 +114,7 @@ def test_a_live_one_is_opened_again_like_a_camera(offer):
         source_of("screen"), up=metrics.source_up, reconnects=metrics.source_reconnects, wait=lambda _: None
     )
     source.open()
-    assert source.read().shape == (4, 6, 3)
+    assert source.read().picture.shape == (4, 6, 3)
 
 
 def test_a_path_that_exists_is_taken_for_the_path(offer, tmp_path, monkeypatch):

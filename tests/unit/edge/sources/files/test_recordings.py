@@ -14,7 +14,7 @@ from kits.sources import fails_to_open, frames_of, read_all, source_of
 from edge.sources.opencv import to_bgr
 from shared.errors import SourceError
 
-CLIPS = Path(__file__).parents[5] / "shared" / "videos"
+CLIPS = Path(__file__).parents[6] / "shared" / "videos"
 
 
 # --- files -------------------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ export LD_LIBRARY_PATH="/mnt/tools/usr/lib/$(uname -m)-linux-gnu"
 for package in zstandard aiohttp frozenlist multidict propcache yarl; do
     [ ! -d "$package" ] || find "$package" -name '*.so' -exec /mnt/tools/usr/bin/strip --strip-debug {} +
 done
+[ ! -d av ] || find av -name '*.so' -exec /mnt/tools/usr/bin/strip --strip-unneeded {} + # these are whole afterwards: 25 MB
 END_OF_SCRIPT
 
 # OpenVINO's readers of other formats, which only the making of bundles needs.
@@ -143,7 +144,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
     sh /mnt/tools/tools/with-pip -m pip install --requirement /mnt/edge.txt \
     && sh /mnt/tools/tools/slim
 COPY --from=avif /avif /usr/local/lib/python3.11/site-packages
-RUN python -c 'import av, cv2; from PIL import features; assert features.check("avif")'
+RUN python -c 'import av, av.filter, cv2; from PIL import features; assert features.check("avif")'
 COPY splitdnn splitdnn
 COPY shared shared
 COPY edge edge

@@ -85,11 +85,6 @@ class Pipeline:
         for queue, capacity in {"capture": waiting, "head": 1, "encode": 1, "send": to_send}.items():
             metrics.queue_capacity.labels(queue=queue).set(capacity)
 
-    @property
-    def dropped(self) -> int:
-        """Frames that were read, and left out to keep up."""
-        return sum(camera.dropped for camera in self._cameras.values())
-
     async def run(self) -> None:
         """Play until every source has ended or `stop` is called. Raises SourceError if one of them broke down."""
         loop = asyncio.get_running_loop()

@@ -8,7 +8,19 @@ import weakref
 
 import pytest
 from kits.edge import same_answer, value
-from kits.switching import FRAME, NETWORKS, A, B, C, Pictures, fingerprint, profile_of, until, with_edge
+from kits.switching import (
+    FRAME,
+    NETWORKS,
+    A,
+    B,
+    C,
+    Pictures,
+    fingerprint,
+    profile_of,
+    until,
+    waiting,
+    with_edge,
+)
 from kits.tiny import whole
 
 from shared.errors import MismatchError, ModelError
@@ -71,7 +83,7 @@ def test_frames_that_are_under_way_end_as_they_began():
     async def check(edge):
         camera, gate, arrived = Pictures(), asyncio.Event(), []
         await edge.switch.open("A")
-        edge.line.client.request = _waiting(edge, gate, arrived)
+        edge.line.client.request = waiting(edge, gate, arrived)
         playing = asyncio.create_task(edge.pipeline(camera).run())
         camera.allow(4)
         await until(lambda: len(arrived) == 4)
@@ -88,18 +100,6 @@ def test_frames_that_are_under_way_end_as_they_began():
         assert consistent(edge, camera) == [A] * 4 + [B] * 4
 
     with_edge(check, in_flight=4, queue_size=4)
-
-
-def _waiting(edge, gate, arrived):
-    request = edge.line.client.request
-
-    async def wait(method, *arguments, **options):
-        if method == "POST":
-            arrived.append(method)
-            await gate.wait()
-        return await request(method, *arguments, **options)
-
-    return wait
 
 
 def test_a_cloud_that_does_not_serve_the_old_one_any_more_costs_no_frame():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "speed": "the speed report (about ten minutes; --quick: about one)",
     "start": "start to first answer, and memory at work: against another checkout, or by engine (minutes)",
+    "cameras": "one edge with several cameras against one with a single camera (minutes; --quick: one)",
     "load": "the load generator alone, against any cloud",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
     "link": "the planner over emulated links (about half an hour; --quick: about one minute)",

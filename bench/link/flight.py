@@ -149,7 +149,9 @@ class Cockpit:
         """For `fly`: the planner, which chooses among all plans."""
 
         def make_pilot(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
-            pilot = kind(self.settings, self.plans, uplink, PlanMetrics(metrics), pace=Pace({DEFAULT_CAMERA: False}))
+            pilot = kind(
+                self.settings, self.plans, uplink, PlanMetrics(metrics), pace=Pace({DEFAULT_CAMERA: False})
+            )
             pilot.take_tail_times(times)
             return pilot
 

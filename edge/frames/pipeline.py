@@ -11,37 +11,30 @@ capture ─► preprocess ─► head ─► encode ─► send ─► deliver
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from edge.frames.allowance import Allowance
 from edge.frames.answering import Answering
+from edge.frames.encoder import Encoder
 from edge.frames.intake import Intake
 from edge.frames.outbox import Outbox
 from edge.frames.queues import BoundedQueue, Step
-from edge.frames.stillness import Stillness
 from edge.frames.way import Captured, Crossed, Encoded, Prepared
 from edge.output.results import record_of
-from shared.codecs import encode_frame
-from shared.errors import SourceError, WireError
-from shared.wire import frame as wire
+from shared.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from edge.cameras.camera import Camera
     from edge.frames.answering import Circuit
     from edge.frames.way import Crossing, Editions
     from edge.metrics import EdgeMetrics
     from edge.planning.pace import Pace
-    from edge.planning.plan import Plan
-    from shared.codecs.base import Codec
 
 _log = logging.getLogger(__name__)
 
@@ -91,24 +84,19 @@ class Pipeline:
         to_send = size + _BETWEEN + len(cameras) - 1
         for queue, capacity in {"capture": waiting, "head": 1, "encode": 1, "send": to_send}.items():
             metrics.queue_capacity.labels(queue=queue).set(capacity)
-        self._stillness: defaultdict[str, WeakKeyDictionary[Plan, Stillness]] = defaultdict(WeakKeyDictionary)
-
-    @property
-    def dropped(self) -> int:
-        """Frames that were read, and left out to keep up."""
-        return sum(camera.dropped for camera in self._cameras.values())
 
     async def run(self) -> None:
         """Play until every source has ended or `stop` is called. Raises SourceError if one of them broke down."""
-        outbox = Outbox[Encoded](asyncio.get_running_loop(), self._slots, lambda frame: frame.origin.camera)
+        loop = asyncio.get_running_loop()
+        outbox = Outbox[Encoded](loop, self._slots, lambda frame: frame.origin.camera)
         self._metrics.queue_depth.labels(queue="send").set_function(outbox.depth)
         steps: list[Step[Any, Any]] = [
             Step("preprocess", self._intake.get, self._prepare, self._prepared),
             Step("head", self._prepared.get, self._cross, self._crossed),
-            Step("encode", self._crossed.get, self._encode, outbox),
+            Step("encode", self._crossed.get, Encoder(self._cameras, self._circuit, self._metrics), outbox),
         ]
         for camera in self._cameras.values():
-            camera.start(self._intake, self._ended, labelled=len(self._cameras) > 1)
+            camera.start(self._intake, partial(self._ended, loop), labelled=len(self._cameras) > 1)
         for step in steps:
             step.start()
         try:
@@ -136,8 +124,10 @@ class Pipeline:
         for camera in self._cameras.values():
             camera.join(max(0.0, until - time.monotonic()))
 
-    def _ended(self, camera: Camera) -> None:
+    def _ended(self, loop: asyncio.AbstractEventLoop, camera: Camera) -> None:
         """Tell people, from the camera's thread, of which the log lines say whose they are; of the only one the run's end tells."""
+        with contextlib.suppress(RuntimeError):  # a read that hung ended after the loop
+            loop.call_soon_threadsafe(self._pace.ended, camera.name)
         if len(self._cameras) > 1 and camera.lost:
             _log.error("it has broken down, the others go on: %s", camera.lost)
         elif len(self._cameras) > 1:
@@ -174,56 +164,6 @@ class Pipeline:
                     )  # fmt: skip
                     crossing = ()
         return Crossed(frame.origin, frame.edition, plan, explores, crossing, frame.picture)
-
-    def _encode(self, frame: Crossed) -> Encoded:
-        form = partial(Encoded, frame.origin, frame.edition, frame.plan, frame.explores, frame.crossing)
-        with frame.step("encode"):
-            if frame.plan.codec is None or not frame.crossing or frame.picture is None:
-                return form()
-            stillness, tensors = self._stillness_of(frame), [each[0] for each in frame.crossing]
-            repeats, changed = stillness.compare(tensors, frame.origin)
-            if repeats:
-                return form(repeats=repeats, changed=changed)
-            if self._circuit.is_open:  # nothing will be sent
-                return form(withheld="circuit_open", changed=changed)
-            sent = [frame.picture] if frame.plan.codec.carries == "picture" else tensors
-            packed, size = self._pack(frame, frame.plan.codec, sent)
-            if packed is None:
-                return form(withheld="encode", changed=changed)
-            pending = stillness.sending(tensors, frame.origin)
-            self._metrics.payload_bytes.labels(codec=frame.plan.codec.name).observe(size)
-            return form(packed, size, pending=pending, changed=changed)
-        return form()
-
-    def _stillness_of(self, frame: Crossed) -> Stillness:
-        """Frames are compared with those of the same camera and plan only; another edition has other plans."""
-        camera, plan = self._cameras[frame.origin.camera], frame.plan
-        seen = self._stillness[camera.name]
-        if plan not in seen:
-            seen[plan] = Stillness(plan.codec, camera.settings.still_threshold)
-        return seen[plan]
-
-    def _pack(self, crossed: Crossed, codec: Codec, sent: Sequence[NDArray[Any]]) -> tuple[bytes | None, int]:
-        """The frame for the wire and the size of its payloads; None if the codec does not take it."""
-        origin = crossed.origin
-        deadline_s = self._cameras[origin.camera].settings.deadline_s
-        try:
-            with origin.watch.step("encode"):
-                frame = encode_frame(
-                    sent,
-                    codec,
-                    split_point=crossed.plan.split_point.name,
-                    fingerprint=crossed.edition.model.fingerprint,
-                    frame_id=origin.frame_id,
-                    capture_time_ns=origin.captured_ns,
-                    deadline_ms=max(1, round(1e3 * deadline_s)),  # 0 would be no limit
-                )
-                return wire.pack(frame), frame.payload_bytes
-        except WireError as error:
-            _log.warning("%s cannot travel as %s: %s", origin, codec.name, error)
-        except Exception:  # noqa: BLE001 - the edge answers this frame, the others go on
-            _log.exception("the encode step failed on %s", origin)
-        return None, 0
 
     async def _answer_all(self, outbox: Outbox[Encoded]) -> None:
         """Answer every frame, each in a task of its own; returns after the last one. The first failure ends the others."""

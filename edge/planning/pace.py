@@ -25,6 +25,8 @@ class Pace:
 
     def captured(self, camera: str, taken: int, captured_s: float) -> None:
         """The camera's frame number `taken`, of those that were taken, came at that time, in monotonic seconds."""
+        if camera not in self._live:
+            return
         last = self._last.get(camera)
         if last and taken > last[0]:
             self._intervals[camera].add((captured_s - last[1]) / (taken - last[0]))

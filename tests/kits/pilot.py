@@ -67,7 +67,12 @@ class Flight:
             link=self.link, circuit=self.circuit, can_answer=changes.pop("can_answer", lambda *_: True)
         )
         self.pilot = PlannedPilot(
-            settings, self.plans.values(), uplink, PlanMetrics(self.metrics), pace=Pace({DEFAULT_CAMERA: False}), clock=self.clock
+            settings,
+            self.plans.values(),
+            uplink,
+            PlanMetrics(self.metrics),
+            pace=Pace({DEFAULT_CAMERA: False}),
+            clock=self.clock,
         )
         assert not changes
         if bytes_per_s:

@@ -121,13 +121,17 @@ class Edge:
         self.codec = codec
         self.settings = settings_of(cloud_url=url, **({"model": "cloud", "weights": "auto"} | settings))
         self.slow = ThreadPoolExecutor(1)
-        self.cameras = read_cameras(self.settings)
-        self.pace = Pace({camera.name: False for camera in self.cameras})
-        self.switch = Switch(
-            self.settings, self.cameras, 1, metrics, line, self.slow, pace=self.pace, load=self._load
-        )
+        self.use(read_cameras(self.settings))
         self.loads = []
         self.records = []
+
+    def use(self, cameras):
+        """These in place of the one of the settings."""
+        self.cameras = cameras
+        self.pace = Pace({camera.name: False for camera in cameras})
+        self.switch = Switch(
+            self.settings, cameras, 1, self.metrics, self.line, self.slow, pace=self.pace, load=self._load
+        )
 
     def _load(self, settings, cameras, threads, metrics, *, before):
         self.loads.append(
@@ -152,11 +156,11 @@ class Edge:
         )
 
 
-def with_edge(check, *, codec="float32", **settings):
+def with_edge(check, *, codec="float32", cameras=("camera",), **settings):
     """Run `check(edge)`."""
 
     async def go():
-        cloud, metrics = SwitchingCloud(), EdgeMetrics()
+        cloud, metrics = SwitchingCloud(), EdgeMetrics(list(cameras))
         async with serving(cloud) as url, Line(url, metrics, in_flight=4, deadline_s=5.0) as line:
             edge = Edge(cloud, url, line, metrics, codec, **settings)
             try:
@@ -201,3 +205,16 @@ class Pictures:
 async def until(condition):
     while not condition():
         await asyncio.sleep(0.001)
+
+
+def waiting(edge, gate, arrived):
+    """A `request` in place of the client's: frames are told to `arrived`, and wait for `gate`."""
+    request = edge.line.client.request
+
+    async def wait(method, *arguments, **options):
+        if method == "POST":
+            arrived.append(method)
+            await gate.wait()
+        return await request(method, *arguments, **options)
+
+    return wait

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.errors import EngineError, PrecisionError
+from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
@@ -125,15 +125,17 @@ class Engine(ABC):
         """The form of tensors between segments. Holds no reference to the engine, which may be dropped once all is compiled."""
 
     def check(self, kind: Kind, point: SplitPoint, half: Half) -> None:
-        """Compare a half with the bundle's probe. Raises PrecisionError if they differ by more than is accepted."""
+        """Compare a half with the bundle's probe. Raises EngineError if they differ by more than is accepted."""
         if self._probe is None:
             return
         error = self._probe.error(kind, point, half)
         if not error <= TOLERANCES[self.precision]:  # false for NaN as well
-            raise PrecisionError(
+            failure = EngineError(
                 f"{self.name} in {self.precision}: the {kind} at {point.name} differs from the bundle's probe by "
                 f"{error:.2g} of the values' length; accepted: {TOLERANCES[self.precision]:g}{self._suspicion(error)}"
             )
+            failure.imprecise = True
+            raise failure
 
     def _suspicion(self, error: float) -> str:
         """What a failed check means, as the end of its message; empty where the precision explains it."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.engines.timing import Timer, Times
 from shared.engines.workbench import Workbench
-from shared.errors import EngineError, PrecisionError
+from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
@@ -161,10 +161,10 @@ class _Choice:
                 if candidate == self._bench.reference_candidate:
                     raise  # then nothing here can be trusted
                 problems.append(error)
-                expected = isinstance(error, PrecisionError)  # that less precision is not always enough
-                if expected:
+                if error.imprecise:
                     imprecise.append(candidate)
-                _log.log(logging.INFO if expected else logging.WARNING, "%s; not taken", error)
+                # That less precision is not always enough is no surprise.
+                _log.log(logging.INFO if error.imprecise else logging.WARNING, "%s; not taken", error)
         if not passed:
             raise problems[0]
         return passed, imprecise

@@ -29,7 +29,7 @@ def test_records_are_bounded_and_nobody_but_the_edge_sees_the_cameras():
         assert value, name
         assert int(value[1]) > 0, name
     assert "hostname" not in environment["SPLITDNN_RESULTS"], (
-        "files of earlier containers would stay for ever"
+        "files of earlier containers would go by their age only"
     )
     seeing = [
         name for name, each in SERVICES.items() if any("/cameras" in one for one in each.get("volumes", []))

@@ -15,6 +15,30 @@ EDGES = tuple(compose("compose.edges.yaml")["services"])
 FILES = ("--file", "compose.yaml", "--file", "compose.edges.yaml")
 
 
+CAMERAS = """
+[[camera]]
+name = "gate"
+source = "synthetic:fps=0,frames=12"
+
+[[camera]]
+name = "yard"
+source = "synthetic:fps=0,frames=12"
+"""
+
+
+def test_a_cameras_file_lies_in_a_folder_that_the_edge_alone_sees(system, tmp_path, monkeypatch):
+    (tmp_path / "cameras.toml").write_text(CAMERAS)
+    tmp_path.chmod(0o755)  # the container's user is none of this machine
+    folder = str(tmp_path)
+    if system.prometheus():
+        monkeypatch.setitem(system._environment, "SPLITDNN_CAMERAS_DIR", folder)
+        folder = "/cameras"
+    records = system.edge(cameras=f"{folder}/cameras.toml").finish()
+    for name in ("gate", "yard"):
+        assert [each["frame"] for each in records if each["camera"] == name] == list(range(12)), name
+    assert {each["answered_by"] for each in records} == {"cloud"}
+
+
 @pytest.fixture(scope="module")
 def edges(system):
     if system.prometheus() is None:

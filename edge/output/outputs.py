@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from edge.output.printer import ProgressPrinter, print_frame
 from edge.output.record_writer import RecordWriter
 from edge.output.summary import Summary
-from shared.observing.json_lines import STDOUT, JsonLines, file_path
+from shared.observing.json_lines import CAMERA, STDOUT, JsonLines, file_path
 from shared.observing.line_file import set_aside
 from shared.observing.rotation import Rotation
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
     from edge.output.results import Record
-
-_CAMERA = "{camera}"
 
 
 @dataclass(frozen=True)
@@ -52,25 +50,32 @@ def open_outputs(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping[
     summary = Summary(cameras)
     progress = ProgressPrinter(people, several=several) if settings.show == "changes" else None
     printer = partial(print_frame, out=people, several=several) if settings.show == "frames" else progress
-    records = _open_records(settings, metrics, cameras) if settings.results else None
-    sinks = [summary, *([printer] if printer else []), *([records] if records else [])]
+    records = _open_records(settings, settings.results, metrics, cameras) if settings.results else None
+    sinks: list[Callable[[Record], None]] = [
+        summary,
+        *([printer] if printer else []),
+        *([records] if records else []),
+    ]
     return Outputs(people, summary, progress, records, sinks)
 
 
 def no_run(settings: EdgeSettings, cameras: Iterable[str]) -> None:
     """The run ends before it is known whether a source is live. What its file holds is of an earlier run: it gets another name."""
     if settings.results and settings.results != STDOUT:
-        for path in {settings.results.replace(_CAMERA, name) for name in cameras}:
-            set_aside(file_path(path), "results")
+        for path in {file_path(settings.results, name) for name in cameras}:
+            set_aside(path, "results")
 
 
-def _open_records(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping[str, bool]) -> RecordWriter:
+def _open_records(
+    settings: EdgeSettings, path: str, metrics: EdgeMetrics, cameras: Mapping[str, bool]
+) -> RecordWriter:
     live = any(cameras.values())
     rotation = Rotation(settings.results_max_bytes, settings.results_max_age_s, settings.results_keep)
 
-    def file_for(name: str, *, append: bool) -> JsonLines:
+    def file_for(name: str | None, *, append: bool) -> JsonLines:
         return JsonLines(
-            settings.results.replace(_CAMERA, name),
+            path,
+            camera=name,
             append=append,
             errors=metrics.result_errors,
             what="results",
@@ -80,8 +85,8 @@ def _open_records(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping
             metrics=metrics.results,
         )
 
-    if settings.results and _CAMERA in settings.results:
+    if CAMERA in path:
         files = {name: file_for(name, append=is_live) for name, is_live in cameras.items()}
     else:
-        files = dict.fromkeys(cameras, file_for("", append=live))
+        files = dict.fromkeys(cameras, file_for(None, append=live))
     return RecordWriter(files, metrics.result_errors, wait=not live)

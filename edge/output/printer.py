@@ -92,7 +92,7 @@ class ProgressPrinter:
         *,
         several: bool = False,
     ) -> None:
-        """Of `several` cameras, lines about one begin with its name, and the progress is that of all together."""
+        """With `several` cameras, lines about one begin with its name, and the progress is that of all together."""
         self._out = out or sys.stdout
         self._live = self._out.isatty()
         self._period_s = _LIVE_PERIOD_S if self._live else _LOG_PERIOD_S

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MAX_WAITING_BYTES = 8 << 20
-"""Of records that wait to be written: half a minute of eight cameras."""
+"""Records that wait to be written: half a minute of eight cameras."""
 _TEND_S = 10.0
 _PATIENCE_S = {False: 5.0, True: 60.0}
 """At the end, with no record being written in the meantime: of cameras, and of recordings."""
@@ -90,7 +90,7 @@ class RecordWriter:
             if self._thread.is_alive():  # a network's disk may not answer for hours
                 self._errors.inc(len(self._waiting))
                 self._lost += len(self._waiting)
-                _log.error("results: the disk takes nothing; %d records are lost", len(self._waiting))
+                _log.error("results: nothing takes them; %d records are lost", len(self._waiting))
                 return
         for file in self._distinct:
             file.close()
@@ -135,7 +135,8 @@ class RecordWriter:
                     self._waiting.popleft()
                     self._waiting_bytes -= len(line)
                     self._written += 1
-                    self._changed.notify_all()
+                    if self._wait:
+                        self._changed.notify_all()
         except BaseException as error:  # noqa: BLE001 - whoever calls next is told
             with self._changed:
                 self._failure = error

@@ -30,12 +30,12 @@ class _Camera:
         self.answered: Counter[str] = Counter()
         self.latencies: deque[float] = deque(maxlen=_MAX_OF_A_CAMERA)
 
-    def line(self, name: str, dropped: int, undecodable: int, seconds: float) -> str:
+    def line(self, dropped: int, undecodable: int, seconds: float) -> str:
         rate = sum(count for by, count in self.answered.items() if by != "still") / seconds
         milliseconds = f"{_percentile(self.latencies, 50):8.1f}" if self.latencies else f"{'-':>8}"
         count = sum(self.answered.values()) + dropped
         return (
-            f"{_cut(name):<18}{count:8}{self.answered['cloud']:8}{self.answered['edge']:8}{self.answered['still']:8}"
+            f"{count:8}{self.answered['cloud']:8}{self.answered['edge']:8}{self.answered['still']:8}"
             f"{dropped:9}{undecodable:13}{rate:10.2f}{milliseconds}"
         )
 
@@ -44,7 +44,7 @@ class Summary:
     """Collects records; `text` says what became of the frames, what they showed, how long they took and where the time went."""
 
     def __init__(self, cameras: Iterable[str] = ()) -> None:
-        """Of several `cameras` each has a line of its own as well, even if it gives no frame."""
+        """Each of several `cameras` has a line of its own as well, even if it gives no frame."""
         self._cameras = {name: _Camera() for name in cameras}
         self._answered: Counter[str] = Counter()
         self._damaged = 0
@@ -119,12 +119,13 @@ class Summary:
         """A line for each of several cameras."""
         if len(self._cameras) < 2:
             return []
+        width = max(18, *(len(name) + 1 for name in self._cameras))
         head = (
-            f"{'camera':<18}{'in':>8}{'cloud':>8}{'edge':>8}{'still':>8}{'dropped':>9}{'undecodable':>13}"
+            f"{'camera':<{width}}{'in':>8}{'cloud':>8}{'edge':>8}{'still':>8}{'dropped':>9}{'undecodable':>13}"
             f"{'frames/s':>10}{'p50 ms':>8}"
         )
         lines = [
-            camera.line(name, dropped.get(name, 0), undecodable.get(name, 0), seconds)
+            f"{name:<{width}}{camera.line(dropped.get(name, 0), undecodable.get(name, 0), seconds)}"
             for name, camera in self._cameras.items()
         ]
         return ["", head, *lines]
@@ -138,10 +139,6 @@ class Summary:
         lines += [f"{name if len(name) < 28 else name[:26] + '…':<28}{frames:8}" for name, frames in shown]
         others = len(self._seen) - len(shown)
         return [*lines, f"and {others} more"] if others else lines
-
-
-def _cut(name: str) -> str:
-    return name if len(name) < 18 else f"{name[:16]}…"
 
 
 def _percentile(values: deque[float], percent: int) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 STDOUT = "-"
+HOSTNAME, CAMERA = "{hostname}", "{camera}"
 _PASSING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE))
 """What may be wrong with a disk for a while; everything else is a mistake in the path."""
 
@@ -45,23 +48,27 @@ class JsonLines:
         wait: bool = False,
         rotation: Rotation | None = None,
         metrics: FileMetrics | None = None,
+        camera: str | None = None,
     ) -> None:
-        """Open `path`; `{hostname}` in it becomes the host's name, and `-` is standard output.
+        """Open `path`; `{hostname}` in it becomes the host's name, `{camera}` that of the `camera`, and `-` is standard output.
 
         `append` keeps what the file holds, otherwise it is emptied. `errors` counts lost lines. Messages call the file `what`,
         which is also the flag that names it, and its content `lines`. With `wait`, a full pipe holds `write` up; without it the
         line is lost. `rotation` says when another file is begun. Raises SettingsError if the file cannot be opened (one that lines
         are added to is tried again with each line, where its disk is at fault), or holds something other than JSON lines.
         """
-        self._path = file_path(path)
+        self._path = file_path(path, camera)
         self._errors = errors
         self._what, self._lines = what, lines
-        self._lost_in_a_row = 0
+        self._failing, self._lost_in_a_row = False, 0
         self.lost = 0
         """Lines that could not be written."""
+        self._torn = False  # the last line on standard output has no end yet
         self._file: LineFile | None = None
         if path != STDOUT:
-            self._file = LineFile(self._path, what=what, wait=wait, rotation=rotation, metrics=metrics)
+            self._file = LineFile(
+                self._path, what=what, wait=wait, rotation=rotation, family=_family(path), metrics=metrics
+            )
             self._open(self._file, append=append)
 
     @property
@@ -82,11 +89,10 @@ class JsonLines:
         except OSError as error:
             self._errors.inc()
             self.lost += 1
-            if not self._lost_in_a_row:
-                self._complain(error)
+            self._complain(error)
             self._lost_in_a_row += 1
         else:
-            if self._lost_in_a_row:
+            if self._failing:
                 _log.warning(
                     "%s %s: written again; %d %s were lost",
                     self._what,
@@ -94,7 +100,7 @@ class JsonLines:
                     self._lost_in_a_row,
                     self._lines,
                 )
-            self._lost_in_a_row = 0
+            self._failing, self._lost_in_a_row = False, 0
 
     def tend(self) -> None:
         """What is to be done even if no line comes: begin another file when this one is too old, remove those that are."""
@@ -118,6 +124,7 @@ class JsonLines:
                 raise SettingsError(
                     f"{self._what} {self._path}: {error.strerror}; give --{self._what} a file in a writable folder"
                 ) from None
+            self._complain(error)
         if file.torn:
             _log.warning(
                 "%s %s: the last line was cut off, as by a power cut; it stays, on a line of its own",
@@ -126,25 +133,43 @@ class JsonLines:
             )
 
     def _complain(self, error: OSError) -> None:
-        _log.error(
-            "%s %s: %s; %s are lost until it can be written again",
-            self._what,
-            self._path,
-            error.strerror,
-            self._lines,
-        )
+        if not self._failing:
+            text = "%s %s: %s; %s are lost until it can be written again"
+            _log.error(text, self._what, self._path, error.strerror, self._lines)
+        self._failing = True
 
     def _put(self, line: bytes) -> None:
         if self._file:
             self._file.write(line)
             return
-        sys.stdout.write(line.decode())
-        sys.stdout.flush()
+        rest = b"\n" * self._torn + line
+        try:
+            output = sys.stdout.fileno()
+        except (OSError, ValueError):  # it is none of the operating system's
+            sys.stdout.write(line.decode())
+            sys.stdout.flush()
+            return
+        # Not through Python's buffer: whoever waits there for a reader holds its lock, without which no process ends.
+        try:
+            while rest:
+                written = os.write(output, rest)
+                self._torn = rest[written - 1] != ord("\n")
+                rest = rest[written:]
+        except BlockingIOError:
+            raise OSError(errno.EAGAIN, "the pipe is full, as its reader does not keep up") from None
 
 
-def file_path(given: str) -> Path:
+def file_path(given: str, camera: str | None = None) -> Path:
     """Where a file with this name in the settings lies."""
-    return Path(given.replace("{hostname}", socket.gethostname()))
+    path = given.replace(HOSTNAME, socket.gethostname())
+    return Path(path if camera is None else path.replace(CAMERA, camera))
+
+
+def _family(given: str) -> re.Pattern[str] | None:
+    """The names of the files that other hosts and cameras have with the same setting."""
+    *_, name = given.rpartition("/")
+    pieces = re.split(f"{re.escape(HOSTNAME)}|{re.escape(CAMERA)}", name)
+    return re.compile(r"[\w.-]+".join(map(re.escape, pieces))) if len(pieces) > 1 else None
 
 
 def encoded(line: Mapping[str, Any]) -> bytes:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.observing.line_content import age_s, is_ours, is_torn
-from shared.observing.rotation import Rotation, alone, complete, remove_old
+from shared.observing.rotation import Rotation, alone, complete, remove_abandoned, remove_old
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable
 
     from shared.observing.file_metrics import FileMetrics
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 _CLOSED = -1
 _PERIOD_S = 60.0
 """Between two looks at the folder, and between two attempts to begin another file."""
+_NONE_KEPT = Rotation(max_bytes=1, keep=0)
 _DESCRIPTORS = ("/dev/std", "/dev/fd/", "/proc/")
 """What lies there are files that a shell has opened."""
 
@@ -42,17 +44,24 @@ class LineFile:
         what: str,
         wait: bool = False,
         rotation: Rotation | None = None,
+        family: re.Pattern[str] | None = None,
         metrics: FileMetrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Messages call it `what`. With `wait`, a full pipe holds `write` up; without it, it raises OSError."""
+        """Messages call it `what`. With `wait`, a full pipe holds `write` up; without it, it raises OSError.
+
+        Files of the same `family` that were left behind go when they are as old as the oldest complete one may be.
+        """
         self._path = self._real = path  # a name that leads somewhere else stays; what it leads to is renamed
         self._what, self._wait = what, wait
-        self._rotation, self._metrics, self._clock = rotation or Rotation(), metrics, clock
+        self._rotation, self._family = rotation or Rotation(), family
+        self._metrics, self._clock = metrics, clock
         self._file = _CLOSED
         self._closed = False
         self._known: tuple[int, int] | None = None
         """Device and inode of the open file; None if it is none that can be moved."""
+        self._opening = b""
+        """How lines begin, by the first one that was written: `{"camera":`."""
         self._size = 0
         self._torn = False  # the last line has no end yet
         self._doubtful = False  # it failed, and is to be opened again
@@ -62,7 +71,10 @@ class LineFile:
         self._stuck = False  # it was to be followed by another, which cannot be begun
 
     def open(self, *, append: bool) -> None:
-        """Open it; unless `append`, what it holds is removed. Raises OSError, and TakenError for one that is not ours."""
+        """Open it; unless `append`, what it holds is removed, and so are the complete files before it.
+
+        Raises OSError, and TakenError for a file that is not ours.
+        """
         # Opened for reading too, a pipe always has a reader: neither opening nor writing waits for one.
         access = os.O_WRONLY if self._wait else os.O_RDWR | os.O_NONBLOCK
         file = os.open(self._path, access | os.O_APPEND | os.O_CREAT, 0o666)
@@ -88,6 +100,8 @@ class LineFile:
         self._file, self._size, self._torn, self._doubtful = file, size, torn, False
         self._known = None if not regular or str(self._path).startswith(_DESCRIPTORS) else known
         self._real = Path(os.path.realpath(self._path))
+        if self._known and not append and self._rotation.limited:
+            remove_old(self._real, _NONE_KEPT)
         self._first_at = self._clock() - age
 
     def write(self, line: bytes) -> None:
@@ -100,10 +114,13 @@ class LineFile:
             self._first_at = self._clock()
         try:
             written = os.write(self._file, data)
+        except BlockingIOError:
+            raise OSError(errno.EAGAIN, "the pipe is full, as its reader does not keep up") from None
         except OSError:
             self._doubtful = self._known is not None
             raise
         self._size += written
+        self._opening = self._opening or line[: line.find(b":") + 1]
         self._torn = not data[:written].endswith(b"\n") if written else self._torn
         if self._metrics:
             self._metrics.written.inc(written)
@@ -119,6 +136,10 @@ class LineFile:
         if self._due(0):
             self._rotate()
         self._remove_old()
+        if self._family and self._opening:
+            left = remove_abandoned(self._real.parent, self._rotation, self._family, self._opening)
+            if self._metrics:
+                self._metrics.removed.inc(left.size)
 
     @property
     def regular(self) -> bool:
@@ -154,6 +175,8 @@ class LineFile:
 
     def _find(self) -> None:
         """Open what is at the path now, if that is another file than before, or the last one failed."""
+        if self._file == _CLOSED and not self._closed:  # it could not be opened so far
+            self.open(append=True)
         if self._known is None or self._closed:
             return
         try:

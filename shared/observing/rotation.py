@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import re
+import stat
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -85,6 +86,29 @@ def remove_old(path: Path, rotation: Rotation) -> Removed:
     return Removed(files, size, kept)
 
 
+def remove_abandoned(folder: Path, rotation: Rotation, family: re.Pattern[str], opening: bytes) -> Removed:
+    """Remove what others have left: files of a `family` of names, complete ones included, that nobody has written to for as long
+    as a complete one is kept, and whose content has this `opening`. `kept` is 0.
+
+    So those of a container that has another name since its image was updated do not stay for ever.
+    """
+    files, size = 0, 0
+    oldest = time.time() - rotation.keep * rotation.max_age_s
+    for each in _entries(folder) if rotation.max_age_s else ():
+        if not family.fullmatch(re.sub(_STAMP, "", each.name)):
+            continue
+        with contextlib.suppress(OSError):  # one that is locked is being written
+            about = each.lstat()
+            if not stat.S_ISREG(about.st_mode) or about.st_mtime >= oldest:
+                continue
+            with each.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if file.read(len(opening)) == opening:
+                    each.unlink()
+                    files, size = files + 1, size + about.st_size
+    return Removed(files, size, 0)
+
+
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[bool]:
     """Whether no other process completes files in this folder at the moment. Where the folder allows no lock: yes."""
@@ -116,6 +140,10 @@ def _time_of(path: Path, name: str) -> datetime:
 
 def _complete_ones(path: Path) -> list[Path]:
     pattern = re.compile(re.escape(path.stem) + _STAMP + re.escape(path.suffix))
+    return [each for each in _entries(path.parent) if pattern.fullmatch(each.name)]
+
+
+def _entries(folder: Path) -> list[Path]:
     with contextlib.suppress(OSError):
-        return [each for each in path.parent.iterdir() if pattern.fullmatch(each.name)]
+        return list(folder.iterdir())
     return []

@@ -1,0 +1,66 @@
+"""A stream that FFmpeg reads."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from edge.sources.live.options import ffmpeg_options
+from edge.sources.video.container import Video
+from shared.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.sources.base import Shot
+    from edge.sources.live.address import Address
+
+_ASK_AGAIN_S = 1.0
+
+
+class VideoFeed:
+    """The pictures of a stream, as late as it sends them and no later."""
+
+    pause_s = 0.0
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        open_timeout_s: float,
+        read_timeout_s: float,
+        on_undecodable: Callable[[], None],
+    ) -> None:
+        self._address = address
+        self._open_timeout_s = open_timeout_s
+        self._video = Video(
+            address.url,
+            name=address.name,
+            options=ffmpeg_options(address.scheme, os.environ),
+            open_timeout_s=open_timeout_s,
+            read_timeout_s=read_timeout_s,
+            threads=1,
+            live=True,
+            on_undecodable=on_undecodable,
+        )
+
+    def open(self) -> None:
+        """Connect. Raises SourceError, which says how far that went."""
+        try:
+            self._video.open()
+        except SourceError as error:
+            raise SourceError(f"{error}{self._how_far(error)}{self._address.hint}") from error
+
+    def read(self) -> Shot | None:
+        return self._video.read()
+
+    def close(self) -> None:
+        self._video.close()
+
+    def interrupt(self) -> None:
+        """Nothing more is read; what waits ends with FFmpeg's own time limit."""
+        self._video.close()
+
+    def _how_far(self, error: SourceError) -> str:
+        ...

@@ -14,7 +14,7 @@ from shared.settings import CommonSettings
 _Source = Annotated[
     str,
     Field(
-        description="a video file, a folder of pictures, a webcam's number, an `rtsp://` or `http://` URL, "
+        description="a video file, a folder of pictures, a webcam's number, an `rtsp://` or `http://` URL (also of a single picture), "
         "`synthetic` (`synthetic:fps=10,frames=300,width=640,height=480`), or a source of an installed package by its name"
     ),
 ]
@@ -127,6 +127,12 @@ class EdgeSettings(CommonSettings):
     )
     open_timeout_s: _OpenTimeout = 10.0
     read_timeout_s: _ReadTimeout = 10.0
+    snapshot_fps: float = Field(
+        1.0,
+        ge=0.01,
+        le=30,
+        description="pictures asked for a second where an `http://` URL gives one picture a request",
+    )
 
     @field_validator("cloud_url")
     @classmethod

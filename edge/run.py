@@ -116,7 +116,11 @@ async def _open(
     metrics = early.metrics
     metrics.unseen.add(settings.name)
     source = open_source(
-        settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
+        settings.source,
+        open_timeout_s=settings.open_timeout_s,
+        read_timeout_s=settings.read_timeout_s,
+        snapshot_fps=settings.snapshot_fps,
+        on_undecodable=metrics.undecodable.inc,
     )
     live = None
     if source.live:  # opened last

@@ -67,6 +67,7 @@ KNOWN_NAMES = frozenset(
         "STATUS_PORT",
         "OPEN_TIMEOUT_S",
         "READ_TIMEOUT_S",
+        "SNAPSHOT_FPS",
         "ADDRESS",
         "PORT",
         "MAX_BODY_BYTES",

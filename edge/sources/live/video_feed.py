@@ -63,4 +63,20 @@ class VideoFeed:
         self._video.close()
 
     def _how_far(self, error: SourceError) -> str:
-        ...
+        """What FFmpeg leaves open: it says the same of a host that is not there and of one that says nothing."""
+        import av  # noqa: PLC0415 - it has just been imported
+
+        why, address = error.__cause__ or error.__context__, self._address
+        if not isinstance(why, (av.error.ExitError, av.error.InvalidDataError, OSError)) or not address.port:
+            return ""
+        if isinstance(why, ConnectionError) or address.scheme == "udp":
+            return ""
+        try:
+            with socket.create_connection((address.host, address.port), min(_ASK_AGAIN_S, self._open_timeout_s)):
+                return "; it can be connected to, but sends no video"
+        except socket.gaierror:
+            return "; there is no such host"
+        except TimeoutError:
+            return "; it cannot be reached"
+        except OSError as found:
+            return f"; {os.strerror(found.errno or 0)}"

@@ -35,21 +35,19 @@ class Connection(Thread):
         return self._feed.pause_s
 
     def run(self) -> None:
-        error: SourceError | None = None
         try:
-            try:
-                self._feed.open()
-                self.opened = True
-                while (shot := self._feed.read()) is not None and self._hand_over(shot):
-                    pass
-            finally:
-                self._feed.close()
-        except SourceError as found:
-            error = found
-        except Exception as found:  # noqa: BLE001 - a thread's exception would be lost, and whoever waits would not know
-            reason = " ".join(f"{type(found).__name__}: {found}".split())
-            error = SourceError(f"{self._of}: reading it failed: {reason}")
-        self._finish(error)
+            self._feed.open()
+            self.opened = True
+            while (shot := self._feed.read()) is not None and self._hand_over(shot):
+                pass
+            self._finish(None)
+        except SourceError as error:
+            self._finish(error)
+        except Exception as error:  # noqa: BLE001 - a thread's exception would be lost, and whoever waits would not know
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            self._finish(SourceError(f"{self._of}: reading it failed: {reason}"))
+        finally:  # last, as some take their time to say goodbye
+            self._feed.close()
 
     def take(self, timeout_s: float) -> Shot | None:
         """The next picture; None if there will be none. Raises TimeoutError, and what the feed raised."""

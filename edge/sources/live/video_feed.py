@@ -34,6 +34,8 @@ class VideoFeed:
     ) -> None:
         self._address = address
         self._open_timeout_s = open_timeout_s
+        self._read_timeout_s = read_timeout_s
+        self._gives = False
         self._video = Video(
             address.url,
             name=address.name,
@@ -53,7 +55,19 @@ class VideoFeed:
             raise SourceError(f"{error}{self._how_far(error)}{self._address.hint}") from error
 
     def read(self) -> Shot | None:
-        return self._video.read()
+        import av  # noqa: PLC0415 - it has been imported
+
+        try:
+            shot = self._video.read()
+        except SourceError as error:
+            if not isinstance(error.__cause__ or error.__context__, av.error.ExitError):
+                raise
+            found = "" if self._gives else "it can be opened, but sends "
+            raise SourceError(
+                f"{self._address.name}: {found}no picture for {self._read_timeout_s:g} s"
+            ) from error
+        self._gives = True
+        return shot
 
     def close(self) -> None:
         self._video.close()

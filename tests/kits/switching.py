@@ -19,6 +19,7 @@ from edge.frames.pipeline import Pipeline
 from edge.metrics import EdgeMetrics
 from edge.network.loading import EngineChoice, Loaded
 from edge.network.switch import Switch
+from edge.sources.base import Shot
 from edge.uplink.line import Line
 from shared.codecs import decode_frame
 from shared.codecs.calibrated.codec import Calibrated
@@ -185,7 +186,7 @@ class Camera:
             if self.given >= len(self.frames):
                 return None
             self.given += 1
-            return self.frames[self.given - 1]
+            return Shot(self.frames[self.given - 1], self.given - 1)
 
 
 async def until(condition):

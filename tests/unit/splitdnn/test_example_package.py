@@ -93,9 +93,10 @@ def test_without_the_package_its_name_is_unknown(uninstall):
 def test_the_source_is_opened_by_its_name():
     source = open_source("stripes:frames=2", open_timeout_s=1, read_timeout_s=1)
     source.open()
-    frames = [source.read().picture for _ in range(3)]
-    assert [frame is None for frame in frames] == [False, False, True]
-    assert (frames[0].shape, frames[0].dtype, frames[0].flags.c_contiguous) == ((240, 320, 3), np.uint8, True)
+    shots = [source.read() for _ in range(3)]
+    assert [shot and shot.number for shot in shots] == [0, 1, None]
+    picture = shots[0].picture
+    assert (picture.shape, picture.dtype, picture.flags.c_contiguous) == ((240, 320, 3), np.uint8, True)
     with pytest.raises(SettingsError, match="stripes takes frames=N"):
         open_source("stripes:frame=2", open_timeout_s=1, read_timeout_s=1)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edge.calibration.pictures import Footage, spread
+from edge.sources.base import Shot
 from shared.errors import SourceError
 from shared.network.recipe import Recipe
 
@@ -20,7 +21,8 @@ class Numbered:
         if self.read_so_far == self.count:
             return None
         self.read_so_far += 1
-        return np.full((4, 4, 3), self.read_so_far - 1, np.int32)
+        number = self.read_so_far - 1
+        return Shot(np.full((4, 4, 3), number, np.int32), number)
 
 
 def numbers(source: Numbered, most: int) -> list[int]:
@@ -82,4 +84,4 @@ def test_footage_is_closed_after_a_failure(tmp_path):
     footage = Footage(str(tmp_path))
     with pytest.raises(SourceError, match="none of its 1 pictures can be read"):
         footage.read(RECIPE, 4)
-    assert footage._source._left == []
+    assert footage._source._entry is None

@@ -70,7 +70,7 @@ def open_source(
             snapshot_fps=snapshot_fps,
             on_undecodable=on_undecodable,
         )
-    return (None if os.path.lexists(spec) else _installed(spec)) or recording(spec)
+    return (None if os.path.lexists(spec) else _installed(spec)) or recording(spec, on_undecodable)
 
 
 def _installed(spec: str) -> Source | None:

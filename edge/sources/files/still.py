@@ -164,3 +164,13 @@ def _upright(image: Image.Image, depth: Depth, name: str) -> Picture:
         return to_bgr(depth.to_eight_bits(samples, name))
     rgb = np.asarray(shown if shown.mode == "RGB" else shown.convert("RGB"))
     return cast("Picture", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+
+
+def first_picture(data: bytes, depth: Depth, name: str) -> Picture:
+    """The first picture that a file of these bytes holds, as `frames` gives it. Raises UnreadableError."""
+    try:
+        return next(_frames(data, depth, name))[0]
+    except UnreadableError:
+        raise
+    except Exception as error:
+        raise UnreadableError(_DAMAGED) from error

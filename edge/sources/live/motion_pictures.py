@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
 from edge.sources.base import Shot
 from edge.sources.live.multipart import Multipart
-from edge.sources.live.stills import MAX_STILL_BYTES, decoded
+from edge.sources.live.stills import MAX_STILL_BYTES, Stills
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.sources.live.multipart import Part
     from edge.sources.live.web import Web
-
-_log = logging.getLogger(__name__)
 
 
 class MotionPictures:
@@ -28,11 +25,9 @@ class MotionPictures:
         """`web` has just been asked, and has the head of the answer."""
         self._web = web
         self._multipart = Multipart(boundary, name=name, max_part_bytes=MAX_STILL_BYTES)
-        self._name = name
-        self._on_undecodable = on_undecodable
+        self._stills = Stills(name, on_undecodable)
         self._parts: deque[Part] = deque()
         self._number = 0
-        self._said = False
 
     def read(self) -> Shot | None:
         """The next picture; None at the end of the answer. Raises SourceError."""
@@ -46,14 +41,9 @@ class MotionPictures:
             if part.content_type and not part.content_type.startswith("image/"):
                 continue
             self._number += 1
-            picture = decoded(part.body)
+            picture = self._stills.decoded(part.body)
             if picture is not None:
-                self._said = False
                 return Shot(picture, self._number - 1)
-            self._on_undecodable()
-            if not self._said:
-                _log.warning("%s: a picture could not be decoded, and is left out", self._name)
-            self._said = True
 
     def interrupt(self) -> None:
         """Nothing: what waits is the request."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from threading import Event
 from typing import TYPE_CHECKING
 
 from edge.sources.base import Shot
-from edge.sources.live.stills import MAX_STILL_BYTES, decoded
+from edge.sources.live.stills import MAX_STILL_BYTES, Stills
 from edge.sources.live.web import StatusError
 from shared.errors import SourceError
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.sources.live.web import Web
-
-_log = logging.getLogger(__name__)
 
 
 class Snapshots:
@@ -43,20 +40,19 @@ class Snapshots:
         self._web = web
         self._name = name
         self._patience_s = patience_s
-        self._on_undecodable = on_undecodable
+        self._stills = Stills(name, on_undecodable)
         self._clock = clock
         self._stopped = Event()
         self._wait = wait or self._stopped.wait
         self._asked = True
         self._due = self._had = clock()
         self._number = 0
-        self._said = False
 
     def read(self) -> Shot | None:
         """The next picture; None after `interrupt`. Raises SourceError if the camera is lost."""
         while not self._stopped.is_set():
             try:
-                picture = decoded(self._answer())
+                picture = self._stills.decoded(self._answer())
             except SourceError as error:
                 lasting = isinstance(error, StatusError) and error.lasting
                 if lasting or self._clock() - self._had > self.pause_s + self._patience_s:
@@ -64,12 +60,12 @@ class Snapshots:
                 continue
             self._number += 1
             if picture is not None:
-                self._had, self._said = self._clock(), False
+                self._had = self._clock()
                 return Shot(picture, self._number - 1)
-            self._on_undecodable()
-            if not self._said:
-                _log.warning("%s: a picture could not be decoded, and is left out", self._name)
-            self._said = True
+            if self._clock() - self._had > self.pause_s + self._patience_s:
+                raise SourceError(
+                    f"{self._name}: its answers for {self._patience_s:g} s were no pictures that can be decoded"
+                )
         return None
 
     def interrupt(self) -> None:

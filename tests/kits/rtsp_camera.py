@@ -99,7 +99,12 @@ class RtspCamera:
             more = ["Content-Type: application/sdp"]
         elif method == "SETUP":
             more = [f"Transport: {headers[b'transport'].decode()}", "Session: 1"]
-        head = [f"RTSP/1.0 {status}", f"CSeq: {headers[b'cseq'].decode()}", *more, f"Content-Length: {len(body)}"]
+        head = [
+            f"RTSP/1.0 {status}",
+            f"CSeq: {headers[b'cseq'].decode()}",
+            *more,
+            f"Content-Length: {len(body)}",
+        ]
         client.sendall(("\r\n".join(head) + "\r\n\r\n" + body).encode())
         if (method, status) == ("PLAY", "200 OK"):  # FFmpeg throws away what comes before the answer
             threading.Thread(target=self._play, args=(client,), daemon=True).start()
@@ -131,7 +136,9 @@ class RtspCamera:
                     nals = [nal[:1] + bytes(len(nal) - 1) for nal in nals]
                 for nal in nals:
                     last = nal is nals[-1]
-                    head = struct.pack(">BBHII", 0x80, 96 | last << 7, next(sequence) & 0xFFFF, FIRST_TICK + index * TICKS, 7)
+                    head = struct.pack(
+                        ">BBHII", 0x80, 96 | last << 7, next(sequence) & 0xFFFF, FIRST_TICK + index * TICKS, 7
+                    )
                     client.sendall(b"$\x00" + struct.pack(">H", len(head) + len(nal)) + head + nal)
                 time.sleep(0.002)
 

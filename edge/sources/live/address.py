@@ -58,7 +58,11 @@ def read_address(url: str) -> Address:
             f"{name}: no such host or port; a stream is written {scheme}://host:port/path, "
             "with `user:password@` before the host if it asks for them"
         )
-    login, where, path = _escaped(login).replace("@", "%40"), quote(where, safe=string.punctuation), _escaped(rest[end:])
+    login, where, path = (
+        _escaped(login).replace("@", "%40"),
+        quote(where, safe=string.punctuation),
+        _escaped(rest[end:]),
+    )
     user, has_password, password = login.partition(":")
     odd = "@" in rest[end:] and not has_login
     return Address(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edge.sources.live.address import read_address
 from edge.sources.live.capture import LiveCapture
 from edge.sources.live.video_feed import VideoFeed
-from edge.sources.live.web_feed import WebFeed
+from edge.sources.live.web.feed import WebFeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,8 @@ class Stream(LiveCapture):
         on_undecodable: Callable[[], None] = lambda: None,
     ) -> None:
         """`snapshot_fps`: how often an address that gives one picture a request is asked. Raises SourceError if `url` is not that
-        of a stream."""
+        of a stream.
+        """
         address = read_address(url)
 
         def feed(left_out: Callable[[], None]) -> Feed:

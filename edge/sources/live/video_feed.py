@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from edge.sources.live.options import ffmpeg_options
 from edge.sources.video.container import Video
 from shared.errors import SourceError
+from shared.settings import opencv_capture_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ class VideoFeed:
         self._video = Video(
             address.url,
             name=address.name,
-            options=ffmpeg_options(address.scheme, os.environ),
+            options=ffmpeg_options(address.scheme, opencv_capture_options()),
             open_timeout_s=open_timeout_s,
             read_timeout_s=read_timeout_s,
             threads=1,
@@ -86,7 +87,9 @@ class VideoFeed:
         if isinstance(why, ConnectionError) or address.scheme == "udp":
             return ""
         try:
-            with socket.create_connection((address.host, address.port), min(_ASK_AGAIN_S, self._open_timeout_s)):
+            with socket.create_connection(
+                (address.host, address.port), min(_ASK_AGAIN_S, self._open_timeout_s)
+            ):
                 return "; it can be connected to, but sends no video"
         except socket.gaierror:
             return "; there is no such host"

@@ -93,9 +93,17 @@ def test_no_host():
         "http://a b/", "rtsp://user:pass@", "tcp://camera/x", "udp://@/x",
     ):  # fmt: skip
         message = refusal(url)
-        assert re.search(r"no such host or port; a stream is written [a-z]+://host:port/path, with `user:password@`", message), url
+        assert re.search(
+            r"no such host or port; a stream is written [a-z]+://host:port/path, with `user:password@`",
+            message,
+        ), url
 
 
 def test_another_scheme_is_refused_with_those_there_are():
-    assert refusal(f"rtps://user:{HIDDEN}@host/x") == "rtps://***@host/x: rtps:// is no source; did you mean rtsps or rtmps or rtsp?"
-    assert "srt:// is no source; known: rtsp, rtsps, http, https, rtmp, rtmps, udp, tcp" in refusal("srt://host:9000")
+    assert (
+        refusal(f"rtps://user:{HIDDEN}@host/x")
+        == "rtps://***@host/x: rtps:// is no source; did you mean rtsps or rtmps or rtsp?"
+    )
+    assert "srt:// is no source; known: rtsp, rtsps, http, https, rtmp, rtmps, udp, tcp" in refusal(
+        "srt://host:9000"
+    )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from edge.sources.live.motion_pictures import MotionPictures
-from edge.sources.live.snapshots import Snapshots
 from edge.sources.live.video_feed import VideoFeed
-from edge.sources.live.web import NotHttpError, Web
+from edge.sources.live.web.client import NotHttpError, Web
+from edge.sources.live.web.motion_pictures import MotionPictures
+from edge.sources.live.web.snapshots import Snapshots
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ class WebFeed:
         self._on_undecodable = on_undecodable
         self._web = Web(address, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
         self._video = VideoFeed(
-            address, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s, on_undecodable=on_undecodable
+            address,
+            open_timeout_s=open_timeout_s,
+            read_timeout_s=read_timeout_s,
+            on_undecodable=on_undecodable,
         )
         self._pictures: MotionPictures | Snapshots | None = None
 
@@ -70,7 +73,9 @@ class WebFeed:
                 patience_s=self._read_timeout_s,
                 on_undecodable=self._on_undecodable,
             )
-            _log.info("%s gives one picture a request; it is asked for one each %g s", name, self._snapshot_pause_s)
+            _log.info(
+                "%s gives one picture a request; it is asked for one each %g s", name, self._snapshot_pause_s
+            )
         elif kind in _PAGES:
             raise SourceError(
                 f"{name}: it answers with a page ({kind}), neither a picture nor a video; check the path, "

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from edge.sources.live.multipart import Multipart
+from edge.sources.live.web.multipart import Multipart
 from shared.errors import SourceError
 
-PICTURES = [b"\xff\xd8one\r\n--\r\n\xff\xd9", b"\xff\xd8--twoframe--\n\xff\xd9", b"\xff\xd8" + bytes(3000) + b"\xff\xd9"]
+PICTURES = [
+    b"\xff\xd8one\r\n--\r\n\xff\xd9",
+    b"\xff\xd8--twoframe--\n\xff\xd9",
+    b"\xff\xd8" + bytes(3000) + b"\xff\xd9",
+]
 
 
 def parts_of(data, boundary="frame", step=None, limit=1 << 20):
@@ -47,7 +51,9 @@ STYLES = {
 def test_every_style_of_parts(style):
     boundary, how = STYLES[style]
     if how.get("length") == b"0":
-        data = b"".join(part(each).replace(b"Content-Length: %d" % len(each), b"Content-Length: 0") for each in PICTURES)
+        data = b"".join(
+            part(each).replace(b"Content-Length: %d" % len(each), b"Content-Length: 0") for each in PICTURES
+        )
     else:
         data = b"".join(part(each, **how) for each in PICTURES)
     data += how.get("line", b"\r\n--frame\r\n")
@@ -70,8 +76,16 @@ def test_wrong_lengths_cost_one_part():
 
 
 def test_parts_of_other_kinds_are_told_apart():
-    data = part(b"{}", kind=b"application/json") + part(PICTURES[0]) + part(b"x", kind=b"text/plain", length=False)
-    assert [kind for kind, _ in parts_of(data + b"\r\n--frame\r\n")] == ["application/json", JPEG, "text/plain"]
+    data = (
+        part(b"{}", kind=b"application/json")
+        + part(PICTURES[0])
+        + part(b"x", kind=b"text/plain", length=False)
+    )
+    assert [kind for kind, _ in parts_of(data + b"\r\n--frame\r\n")] == [
+        "application/json",
+        JPEG,
+        "text/plain",
+    ]
 
 
 def test_what_comes_before_the_first_boundary_is_passed_over():

@@ -6,14 +6,14 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from edge.sources.base import Shot
-from edge.sources.live.multipart import Multipart
-from edge.sources.live.stills import MAX_STILL_BYTES, Stills
+from edge.sources.live.web.multipart import Multipart
+from edge.sources.live.web.stills import MAX_STILL_BYTES, Stills
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.sources.live.multipart import Part
-    from edge.sources.live.web import Web
+    from edge.sources.live.web.client import Web
+    from edge.sources.live.web.multipart import Part
 
 
 class MotionPictures:

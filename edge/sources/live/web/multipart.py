@@ -45,7 +45,7 @@ class Multipart:
         self._max = max_part_bytes
         self._buffer = bytearray()
         self._kind: str | None = None
-        """Of the part that is being read; None between two parts."""
+        """What the part that is being read is said to be; None between two parts."""
         self._length: int | None = None
         self._lengths_lie = False
         self._searched = 0
@@ -83,7 +83,9 @@ class Multipart:
                 del self._buffer[: start.end()]
             return False
         if self._length is not None and self._buffer[: start.start()].strip(b"\r\n"):
-            self._lengths_lie = True  # a boundary did not follow the latest part; those to come are told apart by boundaries
+            self._lengths_lie = (
+                True  # a boundary did not follow the latest part; those to come are told apart by boundaries
+            )
         fields = _fields(bytes(self._buffer[start.end() : head.start()]))
         del self._buffer[: head.end()]
         self._kind = fields.get("content-type", "").partition(";")[0].strip().lower()
@@ -105,7 +107,9 @@ class Multipart:
         found = self._line.search(self._buffer, self._searched)
         if not found:
             self._bounded(len(self._buffer))
-            self._searched = max(0, len(self._buffer) - _MAX_DELIMITER_BYTES)  # a boundary may have come in part
+            self._searched = max(
+                0, len(self._buffer) - _MAX_DELIMITER_BYTES
+            )  # a boundary may have come in part
             return None
         body = bytes(self._buffer[: found.start()])
         del self._buffer[: found.start()]

@@ -38,7 +38,7 @@ class Head:
     content_type: str
     """In lower case and without parameters: `image/jpeg`; empty if not said."""
     boundary: str
-    """Of `multipart/…`; empty if not said."""
+    """What separates the parts of `multipart/…`; empty if not said."""
 
 
 class NotHttpError(SourceError):
@@ -125,7 +125,8 @@ class Web:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
             loop = self._loop
-            task = self._task = loop.create_task(coroutine)
+            task = loop.create_task(coroutine)
+            self._task = task
         try:
             return loop.run_until_complete(task)
         except asyncio.CancelledError:
@@ -133,7 +134,9 @@ class Web:
         except aiohttp.ConnectionTimeoutError:
             raise SourceError(f"{name}: cannot be reached within {self._open_timeout_s:g} s") from None
         except TimeoutError:
-            raise SourceError(f"{name}: no answer, or no more of it, for {self._read_timeout_s:g} s") from None
+            raise SourceError(
+                f"{name}: no answer, or no more of it, for {self._read_timeout_s:g} s"
+            ) from None
         except aiohttp.ClientConnectorError as error:
             raise SourceError(f"{name}: cannot be reached: {_words(error)}{self._address.hint}") from None
         except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError):

@@ -7,14 +7,14 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from edge.sources.base import Shot
-from edge.sources.live.stills import MAX_STILL_BYTES, Stills
-from edge.sources.live.web import StatusError
+from edge.sources.live.web.client import StatusError
+from edge.sources.live.web.stills import MAX_STILL_BYTES, Stills
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.sources.live.web import Web
+    from edge.sources.live.web.client import Web
 
 
 class Snapshots:

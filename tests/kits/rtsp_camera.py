@@ -43,6 +43,7 @@ class RtspCamera:
         self.size = (64, 48)
         self.silent = False
         self.damages = False
+        self.sent = 0
         self.requests = []
         self.switch_on()
 
@@ -140,6 +141,7 @@ class RtspCamera:
                         ">BBHII", 0x80, 96 | last << 7, next(sequence) & 0xFFFF, FIRST_TICK + index * TICKS, 7
                     )
                     client.sendall(b"$\x00" + struct.pack(">H", len(head) + len(nal)) + head + nal)
+                self.sent = index + 1
                 time.sleep(0.002)
 
 

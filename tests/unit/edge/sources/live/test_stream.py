@@ -56,6 +56,19 @@ def test_rtsp_is_read_in_order():
     assert not any(shot.damaged for shot in shots)
 
 
+def test_a_frame_is_there_before_the_next_one_is_sent():
+    with rtsp_camera() as camera, closing(source_of(camera.url(), read_timeout_s=1)) as source:
+        source.open()
+        for _ in range(40):
+            source.read()
+        camera.silent = True
+        number = 0
+        with pytest.raises(SourceError, match="no picture for"):
+            while True:
+                number = source.read().number
+    assert number == camera.sent - 1
+
+
 def test_rtsp_whose_size_changes():
     with rtsp_camera() as camera:
         source = source_of(camera.url(), read_timeout_s=5)

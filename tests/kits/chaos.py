@@ -173,6 +173,11 @@ def read_since(records: Sequence[Row], since: float, until: float = float("inf")
     return [record for record in list(records) if since <= captured(record) < until]
 
 
+def done_between(records: Sequence[Row], since: float, until: float) -> list[Row]:
+    """The records of frames that were read from `since` on and done before `until`: those read later, and those that waited, are not."""
+    return [each for each in read_since(records, since) if captured(each) + each["latency_ms"] / 1e3 < until]
+
+
 def recovery_s(run: EdgeRun, lost_at: float, back_at: float) -> float:
     """Seconds from when the cloud could answer again to the capture of the first frame that it did answer."""
     answered = [each for each in read_since(run.records, lost_at) if each["answered_by"] == "cloud"]

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal
 
-import cv2
-
-from edge.sources.files.still import pillow_knows
+from edge.sources.pictures.reading import known
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +32,9 @@ _CONTAINERS = re.compile(  # how files of videos begin
     rb"|\x00\x00\x01[\xb3\xba]|\x00\x00(?:\x00)?\x01[\x67\x09\x40\x46]|DKIF|YUV4MPEG2|\x06\x0e\x2b\x34|G.{187}G.{187}G",
     re.DOTALL,
 )
+_NOT_READ = re.compile(  # pictures that a reader of videos would take for one, and give a part of
+    rb".{4}ftyp(?:he[iv][cmsx]|mif1|msf1|miaf)|.{4}JXL |\xff\x0a|\x76\x2f\x31\x01", re.DOTALL
+)
 
 
 def kind_of_name(path: Path) -> Kind | None:
@@ -49,16 +50,6 @@ def kind_of_content(path: Path) -> Kind | None:
             head = file.read(_HEAD)
     except OSError:
         return None
-    if b"\0" not in head and _is_text(head):
-        return None  # some formats begin with two letters, as texts do
-    if cv2.haveImageReader(str(path)) or pillow_knows(path):
+    if known(head) or _NOT_READ.match(head):
         return "picture"
     return "video" if _CONTAINERS.match(head) else None
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        head[:-3].decode()
-    except UnicodeDecodeError:
-        return False
-    return not re.match(rb"P[1-7Ff]\s|#\?R|YUV4MPEG2", head)

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.sources.base import Shot
-from edge.sources.files.depth import Depth
-from edge.sources.files.still import frames
-from edge.sources.files.unreadable import UnreadableError
 from edge.sources.opencv import quiet_opencv
+from edge.sources.pictures.depth import Depth
+from edge.sources.pictures.reading import frames
+from edge.sources.pictures.unreadable import UnreadableError
 from shared.errors import SourceError
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
-from edge.sources.files.depth import Depth
-from edge.sources.files.still import first_picture
-from edge.sources.files.unreadable import MAX_PIXELS, UnreadableError
+from edge.sources.pictures.depth import Depth
+from edge.sources.pictures.reading import frames_of
+from edge.sources.pictures.unreadable import MAX_PIXELS, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ class Stills:
         try:
             picture = self._plain(data)
             if picture is None:
-                picture = first_picture(data, self._depth, self._name)
+                picture, _ = next(frames_of(data, self._depth, self._name), (None, None))
         except UnreadableError as error:
             self._on_undecodable()
             if not self._said:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from edge.sources.files.unreadable import UnreadableError, refuse_huge
+from edge.sources.pictures.unreadable import UnreadableError, refuse_huge
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -18,8 +18,7 @@ def refuse_damaged(data: bytes) -> None:
         if end > len(data):
             break
         kind = bytes(view[position + 4 : position + 8])
-        needed = kind[:1].isupper()
-        if needed and zlib.crc32(view[position + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
+        if zlib.crc32(view[position + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
             raise UnreadableError("it is damaged")
         if kind == b"IEND":
             return

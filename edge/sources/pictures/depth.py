@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.sources.files.unreadable import UnreadableError
+from edge.sources.pictures.unreadable import UnreadableError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -71,6 +71,7 @@ KNOWN_NAMES = frozenset(
         "STATUS_PORT",
         "OPEN_TIMEOUT_S",
         "READ_TIMEOUT_S",
+        "SNAPSHOT_FPS",
         "ADDRESS",
         "PORT",
         "MAX_BODY_BYTES",
@@ -245,3 +246,8 @@ def parse_flags(parser: argparse.ArgumentParser, arguments: Sequence[str] | None
         flags = re.findall(r"--[a-z][a-z-]*", parser.format_usage())
         raise SettingsError(f"unknown argument {rest[0]}; {suggest(rest[0].partition('=')[0], flags)}")
     return vars(known)
+
+
+def opencv_capture_options() -> str:
+    """What a user has set for the streams that OpenCV used to read: FFmpeg's options, as `key;value|key;value`."""
+    return os.environ.get("OPENCV_FFMPEG_CAPTURE_OPTIONS", "")

@@ -21,7 +21,7 @@ Name = Annotated[
 Source = Annotated[
     str,
     Field(
-        description="a video file, a folder of pictures, a webcam's number, an `rtsp://` or `http://` URL, "
+        description="a video file, a folder of pictures, a webcam's number, an `rtsp://` or `http://` URL (also of a single picture), "
         "`synthetic` (`synthetic:fps=10,frames=300,width=640,height=480`), or a source of an installed package by its name"
     ),
 ]
@@ -102,6 +102,14 @@ Deadline = Annotated[
 Frames = Annotated[int, Field(ge=0, description="stop after so many frames; 0: at the end of the source")]
 OpenTimeout = Annotated[float, Field(gt=0, le=600, description="how long a live source may take to open")]
 ReadTimeout = Annotated[float, Field(gt=0, le=600, description="how long a live source may take for a frame")]
+SnapshotFps = Annotated[
+    float,
+    Field(
+        ge=0.01,
+        le=30,
+        description="pictures asked for a second where an `http://` URL gives one picture a request",
+    ),
+]
 
 
 class EdgeSettings(CommonSettings):
@@ -184,6 +192,7 @@ class EdgeSettings(CommonSettings):
     )
     open_timeout_s: OpenTimeout = 10.0
     read_timeout_s: ReadTimeout = 10.0
+    snapshot_fps: SnapshotFps = 1.0
 
     @field_validator("cloud_url")
     @classmethod

@@ -38,7 +38,7 @@ KNOWN_NAMES = frozenset([
     "PROFILE", "OBJECTIVE", "MIN_AGREEMENT", "MAX_LATENCY", "EXPLORE_S", "PICTURE_SIZE", "STILL_THRESHOLD",
     "TOP", "THRESHOLD", "GRAYSCALE", "QUEUE_SIZE", "IN_FLIGHT", "DEADLINE_S", "FRAMES", "RESULTS",
     "RESULTS_MAX_BYTES", "RESULTS_MAX_AGE_S", "RESULTS_KEEP", "SHOW", "AT_END", "STATUS_ADDRESS",
-    "STATUS_PORT", "OPEN_TIMEOUT_S", "READ_TIMEOUT_S", "ADDRESS", "PORT", "MAX_BODY_BYTES",
+    "STATUS_PORT", "OPEN_TIMEOUT_S", "READ_TIMEOUT_S", "SNAPSHOT_FPS", "ADDRESS", "PORT", "MAX_BODY_BYTES",
     "MAX_BUFFERED_BYTES", "QUEUE_CAPACITY", "MAX_BATCH", "BATCH_WAIT_MS", "TAIL_WORKERS", "REQUEST_TIMEOUT_S",
     "IDLE_TIMEOUT_S", "LEDGER", "SERVE_BUNDLE", "DRAIN_S", "MEDIA", "WEIGHTS_DIR", "CAMERAS_DIR",
     "CLOUD_PORT", "PROMETHEUS_PORT", "PROMETHEUS_URL", "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_IMAGE",
@@ -226,3 +226,8 @@ def parse_flags(parser: argparse.ArgumentParser, arguments: Sequence[str] | None
         flags = re.findall(r"--[a-z][a-z-]*", parser.format_usage())
         raise SettingsError(f"unknown argument {rest[0]}; {suggest(rest[0].partition('=')[0], flags)}")
     return vars(known)
+
+
+def opencv_capture_options() -> str:
+    """What a user has set for the streams that OpenCV used to read: FFmpeg's options, as `key;value|key;value`."""
+    return os.environ.get("OPENCV_FFMPEG_CAPTURE_OPTIONS", "")

@@ -78,20 +78,23 @@ def spread(
     """At most `most` prepared frames, in order and evenly spread over what was read: the first `within`, until None.
 
     The length of a source shows only at its end. So every frame is kept at first; whenever there are twice too many, every
-    second one goes, and from then on only half as many are kept. A live source is read until there are `most`. `progress`
-    is told how many frames were read.
+    second one goes, and from then on only half as many are kept. A live source is read until there are `most`. Damaged
+    frames are left out. `progress` is told how many others were read.
     """
     kept: list[NDArray[np.uint8]] = []
-    every = 1
-    for number in range(within):
+    every, number = 1, 0
+    for _ in range(within):
         if live and len(kept) >= most:
             break
         shot = read()
         if shot is None:
             break
+        if shot.damaged:  # nothing is to be learned from what a decoder made up
+            continue
         if number % every == 0:
             kept.append(prepare(shot.picture))
             progress(number + 1)
+        number += 1
         if len(kept) >= 2 * most:
             kept = kept[::2]
             every *= 2

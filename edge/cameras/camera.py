@@ -81,6 +81,7 @@ class Camera:
             try:
                 self._run(intake)
             finally:
+                self._close_source()
                 self.metrics.ended()
                 ended(self)
                 intake.close(self.name)
@@ -119,6 +120,13 @@ class Camera:
         except Exception as error:  # noqa: BLE001 - a thread's exception would be lost; this one ends the camera
             _log.exception("reading the source failed")
             self.lost = SourceError(f"{self.source.name}: {error}")
+
+    def _close_source(self) -> None:
+        """Now, as other cameras may go on for long: decoders hold pictures, and a stream would be received for nobody."""
+        try:
+            self.source.close()
+        except Exception:  # noqa: BLE001 - its frames are answered
+            _log.exception("closing the source failed")
 
     def _captured(self, shot: Shot, taken: int, watch: Stopwatch) -> Captured | None:
         """The frame as the steps take it; None if it is left out."""

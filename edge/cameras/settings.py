@@ -20,6 +20,7 @@ from edge.config import (
     PictureSize,
     QueueSize,
     ReadTimeout,
+    SnapshotFps,
     Source,
     SplitPointName,
     StillThreshold,
@@ -102,6 +103,7 @@ class CameraSettings(BaseModel):
     frames: Frames
     open_timeout_s: OpenTimeout
     read_timeout_s: ReadTimeout
+    snapshot_fps: SnapshotFps
 
     @model_validator(mode="before")
     @classmethod

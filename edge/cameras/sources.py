@@ -62,6 +62,7 @@ class Sources:
             camera.source,
             open_timeout_s=camera.open_timeout_s,
             read_timeout_s=camera.read_timeout_s,
+            snapshot_fps=camera.snapshot_fps,
             on_undecodable=metrics.left_out_undecodable,
         )
         if source.live:

@@ -168,6 +168,7 @@ class Source(Protocol):
     name: str
 
     def read(self) -> Shot | None: ...
+    def close(self) -> None: ...
 
 
 class Preprocess(Protocol):

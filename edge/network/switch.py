@@ -136,10 +136,12 @@ class Switch:
     def _in_force(self, loaded: Loaded, uplink: Uplink) -> dict[str, Edition]:
         """The edition of each camera; cameras whose settings ask for the same share one, and those with the same aims a pilot."""
         pilots = {}
+        under_way = self._settings.in_flight + len(self._cameras) - 1
+        settings = self._settings.model_copy(update={"in_flight": under_way})
         for aims in dict.fromkeys(camera.aims for camera in self._cameras):
             led = PlanMetrics(self._metrics, [each.name for each in self._cameras if each.aims == aims])
             plans = loaded.plans[aims.choice]
-            pilots[aims] = make_pilot(self._settings, plans, uplink, led, pace=self._pace, aims=aims)
+            pilots[aims] = make_pilot(settings, plans, uplink, led, pace=self._pace, aims=aims)
         self._line.probe_with(uplink.greet)
         loaded.export_build_info(self._metrics)
         self._engine = loaded.engine

@@ -50,10 +50,8 @@ class _ReadinessHandler(_Handler):
         self._unseen = unseen
 
     def get(self) -> None:
-        state, waiting_for = (
-            self._state(),
-            sorted(tuple(self._unseen)),
-        )  # the copy is one step for other threads
+        unseen = tuple(self._unseen)  # in one step, as other threads change it
+        state, waiting_for = self._state(), sorted(unseen)
         ready = state != "starting" and not waiting_for
         self.set_status(200 if ready else 503)
         self.finish({"ready": ready, "state": state, "waiting_for": waiting_for})

@@ -96,6 +96,7 @@ class FakeSource:
         self.live = live
         self.given = 0
         self.ended = threading.Event()
+        self.closed = False
         self._items = iter(items)
 
     def read(self):
@@ -110,6 +111,9 @@ class FakeSource:
             return item if isinstance(item, Shot) else Shot(item, self.given - 1)
         self.ended.set()
         return None
+
+    def close(self):
+        self.closed = True
 
 
 def pictures(count, seed=0):

@@ -193,6 +193,9 @@ class Pictures:
             self.frames = self.frames[: self.given]
             self._more.notify_all()
 
+    def close(self):
+        """Nothing to close."""
+
     def read(self):
         with self._more:
             self._more.wait_for(lambda: self.given < self._allowed or self.given >= len(self.frames), 20)

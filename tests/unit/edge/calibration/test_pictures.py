@@ -14,15 +14,16 @@ from shared.network.recipe import Recipe
 class Numbered:
     """A source whose frame n is the number n."""
 
-    def __init__(self, count: int, *, live: bool = False) -> None:
+    def __init__(self, count: int, *, live: bool = False, damaged=()) -> None:
         self.count, self.live, self.read_so_far = count, live, 0
+        self.damaged = damaged
 
     def read(self):
         if self.read_so_far == self.count:
             return None
         self.read_so_far += 1
         number = self.read_so_far - 1
-        return Shot(np.full((4, 4, 3), number, np.int32), number)
+        return Shot(np.full((4, 4, 3), number, np.int32), number, damaged=number in self.damaged)
 
 
 def numbers(source: Numbered, most: int) -> list[int]:
@@ -41,6 +42,12 @@ def test_frames_are_spread_over_the_whole_source(count):
     if count > 40:
         gaps = np.diff(found)
         assert gaps.max() <= 3 * gaps.min()
+
+
+def test_damaged_frames_are_left_out():
+    assert numbers(Numbered(12, damaged={0, 1, 5, 11}), 20) == [2, 3, 4, 6, 7, 8, 9, 10]
+    assert numbers(Numbered(5, damaged=range(5)), 20) == []
+    assert numbers(Numbered(10**6, live=True, damaged=range(50)), 3) == [50, 51, 52]
 
 
 def test_a_live_source_is_read_until_there_are_enough():
@@ -84,4 +91,4 @@ def test_footage_is_closed_after_a_failure(tmp_path):
     footage = Footage(str(tmp_path))
     with pytest.raises(SourceError, match="none of its 1 pictures can be read"):
         footage.read(RECIPE, 4)
-    assert footage._source._left == []
+    assert footage._source._entry is None

@@ -195,6 +195,18 @@ def test_a_limit_of_frames_is_each_cameras_own():
     assert run.to_end() == {"a": list(range(3)), "b": list(range(7))}
 
 
+def test_a_source_is_closed_as_soon_as_its_camera_has_ended():
+    async def go():
+        run = Cameras({"short": pictures(3)} | endless("long", 1), long={"frames": 400})
+        task = asyncio.create_task(run.within())
+        await until(lambda: run.sources["short"].closed)
+        assert not run.sources["long"].closed
+        await task
+        assert run.sources["long"].closed
+
+    asyncio.run(go())
+
+
 def test_damaged_frames_are_counted_for_their_camera():
     (picture,) = pictures(1)
     run = Cameras({"a": [Shot(picture, 0, damaged=True), Shot(picture, 1)], "b": [picture]})

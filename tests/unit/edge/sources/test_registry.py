@@ -13,7 +13,7 @@ from kits.sources import read_all, source_of
 from edge.cameras.metrics import CameraMetrics
 from edge.metrics import EdgeMetrics
 from edge.sources import registry
-from edge.sources.files.pictures import Pictures
+from edge.sources.files.recordings import Recordings
 from edge.sources.files.video_file import VideoFile
 from edge.sources.live.stream import Stream
 from edge.sources.live.webcam import Webcam
@@ -74,7 +74,7 @@ def test_our_own_names_never_look_at_packages(offer, tmp_path):
         ("0", Webcam),
         ("/dev/video7", Webcam),
         ("rtsp://camera/1", Stream),
-        (str(tmp_path), Pictures),
+        (str(tmp_path), Recordings),
         (str(clip), VideoFile),
     ):
         assert type(source_of(spec)) is kind, spec
@@ -122,7 +122,7 @@ def test_a_path_that_exists_is_taken_for_the_path(offer, tmp_path, monkeypatch):
     offer("screen", Screen)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "screen").mkdir()
-    assert isinstance(source_of("screen"), Pictures)
+    assert isinstance(source_of("screen"), Recordings)
     assert isinstance(source_of("screen:count=1").inner, Screen)
 
 

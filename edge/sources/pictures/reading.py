@@ -1,0 +1,193 @@
+"""What one file of pictures holds: one picture, the frames of an animation, or the pages of a TIFF."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from io import BytesIO
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from edge.sources.opencv import to_bgr
+from edge.sources.pictures import jpeg, png, tiff
+from edge.sources.pictures.unreadable import MAX_BYTES, UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge.sources.base import Picture
+    from edge.sources.pictures.depth import Depth
+
+_BY_PILLOW = (
+    "AVIF",
+    "BMP",
+    "DDS",
+    "DIB",
+    "GIF",
+    "ICO",
+    "JPEG2000",
+    "PCX",
+    "PNG",
+    "PPM",
+    "QOI",
+    "SGI",
+    "SUN",
+    "TIFF",
+    "WEBP",
+)
+_AS_IT_IS = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+_PNM = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+\d+){2}(?:\s|#[^\n]*\n)+(\d+)\s")
+_BEGINNINGS = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF.{4}WEBP|II[*+]\x00|MM\x00[*+]|BM.{4}\x00{4}|.{4}ftypavi[fs]|\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"
+    rb"|P[1-6Ff](?:\s|#[^\n]*\n)+\d|P7\n|#\?R|qoif|DDS |\x01\xda|\x59\xa6\x6a\x95|\x00\x00\x01\x00[^\x00]"
+    rb"|\x0a[\x00-\x05]\x01[\x01\x02\x04\x08]|\x28\x00\x00\x00.{8}\x01\x00",
+    re.DOTALL,
+)
+_DAMAGED = "it is cut off or damaged"
+FORMATS = "JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000, PNM, PFM, HDR, QOI …"
+
+Frame: TypeAlias = "tuple[Picture, float | None]"
+
+warnings.filterwarnings("ignore", module=r"PIL\.")  # they name no file; what is wrong is said by us
+
+
+def known(data: bytes) -> bool:
+    """Whether a file that begins like this is a picture of a format that is read, or ought to be one."""
+    return bool(_BEGINNINGS.match(data))
+
+
+def frames(path: Path, depth: Depth) -> Iterator[Frame]:
+    """All that the file holds, as `frames_of` gives it. Raises UnreadableError, also after some frames."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UnreadableError(f"larger than {MAX_BYTES >> 20} MiB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnreadableError(f"{error.strerror}") from None
+    yield from frames_of(data, depth, path.name)
+
+
+def frames_of(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
+    """Pictures, (H, W, 3) uint8 BGR, upright, and when each begins in an animation, in seconds (None: no animation).
+
+    Alpha is left out, colour profiles are not applied. `depth` is the source's, `name` is for the log. Raises UnreadableError,
+    also after some frames.
+    """
+    try:
+        yield from _frames(data, depth, name)
+    except (UnreadableError, GeneratorExit):
+        raise
+    except Image.DecompressionBombError as error:
+        raise UnreadableError(" ".join(str(error).split())) from None
+    except Exception as error:  # the libraries' readers raise anything
+        raise UnreadableError(
+            _DAMAGED if known(data) else f"no picture of a format that is read: {FORMATS}"
+        ) from error
+
+
+def _frames(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
+    if data.startswith(b"\xff\xd8\xff"):
+        jpeg.refuse_damaged(data)
+        yield _by_opencv(data, cv2.IMREAD_COLOR, b"", jpeg.END_MARKER), None
+    elif data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        yield from ((picture, None) for picture in _pages(data, depth, name))
+    elif data.startswith(png.SIGNATURE):
+        png.refuse_damaged(data)
+        if png.is_deep(data):
+            yield to_bgr(depth.to_eight_bits(_by_opencv(data, _AS_IT_IS), name)), None
+        else:
+            yield from _by_pillow(Image.open(BytesIO(data), formats=("PNG",)), depth, name)
+    else:
+        yield from _of_other_formats(data, depth, name)
+
+
+def _of_other_formats(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
+    try:
+        image: Image.Image | None = Image.open(BytesIO(data), formats=_BY_PILLOW)
+    except UnidentifiedImageError:
+        image = None
+    white = _stated_white(data)
+    if (
+        image is None or white > 255
+    ):  # Pillow makes 8 bits of deep colours and 16 of deep greys, whatever they hold
+        picture = _by_opencv(data, _AS_IT_IS)
+        yield to_bgr(_eight_bits(picture, white, depth, name)), None
+    elif image.format == "JPEG2000":  # it says how deep it is, and OpenCV looks
+        yield _by_opencv(data, cv2.IMREAD_COLOR), None
+    else:
+        yield from _by_pillow(image, depth, name)
+
+
+def _stated_white(data: bytes) -> int:
+    """The number that is white in a PNM; 0 where it is not one."""
+    found = _PNM.match(data)
+    return int(found[1]) if found else 0
+
+
+def _eight_bits(picture: NDArray[Any], white: int, depth: Depth, name: str) -> Picture:
+    if picture.dtype == np.uint8:
+        return cast("Picture", picture)
+    if 255 < white < 65535:
+        return cast("Picture", (picture.astype(np.uint32) * 255 // white).astype(np.uint8))
+    return depth.to_eight_bits(picture, name)
+
+
+def _by_opencv(data: bytes, flags: int, *endings: bytes) -> NDArray[Any]:
+    """A picture (H, W) or (H, W, C), BGR, as deep as `flags` let it be. `endings`: what to try one after another behind the data."""
+    for ending in endings or (b"",):
+        picture = cv2.imdecode(np.frombuffer(data + ending if ending else data, np.uint8), flags)
+        if picture is not None:
+            return cast("NDArray[Any]", picture)
+    raise ValueError("OpenCV cannot decode it")
+
+
+def _pages(data: bytes, depth: Depth, name: str) -> Iterator[Picture]:
+    empty = True
+    for page in tiff.pages(data):
+        empty = False
+        if page.deep:
+            span = (page.index, page.index + 1)
+            found, pictures = cv2.imdecodemulti(np.frombuffer(data, np.uint8), _AS_IT_IS, range=span)
+            if not found or not pictures:
+                raise ValueError("OpenCV cannot decode it")
+            samples = cast("NDArray[Any]", pictures[0])
+            if page.white_is_zero and samples.dtype == np.uint16:  # OpenCV leaves that to us
+                samples = np.uint16(2**page.bits - 1) - samples
+            yield to_bgr(depth.to_eight_bits(samples, name))
+        else:
+            with Image.open(BytesIO(data), formats=("TIFF",)) as image:
+                image.seek(page.index)
+                yield _upright(image, depth, name)
+    if empty:
+        raise UnreadableError("it holds previews only")
+
+
+def _by_pillow(image: Image.Image, depth: Depth, name: str) -> Iterator[Frame]:
+    with image:
+        animated = getattr(image, "is_animated", False)
+        hidden = (
+            1 if animated and image.info.get("default_image") else 0
+        )  # a picture for readers without animation
+        elapsed_ms = 0.0
+        for index in count(hidden):
+            try:
+                image.seek(index)
+            except EOFError:
+                return
+            yield _upright(image, depth, name), elapsed_ms / 1e3 if animated else None
+            elapsed_ms += float(image.info.get("duration") or 0)
+
+
+def _upright(image: Image.Image, depth: Depth, name: str) -> Picture:
+    shown = ImageOps.exif_transpose(image)
+    if shown.mode in {"F", "I"} or shown.mode.startswith("I;"):
+        return to_bgr(depth.to_eight_bits(np.asarray(shown), name))
+    rgb = np.asarray(shown if shown.mode == "RGB" else shown.convert("RGB"))
+    return cast("Picture", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))

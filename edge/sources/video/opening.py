@@ -1,0 +1,67 @@
+"""Opening what FFmpeg reads, and saying in one line why it cannot be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from av.container import InputContainer
+    from av.error import FFmpegError
+    from av.stream import Stream
+    from av.video.stream import VideoStream
+
+
+def open_container(
+    target: str,
+    name: str,
+    options: Mapping[str, str],
+    timeouts: tuple[float | None, float | None],
+) -> InputContainer:
+    """Open `target` within `timeouts`, (to open, to read) in seconds. Raises SourceError, which holds nothing of `target`."""
+    import av
+
+    try:
+        return av.open(target, "r", options=dict(options), metadata_errors="replace", timeout=timeouts)
+    except av.error.ExitError:
+        raise SourceError(f"{name}: could not be opened within {timeouts[0] or 0:g} s") from None
+    except av.error.FFmpegError as error:
+        raise SourceError(f"{name}: {reason(error)}") from None
+    except (ValueError, OSError) as error:
+        raise SourceError(f"{name}: {type(error).__name__}") from error
+
+
+def reason(error: FFmpegError) -> str:
+    """What FFmpeg says of a failure, without the target, which may hold a password."""
+    return " ".join(str(error.strerror).split())
+
+
+def pick_stream(container: InputContainer, name: str) -> VideoStream:
+    """The stream that a player shows: the default one, or the largest. Raises SourceError if there is none that can be decoded."""
+    from av.stream import Disposition
+
+    covers = Disposition.attached_pic | Disposition.timed_thumbnails
+    found = [stream for stream in container.streams.video if not stream.disposition & covers]
+    if not found:
+        others = sorted({_kind(stream) for stream in container.streams})
+        raise SourceError(f"{name}: no video in it, only {', '.join(others) or 'nothing'}")
+    decodable = [stream for stream in found if stream.codec_context is not None]
+    if not decodable:
+        codecs = ", ".join(sorted({_codec(container, stream) for stream in found}))
+        raise SourceError(f"{name}: its codec, {codecs}, cannot be decoded here")
+
+    def rank(stream: VideoStream) -> tuple[bool, int]:
+        return bool(stream.disposition & Disposition.default), stream.width * stream.height
+
+    return max(decodable, key=rank)
+
+
+def _kind(stream: Stream) -> str:
+    return "a cover picture" if stream.type == "video" else str(stream.type)
+
+
+def _codec(container: InputContainer, stream: Any) -> str:
+    return "an unknown one"

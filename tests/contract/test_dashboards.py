@@ -74,7 +74,10 @@ def test_a_panel_shows_the_cameras_that_were_chosen():
             for metric, labels in re.findall(r"(splitdnn_edge_\w+)\{([^}]*)\}", target["expr"]):
                 of_a_camera = "camera" in EXPORTED[metric] or metric in LABELLED_AT_RUN_TIME
                 # Steps are timed for the whole edge, and so is what they are divided by.
-                assert of_a_camera == ("camera" in labels) or "stage_duration" in target["expr"], (name, metric)
+                assert of_a_camera == ("camera" in labels) or "stage_duration" in target["expr"], (
+                    name,
+                    metric,
+                )
 
 
 def test_an_annotation_names_what_it_marks():
@@ -96,7 +99,11 @@ def test_an_annotation_names_what_it_marks():
 def test_what_an_annotation_marks_is_tested():
     """With a window of four scrapes, and every edge."""
     for annotation in ANNOTATIONS:
-        asked = annotation["expr"].replace("$__rate_interval", "20s").replace('{instance=~"$edge", camera=~"$camera"}', "")
+        asked = (
+            annotation["expr"]
+            .replace("$__rate_interval", "20s")
+            .replace('{instance=~"$edge", camera=~"$camera"}', "")
+        )
         checks = [
             check for case in CASES for check in case.get("promql_expr_test", []) if check["expr"] == asked
         ]

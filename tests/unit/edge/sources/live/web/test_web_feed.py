@@ -106,13 +106,16 @@ def test_a_camera_of_which_nothing_can_be_decoded_is_lost(monkeypatch):
         source_of(f"http://{host}/", open_timeout_s=0.05, read_timeout_s=0.1).open()
 
 
-def test_a_picture_a_request_is_told_by_its_type_not_by_its_name(caplog):
+@pytest.mark.parametrize(
+    "content_type", ["image/jpeg", "Image/JPG; q=1", "application/octet-stream", "text/html", ""]
+)
+def test_a_picture_a_request_is_told_by_its_answer_not_by_its_name(content_type, caplog):
     caplog.set_level(logging.INFO)
     asked = []
 
     def answer(request):
         asked.append(request.headers["Cache-Control"])
-        send(request, jpeg(10 * len(asked)), "image/jpeg")
+        send(request, jpeg(10 * len(asked)), content_type)
 
     with web_camera(answer) as host:
         source = open_source(f"http://{host}/cgi-bin/video.mjpg?x=1", read_timeout_s=2, snapshot_fps=30)

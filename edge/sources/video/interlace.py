@@ -11,10 +11,12 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import av
+from av.filter import Graph
+
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from av.filter import Graph
     from av.video.frame import VideoFrame
 
     from edge.sources.video.decoding import Decoded
@@ -36,7 +38,9 @@ class Deinterlacer:
         self._graph: Graph | None = None
         self._shape: tuple[object, ...] = ()
         self._inside: deque[Decoded | None] = deque()  # None: for the filter alone
-        self._first: Decoded | None = None  # an interlaced one with none before it, which waits for the one after
+        self._first: Decoded | None = (
+            None  # an interlaced one with none before it, which waits for the one after
+        )
         self._before: VideoFrame | None = None
         self._progressive = 0
 
@@ -46,9 +50,7 @@ class Deinterlacer:
         interlaced = frame.interlaced_frame and _is_large_enough(frame)
         self._progressive = 0 if interlaced else self._progressive + 1
         ready = self._begun(frame)
-        if self._graph is not None and (
-            _shape(frame) != self._shape or self._progressive > _PROGRESSIVE_RUN
-        ):
+        if self._graph is not None and (_shape(frame) != self._shape or self._progressive > _PROGRESSIVE_RUN):
             ready += self.rest()
         before, self._before = self._before, frame
         if self._graph is None:
@@ -83,8 +85,6 @@ class Deinterlacer:
         Without one before, bwdif (FFmpeg 5.1 to 9.0) fills the uppermost lines from the memory above the picture. The frame after
         does as well: it shows as much of what moves.
         """
-        from av.filter import Graph
-
         graph = Graph()
         graph.threads = 1
         source = graph.add(
@@ -111,8 +111,6 @@ class Deinterlacer:
         return self._pulled(graph)
 
     def _pulled(self, graph: Graph) -> list[Decoded]:
-        import av
-
         ready = []
         while self._inside:
             try:

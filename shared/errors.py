@@ -4,10 +4,11 @@
     ├── StartupError            the process cannot start: one line on stderr, exit status 2
     │   ├── SettingsError         a flag or variable that is unknown or has a bad value
     │   ├── ModelError            unknown architecture, or weights that are unavailable or do not fit
-    │   ├── EngineError           an engine cannot run a half of the network, or its results differ from torch's
+    │   ├── EngineError           an engine cannot run a half of the network, or its results differ from the reference's
     │   ├── FetchError            the cloud's bundle cannot be had, or is not what the cloud said
     │   ├── MismatchError         the cloud runs another network, or the server is not a SplitDNN cloud
     │   └── SourceError           a video source cannot be opened or read
+    │       └── UnusableSourceError waiting for it would not help
     ├── UplinkError             the cloud did not answer a frame, which the edge then answers itself
     ├── ResultsError            records are missing from the results file at the end of the run: exit status 1
     └── RequestError            one request is refused; nothing else is affected
@@ -67,7 +68,9 @@ class ModelError(StartupError):
 
 
 class EngineError(StartupError):
-    """An engine cannot run a half of the network, or its results differ from torch's by more than the tolerance."""
+    """An engine cannot run a half of the network, or, if `imprecise`, its results differ by more than is accepted, as they would again."""
+
+    imprecise = False
 
 
 class FetchError(StartupError):
@@ -86,6 +89,10 @@ class MismatchError(StartupError):
 
 class SourceError(StartupError):
     """A video source cannot be opened or read."""
+
+
+class UnusableSourceError(SourceError):
+    """A live source that no waiting makes usable: somebody has to change something first, and start the edge again."""
 
 
 class ResultsError(SplitDNNError):

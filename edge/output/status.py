@@ -1,9 +1,9 @@
-"""The edge's own `/metrics` and `/healthz`."""
+"""The edge's own `/metrics`, `/healthz` and `/readyz`."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -13,12 +13,18 @@ from shared.errors import StartupError
 from shared.observing.telemetry import exposition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from prometheus_client import CollectorRegistry
 
 
-class _MetricsHandler(RequestHandler):
+class _Handler(RequestHandler):
+    def head(self, *arguments: str, **named: str) -> Any:
+        """GET without its body, which Tornado leaves out."""
+        return self.get(*arguments, **named)
+
+
+class _MetricsHandler(_Handler):
     def initialize(self, registry: CollectorRegistry) -> None:
         self._registry = registry
 
@@ -30,7 +36,7 @@ class _MetricsHandler(RequestHandler):
         self.finish(body)
 
 
-class _HealthHandler(RequestHandler):
+class _HealthHandler(_Handler):
     def initialize(self, state: Callable[[], str]) -> None:
         self._state = state
 
@@ -38,16 +44,31 @@ class _HealthHandler(RequestHandler):
         self.finish({"state": self._state()})
 
 
+class _ReadinessHandler(_Handler):
+    def initialize(self, state: Callable[[], str], unseen: Collection[str]) -> None:
+        self._state = state
+        self._unseen = unseen
+
+    def get(self) -> None:
+        unseen = tuple(self._unseen)  # in one step, as other threads change it
+        state, waiting_for = self._state(), sorted(unseen)
+        ready = state != "starting" and not waiting_for
+        self.set_status(200 if ready else 503)
+        self.finish({"ready": ready, "state": state, "waiting_for": waiting_for})
+
+
 class _UnknownHandler(RequestHandler):
     def prepare(self) -> None:
         self.set_status(404)
-        self.finish({"error": "no such path; known: /metrics, /healthz"})
+        self.finish({"error": "no such path; known: /metrics, /healthz, /readyz"})
 
 
 def serve_status(
-    registry: CollectorRegistry, state: Callable[[], str], address: str, port: int
+    registry: CollectorRegistry, state: Callable[[], str], unseen: Collection[str], address: str, port: int
 ) -> tuple[HTTPServer, int]:
     """Serve the metrics of `registry` and the `state`, and return the server with its port; `port` 0 takes a free one.
+
+    `unseen` holds the names of the cameras that have given no frame yet. Until it is empty, `/readyz` answers 503.
 
     Raises StartupError if it cannot listen there.
     """
@@ -55,6 +76,7 @@ def serve_status(
         [
             ("/metrics", _MetricsHandler, {"registry": registry}),
             ("/healthz", _HealthHandler, {"state": state}),
+            ("/readyz", _ReadinessHandler, {"state": state, "unseen": unseen}),
         ],
         default_handler_class=_UnknownHandler,
         log_function=lambda _handler: None,

@@ -30,9 +30,6 @@ def quiet_opencv() -> None:
 def open_capture(target: str, backend: int, parameters: Sequence[int] = ()) -> cv2.VideoCapture:
     """Open a file, a URL or a device. May block; if it cannot be opened, the capture gives no frames."""
     quiet_opencv()
-    # FFmpeg reads one UDP datagram after another and calls a lost one a broken picture: TCP unless told
-    # otherwise. Only this form works: `rtsp_flags;tcp` is refused before the first byte is sent.
-    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
     return cv2.VideoCapture(target, backend, list(parameters))
 
 

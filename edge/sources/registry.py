@@ -25,18 +25,29 @@ from shared.codecs.spec import parse_spec
 from shared.errors import SettingsError, SourceError, SplitDNNError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.sources.base import Source
 
 ENTRY_POINTS = "splitdnn.sources"
 _MEMBERS = ("live", "name", "open", "read", "close")
 
 
-def open_source(spec: str, *, open_timeout_s: float = 10.0, read_timeout_s: float = 10.0) -> Source:
+def open_source(
+    spec: str,
+    *,
+    open_timeout_s: float = 10.0,
+    read_timeout_s: float = 10.0,
+    snapshot_fps: float = 1.0,
+    on_undecodable: Callable[[], None] = lambda: None,
+) -> Source:
     """The source that `spec` names, not opened yet. Raises SourceError or SettingsError.
+
+    `on_undecodable` is called for every packet or picture that is left out because it cannot be decoded.
 
     `synthetic:fps=10`         drawn, see edge/sources/synthetic.py
     `0`, `/dev/video0`         a webcam
-    `rtsp://…`, `http://…`     a stream
+    `rtsp://…`, `http://…`     a stream, or a camera that gives one picture a request
     an existing path           a video, a picture or a folder of pictures
     `NAME`, `NAME:key=value`   a source of an installed package
     """
@@ -45,10 +56,21 @@ def open_source(spec: str, *, open_timeout_s: float = 10.0, read_timeout_s: floa
     if spec.partition(":")[0] == "synthetic":
         return Synthetic(spec)
     if spec.isdigit() or spec.startswith("/dev/"):
-        return Webcam(spec, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
+        return Webcam(
+            spec,
+            open_timeout_s=open_timeout_s,
+            read_timeout_s=read_timeout_s,
+            on_undecodable=on_undecodable,
+        )
     if "://" in spec:
-        return Stream(spec, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
-    return (None if os.path.lexists(spec) else _installed(spec)) or recording(spec)
+        return Stream(
+            spec,
+            open_timeout_s=open_timeout_s,
+            read_timeout_s=read_timeout_s,
+            snapshot_fps=snapshot_fps,
+            on_undecodable=on_undecodable,
+        )
+    return (None if os.path.lexists(spec) else _installed(spec)) or recording(spec, on_undecodable)
 
 
 def _installed(spec: str) -> Source | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import threading
+import time
 
 from kits.bundles import tiny
 
@@ -30,3 +34,19 @@ def refused(edge, *arguments):
     assert len(errors) == 1, errors
     assert errors[0].startswith("splitdnn: ")
     return errors[0].removeprefix("splitdnn: ")
+
+
+def send_when(condition, number=signal.SIGTERM):
+    """Send this process a signal once `condition` holds; only then, as without main() it would end the tests."""
+
+    def watch():
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if condition():
+                os.kill(os.getpid(), number)
+                return
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread

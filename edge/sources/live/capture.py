@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edge.sources.base import Shot
 from edge.sources.live.connection import Connection
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
-MARGIN_S = 2.0  # longer than OpenCV's own time limit, which some of its backends do not have
+    from edge.sources.base import Shot
+    from edge.sources.live.feed import Feed
+
+MARGIN_S = 2.0  # longer than a feed's own time limit, which some of them do not have
 _MAX_STUCK = 4
 
 
 class LiveCapture:
-    """A capture in a thread of its own, which is abandoned if it hangs. It never ends except by SourceError.
+    """A feed in a thread of its own, which is abandoned if it hangs. It never ends except by SourceError.
 
-    `close` may be called from any thread, and ends an `open` or a `read` that waits.
+    Pictures are numbered on from one connection to the next. `close` may be called from any thread, and ends an `open` or a `read`
+    that waits.
     """
 
     live = True
@@ -27,25 +30,26 @@ class LiveCapture:
     def __init__(
         self,
         name: str,
-        target: str,
-        backend: int,
-        parameters: list[int],
+        feed: Callable[[Callable[[], None]], Feed],
         *,
         advice: str,
         open_timeout_s: float,
         read_timeout_s: float,
+        on_undecodable: Callable[[], None],
     ) -> None:
+        """`feed` makes one for each connection; it is given what to call for a picture that it leaves out."""
         self.name = name
-        self._target = target
-        self._backend = backend
-        self._parameters = parameters
+        self._feed = feed
         self._advice = advice
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
+        self._on_undecodable = on_undecodable
         self._connection: Connection | None = None
         self._stuck: list[Connection] = []
-        self._first: NDArray[np.uint8] | None = None
-        self._given = 0
+        self._first: Shot | None = None
+        self._base = self._next = 0
+        self._left_out = 0
+        """Pictures left out since the latest one that was given."""
 
     def open(self) -> None:
         """Connect and wait for the first frame: some cameras that are off can be opened all the same.
@@ -56,32 +60,44 @@ class LiveCapture:
         self._stuck = [connection for connection in self._stuck if connection.is_alive()]
         if len(self._stuck) >= _MAX_STUCK:
             raise SourceError(f"{self.name}: {_MAX_STUCK} earlier connections still hang; restart the edge")
-        self._connection = connection = Connection(self._target, self._backend, self._parameters)
+        feed = self._feed(self._leave_out)
+        self._base, self._left_out = self._next, 0
+        self._connection = connection = Connection(feed, self.name)
         timeout_s = self._open_timeout_s + self._read_timeout_s
         try:
             self._first = connection.take(timeout_s + MARGIN_S)
         except TimeoutError:
             self.close()
-            raise SourceError(f"{self.name}: no picture within {timeout_s:g} s; {self._advice}") from None
+            found = "it can be opened, but gives " if connection.opened else ""
+            raise SourceError(
+                f"{self.name}: {found}no picture within {timeout_s:g} s{self._undecodable()}; {self._advice}"
+            ) from None
+        except SourceError:
+            self.close()
+            raise
         if self._first is None:
             self.close()
-            raise SourceError(f"{self.name}: cannot be opened, or gives no picture; {self._advice}")
+            raise SourceError(
+                f"{self.name}: cannot be opened, or gives no picture{self._undecodable()}; {self._advice}"
+            )
 
     def read(self) -> Shot:
         """A frame, as soon as there is one. Raises SourceError if none comes or the stream ends."""
         if self._first is not None:
-            picture, self._first = self._first, None
-            return self._shot(picture)
+            shot, self._first = self._first, None
+            return self._numbered(shot)
         connection = self._connection
         if connection is None:
             raise SourceError(f"{self.name}: is closed")
         try:
-            frame = connection.take(self._read_timeout_s + MARGIN_S)
+            found = connection.take(connection.pause_s + self._read_timeout_s + MARGIN_S)
         except TimeoutError:
-            raise SourceError(f"{self.name}: no picture for {self._read_timeout_s:g} s") from None
-        if frame is None:
+            raise SourceError(
+                f"{self.name}: no picture for {self._read_timeout_s:g} s{self._undecodable()}"
+            ) from None
+        if found is None:
             raise SourceError(f"{self.name}: no more pictures: it ended, was lost or fell silent")
-        return self._shot(frame)
+        return self._numbered(found)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -89,6 +105,15 @@ class LiveCapture:
         if connection is not None and not connection.close():
             self._stuck.append(connection)
 
-    def _shot(self, picture: NDArray[np.uint8]) -> Shot:
-        self._given += 1
-        return Shot(picture, self._given - 1)
+    def _numbered(self, shot: Shot) -> Shot:
+        self._left_out = 0
+        number = self._base + shot.number
+        self._next = number + 1
+        return replace(shot, number=number)
+
+    def _leave_out(self) -> None:
+        self._left_out += 1
+        self._on_undecodable()
+
+    def _undecodable(self) -> str:
+        return f", as {self._left_out} could not be decoded" if self._left_out else ""

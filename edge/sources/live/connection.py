@@ -1,65 +1,85 @@
-"""A capture in a thread of its own, which hands frames over one at a time."""
+"""A feed in a thread of its own, which hands pictures over one at a time."""
 
 from __future__ import annotations
 
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
-from edge.sources.opencv import open_capture, read_frame
+from shared.errors import SourceError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from edge.sources.base import Shot
+    from edge.sources.live.feed import Feed
 
 _RELEASE_S = 0.5  # a webcam that is not released yet cannot be opened again
 
 
 class Connection(Thread):
-    """Opens a capture and hands its frames over, one at a time. No other thread touches the capture."""
+    """Opens a feed and hands its pictures over, one at a time. No other thread reads the feed, or closes it."""
 
-    def __init__(self, target: str, backend: int, parameters: list[int]) -> None:
+    def __init__(self, feed: Feed, name: str) -> None:
+        """`name` is the source's, for what no feed should raise."""
         super().__init__(name="source", daemon=True)  # one that hangs does not keep the process alive
-        self._arguments = (target, backend, parameters)
+        self._feed = feed
+        self._of = name
         self._changed = Condition()
-        self._frame: NDArray[np.uint8] | None = None
+        self._shot: Shot | None = None
+        self._error: SourceError | None = None
         self._over = False
+        self.opened = False
         self.start()
+
+    @property
+    def pause_s(self) -> float:
+        """How long the feed waits between two pictures by itself, in seconds."""
+        return self._feed.pause_s
 
     def run(self) -> None:
         try:
-            capture = open_capture(*self._arguments)
-            while (frame := read_frame(capture)) is not None and self._hand_over(frame):
+            self._feed.open()
+            self.opened = True
+            while (shot := self._feed.read()) is not None and self._hand_over(shot):
                 pass
-            capture.release()
-        finally:
-            self._finish()
+            self._finish(None)
+        except SourceError as error:
+            self._finish(error)
+        except Exception as error:  # noqa: BLE001 - a thread's exception would be lost, and whoever waits would not know
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            self._finish(SourceError(f"{self._of}: reading it failed: {reason}"))
+        finally:  # last, as some take their time to say goodbye
+            self._feed.close()
 
-    def take(self, timeout_s: float) -> NDArray[np.uint8] | None:
-        """The next frame; None if there will be none. Raises TimeoutError."""
+    def take(self, timeout_s: float) -> Shot | None:
+        """The next picture; None if there will be none. Raises TimeoutError, and what the feed raised."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._frame is not None or self._over, timeout_s):
+            if not self._changed.wait_for(lambda: self._shot is not None or self._over, timeout_s):
                 raise TimeoutError
-            frame, self._frame = self._frame, None
+            shot, self._shot = self._shot, None
             self._changed.notify_all()
-            return frame
+            if shot is None and self._error:
+                raise self._error
+            return shot
 
     def close(self) -> bool:
-        """End the thread as soon as OpenCV returns; whether it has ended already."""
-        self._finish()
+        """End the thread as soon as its feed returns; whether it has ended already."""
+        self._finish(None)
+        self._feed.interrupt()
         self.join(_RELEASE_S)
         return not self.is_alive()
 
-    def _hand_over(self, frame: NDArray[np.uint8]) -> bool:
-        """Wait until `frame` was taken; False if no more are wanted."""
+    def _hand_over(self, shot: Shot) -> bool:
+        """Wait until `shot` was taken; False if no more are wanted."""
         with self._changed:
             if self._over:
                 return False
-            self._frame = frame
+            self._shot = shot
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._frame is None or self._over)
+            self._changed.wait_for(lambda: self._shot is None or self._over)
             return not self._over
 
-    def _finish(self) -> None:
+    def _finish(self, error: SourceError | None) -> None:
         with self._changed:
+            if not self._over:
+                self._error = error
             self._over = True
             self._changed.notify_all()

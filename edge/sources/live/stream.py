@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-import cv2
-
+from edge.sources.live.address import read_address
 from edge.sources.live.capture import LiveCapture
-from shared.errors import SourceError, suggest
-from shared.observing.logs import mask_url
+from edge.sources.live.video_feed import VideoFeed
+from edge.sources.live.web.feed import WebFeed
 
-SCHEMES = ("rtsp", "rtsps", "http", "https")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.sources.live.feed import Feed
 
 
 class Stream(LiveCapture):
-    """A video that comes over the network: RTSP (over TCP) or HTTP."""
+    """A video that comes over the network: RTSP (over TCP), HTTP, RTMP, or MPEG-TS over UDP or TCP; or a camera's snapshots."""
 
-    def __init__(self, url: str, *, open_timeout_s: float, read_timeout_s: float) -> None:
-        """Raises SourceError if `url` is not that of a stream."""
-        name = mask_url(url)
-        scheme, _, _ = url.partition("://")
-        if scheme.lower() not in SCHEMES:
-            raise SourceError(f"{name}: {scheme}:// is no source; {suggest(scheme, SCHEMES)}")
-        try:
-            has_host = bool(urlsplit(url).hostname) and urlsplit(url).port != 0
-        except ValueError:
-            has_host = False
-        if not has_host:
-            raise SourceError(
-                f"{name}: no such host or port; a stream is written {scheme}://user:password@host:port/path"
+    def __init__(
+        self,
+        url: str,
+        *,
+        open_timeout_s: float,
+        read_timeout_s: float,
+        snapshot_fps: float = 1.0,
+        on_undecodable: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`snapshot_fps`: how often an address that gives one picture a request is asked. Raises SourceError if `url` is not that
+        of a stream.
+        """
+        address = read_address(url)
+
+        def feed(left_out: Callable[[], None]) -> Feed:
+            if address.scheme in ("http", "https"):
+                return WebFeed(
+                    address,
+                    open_timeout_s=open_timeout_s,
+                    read_timeout_s=read_timeout_s,
+                    snapshot_pause_s=1 / snapshot_fps,
+                    on_undecodable=left_out,
+                )
+            return VideoFeed(
+                address,
+                open_timeout_s=open_timeout_s,
+                read_timeout_s=read_timeout_s,
+                on_undecodable=left_out,
             )
-        parameters = [
-            *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(open_timeout_s * 1000)),
-            *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(read_timeout_s * 1000)),
-            # By default FFmpeg decodes with a thread for each core, and holds back a frame for each thread but one.
-            *(cv2.CAP_PROP_N_THREADS, 1),
-        ]
+
         super().__init__(
-            name,
-            url,
-            cv2.CAP_FFMPEG,
-            parameters,
+            address.name,
+            feed,
             advice="check address, port, path, user and password, and that it is on",
             open_timeout_s=open_timeout_s,
             read_timeout_s=read_timeout_s,
+            on_undecodable=on_undecodable,
         )

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from kits.edge_main import ENDLESS, LOG_LINE, NOWHERE, SHORT, SMALL
+from kits.edge_main import ENDLESS, LOG_LINE, NOWHERE, SHORT, SMALL, send_when
 
 pytestmark = pytest.mark.slow  # processes, networks or compilations
 
@@ -106,22 +103,6 @@ def test_records_on_stdout_and_the_rest_on_stderr(edge):
 def test_json_logs_are_json(edge):
     _, _, lines = edge(*SMALL, *NOWHERE, *SHORT, "--log-format", "json", "--show", "quiet")
     assert {json.loads(line)["level"] for line in lines} == {"info", "warning"}
-
-
-def send_when(condition, number=signal.SIGTERM):
-    """Send this process a signal once `condition` holds; only then, as without main() it would end the tests."""
-
-    def watch():
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            if condition():
-                os.kill(os.getpid(), number)
-                return
-            time.sleep(0.01)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    return thread
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

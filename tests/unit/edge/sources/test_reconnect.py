@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from kits.sources import FakeTime, read_all, running_camera, source_of
 
+from edge.cameras.metrics import CameraMetrics
 from edge.metrics import EdgeMetrics
 from edge.sources.reconnect import LONGEST_WAIT_S, Reconnecting
-from shared.errors import SourceError
+from shared.errors import SourceError, UnusableSourceError
 
 
 @pytest.fixture
@@ -48,10 +49,11 @@ class Scripted:
 
 def reconnecting(source, **injected):
     metrics = EdgeMetrics()
-    reconnect = Reconnecting(source, up=metrics.source_up, reconnects=metrics.source_reconnects, **injected)
+    told = CameraMetrics(metrics, "camera")
+    reconnect = Reconnecting(source, up=told.source_up, reconnects=told.source_reconnects, **injected)
 
     def value(name):
-        return metrics.registry.get_sample_value(f"splitdnn_edge_{name}")
+        return metrics.registry.get_sample_value(f"splitdnn_edge_{name}", {"camera": "camera"})
 
     return SimpleNamespace(
         source=reconnect, up=lambda: value("source_up"), attempts=lambda: value("source_reconnects_total")
@@ -62,11 +64,53 @@ LOST = SourceError("lost")
 FRAME = np.zeros((2, 2, 3), np.uint8)
 
 
-def test_reconnecting_first_open_fails():
-    kit = reconnecting(Scripted(opens=[LOST]))
-    with pytest.raises(SourceError):
-        kit.source.open()
-    assert kit.attempts() == 0
+def test_reconnecting_waits_for_what_is_not_there_yet(caplog):
+    caplog.set_level(logging.INFO)
+    fake = FakeTime()
+    source = Scripted(
+        opens=[LOST, LOST, SourceError("refused"), None, LOST, None], reads=[FRAME, LOST, FRAME]
+    )
+    kit = reconnecting(source, clock=fake.clock, wait=fake.sleep, jitter=lambda: 1.0)
+    kit.source.open()
+    assert (kit.up(), kit.attempts()) == (0, 0)
+    assert source.opens[0] is LOST, "opening it is left to the thread that reads"
+    assert kit.source.read() is FRAME
+    assert (kit.up(), kit.attempts()) == (1, 3)
+    assert fake.slept == [0.5, 1, 2]
+    assert kit.source.read() is FRAME
+    assert [record.getMessage() for record in caplog.records] == [
+        "source not there yet, waiting for it: lost",
+        "source still not there: refused",
+        "source there: scripted, after 3.5 s",
+        "source lost: lost",
+        "source back: scripted, after 12.0 s",
+    ]
+
+
+def test_reconnecting_gives_up_at_once_on_what_waiting_does_not_mend():
+    kit = reconnecting(Scripted(opens=[UnusableSourceError("not yours")]))
+    kit.source.open()
+    with pytest.raises(UnusableSourceError):
+        kit.source.read()
+    assert (kit.up(), kit.attempts()) == (0, 0)
+
+
+def test_reconnecting_keeps_a_source_that_has_worked():
+    source = Scripted(
+        opens=[None, UnusableSourceError("not yours any more"), None], reads=[FRAME, LOST, FRAME]
+    )
+    kit = reconnecting(source, wait=lambda _seconds: None)
+    assert kit.source.read() is FRAME
+    assert kit.source.read() is FRAME
+    assert kit.attempts() == 2
+
+
+def test_reconnecting_stops_while_it_waits_for_the_first_frame():
+    kit = reconnecting(Scripted(opens=[LOST]), jitter=lambda: 1e6)  # it would wait for days
+    kit.source.open()
+    threading.Timer(0.05, kit.source.stop).start()
+    assert kit.source.read() is None
+    assert kit.up() == 0
 
 
 def test_reconnecting_backs_off_and_says_so_once(caplog):
@@ -156,7 +200,7 @@ def test_reconnecting_to_a_camera_that_comes_back(camera, caplog):
         assert kit.up() == 1
         assert kit.attempts() == 3
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO"]
-    assert [record.msg.partition(":")[0] for record in caplog.records] == [
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
         "source lost",
         "source still lost",
         "source back",

@@ -1,0 +1,49 @@
+"""A camera that gives its pictures one after another in one answer (`multipart/x-mixed-replace`, also called MJPEG)."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from edge.sources.base import Shot
+from edge.sources.live.web.multipart import Multipart
+from edge.sources.live.web.stills import MAX_STILL_BYTES, Stills
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.sources.live.web.client import Web
+    from edge.sources.live.web.multipart import Part
+
+
+class MotionPictures:
+    """The pictures of one answer. One that cannot be decoded costs itself only; parts that are no pictures are passed over."""
+
+    pause_s = 0.0
+
+    def __init__(self, web: Web, boundary: str, name: str, *, on_undecodable: Callable[[], None]) -> None:
+        """`web` has just been asked, and has the head of the answer."""
+        self._web = web
+        self._multipart = Multipart(boundary, name=name, max_part_bytes=MAX_STILL_BYTES)
+        self._stills = Stills(name, on_undecodable)
+        self._parts: deque[Part] = deque()
+        self._number = 0
+
+    def read(self) -> Shot | None:
+        """The next picture; None at the end of the answer. Raises SourceError."""
+        while True:
+            while not self._parts:
+                piece = b"" if self._multipart.ended else self._web.piece()
+                if not piece:
+                    return None
+                self._parts.extend(self._multipart.feed(piece))
+            part = self._parts.popleft()
+            if part.content_type and not part.content_type.startswith("image/"):
+                continue
+            self._number += 1
+            picture = self._stills.decoded(part.body)
+            if picture is not None:
+                return Shot(picture, self._number - 1)
+
+    def interrupt(self) -> None:
+        """Nothing: what waits is the request."""

@@ -47,7 +47,7 @@ ROWS = [
     _row("h264-slices-tail.mp4", H264_SLICES, Packet(INTER, "tail"), GROUP),
     _row("h264-missing.mp4", H264, Missing(INTER), GROUP, hidden=True),
     _row("h264-missing.mkv", H264, Missing(INTER), GROUP, hidden=True),
-    _row("h264-key-missing.mp4", H264, Missing(KEY), GROUP),
+    _row("h264-key-missing.mp4", H264, Missing(KEY), GROUP, hidden=True),
     _row("h264-three-missing-b-frames.mp4", H264_B, Missing(INTER, 3), GROUP + 2, hidden=True),
     _row("h264-lost.ts", H264, Transport(0.55), GROUP, short=True),
     _row("h264-many-lost.ts", H264, Transport(0.55, 27), 2 * GROUP),

@@ -31,6 +31,15 @@ def shown_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, i
     return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
 
 
+def square(picture: Picture, aspect: Fraction | None) -> Picture:
+    """A picture (H, W, 3) whose pixels are of this shape, with square ones."""
+    height, width = picture.shape[:2]
+    size = shown_size(width, height, aspect)
+    if size == (width, height):
+        return picture
+    return cast("Picture", cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC))
+
+
 @dataclass(frozen=True, slots=True)
 class Orientation:
     """How a stored picture becomes an upright one: its diagonal mirrored first, then left and right, then top and bottom."""

@@ -3,13 +3,13 @@
 from functools import partial
 
 import numpy as np
-from PIL import Image
-
 from kits.ffmpeg import ffmpeg
-from kits.media.expected import Whole
+from kits.media.expected import Refused, Whole
 from kits.media.making import Video, Written, kept
+from kits.media.reference import shown
 from kits.media.row import Row
 from kits.media.stills import HEIGHT, WIDTH, Truth, by_opencv, exif, grey, image, picture, saved
+from PIL import Image
 
 COLOUR = Truth(lambda: [picture()])
 GREY = Truth(lambda: [grey()])
@@ -26,6 +26,10 @@ def _by_ffmpeg(name, *arguments, frames=1, truth=COLOUR, **how):
     return Row(name, Written(partial(_write, frames=frames, arguments=arguments)), Whole(truth, **how))
 
 
+def _refused(name, *arguments):
+    return Row(name, Written(partial(_write, frames=1, arguments=arguments)), Refused((name,)))
+
+
 def _bytes(make):
     return Written(lambda path: path.write_bytes(make()))
 
@@ -39,9 +43,7 @@ def _portable(white, *, text=False):
 
 def _run_length_bitmap():
     """A BMP whose eight bits a pixel are packed as runs of one."""
-    rows = b"".join(
-        b"".join(bytes((1, value)) for value in row) + b"\0\0" for row in grey()[::-1].tolist()
-    )
+    rows = b"".join(b"".join(bytes((1, value)) for value in row) + b"\0\0" for row in grey()[::-1].tolist())
     palette = b"".join(bytes((value, value, value, 0)) for value in range(256))
     start = 14 + 40 + len(palette)
     header = b"BM" + (start + len(rows) + 2).to_bytes(4, "little") + bytes(4) + start.to_bytes(4, "little")
@@ -59,13 +61,13 @@ def _deep_alpha():
 ROWS = [
     _by_ffmpeg("thin-colours.jpg", "-c:v", "mjpeg", "-q:v", "2", "-pix_fmt", "yuvj422p"),
     _by_ffmpeg("limited.jpg", "-c:v", "mjpeg", "-q:v", "2", "-strict", "-1", "-pix_fmt", "yuv444p", "-color_range", "pc"),
-    _by_ffmpeg("jpeg-ls.jls", "-c:v", "jpegls", "-pix_fmt", "bgr24", truth=COLOUR),
-    _by_ffmpeg("sixteen.bmp", "-c:v", "bmp", "-pix_fmt", "rgb565le"),
+    _refused("jpeg-ls.jls", "-c:v", "jpegls", "-pix_fmt", "bgr24"),
+    _by_ffmpeg("sixteen.bmp", "-c:v", "bmp", "-pix_fmt", "rgb565le", truth=shown, clock="none"),
     _by_ffmpeg("thirty-two.bmp", "-c:v", "bmp", "-pix_fmt", "bgra"),
     _by_ffmpeg("palette-by-ffmpeg.tiff", "-c:v", "tiff", "-pix_fmt", "rgb24", "-compression_algo", "deflate"),
     _by_ffmpeg("luma.tiff", "-c:v", "tiff", "-pix_fmt", "yuv444p"),
     _by_ffmpeg("by-ffmpeg.pam", "-c:v", "pam", "-pix_fmt", "rgb24"),
-    _by_ffmpeg("by-ffmpeg.sgi", "-c:v", "sgi", "-pix_fmt", "rgb24"),
+    _by_ffmpeg("by-ffmpeg.sgi", "-c:v", "sgi", "-rle", "0", "-pix_fmt", "rgb24"),
     _by_ffmpeg("by-ffmpeg.ras", "-c:v", "sunrast", "-pix_fmt", "bgr24"),
     _by_ffmpeg("by-ffmpeg.qoi", "-c:v", "qoi", "-pix_fmt", "rgb24"),
     _by_ffmpeg("by-ffmpeg.jp2", "-c:v", "libopenjpeg", "-pix_fmt", "rgb24"),
@@ -84,7 +86,7 @@ ROWS = [
     Row("clear.png", saved(made=lambda: image().quantize(64), transparency=0), Whole(Truth(lambda: [np.asarray(image().quantize(64).convert("RGB"))[..., ::-1]]))),
     Row("half-colours-turned.jpg", saved(quality=97, exif=exif(8)), Whole(Truth(lambda: [np.rot90(picture(), 1)]))),
     Row("large-remark.jpg", saved(quality=97, subsampling=0, comment=b"\xff\xd9 not the end " * 3000), Whole(COLOUR)),
-    Row("thumbnail-first.jpg", saved(made=lambda: image(), quality=97, subsampling=0, extra=b"\xff\xe3\x00\x0a\xff\xd8\xff\xd9\xff\xd8\xff\xd9"), Whole(COLOUR)),
+    Row("thumbnail-first.jpg", saved(made=image, quality=97, subsampling=0, extra=b"\xff\xe3\x00\x0a\xff\xd8\xff\xd9\xff\xd8\xff\xd9"), Whole(COLOUR)),
     Row("one-pixel.png", saved(made=lambda: Image.new("RGB", (1, 1), (10, 20, 30))), Whole(Truth(lambda: [np.uint8([[[30, 20, 10]]])]))),
     Row("one-line.jpg", saved(made=lambda: image().crop((0, 0, WIDTH, 1)), quality=99, subsampling=0), Whole(Truth(lambda: [picture()[:1]]))),
 ]  # fmt: skip

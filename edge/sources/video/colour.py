@@ -25,8 +25,16 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_HIGH_RANGE = {16: "PQ (SMPTE ST 2084)", 18: "HLG (ARIB STD-B67)"}  # ISO/IEC 23091-2, transfer characteristics
-_MATRICES = {8: "YCgCo", 10: "BT.2020 constant luminance", 11: "SMPTE ST 2085", 14: "ICtCp"}  # the same, matrix coefficients
+_HIGH_RANGE = {
+    16: "PQ (SMPTE ST 2084)",
+    18: "HLG (ARIB STD-B67)",
+}  # ISO/IEC 23091-2, transfer characteristics
+_MATRICES = {
+    8: "YCgCo",
+    10: "BT.2020 constant luminance",
+    11: "SMPTE ST 2085",
+    14: "ICtCp",
+}  # the same, matrix coefficients
 
 
 class ToBgr:

@@ -175,7 +175,9 @@ class Video:
                 self._packets = None
                 raise SourceError(f"{self.name}: reading failed: {reason(error)}") from error
             else:
-                if packet.size:  # a decoder takes an empty one for the end: AVI has them for pictures left out
+                if (
+                    packet.size
+                ):  # a decoder takes an empty one for the end: AVI has them for pictures left out
                     return packet
         return None
 

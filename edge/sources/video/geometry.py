@@ -75,7 +75,9 @@ def _told(frame: VideoFrame) -> Orientation | None:
         return _TURNED.get(round(frame.rotation / 90) % 4)
     if len(matrix) != _MATRIX.size:
         return None
-    right_x, right_y, _, down_x, down_y, *_ = _MATRIX.unpack(matrix)  # where a step right and a step down lead
+    right_x, right_y, _, down_x, down_y, *_ = _MATRIX.unpack(
+        matrix
+    )  # where a step right and a step down lead
     if max(abs(right_x), abs(down_y)) >= max(abs(right_y), abs(down_x)):
         return Orientation(left_right=right_x < 0, top_bottom=down_y < 0)
     return Orientation(transposed=True, left_right=down_x < 0, top_bottom=right_y < 0)

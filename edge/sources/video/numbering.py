@@ -22,9 +22,15 @@ class Numbering:
         """`joined`: the stream began earlier, so nothing is missed before the first picture that comes."""
         self._joined = joined
         self._sent = 0
-        self._waiting: list[tuple[int, int, int]] = []  # the clock, when it is shown by it, which packet it was
-        self._passed_over: set[tuple[int, int]] = set()  # when pictures would have been shown that did not come
-        self._clock_sent = self._clock_shown = 0  # how often the clock was set back, as where recordings are joined
+        self._waiting: list[
+            tuple[int, int, int]
+        ] = []  # the clock, when it is shown by it, which packet it was
+        self._passed_over: set[tuple[int, int]] = (
+            set()
+        )  # when pictures would have been shown that did not come
+        self._clock_sent = self._clock_shown = (
+            0  # how often the clock was set back, as where recordings are joined
+        )
         self._dts = _ANY_TIME
         self._next = 0
         self._refused = 0  # packets that failed and did not say when they would have been shown

@@ -28,7 +28,9 @@ def open_container(
 
     listen()
     try:
-        with Complaints(threads=1):  # what is wrong with what is read to find the streams is told again when it is decoded
+        with Complaints(
+            threads=1
+        ):  # what is wrong with what is read to find the streams is told again when it is decoded
             return av.open(target, "r", options=dict(options), metadata_errors="replace", timeout=timeouts)
     except av.error.ExitError as error:
         raise SourceError(f"{name}: could not be opened within {timeouts[0] or 0:g} s") from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
+from shared.observing.histogram import Histogram
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import DURATION_BUCKETS
 

@@ -83,7 +83,7 @@ def test_the_pools_are_sized_by_the_threads() -> None:
     def sizes(*arguments: int) -> dict[str, Any]:
         pools = ThreadPools(*arguments)
         kinds = ("tails", "decode", "pictures", "profiles")
-        return {kind: getattr(pools, kind)._executor._max_workers for kind in kinds}
+        return {kind: getattr(pools, kind).size for kind in kinds}
 
     assert sizes(0) == {"tails": 1, "decode": 2, "pictures": 1, "profiles": 1}
     assert sizes(8) == {"tails": 2, "decode": 8, "pictures": 4, "profiles": 1}

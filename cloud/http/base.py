@@ -27,9 +27,6 @@ _DRAIN_FACTOR = 4
 """A refusal is sent at once, yet the body is read and dropped up to this many limits: closing a connection while the client
 is still sending resets it, and the client would see the reset instead of the refusal."""
 
-_TURN_BYTES = 64 << 10
-"""Of a body that may be read in one turn of the event loop; each turn costs a short one more than its reading does."""
-
 _MAX_TEXT = 400
 """Characters of a refusal: it may quote the request, and a profile's names are as long as their sender likes."""
 
@@ -154,7 +151,7 @@ class BodyHandler(Handler):
             return
         self._body.add(chunk, self.elapsed_s())
         # Give other connections a turn: a body that arrives as fast as it is read would be read in one turn of the loop.
-        if self._body.size > _TURN_BYTES:
+        if self._body.size != self._declared():
             await asyncio.sleep(0)
 
     async def complete(self) -> None:

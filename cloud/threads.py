@@ -47,6 +47,7 @@ class Pool:
             return await call.result
         finally:
             call.forget()
+            del call  # an error refers to this frame, and the call to the error
 
     def start(self, function: Callable[[], object]) -> None:
         """From any thread: call `function` some time, on a thread that `run` has started; nobody waits for it.
@@ -95,7 +96,7 @@ class _Call(Generic[_Result]):
                 settle = partial(self.result.set_exception, error)
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._settle, settle)
-        del work, settle  # an error refers to this frame
+        del self, work, settle  # an error refers to this frame, and they to the error
 
     def forget(self) -> None:
         """On the event loop: nobody waits for the result."""

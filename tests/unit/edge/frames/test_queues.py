@@ -137,6 +137,15 @@ def test_the_gauge_shows_how_many_wait(make, metrics):
     assert seen == [0, 1, 2, 2, 1, 0]
 
 
+@pytest.mark.parametrize("drop_oldest", [False, True])
+def test_a_queue_that_runs_for_long_stays_as_small(make, drop_oldest):
+    queue = make(2, drop_oldest=drop_oldest)
+    for item in range(100):
+        queue.put(item)
+        assert queue.get() == item
+    assert (queue._items.qsize(), queue._room.qsize()) == (0, 2)
+
+
 def test_many_threads_lose_and_double_nothing(make):
     queue = make(3)
     producers = [

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -18,11 +17,9 @@ _Item_contra = TypeVar("_Item_contra", contravariant=True)
 
 
 class BoundedQueue(Generic[_Item]):
-    """Between threads, first in, first out. When full, a lossless producer waits and a live one drops the oldest item."""
+    """Between threads, first in, first out. When it is full, its producer waits."""
 
-    def __init__(self, capacity: int, depth: Gauge, *, drop_oldest: bool = False) -> None:
-        self._capacity = capacity
-        self._drop_oldest = drop_oldest
+    def __init__(self, capacity: int, depth: Gauge) -> None:
         # Two queues that wait outside the interpreter: a condition costs several times as much.
         self._items: SimpleQueue[_Item | None] = SimpleQueue()  # None, once closed, is the last
         self._room: SimpleQueue[None] = SimpleQueue()  # one entry for each item that may still be put
@@ -32,28 +29,21 @@ class BoundedQueue(Generic[_Item]):
         self._putting = threading.Lock()
         depth.set_function(self._depth)
 
-    def put(self, item: _Item) -> int:
-        """Add an item; returns how many were dropped to make room. An item put after `close` is itself dropped."""
-        if not self._drop_oldest:
-            self._room.get()
-        dropped = 0
+    def put(self, item: _Item) -> None:
+        """Add an item, once there is room. One that comes after `close` is lost."""
+        self._room.get()
         with self._putting:
             if self._closed:
                 self._room.put(None)  # for the next producer that waits
-                return 1  # items that already wait stay: they can still be taken
-            while self._drop_oldest and self._items.qsize() >= self._capacity:
-                with contextlib.suppress(Empty):  # a consumer was faster
-                    self._items.get_nowait()
-                    dropped += 1
-            self._items.put(item)
-        return dropped
+            else:
+                self._items.put(item)
 
     def get(self) -> _Item | None:
         """The oldest item; waits for one. None when the queue is closed and empty."""
         item = self._items.get()
         if item is None:
             self._items.put(None)  # for the next consumer that asks
-        elif not self._drop_oldest:
+        else:
             self._room.put(None)
         return item
 

@@ -103,7 +103,7 @@ clean: ## remove .venv and everything else that was made here; not media/, weigh
 # Made here, since Docker would make them as root.
 .PHONY: folders
 folders:
-	@mkdir -p "$${SPLITDNN_MEDIA:-media}" "$${SPLITDNN_WEIGHTS_DIR:-weights}"
+	@mkdir -p "$${SPLITDNN_MEDIA:-media}" "$${SPLITDNN_WEIGHTS_DIR:-weights}" "$${SPLITDNN_CAMERAS_DIR:-cameras}"
 
 # Without a bundle nothing else starts, and Compose does not show what a detached container said.
 define why

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from shared.process.exit import leave_on_interrupt, run_process
+
+if __name__ == "__main__":
+    leave_on_interrupt()  # the other imports take a while
+
 import asyncio
 import errno
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from edge.cameras.file import read_cameras
 from edge.config import CalibrationSettings, EdgeSettings
 from shared.errors import ResultsError, SettingsError, SplitDNNError
 from shared.network.choice import CLOUD
 from shared.observing import event_loop
 from shared.observing.logs import configure_logs
-from shared.process.exit import run_process
 from shared.process.threads import limit_threads
 from shared.settings import CommonSettings, make_parser, parse_flags, print_error, read_settings
 
@@ -60,6 +65,7 @@ def _run(arguments: Sequence[str]) -> int:
     started = _start(EdgeSettings, given)
     if started is None:
         return 0
+    cameras = read_cameras(started.settings)
     # Imports only now: OpenCV and the engines read the thread settings when they are imported.
     if show_points:
         from edge.network.listing import list_split_points  # noqa: PLC0415
@@ -68,7 +74,7 @@ def _run(arguments: Sequence[str]) -> int:
         return 0
     from edge.network.early_load import EarlyLoad  # noqa: PLC0415
 
-    with EarlyLoad(started.settings, started.threads) as early:
+    with EarlyLoad(started.settings, cameras, started.threads) as early:
         from edge.run import run  # noqa: PLC0415 - takes as long as reading the network, and is done meanwhile
 
         return event_loop.run(run(started.settings, started.threads, early))

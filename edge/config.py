@@ -9,69 +9,129 @@ from pydantic import Field, field_validator
 
 from shared.settings import CommonSettings
 
-# What running and calibrating have in common is declared once, but not in a common base class: it would change the order of the
-# flags in --help and of the settings in the README.
-_Source = Annotated[
+# What running, calibrating and one camera of several (edge/cameras/settings.py) have in common is declared once, but not in a common
+# base class: it would change the order of the flags in --help and of the settings in the README.
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="the camera's name in records, metrics and logs: letters, digits and `_ . -`",
+    ),
+]
+Source = Annotated[
     str,
     Field(
         description="a video file, a folder of pictures, a webcam's number, an `rtsp://` or `http://` URL (also of a single picture), "
         "`synthetic` (`synthetic:fps=10,frames=300,width=640,height=480`), or a source of an installed package by its name"
     ),
 ]
-_Grayscale = Annotated[bool, Field(description="make the three channels equal, as from a grey camera")]
-_OpenTimeout = Annotated[float, Field(gt=0, le=600, description="how long a live source may take to open")]
-_ReadTimeout = Annotated[
-    float, Field(gt=0, le=600, description="how long a live source may take for a frame")
+SplitPointName = Annotated[
+    str | None,
+    Field(
+        description="where the network is cut (see `--list-split-points`); `auto` lets the planner choose continually, which "
+        "includes sending pictures or nothing at all; by default the smallest tensor with at most 85 % of the work before it "
+        "(ResNet-50: `layer3`)"
+    ),
+]
+CodecName = Annotated[
+    str | None,
+    Field(
+        description="how the tensors travel: `float32`, `float16` or `int8`, each also with `+zstd`; at the split point "
+        "`input` `jpeg:quality=90,subsampling=0` (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), `webp:quality=90,method=4` (0: fast, "
+        "6: small), `png` or `raw`; or `calibrated`, which needs the fewest bytes; `auto` lets the planner choose, and the "
+        "split point too unless it is set. By default `int8+zstd`, and `jpeg` at `input`; with `--split-point auto` the planner "
+        "chooses"
+    ),
+]
+ObjectiveKind = Annotated[
+    Literal["latency", "throughput", "bytes"],
+    Field(
+        description="what the planner optimises: `latency` of a frame, `throughput` (frames per second), or `bytes` per frame"
+    ),
+]
+MinAgreement = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="the planner takes only codecs whose answers have at least this much in common with the unsplit network's: the "
+        "share of frames with the same top class; of boxes, the F1 score of those with the same class and place",
+    ),
+]
+MaxLatency = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=600,
+        description="seconds that the planner allows from a frame's capture to its answer, not counting the edge's own queues; "
+        "0: no limit",
+    ),
+]
+PictureSize = Annotated[
+    Literal["network", "source"],
+    Field(
+        description="size of the pictures sent at `input`: `network`, or `source`, the camera's own (at most 5.5 megapixels), which "
+        "the cloud then resizes"
+    ),
+]
+StillThreshold = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="if a smaller share of its symbols than this changed since the last frame sent, a frame is not sent, and that "
+        "frame's answer is repeated (for 5 s at most); with `int8`, `int8+zstd` and `calibrated`. 0: every frame is sent",
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=1,
+        description="score from which a detector's box counts, 0 to 1; by default the bundle's own",
+    ),
+]
+Grayscale = Annotated[bool, Field(description="make the three channels equal, as from a grey camera")]
+QueueSize = Annotated[
+    int, Field(ge=1, le=1024, description="how many frames may wait for the head, and for the uplink")
+]
+Deadline = Annotated[
+    float,
+    Field(gt=0, le=600, description="how long the cloud has for a frame before the edge finishes it itself"),
+]
+Frames = Annotated[int, Field(ge=0, description="stop after so many frames; 0: at the end of the source")]
+OpenTimeout = Annotated[float, Field(gt=0, le=600, description="how long a live source may take to open")]
+ReadTimeout = Annotated[float, Field(gt=0, le=600, description="how long a live source may take for a frame")]
+SnapshotFps = Annotated[
+    float,
+    Field(
+        ge=0.01,
+        le=30,
+        description="pictures asked for a second where an `http://` URL gives one picture a request",
+    ),
 ]
 
 
 class EdgeSettings(CommonSettings):
     """Flags and `SPLITDNN_*` variables of `python -m edge`."""
 
-    name: str = Field(
-        "camera",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
-        description="the camera's name in records, metrics and logs: letters, digits and `_ . -`",
+    name: Name = "camera"
+    source: Source = "synthetic"
+    cameras: str | None = Field(
+        None,
+        description="TOML file of several cameras for this one edge, in place of a source and a name (docs/cameras.md)",
     )
-    source: _Source = "synthetic"
     cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
-    split_point: str | None = Field(
-        None,
-        description="where the network is cut (see `--list-split-points`); `auto` lets the planner choose continually, which "
-        "includes sending pictures or nothing at all; by default the smallest tensor with at most 85 % of the work before it "
-        "(ResNet-50: `layer3`)",
-    )
-    codec: str | None = Field(
-        None,
-        description="how the tensors travel: `float32`, `float16` or `int8`, each also with `+zstd`; at the split point "
-        "`input` `jpeg:quality=90,subsampling=0` (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), `webp:quality=90,method=4` (0: fast, "
-        "6: small), `png` or `raw`; or `calibrated`, which needs the fewest bytes; `auto` lets the planner choose, and the "
-        "split point too unless it is set. By default `int8+zstd`, and `jpeg` at `input`; with `--split-point auto` the planner "
-        "chooses",
-    )
+    split_point: SplitPointName = None
+    codec: CodecName = None
     profile: str | None = Field(
         None,
         description="file that `python -m edge calibrate` wrote, for the codec `calibrated`; without one, a profile is fitted "
         "to drawn frames at the start. The planner takes a folder of such files as well, and never fits one itself",
     )
-    objective: Literal["latency", "throughput", "bytes"] = Field(
-        "latency",
-        description="what the planner optimises: `latency` of a frame, `throughput` (frames per second), or `bytes` per frame",
-    )
-    min_agreement: float = Field(
-        0.95,
-        ge=0,
-        le=1,
-        description="the planner takes only codecs whose answers have at least this much in common with the unsplit network's: the "
-        "share of frames with the same top class; of boxes, the F1 score of those with the same class and place",
-    )
-    max_latency: float = Field(
-        0.0,
-        ge=0,
-        le=600,
-        description="seconds that the planner allows from a frame's capture to its answer, not counting the edge's own queues; "
-        "0: no limit",
-    )
+    objective: ObjectiveKind = "latency"
+    min_agreement: MinAgreement = 0.95
+    max_latency: MaxLatency = 0.0
     explore_s: float = Field(
         0.5,
         ge=0,
@@ -79,38 +139,43 @@ class EdgeSettings(CommonSettings):
         description="seconds between two frames that are sent only to measure the link, while the plan's own frames do not "
         "measure it; 0: none are sent, and a plan that sends nothing is never abandoned",
     )
-    picture_size: Literal["network", "source"] = Field(
-        "network",
-        description="size of the pictures sent at `input`: `network`, or `source`, the camera's own (at most 5.5 megapixels), which "
-        "the cloud then resizes",
-    )
-    still_threshold: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="if a smaller share of its symbols than this changed since the last frame sent, a frame is not sent, and that "
-        "frame's answer is repeated (for 5 s at most); with `int8`, `int8+zstd` and `calibrated`. 0: every frame is sent",
-    )
+    picture_size: PictureSize = "network"
+    still_threshold: StillThreshold = 0.0
     top: int = Field(5, ge=1, le=1000, description="how many classes a record holds")
-    threshold: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="score from which a detector's box counts, 0 to 1; by default the bundle's own",
+    threshold: Threshold = None
+    grayscale: Grayscale = False
+    queue_size: QueueSize = 2
+    in_flight: int = Field(
+        4,
+        ge=1,
+        le=256,
+        description="how many requests may be under way at once; of several cameras each has one more of its own",
     )
-    grayscale: _Grayscale = False
-    queue_size: int = Field(
-        2, ge=1, le=1024, description="how many frames may wait for the head, and for the uplink"
-    )
-    in_flight: int = Field(4, ge=1, le=256, description="how many requests may be under way at once")
-    deadline_s: float = Field(
-        2.0, gt=0, le=600, description="how long the cloud has for a frame before the edge finishes it itself"
-    )
-    frames: int = Field(0, ge=0, description="stop after so many frames; 0: at the end of the source")
+    deadline_s: Deadline = 2.0
+    frames: Frames = 0
     results: str | None = Field(
         None,
         description="file for one JSON record per frame, one a line, or `-` for stdout; `{hostname}` in it becomes the host's "
-        "name. Records of a camera are added to the file, those of a recording replace it",
+        "name, and `{camera}` the camera's. Records of a camera are added to the file, those of a recording replace it",
+    )
+    results_max_bytes: int = Field(
+        0,
+        ge=0,
+        le=2**50,
+        description="a file of records gets no longer: it is renamed to `NAME-TIME.jsonl` and another is begun; 0: no limit",
+    )
+    results_max_age_s: float = Field(
+        0.0,
+        ge=0,
+        le=10 * 365 * 86400,
+        description="so is one whose first record is so old; 0: no limit",
+    )
+    results_keep: int = Field(
+        14,
+        ge=1,
+        le=10_000,
+        description="how many files of records are kept besides the current one, where one of the two limits is set; none is kept "
+        "for longer than so many times `results_max_age_s`",
     )
     show: Literal["frames", "changes", "quiet"] = Field(
         "frames",
@@ -125,14 +190,9 @@ class EdgeSettings(CommonSettings):
     status_port: int = Field(
         8882, ge=0, le=65535, description="port of `/metrics`, `/healthz` and `/readyz`; 0 takes a free one"
     )
-    open_timeout_s: _OpenTimeout = 10.0
-    read_timeout_s: _ReadTimeout = 10.0
-    snapshot_fps: float = Field(
-        1.0,
-        ge=0.01,
-        le=30,
-        description="pictures asked for a second where an `http://` URL gives one picture a request",
-    )
+    open_timeout_s: OpenTimeout = 10.0
+    read_timeout_s: ReadTimeout = 10.0
+    snapshot_fps: SnapshotFps = 1.0
 
     @field_validator("cloud_url")
     @classmethod
@@ -146,7 +206,7 @@ class EdgeSettings(CommonSettings):
 class CalibrationSettings(CommonSettings):
     """Flags of `python -m edge calibrate`; settings that it shares with the edge are read from the edge's variables too."""
 
-    source: _Source = "synthetic"
+    source: Source = "synthetic"
     profile: str | None = Field(
         None, description="file to write; by default `<model>-<split point>.safetensors` in this folder"
     )
@@ -158,6 +218,6 @@ class CalibrationSettings(CommonSettings):
         "boxes, F1",
     )
     frames: int = Field(200, ge=24, le=2000, description="frames to calibrate with, spread over the source")
-    grayscale: _Grayscale = False
-    open_timeout_s: _OpenTimeout = 10.0
-    read_timeout_s: _ReadTimeout = 10.0
+    grayscale: Grayscale = False
+    open_timeout_s: OpenTimeout = 10.0
+    read_timeout_s: ReadTimeout = 10.0

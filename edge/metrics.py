@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import Counter, Gauge, Histogram
 
+from shared.observing.file_metrics import FileMetrics
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import DURATION_BUCKETS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 STEPS = (
     "capture",
@@ -22,7 +28,7 @@ STEPS = (
     "tail",
 )
 QUEUES = ("capture", "head", "encode", "send")
-OUTCOMES = ("cloud", "edge", "still", "dropped", "failed")
+OUTCOMES = ("cloud", "edge", "still", "dropped", "left_out", "failed")
 FALLBACKS = (
     "circuit_open",
     "unreachable",
@@ -40,25 +46,29 @@ SWITCHES = ("limit", "clear", "small")
 CIRCUIT_STATES = ("closed", "open", "half_open")
 
 
+DEFAULT_CAMERA = "camera"
+
+
 class EdgeMetrics(Metrics):
     """One registry with every metric of the edge, each label value initialised."""
 
-    def __init__(self) -> None:
+    def __init__(self, cameras: Sequence[str] = (DEFAULT_CAMERA,)) -> None:
+        """`cameras`: the values of the label `camera`, each once."""
         self.state = "starting"  # then running, and finished once the source has ended
-        self.unseen: set[str] = set()  # names of the cameras that have given no frame yet
+        self.unseen = set(cameras)  # those that have given no frame yet
         prefix = "splitdnn_edge_"
         super().__init__(prefix, STEPS)
         self.frames = Counter(
             prefix + "frames_total",
             "Frames by what became of them: answered by cloud or by edge, a still scene's earlier answer repeated, dropped by "
-            "policy, failed.",
-            ["outcome"],
+            "policy, left out to keep to the camera's own rate, failed.",
+            ["camera", "outcome"],
             registry=self.registry,
         )
         self.fallbacks = Counter(
             prefix + "fallbacks_total",
             "Frames that the edge finished itself, by why the cloud did not.",
-            ["reason"],
+            ["camera", "reason"],
             registry=self.registry,
         )
         self.queue_depth = Gauge(prefix + "queue_depth", "Frames waiting.", ["queue"], registry=self.registry)
@@ -68,6 +78,7 @@ class EdgeMetrics(Metrics):
         self.latency = Histogram(
             prefix + "frame_latency_seconds",
             "From a frame's capture to its answer, where that is not an earlier frame's.",
+            ["camera"],
             buckets=DURATION_BUCKETS,
             registry=self.registry,
         )
@@ -91,32 +102,47 @@ class EdgeMetrics(Metrics):
             registry=self.registry,
         )
         self.source_up = Gauge(
-            prefix + "source_up", "1 while the source gives frames.", registry=self.registry
+            prefix + "source_up", "1 while the source gives frames.", ["camera"], registry=self.registry
         )
         self.source_reconnects = Counter(
-            prefix + "source_reconnects_total", "Attempts to open the source again.", registry=self.registry
+            prefix + "source_reconnects_total",
+            "Attempts to open the source again.",
+            ["camera"],
+            registry=self.registry,
         )
         self.last_frame_timestamp = Gauge(
-            prefix + "last_frame_timestamp_seconds", "When the latest frame was read.", registry=self.registry
+            prefix + "last_frame_timestamp_seconds",
+            "When the latest frame was read.",
+            ["camera"],
+            registry=self.registry,
         )
         self.running = Gauge(
             prefix + "running",
-            "1 while frames are expected, 0 once the source has ended.",
+            "1 while frames are expected, 0 once every source has ended.",
+            registry=self.registry,
+        )
+        self.camera_running = Gauge(
+            prefix + "camera_running",
+            "1 while frames are expected of the camera, 0 once its source has ended.",
+            ["camera"],
             registry=self.registry,
         )
         self.undecodable = Counter(
             prefix + "undecodable_total",
             "Packets and pictures that could not be decoded, and were left out.",
+            ["camera"],
             registry=self.registry,
         )
         self.damaged_frames = Counter(
             prefix + "damaged_frames_total",
             "Frames of which the decoder had to make up a part.",
+            ["camera"],
             registry=self.registry,
         )
         self.result_errors = Counter(
             prefix + "result_errors_total", "Records that could not be written.", registry=self.registry
         )
+        self.results = FileMetrics(prefix + "results_", "records", self.registry)
         self.retries = Counter(
             prefix + "retries_total",
             "Frames sent once more, as their connection broke before an answer.",
@@ -138,12 +164,15 @@ class EdgeMetrics(Metrics):
             registry=self.registry,
         )
         self.plan_info = Gauge(
-            prefix + "plan_info", "1 for the plan in force.", ["split_point", "codec"], registry=self.registry
+            prefix + "plan_info",
+            "1 for the plan in force.",
+            ["camera", "split_point", "codec"],
+            registry=self.registry,
         )
         self.plan_switches = Counter(
             prefix + "plan_switches_total",
             "Times that the planner put another plan into force, by why.",
-            ["reason"],
+            ["camera", "reason"],
             registry=self.registry,
         )
         self.explorations = Counter(
@@ -154,11 +183,13 @@ class EdgeMetrics(Metrics):
         self.predicted_latency = Gauge(
             prefix + "predicted_latency_seconds",
             "What the planner expects of the plan in force, without waiting in the edge's own queues.",
+            ["camera"],
             registry=self.registry,
         )
         self.measured_latency = Gauge(
             prefix + "measured_latency_seconds",
             "The same as measured: the median of the plan's latest frames.",
+            ["camera"],
             registry=self.registry,
         )
         self.bundle_fetches = Counter(
@@ -177,14 +208,30 @@ class EdgeMetrics(Metrics):
             self.bundle_fetches.labels(result=result)
         for result in CHANGES:
             self.network_changes.labels(result=result)
-        for outcome in OUTCOMES:
-            self.frames.labels(outcome=outcome)
-        for reason in SWITCHES:
-            self.plan_switches.labels(reason=reason)
-        for reason in FALLBACKS:
-            self.fallbacks.labels(reason=reason)
         for queue in QUEUES:
             self.queue_depth.labels(queue=queue)
             self.queue_capacity.labels(queue=queue)
         for state in CIRCUIT_STATES:
             self.circuit_state.labels(state=state).set(state == "closed")
+        for camera in cameras:
+            self._initialise(camera)
+
+    def _initialise(self, camera: str) -> None:
+        for metric in (
+            self.latency,
+            self.source_up,
+            self.source_reconnects,
+            self.last_frame_timestamp,
+            self.camera_running,
+            self.undecodable,
+            self.damaged_frames,
+            self.predicted_latency,
+            self.measured_latency,
+        ):
+            metric.labels(camera=camera)
+        for outcome in OUTCOMES:
+            self.frames.labels(camera=camera, outcome=outcome)
+        for reason in SWITCHES:
+            self.plan_switches.labels(camera=camera, reason=reason)
+        for reason in FALLBACKS:
+            self.fallbacks.labels(camera=camera, reason=reason)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
 from edge.planning.pilot import PinnedPilot
+from edge.planning.plan_metrics import PlanMetrics
 from edge.planning.planner import Conditions, Option, predict
 from edge.uplink.link import LinkState
 from shared.network.partition import INPUT, OUTPUT
@@ -114,7 +115,7 @@ class Measuring:
     def _measure(self, cockpit: Cockpit, plan: Plan) -> float:
         frames = self.frames if self._by_latency else 4 * self.frames
         flight = cockpit.fly(
-            lambda _, metrics: PinnedPilot(plan, metrics),
+            lambda _, metrics: PinnedPilot(plan, PlanMetrics(metrics)),
             one_by_one=self._by_latency,
             frames=frames,
             seconds=_MAX_S,

@@ -14,10 +14,15 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from edge.cameras.camera import Camera
+from edge.cameras.file import read_cameras
+from edge.cameras.metrics import CameraMetrics
 from edge.frames.pipeline import Pipeline
 from edge.frames.way import Edition, Editions
-from edge.metrics import EdgeMetrics
+from edge.metrics import DEFAULT_CAMERA, EdgeMetrics
+from edge.planning.pace import Pace
 from edge.planning.pilot import PlannedPilot
+from edge.planning.plan_metrics import PlanMetrics
 from edge.sources.base import Shot
 from edge.uplink.line import Line
 from edge.uplink.uplink import Uplink
@@ -144,7 +149,9 @@ class Cockpit:
         """For `fly`: the planner, which chooses among all plans."""
 
         def make_pilot(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
-            pilot = kind(self.settings, self.plans, uplink, metrics, live=False)
+            pilot = kind(
+                self.settings, self.plans, uplink, PlanMetrics(metrics), pace=Pace({DEFAULT_CAMERA: False})
+            )
             pilot.take_tail_times(times)
             return pilot
 
@@ -167,10 +174,17 @@ class Cockpit:
                 flight.pilot = make_pilot(uplink, flight.metrics)
                 task = make_task(self.model, Wanted(settings.top))
                 edition = Edition(self.model, task, self.preprocess, flight.pilot, uplink)
+                (camera_settings,) = read_cameras(settings)
+                told = CameraMetrics(flight.metrics, camera_settings.name)
+                sinks = [flight.take, source.answered]
                 pipeline = Pipeline(
-                    settings, Editions(edition), uplink.circuit, source,
-                    [flight.take, source.answered], flight.metrics, session=1,
-                )  # fmt: skip
+                    [Camera(camera_settings, source, sinks, told, session=1)],
+                    Editions({camera_settings.name: edition}),
+                    uplink.circuit,
+                    flight.metrics,
+                    in_flight=settings.in_flight,
+                    pace=Pace({camera_settings.name: False}),
+                )
                 source.until = time.monotonic() + seconds
                 await pipeline.run()
 

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
+from edge.cameras.part_recipe import of_part
 from edge.frames.way import Outcome
 from shared.errors import ContentError, UplinkError
 
@@ -43,24 +44,21 @@ class Answering:
         circuit: Circuit,
         fallbacks: Counter,
         explorations: Counter,
-        *,
-        deadline_s: float,
     ) -> None:
         """The counters are those of edge/metrics.py."""
         self._circuit = circuit
         self._fallbacks = fallbacks
         self._explorations = explorations
-        self._deadline_s = deadline_s
         self._tail_thread = ThreadPoolExecutor(1, thread_name_prefix="tail")
         self._unawaited: asyncio.Task[object] | None = None
 
-    async def answer(self, encoded: Encoded) -> Outcome:
-        """The frame's outcome. Nothing else decides its `fallback`."""
+    async def answer(self, encoded: Encoded, deadline_s: float) -> Outcome:
+        """The frame's outcome. Nothing else decides its `fallback`. `deadline_s`: how long it may wait for an earlier frame's answer."""
         answer: Answer | None = None
         fallback: str | None = encoded.withheld
         if encoded.repeats:
             start = time.monotonic()
-            answer, fallback = await encoded.repeats.wait(self._deadline_s)
+            answer, fallback = await encoded.repeats.wait(deadline_s)
             encoded.origin.watch.note("wait_answer", time.monotonic() - start)
             if answer is not None:
                 return _outcome(encoded, answer, "still")
@@ -71,7 +69,7 @@ class Answering:
             if answer is not None:
                 return _outcome(encoded, answer, "cloud")
         if fallback:
-            self._fallbacks.labels(reason=fallback).inc()
+            self._fallbacks.labels(camera=encoded.origin.camera, reason=fallback).inc()
         return await self._answer_here(encoded, fallback)
 
     async def close(self) -> None:
@@ -121,7 +119,7 @@ class Answering:
         except UplinkError as error:
             reason = error.reason
         except Exception:  # noqa: BLE001 - one frame is answered by the edge, the others go on
-            _log.exception("asking the cloud failed on frame %d", encoded.origin.number)
+            _log.exception("asking the cloud failed on %s", encoded.origin)
             reason = "refused"
         try:
             if reply:
@@ -129,7 +127,7 @@ class Answering:
             elif reason != "circuit_open":
                 pilot.failed(explored=explored)
         except Exception:  # noqa: BLE001 - the pilot's failure must not be the frame's
-            _log.exception("planning failed on frame %d", encoded.origin.number)
+            _log.exception("planning failed on %s", encoded.origin)
         return reply, reason
 
     async def _answer_here(self, encoded: Encoded, fallback: str | None) -> Outcome:
@@ -140,9 +138,9 @@ class Answering:
                 answer = await loop.run_in_executor(self._tail_thread, self._run_tail, encoded)
                 return _outcome(encoded, answer, "edge", fallback)
             except ContentError as error:
-                _log.warning("frame %d has no answer: %s", encoded.origin.number, error)
+                _log.warning("%s has no answer: %s", encoded.origin, error)
             except Exception:  # noqa: BLE001 - one frame fails, the others go on
-                _log.exception("the tail failed on frame %d", encoded.origin.number)
+                _log.exception("the tail failed on %s", encoded.origin)
         return Outcome(encoded, encoded.edition.task.nothing(), "nobody", fallback)
 
     def _run_tail(self, encoded: Encoded) -> Answer:
@@ -157,8 +155,8 @@ def _outcome(
     """The frame's answer with its places in the frame's own picture: a still frame's may be of another size."""
     edition, origin = encoded.edition, encoded.origin
     try:
-        placed = answer.in_picture(edition.model.recipe, origin.size)
+        placed = answer.in_picture(of_part(edition.model.recipe, origin.part), origin.size)
     except Exception:  # noqa: BLE001 - one frame fails, the others go on
-        _log.exception("finding the answer's places in the picture failed on frame %d", origin.number)
+        _log.exception("finding the answer's places in the picture failed on %s", origin)
         return Outcome(encoded, edition.task.nothing(), "nobody", fallback)
     return Outcome(encoded, placed, answered_by, fallback)

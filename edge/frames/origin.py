@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from edge.cameras.shapes import Part
     from shared.observing.telemetry import Stopwatch
     from shared.tasks.base import Answer
 
@@ -18,6 +19,8 @@ class Origin:
 
     number: int
     """In its source, from 0; what was dropped, left out or could not be decoded leaves a gap."""
+    taken: int
+    """How many frames of the camera were taken before it."""
     frame_id: int
     """64 bits, different for each frame of all runs and edges."""
     captured_s: float
@@ -26,6 +29,8 @@ class Origin:
     """The same in nanoseconds since 1970."""
     size: tuple[int, int]
     """(height, width) of the source's picture, to which the places in the frame's answer refer."""
+    part: Part | None
+    """What the network is given of that picture; None if it is all of it."""
     camera: str
     """Name of the camera."""
     source: str
@@ -38,6 +43,10 @@ class Origin:
     """Whether the decoder had to make up a part of it."""
     watch: Stopwatch
     """The time of each step so far; later steps add theirs."""
+
+    def __str__(self) -> str:
+        """For the log: `frame 12 of gate`."""
+        return f"frame {self.number} of {self.camera}"
 
 
 class PendingAnswer:

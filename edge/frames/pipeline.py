@@ -1,166 +1,148 @@
 """The way of a frame through the edge, on one page.
 
 capture ─► preprocess ─► head ─► encode ─► send ─► deliver
-(a thread each, a bounded queue between any two)   (tasks: `_consume`, several at once)
-    │         (with the pilot's     │        └─► edge/frames/answering.py: the cloud, or the tail on this machine
-    │          plan of the moment)  └─► if the scene stands still, the answer to an earlier frame is repeated
-    └─ from here on the frame belongs to one edition of the network, whatever is taken meanwhile
+    │       (a thread each, a bounded queue between any two)   (a task for each frame, several at once)
+    │       │     (with the pilot's     │     └─► edge/frames/answering.py: the cloud, or the tail on this machine
+    │       │      plan of the moment)  └─► if the scene stands still, the answer to an earlier frame is repeated
+    │       └─ from here on the frame belongs to one edition of the network, whatever is taken meanwhile
+    └─ edge/cameras/camera.py, a thread for each camera; all that comes after serves them in turn
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
+import contextlib
 import logging
-import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
+from edge.frames.allowance import Allowance
 from edge.frames.answering import Answering
-from edge.frames.origin import Origin
-from edge.frames.queues import BoundedQueue, Handover, Step
-from edge.frames.stillness import Stillness
+from edge.frames.encoder import Encoder
+from edge.frames.intake import Intake
+from edge.frames.outbox import Outbox
+from edge.frames.queues import BoundedQueue, Step
 from edge.frames.way import Captured, Crossed, Encoded, Prepared
-from edge.output.results import Results, record_of
-from shared.codecs import encode_frame
-from shared.errors import SourceError, WireError
-from shared.observing.telemetry import Stopwatch
-from shared.wire import frame as wire
+from edge.output.results import record_of
+from shared.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from edge.config import EdgeSettings
+    from edge.cameras.camera import Camera
     from edge.frames.answering import Circuit
-    from edge.frames.way import Crossing, Editions, Outcome, Source
+    from edge.frames.way import Crossing, Editions
     from edge.metrics import EdgeMetrics
-    from edge.output.results import Record
-    from edge.planning.plan import Plan
-    from shared.codecs.base import Codec
+    from edge.planning.pace import Pace
 
 _log = logging.getLogger(__name__)
 
 _LAST_READ_S = 2.0
+_BETWEEN = 5
+"""Frames of one camera between its queue and the uplink, beside those that may wait for the uplink: one in each of the three steps,
+one between any two."""
 
 
 class Pipeline:
-    """Plays one source to its end. Every frame read is answered once, in order, or counted as dropped."""
+    """Plays cameras to their ends. Every frame taken is answered once, in its camera's order, or counted as dropped.
+
+    No camera waits for another: each has a place among the frames under way, and a slot to be answered in, that is its own.
+    """
 
     def __init__(
         self,
-        settings: EdgeSettings,
+        cameras: Sequence[Camera],
         editions: Editions,
         circuit: Circuit,
-        source: Source,
-        sinks: Sequence[Callable[[Record], None]],
         metrics: EdgeMetrics,
-        session: int,
+        *,
+        in_flight: int,
+        pace: Pace,
     ) -> None:
-        """`sinks` receive each record; `session` (32 bits) makes frame ids unique across runs and edges."""
-        self._settings = settings
+        """`in_flight`: how many requests may be under way at once. Each camera but one has one more of its own.
+
+        `pace` is told when frames came, for the planner.
+        """
+        self._cameras = {camera.name: camera for camera in cameras}
         self._editions = editions
         self._circuit = circuit
-        self._source = source
-        self._results = Results(sinks)
+        self._pace = pace
         self._metrics = metrics
-        self._session = session
-        self._answering = Answering(
-            circuit, metrics.fallbacks, metrics.explorations, deadline_s=settings.deadline_s
+        self._answering = Answering(circuit, metrics.fallbacks, metrics.explorations)
+        depth, size = metrics.queue_depth, max(camera.settings.queue_size for camera in cameras)
+        self._slots = Allowance(in_flight - 1)
+        self._intake = Intake[Captured](
+            {camera.name: (camera.settings.queue_size, camera.live) for camera in cameras},
+            Allowance(size + _BETWEEN - 1),
+            depth.labels(queue="capture"),
         )
-        depth, size, live = metrics.queue_depth, settings.queue_size, source.live
-        self._captured = BoundedQueue[Captured](size, depth.labels(queue="capture"), drop_oldest=live)
         # One frame ahead is enough to keep a step busy; more would only make frames older.
         self._prepared = BoundedQueue[Prepared](1, depth.labels(queue="head"))
         self._crossed = BoundedQueue[Crossed](1, depth.labels(queue="encode"))
-        for queue, capacity in {"capture": size, "head": 1, "encode": 1, "send": size}.items():
+        waiting = sum(camera.settings.queue_size for camera in cameras)
+        to_send = size + _BETWEEN + len(cameras) - 1
+        for queue, capacity in {"capture": waiting, "head": 1, "encode": 1, "send": to_send}.items():
             metrics.queue_capacity.labels(queue=queue).set(capacity)
-        self._stopping = threading.Event()
-        self._aborted = threading.Event()
-        self._lost: SourceError | None = None
-        self._sequence = itertools.count()
-        self._stillness: WeakKeyDictionary[Plan, Stillness] = WeakKeyDictionary()
-        self.dropped = 0
 
     async def run(self) -> None:
-        """Play until the source ends or `stop` is called. Raises SourceError if the source broke down."""
+        """Play until every source has ended or `stop` is called. Raises SourceError if one of them broke down."""
         loop = asyncio.get_running_loop()
-        encoded = Handover[Encoded](self._settings.queue_size, loop, self._aborted.is_set)
-        self._metrics.queue_depth.labels(queue="send").set_function(encoded.depth)
-        capture = threading.Thread(target=self._capture, name="capture", daemon=True)
+        outbox = Outbox[Encoded](loop, self._slots, lambda frame: frame.origin.camera)
+        self._metrics.queue_depth.labels(queue="send").set_function(outbox.depth)
         steps: list[Step[Any, Any]] = [
-            Step("preprocess", self._captured.get, self._prepare, self._prepared),
+            Step("preprocess", self._intake.get, self._prepare, self._prepared),
             Step("head", self._prepared.get, self._cross, self._crossed),
-            Step("encode", self._crossed.get, self._encode, encoded),
+            Step("encode", self._crossed.get, Encoder(self._cameras, self._circuit, self._metrics), outbox),
         ]
-        capture.start()
+        for camera in self._cameras.values():
+            camera.start(self._intake, partial(self._ended, loop), labelled=len(self._cameras) > 1)
         for step in steps:
             step.start()
-        consumers = [asyncio.create_task(self._consume(encoded)) for _ in range(self._settings.in_flight)]
         try:
-            await asyncio.gather(*consumers)
-        finally:  # after a failure too, nothing keeps running: the source may be closed now, and the records are complete
+            await self._answer_all(outbox)
+        finally:  # after a failure too, nothing keeps running: the sources may be closed now, and the records are complete
             self.stop()
-            self._aborted.set()
-            for queue in (self._captured, self._prepared, self._crossed):
+            self._intake.give_up()
+            for queue in (self._prepared, self._crossed):
                 queue.close()
-            for consumer in consumers:
-                consumer.cancel()
-            await asyncio.gather(*consumers, return_exceptions=True)
             for step in steps:
                 await asyncio.to_thread(step.join)
-            await asyncio.to_thread(capture.join, _LAST_READ_S)
+            await asyncio.to_thread(self._join_cameras)
             await self._answering.close()
-        if self._lost:
-            raise self._lost
+        self._raise_what_was_lost()
 
     def stop(self) -> None:
         """Read no more frames; those already read are still answered."""
-        self._stopping.set()
-        if self._source.live:  # the next frame may be a long time coming; a lossless reader ends by itself
-            self._captured.close()
+        for camera in self._cameras.values():
+            camera.stop()
+            if camera.live:  # the next frame may be a long time coming; a lossless reader ends by itself
+                self._intake.close(camera.name)
 
-    def _capture(self) -> None:
-        limit, number = self._settings.frames, 0
-        try:
-            while not self._stopping.is_set() and (not limit or number < limit):
-                watch = Stopwatch(self._metrics.steps, self._metrics.step_cpu)
-                with watch.step("capture"):
-                    shot = self._source.read()
-                if shot is None:
-                    break
-                self._metrics.last_frame_timestamp.set_to_current_time()
-                self._metrics.unseen.discard(self._settings.name)
-                origin = Origin(
-                    number=shot.number,
-                    frame_id=self._session << 32 | number & 0xFFFFFFFF,
-                    captured_s=time.monotonic(),
-                    captured_ns=time.time_ns(),
-                    size=(shot.picture.shape[0], shot.picture.shape[1]),
-                    camera=self._settings.name,
-                    source=self._source.name,
-                    file=shot.file,
-                    media_time_s=shot.media_time_s,
-                    damaged=shot.damaged,
-                    watch=watch,
-                )
-                dropped = self._captured.put(Captured(origin, shot.picture, queued_s=origin.captured_s))
-                self.dropped += dropped
-                self._metrics.frames.labels(outcome="dropped").inc(dropped)
-                number += 1
-        except SourceError as error:
-            self._lost = error
-        except Exception as error:  # noqa: BLE001 - a thread's exception would be lost; this one ends the run
-            _log.exception("reading the source failed")
-            self._lost = SourceError(f"{self._source.name}: {error}")
-        finally:
-            self._captured.close()
+    def _join_cameras(self) -> None:
+        until = time.monotonic() + _LAST_READ_S
+        for camera in self._cameras.values():
+            camera.join(max(0.0, until - time.monotonic()))
+
+    def _ended(self, loop: asyncio.AbstractEventLoop, camera: Camera) -> None:
+        """Tell people, from the camera's thread, of which the log lines say whose they are; of the only one the run's end tells."""
+        with contextlib.suppress(RuntimeError):  # a read that hung ended after the loop
+            loop.call_soon_threadsafe(self._pace.ended, camera.name)
+        if len(self._cameras) > 1 and camera.lost:
+            _log.error("it has broken down, the others go on: %s", camera.lost)
+        elif len(self._cameras) > 1:
+            _log.info("it has ended")
+
+    def _raise_what_was_lost(self) -> None:
+        lost = {camera.name: camera.lost for camera in self._cameras.values() if camera.lost}
+        if len(self._cameras) == 1:
+            for error in lost.values():
+                raise error
+        if lost:
+            raise SourceError("\n".join(f"camera {name}: {error}" for name, error in lost.items()))
 
     def _prepare(self, frame: Captured) -> Prepared:
-        edition, tensor, outgoing = self._editions.current, None, None
+        edition, tensor, outgoing = self._editions.of(frame.origin.camera), None, None
         with frame.step("preprocess"), frame.origin.watch.step("preprocess"):
             picture = edition.preprocess(frame.picture)
             outgoing = edition.preprocess.outgoing(frame.picture, picture)
@@ -177,70 +159,34 @@ class Pipeline:
                 shapes = [each.shape for each in crossing]
                 if shapes != [(1, *shape) for shape in plan.split_point.shapes]:
                     _log.warning(
-                        "the head step failed on frame %d: it gave tensors of %s, and at %s there are %s for each frame",
-                        frame.origin.number, shapes, plan.split_point.name, list(plan.split_point.shapes),
+                        "the head step failed on %s: it gave tensors of %s, and at %s there are %s for each frame",
+                        frame.origin, shapes, plan.split_point.name, list(plan.split_point.shapes),
                     )  # fmt: skip
                     crossing = ()
         return Crossed(frame.origin, frame.edition, plan, explores, crossing, frame.picture)
 
-    def _encode(self, frame: Crossed) -> Encoded:
-        form = partial(Encoded, frame.origin, frame.edition, frame.plan, frame.explores, frame.crossing)
-        with frame.step("encode"):
-            if frame.plan.codec is None or not frame.crossing or frame.picture is None:
-                return form()
-            stillness, tensors = self._stillness_of(frame.plan), [each[0] for each in frame.crossing]
-            repeats, changed = stillness.compare(tensors, frame.origin)
-            if repeats:
-                return form(repeats=repeats, changed=changed)
-            if self._circuit.is_open:  # nothing will be sent
-                return form(withheld="circuit_open", changed=changed)
-            sent = [frame.picture] if frame.plan.codec.carries == "picture" else tensors
-            packed, size = self._pack(frame, frame.plan.codec, sent)
-            if packed is None:
-                return form(withheld="encode", changed=changed)
-            pending = stillness.sending(tensors, frame.origin)
-            self._metrics.payload_bytes.labels(codec=frame.plan.codec.name).observe(size)
-            return form(packed, size, pending=pending, changed=changed)
-        return form()
-
-    def _stillness_of(self, plan: Plan) -> Stillness:
-        """Each plan's frames are compared with that plan's frames only; another edition has other plans."""
-        if plan not in self._stillness:
-            self._stillness[plan] = Stillness(plan.codec, self._settings.still_threshold)
-        return self._stillness[plan]
-
-    def _pack(self, crossed: Crossed, codec: Codec, sent: Sequence[NDArray[Any]]) -> tuple[bytes | None, int]:
-        """The frame for the wire and the size of its payloads; None if the codec does not take it."""
-        origin = crossed.origin
+    async def _answer_all(self, outbox: Outbox[Encoded]) -> None:
+        """Answer every frame, each in a task of its own; returns after the last one. The first failure ends the others."""
         try:
-            with origin.watch.step("encode"):
-                frame = encode_frame(
-                    sent,
-                    codec,
-                    split_point=crossed.plan.split_point.name,
-                    fingerprint=crossed.edition.model.fingerprint,
-                    frame_id=origin.frame_id,
-                    capture_time_ns=origin.captured_ns,
-                    deadline_ms=max(1, round(1e3 * self._settings.deadline_s)),  # 0 would be no limit
-                )
-                return wire.pack(frame), frame.payload_bytes
-        except WireError as error:
-            _log.warning("frame %d cannot travel as %s: %s", origin.number, codec.name, error)
-        except Exception:  # noqa: BLE001 - the edge answers this frame, the others go on
-            _log.exception("the encode step failed on frame %d", origin.number)
-        return None, 0
+            async with asyncio.TaskGroup() as answering:
+                while (frame := await outbox.get()) is not None:
+                    camera = self._cameras[frame.origin.camera]
+                    self._intake.done(camera.name)
+                    # Numbered in the order of the queue, as nothing is awaited since.
+                    answering.create_task(self._answer(frame, camera, next(camera.sequence), outbox))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
 
-    async def _consume(self, encoded: Handover[Encoded]) -> None:
-        while (frame := await encoded.get()) is not None:
-            sequence = next(self._sequence)  # in the order of the queue, as nothing was awaited since
-            frame.origin.watch.note("wait_uplink", time.monotonic() - frame.queued_s)
-            self._deliver(sequence, await self._answering.answer(frame))
-
-    def _deliver(self, sequence: int, outcome: Outcome) -> None:
-        latency_s = time.monotonic() - outcome.encoded.origin.captured_s
+    async def _answer(self, frame: Encoded, camera: Camera, sequence: int, outbox: Outbox[Encoded]) -> None:
+        origin = frame.origin
+        origin.watch.note("wait_uplink", time.monotonic() - frame.queued_s)
+        self._pace.captured(origin.camera, origin.taken, origin.captured_s)
+        outcome = await self._answering.answer(frame, camera.settings.deadline_s)
+        outbox.done(camera.name)
+        latency_s = time.monotonic() - origin.captured_s
         if outcome.answered_by != "still":  # which says nothing of how fast anything is
-            self._metrics.latency.observe(latency_s)
-            outcome.encoded.edition.pilot.delivered(outcome, latency_s)
+            camera.metrics.latency.observe(latency_s)
+            frame.edition.pilot.delivered(outcome, latency_s)
         failed = outcome.answered_by == "nobody"
-        self._metrics.frames.labels(outcome="failed" if failed else outcome.answered_by).inc()
-        self._results.accept(sequence, record_of(outcome, latency_s))
+        camera.metrics.frames("failed" if failed else outcome.answered_by).inc()
+        camera.results.accept(sequence, record_of(outcome, latency_s))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 _Item_contra = TypeVar("_Item_contra", contravariant=True)
-
-_PATIENCE_S = 0.1
 
 
 class BoundedQueue(Generic[_Item]):
@@ -64,43 +61,6 @@ class BoundedQueue(Generic[_Item]):
     def _note(self) -> None:
         self._depth.set(len(self._items))
         self._changed.notify_all()
-
-
-class Handover(Generic[_Item]):
-    """From a thread to tasks of the event loop. The thread waits for room; the event loop never waits for the thread."""
-
-    def __init__(self, capacity: int, loop: asyncio.AbstractEventLoop, given_up: Callable[[], bool]) -> None:
-        """`given_up` says whether items are no longer taken."""
-        self._loop = loop
-        self._given_up = given_up
-        self._room = threading.Semaphore(capacity)
-        self._items: asyncio.Queue[_Item | None] = asyncio.Queue()
-        self._closed = False
-
-    def put(self, item: _Item) -> None:
-        """From the thread: wait for room, unless items are no longer taken; the item is then lost."""
-        while not self._room.acquire(timeout=_PATIENCE_S):
-            if self._given_up():
-                return
-        self._loop.call_soon_threadsafe(self._items.put_nowait, item)
-
-    def close(self) -> None:
-        """From the thread: no more items will come; those that wait can still be taken."""
-        self._loop.call_soon_threadsafe(self._items.put_nowait, None)
-
-    def depth(self) -> int:
-        """Number of items that wait."""
-        return max(0, self._items.qsize() - self._closed)
-
-    async def get(self) -> _Item | None:
-        """From the event loop: the oldest item, or None when the queue is closed and empty."""
-        item = await self._items.get()
-        if item is None:
-            self._closed = True
-            self._items.put_nowait(None)  # for the next task that asks
-        else:
-            self._room.release()
-        return item
 
 
 class _Outbound(Protocol[_Item_contra]):

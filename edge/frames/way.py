@@ -53,12 +53,12 @@ class Form:
         try:
             yield
         except Exception:  # noqa: BLE001 - one frame fails, the others go on
-            _log.exception("the %s step failed on frame %d", name, self.origin.number)
+            _log.exception("the %s step failed on %s", name, self.origin)
 
 
 @dataclass(frozen=True, slots=True)
 class Captured(Form):
-    """As the source gave it."""
+    """As the source gave it, less what is masked or cut off."""
 
     picture: NDArray[np.uint8]
     """(H, W, 3) BGR."""
@@ -168,6 +168,7 @@ class Source(Protocol):
     name: str
 
     def read(self) -> Shot | None: ...
+    def close(self) -> None: ...
 
 
 class Preprocess(Protocol):
@@ -179,7 +180,7 @@ class Preprocess(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Edition:
-    """One network with everything that frames need of it. A changed bundle makes another edition, and a frame is of one."""
+    """One network with everything that a camera's frames need of it. A changed bundle makes another, and a frame is of one."""
 
     model: Model
     task: Task
@@ -191,8 +192,18 @@ class Edition:
 
 
 class Editions:
-    """The edition in force, which each frame reads once, on the thread that prepares it."""
+    """The edition in force for each camera, which a frame reads once, on the thread that prepares it."""
 
-    def __init__(self, first: Edition) -> None:
+    def __init__(self, first: Mapping[str, Edition]) -> None:
+        """By camera, all of the same network."""
         self.current = first
         """Replaced on the event loop. The frames that are under way keep theirs."""
+
+    def of(self, camera: str) -> Edition:
+        """That of this camera."""
+        return self.current[camera]
+
+    @property
+    def any(self) -> Edition:
+        """One of them, for what they have in common: the network."""
+        return next(iter(self.current.values()))

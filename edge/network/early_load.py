@@ -16,8 +16,10 @@ from shared.errors import StartupError
 from shared.network.choice import CLOUD
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Future
 
+    from edge.cameras.settings import CameraSettings
     from edge.config import EdgeSettings
 
 _SWITCH_INTERVAL_S = 0.001
@@ -30,9 +32,10 @@ class EarlyLoad:
     imports would spoil what is measured. A context; leaving it gives up what still waits.
     """
 
-    def __init__(self, settings: EdgeSettings, threads: int) -> None:
+    def __init__(self, settings: EdgeSettings, cameras: Sequence[CameraSettings], threads: int) -> None:
         """Begins at once, unless the cloud has to be asked first which network it is."""
-        self.metrics = EdgeMetrics()
+        self.cameras = cameras
+        self.metrics = EdgeMetrics([camera.name for camera in cameras])
         self.slow = ThreadPoolExecutor(1, thread_name_prefix="start")
         """What takes long is on this thread, so that /healthz answers meanwhile; a stop does not wait for it."""
         self._proceed = threading.Event()
@@ -43,7 +46,7 @@ class EarlyLoad:
         self.loaded: Future[Loaded] | None = None
         """None if the network is the cloud's."""
         if settings.model != CLOUD:
-            self.loaded = self.slow.submit(load, settings, threads, self.metrics, hold=self._hold)
+            self.loaded = self.slow.submit(load, settings, cameras, threads, self.metrics, hold=self._hold)
 
     def __enter__(self) -> Self:
         return self

@@ -16,8 +16,9 @@ from shared.observing.telemetry import export_build_info
 from shared.process.memory import give_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
+    from edge.cameras.settings import CameraSettings, PlanChoice
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
     from edge.planning.plan import Plan
@@ -59,21 +60,26 @@ class Loaded:
     """A network that is ready for frames. Its engine is gone: the plans hold what was compiled."""
 
     model: Model
-    plans: list[Plan]
+    plans: Mapping[PlanChoice, Sequence[Plan]]
+    """Those of each camera, by what its settings leave to choose; one at least."""
     digest: str
     """SHA-256 that its bundle's manifest states of itself."""
     engine: EngineChoice
 
-    @property
-    def sends_pictures(self) -> bool:
-        """Whether every frame travels as a picture."""
-        codec = self.plans[0].codec if len(self.plans) == 1 else None
-        return codec is not None and codec.carries == "picture"
+    def sends_pictures(self, choice: PlanChoice) -> bool:
+        """Whether every frame of a camera with this choice travels as a picture."""
+        (first, *others) = self.plans[choice]
+        return not others and first.codec is not None and first.codec.carries == "picture"
 
     def describe_plans(self) -> str:
         """For the log: the plan, or how many the planner may choose from."""
-        first, count = self.plans[0], len(self.plans)
-        return f"{first.split_point.name} {first.label}" if count == 1 else f"one of {count} plans"
+        found = [
+            f"{plans[0].split_point.name} {plans[0].label}"
+            if len(plans) == 1
+            else f"one of {len(plans)} plans"
+            for plans in self.plans.values()
+        ]
+        return ", or ".join(dict.fromkeys(found))
 
     def export_build_info(self, metrics: EdgeMetrics) -> None:
         """Say in `splitdnn_build_info` that this is the network in force."""
@@ -91,13 +97,14 @@ class Loaded:
 
 def load(
     settings: EdgeSettings,
+    cameras: Sequence[CameraSettings],
     threads: int,
     metrics: EdgeMetrics,
     *,
     before: EngineChoice | None = None,
     hold: Callable[[], object] = lambda: None,
 ) -> Loaded:
-    """Load, compile and plan; takes long. Raises StartupError or SplitPointError.
+    """Load, compile and plan for these cameras; takes long. Raises StartupError or SplitPointError.
 
     `before`: what the frames that are running meanwhile run with. Measurements of this machine then hold for now only. A network of
     the same graph, trained anew, takes the same engine: frames would spoil the choice of one, and the choice delay the frames.
@@ -111,7 +118,7 @@ def load(
 
     def load_with(chosen: dict[str, str]) -> Network:
         return load_network(
-            settings.model_copy(update=chosen), metrics, "head",
+            settings.model_copy(update=chosen | {"split_point": cameras[0].split_point}), metrics, "head",
             weights=weights, seed=seed, patience_s=patience_s, threads=threads, hold=hold,
         )  # fmt: skip
 
@@ -123,7 +130,7 @@ def load(
             raise
         _log.info("%s; choosing anew", error)
         network = load_with({})
-    plans = _plans(settings, network, hold, beside_frames=before is not None)
+    plans = _plans(settings, cameras, network, hold, beside_frames=before is not None)
     _require_unchanged(network)
     engine = EngineChoice(
         network.engine.device, network.engine.name, network.engine.precision, _graph(network.bundle.manifest)
@@ -136,18 +143,29 @@ def load(
 
 
 def _plans(
-    settings: EdgeSettings, network: Network, hold: Callable[[], object], *, beside_frames: bool
-) -> list[Plan]:
+    settings: EdgeSettings,
+    cameras: Sequence[CameraSettings],
+    network: Network,
+    hold: Callable[[], object],
+    *,
+    beside_frames: bool,
+) -> dict[PlanChoice, list[Plan]]:
+    """The plans of each choice, made once for all cameras that have it."""
     # They bring OpenCV: the start imports it while the network above is read.
     from edge.planning.choices import make_plans  # noqa: PLC0415
     from shared.codecs.calibrated.codec import Calibrated  # noqa: PLC0415
 
-    if AUTO in (settings.split_point, settings.codec):
-        hold()  # options are measured
-    plans = make_plans(settings, network, beside_frames=beside_frames)
-    if settings.profile and not any(plan.profile for plan in plans):
+    found: dict[PlanChoice, list[Plan]] = {}
+    for camera in cameras:
+        if camera.choice in found:
+            continue
+        if AUTO in (camera.split_point, camera.codec):
+            hold()  # options are measured
+        its = settings.model_copy(update=camera.planned_with)
+        found[camera.choice] = make_plans(its, network.at(camera.split_point), beside_frames=beside_frames)
+    if settings.profile and not any(plan.profile for plans in found.values() for plan in plans):
         _log.warning("--profile changes nothing: only --codec %s uses one", Calibrated.name)
-    return plans
+    return found
 
 
 def _require_unchanged(network: Network) -> None:

@@ -39,21 +39,28 @@ class BundleStore:
     def __init__(self, cache_dir: str) -> None:
         """`cache_dir` as in the settings. Without one, or where it cannot be written to, a temporary folder lasts until `close`."""
         self._temporary: Path | None = None
+        self._damaged: set[Path] = set()
         self._root = self._usable(cache_dir) or self._make_temporary()
+        # A disk that may only be read, or is full, can hold what was fetched when it was not.
+        self._folders = (
+            (self._root, expand_home(cache_dir)) if self._temporary and cache_dir else (self._root,)
+        )
         self._cache = Cache(str(self._root))
 
     def find(self, fingerprint: str) -> Path | None:
         """The folder of the bundle with this fingerprint, which has yet to be verified; None if there is none."""
-        for folder in self._root.glob("bundle-*"):
+        for folder in self._bundles():
             with contextlib.suppress(ModelError):
                 if read_manifest(folder / MANIFEST).fingerprint == fingerprint:
                     return folder
         return None
 
     def forget(self, folder: Path) -> None:
-        """Remove a bundle that turned out to be damaged."""
+        """Remove a bundle that turned out to be damaged; where that cannot be, it is not found again."""
         if folder.parent == self._root:
             shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            self._damaged.add(folder)
 
     def free_bytes(self) -> int:
         """What the disk has left for this process."""
@@ -95,6 +102,11 @@ class BundleStore:
         if self._temporary:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
+    def _bundles(self) -> Iterator[Path]:
+        for root in self._folders:
+            with contextlib.suppress(OSError):
+                yield from (folder for folder in root.glob("bundle-*") if folder not in self._damaged)
+
     def _usable(self, cache_dir: str) -> Path | None:
         root = expand_home(cache_dir)
         if not cache_dir or str(root).startswith("~"):
@@ -105,7 +117,7 @@ class BundleStore:
                 return root
         except OSError as error:
             _log.warning(
-                "cannot keep bundles in %s: %s; the cloud's network is fetched again at every start",
+                "cannot keep bundles in %s: %s; a network that is not there is fetched again at every start",
                 root,
                 error.strerror,
             )

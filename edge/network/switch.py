@@ -12,6 +12,7 @@ from edge.frames.preprocess import Preprocess
 from edge.frames.way import Edition, Editions
 from edge.network.loading import load
 from edge.planning.pilot import make_pilot
+from edge.planning.plan_metrics import PlanMetrics
 from edge.uplink.uplink import Uplink
 from shared.network.choice import CLOUD
 from shared.process.memory import give_back
@@ -19,14 +20,16 @@ from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable, Sequence
     from concurrent.futures import Executor, Future
 
+    from edge.cameras.settings import CameraSettings
     from edge.config import EdgeSettings
+    from edge.frames.way import Pilot
     from edge.metrics import EdgeMetrics
     from edge.network.loading import EngineChoice, Loaded
+    from edge.planning.pace import Pace
     from edge.uplink.line import Line
-    from shared.tasks.base import Task
 
 _log = logging.getLogger(__name__)
 
@@ -37,22 +40,23 @@ class Switch:
     def __init__(
         self,
         settings: EdgeSettings,
+        cameras: Sequence[CameraSettings],
         threads: int,
         metrics: EdgeMetrics,
         line: Line,
         slow: Executor,
         *,
-        live: bool,
+        pace: Pace,
         load: Callable[..., Loaded] = load,
     ) -> None:
-        """`slow` runs what takes long; `line` must be open; `live` as for PlannedPilot."""
+        """`slow` runs what takes long; `line` must be open; `pace` as for PlannedPilot."""
         self._settings = settings
-        self._wanted = Wanted(settings.top, settings.threshold)
+        self._cameras = cameras
         self._threads = threads
         self._metrics = metrics
         self._line = line
         self._slow = slow
-        self._live = live
+        self._pace = pace
         self._load_network = load
         self._uplink: Uplink | None = None
         self._engine: EngineChoice | None = None
@@ -64,9 +68,8 @@ class Switch:
     async def open(self, model: str, begun: Future[Loaded] | None = None) -> Loaded:
         """Put the first edition into force, of the network that `model` names; `begun` loads it already. Raises StartupError."""
         loaded = await (asyncio.wrap_future(begun) if begun else self._load(model, None))
-        task = make_task(loaded.model, self._wanted)
-        self._uplink = await self._greeted(loaded, task)
-        self.editions = Editions(self._edition(loaded, task, self._uplink))
+        self._uplink = await self._greeted(loaded)
+        self.editions = Editions(self._in_force(loaded, self._uplink))
         return loaded
 
     async def take(self, model: str) -> None:
@@ -75,21 +78,23 @@ class Switch:
         Raises StartupError, SplitPointError or UplinkError; nothing has changed then.
         """
         loaded = await self._load(model, self._engine)
-        task = make_task(loaded.model, self._wanted)
-        uplink = await self._greeted(loaded, task)
-        old, before, closing = self.editions.current, self._uplink, self._earlier
-        # Until the new edition is in force nothing is awaited: the two never are together.
-        old.pilot.retire()
+        uplink = await self._greeted(loaded)
+        old, before, closing = self.editions.any, self._uplink, self._earlier
+        olds = set(self.editions.current.values())
+        # Until the new editions are in force nothing is awaited: old and new never are together.
+        for each in olds:
+            each.pilot.retire()
         if before:
             before.retire()
-        self.editions.current = self._edition(loaded, task, uplink)
+        self.editions.current = self._in_force(loaded, uplink)
         self._uplink, self._earlier = uplink, before
         _log.info(
             "%s, weights %s, fingerprint %s answers from the next frame on, in place of %s",
             loaded.model.name, loaded.model.weights, loaded.model.fingerprint.hex(), old.model.fingerprint.hex(),
         )  # fmt: skip
         # Once its last frame is answered.
-        weakref.finalize(old, _give_back, self._slow).atexit = False
+        for each in olds:
+            weakref.finalize(each, _give_back, self._slow).atexit = False
         if closing:
             await closing.close()
 
@@ -103,20 +108,21 @@ class Switch:
         settings = self._settings.model_copy(update={"model": model})
         return await asyncio.get_running_loop().run_in_executor(
             self._slow,
-            lambda: self._load_network(settings, self._threads, self._metrics, before=before),
+            lambda: self._load_network(settings, self._cameras, self._threads, self._metrics, before=before),
         )
 
-    async def _greeted(self, loaded: Loaded, task: Task) -> Uplink:
+    async def _greeted(self, loaded: Loaded) -> Uplink:
         """The way to the cloud for this network; if its frames are to travel, both sides are compared first."""
-        plans = loaded.plans
+        plans = [plan for each in loaded.plans.values() for plan in each]
+        wanted = Wanted(self._settings.top, self._settings.threshold)
         uplink = Uplink(
             self._line,
             loaded.model,
-            task,
+            make_task(loaded.model, wanted),
             self._metrics,
-            wanted=self._wanted,
+            wanted=wanted,
             profiles=[plan.profile for plan in plans if plan.profile],
-            wait_for_profiles=len(plans) == 1,
+            wait_for_profiles=all(len(each) == 1 for each in loaded.plans.values()),
             follows=self._settings.model == CLOUD,
         )
         try:
@@ -127,17 +133,37 @@ class Switch:
             raise
         return uplink
 
-    def _edition(self, loaded: Loaded, task: Task, uplink: Uplink) -> Edition:
-        pilot = make_pilot(self._settings, loaded.plans, uplink, self._metrics, live=self._live)
+    def _in_force(self, loaded: Loaded, uplink: Uplink) -> dict[str, Edition]:
+        """The edition of each camera; cameras whose settings ask for the same share one, and those with the same aims a pilot."""
+        pilots = {}
+        under_way = self._settings.in_flight + len(self._cameras) - 1
+        settings = self._settings.model_copy(update={"in_flight": under_way})
+        for aims in dict.fromkeys(camera.aims for camera in self._cameras):
+            led = PlanMetrics(self._metrics, [each.name for each in self._cameras if each.aims == aims])
+            plans = loaded.plans[aims.choice]
+            pilots[aims] = make_pilot(settings, plans, uplink, led, pace=self._pace, aims=aims)
         self._line.probe_with(uplink.greet)
         loaded.export_build_info(self._metrics)
         self._engine = loaded.engine
+        made: dict[Hashable, Edition] = {}
+        found = {}
+        for camera in self._cameras:
+            key = camera.aims, camera.threshold, camera.grayscale, camera.picture_size
+            if key not in made:
+                made[key] = self._edition(loaded, uplink, camera, pilots[camera.aims])
+            found[camera.name] = made[key]
+        return found
+
+    def _edition(self, loaded: Loaded, uplink: Uplink, camera: CameraSettings, pilot: Pilot) -> Edition:
+        wanted = Wanted(self._settings.top, camera.threshold)
+        task = make_task(loaded.model, wanted)
         preprocess = Preprocess(
             loaded.model.recipe,
-            grayscale=self._settings.grayscale,
-            source_size=self._settings.picture_size == "source" and loaded.sends_pictures,
+            grayscale=camera.grayscale,
+            source_size=camera.picture_size == "source" and loaded.sends_pictures(camera.choice),
         )
-        return Edition(loaded.model, task, preprocess, pilot, uplink, loaded.digest)
+        cloud = uplink.asking(wanted, task, camera.deadline_s)
+        return Edition(loaded.model, task, preprocess, pilot, cloud, loaded.digest)
 
 
 def _give_back(slow: Executor) -> None:

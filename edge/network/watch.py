@@ -33,14 +33,14 @@ async def watch(
     """Run until cancelled. A network that cannot be had, or loaded, costs a line in the log; the one in force goes on."""
     pause_s = PAUSE_S
     while True:
-        wanted = await origin.changed(switch.editions.current)
+        wanted = await origin.changed(switch.editions.any)
         try:
             await switch.take(await origin.bring(wanted))
         except Exception as error:  # noqa: BLE001 - whatever it is, frames go on
             metrics.network_changes.labels(result="failed").inc()
             _log.warning(
                 "cannot take the network %s: %s; going on with %s, next try in %.0f s",
-                wanted[:16], error or type(error).__name__, switch.editions.current.model.fingerprint.hex(), pause_s,
+                wanted[:16], error or type(error).__name__, switch.editions.any.model.fingerprint.hex(), pause_s,
                 exc_info=not isinstance(error, SplitDNNError),
             )  # fmt: skip
             await sleep(pause_s)

@@ -6,7 +6,7 @@ import math
 import shutil
 import sys
 import time
-from collections import deque
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -32,14 +32,18 @@ def human_bytes(count: float) -> str:
     return f"{count:.0f} B"
 
 
-def print_frame(record: Record, out: TextIO | None = None) -> None:
-    """One line for one frame, on `out` or on standard output."""
+def print_frame(record: Record, out: TextIO | None = None, *, several: bool = False) -> None:
+    """One line for one frame, on `out` or on standard output. Of `several` cameras, it begins with the camera's name."""
     print(
-        f"frame {record.frame:6d}  {record.split_point} {record.codec} {human_bytes(record.payload_bytes)}  "
+        f"{_camera(record, several=several)}frame {record.frame:6d}  {record.split_point} {record.codec} {human_bytes(record.payload_bytes)}  "
         f"{record.latency_ms:.0f} ms  {record.answered_by}  {_told(record.answer) or 'no answer'}",
         file=out or sys.stdout,
         flush=True,
     )
+
+
+def _camera(record: Record, *, several: bool) -> str:
+    return f"{record.camera}: " if several else ""
 
 
 def _told(answer: Answer) -> str:
@@ -61,39 +65,57 @@ def _cut(text: str, most: int = _MAX_HEADLINE) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+class _Change:
+    """What one camera shows, and what was printed of it."""
+
+    def __init__(self) -> None:
+        self.headline = self.printed = ""
+        self.since: Record | None = None
+        """The frame with which the present headline came."""
+        self.count = 0
+        """Changes since the last one that was printed."""
+        self.printed_at = -math.inf
+
+
 class ProgressPrinter:
     """A progress line, rewritten on a terminal and repeated in a log, and a line whenever the headline changes.
 
-    At most one change is printed in each `_CHANGE_PERIOD_S`: a box whose score is near the threshold comes and goes with every
-    frame. A change that comes sooner waits, and then the latest is printed, if it is not what was printed last. The line says how
-    many were passed over; the records hold every frame's answer.
+    At most one change of a camera is printed in each `_CHANGE_PERIOD_S`: a box whose score is near the threshold comes and goes
+    with every frame. A change that comes sooner waits, and then the latest is printed, if it is not what was printed last. The line
+    says how many were passed over; the records hold every frame's answer.
     """
 
-    def __init__(self, out: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        out: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        several: bool = False,
+    ) -> None:
+        """With `several` cameras, lines about one begin with its name, and the progress is that of all together."""
         self._out = out or sys.stdout
         self._live = self._out.isatty()
         self._period_s = _LIVE_PERIOD_S if self._live else _LOG_PERIOD_S
         self._clock = clock
+        self._several = several
+        self._count = 0
         self._recent: deque[tuple[float, Record]] = deque(maxlen=_WINDOW)
-        self._headline = self._printed = ""
-        self._changed: Record | None = None
-        """The frame with which the present headline came."""
-        self._changes = 0
-        """Since the last one that was printed."""
-        self._change_at = -math.inf
+        self._changes: defaultdict[str, _Change] = defaultdict(_Change)
         self._printed_at = clock()
 
     def __call__(self, record: Record) -> None:
         now = self._clock()
+        self._count += 1
         self._recent.append((now, record))
         while now - self._recent[0][0] > _WINDOW_S:  # older frames do not belong to the present rate
             self._recent.popleft()
+        change = self._changes[record.camera]
         headline = record.answer.headline()
-        if headline and headline != self._headline:
-            self._headline, self._changed = headline, record
-            self._changes += 1
-        if now - self._change_at >= _CHANGE_PERIOD_S:
-            self._print_change(now)
+        if headline and headline != change.headline:
+            change.headline, change.since = headline, record
+            change.count += 1
+        if now - change.printed_at >= _CHANGE_PERIOD_S:
+            self._print_change(change, now)
         if now - self._printed_at >= self._period_s:
             self._printed_at = now
             line = self._progress(record)
@@ -104,21 +126,23 @@ class ProgressPrinter:
                 self._print(line)
 
     def close(self) -> None:
-        """Print a change that still waits, and leave the progress line behind."""
-        self._print_change(self._clock())
+        """Print the changes that still wait, and leave the progress line behind."""
+        for change in self._changes.values():
+            self._print_change(change, self._clock())
         if self._live:
             print(file=self._out)
 
-    def _print_change(self, now: float) -> None:
-        if self._changed is None or self._headline == self._printed:
+    def _print_change(self, change: _Change, now: float) -> None:
+        record = change.since
+        if record is None or change.headline == change.printed:
             return
-        passed = self._changes - 1
+        passed = change.count - 1
         more = f", after {passed} other change{'s' if passed > 1 else ''}" if passed else ""
-        record = self._changed
         self._print(
-            f"frame {record.frame}: {_headline(record.answer)}, answered by {record.answered_by}{more}"
+            f"{_camera(record, several=self._several)}frame {record.frame}: {_headline(record.answer)}, "
+            f"answered by {record.answered_by}{more}"
         )
-        self._printed, self._changes, self._change_at = self._headline, 0, now
+        change.printed, change.count, change.printed_at = change.headline, 0, now
 
     def _print(self, line: str) -> None:
         print(f"\r\x1b[K{line}" if self._live else line, file=self._out, flush=True)
@@ -135,7 +159,9 @@ class ProgressPrinter:
         by_edge = sum(each.answered_by == "edge" for each in records)
         share_still = 100 * (len(self._recent) - len(records)) // len(self._recent)
         still = f"  still {share_still} %" if share_still else ""
+        frames = self._count if self._several else record.frame + 1
+        shown = f"{_camera(record, several=self._several)}{_cut(self._changes[record.camera].headline)}"
         return (
-            f"{record.frame + 1} frames  {rate:.1f} frames/s  {human_bytes(sent)}/frame  {latency:.0f} ms  "
-            f"{record.split_point} {record.codec}  by edge {100 * by_edge // count} %{still}  {_cut(self._headline)}"
+            f"{frames} frames  {rate:.1f} frames/s  {human_bytes(sent)}/frame  {latency:.0f} ms  "
+            f"{record.split_point} {record.codec}  by edge {100 * by_edge // count} %{still}  {shown}"
         )

@@ -4,24 +4,50 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict, deque
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge.output.printer import human_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from edge.output.results import Record
 
 _MAX_REMEMBERED = 10_000
 """Frames that the percentiles are taken over, and names that are counted, at most: a camera runs for months."""
 _MAX_SHOWN = 10
 """Names."""
+_MAX_OF_A_CAMERA = 1000
+"""Frames that its own percentiles are taken over, at most."""
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+
+
+class _Camera:
+    """What became of one camera's frames."""
+
+    def __init__(self) -> None:
+        self.answered: Counter[str] = Counter()
+        self.latencies: deque[float] = deque(maxlen=_MAX_OF_A_CAMERA)
+
+    def line(self, dropped: int, undecodable: int, seconds: float) -> str:
+        rate = sum(count for by, count in self.answered.items() if by != "still") / seconds
+        milliseconds = f"{_percentile(self.latencies, 50):8.1f}" if self.latencies else f"{'-':>8}"
+        count = sum(self.answered.values()) + dropped
+        return (
+            f"{count:8}{self.answered['cloud']:8}{self.answered['edge']:8}{self.answered['still']:8}"
+            f"{dropped:9}{undecodable:13}{rate:10.2f}{milliseconds}"
+        )
 
 
 class Summary:
     """Collects records; `text` says what became of the frames, what they showed, how long they took and where the time went."""
 
-    def __init__(self) -> None:
+    def __init__(self, cameras: Iterable[str] = ()) -> None:
+        """Each of several `cameras` has a line of its own as well, even if it gives no frame."""
+        self._cameras = {name: _Camera() for name in cameras}
         self._answered: Counter[str] = Counter()
+        self._damaged = 0
         self._seen: Counter[str] = Counter()
         """The number of frames in which each name was seen."""
         self._bytes = 0
@@ -30,29 +56,43 @@ class Summary:
 
     def __call__(self, record: Record) -> None:
         self._answered[record.answered_by] += 1
+        self._damaged += record.damaged
         self._bytes += record.payload_bytes
+        camera = self._cameras.get(record.camera)
+        if camera:
+            camera.answered[record.answered_by] += 1
         if record.answered_by != "still":  # or a still scene would look like a fast system
             self._latencies.append(record.latency_ms)
+            if camera:
+                camera.latencies.append(record.latency_ms)
         for name, milliseconds in record.stages_ms.items():
             self._steps[name].append(milliseconds)
         for name in set(record.answer.shows()):
             if name in self._seen or len(self._seen) < _MAX_REMEMBERED:
                 self._seen[name] += 1
 
-    def text(self, dropped: int, seconds: float) -> str:
-        """Several lines. `dropped` frames were read but left out to keep up; the run took `seconds`."""
-        still = self._answered["still"]
+    def text(
+        self, dropped: Mapping[str, int], seconds: float, *, undecodable: Mapping[str, int] = _NOTHING
+    ) -> str:
+        """Several lines about a run of `seconds`.
+
+        By camera: frames that were read but `dropped` to keep up, and what was `undecodable`.
+        """
+        still, all_dropped = self._answered["still"], sum(dropped.values())
         answered = sum(self._answered.values()) - still
         lines = [
-            f"frames in           {answered + still + dropped}",
+            f"frames in           {answered + still + all_dropped}",
             f"answered by cloud   {self._answered['cloud']}",
             f"answered by edge    {self._answered['edge']}",
-            f"dropped             {dropped}",
+            f"dropped             {all_dropped}",
         ]
-        if still:
-            lines.append(f"still, not sent     {still}")
-        if self._answered["nobody"]:
-            lines.append(f"failed              {self._answered['nobody']}")
+        others = {
+            "still, not sent": still,
+            "failed": self._answered["nobody"],
+            "undecodable": sum(undecodable.values()),
+            "damaged": self._damaged,
+        }
+        lines += [f"{name:<20}{count}" for name, count in others.items() if count]
         if answered:
             lines += [
                 f"frames/s            {answered / seconds:.2f}",
@@ -60,14 +100,35 @@ class Summary:
                 *([f"  with the still    {human_bytes(self._bytes / (answered + still))}"] if still else []),
                 f"latency p50 / p95   {_percentile(self._latencies, 50):.1f} / {_percentile(self._latencies, 95):.1f} ms",
                 *self._seen_lines(),
+            ]
+        lines += self._camera_lines(dropped, undecodable, seconds)
+        if answered:
+            lines += [
                 "",
                 f"{'step':<18}{'p50 ms':>9}{'p95 ms':>9}",
-            ]
-            lines += [
-                f"{name:<18}{_percentile(values, 50):9.1f}{_percentile(values, 95):9.1f}"
-                for name, values in self._steps.items()
+                *(
+                    f"{name:<18}{_percentile(values, 50):9.1f}{_percentile(values, 95):9.1f}"
+                    for name, values in self._steps.items()
+                ),
             ]
         return "\n".join(lines)
+
+    def _camera_lines(
+        self, dropped: Mapping[str, int], undecodable: Mapping[str, int], seconds: float
+    ) -> list[str]:
+        """A line for each of several cameras."""
+        if len(self._cameras) < 2:
+            return []
+        width = max(18, *(len(name) + 1 for name in self._cameras))
+        head = (
+            f"{'camera':<{width}}{'in':>8}{'cloud':>8}{'edge':>8}{'still':>8}{'dropped':>9}{'undecodable':>13}"
+            f"{'frames/s':>10}{'p50 ms':>8}"
+        )
+        lines = [
+            f"{name:<{width}}{camera.line(dropped.get(name, 0), undecodable.get(name, 0), seconds)}"
+            for name, camera in self._cameras.items()
+        ]
+        return ["", head, *lines]
 
     def _seen_lines(self) -> list[str]:
         """What was seen in most frames."""

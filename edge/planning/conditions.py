@@ -13,6 +13,7 @@ from edge.uplink.link import Tracker
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from edge.planning.pace import Pace
     from edge.planning.planner import Option
     from edge.uplink.link import Link
 
@@ -64,17 +65,15 @@ def _seconds(milliseconds: float) -> float:
 class Observations:
     """What one run has shown so far. Used from the event loop only."""
 
-    def __init__(self, link: Link, *, in_flight: int, deadline_s: float, live: bool) -> None:
+    def __init__(self, link: Link, pace: Pace, *, in_flight: int, deadline_s: float) -> None:
         self._link = link
         self._in_flight = in_flight
         self._deadline_s = deadline_s
-        self._live = live
+        self._pace = pace
         self.tail_times = TailTimes({}, {})
         self._edge, self._cloud, self._wait = Tracker(), Tracker(), Tracker()
-        self._interval = Tracker()
         self._sizes: defaultdict[str, Tracker] = defaultdict(Tracker)
         self._latency = Tracker()
-        self._last: tuple[int, float] | None = None
 
     @property
     def latency_s(self) -> float | None:
@@ -95,7 +94,7 @@ class Observations:
             edge_slowdown=self._edge.or_else(1.0),
             cloud_slowdown=self._cloud.or_else(1.0),
             sizes={codec: tracker.or_else(1.0) for codec, tracker in self._sizes.items()},
-            interval_s=self._interval.or_else(0.0) if self._live else 0.0,
+            interval_s=self._pace.interval_s,
             in_flight=self._in_flight,
             deadline_s=self._deadline_s,
         )
@@ -112,12 +111,6 @@ class Observations:
         else:  # what such a short tail takes is mostly waiting for a core
             wait_s += max(0.0, decode_s + tail_s - expected_s)
         self._wait.add(wait_s)
-
-    def captured(self, number: int, captured_s: float) -> None:
-        """The source gave this frame at that time, in monotonic seconds: learn the source's pace."""
-        if self._last and number > self._last[0]:
-            self._interval.add((captured_s - self._last[1]) / (number - self._last[0]))
-        self._last = number, captured_s
 
     def delivered(
         self, option: Option | None, steps_s: Mapping[str, float], size: int, latency_s: float | None

@@ -17,12 +17,12 @@ from edge.planning.planner import Decision, InForce, Objective, choose, decide, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from prometheus_client import Gauge
-
+    from edge.cameras.settings import Aims
     from edge.config import EdgeSettings
     from edge.frames.way import Outcome
-    from edge.metrics import EdgeMetrics
+    from edge.planning.pace import Pace
     from edge.planning.plan import Plan
+    from edge.planning.plan_metrics import PlanMetrics
     from edge.planning.planner import Conditions, Option
     from edge.uplink.uplink import Uplink
 
@@ -39,10 +39,10 @@ _SHARE_OF_LINK = 0.25
 class PinnedPilot:
     """One plan, which never changes."""
 
-    def __init__(self, plan: Plan, metrics: EdgeMetrics) -> None:
+    def __init__(self, plan: Plan, metrics: PlanMetrics) -> None:
         self._plan = plan
-        self._in_force = metrics.plan_info.labels(split_point=plan.split_point.name, codec=plan.label)
-        self._in_force.set(1)
+        self._metrics = metrics
+        metrics.in_force(plan, now=True)
 
     def take(self) -> tuple[Plan, bool]:
         return self._plan, False
@@ -57,7 +57,7 @@ class PinnedPilot:
         """Nothing follows from it."""
 
     def retire(self) -> None:
-        self._in_force.set(0)
+        self._metrics.in_force(self._plan, now=False)
 
 
 class PlannedPilot:
@@ -68,22 +68,25 @@ class PlannedPilot:
         settings: EdgeSettings,
         plans: Iterable[Plan],
         uplink: Uplink,
-        metrics: EdgeMetrics,
+        metrics: PlanMetrics,
         *,
-        live: bool,
+        pace: Pace,
+        aims: Aims | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`plans` are compiled, all of them, and each has an option; `live`: frames come at the source's own pace."""
+        """`plans` are compiled, all of them, and each has an option. `pace` is that of all the edge's cameras.
+
+        `aims` are those of the cameras whose frames it leads, by default those of `settings`.
+        """
         self._plans = {plan.option: plan for plan in plans if plan.option}
-        self._objective = Objective(
-            settings.objective, settings.min_agreement, settings.max_latency or math.inf
-        )
+        wanted = aims or settings
+        self._objective = Objective(wanted.objective, wanted.min_agreement, wanted.max_latency or math.inf)
         self._explore_s = settings.explore_s
         self._uplink = uplink
         self._metrics = metrics
         self._clock = clock
         self._seen = Observations(
-            uplink.link, in_flight=settings.in_flight, deadline_s=settings.deadline_s, live=live
+            uplink.link, pace, in_flight=settings.in_flight, deadline_s=wanted.deadline_s
         )
         self._retired = False
         self._answers, self._jumps = 0, uplink.link.jumps
@@ -91,7 +94,7 @@ class PlannedPilot:
         self._explored_at = float("-inf")
         self._next_scout: Plan | None = None
         for plan in self._plans.values():
-            self._label(plan).set(0)
+            metrics.in_force(plan, now=False)
         first = decide(self._usable(), self._seen.conditions(), self._objective, None)
         self._option = self._put_into_force(first)
 
@@ -135,24 +138,23 @@ class PlannedPilot:
 
     def retire(self) -> None:
         self._retired, self._next_scout = True, None
-        self._label(self._plans[self._option]).set(0)
+        self._metrics.in_force(self._plans[self._option], now=False)
 
     def delivered(self, outcome: Outcome, latency_s: float) -> None:
         if self._retired:
             return
-        frame, origin = outcome.encoded, outcome.encoded.origin
+        frame = outcome.encoded
         in_force = frame.plan is self._plans[self._option]
         as_planned = in_force and outcome.fallback is None
-        self._seen.captured(origin.number, origin.captured_s)
         self._seen.delivered(
             frame.plan.option,
-            origin.watch.seconds,
+            frame.origin.watch.seconds,
             len(frame.frame or b""),
             latency_s if as_planned else None,
         )
         measured_s = self._seen.latency_s
         if measured_s is not None:
-            self._metrics.measured_latency.set(measured_s)
+            self._metrics.measured(measured_s)
         if in_force and self._option.is_local and self._uplink.circuit.is_closed:
             self._decide()
         self._explore()
@@ -162,7 +164,7 @@ class PlannedPilot:
         in_force = InForce(self._option, self._clock() - self._since, self._answers >= _SETTLED_AFTER)
         decision = decide(self._usable(), now, self._objective, in_force)
         if decision.reason == "stay":
-            self._metrics.predicted_latency.set(decision.prediction.latency_s)
+            self._metrics.predicted(decision.prediction.latency_s)
         else:
             self._option = self._put_into_force(decision)
 
@@ -170,10 +172,10 @@ class PlannedPilot:
         """The next frame takes the decision's option, and those under way keep theirs."""
         metrics, option, now = self._metrics, decision.option, self._seen.conditions()
         if decision.reason != "first":
-            self._label(self._plans[self._option]).set(0)
-            metrics.plan_switches.labels(reason=decision.reason).inc()
-        self._label(self._plans[option]).set(1)
-        metrics.predicted_latency.set(decision.prediction.latency_s)
+            self._metrics.in_force(self._plans[self._option], now=False)
+            metrics.switched(decision.reason)
+        metrics.in_force(self._plans[option], now=True)
+        metrics.predicted(decision.prediction.latency_s)
         self._since = self._clock()
         self._seen.new_plan()
         _log.info(
@@ -186,9 +188,6 @@ class PlannedPilot:
             now.edge_slowdown, now.cloud_slowdown,
         )  # fmt: skip
         return option
-
-    def _label(self, plan: Plan) -> Gauge:
-        return self._metrics.plan_info.labels(split_point=plan.split_point.name, codec=plan.label)
 
     def _explore(self) -> None:
         """If the plan's own frames do not measure the link, send one that does, now and then; the edge answers it."""
@@ -232,14 +231,20 @@ class PlannedPilot:
 
 
 def make_pilot(
-    settings: EdgeSettings, plans: Sequence[Plan], uplink: Uplink, metrics: EdgeMetrics, *, live: bool
+    settings: EdgeSettings,
+    plans: Sequence[Plan],
+    uplink: Uplink,
+    metrics: PlanMetrics,
+    *,
+    pace: Pace,
+    aims: Aims,
 ) -> PinnedPilot | PlannedPilot:
-    """The pilot for the one plan that the user chose, or for all that the planner may choose from.
+    """The pilot for the one plan that the user chose, or for all that the planner may choose from; parameters as of PlannedPilot.
 
-    A planned pilot is told the cloud's tail times whenever the cloud is greeted. `live` as for PlannedPilot.
+    A planned pilot is told the cloud's tail times whenever the cloud is greeted.
     """
     if not any(plan.option for plan in plans):
         return PinnedPilot(plans[0], metrics)
-    pilot = PlannedPilot(settings, plans, uplink, metrics, live=live)
+    pilot = PlannedPilot(settings, plans, uplink, metrics, pace=pace, aims=aims)
     uplink.follow_tail_times(pilot.read_tail_times)
     return pilot

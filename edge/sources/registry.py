@@ -43,7 +43,7 @@ def open_source(
 ) -> Source:
     """The source that `spec` names, not opened yet. Raises SourceError or SettingsError.
 
-    `on_undecodable` is called for every picture that is left out because it cannot be decoded.
+    `on_undecodable` is called for every packet or picture that is left out because it cannot be decoded.
 
     `synthetic:fps=10`         drawn, see edge/sources/synthetic.py
     `0`, `/dev/video0`         a webcam

@@ -25,6 +25,7 @@ class Line:
     """Open while the edge runs. Used from the event loop only."""
 
     def __init__(self, url: str, metrics: EdgeMetrics, *, in_flight: int, deadline_s: float) -> None:
+        """`deadline_s`: the longest that a frame may wait. One that waits less and is late says nothing of the cloud."""
         # One connection more for the probe.
         self.client = CloudClient(url, metrics.uplink_bytes, connections=in_flight + 1)
         self.circuit = Circuit(metrics.circuit_state, time.monotonic, opened=self._release)
@@ -64,10 +65,10 @@ class Line:
         return said
 
     @contextlib.asynccontextmanager
-    async def in_time(self) -> AsyncIterator[None]:
-        """End the block at the deadline, or as soon as the circuit opens: no answer is then to be expected."""
+    async def in_time(self, deadline_s: float) -> AsyncIterator[None]:
+        """End the block after so long, or as soon as the circuit opens: no answer is then to be expected."""
         try:
-            async with asyncio.timeout(self.deadline_s) as waiting:
+            async with asyncio.timeout(deadline_s) as waiting:
                 self._waiting.add(waiting)
                 try:
                     yield
@@ -76,7 +77,7 @@ class Line:
         except TimeoutError:
             if self.circuit.is_open:
                 raise UplinkError("circuit_open", "the circuit opened meanwhile") from None
-            raise UplinkError("late", f"no answer within {self.deadline_s:.3g} s") from None
+            raise UplinkError("late", f"no answer within {deadline_s:.3g} s") from None
 
     def _release(self) -> None:
         """The circuit opened: end the wait of every frame under way."""

@@ -7,20 +7,21 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.uplink.client import BrokenError, Reply, frame_path, mismatch, parse_json, reply_of
+from edge.uplink.client import frame_path, mismatch, parse_json
+from edge.uplink.exchange import Exchange
 from edge.uplink.profiles import ProfileUploads
+from edge.uplink.question import Question
 from edge.uplink.same_labels import SameLabels
 from shared.errors import MismatchError, UplinkError
-from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from edge.metrics import EdgeMetrics
     from edge.uplink.circuit import Circuit
+    from edge.uplink.client import Reply
     from edge.uplink.line import Line
     from edge.uplink.link import Link
-    from edge.uplink.profiles import ProfileUpload
     from shared.codecs.base import Codec
     from shared.codecs.calibrated.profile import Profile
     from shared.network.model import Model
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_DEADLINE_SHARE = 0.9
-"""Share of the deadline after which an abandoned frame shows that the link or the cloud was too slow for it."""
 _MEASURING_S = 60.0
 """The cloud measures its tails when it is first asked for their times, and answers after that."""
 _UNKNOWN_SPEED = "the cloud does not say how fast it is%s; its speed is taken from its answers"
@@ -64,6 +63,7 @@ class Uplink:
         self._metrics = metrics
         self._follows = follows
         self._path = frame_path(model, wanted)
+        self._exchange = Exchange(line, metrics)
         self._labels = SameLabels(model.labels)
         self._uploads = ProfileUploads(
             profiles,
@@ -72,6 +72,7 @@ class Uplink:
             wait=wait_for_profiles,
             patience_s=line.deadline_s,
         )
+        self._takers: list[Callable[[dict[str, Any]], bool]] = []
         self._following: asyncio.Task[None] | None = None
         self._greeted = asyncio.Event()
         self._offered: frozenset[str] | None = (
@@ -116,11 +117,19 @@ class Uplink:
         offered = self._offered is None or split_point in self._offered
         return codec is None or (offered and self._uploads.serve(codec))
 
-    async def ask(self, frame: bytes, profile: Profile | None = None) -> Reply:
+    def asking(self, wanted: Wanted, task: Task, deadline_s: float) -> Asking:
+        """The way to the cloud for frames whose answers are to be these, read by `task`, within `deadline_s`."""
+        return Asking(self, Question(frame_path(self._model, wanted), task, deadline_s))
+
+    async def ask(
+        self, frame: bytes, profile: Profile | None = None, question: Question | None = None
+    ) -> Reply:
         """Send one frame and wait for the answer, at most for the deadline. Raises UplinkError.
 
-        `profile`, one of those given at the start, is what the cloud decodes the frame with.
+        `profile`, one of those given at the start, is what the cloud decodes the frame with; `question`: other answers than
+        were wanted at the start.
         """
+        question = question or Question(self._path, self._task, self._line.deadline_s)
         upload, start = self._uploads.of(profile), time.monotonic()
         if upload:
             upload.require_hope()
@@ -129,13 +138,15 @@ class Uplink:
         era = self.circuit.era
         try:
             with self._metrics.in_flight.track_inprogress():
-                async with self._line.in_time():
-                    reply = await self._exchange(frame, upload)
+                async with self._line.in_time(question.deadline_s):
+                    reply = await self._exchange.post(frame, upload, question)
         except UplinkError as error:
             if upload and error.reason == "late" and upload.took_time_since(start):
                 error.reason = "profile"  # its upload took this frame's time; the cloud is not to blame
-            if error.reason in ("profile", "circuit_open"):
-                self.circuit.released(era)  # the cloud answers, and a cool-down would not help
+            impatient = error.reason == "late" and question.deadline_s < self._line.deadline_s
+            if impatient or error.reason in ("profile", "circuit_open"):
+                # The cloud answers, and a cool-down would not help; or it may still answer those who wait longer.
+                self.circuit.released(era)
             else:
                 self.circuit.failed(
                     f"{error.reason}: {error}", era, start if error.reason == "late" else None
@@ -146,61 +157,6 @@ class Uplink:
             raise
         self.circuit.succeeded()
         return reply
-
-    async def _exchange(self, frame: bytes, upload: ProfileUpload | None) -> Reply:
-        """Post the frame and read the answer.
-
-        The frame is posted once more if the connection breaks before there is an answer (it may then be answered twice), and
-        once more, after its profile was brought, if the cloud does not have that.
-        """
-        if upload:
-            await upload.ready()
-        taken = upload.taken if upload else 0
-        may_retry = may_bring = True
-        while True:
-            number, start = self.link.sent(len(frame)), time.perf_counter()
-            connection: dict[str, bool] = {}
-            try:
-                status, body = await self._client.request(
-                    "POST", self._path, 2 * self._line.deadline_s, connection, data=frame, headers={"Content-Type": CONTENT_TYPE}
-                )  # fmt: skip
-                reply = await reply_of(status, body, self._task)
-            except asyncio.CancelledError:
-                waited_s = time.perf_counter() - start
-                self.link.gave_up(number, at_deadline=waited_s >= _DEADLINE_SHARE * self._line.deadline_s)
-                raise
-            except BaseException as error:
-                self.link.gave_up(number)
-                if isinstance(error, BrokenError) and may_retry:
-                    may_retry = False
-                    _log.debug("sending a frame once more: %s", error)
-                    self._metrics.retries.inc()
-                elif isinstance(error, UplinkError) and error.reason == "profile" and upload and may_bring:
-                    may_retry, may_bring = True, False
-                    if upload.taken == taken:
-                        await upload.bring(self._line.deadline_s)
-                else:
-                    raise
-            else:
-                fresh = connection.get("fresh", False)
-                self._learn(number, len(frame), reply, start, fresh=fresh)
-                return reply
-
-    def _learn(self, number: int, size: int, reply: Reply, start: float, *, fresh: bool) -> None:
-        """Tell the link about an answered frame, and export the estimate; `start` is by time.perf_counter."""
-        self._line.heard.note(reply.fingerprint)
-        receive_s = reply.steps_ms.get("receive", 0.0) / 1e3
-        computing_s = sum(reply.steps_ms.values()) / 1e3 - receive_s
-        self.link.answered(
-            number, receive_s=receive_s, computing_s=computing_s, fresh=fresh, received=reply.received
-        )
-        on_the_way_s = time.perf_counter() - start - computing_s
-        metrics, state = self._metrics, self.link.state
-        if on_the_way_s > 0:
-            metrics.uplink_throughput.set(size / on_the_way_s)
-        metrics.link_throughput.set(state.bytes_per_s)
-        metrics.link_round_trip.set(state.round_trip_s)
-        metrics.cloud_queue_wait.set(reply.steps_ms.get("queue", 0.0) / 1e3)
 
     async def greet(self) -> None:
         """Check that the cloud is up and serves this network, and upload the profiles that it does not have.
@@ -218,17 +174,20 @@ class Uplink:
         self._greeted.set()
 
     def follow_tail_times(self, take: Callable[[dict[str, Any]], bool]) -> None:
-        """From now on, pass the cloud's tail times to `take` whenever the cloud has been greeted.
+        """From now on, pass the cloud's tail times to `take` as well whenever the cloud has been greeted.
 
         `take` is given the answer of `tail_times`, and says whether it could be used.
         """
-        self._following = asyncio.create_task(self._follow(take))
+        self._takers.append(take)
+        if self._following is None:
+            self._following = asyncio.create_task(self._follow())
 
-    async def _follow(self, take: Callable[[dict[str, Any]], bool]) -> None:
+    async def _follow(self) -> None:
         while True:
             await self._greeted.wait()
             try:
-                if not take(await self.tail_times()):
+                said = await self.tail_times()
+                if not all([take(said) for take in self._takers]):  # noqa: C419 - each of them is told
                     _log.info(_UNKNOWN_SPEED, "")
             except UplinkError as error:
                 _log.info(_UNKNOWN_SPEED, f" ({error})")
@@ -241,3 +200,15 @@ class Uplink:
             status, body = await self._client.request("GET", "/profile", _MEASURING_S)
         said = parse_json(body) if status == 200 else {}
         return said if said.get("fingerprint") == self._model.fingerprint.hex() else {}
+
+
+class Asking:
+    """Asks the cloud as one camera wants it: an uplink with a question of its own."""
+
+    def __init__(self, uplink: Uplink, question: Question) -> None:
+        self._uplink = uplink
+        self._question = question
+
+    async def ask(self, frame: bytes, profile: Profile | None = None) -> Reply:
+        """As the uplink's. Raises UplinkError."""
+        return await self._uplink.ask(frame, profile, self._question)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.engines import make_engine
@@ -43,6 +43,13 @@ class Network:
     def model(self) -> Model:
         """What both sides know of it."""
         return self.bundle.model
+
+    def at(self, split_point: str | None) -> Network:
+        """The same network cut there; None and AUTO: at its default. Raises SplitPointError."""
+        partition = self.bundle.partition
+        is_default = split_point in (None, AUTO)
+        point = partition.default() if is_default else partition.point(str(split_point))
+        return replace(self, point=point)
 
     @property
     def partition(self) -> Partition:

@@ -6,23 +6,29 @@ import errno
 import json
 import logging
 import os
+import re
 import socket
-import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import SettingsError
+from shared.observing.line_file import LineFile, TakenError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prometheus_client import Counter
 
+    from shared.observing.file_metrics import FileMetrics
+    from shared.observing.rotation import Rotation
+
 _log = logging.getLogger(__name__)
 
 STDOUT = "-"
-_CLOSED = -1
+HOSTNAME, CAMERA = "{hostname}", "{camera}"
+_PASSING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE))
+"""What may be wrong with a disk for a while; everything else is a mistake in the path."""
 
 
 class JsonLines:
@@ -32,49 +38,61 @@ class JsonLines:
     """
 
     def __init__(
-        self, path: str, *, append: bool, errors: Counter, what: str, lines: str = "lines", wait: bool = False
+        self,
+        path: str,
+        *,
+        append: bool,
+        errors: Counter,
+        what: str,
+        lines: str = "lines",
+        wait: bool = False,
+        rotation: Rotation | None = None,
+        metrics: FileMetrics | None = None,
+        camera: str | None = None,
     ) -> None:
-        """Open `path`; `{hostname}` in it becomes the host's name, and `-` is standard output.
+        """Open `path`; `{hostname}` in it becomes the host's name, `{camera}` that of the `camera`, and `-` is standard output.
 
         `append` keeps what the file holds, otherwise it is emptied. `errors` counts lost lines. Messages call the file `what`,
         which is also the flag that names it, and its content `lines`. With `wait`, a full pipe holds `write` up; without it the
-        line is lost. Raises SettingsError if the file cannot be opened, or holds something other than JSON lines.
+        line is lost. `rotation` says when another file is begun. Raises SettingsError if the file cannot be opened (one that lines
+        are added to is tried again with each line, where its disk is at fault), or holds something other than JSON lines.
         """
-        self._path = path.replace("{hostname}", socket.gethostname())
+        self._path = file_path(path, camera)
         self._errors = errors
         self._what, self._lines = what, lines
-        self._lost_in_a_row = 0
-        self._torn = False  # the last line has no end yet
+        self._failing, self._lost_in_a_row = False, 0
         self.lost = 0
         """Lines that could not be written."""
-        try:
-            self._file = None if path == STDOUT else self._open(append=append, wait=wait)
-        except OSError as error:
-            raise SettingsError(
-                f"{what} {self._path}: {error.strerror}; give --{what} a file in a writable folder"
-            ) from None
+        self._torn = False  # the last line on standard output has no end yet
+        self._file: LineFile | None = None
+        if path != STDOUT:
+            self._file = LineFile(
+                self._path, what=what, wait=wait, rotation=rotation, family=_family(path), metrics=metrics
+            )
+            self._open(self._file, append=append)
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the lines go to a regular file, not to a pipe or a device."""
+        return self._file is not None and self._file.regular
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Add one line. Raises BrokenPipeError once the reader of a pipe has gone, and nothing else."""
-        text = json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+        self.write_bytes(encoded(line))
+
+    def write_bytes(self, line: bytes) -> None:
+        """The same with a line that `encoded` has made."""
         try:
-            self._put(text)
+            self._put(line)
         except BrokenPipeError:
             raise  # nobody is left to write for
         except OSError as error:
             self._errors.inc()
             self.lost += 1
-            if not self._lost_in_a_row:
-                _log.error(
-                    "%s %s: %s; %s are lost until it can be written again",
-                    self._what,
-                    self._path,
-                    error.strerror,
-                    self._lines,
-                )
+            self._complain(error)
             self._lost_in_a_row += 1
         else:
-            if self._lost_in_a_row:
+            if self._failing:
                 _log.warning(
                     "%s %s: written again; %d %s were lost",
                     self._what,
@@ -82,52 +100,78 @@ class JsonLines:
                     self._lost_in_a_row,
                     self._lines,
                 )
-            self._lost_in_a_row = 0
+            self._failing, self._lost_in_a_row = False, 0
+
+    def tend(self) -> None:
+        """What is to be done even if no line comes: begin another file when this one is too old, remove those that are."""
+        if self._file:
+            self._file.tend()
 
     def close(self) -> None:
         """Close the file; standard output stays open. May be called again. Lines written later are lost."""
-        if self._file not in (None, _CLOSED):
-            os.close(self._file)
-            self._file = _CLOSED
+        if self._file:
+            self._file.close()
 
-    def _open(self, *, append: bool, wait: bool) -> int:
-        # Opened for reading too, a pipe always has a reader: neither opening nor writing waits for one.
-        access = os.O_WRONLY if wait else os.O_RDWR | os.O_NONBLOCK
-        file = os.open(self._path, access | os.O_APPEND | os.O_CREAT, 0o666)
+    def _open(self, file: LineFile, *, append: bool) -> None:
         try:
-            about = os.fstat(file)
-            if stat.S_ISREG(about.st_mode) and about.st_size:
-                last = self._check_content()
-                if not append:
-                    os.ftruncate(file, 0)
-                self._torn = append and last not in (b"\n", b"")
-        except BaseException:
-            os.close(file)
-            raise
-        return file
-
-    def _check_content(self) -> bytes:
-        """The last byte of a file that is not empty; nothing of one that may only be written. Raises SettingsError."""
-        try:
-            with Path(self._path).open("rb") as file:
-                first = file.read(1)
-                file.seek(-1, os.SEEK_END)
-                last = file.read(1)
-        except OSError:
-            return b""
-        if first != b"{":  # a mistyped name must not cost the user a clip or the weights
+            file.open(append=append)
+        except TakenError as error:  # a mistyped name must not cost the user a clip or the weights
             raise SettingsError(
-                f"{self._what} {self._path}: this file exists and holds no {self._what}; give --{self._what} another name"
+                f"{self._what} {self._path}: {error.strerror}; give --{self._what} another name"
+            ) from None
+        except OSError as error:
+            if not append or error.errno not in _PASSING:
+                raise SettingsError(
+                    f"{self._what} {self._path}: {error.strerror}; give --{self._what} a file in a writable folder"
+                ) from None
+            self._complain(error)
+        if file.torn:
+            _log.warning(
+                "%s %s: the last line was cut off, as by a power cut; it stays, on a line of its own",
+                self._what,
+                self._path,
             )
-        return last
 
-    def _put(self, text: str) -> None:
-        if self._file is None:
-            sys.stdout.write(text)
+    def _complain(self, error: OSError) -> None:
+        if not self._failing:
+            text = "%s %s: %s; %s are lost until it can be written again"
+            _log.error(text, self._what, self._path, error.strerror, self._lines)
+        self._failing = True
+
+    def _put(self, line: bytes) -> None:
+        if self._file:
+            self._file.write(line)
+            return
+        rest = b"\n" * self._torn + line
+        try:
+            output = sys.stdout.fileno()
+        except (OSError, ValueError):  # it is none of the operating system's
+            sys.stdout.write(line.decode())
             sys.stdout.flush()
             return
-        data = ("\n" * self._torn + text).encode()  # begin after a line that was cut off
-        written = os.write(self._file, data)
-        self._torn = not data[:written].endswith(b"\n")
-        if written < len(data):
-            raise OSError(errno.ENOSPC, "no room for a whole line")
+        # Not through Python's buffer: whoever waits there for a reader holds its lock, without which no process ends.
+        try:
+            while rest:
+                written = os.write(output, rest)
+                self._torn = rest[written - 1] != ord("\n")
+                rest = rest[written:]
+        except BlockingIOError:
+            raise OSError(errno.EAGAIN, "the pipe is full, as its reader does not keep up") from None
+
+
+def file_path(given: str, camera: str | None = None) -> Path:
+    """Where a file with this name in the settings lies."""
+    path = given.replace(HOSTNAME, socket.gethostname())
+    return Path(path if camera is None else path.replace(CAMERA, camera))
+
+
+def _family(given: str) -> re.Pattern[str] | None:
+    """The names of the files that other hosts and cameras have with the same setting."""
+    *_, name = given.rpartition("/")
+    pieces = re.split(f"{re.escape(HOSTNAME)}|{re.escape(CAMERA)}", name)
+    return re.compile(r"[\w.-]+".join(map(re.escape, pieces))) if len(pieces) > 1 else None
+
+
+def encoded(line: Mapping[str, Any]) -> bytes:
+    """A line of JSON in UTF-8, with its end."""
+    return (json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n").encode()

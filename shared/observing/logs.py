@@ -6,7 +6,10 @@ import json
 import logging
 import re
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
+
+_camera = ContextVar("camera", default="")
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")  # to the last @, as passwords may contain one
 
@@ -24,9 +27,19 @@ def mask_url(url: str) -> str:
     return masked + ("?…" if query else "")
 
 
+def label_logs(camera: str) -> None:
+    """From now on the lines of this thread say that they are about this camera, one of several."""
+    _camera.set(camera)
+
+
 class _HumanFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return mask_credentials(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        if camera := _camera.get():
+            record.message = f"camera {camera}: {record.message}"
+        return super().formatMessage(record)
 
 
 class _JsonFormatter(logging.Formatter):
@@ -37,6 +50,8 @@ class _JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if camera := _camera.get():
+            line["camera"] = camera
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return mask_credentials(json.dumps(line))

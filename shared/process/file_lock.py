@@ -32,4 +32,5 @@ def file_lock(path: Path, what: str) -> Iterator[None]:
         finally:
             # Whoever waits for this file gets it, and whoever comes later makes a new one: who checks first what has been done
             # meanwhile loses nothing.
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the disk may only be read by now
+                path.unlink(missing_ok=True)

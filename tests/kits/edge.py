@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 
 import numpy as np
 from kits.tiny import SIDE, plan_of, tiny_model
 
+from edge.cameras.camera import Camera
+from edge.cameras.file import read_cameras
+from edge.cameras.metrics import CameraMetrics
 from edge.config import EdgeSettings
 from edge.frames.pipeline import Pipeline
 from edge.frames.preprocess import Preprocess
 from edge.frames.way import Edition, Editions
-from edge.metrics import EdgeMetrics
+from edge.metrics import DEFAULT_CAMERA, EdgeMetrics
 from edge.output.results import Record
+from edge.planning.pace import Pace
 from edge.planning.pilot import PinnedPilot
+from edge.planning.plan_metrics import PlanMetrics
 from edge.sources.base import Shot
 from edge.uplink.circuit import Circuit
 from edge.uplink.client import Reply
@@ -43,7 +49,16 @@ def settings_of(**changes):
     )
 
 
+OF_A_CAMERA = re.compile(
+    "frames_total|fallbacks_total|frame_latency|source_|last_frame|camera_running|undecodable|damaged|plan_info|plan_switches|"
+    "predicted_latency|measured_latency"
+)
+
+
 def value(metrics, name, **labels):
+    """Of the default camera, where the metric is one of cameras."""
+    if OF_A_CAMERA.match(name):
+        labels = {"camera": DEFAULT_CAMERA} | labels
     return metrics.registry.get_sample_value(f"splitdnn_edge_{name}", labels)
 
 
@@ -81,6 +96,7 @@ class FakeSource:
         self.live = live
         self.given = 0
         self.ended = threading.Event()
+        self.closed = False
         self._items = iter(items)
 
     def read(self):
@@ -95,6 +111,9 @@ class FakeSource:
             return item if isinstance(item, Shot) else Shot(item, self.given - 1)
         self.ended.set()
         return None
+
+    def close(self):
+        self.closed = True
 
 
 def pictures(count, seed=0):
@@ -173,18 +192,21 @@ class Run:
         chosen = settings_of(**settings)
         self.uplink = uplink or FakeUplink(self.model, top=chosen.top)
         self.plan = plan or plan_of(self.model, split_point, codec)
-        pilot = PinnedPilot(self.plan, self.metrics)
+        pilot = PinnedPilot(self.plan, PlanMetrics(self.metrics))
         preprocess = preprocess or Preprocess(self.model.recipe)
         task = make_task(self.model, Wanted(chosen.top, chosen.threshold))
-        self.editions = Editions(Edition(self.model, task, preprocess, pilot, self.uplink))
+        (own,) = read_cameras(chosen)
+        self.editions = Editions({own.name: Edition(self.model, task, preprocess, pilot, self.uplink)})
+        self.camera = Camera(
+            own, source, [self.records.append, *sinks], CameraMetrics(self.metrics, own.name), session
+        )
         self.pipeline = Pipeline(
-            chosen,
+            [self.camera],
             self.editions,
             self.uplink.circuit,
-            source,
-            [self.records.append, *sinks],
             self.metrics,
-            session,
+            in_flight=chosen.in_flight,
+            pace=Pace({own.name: source.live}),
         )
 
     def to_end(self):
@@ -199,7 +221,7 @@ class Run:
             await asyncio.wait_for(self.pipeline.run(), 20)
         finally:
             assert asyncio.all_tasks() == before, "a task is left"
-            assert not [thread for thread in threading.enumerate() if thread.name == "capture"]
+            assert not [thread for thread in threading.enumerate() if thread.name.startswith("capture")]
 
     def answered_by(self):
         return [each.answered_by for each in self.records]

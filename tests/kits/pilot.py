@@ -9,9 +9,11 @@ from kits.edge import settings_of
 from kits.link import Clock
 from kits.planner import FAST_CLOUD_S, LAYER3, MBIT, OUTPUT, PNG, RESNET50
 
-from edge.metrics import EdgeMetrics
+from edge.metrics import DEFAULT_CAMERA, EdgeMetrics
 from edge.planning.conditions import TailTimes
+from edge.planning.pace import Pace
 from edge.planning.pilot import PlannedPilot
+from edge.planning.plan_metrics import PlanMetrics
 from edge.planning.planner import Objective
 from edge.uplink.circuit import Circuit
 from edge.uplink.link import SEGMENT_BYTES, Link
@@ -65,7 +67,12 @@ class Flight:
             link=self.link, circuit=self.circuit, can_answer=changes.pop("can_answer", lambda *_: True)
         )
         self.pilot = PlannedPilot(
-            settings, self.plans.values(), uplink, self.metrics, live=False, clock=self.clock
+            settings,
+            self.plans.values(),
+            uplink,
+            PlanMetrics(self.metrics),
+            pace=Pace({DEFAULT_CAMERA: False}),
+            clock=self.clock,
         )
         assert not changes
         if bytes_per_s:

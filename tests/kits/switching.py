@@ -15,10 +15,14 @@ from kits.profiles import make_profile
 from kits.tiny import plan_of, tiny_model
 from kits.uplink import HERE
 
+from edge.cameras.camera import Camera
+from edge.cameras.file import read_cameras
+from edge.cameras.metrics import CameraMetrics
 from edge.frames.pipeline import Pipeline
 from edge.metrics import EdgeMetrics
 from edge.network.loading import EngineChoice, Loaded
 from edge.network.switch import Switch
+from edge.planning.pace import Pace
 from edge.sources.base import Shot
 from edge.uplink.line import Line
 from shared.codecs import decode_frame
@@ -117,11 +121,19 @@ class Edge:
         self.codec = codec
         self.settings = settings_of(cloud_url=url, **({"model": "cloud", "weights": "auto"} | settings))
         self.slow = ThreadPoolExecutor(1)
-        self.switch = Switch(self.settings, 1, metrics, line, self.slow, live=False, load=self._load)
+        self.use(read_cameras(self.settings))
         self.loads = []
         self.records = []
 
-    def _load(self, settings, threads, metrics, *, before):
+    def use(self, cameras):
+        """These in place of the one of the settings."""
+        self.cameras = cameras
+        self.pace = Pace({camera.name: False for camera in cameras})
+        self.switch = Switch(
+            self.settings, cameras, 1, self.metrics, self.line, self.slow, pace=self.pace, load=self._load
+        )
+
+    def _load(self, settings, cameras, threads, metrics, *, before):
         self.loads.append(
             (settings.model, before is not None, threading.current_thread() is threading.main_thread())
         )
@@ -129,25 +141,26 @@ class Edge:
             raise ModelError(f"no network {settings.model}")
         model = NETWORKS[settings.model]
         engine = EngineChoice("cpu", "openvino", "float32")
-        return Loaded(model, plans_of(model, self.codec), f"digest of {settings.model}", engine)
+        plans = {camera.choice: plans_of(model, self.codec) for camera in cameras}
+        return Loaded(model, plans, f"digest of {settings.model}", engine)
 
     def pipeline(self, source):
+        (own,) = self.cameras
         return Pipeline(
-            self.settings,
+            [Camera(own, source, [self.records.append], CameraMetrics(self.metrics, own.name), session=1)],
             self.switch.editions,
             self.line.circuit,
-            source,
-            [self.records.append],
             self.metrics,
-            session=1,
+            in_flight=self.settings.in_flight,
+            pace=self.pace,
         )
 
 
-def with_edge(check, *, codec="float32", **settings):
+def with_edge(check, *, codec="float32", cameras=("camera",), **settings):
     """Run `check(edge)`."""
 
     async def go():
-        cloud, metrics = SwitchingCloud(), EdgeMetrics()
+        cloud, metrics = SwitchingCloud(), EdgeMetrics(list(cameras))
         async with serving(cloud) as url, Line(url, metrics, in_flight=4, deadline_s=5.0) as line:
             edge = Edge(cloud, url, line, metrics, codec, **settings)
             try:
@@ -159,7 +172,7 @@ def with_edge(check, *, codec="float32", **settings):
     asyncio.run(asyncio.wait_for(go(), 60))
 
 
-class Camera:
+class Pictures:
     """A lossless source of pictures that the test counts; it goes on only as far as it is allowed to."""
 
     live, name = False, "camera"
@@ -180,6 +193,9 @@ class Camera:
             self.frames = self.frames[: self.given]
             self._more.notify_all()
 
+    def close(self):
+        """Nothing to close."""
+
     def read(self):
         with self._more:
             self._more.wait_for(lambda: self.given < self._allowed or self.given >= len(self.frames), 20)
@@ -192,3 +208,16 @@ class Camera:
 async def until(condition):
     while not condition():
         await asyncio.sleep(0.001)
+
+
+def waiting(edge, gate, arrived):
+    """A `request` in place of the client's: frames are told to `arrived`, and wait for `gate`."""
+    request = edge.line.client.request
+
+    async def wait(method, *arguments, **options):
+        if method == "POST":
+            arrived.append(method)
+            await gate.wait()
+        return await request(method, *arguments, **options)
+
+    return wait

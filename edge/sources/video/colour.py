@@ -2,7 +2,7 @@
 
 Matrix (BT.601, BT.709, BT.2020, SMPTE 240M, FCC) and range are the frame's own; what is not marked counts as BT.601 and limited range, as in
 FFmpeg. Transparency is left out as in FFmpeg: what the file has under it is seen. Brightness is not mapped: pictures with a high
-dynamic range (PQ, HLG) come out flat, and are said to be such.
+dynamic range (HDR: PQ, HLG) come out flat, and are said to be such.
 """
 
 from __future__ import annotations
@@ -95,6 +95,6 @@ class ToBgr:
         if frame.color_trc in _HIGH_RANGE and not self._said:
             self._said = True
             _log.warning(
-                "%s: its dynamic range is high, %s, and not mapped to that of the network's pictures: they are flat",
+                "%s: it is HDR, %s, which is not mapped to the range of a usual picture: what the network sees is flat",
                 *(self._name, _HIGH_RANGE[frame.color_trc]),
             )

@@ -128,6 +128,8 @@ class Video:
             container.close()
 
     def _next(self) -> Shot | None:
+        if self._container is None:
+            return None
         with self._decoding:
             since = self._clock()
             packets = 0

@@ -87,7 +87,7 @@ class Decoding:
         # What an edit list cuts away is decoded, as others rest on it, and never shown.
         pts = None if packet is None or packet.is_discard else packet.pts
         if packet is not None:
-            self._numbering.sent(pts, keyframe=packet.is_keyframe)
+            self._numbering.sent(pts, dts=packet.dts, keyframe=packet.is_keyframe)
             if packet.is_corrupt:
                 self._numbering.went_wrong()
         try:

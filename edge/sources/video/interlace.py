@@ -36,7 +36,9 @@ class Deinterlacer:
         self._graph: Graph | None = None
         self._shape: tuple[object, ...] = ()
         self._inside: deque[Decoded | None] = deque()  # None: for the filter alone
-        self._first: Decoded | None = None  # an interlaced one with none before it, which waits for the one after
+        self._first: Decoded | None = (
+            None  # an interlaced one with none before it, which waits for the one after
+        )
         self._before: VideoFrame | None = None
         self._progressive = 0
 
@@ -46,9 +48,7 @@ class Deinterlacer:
         interlaced = frame.interlaced_frame and _is_large_enough(frame)
         self._progressive = 0 if interlaced else self._progressive + 1
         ready = self._begun(frame)
-        if self._graph is not None and (
-            _shape(frame) != self._shape or self._progressive > _PROGRESSIVE_RUN
-        ):
+        if self._graph is not None and (_shape(frame) != self._shape or self._progressive > _PROGRESSIVE_RUN):
             ready += self.rest()
         before, self._before = self._before, frame
         if self._graph is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
+_ANY_TIME = -(1 << 63)
 _MOST_WAITING = 1024
 """Far more than any decoder holds back: a stream whose packets never give pictures must not fill the memory."""
 
@@ -21,22 +22,27 @@ class Numbering:
         """`joined`: the stream began earlier, so nothing is missed before the first picture that comes."""
         self._joined = joined
         self._sent = 0
-        self._waiting: list[tuple[int, int]] = []  # when it is shown, and which packet it was
-        self._passed_over: set[int] = set()  # when pictures would have been shown that did not come
+        self._waiting: list[tuple[int, int, int]] = []  # the clock, when it is shown by it, which packet it was
+        self._passed_over: set[tuple[int, int]] = set()  # when pictures would have been shown that did not come
+        self._clock_sent = self._clock_shown = 0  # how often the clock was set back, as where recordings are joined
+        self._dts = _ANY_TIME
         self._next = 0
         self._refused = 0  # packets that failed and did not say when they would have been shown
         self._damage = [(-1, -1)]  # the first and the last packet that may be it
         self._begun = False  # whether a picture came
         self._starts_whole = False
 
-    def sent(self, pts: int | None, *, keyframe: bool) -> None:
-        """A packet goes to the decoder; `pts` is when its picture is to be shown, in ticks."""
+    def sent(self, pts: int | None, *, dts: int | None = None, keyframe: bool) -> None:
+        """A packet goes to the decoder; `pts` is when its picture is to be shown, and `dts` when decoded, in ticks."""
+        if dts is not None:
+            self._clock_sent += dts < self._dts
+            self._dts = dts
         if not self._begun:
             self._starts_whole |= keyframe
         if pts is not None:
             if len(self._waiting) >= _MOST_WAITING:
                 heappop(self._waiting)
-            heappush(self._waiting, (pts, self._sent))
+            heappush(self._waiting, (self._clock_sent, pts, self._sent))
         self._sent += 1
 
     def went_wrong(self, *, refused_without_time: bool = False) -> None:
@@ -46,7 +52,7 @@ class Numbering:
         """
         if len(self._damage) < _MOST_WAITING:
             last = self._sent - 1
-            self._damage.append((min((packet for _, packet in self._waiting), default=last), last))
+            self._damage.append((min((packet for _, _, packet in self._waiting), default=last), last))
         self._refused += refused_without_time
 
     def shown(
@@ -61,9 +67,10 @@ class Numbering:
         A picture that refers to a damaged one is decoded without complaint. So all are suspect that are decoded after the
         damage, until a key frame, which refers to none, is shown; pictures between that refer to both sides are suspect too.
         """
-        if pts in self._passed_over:
+        place = None if pts is None else (self._clock_of(pts), pts)
+        if place in self._passed_over:
             return None
-        lost, packet = self._pass(pts)
+        lost, packet = self._pass(place)
         if not self._begun:
             self._begun = True
             keyframe |= self._starts_whole or unmarked  # some codecs mark key frames in their packets alone
@@ -86,17 +93,24 @@ class Numbering:
         self._next += lost
         return lost
 
-    def _pass(self, pts: int | None) -> tuple[int, int]:
+    def _clock_of(self, pts: int) -> int:
+        """By which clock this is the time of a picture: the oldest one by which one waits for it."""
+        if self._clock_shown != self._clock_sent:
+            waited_for = [clock for clock, time, _ in self._waiting if time == pts]
+            self._clock_shown = min(waited_for, default=self._clock_sent)
+        return self._clock_shown
+
+    def _pass(self, place: tuple[int, int] | None) -> tuple[int, int]:
         """How many pictures should have come before this one and did not, and which packet this one's is."""
         lost, self._refused = self._refused, 0
         packet = self._sent - 1
-        if pts is None:
+        if place is None:
             return lost, packet
-        while self._waiting and self._waiting[0][0] < pts:
-            passed, _ = heappop(self._waiting)
+        while self._waiting and self._waiting[0][:2] < place:
+            passed = heappop(self._waiting)[:2]
             if self._damage:
                 lost += 1
                 self._passed_over.add(passed)
-        while self._waiting and self._waiting[0][0] == pts:
-            _, packet = heappop(self._waiting)
+        while self._waiting and self._waiting[0][:2] == place:
+            packet = heappop(self._waiting)[2]
         return lost, packet

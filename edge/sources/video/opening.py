@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from edge.sources.video.complaints import listen
+from edge.sources.video.complaints import Complaints, listen
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def open_container(
 
     listen()
     try:
-        return av.open(target, "r", options=dict(options), metadata_errors="replace", timeout=timeouts)
+        with Complaints(threads=1):  # what is wrong with what is read to find the streams is told again when it is decoded
+            return av.open(target, "r", options=dict(options), metadata_errors="replace", timeout=timeouts)
     except av.error.ExitError as error:
         raise SourceError(f"{name}: could not be opened within {timeouts[0] or 0:g} s") from error
     except (av.error.InvalidDataError, av.error.EOFError) as error:

@@ -77,7 +77,7 @@ def test_a_tensor_that_the_codec_refuses_is_finished_here(caplog):
         assert same_answer(each.answer.top, whole(model, frame))
     assert run.uplink.frames == []
     assert run.count("fallbacks_total", reason="encode") == 3
-    assert "frame 0 cannot travel as float16" in caplog.text
+    assert "frame 0 of camera cannot travel as float16" in caplog.text
 
 
 def test_an_answer_that_is_no_number_is_none(caplog):
@@ -90,7 +90,7 @@ def test_an_answer_that_is_no_number_is_none(caplog):
     assert run.count("frames_total", outcome="failed") == 2
     said = [each for each in caplog.records if each.name == "edge.frames.answering"]
     assert [each.getMessage() for each in said] == [
-        f"frame {number} has no answer: the network's answer is not finite" for number in (0, 1)
+        f"frame {number} of camera has no answer: the network's answer is not finite" for number in (0, 1)
     ]
     assert not any(each.exc_info for each in said), "one line each"
 

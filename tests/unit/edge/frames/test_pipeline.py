@@ -39,7 +39,7 @@ def test_lossless_every_frame_is_answered_once_in_order(outcomes, in_flight, que
     for reason in FALLBACKS:
         assert run.count("fallbacks_total", reason=reason) == sum(each.fallback == reason for each in records)
     assert run.count("frame_latency_seconds_count") == len(outcomes)
-    assert run.pipeline.dropped == 0
+    assert run.camera.dropped == 0
 
 
 @pytest.mark.parametrize("in_flight", [2, 4])
@@ -73,17 +73,17 @@ def test_a_lossless_source_waits_for_a_slow_cloud():
         while len(run.uplink.frames) < 2 or run.count("queue_depth", queue="capture") < 3:
             await asyncio.sleep(0.002)
         await asyncio.sleep(0.02)
-        # 2 asked, 3 wait to be sent, 1 encoded, 1 waits for that, 1 has left the head, 1 waits for it, 1 prepared, 3 wait
-        # for that, 1 waits for a place
+        # 2 asked, 8 between the queue and the uplink, which are encoded and wait to be sent by now, 3 wait for the first step, 1 for
+        # a place there
         assert source.given == 14
-        assert run.count("queue_depth", queue="send") == 3
+        assert run.count("queue_depth", queue="send") == 8
         gate.set()
         await task
         return run
 
     run = asyncio.run(go())
     assert len(run.records) == 40
-    for queue, capacity in {"capture": 3, "head": 1, "encode": 1, "send": 3}.items():
+    for queue, capacity in {"capture": 3, "head": 1, "encode": 1, "send": 8}.items():
         assert run.count("queue_depth", queue=queue) == 0
         assert run.count("queue_capacity", queue=queue) == capacity
 
@@ -105,8 +105,8 @@ def test_live_drops_the_oldest_and_counts():
     assert 2 <= len(numbers) <= 6
     assert numbers[-2:] == [28, 29], "the newest are kept"
     assert numbers == sorted(set(numbers))
-    assert len(numbers) + run.pipeline.dropped == 30
-    assert run.count("frames_total", outcome="dropped") == run.pipeline.dropped
+    assert len(numbers) + run.camera.dropped == 30
+    assert run.count("frames_total", outcome="dropped") == run.camera.dropped
     assert run.count("frames_total", outcome="cloud") == len(numbers)
 
 
@@ -136,7 +136,7 @@ def test_stop_answers_what_was_read():
 
     run = asyncio.run(go())
     assert [each.frame for each in run.records] == list(range(run.source.given))
-    assert run.pipeline.dropped == 0, "not even the one that waited for a place"
+    assert run.camera.dropped == 0, "not even the one that waited for a place"
 
 
 def test_stop_of_a_live_source_answers_what_waits():
@@ -149,7 +149,7 @@ def test_stop_of_a_live_source_answers_what_waits():
             await asyncio.sleep(0.002)
         run.pipeline.stop()
         gate.set()
-        while len(run.records) + run.pipeline.dropped < 4:
+        while len(run.records) + run.camera.dropped < 4:
             await asyncio.sleep(0.002)
         assert not task.done(), "the reader is given a moment to end"
         more.set()  # what Reconnecting.stop does
@@ -159,7 +159,7 @@ def test_stop_of_a_live_source_answers_what_waits():
     run = asyncio.run(go())
     assert run.records[-1].frame == 3
     assert run.source.given == 5
-    assert len(run.records) + run.pipeline.dropped == 5, "one read after the stop is counted as dropped"
+    assert len(run.records) + run.camera.dropped == 5, "one read after the stop is counted as dropped"
 
 
 def test_stop_before_the_start():

@@ -13,6 +13,7 @@ from kits.edge import FakeSource, FakeUplink, pictures, value
 from edge.frames.preprocess import Preprocess
 from edge.frames.way import Edition
 from edge.planning.pilot import PinnedPilot
+from edge.planning.plan_metrics import PlanMetrics
 from shared.tasks.detection.boxes import Boxes
 from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted
@@ -110,16 +111,17 @@ def test_another_network_places_with_its_own_recipe(outcome):
     run = run_of(source, DetectorUplink([outcome] * 3), sinks=[lambda _: answered.set()])
 
     def change(_):
-        pilot = PinnedPilot(plan_of(), run.metrics)
-        run.editions.current = Edition(
+        pilot = PinnedPilot(plan_of(), PlanMetrics(run.metrics))
+        edition = Edition(
             other,
             make_task(other, Wanted()),
             Preprocess(other.recipe),
             pilot,
             DetectorUplink([outcome] * 3, other),
         )
+        run.editions.current = {run.camera.name: edition}
 
-    run.pipeline._results._sinks.insert(0, change)
+    run.camera.results._sinks.insert(0, change)
     records = run.to_end()
     assert [each.network for each in records] == [MODEL.fingerprint.hex(), *[other.fingerprint.hex()] * 2]
     for record, frame, model in zip(records, WIDE, (MODEL, other, other), strict=True):

@@ -104,8 +104,8 @@ def test_a_live_source_drops_as_ever():
         return run
 
     run = asyncio.run(go())
-    assert len(run.records) + run.pipeline.dropped == 30
-    assert run.pipeline.dropped > 0
+    assert len(run.records) + run.camera.dropped == 30
+    assert run.camera.dropped > 0
     assert consistent(run) == ["cloud", *["still"] * (len(run.records) - 1)]
 
 

@@ -83,4 +83,6 @@ def test_a_camera_above_the_wires_limit_is_answered_by_the_edge(caplog):
         assert same_answer(each.answer.top, whole(run.model, frame))
     assert run.uplink.frames == []
     assert run.count("fallbacks_total", reason="encode") == 2
-    assert "frame 1 cannot travel as jpeg: shape (2160, 3840, 3) has 24883200 elements" in caplog.text
+    assert (
+        "frame 1 of camera cannot travel as jpeg: shape (2160, 3840, 3) has 24883200 elements" in caplog.text
+    )

@@ -80,7 +80,7 @@ def test_other_tensors_than_the_split_points_are_no_crossing(spoil, found, caplo
     assert run.count("frames_total", outcome="failed") == 1
     (line,) = [record.getMessage() for record in caplog.records]
     assert line == (
-        f"the head step failed on frame 1: it gave tensors of {found}, and at pyramid there are "
+        f"the head step failed on frame 1 of camera: it gave tensors of {found}, and at pyramid there are "
         "[(4, 3, 3), (4, 1, 1), (2, 3, 3)] for each frame"
     )
 
@@ -98,7 +98,7 @@ def test_one_tensor_that_is_not_finite_is_named(caplog):
         "its answer is not finite either"
     )
     assert (records[1].fallback, records[1].payload_bytes) == ("encode", 0)
-    assert "frame 1 cannot travel as int8: tensor 1 of 3: the tensor holds NaN" in caplog.text
+    assert "frame 1 of camera cannot travel as int8: tensor 1 of 3: the tensor holds NaN" in caplog.text
     assert run.count("fallbacks_total", reason="encode") == 1
 
 

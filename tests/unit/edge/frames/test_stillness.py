@@ -22,7 +22,21 @@ ANSWER = Classes(({"class_id": 1, "label": "hen", "probability": 1.0},))
 
 def origin(number=0, captured_s=0.0):
     watch = Stopwatch(METRICS.steps, METRICS.step_cpu)
-    return Origin(number, number, captured_s, 0, (SIDE, SIDE), "camera", "fake", None, None, False, watch)
+    return Origin(
+        number=number,
+        taken=number,
+        frame_id=number,
+        captured_s=captured_s,
+        captured_ns=0,
+        size=(SIDE, SIDE),
+        part=None,
+        camera="camera",
+        source="fake",
+        file=None,
+        media_time_s=None,
+        damaged=False,
+        watch=watch,
+    )
 
 
 def tensor(seed=0):

@@ -13,6 +13,7 @@ from kits import bundles
 from kits.edge import settings_of
 from kits.edge_main import NOWHERE, SMALL, refused
 
+from edge.cameras.file import read_cameras
 from edge.network import early_load
 from edge.network.early_load import EarlyLoad
 from shared.errors import StartupError
@@ -20,6 +21,7 @@ from shared.network.choice import CLOUD
 
 ROOT = Path(__file__).resolve().parents[4]
 LONG_S = 60.0
+CAMERAS = read_cameras(settings_of())
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def asked(monkeypatch):
     class Asked:
         begun, waiting, released = threading.Event(), threading.Event(), threading.Event()
 
-        def load(self, _settings, _threads, _metrics, *, hold):
+        def load(self, _settings, _cameras, _threads, _metrics, *, hold):
             self.begun.set()
             self.waiting.set()
             hold()
@@ -42,7 +44,7 @@ def asked(monkeypatch):
 
 
 def test_it_begins_at_once_and_measures_only_when_told(asked):
-    with EarlyLoad(settings_of(), 1) as early:
+    with EarlyLoad(settings_of(), CAMERAS, 1) as early:
         assert asked.waiting.wait(LONG_S)
         assert not asked.released.is_set()
         assert not early.loaded.done()
@@ -51,14 +53,14 @@ def test_it_begins_at_once_and_measures_only_when_told(asked):
 
 
 def test_a_start_that_fails_gives_up_what_waits(asked):
-    with pytest.raises(KeyError), EarlyLoad(settings_of(), 1) as early:
+    with pytest.raises(KeyError), EarlyLoad(settings_of(), CAMERAS, 1) as early:
         raise KeyError("mistyped")
     assert isinstance(early.loaded.exception(LONG_S), StartupError)
     assert not asked.released.is_set()
 
 
 def test_the_clouds_network_is_not_known_yet(asked):
-    with EarlyLoad(settings_of(model=CLOUD), 1) as early:
+    with EarlyLoad(settings_of(model=CLOUD), CAMERAS, 1) as early:
         assert early.loaded is None
         early.slow.submit(lambda: None).result(LONG_S)
     assert not asked.begun.is_set()
@@ -111,5 +113,5 @@ def test_only_what_measures_is_held(more, waits):
     )  # fmt: skip
     held = []
     metrics = early_load.EdgeMetrics()
-    assert early_load.load(settings, 1, metrics, hold=lambda: held.append(True)).plans
+    assert early_load.load(settings, read_cameras(settings), 1, metrics, hold=lambda: held.append(True)).plans
     assert bool(held) == waits

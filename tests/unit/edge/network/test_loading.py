@@ -9,6 +9,7 @@ import pytest
 from kits import bundles
 from kits.edge import settings_of
 
+from edge.cameras.file import read_cameras
 from edge.metrics import EdgeMetrics
 from edge.network import loading
 from edge.network.loading import load
@@ -39,19 +40,30 @@ def loaded(bundle, before=None, **settings):
         "cache_dir": "",
         "cloud_url": "http://127.0.0.1:1",
     } | settings
-    return load(settings_of(**given), 1, EdgeMetrics(), before=before)
+    chosen = settings_of(**given)
+    return load(chosen, read_cameras(chosen), 1, EdgeMetrics(), before=before)
+
+
+def plans_of(found):
+    (plans,) = found.plans.values()
+    return plans
+
+
+def sends_pictures(found):
+    (choice,) = found.plans
+    return found.sends_pictures(choice)
 
 
 def test_what_frames_need_is_there(asked):
     bundle = bundles.tiny()
     found = loaded(bundle, precision="float32")
     assert (found.model.fingerprint, found.digest) == (bundle.model.fingerprint, bundle.manifest.digest)
-    (plan,) = found.plans
+    (plan,) = plans_of(found)
     pictures = bundles.recipe().normalise(bundles.pictures(1)[0])[None]
     (classes,) = plan.tail(plan.head((pictures,)))
     assert classes.shape == (1, bundles.CLASSES)
-    assert (found.describe_plans(), found.sends_pictures) == (f"{plan.split_point.name} int8+zstd", False)
-    assert loaded(bundle, split_point="input", codec="png").sends_pictures
+    assert (found.describe_plans(), sends_pictures(found)) == (f"{plan.split_point.name} int8+zstd", False)
+    assert sends_pictures(loaded(bundle, split_point="input", codec="png"))
 
 
 def test_a_network_of_the_same_graph_takes_the_engine_that_runs(asked):
@@ -105,7 +117,7 @@ def test_what_a_live_network_surveys_is_not_kept(tmp_path):
     source = "synthetic:fps=0,frames=12,width=64,height=48"
     settings = {"split_point": "auto", "source": source, "cache_dir": str(tmp_path), "precision": "float32"}
     before = loaded(bundles.tiny(), precision="float32").engine
-    assert len(loaded(bundles.tiny(), before, **settings).plans) > 3
+    assert len(plans_of(loaded(bundles.tiny(), before, **settings))) > 3
     assert not list(tmp_path.glob("survey-*"))
     loaded(bundles.tiny(), **settings)
     assert list(tmp_path.glob("survey-*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
@@ -81,6 +82,30 @@ def test_a_bundle_that_is_not_in_the_cache_is_not_removed(tmp_path):
     store, own = BundleStore(str(tmp_path / "cache")), write(tmp_path / "own")
     store.forget(own.folder)
     assert read_bundle(own.folder)
+
+
+def test_what_lies_on_a_disk_that_may_only_be_read_is_used(tmp_path, monkeypatch, caplog):
+    (tmp_path / "cache").mkdir()
+    made = write(tmp_path / "cache" / "bundle-0123456789abcdef01234567")
+
+    def refuse(*, dir):  # noqa: A002 - its name
+        raise OSError(errno.EROFS, "Read-only file system", dir)
+
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    store = BundleStore(str(tmp_path / "cache"))
+    assert store.find(FINGERPRINT) == made.folder
+    assert "Read-only file system; a network that is not there is fetched again" in caplog.text
+    store.forget(made.folder)
+    assert store.find(FINGERPRINT) is None, "or a damaged one would be taken for ever"
+    with store.unfinished(FINGERPRINT) as folder:
+        fill(folder, tmp_path)
+        kept = store.keep(folder, FINGERPRINT)
+    assert store.find(FINGERPRINT) == kept
+    assert kept.is_relative_to(tmp_path / "tmp")
+    store.close()
+    assert read_bundle(made.folder)
 
 
 def test_a_folder_that_fails_at_the_end_is_said(tmp_path, monkeypatch):

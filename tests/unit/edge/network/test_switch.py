@@ -8,7 +8,19 @@ import weakref
 
 import pytest
 from kits.edge import same_answer, value
-from kits.switching import FRAME, NETWORKS, A, B, C, Camera, fingerprint, profile_of, until, with_edge
+from kits.switching import (
+    FRAME,
+    NETWORKS,
+    A,
+    B,
+    C,
+    Pictures,
+    fingerprint,
+    profile_of,
+    until,
+    waiting,
+    with_edge,
+)
 from kits.tiny import whole
 
 from shared.errors import MismatchError, ModelError
@@ -37,7 +49,7 @@ def runs_of(networks):
 @pytest.mark.parametrize("in_flight", [1, 4])
 def test_there_and_back_while_frames_flow(in_flight):
     async def check(edge):
-        cloud, camera, allowed = edge.cloud, Camera(), 0
+        cloud, camera, allowed = edge.cloud, Pictures(), 0
         await edge.switch.open("A")
         playing = asyncio.create_task(edge.pipeline(camera).run())
         for name, serves in (("B", [A, B]), ("A", [B, A]), ("C", [B, A, C]), ("B", [A, C, B])):
@@ -46,7 +58,7 @@ def test_there_and_back_while_frames_flow(in_flight):
             await until(lambda least=allowed - 15: len(edge.records) > least)
             cloud.serves = serves
             await edge.switch.take(name)
-            assert edge.switch.editions.current.model is NETWORKS[name]
+            assert edge.switch.editions.any.model is NETWORKS[name]
         camera.allow(10)
         await until(lambda: len(edge.records) == 90)
         camera.end()
@@ -69,15 +81,15 @@ def test_frames_that_are_under_way_end_as_they_began():
     """They left with the old network, and are answered after the new one has come into force."""
 
     async def check(edge):
-        camera, gate, arrived = Camera(), asyncio.Event(), []
+        camera, gate, arrived = Pictures(), asyncio.Event(), []
         await edge.switch.open("A")
-        edge.line.client.request = _waiting(edge, gate, arrived)
+        edge.line.client.request = waiting(edge, gate, arrived)
         playing = asyncio.create_task(edge.pipeline(camera).run())
         camera.allow(4)
         await until(lambda: len(arrived) == 4)
         edge.cloud.serves = [A, B]
         taking = asyncio.create_task(edge.switch.take("B"))
-        await until(lambda: edge.switch.editions.current.model is B)
+        await until(lambda: edge.switch.editions.any.model is B)
         await taking
         assert edge.records == []
         gate.set()
@@ -90,23 +102,11 @@ def test_frames_that_are_under_way_end_as_they_began():
     with_edge(check, in_flight=4, queue_size=4)
 
 
-def _waiting(edge, gate, arrived):
-    request = edge.line.client.request
-
-    async def wait(method, *arguments, **options):
-        if method == "POST":
-            arrived.append(method)
-            await gate.wait()
-        return await request(method, *arguments, **options)
-
-    return wait
-
-
 def test_a_cloud_that_does_not_serve_the_old_one_any_more_costs_no_frame():
     """The edge answers its frames itself until it has the new one."""
 
     async def check(edge):
-        camera = Camera()
+        camera = Pictures()
         await edge.switch.open("A")
         playing = asyncio.create_task(edge.pipeline(camera).run())
         camera.allow(5)
@@ -131,7 +131,7 @@ def test_a_cloud_that_does_not_serve_the_old_one_any_more_costs_no_frame():
 
 def test_of_a_still_scene_no_answer_of_the_other_network_is_repeated():
     async def check(edge):
-        camera = Camera([FRAME] * 30)
+        camera = Pictures([FRAME] * 30)
         await edge.switch.open("A")
         playing = asyncio.create_task(edge.pipeline(camera).run())
         for number, name in enumerate(("B", "A", None)):
@@ -151,7 +151,7 @@ def test_of_a_still_scene_no_answer_of_the_other_network_is_repeated():
 
 def test_the_new_networks_profile_is_at_the_cloud_before_its_first_frame():
     async def check(edge):
-        camera = Camera()
+        camera = Pictures()
         await edge.switch.open("A")
         playing = asyncio.create_task(edge.pipeline(camera).run())
         camera.allow(5)
@@ -173,10 +173,10 @@ def test_the_new_networks_profile_is_at_the_cloud_before_its_first_frame():
 def test_one_that_cannot_be_loaded_changes_nothing():
     async def check(edge):
         await edge.switch.open("A")
-        current = edge.switch.editions.current
+        current = edge.switch.editions.any
         with pytest.raises(ModelError, match="no network X"):
             await edge.switch.take("X")
-        assert edge.switch.editions.current is current
+        assert edge.switch.editions.any is current
         assert value(edge.metrics, "plan_info", split_point="relu", codec="float32") == 1
 
     with_edge(check)
@@ -187,14 +187,14 @@ def test_one_that_the_cloud_does_not_run_is_a_mistake_where_the_user_chose_it():
         await edge.switch.open("A")
         with pytest.raises(MismatchError, match="give both the same --model"):
             await edge.switch.take("B")
-        assert edge.switch.editions.current.model is A
+        assert edge.switch.editions.any.model is A
 
     with_edge(check, model="folder")
 
 
 def test_every_network_is_asked_for_what_the_settings_want():
     async def check(edge):
-        camera = Camera()
+        camera = Pictures()
         await edge.switch.open("A")
         playing = asyncio.create_task(edge.pipeline(camera).run())
         for count, name in ((3, "B"), (6, "A")):
@@ -232,7 +232,7 @@ def test_the_metrics_say_which_network_is_in_force():
 def test_the_old_network_leaves_the_memory():
     async def check(edge):
         await edge.switch.open("A")
-        old = weakref.ref(edge.switch.editions.current)
+        old = weakref.ref(edge.switch.editions.any)
         edge.cloud.serves = [A, B]
         await edge.switch.take("B")
         gc.collect()

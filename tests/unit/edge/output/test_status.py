@@ -51,15 +51,20 @@ def test_metrics_parse_and_show_what_happened():
     assert status == 200
     assert content_type.startswith("text/plain")
     found = samples(text)
-    assert found["splitdnn_edge_frames_total", (("outcome", "cloud"),)] == 3
-    assert found["splitdnn_edge_plan_info", (("codec", "float32"), ("split_point", "relu"))] == 1
+    assert found["splitdnn_edge_frames_total", (("camera", "camera"), ("outcome", "cloud"))] == 3
+    assert (
+        found[
+            "splitdnn_edge_plan_info", (("camera", "camera"), ("codec", "float32"), ("split_point", "relu"))
+        ]
+        == 1
+    )
     assert found["splitdnn_edge_queue_depth", (("queue", "send"),)] == 0
 
 
 def test_every_label_value_is_there_from_the_start():
     """A counter that appears with its first event hides that event from rate()."""
-    found = samples(ask(EdgeMetrics(), "/metrics")[2])
-    for name, _label, values in (
+    found = samples(ask(EdgeMetrics(["gate", "yard"]), "/metrics")[2])
+    for name, label, values in (
         ("frames_total", "outcome", OUTCOMES),
         ("fallbacks_total", "reason", FALLBACKS),
         ("queue_depth", "queue", QUEUES),
@@ -67,9 +72,18 @@ def test_every_label_value_is_there_from_the_start():
         ("circuit_state", "state", CIRCUIT_STATES),
         ("stage_duration_seconds_count", "stage", STEPS),
         ("payload_bytes_count", "codec", NAMES),
+        *(
+            (name, "camera", ("gate", "yard"))
+            for name in (
+                *("frames_total", "fallbacks_total", "plan_switches_total", "frame_latency_seconds_count"),
+                *("source_up", "source_reconnects_total", "last_frame_timestamp_seconds", "camera_running"),
+                *("undecodable_total", "damaged_frames_total"),
+                *("predicted_latency_seconds", "measured_latency_seconds"),
+            )
+        ),
     ):
-        there = {labels[0][1] for found_name, labels in found if found_name == f"splitdnn_edge_{name}"}
-        assert there == set(values)
+        mine = [dict(labels) for found_name, labels in found if found_name == f"splitdnn_edge_{name}"]
+        assert {labels[label] for labels in mine} == set(values), name
     ours = {name for name, _ in found if name.startswith("splitdnn")}
     assert not [name for name in ours if name.endswith("_created")]
 
@@ -99,8 +113,7 @@ def test_health_says_the_state(state):
 
 
 def test_ready_is_an_edge_that_has_seen_every_camera():
-    metrics = EdgeMetrics()
-    metrics.unseen.update(("yard", "door"))
+    metrics = EdgeMetrics(["yard", "door"])
     for state, seen, expected in (
         ("starting", None, (503, {"ready": False, "state": "starting", "waiting_for": ["door", "yard"]})),
         ("running", "door", (503, {"ready": False, "state": "running", "waiting_for": ["yard"]})),
@@ -120,7 +133,7 @@ def test_not_ready_while_the_network_is_loaded():
 
 def test_a_frame_makes_its_camera_seen():
     run = Run(FakeSource(pictures(1)))
-    run.metrics.unseen.add("camera")
+    assert run.metrics.unseen == {"camera"}
     run.to_end()
     assert not run.metrics.unseen
 
@@ -130,6 +143,12 @@ def test_a_frame_makes_its_camera_seen():
 def test_any_other_path_names_those_there_are(path, method):
     status, _, text = ask(EdgeMetrics(), path, method)
     assert (status, text) == (404, '{"error": "no such path; known: /metrics, /healthz, /readyz"}')
+
+
+def test_head_is_answered_wherever_get_is():
+    for path, expected in {"/metrics": 200, "/healthz": 200, "/readyz": 503, "/nothing": 404}.items():
+        status, content_type, text = ask(EdgeMetrics(), path, "HEAD")
+        assert (status, content_type, text) == (expected, ask(EdgeMetrics(), path)[1], ""), path
 
 
 def refusal(address, port):

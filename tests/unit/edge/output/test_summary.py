@@ -25,7 +25,7 @@ def summarise(records, dropped=0, seconds=10.0):
     summary = Summary()
     for each in records:
         summary(each)
-    return summary.text(dropped, seconds)
+    return summary.text({"camera": dropped}, seconds)
 
 
 def test_frames_add_up():
@@ -58,6 +58,34 @@ def test_still_frames_are_counted_apart():
 
 def test_nothing_failed_is_not_worth_a_line():
     assert "failed" not in summarise([record(0)])
+
+
+def test_what_could_not_be_decoded_and_what_was_made_up_are_counted():
+    summary = Summary(["camera"])
+    for number in range(4):
+        summary(record(number, damaged=number == 1))
+    found = rows(summary.text({}, 10.0, undecodable={"camera": 3}))
+    assert (found["undecodable"], found["damaged"]) == (["3"], ["1"])
+    assert "camera" not in found, "one needs no table"
+
+
+def test_each_of_several_cameras_has_a_line():
+    summary = Summary(["gate", "yard", "a-name-that-is-rather-long"])
+    for number in range(12):
+        by = "nobody" if number == 11 else ("cloud", "edge", "still")[number % 3]
+        summary(record(number, camera="gate", answered_by=by, latency_ms=float(number)))
+    summary(record(0, camera="yard", latency_ms=7.0))
+    text = summary.text({"gate": 5}, 4.0, undecodable={"yard": 2})
+    lines = text.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("camera"))
+    assert [line.split() for line in lines[start : start + 4]] == [
+        ["camera", "in", "cloud", "edge", "still", "dropped", "undecodable", "frames/s", "p50", "ms"],
+        ["gate", "17", "4", "4", "3", "5", "0", "2.25", "6.0"],
+        ["yard", "1", "1", "0", "0", "0", "2", "0.25", "7.0"],
+        ["a-name-that-is-rather-long", "0", "0", "0", "0", "0", "0", "0.00", "-"],
+    ], "those without a frame as well"
+    assert len({len(line) for line in lines[start : start + 4]}) == 1, "a table"
+    assert rows(text)["frames in"] == ["18"]
 
 
 def test_percentiles_and_bytes():
@@ -165,6 +193,6 @@ def test_a_camera_that_runs_for_months_fits(monkeypatch):
         summary(record(number, latency_ms=float(number)))
     assert len(summary._latencies) <= 100
     assert all(len(values) <= 100 for values in summary._steps.values())
-    found = rows(summary.text(0, 10.0))
+    found = rows(summary.text({}, 10.0))
     assert found["answered by cloud"] == ["1000"], "counts are of all"
     assert found["latency p50 / p95"][0] == "949.5", "percentiles of the latest"

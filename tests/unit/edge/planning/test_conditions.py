@@ -11,6 +11,7 @@ from kits.link import Clock
 from kits.planner import FUZZ, JPEG, LAYER3, OUTPUT, PNG, option
 
 from edge.planning.conditions import Observations, TailTimes
+from edge.planning.pace import Pace
 from edge.planning.planner import predict
 from edge.uplink.link import Link, LinkState
 
@@ -19,7 +20,8 @@ class Kit:
     def __init__(self, **changes):
         self.clock = Clock()
         self.link = Link(self.clock)
-        self.seen = Observations(self.link, **({"in_flight": 2, "deadline_s": 2.0, "live": False} | changes))
+        self.pace = Pace({"a": changes.pop("live", False)})
+        self.seen = Observations(self.link, self.pace, **({"in_flight": 2, "deadline_s": 2.0} | changes))
 
     @property
     def now(self):
@@ -148,29 +150,6 @@ def test_what_sends_nothing_has_no_size(kit):
     assert kit.now.sizes == {}
 
 
-# --- the source ---------------------------------------------------------------------------------------------------
-
-
-def test_a_live_sources_pace():
-    kit = Kit(live=True)
-    for number in range(10):
-        kit.seen.captured(number, 0.1 * number)
-    assert kit.now.interval_s == pytest.approx(0.1)
-
-
-def test_frames_that_were_dropped_or_came_out_of_order_do_not_spoil_it():
-    kit = Kit(live=True)
-    for number in (0, 3, 2, 6, 4, 9, 8, 14):
-        kit.seen.captured(number, 0.1 * number)
-    assert kit.now.interval_s == pytest.approx(0.1)
-
-
-def test_a_file_waits_for_its_reader(kit):
-    for number in range(10):
-        kit.seen.captured(number, 0.1 * number)
-    assert kit.now.interval_s == 0.0
-
-
 # --- latency ------------------------------------------------------------------------------------------------------
 
 
@@ -213,6 +192,7 @@ def test_conditions_stay_such_that_everything_can_be_predicted(frames):
         kit.deliver(
             which, latency_s, number=number, captured_s=float(number), head=decode, size=1 + int(tail)
         )
+        kit.pace.captured("a", number, float(number))
         now = kit.now
         assert now.cloud_wait_s >= 0
         assert now.interval_s >= 0

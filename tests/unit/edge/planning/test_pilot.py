@@ -11,6 +11,7 @@ from kits.planner import JPEG, LAYER3, MBIT, OUTPUT, PNG, RESNET50
 
 from edge.metrics import SWITCHES, EdgeMetrics
 from edge.planning.pilot import PinnedPilot
+from edge.planning.plan_metrics import PlanMetrics
 from edge.planning.planner import SHORTEST_STAY_S, Objective
 
 
@@ -188,7 +189,7 @@ def test_predicted_and_measured_latency():
 def test_a_pinned_plan_stays():
     metrics = EdgeMetrics()
     plan = plan_of(JPEG)
-    pinned = PinnedPilot(plan, metrics)
+    pinned = PinnedPilot(plan, PlanMetrics(metrics))
     for _ in range(10):
         pinned.answered(plan, {"tail": 1e9})
         pinned.failed(explored=False)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from kits.sources import FakeTime, read_all, running_camera, source_of
 
+from edge.cameras.metrics import CameraMetrics
 from edge.metrics import EdgeMetrics
 from edge.sources.reconnect import LONGEST_WAIT_S, Reconnecting
 from shared.errors import SourceError, UnusableSourceError
@@ -48,10 +49,11 @@ class Scripted:
 
 def reconnecting(source, **injected):
     metrics = EdgeMetrics()
-    reconnect = Reconnecting(source, up=metrics.source_up, reconnects=metrics.source_reconnects, **injected)
+    told = CameraMetrics(metrics, "camera")
+    reconnect = Reconnecting(source, up=told.source_up, reconnects=told.source_reconnects, **injected)
 
     def value(name):
-        return metrics.registry.get_sample_value(f"splitdnn_edge_{name}")
+        return metrics.registry.get_sample_value(f"splitdnn_edge_{name}", {"camera": "camera"})
 
     return SimpleNamespace(
         source=reconnect, up=lambda: value("source_up"), attempts=lambda: value("source_reconnects_total")

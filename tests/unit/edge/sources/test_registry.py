@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from kits.sources import read_all, source_of
 
+from edge.cameras.metrics import CameraMetrics
 from edge.metrics import EdgeMetrics
 from edge.sources import registry
 from edge.sources.files.recordings import Recordings
@@ -109,9 +110,9 @@ def test_a_live_one_is_opened_again_like_a_camera(offer):
             return super().read()
 
     offer("screen", Lossy)
-    metrics = EdgeMetrics()
+    told = CameraMetrics(EdgeMetrics(), "camera")
     source = Reconnecting(
-        source_of("screen"), up=metrics.source_up, reconnects=metrics.source_reconnects, wait=lambda _: None
+        source_of("screen"), up=told.source_up, reconnects=told.source_reconnects, wait=lambda _: None
     )
     source.open()
     assert source.read().picture.shape == (4, 6, 3)

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from kits.uplink import CLASS, FRAME, GOOD, MODEL, metric, refusal, with_cloud
 
-from edge.uplink import uplink as uplink_module
+from edge.uplink import exchange as exchange_module
 from edge.uplink.circuit import State
 from shared.tasks.classify import Classes, Classify
 from shared.tasks.spec import Wanted
@@ -86,7 +86,7 @@ def test_throughput_is_the_frame_over_its_way(monkeypatch):
     """The cloud's `receive` is that way; it once was taken off, and a slow link looked fast."""
     ticks = iter([100.0, 101.0])
     monkeypatch.setattr(
-        uplink_module, "time", SimpleNamespace(perf_counter=lambda: next(ticks), monotonic=lambda: 0)
+        exchange_module, "time", SimpleNamespace(perf_counter=lambda: next(ticks), monotonic=lambda: 0)
     )
 
     async def check(cloud, uplink):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from kits.line_file import LineKit
 from prometheus_client import CollectorRegistry, Counter
 
 from shared.observing.json_lines import JsonLines
@@ -29,3 +30,10 @@ def make(errors):
     yield open_lines
     for each in made:
         each.close()
+
+
+@pytest.fixture
+def kit(path):
+    kit = LineKit(path)
+    yield kit
+    kit.close()

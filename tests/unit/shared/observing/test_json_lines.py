@@ -15,6 +15,7 @@ import pytest
 from kits.json_lines import count, lines_of
 
 from shared.errors import SettingsError
+from shared.observing.rotation import Rotation
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -62,6 +63,27 @@ def test_the_host_name_is_filled_in(make, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [f"{socket.gethostname()}.jsonl"]
 
 
+def test_what_other_hosts_have_left_goes_with_what_is_too_old(make, tmp_path):
+    names = [
+        "gate-1a2b.jsonl",
+        "gate-1a2b-20261101T043000.123Z.jsonl",
+        "yard-1a2b.jsonl",
+        "1a2b.jsonl",
+        "other.txt",
+    ]
+    for name in names:
+        (tmp_path / name).write_text('{"n":0}\n')
+        os.utime(tmp_path / name, (1e9, 1e9))
+    lines = make(tmp_path / "{camera}-{hostname}.jsonl", camera="gate", rotation=Rotation(max_age_s=60))
+    lines.write({"n": 1})
+    lines.tend()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"gate-{socket.gethostname()}.jsonl",
+        "1a2b.jsonl",
+        "other.txt",
+    }
+
+
 # --- a line that was cut off ------------------------------------------------------------------------------------------
 
 
@@ -73,6 +95,14 @@ def test_a_run_that_adds_to_a_torn_file_begins_on_a_line_of_its_own(make, path, 
     for number in (2, 3):
         lines.write({"n": number})
     assert path.read_text().splitlines() == ['{"n":0}', torn, '{"n":2}', '{"n":3}']
+
+
+@pytest.mark.parametrize(("text", "said"), [('{"n":0}\n{"n"', 1), ('{"n":0}\n', 0), ("", 0)])
+def test_a_torn_line_is_named_at_the_start(make, path, caplog, text, said):
+    path.write_text(text)
+    make(path)
+    expected = f"results {path}: the last line was cut off, as by a power cut; it stays, on a line of its own"
+    assert [record.getMessage() for record in caplog.records] == [expected] * said
 
 
 def test_a_run_that_replaces_a_torn_file_leaves_no_empty_line(make, path):
@@ -177,3 +207,43 @@ def test_lines_after_the_end_are_lost_and_go_nowhere_else(make, path, capsys):
     lines.write({"n": 0})
     assert lines.lost == 1
     assert path.read_text() == capsys.readouterr().out == ""
+
+
+def at_fault(monkeypatch, path, number):
+    """Opening this path fails."""
+    real = os.open
+
+    def fail(name, *arguments):
+        if str(name) == str(path):
+            raise OSError(number, os.strerror(number))
+        return real(name, *arguments)
+
+    monkeypatch.setattr(os, "open", fail)
+
+
+def test_a_disk_at_fault_costs_lines_but_not_the_start(make, path, errors, caplog, monkeypatch):
+    """A camera's frames are answered all the same."""
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE):
+        caplog.clear()
+        before = count(errors)
+        with monkeypatch.context() as patch:
+            at_fault(patch, path, number)
+            lines = make(path)
+            lines.tend()
+            for _ in range(3):
+                lines.write({"n": 0})
+        lines.write({"n": number})
+        lines.close()
+        assert lines.lost == count(errors) - before == 3, number
+        assert lines_of(path)[-1] == {"n": number}
+        said = [record.getMessage().partition(": ")[2] for record in caplog.records]
+        assert said == [
+            f"{os.strerror(number)}; lines are lost until it can be written again",
+            "written again; 3 lines were lost",
+        ]
+
+
+def test_a_recording_is_not_begun_for_nothing(make, path, monkeypatch):
+    at_fault(monkeypatch, path, errno.EROFS)
+    with pytest.raises(SettingsError, match="Read-only file system; give --results a file in a writable"):
+        make(path, append=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -140,3 +141,43 @@ def test_a_disk_error_while_a_folder_is_written_is_one_line_and_leaves_nothing(
         assert set(folder.iterdir()) == before, error
         assert cache.load_folder(name(number)) is None, error
         assert cache.store_folder(name(number), write) == cache.load_folder(name(number)) is not None, error
+
+
+def test_what_a_full_disk_cut_off_is_never_used(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A limit on the size of files stands in for the disk: the first bytes are written, the rest is not."""
+    cache = Cache(str(folder))
+    cache.store_file("survey-x.json", b"the old one")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        cache.store_file("survey-x.json", bytes(5000))
+        kept = cache.store_folder(
+            name(), lambda making: (making / "network.bin").write_bytes(bytes(5000)) and None
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert kept is None
+    assert cache.load_folder(name()) is None
+    assert cache.load_file("survey-x.json") == b"the old one"
+    assert len(list(folder.iterdir())) == 1, "no half of anything is left"
+    assert len(warnings(caplog)) == 1
+
+
+def test_a_disk_that_may_only_be_read_gives_what_it_holds(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Cache(str(folder)).store_folder(name(), write)
+    Cache(str(folder)).store_json(CHOICE, "torch/float32")
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for target in ("tempfile.mkdtemp", "os.utime", "pathlib.Path.unlink", "shutil.rmtree"):
+        monkeypatch.setattr(target, refuse)
+    cache = Cache(str(folder))
+    assert cache.load_folder(name()) == entry
+    assert cache.load_json(CHOICE) == "torch/float32"
+    with cache.locked(name()), cache.turn("choice", "times engines", 1.0):
+        cache.store_json(CHOICE, "openvino/float32")
+    assert cache.load_json(CHOICE) == "torch/float32"
+    assert warnings(caplog) == [f"cannot keep {CHOICE}.json in {folder}: Read-only file system"]

@@ -1,0 +1,1 @@
+"""One edge with several cameras, measured beside an edge with one."""

@@ -1,0 +1,50 @@
+"""The metrics of one camera: those of edge/metrics.py that have the label `camera`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter
+
+    from edge.metrics import EdgeMetrics
+
+
+class CameraMetrics:
+    """What is told of one camera. The names are those of EdgeMetrics."""
+
+    def __init__(self, metrics: EdgeMetrics, camera: str) -> None:
+        """`camera` is one of the names that `metrics` was made for."""
+        self.steps, self.step_cpu = metrics.steps, metrics.step_cpu
+        self.running = metrics.camera_running.labels(camera=camera)
+        self.source_up = metrics.source_up.labels(camera=camera)
+        self.source_reconnects = metrics.source_reconnects.labels(camera=camera)
+        self.damaged_frames = metrics.damaged_frames.labels(camera=camera)
+        self.latency = metrics.latency.labels(camera=camera)
+        self.undecodable = 0
+        """How many packets and pictures could not be decoded so far."""
+        self._undecodable = metrics.undecodable.labels(camera=camera)
+        self._last_frame = metrics.last_frame_timestamp.labels(camera=camera)
+        self._frames = metrics.frames
+        self._unseen = metrics.unseen
+        self._camera = camera
+
+    def frames(self, outcome: str) -> Counter:
+        """The camera's frames with this outcome, one of OUTCOMES."""
+        return self._frames.labels(camera=self._camera, outcome=outcome)
+
+    def saw_frame(self) -> None:
+        """A frame was read just now."""
+        self._last_frame.set_to_current_time()
+        self._unseen.discard(self._camera)
+
+    def left_out_undecodable(self) -> None:
+        """A packet or a picture could not be decoded. From one thread."""
+        self.undecodable += 1
+        self._undecodable.inc()
+
+    def ended(self) -> None:
+        """No more frames are expected."""
+        self.running.set(0)
+        self.source_up.set(0)
+        self._unseen.discard(self._camera)

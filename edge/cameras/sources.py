@@ -1,0 +1,80 @@
+"""The sources of an edge's cameras, made and opened."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from edge.sources.reconnect import Reconnecting
+from edge.sources.registry import open_source
+from shared.errors import StartupError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from edge.cameras.metrics import CameraMetrics
+    from edge.cameras.settings import CameraSettings
+    from edge.sources.base import Source
+
+
+class Sources:
+    """The source of each camera, by the camera's name. A live one comes back by itself whenever it is lost."""
+
+    def __init__(self, cameras: Sequence[CameraSettings], metrics: Mapping[str, CameraMetrics]) -> None:
+        """Opens none. Raises StartupError for what no waiting could mend."""
+        self._several = len(cameras) > 1
+        self._of: dict[str, Source] = {}
+        self._live: list[Reconnecting] = []
+        for camera in cameras:
+            self._naming(camera.name, partial(self._make, camera, metrics[camera.name]))
+
+    def __getitem__(self, camera: str) -> Source:
+        return self._of[camera]
+
+    @property
+    def live(self) -> dict[str, bool]:
+        """By camera, whether its frames come at a pace of their own."""
+        return {name: source.live for name, source in self._of.items()}
+
+    def open_recordings(self) -> None:
+        """Before anything that takes long, as a file may be mistyped or damaged. Raises StartupError."""
+        for name, source in self._of.items():
+            if not source.live:
+                self._naming(name, source.open)
+
+    def open_live(self) -> None:
+        """At last, as their frames do not wait. Each connects when it is first read: it may not be there yet."""
+        for source in self._live:
+            source.open()
+
+    def stop(self) -> None:
+        """End the reads that wait for a live source. From any thread."""
+        for source in self._live:
+            source.stop()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for source in self._of.values():
+            source.close()
+
+    def _make(self, camera: CameraSettings, metrics: CameraMetrics) -> None:
+        source = open_source(
+            camera.source,
+            open_timeout_s=camera.open_timeout_s,
+            read_timeout_s=camera.read_timeout_s,
+            snapshot_fps=camera.snapshot_fps,
+            on_undecodable=metrics.left_out_undecodable,
+        )
+        if source.live:
+            source = Reconnecting(source, up=metrics.source_up, reconnects=metrics.source_reconnects)
+            self._live.append(source)
+        self._of[camera.name] = source
+
+    def _naming(self, camera: str, call: Callable[[], object]) -> None:
+        """Where there are several, a failure says whose it is."""
+        try:
+            call()
+        except StartupError as error:
+            if self._several:
+                raise StartupError(f"camera {camera}: {error}") from error
+            raise

@@ -1,0 +1,92 @@
+"""Where a run's records and messages go."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TextIO
+
+from edge.output.printer import ProgressPrinter, print_frame
+from edge.output.record_writer import RecordWriter
+from edge.output.summary import Summary
+from shared.observing.json_lines import CAMERA, STDOUT, JsonLines, file_path
+from shared.observing.line_file import set_aside
+from shared.observing.rotation import Rotation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from edge.config import EdgeSettings
+    from edge.metrics import EdgeMetrics
+    from edge.output.results import Record
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What takes the records of one run, of all its cameras."""
+
+    people: TextIO
+    """stderr if the records go to stdout."""
+    summary: Summary
+    progress: ProgressPrinter | None
+    records: RecordWriter | None
+    sinks: list[Callable[[Record], None]]
+
+    def close(self) -> None:
+        """Write the records that wait, and close their files. Raises BrokenPipeError if nobody reads them any more."""
+        if self.records:
+            self.records.close()
+
+
+def open_outputs(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping[str, bool]) -> Outputs:
+    """`cameras` says of each camera, by its name, whether it is live: such records cannot be made again, so a file of theirs is
+    added to; one of recordings only is emptied.
+
+    To be called before anything else can fail, or the file would hold the records of an earlier run. Raises SettingsError.
+    """
+    people = sys.stderr if settings.results == STDOUT else sys.stdout
+    several = len(cameras) > 1
+    summary = Summary(cameras)
+    progress = ProgressPrinter(people, several=several) if settings.show == "changes" else None
+    printer = partial(print_frame, out=people, several=several) if settings.show == "frames" else progress
+    records = _open_records(settings, settings.results, metrics, cameras) if settings.results else None
+    sinks: list[Callable[[Record], None]] = [
+        summary,
+        *([printer] if printer else []),
+        *([records] if records else []),
+    ]
+    return Outputs(people, summary, progress, records, sinks)
+
+
+def no_run(settings: EdgeSettings, cameras: Iterable[str]) -> None:
+    """The run ends before it is known whether a source is live. What its file holds is of an earlier run: it gets another name."""
+    if settings.results and settings.results != STDOUT:
+        for path in {file_path(settings.results, name) for name in cameras}:
+            set_aside(path, "results")
+
+
+def _open_records(
+    settings: EdgeSettings, path: str, metrics: EdgeMetrics, cameras: Mapping[str, bool]
+) -> RecordWriter:
+    live = any(cameras.values())
+    rotation = Rotation(settings.results_max_bytes, settings.results_max_age_s, settings.results_keep)
+
+    def file_for(name: str | None, *, append: bool) -> JsonLines:
+        return JsonLines(
+            path,
+            camera=name,
+            append=append,
+            errors=metrics.result_errors,
+            what="results",
+            lines="records",
+            wait=not live,
+            rotation=rotation,
+            metrics=metrics.results,
+        )
+
+    if CAMERA in path:
+        files = {name: file_for(name, append=is_live) for name, is_live in cameras.items()}
+    else:
+        files = dict.fromkeys(cameras, file_for(None, append=live))
+    return RecordWriter(files, metrics.result_errors, wait=not live)

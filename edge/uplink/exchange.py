@@ -1,0 +1,87 @@
+"""One frame posted to the cloud and its answer read, with what both tell about the link."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from edge.uplink.client import BrokenError, Reply, reply_of
+from shared.errors import UplinkError
+from shared.wire.http import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from edge.metrics import EdgeMetrics
+    from edge.uplink.line import Line
+    from edge.uplink.profiles import ProfileUpload
+    from edge.uplink.question import Question
+
+_log = logging.getLogger(__name__)
+
+_DEADLINE_SHARE = 0.9
+"""Share of the deadline after which an abandoned frame shows that the link or the cloud was too slow for it."""
+
+
+class Exchange:
+    """Posts frames over one line."""
+
+    def __init__(self, line: Line, metrics: EdgeMetrics) -> None:
+        self._line = line
+        self._link = line.link
+        self._metrics = metrics
+
+    async def post(self, frame: bytes, upload: ProfileUpload | None, question: Question) -> Reply:
+        """Post the frame and read the answer.
+
+        The frame is posted once more if the connection breaks before there is an answer (it may then be answered twice), and
+        once more, after its profile was brought, if the cloud does not have that. Raises UplinkError.
+        """
+        if upload:
+            await upload.ready()
+        taken = upload.taken if upload else 0
+        may_retry = may_bring = True
+        while True:
+            number, start = self._link.sent(len(frame)), time.perf_counter()
+            connection: dict[str, bool] = {}
+            try:
+                status, body = await self._line.client.request(
+                    "POST", question.path, 2 * question.deadline_s, connection, data=frame, headers={"Content-Type": CONTENT_TYPE}
+                )  # fmt: skip
+                reply = await reply_of(status, body, question.task)
+            except asyncio.CancelledError:
+                waited_s = time.perf_counter() - start
+                self._link.gave_up(number, at_deadline=waited_s >= _DEADLINE_SHARE * question.deadline_s)
+                raise
+            except BaseException as error:
+                self._link.gave_up(number)
+                if isinstance(error, BrokenError) and may_retry:
+                    may_retry = False
+                    _log.debug("sending a frame once more: %s", error)
+                    self._metrics.retries.inc()
+                elif isinstance(error, UplinkError) and error.reason == "profile" and upload and may_bring:
+                    may_retry, may_bring = True, False
+                    if upload.taken == taken:
+                        await upload.bring(question.deadline_s)
+                else:
+                    raise
+            else:
+                fresh = connection.get("fresh", False)
+                self._learn(number, len(frame), reply, start, fresh=fresh)
+                return reply
+
+    def _learn(self, number: int, size: int, reply: Reply, start: float, *, fresh: bool) -> None:
+        """Tell the link about an answered frame, and export the estimate; `start` is by time.perf_counter."""
+        self._line.heard.note(reply.fingerprint)
+        receive_s = reply.steps_ms.get("receive", 0.0) / 1e3
+        computing_s = sum(reply.steps_ms.values()) / 1e3 - receive_s
+        self._link.answered(
+            number, receive_s=receive_s, computing_s=computing_s, fresh=fresh, received=reply.received
+        )
+        on_the_way_s = time.perf_counter() - start - computing_s
+        metrics, state = self._metrics, self._link.state
+        if on_the_way_s > 0:
+            metrics.uplink_throughput.set(size / on_the_way_s)
+        metrics.link_throughput.set(state.bytes_per_s)
+        metrics.link_round_trip.set(state.round_trip_s)
+        metrics.cloud_queue_wait.set(reply.steps_ms.get("queue", 0.0) / 1e3)

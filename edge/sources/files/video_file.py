@@ -80,5 +80,8 @@ class VideoFile:
     def _warn_if_cut_off(self) -> None:
         if missing := cut_off(self._path):
             _log.warning(
-                "%s: %d pictures could be read, and no more: it is truncated, %s", self.name, self._given, missing
+                "%s: %d pictures could be read, and no more: it is truncated, %s",
+                self.name,
+                self._given,
+                missing,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,35 +10,32 @@ if TYPE_CHECKING:
 
     from av.video.stream import VideoStream
 
+_MOST_CHANGES = 64  # between what was decoded and what was shown
+
 
 class Aspects:
     """How many times as wide as high the pixels are, picture for picture.
 
-    PyAV does not tell it of a frame, but of the decoder, which knows it before the picture comes. The container's word goes before the stream's own, as in FFmpeg's and other players.
+    PyAV does not tell it of a frame, but of the decoder, which knows it before the picture comes. The container's word goes before the
+    stream's own, as in FFmpeg's and other players.
     """
 
     def __init__(self, stream: VideoStream) -> None:
         self._context = stream.codec_context
-        self._own = self._context.sample_aspect_ratio
+        self._told = self._context.sample_aspect_ratio
         self._now = stream.sample_aspect_ratio
-        self._fixed = self._now != self._own
-        self._next: Fraction | None = None
-        self._from: int | None = None
+        self._container_tells = self._now != self._told
+        self._changes: deque[tuple[int, Fraction | None]] = deque(maxlen=_MOST_CHANGES)
 
-    def look(self, pts: int | None) -> None:
-        """See what the decoder found in the packet of the picture at `pts`."""
+    def look(self, packet: int) -> None:
+        """See what the decoder found in this packet, a key frame's, by its number."""
         found = self._context.sample_aspect_ratio
-        if found == self._own or self._fixed:
-            return
-        if self._from is not None:
-            self._now = self._next
-        self._own = self._next = found
-        self._from = pts
-        if pts is None:
-            self._now = found
+        if found != self._told and not self._container_tells:
+            self._told = found
+            self._changes.append((packet, found))
 
-    def at(self, pts: int | None) -> Fraction | None:
-        """The aspect of the picture at `pts`: those before the change may come after it was seen."""
-        if self._from is not None and (pts is None or pts >= self._from):
-            self._now, self._from = self._next, None
+    def at(self, packet: int) -> Fraction | None:
+        """The aspect of the picture of this packet; None if nothing tells it."""
+        while self._changes and self._changes[0][0] <= packet:
+            _, self._now = self._changes.popleft()
         return self._now

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
+
+import av
+from av.stream import Discard, Disposition
 
 from edge.sources.video.complaints import Complaints, listen
 from shared.errors import SourceError
@@ -24,11 +27,11 @@ def open_container(
     timeouts: tuple[float | None, float | None],
 ) -> InputContainer:
     """Open `target` within `timeouts`, (to open, to read) in seconds. Raises SourceError, which holds nothing of `target`."""
-    import av
-
     listen()
     try:
-        with Complaints(threads=1):  # what is wrong with what is read to find the streams is told again when it is decoded
+        with Complaints(
+            threads=1
+        ):  # what is wrong with what is read to find the streams is told again when it is decoded
             return av.open(target, "r", options=dict(options), metadata_errors="replace", timeout=timeouts)
     except av.error.ExitError as error:
         raise SourceError(f"{name}: could not be opened within {timeouts[0] or 0:g} s") from error
@@ -47,8 +50,6 @@ def reason(error: FFmpegError) -> str:
 
 def pick_stream(container: InputContainer, name: str) -> VideoStream:
     """The stream that a player shows: the default one, or the largest. Raises SourceError if there is none that can be decoded."""
-    from av.stream import Discard, Disposition
-
     covers = Disposition.attached_pic | Disposition.timed_thumbnails
     found = [stream for stream in container.streams.video if not stream.disposition & covers]
     if not found:
@@ -75,11 +76,9 @@ def _kind(stream: Stream) -> str:
 
 def _codec(container: InputContainer, stream: Stream) -> str:
     """What FFmpeg calls the codec of a stream that it has no decoder for: PyAV has that only in what it prints."""
-    import av
-
     try:
         av.logging.set_level(av.logging.INFO)
-        printed = container.dumps_format()
+        printed = cast("Any", container).dumps_format()  # PyAV's stubs lack it
     finally:
         av.logging.set_level(av.logging.ERROR)
     found = re.search(rf"Stream #0:{stream.index}\b[^\n]*?: Video: ([^\s,]+)", printed)

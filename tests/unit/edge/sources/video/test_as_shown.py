@@ -23,7 +23,21 @@ def pictures_of(path):
 
 
 def shown_by_ffmpeg(path, shape, *, through="null"):
-    raw = ffmpeg("-i", path, "-map", "0:v:0", "-vf", through, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "bgr24", "-")
+    raw = ffmpeg(
+        "-i",
+        path,
+        "-map",
+        "0:v:0",
+        "-vf",
+        through,
+        "-fps_mode",
+        "passthrough",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "bgr24",
+        "-",
+    )
     return np.frombuffer(raw, np.uint8).reshape(-1, *shape)
 
 
@@ -33,7 +47,8 @@ def differs(path, *, through="null", skip=0):
     wanted = shown_by_ffmpeg(path, pictures[0].shape, through=through)
     assert len(pictures) == len(wanted), path.name
     return max(
-        np.abs(mine.astype(int) - theirs).mean() for mine, theirs in zip(pictures[skip:], wanted[skip:], strict=True)
+        np.abs(mine.astype(int) - theirs).mean()
+        for mine, theirs in zip(pictures[skip:], wanted[skip:], strict=True)
     )
 
 
@@ -43,7 +58,9 @@ def test_colours_follow_the_marks(tmp_path):
         for extent in ("tv", "pc"):
             for depth in ("yuv420p", "yuv420p10le", "yuv422p"):
                 path = tmp_path / f"{matrix}-{extent}-{depth}.mkv"
-                marks = f"scale=out_range={extent},format={depth},setparams=colorspace={matrix}:range={extent}"
+                marks = (
+                    f"scale=out_range={extent},format={depth},setparams=colorspace={matrix}:range={extent}"
+                )
                 drawn(path, "-vf", marks, "-c:v", "libx264", "-crf", "4", of=SCENE)
                 assert differs(path) < 0.5, path.name
                 if depth == "yuv420p":
@@ -53,7 +70,17 @@ def test_colours_follow_the_marks(tmp_path):
 
 
 def test_pixel_formats(tmp_path):
-    for layout in ("gray", "gray10le", "yuv444p12le", "yuv411p", "gbrp", "bgra", "rgb48le", "ya8", "yuva420p"):
+    for layout in (
+        "gray",
+        "gray10le",
+        "yuv444p12le",
+        "yuv411p",
+        "gbrp",
+        "bgra",
+        "rgb48le",
+        "ya8",
+        "yuva420p",
+    ):
         path = drawn(tmp_path / f"{layout}.mkv", "-pix_fmt", layout, "-c:v", "ffv1", of=SCENE)
         assert differs(path) < 0.5, layout
     for layout in ("uyvy422", "nv12", "rgb565be", "rgb565le", "monow"):
@@ -65,13 +92,26 @@ def test_pixel_formats(tmp_path):
 
 def test_sizes_that_are_odd(tmp_path):
     for size in ("33x17", "50x38", "97x65"):
-        path = drawn(tmp_path / f"{size}.mkv", "-pix_fmt", "yuv444p", "-c:v", "ffv1", of=f"testsrc=size={size}:rate=5:duration=1")
+        path = drawn(
+            tmp_path / f"{size}.mkv",
+            "-pix_fmt",
+            "yuv444p",
+            "-c:v",
+            "ffv1",
+            of=f"testsrc=size={size}:rate=5:duration=1",
+        )
         assert differs(path) < 0.5, size
 
 
 def test_pixels_become_square(tmp_path):
-    for aspect, size, through in (("2", (48, 128), "scale=128:48"), ("1/2", (96, 64), "scale=64:96"), ("16/11", (48, 93), "scale=93:48")):
-        path = drawn(tmp_path / "squeezed.mp4", "-vf", f"setsar={aspect}", "-c:v", "libx264", "-crf", "4", of=SCENE)
+    for aspect, size, through in (
+        ("2", (48, 128), "scale=128:48"),
+        ("1/2", (96, 64), "scale=64:96"),
+        ("16/11", (48, 93), "scale=93:48"),
+    ):
+        path = drawn(
+            tmp_path / "squeezed.mp4", "-vf", f"setsar={aspect}", "-c:v", "libx264", "-crf", "4", of=SCENE
+        )
         assert pictures_of(path)[0].shape[:2] == size, aspect
         assert differs(path, through=f"{through}:flags=bicubic") < 0.5, aspect
 
@@ -100,7 +140,9 @@ def test_turned_pictures_with_pixels_that_are_not_square(tmp_path):
 
 
 def test_what_the_stream_cuts_away_is_cut_away(tmp_path):
-    path = drawn(tmp_path / "cut.mp4", "-c:v", "libx264", "-bsf:v", "h264_metadata=crop_left=10:crop_top=2", of=SCENE)
+    path = drawn(
+        tmp_path / "cut.mp4", "-c:v", "libx264", "-bsf:v", "h264_metadata=crop_left=10:crop_top=2", of=SCENE
+    )
     assert pictures_of(path)[0].shape[:2] == (46, 54)
     assert differs(path) < 0.01
 
@@ -117,29 +159,50 @@ def test_interlaced_frames_become_whole_pictures(tmp_path):
         "film.ts": ("fps=24,telecine=pattern=23", "mpeg2video", "-q:v", "2"),
     }
     for name, (through, codec, *more) in cases.items():
-        path = drawn(tmp_path / name, "-vf", f"{through},format=yuv420p", "-c:v", codec, *flags, *more, of=MOVING)
+        path = drawn(
+            tmp_path / name, "-vf", f"{through},format=yuv420p", "-c:v", codec, *flags, *more, of=MOVING
+        )
         # ffmpeg's own first one is wrong at its top, see interlace.py; in the others nothing is lost or doubled.
         assert differs(path, through=BWDIF, skip=1) < 0.5, name
         assert differs(path, skip=1) > 0.1, f"{name} is interlaced"
 
 
 def test_a_single_interlaced_frame_is_given(tmp_path):
-    path = drawn(tmp_path / "one.mp4", "-c:v", "libx264", "-flags", "+ilme+ildct", "-x264-params", "tff=1", "-frames:v", "1", of=MOVING)
+    path = drawn(
+        tmp_path / "one.mp4",
+        "-c:v",
+        "libx264",
+        "-flags",
+        "+ilme+ildct",
+        "-x264-params",
+        "tff=1",
+        "-frames:v",
+        "1",
+        of=MOVING,
+    )
     assert len(pictures_of(path)) == 1
 
 
 def test_interlaced_and_progressive_parts_follow_each_other(tmp_path):
-    drawn(tmp_path / "i.ts", "-vf", "interlace=scan=tff", "-c:v", "mpeg2video", "-q:v", "2", "-flags", "+ilme+ildct", of=MOVING)
-    drawn(tmp_path / "p.ts", "-c:v", "mpeg2video", "-q:v", "2", of="testsrc2=size=64x48:rate=25:duration=3")
-    for name, order in (("ip.ts", "ip"), ("pi.ts", "pi"), ("ipi.ts", "ipi")):
-        path = tmp_path / name
+    interlaced = ("-vf", "interlace=scan=tff", "-flags", "+ilme+ildct", "-x264-params", "tff=1")
+    drawn(tmp_path / "i.ts", *interlaced, "-c:v", "libx264", of=MOVING)
+    drawn(tmp_path / "p.ts", "-c:v", "libx264", of="testsrc2=size=64x48:rate=25:duration=3")
+    for order in ("ip", "pi", "ipi"):
+        path = tmp_path / f"{order}.ts"
         path.write_bytes(b"".join((tmp_path / f"{part}.ts").read_bytes() for part in order))
         frames = sum({"i": 10, "p": 75}[part] for part in order)
-        assert len(pictures_of(path)) == frames, name
+        assert len(pictures_of(path)) == frames, order
 
 
 def test_what_nothing_converts_is_refused_by_name(tmp_path):
-    path = drawn(tmp_path / "ycgco.mp4", "-vf", "format=yuv420p,setparams=colorspace=ycgco", "-c:v", "libx264", of=SCENE)
+    path = drawn(
+        tmp_path / "ycgco.mp4",
+        "-vf",
+        "format=yuv420p,setparams=colorspace=ycgco",
+        "-c:v",
+        "libx264",
+        of=SCENE,
+    )
     with pytest.raises(SourceError, match="64 x 48, yuv420p, YCgCo, cannot be converted"):
         pictures_of(path)
 
@@ -147,7 +210,9 @@ def test_what_nothing_converts_is_refused_by_name(tmp_path):
 def test_high_dynamic_range_is_said_once(tmp_path, caplog):
     for transfer, word in (("smpte2084", "PQ"), ("arib-std-b67", "HLG")):
         caplog.clear()
-        marks = f"format=yuv420p10le,setparams=colorspace=bt2020nc:color_trc={transfer}:color_primaries=bt2020"
+        marks = (
+            f"format=yuv420p10le,setparams=colorspace=bt2020nc:color_trc={transfer}:color_primaries=bt2020"
+        )
         pictures_of(drawn(tmp_path / f"{word}.mkv", "-vf", marks, "-c:v", "libx264", of=SCENE))
         (record,) = caplog.records
         assert word in record.getMessage()

@@ -54,7 +54,9 @@ def test_pictures_come_in_the_order_of_showing_with_number_and_time(clips):
 
 def test_times_count_from_where_the_container_begins(clips, tmp_path):
     late = tmp_path / "late.ts"
-    ffmpeg("-i", clips("plain.mp4", "-c:v", "libx264", "-bf", "3"), "-c", "copy", "-output_ts_offset", 5000, late)
+    ffmpeg(
+        "-i", clips("plain.mp4", "-c:v", "libx264", "-bf", "3"), "-c", "copy", "-output_ts_offset", 5000, late
+    )
     assert shots_of(late)[0].media_time_s == 0
     assert shots_of(late, live=True)[0].media_time_s > 4999, "a stream's clock is its own"
 
@@ -72,7 +74,10 @@ def test_the_default_stream_is_read_and_no_cover(clips, tmp_path):
         "first.mkv": ([*both, "-disposition:v:0", "default", "-disposition:v:1", "0"], (48, 64)),
         "second.mkv": ([*both, "-disposition:v:0", "0", "-disposition:v:1", "default"], (96, 128)),
         "no-word.ts": ([*both], (96, 128)),
-        "cover.mp4": ([*both, "-disposition:v:1", "attached_pic", "-c:v:1", "png", "-frames:v:1", "1"], (48, 64)),
+        "cover.mp4": (
+            [*both, "-disposition:v:1", "attached_pic", "-c:v:1", "png", "-frames:v:1", "1"],
+            (48, 64),
+        ),
     }
     for name, (arguments, size) in cases.items():
         ffmpeg(*arguments, tmp_path / name)
@@ -135,7 +140,9 @@ def test_packets_are_handed_out_as_they_came(clips, tmp_path):
 
     packets.clear()
     shots = shots_of(clips("plain.mp4", "-c:v", "libx264", "-bf", "3"), packets=packets.append)
-    assert sorted(packet.presented_s for packet in packets) == pytest.approx([shot.media_time_s for shot in shots])
+    assert sorted(packet.presented_s for packet in packets) == pytest.approx(
+        [shot.media_time_s for shot in shots]
+    )
     assert [packet.keyframe for packet in packets] == [True] + [False] * 9
     (parameters,) = {packet.parameters for packet in packets}
     assert (parameters.codec, parameters.width, parameters.height) == ("h264", 64, 48)
@@ -158,14 +165,16 @@ def test_a_live_stream_that_gives_no_picture_is_lost(tmp_path, clips):
     video = Video(str(whole), name="camera", live=True, read_timeout_s=5.0, clock=lambda: next(now))
     video.open()
     with closing(video), pytest.raises(SourceError, match="camera: no picture for 5 s, though data came"):
-        video._decoding.decode = lambda packet: []
+        video._reading._decoding.decode = lambda packet: []
         video.read()
 
 
 def test_a_file_of_rubbish_ends(tmp_path):
     data = bytearray(drawn(tmp_path / "clip.avi", "-c:v", "mjpeg").read_bytes())
     start = data.index(b"movi") + 4
-    while (at := data.find(b"00dc", start)) >= 0 and (size := int.from_bytes(data[at + 4 : at + 8], "little")):
+    while (at := data.find(b"00dc", start)) >= 0 and (
+        size := int.from_bytes(data[at + 4 : at + 8], "little")
+    ):
         data[at + 8 : at + 8 + size] = bytes(size)
         start = at + 8 + size
         if data[start : start + 4] == b"idx1":

@@ -106,7 +106,11 @@ def test_every_picture_that_is_wrong_is_marked(clip):
                 wrong = [number for number, shot in shots.items() if is_wrong(shot, good[number])]
                 silent = [number for number in wrong if not shots[number].damaged]
                 assert not silent, (name, packet, spoil.__name__)
-                assert not any(shots[number].damaged for number in (0, 10, 35, 49)), (name, packet, spoil.__name__)
+                assert not any(shots[number].damaged for number in (0, 10, 35, 49)), (
+                    name,
+                    packet,
+                    spoil.__name__,
+                )
 
 
 def test_one_damaged_picture_of_its_own_harms_no_other(clip):

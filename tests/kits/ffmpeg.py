@@ -32,7 +32,9 @@ def ffmpeg(
     words = [str(each) for each in arguments]
     command = [program(), "-hide_banner", "-v", "error", "-y", *([] if given else ["-nostdin"]), *words]
     try:
-        finished = subprocess.run(command, check=False, input=given, cwd=cwd, capture_output=True, timeout=limit_s)
+        finished = subprocess.run(
+            command, check=False, input=given, cwd=cwd, capture_output=True, timeout=limit_s
+        )
     except subprocess.TimeoutExpired:
         raise FFmpegError(f"ffmpeg {' '.join(words)}: not done after {limit_s:g} s") from None
     if finished.returncode:

@@ -51,6 +51,7 @@ export LD_LIBRARY_PATH="/mnt/tools/usr/lib/$(uname -m)-linux-gnu"
 for package in zstandard aiohttp frozenlist multidict propcache yarl; do
     [ ! -d "$package" ] || find "$package" -name '*.so' -exec /mnt/tools/usr/bin/strip --strip-debug {} +
 done
+[ ! -d av ] || find av -name '*.so' -exec /mnt/tools/usr/bin/strip --strip-unneeded {} + # these are whole afterwards: 25 MB
 END_OF_SCRIPT
 
 # OpenVINO's readers of other formats, which only the making of bundles needs.
@@ -64,6 +65,18 @@ RUN --mount=type=cache,target=/var/cache/pip \
     && install --directory /frontends/libs \
     && mv frontend tools /frontends \
     && mv libs/*_frontend.so* /frontends/libs
+
+# Pillow's reader of AVIF, which only the edge needs: it reads pictures from files.
+FROM python:3.11-slim-bookworm AS avif
+ARG PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+RUN --mount=type=cache,target=/var/cache/pip \
+    --mount=type=bind,from=pins,source=/pins/base.txt,target=/mnt/base.txt \
+    grep '^pillow\b' /mnt/base.txt >/tmp/pillow.txt \
+    && python -m pip install --no-deps --target /tmp/packages --requirement /tmp/pillow.txt \
+    && cd /tmp/packages \
+    && install --directory /avif/PIL /avif/pillow.libs \
+    && mv PIL/_avif.* /avif/PIL \
+    && mv pillow.libs/libavif-* /avif/pillow.libs
 
 FROM python:3.11-slim-bookworm AS uninstalled
 RUN python -m pip uninstall --quiet --yes --root-user-action ignore wheel setuptools pip \
@@ -130,6 +143,8 @@ RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,from=pins,source=/pins/edge.txt,target=/mnt/edge.txt \
     sh /mnt/tools/tools/with-pip -m pip install --requirement /mnt/edge.txt \
     && sh /mnt/tools/tools/slim
+COPY --from=avif /avif /usr/local/lib/python3.11/site-packages
+RUN python -c 'import av, av.filter, cv2; from PIL import features; assert features.check("avif")'
 COPY splitdnn splitdnn
 COPY shared shared
 COPY edge edge

@@ -57,6 +57,10 @@ integration-test: $(INSTALLED) ## edge and cloud against each other; in containe
 chaos: $(INSTALLED) ## kill, freeze, cut, starve and poison edge and cloud, about four minutes; no frame may be lost
 	$(BIN)/python -m pytest tests/chaos
 
+.PHONY: media
+media: $(INSTALLED) ## hundreds of videos and pictures read against ffmpeg's own, about three minutes; ARGUMENTS=--misses prints those alone
+	PYTHONPATH=tests $(BIN)/python -m kits.media.report $(ARGUMENTS)
+
 .PHONY: soak
 soak: $(INSTALLED) ## 20,000 frames under random faults: none lost, nothing grows; ARGUMENTS=--quick takes two minutes
 	$(BIN)/python -m bench soak $(ARGUMENTS)
@@ -99,7 +103,7 @@ clean: ## remove .venv and everything else that was made here; not media/, weigh
 # Made here, since Docker would make them as root.
 .PHONY: folders
 folders:
-	@mkdir -p "$${SPLITDNN_MEDIA:-media}" "$${SPLITDNN_WEIGHTS_DIR:-weights}"
+	@mkdir -p "$${SPLITDNN_MEDIA:-media}" "$${SPLITDNN_WEIGHTS_DIR:-weights}" "$${SPLITDNN_CAMERAS_DIR:-cameras}"
 
 # Without a bundle nothing else starts, and Compose does not show what a detached container said.
 define why

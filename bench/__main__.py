@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from shared.process.threads import limit_threads
 
@@ -41,10 +41,11 @@ def main(arguments: Sequence[str]) -> int:
     return status
 
 
-def run(arguments: Sequence[str]) -> None:
+def run(arguments: Sequence[str]) -> NoReturn:
     """Run a command as a process, and end with its status."""
-    # As for an interrupt: everything that was started is ended on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Not at once: everything that was started is ended on the way out.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     sys.exit(main(arguments))
 
 

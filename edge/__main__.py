@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from shared.process.exit import leave_on_interrupt, run_process
+
+if __name__ == "__main__":
+    leave_on_interrupt()  # the other imports take a while
+
 import asyncio
 import errno
 import os
@@ -14,7 +19,6 @@ from shared.errors import ResultsError, SettingsError, SplitDNNError
 from shared.network.choice import CLOUD
 from shared.observing import event_loop
 from shared.observing.logs import configure_logs
-from shared.process.exit import run_process
 from shared.process.threads import limit_threads
 from shared.settings import CommonSettings, make_parser, parse_flags, print_error, read_settings
 

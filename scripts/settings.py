@@ -31,8 +31,10 @@ FIXED = ("ADDRESS", "CACHE_DIR", "PORT", "STATUS_ADDRESS", "STATUS_PORT")
 COMPOSE_ONLY = {
     "MEDIA": "folder of this machine that the containers see as /media",
     "WEIGHTS_DIR": "folder of this machine that the containers see as /weights/local",
+    "CAMERAS_DIR": "folder of this machine that the edge alone sees as /cameras, for a cameras file: SPLITDNN_CAMERAS=/cameras/cameras.toml",
     "CLOUD_PORT": "the cloud's port on 127.0.0.1",
     "PROMETHEUS_PORT": "Prometheus' port on 127.0.0.1",
+    "PROMETHEUS_URL": "where browsers reach Prometheus, without a path, for the links in its alerts; empty: http://127.0.0.1 with its port",
     "GRAFANA_PORT": "Grafana's port on 127.0.0.1",
     "GRAFANA_PASSWORD": "password of Grafana's `admin`, read at Grafana's first start; empty: a random one that is never shown "
     "(looking at the dashboards needs none)",
@@ -76,7 +78,8 @@ def known_names() -> list[str]:
 
 def names_block() -> str:
     """The lines of KNOWN_NAMES in shared/settings.py."""
-    return "".join(f'        "{name}",\n' for name in known_names())
+    names = " ".join(f'"{name}",' for name in known_names())
+    return textwrap.fill(names, 110, initial_indent="    ", subsequent_indent="    ") + "\n"
 
 
 def env_example() -> str:

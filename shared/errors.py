@@ -4,7 +4,7 @@
     ├── StartupError            the process cannot start: one line on stderr, exit status 2
     │   ├── SettingsError         a flag or variable that is unknown or has a bad value
     │   ├── ModelError            unknown architecture, or weights that are unavailable or do not fit
-    │   ├── EngineError           an engine cannot run a half of the network, or its results differ from torch's
+    │   ├── EngineError           an engine cannot run a half of the network, or its results differ from the reference's
     │   ├── FetchError            the cloud's bundle cannot be had, or is not what the cloud said
     │   ├── MismatchError         the cloud runs another network, or the server is not a SplitDNN cloud
     │   └── SourceError           a video source cannot be opened or read
@@ -68,7 +68,9 @@ class ModelError(StartupError):
 
 
 class EngineError(StartupError):
-    """An engine cannot run a half of the network, or its results differ from torch's by more than the tolerance."""
+    """An engine cannot run a half of the network, or, if `imprecise`, its results differ by more than is accepted, as they would again."""
+
+    imprecise = False
 
 
 class FetchError(StartupError):

@@ -13,7 +13,12 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from shared.errors import SettingsError, suggest
 from shared.observing.logs import mask_credentials, mask_url
@@ -25,78 +30,30 @@ PREFIX = "SPLITDNN_"
 
 # Both processes may be started from one shell, so each must know the other's names to tell a typo from a setting that
 # belongs to the other side. scripts/settings.py writes this list from both settings classes and compose.yaml.
-KNOWN_NAMES = frozenset(
-    [
-        # made by scripts/settings.py, checked by a test
-        "MODEL",
-        "WEIGHTS",
-        "SEED",
-        "LABELS",
-        "RECIPE",
-        "TASK",
-        "SPLIT_POINT",
-        "DEVICE",
-        "ENGINE",
-        "PRECISION",
-        "CACHE_DIR",
-        "THREADS",
-        "LOG_LEVEL",
-        "LOG_FORMAT",
-        "NAME",
-        "SOURCE",
-        "CAMERAS",
-        "CLOUD_URL",
-        "CODEC",
-        "PROFILE",
-        "OBJECTIVE",
-        "MIN_AGREEMENT",
-        "MAX_LATENCY",
-        "EXPLORE_S",
-        "PICTURE_SIZE",
-        "STILL_THRESHOLD",
-        "TOP",
-        "THRESHOLD",
-        "GRAYSCALE",
-        "QUEUE_SIZE",
-        "IN_FLIGHT",
-        "DEADLINE_S",
-        "FRAMES",
-        "RESULTS",
-        "RESULTS_MAX_BYTES",
-        "RESULTS_MAX_AGE_S",
-        "RESULTS_KEEP",
-        "SHOW",
-        "AT_END",
-        "STATUS_ADDRESS",
-        "STATUS_PORT",
-        "OPEN_TIMEOUT_S",
-        "READ_TIMEOUT_S",
-        "SNAPSHOT_FPS",
-        "ADDRESS",
-        "PORT",
-        "MAX_BODY_BYTES",
-        "MAX_BUFFERED_BYTES",
-        "QUEUE_CAPACITY",
-        "MAX_BATCH",
-        "BATCH_WAIT_MS",
-        "TAIL_WORKERS",
-        "REQUEST_TIMEOUT_S",
-        "IDLE_TIMEOUT_S",
-        "LEDGER",
-        "SERVE_BUNDLE",
-        "DRAIN_S",
-        "MEDIA",
-        "WEIGHTS_DIR",
-        "CLOUD_PORT",
-        "PROMETHEUS_PORT",
-        "GRAFANA_PORT",
-        "GRAFANA_PASSWORD",
-        "PROMETHEUS_IMAGE",
-        "GRAFANA_IMAGE",
-        "VERSION",
-        "TORCH_INDEX",
-        # end of settings
-    ]
+# fmt: off
+KNOWN_NAMES = frozenset([
+    # made by scripts/settings.py, checked by a test
+    "MODEL", "WEIGHTS", "SEED", "LABELS", "RECIPE", "TASK", "SPLIT_POINT", "DEVICE", "ENGINE", "PRECISION",
+    "CACHE_DIR", "THREADS", "LOG_LEVEL", "LOG_FORMAT", "NAME", "SOURCE", "CAMERAS", "CLOUD_URL", "CODEC",
+    "PROFILE", "OBJECTIVE", "MIN_AGREEMENT", "MAX_LATENCY", "EXPLORE_S", "PICTURE_SIZE", "STILL_THRESHOLD",
+    "TOP", "THRESHOLD", "GRAYSCALE", "QUEUE_SIZE", "IN_FLIGHT", "DEADLINE_S", "FRAMES", "RESULTS",
+    "RESULTS_MAX_BYTES", "RESULTS_MAX_AGE_S", "RESULTS_KEEP", "SHOW", "AT_END", "STATUS_ADDRESS",
+    "STATUS_PORT", "OPEN_TIMEOUT_S", "READ_TIMEOUT_S", "SNAPSHOT_FPS", "ADDRESS", "PORT", "MAX_BODY_BYTES",
+    "MAX_BUFFERED_BYTES", "QUEUE_CAPACITY", "MAX_BATCH", "BATCH_WAIT_MS", "TAIL_WORKERS", "REQUEST_TIMEOUT_S",
+    "IDLE_TIMEOUT_S", "LEDGER", "SERVE_BUNDLE", "DRAIN_S", "MEDIA", "WEIGHTS_DIR", "CAMERAS_DIR",
+    "CLOUD_PORT", "PROMETHEUS_PORT", "PROMETHEUS_URL", "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_IMAGE",
+    "GRAFANA_IMAGE", "VERSION", "TORCH_INDEX",
+    # end of settings
+])
+# fmt: on
+
+# What Kubernetes puts into every container for a Service whose name begins with ours: SPLITDNN_PORT=tcp://10.96.0.12:8881 and
+# others of the same form, for any name of the Service and of its ports.
+_PROTOCOL, _ADDRESS = "(?:tcp|udp|sctp)", r"[\da-fA-F.:]+"
+_SERVICE_LINK = re.compile(
+    rf"{PREFIX}(?:\w+_)?"
+    rf"(?:SERVICE_HOST={_ADDRESS}|SERVICE_PORT(?:_\w+)?=\d+|PORT={_PROTOCOL}://\S+:\d+"
+    rf"|PORT_\d+_{_PROTOCOL.upper()}(?:={_PROTOCOL}://\S+:\d+|_PROTO={_PROTOCOL}|_PORT=\d+|_ADDR={_ADDRESS}))"
 )
 
 
@@ -164,6 +121,23 @@ class CommonSettings(BaseSettings):
         "text", description="format of log lines: `text` for people, `json` for machines"
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the five are pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then variables without those that Kubernetes sets."""
+        if isinstance(env_settings, EnvSettingsSource):
+            variables = env_settings.env_vars.items()
+            env_settings.env_vars = {
+                name: text for name, text in variables if not _is_service_link(name, text)
+            }
+        return init_settings, env_settings
+
     def printable(self) -> str:
         """Every setting with its effective value, one per line, credentials masked."""
         return "\n".join(
@@ -173,6 +147,10 @@ class CommonSettings(BaseSettings):
 
 
 _Settings = TypeVar("_Settings", bound=CommonSettings)
+
+
+def _is_service_link(name: str, text: str | None) -> bool:
+    return bool(_SERVICE_LINK.fullmatch(f"{name.upper()}={text}"))
 
 
 def make_parser(program: str, description: str, settings: type[CommonSettings]) -> argparse.ArgumentParser:
@@ -205,8 +183,10 @@ def read_settings(settings: type[_Settings], given: dict[str, Any]) -> _Settings
     """Settings from flags (`given`), then variables, then defaults. Raises SettingsError with one line per problem."""
     unknown = [
         f"unknown variable {name}; {suggest(name.upper(), (PREFIX + known for known in sorted(KNOWN_NAMES)))}"
-        for name in os.environ
-        if name.upper().startswith(PREFIX) and name.removeprefix(PREFIX) not in KNOWN_NAMES
+        for name, text in os.environ.items()
+        if name.upper().startswith(PREFIX)
+        and name.removeprefix(PREFIX) not in KNOWN_NAMES
+        and not _is_service_link(name, text)
     ]
     if unknown:
         raise SettingsError("\n".join(unknown))

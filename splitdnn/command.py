@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from typing import TYPE_CHECKING
 
 from shared import __version__
 from shared.errors import suggest
+from shared.process.exit import leave_on_interrupt, leave_on_sigterm, run_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,13 +44,9 @@ def main(arguments: Sequence[str]) -> int:
 def _start(word: str, rest: Sequence[str]) -> int:
     # Each imports only what it needs, and torch only after it has limited its threads.
     if word == "bench":
-        from bench.__main__ import main as bench  # noqa: PLC0415
+        from bench.__main__ import run as bench  # noqa: PLC0415
 
-        # As for an interrupt: everything that was started is ended on the way out.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        return bench(rest)
-    from shared.process.exit import leave_on_sigterm, run_process  # noqa: PLC0415
-
+        bench(rest)
     if word in ("bundle", "prepare"):
         leave_on_sigterm()
     command: Callable[[Sequence[str]], int]
@@ -85,4 +81,5 @@ def _usage() -> str:
 
 def run() -> None:
     """The console script."""
+    leave_on_interrupt()
     sys.exit(main(sys.argv[1:]))

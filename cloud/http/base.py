@@ -52,6 +52,10 @@ class Handler(RequestHandler):
     def set_default_headers(self) -> None:
         self.set_header("Server", "splitdnn")
 
+    def head(self, *arguments: str, **named: str) -> Any:
+        """GET without its body, which Tornado leaves out."""
+        return self.get(*arguments, **named)
+
     def finish_json(self, text: bytes | str) -> None:
         """Finish with JSON that is encoded already."""
         self.set_header("Content-Type", "application/json; charset=UTF-8")
@@ -97,11 +101,12 @@ class Handler(RequestHandler):
         self.service.metrics.duration.labels(endpoint=path).observe(self.elapsed_s())
 
     def _methods(self) -> list[str]:
-        return [
+        own = {
             name
             for name in ("GET", "POST", "PUT")
             if getattr(type(self), name.lower()) is not getattr(RequestHandler, name.lower())
-        ]
+        }
+        return sorted(own | {"HEAD"} if "GET" in own else own)
 
 
 @stream_request_body

@@ -81,9 +81,12 @@ class BundleHandler(Handler):
         if self.check_etag_header():
             self.set_status(304)
             return
+        self.set_header("Content-Type", "application/octet-stream")
+        if self.request.method == "HEAD":  # costs no transfer, and knows no ranges (RFC 9110)
+            self.set_header("Content-Length", size)
+            return
         start, stop = self._range(size)
         with self.service.transfers.one(self.request.remote_ip):
-            self.set_header("Content-Type", "application/octet-stream")
             self.set_header("Content-Length", stop - start)
             result = await self._send(files, name, start, stop)
         self.service.metrics.bundle_transfers.labels(result=result).inc()

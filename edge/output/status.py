@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 
-class _MetricsHandler(RequestHandler):
+class _Handler(RequestHandler):
+    def head(self, *arguments: str, **named: str) -> Any:
+        """GET without its body, which Tornado leaves out."""
+        return self.get(*arguments, **named)
+
+
+class _MetricsHandler(_Handler):
     def initialize(self, registry: CollectorRegistry) -> None:
         self._registry = registry
 
@@ -30,7 +36,7 @@ class _MetricsHandler(RequestHandler):
         self.finish(body)
 
 
-class _HealthHandler(RequestHandler):
+class _HealthHandler(_Handler):
     def initialize(self, state: Callable[[], str]) -> None:
         self._state = state
 
@@ -38,7 +44,7 @@ class _HealthHandler(RequestHandler):
         self.finish({"state": self._state()})
 
 
-class _ReadinessHandler(RequestHandler):
+class _ReadinessHandler(_Handler):
     def initialize(self, state: Callable[[], str], unseen: Collection[str]) -> None:
         self._state = state
         self._unseen = unseen

@@ -16,6 +16,7 @@ import aiohttp
 
 from shared.errors import MismatchError, UplinkError
 from shared.limits import MAX_REPLY_BYTES
+from shared.observing.logs import mask_url
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
@@ -83,11 +84,14 @@ class CloudClient:
 
         `about["fresh"]` becomes true if a connection was made for the request.
         """
-        timeout = aiohttp.ClientTimeout(total=max(1e-3, patience_s))  # 0 would be no limit
+        options["timeout"] = aiohttp.ClientTimeout(total=max(1e-3, patience_s))  # 0 would be no limit
+        options |= {"allow_redirects": False, "trace_request_ctx": about}  # a POST would go on as a GET
         try:
-            async with self._session.request(
-                method, self.url + path, timeout=timeout, trace_request_ctx=about, **options
-            ) as response:
+            async with self._session.request(method, self.url + path, **options) as response:
+                if response.status in (301, 302, 303, 307, 308):
+                    target = mask_url(shown(response.headers.get("Location")))
+                    text = f"{response.status}: it redirects to {target}; give --cloud-url the cloud's own address"
+                    raise UplinkError("refused", text)
                 body = await _read_body(response)
                 digest = response.headers.get("Content-Digest", "")
                 if digest.startswith(_DIGEST) and digest != content_digest(body):

@@ -6,6 +6,11 @@ JSON. Exit status 0, or 2 with one line on stderr.
 
 from __future__ import annotations
 
+from shared.process.exit import leave_on_interrupt, run_process
+
+if __name__ == "__main__":
+    leave_on_interrupt()  # the other imports take a while
+
 import json
 import sys
 from pathlib import Path
@@ -13,7 +18,6 @@ from pathlib import Path
 from shared.errors import SplitDNNError
 from shared.network.choice import NetworkChoice
 from shared.observing.logs import configure_logs
-from shared.process.exit import run_process
 from shared.process.threads import limit_threads
 from shared.settings import print_error
 

@@ -130,10 +130,12 @@ class Engine(ABC):
             return
         error = self._probe.error(kind, point, half)
         if not error <= TOLERANCES[self.precision]:  # false for NaN as well
-            raise EngineError(
+            failure = EngineError(
                 f"{self.name} in {self.precision}: the {kind} at {point.name} differs from the bundle's probe by "
                 f"{error:.2g} of the values' length; accepted: {TOLERANCES[self.precision]:g}{self._suspicion(error)}"
             )
+            failure.imprecise = True
+            raise failure
 
     def _suspicion(self, error: float) -> str:
         """What a failed check means, as the end of its message; empty where the precision explains it."""

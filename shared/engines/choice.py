@@ -121,21 +121,10 @@ class _Choice:
 
     def _measured(self, candidates: list[tuple[str, str]]) -> Engine:
         """The fastest that passes its check. Logs the others' errors."""
-        passed: dict[tuple[str, str], Engine] = {}
-        problems: list[EngineError] = []
-        for candidate in sorted(candidates, key=lambda each: _BY_PRECISION.index(each[1])):
-            try:
-                passed[candidate] = self._ready(candidate)
-            except EngineError as error:
-                if candidate == self._bench.reference_candidate:
-                    raise  # then nothing here can be trusted
-                _log.warning("%s", error)
-                problems.append(error)
-        if not passed:
-            raise problems[0]
+        passed, imprecise = self._passing(candidates)
         if len(passed) == 1:
             ((only, engine),) = passed.items()
-            self._store.keep(candidates, "/".join(only), engine.choice)
+            self._store.keep(candidates, "/".join(only), engine.choice, imprecise)
             return engine
         given = tuple(each[:1] for each in self._bench.probe.given(self._kind, self._point))
         halves = {"/".join(key): engine.require(self._kind, self._point) for key, engine in passed.items()}
@@ -147,9 +136,38 @@ class _Choice:
             if other is not engine:
                 other.release()  # the reference stays, and would keep the network in memory a second time
         engine.choice = _described(measurement.times, "busy" if measurement.busy else "measured")
-        if not measurement.busy:  # a check that failed fails again: it depends on no load
-            self._store.keep(candidates, best, engine.choice)
+        if not measurement.busy:
+            self._store.keep(candidates, best, engine.choice, imprecise)
+        elif imprecise:
+            self._store.keep_imprecise(candidates, imprecise)
         return engine
+
+    def _passing(
+        self, candidates: list[tuple[str, str]]
+    ) -> tuple[dict[tuple[str, str], Engine], list[tuple[str, str]]]:
+        """The engines that pass their check, the most precise first, and the candidates that are not precise enough.
+
+        The latter are not tried again at a later start: a check depends on no load.
+        """
+        passed: dict[tuple[str, str], Engine] = {}
+        problems: list[EngineError] = []
+        imprecise = self._store.imprecise(candidates)
+        for candidate in sorted(candidates, key=lambda each: _BY_PRECISION.index(each[1])):
+            if candidate in imprecise:
+                continue
+            try:
+                passed[candidate] = self._ready(candidate)
+            except EngineError as error:
+                if candidate == self._bench.reference_candidate:
+                    raise  # then nothing here can be trusted
+                problems.append(error)
+                if error.imprecise:
+                    imprecise.append(candidate)
+                # That less precision is not always enough is no surprise.
+                _log.log(logging.INFO if error.imprecise else logging.WARNING, "%s; not taken", error)
+        if not passed:
+            raise problems[0]
+        return passed, imprecise
 
 
 def _preferred(times: dict[str, Times]) -> str:

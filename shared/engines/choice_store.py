@@ -46,13 +46,36 @@ class ChoiceStore:
             else None
         )
 
-    def keep(self, candidates: list[tuple[str, str]], chosen: str, choice: dict[str, Any]) -> None:
-        """Keep that `chosen`, as `engine/precision`, was chosen among these candidates."""
-        self._cache.store_json(self._name(candidates), {"chosen": chosen, "choice": choice})
+    def imprecise(self, candidates: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The candidates that an earlier start found not precise enough. Never all of them."""
+        kept = self._cache.load_json(self._name(candidates))
+        names = kept.get("imprecise") if isinstance(kept, dict) else None
+        found = [each for each in candidates if isinstance(names, list) and "/".join(each) in names]
+        return found if len(found) < len(candidates) else []
+
+    def keep(
+        self,
+        candidates: list[tuple[str, str]],
+        chosen: str,
+        choice: dict[str, Any],
+        imprecise: list[tuple[str, str]],
+    ) -> None:
+        """Keep that `chosen`, as `engine/precision`, was chosen among these candidates, and which are not precise enough."""
+        self._store(candidates, {"chosen": chosen, "choice": choice}, imprecise)
+
+    def keep_imprecise(self, candidates: list[tuple[str, str]], imprecise: list[tuple[str, str]]) -> None:
+        """Keep only which of these candidates are not precise enough."""
+        self._store(candidates, {}, imprecise)
 
     def turn(self) -> AbstractContextManager[bool]:
         """In the block no other process with this cache times engines; true if one has done so while this one waited."""
         return self._cache.turn("choice", "times engines", _PATIENCE_S)
+
+    def _store(
+        self, candidates: list[tuple[str, str]], made: dict[str, Any], imprecise: list[tuple[str, str]]
+    ) -> None:
+        names = ["/".join(each) for each in imprecise]
+        self._cache.store_json(self._name(candidates), made | {"imprecise": names})
 
     def _name(self, candidates: list[tuple[str, str]]) -> str:
         return "choice-" + key_of("2", str(candidates), *self._circumstances)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import logging
 import os
 import signal
 import sys
@@ -40,13 +39,22 @@ def run_process(main: Callable[[], int]) -> NoReturn:
 
     Where `main` needs a package that an extra would have installed, the process ends with one line and exit status 2.
     """
-    # Until the event loop handles it: an interrupt in the middle of an import would end in a traceback, or be lost.
-    signal.signal(signal.SIGINT, lambda *_: _leave(130))
+    leave_on_interrupt()
     status = _status(main)
+    import logging  # noqa: PLC0415 - by now it is there; at the top it would delay leave_on_interrupt
+
     logging.shutdown()
     with contextlib.suppress(OSError):  # a closed pipe or a full disk, both reported before
         sys.stdout.flush()
     _leave(status)
+
+
+def leave_on_interrupt() -> None:
+    """End the process by an interrupt with status 130, until an event loop handles it.
+
+    Called before what takes long to import, where an interrupt would end in a traceback, or be lost.
+    """
+    signal.signal(signal.SIGINT, lambda *_: _leave(130))
 
 
 def leave_on_sigterm() -> None:

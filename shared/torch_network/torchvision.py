@@ -55,7 +55,7 @@ def build_torchvision(choice: NetworkChoice, *, patience_s: float) -> TorchNetwo
     is_classifier = name in list_models(module=torchvision.models)
     is_detector = name in list_models(module=torchvision.models.detection)
     if not (is_classifier or is_detector):
-        check_arguments(partial(_annotated_class(name).forward, None), name)
+        check_arguments(partial(_annotated_class(name).forward, None), _told(name))
     chosen = load_weights(name, choice.weights, seed=choice.seed, patience_s=patience_s)
     task = None
     if is_detector:
@@ -66,7 +66,7 @@ def build_torchvision(choice: NetworkChoice, *, patience_s: float) -> TorchNetwo
         recipe = settled(from_preset(chosen.published.transforms()), choice.recipe)
         module, notes = _build(name, chosen, recipe)
         if not is_classifier:
-            check_running(module, recipe.tensor_shape, name)
+            check_running(module, recipe.tensor_shape, _told(name))
         classes = _classes(module) if is_classifier else _classes_of_pixels(module, recipe)
     return TorchNetwork(
         name=name,
@@ -85,6 +85,11 @@ def build_torchvision(choice: NetworkChoice, *, patience_s: float) -> TorchNetwo
         notes=(*notes, *_notes_on_recipe(chosen, choice.recipe, module)),
         task=task,
     )
+
+
+def _told(name: str) -> str:
+    """What is no classifier, with the part of torchvision that it belongs to."""
+    return f"{name} (of {'.'.join(get_model_builder(name).__module__.split('.')[:3])})"
 
 
 def _notes_on_recipe(chosen: Weights, changes: str | None, module: torch.nn.Module) -> list[str]:

@@ -1,31 +1,20 @@
 """What compose.yaml, the Dockerfiles and .env.example promise: limits, names, and nothing open to the world."""
 
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
+from kits.common import ROOT
+from kits.compose import compose, compose_config
 
 from cloud.config import CloudSettings
 from edge.config import EdgeSettings
 from shared.settings import PREFIX, CommonSettings
 
-ROOT = Path(__file__).resolve().parents[2]
 OURS = ("edge", "cloud", "bundle")
 SIDES = ("edge", "cloud")
 SETTINGS = {"edge": EdgeSettings, "cloud": CloudSettings}
-OVERRIDES = ("compose.gpu.yaml", "compose.webcam.yaml")
-
-
-def read(name):
-    return (ROOT / name).read_text(encoding="utf-8")
-
-
-def compose(name="compose.yaml"):
-    return yaml.safe_load(read(name))
+OVERRIDES = ("compose.gpu.yaml", "compose.webcam.yaml", "compose.edges.yaml")
 
 
 SERVICES = compose()["services"]
@@ -168,28 +157,6 @@ def test_only_what_has_torch_sees_the_fetched_weights():
 # ------------------------------------------------------------------------------------------------------ Compose itself
 
 
-def compose_config(*files, env=None):
-    """What Docker Compose makes of `files`, with nothing of this shell's settings."""
-    if shutil.which("docker") is None:
-        pytest.skip("no docker here")
-    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
-        pytest.skip("docker has no compose here")
-    options = [option for file in files for option in ("--file", file)]
-    ours = (PREFIX, "COMPOSE_", "VIDEO_GID")
-    shell = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    finished = subprocess.run(
-        ["docker", "compose", "--env-file", "/dev/null", *options, "config"],
-        cwd=ROOT,
-        env=shell | (env or {}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stderr == ""
-    return yaml.safe_load(finished.stdout)["services"]
-
-
 @pytest.mark.parametrize("override", OVERRIDES)
 def test_overrides_fit(override):
     compose_config("compose.yaml", override)
@@ -212,7 +179,7 @@ def test_the_gpu_override_leaves_the_edge_alone():
 def test_settings_arrive_as_they_stand_in_the_shell():
     unset = compose_config("compose.yaml")["edge"]["environment"]
     assert unset["SPLITDNN_SPLIT_POINT"] is None
-    assert unset["SPLITDNN_RESULTS"] == "/results/{hostname}.jsonl"
+    assert unset["SPLITDNN_RESULTS"] == "/results/{camera}.jsonl"
     given = compose_config("compose.yaml", env={"SPLITDNN_SPLIT_POINT": "layer2", "SPLITDNN_RESULTS": ""})
     assert given["edge"]["environment"]["SPLITDNN_SPLIT_POINT"] == "layer2"
     assert given["edge"]["environment"]["SPLITDNN_RESULTS"] == ""

@@ -12,6 +12,7 @@ from kits.monitoring import (
     DASHBOARDS,
     EXPORTED,
     GRAFANA,
+    LABELLED_AT_RUN_TIME,
     PANELS,
     metric_names,
 )
@@ -67,13 +68,25 @@ def test_a_panel_shows_the_edges_that_were_chosen():
             assert not re.search(r'instance="', target["expr"]), (name, target["expr"])
 
 
+def test_a_panel_shows_the_cameras_that_were_chosen():
+    for name, panel in PANELS:
+        for target in panel["targets"]:
+            for metric, labels in re.findall(r"(splitdnn_edge_\w+)\{([^}]*)\}", target["expr"]):
+                of_a_camera = "camera" in EXPORTED[metric] or metric in LABELLED_AT_RUN_TIME
+                # Steps are timed for the whole edge, and so is what they are divided by.
+                assert of_a_camera == ("camera" in labels) or "stage_duration" in target["expr"], (
+                    name,
+                    metric,
+                )
+
+
 def test_an_annotation_names_what_it_marks():
     for annotation in ANNOTATIONS:
         name = annotation["name"]
         assert annotation["enable"], name
         assert annotation["datasource"] == PROMETHEUS, name
         assert annotation["step"] == CONFIG["global"]["scrape_interval"], name
-        assert 'instance=~"$edge"' in annotation["expr"], name
+        assert 'instance=~"$edge", camera=~"$camera"' in annotation["expr"], name
         joined = re.findall(r"group_left\s*\(([^)]*)\)", annotation["expr"])
         labels = {"instance", "job", *(label for found in joined for label in re.split(r",\s*", found))}
         labels |= {label for metric in metric_names(annotation["expr"]) for label in EXPORTED[metric]}
@@ -86,7 +99,11 @@ def test_an_annotation_names_what_it_marks():
 def test_what_an_annotation_marks_is_tested():
     """With a window of four scrapes, and every edge."""
     for annotation in ANNOTATIONS:
-        asked = annotation["expr"].replace("$__rate_interval", "20s").replace('{instance=~"$edge"}', "")
+        asked = (
+            annotation["expr"]
+            .replace("$__rate_interval", "20s")
+            .replace('{instance=~"$edge", camera=~"$camera"}', "")
+        )
         checks = [
             check for case in CASES for check in case.get("promql_expr_test", []) if check["expr"] == asked
         ]

@@ -35,6 +35,10 @@ RUN_ELSEWHERE = {
         "tests/contract/test_compose.py",
         "compose.webcam.yaml",
     ),
+    "docker compose -f compose.yaml -f compose.edges.yaml up --build": (
+        "tests/integration/test_edges.py",
+        "compose.edges.yaml",
+    ),
     "docker compose -f compose.yaml -f compose.gpu.yaml up --build": (
         "tests/contract/test_compose.py",
         "compose.gpu.yaml",

@@ -60,6 +60,7 @@ def test_every_name_that_is_written_is_known():
         ".env.example",
         "compose.gpu.yaml",
         "compose.webcam.yaml",
+        "compose.edges.yaml",
         "Dockerfile",
         "Makefile",
     ):

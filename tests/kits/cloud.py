@@ -157,15 +157,16 @@ class Connection:
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> Response:
         self.send(request(method, path, body, headers))
-        return self.answer()
+        return self.answer(with_body=method != "HEAD")
 
-    def answer(self) -> Response:
+    def answer(self, *, with_body: bool = True) -> Response:
         status = int(self._file.readline().split()[1])
         headers = {}
         while line := self._file.readline().strip():
             name, _, value = line.decode().partition(":")
             headers[name.lower()] = value.strip()
-        return Response(status, headers, self._file.read(int(headers.get("content-length", "0"))))
+        size = int(headers.get("content-length", "0")) if with_body else 0
+        return Response(status, headers, self._file.read(size))
 
     def closed_by_server(self) -> bool:
         """Whether the server ended the connection, in order: a reset raises ConnectionResetError."""

@@ -37,9 +37,10 @@ class Candidates:
         self.built: list[str] = []
         self.checked: list[tuple[str, str, str]] = []
         patch.setattr(runtime, "precisions", lambda: list(precisions))
-        patch.setattr(Workbench, "build", self._build)
+        patch.setattr(Workbench, "build", self.build)
 
-    def _build(self, name: str, precision: str) -> Engine:
+    def build(self, name: str, precision: str) -> Engine:
+        """Stands for `Workbench.build`."""
         candidates, called = self, f"{name}/{precision}"
         self.built.append(called)
 

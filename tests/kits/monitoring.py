@@ -58,7 +58,15 @@ EXPRESSIONS = [
     *((case["name"], one["series"]) for case in CASES for one in case["input_series"]),
 ]
 
-WORDS = {"and", "or", "unless", "bool", "offset", "instance"}  # `instance`: what label_values() asks for
+WORDS = {
+    "and",
+    "or",
+    "unless",
+    "bool",
+    "offset",
+    "instance",
+    "camera",
+}  # the latter two: what label_values() asks for
 LABEL_LISTS = "by|without|on|ignoring|group_left|group_right"
 LABELLED_AT_RUN_TIME = {"splitdnn_edge_plan_info"}  # by the network's split points
 

@@ -1,4 +1,4 @@
-"""A video in a file, every frame of it."""
+"""A video in a file, every picture of it."""
 
 from __future__ import annotations
 
@@ -7,68 +7,81 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from edge.sources.base import Shot
 from edge.sources.files.readable import refuse_unreadable
-from edge.sources.opencv import open_capture, read_frame
+from edge.sources.video.completeness import cut_off, unreadable
+from edge.sources.video.container import Video, nothing
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
+    from edge.sources.base import Shot
+    from edge.sources.video.packets import PacketTap
 
 _log = logging.getLogger(__name__)
 
 
 class VideoFile:
-    """A video, turned upright by OpenCV if the file says how the camera was held."""
+    """A video as a player shows it; what cannot be decoded is left out, told to `on_undecodable`, and has a number all the same."""
 
     live = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, on_undecodable: Callable[[], None] = nothing, *, packets: PacketTap | None = None
+    ) -> None:
         self.name = str(path)
         self._path = path
-        self._capture: cv2.VideoCapture | None = None
-        self._next: NDArray[np.uint8] | None = None
+        # An absolute path, because FFmpeg takes anything before a colon for a protocol. As many threads as the container has
+        # cores: FFmpeg would count those of the host.
+        self._video = Video(
+            str(path.absolute()),
+            name=self.name,
+            threads=cv2.getNumThreads(),
+            on_undecodable=on_undecodable,
+            packets=packets,
+        )
+        self._first: Shot | None = None
         self._given = 0
+        self._over = True
 
     def open(self) -> None:
-        """Read the first frame ahead, so that a file without any is an error now. Raises SourceError."""
+        """Read the first picture ahead, so that a file without any is an error now. Raises SourceError."""
         self.close()
         refuse_unreadable(self._path)
-        # An absolute path, because FFmpeg takes anything before a colon for a protocol. By default it starts as many threads
-        # as the host has cores, not the container.
-        threads = [cv2.CAP_PROP_N_THREADS, cv2.getNumThreads()]
-        capture = open_capture(str(self._path.absolute()), cv2.CAP_FFMPEG, threads)
-        self._next = read_frame(capture)
-        if self._next is None:
-            capture.release()
-            raise SourceError(f"{self.name}: not a video that OpenCV can decode, or one without frames")
-        self._capture = capture
+        try:
+            self._video.open()
+            self._first = self._video.read()
+        except SourceError as error:
+            self.close()
+            if why := unreadable(self._path):
+                raise SourceError(f"{self.name}: not a video that can be read: {why}") from error
+            raise
         self._given = 0
+        self._over = False
 
     def read(self) -> Shot | None:
-        """The next frame; None at the end."""
-        if self._capture is None or self._next is None:
+        """The next picture; None at the end."""
+        if self._over:
             return None
-        shot = Shot(self._next, self._given)
-        self._next = read_frame(self._capture)
+        shot, self._first = self._first or self._video.read(), None
+        if shot is None:
+            self._over = True
+            self._warn_if_cut_off()
+            return None
         self._given += 1
-        if self._next is None:
-            self._warn_if_short(int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         return shot
 
     def close(self) -> None:
-        if self._capture is not None:
-            self._capture.release()
-            self._capture = self._next = None
+        self._video.close()
+        self._first = None
+        self._over = True
 
-    def _warn_if_short(self, announced: int) -> None:
-        if self._given < announced:
+    def _warn_if_cut_off(self) -> None:
+        if missing := cut_off(self._path):
             _log.warning(
-                "%s: %d of %d announced frames could be decoded; the file may be truncated",
+                "%s: %d pictures could be read, and no more: it is truncated, %s",
                 self.name,
                 self._given,
-                announced,
+                missing,
             )

@@ -50,7 +50,7 @@ def read_address(url: str) -> Address:
         raise SourceError(f"{name}: {scheme}:// is no source; {suggest(scheme.lower(), PORTS)}")
     scheme = scheme.lower()
     end = _end_of_authority(rest)
-    login, has_login, where = rest[:end].rpartition("@")
+    login, _, where = rest[:end].rpartition("@")
     found = _host_and_port(scheme, where)
     if found is None:
         _refuse_reserved(name, scheme, rest)
@@ -58,13 +58,13 @@ def read_address(url: str) -> Address:
             f"{name}: no such host or port; a stream is written {scheme}://host:port/path, "
             "with `user:password@` before the host if it asks for them"
         )
+    hint = _hint(login, rest[end:])
     login, where, path = (
         _escaped(login).replace("@", "%40"),
         quote(where, safe=string.punctuation),
         _escaped(rest[end:]),
     )
     user, has_password, password = login.partition(":")
-    odd = "@" in rest[end:] and not has_login
     return Address(
         url=f"{scheme}://{login}@{where}{path}" if login else f"{scheme}://{where}{path}",
         scheme=scheme,
@@ -73,7 +73,7 @@ def read_address(url: str) -> Address:
         user=unquote(user) if login else None,
         password=unquote(password) if has_password else None,
         name=name,
-        hint=f"; if `{rest[end]}` is part of a password, write {_encoded(rest[end])}" if odd else "",
+        hint=hint,
     )
 
 
@@ -92,6 +92,15 @@ def _host_and_port(scheme: str, where: str) -> tuple[str, int] | None:
     if not port or re.search(r"[\s@]", host) or not (host or scheme in _LISTENS):
         return None
     return host, port
+
+
+def _hint(login: str, path: str) -> str:
+    """What was understood, and may not be what was meant."""
+    if "@" in path:
+        return f"; if `{path[0]}` is part of a password, write {_encoded(path[0])}"
+    if "@" in login:
+        return f"; what stands before the last `@` was taken for user and password (to be sure, write {_encoded('@')} for theirs)"
+    return ""
 
 
 def _refuse_reserved(name: str, scheme: str, rest: str) -> None:

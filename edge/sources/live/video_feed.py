@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge.sources.live.options import ffmpeg_options
 from edge.sources.video.container import Video
+from edge.sources.video.opening import reason
 from shared.errors import SourceError
 from shared.settings import opencv_capture_options
 
@@ -35,7 +36,6 @@ class VideoFeed:
     ) -> None:
         self._address = address
         self._open_timeout_s = open_timeout_s
-        self._read_timeout_s = read_timeout_s
         self._gives = False
         self._video = Video(
             address.url,
@@ -50,23 +50,24 @@ class VideoFeed:
 
     def open(self) -> None:
         """Connect. Raises SourceError, which says how far that went."""
+        import av  # noqa: PLC0415 - a source of files does without
+
         try:
             self._video.open()
         except SourceError as error:
-            raise SourceError(f"{error}{self._how_far(error)}{self._address.hint}") from error
+            why, said = error.__cause__, str(error)
+            if isinstance(why, av.error.FFmpegError) and not isinstance(why, av.error.ExitError):
+                said = f"{self._address.name}: cannot be opened: {reason(why)}"
+            raise SourceError(f"{said}{self._how_far(why)}{self._address.hint}") from error
 
     def read(self) -> Shot | None:
-        import av  # noqa: PLC0415 - it has been imported
-
+        """The next picture. Raises SourceError, which says whether there ever was one."""
         try:
             shot = self._video.read()
         except SourceError as error:
-            if not isinstance(error.__cause__ or error.__context__, av.error.ExitError):
+            if self._gives:
                 raise
-            found = "" if self._gives else "it can be opened, but sends "
-            raise SourceError(
-                f"{self._address.name}: {found}no picture for {self._read_timeout_s:g} s"
-            ) from error
+            raise SourceError(f"{error}; it can be opened, but has sent none yet") from error
         self._gives = True
         return shot
 
@@ -77,19 +78,16 @@ class VideoFeed:
         """Nothing more is read; what waits ends with FFmpeg's own time limit."""
         self._video.close()
 
-    def _how_far(self, error: SourceError) -> str:
+    def _how_far(self, why: BaseException | None) -> str:
         """What FFmpeg leaves open: it says the same of a host that is not there and of one that says nothing."""
         import av  # noqa: PLC0415 - it has just been imported
 
-        why, address = error.__cause__ or error.__context__, self._address
-        if not isinstance(why, (av.error.ExitError, av.error.InvalidDataError, OSError)) or not address.port:
+        unclear = isinstance(why, (av.error.ExitError, av.error.InvalidDataError, OSError))
+        if not unclear or isinstance(why, ConnectionError) or self._address.scheme == "udp":
             return ""
-        if isinstance(why, ConnectionError) or address.scheme == "udp":
-            return ""
+        where = (self._address.host, self._address.port)
         try:
-            with socket.create_connection(
-                (address.host, address.port), min(_ASK_AGAIN_S, self._open_timeout_s)
-            ):
+            with socket.create_connection(where, min(_ASK_AGAIN_S, self._open_timeout_s)):
                 return "; it can be connected to, but sends no video"
         except socket.gaierror:
             return "; there is no such host"

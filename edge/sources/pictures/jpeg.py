@@ -12,8 +12,8 @@ from math import ceil
 
 from edge.sources.pictures.unreadable import UnreadableError, refuse_huge
 
-_MARKER = re.compile(rb"\xff+([^\x00\xff])")
-_AFTER_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+_MARKER = re.compile(rb"\xff([^\x00\xff])")
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _END = 0xD9
 _SCAN = 0xDA
@@ -23,6 +23,7 @@ _ARITHMETIC = {0xC9, 0xCA}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _METADATA = {*range(0xE0, 0xF0), 0xFE}
 _ALL = 16
+_MOST_SCANS = 128
 
 CUT_OFF = "it is cut off"
 END_MARKER = b"\xff\xd9"
@@ -73,7 +74,7 @@ def refuse_damaged(data: bytes) -> None:
 
 
 def _damage(data: bytes) -> str | None:
-    frame, interval, position = None, 0, 2
+    frame, interval, position, scans = None, 0, 2, 0
     kept = [data[:2]]  # without what others wrote about the picture, in which FFmpeg would look for mistakes
     while found := _MARKER.search(data, position):
         code = found[1][0]
@@ -95,8 +96,11 @@ def _damage(data: bytes) -> str | None:
         elif code == _SCAN:
             after = _AFTER_SCAN.search(data, end)
             stop = after.start() if after else len(data)
+            scans += 1
             if frame is None:
                 return "its headers are damaged"
+            if scans > _MOST_SCANS:
+                return f"it has more than {_MOST_SCANS} scans"
             if interval and frame.height:
                 expected = (frame.units(body[1 : 1 + 2 * body[0] : 2]) - 1) // interval
                 if len(_RESTART.findall(data, end, stop)) < expected:

@@ -50,6 +50,7 @@ _BEGINNINGS = re.compile(
     rb"|\x0a[\x00-\x05]\x01[\x01\x02\x04\x08]|\x28\x00\x00\x00.{8}\x01\x00",
     re.DOTALL,
 )
+_HEAD = 4096
 _DAMAGED = "it is cut off or damaged"
 FORMATS = "JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000, PNM, PFM, HDR, QOI …"
 
@@ -60,7 +61,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")  # they name no file; what is
 
 def known(data: bytes) -> bool:
     """Whether a file that begins like this is a picture of a format that is read, or ought to be one."""
-    return bool(_BEGINNINGS.match(data))
+    return bool(_BEGINNINGS.match(data[:_HEAD]))
 
 
 def frames(path: Path, depth: Depth) -> Iterator[Frame]:
@@ -114,9 +115,8 @@ def _of_other_formats(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
     except UnidentifiedImageError:
         image = None
     white = _stated_white(data)
-    if (
-        image is None or white > 255
-    ):  # Pillow makes 8 bits of deep colours and 16 of deep greys, whatever they hold
+    # Pillow makes 8 bits of deep colours in a PNM, and 16 of deep greys, whatever they hold.
+    if image is None or white > 255:
         picture = _by_opencv(data, _AS_IT_IS)
         yield to_bgr(_eight_bits(picture, white, depth, name)), None
     elif image.format == "JPEG2000":  # it says how deep it is, and OpenCV looks
@@ -127,7 +127,7 @@ def _of_other_formats(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
 
 def _stated_white(data: bytes) -> int:
     """The number that is white in a PNM; 0 where it is not one."""
-    found = _PNM.match(data)
+    found = _PNM.match(data[:_HEAD])
     return int(found[1]) if found else 0
 
 
@@ -139,7 +139,7 @@ def _eight_bits(picture: NDArray[Any], white: int, depth: Depth, name: str) -> P
     return depth.to_eight_bits(picture, name)
 
 
-def _by_opencv(data: bytes, flags: int, *endings: bytes) -> NDArray[Any]:
+def _by_opencv(data: bytes | bytearray, flags: int, *endings: bytes) -> NDArray[Any]:
     """A picture (H, W) or (H, W, C), BGR, as deep as `flags` let it be. `endings`: what to try one after another behind the data."""
     for ending in endings or (b"",):
         picture = cv2.imdecode(np.frombuffer(data + ending if ending else data, np.uint8), flags)
@@ -149,22 +149,20 @@ def _by_opencv(data: bytes, flags: int, *endings: bytes) -> NDArray[Any]:
 
 
 def _pages(data: bytes, depth: Depth, name: str) -> Iterator[Picture]:
-    empty = True
+    image, changed, empty = None, bytearray(), True
     for page in tiff.pages(data):
         empty = False
         if page.deep:
-            span = (page.index, page.index + 1)
-            found, pictures = cv2.imdecodemulti(np.frombuffer(data, np.uint8), _AS_IT_IS, range=span)
-            if not found or not pictures:
-                raise ValueError("OpenCV cannot decode it")
-            samples = cast("NDArray[Any]", pictures[0])
+            changed = changed or bytearray(data)
+            tiff.begin_with(changed, page)
+            samples = _by_opencv(changed, _AS_IT_IS)
             if page.white_is_zero and samples.dtype == np.uint16:  # OpenCV leaves that to us
                 samples = np.uint16(2**page.bits - 1) - samples
             yield to_bgr(depth.to_eight_bits(samples, name))
         else:
-            with Image.open(BytesIO(data), formats=("TIFF",)) as image:
-                image.seek(page.index)
-                yield _upright(image, depth, name)
+            image = image or Image.open(BytesIO(data), formats=("TIFF",))
+            image.seek(page.index)
+            yield _upright(image, depth, name)
     if empty:
         raise UnreadableError("it holds previews only")
 
@@ -172,9 +170,8 @@ def _pages(data: bytes, depth: Depth, name: str) -> Iterator[Picture]:
 def _by_pillow(image: Image.Image, depth: Depth, name: str) -> Iterator[Frame]:
     with image:
         animated = getattr(image, "is_animated", False)
-        hidden = (
-            1 if animated and image.info.get("default_image") else 0
-        )  # a picture for readers without animation
+        # A picture for readers without animation may come first.
+        hidden = 1 if animated and image.info.get("default_image") else 0
         elapsed_ms = 0.0
         for index in count(hidden):
             try:

@@ -26,6 +26,8 @@ class Page:
     """One picture that it holds."""
 
     index: int
+    at: int
+    """Where its directory begins."""
     deep: bool
     """Whether samples are other than whole numbers of at most 8 bits."""
     white_is_zero: bool
@@ -34,7 +36,7 @@ class Page:
 
 def pages(data: bytes) -> Iterator[Page]:
     """Its pages without previews and masks. Raises UnreadableError, also after some, and for a camera's raw data."""
-    for index, tags in enumerate(_directories(data)):
+    for index, (at, tags) in enumerate(_directories(data)):
         if _RAW in tags:
             raise UnreadableError("raw data of a camera are not read")
         if tags.get(_KIND, (0,))[0] & _REDUCED_OR_MASK:
@@ -44,11 +46,18 @@ def pages(data: bytes) -> Iterator[Page]:
         refuse_huge(tags[_WIDTH][0], tags[_HEIGHT][0])
         bits = max(tags.get(_BITS, (1,)), default=1)
         deep = bits > 8 or max(tags.get(_FORMAT, (1,)), default=1) > 1
-        yield Page(index, deep, tags.get(_COLOURS) == (0,), bits)
+        yield Page(index, at, deep, tags.get(_COLOURS) == (0,), bits)
 
 
-def _directories(data: bytes) -> Iterator[dict[int, tuple[int, ...]]]:
-    """Those of its tags that are looked at, and their numbers, page by page."""
+def begin_with(data: bytearray, page: Page) -> None:
+    """Make `page` the first one of the TIFF `data`: readers take long to get to the last of many."""
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+    place = slice(8, 16) if int.from_bytes(data[2:4], order) == _BIG else slice(4, 8)
+    data[place] = page.at.to_bytes(place.stop - place.start, order)
+
+
+def _directories(data: bytes) -> Iterator[tuple[int, dict[int, tuple[int, ...]]]]:
+    """Page by page: where it begins, and the numbers of those tags that are looked at."""
     order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
 
     def number(at: int, size: int) -> int:
@@ -75,5 +84,5 @@ def _directories(data: bytes) -> Iterator[dict[int, tuple[int, ...]]]:
             tags[tag] = (
                 tuple(number(values + place * width, width) for place in range(count)) if width else ()
             )
-        yield tags
+        yield at, tags
         at = number(first + entries * entry_size, size)

@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from edge.sources.base import Picture
     from edge.sources.video.decoding import Decoded
     from edge.sources.video.packets import PacketTap
 
 _MOST_WITHOUT_PICTURE = 10_000  # packets; a file that has given none by then gives none
-_MOST_BAD_READS = 64  # in a row
+_MOST_BAD_READS = 64  # in a row; then a file is over
 
 
 def nothing() -> None:
@@ -72,6 +71,7 @@ class Video:
         self._wanted = False
         self._container: InputContainer | None = None
         self._stream: VideoStream | None = None
+        self._ready: deque[Decoded] = deque()
 
     def open(self) -> None:
         """Connect and find the stream. Raises SourceError in one line, which holds nothing of the target."""
@@ -79,15 +79,19 @@ class Video:
             self._wanted = True
             self._release()
             self._container = open_container(self._target, self.name, self._options, self._timeouts)
-            self._stream = pick_stream(self._container, self.name)
+            try:
+                self._stream = pick_stream(self._container, self.name)
+            except SourceError:
+                self._release()
+                raise
             start = self._container.start_time
             self._start_s = 0.0 if self._live or start is None else start / 1e6
             self._tick_s = float(self._stream.time_base)
-            self._decoding = Decoding(self._stream, self._threads, self.name, self._on_undecodable)
+            self._decoding = Decoding(
+                self._stream, self._threads, self.name, self._on_undecodable, joined=self._live
+            )
             self._rendering = Rendering(self._stream.time_base, self.name)
-            self._ready: deque[Shot] = deque()
             self._packets: Iterator[Packet] | None = self._container.demux(self._stream)
-            self._bad_reads = 0
             self._over = False
         self._settle()
 
@@ -124,30 +128,34 @@ class Video:
             container.close()
 
     def _next(self) -> Shot | None:
-        since = self._clock()
-        packets = 0
-        while self._wanted and self._container is not None:
-            if self._ready:
-                return self._ready.popleft()
-            if self._over:
-                return None
-            packet = self._demuxed()
-            packets += 1
-            self._take(packet)
-            silent_s = self._clock() - since
-            _, limit_s = self._timeouts
-            if self._live and limit_s is not None and not self._ready and silent_s > limit_s:
-                raise SourceError(
-                    f"{self.name}: data came for {limit_s:g} s, and no picture could be decoded of it"
-                )
-            if packets > _MOST_WITHOUT_PICTURE:
-                raise SourceError(f"{self.name}: {packets - 1} packets in a row could not be decoded")
-        return None
+        if self._container is None:
+            return None
+        with self._decoding:
+            since = self._clock()
+            packets = 0
+            while self._wanted and self._container is not None and not self._ready:
+                if self._over:
+                    return None
+                self._take(self._demuxed())
+                packets += 1
+                self._give_up(packets, self._clock() - since)
+            return self._shot(self._ready.popleft()) if self._ready else None
+
+    def _give_up(self, packets: int, waited_s: float) -> None:
+        """Raise SourceError if nothing comes of what is read."""
+        limit_s = self._timeouts[1]
+        if self._ready:
+            return
+        if self._live and limit_s is not None and waited_s > limit_s:
+            raise SourceError(f"{self.name}: no picture for {limit_s:g} s, though data came")
+        if packets >= _MOST_WITHOUT_PICTURE:
+            raise SourceError(f"{self.name}: no picture in {packets} packets")
 
     def _demuxed(self) -> Packet | None:
         """The next packet; None at the end of the stream."""
         import av
 
+        bad_reads = 0
         while self._container is not None:
             if self._packets is None:
                 self._packets = self._container.demux(self._stream)
@@ -155,17 +163,18 @@ class Video:
                 packet = next(self._packets)
             except StopIteration:
                 return None
-            except av.error.InvalidDataError:  # a demuxer that lost its way finds it again, or does not
+            except av.error.ExitError as error:
+                raise SourceError(f"{self.name}: no picture for {self._timeouts[1] or 0:g} s") from error
+            except av.error.InvalidDataError as error:  # the demuxer lost its way; it may find it again
                 self._packets = None
-                self._bad_reads += 1
-                self._decoding.damaged()
-                if self._bad_reads > _MOST_BAD_READS:
+                self._decoding.lost_track(reason(error))
+                bad_reads += 1
+                if bad_reads > _MOST_BAD_READS:
                     return None
             except av.error.FFmpegError as error:
                 self._packets = None
-                raise SourceError(f"{self.name}: reading failed: {reason(error)}") from None
+                raise SourceError(f"{self.name}: reading failed: {reason(error)}") from error
             else:
-                self._bad_reads = 0
                 if (
                     packet.size
                 ):  # a decoder takes an empty one for the end: AVI has them for pictures left out
@@ -173,17 +182,17 @@ class Video:
         return None
 
     def _take(self, packet: Packet | None) -> None:
-        """Decode a packet, or what is left where there is none; the pictures go to `_ready`."""
+        """Decode a packet, or what is left where there is none; the frames go to `_ready`."""
         if packet is not None and self._tap is not None and self._stream is not None:
             self._tap(encoded(packet, self._stream, self._start_s))
         for decoded in self._decoding.decode(packet):
-            self._ready.extend(self._shot(*drawn) for drawn in self._rendering.draw(decoded))
+            self._ready.extend(self._rendering.whole(decoded))
         if packet is None:
-            self._ready.extend(self._shot(*drawn) for drawn in self._rendering.rest())
+            self._ready.extend(self._rendering.rest())
             self._over = True
             self._decoding.finish()
 
-    def _shot(self, decoded: Decoded, picture: Picture) -> Shot:
+    def _shot(self, decoded: Decoded) -> Shot:
         pts = decoded.pts
         at = None if pts is None else round(pts * self._tick_s - self._start_s, 6)
-        return Shot(picture, decoded.number, at, damaged=decoded.damaged)
+        return Shot(self._rendering.picture(decoded), decoded.number, at, damaged=decoded.damaged)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from edge.sources.video.aspects import Aspects
+from edge.sources.video.clock import Clock
+from edge.sources.video.complaints import Complaints
 from edge.sources.video.numbering import Numbering
+from edge.sources.video.tally import Tally
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -36,108 +40,111 @@ class Decoded:
 
 
 class Decoding:
-    """The decoder of one stream."""
+    """The decoder of one stream. One thread uses it, inside `with`."""
 
     def __init__(
-        self, stream: VideoStream, threads: int, name: str, on_undecodable: Callable[[], None]
+        self,
+        stream: VideoStream,
+        threads: int,
+        name: str,
+        on_undecodable: Callable[[], None],
+        *,
+        joined: bool = False,
     ) -> None:
+        """`joined`: the stream began before it was opened, so what comes before its first key frame is not missed."""
+        from av.codec.context import Flags
+
         self._stream = stream
         self._name = name
         self._on_undecodable = on_undecodable
-        self._numbering = Numbering()
+        self._complaints = Complaints(threads)
+        self._numbering = Numbering(joined=joined)
+        self._aspects = Aspects(stream)
+        self._clock = Clock(stream)
         self._given = 0
-        self._lost = 0
-        self._said = False
+        self._lost = Tally()
+        self._damaged = Tally()
         self._why = ""
-        self._aspects = _Aspects(stream)
-        # One thread a picture, if its slices allow: with a picture in each thread, a live source would lag by as many, and
-        # an error would be told some packets late.
-        stream.codec_context.thread_type = "SLICE"
-        stream.codec_context.thread_count = threads
+        context = stream.codec_context
+        context.flags |= Flags.unaligned  # FFmpeg would leave some columns of what the stream cuts away
+        # One picture at a time: with one in each thread, a live source would lag by as many, and a decoder would tell its
+        # errors some packets late.
+        context.thread_type = "SLICE"
+        context.thread_count = threads
+
+    def __enter__(self) -> Self:
+        self._complaints.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._complaints.__exit__(*exception)
 
     def decode(self, packet: Packet | None) -> list[Decoded]:
-        """The frames that came of a packet; of all before it, where there is none."""
+        """The frames that came of a packet; those that still wait, where there is none."""
         import av
 
+        self._lost_track_if_told()  # by the demuxer
+        # What an edit list cuts away is decoded, as others rest on it, and never shown.
+        pts = None if packet is None or packet.is_discard else packet.pts
         if packet is not None:
-            # What an edit list cuts away is decoded, as others rest on it, and never shown.
-            pts = None if packet.is_discard else packet.pts
-            self._numbering.sent(pts, keyframe=packet.is_keyframe)
+            self._numbering.sent(pts, dts=packet.dts, keyframe=packet.is_keyframe)
             if packet.is_corrupt:
-                self._numbering.went_wrong(packet.pts, refused=False)
+                self._numbering.went_wrong()
         try:
             frames = self._stream.codec_context.decode(packet)
         except av.error.EOFError:
             frames = []
         except (av.error.FFmpegError, ValueError) as error:
-            self._why = " ".join(str(getattr(error, "strerror", error)).split())
-            self._numbering.went_wrong(None if packet is None else packet.pts, refused=packet is not None)
+            self._why = self._complaints.taken() or " ".join(str(getattr(error, "strerror", error)).split())
+            self._numbering.went_wrong(refused_without_time=packet is not None and pts is None)
             return []
-        self._aspects.look(None if packet is None else packet.pts)
-        return [self._numbered(frame) for frame in frames]
+        if complaint := self._complaints.taken():
+            self._why = complaint
+            self._numbering.went_wrong()
+        if packet is not None and packet.is_keyframe:
+            self._aspects.look(pts)
+        numbered = [self._numbered(frame) for frame in frames]
+        return [decoded for decoded in numbered if decoded is not None]
 
-    def damaged(self) -> None:
+    def lost_track(self, why: str) -> None:
         """Something of the container was unreadable: what follows may rest on what is missing."""
-        self._numbering.went_wrong(None, refused=False)
+        self._why = why
+        self._numbering.went_wrong()
 
     def finish(self) -> None:
         """Count what was lost at the end. Raises SourceError if there was no picture at all."""
         self._count(self._numbering.ended())
         if not self._given:
-            raise SourceError(f"{self._name}: a {self._codec} video, of which no picture could be decoded")
+            codec = self._stream.codec_context.name
+            why = f": {self._why}" if self._why else ""
+            raise SourceError(f"{self._name}: a video ({codec}) of which no picture could be decoded{why}")
 
-    @property
-    def _codec(self) -> str:
-        return str(self._stream.codec_context.name)
+    def _lost_track_if_told(self) -> None:
+        if complaint := self._complaints.taken():
+            self.lost_track(complaint)
 
-    def _numbered(self, frame: VideoFrame) -> Decoded:
-        number, lost, damaged = self._numbering.shown(
-            frame.pts, keyframe=frame.key_frame, corrupt=frame.is_corrupt
+    def _numbered(self, frame: VideoFrame) -> Decoded | None:
+        pts = self._clock.time_of(frame)
+        place = self._numbering.shown(
+            frame.pts, keyframe=frame.key_frame, unmarked=not frame.pict_type, corrupt=frame.is_corrupt
         )
+        if place is None:
+            return None
+        number, lost, damaged = place
         self._count(lost)
         self._given += 1
-        return Decoded(frame, number, frame.pts, self._aspects.at(frame.pts), damaged)
+        if damaged and self._damaged.add(1):
+            _log.warning(
+                "%s: frame %d may be wrong, as something before it is damaged: %d so far%s",
+                *(self._name, number, self._damaged.total, f" ({self._why})" if self._why else ""),
+            )
+        return Decoded(frame, number, pts, self._aspects.at(pts), damaged)
 
     def _count(self, lost: int) -> None:
         for _ in range(lost):
             self._on_undecodable()
-        self._lost += lost
-        if lost:
-            reason = f": {self._why}" if self._why else ""
+        if self._lost.add(lost):
             _log.warning(
-                "%s: %d picture%s could not be decoded after frame %d%s",
-                self._name, lost, "s" * (lost > 1), self._given, reason,
-            )  # fmt: skip
-
-
-class _Aspects:
-    """The shape of the stream's pixels, which may change in the middle.
-
-    The container's word goes before the stream's own, as in FFmpeg's and other players.
-    """
-
-    def __init__(self, stream: VideoStream) -> None:
-        self._context = stream.codec_context
-        self._own = self._context.sample_aspect_ratio
-        self._now = stream.sample_aspect_ratio
-        self._fixed = self._now != self._own
-        self._next: Fraction | None = None
-        self._from: int | None = None
-
-    def look(self, pts: int | None) -> None:
-        """See what the decoder found in the packet of the picture at `pts`."""
-        found = self._context.sample_aspect_ratio
-        if found == self._own or self._fixed:
-            return
-        if self._from is not None:
-            self._now = self._next
-        self._own = self._next = found
-        self._from = pts
-        if pts is None:
-            self._now = found
-
-    def at(self, pts: int | None) -> Fraction | None:
-        """The aspect of the picture at `pts`: those before the change may come after it was seen."""
-        if self._from is not None and (pts is None or pts >= self._from):
-            self._now, self._from = self._next, None
-        return self._now
+                "%s: a picture could not be decoded after frame %d, left out: %d so far%s",
+                *(self._name, self._given, self._lost.total, f" ({self._why})" if self._why else ""),
+            )

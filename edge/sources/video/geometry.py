@@ -50,14 +50,31 @@ class Orientation:
 AS_STORED = Orientation()
 
 
-def orientation(frame: VideoFrame) -> Orientation:
-    """What the frame's display matrix says (ISO/IEC 14496-12, 8.2.2), to the nearest quarter turn."""
+class Orientations:
+    """What display matrices say (ISO/IEC 14496-12, 8.2.2), frame after frame, to the nearest quarter turn.
+
+    A container's is on each frame. One of the stream itself (H.264 and H.265, "display orientation") is on the first that it holds for,
+    and holds to the next key frame.
+    """
+
+    def __init__(self) -> None:
+        self._now = AS_STORED
+
+    def of(self, frame: VideoFrame) -> Orientation:
+        """Of the next frame in the order of showing."""
+        found = _told(frame)
+        if found is not None or frame.key_frame:
+            self._now = found or AS_STORED
+        return self._now
+
+
+def _told(frame: VideoFrame) -> Orientation | None:
     try:
         matrix = next((bytes(each) for each in frame.side_data if each.type.name == "DISPLAYMATRIX"), b"")
     except ValueError:  # PyAV 18.1 does not know all kinds of FFmpeg 8.1, and then gives none
-        return _TURNED.get(round(frame.rotation / 90) % 4, AS_STORED)
+        return _TURNED.get(round(frame.rotation / 90) % 4)
     if len(matrix) != _MATRIX.size:
-        return AS_STORED
+        return None
     right_x, right_y, _, down_x, down_y, *_ = _MATRIX.unpack(
         matrix
     )  # where a step right and a step down lead

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING
 
+from edge.sources.video.complaints import Complaints, listen
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -24,12 +26,18 @@ def open_container(
     """Open `target` within `timeouts`, (to open, to read) in seconds. Raises SourceError, which holds nothing of `target`."""
     import av
 
+    listen()
     try:
-        return av.open(target, "r", options=dict(options), metadata_errors="replace", timeout=timeouts)
-    except av.error.ExitError:
-        raise SourceError(f"{name}: could not be opened within {timeouts[0] or 0:g} s") from None
+        with Complaints(
+            threads=1
+        ):  # what is wrong with what is read to find the streams is told again when it is decoded
+            return av.open(target, "r", options=dict(options), metadata_errors="replace", timeout=timeouts)
+    except av.error.ExitError as error:
+        raise SourceError(f"{name}: could not be opened within {timeouts[0] or 0:g} s") from error
+    except (av.error.InvalidDataError, av.error.EOFError) as error:
+        raise SourceError(f"{name}: not a video that can be read") from error
     except av.error.FFmpegError as error:
-        raise SourceError(f"{name}: {reason(error)}") from None
+        raise SourceError(f"{name}: not a video that can be read: {reason(error)}") from error
     except (ValueError, OSError) as error:
         raise SourceError(f"{name}: {type(error).__name__}") from error
 
@@ -41,7 +49,7 @@ def reason(error: FFmpegError) -> str:
 
 def pick_stream(container: InputContainer, name: str) -> VideoStream:
     """The stream that a player shows: the default one, or the largest. Raises SourceError if there is none that can be decoded."""
-    from av.stream import Disposition
+    from av.stream import Discard, Disposition
 
     covers = Disposition.attached_pic | Disposition.timed_thumbnails
     found = [stream for stream in container.streams.video if not stream.disposition & covers]
@@ -56,12 +64,25 @@ def pick_stream(container: InputContainer, name: str) -> VideoStream:
     def rank(stream: VideoStream) -> tuple[bool, int]:
         return bool(stream.disposition & Disposition.default), stream.width * stream.height
 
-    return max(decodable, key=rank)
+    picked = max(decodable, key=rank)
+    for stream in container.streams:
+        if stream is not picked:
+            stream.discard = Discard.all  # FFmpeg would read and keep its packets
+    return picked
 
 
 def _kind(stream: Stream) -> str:
     return "a cover picture" if stream.type == "video" else str(stream.type)
 
 
-def _codec(container: InputContainer, stream: Any) -> str:
-    return "an unknown one"
+def _codec(container: InputContainer, stream: Stream) -> str:
+    """What FFmpeg calls the codec of a stream that it has no decoder for: PyAV has that only in what it prints."""
+    import av
+
+    try:
+        av.logging.set_level(av.logging.INFO)
+        printed = container.dumps_format()
+    finally:
+        av.logging.set_level(av.logging.ERROR)
+    found = re.search(rf"Stream #0:{stream.index}\b[^\n]*?: Video: ([^\s,]+)", printed)
+    return found[1] if found else "an unknown one"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.sources.video.colour import ToBgr
-from edge.sources.video.geometry import orientation, shown_size
+from edge.sources.video.geometry import Orientations, shown_size
 from edge.sources.video.interlace import Deinterlacer
 
 if TYPE_CHECKING:
@@ -19,18 +19,20 @@ class Rendering:
     """What the container and the stream say of the pictures, applied to them one after another."""
 
     def __init__(self, time_base: Fraction, name: str) -> None:
-        self._to_bgr = ToBgr(name)
+        self._to_bgr = ToBgr(time_base, name)
+        self._orientations = Orientations()
         self._deinterlacer = Deinterlacer(time_base)
 
-    def draw(self, decoded: Decoded) -> list[tuple[Decoded, Picture]]:
-        """The pictures that are ready now; an interlaced one waits for the next frame."""
-        return [(each, self._picture(each)) for each in self._deinterlacer.put(decoded)]
+    def whole(self, decoded: Decoded) -> list[Decoded]:
+        """The frames that are ready now, none of them interlaced: such a one waits for the next frame."""
+        return self._deinterlacer.put(decoded)
 
-    def rest(self) -> list[tuple[Decoded, Picture]]:
-        """The picture that still waits, if any."""
-        return [(each, self._picture(each)) for each in self._deinterlacer.rest()]
+    def rest(self) -> list[Decoded]:
+        """The frames that still wait, at the end."""
+        return self._deinterlacer.rest()
 
-    def _picture(self, decoded: Decoded) -> Picture:
+    def picture(self, decoded: Decoded) -> Picture:
+        """(H, W, 3) uint8 BGR, C-contiguous."""
         frame = decoded.frame
         size = shown_size(frame.width, frame.height, decoded.aspect)
-        return orientation(frame).upright(self._to_bgr(frame, size))
+        return self._orientations.of(frame).upright(self._to_bgr(frame, size))

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from shared.errors import ModelError, suggest
+from shared.errors import ModelError
 from shared.network.choice import NAMED_SECONDS, RANDOM_WEIGHTS
 from shared.process.child import run_module
-from shared.torch_network.vision import get_model_weights
+from shared.torch_network.vision import get_model_builder, get_model_weights
 from shared.torch_network.weights.checkpoint import Checkpoint
 from shared.torch_network.weights.reading import find_file, read_checkpoint
 
@@ -64,6 +64,7 @@ def load_weights(
     """
     known = get_model_weights(architecture)
     first = next(iter(known), None)
+    _check_numbers(architecture, known.__members__.get("DEFAULT" if choice == "auto" else choice))
     if choice == "random" or (choice == "auto" and first is None):
         return Weights(f"random:{seed}", "random", None, first, seed)
     if choice == "auto":
@@ -76,6 +77,16 @@ def load_weights(
                 f"weights {choice} of {architecture}: {error}; give the path of a state dict, or random"
             ) from error
     return weights_file(choice, architecture, list(known.__members__), first)
+
+
+def _check_numbers(architecture: str, member: Any) -> None:
+    """Raise ModelError for published weights that only torch's own 8-bit kernels can read."""
+    original = member and member.meta.get("unquantized")
+    if original:
+        raise ModelError(
+            f"{architecture}: its weights {member.name} hold 8-bit numbers for torch's own kernels, which no bundle has; accepted: "
+            f"{get_model_builder(architecture).__name__} with the weights that they were made of, {original.name}, or random"
+        )
 
 
 def auto_or_random(fetch: Callable[[], Weights], seed: int, published: Any = None) -> Weights:
@@ -91,10 +102,9 @@ def weights_file(choice: str, network: str, names: list[str], published: Any = N
     """Weights from the file that `choice` names. `names`: what else would have been accepted. Raises ModelError."""
     found = find_file(choice)
     if found is None:
-        accepted = ["auto", "random", *names]
         raise ModelError(
             f"weights {choice!r}: no such file, and {network} has no weights of that name; "
-            f"{suggest(choice, accepted)}; accepted: {', '.join(accepted)}, or the path of a state dict"
+            f"accepted: {', '.join(('auto', 'random', *names))}, or the path of a state dict"
         )
     path, key = found
     checkpoint = read_checkpoint(path, key)

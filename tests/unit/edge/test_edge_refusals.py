@@ -25,7 +25,7 @@ def things(tmp_path):
         (["--source", "{}/nothing.mp4"], ".*/nothing.mp4: No such file or directory; a source is "),
         (["--source", "{}/empty"], ".*/empty: no pictures in this folder"),
         (["--source", "{}/text.mp4"], ".*/text.mp4: not a video"),
-        (["--source", "rtmp://127.0.0.1/x"], "rtmp://127.0.0.1/x: rtmp:// is no source; did you mean rtsp"),
+        (["--source", "rtps://127.0.0.1/x"], "rtps://127.0.0.1/x: rtps:// is no source; did you mean rtsps"),
         (["--source", "synthetic:fbs=3"], "synthetic has no option fbs; accepted: fps"),
         (["--model", "{}/empty"], "model .*/empty: this folder has no bundle.json; accepted: a folder that `splitdnn bundle` wrote"),
         (["--recipe", "fit=stretch"], "recipe fit=stretch: the bundle .* has its own; make it again with `splitdnn bundle SOURCE"),

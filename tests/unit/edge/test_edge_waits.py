@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import urllib.error
@@ -32,6 +33,15 @@ def readiness(port):
         return 0, {"state": ""}
 
 
+def attempts(port):
+    """How often it has been tried again."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        found = re.search(
+            r"^splitdnn_edge_source_reconnects_total\S* (\S+)$", answer.read().decode(), re.MULTILINE
+        )
+    return float(found[1])
+
+
 def test_a_camera_that_comes_later(edge, status_port, tmp_path):
     seen = []
     with running_camera() as camera:
@@ -41,7 +51,7 @@ def test_a_camera_that_comes_later(edge, status_port, tmp_path):
             seen.append(readiness(status_port))
             if seen[-1][1]["state"] != "running":
                 return False
-            if not camera.on:
+            if not camera.on and attempts(status_port):
                 camera.switch_on()
             return seen[-1][0] == 200
 

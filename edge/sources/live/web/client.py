@@ -37,6 +37,8 @@ class Head:
 
     content_type: str
     """In lower case and without parameters: `image/jpeg`; empty if not said."""
+    length: int | None
+    """Bytes of the whole answer; None if not said."""
     boundary: str
     """What separates the parts of `multipart/…`; empty if not said."""
 
@@ -67,6 +69,7 @@ class Web:
         self._task: asyncio.Task[Any] | None = None
         self._lock = Lock()
         self._interrupted = False
+        self._peeked = b""
         user, password = address.user, address.password or ""
         # Whoever asks for the password in plain text gets it so; it is not sent unasked, nor to another host.
         self._login: dict[str, Any] = (
@@ -75,16 +78,27 @@ class Web:
 
     def get(self) -> Head:
         """Ask, and wait for the head of the answer, after redirections. Raises StatusError, NotHttpError or SourceError."""
+        self._peeked = b""
         self._call(self._get())
         response = self._response
         assert response is not None
         message = Message()
         message["Content-Type"] = kind = response.headers.get("Content-Type", "")
-        return Head(kind.partition(";")[0].strip().lower(), str(message.get_param("boundary") or ""))
+        return Head(
+            kind.partition(";")[0].strip().lower(),
+            response.content_length,
+            str(message.get_param("boundary") or ""),
+        )
 
     def piece(self) -> bytes:
         """The next piece of the answer, waited for; empty at its end. Raises SourceError."""
-        return self._call(self._piece())
+        piece, self._peeked = self._peeked or self._call(self._piece()), b""
+        return piece
+
+    def peek(self) -> bytes:
+        """The beginning of the answer, which `piece` gives once more."""
+        self._peeked = self.piece()
+        return self._peeked
 
     def body(self, limit: int) -> bytes:
         """The whole answer. Raises SourceError, also where it is longer than `limit` bytes."""

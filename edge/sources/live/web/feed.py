@@ -9,6 +9,7 @@ from edge.sources.live.video_feed import VideoFeed
 from edge.sources.live.web.client import NotHttpError, Web
 from edge.sources.live.web.motion_pictures import MotionPictures
 from edge.sources.live.web.snapshots import Snapshots
+from edge.sources.pictures.reading import known
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class WebFeed:
             self._pictures = MotionPictures(
                 self._web, head.boundary, name, on_undecodable=self._on_undecodable
             )
-        elif kind.startswith("image/"):
+        elif kind.startswith("image/") or (head.length and known(self._web.peek())):
             self._pictures = Snapshots(
                 self._web,
                 name,

@@ -61,7 +61,8 @@ class Stills:
             self._decoder.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
             self._decoder.thread_count = 1
         try:
-            frames = self._decoder.decode(av.Packet(data))
+            with av.logging.Capture():  # or others would take its complaints for those about their pictures
+                frames = self._decoder.decode(av.Packet(data))
         except av.error.FFmpegError:
             self._decoder = None
             return None

@@ -67,6 +67,22 @@ def test_the_manifest_is_given_as_it_is_stored_and_the_files_are_those_it_names(
     until(lambda: cloud.metric("bundle_transfers_total", result="complete") == before + len(FILES))
 
 
+def test_head_tells_a_file_s_size_and_takes_no_transfer(cloud: Followed) -> None:
+    def transfers() -> float:
+        return sum(
+            cloud.metric("bundle_transfers_total", result=result)
+            for result in ("complete", "abandoned", "stalled", "failed")
+        )
+
+    with cloud.connect() as connection:
+        before = transfers()
+        answer = connection.ask("HEAD", f"{AT}/network.bin", headers={"Range": "bytes=5-"})
+        assert (answer.status, answer.headers["content-length"]) == (200, str(len(CONSTANTS)))
+        assert (answer.headers["etag"], answer.headers["accept-ranges"]) == (quoted(CONSTANTS), "bytes")
+        assert connection.ask("HEAD", f"{AT}/nothing.bin").status == 404
+        assert transfers() == before
+
+
 def test_a_cut_transfer_goes_on_where_it_was_cut(cloud: Followed) -> None:
     size, etag = len(CONSTANTS), quoted(CONSTANTS)
     cases: list[tuple[dict[str, str], int, int, int]] = [

@@ -136,7 +136,9 @@ def test_nothing_else_is_written_down(path: Path, pack: Any) -> None:
     assert path.read_text() == ""
 
 
-def test_a_cloud_that_restarts_goes_on_behind_a_torn_line(path: Path, pack: Any) -> None:
+def test_a_cloud_that_restarts_goes_on_behind_a_torn_line(
+    path: Path, pack: Any, expect_log: pytest.LogCaptureFixture
+) -> None:
     for number in (1, 2):
         with Server(ledger=str(path)) as server:
             assert server.frame(pack(frame_id=number)).status == 200
@@ -145,6 +147,8 @@ def test_a_cloud_that_restarts_goes_on_behind_a_torn_line(path: Path, pack: Any)
     first, torn, second, _ = path.read_text().splitlines()
     assert [json.loads(line)["frame_id"][-1] for line in (first, second)] == ["1", "2"]
     assert torn == '{"frame_id":"00'
+    (warning,) = (record.getMessage() for record in expect_log.records if record.levelno >= logging.WARNING)
+    assert "the last line was cut off" in warning
 
 
 def test_frames_go_on_while_the_disk_is_full(pack: Any, expect_log: pytest.LogCaptureFixture) -> None:

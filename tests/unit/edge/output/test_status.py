@@ -145,6 +145,12 @@ def test_any_other_path_names_those_there_are(path, method):
     assert (status, text) == (404, '{"error": "no such path; known: /metrics, /healthz, /readyz"}')
 
 
+def test_head_is_answered_wherever_get_is():
+    for path, expected in {"/metrics": 200, "/healthz": 200, "/readyz": 503, "/nothing": 404}.items():
+        status, content_type, text = ask(EdgeMetrics(), path, "HEAD")
+        assert (status, content_type, text) == (expected, ask(EdgeMetrics(), path)[1], ""), path
+
+
 def refusal(address, port):
     async def go():
         serve_status(EdgeMetrics().registry, str, (), address, port)

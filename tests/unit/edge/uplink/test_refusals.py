@@ -115,6 +115,31 @@ def test_an_answer_without_end_is_cut_short(status):
     with_cloud(check)
 
 
+def test_a_redirection_is_named_and_not_followed():
+    """As from http to https: a POST would go on as a GET, and whoever answers that is no cloud."""
+
+    async def check(cloud, uplink):
+        seen = []
+        for status in (301, 302, 303, 307, 308):
+
+            async def elsewhere(request, status=status):
+                seen.append(request.method)
+                return web.Response(
+                    status=status, headers={"Location": f"https://me:secret@other.example{request.path}"}
+                )
+
+            cloud.answer = elsewhere
+            error = await refusal(uplink)
+            assert error.reason == "refused"
+            assert str(error) == (
+                f"{status}: it redirects to https://***@other.example/model; give --cloud-url the cloud's own address"
+            )
+            uplink.circuit.succeeded()
+        assert seen == ["POST"] * 5
+
+    with_cloud(check)
+
+
 def test_a_long_refusal_is_shortened():
     async def check(cloud, uplink):
         cloud.answer = (422, {"error": "x" * 100_000})

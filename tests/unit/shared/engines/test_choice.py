@@ -11,7 +11,7 @@ from kits.bundles import tiny
 from kits.engine_choice import Candidates
 from kits.engines import one_nan, too_large, warnings
 
-from shared.engines import make_engine, workbench
+from shared.engines import Engine, make_engine, workbench
 from shared.engines.openvino import runtime
 from shared.engines.workbench import Workbench
 from shared.errors import EngineError, SettingsError
@@ -80,13 +80,31 @@ def test_it_has_to_be_faster_in_the_median_as_well(candidates: Candidates) -> No
 def test_auto_takes_the_next_one_where_the_fastest_fails_its_check(
     candidates: Candidates, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
+    caplog.set_level(logging.INFO)
     candidates.distort["openvino/bfloat16"] = too_large
     assert candidates.make(cache_dir=str(tmp_path)) == "openvino/float16"
-    (warning,) = warnings(caplog)
-    assert "openvino in bfloat16: the head at output differs from the bundle's probe" in warning
+    (line,) = [text for each in caplog.records if "not taken" in (text := each.getMessage())]
+    assert line.startswith("openvino in bfloat16: the head at output differs from the bundle's probe")
     assert "openvino/bfloat16" not in candidates.timed
     candidates.distort["openvino/float16"] = one_nan
-    assert candidates.make(cache_dir=str(tmp_path)) == "openvino/float32"
+    assert candidates.make() == "openvino/float32"
+    assert not warnings(caplog), "that less precision is not always enough is no surprise"
+
+
+def test_an_engine_that_cannot_be_built_is_a_warning(
+    candidates: Candidates, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuses(_bench: Workbench, name: str, precision: str) -> Engine:
+        if precision == "bfloat16":
+            raise EngineError("openvino cannot compile the head")
+        return candidates.build(name, precision)
+
+    monkeypatch.setattr(Workbench, "build", refuses)
+    for _ in range(2):  # another time it may be there
+        candidates.busy = True
+        assert candidates.make(cache_dir=str(tmp_path)) == "openvino/float16"
+        assert warnings(caplog) == ["openvino cannot compile the head; not taken"]
+        caplog.clear()
 
 
 def test_where_the_reference_itself_fails_nothing_is_trusted(candidates: Candidates) -> None:

@@ -87,6 +87,33 @@ def test_what_failed_its_check_is_not_tried_at_every_start(
     assert caplog.records[-1].getMessage().endswith("; the only one that was asked for or that passed")
 
 
+def test_what_failed_its_check_is_remembered_even_from_a_busy_machine(
+    candidates: Candidates, tmp_path: Path
+) -> None:
+    candidates.busy = True
+    candidates.distort["openvino/bfloat16"] = too_large
+    for built in (["openvino/float32", "openvino/float16", "openvino/bfloat16"], None, None):
+        candidates.forget()
+        engine = candidates.engine(cache_dir=str(tmp_path))
+        assert (engine.precision, engine.choice["how"]) == ("float16", "busy")
+        assert candidates.built == (built or ["openvino/float32", "openvino/float16"])
+    candidates.busy = False
+    assert candidates.engine(cache_dir=str(tmp_path)).choice["how"] == "measured"
+    candidates.forget()
+    assert candidates.engine(cache_dir=str(tmp_path)).choice["how"] == "remembered"
+    assert candidates.built == ["openvino/float16"]
+
+
+def test_what_is_kept_of_failed_checks_may_be_damaged(candidates: Candidates, tmp_path: Path) -> None:
+    everything = ["openvino/float32", "openvino/float16", "openvino/bfloat16"]
+    for kept in ({"imprecise": everything}, {"imprecise": "openvino/float16"}, {"imprecise": [1, None, []]}):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("shared.engines.choice_store.Cache.load_json", lambda _, name, kept=kept: kept)
+            candidates.forget()
+            assert candidates.make(cache_dir=str(tmp_path)) == "openvino/bfloat16", kept
+            assert candidates.built == everything, kept
+
+
 def test_a_cached_choice_that_cannot_be_used_is_made_again(candidates: Candidates, tmp_path: Path) -> None:
     good = candidates.engine(cache_dir=str(tmp_path)).choice
     times = good["milliseconds"]

@@ -87,14 +87,37 @@ def test_an_unknown_model_is_told_what_else_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("raft_small", "requires image1, image2"),
-        ("r3d_18", "does not run on a picture of 3 channels, 112x112: RuntimeError: "),
+        ("raft_small", r" \(of torchvision.models.optical_flow\): its forward requires image1, image2"),
+        (
+            "r3d_18",
+            r" \(of torchvision.models.video\) does not run on a picture of 3 channels, 112x112: RuntimeError: ",
+        ),
     ],
 )
 def test_networks_of_other_things_than_one_picture_are_refused(name: str, why: str) -> None:
-    with pytest.raises(ModelError, match=f"^{name}.*{why}") as refusal:
+    with pytest.raises(ModelError, match=f"^{name}{why}") as refusal:
         build(NetworkChoice(name, "random"))
     assert "\n" not in str(refusal.value)
+
+
+def test_weights_of_torch_s_own_8_bit_numbers_are_refused_with_those_that_they_were_made_of() -> None:
+    for weights in ("auto", "DEFAULT", "IMAGENET1K_FBGEMM_V1"):
+        with pytest.raises(
+            ModelError, match=r"^quantized_resnet18: its weights IMAGENET1K_FBGEMM_V1 "
+        ) as refusal:
+            build(NetworkChoice("quantized_resnet18", weights))
+        assert "resnet18 with the weights that they were made of, IMAGENET1K_V1, or random" in str(
+            refusal.value
+        )
+
+
+def test_unknown_weights_are_refused_with_every_name_once() -> None:
+    for name in ("V9", "IMAGENET1K_V9"):
+        with pytest.raises(
+            ModelError, match="has no weights of that name; accepted: auto, random, "
+        ) as refusal:
+            build(NetworkChoice(SMALL, name))
+        assert str(refusal.value).count("IMAGENET1K_V1") == str(refusal.value).count("DEFAULT") == 1, name
 
 
 @pytest.mark.slow

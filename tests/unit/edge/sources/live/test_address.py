@@ -68,8 +68,14 @@ def test_an_at_sign_behind_the_host_is_the_paths_and_said_to_be():
     assert (found.host, found.port, found.user) == ("admin", 12, None)
     assert found.hint == "; if `/` is part of a password, write %2F"
     assert HIDDEN not in found.name
-    assert not read_address("http://camera/x").hint
-    assert not read_address("http://me:too@camera/x@2").hint
+    assert "write %2F" in read_address(f"rtsp://admin:a@b/{HIDDEN}@camera/x").hint
+    assert not read_address("http://me:too@camera/x").hint
+
+
+def test_an_at_sign_in_a_password_is_said_to_be_taken_for_one():
+    found = read_address("rtsp://admin:a@b@camera/x")
+    assert (found.host, found.password) == ("camera", "a@b")
+    assert found.hint.endswith("was taken for user and password (to be sure, write %40 for theirs)")
 
 
 def test_hosts_and_ports():

@@ -143,7 +143,7 @@ def test_a_camera_that_opens_and_plays_nothing():
         camera.silent = True
         fails_to_open(
             camera.url(),
-            "it can be opened, but sends no picture for 0.3 s",
+            "no picture for 0.3 s; it can be opened, but has sent none yet",
             open_timeout_s=0.5,
             read_timeout_s=0.3,
         )

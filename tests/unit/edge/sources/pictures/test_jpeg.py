@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from kits.picture_files import jpeg_of_size, saved
+from kits.picture_files import jpeg_of_size, saved, scans
 from PIL import Image
 
 from edge.sources.pictures import jpeg
@@ -64,6 +64,7 @@ def test_half_uploaded_ones_are_named(files):
             for what, variant in (
                 ("cut off", cut),
                 ("its size reserved, the rest zero", cut + bytes(len(data) - size)),
+                ("the rest as flash memory is erased", cut + b"\xff" * (1 << 20)),
             ):
                 assert "cut off" in (refused(variant) or ""), (name, share, what)
             for what, variant in (
@@ -115,6 +116,11 @@ def test_what_others_wrote_about_the_picture_does_not_matter():
     for marker in (b"\xe0", b"\xe1", b"\xee", b"\xfe"):
         note = b"\xff" + marker + b"\x00\x0aExif\0\0\0\xff"
         assert refused(data[:2] + note + data[2:]) is None, marker
+
+
+def test_what_would_take_for_ever():
+    assert refused(scans(1000)) == "it has more than 128 scans"
+    assert refused(b"\xff\xd8" + b"\xff" * (1 << 22))
 
 
 def test_a_huge_one_is_refused_before_it_is_decoded():

@@ -1,0 +1,66 @@
+"""What FFmpeg complains about while it reads: many decoders make up what is missing, and tell it nowhere but in the log."""
+
+from __future__ import annotations
+
+import logging
+from typing import Self
+
+
+class _Strays(logging.Handler):
+    """Counts what FFmpeg's own threads say, which nobody can tell from whose stream it is."""
+
+    said = 0
+    last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said += 1
+        self.last = record.getMessage()
+
+
+_strays = _Strays()
+
+
+def listen() -> None:
+    """Have FFmpeg's errors handed to Python, and none printed: they may hold a URL with its password."""
+    import av
+
+    logger = logging.getLogger("libav")
+    if _strays not in logger.handlers:
+        logger.addHandler(_strays)
+        logger.propagate = False
+        logger.setLevel(logging.ERROR)
+        av.logging.set_skip_repeated(v=False)  # it would also swallow what the next frame says
+        av.logging.set_level(av.logging.ERROR)
+
+
+class Complaints:
+    """FFmpeg's errors in the thread that is in the `with`, and of FFmpeg's own threads if it decodes with several."""
+
+    def __init__(self, threads: int) -> None:
+        import av
+
+        self._several = threads > 1
+        self._capture = av.logging.Capture()
+        self._strays = 0
+
+    def __enter__(self) -> Self:
+        self._capture.__enter__()
+        self._strays = _strays.said
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._capture.__exit__(None, None, None)
+        self._capture.logs.clear()
+
+    def taken(self) -> str:
+        """The first since it was asked last, on one line; empty if there was none."""
+        lines = self._capture.logs
+        if lines:
+            first: str = lines[0][2]
+            lines.clear()
+        elif self._several and _strays.said != self._strays:
+            first = _strays.last
+        else:
+            return ""
+        self._strays = _strays.said
+        return " ".join(first.split())[:200]

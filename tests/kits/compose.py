@@ -1,0 +1,45 @@
+"""compose.yaml and its overrides, as they stand and as Docker Compose reads them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+from kits.common import ROOT
+
+from shared.settings import PREFIX
+
+
+def compose(name: str = "compose.yaml") -> dict[str, Any]:
+    """What stands in a file of the repository."""
+    found: dict[str, Any] = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+    return found
+
+
+def compose_config(
+    *files: str, env: dict[str, str] | None = None, env_file: str = "/dev/null"
+) -> dict[str, Any]:
+    """The services that Docker Compose makes of `files`, with nothing of this shell's settings."""
+    if shutil.which("docker") is None:
+        pytest.skip("no docker here")
+    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
+        pytest.skip("docker has no compose here")
+    options = [option for file in files for option in ("--file", file)]
+    ours = (PREFIX, "COMPOSE_", "VIDEO_GID")
+    shell = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    finished = subprocess.run(
+        ["docker", "compose", "--env-file", env_file, *options, "config"],
+        cwd=ROOT,
+        env=shell | (env or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ""
+    services: dict[str, Any] = yaml.safe_load(finished.stdout)["services"]
+    return services

@@ -119,7 +119,10 @@ def panel_queries() -> list[tuple[str, str]]:
     """Title and expression of everything the dashboard asks, with Grafana's variables filled in."""
     board = json.loads((kit.ROOT / "monitoring/grafana/dashboards/overview.json").read_text(encoding="utf-8"))
     return [
-        (panel["title"], target["expr"].replace("$__rate_interval", "1m").replace("$edge", ".*").replace("$camera", ".*"))
+        (
+            panel["title"],
+            target["expr"].replace("$__rate_interval", "1m").replace("$edge", ".*").replace("$camera", ".*"),
+        )
         for panel in board["panels"]
         for target in panel.get("targets", [])
     ]

@@ -26,6 +26,7 @@ VIDEOS = frozenset(
         ".mjpg", ".mjpeg", ".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".ivf", ".obu", ".y4m", ".nut", ".gxf",
     }
 )  # fmt: skip
+_JPEGS_ONE_AFTER_ANOTHER = frozenset({".mjpg", ".mjpeg"})
 _HEAD = 1024
 _CONTAINERS = re.compile(  # how files of videos begin
     rb"....(?:ftyp|moov|mdat|wide|free|skip)|\x1aE\xdf\xa3|RIFF....AVI |FLV\x01|OggS|\x30\x26\xb2\x75\x8e\x66\xcf\x11"
@@ -44,12 +45,14 @@ def kind_of_name(path: Path) -> Kind | None:
 
 
 def kind_of_content(path: Path) -> Kind | None:
-    """What its first bytes say; None too if it cannot be read."""
+    """What its first bytes say; None too if it cannot be read. A video may begin like a picture, where its name tells."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError:
         return None
+    if head.startswith(b"\xff\xd8\xff") and path.suffix.lower() in _JPEGS_ONE_AFTER_ANOTHER:
+        return "video"
     if known(head) or _NOT_READ.match(head):
         return "picture"
     return "video" if _CONTAINERS.match(head) else None

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from edge.sources.opencv import to_bgr
 from edge.sources.pictures import jpeg, png, tiff
 from edge.sources.pictures.unreadable import MAX_BYTES, UnreadableError
-from edge.sources.video.geometry import square
+from edge.sources.video.shown.geometry import square
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

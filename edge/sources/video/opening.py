@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 import av
 from av.stream import Discard, Disposition
 
-from edge.sources.video.complaints import Complaints, listen
+from edge.sources.video.decoder.complaints import Complaints, listen
+from edge.sources.video.failures import reason
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from av.container import InputContainer
-    from av.error import FFmpegError
     from av.stream import Stream
     from av.video.stream import VideoStream
 
@@ -41,11 +41,6 @@ def open_container(
         raise SourceError(f"{name}: not a video that can be read: {reason(error)}") from error
     except (ValueError, OSError) as error:
         raise SourceError(f"{name}: {type(error).__name__}") from error
-
-
-def reason(error: FFmpegError) -> str:
-    """What FFmpeg says of a failure, without the target, which may hold a password."""
-    return " ".join(str(error.strerror).split())
 
 
 def pick_stream(container: InputContainer, name: str) -> VideoStream:

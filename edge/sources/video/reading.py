@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import av
 
 from edge.sources.base import Shot
-from edge.sources.video.decoding import Decoding
-from edge.sources.video.opening import open_container, pick_stream, reason
+from edge.sources.video.decoder.decoding import Decoding
+from edge.sources.video.failures import reason
+from edge.sources.video.opening import open_container, pick_stream
 from edge.sources.video.packets import encoded
-from edge.sources.video.rendering import Rendering
+from edge.sources.video.shown.rendering import Rendering
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from edge.sources.video.decoding import Decoded
+    from edge.sources.video.decoder.decoding import Decoded
     from edge.sources.video.packets import PacketTap
 
 _MOST_WITHOUT_PICTURE = 10_000  # packets; what has given none by then gives none

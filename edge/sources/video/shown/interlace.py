@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from av.video.frame import VideoFrame
 
-    from edge.sources.video.decoding import Decoded
+    from edge.sources.video.decoder.decoding import Decoded
 
 _PROGRESSIVE_RUN = 50
 """So many frames that are not interlaced end the filtering: films that were made into television mix both all the time."""

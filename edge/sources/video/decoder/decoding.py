@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Self
 import av
 from av.codec.context import Flags
 
-from edge.sources.video.aspects import Aspects
-from edge.sources.video.clock import Clock
-from edge.sources.video.complaints import Complaints
-from edge.sources.video.numbering import Numbering
-from edge.sources.video.tally import Tally
+from edge.sources.video.decoder.aspects import Aspects
+from edge.sources.video.decoder.clock import Clock
+from edge.sources.video.decoder.complaints import Complaints
+from edge.sources.video.decoder.numbering import Numbering
+from edge.sources.video.decoder.suspects import is_cut_off
+from edge.sources.video.decoder.tally import Tally
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -33,11 +34,11 @@ class Decoded:
 
     frame: VideoFrame
     number: int
-    """Of its picture in the stream, from 0."""
+    """Which picture of the stream it is, from 0."""
     pts: int | None
     """When it is shown, in ticks of the stream."""
     aspect: Fraction | None
-    """Of its pixels: how many times as wide as they are high; None if nothing says so."""
+    """How many times as wide as high its pixels are; None if nothing says so."""
     damaged: bool
     """Whether a part of it may be made up."""
 
@@ -87,7 +88,9 @@ class Decoding:
         pts = None if packet is None or packet.is_discard else packet.pts
         if packet is not None:
             self._numbering.sent(pts, dts=packet.dts, keyframe=packet.is_keyframe)
-            if packet.is_corrupt:
+            cut_off = is_cut_off(packet)
+            self._why = cut_off or self._why
+            if packet.is_corrupt or cut_off:
                 self._numbering.went_wrong()
         try:
             frames = self._stream.codec_context.decode(packet)

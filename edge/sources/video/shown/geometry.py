@@ -72,7 +72,7 @@ class Orientations:
         self._now = AS_STORED
 
     def of(self, frame: VideoFrame) -> Orientation:
-        """Of the next frame in the order of showing."""
+        """How the next frame in the order of showing was held."""
         found = _told(frame)
         if found is not None or frame.key_frame:
             self._now = found or AS_STORED

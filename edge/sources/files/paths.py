@@ -23,7 +23,8 @@ def recording(spec: str, on_undecodable: Callable[[], None] = lambda: None) -> V
     `on_undecodable` is called for everything that cannot be decoded and is left out.
     """
     path = Path(spec)
-    make = partial(Recordings, make_video=VideoFile, on_undecodable=on_undecodable)
+    video = partial(VideoFile, on_undecodable=on_undecodable)
+    make = partial(Recordings, make_video=video, on_undecodable=on_undecodable)
     try:
         path.stat()
     except OSError as error:
@@ -38,7 +39,7 @@ def recording(spec: str, on_undecodable: Callable[[], None] = lambda: None) -> V
         raise SourceError(f"{spec}: neither a file nor a folder; a camera is written 0 or /dev/video0")
     if (kind_of_content(path) or kind_of_name(path)) == "picture":
         return make(spec, partial(_alone, path))
-    return VideoFile(path)
+    return video(path)
 
 
 def _alone(path: Path) -> tuple[list[listing.Entry], list[str]]:

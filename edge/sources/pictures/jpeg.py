@@ -24,6 +24,7 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _METADATA = {*range(0xE0, 0xF0), 0xFE}
 _ALL = 16
 _MOST_SCANS = 128
+_ZEROS = 64
 
 CUT_OFF = "it is cut off"
 END_MARKER = b"\xff\xd9"
@@ -112,9 +113,31 @@ def _damage(data: bytes) -> str | None:
         position = end
     if frame is None or frame.lacks_scans:
         return CUT_OFF
-    if frame.kind in _HUFFMAN and _ffmpeg_refuses(b"".join([*kept, END_MARKER])):
-        return "it is damaged" if found else CUT_OFF
+    if frame.kind in _HUFFMAN:
+        if _ffmpeg_refuses(b"".join([*kept, END_MARKER])):
+            return "it is damaged" if found else CUT_OFF
+        if _ends_in_zeros_that_do_not_matter(kept):
+            return f"{CUT_OFF}, and zeros follow"
     return None
+
+
+def _ends_in_zeros_that_do_not_matter(kept: list[bytes]) -> bool:
+    """Whether the last of these segments ends in zeros that stand in for data that are missing.
+
+    To a decoder zeros are codes like others: if there are more than it needs, it makes a picture. Where they are right, as at
+    the end of a picture that is black below, each of them is needed; where they only fill up a whole picture, none is.
+    """
+    *before, last = kept
+    data = last.rstrip(b"\0")
+    zeros = len(last) - len(data)
+    if zeros < _ZEROS:
+        return False
+    data += b"\0" * data.endswith(b"\xff")  # which means the byte 255
+    fewer = last[: len(last) - _ZEROS * 3 // 4]
+    return all(
+        _ffmpeg_refuses(b"".join([*before, each, END_MARKER])) is refused
+        for each, refused in ((data, True), (fewer, False))
+    )
 
 
 def _frame(kind: int, body: bytes) -> _Frame:

@@ -118,6 +118,25 @@ def test_what_others_wrote_about_the_picture_does_not_matter():
         assert refused(data[:2] + note + data[2:]) is None, marker
 
 
+def test_zeros_at_the_end():
+    """Where they stand in for the last tenth, fill up a whole picture, or are the picture."""
+    for options in ({}, {"progressive": True}, {"optimize": True}, {"restart_marker_rows": 2}):
+        data = saved(scene(), "JPEG", quality=95, **options)
+        for share in (0.8, 0.9, 0.95):
+            size = int(share * len(data))
+            for end in (b"", END):
+                assert refused(data[:size] + bytes(len(data) - size) + end), (options, share, end)
+                assert refused(data[:size] + bytes(5000) + end), (options, share, end)
+        for end in (b"", END):
+            assert refused(data[:-2] + bytes(5000) + end) is None, options
+        black = np.asarray(scene()).copy()
+        black[20:] = 0
+        for colour in (0, 255):
+            black[20:] = colour
+            large = cv2.resize(black, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST)
+            assert refused(saved(Image.fromarray(large), "JPEG", **options)) is None, (options, colour)
+
+
 def test_what_would_take_for_ever():
     assert refused(scans(1000)) == "it has more than 128 scans"
     assert refused(b"\xff\xd8" + b"\xff" * (1 << 22))

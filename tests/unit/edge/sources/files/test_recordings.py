@@ -56,7 +56,7 @@ def test_file_that_is_cut_says_how_much_is_missing(tmp_path, caplog, capfd):
     frames = read_all(source_of(cut))
     assert 0 < len(frames) < 30
     (record,) = caplog.records
-    assert f"{len(frames)} of 30 announced frames" in record.getMessage()
+    assert f"{len(frames)} pictures could be read, and no more" in record.getMessage()
     assert not capfd.readouterr().err, "OpenCV is silent"
 
 

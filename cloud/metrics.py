@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
 from shared.errors import all_request_errors
+from shared.observing.histogram import Histogram
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import BATCH_BUCKETS, DURATION_BUCKETS
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -17,43 +19,100 @@ _MAX_PICTURES = 8
 
 
 class Pool:
-    """Threads for one kind of work, which waits its turn."""
+    """Threads for one kind of work, which waits its turn. Used from one event loop only.
+
+    A call costs half of what it does by way of `run_in_executor`, which makes a second future and copies it to the loop's.
+    """
 
     def __init__(self, name: str, threads: int) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        """At most so many `threads`, each started when it is first needed."""
+        self.size = threads
+        self._name = name
+        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._started = self._unfinished = 0
+        self._stopped = False
 
     async def run(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
         """Call `function` on a thread. A caller that is cancelled while it waits leaves none of its arguments behind."""
-        call = _Call(function, arguments)
+        if self._stopped:
+            raise RuntimeError(f"the pool {self._name} was stopped")
+        call = _Call(partial(function, *arguments), self._finished)
+        self._unfinished += 1
+        if self._started < min(self.size, self._unfinished):
+            name = f"{self._name}_{self._started}"
+            threading.Thread(target=_work, args=(self._calls,), name=name, daemon=True).start()
+            self._started += 1
+        self._calls.put(call)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+            return await call.result
         finally:
             call.forget()
+            del call  # an error refers to this frame, and the call to the error
 
     def start(self, function: Callable[[], object]) -> None:
-        """Call `function` on a thread some time; nobody waits for it. Does nothing once the pool is stopped."""
-        with contextlib.suppress(RuntimeError):
-            self._executor.submit(function)
+        """From any thread: call `function` some time, on a thread that `run` has started; nobody waits for it.
+
+        Does nothing once the pool is stopped.
+        """
+        if not self._stopped:
+            self._calls.put(function)
+
+    def waiting(self) -> int:
+        """Calls that have no thread yet."""
+        return self._calls.qsize()
 
     def stop(self) -> None:
         """Cancel the calls that wait; those that run are not waited for."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._stopped = True
+        with contextlib.suppress(Empty):
+            while call := self._calls.get_nowait():
+                if isinstance(call, _Call):
+                    call.result.cancel()
+        for _ in range(self._started):
+            self._calls.put(None)
+
+    def _finished(self) -> None:
+        self._unfinished -= 1
 
 
 class _Call(Generic[_Result]):
-    """An executor keeps a cancelled call in its queue until a thread is free, so the call must let go of what it holds."""
+    """One call and its result. It stays in the queue when its caller is cancelled, so it must let go of what it holds."""
 
-    def __init__(self, function: Callable[..., _Result], arguments: tuple[Any, ...]) -> None:
-        self._work: tuple[Callable[..., _Result], tuple[Any, ...]] | None = function, arguments
+    def __init__(self, work: Callable[[], _Result], finished: Callable[[], None]) -> None:
+        """`finished` is called on the event loop, whatever became of the call."""
+        self._work: Callable[[], _Result] | None = work
+        self._finished = finished
+        self._loop = asyncio.get_running_loop()
+        self.result: asyncio.Future[_Result] = self._loop.create_future()
 
-    def __call__(self) -> _Result:
-        if self._work is None:
-            raise asyncio.CancelledError
-        function, arguments = self._work
-        return function(*arguments)
+    def __call__(self) -> None:
+        """On the thread."""
+        work = self._work
+        settle: Callable[[], object] = self.result.cancel
+        if work:
+            try:
+                settle = partial(self.result.set_result, work())
+            except BaseException as error:  # noqa: BLE001 - the caller's
+                settle = partial(self.result.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._settle, settle)
+        del self, work, settle  # an error refers to this frame, and they to the error
 
     def forget(self) -> None:
+        """On the event loop: nobody waits for the result."""
         self._work = None
+
+    def _settle(self, settle: Callable[[], object]) -> None:
+        self._finished()
+        if not self.result.done():
+            settle()
+
+
+def _work(calls: SimpleQueue[Callable[[], object] | None]) -> None:
+    while call := calls.get():
+        with contextlib.suppress(Exception):  # a call keeps its own for its caller
+            call()
+        del call  # a body or a tensor: free it before there is another wait
 
 
 class ThreadPools:

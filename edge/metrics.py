@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
 from shared.observing.file_metrics import FileMetrics
+from shared.observing.histogram import Histogram
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import DURATION_BUCKETS
 

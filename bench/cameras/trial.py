@@ -24,7 +24,7 @@ class Measured:
     proportional: int
     """Bytes, while frames are under way."""
     frames_per_s: float
-    """Of all cameras together."""
+    """All cameras together."""
     fairness: float
     """Frames of the slowest camera over those of the fastest, 0 … 1."""
     cpu_ms: float

@@ -156,7 +156,8 @@ class BodyHandler(Handler):
             return
         self._body.add(chunk, self.elapsed_s())
         # Give other connections a turn: a body that arrives as fast as it is read would be read in one turn of the loop.
-        await asyncio.sleep(0)
+        if self._body.size != self._declared():
+            await asyncio.sleep(0)
 
     async def complete(self) -> None:
         """Call `respond`, unless the request was refused while its body came."""

@@ -77,7 +77,7 @@ class ModelHandler(BodyHandler):
                 f"Content-Type {self._content_type()} is not supported",
                 accepted=[CONTENT_TYPE, "application/json"],
             )
-        self._wanted()  # raises for what cannot be answered
+        self._asked = self._wanted()
         self.service.batcher.require_place(self.request.remote_ip)
 
     async def respond(self, body: Body) -> None:
@@ -103,9 +103,8 @@ class ModelHandler(BodyHandler):
         if work.codec is None:
             names = network.model.outputs
             return await self.service.pools.decode.run(_json_answer, run.outputs, names, work.count)
-        return await self._make_reply(
-            network, work, tuple(output[0] for output in run.outputs), watch, received
-        )
+        outputs = tuple(output[0] for output in run.outputs)
+        return await self._make_reply(network, work, outputs, watch, received)
 
     async def _decode(self, body: Body, watch: Stopwatch) -> tuple[LoadedNetwork, Work]:
         decoder, start = self.service.decoder, time.perf_counter()
@@ -115,6 +114,7 @@ class ModelHandler(BodyHandler):
             network, work = await decoder.frame(body, self._progress.entry, self._remaining_s)
         finally:  # a refusal took time as well
             watch.note("decode", time.perf_counter() - start)
+        assert work.codec is not None
         self.service.metrics.payload_bytes.labels(codec=work.codec).observe(work.payload_bytes)
         return network, work
 
@@ -145,7 +145,7 @@ class ModelHandler(BodyHandler):
             "split_point": work.split_point,
             "task": network.model.task.name,
         }
-        task, start_s = network.task(self._wanted()), time.perf_counter()
+        task, start_s = network.task(self._asked), time.perf_counter()
 
         def compose() -> bytes:
             try:

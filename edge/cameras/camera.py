@@ -49,7 +49,7 @@ class Camera:
         self.metrics = metrics
         self.results = Results(sinks)
         self.sequence = itertools.count()
-        """Of its frames, in the order in which they are to be answered."""
+        """Numbers its frames in the order in which they are to be answered."""
         self.dropped = 0
         """Frames that were read, and left out to keep up."""
         self.lost: SourceError | None = None

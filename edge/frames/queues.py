@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -17,50 +17,46 @@ _Item_contra = TypeVar("_Item_contra", contravariant=True)
 
 
 class BoundedQueue(Generic[_Item]):
-    """Between threads, first in, first out. When full, a lossless producer waits and a live one drops the oldest item."""
+    """Between threads, first in, first out. When it is full, its producer waits."""
 
-    def __init__(self, capacity: int, depth: Gauge, *, drop_oldest: bool = False) -> None:
-        self._capacity = capacity
-        self._depth = depth
-        self._drop_oldest = drop_oldest
-        self._items: deque[_Item] = deque()
+    def __init__(self, capacity: int, depth: Gauge) -> None:
+        # Two queues that wait outside the interpreter: a condition costs several times as much.
+        self._items: SimpleQueue[_Item | None] = SimpleQueue()  # None, once closed, is the last
+        self._room: SimpleQueue[None] = SimpleQueue()  # one entry for each item that may still be put
+        for _ in range(capacity):
+            self._room.put(None)
         self._closed = False
-        self._changed = threading.Condition()
+        self._putting = threading.Lock()
+        depth.set_function(self._depth)
 
-    def put(self, item: _Item) -> int:
-        """Add an item; returns how many were dropped to make room. An item put after `close` is itself dropped."""
-        with self._changed:
-            if not self._drop_oldest:
-                self._changed.wait_for(lambda: len(self._items) < self._capacity or self._closed)
+    def put(self, item: _Item) -> None:
+        """Add an item, once there is room. One that comes after `close` is lost."""
+        self._room.get()
+        with self._putting:
             if self._closed:
-                return 1  # items that already wait stay: they can still be taken
-            dropped = 0
-            while len(self._items) >= self._capacity:
-                self._items.popleft()
-                dropped += 1
-            self._items.append(item)
-            self._note()
-            return dropped
+                self._room.put(None)  # for the next producer that waits
+            else:
+                self._items.put(item)
 
     def get(self) -> _Item | None:
         """The oldest item; waits for one. None when the queue is closed and empty."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._items or self._closed)
-            if not self._items:
-                return None
-            item = self._items.popleft()
-            self._note()
-            return item
+        item = self._items.get()
+        if item is None:
+            self._items.put(None)  # for the next consumer that asks
+        else:
+            self._room.put(None)
+        return item
 
     def close(self) -> None:
         """No more items come; those that wait can still be taken."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        with self._putting:
+            if not self._closed:
+                self._closed = True
+                self._items.put(None)
+                self._room.put(None)
 
-    def _note(self) -> None:
-        self._depth.set(len(self._items))
-        self._changed.notify_all()
+    def _depth(self) -> int:
+        return max(0, self._items.qsize() - self._closed)
 
 
 class _Outbound(Protocol[_Item_contra]):

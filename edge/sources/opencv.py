@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, cast
 import cv2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -27,10 +25,10 @@ def quiet_opencv() -> None:
         levels.setLogLevel(levels.LOG_LEVEL_SILENT)
 
 
-def open_capture(target: str, backend: int, parameters: Sequence[int] = ()) -> cv2.VideoCapture:
-    """Open a file, a URL or a device. May block; if it cannot be opened, the capture gives no frames."""
+def open_capture(device: str, backend: int) -> cv2.VideoCapture:
+    """Open a device. May block; if it cannot be opened, the capture gives no frames."""
     quiet_opencv()
-    return cv2.VideoCapture(target, backend, list(parameters))
+    return cv2.VideoCapture(device, backend)
 
 
 def read_frame(capture: cv2.VideoCapture) -> NDArray[np.uint8] | None:

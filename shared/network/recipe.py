@@ -175,7 +175,8 @@ class Recipe:
             picture = picture[:, :, ::-1]
         tensor = np.empty((picture.shape[2], *picture.shape[:2]), dtype=np.float32)
         for channel in range(len(tensor)):
-            np.take(self._table[channel], picture[:, :, channel], out=tensor[channel])
+            # Any mode but `raise`, the default, spares a copy through a buffer; a byte is in range in any case.
+            np.take(self._table[channel], picture[:, :, channel], out=tensor[channel], mode="clip")
         return tensor
 
 

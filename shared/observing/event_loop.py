@@ -37,22 +37,28 @@ class LoopWatch:
         self._metrics = metrics
         self._clock = clock
         self._thread_clock = thread_clock
-        self._began: tuple[float, float] | None = None
+        self._began: float | None = None
+        self._thread_began = 0.0
         self._longest_block_s = self._longest_computation_s = 0.0
 
     def begin(self) -> None:
         """The selector has returned: a turn begins."""
-        self._began = self._clock(), self._thread_clock()
+        self._began, self._thread_began = self._clock(), self._thread_clock()
 
     def end(self) -> None:
         """The selector will be called: a turn ends. The turn during which the watch started does not count."""
         if self._began is None:
             return
-        block_s, computation_s = self._clock() - self._began[0], self._thread_clock() - self._began[1]
+        block_s = self._clock() - self._began
         self._metrics.loop_block.observe(block_s)
         if block_s > self._longest_block_s:
             self._longest_block_s = block_s
             self._metrics.loop_longest_block.set(block_s)
+        if (
+            block_s <= self._longest_computation_s
+        ):  # no turn computes for longer than it lasts; this clock is a system call
+            return
+        computation_s = self._thread_clock() - self._thread_began
         if computation_s > self._longest_computation_s:
             self._longest_computation_s = computation_s
             self._metrics.loop_longest_computation.set(computation_s)

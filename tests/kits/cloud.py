@@ -84,6 +84,10 @@ class Server:
     def stop_service(self) -> Future[None]:
         return asyncio.run_coroutine_threadsafe(self.service.stop(), self.loop)
 
+    def occupy(self, pool: Pool, held: threading.Event) -> None:
+        """A thread of `pool` has nothing to do but wait for `held`."""
+        asyncio.run_coroutine_threadsafe(pool.run(held.wait, WAIT_S), self.loop)
+
     def metric(self, name: str, **labels: str) -> float:
         return self.service.metrics.registry.get_sample_value(f"splitdnn_cloud_{name}", labels) or 0.0
 
@@ -196,7 +200,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def waiting(pool: Pool) -> int:
     """Calls that have no thread yet."""
-    return pool._executor._work_queue.qsize()
+    return pool.waiting()
 
 
 class Gate:

@@ -56,7 +56,7 @@ OF_A_CAMERA = re.compile(
 
 
 def value(metrics, name, **labels):
-    """Of the default camera, where the metric is one of cameras."""
+    """A metric; the default camera's, if it is one of cameras."""
     if OF_A_CAMERA.match(name):
         labels = {"camera": DEFAULT_CAMERA} | labels
     return metrics.registry.get_sample_value(f"splitdnn_edge_{name}", labels)

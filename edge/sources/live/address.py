@@ -52,8 +52,11 @@ def read_address(url: str) -> Address:
     end = _end_of_authority(rest)
     login, _, where = rest[:end].rpartition("@")
     found = _host_and_port(scheme, where)
-    if found is None:
+    if found is None or rest[end:].startswith(
+        "#"
+    ):  # what follows it is sent to nobody, so it is no address's
         _refuse_reserved(name, scheme, rest)
+    if found is None:
         raise SourceError(
             f"{name}: no such host or port; a stream is written {scheme}://host:port/path, "
             "with `user:password@` before the host if it asks for them"

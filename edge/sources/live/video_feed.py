@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge.sources.live.options import ffmpeg_options
 from edge.sources.video.container import Video
-from edge.sources.video.opening import reason
+from edge.sources.video.failures import reason
 from shared.errors import SourceError
 from shared.settings import opencv_capture_options
 

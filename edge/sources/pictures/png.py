@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from fractions import Fraction
 
 from edge.sources.pictures.unreadable import UnreadableError, refuse_huge
 
@@ -24,6 +25,19 @@ def refuse_damaged(data: bytes) -> None:
             return
         position = end
     raise UnreadableError("it is cut off")
+
+
+def pixel_aspect(data: bytes) -> Fraction | None:
+    """How many times as wide as high its pixels are; None where it does not say.
+
+    FFmpeg notes the shape of a video's pixels in the stills that it makes of it: in the chunk `pHYs`, without a unit, as width to height.
+    Players read it so too, although by the standard (PNG, third edition, 11.3.4.3) it would be the other way round.
+    """
+    at = data.find(b"\0\0\0\x09pHYs", 0, max(data.find(b"IDAT"), 0))
+    across, down, unit = data[at + 8 : at + 12], data[at + 12 : at + 16], data[at + 16 : at + 17]
+    if at < 0 or unit != b"\0" or not any(down):
+        return None
+    return Fraction(int.from_bytes(across), int.from_bytes(down))
 
 
 def is_deep(data: bytes) -> bool:

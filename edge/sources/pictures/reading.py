@@ -16,6 +16,7 @@ from edge.sources.opencv import to_bgr
 from edge.sources.pictures import jpeg, jpeg2000, png, tiff
 from edge.sources.pictures.tails import refuse_unfinished
 from edge.sources.pictures.unreadable import MAX_BYTES, UnreadableError
+from edge.sources.video.shown.geometry import square
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,12 +106,17 @@ def _frames(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
         yield from ((picture, None) for picture in _pages(data, depth, name))
     elif data.startswith(png.SIGNATURE):
         png.refuse_damaged(data)
-        if png.is_deep(data):
-            yield to_bgr(depth.to_eight_bits(_by_opencv(data, _AS_IT_IS), name)), None
-        else:
-            yield from _by_pillow(Image.open(BytesIO(data), formats=("PNG",)), depth, name)
+        for picture, time_s in _of_png(data, depth, name):
+            yield square(picture, png.pixel_aspect(data)), time_s
     else:
         yield from _of_other_formats(data, depth, name)
+
+
+def _of_png(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
+    if png.is_deep(data):
+        yield to_bgr(depth.to_eight_bits(_by_opencv(data, _AS_IT_IS), name)), None
+    else:
+        yield from _by_pillow(Image.open(BytesIO(data), formats=("PNG",)), depth, name)
 
 
 def _of_other_formats(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:

@@ -1,18 +1,20 @@
 """Whether a file holds all that its container promises.
 
 Containers with a head or an index say how long they are: MP4 and MOV (ISO/IEC 14496-12), Matroska and WebM (RFC 9559), AVI (RIFF), WMV
-(ASF). A transport or program stream, raw H.264 and what was recorded as a live stream do not, and may end anywhere.
+(ASF), FLV as most programs write it. A transport or program stream, raw H.264 and what was recorded as a live stream do not, and may end anywhere.
 """
 
 from __future__ import annotations
 
 import os
+import struct
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_LARGEST = 1 << 62
 _MOST_BOXES = 100_000  # a fragment has two
 _EBML = bytes.fromhex("1a45dfa3")
 _SEGMENT = bytes.fromhex("18538067")
@@ -36,12 +38,13 @@ def unreadable(path: Path) -> str:
     """Why a file cannot be opened, in words; empty if nothing of it tells."""
     try:
         with path.open("rb") as file:
-            if not os.fstat(file.fileno()).st_size:
+            there = os.fstat(file.fileno()).st_size
+            if not there:
                 return "it is empty"
-            kinds = {kind for kind, _ in _boxes(file)} if _is_iso(file) else set()
+            boxes = list(_boxes(file)) if _is_iso(file) else []
     except OSError:
         return ""
-    if kinds and not kinds & {b"moov", b"moof"}:
+    if boxes and not any(kind in {b"moov", b"moof"} and end <= there for kind, end in boxes):
         return "its index (moov) is missing: the recording was not finished, or its end is cut off"
     missing = cut_off(path)
     return missing and f"it is truncated, {missing}"
@@ -56,6 +59,8 @@ def _promised(file: BinaryIO) -> int:
         return _matroska_end(file)
     if head[:4] == b"RIFF":
         return max(_riff_ends(file), default=0)
+    if head[:3] == b"FLV":
+        return _flash_size(file)
     return _asf_size(file) if head == _ASF else 0
 
 
@@ -123,3 +128,13 @@ def _asf_size(file: BinaryIO) -> int:
         return 0
     is_broadcast = head[at + 88] & 1  # then nothing here is filled in
     return 0 if is_broadcast else int.from_bytes(head[at + 40 : at + 48], "little")
+
+
+def _flash_size(file: BinaryIO) -> int:
+    """What the metadata call `filesize`, a number as ActionScript writes it."""
+    head = _at(file, 0, 1 << 16)
+    at = head.find(b"\0\x08filesize\0")
+    if at < 0 or len(head) < at + 19:
+        return 0
+    (size,) = struct.unpack(">d", head[at + 11 : at + 19])
+    return int(size) if 0 < size < _LARGEST else 0

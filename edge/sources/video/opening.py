@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from edge.sources.video.complaints import Complaints, listen
+import av
+from av.stream import Discard, Disposition
+
+from edge.sources.video.decoder.complaints import Complaints, listen
+from edge.sources.video.failures import reason
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from av.container import InputContainer
-    from av.error import FFmpegError
     from av.stream import Stream
     from av.video.stream import VideoStream
 
@@ -24,8 +27,6 @@ def open_container(
     timeouts: tuple[float | None, float | None],
 ) -> InputContainer:
     """Open `target` within `timeouts`, (to open, to read) in seconds. Raises SourceError, which holds nothing of `target`."""
-    import av
-
     listen()
     try:
         with Complaints(
@@ -42,15 +43,8 @@ def open_container(
         raise SourceError(f"{name}: {type(error).__name__}") from error
 
 
-def reason(error: FFmpegError) -> str:
-    """What FFmpeg says of a failure, without the target, which may hold a password."""
-    return " ".join(str(error.strerror).split())
-
-
 def pick_stream(container: InputContainer, name: str) -> VideoStream:
     """The stream that a player shows: the default one, or the largest. Raises SourceError if there is none that can be decoded."""
-    from av.stream import Discard, Disposition
-
     covers = Disposition.attached_pic | Disposition.timed_thumbnails
     found = [stream for stream in container.streams.video if not stream.disposition & covers]
     if not found:
@@ -77,11 +71,9 @@ def _kind(stream: Stream) -> str:
 
 def _codec(container: InputContainer, stream: Stream) -> str:
     """What FFmpeg calls the codec of a stream that it has no decoder for: PyAV has that only in what it prints."""
-    import av
-
     try:
         av.logging.set_level(av.logging.INFO)
-        printed = container.dumps_format()
+        printed = cast("Any", container).dumps_format()  # PyAV's stubs lack it
     finally:
         av.logging.set_level(av.logging.ERROR)
     found = re.search(rf"Stream #0:{stream.index}\b[^\n]*?: Video: ([^\s,]+)", printed)

@@ -42,7 +42,7 @@ PacketTap: TypeAlias = Callable[[Encoded], None]
 no more than it can hold: nothing here is queued for it."""
 
 
-def encoded(packet: Packet, stream: VideoStream, start_s: float) -> Encoded:
+def encoded(packet: Packet[VideoStream], stream: VideoStream, start_s: float) -> Encoded:
     """The packet, copied; its times count from `start_s` of the container's clock."""
     context = stream.codec_context
     tick_s = float(packet.time_base)

@@ -39,7 +39,7 @@ class Placement:
         first = np.array([self.first_column, self.first_row])
         size = np.array([self.width, self.height])
         scaled = (corners + first) * (size / np.array([self.columns, self.rows]))
-        found: NDArray[np.float64] = np.clip(scaled, 0, size) + np.array([self.left, self.top])
+        found: NDArray[np.float64] = np.minimum(np.maximum(scaled, 0), size) + np.array([self.left, self.top])
         return found.reshape(-1, 4)
 
 

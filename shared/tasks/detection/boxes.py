@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ _MAX_MORE = 1 << 24
 _PLACES = 2
 """Decimal places of a corner: hundredths of a pixel."""
 _NOTHING_SEEN = "nothing"
+_NUMBERS = (int, float)
+"""What JSON's numbers are read as; `bool` is an `int` of Python's only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Boxes:
             np.array([each.corners for each in self.boxes], np.float64).reshape(-1, 4), size
         )
         moved = (
-            replace(box, corners=place)
+            Box(box.class_id, box.label, box.score, place)
             for box, place in zip(self.boxes, rounded(corners), strict=True)
             if _has_area(place)
         )
@@ -167,7 +169,7 @@ def _parse_box(fields: Mapping[str, Any], name_of: Callable[[int], str] | None, 
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if type(value) not in _NUMBERS or not math.isfinite(value):
         raise ValueError("not a finite number")
     return float(value)
 

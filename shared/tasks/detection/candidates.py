@@ -25,7 +25,7 @@ class Candidates(NamedTuple):
     classes: NDArray[np.intp]
     """(n,)."""
 
-    def at(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Candidates:
+    def at(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Candidates:
         """Those of `rows`, in their order."""
         return Candidates(self.corners[rows], self.scores[rows], self.classes[rows])
 
@@ -50,15 +50,14 @@ def selected(candidates: Candidates, most_overlap: float) -> Candidates:
         return ranked
     alive = np.ones(len(ranked.scores), np.bool_)
     for start in range(0, len(alive), _BLOCK):
-        rows = np.arange(start, min(start + _BLOCK, len(alive)))
-        earlier = np.flatnonzero(alive[:start])
+        rows = slice(start, start + _BLOCK)
+        block, earlier = ranked.at(rows), np.flatnonzero(alive[:start])
         if len(earlier):
-            alive[rows] &= ~_same(ranked.at(rows), ranked.at(earlier), most_overlap).any(1)
-        block = ranked.at(rows)
+            alive[rows] &= ~_same(block, ranked.at(earlier), most_overlap).any(1)
         same = _same(block, block, most_overlap)
         for row in np.flatnonzero(same.sum(1) > 1):  # the others overlap only themselves
             if alive[start + row]:
-                alive[start + row + 1 : start + len(rows)] &= ~same[row, row + 1 :]
+                alive[rows][row + 1 :] &= ~same[row, row + 1 :]
     return ranked.at(alive)
 
 

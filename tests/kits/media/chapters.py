@@ -21,6 +21,7 @@ NAMES = (
     "damage",
     "truncation",
     "pictures",
+    "odd_pictures",
     "picture_damage",
 )
 

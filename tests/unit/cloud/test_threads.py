@@ -63,6 +63,70 @@ def test_a_caller_that_goes_while_it_waits_leaves_no_argument_behind() -> None:
     asyncio.run(scenario())
 
 
+def test_a_call_that_fails_leaves_no_argument_behind() -> None:
+    """Its error refers to the frames that it went through, none of which may refer to the error."""
+
+    def fail(argument: Argument) -> None:
+        raise ValueError(type(argument).__name__)
+
+    async def scenario() -> None:
+        pool, argument = Pool("test", 1), Argument()
+        seen = weakref.ref(argument)
+        failed = False
+        try:
+            await pool.run(fail, argument)
+        except ValueError:  # pytest.raises would keep it
+            failed = True
+        assert failed
+        del argument
+        await pool.run(str)
+        assert seen() is None
+        pool.stop()
+
+    gc.disable()
+    try:
+        asyncio.run(scenario())
+    finally:
+        gc.enable()
+
+
+def test_threads_are_started_as_they_are_needed() -> None:
+    async def scenario() -> None:
+        pool, held = Pool("test", 3), threading.Event()
+        name = threading.current_thread
+
+        async def one() -> str:
+            return (await pool.run(name)).name
+
+        assert {await one() for _ in range(5)} == {"test_0"}
+        running = [asyncio.create_task(pool.run(held.wait, WAIT_S)) for _ in range(4)]
+        await until_waiting(pool, 1)
+        held.set()
+        assert await asyncio.gather(*running) == [True] * 4
+        assert {await one() for _ in range(5)} <= {"test_0", "test_1", "test_2"}
+        pool.stop()
+
+    asyncio.run(scenario())
+
+
+def test_what_is_started_is_called_until_the_pool_is_stopped() -> None:
+    """Its failure is nobody's, and the thread goes on."""
+
+    async def scenario() -> None:
+        pool, called = Pool("test", 1), threading.Event()
+        await pool.run(str)
+        pool.start(lambda: divmod(1, 0))
+        pool.start(called.set)
+        assert await asyncio.to_thread(called.wait, WAIT_S)
+        pool.stop()
+        pool.start(called.clear)
+        with pytest.raises(RuntimeError, match="the pool test was stopped"):
+            await pool.run(str)
+        assert called.is_set()
+
+    asyncio.run(scenario())
+
+
 def test_stopping_cancels_what_waits_and_does_not_wait_for_what_runs() -> None:
     async def scenario() -> None:
         pools, held = ThreadPools(0), threading.Event()
@@ -83,7 +147,7 @@ def test_the_pools_are_sized_by_the_threads() -> None:
     def sizes(*arguments: int) -> dict[str, Any]:
         pools = ThreadPools(*arguments)
         kinds = ("tails", "decode", "pictures", "profiles")
-        return {kind: getattr(pools, kind)._executor._max_workers for kind in kinds}
+        return {kind: getattr(pools, kind).size for kind in kinds}
 
     assert sizes(0) == {"tails": 1, "decode": 2, "pictures": 1, "profiles": 1}
     assert sizes(8) == {"tails": 2, "decode": 8, "pictures": 4, "profiles": 1}

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Snapshots:
     """A picture each `pause_s`, counted from request to request; as fast as the camera answers if that is slower.
 
-    Every answer is a frame, also if its bytes are those of the one before: it is what the camera shows now. A request that fails
+    Every answer is a frame, also if its bytes are those of the one before: it is what the camera shows now. It is not asked whether
+    the picture has changed (`If-None-Match`, `If-Modified-Since`), as cameras' marks of that are often wrong, or count seconds. A request that fails
     is made again when the next is due; the camera is lost once there was no picture for `patience_s`.
     """
 

@@ -38,4 +38,4 @@ def corners_of(
 def bounded(corners: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
     """The same within a few times the input's `size` (height, width): an exponential may have made them infinite."""
     far = _FAR * np.array([size[1], size[0]] * 2, np.float64)
-    return np.clip(np.nan_to_num(corners, nan=0.0, posinf=np.inf, neginf=-np.inf), -far, far)
+    return np.minimum(np.maximum(np.where(np.isnan(corners), 0.0, corners), -far), far)

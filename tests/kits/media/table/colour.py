@@ -15,12 +15,15 @@ MATRICES = {
     "bt2020": "bt2020nc",
 }
 
+PQ = "setparams=color_primaries=bt2020:color_trc=smpte2084"
+HLG = "setparams=color_primaries=bt2020:color_trc=arib-std-b67"
 
-def _converted(matrix, scale="", full=False):
+
+def _converted(matrix, behind="", *, full=False):
     """Converted by this matrix and range, and marked so."""
     wide = "full" if full else "limited"
     return (
-        f"-vf scale=out_color_matrix={matrix}:out_range={wide}{scale} -colorspace {MATRICES[matrix]} "
+        f"-vf scale=out_color_matrix={matrix}:out_range={wide}{behind} -colorspace {MATRICES[matrix]} "
         f"-color_range {'pc' if full else 'tv'}"
     )
 
@@ -88,14 +91,14 @@ ROWS = [
     _row("grey-limited.mkv", f"{H264} -vf scale=out_range=limited -color_range tv", pixels="gray"),
     _row(
         "hdr-pq.mp4",
-        f"-c:v libx265 -x265-params crf=8:log-level=none {_converted('bt2020')} -color_trc smpte2084 -color_primaries bt2020",
+        f"-c:v libx265 -x265-params crf=8:log-level=none {_converted('bt2020', ',' + PQ)}",
         pixels="yuv420p10le",
         saying="HDR",
         short=True,
     ),
     _row(
         "hdr-hlg.mkv",
-        f"{H264} {_converted('bt2020')} -color_trc arib-std-b67 -color_primaries bt2020",
+        f"{H264} {_converted('bt2020', ',' + HLG)}",
         pixels="yuv420p10le",
         saying="HDR",
     ),

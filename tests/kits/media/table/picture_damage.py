@@ -41,6 +41,12 @@ def _noise(data, origin):
     return data[:start] + random.Random(1).randbytes(200) + data[start + 200 :]
 
 
+def _tail_of_zeros(data, origin):
+    """A file whose end was not written before the power failed."""
+    start = len(data) // 2
+    return data[:start] + bytes(len(data) - start)
+
+
 def _hole(data, origin):
     start = len(data) // 2
     return data[:start] + data[start + 400 :]
@@ -56,6 +62,8 @@ ROWS = [
     *(_refused(f"cut-{share}-restarts.jpg", RESTARTS, Cut(share)) for share in (0.3, 0.9)),
     _refused("noise.jpg", FORMATS["jpg"], _noise),
     _refused("noise.png", FORMATS["png"], _noise),
+    _refused("tail-of-zeros.jpg", FORMATS["jpg"], _tail_of_zeros),
+    _refused("tail-of-zeros.png", FORMATS["png"], _tail_of_zeros),
     _refused("hole.jpg", FORMATS["jpg"], _hole),
     _refused("hole-progressive.jpg", PROGRESSIVE, _hole),
     _refused("hole-restarts.jpg", RESTARTS, _hole),

@@ -73,7 +73,7 @@ def test_tensors_do_not_wait_for_large_pictures(
     """Nor does a picture of the network's size; and one whose deadline passes while it waits is not decoded."""
     held, late_s, monotonic = threading.Event(), 0.0, time.monotonic
     monkeypatch.setattr("cloud.http.base.time", SimpleNamespace(monotonic=lambda: monotonic() + late_s))
-    server.service.pools.pictures._executor.submit(held.wait, 30)
+    server.occupy(server.service.pools.pictures, held)
     before = server.metric("rejected_total", reason="deadline")
     with server.connect() as one:
         one.send(
@@ -94,7 +94,7 @@ def test_tensors_do_not_wait_for_large_pictures(
 
 def test_a_large_picture_whose_caller_has_gone_is_not_kept(server: Server, pack: Any) -> None:
     held = threading.Event()
-    server.service.pools.pictures._executor.submit(held.wait, 30)
+    server.occupy(server.service.pools.pictures, held)
     before = server.metric("abandoned_total")
     with server.connect() as one:
         one.send(request("POST", "/model", pack(picture(900, 900), "raw", split_point="input"), FRAME))

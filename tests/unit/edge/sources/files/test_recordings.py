@@ -56,8 +56,8 @@ def test_file_that_is_cut_says_how_much_is_missing(tmp_path, caplog, capfd):
     frames = read_all(source_of(cut))
     assert 0 < len(frames) < 30
     (record,) = caplog.records
-    assert f"{len(frames)} pictures could be read, and no more" in record.getMessage()
-    assert not capfd.readouterr().err, "OpenCV is silent"
+    assert f"{len(frames)} pictures could be read, and no more: it is truncated" in record.getMessage()
+    assert not capfd.readouterr().err, "FFmpeg is silent"
 
 
 def test_file_that_is_no_video(tmp_path, capfd):
@@ -65,9 +65,9 @@ def test_file_that_is_no_video(tmp_path, capfd):
     (tmp_path / "empty.mp4").touch()
     whole = write_clip(tmp_path / "whole.mp4", "mp4v").read_bytes()
     (tmp_path / "headless.mp4").write_bytes(whole[: len(whole) // 2])
-    for name in ("text.mp4", "empty.mp4", "headless.mp4"):
-        fails_to_open(tmp_path / name, "not a video")
-    assert not capfd.readouterr().err, "OpenCV is silent"
+    for name, why in {"text.mp4": "", "empty.mp4": ": it is empty", "headless.mp4": ": its index"}.items():
+        fails_to_open(tmp_path / name, f"not a video that can be read{why}")
+    assert not capfd.readouterr().err, "FFmpeg is silent"
 
 
 def test_paths_that_are_no_source(tmp_path):

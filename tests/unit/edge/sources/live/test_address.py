@@ -28,6 +28,9 @@ def test_what_ends_a_password_is_to_be_encoded(character):
         message = refusal(f"rtsp://{login}@camera:554/stream")
         assert f"end at `{character}`, character 9 after rtsp://; " in message, login
         assert f"write {code} for `{character}`" in message, login
+    assert "write %23 for `#`" in refusal(f"rtsp://ad#min:{HIDDEN}@camera/stream"), (
+        "a host, and then a password"
+    )
     encoded = read_address(f"rtsp://admin:ab{code}{HIDDEN}@camera/stream")
     assert encoded.password == f"ab{character}{HIDDEN}"
     assert encoded.url == f"rtsp://admin:ab{code}{HIDDEN}@camera/stream"

@@ -129,10 +129,10 @@ def test_a_stream_that_is_cut():
 
 @pytest.mark.usefixtures("no_margin_of_ours")
 def test_a_stream_that_falls_silent():
-    with rtsp_camera() as camera, closing(source_of(camera.url(), read_timeout_s=0.5)) as source:
+    with rtsp_camera() as camera, closing(source_of(camera.url(), read_timeout_s=1)) as source:
         source.open()
         camera.silent = True
-        with pytest.raises(SourceError, match=r"/live: no picture for 0.5 s$"):
+        with pytest.raises(SourceError, match=r"/live: no picture for 1 s$"):
             while True:
                 source.read()
 

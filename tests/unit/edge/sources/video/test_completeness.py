@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from edge.sources.video.completeness import cut_off, unreadable
@@ -32,6 +34,12 @@ def asf(size, *, broadcast=False):
     return head + bytes(size - len(head))
 
 
+def flash(size, told=None):
+    head = b"FLV\1\1\0\0\0\x09\0\0\0\0\x12\0\0\x30onMetaData\0\x08filesize\0"
+    head += struct.pack(">d", size if told is None else told)
+    return head + bytes(size - len(head))
+
+
 WHOLE = {
     "mp4": box(b"ftyp", 16) + box(b"moov", 200) + box(b"mdat", 300),
     "mov": box(b"wide", 0) + large_box(b"mdat", 300) + box(b"moov", 100),
@@ -41,6 +49,7 @@ WHOLE = {
     "large avi": riff(500) + riff(300, first=False),
     "mkv": matroska(400),
     "wmv": asf(600),
+    "flv": flash(300),
 }
 
 
@@ -75,6 +84,7 @@ def test_what_does_not_say_how_long_it_is_lacks_nothing(made):
         "mp4 to the end": box(b"ftyp", 16) + bytes(4) + b"mdat" + bytes(500),
         "avi without a size": riff(500)[:4] + bytes(4) + riff(500)[8:],
         "broadcast": asf(600, broadcast=True)[:-50],
+        "live flv": flash(300, told=0),
         "short": b"\0",
         "rubbish": bytes(range(256)),
     }

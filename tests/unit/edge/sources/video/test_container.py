@@ -165,7 +165,7 @@ def test_a_live_stream_that_gives_no_picture_is_lost(tmp_path, clips):
     video = Video(str(whole), name="camera", live=True, read_timeout_s=5.0, clock=lambda: next(now))
     video.open()
     with closing(video), pytest.raises(SourceError, match="camera: no picture for 5 s, though data came"):
-        video._decoding.decode = lambda packet: []
+        video._reading._decoding.decode = lambda packet: []
         video.read()
 
 

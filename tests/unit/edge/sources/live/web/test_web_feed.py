@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from contextlib import closing
 
@@ -152,6 +153,20 @@ def test_a_video_is_left_to_ffmpeg(content_type, clip_of_twelve):
         n / 25 for n in range(12)
     ]
     assert "no more pictures" in message
+
+
+def test_an_answer_that_is_hardly_http_is_left_to_ffmpeg_too(clip_of_twelve):
+    def serve(listener):
+        for _ in range(2):
+            client, _ = listener.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(b"ICY 200 OK\r\nContent-Type: video/mp2t\r\n\r\n" + clip_of_twelve)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        shots, _ = read_to_end(source_of(f"http://127.0.0.1:{listener.getsockname()[1]}/x", read_timeout_s=2))
+    assert len(shots) == 12
 
 
 def test_what_is_neither_says_so():

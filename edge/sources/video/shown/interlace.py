@@ -11,13 +11,15 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import av
+from av.filter import Graph
+
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from av.filter import Graph
     from av.video.frame import VideoFrame
 
-    from edge.sources.video.decoding import Decoded
+    from edge.sources.video.decoder.decoding import Decoded
 
 _PROGRESSIVE_RUN = 50
 """So many frames that are not interlaced end the filtering: films that were made into television mix both all the time."""
@@ -83,8 +85,6 @@ class Deinterlacer:
         Without one before, bwdif (FFmpeg 5.1 to 9.0) fills the uppermost lines from the memory above the picture. The frame after
         does as well: it shows as much of what moves.
         """
-        from av.filter import Graph
-
         graph = Graph()
         graph.threads = 1
         source = graph.add(
@@ -111,8 +111,6 @@ class Deinterlacer:
         return self._pulled(graph)
 
     def _pulled(self, graph: Graph) -> list[Decoded]:
-        import av
-
         ready = []
         while self._inside:
             try:

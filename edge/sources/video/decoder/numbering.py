@@ -22,6 +22,8 @@ class Numbering:
         """`joined`: the stream began earlier, so nothing is missed before the first picture that comes."""
         self._joined = joined
         self._sent = 0
+        self.packet = -1
+        """Which packet, from 0, the picture that came last is from."""
         self._waiting: list[
             tuple[int, int, int]
         ] = []  # the clock, when it is shown by it, which packet it was
@@ -77,6 +79,7 @@ class Numbering:
         if place in self._passed_over:
             return None
         lost, packet = self._pass(place)
+        self.packet = packet
         if not self._begun:
             self._begun = True
             keyframe |= self._starts_whole or unmarked  # some codecs mark key frames in their packets alone
@@ -91,6 +94,11 @@ class Numbering:
             self._damage = [damage for damage in self._damage if damage[1] >= packet]
             self._passed_over.clear()
         return number, lost, any(first <= packet for first, _ in self._damage)
+
+    @property
+    def packets(self) -> int:
+        """How many were sent."""
+        return self._sent
 
     def ended(self) -> int:
         """How many pictures were lost after the last one that came."""

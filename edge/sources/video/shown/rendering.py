@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.sources.video.colour import ToBgr
-from edge.sources.video.geometry import Orientations, shown_size
-from edge.sources.video.interlace import Deinterlacer
+from edge.sources.video.shown.colour import ToBgr
+from edge.sources.video.shown.geometry import Orientations, shown_size
+from edge.sources.video.shown.interlace import Deinterlacer
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from edge.sources.base import Picture
-    from edge.sources.video.decoding import Decoded
+    from edge.sources.video.decoder.decoding import Decoded
 
 
 class Rendering:

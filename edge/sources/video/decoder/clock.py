@@ -18,7 +18,7 @@ class Clock:
         self._next: int | None = None
 
     def time_of(self, frame: VideoFrame) -> int | None:
-        """Of the next frame in the order of showing; None if the stream has told no time yet."""
+        """When the next frame in the order of showing is shown; None if the stream has told no time yet."""
         pts = frame.pts
         if pts is None:
             pts = self._next if self._next is not None else frame.dts

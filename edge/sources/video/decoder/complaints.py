@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Self
 
+import av
+
 
 class _Strays(logging.Handler):
     """Counts what FFmpeg's own threads say, which nobody can tell from whose stream it is."""
@@ -22,8 +24,6 @@ _strays = _Strays()
 
 def listen() -> None:
     """Have FFmpeg's errors handed to Python, and none printed: they may hold a URL with its password."""
-    import av
-
     logger = logging.getLogger("libav")
     if _strays not in logger.handlers:
         logger.addHandler(_strays)
@@ -37,8 +37,6 @@ class Complaints:
     """FFmpeg's errors in the thread that is in the `with`, and of FFmpeg's own threads if it decodes with several."""
 
     def __init__(self, threads: int) -> None:
-        import av
-
         self._several = threads > 1
         self._capture = av.logging.Capture()
         self._strays = 0

@@ -10,15 +10,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
+from av.filter import Graph
 
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from av.filter import Graph
-    from av.filter.context import FilterContext
     from av.video.frame import VideoFrame
 
     from edge.sources.base import Picture
@@ -47,23 +47,18 @@ class ToBgr:
         self._time_base = time_base
         self._name = name
         self._made_for: tuple[object, ...] = ()
-        self._entry: FilterContext | None = None
-        self._exit: FilterContext | None = None
-        self._graph: Graph | None = None
+        self._graph = Graph()
         self._said = False
 
     def __call__(self, frame: VideoFrame, size: tuple[int, int]) -> Picture:
         """(H, W, 3) uint8 BGR, C-contiguous, `size` being (W, H). Raises SourceError for what cannot be converted."""
-        import av
-
         width, height = size
         made_for = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range, size)
         try:
-            if made_for != self._made_for or self._entry is None or self._exit is None:
-                self._make(frame, size)
-                self._made_for = made_for
-            self._entry.push(frame)
-            converted = self._exit.pull()
+            if made_for != self._made_for:
+                self._graph, self._made_for = self._made(frame, size), made_for
+            self._graph.vpush(frame)
+            converted = self._graph.vpull()
         except (av.error.FFmpegError, MemoryError) as error:
             self._made_for = ()
             matrix = _MATRICES.get(frame.colorspace, f"colour matrix {int(frame.colorspace)}")
@@ -71,12 +66,10 @@ class ToBgr:
                 f"{self._name}: pictures of {width} x {height}, {frame.format.name}, {matrix}, cannot be converted"
             ) from error
         plane = converted.planes[0]
-        padded = np.ndarray((height, width, 3), np.uint8, plane, strides=(plane.line_size, 3, 1))
+        padded = np.ndarray((height, width, 3), np.uint8, memoryview(plane), strides=(plane.line_size, 3, 1))
         return np.ascontiguousarray(padded)
 
-    def _make(self, frame: VideoFrame, size: tuple[int, int]) -> None:
-        from av.filter import Graph
-
+    def _made(self, frame: VideoFrame, size: tuple[int, int]) -> Graph:
         self._say_range(frame)
         width, height = size
         name = frame.format.name
@@ -94,10 +87,9 @@ class ToBgr:
         if frame.format.is_big_endian:  # swscale of FFmpeg 8.1 takes some packed ones for little-endian
             chain += [graph.add("scale"), graph.add("format", f"{name.removesuffix('be')}le")]
         chain += [graph.add("scale", f"{width}:{height}:flags=bicubic"), graph.add("format", "bgr24")]
-        exit_ = graph.add("buffersink")
-        graph.link_nodes(*chain, exit_)
+        graph.link_nodes(*chain, graph.add("buffersink"))
         graph.configure()
-        self._graph, self._entry, self._exit = graph, entry, exit_
+        return graph
 
     def _say_range(self, frame: VideoFrame) -> None:
         if frame.color_trc in _HIGH_RANGE and not self._said:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.sources.video.numbering import Numbering
+from edge.sources.video.decoder.numbering import Numbering
 
 
 def play(numbering, *pictures, keys=()):

@@ -6,11 +6,14 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from edge.sources.video.aspects import Aspects
-from edge.sources.video.clock import Clock
-from edge.sources.video.complaints import Complaints
-from edge.sources.video.numbering import Numbering
-from edge.sources.video.tally import Tally
+import av
+from av.codec.context import Flags
+
+from edge.sources.video.decoder.aspects import Aspects
+from edge.sources.video.decoder.clock import Clock
+from edge.sources.video.decoder.complaints import Complaints
+from edge.sources.video.decoder.numbering import Numbering
+from edge.sources.video.decoder.tally import Tally
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -30,11 +33,11 @@ class Decoded:
 
     frame: VideoFrame
     number: int
-    """Of its picture in the stream, from 0."""
+    """Which picture of the stream it is, from 0."""
     pts: int | None
     """When it is shown, in ticks of the stream."""
     aspect: Fraction | None
-    """Of its pixels: how many times as wide as they are high; None if nothing says so."""
+    """How many times as wide as high its pixels are; None if nothing says so."""
     damaged: bool
     """Whether a part of it may be made up."""
 
@@ -52,8 +55,6 @@ class Decoding:
         joined: bool = False,
     ) -> None:
         """`joined`: the stream began before it was opened, so what comes before its first key frame is not missed."""
-        from av.codec.context import Flags
-
         self._stream = stream
         self._name = name
         self._on_undecodable = on_undecodable
@@ -79,10 +80,8 @@ class Decoding:
     def __exit__(self, *exception: object) -> None:
         self._complaints.__exit__(*exception)
 
-    def decode(self, packet: Packet | None) -> list[Decoded]:
+    def decode(self, packet: Packet[VideoStream] | None) -> list[Decoded]:
         """The frames that came of a packet; those that still wait, where there is none."""
-        import av
-
         self._lost_track_if_told()  # by the demuxer
         # What an edit list cuts away is decoded, as others rest on it, and never shown.
         pts = None if packet is None or packet.is_discard else packet.pts
@@ -102,7 +101,7 @@ class Decoding:
             self._why = complaint
             self._numbering.went_wrong()
         if packet is not None and packet.is_keyframe:
-            self._aspects.look(pts)
+            self._aspects.look(self._numbering.packets - 1)
         numbered = [self._numbered(frame) for frame in frames]
         return [decoded for decoded in numbered if decoded is not None]
 
@@ -138,7 +137,7 @@ class Decoding:
                 "%s: frame %d may be wrong, as something before it is damaged: %d so far%s",
                 *(self._name, number, self._damaged.total, f" ({self._why})" if self._why else ""),
             )
-        return Decoded(frame, number, pts, self._aspects.at(pts), damaged)
+        return Decoded(frame, number, pts, self._aspects.at(self._numbering.packet), damaged)
 
     def _count(self, lost: int) -> None:
         for _ in range(lost):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from edge.sources.video.geometry import Orientation, Orientations, shown_size
+from edge.sources.video.shown.geometry import Orientation, Orientations, shown_size
 
 ONE = 1 << 16
 

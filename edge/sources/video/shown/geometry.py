@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, cast
 import cv2
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from fractions import Fraction
 
+    from av.sidedata.sidedata import SideData
     from av.video.frame import VideoFrame
 
     from edge.sources.base import Picture
@@ -27,6 +29,15 @@ def shown_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, i
     if not aspect or aspect == 1 or not 1 / _MOST_UNSQUARE <= aspect <= _MOST_UNSQUARE:
         return width, height
     return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+
+
+def square(picture: Picture, aspect: Fraction | None) -> Picture:
+    """A picture (H, W, 3) whose pixels are of this shape, with square ones."""
+    height, width = picture.shape[:2]
+    size = shown_size(width, height, aspect)
+    if size == (width, height):
+        return picture
+    return cast("Picture", cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,7 @@ class Orientations:
         self._now = AS_STORED
 
     def of(self, frame: VideoFrame) -> Orientation:
-        """Of the next frame in the order of showing."""
+        """How the next frame in the order of showing was held."""
         found = _told(frame)
         if found is not None or frame.key_frame:
             self._now = found or AS_STORED
@@ -70,14 +81,20 @@ class Orientations:
 
 def _told(frame: VideoFrame) -> Orientation | None:
     try:
-        matrix = next((bytes(each) for each in frame.side_data if each.type.name == "DISPLAYMATRIX"), b"")
+        matrix = next(
+            (
+                bytes(each)
+                for each in cast("Iterable[SideData]", frame.side_data)
+                if each.type.name == "DISPLAYMATRIX"
+            ),
+            b"",
+        )
     except ValueError:  # PyAV 18.1 does not know all kinds of FFmpeg 8.1, and then gives none
         return _TURNED.get(round(frame.rotation / 90) % 4)
     if len(matrix) != _MATRIX.size:
         return None
-    right_x, right_y, _, down_x, down_y, *_ = _MATRIX.unpack(
-        matrix
-    )  # where a step right and a step down lead
+    # Where a step right and a step down lead.
+    right_x, right_y, _, down_x, down_y, *_ = _MATRIX.unpack(matrix)
     if max(abs(right_x), abs(down_y)) >= max(abs(right_y), abs(down_x)):
         return Orientation(left_right=right_x < 0, top_bottom=down_y < 0)
     return Orientation(transposed=True, left_right=down_x < 0, top_bottom=right_y < 0)

@@ -1,0 +1,1 @@
+"""Frames into the pictures that a player shows."""

@@ -20,7 +20,7 @@ from edge.frames.pipeline import Pipeline
 from edge.network.opening import open_origin
 from edge.network.switch import Switch
 from edge.network.watch import watch
-from edge.output.outputs import no_run, open_outputs
+from edge.output.outputs import no_run, open_outputs, with_readers
 from edge.output.status import serve_status
 from edge.planning.pace import Pace
 from edge.uplink.line import Line
@@ -107,7 +107,8 @@ async def _open(
     except StartupError:
         no_run(settings, told)
         raise
-    outputs = open_outputs(settings, metrics, sources.live)
+    async with with_readers(settings, sources.live):
+        outputs = open_outputs(settings, metrics, sources.live)
     ends.callback(outputs.close)
     ends.callback(sources.close)
     sources.open_recordings()

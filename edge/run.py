@@ -173,8 +173,10 @@ async def _play(this: _Run, stop: asyncio.Event) -> None:
         metrics.state = "finished"
         if outputs.progress:
             outputs.progress.close()
-        dropped, undecodable = {}, {}
-        for camera in this.cameras:
-            dropped[camera.name], undecodable[camera.name] = camera.dropped, camera.metrics.undecodable
-        text = outputs.summary.text(dropped, seconds, undecodable=undecodable)
+        text = outputs.summary.text(
+            {camera.name: camera.dropped for camera in this.cameras},
+            seconds,
+            undecodable={camera.name: camera.metrics.undecodable for camera in this.cameras},
+            left_out=sum(camera.left_out for camera in this.cameras),
+        )
         print(f"\n{text}", file=outputs.people, flush=True)

@@ -38,6 +38,12 @@ _NOT_READ = re.compile(  # pictures that a reader of videos would take for one, 
 )
 
 
+def kind_of(path: Path) -> Kind | None:
+    """What it is by its content, whatever its name says; by its name where the content does not tell, or it cannot be read."""
+    named, held = kind_of_name(path), kind_of_content(path)
+    return named if named == "video" and _is_jpeg(path) else held or named
+
+
 def kind_of_name(path: Path) -> Kind | None:
     """What its suffix says."""
     suffix = path.suffix.lower()
@@ -56,3 +62,12 @@ def kind_of_content(path: Path) -> Kind | None:
     if known(head) or _NOT_READ.match(head):
         return "picture"
     return "video" if _CONTAINERS.match(head) else None
+
+
+def _is_jpeg(path: Path) -> bool:
+    """Whether it begins with a JPEG: a video may be nothing but JPEGs, one after another."""
+    try:
+        with path.open("rb") as file:
+            return file.read(3) == b"\xff\xd8\xff"
+    except OSError:
+        return False

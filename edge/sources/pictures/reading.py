@@ -45,6 +45,7 @@ _BY_PILLOW = (
     "WEBP",
 )
 _AS_IT_IS = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+_RED_FIRST = re.compile(rb"P7\n(?:(?!ENDHDR)[^\n]*\n)*?TUPLTYPE\s+RGB(?:_ALPHA)?\s*\n")
 _PNM = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+\d+){2}(?:\s|#[^\n]*\n)+(\d+)\s")
 _BEGINNINGS = re.compile(
     rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF.{4}WEBP|II[*+]\x00|MM\x00[*+]|BM.{4}\x00{4}|.{4}ftypavi[fs]|\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"
@@ -128,13 +129,21 @@ def _of_other_formats(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
     white = _stated_white(data)
     # Pillow makes 8 bits of deep colours in a PNM, and 16 of deep greys, whatever they hold.
     if image is None or white > 255:
-        picture = _by_opencv(data, _AS_IT_IS)
+        picture = _pam(data) if data.startswith(b"P7\n") else _by_opencv(data, _AS_IT_IS)
         yield to_bgr(_eight_bits(picture, white, depth, name)), None
     elif image.format == "JPEG2000":  # it says how deep it is, and OpenCV looks
         flags = _AS_IT_IS if jpeg2000.is_deep(data) else cv2.IMREAD_COLOR
         yield to_bgr(_eight_bits(_by_opencv(data, flags), 0, depth, name)), None
     else:
         yield from _by_pillow(image, depth, name)
+
+
+def _pam(data: bytes) -> NDArray[Any]:
+    """A PAM. OpenCV takes red for blue where another program wrote it, and mixes up the pixels where it is to leave alpha out."""
+    picture = _by_opencv(data, cv2.IMREAD_UNCHANGED)
+    if picture.ndim == 3 and picture.shape[2] == 2:
+        return np.ascontiguousarray(picture[..., 0])
+    return np.ascontiguousarray(picture[..., 2::-1]) if _RED_FIRST.match(data[:_HEAD]) else picture
 
 
 def _stated_white(data: bytes) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from edge.cameras.view import View
 from edge.sources.reconnect import Reconnecting
 from edge.sources.registry import open_source
 from shared.errors import StartupError
@@ -26,6 +27,7 @@ class Sources:
         self._of: dict[str, Source] = {}
         self._live: list[Reconnecting] = []
         for camera in cameras:
+            self._naming(camera.name, View(camera).refuse_blind)
             self._naming(camera.name, partial(self._make, camera, metrics[camera.name]))
 
     def __getitem__(self, camera: str) -> Source:
@@ -64,6 +66,7 @@ class Sources:
             read_timeout_s=camera.read_timeout_s,
             snapshot_fps=camera.snapshot_fps,
             on_undecodable=metrics.left_out_undecodable,
+            alone=not self._several,
         )
         if source.live:
             source = Reconnecting(source, up=metrics.source_up, reconnects=metrics.source_reconnects)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -51,13 +52,11 @@ class Sources:
 
     def stop(self) -> None:
         """End the reads that wait for a live source. From any thread."""
-        for source in self._live:
-            source.stop()
+        _at_once([source.stop for source in self._live])
 
     def close(self) -> None:
         """Let go of everything."""
-        for source in self._of.values():
-            source.close()
+        _at_once([source.close for source in self._of.values()])
 
     def _make(self, camera: CameraSettings, metrics: CameraMetrics) -> None:
         source = open_source(
@@ -81,3 +80,10 @@ class Sources:
             if self._several:
                 raise StartupError(f"camera {camera}: {error}") from error
             raise
+
+
+def _at_once(calls: Sequence[Callable[[], object]]) -> None:
+    """Call all of them side by side: each may take as long as a camera that hangs is waited for."""
+    with ThreadPoolExecutor(max(1, len(calls)), thread_name_prefix="closing") as threads:
+        for done in [threads.submit(call) for call in calls]:
+            done.result()

@@ -12,7 +12,6 @@ from edge.cameras.shapes import bounds_of, part_of
 from shared.errors import StartupError
 
 if TYPE_CHECKING:
-
     from numpy.typing import NDArray
 
     from edge.cameras.settings import CameraSettings

@@ -20,7 +20,7 @@ from edge.frames.pipeline import Pipeline
 from edge.network.opening import open_origin
 from edge.network.switch import Switch
 from edge.network.watch import watch
-from edge.output.outputs import no_run, open_outputs
+from edge.output.outputs import no_run, open_outputs, with_readers
 from edge.output.status import serve_status
 from edge.planning.pace import Pace
 from edge.uplink.line import Line
@@ -107,7 +107,8 @@ async def _open(
     except StartupError:
         no_run(settings, told)
         raise
-    outputs = open_outputs(settings, metrics, sources.live)
+    async with with_readers(settings, sources.live):
+        outputs = open_outputs(settings, metrics, sources.live)
     ends.callback(outputs.close)
     ends.callback(sources.close)
     sources.open_recordings()
@@ -172,8 +173,10 @@ async def _play(this: _Run, stop: asyncio.Event) -> None:
         metrics.state = "finished"
         if outputs.progress:
             outputs.progress.close()
-        dropped, undecodable = {}, {}
-        for camera in this.cameras:
-            dropped[camera.name], undecodable[camera.name] = camera.dropped, camera.metrics.undecodable
-        text = outputs.summary.text(dropped, seconds, undecodable=undecodable)
+        text = outputs.summary.text(
+            {camera.name: camera.dropped for camera in this.cameras},
+            seconds,
+            undecodable={camera.name: camera.metrics.undecodable for camera in this.cameras},
+            left_out=sum(camera.left_out for camera in this.cameras),
+        )
         print(f"\n{text}", file=outputs.people, flush=True)

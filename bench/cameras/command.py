@@ -81,7 +81,7 @@ def comparison(options: CamerasOptions, runs: dict[int, list[Measured]]) -> Tabl
         )
     note = (
         f"Medians (min–max over {several(options.rounds, 'round')}) of one edge process, in turn with one camera and with "
-        f"{options.cameras}, each of which plays {options.source} as fast as its frames are answered; {options.frames} frames of all cameras "
-        "together are counted. Fairness: frames of the slowest camera over those of the fastest. Both sides share this machine's cores."
+        f"{options.cameras}, each of which plays {options.source} as fast as its frames are answered; {options.frames} frames of each camera "
+        "are counted. Fairness: frames of the slowest camera over those of the fastest. Both sides share this machine's cores."
     )
     return Table("cameras", "Many cameras on one edge", note, rows)

@@ -12,7 +12,7 @@ from bench.harness.system import Setup
 class CamerasOptions(ModelOptions):
     """One edge process with several cameras against one with a single camera: memory, frames/s, and how fair it is.
 
-    Every camera plays the same clip as fast as its frames are answered. About half a minute a round.
+    Every camera plays the same clip as fast as its frames are answered. About two minutes a round.
     """
 
     command = "cameras"
@@ -24,12 +24,12 @@ class CamerasOptions(ModelOptions):
     split_point: str = option("layer3", "of every camera")
     codec: str = option("int8+zstd", "of every camera")
     rounds: int = option(3, "of both edges in turn", quick=1, type=positive)
-    frames: int = option(300, "counted in each run, of all cameras together", quick=80, type=positive)
-    warm_frames: int = option(40, "before them", quick=20, type=positive)
+    frames: int = option(100, "counted of each camera in each run", quick=10, type=positive)
+    warm_frames: int = option(10, "of each camera before them", quick=3, type=positive)
     output_only: bool = option(False, "answer everything at the edge, without a cloud")
 
     def wrong(self) -> str | None:
-        return "--cameras 1: accepted are 2 to 64" if not 2 <= self.cameras <= 64 else None
+        return None if 2 <= self.cameras <= 64 else f"--cameras {self.cameras}: accepted are 2 to 64"
 
     @property
     def setup(self) -> Setup:

@@ -40,15 +40,17 @@ def run(options: CamerasOptions, cameras: int, cloud_url: str | None, folder: Pa
     file.write_text("\n".join(tables), encoding="utf-8")
     point, codec = ("output", None) if options.output_only else (options.split_point, options.codec)
     flags = ("--cameras", str(file), "--cache-dir", cache)
+    # As many of each: another part of the clip is another amount of work.
+    warm, frames = cameras * options.warm_frames, cameras * options.frames
     counts: Counter[str] = Counter()
     begin = spent_s = 0.0
     with Edge(options.setup, cloud_url, point, codec, _NO_END, *flags) as edge:
         for number, (record, arrived) in enumerate(edge.records(), 1):
-            if number == options.warm_frames:
+            if number == warm:
                 begin, spent_s = arrived, cpu_s(edge.pid)
-            elif number > options.warm_frames:
+            elif number > warm:
                 counts[record["camera"]] += 1
-            if counts.total() == options.frames:
+            if counts.total() == frames:
                 memory, _ = family_memory(edge.pid)
                 fairness = min(counts.values()) / max(counts.values()) if len(counts) == cameras else 0.0
                 cpu_ms = 1e3 * (cpu_s(edge.pid) - spent_s) / counts.total()

@@ -52,6 +52,8 @@ class Camera:
         """Numbers its frames in the order in which they are to be answered."""
         self.dropped = 0
         """Frames that were read, and left out to keep up."""
+        self.left_out = 0
+        """Frames that its rate leaves out."""
         self.lost: SourceError | None = None
         """What ended it, if that was not the end of its source."""
         self._session = session
@@ -109,6 +111,7 @@ class Camera:
                         break
                     frame = self._captured(shot, taken, watch)
                 if frame is None:
+                    self.left_out += 1
                     self.metrics.frames("left_out").inc()
                     continue
                 taken += 1

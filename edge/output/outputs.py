@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import stat
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -15,11 +21,17 @@ from shared.observing.line_file import set_aside
 from shared.observing.rotation import Rotation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from pathlib import Path
 
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
     from edge.output.results import Record
+
+_log = logging.getLogger(__name__)
+
+_PERIOD_S = 0.1
+"""Between two looks whether a pipe has a reader."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,36 @@ def open_outputs(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping[
         *([records] if records else []),
     ]
     return Outputs(people, summary, progress, records, sinks)
+
+
+@contextlib.asynccontextmanager
+async def with_readers(settings: EdgeSettings, cameras: Mapping[str, bool]) -> AsyncIterator[None]:
+    """Wait until a reader has opened each pipe that takes the records of recordings, as opening it would, but deaf to signals.
+
+    `open_outputs`, which takes the same arguments, is to be called inside.
+    """
+    with contextlib.ExitStack() as ends:
+        if settings.results and settings.results != STDOUT and not any(cameras.values()):
+            for path in {file_path(settings.results, name) for name in cameras}:
+                with contextlib.suppress(OSError):  # whoever opens it says what is wrong
+                    if stat.S_ISFIFO(path.stat().st_mode):
+                        ends.callback(os.close, await _joined(path))
+        yield
+
+
+async def _joined(pipe: Path) -> int:
+    """The pipe, opened for writing. Raises OSError."""
+    said = False
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        if not said:
+            _log.info("results %s: waiting for somebody to read this pipe", pipe)
+        said = True
+        await asyncio.sleep(_PERIOD_S)
 
 
 def no_run(settings: EdgeSettings, cameras: Iterable[str]) -> None:

@@ -72,11 +72,17 @@ class Summary:
                 self._seen[name] += 1
 
     def text(
-        self, dropped: Mapping[str, int], seconds: float, *, undecodable: Mapping[str, int] = _NOTHING
+        self,
+        dropped: Mapping[str, int],
+        seconds: float,
+        *,
+        undecodable: Mapping[str, int] = _NOTHING,
+        left_out: int = 0,
     ) -> str:
         """Several lines about a run of `seconds`.
 
-        By camera: frames that were read but `dropped` to keep up, and what was `undecodable`.
+        By camera: frames that were read but `dropped` to keep up, and what was `undecodable`. Frames `left_out` by a camera's
+        rate are not among those that came in.
         """
         still, all_dropped = self._answered["still"], sum(dropped.values())
         answered = sum(self._answered.values()) - still
@@ -89,6 +95,7 @@ class Summary:
         others = {
             "still, not sent": still,
             "failed": self._answered["nobody"],
+            "left out": left_out,
             "undecodable": sum(undecodable.values()),
             "damaged": self._damaged,
         }

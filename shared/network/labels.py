@@ -21,6 +21,9 @@ ACCEPTED = (
 )
 _NUMBERED = re.compile(r"(\d+)(?:\s*[:;,=)]\s*|\.\s+|\s+-\s+|\s+)(\S.*)")
 """`0: cat`, `9,thing j`, `1 dog`, `2. fox`, `3 - hen`; but not `7up` or `3d printer`."""
+_NUMBERED_BEHIND = re.compile(r"(.*\S)\s*[;,=\t]\s*(\d+)")
+"""`thing j,9`; but not `class 9`."""
+_MARKED = re.compile(r"\d+\s*[:;,=\t]")
 _ITEM = re.compile(r"item\s*\{([^{}]*)\}")
 _ITEM_ID = re.compile(r"\bid\s*:\s*(\d+)")
 _ITEM_NAMES = (
@@ -90,6 +93,13 @@ def _names(text: str) -> list[str]:
     numbered = [match for line in lines if (match := _NUMBERED.fullmatch(line))]
     if len(numbered) == len(lines):
         pairs = [(_id(match[1]), _unquoted(match[2])) for match in numbered]
+        numbers = [number for number, _ in pairs]
+        mixed_up = numbers != sorted(numbers) and len(set(numbers)) == len(numbers)
+        if _first(pairs) is not None or (mixed_up and all(map(_MARKED.match, lines))):
+            return _in_order(pairs)
+    behind = [match for line in lines if (match := _NUMBERED_BEHIND.fullmatch(line))]
+    if len(behind) == len(lines):
+        pairs = [(_id(match[2]), _unquoted(match[1])) for match in behind]
         if _first(pairs) is not None:
             return _in_order(pairs)
     return lines

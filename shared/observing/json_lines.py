@@ -173,5 +173,9 @@ def _family(given: str) -> re.Pattern[str] | None:
 
 
 def encoded(line: Mapping[str, Any]) -> bytes:
-    """A line of JSON in UTF-8, with its end."""
-    return (json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+    r"""A line of JSON in UTF-8, with its end.
+
+    A file's name that is not UTF-8 has its other bytes as Python reads them, `\udc80` to `\udcff`: `os.fsencode` makes the name of it.
+    """
+    text = json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return text.encode(errors="backslashreplace")  # which in JSON is an escape

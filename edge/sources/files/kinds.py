@@ -26,6 +26,7 @@ VIDEOS = frozenset(
         ".mjpg", ".mjpeg", ".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".ivf", ".obu", ".y4m", ".nut", ".gxf",
     }
 )  # fmt: skip
+_JPEGS_ONE_AFTER_ANOTHER = frozenset({".mjpg", ".mjpeg"})
 _HEAD = 1024
 _CONTAINERS = re.compile(  # how files of videos begin
     rb"....(?:ftyp|moov|mdat|wide|free|skip)|\x1aE\xdf\xa3|RIFF....AVI |FLV\x01|OggS|\x30\x26\xb2\x75\x8e\x66\xcf\x11"
@@ -37,6 +38,12 @@ _NOT_READ = re.compile(  # pictures that a reader of videos would take for one, 
 )
 
 
+def kind_of(path: Path) -> Kind | None:
+    """What it is by its content, whatever its name says; by its name where the content does not tell, or it cannot be read."""
+    named, held = kind_of_name(path), kind_of_content(path)
+    return named if named == "video" and _is_jpeg(path) else held or named
+
+
 def kind_of_name(path: Path) -> Kind | None:
     """What its suffix says."""
     suffix = path.suffix.lower()
@@ -44,12 +51,23 @@ def kind_of_name(path: Path) -> Kind | None:
 
 
 def kind_of_content(path: Path) -> Kind | None:
-    """What its first bytes say; None too if it cannot be read."""
+    """What its first bytes say; None too if it cannot be read. A video may begin like a picture, where its name tells."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError:
         return None
+    if head.startswith(b"\xff\xd8\xff") and path.suffix.lower() in _JPEGS_ONE_AFTER_ANOTHER:
+        return "video"
     if known(head) or _NOT_READ.match(head):
         return "picture"
     return "video" if _CONTAINERS.match(head) else None
+
+
+def _is_jpeg(path: Path) -> bool:
+    """Whether it begins with a JPEG: a video may be nothing but JPEGs, one after another."""
+    try:
+        with path.open("rb") as file:
+            return file.read(3) == b"\xff\xd8\xff"
+    except OSError:
+        return False

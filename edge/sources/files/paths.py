@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.sources.files import listing
-from edge.sources.files.kinds import kind_of_content, kind_of_name
+from edge.sources.files.kinds import kind_of
 from edge.sources.files.readable import refuse_unreadable
 from edge.sources.files.recordings import Recordings
 from edge.sources.files.video_file import VideoFile
@@ -39,7 +39,7 @@ def recording(
         return make(spec, partial(listing.in_folder, path))
     if not path.is_file():
         raise SourceError(f"{spec}: neither a file nor a folder; a camera is written 0 or /dev/video0")
-    if (kind_of_content(path) or kind_of_name(path)) == "picture":
+    if kind_of(path) == "picture":
         return make(spec, partial(_alone, path))
     return video(path)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.sources.base import Shot
+from edge.sources.files.kinds import kind_of
 from edge.sources.opencv import quiet_opencv
 from edge.sources.pictures.depth import Depth
 from edge.sources.pictures.reading import frames
@@ -97,7 +98,7 @@ class Recordings:
         self._left = []
 
     def _open(self, entry: Entry) -> Generator[Shot]:
-        if entry.kind == "picture":
+        if (kind_of(entry.path) or entry.kind) == "picture":
             for number, (picture, media_time_s) in enumerate(frames(entry.path, self._depth)):
                 yield Shot(picture, number, media_time_s)
         else:

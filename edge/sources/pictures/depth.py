@@ -44,7 +44,8 @@ class Depth:
             shift = int(white).bit_length() - 8
             shifted: NDArray[np.uint8] = np.minimum(picture >> shift, 255).astype(np.uint8)
             return shifted
-        scaled = np.nan_to_num(picture * (255 / white), nan=0.0)
+        with np.errstate(over="ignore"):  # what becomes infinite is cut off
+            scaled = np.nan_to_num(picture * (255 / white), nan=0.0)
         eight: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
         return eight
 

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge.sources.opencv import to_bgr
-from edge.sources.pictures import jpeg, png, tiff
+from edge.sources.pictures import jpeg, jpeg2000, png, tiff
+from edge.sources.pictures.tails import refuse_unfinished
 from edge.sources.pictures.unreadable import MAX_BYTES, UnreadableError
 from edge.sources.video.shown.geometry import square
 
@@ -44,6 +45,7 @@ _BY_PILLOW = (
     "WEBP",
 )
 _AS_IT_IS = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+_RED_FIRST = re.compile(rb"P7\n(?:(?!ENDHDR)[^\n]*\n)*?TUPLTYPE\s+RGB(?:_ALPHA)?\s*\n")
 _PNM = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+\d+){2}(?:\s|#[^\n]*\n)+(\d+)\s")
 _BEGINNINGS = re.compile(
     rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF.{4}WEBP|II[*+]\x00|MM\x00[*+]|BM.{4}\x00{4}|.{4}ftypavi[fs]|\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"
@@ -52,6 +54,7 @@ _BEGINNINGS = re.compile(
     re.DOTALL,
 )
 _HEAD = 4096
+_GIF_MS, _GIF_LEAST_MS = 100.0, 20.0
 _DAMAGED = "it is cut off or damaged"
 FORMATS = "JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, JPEG 2000, PNM, PFM, HDR, QOI …"
 
@@ -82,6 +85,8 @@ def frames_of(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
     Alpha is left out, colour profiles are not applied. `depth` is the source's, `name` is for the log. Raises UnreadableError,
     also after some frames.
     """
+    if not data:
+        raise UnreadableError("it is empty")
     try:
         yield from _frames(data, depth, name)
     except (UnreadableError, GeneratorExit):
@@ -120,15 +125,25 @@ def _of_other_formats(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
         image: Image.Image | None = Image.open(BytesIO(data), formats=_BY_PILLOW)
     except UnidentifiedImageError:
         image = None
+    refuse_unfinished(data, image.format if image and image.format else "")
     white = _stated_white(data)
     # Pillow makes 8 bits of deep colours in a PNM, and 16 of deep greys, whatever they hold.
     if image is None or white > 255:
-        picture = _by_opencv(data, _AS_IT_IS)
+        picture = _pam(data) if data.startswith(b"P7\n") else _by_opencv(data, _AS_IT_IS)
         yield to_bgr(_eight_bits(picture, white, depth, name)), None
     elif image.format == "JPEG2000":  # it says how deep it is, and OpenCV looks
-        yield _by_opencv(data, cv2.IMREAD_COLOR), None
+        flags = _AS_IT_IS if jpeg2000.is_deep(data) else cv2.IMREAD_COLOR
+        yield to_bgr(_eight_bits(_by_opencv(data, flags), 0, depth, name)), None
     else:
         yield from _by_pillow(image, depth, name)
+
+
+def _pam(data: bytes) -> NDArray[Any]:
+    """A PAM. OpenCV takes red for blue where another program wrote it, and mixes up the pixels where it is to leave alpha out."""
+    picture = _by_opencv(data, cv2.IMREAD_UNCHANGED)
+    if picture.ndim == 3 and picture.shape[2] == 2:
+        return np.ascontiguousarray(picture[..., 0])
+    return np.ascontiguousarray(picture[..., 2::-1]) if _RED_FIRST.match(data[:_HEAD]) else picture
 
 
 def _stated_white(data: bytes) -> int:
@@ -185,7 +200,13 @@ def _by_pillow(image: Image.Image, depth: Depth, name: str) -> Iterator[Frame]:
             except EOFError:
                 return
             yield _upright(image, depth, name), elapsed_ms / 1e3 if animated else None
-            elapsed_ms += float(image.info.get("duration") or 0)
+            elapsed_ms += _shown_ms(image)
+
+
+def _shown_ms(image: Image.Image) -> float:
+    """How long the frame of an animation is shown. A GIF's of less than 20 ms are 100 ms, to FFmpeg and to browsers."""
+    shown = float(image.info.get("duration") or 0)
+    return _GIF_MS if image.format == "GIF" and shown < _GIF_LEAST_MS else shown
 
 
 def _upright(image: Image.Image, depth: Depth, name: str) -> Picture:

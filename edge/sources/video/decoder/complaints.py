@@ -52,13 +52,9 @@ class Complaints:
 
     def taken(self) -> str:
         """The first since it was asked last, on one line; empty if there was none."""
-        lines = self._capture.logs
-        if lines:
-            first: str = lines[0][2]
-            lines.clear()
-        elif self._several and _strays.said != self._strays:
-            first = _strays.last
-        else:
-            return ""
-        self._strays = _strays.said
-        return " ".join(first.split())[:200]
+        errors = [text for level, _, text in self._capture.logs if level <= av.logging.ERROR]
+        self._capture.logs.clear()
+        strays, self._strays = self._strays, _strays.said
+        if errors:
+            return " ".join(errors[0].split())[:200]
+        return " ".join(_strays.last.split())[:200] if self._several and strays != self._strays else ""

@@ -13,6 +13,7 @@ from edge.sources.video.decoder.aspects import Aspects
 from edge.sources.video.decoder.clock import Clock
 from edge.sources.video.decoder.complaints import Complaints
 from edge.sources.video.decoder.numbering import Numbering
+from edge.sources.video.decoder.suspects import is_cut_off
 from edge.sources.video.decoder.tally import Tally
 from shared.errors import SourceError
 
@@ -87,7 +88,9 @@ class Decoding:
         pts = None if packet is None or packet.is_discard else packet.pts
         if packet is not None:
             self._numbering.sent(pts, dts=packet.dts, keyframe=packet.is_keyframe)
-            if packet.is_corrupt:
+            cut_off = is_cut_off(packet)
+            self._why = cut_off or self._why
+            if packet.is_corrupt or cut_off:
                 self._numbering.went_wrong()
         try:
             frames = self._stream.codec_context.decode(packet)

@@ -60,7 +60,6 @@ ROWS = [
     ),
     *(_refused(f"cut-{share}-progressive.jpg", PROGRESSIVE, Cut(share)) for share in (0.2, 0.5, 0.8, 0.97)),
     *(_refused(f"cut-{share}-restarts.jpg", RESTARTS, Cut(share)) for share in (0.3, 0.9)),
-    _refused("noise.jpg", FORMATS["jpg"], _noise),
     _refused("noise.png", FORMATS["png"], _noise),
     _refused("tail-of-zeros.jpg", FORMATS["jpg"], _tail_of_zeros),
     _refused("tail-of-zeros.png", FORMATS["png"], _tail_of_zeros),

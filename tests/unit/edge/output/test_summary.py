@@ -64,8 +64,9 @@ def test_what_could_not_be_decoded_and_what_was_made_up_are_counted():
     summary = Summary(["camera"])
     for number in range(4):
         summary(record(number, damaged=number == 1))
-    found = rows(summary.text({}, 10.0, undecodable={"camera": 3}))
-    assert (found["undecodable"], found["damaged"]) == (["3"], ["1"])
+    found = rows(summary.text({}, 10.0, undecodable={"camera": 3}, left_out=5))
+    assert (found["undecodable"], found["damaged"], found["left out"]) == (["3"], ["1"], ["5"])
+    assert found["frames in"] == ["4"]
     assert "camera" not in found, "one needs no table"
 
 

@@ -65,6 +65,26 @@ def test_numbered_lines_in_any_order(tmp_path: Path) -> None:
     assert read(tmp_path, '1,"a ""b"", c"\n0,d') == ("d", 'a "b", c')
 
 
+def test_numbers_behind_the_names(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    for mark in (",", ";", "\t", " = "):
+        for first in (0, 1):
+            path.write_text(
+                "".join(f'"{name}"{mark}{number + first}\n' for number, name in reversed([*enumerate("abc")]))
+            )
+            assert read_labels(path) == ("a", "b", "c"), (mark, first)
+    path.write_text("class 2\nclass 1\nclass 0\n")
+    assert read_labels(path) == ("class 2", "class 1", "class 0"), "these are names"
+
+
+def test_numbers_that_are_mixed_up_and_have_gaps_are_refused(tmp_path: Path) -> None:
+    """Neither their order nor that of the lines is the classes'."""
+    path = tmp_path / "labels.txt"
+    path.write_text("9: c\n0: a\n4: b\n")
+    with pytest.raises(ModelError, match="its 3 numbers go from 0 to 9, with gaps"):
+        read_labels(path)
+
+
 def test_names_that_begin_with_digits_stay(tmp_path: Path) -> None:
     for names in (
         ("7up", "3d printer", "0day"),

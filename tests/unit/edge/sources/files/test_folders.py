@@ -72,6 +72,30 @@ def test_a_picture_that_cannot_be_read_moves_no_number(tmp_path, caplog, capfd):
     assert not capfd.readouterr().err
 
 
+def test_files_whose_names_lie(tmp_path):
+    write_video(tmp_path / "v.avi", 3)
+    (tmp_path / "v.avi").rename(tmp_path / "a.gif")
+    (tmp_path / "b.mp4").write_bytes(animation(2))
+    (tmp_path / "c.mjpeg").write_bytes(b"".join(picture(90 * level, "JPEG") for level in range(3)))
+    found, undecodable = joined(tmp_path)
+    assert found == list(enumerate(["a.gif"] * 3 + ["b.mp4"] * 2 + ["c.mjpeg"] * 3))
+    assert not undecodable
+    for name, count in (("a.gif", 3), ("b.mp4", 2), ("c.mjpeg", 3)):
+        assert len(shots(tmp_path / name)[0]) == count, name
+
+
+def test_what_is_left_out_of_a_video_is_counted(tmp_path):
+    write_video(tmp_path / "a.avi", 9)
+    data = bytearray((tmp_path / "a.avi").read_bytes())
+    at = [place for place in range(len(data)) if data[place : place + 3] == b"\xff\xd8\xff"][4]
+    data[at : at + 200] = bytes(200)
+    (tmp_path / "a.avi").write_bytes(data)
+    for spec in (tmp_path, tmp_path / "a.avi"):
+        found, undecodable = shots(spec)
+        assert [number for number, *_ in found] == [0, 1, 2, 3, 5, 6, 7, 8], spec
+        assert undecodable == 1, spec
+
+
 def test_many_that_cannot_be_read_are_counted_and_some_are_named(tmp_path, caplog):
     for number in range(50):
         (tmp_path / f"{number:02}.jpg").touch()

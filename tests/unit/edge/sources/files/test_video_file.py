@@ -96,7 +96,9 @@ def test_times_of_an_unsteady_film(tmp_path):
 
 
 def test_files_that_are_cut_are_called_truncated(tmp_path, caplog):
-    plain = drawn(tmp_path / "plain.mp4", "-vf", "noise=alls=50:allf=t", "-c:v", "libx264", "-bf", "2", of=SCENE)
+    plain = drawn(
+        tmp_path / "plain.mp4", "-vf", "noise=alls=50:allf=t", "-c:v", "libx264", "-bf", "2", of=SCENE
+    )
     for name, more in {"cut.mkv": (), "cut.avi": (), "cut.mp4": ("-movflags", "faststart")}.items():
         caplog.clear()
         ffmpeg("-i", plain, "-c", "copy", *more, tmp_path / name)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from kits.ffmpeg import drawn
 
+from edge.sources.files.paths import recording
 from edge.sources.video.container import Video
 
 FRAMES = 50
@@ -119,6 +120,20 @@ def test_one_damaged_picture_of_its_own_harms_no_other(clip):
     assert lost == 1
     assert sorted(set(range(FRAMES)) - set(shots)) == [24]
     assert not any(shot.damaged for shot in shots.values())
+
+
+def test_a_picture_of_its_own_that_is_cut_off_is_marked(clip):
+    path = clip("cut.avi", "-c:v", "mjpeg", "-q:v", "4")
+    shots, lost = read(damaged(path, 24, half))
+    assert (len(shots), lost) == (FRAMES, 0)
+    assert [number for number, shot in shots.items() if shot.damaged] == [24]
+
+
+def test_jpegs_one_after_another_are_a_video(clip):
+    source = recording(str(clip("alone.mjpeg", "-c:v", "mjpeg")))
+    source.open()
+    with closing(source):
+        assert len(list(iter(source.read, None))) == FRAMES
 
 
 def test_a_lost_key_frame_costs_its_group_at_most(clip):

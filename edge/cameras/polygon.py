@@ -50,7 +50,7 @@ def _pass(changes: NDArray[np.int16], start: NDArray[np.float64], end: NDArray[n
 def _go_around(changes: NDArray[np.int16], start: NDArray[np.float64], end: NDArray[np.float64]) -> None:
     """Count the side for the pixels whose centres lie to the right of it."""
     height, width = changes.shape[0], changes.shape[1] - 1
-    middles = np.arange(height) + 0.5
+    middles = np.arange(height, dtype=np.float64) + 0.5
     rows = np.flatnonzero((middles < start[1]) != (middles < end[1]))
     at = _across(start, end, middles[rows])
     columns = np.clip(np.ceil(at - 0.5).astype(np.int64), 0, width)

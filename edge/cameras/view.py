@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SEEN, _HIDDEN = 255, 0
 
 _BLIND_SIDE = 1024
-"""Of the picture on which it is tried whether anything is left to be seen."""
+"""Pixels on each side of the picture on which it is tried whether anything is left to be seen."""
 
 
 class View:

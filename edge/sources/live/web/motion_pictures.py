@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.sources.base import Shot
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from edge.sources.live.web.multipart import Part
 
 _END_OF_JPEG = b"\xff\xd9"
+_JOINT = b"\xff\xd9\xff\xd8\xff"
+"""The end of a JPEG, and the beginning of another one."""
+_SEVERAL_ARE_ONE = b"MPF\0"
+"""What a JPEG holds with whose picture others belong, as its preview or the other eye's."""
 
 
 class MotionPictures:
@@ -54,7 +59,8 @@ class MotionPictures:
 
     def _take_in(self) -> None:
         if piece := b"" if self._multipart.ended else self._web.piece():
-            self._parts.extend(self._multipart.feed(piece))
+            for part in self._multipart.feed(piece):
+                self._parts.extend(_single(part))
             return
         self._over = True
         last = self._multipart.rest()
@@ -64,3 +70,17 @@ class MotionPictures:
 
     def interrupt(self) -> None:
         """Nothing: what waits is the request."""
+
+
+def _single(part: Part) -> list[Part]:
+    """The part as many as it holds pictures: some cameras send several that have come meanwhile in one."""
+    body = part.body
+    if _JOINT not in body or _SEVERAL_ARE_ONE in body:
+        return [part]
+    end = len(_END_OF_JPEG)
+    pieces = body.split(_JOINT)
+    last = len(pieces) - 1
+    return [
+        replace(part, body=(_JOINT[end:] if place else b"") + piece + (_END_OF_JPEG if place < last else b""))
+        for place, piece in enumerate(pieces)
+    ]

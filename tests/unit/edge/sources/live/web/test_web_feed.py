@@ -85,6 +85,27 @@ def test_parts_that_are_no_pictures_are_passed_over():
     assert not left_out
 
 
+def test_several_pictures_in_one_part_are_each_a_frame():
+    answer, _ = multipart(part(jpeg(20) + jpeg(40) + jpeg(60)), part(jpeg(80)))
+    with web_camera(answer) as host:
+        shots, _ = read_to_end(open_source(f"http://me:s%23cret@{host}/", read_timeout_s=2))
+    assert [(shot.number, round(shot.picture.mean())) for shot in shots] == [
+        (0, 20),
+        (1, 40),
+        (2, 60),
+        (3, 80),
+    ]
+
+
+def test_pictures_that_belong_to_one_are_one():
+    first = jpeg(20)
+    index = b"\xff\xe2\x00\x0aMPF\0\0\0\0\0"
+    answer, _ = multipart(part(first[:2] + index + first[2:] + jpeg(40)), part(jpeg(80)))
+    with web_camera(answer) as host:
+        shots, _ = read_to_end(open_source(f"http://me:s%23cret@{host}/", read_timeout_s=2))
+    assert [(shot.number, round(shot.picture.mean())) for shot in shots] == [(0, 20), (1, 80)]
+
+
 def test_a_size_that_changes():
     answer, _ = multipart(part(jpeg(40)), part(jpeg(40, (24, 32))), part(jpeg(40, (100, 50))))
     with web_camera(answer) as host:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from edge.config import EdgeSettings
 
+_log = logging.getLogger(__name__)
+
 MAX_CAMERAS = 64
 """Each is a thread, and a label's value in every metric of cameras."""
 _MAX_BYTES = 1 << 20
@@ -30,12 +33,17 @@ def read_cameras(settings: EdgeSettings) -> tuple[CameraSettings, ...]:
     if settings.cameras is None:
         return (CameraSettings.model_validate(inherited(settings)),)
     path = expand_home(settings.cameras)
+    for name in ("source", "name"):
+        if name in settings.model_fields_set:
+            _log.warning(
+                "--%s is not used, as --cameras %s names the cameras", name, mask_url(settings.cameras)
+            )
     tables = _tables(path)
     cameras, problems = [], []
     for number, table in enumerate(tables, 1):
         where = f"--cameras {path}: camera {number}"
         if isinstance(table.get("name"), str):
-            where += f" ({mask_url(str(table['name']))})"
+            where += f" ({_shown(table['name'])})"
         try:
             cameras.append(_camera(table, inherited(settings), path.parent))
         except ValidationError as error:
@@ -66,12 +74,12 @@ def _tables(path: Path) -> list[dict[str, Any]]:
             f"--cameras {path}: more than {_MAX_BYTES} bytes; it holds a table for each camera"
         )
     try:
-        found = tomllib.loads(data.decode())
+        found = tomllib.loads(data.decode("utf-8-sig"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"--cameras {path}: no TOML: {error or type(error).__name__}") from None
     tables = found.pop("camera", None)
     for key in found:
-        raise SettingsError(f"--cameras {path}: unknown key {key!r}; accepted: tables [[camera]]")
+        raise SettingsError(f"--cameras {path}: unknown key {_shown(key)!r}; accepted: tables [[camera]]")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise SettingsError(f"--cameras {path}: no cameras; accepted: a table [[camera]] for each")
     if len(tables) > MAX_CAMERAS:
@@ -84,7 +92,7 @@ def _camera(table: dict[str, Any], flags: dict[str, Any], folder: Path) -> Camer
     for key in table:
         known = [*CameraSettings.model_fields, _SOURCE_FILE]
         if key not in known:
-            raise ValueError(f"unknown key {key!r}; {suggest(key, known)}")
+            raise ValueError(f"unknown key {_shown(key)!r}; {suggest(key, known)}")
     given = dict(table)
     if _SOURCE_FILE in given:
         if "source" in given:
@@ -99,17 +107,19 @@ def _camera(table: dict[str, Any], flags: dict[str, Any], folder: Path) -> Camer
 def _secret(name: Any, folder: Path) -> str:
     """The one line of a file, as a secret is mounted. Raises ValueError."""
     if not isinstance(name, str) or not name:
-        raise ValueError(f"{_SOURCE_FILE} = {name!r}: accepted: the name of a file that holds the source")
+        raise ValueError(
+            f"{_SOURCE_FILE} = {_shown(repr(name))}: accepted: the name of a file that holds the source"
+        )
     try:
         with (folder / name).open("rb") as file:
-            lines = file.read(_MAX_BYTES).decode().split("\n")
+            lines = file.read(_MAX_BYTES).decode("utf-8-sig").split("\n")
     except OSError as error:
-        raise ValueError(f"{_SOURCE_FILE} {name}: {error.strerror}") from None
+        raise ValueError(f"{_SOURCE_FILE} {_shown(name)}: {error.strerror}") from None
     except ValueError:
-        raise ValueError(f"{_SOURCE_FILE} {name}: no text") from None
+        raise ValueError(f"{_SOURCE_FILE} {_shown(name)}: no text") from None
     line, *others = lines
     if not line.strip() or any(other.strip() for other in others):
-        raise ValueError(f"{_SOURCE_FILE} {name}: it does not hold one line, the source")
+        raise ValueError(f"{_SOURCE_FILE} {_shown(name)}: it does not hold one line, the source")
     return line.strip()
 
 
@@ -120,7 +130,12 @@ def _problem(problem: Any) -> str:
     if not problem["loc"]:
         return str(message)
     name = str(problem["loc"][0])
-    found = "…" if name in _HIDDEN else repr(problem["input"])[:80]
+    found = "…" if name in _HIDDEN else _shown(repr(problem["input"]))
     field = CameraSettings.model_fields.get(name)
     about = f" ({field.description})" if field and field.description else ""
-    return f"{key} = {found}: {message}{about}"
+    return f"{key} = {found}: {mask_url(message)}{about}"
+
+
+def _shown(text: str) -> str:
+    """What was found, on one line of 80 characters at most; a source may have been written in the wrong place, password and all."""
+    return mask_url(" ".join(text.split()))[:80]

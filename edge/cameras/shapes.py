@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 MAX_CORNERS = 256
 _TWO, _FOUR = 2, 4
 _MIN_CORNERS = 3
+_FAR = 1e9
 
 Point: TypeAlias = tuple[float, float]
 """x to the right, y down."""
@@ -28,10 +29,14 @@ class Part(NamedTuple):
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or (isinstance(value, float) and math.isnan(value))
+    ):
         raise ValueError(f"{value!r} is no number")
-    if value < 0:
-        raise ValueError(f"{value!r} lies outside the picture")
+    if not 0 <= value <= _FAR:
+        raise ValueError(f"{value!r:.20} lies outside the picture")
     return float(value)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
+from edge.cameras.view import View
 from edge.sources.reconnect import Reconnecting
 from edge.sources.registry import open_source
 from shared.errors import StartupError
@@ -26,6 +28,7 @@ class Sources:
         self._of: dict[str, Source] = {}
         self._live: list[Reconnecting] = []
         for camera in cameras:
+            self._naming(camera.name, View(camera).refuse_blind)
             self._naming(camera.name, partial(self._make, camera, metrics[camera.name]))
 
     def __getitem__(self, camera: str) -> Source:
@@ -49,13 +52,11 @@ class Sources:
 
     def stop(self) -> None:
         """End the reads that wait for a live source. From any thread."""
-        for source in self._live:
-            source.stop()
+        _at_once([source.stop for source in self._live])
 
     def close(self) -> None:
         """Let go of everything."""
-        for source in self._of.values():
-            source.close()
+        _at_once([source.close for source in self._of.values()])
 
     def _make(self, camera: CameraSettings, metrics: CameraMetrics) -> None:
         source = open_source(
@@ -64,6 +65,7 @@ class Sources:
             read_timeout_s=camera.read_timeout_s,
             snapshot_fps=camera.snapshot_fps,
             on_undecodable=metrics.left_out_undecodable,
+            alone=not self._several,
         )
         if source.live:
             source = Reconnecting(source, up=metrics.source_up, reconnects=metrics.source_reconnects)
@@ -78,3 +80,10 @@ class Sources:
             if self._several:
                 raise StartupError(f"camera {camera}: {error}") from error
             raise
+
+
+def _at_once(calls: Sequence[Callable[[], object]]) -> None:
+    """Call all of them side by side: each may take as long as a camera that hangs is waited for."""
+    with ThreadPoolExecutor(max(1, len(calls)), thread_name_prefix="closing") as threads:
+        for done in [threads.submit(call) for call in calls]:
+            done.result()

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
 
+from edge.cameras.polygon import touched
 from edge.cameras.shapes import bounds_of, part_of
+from shared.errors import StartupError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from edge.cameras.settings import CameraSettings
     from edge.cameras.shapes import Part
 
 _SEEN, _HIDDEN = 255, 0
+
+_BLIND_SIDE = 1024
+"""Pixels on each side of the picture on which it is tried whether anything is left to be seen."""
 
 
 class View:
@@ -49,23 +52,23 @@ class View:
             picture = cast("NDArray[np.uint8]", cv2.bitwise_and(picture, picture, mask=stencil))
         return np.ascontiguousarray(picture), part
 
+    def refuse_blind(self) -> None:
+        """Raises StartupError if there is nothing left to be seen: its answers would be about black pictures for ever."""
+        self._draw(_BLIND_SIDE, _BLIND_SIDE)
+        if self._stencil is not None and not self._stencil.any():
+            raise StartupError("its masks, zone and crop leave nothing of the picture")
+
     def _draw(self, height: int, width: int) -> None:
         self._size = height, width
         self._part = part_of(self._crop, height, width) if self._crop else None
         self._stencil = None
         if self._zone or self._masks:
-            whole: Any = np.full((height, width), _HIDDEN if self._zone else _SEEN, np.uint8)
+            whole = np.full((height, width), _HIDDEN if self._zone else _SEEN, np.uint8)
             if self._zone:
-                cv2.fillPoly(whole, [_corners(self._zone, height, width)], _SEEN)
+                whole[touched(self._zone, height, width)] = _SEEN
             for mask in self._masks:
-                cv2.fillPoly(whole, [_corners(mask, height, width)], _HIDDEN)
+                whole[touched(mask, height, width)] = _HIDDEN
             part = self._part
             if part:
                 whole = whole[part.top : part.top + part.height, part.left : part.left + part.width]
             self._stencil = np.ascontiguousarray(whole)
-
-
-def _corners(fractions: Sequence[float], height: int, width: int) -> NDArray[np.int32]:
-    """(n, 2): the corners x, y, x, y, … as pixels of a picture of this size."""
-    points = np.array(fractions, np.float64).reshape(-1, 2) * (width, height)
-    return np.minimum(np.floor(points), (width - 1, height - 1)).astype(np.int32)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.uplink.agreed_weights import agreed_weights
 from shared.engines.load import AUTO, load_network
-from shared.errors import EngineError, ModelError
+from shared.errors import EngineError, ModelError, SettingsError, SplitPointError
 from shared.network.find import bundle_folder
 from shared.network.manifest import MANIFEST, read_manifest
 from shared.observing.telemetry import export_build_info
@@ -162,7 +162,14 @@ def _plans(
         if AUTO in (camera.split_point, camera.codec):
             hold()  # options are measured
         its = settings.model_copy(update=camera.planned_with)
-        found[camera.choice] = make_plans(its, network.at(camera.split_point), beside_frames=beside_frames)
+        try:
+            found[camera.choice] = make_plans(
+                its, network.at(camera.split_point), beside_frames=beside_frames
+            )
+        except (SettingsError, SplitPointError) as error:
+            if len(cameras) == 1:
+                raise
+            raise SettingsError(f"camera {camera.name}: {error}") from error
     if settings.profile and not any(plan.profile for plans in found.values() for plan in plans):
         _log.warning("--profile changes nothing: only --codec %s uses one", Calibrated.name)
     return found

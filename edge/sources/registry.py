@@ -40,10 +40,12 @@ def open_source(
     read_timeout_s: float = 10.0,
     snapshot_fps: float = 1.0,
     on_undecodable: Callable[[], None] = lambda: None,
+    alone: bool = True,
 ) -> Source:
     """The source that `spec` names, not opened yet. Raises SourceError or SettingsError.
 
-    `on_undecodable` is called for every packet or picture that is left out because it cannot be decoded.
+    `on_undecodable` is called for every packet or picture that is left out because it cannot be decoded. `alone`: no other source is
+    read at the same time.
 
     `synthetic:fps=10`         drawn, see edge/sources/synthetic.py
     `0`, `/dev/video0`         a webcam
@@ -70,7 +72,9 @@ def open_source(
             snapshot_fps=snapshot_fps,
             on_undecodable=on_undecodable,
         )
-    return (None if os.path.lexists(spec) else _installed(spec)) or recording(spec, on_undecodable)
+    return (None if os.path.lexists(spec) else _installed(spec)) or recording(
+        spec, on_undecodable, alone=alone
+    )
 
 
 def _installed(spec: str) -> Source | None:

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def recording(spec: str, on_undecodable: Callable[[], None] = lambda: None) -> VideoFile | Recordings:
+def recording(
+    spec: str, on_undecodable: Callable[[], None] = lambda: None, *, alone: bool = True
+) -> VideoFile | Recordings:
     """The source at the path `spec`, or that of all paths that match it. Raises SourceError if there is nothing.
 
-    `on_undecodable` is called for everything that cannot be decoded and is left out.
+    `on_undecodable` is called for everything that cannot be decoded and is left out. `alone` as for VideoFile.
     """
     path = Path(spec)
-    video = partial(VideoFile, on_undecodable=on_undecodable)
+    video = partial(VideoFile, on_undecodable=on_undecodable, alone=alone)
     make = partial(Recordings, make_video=video, on_undecodable=on_undecodable)
     try:
         path.stat()

@@ -28,8 +28,14 @@ class VideoFile:
     live = False
 
     def __init__(
-        self, path: Path, on_undecodable: Callable[[], None] = nothing, *, packets: PacketTap | None = None
+        self,
+        path: Path,
+        on_undecodable: Callable[[], None] = nothing,
+        *,
+        alone: bool = True,
+        packets: PacketTap | None = None,
     ) -> None:
+        """`alone`: no other video is decoded beside this one. What FFmpeg's own threads complain about could be of either."""
         self.name = str(path)
         self._path = path
         # An absolute path, because FFmpeg takes anything before a colon for a protocol. As many threads as the container has
@@ -37,7 +43,7 @@ class VideoFile:
         self._video = Video(
             str(path.absolute()),
             name=self.name,
-            threads=cv2.getNumThreads(),
+            threads=cv2.getNumThreads() if alone else 1,
             on_undecodable=on_undecodable,
             packets=packets,
         )

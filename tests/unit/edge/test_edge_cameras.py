@@ -117,6 +117,16 @@ def test_what_is_wrong_is_said_before_anything_is_loaded(edge, tmp_path):
         assert said in refused(edge, *SMALL, *NOWHERE, "--cameras", path), text
 
 
+def test_a_plan_that_cannot_be_is_told_with_its_camera(edge, tmp_path):
+    path = tmp_path / "cameras.toml"
+    for text, said in (
+        (table("gate") + table("yard", split_point="inptu"), "camera yard: unknown split point 'inptu'"),
+        (table("gate") + table("yard", codec="jpg"), "camera yard: unknown codec 'jpg'; did you mean jpeg"),
+    ):
+        path.write_text(text)
+        assert said in refused(edge, *SMALL, *NOWHERE, "--cameras", path), text
+
+
 def test_the_effective_settings_show_the_file_and_no_password_of_it(edge, tmp_path):
     path = tmp_path / "cameras.toml"
     path.write_text(table("gate", "rtsp://user:secret@10.0.0.5/1"))

@@ -100,6 +100,17 @@ class Web:
         self._peeked = self.piece()
         return self._peeked
 
+    def peek_whole(self, limit: int, until: bytes) -> bool:
+        """Wait for the whole answer, which `piece` gives once more; False if it is longer than `limit`, or `until` is in it."""
+        found, searched, whole = bytearray(self.peek()), 0, False
+        while not whole and len(found) <= limit and found.find(until, searched) < 0:
+            searched = max(0, len(found) - len(until))
+            piece = self._call(self._piece())
+            whole = not piece
+            found += piece
+        self._peeked = bytes(found)
+        return whole
+
     def body(self, limit: int) -> bytes:
         """The whole answer. Raises SourceError, also where it is longer than `limit` bytes."""
         found = bytearray()

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _MAX_HEAD_BYTES = 16 << 10
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _ANY_BOUNDARY = re.compile(rb"(?:^|\n)-{2,8}([^\r\n-][^\r\n]{0,200}?)[ \t]*\r?\n")
+_BEGINS_OTHERWISE = re.compile(
+    rb"(?:\r?\n)*-{2,8}([^\r\n-][^\r\n]{0,200}?)[ \t]*\r?\ncontent-[a-z]{1,20}[ \t]*:", re.IGNORECASE
+)
+"""An answer that begins with a part, after a boundary that is not the one which it declares."""
 _MAX_DELIMITER_BYTES = 512
 
 
@@ -29,11 +33,16 @@ class Part:
     """In lower case and without parameters; empty if not said."""
     body: bytes
 
+    @property
+    def may_be_picture(self) -> bool:
+        """Whether it is not said to be something else."""
+        return not self.content_type or self.content_type.startswith("image/")
+
 
 class Multipart:
     """Takes bytes as they come, and gives each part once it is complete.
 
-    It is lenient where cameras are careless: a boundary that is declared with its dashes, or not at all; lines without a carriage return;
+    It is lenient where cameras are careless: a boundary that is declared with its dashes, or not at all, or that is another one; lines without a carriage return;
     no line break before a boundary; lengths that are missing or wrong.
     """
 
@@ -42,6 +51,8 @@ class Multipart:
         self._name = name
         core = boundary.strip("-").encode("utf-8", "replace")
         self._line = _delimiter(core) if core else None
+        self._declared = self._line is not None
+        """Whether the boundary is as declared, and has not come yet."""
         self._max = max_part_bytes
         self._buffer = bytearray()
         self._kind: str | None = None
@@ -65,15 +76,28 @@ class Multipart:
             else:
                 return
 
+    def rest(self) -> Part | None:
+        """At the end of the answer: the part that no boundary followed, whole or not; None if there is none."""
+        kind, self._kind = self._kind, None
+        return (
+            Part(kind, bytes(self._buffer))
+            if kind is not None and self._length is None and not self.ended
+            else None
+        )
+
     def _begin(self) -> bool:
         """Go past a boundary and the head of its part; False until both are there."""
         if self._line is None:
             found = _ANY_BOUNDARY.search(self._buffer)
             self._line = found and _delimiter(found[1].strip(b"-"))
         start = self._line and self._line.search(self._buffer)
+        if not start and self._declared and (other := _BEGINS_OTHERWISE.match(self._buffer)):
+            self._line = _delimiter(other[1].strip(b"-"))
+            start = self._line.search(self._buffer)
         if not start:
             self._forget()
             return False
+        self._declared = False
         if start[1]:
             self.ended = True
             return False

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.sources.live.web.client import Web
+    from edge.sources.live.web.only_part import OnlyPart
 
 
 class Snapshots:
@@ -27,16 +28,17 @@ class Snapshots:
 
     def __init__(
         self,
-        web: Web,
+        web: Web | OnlyPart,
         name: str,
         *,
         pause_s: float,
         patience_s: float,
         on_undecodable: Callable[[], None],
+        given: int = 0,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] | None = None,
     ) -> None:
-        """`web` has just been asked, and its answer is the first picture."""
+        """`web` has just been asked, and its answer is the first picture; or it has `given` some already, and is asked at once."""
         self.pause_s = pause_s
         self._web = web
         self._name = name
@@ -45,9 +47,10 @@ class Snapshots:
         self._clock = clock
         self._stopped = Event()
         self._wait = wait or self._stopped.wait
-        self._asked = True
-        self._due = self._had = clock()
-        self._number = 0
+        self._asked = not given
+        self._had = clock()
+        self._due = self._had - (pause_s if given else 0)
+        self._number = given
 
     def read(self) -> Shot | None:
         """The next picture; None after `interrupt`. Raises SourceError if the camera is lost."""

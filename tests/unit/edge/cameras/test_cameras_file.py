@@ -91,6 +91,7 @@ def test_what_is_wrong_is_named_with_its_table_in_one_line(cameras):
         (GATE + "masks = [[[0, 0], [1, 0], [-1, 1]]]", "masks.0 = ", "-1 lies outside the picture"),
         (GATE + 'masks = [[[0, 0], [1, 0], ["x", 1]]]', "masks.0 = ", "'x' is no number"),
         (GATE + "masks = [[[0, 0], [1, 0], [nan, 1]]]", "masks.0 = ", "nan is no number"),
+        (GATE + "crop = [0, 0, 1, 1" + "0" * 400 + "]", "lies outside the picture"),
         (GATE + 'source_file = "x"', "camera 1 (gate): both source and source_file"),
         ('[[camera]]\nname = "a"\nsource_file = "none"', "source_file none: No such file"),
         ('[[camera]]\nname = "a"\nsource_file = "."', "source_file .: Is a directory"),
@@ -108,6 +109,44 @@ def test_what_is_wrong_is_named_with_its_table_in_one_line(cameras):
         assert "\n" not in said, (text, said)
         assert said.startswith("--cameras "), said
         assert all(part in said for part in parts), (text, said)
+
+
+def test_a_source_in_the_wrong_place_is_shown_without_its_password(cameras):
+    url = '"rtsp://user:se/cret@secret@10.0.0.5/1"'
+    for text in (
+        f"[[camera]]\nname = {url}",
+        f'[[camera]]\nname = "a"\nsource_file = {url}',
+        f'[[camera]]\nname = "a"\nsource_file = [{url}]',
+        f"{GATE}{url} = 1",
+        f"{url} = 1\n{GATE}",
+        *(
+            f"{GATE}{key} = {value}"
+            for key in ("codec", "crop", "masks")
+            for value in (f"[{url}]", f"[[[{url}, 1]]]")
+        ),
+        f"{GATE}masks = [[[0, 0], [1, 0], [{url}, 1]]]",
+    ):
+        said = refused(cameras, text)
+        assert "se/cret" not in said, said
+        assert "\n" not in said, said
+
+
+def test_a_name_is_shown_on_one_line(cameras):
+    assert "\n" not in refused(cameras, '[[camera]]\nname = "a\\n"\nsource = "0"')
+
+
+def test_files_as_windows_writes_them(cameras, tmp_path):
+    (tmp_path / "gate").write_bytes("\ufeffsynthetic\r\n".encode())
+    (gate,) = cameras("\ufeff[[camera]]\r\nname = 'a'\r\nsource_file = 'gate'\r\n")
+    assert gate.source == "synthetic"
+
+
+def test_a_source_beside_the_file_is_said_to_be_of_no_use(cameras, caplog):
+    cameras(GATE)
+    assert not caplog.records
+    cameras(GATE, source="rtsp://user:secret@10.0.0.6/1", name="yard")
+    assert [line.partition(" is not used")[0] for line in caplog.messages] == ["--source", "--name"]
+    assert "secret" not in caplog.text
 
 
 def test_every_mistake_is_told_at_once(cameras):

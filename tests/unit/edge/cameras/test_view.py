@@ -12,6 +12,7 @@ from edge.cameras.file import read_cameras
 from edge.cameras.settings import CameraSettings, inherited
 from edge.cameras.shapes import part_of
 from edge.cameras.view import View
+from shared.errors import StartupError
 
 LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 
@@ -51,6 +52,44 @@ def test_a_mask_covers_its_corners_in_a_picture_of_any_size(corners, height, wid
     for x, y in corners:
         row, column = min(int(y * height), height - 1), min(int(x * width), width - 1)
         assert not seen[row, column].any(), (x, y)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=3),
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=20, max_size=20),
+    st.integers(2, 50),
+    st.integers(2, 50),
+)
+def test_a_mask_covers_whatever_lies_in_it(corners, places, height, width):
+    seen, _ = view(masks=(tuple(corners),))(white(height, width))
+    (ax, ay), (bx, by), (cx, cy) = corners
+    for first, second in places:
+        b, c = sorted((first, second))
+        x, y = (p * b + q * (c - b) + r * (1 - c) for p, q, r in ((ax, bx, cx), (ay, by, cy)))
+        row, column = min(int(y * height), height - 1), min(int(x * width), width - 1)
+        # On the very border of two pixels, arithmetic is a matter of the last digit.
+        if min(abs(x * width - round(x * width)), abs(y * height - round(y * height))) > 1e-6:
+            assert not seen[row, column].any(), (x, y)
+
+
+def test_what_the_sides_of_a_mask_go_around_is_hidden_though_they_cross():
+    star = ((0.5, 0.0), (0.8, 1.0), (0.0, 0.38), (1.0, 0.38), (0.2, 1.0))
+    seen, _ = view(masks=(star,))(white(100, 100))
+    assert not seen[50, 50].any(), "its middle, which they go around twice"
+    assert seen[2, 2].all()
+
+
+def test_a_camera_that_would_see_nothing_is_refused():
+    all_of_it = ((0, 0), (1, 0), (1, 1), (0, 1))
+    for shapes in (
+        {"masks": (all_of_it,)},
+        {"crop": (0, 0, 0.4, 1), "masks": (LEFT_HALF,)},
+        {"crop": (0.6, 0, 1, 1), "zone": LEFT_HALF},
+    ):
+        with pytest.raises(StartupError, match="leave nothing of the picture"):
+            view(**shapes).refuse_blind()
+    for shapes in ({}, {"masks": (LEFT_HALF,)}, {"crop": (0.4, 0, 1, 1), "zone": LEFT_HALF}):
+        view(**shapes).refuse_blind()
 
 
 def test_pixels_are_those_of_the_stated_size_whatever_size_comes():

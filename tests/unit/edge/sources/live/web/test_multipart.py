@@ -93,6 +93,32 @@ def test_what_comes_before_the_first_boundary_is_passed_over():
     assert parts_of(data, step=1000) == [(JPEG, PICTURES[0])]
 
 
+def test_a_boundary_may_be_another_than_is_declared():
+    for line in (b"\r\n--other\r\n", b"--other\n", b"\r\n----a b\r\n"):
+        for length in (True, False):
+            data = b"".join(part(each, line=line, length=length) for each in PICTURES) + line
+            for step in (None, 1, 100):
+                assert parts_of(data, "frame", step) == [(JPEG, each) for each in PICTURES], (
+                    line,
+                    length,
+                    step,
+                )
+
+
+def test_what_no_boundary_follows_is_the_rest():
+    for data, expected in (
+        (part(PICTURES[0], length=False), PICTURES[0]),
+        (part(PICTURES[0], length=len(PICTURES[0]) + 5), None),
+        (part(PICTURES[0], length=False) + b"\r\n--frame--\r\n", None),
+        (part(PICTURES[0]), None),
+        (b"", None),
+    ):
+        reader = Multipart("frame", name="camera", max_part_bytes=1 << 20)
+        list(reader.feed(data))
+        rest = reader.rest()
+        assert (rest and rest.body) == expected, data
+
+
 def test_the_last_boundary_ends_it():
     data = part(PICTURES[0], length=False) + b"\r\n--frame--\r\n" + part(PICTURES[1])
     reader = Multipart("frame", name="camera", max_part_bytes=1 << 20)

@@ -85,6 +85,27 @@ def test_parts_that_are_no_pictures_are_passed_over():
     assert not left_out
 
 
+def test_several_pictures_in_one_part_are_each_a_frame():
+    answer, _ = multipart(part(jpeg(20) + jpeg(40) + jpeg(60)), part(jpeg(80)))
+    with web_camera(answer) as host:
+        shots, _ = read_to_end(open_source(f"http://me:s%23cret@{host}/", read_timeout_s=2))
+    assert [(shot.number, round(shot.picture.mean())) for shot in shots] == [
+        (0, 20),
+        (1, 40),
+        (2, 60),
+        (3, 80),
+    ]
+
+
+def test_pictures_that_belong_to_one_are_one():
+    first = jpeg(20)
+    index = b"\xff\xe2\x00\x0aMPF\0\0\0\0\0"
+    answer, _ = multipart(part(first[:2] + index + first[2:] + jpeg(40)), part(jpeg(80)))
+    with web_camera(answer) as host:
+        shots, _ = read_to_end(open_source(f"http://me:s%23cret@{host}/", read_timeout_s=2))
+    assert [(shot.number, round(shot.picture.mean())) for shot in shots] == [(0, 20), (1, 80)]
+
+
 def test_a_size_that_changes():
     answer, _ = multipart(part(jpeg(40)), part(jpeg(40, (24, 32))), part(jpeg(40, (100, 50))))
     with web_camera(answer) as host:
@@ -126,6 +147,62 @@ def test_a_picture_a_request_is_told_by_its_answer_not_by_its_name(content_type,
     assert levels == [10, 20, 30, 40]
     assert set(asked) == {"no-cache"}
     assert "gives one picture a request; it is asked for one each 0.0333333 s" in caplog.text
+
+
+@pytest.mark.parametrize("content_type", ["image/jpeg", "application/octet-stream", "text/html", ""])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_picture_a_request_may_be_of_any_length(content_type, chunked):
+    asked = []
+
+    def answer(request):
+        asked.append(1)
+        body = jpeg(10 * len(asked))
+        request.send_response(200)
+        if content_type:
+            request.send_header("Content-Type", content_type)
+        if chunked:
+            request.send_header("Transfer-Encoding", "chunked")
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        request.end_headers()
+        request.close_connection = not chunked
+        request.wfile.write(body)
+
+    with (
+        web_camera(answer) as host,
+        closing(open_source(f"http://{host}/", read_timeout_s=5, snapshot_fps=30)) as source,
+    ):
+        source.open()
+        shots = [source.read() for _ in range(4)]
+    assert [(shot.number, round(shot.picture.mean())) for shot in shots] == [
+        (0, 10),
+        (1, 20),
+        (2, 30),
+        (3, 40),
+    ]
+
+
+@pytest.mark.parametrize("length", [False, True])
+def test_a_camera_that_hangs_up_after_each_picture_is_asked_for_the_next(length):
+    asked = []
+
+    def answer(request):
+        asked.append(1)
+        body = jpeg(10 * len(asked))
+        begin(request, "multipart/x-mixed-replace; boundary=frame")
+        request.wfile.write(part(body) if length else b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + body)
+
+    with (
+        web_camera(answer) as host,
+        closing(open_source(f"http://{host}/", read_timeout_s=5, snapshot_fps=30)) as source,
+    ):
+        source.open()
+        shots = [source.read() for _ in range(4)]
+    assert [(shot.number, round(shot.picture.mean())) for shot in shots] == [
+        (0, 10),
+        (1, 20),
+        (2, 30),
+        (3, 40),
+    ]
 
 
 def test_a_page_is_named():

@@ -6,7 +6,7 @@
 # https://www.itu.int/rec/T-REC-H.264
 # It bites whoever turns frames by their own matrix: the first picture is upright and the rest lie on their side; and whoever
 # looks at the stream: the container says nothing.
-# Matters to: edge/sources/video/geometry.py, which keeps a matrix until another comes.
+# Matters to: edge/sources/video/shown/geometry.py, which keeps a matrix until another comes.
 # Seen 2026-11-29, Python 3.11, x86-64, ten frames, key frames at 0 and 5:
 #   av's rotation [90, 0, 0, 0, 0, 0, 0, 0, 0, 0]; ffmpeg gives 10 frames of 120x160
 set -euo pipefail

@@ -5,7 +5,7 @@
 # the pictures before it are to be shown first; H.264, H.265 and MJPEG do so here.
 # The decoder keeps each reference picture back until the next one, as pictures are shown in another order than they are sent, and
 # frees what it keeps when it takes the new size. Recordings of television have such a place at every change of programme.
-# Matters to: edge/sources/video/numbering.py: fewer pictures than packets are no damage by themselves.
+# Matters to: edge/sources/video/decoder/numbering.py: fewer pictures than packets are no damage by themselves.
 # Seen 2026-11-29, Python 3.11, x86-64, twelve pictures of each size:
 #   mpeg2video: 24 packets, av 23 pictures (11 and 12), ffmpeg 23
 #   libx264: 24 packets, av 24 pictures (12 and 12), ffmpeg 24

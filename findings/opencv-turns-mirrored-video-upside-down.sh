@@ -8,7 +8,7 @@
 # Both ask FFmpeg's `av_display_rotation_get`, which takes a matrix for a pure rotation and cannot say "mirrored"; the sign of
 # the matrix's determinant says it. mpv had the same: https://github.com/mpv-player/mpv/pull/16090
 # Front cameras of telephones, door cameras and dashboard cameras write such matrices.
-# Matters to: edge/sources/video/geometry.py, which applies the matrix and not an angle.
+# Matters to: edge/sources/video/shown/geometry.py, which applies the matrix and not an angle.
 # Seen 2026-11-29, Python 3.11, x86-64, brightness at the corners, top left, top right, bottom left, bottom right:
 #   plain: ffmpeg [16, 201, 85, 255], OpenCV [16, 201, 85, 255], av's rotation 0
 #   mirrored: ffmpeg [201, 16, 255, 85], OpenCV [255, 85, 201, 16], av's rotation -180

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge.sources.video.shown.bare import Bare
 from edge.sources.video.shown.colour import ToBgr
 from edge.sources.video.shown.geometry import Orientations, shown_size
 from edge.sources.video.shown.interlace import Deinterlacer
@@ -20,6 +21,7 @@ class Rendering:
 
     def __init__(self, time_base: Fraction, name: str) -> None:
         self._to_bgr = ToBgr(time_base, name)
+        self._bare = Bare()
         self._orientations = Orientations()
         self._deinterlacer = Deinterlacer(time_base)
 
@@ -35,4 +37,4 @@ class Rendering:
         """(H, W, 3) uint8 BGR, C-contiguous."""
         frame = decoded.frame
         size = shown_size(frame.width, frame.height, decoded.aspect)
-        return self._orientations.of(frame).upright(self._to_bgr(frame, size))
+        return self._orientations.of(self._bare(frame)).upright(self._to_bgr(frame, size))

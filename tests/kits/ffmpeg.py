@@ -23,7 +23,7 @@ def program() -> str:
 
 
 def ffmpeg(
-    *arguments: str | Path | float, given: bytes = b"", cwd: Path | None = None, limit_s: float = 60.0
+    *arguments: str | Path | float, given: bytes = b"", cwd: Path | None = None, limit_s: float = 120.0
 ) -> bytes:
     """Run `ffmpeg -v error -y …` with these bytes as its standard input, in the folder `cwd`. Returns what it writes to `-`.
 

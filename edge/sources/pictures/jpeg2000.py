@@ -6,7 +6,7 @@ CODESTREAM = b"\xff\x4f\xff\x51"
 """How its compressed part begins."""
 END = b"\xff\xd9"
 _DEPTH_AT = 42
-"""Of the first component, in the compressed part (ISO/IEC 15444-1, A.5.1)."""
+"""Where the first component has it, in the compressed part (ISO/IEC 15444-1, A.5.1)."""
 
 
 def is_deep(data: bytes) -> bool:

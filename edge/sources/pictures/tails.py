@@ -44,7 +44,7 @@ def _unfinished_webp(data: bytes) -> bool:
     shorter[4:8] = (fewer - 8).to_bytes(4, "little")
     shorter[at + 4 : at + 8] = (fewer - at - 8).to_bytes(4, "little")
     try:
-        Image.open(BytesIO(shorter), formats=("WEBP",)).load()
+        Image.open(BytesIO(shorter), formats=("WEBP",)).tobytes()
     except Exception:  # noqa: BLE001 - readers raise anything
         return False
     return True

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_PERCENTILE = 5.0
-"""Of 256 levels, in the 99th percentile of all values: rounding, and other ways to enlarge colours."""
+"""In levels of 256, the 99th percentile of all values: rounding, and other ways to enlarge colours."""
 MOST_MEAN = 2.0
 MOST_TIME_S = 0.002
 

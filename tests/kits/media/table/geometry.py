@@ -85,7 +85,7 @@ ROWS = [
         Whole(),
     ),
     *(
-        _row(f"size-{size}.{suffix}", encode, size=size, pixels=pixels)
+        _row(f"size-{size}.{suffix}", encode, size=size, pixels=pixels, frames=4)
         for size, suffix, encode, pixels in (
             ("161x121", "mp4", H264, "yuv444p"), ("162x122", "mp4", H264, "yuv420p"), ("34x18", "mkv", H264, "yuv420p"),
             ("61x47", "mkv", "-c:v ffv1", "yuv420p"), ("175x143", "avi", "-c:v mjpeg -q:v 2", "yuvj420p"),

@@ -22,8 +22,8 @@ def _write(path, *, frames, arguments):
     ffmpeg("-i", origin, "-frames:v", frames, *(["-update", "1"] if frames == 1 else []), *arguments, path)
 
 
-def _by_ffmpeg(name, *arguments, frames=1, truth=COLOUR, **how):
-    return Row(name, Written(partial(_write, frames=frames, arguments=arguments)), Whole(truth, **how))
+def _by_ffmpeg(name, *arguments, frames=1, truth=COLOUR, short=False, **how):
+    return Row(name, Written(partial(_write, frames=frames, arguments=arguments)), Whole(truth, **how), short)
 
 
 def _refused(name, *arguments):
@@ -67,7 +67,7 @@ ROWS = [
     _by_ffmpeg("palette-by-ffmpeg.tiff", "-c:v", "tiff", "-pix_fmt", "rgb24", "-compression_algo", "deflate"),
     _by_ffmpeg("luma.tiff", "-c:v", "tiff", "-pix_fmt", "yuv444p"),
     _by_ffmpeg("by-ffmpeg.pam", "-c:v", "pam", "-pix_fmt", "rgb24"),
-    _by_ffmpeg("alpha.pam", "-c:v", "pam", "-pix_fmt", "rgba"),
+    _by_ffmpeg("alpha.pam", "-c:v", "pam", "-pix_fmt", "rgba", short=True),
     _by_ffmpeg("grey.pam", "-c:v", "pam", "-pix_fmt", "gray", truth=GREY),
     _by_ffmpeg("grey-alpha.pam", "-c:v", "pam", "-pix_fmt", "ya8", truth=GREY),
     _by_ffmpeg("deep.pam", "-c:v", "pam", "-pix_fmt", "rgb48be", saying="bit"),
@@ -80,7 +80,7 @@ ROWS = [
     _by_ffmpeg("deep.avif", "-c:v", "libaom-av1", "-crf", "5", "-pix_fmt", "yuv444p10le", "-still-picture", "1", "-cpu-used", "8"),
     _by_ffmpeg("half-colours.avif", "-c:v", "libsvtav1", "-crf", "5", "-pix_fmt", "yuv420p"),
     _by_ffmpeg("parts-of-frames.apng", "-c:v", "apng", "-pix_fmt", "rgba", "-f", "apng", "-plays", "0", frames=5, truth=FRAMES),
-    _by_ffmpeg("parts-of-frames.webp", "-c:v", "libwebp_anim", "-lossless", "1", "-pix_fmt", "bgra", frames=5, truth=FRAMES),
+    _by_ffmpeg("parts-of-frames.webp", "-c:v", "libwebp_anim", "-lossless", "1", "-pix_fmt", "bgra", frames=5, truth=FRAMES, short=True),
     Row("white-is-4095.pgm", _bytes(lambda: _portable(4095)), Whole(GREY)),
     Row("white-is-1000.pgm", _bytes(lambda: _portable(1000)), Whole(GREY)),
     Row("as-text.pgm", _bytes(lambda: _portable(255, text=True)), Whole(GREY)),

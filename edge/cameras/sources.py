@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from edge.cameras.view import View
 from edge.sources.reconnect import Reconnecting
 from edge.sources.registry import open_source
 from shared.errors import StartupError
+from shared.observing.logs import label_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,9 +75,12 @@ class Sources:
         self._of[camera.name] = source
 
     def _naming(self, camera: str, call: Callable[[], object]) -> None:
-        """Where there are several, a failure says whose it is."""
+        """Where there are several, a failure and what is logged say whose they are."""
+        context = copy_context()
+        if self._several:
+            context.run(label_logs, camera)
         try:
-            call()
+            context.run(call)
         except StartupError as error:
             if self._several:
                 raise StartupError(f"camera {camera}: {error}") from error

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 _camera = ContextVar("camera", default="")
 
+_MISTYPED = re.compile(r"^[^@]*:.*@(?=[\w\[])", re.DOTALL)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")  # to the last @, as passwords may contain one
 
 
@@ -20,9 +21,12 @@ def mask_credentials(text: str) -> str:
 
 
 def mask_url(url: str) -> str:
-    """A whole URL without what may be secret: everything before the last @, and the query. Other text stays as it is."""
+    """A whole URL without what may be secret: everything before the last @, and the query. Other text stays as it is.
+
+    So does not what was to become a URL, and lacks its `://`.
+    """
     if "://" not in url:
-        return url
+        return _MISTYPED.sub("***@", url)
     masked, query, _ = re.sub(r"(?<=://).*@", "***@", url).partition("?")
     return masked + ("?…" if query else "")
 

@@ -12,6 +12,7 @@ from edge.sources.files.readable import refuse_unreadable
 from edge.sources.files.recordings import Recordings
 from edge.sources.files.video_file import VideoFile
 from shared.errors import SourceError
+from shared.observing.logs import mask_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ def recording(
         if listing.is_pattern(spec):
             return make(spec, partial(listing.matching, spec))
         raise SourceError(
-            f"{spec}: {error.strerror}; a source is a video, a picture, a folder or pattern of them, a camera or a URL"
+            f"{mask_url(spec)}: {error.strerror}; a source is a video, a picture, a folder or pattern of them, a camera or a URL"
         ) from None
     if path.is_dir():
         return make(spec, partial(listing.in_folder, path))

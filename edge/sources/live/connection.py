@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ class Connection(Thread):
         super().__init__(name="source", daemon=True)  # one that hangs does not keep the process alive
         self._feed = feed
         self._of = name
+        self._caller = copy_context()
+        """What whoever opens it has said of its logs: whose they are."""
         self._changed = Condition()
         self._shot: Shot | None = None
         self._error: SourceError | None = None
@@ -35,6 +38,9 @@ class Connection(Thread):
         return self._feed.pause_s
 
     def run(self) -> None:
+        self._caller.run(self._read)
+
+    def _read(self) -> None:
         try:
             self._feed.open()
             self.opened = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from threading import Barrier
 
 import pytest
@@ -11,7 +12,9 @@ from edge.cameras.metrics import CameraMetrics
 from edge.cameras.settings import CameraSettings, inherited
 from edge.cameras.sources import Sources
 from edge.metrics import EdgeMetrics
+from edge.sources.synthetic import Synthetic
 from shared.errors import StartupError
+from shared.observing.logs import configure_logs
 
 
 def sources_of(**cameras):
@@ -41,6 +44,20 @@ def test_videos_beside_each_other_are_decoded_without_ffmpegs_threads(monkeypatc
     sources_of(a={"source": str(path)})
     sources_of(a={"source": str(path)}, b={"source": str(path)})
     assert made == [3, 1, 1]
+
+
+def test_what_is_logged_at_the_start_says_of_which_camera_it_is(monkeypatch, capsys):
+    configure_logs("info", "text")
+
+    def open_source(spec, **_):
+        logging.getLogger("edge").warning("%s is odd", spec)
+        return Synthetic("synthetic")
+
+    monkeypatch.setattr("edge.cameras.sources.open_source", open_source)
+    sources_of(a={"source": "one"}, b={"source": "two"})
+    sources_of(c={"source": "three"})
+    said = [line.partition("WARNING ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["edge: camera a: one is odd", "edge: camera b: two is odd", "edge: three is odd"]
 
 
 def test_a_camera_that_would_see_nothing_ends_the_start():

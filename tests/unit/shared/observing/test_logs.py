@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.observing.logs import configure_logs, mask_credentials
+from shared.observing.logs import configure_logs, mask_credentials, mask_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,22 @@ def fail() -> None:
 )
 def test_credentials_are_masked_and_nothing_else(text: str, masked: str) -> None:
     assert mask_credentials(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("rtsp://admin:pa/ss@wo?rd@camera/1?token=x", "rtsp://***@camera/1?…"),
+        ("rtsp:/admin:secret@camera/1", "***@camera/1"),
+        ("rtsp//admin:sec/ret@camera/1", "***@camera/1"),
+        ("admin:sec@ret@[::1]/1", "***@[::1]/1"),
+        ("clips/a:b.mp4", "clips/a:b.mp4"),
+        ("photo@2x.png", "photo@2x.png"),
+        ("jpeg:quality=90,subsampling=0", "jpeg:quality=90,subsampling=0"),
+    ],
+)
+def test_a_url_is_masked_even_where_it_is_mistyped(url: str, masked: str) -> None:
+    assert mask_url(url) == masked
 
 
 @pytest.mark.parametrize("style", ["text", "json"])

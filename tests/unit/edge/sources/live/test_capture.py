@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
+from contextvars import ContextVar, copy_context
 
 import numpy as np
 import pytest
@@ -198,3 +199,12 @@ def test_a_feed_that_ignores_its_time_limit_is_given_up(monkeypatch, pictures, o
         source.read()
     hung[-1].answer.set()
     source.close()
+
+
+def test_what_a_connection_logs_is_of_the_camera_that_opened_it():
+    of_camera = ContextVar("camera", default="nobody")
+    said = []
+    capture, _ = capture_of([None, PICTURE], left_out=lambda: said.append(of_camera.get()))
+    with closing(capture):
+        copy_context().run(lambda: (of_camera.set("gate"), capture.open()))
+    assert said == ["gate"]

@@ -181,30 +181,6 @@ def test_a_picture_a_request_may_be_of_any_length(content_type, chunked):
     ]
 
 
-@pytest.mark.parametrize("length", [False, True])
-def test_a_camera_that_hangs_up_after_each_picture_is_asked_for_the_next(length):
-    asked = []
-
-    def answer(request):
-        asked.append(1)
-        body = jpeg(10 * len(asked))
-        begin(request, "multipart/x-mixed-replace; boundary=frame")
-        request.wfile.write(part(body) if length else b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + body)
-
-    with (
-        web_camera(answer) as host,
-        closing(open_source(f"http://{host}/", read_timeout_s=5, snapshot_fps=30)) as source,
-    ):
-        source.open()
-        shots = [source.read() for _ in range(4)]
-    assert [(shot.number, round(shot.picture.mean())) for shot in shots] == [
-        (0, 10),
-        (1, 20),
-        (2, 30),
-        (3, 40),
-    ]
-
-
 def test_a_page_is_named():
     with (
         web_camera(lambda request: send(request, b"<html>log in</html>", "text/html; charset=utf-8")) as host,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import cv2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from fractions import Fraction
 
     from av.sidedata.sidedata import SideData
@@ -68,12 +68,17 @@ class Orientations:
     and holds to the next key frame.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bare: Callable[[VideoFrame], VideoFrame] | None = None) -> None:
+        """`bare` gives a frame that is told the same, to be asked instead."""
         self._now = AS_STORED
+        self._bare = bare
 
     def of(self, frame: VideoFrame) -> Orientation:
         """How the next frame in the order of showing was held."""
-        found = _told(frame)
+        # To ask takes a while, and FFmpeg's own rotation tells of all but a mirrored frame, which a key frame begins.
+        if not frame.key_frame and not frame.rotation:
+            return self._now
+        found = _told(self._bare(frame) if self._bare else frame)
         if found is not None or frame.key_frame:
             self._now = found or AS_STORED
         return self._now

@@ -21,8 +21,7 @@ class Rendering:
 
     def __init__(self, time_base: Fraction, name: str) -> None:
         self._to_bgr = ToBgr(time_base, name)
-        self._bare = Bare()
-        self._orientations = Orientations()
+        self._orientations = Orientations(Bare())
         self._deinterlacer = Deinterlacer(time_base)
 
     def whole(self, decoded: Decoded) -> list[Decoded]:
@@ -37,4 +36,4 @@ class Rendering:
         """(H, W, 3) uint8 BGR, C-contiguous."""
         frame = decoded.frame
         size = shown_size(frame.width, frame.height, decoded.aspect)
-        return self._orientations.of(self._bare(frame)).upright(self._to_bgr(frame, size))
+        return self._orientations.of(frame).upright(self._to_bgr(frame, size))

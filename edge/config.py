@@ -21,7 +21,7 @@ Name = Annotated[
 Source = Annotated[
     str,
     Field(
-        description="a video file, a folder of pictures, a webcam's number, an `rtsp://` or `http://` URL (also of a single picture), "
+        description="a video, a picture, a folder or a pattern of them, a webcam's number, an `rtsp://` or `http://` URL (also of single pictures), "
         "`synthetic` (`synthetic:fps=10,frames=300,width=640,height=480`), or a source of an installed package by its name"
     ),
 ]

@@ -25,7 +25,7 @@ class Preprocess:
         self._source_size = source_size
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A camera's picture, (H, W, 3) uint8 BGR as OpenCV delivers it -> the network's, (height, width, 3) uint8 RGB."""
+        """A camera's picture, (H, W, 3) uint8 BGR as sources give it -> the network's, (height, width, 3) uint8 RGB."""
         return self._rgb(fit_picture(frame, self._recipe))  # colours last, where there are fewest pixels
 
     def outgoing(self, frame: NDArray[np.uint8], picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""How OpenCV is told to open what it reads, and what it gives made into pictures."""
+"""How OpenCV opens and reads a webcam, and how its arrays become pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AV_LOG_QUIET = "-8"
 
 
 def quiet_opencv() -> None:
-    """Leave stderr to our own lines: OpenCV and FFmpeg would add theirs, some with the URL's password.
+    """Leave stderr to our own lines: OpenCV, and the FFmpeg that it brings, would add theirs.
 
     A user who sets OPENCV_FFMPEG_LOGLEVEL or OPENCV_LOG_LEVEL gets what they ask for.
     """

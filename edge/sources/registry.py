@@ -50,7 +50,7 @@ def open_source(
     `synthetic:fps=10`         drawn, see edge/sources/synthetic.py
     `0`, `/dev/video0`         a webcam
     `rtsp://…`, `http://…`     a stream, or a camera that gives one picture a request
-    an existing path           a video, a picture or a folder of pictures
+    a path or a pattern        a video, a picture, or those of a folder or of all files that match
     `NAME`, `NAME:key=value`   a source of an installed package
     """
     if not spec:

@@ -1,4 +1,4 @@
-"""The lines of a cloud's decisions. What happens to their file is also tested in shared/observing/test_json_lines.py."""
+"""The lines of a cloud's decisions. What happens to their file is also tested in tests/unit/shared/observing/test_json_lines.py."""
 
 from __future__ import annotations
 

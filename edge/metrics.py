@@ -136,7 +136,7 @@ class EdgeMetrics(Metrics):
         )
         self.damaged_frames = Counter(
             prefix + "damaged_frames_total",
-            "Frames of which the decoder had to make up a part.",
+            "Frames of which the decoder had to make up a part, those that are left out as well.",
             ["camera"],
             registry=self.registry,
         )

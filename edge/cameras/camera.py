@@ -135,10 +135,10 @@ class Camera:
         """The frame as the steps take it; None if it is left out."""
         captured_s = time.monotonic()
         self.metrics.saw_frame()
+        self.metrics.damaged_frames.inc(shot.damaged)  # left out or not, as with those that cannot be decoded
         # A recording is read as fast as it can be: what counts is when its frames were.
         if not self._rate.takes(captured_s if self.live else shot.media_time_s):
             return None
-        self.metrics.damaged_frames.inc(shot.damaged)
         picture, part = self._view(shot.picture)
         origin = Origin(
             number=shot.number,

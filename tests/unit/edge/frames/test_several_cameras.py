@@ -216,6 +216,16 @@ def test_damaged_frames_are_counted_for_their_camera():
     assert [each.damaged for each in run.records if each.camera == "a"] == [True, False]
 
 
+def test_damaged_frames_beyond_a_cameras_rate_are_counted_too():
+    """Else the share of what a camera sends damaged would be a fifth of the truth at one frame in five."""
+    (picture,) = pictures(1)
+    shots = [Shot(picture, number, number / 25, damaged=True) for number in range(10)]
+    run = Cameras({"a": shots}, a={"fps": 5})
+    run.to_end()
+    assert run.count("damaged_frames_total", "a") == 10
+    assert len(run.records) == 2
+
+
 def test_a_sink_that_raises_ends_them_all():
     def sink(record):
         if record.frame >= 5:

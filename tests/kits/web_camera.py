@@ -10,6 +10,8 @@ import threading
 import cv2
 import numpy as np
 
+from edge.sources.registry import open_source
+
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
@@ -72,3 +74,14 @@ def asks_for_basic(request, password):
         return False
     send(request, status=401, WWW_Authenticate='Basic realm="camera"')
     return True
+
+
+def first_snapshots(answer, count):
+    """The number of each of the first frames of a camera that answers so, and how bright it is."""
+    with (
+        web_camera(answer) as host,
+        contextlib.closing(open_source(f"http://{host}/", read_timeout_s=5, snapshot_fps=30)) as source,
+    ):
+        source.open()
+        shots = [source.read() for _ in range(count)]
+    return [(shot.number, round(shot.picture.mean())) for shot in shots]

@@ -156,14 +156,11 @@ def _frame(kind: int, body: bytes) -> _Frame:
 def _ffmpeg_refuses(data: bytes) -> bool:
     import av  # noqa: PLC0415 - it takes long, and a source of other pictures does without
 
-    decoder = av.CodecContext.create("mjpeg", "r")
-    decoder.options = {
-        "err_detect": "explode",
-        "lowres": "3",
-    }  # an eighth of the size: only mistakes are looked for
-    decoder.thread_count = 1
+    from edge.sources.pictures.strict import StrictDecoder  # noqa: PLC0415 - the same
+
     try:
-        frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
+        # An eighth of the size: only mistakes are looked for.
+        frames = StrictDecoder(lowres="3").decode(data, last=True)
     except av.error.InvalidDataError:
         return True
     except av.error.FFmpegError:

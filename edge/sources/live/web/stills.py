@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from edge.sources.pictures.depth import Depth
 from edge.sources.pictures.reading import frames_of
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.sources.base import Picture
+    from edge.sources.pictures.strict import StrictDecoder
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class Stills:
         self._name = name
         self._on_undecodable = on_undecodable
         self._depth = Depth()
-        self._decoder: Any = None
+        self._decoder: StrictDecoder | None = None
         self._said = False
 
     def decoded(self, data: bytes) -> Picture | None:
@@ -56,13 +57,11 @@ class Stills:
             return None
         import av  # noqa: PLC0415 - most sources do without
 
-        if self._decoder is None:
-            self._decoder = av.CodecContext.create("mjpeg", "r")
-            self._decoder.options = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
-            self._decoder.thread_count = 1
+        from edge.sources.pictures.strict import StrictDecoder  # noqa: PLC0415 - the same
+
+        self._decoder = self._decoder or StrictDecoder(max_pixels=str(MAX_PIXELS))
         try:
-            with av.logging.Capture():  # or others would take its complaints for those about their pictures
-                frames = self._decoder.decode(av.Packet(data))
+            frames = self._decoder.decode(data)
         except av.error.FFmpegError:
             self._decoder = None
             return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 
 import pytest
 from kits.edge import value
+from kits.threads import ended, started, still_waits
 
 from edge.frames.allowance import Allowance
 from edge.frames.intake import Intake
@@ -19,22 +19,6 @@ def intake(*, under_way=PLENTY, metrics=None, **lanes):
     """Lanes as `camera=(capacity, drop_oldest)`."""
     gauge = (metrics or EdgeMetrics()).queue_depth.labels(queue="capture")
     return Intake(lanes, Allowance(under_way), gauge)
-
-
-def started(target):
-    thread = threading.Thread(target=target, daemon=True)
-    thread.start()
-    return thread
-
-
-def waits(thread):
-    thread.join(0.02)
-    return thread.is_alive()
-
-
-def ended(thread):
-    thread.join(5)
-    return not thread.is_alive()
 
 
 def taken(queue, count):
@@ -64,7 +48,7 @@ def test_a_camera_without_a_place_is_passed_over_until_a_frame_is_done():
     assert queue.get() == ("goes", 1)
     found = []
     consumer = started(lambda: found.append(queue.get()))
-    assert waits(consumer), "nobody has a place"
+    assert still_waits(consumer), "nobody has a place"
     queue.done("goes")
     assert ended(consumer)
     assert found == [("goes", 2)]
@@ -80,7 +64,7 @@ def test_a_full_lane_holds_up_a_recording_or_drops_the_oldest_of_a_live_one(capa
     for number in range(capacity):
         assert queue.put("clip", 100 + number) == 0
     producer = started(lambda: queue.put("clip", 999))
-    assert waits(producer)
+    assert still_waits(producer)
     assert queue.put("live", 9) == 1, "and the other lane does not wait"
     kept = taken(queue, 2)
     assert ended(producer)
@@ -93,7 +77,7 @@ def test_closing_one_lane_ends_nothing_for_the_others():
     queue.put("a", "a 1")
     put = []
     producer = started(lambda: put.append(queue.put("a", "too late")))
-    assert waits(producer)
+    assert still_waits(producer)
     queue.close("a")
     assert ended(producer)
     assert put == [1], "counted as dropped"
@@ -101,7 +85,7 @@ def test_closing_one_lane_ends_nothing_for_the_others():
     assert set(taken(queue, 3)) == {"a 0", "a 1", "b 0"}, "what waits can still be taken"
     found = []
     consumer = started(lambda: found.append(queue.get()))
-    assert waits(consumer)
+    assert still_waits(consumer)
     queue.close("b")
     assert ended(consumer)
     assert found == [None]
@@ -115,8 +99,8 @@ def test_what_is_given_up_is_not_taken():
     queue.put("a", 2)
     consumer = started(queue.get)
     producer = started(lambda: queue.put("a", 3))
-    assert waits(consumer)
-    assert waits(producer)
+    assert still_waits(consumer)
+    assert still_waits(producer)
     queue.give_up()
     assert ended(consumer)
     assert ended(producer)

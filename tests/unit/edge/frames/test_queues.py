@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from itertools import chain
 
 import pytest
 from kits.edge import value
+from kits.threads import ended, started, still_waits
 
 from edge.frames.queues import BoundedQueue
 from edge.metrics import EdgeMetrics
@@ -28,22 +28,6 @@ def make(metrics):
 def drain(queue):
     queue.close()
     return list(iter(queue.get, None))
-
-
-def started(target):
-    thread = threading.Thread(target=target, daemon=True)
-    thread.start()
-    return thread
-
-
-def still_waits(thread):
-    thread.join(0.02)
-    return thread.is_alive()
-
-
-def ended(thread):
-    thread.join(5)
-    return not thread.is_alive()
 
 
 def test_first_in_first_out(make):

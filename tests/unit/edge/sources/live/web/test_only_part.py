@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import pytest
-from kits.web_camera import begin, jpeg, web_camera
-
-from edge.sources.registry import open_source
+from kits.web_camera import begin, first_snapshots, jpeg
 
 
 @pytest.mark.parametrize("length", [False, True])
@@ -21,15 +17,4 @@ def test_a_camera_that_hangs_up_after_each_picture_is_asked_for_the_next(length)
         begin(request, "multipart/x-mixed-replace; boundary=frame")
         request.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\n%s\r\n" % said + body)
 
-    with (
-        web_camera(answer) as host,
-        closing(open_source(f"http://{host}/", read_timeout_s=5, snapshot_fps=30)) as source,
-    ):
-        source.open()
-        shots = [source.read() for _ in range(4)]
-    assert [(shot.number, round(shot.picture.mean())) for shot in shots] == [
-        (0, 10),
-        (1, 20),
-        (2, 30),
-        (3, 40),
-    ]
+    assert first_snapshots(answer, 4) == [(0, 10), (1, 20), (2, 30), (3, 40)]

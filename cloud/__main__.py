@@ -18,10 +18,14 @@ from shared.errors import SplitDNNError
 from shared.observing import event_loop
 from shared.observing.logs import configure_logs
 from shared.process.threads import limit_threads
+from shared.security.renewal import RenewedContext
+from shared.security.tls import TLSFiles, server_context
 from shared.settings import make_parser, parse_flags, print_error, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from cloud.metrics import CloudMetrics
 
 _log = logging.getLogger("cloud")
 
@@ -59,10 +63,13 @@ async def _serve(settings: CloudSettings) -> int:
     from cloud.threads import ThreadPools  # noqa: PLC0415
 
     service = Service(settings, ThreadPools(threads, settings.tail_workers))
-    server = make_server(service)
+    tls = _tls(settings, service.metrics) if settings.certificate else None
+    server = make_server(service, tls)
     sockets = bind(settings.address, settings.port)
     server.add_sockets(sockets)  # /healthz answers while the model loads
-    _log.info("listening on http://%s:%d", settings.address, sockets[0].getsockname()[1])
+    scheme, port = "https" if tls else "http", sockets[0].getsockname()[1]
+    _log.info("listening on %s://%s:%d", scheme, settings.address, port)
+    renewing = asyncio.create_task(tls.watch()) if tls else None
     starting = asyncio.create_task(service.start())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -74,12 +81,21 @@ async def _serve(settings: CloudSettings) -> int:
             _log.info("stopping: finishing %d frames", service.lifecycle.frames)
     finally:
         starting.cancel()
+        if renewing:
+            renewing.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await starting
         await service.stop()
         server.stop()
         await server.close_all_connections()
     return 0
+
+
+def _tls(settings: CloudSettings, metrics: CloudMetrics) -> RenewedContext:
+    files = TLSFiles(
+        settings.certificate, settings.key, settings.client_ca, ("--certificate", "--key", "--client-ca")
+    )
+    return RenewedContext(server_context, files, metrics=metrics, certificate="server")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import TYPE_CHECKING
+
+from pydantic import Field, field_validator
 
 from shared.limits import MAX_FRAME_BYTES
 from shared.settings import CommonSettings
+
+if TYPE_CHECKING:
+    from pydantic import ValidationInfo
 
 
 class CloudSettings(CommonSettings):
@@ -13,6 +18,18 @@ class CloudSettings(CommonSettings):
 
     address: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every network")
     port: int = Field(8881, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    certificate: str | None = Field(
+        None,
+        description="PEM file of the cloud's certificate, followed by those between it and its CA: the port then speaks TLS only. "
+        "Renewed files are taken within seconds, without a lost connection",
+    )
+    key: str | None = Field(
+        None, description="PEM file of the certificate's key, unless that is in the certificate's file"
+    )
+    client_ca: str | None = Field(
+        None,
+        description="PEM file of the CAs that sign clients' certificates: whoever has none of theirs is told nothing but the health",
+    )
     max_body_bytes: int = Field(
         MAX_FRAME_BYTES, ge=1024, le=1 << 30, description="largest request body taken"
     )
@@ -45,3 +62,10 @@ class CloudSettings(CommonSettings):
         "with its weights",
     )
     drain_s: float = Field(20.0, ge=0, le=600, description="on SIGTERM, requests in progress get this long")
+
+    @field_validator("key", "client_ca")
+    @classmethod
+    def _needs_a_certificate(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and not info.data.get("certificate"):
+            raise ValueError("needs --certificate too, as without it the port speaks no TLS")
+        return value

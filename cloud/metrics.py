@@ -22,11 +22,12 @@ ENDPOINTS = (
     "/metrics",
     "other",
 )
+CERTIFICATES = ("server",)
 STEPS = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
 TRANSFERS = ("complete", "abandoned", "stalled", "failed")
 NETWORK_CHANGES = ("taken", "failed", "away")
-_CODES = (200, 201, 206, 304, 400, 403, 404, 405, 409, 413, 415, 416, 422, 424, 500, 503, 504)
+_CODES = (200, 201, 206, 304, 400, 401, 403, 404, 405, 409, 413, 415, 416, 422, 424, 500, 503, 504)
 
 
 class CloudMetrics(Metrics):
@@ -34,7 +35,7 @@ class CloudMetrics(Metrics):
 
     def __init__(self) -> None:
         prefix = "splitdnn_cloud_"
-        super().__init__(prefix, STEPS)
+        super().__init__(prefix, STEPS, CERTIFICATES)
         self.requests = Counter(
             prefix + "requests_total", "HTTP requests answered.", ["endpoint", "code"], registry=self.registry
         )

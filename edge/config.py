@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from shared.settings import CommonSettings
+
+if TYPE_CHECKING:
+    from pydantic import ValidationInfo
 
 # What running, calibrating and one camera of several (edge/cameras/settings.py) have in common is declared once, but not in a common
 # base class: it would change the order of the flags in --help and of the settings in the README.
@@ -122,6 +125,16 @@ class EdgeSettings(CommonSettings):
         description="TOML file of several cameras for this one edge, in place of a source and a name (docs/cameras.md)",
     )
     cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
+    ca: str | None = Field(
+        None,
+        description="PEM file of the CAs one of which must have signed the cloud's certificate; by default those of the system",
+    )
+    client_certificate: str | None = Field(
+        None, description="PEM file of this edge's certificate, for a cloud with `--client-ca`"
+    )
+    client_key: str | None = Field(
+        None, description="PEM file of its key, unless that is in the certificate's file"
+    )
     split_point: SplitPointName = None
     codec: CodecName = None
     profile: str | None = Field(
@@ -190,6 +203,12 @@ class EdgeSettings(CommonSettings):
     status_port: int = Field(
         8882, ge=0, le=65535, description="port of `/metrics`, `/healthz` and `/readyz`; 0 takes a free one"
     )
+    status_certificate: str | None = Field(
+        None, description="PEM file of a certificate for the status port, which then speaks TLS only"
+    )
+    status_key: str | None = Field(
+        None, description="PEM file of its key, unless that is in the certificate's file"
+    )
     open_timeout_s: OpenTimeout = 10.0
     read_timeout_s: ReadTimeout = 10.0
     snapshot_fps: SnapshotFps = 1.0
@@ -201,6 +220,21 @@ class EdgeSettings(CommonSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("not a URL such as http://cloud:8881")
         return value.rstrip("/")
+
+    @field_validator("ca", "client_certificate")
+    @classmethod
+    def _needs_https(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and not str(info.data.get("cloud_url", "https:")).startswith("https:"):
+            raise ValueError("needs an https:// address as --cloud-url, as frames would travel in the open")
+        return value
+
+    @field_validator("client_key", "status_key")
+    @classmethod
+    def _needs_its_certificate(cls, value: str | None, info: ValidationInfo) -> str | None:
+        name = str(info.field_name).replace("key", "certificate")
+        if value and not info.data.get(name):
+            raise ValueError(f"needs --{name.replace('_', '-')} too")
+        return value
 
 
 class CalibrationSettings(CommonSettings):

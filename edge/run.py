@@ -21,11 +21,13 @@ from edge.network.opening import open_origin
 from edge.network.switch import Switch
 from edge.network.watch import watch
 from edge.output.outputs import no_run, open_outputs, with_readers
-from edge.output.status import serve_status
+from edge.output.status import serve_status, status_tls
 from edge.planning.pace import Pace
 from edge.uplink.line import Line
+from edge.uplink.trust import trust_of
 from shared.errors import ResultsError, StartupError
 from shared.observing import event_loop
+from shared.security.handshakes import Handshakes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,13 +114,28 @@ async def _open(
     ends.callback(outputs.close)
     ends.callback(sources.close)
     sources.open_recordings()
+    tls = status_tls(settings, metrics)
     server, status_port = serve_status(
-        metrics.registry, lambda: metrics.state, metrics.unseen, settings.status_address, settings.status_port
+        metrics.registry,
+        lambda: metrics.state,
+        metrics.unseen,
+        settings.status_address,
+        settings.status_port,
+        tls=tls,
+        handshakes=Handshakes(metrics.handshakes),
     )
     ends.callback(server.stop)
+    if tls:
+        ends.callback(asyncio.create_task(tls.watch()).cancel)
     most_under_way = settings.in_flight + len(cameras) - 1
     patience_s = max(camera.deadline_s for camera in cameras)
-    line = Line(settings.cloud_url, metrics, in_flight=most_under_way, deadline_s=patience_s)
+    line = Line(
+        settings.cloud_url,
+        metrics,
+        in_flight=most_under_way,
+        deadline_s=patience_s,
+        tls=trust_of(settings, metrics),
+    )
     await ends.enter_async_context(line)
     origin, model = await open_origin(settings, line, metrics, ends)
     pace = Pace(sources.live)

@@ -83,3 +83,10 @@ MAX_JSON_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 1
 it has a list for each row of each channel, a comma for each number, and hardly a key."""
 MAX_REPLY_BYTES = 1 << 20
 """Bytes of an answer that an edge reads from its cloud."""
+
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+MAX_CERTIFICATES_BYTES = 1 << 20
+"""Bytes of a file of certificates. A chain takes a few thousand; all public CAs together 250 kB."""
+HANDSHAKE_S = 10.0
+"""Seconds for the handshake of a connection; it takes two round trips."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from cloud.http.bundle import BUNDLES, BundleHandler
 from cloud.http.model import ModelHandler
 from cloud.http.profiles import PROFILES, ProfileHandler, ProfilesHandler
+from cloud.http.server import Server
 from cloud.http.system import (
     ComputeHandler,
     HealthHandler,
@@ -21,11 +21,13 @@ from cloud.http.system import (
     UnknownHandler,
 )
 from shared.errors import StartupError
+from shared.security.handshakes import Handshakes
 
 if TYPE_CHECKING:
     import socket
 
     from cloud.service import Service
+    from shared.security.renewal import RenewedContext
 
 _MAX_HEADER_BYTES = 16 << 10
 _MAX_UNREAD_BODY_BYTES = 64 << 10
@@ -66,13 +68,18 @@ def bind(address: str, port: int) -> list[socket.socket]:
         ) from None
 
 
-def make_server(service: Service) -> HTTPServer:
-    """Make the server, with every limit set."""
+def make_server(service: Service, tls: RenewedContext | None = None) -> Server:
+    """Make the server, with every limit set. With `tls` it speaks nothing else, and takes each later context of it."""
     settings = service.settings
-    return HTTPServer(
+    server = Server(
         make_app(service),
+        handshakes=Handshakes(service.metrics.handshakes),
+        ssl_options=tls.context if tls else None,
         max_header_size=_MAX_HEADER_BYTES,
         max_body_size=_MAX_UNREAD_BODY_BYTES,
         idle_connection_timeout=settings.idle_timeout_s,
         body_timeout=settings.request_timeout_s,
     )
+    if tls:
+        tls.on_change(server.renew)
+    return server

@@ -12,6 +12,7 @@ from tornado.escape import json_encode
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from cloud.bodies.body import Body
+from cloud.http.client_certificate import require_certificate
 from cloud.metrics import ENDPOINTS
 from shared.errors import BusyError, LimitError, RequestError
 from shared.wire.http import content_digest
@@ -36,10 +37,16 @@ class Handler(RequestHandler):
 
     endpoint: ClassVar[str] = ""
     """The metrics' label for this endpoint, if it is not the path."""
+    is_open: ClassVar[bool] = False
+    """Whether it answers strangers: health, which balancers ask without a certificate."""
 
     def initialize(self, service: Service) -> None:
         self.service = service
         self._arrived = time.monotonic()  # Tornado's request_time() is by the wall clock, which may be set
+
+    def prepare(self) -> None:
+        if not self.is_open:
+            require_certificate(self.request, self.service.settings)
 
     def elapsed_s(self) -> float:
         """Seconds since the header arrived."""
@@ -136,9 +143,11 @@ class BodyHandler(Handler):
 
     def prepare(self) -> None:
         if self.request.method != self.body_method:
+            super().prepare()
             return
         self.connection().set_max_body_size(_DRAIN_FACTOR * self.limit())
         try:
+            super().prepare()
             self.admit()
             self._check_size(self._declared())
         except RequestError as error:

@@ -28,6 +28,8 @@ _COMPUTE_BODY = {"number": "a finite number"}
 class HelloHandler(Handler):
     """`GET /`: says what this server is, and names the endpoints to try next."""
 
+    is_open = True
+
     def get(self) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish(
@@ -100,12 +102,16 @@ class TailTimesHandler(Handler):
 class HealthHandler(Handler):
     """`GET /healthz`: the process answers."""
 
+    is_open = True
+
     def get(self) -> None:
         self.finish({"state": self.service.lifecycle.state})
 
 
 class ReadyHandler(Handler):
     """`GET /readyz`: 200 while frames are taken, else 503."""
+
+    is_open = True
 
     def get(self) -> None:
         state = self.service.lifecycle.state

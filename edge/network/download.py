@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, BinaryIO
 import aiohttp
 
 from edge.uplink.client import parse_json, shown
+from edge.uplink.trust import problem_of
 from shared.errors import FetchError
 from shared.network.manifest import MANIFEST
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
@@ -23,9 +25,10 @@ SILENCE_S = 30.0
 _BLOCK = 1 << 20
 
 
-def open_session() -> aiohttp.ClientSession:
-    """A session for such requests."""
+def open_session(tls: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
+    """A session for such requests. `tls`: what an https cloud is checked with, by default the system's CAs."""
     return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=tls or True),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S),
         # The announced length would otherwise be that of a compressed form, which may unpack to anything.
         headers={"Accept-Encoding": "identity"},
@@ -50,7 +53,7 @@ async def get(
                 raise FetchError("refused", f"{url} came as {shown(encoding, 40)}; accepted: identity")
             yield response
     except (TimeoutError, aiohttp.ClientError) as error:
-        text = shown(error) or "it came too slowly, or not at all"
+        text = problem_of(error) or shown(error) or "it came too slowly, or not at all"
         raise FetchError("cut", f"{url}: {text}", passing=True) from None
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from edge.metrics import EdgeMetrics
 from edge.network.opening import open_origin
 from edge.uplink.line import Line
+from edge.uplink.trust import trust_of
 from shared.engines import load
 
 if TYPE_CHECKING:
@@ -19,7 +20,13 @@ async def list_split_points(settings: EdgeSettings) -> str:
     """The table for the network that the settings name. Raises StartupError."""
     metrics = EdgeMetrics()
     async with contextlib.AsyncExitStack() as ends:
-        line = Line(settings.cloud_url, metrics, in_flight=1, deadline_s=settings.deadline_s)
+        line = Line(
+            settings.cloud_url,
+            metrics,
+            in_flight=1,
+            deadline_s=settings.deadline_s,
+            tls=trust_of(settings, metrics),
+        )
         await ends.enter_async_context(line)
         _, model = await open_origin(settings, line, metrics, ends, patience_s=settings.deadline_s)
         chosen = settings.model_copy(update={"model": model})

@@ -6,16 +6,24 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
+from tornado.iostream import SSLIOStream
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from shared.errors import StartupError
 from shared.observing.telemetry import exposition
+from shared.security.renewal import RenewedContext
+from shared.security.tls import TLSFiles, server_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from prometheus_client import CollectorRegistry
+    from tornado.iostream import IOStream
+
+    from edge.config import EdgeSettings
+    from edge.metrics import EdgeMetrics
+    from shared.security.handshakes import Handshakes
 
 
 class _Handler(RequestHandler):
@@ -63,14 +71,45 @@ class _UnknownHandler(RequestHandler):
         self.finish({"error": "no such path; known: /metrics, /healthz, /readyz"})
 
 
+def status_tls(settings: EdgeSettings, metrics: EdgeMetrics) -> RenewedContext | None:
+    """The TLS of the status port; None without. Raises SettingsError."""
+    if not settings.status_certificate:
+        return None
+    flags = ("--status-certificate", "--status-key", "--ca")
+    files = TLSFiles(settings.status_certificate, settings.status_key, flags=flags)
+    return RenewedContext(server_context, files, metrics=metrics, certificate="status")
+
+
+class _Server(HTTPServer):
+    def initialize(self, *arguments: Any, handshakes: Handshakes | None, **named: Any) -> None:
+        self._handshakes = handshakes
+        super().initialize(*arguments, **named)
+
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        if self._handshakes and isinstance(stream, SSLIOStream):
+            self._handshakes.begun(stream, address)
+        super().handle_stream(stream, address)
+
+    def renew(self, context: Any) -> None:
+        self.ssl_options = context
+
+
 def serve_status(
-    registry: CollectorRegistry, state: Callable[[], str], unseen: Collection[str], address: str, port: int
+    registry: CollectorRegistry,
+    state: Callable[[], str],
+    unseen: Collection[str],
+    address: str,
+    port: int,
+    *,
+    tls: RenewedContext | None = None,
+    handshakes: Handshakes | None = None,
 ) -> tuple[HTTPServer, int]:
     """Serve the metrics of `registry` and the `state`, and return the server with its port; `port` 0 takes a free one.
 
     `unseen` holds the names of the cameras that have given no frame yet. Until it is empty, `/readyz` answers 503.
 
-    Raises StartupError if it cannot listen there.
+    With `tls` it speaks nothing else, and takes each later context of it; `handshakes` counts. Raises StartupError if it cannot
+    listen there.
     """
     app = Application(
         [
@@ -81,7 +120,16 @@ def serve_status(
         default_handler_class=_UnknownHandler,
         log_function=lambda _handler: None,
     )
-    server = HTTPServer(app, max_header_size=16 << 10, max_body_size=1 << 10, idle_connection_timeout=75)
+    server = _Server(
+        app,
+        handshakes=handshakes,
+        ssl_options=tls.context if tls else None,
+        max_header_size=16 << 10,
+        max_body_size=1 << 10,
+        idle_connection_timeout=75,
+    )
+    if tls:
+        tls.on_change(server.renew)
     try:
         sockets = bind_sockets(port, address)
     except OSError as error:

@@ -8,8 +8,12 @@ import logging
 import re
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared.limits import MAX_REPLY_BYTES
+
+if TYPE_CHECKING:
+    import ssl
 
 _log = logging.getLogger(__name__)
 
@@ -18,8 +22,10 @@ _NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_V[0-9]+")
 """How torchvision names weights: `IMAGENET1K_V1`, `IMAGENET1K_SWAG_E2E_V1`. No path to anything looks like this by accident."""
 
 
-def agreed_weights(cloud_url: str, model: str, weights: str, seed: int) -> tuple[str, int]:
-    """The weights to load, and their seed.
+def agreed_weights(
+    cloud_url: str, model: str, weights: str, seed: int, tls: ssl.SSLContext | None = None
+) -> tuple[str, int]:
+    """The weights to load, and their seed. `tls`: what an https cloud is checked with, by default the system's CAs.
 
     `auto` may give pretrained or random weights, on each side independently. So an edge with `auto` takes what the cloud
     already runs, if the cloud can be asked and runs the same architecture; the fingerprints are still compared. Any
@@ -28,7 +34,10 @@ def agreed_weights(cloud_url: str, model: str, weights: str, seed: int) -> tuple
     alone = weights, seed
     if weights != "auto":
         return alone
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy, as the uplink uses none
+    direct = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),  # no proxy, as the uplink uses none
+        urllib.request.HTTPSHandler(context=tls),
+    )
     try:
         with direct.open(f"{cloud_url}/model", timeout=_TIMEOUT_S) as response:
             said = json.loads(response.read(MAX_REPLY_BYTES))

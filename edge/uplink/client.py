@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from edge.uplink.trust import problem_of
 from shared.errors import MismatchError, UplinkError
 from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from prometheus_client import Counter
 
     from shared.network.model import Model
+    from shared.security.renewal import RenewedContext
     from shared.tasks.base import Answer, Task
     from shared.tasks.spec import Wanted
 
@@ -58,9 +60,12 @@ class Reply:
 class CloudClient:
     """Sends several requests at once, each on its own connection; connections stay open."""
 
-    def __init__(self, url: str, sent: Counter, *, connections: int) -> None:
-        """`sent` counts the bytes of frames."""
+    def __init__(
+        self, url: str, sent: Counter, *, connections: int, tls: RenewedContext | None = None
+    ) -> None:
+        """`sent` counts the bytes of frames. `tls`: what an https cloud is checked with, by default the system's CAs."""
         self.url = url
+        self.tls = tls
         self._sent = sent
         self._connections = connections
 
@@ -86,6 +91,8 @@ class CloudClient:
         """
         options["timeout"] = aiohttp.ClientTimeout(total=max(1e-3, patience_s))  # 0 would be no limit
         options |= {"allow_redirects": False, "trace_request_ctx": about}  # a POST would go on as a GET
+        if self.tls:
+            options["ssl"] = self.tls.context  # a renewed one is used from the next connection on
         try:
             async with self._session.request(method, self.url + path, **options) as response:
                 if response.status in (301, 302, 303, 307, 308):
@@ -100,6 +107,8 @@ class CloudClient:
         except TimeoutError:
             raise UplinkError("late", f"no answer within {patience_s:.3g} s") from None
         except (aiohttp.ClientError, OSError) as error:
+            if problem := problem_of(error):
+                raise UplinkError("untrusted", problem) from None
             text = str(error) or type(error).__name__
             broken = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
             kind = (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from edge.metrics import EdgeMetrics
+    from shared.security.renewal import RenewedContext
 
 _PROBE_TIMEOUT_S = 1.0
 
@@ -24,27 +25,40 @@ _PROBE_TIMEOUT_S = 1.0
 class Line:
     """Open while the edge runs. Used from the event loop only."""
 
-    def __init__(self, url: str, metrics: EdgeMetrics, *, in_flight: int, deadline_s: float) -> None:
-        """`deadline_s`: the longest that a frame may wait. One that waits less and is late says nothing of the cloud."""
+    def __init__(
+        self,
+        url: str,
+        metrics: EdgeMetrics,
+        *,
+        in_flight: int,
+        deadline_s: float,
+        tls: RenewedContext | None = None,
+    ) -> None:
+        """`deadline_s`: the longest that a frame may wait. One that waits less and is late says nothing of the cloud.
+
+        `tls`: what an https cloud is checked with; by default the CAs of the system.
+        """
         # One connection more for the probe.
-        self.client = CloudClient(url, metrics.uplink_bytes, connections=in_flight + 1)
+        self.client = CloudClient(url, metrics.uplink_bytes, connections=in_flight + 1, tls=tls)
         self.circuit = Circuit(metrics.circuit_state, time.monotonic, opened=self._release)
         self.link = Link(time.monotonic)
         self.heard = Heard()
         self.deadline_s = deadline_s
         self._waiting: set[asyncio.Timeout] = set()
         self._greet: Callable[[], Awaitable[object]] = self.ask_model
-        self._probing: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         self.client.open()
-        self._probing = asyncio.create_task(self.circuit.probe(self._find_out))
+        self._beside = [asyncio.create_task(self.circuit.probe(self._find_out))]
+        if self.client.tls:
+            self._beside.append(asyncio.create_task(self.client.tls.watch()))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._probing:
-            self._probing.cancel()
-            await asyncio.gather(self._probing, return_exceptions=True)
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
         await self.client.close()
 
     async def _find_out(self) -> None:

@@ -18,14 +18,10 @@ from shared.errors import SplitDNNError
 from shared.observing import event_loop
 from shared.observing.logs import configure_logs
 from shared.process.threads import limit_threads
-from shared.security.renewal import RenewedContext
-from shared.security.tls import TLSFiles, server_context
 from shared.settings import make_parser, parse_flags, print_error, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from cloud.metrics import CloudMetrics
 
 _log = logging.getLogger("cloud")
 
@@ -59,11 +55,12 @@ async def _serve(settings: CloudSettings) -> int:
     threads = limit_threads(settings.threads)
     # Only now: numpy reads the thread settings when it is imported, and torch if it is the engine.
     from cloud.http.app import bind, make_server  # noqa: PLC0415
+    from cloud.http.server import tls_of  # noqa: PLC0415
     from cloud.service import Service  # noqa: PLC0415
     from cloud.threads import ThreadPools  # noqa: PLC0415
 
     service = Service(settings, ThreadPools(threads, settings.tail_workers))
-    tls = _tls(settings, service.metrics) if settings.certificate else None
+    tls = tls_of(settings, service.metrics)
     server = make_server(service, tls)
     sockets = bind(settings.address, settings.port)
     server.add_sockets(sockets)  # /healthz answers while the model loads
@@ -89,13 +86,6 @@ async def _serve(settings: CloudSettings) -> int:
         server.stop()
         await server.close_all_connections()
     return 0
-
-
-def _tls(settings: CloudSettings, metrics: CloudMetrics) -> RenewedContext:
-    files = TLSFiles(
-        settings.certificate, settings.key, settings.client_ca, ("--certificate", "--key", "--client-ca")
-    )
-    return RenewedContext(server_context, files, metrics=metrics, certificate="server")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 from cloud.bodies.body import Body
 from cloud.http.client_certificate import require_certificate
 from cloud.metrics import ENDPOINTS
-from shared.errors import BusyError, LimitError, RequestError
+from shared.errors import BusyError, LimitError, RequestError, UnauthenticatedError
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class Handler(RequestHandler):
             text, reason, accepted = _legible(str(error)), error.reason, error.accepted
             if error.retryable:
                 self.set_header("Retry-After", "1")
+            if isinstance(error, UnauthenticatedError):
+                self.set_header("Connection", "close")  # a stranger keeps no connection
         elif isinstance(error, HTTPError):
             text, reason = error.get_message() or HTTPStatus(status_code).phrase, "http"
             accepted = self._methods() if status_code == HTTPStatus.METHOD_NOT_ALLOWED else None

@@ -7,10 +7,24 @@ from typing import TYPE_CHECKING, Any
 from tornado.httpserver import HTTPServer
 from tornado.iostream import SSLIOStream
 
+from shared.security.renewal import RenewedContext
+from shared.security.tls import TLSFiles, server_context
+
 if TYPE_CHECKING:
     from tornado.iostream import IOStream
 
+    from cloud.config import CloudSettings
+    from cloud.metrics import CloudMetrics
     from shared.security.handshakes import Handshakes
+
+
+def tls_of(settings: CloudSettings, metrics: CloudMetrics) -> RenewedContext | None:
+    """The TLS of the settings; None without. Raises SettingsError."""
+    if not settings.certificate:
+        return None
+    flags = ("--certificate", "--key", "--client-ca")
+    files = TLSFiles(settings.certificate, settings.key, settings.client_ca, flags)
+    return RenewedContext(server_context, files, metrics=metrics, certificate="server")
 
 
 class Server(HTTPServer):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from edge.uplink.trust import problem_of
+from edge.uplink.trust import MAYBE_REFUSED, problem_of
 from shared.errors import MismatchError, UplinkError
 from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
@@ -111,6 +111,8 @@ class CloudClient:
                 raise UplinkError("untrusted", problem) from None
             text = str(error) or type(error).__name__
             broken = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+            if broken and self.tls and self.tls.files.certificate:
+                text += MAYBE_REFUSED
             kind = (
                 BrokenError if broken and not isinstance(error, aiohttp.ClientConnectorError) else UplinkError
             )

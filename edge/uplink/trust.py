@@ -21,6 +21,10 @@ _OTHER_NAME = (62, 63, 64)
 """OpenSSL's X509_V_ERR_…, as `verify_code`."""
 
 
+MAYBE_REFUSED = " (if this happens to every frame, the cloud may not accept this edge's --client-certificate: its log says so)"
+"""With TLS 1.3 a client that is refused has begun to send, and may learn of a closed connection only."""
+
+
 def files_of(settings: EdgeSettings) -> TLSFiles:
     """The files that the line to the cloud is made of."""
     flags = ("--client-certificate", "--client-key", "--ca")

@@ -61,11 +61,6 @@ class _JsonFormatter(logging.Formatter):
         return mask_credentials(json.dumps(line))
 
 
-def _no_handshake(record: logging.LogRecord) -> bool:
-    """Whether a line of Tornado's is about something else than one stranger's TLS."""
-    return not str(record.msg).startswith("SSL Error on ")
-
-
 def configure_logs(level: str, style: str) -> None:
     """Send logs to stderr; `style` is `text` or `json`."""
     handler = logging.StreamHandler(sys.stderr)
@@ -75,7 +70,4 @@ def configure_logs(level: str, style: str) -> None:
         else _HumanFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("tornado.general").addFilter(
-        _no_handshake
-    )  # shared/security/handshakes.py says it, seldom
     logging.getLogger("tornado.access").setLevel(logging.ERROR)  # requests are counted by metrics, not logged

@@ -41,6 +41,7 @@ class Handshakes:
         self._clock = clock
         self._unsaid = 0
         self._said_at: float | None = None
+        logging.getLogger("tornado.general").addFilter(_is_about_else)
 
     def begun(self, stream: Stream, address: object) -> None:
         """A connection from `address` begins; close it if its handshake takes too long."""
@@ -74,12 +75,17 @@ class Handshakes:
             return
         host = address[0] if isinstance(address, tuple) and address else address
         _log.warning(
-            "TLS: %d handshakes failed since this was last said; the last with %s: %s",
+            "TLS handshakes that failed since this was last said: %d; the last with %s: %s",
             self._unsaid,
             host,
             reason,
         )
         self._unsaid, self._said_at = 0, now
+
+
+def _is_about_else(record: logging.LogRecord) -> bool:
+    """Whether it is not the line that Tornado writes for each handshake that fails."""
+    return not str(record.msg).startswith("SSL Error on ")
 
 
 def reason_of(error: ssl.SSLError) -> str:

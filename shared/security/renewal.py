@@ -60,6 +60,11 @@ class RenewedContext:
         self.context = make(files)
         self._export(files.expiry())
 
+    @property
+    def files(self) -> TLSFiles:
+        """What it is made of."""
+        return self._files
+
     def on_change(self, taken: Callable[[ssl.SSLContext], object]) -> None:
         """Tell this each later context, on `look`'s thread."""
         self._taken = taken

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edge.network.store import BundleStore
     from shared.network.manifest import FileEntry, Manifest
     from shared.security.renewal import RenewedContext
+    from shared.security.tls import FixedContext
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +40,9 @@ _SPARE_BYTES = 64 << 20
 class BundleFetch:
     """Fetches from one cloud into one store. Used on an event loop; the disk is written to on threads."""
 
-    def __init__(self, url: str, store: BundleStore, tls: RenewedContext | None = None) -> None:
+    def __init__(
+        self, url: str, store: BundleStore, tls: RenewedContext | FixedContext | None = None
+    ) -> None:
         """`tls`: what an https cloud is checked with, by default the system's CAs."""
         self._url = url
         self._tls = tls

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from shared.network.model import Model
     from shared.security.renewal import RenewedContext
+    from shared.security.tls import FixedContext
     from shared.tasks.base import Answer, Task
     from shared.tasks.spec import Wanted
 
@@ -61,7 +62,7 @@ class CloudClient:
     """Sends several requests at once, each on its own connection; connections stay open."""
 
     def __init__(
-        self, url: str, sent: Counter, *, connections: int, tls: RenewedContext | None = None
+        self, url: str, sent: Counter, *, connections: int, tls: RenewedContext | FixedContext | None = None
     ) -> None:
         """`sent` counts the bytes of frames. `tls`: what an https cloud is checked with, by default the system's CAs."""
         self.url = url

@@ -46,13 +46,14 @@ class Line:
         self.deadline_s = deadline_s
         self._waiting: set[asyncio.Timeout] = set()
         self._greet: Callable[[], Awaitable[object]] = self.ask_model
+        self._tls = tls
         self._beside: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         self.client.open()
         self._beside = [asyncio.create_task(self.circuit.probe(self._find_out))]
-        if self.client.tls:
-            self._beside.append(asyncio.create_task(self.client.tls.watch()))
+        if self._tls:
+            self._beside.append(asyncio.create_task(self._tls.watch()))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -32,6 +32,15 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True)
+class Known:
+    """What one of this CA's certificates says."""
+
+    end: datetime
+    addresses: tuple[str, ...]
+    """Host names and IP addresses that it is for."""
+
+
+@dataclass(frozen=True)
 class Authority:
     """A CA: its certificate, and the key that signs others."""
 
@@ -107,18 +116,23 @@ class Authority:
         _write(folder / "tls.key", key, key_mode)
         _write(folder / "tls.crt", certificate, 0o644)
 
-    def end_of(self, certificate: bytes, like: bytes) -> datetime | None:
-        """When a certificate in PEM form ends, if this CA has signed it and it is for what `like` is for; else None."""
+    def known(self, certificate: bytes) -> Known | None:
+        """What a certificate in PEM form says, if this CA has signed it; else None."""
         try:
-            found, wanted = map(x509.load_pem_x509_certificate, (certificate, like))
+            found = x509.load_pem_x509_certificate(certificate)
             found.verify_directly_issued_by(self.certificate)
-            names = [
-                each.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-                for each in (found, wanted)
-            ]
+            names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         except (InvalidSignature, ValueError, TypeError, x509.ExtensionNotFound):
             return None
-        return found.not_valid_after_utc if names[0].value == names[1].value else None
+        addresses = [
+            str(each) for kind in (x509.DNSName, x509.IPAddress) for each in names.get_values_for_type(kind)
+        ]
+        return Known(found.not_valid_after_utc, tuple(addresses))
+
+
+def spelled(address: str) -> str:
+    """A host name or an IP address in the one spelling that certificates have. Raises SettingsError for what is neither."""
+    return str(_general_name(address).value)
 
 
 def _begun(
@@ -151,7 +165,7 @@ def _general_name(text: str) -> x509.GeneralName:
             raise SettingsError(
                 f"{text!r} is not an address; accepted: host names and IP addresses"
             ) from None
-        return x509.DNSName(text)
+        return x509.DNSName(text.lower())
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -13,12 +13,12 @@ from shared.settings import parse_flags, print_error
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.security.authority import Authority
+    from shared.security.authority import Authority, Known
 
 _MAX_DAYS = 3650
 _DESCRIPTION = """Make a CA of your own in FOLDER, unless one is there, and for each machine the folder FOLDER/NAME with tls.crt, tls.key
-and ca.crt. Called again, it renews what has less than a third of its days left, or is for other addresses. ca.key, which signs,
-belongs on no machine that runs a cloud or an edge."""
+and ca.crt. Called again, it makes those anew that have less than a third of their days left or lack an address. ca.key, which
+signs, belongs on no machine that runs a cloud or an edge."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,21 +83,23 @@ def _run(arguments: Sequence[str]) -> None:
 def _issue(
     authority: Authority, folder: Path, name: str, addresses: list[str], days: int, *, group: bool
 ) -> None:
-    own = folder / name
-    now = datetime.now(UTC)
-    certificate, key = authority.issue(name, addresses, days=days, now=now)
-    kept_until = _kept_until(authority, own / "tls.crt", certificate)
-    if kept_until and kept_until - now > timedelta(days=days / 3) and (own / "tls.key").exists():
-        print(f"{own}/tls.crt: holds until {kept_until:%Y-%m-%d}")
+    from shared.security.authority import spelled  # noqa: PLC0415 - as above
+
+    own, now = folder / name, datetime.now(UTC)
+    known = _known(authority, own / "tls.crt")
+    wanted = {spelled(each) for each in (name, *addresses)}
+    ends_soon = known is None or known.end - now <= timedelta(days=days / 3)
+    if known and not ends_soon and wanted <= set(known.addresses) and (own / "tls.key").exists():
+        print(f"{own}/tls.crt: holds until {known.end:%Y-%m-%d}")
         return
+    addresses = [*addresses, *(known.addresses if known else ())]  # whoever reaches it by those goes on
+    certificate, key = authority.issue(name, addresses, days=days, now=now)
     authority.write_issued(own, certificate, key, key_mode=0o640 if group else 0o600)
     print(f"{own}/tls.crt: new, holds for {days} days")
 
 
-def _kept_until(authority: Authority, path: Path, wanted: bytes) -> datetime | None:
-    """When the certificate there ends, if it is this CA's and for the same addresses as `wanted`."""
+def _known(authority: Authority, path: Path) -> Known | None:
     try:
-        found = path.read_bytes()
+        return authority.known(path.read_bytes())
     except OSError:
         return None
-    return authority.end_of(found, wanted)

@@ -43,6 +43,14 @@ class TLSFiles:
             ) from None
 
 
+@dataclass(frozen=True, slots=True)
+class FixedContext:
+    """A context, and what it was made of: for a program that does not run for weeks."""
+
+    context: ssl.SSLContext
+    files: TLSFiles
+
+
 class ResumingContext(ssl.SSLContext):
     """A client's context that takes up each server's last session again, which costs neither side a signature.
 

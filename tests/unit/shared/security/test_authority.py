@@ -73,6 +73,13 @@ def test_it_renews_what_ends_soon_what_is_for_others_and_what_another_ca_signed(
         assert path.read_bytes() != before
         assert (tmp_path / "cloud" / "tls.key").exists()
         assert expiry_of(path.read_text()) > (now + timedelta(days=364)).timestamp()
+    for fewer in ("cloud", "cloud,127.0.0.1", "cloud,LOCALHOST"):
+        before = path.read_bytes()
+        assert main([str(tmp_path), fewer]) == 0
+        assert path.read_bytes() == before, "it is for these as well"
+    assert main([str(tmp_path), "cloud,cloud.example"]) == 0
+    known = made.authority.known(path.read_bytes())
+    assert known.addresses == ("cloud", "cloud.example", "localhost", "127.0.0.1"), "earlier addresses stay"
     assert main([str(tmp_path), "cloud,127.0.0.1,localhost", "--group"]) == 0
     assert mode(tmp_path / "cloud" / "tls.key") == 0o600, "what holds is left alone"
     assert main([str(tmp_path), "gate", "--group", "--days", "7"]) == 0

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.limits import MAX_FRAME_BYTES
 from shared.settings import CommonSettings
-
-if TYPE_CHECKING:
-    from pydantic import ValidationInfo
 
 
 class CloudSettings(CommonSettings):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.settings import CommonSettings
-
-if TYPE_CHECKING:
-    from pydantic import ValidationInfo
 
 # What running, calibrating and one camera of several (edge/cameras/settings.py) have in common is declared once, but not in a common
 # base class: it would change the order of the flags in --help and of the settings in the README.
@@ -127,14 +124,12 @@ class EdgeSettings(CommonSettings):
     cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
     ca: str | None = Field(
         None,
-        description="PEM file of the CAs one of which must have signed the cloud's certificate; by default those of the system",
+        description="PEM file of the CAs that may have signed the cloud's certificate; by default the system's",
     )
     client_certificate: str | None = Field(
         None, description="PEM file of this edge's certificate, for a cloud with `--client-ca`"
     )
-    client_key: str | None = Field(
-        None, description="PEM file of its key, unless that is in the certificate's file"
-    )
+    client_key: str | None = Field(None, description="PEM file of its key, if not in the same file")
     split_point: SplitPointName = None
     codec: CodecName = None
     profile: str | None = Field(
@@ -206,9 +201,7 @@ class EdgeSettings(CommonSettings):
     status_certificate: str | None = Field(
         None, description="PEM file of a certificate for the status port, which then speaks TLS only"
     )
-    status_key: str | None = Field(
-        None, description="PEM file of its key, unless that is in the certificate's file"
-    )
+    status_key: str | None = Field(None, description="PEM file of its key, if not in the same file")
     open_timeout_s: OpenTimeout = 10.0
     read_timeout_s: ReadTimeout = 10.0
     snapshot_fps: SnapshotFps = 1.0

@@ -23,8 +23,7 @@ from edge.network.watch import watch
 from edge.output.outputs import no_run, open_outputs, with_readers
 from edge.output.status import serve_status, status_tls
 from edge.planning.pace import Pace
-from edge.uplink.line import Line
-from edge.uplink.trust import trust_of
+from edge.uplink.line import Line, trust_of
 from shared.errors import ResultsError, StartupError
 from shared.observing import event_loop
 from shared.security.handshakes import Handshakes

@@ -24,8 +24,7 @@ from edge.planning.pace import Pace
 from edge.planning.pilot import PlannedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.sources.base import Shot
-from edge.uplink.line import Line
-from edge.uplink.trust import trust_of
+from edge.uplink.line import Line, trust_of
 from edge.uplink.uplink import Uplink
 from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted

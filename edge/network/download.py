@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import aiohttp
 
 from edge.uplink.client import parse_json, shown
-from edge.uplink.trust import problem_of
 from shared.errors import FetchError
 from shared.network.manifest import MANIFEST
+from shared.security.refusal import problem_of
 
 if TYPE_CHECKING:
     import ssl

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge.metrics import EdgeMetrics
 from edge.network.opening import open_origin
-from edge.uplink.line import Line
-from edge.uplink.trust import trust_of
+from edge.uplink.line import Line, trust_of
 from shared.engines import load
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.uplink.agreed_weights import agreed_weights
-from edge.uplink.trust import context_of
+from edge.uplink.line import context_of
 from shared.engines.load import AUTO, load_network
 from shared.errors import EngineError, ModelError, SettingsError, SplitPointError
 from shared.network.find import bundle_folder

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from edge.uplink.trust import MAYBE_REFUSED, problem_of
 from shared.errors import MismatchError, UplinkError
 from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
+from shared.security.refusal import MAYBE_REFUSED, problem_of
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:

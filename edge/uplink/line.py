@@ -12,14 +12,34 @@ from edge.uplink.client import CloudClient, read_model
 from edge.uplink.heard import Heard
 from edge.uplink.link import Link
 from shared.errors import UplinkError
+from shared.security.renewal import RenewedContext
+from shared.security.tls import TLSFiles, client_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
-    from shared.security.renewal import RenewedContext
 
 _PROBE_TIMEOUT_S = 1.0
+
+
+def _files_of(settings: EdgeSettings) -> TLSFiles:
+    flags = ("--client-certificate", "--client-key", "--ca")
+    return TLSFiles(settings.client_certificate, settings.client_key, settings.ca, flags)
+
+
+def trust_of(settings: EdgeSettings, metrics: EdgeMetrics) -> RenewedContext | None:
+    """What the cloud is checked with; None for one without TLS. Raises SettingsError."""
+    if not settings.cloud_url.startswith("https:"):
+        return None
+    return RenewedContext(client_context, _files_of(settings), metrics=metrics, certificate="client")
+
+
+def context_of(settings: EdgeSettings) -> ssl.SSLContext | None:
+    """The same for one request that does not last; None for a cloud without TLS. Raises SettingsError."""
+    return client_context(_files_of(settings)) if settings.cloud_url.startswith("https:") else None
 
 
 class Line:

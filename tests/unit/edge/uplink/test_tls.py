@@ -13,7 +13,7 @@ from edge.config import EdgeSettings
 from edge.metrics import EdgeMetrics
 from edge.network.download import get, open_session
 from edge.uplink.agreed_weights import agreed_weights
-from edge.uplink.trust import context_of, trust_of
+from edge.uplink.line import context_of, trust_of
 from shared.errors import FetchError, UplinkError
 from shared.security.renewal import RenewedContext
 from shared.security.tls import TLSFiles, client_context, server_context

@@ -73,13 +73,13 @@ def make_server(service: Service, tls: RenewedContext | None = None) -> Server:
     settings = service.settings
     server = Server(
         make_app(service),
-        handshakes=Handshakes(service.metrics.handshakes),
         ssl_options=tls.context if tls else None,
         max_header_size=_MAX_HEADER_BYTES,
         max_body_size=_MAX_UNREAD_BODY_BYTES,
         idle_connection_timeout=settings.idle_timeout_s,
         body_timeout=settings.request_timeout_s,
     )
+    server.handshakes = Handshakes(service.metrics.handshakes)
     if tls:
         tls.on_change(server.renew)
     return server

@@ -30,13 +30,11 @@ def tls_of(settings: CloudSettings, metrics: CloudMetrics) -> RenewedContext | N
 class Server(HTTPServer):
     """Takes connections, with TLS if it is given a context as `ssl_options`. That may be replaced for later connections."""
 
-    def initialize(self, *arguments: Any, handshakes: Handshakes, **named: Any) -> None:
-        self._handshakes = handshakes
-        super().initialize(*arguments, **named)
+    handshakes: Handshakes | None = None
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        if isinstance(stream, SSLIOStream):
-            self._handshakes.begun(stream, address)
+        if self.handshakes and isinstance(stream, SSLIOStream):
+            self.handshakes.begun(stream, address)
         super().handle_stream(stream, address)
 
     def renew(self, context: Any) -> None:

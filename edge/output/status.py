@@ -81,13 +81,11 @@ def status_tls(settings: EdgeSettings, metrics: EdgeMetrics) -> RenewedContext |
 
 
 class _Server(HTTPServer):
-    def initialize(self, *arguments: Any, handshakes: Handshakes | None, **named: Any) -> None:
-        self._handshakes = handshakes
-        super().initialize(*arguments, **named)
+    handshakes: Handshakes | None = None
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        if self._handshakes and isinstance(stream, SSLIOStream):
-            self._handshakes.begun(stream, address)
+        if self.handshakes and isinstance(stream, SSLIOStream):
+            self.handshakes.begun(stream, address)
         super().handle_stream(stream, address)
 
     def renew(self, context: Any) -> None:
@@ -122,12 +120,12 @@ def serve_status(
     )
     server = _Server(
         app,
-        handshakes=handshakes,
         ssl_options=tls.context if tls else None,
         max_header_size=16 << 10,
         max_body_size=1 << 10,
         idle_connection_timeout=75,
     )
+    server.handshakes = handshakes
     if tls:
         tls.on_change(server.renew)
     try:

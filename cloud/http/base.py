@@ -28,6 +28,7 @@ _DRAIN_FACTOR = 4
 """A refusal is sent at once, yet the body is read and dropped up to this many limits: closing a connection while the client
 is still sending resets it, and the client would see the reset instead of the refusal."""
 
+_TURN_BYTES = 64 << 10
 _MAX_TEXT = 400
 """Characters of a refusal: it may quote the request, and a profile's names are as long as their sender likes."""
 
@@ -131,6 +132,7 @@ class BodyHandler(Handler):
         super().initialize(service)
         self._body = Body()
         self._refused = False
+        self._read_on = 0  # bytes since other connections had a turn
 
     def limit(self) -> int:
         """Largest body in bytes."""
@@ -167,7 +169,10 @@ class BodyHandler(Handler):
             return
         self._body.add(chunk, self.elapsed_s())
         # Give other connections a turn: a body that arrives as fast as it is read would be read in one turn of the loop.
-        if self._body.size != self._declared():
+        # (Once for so many bytes, as those that come by TLS come in pieces of 16 kB.)
+        self._read_on += len(chunk)
+        if self._read_on >= _TURN_BYTES and self._body.size != self._declared():
+            self._read_on = 0
             await asyncio.sleep(0)
 
     async def complete(self) -> None:

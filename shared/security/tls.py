@@ -105,6 +105,8 @@ def client_context(files: TLSFiles) -> ssl.SSLContext:
 
     Without an authority those of the system are believed; with one, no other.
     """
+    if files.key and not files.certificate:
+        raise SettingsError(f"{files.flags[1]} {files.key}: needs {files.flags[0]} too")
     context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION

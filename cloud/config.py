@@ -13,6 +13,17 @@ class CloudSettings(CommonSettings):
 
     address: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every network")
     port: int = Field(8881, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    token_file: str | None = Field(
+        None,
+        description="file of the tokens that are let in, one a line: name, rights, expiry and hash, as `splitdnn token new` writes it; "
+        "read again when it changes (docs/security.md)",
+    )
+    anonymous: str | None = Field(
+        None,
+        description="what everybody may do without a token: `nothing`, `all`, or a list of `frames`, `profiles`, `bundles`, `json`, "
+        "`metrics`, `page`, `edge` (the first three). By default nothing if there is a file of tokens; else all on this machine's own "
+        "address, and on any other the cloud does not start",
+    )
     max_body_bytes: int = Field(
         MAX_FRAME_BYTES, ge=1024, le=1 << 30, description="largest request body taken"
     )

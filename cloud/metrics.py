@@ -20,13 +20,17 @@ ENDPOINTS = (
     "/healthz",
     "/readyz",
     "/metrics",
+    "/login",
+    "/logout",
+    "/session",
     "other",
 )
 STEPS = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
 TRANSFERS = ("complete", "abandoned", "stalled", "failed")
 NETWORK_CHANGES = ("taken", "failed", "away")
-_CODES = (200, 201, 206, 304, 400, 403, 404, 405, 409, 413, 415, 416, 422, 424, 500, 503, 504)
+LOGINS = ("begun", "refused")
+_CODES = (200, 201, 206, 303, 304, 400, 401, 403, 404, 405, 409, 413, 415, 416, 422, 424, 500, 503, 504)
 
 
 class CloudMetrics(Metrics):
@@ -109,6 +113,18 @@ class CloudMetrics(Metrics):
             ["result"],
             registry=self.registry,
         )
+        self.tokens = Gauge(prefix + "tokens", "Tokens in the file of tokens.", registry=self.registry)
+        self.token_file_errors = Counter(
+            prefix + "token_file_errors_total",
+            "Changes of the file of tokens that could not be taken; the tokens from before stay in force.",
+            registry=self.registry,
+        )
+        self.logins = Counter(
+            prefix + "logins_total",
+            "Browsers that showed a token to log in, by what came of it.",
+            ["result"],
+            registry=self.registry,
+        )
         self.ready = Gauge(
             prefix + "ready",
             "1 while frames are taken, 0 while starting or draining.",
@@ -122,5 +138,7 @@ class CloudMetrics(Metrics):
             self.network_changes.labels(result=result)
         for result in TRANSFERS:
             self.bundle_transfers.labels(result=result)
+        for result in LOGINS:
+            self.logins.labels(result=result)
         for reason in REJECTIONS:
             self.rejected.labels(reason=reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from cloud.access.door import Door
 from cloud.batching.batcher import Batcher
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
@@ -37,10 +38,11 @@ class Service:
     """
 
     def __init__(self, settings: CloudSettings, pools: ThreadPools) -> None:
-        """Takes over `pools`. Raises SettingsError if the ledger cannot be opened."""
+        """Takes over `pools`. Raises SettingsError if ledger or tokens cannot be opened, or nobody said who may come in."""
         self.settings = settings
         self.pools = pools
         self.metrics = CloudMetrics()
+        self.door = Door(settings, self.metrics)
         self.ledger = open_ledger(settings.ledger, self.metrics.ledger_errors) if settings.ledger else None
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
@@ -73,7 +75,7 @@ class Service:
             wait_s=settings.batch_wait_ms / 1e3,
             workers=pools.tail_workers,
         )
-        self._tasks = [asyncio.create_task(self.batcher.serve())]
+        self._tasks = [asyncio.create_task(self.batcher.serve()), asyncio.create_task(self.door.watch())]
         if folder:
             self.watch = BundleWatch(
                 folder,

@@ -122,6 +122,10 @@ class EdgeSettings(CommonSettings):
         description="TOML file of several cameras for this one edge, in place of a source and a name (docs/cameras.md)",
     )
     cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
+    cloud_token_file: str | None = Field(
+        None,
+        description="file with the token that the cloud is shown, alone; read again when it changes (docs/security.md)",
+    )
     split_point: SplitPointName = None
     codec: CodecName = None
     profile: str | None = Field(
@@ -189,6 +193,16 @@ class EdgeSettings(CommonSettings):
     status_address: str = Field("127.0.0.1", description="address of `/metrics`, `/healthz` and `/readyz`")
     status_port: int = Field(
         8882, ge=0, le=65535, description="port of `/metrics`, `/healthz` and `/readyz`; 0 takes a free one"
+    )
+    status_token_file: str | None = Field(
+        None,
+        description="file of the tokens that are let in to `/metrics`, as the cloud's (`splitdnn token new NAME --rights metrics`); "
+        "health stays open",
+    )
+    status_anonymous: str | None = Field(
+        None,
+        description="what everybody may do on the status port without a token: `nothing` or `metrics`. By default nothing if there is a "
+        "file of tokens; else all on this machine's own address, and on any other the edge does not start",
     )
     open_timeout_s: OpenTimeout = 10.0
     read_timeout_s: ReadTimeout = 10.0

@@ -36,6 +36,7 @@ FALLBACKS = (
     "late",
     "busy",
     "refused",
+    "unauthorized",
     "damaged",
     "profile",
     "encode",
@@ -203,6 +204,11 @@ class EdgeMetrics(Metrics):
             prefix + "network_changes_total",
             "Times that another network was taken while frames flowed, or could not be.",
             ["result"],
+            registry=self.registry,
+        )
+        self.status_token_file_errors = Counter(
+            prefix + "status_token_file_errors_total",
+            "Changes of the status port's file of tokens that could not be taken; the tokens from before stay in force.",
             registry=self.registry,
         )
         for result in FETCHES:

@@ -21,11 +21,13 @@ from edge.network.opening import open_origin
 from edge.network.switch import Switch
 from edge.network.watch import watch
 from edge.output.outputs import no_run, open_outputs, with_readers
-from edge.output.status import serve_status
+from edge.output.status import open_gate, serve_status
 from edge.planning.pace import Pace
 from edge.uplink.line import Line
 from shared.errors import ResultsError, StartupError
 from shared.observing import event_loop
+from shared.security.exposure import in_clear
+from shared.security.tokens.bearer import Bearer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,13 +114,25 @@ async def _open(
     ends.callback(outputs.close)
     ends.callback(sources.close)
     sources.open_recordings()
+    gate, watching = open_gate(settings, metrics.status_token_file_errors.inc)
+    ends.callback(watching.cancel)
     server, status_port = serve_status(
-        metrics.registry, lambda: metrics.state, metrics.unseen, settings.status_address, settings.status_port
+        metrics.registry,
+        lambda: metrics.state,
+        metrics.unseen,
+        settings.status_address,
+        settings.status_port,
+        gate,
     )
     ends.callback(server.stop)
+    bearer = Bearer.of_file(settings.cloud_token_file)
+    if bearer and in_clear(settings.cloud_url):
+        _log.warning(
+            "the token travels unencrypted to %s; give --cloud-url an https:// address", settings.cloud_url
+        )
     most_under_way = settings.in_flight + len(cameras) - 1
     patience_s = max(camera.deadline_s for camera in cameras)
-    line = Line(settings.cloud_url, metrics, in_flight=most_under_way, deadline_s=patience_s)
+    line = Line(settings.cloud_url, metrics, in_flight=most_under_way, deadline_s=patience_s, bearer=bearer)
     await ends.enter_async_context(line)
     origin, model = await open_origin(settings, line, metrics, ends)
     pace = Pace(sources.live)

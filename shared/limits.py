@@ -83,3 +83,17 @@ MAX_JSON_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 1
 it has a list for each row of each channel, a comma for each number, and hardly a key."""
 MAX_REPLY_BYTES = 1 << 20
 """Bytes of an answer that an edge reads from its cloud."""
+
+# --- who may come in --------------------------------------------------------------------------------------------------
+
+MAX_TOKEN_FILE_BYTES = 1 << 20
+"""Bytes of a file of tokens."""
+MAX_TOKENS = 4096
+"""Tokens in one file."""
+MAX_SESSIONS = 1024
+"""Browsers that are logged in at once; of whoever has most, the oldest goes for another."""
+MAX_SESSIONS_A_TOKEN = 16
+"""The same of one token; its own oldest goes for another."""
+MAX_STRANGERS_BODY_BYTES = 1 << 20
+"""Bytes of a body that are read and dropped after its sender was refused for who he is: so that who sends a frame with a token that has
+just expired reads why, and does not see his connection broken."""

@@ -13,6 +13,7 @@ from prometheus_client import Counter
 from edge.uplink.client import BrokenError, CloudClient, parse_json
 from shared.codecs import make_codec
 from shared.errors import RequestError, SettingsError, SplitDNNError, UplinkError
+from shared.security.tokens.bearer import Bearer
 from shared.tasks.registry import read_answer
 from shared.tasks.spec import Wanted
 from shared.wire.frame import Frame, pack
@@ -67,11 +68,13 @@ class Client:
         picture_size: Literal["network", "source"] = "network",
         timeout_s: float = 10.0,
         connections: int = 8,
+        token: str | None = None,
     ) -> None:
         """`url` is the cloud's, such as `http://127.0.0.1:8881`; `timeout_s` bounds each call as a whole.
 
         Pictures travel by `codec` (`jpeg:quality=90`, `png`, `webp`, `raw`), in the network's size or in their own, which
-        the cloud then resizes. Raises SettingsError for a codec that carries no pictures, and for numbers that are none.
+        the cloud then resizes. `token` is what `splitdnn token new` made, for a cloud that asks for one. Raises SettingsError for a
+        codec that carries no pictures, for numbers that are none, and for what is no token.
         """
         if not (isinstance(timeout_s, int | float) and 0 < timeout_s < math.inf):
             raise SettingsError(f"timeout_s={timeout_s}; accepted: seconds above 0")
@@ -85,7 +88,9 @@ class Client:
         self._source_size = picture_size == "source"
         self._timeout_s = timeout_s
         sent = Counter("splitdnn_client_sent_bytes", "Bytes of frames", registry=None)
-        self._http = CloudClient(url.rstrip("/"), sent, connections=connections)
+        self._http = CloudClient(
+            url.rstrip("/"), sent, connections=connections, bearer=Bearer.of_token(token)
+        )
         self._frame_ids = itertools.count(secrets.randbits(32) << 32)
         self._model: CloudModel | None = None
         self._is_open = False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from cloud.http.bundle import BUNDLES, BundleHandler
+from cloud.http.login import LoginHandler, LogoutHandler, SessionHandler
 from cloud.http.model import ModelHandler
 from cloud.http.profiles import PROFILES, ProfileHandler, ProfilesHandler
 from cloud.http.system import (
@@ -24,6 +25,7 @@ from shared.errors import StartupError
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterable
 
     from cloud.service import Service
 
@@ -35,7 +37,7 @@ _MAX_UNREAD_BODY_BYTES = 64 << 10
 def make_app(service: Service) -> Application:
     """The application with every endpoint."""
     arguments = {"service": service}
-    return Application(
+    app = Application(
         [
             ("/", HelloHandler, arguments),
             ("/compute", ComputeHandler, arguments),
@@ -48,11 +50,26 @@ def make_app(service: Service) -> Application:
             ("/healthz", HealthHandler, arguments),
             ("/readyz", ReadyHandler, arguments),
             ("/metrics", MetricsHandler, arguments),
+            ("/login", LoginHandler, arguments),
+            ("/logout", LogoutHandler, arguments),
+            ("/session", SessionHandler, arguments),
         ],
         default_handler_class=UnknownHandler,
         default_handler_args=arguments,
         log_function=lambda _handler: None,  # every request is counted; none is worth a line
     )
+    require_needs(rule.target for rule in app.default_router.rules)
+    return app
+
+
+def require_needs(targets: Iterable[Any]) -> None:
+    """Raise TypeError for an endpoint that does not say who may use it."""
+    for target in targets:
+        rules = getattr(target, "rules", None)
+        if rules is not None:
+            require_needs(rule.target for rule in rules)
+        elif not hasattr(target, "needs"):
+            raise TypeError(f"{target} has no `needs`: say what its caller must be allowed, or OPEN")
 
 
 def bind(address: str, port: int) -> list[socket.socket]:

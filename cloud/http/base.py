@@ -13,13 +13,17 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from cloud.bodies.body import Body
 from cloud.metrics import ENDPOINTS
-from shared.errors import BusyError, LimitError, RequestError
+from shared.errors import BusyError, LimitError, RequestError, UnauthenticatedError
+from shared.limits import MAX_STRANGERS_BODY_BYTES
+from shared.security.gate import NOBODY
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
     from tornado.http1connection import HTTP1Connection
 
     from cloud.service import Service
+    from shared.security.gate import Caller
+    from shared.security.rights import Needs
 
 _log = logging.getLogger(__name__)
 
@@ -36,10 +40,20 @@ class Handler(RequestHandler):
 
     endpoint: ClassVar[str] = ""
     """The metrics' label for this endpoint, if it is not the path."""
+    needs: ClassVar[Needs]
+    """What its caller must be allowed; each endpoint says it, or the server does not start."""
 
     def initialize(self, service: Service) -> None:
         self.service = service
+        self.caller: Caller = NOBODY
         self._arrived = time.monotonic()  # Tornado's request_time() is by the wall clock, which may be set
+
+    def needed(self) -> Needs:
+        """What this request needs, where that depends on it."""
+        return self.needs
+
+    def prepare(self) -> None:
+        self.caller = self.service.door.enter(self.request, self.needed())
 
     def elapsed_s(self) -> float:
         """Seconds since the header arrived."""
@@ -79,6 +93,8 @@ class Handler(RequestHandler):
             text, reason, accepted = _legible(str(error)), error.reason, error.accepted
             if error.retryable:
                 self.set_header("Retry-After", "1")
+            if isinstance(error, UnauthenticatedError):
+                self.set_header("WWW-Authenticate", 'Bearer realm="splitdnn"')
         elif isinstance(error, HTTPError):
             text, reason = error.get_message() or HTTPStatus(status_code).phrase, "http"
             accepted = self._methods() if status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
@@ -122,6 +138,7 @@ class BodyHandler(Handler):
         super().initialize(service)
         self._body = Body()
         self._refused = False
+        self._most_read = _DRAIN_FACTOR * self.limit()
 
     def limit(self) -> int:
         """Largest body in bytes."""
@@ -136,9 +153,13 @@ class BodyHandler(Handler):
 
     def prepare(self) -> None:
         if self.request.method != self.body_method:
+            super().prepare()
             return
-        self.connection().set_max_body_size(_DRAIN_FACTOR * self.limit())
+        most = self._most_read
         try:
+            self._read_at_most(min(most, MAX_STRANGERS_BODY_BYTES))
+            super().prepare()
+            self._read_at_most(most)
             self.admit()
             self._check_size(self._declared())
         except RequestError as error:
@@ -148,9 +169,7 @@ class BodyHandler(Handler):
         if self._finished or self._refused or self.request.method != self.body_method:
             return
         try:
-            self._reserve(
-                len(chunk)
-            )  # what arrived, not what was declared: a large declaration costs its sender nothing
+            self._reserve(len(chunk))  # what arrived: a large declaration costs its sender nothing
         except RequestError as error:
             self._refuse(error)
             return
@@ -193,7 +212,7 @@ class BodyHandler(Handler):
         answer = json_encode(self.refusal(error.status, error)).encode()
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         self.set_header("Content-Length", len(answer))
-        at_once = "Expect" in self.request.headers or self._declared() > _DRAIN_FACTOR * self.limit()
+        at_once = "Expect" in self.request.headers or self._declared() > self._most_read
         if at_once or isinstance(error, LimitError):
             self.set_header("Connection", "close")
         self.write(answer)
@@ -201,6 +220,10 @@ class BodyHandler(Handler):
             self.finish()
         else:
             self.flush()
+
+    def _read_at_most(self, size: int) -> None:
+        self._most_read = size
+        self.connection().set_max_body_size(size)
 
     def _declared(self) -> int:
         """The body's length in bytes by its header; 0 if it does not say."""

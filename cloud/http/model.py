@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from tornado.escape import json_encode
 
+from cloud.bodies.json_answer import json_answer
 from cloud.http.base import BodyHandler
 from cloud.ledger import Entry
 from cloud.networks.network import Tail
 from shared.errors import AnswerError, BodyError, ContentError, MediaTypeError, UnavailableError
 from shared.limits import MAX_LABELS, MAX_REPLY_BYTES
 from shared.observing.telemetry import Stopwatch, computing
+from shared.security.rights import Right, one_of
 from shared.tasks.spec import Wanted
 from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
     from cloud.batching.batcher import TailRun
     from cloud.bodies.body import Body
     from cloud.bodies.frames import Work
     from cloud.networks.network import LoadedNetwork
     from cloud.service import Service
     from shared.engines.half import Tensors
+    from shared.security.rights import Needs
 
 # "" and the form type: what clients send that set none, curl -d among them.
 _JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
@@ -56,9 +54,16 @@ class _Progress:
 class ModelHandler(BodyHandler):
     """`GET /model` says what runs here; `POST /model` runs a tail, on a frame or on JSON."""
 
+    needs: ClassVar[Needs] = one_of(Right.FRAMES, Right.JSON, Right.PROFILES, Right.BUNDLES, Right.PAGE)
+
     def initialize(self, service: Service) -> None:
         super().initialize(service)
-        self._progress = _Progress(Entry(service.ledger if self._brings_frame() else None))
+        self._progress = _Progress(Entry(None))
+
+    def needed(self) -> Needs:
+        if self.request.method != "POST":
+            return self.needs
+        return one_of(Right.FRAMES if self._brings_frame() else Right.JSON)
 
     def get(self) -> None:
         self.service.lifecycle.require_ready()
@@ -69,6 +74,7 @@ class ModelHandler(BodyHandler):
 
     def admit(self) -> None:
         """Refuse, from the header alone, a request that cannot be answered."""
+        self._progress.entry = Entry(self.service.ledger if self._brings_frame() else None)
         self.service.lifecycle.begin_frame()
         self._progress.admitted = True
         require_identity(self.request.headers.get("Content-Encoding"))
@@ -102,7 +108,7 @@ class ModelHandler(BodyHandler):
         run = await self._run_tail(network, work, watch)
         if work.codec is None:
             names = network.model.outputs
-            return await self.service.pools.decode.run(_json_answer, run.outputs, names, work.count)
+            return await self.service.pools.decode.run(json_answer, run.outputs, names, work.count)
         outputs = tuple(output[0] for output in run.outputs)
         return await self._make_reply(network, work, outputs, watch, received)
 
@@ -235,16 +241,3 @@ def _elements(outputs: Tensors) -> int:
 
 def _finite(outputs: Tensors) -> bool:
     return all(bool(np.isfinite(output).all()) for output in outputs)
-
-
-def _json_answer(outputs: Tensors, names: Sequence[str], count: Any) -> bytes:
-    """The rows of the only output, or of several by name."""
-    rows = [_rows(output) for output in outputs]
-    named = ", ".join(f"{json.dumps(name)}: {each}" for name, each in zip(names, rows, strict=True))
-    result = rows[0] if len(rows) == 1 else f"{{{named}}}"
-    return f'{{"result": {result}, "count": {json.dumps(count)}}}'.encode()
-
-
-def _rows(output: NDArray[np.float32]) -> str:
-    """Row by row: one call for all of them would hold the interpreter for as long as it takes."""
-    return f"[{', '.join(json.dumps(row.tolist()) for row in output)}]"

@@ -51,7 +51,7 @@ class CloudBundles:
         """`line` must be open; `fetches` is edge/metrics.py's counter by result."""
         self._line = line
         self._store = store
-        self._fetch = BundleFetch(line.client.url, store)
+        self._fetch = BundleFetch(line.client.url, store, line.client.bearer)
         self._cache, self._key = Cache(cache_dir), f"last-{key_of('cloud', line.client.url)}"
         self._fetches = fetches
         self._sleep = sleep

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from edge.network.store import BundleStore
     from shared.network.manifest import FileEntry, Manifest
+    from shared.security.tokens.bearer import Bearer
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,9 @@ _SPARE_BYTES = 64 << 20
 class BundleFetch:
     """Fetches from one cloud into one store. Used on an event loop; the disk is written to on threads."""
 
-    def __init__(self, url: str, store: BundleStore) -> None:
+    def __init__(self, url: str, store: BundleStore, bearer: Bearer | None = None) -> None:
+        """`bearer` has the token that the cloud is shown."""
+        self._bearer = bearer
         self._url = url
         self._store = store
         self.received = 0
@@ -54,7 +57,7 @@ class BundleFetch:
                     )
                 if kept := await asyncio.to_thread(self._store.find, fingerprint):
                     return kept  # the other edge has finished
-                async with open_session() as session:
+                async with open_session(self._bearer) as session:
                     return await self._fetch_all(session, folder, fingerprint)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)

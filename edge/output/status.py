@@ -1,30 +1,55 @@
-"""The edge's own `/metrics`, `/healthz` and `/readyz`."""
+"""The edge's own `/metrics`, `/healthz` and `/readyz`; health is open, and the rest by right."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from shared.errors import StartupError
+from shared.errors import RequestError, StartupError, UnauthenticatedError
 from shared.observing.telemetry import exposition
+from shared.security.exposure import open_rights
+from shared.security.gate import Gate, Shown
+from shared.security.rights import OPEN, Right, one_of
+from shared.security.tokens.file import TokenFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from prometheus_client import CollectorRegistry
 
+    from edge.config import EdgeSettings
+    from shared.security.rights import Needs
+
+_FLAGS = ("--status-address", "--status-token-file", "--status-anonymous")
+
 
 class _Handler(RequestHandler):
+    needs: ClassVar[Needs]
+
+    def prepare(self) -> None:
+        gate: Gate = self.settings["gate"]
+        try:
+            gate.enter(
+                Shown(self.request.method or "", self.request.headers.get_list("Authorization")), self.needs
+            )
+        except RequestError as error:
+            self.set_status(error.status)
+            if isinstance(error, UnauthenticatedError):
+                self.set_header("WWW-Authenticate", 'Bearer realm="splitdnn"')
+            self.finish({"error": str(error), "reason": error.reason, "accepted": error.accepted})
+
     def head(self, *arguments: str, **named: str) -> Any:
         """GET without its body, which Tornado leaves out."""
         return self.get(*arguments, **named)
 
 
 class _MetricsHandler(_Handler):
+    needs = one_of(Right.METRICS)
+
     def initialize(self, registry: CollectorRegistry) -> None:
         self._registry = registry
 
@@ -37,6 +62,8 @@ class _MetricsHandler(_Handler):
 
 
 class _HealthHandler(_Handler):
+    needs = OPEN
+
     def initialize(self, state: Callable[[], str]) -> None:
         self._state = state
 
@@ -45,6 +72,8 @@ class _HealthHandler(_Handler):
 
 
 class _ReadinessHandler(_Handler):
+    needs = OPEN
+
     def initialize(self, state: Callable[[], str], unseen: Collection[str]) -> None:
         self._state = state
         self._unseen = unseen
@@ -63,12 +92,30 @@ class _UnknownHandler(RequestHandler):
         self.finish({"error": "no such path; known: /metrics, /healthz, /readyz"})
 
 
+def open_gate(settings: EdgeSettings, failed: Callable[[], object]) -> tuple[Gate, asyncio.Task[None]]:
+    """Who is let in to the status port, and the task that looks for changes of the tokens; `failed` is called for each that is none.
+
+    Raises SettingsError if the tokens cannot be read, or if the port would be open to other machines without a word.
+    """
+    path = settings.status_token_file
+    anonymous = open_rights(settings.status_address, path, settings.status_anonymous, flags=_FLAGS)
+    file = TokenFile(path, failed=failed) if path else None
+    watching = file.watch(lambda: None) if file else asyncio.sleep(0)
+    return Gate(file, anonymous), asyncio.create_task(watching)
+
+
 def serve_status(
-    registry: CollectorRegistry, state: Callable[[], str], unseen: Collection[str], address: str, port: int
+    registry: CollectorRegistry,
+    state: Callable[[], str],
+    unseen: Collection[str],
+    address: str,
+    port: int,
+    gate: Gate,
 ) -> tuple[HTTPServer, int]:
     """Serve the metrics of `registry` and the `state`, and return the server with its port; `port` 0 takes a free one.
 
     `unseen` holds the names of the cameras that have given no frame yet. Until it is empty, `/readyz` answers 503.
+    `gate` says who may read the metrics.
 
     Raises StartupError if it cannot listen there.
     """
@@ -79,6 +126,7 @@ def serve_status(
             ("/readyz", _ReadinessHandler, {"state": state, "unseen": unseen}),
         ],
         default_handler_class=_UnknownHandler,
+        gate=gate,
         log_function=lambda _handler: None,
     )
     server = HTTPServer(app, max_header_size=16 << 10, max_body_size=1 << 10, idle_connection_timeout=75)

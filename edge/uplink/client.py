@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from prometheus_client import Counter
 
     from shared.network.model import Model
+    from shared.security.tokens.bearer import Bearer
     from shared.tasks.base import Answer, Task
     from shared.tasks.spec import Wanted
 
@@ -35,7 +36,7 @@ _DIGEST = "sha-256="
 """Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
 _MAX_SHOWN = 300
 _LONG_BYTES = 64 << 10
-_REASONS = {424: "profile", 503: "busy", 504: "late"}
+_REASONS = {401: "unauthorized", 403: "unauthorized", 424: "profile", 503: "busy", 504: "late"}
 
 
 class BrokenError(UplinkError):
@@ -58,9 +59,10 @@ class Reply:
 class CloudClient:
     """Sends several requests at once, each on its own connection; connections stay open."""
 
-    def __init__(self, url: str, sent: Counter, *, connections: int) -> None:
-        """`sent` counts the bytes of frames."""
+    def __init__(self, url: str, sent: Counter, *, connections: int, bearer: Bearer | None = None) -> None:
+        """`sent` counts the bytes of frames; `bearer` has the token for each request."""
         self.url = url
+        self.bearer = bearer
         self._sent = sent
         self._connections = connections
 
@@ -71,7 +73,9 @@ class CloudClient:
         trace = aiohttp.TraceConfig()
         trace.on_request_chunk_sent.append(self._count_sent)
         trace.on_connection_create_end.append(_note_fresh)
-        self._session = aiohttp.ClientSession(connector=connector, trace_configs=[trace])
+        self._session = aiohttp.ClientSession(
+            connector=connector, trace_configs=[trace], middlewares=[self.bearer.show] if self.bearer else []
+        )
 
     async def close(self) -> None:
         """Close all connections."""
@@ -169,6 +173,8 @@ def read_model(status: int, body: bytes, url: str) -> dict[str, Any]:
     if status >= 500:  # a proxy's answer, while the cloud behind it is away
         raise UplinkError("unreachable", f"GET /model: {status}")
     said = parse_json(body)
+    if said.get("reason") in ("unauthenticated", "forbidden"):  # its file of tokens may be changed while this edge runs
+        raise refusal_of(status, body)
     if status != 200 or "fingerprint" not in said:
         raise MismatchError(
             f"{url} answers, but not as a SplitDNN cloud (GET /model: {status}); "

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from edge.metrics import EdgeMetrics
+    from shared.security.tokens.bearer import Bearer
 
 _PROBE_TIMEOUT_S = 1.0
 
@@ -24,10 +25,21 @@ _PROBE_TIMEOUT_S = 1.0
 class Line:
     """Open while the edge runs. Used from the event loop only."""
 
-    def __init__(self, url: str, metrics: EdgeMetrics, *, in_flight: int, deadline_s: float) -> None:
-        """`deadline_s`: the longest that a frame may wait. One that waits less and is late says nothing of the cloud."""
+    def __init__(
+        self,
+        url: str,
+        metrics: EdgeMetrics,
+        *,
+        in_flight: int,
+        deadline_s: float,
+        bearer: Bearer | None = None,
+    ) -> None:
+        """`deadline_s`: the longest that a frame may wait. One that waits less and is late says nothing of the cloud.
+
+        `bearer` has the token that the cloud is shown.
+        """
         # One connection more for the probe.
-        self.client = CloudClient(url, metrics.uplink_bytes, connections=in_flight + 1)
+        self.client = CloudClient(url, metrics.uplink_bytes, connections=in_flight + 1, bearer=bearer)
         self.circuit = Circuit(metrics.circuit_state, time.monotonic, opened=self._release)
         self.link = Link(time.monotonic)
         self.heard = Heard()

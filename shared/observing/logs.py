@@ -13,18 +13,20 @@ _camera = ContextVar("camera", default="")
 
 _MISTYPED = re.compile(r"^[^@]*:.*@(?=[\w\[])", re.DOTALL)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")  # to the last @, as passwords may contain one
+_TOKENS = re.compile(r"sdn_[A-Za-z0-9_-]{8,}")
 
 
 def mask_credentials(text: str) -> str:
-    """`rtsp://user:secret@camera/` -> `rtsp://***@camera/`."""
-    return _CREDENTIALS.sub("***@", text)
+    """`rtsp://user:secret@camera/` -> `rtsp://***@camera/`, and `sdn_Zm9v…`, a token, -> `sdn_***`."""
+    return _TOKENS.sub("sdn_***", _CREDENTIALS.sub("***@", text))
 
 
 def mask_url(url: str) -> str:
-    """A whole URL without what may be secret: everything before the last @, and the query. Other text stays as it is.
+    """A whole URL without what may be secret: everything before the last @, and the query. Other text stays as it is, but for tokens.
 
     So does not what was to become a URL, and lacks its `://`.
     """
+    url = _TOKENS.sub("sdn_***", url)
     if "://" not in url:
         return _MISTYPED.sub("***@", url)
     masked, query, _ = re.sub(r"(?<=://).*@", "***@", url).partition("?")

@@ -17,11 +17,17 @@ from edge.metrics import CIRCUIT_STATES, FALLBACKS, OUTCOMES, QUEUES, STEPS, Edg
 from edge.output.status import serve_status
 from shared.codecs import NAMES
 from shared.errors import StartupError
+from shared.security.gate import Gate
+from shared.security.rights import GROUPS
+
+EVERYBODY = Gate(None, GROUPS["all"])
 
 
-def ask(metrics, path, method="GET", **headers):
+def ask(metrics, path, method="GET", gate=None, **headers):
     async def go():
-        server, port = serve_status(metrics.registry, lambda: metrics.state, metrics.unseen, "127.0.0.1", 0)
+        server, port = serve_status(
+            metrics.registry, lambda: metrics.state, metrics.unseen, "127.0.0.1", 0, gate or EVERYBODY
+        )
         try:
             connector = aiohttp.TCPConnector(force_close=True)
             async with (
@@ -153,7 +159,7 @@ def test_head_is_answered_wherever_get_is():
 
 def refusal(address, port):
     async def go():
-        serve_status(EdgeMetrics().registry, str, (), address, port)
+        serve_status(EdgeMetrics().registry, str, (), address, port, EVERYBODY)
 
     try:
         asyncio.run(go())

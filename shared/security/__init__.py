@@ -1,0 +1,1 @@
+"""Who may do what: tokens, rights, sessions, and what is open to everybody."""

@@ -37,7 +37,7 @@ class Session:
 
     def vouches(self, form_key: str | None) -> bool:
         """Whether a request with this key came from a page of ours."""
-        return form_key is not None and hmac.compare_digest(self.form_key.encode(), form_key.encode())
+        return form_key is not None and hmac.compare_digest(digest_of(self.form_key), digest_of(form_key))
 
 
 class Sessions:

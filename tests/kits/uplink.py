@@ -126,9 +126,11 @@ class LoneUplink(Uplink):
         await self._line.__aexit__()
 
 
-def make_uplink(url, *, model=MODEL, wanted=WANTED, in_flight=4, deadline_s=5.0, metrics=None, **options):
+def make_uplink(
+    url, *, model=MODEL, wanted=WANTED, in_flight=4, deadline_s=5.0, metrics=None, bearer=None, **options
+):
     metrics = metrics or EdgeMetrics()
-    line = Line(url, metrics, in_flight=in_flight, deadline_s=deadline_s)
+    line = Line(url, metrics, in_flight=in_flight, deadline_s=deadline_s, bearer=bearer)
     return LoneUplink(line, model, Classify(model.labels, wanted.top), metrics, wanted=wanted, **options)
 
 

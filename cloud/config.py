@@ -16,7 +16,7 @@ class CloudSettings(CommonSettings):
     token_file: str | None = Field(
         None,
         description="file of the tokens that are let in, one a line: name, rights, expiry and hash, as `splitdnn token new` writes it; "
-        "read again when it changes (docs/security.md)",
+        "read again when it changes (docs/access.md)",
     )
     anonymous: str | None = Field(
         None,

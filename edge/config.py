@@ -124,7 +124,7 @@ class EdgeSettings(CommonSettings):
     cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
     cloud_token_file: str | None = Field(
         None,
-        description="file with the token that the cloud is shown, alone; read again when it changes (docs/security.md)",
+        description="file with the token that the cloud is shown, alone; read again when it changes (docs/access.md)",
     )
     split_point: SplitPointName = None
     codec: CodecName = None

@@ -49,8 +49,7 @@ class Handler(RequestHandler):
         self._arrived = time.monotonic()  # Tornado's request_time() is by the wall clock, which may be set
 
     def needed(self) -> Needs:
-        """What this request needs, where that depends on it."""
-        return self.needs
+        return self.needs  # what this request needs, where that depends on it
 
     def prepare(self) -> None:
         self.caller = self.service.door.enter(self.request, self.needed())

@@ -173,7 +173,7 @@ def read_model(status: int, body: bytes, url: str) -> dict[str, Any]:
     if status >= 500:  # a proxy's answer, while the cloud behind it is away
         raise UplinkError("unreachable", f"GET /model: {status}")
     said = parse_json(body)
-    if said.get("reason") in ("unauthenticated", "forbidden"):  # its file of tokens may be changed while this edge runs
+    if said.get("reason") in ("unauthenticated", "forbidden"):  # which may end while this edge runs
         raise refusal_of(status, body)
     if status != 200 or "fingerprint" not in said:
         raise MismatchError(

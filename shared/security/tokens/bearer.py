@@ -10,15 +10,13 @@ import logging
 import time
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.errors import SettingsError
 from shared.security.tokens.keyring import TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+    from collections.abc import Awaitable, Callable
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +61,8 @@ class Bearer:
     def __bool__(self) -> bool:
         return self._token is not None
 
-    async def show(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        """A middleware of aiohttp's client: shows the token, and once more if it was refused and there is another by now."""
+    async def show(self, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
+        """A middleware of aiohttp's client, whose types shared/ does not know: shows the token, and once more if it was refused and there is another by now."""
         request.headers.update(self.headers())
         response = await handler(request)
         if response.status == HTTPStatus.UNAUTHORIZED and self.renewed():

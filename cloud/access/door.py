@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from shared.security.exposure import open_rights
 from shared.security.gate import Gate, Shown
+from shared.security.rights import written
 from shared.security.sessions import Session, Sessions
 from shared.security.tokens.file import TokenFile
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from cloud.metrics import CloudMetrics
     from shared.security.gate import Caller
     from shared.security.rights import Needs
+
+_log = logging.getLogger(__name__)
 
 FORM_KEY = "X-Form-Key"
 _FLAGS = ("--address", "--token-file", "--anonymous")
@@ -37,6 +41,7 @@ class Door:
         self.sessions = Sessions()
         self.gate = Gate(self._file, anonymous, self.sessions)
         self._count()
+        _log.info("what everybody may do: %s", written(anonymous) or "nothing")
 
     def enter(self, request: HTTPServerRequest, needs: Needs, form_key: str | None = None) -> Caller:
         """Whoever sent this, who may. `form_key` came in a form. Raises UnauthenticatedError or ForbiddenError."""

@@ -43,6 +43,7 @@ def fail() -> None:
         ("http://cloud:8881/model?to=a", "http://cloud:8881/model?to=a"),
         ("http://cloud/users/@me", "http://cloud/users/@me"),
         ("write to me@example.org", "write to me@example.org"),
+        (f"Bearer sdn_{'Zm9v-_' * 7}x, sdn_short", "Bearer sdn_***, sdn_short"),
         ("", ""),
     ],
 )
@@ -57,6 +58,7 @@ def test_credentials_are_masked_and_nothing_else(text: str, masked: str) -> None
         ("rtsp:/admin:secret@camera/1", "***@camera/1"),
         ("rtsp//admin:sec/ret@camera/1", "***@camera/1"),
         ("admin:sec@ret@[::1]/1", "***@[::1]/1"),
+        (f"sdn_{'Zm9v-_' * 7}x", "sdn_***"),
         ("clips/a:b.mp4", "clips/a:b.mp4"),
         ("photo@2x.png", "photo@2x.png"),
         ("jpeg:quality=90,subsampling=0", "jpeg:quality=90,subsampling=0"),

@@ -45,7 +45,7 @@ class Caller:
     """Whoever sent a request, and what it may do."""
 
     name: str | None
-    """The token's; None for whoever shows none."""
+    """The token's, which begins with a letter, as no address does with which it shares accounts; None for whoever shows none."""
     rights: frozenset[Right]
     token: bytes | None = field(default=None, repr=False)
     """The token's hash."""

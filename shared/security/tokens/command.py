@@ -85,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _make(given: argparse.Namespace, now: float) -> None:
     if not NAME.fullmatch(given.name):
-        raise SettingsError(f"{given.name[:80]!r} is no name; accepted: up to 64 letters, digits and `_ . -`")
+        raise SettingsError(
+            f"{given.name[:80]!r} is no name; accepted: a letter, and up to 63 letters, digits and `_ . -`"
+        )
     try:
         rights, expires = parse_rights(given.rights), _expiry(given.expires, now)
     except ValueError as error:

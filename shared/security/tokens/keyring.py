@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 TOKEN = re.compile(r"sdn_[A-Za-z0-9_-]{43}")
 """The whole of a token: base64url of 32 bytes after its prefix, by which people and scanners know one."""
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-"""The name of a token, which is its client's."""
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+"""The name of a token, which is its client's; no address of one without a token is in this form."""
 
 _HASH = re.compile(r"sha256:([0-9a-f]{64})")
 _TIMES = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d")
@@ -127,7 +127,7 @@ def _grant(words: list[str]) -> Grant:
         raise ValueError(f"{len(words)} words; accepted: {_FORM}")
     name, rights, expiry, hashed = words
     if not NAME.fullmatch(name):
-        raise ValueError("its name is none; accepted: up to 64 letters, digits and `_ . -`")
+        raise ValueError("its name is none; accepted: a letter, and up to 63 letters, digits and `_ . -`")
     if not (found := _HASH.fullmatch(hashed)):
         raise ValueError("its last word is not `sha256:` and 64 lower-case hexadecimal digits")
     return Grant(name, parse_rights(rights), parse_expiry(expiry), bytes.fromhex(found[1]))

@@ -81,6 +81,8 @@ def test_a_line_that_cannot_be_read_is_named_and_never_quoted():
         (f"gate all - {good} more", "5 words"),
         (f"ga/te all - {good}", "its name"),
         (f"{'g' * 65} all - {good}", "its name"),
+        (f"10.0.0.7 all - {good}", "its name"),
+        (f"fd00::1 all - {good}", "its name"),
         (f"gate everything - {good}", "'everything' is no right"),
         (f"gate frames, - {good}", "'' is no right"),
         (f"gate all tomorrow {good}", "its expiry"),

@@ -45,7 +45,7 @@ FETCHES = ("fetched", "kept", "away", "cut", "refused", "too_large", "damaged", 
 CHANGES = ("taken", "failed")
 SWITCHES = ("limit", "clear", "small")
 CIRCUIT_STATES = ("closed", "open", "half_open")
-
+VERIFIED = ("same", "other", "left_out", "failed")
 
 DEFAULT_CAMERA = "camera"
 
@@ -205,6 +205,19 @@ class EdgeMetrics(Metrics):
             ["result"],
             registry=self.registry,
         )
+        self.verified = Counter(
+            prefix + "verified_total",
+            "The cloud's answers that were drawn to be computed again here, by what came out.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.verified_agreement = Counter(
+            prefix + "verified_agreement_total",
+            "Sum of the agreement, 0 to 1, of those compared.",
+            registry=self.registry,
+        )
+        for result in VERIFIED:
+            self.verified.labels(result=result)
         for result in FETCHES:
             self.bundle_fetches.labels(result=result)
         for result in CHANGES:

@@ -24,7 +24,7 @@ from edge.planning.pilot import PinnedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.sources.base import Shot
 from edge.uplink.circuit import Circuit
-from edge.uplink.client import Reply
+from edge.uplink.reply import Reply
 from shared.codecs import decode_frame
 from shared.errors import UplinkError
 from shared.network.recipes.resize import fit_picture

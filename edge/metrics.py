@@ -91,9 +91,7 @@ class EdgeMetrics(Metrics):
             "Bytes of the latest answered frame over its round trip less the cloud's own time.",
             registry=self.registry,
         )
-        self.in_flight = Gauge(
-            prefix + "in_flight", "Requests waiting for the cloud.", registry=self.registry
-        )
+        self.in_flight = Gauge(prefix + "in_flight", "Requests under way.", registry=self.registry)
         self.circuit_state = Gauge(
             prefix + "circuit_state", "1 for the circuit breaker's state.", ["state"], registry=self.registry
         )
@@ -213,7 +211,7 @@ class EdgeMetrics(Metrics):
         )
         self.verified_agreement = Counter(
             prefix + "verified_agreement_total",
-            "Sum of the agreement, 0 to 1, of those compared.",
+            "Sum of their agreement, each 0 to 1.",
             registry=self.registry,
         )
         for result in VERIFIED:

@@ -213,11 +213,8 @@ class Client:
         query += [] if threshold is None else [f"threshold={threshold}"]
         path = f"/model?{'&'.join(query)}".rstrip("?")
         body = await self._request("POST", path, data=frame, headers={"Content-Type": CONTENT_TYPE})
-        fields = parse_json(body)
         try:
-            if (fields["frame_id"], fields["split_point"]) != heading(frame):
-                raise ValueError("the answer to another frame")
-            return read_answer(fields)
+            return _read(body, frame)
         except (AttributeError, KeyError, OverflowError, RequestError, TypeError, ValueError):
             raise ClientError(
                 "not_splitdnn", f"{self._http.url} answers, but not as a SplitDNN cloud"
@@ -235,6 +232,14 @@ class Client:
         text = f"{method} {path}: {status} {shown(fields.get('error', ''))}".strip()
         reason = shown(fields.get("reason", "unavailable" if status >= 500 else "refused"), _MAX_REASON)
         raise ClientError(reason, text, status=status, accepted=fields.get("accepted"))
+
+
+def _read(body: bytes, frame: bytes) -> Answer:
+    """Raises what `read_answer` raises, and for the answer to another frame."""
+    fields = parse_json(body)
+    if (fields["frame_id"], fields["split_point"]) != heading(frame):
+        raise ValueError("the answer to another frame")
+    return read_answer(fields)
 
 
 def _closed() -> ClientError:

@@ -92,13 +92,9 @@ class Classify(Task):
         if not np.isfinite(values).all():
             raise ContentError("the network's answer is not finite")
         if self._labels is None or len(values) != len(self._labels):
-            raise ContentError(
-                f"the network's answer has {len(values)} values, one for each class is expected"
-            )
+            raise ContentError(f"the answer has {len(values)} values, one for each class is expected")
         if self.activation == "none" and values.max() > _MOST:
-            raise ContentError(
-                f"a probability of {values.max():.6g}: the task needs another activation than none"
-            )
+            raise ContentError(f"a probability of {values.max():.6g}: the task needs an activation, not none")
         return Classes(tuple(top_classes(values, self._labels, self._top, self.activation)))
 
     def nothing(self) -> Classes:
@@ -110,10 +106,8 @@ class Classify(Task):
             raise ValueError(f"the classes are a list of 1 to {self._top}")
         top = tuple(map(self._parse_class, given))
         probabilities = [each["probability"] for each in top]
-        if (
-            len({each["class_id"] for each in top}) != len(top)
-            or probabilities != sorted(probabilities)[::-1]
-        ):
+        named = {each["class_id"] for each in top}
+        if len(named) < len(top) or probabilities != sorted(probabilities, reverse=True):
             raise ValueError("a class is named once, and the most probable one comes first")
         exclusive = self._labels is not None and self.activation == "softmax"
         if exclusive and sum(probabilities) > 1 + len(top) * _ROUNDED:
@@ -177,9 +171,7 @@ def top_classes(
     elif activation == "sigmoid":
         probabilities = _sigmoid(values)
     else:
-        probabilities = np.clip(
-            values.astype(np.float64), 0, 1
-        )  # rounding makes some negative, or more than 1
+        probabilities = np.clip(values.astype(np.float64), 0, 1)  # rounding takes some of them beyond
     ranked = np.argsort(-values, kind="stable")[:count]
     return [
         {"class_id": int(index), "label": labels[index], "probability": round(float(probabilities[index]), 6)}

@@ -181,6 +181,7 @@ class Run:
         preprocess=None,
         sinks=(),
         session=0xABCD,
+        verifier=None,
         split_point="relu",
         codec="float32",
         **settings,
@@ -207,6 +208,7 @@ class Run:
             self.metrics,
             in_flight=chosen.in_flight,
             pace=Pace({own.name: source.live}),
+            verifier=verifier(self.metrics) if verifier else None,
         )
 
     def to_end(self):

@@ -18,7 +18,7 @@ from edge.uplink.uplink import Uplink
 from shared.errors import UplinkError
 from shared.tasks.classify import Classify
 from shared.tasks.spec import Wanted
-from shared.wire.frame import HEADER, EncodedTensor, Frame, pack
+from shared.wire.frame import HEADER, EncodedTensor, Frame, heading, pack
 
 LABELS = tuple("cock" if index == 7 else f"class {index}" for index in range(1000))
 MODEL = SimpleNamespace(name="resnet18", weights="random:0", fingerprint=bytes(range(8)), labels=LABELS)
@@ -42,12 +42,14 @@ WANTED = Wanted()
 class FakeCloud:
     """Answers `GET` and `POST /model`, `GET /tail-times` and `PUT /profiles/…` with what is set.
 
-    That is a dict, (status, dict or bytes), or a handler; `profile` is what older clouds answer to `GET /profile`.
+    That is a dict, (status, dict or bytes), or a handler; `profile` is what older clouds answer to `GET /profile`. With `echoes`, a
+    dict is the answer to whichever frame came, unless it says otherwise.
     """
 
     def __init__(self):
         self.model = HERE
         self.answer = GOOD
+        self.echoes = False
         self.put = (404, {"error": "no such path"})  # as a cloud of before there were profiles
         self.tail_times = self.profile = (404, {"error": "no such path"})
         self.asked = []
@@ -70,6 +72,9 @@ class FakeCloud:
         self.connections.add(request.transport.get_extra_info("peername"))
         self.queries.append((request.path_qs, request.headers["Content-Type"]))
         self.frames.append(await request.read())
+        if self.echoes and isinstance(self.answer, dict):
+            frame_id, split_point = heading(self.frames[-1])
+            return web.json_response({"frame_id": frame_id, "split_point": split_point} | self.answer)
         return await self._respond(self.answer, request)
 
     async def _put(self, request):

@@ -86,7 +86,7 @@ def test_raw_outputs_are_compared_by_what_was_handed_on(size: int) -> None:
 
 
 class Counting(Classify):
-    """Of another package."""
+    """As another package has it, with what a task inherits."""
 
 
 class Lying(Counting):

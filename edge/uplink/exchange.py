@@ -69,7 +69,9 @@ class Exchange:
                     may_retry = False
                     _log.debug("sending a frame once more: %s", error)
                     self._metrics.retries.inc()
-                elif isinstance(error, UplinkError) and error.reason == "profile" and upload and may_bring:
+                elif isinstance(error, UplinkError) and error.reason == "profile" and upload:
+                    if not may_bring:
+                        raise upload.not_kept() from None
                     may_retry, may_bring = True, False
                     if upload.taken == taken:
                         await upload.bring(question.deadline_s)

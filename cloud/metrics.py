@@ -114,11 +114,6 @@ class CloudMetrics(Metrics):
             registry=self.registry,
         )
         self.tokens = Gauge(prefix + "tokens", "Tokens in the file of tokens.", registry=self.registry)
-        self.token_file_errors = Counter(
-            prefix + "token_file_errors_total",
-            "Changes of the file of tokens that could not be taken; the tokens from before stay in force.",
-            registry=self.registry,
-        )
         self.logins = Counter(
             prefix + "logins_total",
             "Browsers that showed a token to log in, by what came of it.",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import aiohttp
 
-from edge.uplink.client import parse_json, shown
+from edge.uplink.client import parse_json
 from shared.errors import FetchError
 from shared.network.manifest import MANIFEST
+from shared.security.escape import shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -33,6 +34,8 @@ def open_session(bearer: Bearer | None = None) -> aiohttp.ClientSession:
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,
         middlewares=[bearer.show] if bearer else [],
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
     )
 
 

@@ -1,1 +1,1 @@
-"""Who may do what: tokens, rights, sessions, and what is open to everybody."""
+"""Who may do what, and what is believed: TLS, and what else keeps strangers and lies out."""

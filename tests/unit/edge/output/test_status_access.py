@@ -25,7 +25,7 @@ def with_status(check, **settings):
 
     async def go():
         metrics = EdgeMetrics()
-        gate, watching = open_gate(EdgeSettings(**settings), metrics.status_token_file_errors.inc)
+        gate, watching = open_gate(EdgeSettings(**settings), metrics.token_file_errors.inc)
         server, port = serve_status(metrics.registry, lambda: "running", metrics.unseen, "127.0.0.1", 0, gate)
         async with aiohttp.ClientSession() as session:
 
@@ -76,7 +76,7 @@ def test_tokens_come_and_go(tokens, monkeypatch):
         await until(ask, new, 401)
         tokens.path.write_text("nonsense\n")
         async with asyncio.timeout(20):
-            while not metrics.registry.get_sample_value("splitdnn_edge_status_token_file_errors_total"):
+            while not metrics.registry.get_sample_value("splitdnn_edge_token_file_errors_total"):
                 await ask("/healthz")
         assert (await ask("/metrics", tokens.of["metrics"]))[0] == 200
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from kits.uplink import FRAME, GOOD, HERE, fake_cloud, make_uplink, metric, refusal, with_cloud
 
 from edge.network.download import get, open_session
+from edge.uplink.agreed_weights import agreed_weights
 from shared.errors import FetchError, MismatchError, UplinkError
 from shared.security.tokens.bearer import Bearer
 from shared.security.tokens.keyring import new_token
@@ -163,5 +164,17 @@ def test_bundles_are_fetched_with_it(path, bearer):
             async with get(session, f"{cloud.url}/model") as response:
                 assert response.status == 200
             assert guard.shown == [[f"Bearer {token}"] for token in (OLD, OLD, OLD, NEW)]
+
+    asyncio.run(go())
+
+
+def test_the_choice_of_weights_is_asked_for_with_it(bearer):
+    async def go():
+        async with fake_cloud() as cloud:
+            cloud.model = guard = Guard(HERE | {"weights": "random:7"}, OLD)
+            for given, agreed in ((bearer, ("random", 7)), (None, ("auto", 0))):
+                found = await asyncio.to_thread(agreed_weights, cloud.url, "resnet18", "auto", 0, given)
+                assert found == agreed
+            assert guard.shown == [[f"Bearer {OLD}"], []]
 
     asyncio.run(go())

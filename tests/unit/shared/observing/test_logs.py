@@ -134,3 +134,28 @@ def test_requests_are_not_logged_one_by_one(capsys: pytest.CaptureFixture[str]) 
     configure_logs("info", "text")
     logging.getLogger("tornado.access").warning("404 GET /")
     assert capsys.readouterr().err == ""
+
+
+ATTACK = "\x1b]0;owned\x07\x1b[2J\n2026-11-29 12:00:00,000 ERROR   edge: forged"
+
+
+def attack() -> None:
+    raise ValueError(ATTACK)
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_what_a_peer_said_acts_on_no_terminal_and_forges_no_line(
+    style: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("info", style)
+    logging.getLogger("edge").info("it says %s", ATTACK)
+    try:
+        attack()
+    except ValueError:
+        logging.getLogger("edge").exception("it failed: %s", ATTACK)
+    text = capsys.readouterr().err
+    assert "owned" in text
+    assert text.replace("\n", "").isprintable()
+    begin = [line for line in text.splitlines() if not line.startswith(" ")]
+    assert len(begin) == 2, "a line for each, and what belongs to one is indented"
+    assert not any(line.endswith("forged") and line.startswith("2026-11-29 12:00:00") for line in begin)

@@ -31,6 +31,7 @@ _MAX_HOPS = 16
 _SITE_BITS = 64
 """Bits of an IPv6 address that say whose it is: a subscriber has all addresses below, and changes them at will."""
 _NAMED = re.compile(r'\s*for\s*=\s*("[^"\\]*"|[^\s;,"]*)\s*', re.IGNORECASE)
+_BRACKETED = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?")
 _ELEMENT = re.compile(r'(?:"[^"\\]*"|[^,"])*')
 
 
@@ -95,7 +96,7 @@ def _x_forwarded(headers: Headers) -> list[str] | None:
     values = headers.get_list("X-Forwarded-For")
     if not values:
         return None
-    return [part.strip() for part in ",".join(values).rsplit(",", _MAX_HOPS)[-_MAX_HOPS:]][::-1]
+    return [part.strip(" \t") for part in ",".join(values).rsplit(",", _MAX_HOPS)[-_MAX_HOPS:]][::-1]
 
 
 def _forwarded(headers: Headers) -> list[str] | None:
@@ -126,14 +127,15 @@ def _elements(text: str) -> list[str]:
 
 def _parsed(text: str) -> _Address | None:
     """An address as proxies write it, with or without a port; an IPv4 one in IPv6's clothes is the IPv4 one."""
-    text = text.strip()
+    text = text.strip(" \t")
     if text.startswith("["):
-        text, _, rest = text[1:].partition("]")
-        if rest and not re.fullmatch(r":\d{1,5}", rest):
+        bracketed = _BRACKETED.fullmatch(text)
+        if not bracketed:
             return None
+        text = bracketed[1]
     elif text.count(":") == 1:
         text, _, port = text.partition(":")
-        if not re.fullmatch(r"\d{1,5}", port):
+        if not re.fullmatch("[0-9]{1,5}", port):
             return None
     try:
         address = ip_address(text.partition("%")[0])

@@ -87,8 +87,7 @@ class BodyBudget:
             )
             if other in self._places:  # cannot be, unless its owner does not release it
                 self.release(other)
-        now_s = self._clock()
-        place.until_s = min(max(place.until_s, now_s) + size / self._min_rate, now_s + PATIENCE_S)
+        place.until_s = min(place.until_s + size / self._min_rate, self._clock() + PATIENCE_S)
         self._add(place, size)
 
     def complete(self, place: Place) -> None:

@@ -23,7 +23,7 @@ class SlowBodyError(RequestError):
 
 
 class OverQuotaError(RequestError):
-    """This client has as much under way, or has used as much, as one client may."""
+    """A client has as much under way, or has used as much, as one client may."""
 
     status = 429
     reason = "over_quota"

@@ -5,17 +5,25 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from shared.errors import StartupError
+from shared.limits import MAX_REQUEST_HEADER_BYTES
 from shared.observing.telemetry import exposition
+from shared.wire.server.crowd import Crowd
+from shared.wire.server.server import BoundedServer, connections_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from prometheus_client import CollectorRegistry
+
+
+_CONNECTIONS = 64
+"""Open at once: scrapers, health checks and people. The longest idle one is closed for another."""
+_WRITE_TIMEOUT_S = 20.0
+_BODY_TIMEOUT_S = 5.0
 
 
 class _Handler(RequestHandler):
@@ -65,7 +73,7 @@ class _UnknownHandler(RequestHandler):
 
 def serve_status(
     registry: CollectorRegistry, state: Callable[[], str], unseen: Collection[str], address: str, port: int
-) -> tuple[HTTPServer, int]:
+) -> tuple[BoundedServer, int]:
     """Serve the metrics of `registry` and the `state`, and return the server with its port; `port` 0 takes a free one.
 
     `unseen` holds the names of the cameras that have given no frame yet. Until it is empty, `/readyz` answers 503.
@@ -81,7 +89,14 @@ def serve_status(
         default_handler_class=_UnknownHandler,
         log_function=lambda _handler: None,
     )
-    server = HTTPServer(app, max_header_size=16 << 10, max_body_size=1 << 10, idle_connection_timeout=75)
+    server = BoundedServer(
+        app,
+        crowd=Crowd(connections_allowed(_CONNECTIONS), _CONNECTIONS, _WRITE_TIMEOUT_S),
+        max_header_size=MAX_REQUEST_HEADER_BYTES,
+        max_body_size=1 << 10,
+        idle_connection_timeout=75,
+        body_timeout=_BODY_TIMEOUT_S,
+    )
     try:
         sockets = bind_sockets(port, address)
     except OSError as error:

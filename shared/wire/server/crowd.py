@@ -157,4 +157,4 @@ class Crowd:
         now_s = self._clock()
         if now_s - self._logged_s.get(kind, -_QUIET_S) >= _QUIET_S:
             self._logged_s[kind] = now_s
-            _log.warning(f"{text}; the next line about this comes in {_QUIET_S:g} s at the earliest", *values)  # noqa: G004
+            _log.warning(f"{text}; the next line about this comes in {_QUIET_S:g} s at the earliest", *values)

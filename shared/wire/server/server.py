@@ -10,12 +10,13 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.netutil import ssl_wrap_socket
 
-from shared.wire.server.crowd import Crowd
 from shared.wire.server.streams import WatchedStream, WatchedTlsStream
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable
+
+    from shared.wire.server.crowd import Crowd
 
 _AT_ONCE = 128
 """Connections that are accepted in one turn of the loop."""

@@ -72,8 +72,10 @@ class _Watched:
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         """Bytes read; 0 at the end of what the client sends, which is not the connection's end while a request is being answered."""
         count: int | None = super().read_from_fd(buf)  # type: ignore[misc]
-        if count != 0 or self.reading() or self.half_closed:
+        if count != 0 or self.reading():
             return count
+        if self.half_closed:
+            return None
         # An empty line, which may stand before a request: with something unread Tornado no longer looks at the socket, which would be
         # ready for ever. The next request's header is then read from here, and finds the end.
         self.half_closed = True

@@ -209,7 +209,7 @@ def test_a_body_whose_client_has_gone_is_not_kept_for_its_turn(monkeypatch: pyte
     """While all threads that decode are busy, a request that waits for one must let go of its body when its client goes."""
     busy, bodies = threading.Event(), []
 
-    def read(_decoder: Any, body: Body, _entry: Any) -> Any:
+    def read(_decoder: Any, body: Body, *_others: Any) -> Any:
         bodies.append(body)
         assert busy.wait(WAIT_S)
         raise AssertionError("nobody waits for this")

@@ -1,1 +1,1 @@
-"""The cloud's door: who a request is from, and whether that may do what it asks."""
+"""Who asks, whether that may do what it asks, and what each client has under way."""

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 from tornado.escape import xhtml_escape
 
 from cloud.access.door import cookie_name, from_elsewhere, session_key
-from cloud.http.base import BodyHandler, Handler
+from cloud.http.base import Handler
+from cloud.http.body import BodyHandler
 from shared.errors import BodyError, ForbiddenError, UnauthenticatedError
 from shared.security.rights import OPEN, Right, one_of
 

@@ -12,7 +12,7 @@ import numpy as np
 from tornado.escape import json_encode
 
 from cloud.bodies.json_answer import json_answer
-from cloud.http.base import BodyHandler
+from cloud.http.body import BodyHandler
 from cloud.ledger import Entry
 from cloud.networks.network import Tail
 from shared.errors import AnswerError, BodyError, ContentError, MediaTypeError, UnavailableError
@@ -47,6 +47,7 @@ class _Progress:
 
     entry: Entry
     admitted: bool = False  # counted as a frame in progress
+    counted: bool = False  # as one of its client's
     answering: asyncio.Task[bytes] | None = None
     gone: bool = False  # the client has closed its connection
 
@@ -61,9 +62,8 @@ class ModelHandler(BodyHandler):
         self._progress = _Progress(Entry(None))
 
     def needed(self) -> Needs:
-        if self.request.method != "POST":
-            return self.needs
-        return one_of(Right.FRAMES if self._brings_frame() else Right.JSON)
+        posting = one_of(Right.FRAMES if self.is_frame() else Right.JSON)
+        return posting if self.request.method == "POST" else self.needs
 
     def get(self) -> None:
         self.service.lifecycle.require_ready()
@@ -74,9 +74,11 @@ class ModelHandler(BodyHandler):
 
     def admit(self) -> None:
         """Refuse, from the header alone, a request that cannot be answered."""
-        self._progress.entry = Entry(self.service.ledger if self._brings_frame() else None)
+        self._progress.entry = Entry(self.service.ledger if self.is_frame() else None)
         self.service.lifecycle.begin_frame()
         self._progress.admitted = True
+        self.account.begin_frame()
+        self._progress.counted = True
         require_identity(self.request.headers.get("Content-Encoding"))
         if self._content_type() not in (CONTENT_TYPE, *_JSON_TYPES):
             raise MediaTypeError(
@@ -84,7 +86,7 @@ class ModelHandler(BodyHandler):
                 accepted=[CONTENT_TYPE, "application/json"],
             )
         self._asked = self._wanted()
-        self.service.batcher.require_place(self.request.remote_ip)
+        self.service.batcher.require_place(self.client)
 
     async def respond(self, body: Body) -> None:
         # A task of its own, because Tornado does not stop a handler whose client has gone; on_connection_close does.
@@ -93,7 +95,7 @@ class ModelHandler(BodyHandler):
         try:
             answer = await progress.answering
             progress.entry.decide("answered")
-            self.finish_sealed(answer) if self._brings_frame() else self.finish_json(answer)
+            self.finish_sealed(answer) if self.is_frame() else self.finish_json(answer)
         except asyncio.CancelledError:
             if not progress.gone:  # cancelled because the server stops
                 raise UnavailableError("the server is stopping; try again later") from None
@@ -115,9 +117,9 @@ class ModelHandler(BodyHandler):
     async def _decode(self, body: Body, watch: Stopwatch) -> tuple[LoadedNetwork, Work]:
         decoder, start = self.service.decoder, time.perf_counter()
         try:
-            if not self._brings_frame():
-                return await decoder.json(body, self._remaining_s)
-            network, work = await decoder.frame(body, self._progress.entry, self._remaining_s)
+            if not self.is_frame():
+                return await decoder.json(body, self.account, self._remaining_s)
+            network, work = await decoder.frame(body, self.account, self._progress.entry, self._remaining_s)
         finally:  # a refusal took time as well
             watch.note("decode", time.perf_counter() - start)
         assert work.codec is not None
@@ -125,11 +127,12 @@ class ModelHandler(BodyHandler):
         return network, work
 
     async def _run_tail(self, network: LoadedNetwork, work: Work, watch: Stopwatch) -> TailRun:
-        # A client is one edge, or all senders of JSON at one address.
-        client = (self.request.remote_ip, work.frame_id >> 32)
-        run = await self.service.batcher.submit(
+        batcher, client = self.service.batcher, self.client
+        batcher.charge(client, self.account.settle())  # for decoding it, and whatever else was done meanwhile
+        run = await batcher.submit(
             Tail(network, work.split_point), work.crossing, self._remaining_s(work.deadline_ms), client
         )
+        self.account.spend(run.cost_s, settled=True)
         watch.note("queue", run.queue_s)
         watch.note("tail", run.tail_s)
         large = _elements(run.outputs) > _LARGE_ELEMENTS
@@ -155,7 +158,7 @@ class ModelHandler(BodyHandler):
 
         def compose() -> bytes:
             try:
-                with computing(self.service.metrics.step_cpu, "top"):
+                with computing(self.service.metrics.step_cpu, "top"), self.account.computing():
                     fields = task.answer(outputs).fields()
             finally:
                 watch.note("top", time.perf_counter() - start_s)
@@ -170,13 +173,13 @@ class ModelHandler(BodyHandler):
     def _content_type(self) -> str:
         return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
-    def _brings_frame(self) -> bool:
+    def is_frame(self) -> bool:
         return self.request.method == "POST" and self._content_type() == CONTENT_TYPE
 
     def _remaining_s(self, deadline_ms: int = 0) -> float:
-        """Seconds left for a frame with this deadline; 0 stands for the server's own."""
-        allowed = deadline_ms / 1e3 if deadline_ms else self.service.settings.request_timeout_s
-        return max(0.0, allowed - self.elapsed_s())
+        """Seconds left for a frame with this deadline; 0 stands for the server's own, which no frame's exceeds."""
+        allowed = self.service.settings.request_timeout_s
+        return max(0.0, min(allowed, deadline_ms / 1e3 if deadline_ms else allowed) - self.elapsed_s())
 
     def _wanted(self) -> Wanted:
         """What the query asks of the answer. Raises BodyError for what no network here could give."""
@@ -222,6 +225,9 @@ class ModelHandler(BodyHandler):
         if self._progress.admitted:
             self._progress.admitted = False
             self.service.lifecycle.end_frame()
+        if self._progress.counted:
+            self._progress.counted = False
+            self.account.end_frame()
 
 
 def _encoded(reply: dict[str, Any]) -> bytes:

@@ -10,7 +10,8 @@ from tornado.escape import json_encode
 from tornado.web import HTTPError
 
 from cloud.bodies.json_body import check_shapes
-from cloud.http.base import BodyHandler, Handler
+from cloud.http.base import Handler
+from cloud.http.body import BodyHandler
 from shared.codecs.calibrated.profile import HASH_BYTES, Profile, digest_of
 from shared.errors import ProfileContentError, UnavailableError
 from shared.security.rights import Right, one_of

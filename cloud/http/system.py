@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from tornado.web import HTTPError
 
 from cloud.bodies.json_body import parse_object
-from cloud.http.base import BodyHandler, Handler
+from cloud.http.base import Handler
+from cloud.http.body import BodyHandler
 from cloud.lifecycle import State
 from cloud.metrics import ENDPOINTS
 from shared.errors import BodyError, ContentError, UnavailableError

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from shared.errors import RequestError, StartupError, UnauthenticatedError
+from shared.limits import MAX_REQUEST_HEADER_BYTES
 from shared.observing.telemetry import exposition
 from shared.security.exposure import open_rights
 from shared.security.gate import Gate, Shown
 from shared.security.rights import OPEN, Right, one_of
 from shared.security.tokens.file import TokenFile
+from shared.wire.server.crowd import Crowd
+from shared.wire.server.server import BoundedServer, connections_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
     from shared.security.rights import Needs
 
 _FLAGS = ("--status-address", "--status-token-file", "--status-anonymous")
+
+
+_CONNECTIONS = 64
+"""Open at once: scrapers, health checks and people. The longest idle one is closed for another."""
+_WRITE_TIMEOUT_S = 20.0
+_BODY_TIMEOUT_S = 5.0
 
 
 class _Handler(RequestHandler):
@@ -111,7 +119,7 @@ def serve_status(
     address: str,
     port: int,
     gate: Gate,
-) -> tuple[HTTPServer, int]:
+) -> tuple[BoundedServer, int]:
     """Serve the metrics of `registry` and the `state`, and return the server with its port; `port` 0 takes a free one.
 
     `unseen` holds the names of the cameras that have given no frame yet. Until it is empty, `/readyz` answers 503.
@@ -129,7 +137,14 @@ def serve_status(
         gate=gate,
         log_function=lambda _handler: None,
     )
-    server = HTTPServer(app, max_header_size=16 << 10, max_body_size=1 << 10, idle_connection_timeout=75)
+    server = BoundedServer(
+        app,
+        crowd=Crowd(connections_allowed(_CONNECTIONS), _CONNECTIONS, _WRITE_TIMEOUT_S),
+        max_header_size=MAX_REQUEST_HEADER_BYTES,
+        max_body_size=1 << 10,
+        idle_connection_timeout=75,
+        body_timeout=_BODY_TIMEOUT_S,
+    )
     try:
         sockets = bind_sockets(port, address)
     except OSError as error:

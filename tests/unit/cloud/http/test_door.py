@@ -138,7 +138,7 @@ def test_a_stranger_s_frame_costs_no_memory_and_its_connection_lives(
     frame = pack() + b"\0" * 500_000
     assert len(frame) < MAX_STRANGERS_BODY_BYTES
     with pytest.MonkeyPatch.context() as patch, guarded.connect() as connection:
-        patch.setattr("cloud.http.base.BodyHandler._reserve", lambda _, size: reserved.append(size))
+        patch.setattr("cloud.http.body.BodyHandler._reserve", lambda _, size: reserved.append(size))
         connection.ask("POST", "/model", frame, FRAME).refused(401, "unauthenticated")
         assert reserved == []
     with guarded.connect() as connection:

@@ -98,7 +98,7 @@ def test_what_is_wrong_is_one_line(tmp_path, capsys):
         (f"{tmp_path}/half",): "has ca.crt alone; bring the other one back",
         (f"{tmp_path}/odd",): "ca.crt and ca.key are not those of an authority",
         (f"{tmp_path}/file/tls",): "Not a directory",
-        (f"{tmp_path}/whole", "../edge"): "'../edge' is not a name",
+        (f"{tmp_path}/whole", "../edge"): "'../edge' is not an address",
         (f"{tmp_path}/whole", "edge,http://x"): "'http://x' is not an address",
         (f"{tmp_path}/whole", "edge", "--days", "0"): "--days 0; accepted: 1 to 3650",
         (f"{tmp_path}/whole", "edge", "--day", "9"): "unknown argument --day",

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from shared.security.tokens.file import TokenFile
+
 
 class Tokens:
     """A file of tokens: one for each right, by its name, and whatever is added."""
@@ -33,6 +35,11 @@ class Tokens:
 
     def _write(self) -> None:
         self.path.write_text("".join(f"{line}\n" for line in self._lines.values()))
+
+
+def taken(file: TokenFile) -> bool:
+    """Look at a file of tokens as often as a change needs to be taken; whether one was."""
+    return [file.refresh() for _ in range(2)][-1]
 
 
 def bearing(token: str) -> dict[str, str]:

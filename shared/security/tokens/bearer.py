@@ -34,6 +34,7 @@ class Bearer:
         self._token: str | None = None
         self._looked = self._clock()
         self._seen: object = None
+        self._doubt = ""
 
     @classmethod
     def of_file(cls, path: str | None, *, clock: Callable[[], float] = time.monotonic) -> Bearer:
@@ -86,7 +87,9 @@ class Bearer:
             self._read()
         except (OSError, ValueError) as error:
             problem = self._problem(error)
-            if self._seen != problem:
+            if problem not in (self._seen, self._doubt):
+                self._doubt = problem  # perhaps it is being written
+            elif problem != self._seen:
                 self._seen = problem
                 _log.warning("%s; the token from before is shown", problem)
             return False

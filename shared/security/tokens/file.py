@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-LOOK_S = 2.0
-"""Seconds between two looks. A token that is taken out of the file is refused so much later at most."""
+LOOK_S = 1.0
+"""Seconds between two looks. A change is taken at the second look that finds it, as the first may find a file that is being written: a
+token that is taken out of the file is refused two such times later at most."""
 
 
 class TokenFile:
@@ -28,6 +29,7 @@ class TokenFile:
         self._path = Path(path).expanduser()
         self._failed = failed
         self._seen: object = None
+        self._next: object = None
         self.keyring = Keyring()
         try:
             self._seen = self._state()
@@ -38,21 +40,27 @@ class TokenFile:
             _log.warning("%s holds no token, so nobody has one", self._path)
 
     def refresh(self) -> bool:
-        """Read it if it has changed; returns whether its tokens are new. One that cannot be read changes nothing, and is told once."""
+        """Read it if it has changed and changes no more; returns whether its tokens are new.
+
+        One that cannot be read changes nothing, and is told once.
+        """
+        state: object
         try:
-            if (state := self._state()) == self._seen:
-                return False
+            state = self._state()
         except OSError as error:
-            if self._seen != (kind := type(error)):
-                self._seen = kind
-                self._tell(error)
+            state = type(error)
+        if state == self._seen or state != self._next:
+            self._next = state
             return False
-        self._seen = state
         try:
-            self.keyring = self._read()
+            keyring = self._read()
+            if self._state() != state:
+                return False
         except (OSError, ValueError) as error:
+            self._seen = state
             self._tell(error)
             return False
+        self._seen, self.keyring = state, keyring
         _log.info("%s: %d tokens", self._path, len(self.keyring))
         return True
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 from kits.cloud import FRAME, JSON, Server
-from kits.tokens import Tokens, bearing
+from kits.tokens import Tokens, bearing, taken
 
 from shared.security.rights import Right
 from shared.security.tokens.keyring import new_token
@@ -155,7 +155,7 @@ def test_what_does_not_log_in(guarded: Server, tokens: Tokens) -> None:
         assert "set-cookie" not in answer.headers
     guarded.ask("POST", "/login", b"token=" + b"x" * 5000, **FORM).refused(413, "too_large")
     expired = tokens.add("late", Right.PAGE, expires=1.0)
-    guarded.service.door._file.refresh()  # type: ignore[union-attr]
+    taken(guarded.service.door._file)  # type: ignore[arg-type]
     login(guarded, expired).refused(401, "unauthenticated")
     assert guarded.metric("logins_total", result="refused") == before + 9
 
@@ -174,9 +174,9 @@ def test_logging_out_ends_it_for_whoever_has_the_cookie(guarded: Server, cookie:
 def test_a_token_that_is_taken_away_takes_its_sessions_with_it(guarded: Server, tokens: Tokens) -> None:
     token = tokens.add("guest", Right.PAGE)
     door = guarded.service.door
-    assert door._file.refresh()  # type: ignore[union-attr]
+    assert taken(door._file)  # type: ignore[arg-type]
     cookie = cookie_of(login(guarded, token))
     assert guarded.ask("GET", "/session", **cookie).status == 200
     tokens.remove(token)
-    assert door._file.refresh()  # type: ignore[union-attr]
+    assert taken(door._file)  # type: ignore[arg-type]
     guarded.ask("GET", "/session", **cookie).refused(401, "unauthenticated")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kits.cloud import FRAME, Server, until
 from kits.followed import followed
-from kits.tokens import Tokens, bearing
+from kits.tokens import Tokens, bearing, taken
 
 from shared.security.rights import Right
 
@@ -81,7 +81,7 @@ def test_a_transfer_of_a_network_ends_when_its_token_goes(
             asked.append(still(caller))
             if len(asked) == 1:
                 tokens.remove(tokens.of["bundles"])
-                assert server.service.door._file.refresh()  # type: ignore[union-attr]
+                assert taken(server.service.door._file)  # type: ignore[arg-type]
             return asked[-1]
 
         gate.still = losing  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ import logging
 import os
 
 import pytest
+from kits.tokens import taken
 
 from shared.errors import SettingsError
 from shared.limits import MAX_TOKEN_FILE_BYTES
@@ -33,11 +34,11 @@ def test_one_token_replaces_another_with_both_in_force_between(path):
     assert file.refresh() is False
     with path.open("a") as out:
         out.write(line(NEW))
-    assert file.refresh() is True
+    assert taken(file) is True
     assert file.keyring.of_token(OLD)
     assert file.keyring.of_token(NEW)
     path.write_text(line(NEW))
-    assert file.refresh() is True
+    assert taken(file) is True
     assert file.keyring.of_token(OLD) is None
     assert file.keyring.of_token(NEW)
 
@@ -48,7 +49,7 @@ def test_a_file_that_is_swapped_for_another_of_the_same_size_and_time_is_read(pa
     other.write_text(line(NEW))
     os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
     other.replace(path)
-    assert file.refresh() is True
+    assert taken(file) is True
     assert file.keyring.of_token(NEW)
 
 
@@ -61,7 +62,7 @@ def test_a_link_that_is_swapped_is_followed_as_secrets_of_kubernetes_are(tmp_pat
     file = TokenFile(str(tmp_path / "tokens"))
     (tmp_path / "next").symlink_to("two")
     (tmp_path / "next").replace(tmp_path / "data")
-    assert file.refresh() is True
+    assert taken(file) is True
     assert file.keyring.of_token(NEW)
 
 
@@ -77,7 +78,7 @@ def test_a_change_that_cannot_be_taken_is_told_and_counted_once_and_changes_noth
         spoil()
         caplog.clear()
         failures.clear()
-        for _ in range(3):
+        for _ in range(4):
             assert file.refresh() is False, said
         (record,) = caplog.records
         assert record.levelno == logging.ERROR
@@ -86,7 +87,36 @@ def test_a_change_that_cannot_be_taken_is_told_and_counted_once_and_changes_noth
         assert failures == [1], said
         assert file.keyring.of_token(OLD), said
     path.write_text(line(NEW))
+    assert taken(file) is True
+
+
+def test_a_file_that_is_being_written_is_not_taken_before_it_is_whole(path):
+    """A shell's `>` makes it empty first."""
+    file = TokenFile(str(path))
+    for text in ("", line(NEW)[:40], line(NEW)):
+        path.write_text(text)
+        assert file.refresh() is False, text
+        assert file.keyring.of_token(OLD), text
     assert file.refresh() is True
+    assert [bool(file.keyring.of_token(token)) for token in (OLD, NEW)] == [False, True]
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(path, monkeypatch):
+    file, read = TokenFile(str(path)), TokenFile._read
+    path.write_text("")
+    file.refresh()
+
+    def overtaken(file):
+        found = read(file)
+        path.write_text(line(NEW))
+        return found
+
+    monkeypatch.setattr(TokenFile, "_read", overtaken)
+    assert file.refresh() is False
+    assert file.keyring.of_token(OLD)
+    monkeypatch.undo()
+    assert taken(file) is True
+    assert file.keyring.of_token(NEW)
 
 
 def test_a_start_needs_a_file_that_can_be_read(tmp_path, caplog):
@@ -112,5 +142,5 @@ def test_it_is_looked_at_for_ever_and_each_change_is_told(path):
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(file.watch(lambda: told.append(len(slept)), sleep=sleep))
-    assert told == [2]
+    assert told == [3]
     assert slept == [LOOK_S] * 5

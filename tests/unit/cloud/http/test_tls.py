@@ -53,6 +53,13 @@ def test_a_client_with_a_certificate_is_answered(made, mutual):
         assert name_of(connection.sock.getpeercert()) == "cloud"
 
 
+def test_it_is_charged_by_the_name_in_it(made, mutual):
+    with connect(mutual, client_context(made.files("edge"))) as connection:
+        assert ask(connection, "/metrics")[0] == 200
+        owners = {owner for owner, count in mutual.service.crowd._of_owner.items() if count}
+    assert "certificate:edge" in owners
+
+
 def test_one_without_is_told_the_health_and_nothing_else(made, mutual):
     with connect(mutual, client_context(TLSFiles(authority=made.path("edge", "ca.crt")))) as connection:
         assert [ask(connection, path)[0] for path in OPEN] == [200, 200, 503]

@@ -55,7 +55,7 @@ async def _serve(settings: CloudSettings) -> int:
     threads = limit_threads(settings.threads)
     # Only now: numpy reads the thread settings when it is imported, and torch if it is the engine.
     from cloud.http.app import bind, make_server  # noqa: PLC0415
-    from cloud.http.server import tls_of  # noqa: PLC0415
+    from cloud.http.tls import tls_of  # noqa: PLC0415
     from cloud.service import Service  # noqa: PLC0415
     from cloud.threads import ThreadPools  # noqa: PLC0415
 

@@ -130,6 +130,10 @@ class EdgeSettings(CommonSettings):
         None, description="PEM file of this edge's certificate, for a cloud with `--client-ca`"
     )
     client_key: str | None = Field(None, description="PEM file of its key, if not in the same file")
+    cloud_token_file: str | None = Field(
+        None,
+        description="file with the token that the cloud is shown, alone; read again when it changes (docs/access.md)",
+    )
     split_point: SplitPointName = None
     codec: CodecName = None
     profile: str | None = Field(
@@ -160,6 +164,13 @@ class EdgeSettings(CommonSettings):
         description="how many requests may be under way at once; of several cameras each has one more of its own",
     )
     deadline_s: Deadline = 2.0
+    verify_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the cloud's answers that the edge computes again beside the frames and compares, so that a cloud which "
+        "computes wrongly, or lies, is found; each costs a tail",
+    )
     frames: Frames = 0
     results: str | None = Field(
         None,
@@ -202,6 +213,16 @@ class EdgeSettings(CommonSettings):
         None, description="PEM file of a certificate for the status port, which then speaks TLS only"
     )
     status_key: str | None = Field(None, description="PEM file of its key, if not in the same file")
+    status_token_file: str | None = Field(
+        None,
+        description="file of the tokens that are let in to `/metrics`, as the cloud's (`splitdnn token new NAME --rights metrics`); "
+        "health stays open",
+    )
+    status_anonymous: str | None = Field(
+        None,
+        description="what everybody may do on the status port without a token: `nothing` or `metrics`. By default nothing if there is a "
+        "file of tokens; else all on this machine's own address, and on any other the edge does not start",
+    )
     open_timeout_s: OpenTimeout = 10.0
     read_timeout_s: ReadTimeout = 10.0
     snapshot_fps: SnapshotFps = 1.0

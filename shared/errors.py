@@ -21,6 +21,7 @@
         ├── BodyError        400  a JSON body that the endpoint does not accept
         ├── FingerprintError 409  the two sides run different networks
         ├── UnauthenticatedError 401 no token, or none that is known and in force
+        ├── ForbiddenError   403  the token does not give the right that this needs
         ├── BundleNotServedError 403 this cloud does not give its network away
         ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not supported
         ├── SplitPointError  422  no such split point
@@ -106,6 +107,7 @@ class RequestError(SplitDNNError):
     status: ClassVar[int] = 400
     reason: ClassVar[str] = "bad_request"
     retryable: ClassVar[bool] = False
+    retry_after_s = 1  # when a retry may help, if it is retryable
 
     def __init__(self, message: str, *, accepted: Any = None) -> None:
         super().__init__(message)
@@ -171,6 +173,13 @@ class UnauthenticatedError(RequestError):
 
     status = 401
     reason = "unauthenticated"
+
+
+class ForbiddenError(RequestError):
+    """Its sender is known and may not do this."""
+
+    status = 403
+    reason = "forbidden"
 
 
 class BundleNotServedError(RequestError):

@@ -15,6 +15,7 @@ from shared.network.find import bundle_folder
 from shared.network.manifest import MANIFEST, read_manifest
 from shared.observing.telemetry import export_build_info
 from shared.process.memory import give_back
+from shared.security.tokens.bearer import Bearer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -113,8 +114,9 @@ def load(
     """
     weights, seed = settings.weights, settings.seed
     if not bundle_folder(settings.model):  # which has its weights
+        bearer = Bearer.of_file(settings.cloud_token_file)
         weights, seed = agreed_weights(
-            settings.cloud_url, settings.model, weights, seed, context_of(settings)
+            settings.cloud_url, settings.model, weights, seed, bearer, context_of(settings)
         )
     # A user who left the choice open does not wait long for the weights that the cloud chose.
     patience_s = _AUTO_S if settings.weights == "auto" else _NAMED_S

@@ -75,6 +75,11 @@ class Metrics:
             ["certificate"],
             registry=self.registry,
         )
+        self.token_file_errors = Counter(
+            prefix + "token_file_errors_total",
+            "Changes of the file of tokens that could not be taken; the tokens from before stay in force.",
+            registry=self.registry,
+        )
         prefix += "event_loop_"
         self.loop_block = Histogram(
             prefix + "block_seconds",

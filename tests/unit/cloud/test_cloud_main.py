@@ -84,7 +84,23 @@ def impossible() -> list[tuple[list[str], str]]:
         ),
         (["--model", f"{ROOT}/docs", "--port", "0"], f"model {ROOT}/docs: this folder has no bundle.json"),
         (["--split-point", "pooll", *small()], "unknown split point 'pooll'; did you mean pool"),
-        (["--address", "192.0.2.1", "--port", "0"], "cannot listen on 192.0.2.1:0: "),
+        (
+            ["--address", "192.0.2.1", "--port", "0", "--anonymous", "all"],
+            "cannot listen on 192.0.2.1:0: ",
+        ),
+        (
+            ["--address", "0.0.0.0", "--port", "0"],
+            "--address 0.0.0.0 is reached from other machines, and nobody would need a token: give --token-file",
+        ),
+        (["--anonymous", "everything", "--port", "0"], "--anonymous everything: 'everything' is no right; "),
+        (
+            ["--token-file", "/nowhere/t", "--port", "0"],
+            "file of tokens /nowhere/t: No such file or directory",
+        ),
+        (
+            ["--token-file", f"sdn_{'x' * 43}", "--port", "0"],
+            "file of tokens sdn_***: No such file or directory",
+        ),
         (
             ["--ledger", "/nowhere/l.jsonl", *small()],
             "ledger /nowhere/l.jsonl: No such file or directory; give --ledger",

@@ -15,8 +15,13 @@ import pytest
 from kits.certificates import Certificates
 from kits.cloud import WAIT_S, Server, until
 
+from cloud.access.door import Door
+from cloud.config import CloudSettings
+from cloud.metrics import CloudMetrics
+from shared.errors import SettingsError
 from shared.process import healthcheck
 from shared.security.certificate import name_of
+from shared.security.rights import GROUPS
 from shared.security.tls import TLSFiles, client_context
 
 OPEN = ("/", "/healthz", "/readyz")
@@ -51,6 +56,13 @@ def test_a_client_with_a_certificate_is_answered(made, mutual):
     with connect(mutual, client_context(made.files("edge"))) as connection:
         assert [ask(connection, path)[0] for path in ("/", "/healthz", "/metrics")] == [200, 200, 200]
         assert name_of(connection.sock.getpeercert()) == "cloud"
+
+
+def test_it_is_charged_by_the_name_in_it(made, mutual):
+    with connect(mutual, client_context(made.files("edge"))) as connection:
+        assert ask(connection, "/metrics")[0] == 200
+        owners = {owner for owner, count in mutual.service.crowd._of_owner.items() if count}
+    assert "certificate:edge" in owners
 
 
 def test_one_without_is_told_the_health_and_nothing_else(made, mutual):
@@ -173,3 +185,12 @@ def test_a_health_check_asks_behind_tls(mutual):
     assert healthcheck.main(f"https://127.0.0.1:{mutual.port}/healthz") == 0
     assert healthcheck.main(f"https://127.0.0.1:{mutual.port}/readyz") == 1
     assert healthcheck.main(f"http://127.0.0.1:{mutual.port}/healthz") == 1
+
+
+def test_an_address_beyond_this_machine_needs_tokens_or_certificates(made):
+    given = made.cloud(mutual=True) | {"address": "0.0.0.0"}
+    assert Door(CloudSettings(**given), CloudMetrics()).gate.anonymous == GROUPS["all"]
+    assert Door(CloudSettings(**given, anonymous="nothing"), CloudMetrics()).gate.anonymous == frozenset()
+    del given["client_ca"]
+    with pytest.raises(SettingsError, match=r"--address 0\.0\.0\.0 is reached from other machines"):
+        Door(CloudSettings(**given), CloudMetrics())

@@ -19,11 +19,15 @@ from edge.metrics import CIRCUIT_STATES, FALLBACKS, OUTCOMES, QUEUES, STEPS, Edg
 from edge.output.status import serve_status, status_tls
 from shared.codecs import NAMES
 from shared.errors import SettingsError, StartupError
+from shared.security.gate import Gate
 from shared.security.handshakes import Handshakes
+from shared.security.rights import GROUPS
 from shared.security.tls import TLSFiles, client_context
 
+EVERYBODY = Gate(None, GROUPS["all"])
 
-def ask(metrics, path, method="GET", *, tls=None, trust=None, **headers):
+
+def ask(metrics, path, method="GET", gate=None, *, tls=None, trust=None, **headers):
     async def go():
         server, port = serve_status(
             metrics.registry,
@@ -31,6 +35,7 @@ def ask(metrics, path, method="GET", *, tls=None, trust=None, **headers):
             metrics.unseen,
             "127.0.0.1",
             0,
+            gate or EVERYBODY,
             tls=tls,
             handshakes=Handshakes(metrics.handshakes),
         )
@@ -166,7 +171,7 @@ def test_head_is_answered_wherever_get_is():
 
 def refusal(address, port):
     async def go():
-        serve_status(EdgeMetrics().registry, str, (), address, port)
+        serve_status(EdgeMetrics().registry, str, (), address, port, EVERYBODY)
 
     try:
         asyncio.run(go())

@@ -16,7 +16,7 @@ from edge.uplink.agreed_weights import agreed_weights
 from edge.uplink.line import context_of, trust_of
 from shared.errors import FetchError, UplinkError
 from shared.security.renewal import RenewedContext
-from shared.security.tls import TLSFiles, client_context, server_context
+from shared.security.tls import FixedContext, TLSFiles, client_context, server_context
 
 
 @pytest.fixture(scope="module")
@@ -139,19 +139,23 @@ def test_renewed_files_cost_no_frame(made):
 def test_bundles_and_weights_are_asked_for_with_the_same_trust(made, tmp_path):
     other = Certificates.at(tmp_path)
     right, wrong = (client_context(each.files("edge")) for each in (made, other))
+    fixed = {
+        FixedContext(right, made.files("edge")): "IMAGENET1K_V1",
+        FixedContext(wrong, other.files("edge")): "auto",
+    }
 
     async def go():
         async with fake_cloud(server_context(made.files("cloud"))) as cloud:
             said = {"model": "resnet18", "weights": "IMAGENET1K_V1"}
             cloud.model = said | {"fingerprint": "00" * 8}
-            async with open_session(right) as session, get(session, f"{cloud.url}/model") as response:
+            async with open_session(tls=right) as session, get(session, f"{cloud.url}/model") as response:
                 assert response.status == 200
-            async with open_session(wrong) as session:
+            async with open_session(tls=wrong) as session:
                 with pytest.raises(FetchError, match="give --ca the file of the CA"):
                     async with get(session, f"{cloud.url}/model"):
                         pass
-            for context, weights in {right: "IMAGENET1K_V1", wrong: "auto"}.items():
-                agreed = await asyncio.to_thread(agreed_weights, cloud.url, "resnet18", "auto", 0, context)
+            for tls, weights in fixed.items():
+                agreed = await asyncio.to_thread(agreed_weights, cloud.url, "resnet18", "auto", 0, tls=tls)
                 assert agreed == (weights, 0)
 
     asyncio.run(go())

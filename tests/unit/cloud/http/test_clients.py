@@ -7,10 +7,10 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from kits.cloud import FRAME, JSON, Gate, Server, request, until
 
 if TYPE_CHECKING:
+    import pytest
     from kits.cloud import Connection
 
 GREEDY, HONEST = "127.0.0.7", "127.0.0.8"

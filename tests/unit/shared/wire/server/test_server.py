@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from shared.wire.server.crowd import Crowd
 from shared.wire.server.server import BoundedServer, connections_allowed
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncIterator
 
 WAIT_S = 30.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.limits import MAX_FRAME_BYTES
 from shared.settings import CommonSettings
@@ -13,6 +13,18 @@ class CloudSettings(CommonSettings):
 
     address: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every network")
     port: int = Field(8881, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    certificate: str | None = Field(
+        None,
+        description="PEM file of the cloud's certificate, followed by those between it and its CA: the port then speaks TLS only. "
+        "Renewed files are taken within seconds, without a lost connection",
+    )
+    key: str | None = Field(
+        None, description="PEM file of the certificate's key, unless that is in the certificate's file"
+    )
+    client_ca: str | None = Field(
+        None,
+        description="PEM file of the CAs that sign clients' certificates: whoever has none of theirs is told nothing but the health",
+    )
     token_file: str | None = Field(
         None,
         description="file of the tokens that are let in, one a line: name, rights, expiry and hash, as `splitdnn token new` writes it; "
@@ -91,3 +103,10 @@ class CloudSettings(CommonSettings):
         description="an answer of which its client takes nothing for so long is given up",
     )
     drain_s: float = Field(20.0, ge=0, le=600, description="on SIGTERM, requests in progress get this long")
+
+    @field_validator("key", "client_ca")
+    @classmethod
+    def _needs_a_certificate(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and not info.data.get("certificate"):
+            raise ValueError("needs --certificate too, as without it the port speaks no TLS")
+        return value

@@ -26,6 +26,7 @@ ENDPOINTS = (
     "/session",
     "other",
 )
+CERTIFICATES = ("server",)
 STEPS = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
 CONNECTIONS_CLOSED = ("refused", "displaced", "unread", "paused")
@@ -43,7 +44,7 @@ class CloudMetrics(Metrics):
 
     def __init__(self) -> None:
         prefix = "splitdnn_cloud_"
-        super().__init__(prefix, STEPS)
+        super().__init__(prefix, STEPS, CERTIFICATES)
         self.requests = Counter(
             prefix + "requests_total", "HTTP requests answered.", ["endpoint", "code"], registry=self.registry
         )

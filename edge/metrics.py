@@ -28,11 +28,13 @@ STEPS = (
     "wait_answer",
     "tail",
 )
+CERTIFICATES = ("client", "status")
 QUEUES = ("capture", "head", "encode", "send")
 OUTCOMES = ("cloud", "edge", "still", "dropped", "left_out", "failed")
 FALLBACKS = (
     "circuit_open",
     "unreachable",
+    "untrusted",
     "late",
     "busy",
     "refused",
@@ -59,7 +61,7 @@ class EdgeMetrics(Metrics):
         self.state = "starting"  # then running, and finished once the source has ended
         self.unseen = set(cameras)  # those that have given no frame yet
         prefix = "splitdnn_edge_"
-        super().__init__(prefix, STEPS)
+        super().__init__(prefix, STEPS, CERTIFICATES)
         self.frames = Counter(
             prefix + "frames_total",
             "Frames by what became of them: answered by cloud or by edge, a still scene's earlier answer repeated, dropped by "

@@ -84,6 +84,13 @@ it has a list for each row of each channel, a comma for each number, and hardly 
 MAX_REPLY_BYTES = 1 << 20
 """Bytes of an answer that an edge reads from its cloud."""
 
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+MAX_CERTIFICATES_BYTES = 1 << 20
+"""Bytes of a file of certificates. A chain takes a few thousand; all public CAs together 250 kB."""
+HANDSHAKE_S = 10.0
+"""Seconds for the handshake of a connection; it takes two round trips."""
+
 # --- clients ----------------------------------------------------------------------------------------------------------
 
 MAX_REQUEST_HEADER_BYTES = 16 << 10

@@ -14,6 +14,7 @@ from edge.uplink.client import BrokenError, CloudClient, parse_json
 from shared.codecs import make_codec
 from shared.errors import RequestError, SettingsError, SplitDNNError, UplinkError
 from shared.security.escape import shown
+from shared.security.tls import FixedContext, TLSFiles, client_context
 from shared.security.tokens.bearer import Bearer
 from shared.tasks.registry import read_answer
 from shared.tasks.spec import Wanted
@@ -44,7 +45,7 @@ class ClientError(SplitDNNError):
     def __init__(self, reason: str, message: str, *, status: int | None = None, accepted: Any = None) -> None:
         super().__init__(message)
         self.reason = reason
-        """`unreachable`, `late`, `damaged`, `not_splitdnn`, `bad_picture`, `bad_frame`, `closed`, or the cloud's own reason for a
+        """`unreachable`, `untrusted`, `late`, `damaged`, `not_splitdnn`, `bad_picture`, `bad_frame`, `closed`, or the cloud's own reason for a
         refusal, such as `queue_full` or `fingerprint`."""
         self.status = status
         """HTTP status of a refusal; None if there was no answer."""
@@ -71,13 +72,19 @@ class Client:
         picture_size: Literal["network", "source"] = "network",
         timeout_s: float = 10.0,
         connections: int = 8,
+        ca: str | None = None,
+        certificate: str | None = None,
+        key: str | None = None,
         token: str | None = None,
     ) -> None:
         """`url` is the cloud's, such as `http://127.0.0.1:8881`; `timeout_s` bounds each call as a whole.
 
         Pictures travel by `codec` (`jpeg:quality=90`, `png`, `webp`, `raw`), in the network's size or in their own, which
         the cloud then resizes. `token` is what `splitdnn token new` made, for a cloud that asks for one. Raises SettingsError for a
-        codec that carries no pictures, for numbers that are none, and for what is no token.
+        codec that carries no pictures, for numbers that are none, for what is no token, and for files that cannot be used.
+
+        Of an https cloud, `ca` is the PEM file of the CAs that are believed, by default the system's; `certificate` and `key` are
+        this client's own, for a cloud with `--client-ca`.
         """
         if not (isinstance(timeout_s, int | float) and 0 < timeout_s < math.inf):
             raise SettingsError(f"timeout_s={timeout_s}; accepted: seconds above 0")
@@ -91,8 +98,12 @@ class Client:
         self._source_size = picture_size == "source"
         self._timeout_s = timeout_s
         sent = Counter("splitdnn_client_sent_bytes", "Bytes of frames", registry=None)
+        files = TLSFiles(certificate, key, ca, ("certificate", "key", "ca"))
+        tls = FixedContext(client_context(files), files) if url.startswith("https:") else None
+        if files.paths and not tls:
+            raise SettingsError(f"{url}: {', '.join(files.paths)} need an https:// address")
         bearer, url = Bearer.of_token(token), url.rstrip("/")
-        self._http = CloudClient(url, sent, connections=connections, bearer=bearer)
+        self._http = CloudClient(url, sent, connections=connections, bearer=bearer, tls=tls)
         self._frame_ids = itertools.count(secrets.randbits(32) << 32)
         self._model: CloudModel | None = None
         self._is_open = False

@@ -35,7 +35,9 @@ class Door:
     def __init__(self, settings: CloudSettings, metrics: CloudMetrics) -> None:
         """Raises SettingsError if the tokens cannot be read, or if the cloud would be open to other machines without a word."""
         file = settings.token_file
-        anonymous = open_rights(settings.address, file, settings.anonymous, flags=_FLAGS)
+        anonymous = open_rights(
+            settings.address, file, settings.anonymous, flags=_FLAGS, certificates=bool(settings.client_ca)
+        )
         self._file = TokenFile(file, failed=metrics.token_file_errors.inc) if file else None
         self._metrics = metrics
         self.sessions = Sessions()

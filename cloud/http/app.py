@@ -22,6 +22,7 @@ from cloud.http.system import (
 )
 from shared.errors import StartupError
 from shared.limits import MAX_REQUEST_HEADER_BYTES
+from shared.security.handshakes import Handshakes
 from shared.wire.server.server import BoundedServer
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cloud.service import Service
+    from shared.security.renewal import RenewedContext
 
 _MAX_UNREAD_BODY_BYTES = 64 << 10
 """For endpoints that take no body; those that do set their own limit."""
@@ -83,15 +85,20 @@ def bind(address: str, port: int) -> list[socket.socket]:
         ) from None
 
 
-def make_server(service: Service) -> BoundedServer:
-    """Make the server, with every limit set."""
+def make_server(service: Service, tls: RenewedContext | None = None) -> BoundedServer:
+    """Make the server, with every limit set. With `tls` it speaks nothing else, and takes each later context of it."""
     settings = service.settings
-    return BoundedServer(
+    server = BoundedServer(
         make_app(service),
         crowd=service.crowd,
         each_second=service.bodies.expire,
+        ssl_options=tls.context if tls else None,
         max_header_size=MAX_REQUEST_HEADER_BYTES,
         max_body_size=_MAX_UNREAD_BODY_BYTES,
         idle_connection_timeout=settings.idle_timeout_s,
         body_timeout=settings.request_timeout_s,
     )
+    server.handshakes = Handshakes(service.metrics.handshakes)
+    if tls:
+        tls.on_change(server.renew)
+    return server

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from tornado.web import HTTPError, RequestHandler
 
+from cloud.http.client_certificate import certified
 from cloud.metrics import ENDPOINTS
 from shared.errors import RequestError, UnauthenticatedError
 from shared.security.gate import NOBODY
@@ -47,7 +48,10 @@ class Handler(RequestHandler):
         """Know whom this request is charged to, and whether that may do it, before anything is done for it."""
         self.client = self.service.proxies.client_of(self.request.remote_ip or "", self.request.headers)
         try:
-            self.caller = self.service.door.enter(self.request, self.needed())
+            needed = self.needed()
+            certificate = certified(self.request, self.service.settings, is_open=needed.is_open)
+            self.client = certificate or self.client
+            self.caller = self.service.door.enter(self.request, needed)
             self.client = self.caller.name or self.client
         finally:
             self.service.crowd.own(self.connection().stream, self.client)

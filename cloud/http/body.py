@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tornado.escape import json_encode
 from tornado.web import stream_request_body
@@ -21,6 +21,8 @@ _DRAIN_FACTOR = 4
 """A refusal is sent at once, yet the body is read and dropped up to this many limits: closing a connection while the client
 is still sending resets it, and the client would see the reset instead of the refusal."""
 
+_TURN_BYTES = 64 << 10
+
 
 @stream_request_body
 class BodyHandler(Handler):
@@ -34,7 +36,8 @@ class BodyHandler(Handler):
     def initialize(self, service: Service) -> None:
         super().initialize(service)
         self._body = Body()
-        self._refused = False
+        self._refused = self._ends = False
+        self._read_on = 0  # bytes since other connections had a turn
         self._most_read = _DRAIN_FACTOR * self.limit()
         self._place: Place | None = None
 
@@ -55,7 +58,9 @@ class BodyHandler(Handler):
 
     def prepare(self) -> None:
         if self.request.method != self.body_method:
+            self._ends = True  # Tornado closes a connection whose request is answered before it is read
             super().prepare()
+            self._ends = False
             return
         most = self._most_read
         try:
@@ -69,6 +74,11 @@ class BodyHandler(Handler):
         except RequestError as error:
             self._refuse(error)
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        if self._ends:
+            self.set_header("Connection", "close")
+        super().write_error(status_code, **kwargs)
+
     async def data_received(self, chunk: bytes) -> None:
         if self._finished or self._refused or self.request.method != self.body_method:
             return
@@ -79,7 +89,10 @@ class BodyHandler(Handler):
             return
         self._body.add(chunk, self.elapsed_s())
         # Give other connections a turn: a body that arrives as fast as it is read would be read in one turn of the loop.
-        if self._body.size != self._declared():
+        # (Once for so many bytes, as those that come by TLS come in pieces of 16 kB.)
+        self._read_on += len(chunk)
+        if self._read_on >= _TURN_BYTES and self._body.size != self._declared():
+            self._read_on = 0
             await asyncio.sleep(0)
 
     async def complete(self) -> None:

@@ -51,7 +51,8 @@ class CloudBundles:
         """`line` must be open; `fetches` is edge/metrics.py's counter by result."""
         self._line = line
         self._store = store
-        self._fetch = BundleFetch(line.client.url, store, line.client.bearer)
+        client = line.client
+        self._fetch = BundleFetch(client.url, store, client.bearer, client.tls)
         self._cache, self._key = Cache(cache_dir), f"last-{key_of('cloud', line.client.url)}"
         self._fetches = fetches
         self._sleep = sleep

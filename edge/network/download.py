@@ -13,8 +13,10 @@ from edge.uplink.client import parse_json
 from shared.errors import FetchError
 from shared.network.manifest import MANIFEST
 from shared.security.escape import shown
+from shared.security.refusal import problem_of
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
@@ -26,9 +28,10 @@ SILENCE_S = 30.0
 _BLOCK = 1 << 20
 
 
-def open_session(bearer: Bearer | None = None) -> aiohttp.ClientSession:
-    """A session for such requests, which show the bearer's token."""
+def open_session(bearer: Bearer | None = None, tls: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
+    """A session for such requests, which show the bearer's token. `tls`: what an https cloud is checked with, by default the system's CAs."""
     return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=tls or True),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S),
         # The announced length would otherwise be that of a compressed form, which may unpack to anything.
         headers={"Accept-Encoding": "identity"},
@@ -56,7 +59,7 @@ async def get(
                 raise FetchError("refused", f"{url} came as {shown(encoding, 40)}; accepted: identity")
             yield response
     except (TimeoutError, aiohttp.ClientError) as error:
-        text = shown(error) or "it came too slowly, or not at all"
+        text = problem_of(error) or shown(error) or "it came too slowly, or not at all"
         raise FetchError("cut", f"{url}: {text}", passing=True) from None
 
 

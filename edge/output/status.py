@@ -13,7 +13,9 @@ from shared.limits import MAX_REQUEST_HEADER_BYTES
 from shared.observing.telemetry import exposition
 from shared.security.exposure import open_rights
 from shared.security.gate import Gate, Shown
+from shared.security.renewal import RenewedContext
 from shared.security.rights import OPEN, Right, one_of
+from shared.security.tls import TLSFiles, server_context
 from shared.security.tokens.file import TokenFile
 from shared.wire.server.crowd import Crowd
 from shared.wire.server.server import BoundedServer, connections_allowed
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from edge.config import EdgeSettings
+    from edge.metrics import EdgeMetrics
+    from shared.security.handshakes import Handshakes
     from shared.security.rights import Needs
 
 _FLAGS = ("--status-address", "--status-token-file", "--status-anonymous")
@@ -100,6 +104,15 @@ class _UnknownHandler(RequestHandler):
         self.finish({"error": "no such path; known: /metrics, /healthz, /readyz"})
 
 
+def status_tls(settings: EdgeSettings, metrics: EdgeMetrics) -> RenewedContext | None:
+    """The TLS of the status port; None without. Raises SettingsError."""
+    if not settings.status_certificate:
+        return None
+    flags = ("--status-certificate", "--status-key", "--ca")
+    files = TLSFiles(settings.status_certificate, settings.status_key, flags=flags)
+    return RenewedContext(server_context, files, metrics=metrics, certificate="status")
+
+
 def open_gate(settings: EdgeSettings, failed: Callable[[], object]) -> tuple[Gate, asyncio.Task[None]]:
     """Who is let in to the status port, and the task that looks for changes of the tokens; `failed` is called for each that is none.
 
@@ -119,13 +132,17 @@ def serve_status(
     address: str,
     port: int,
     gate: Gate,
+    *,
+    tls: RenewedContext | None = None,
+    handshakes: Handshakes | None = None,
 ) -> tuple[BoundedServer, int]:
     """Serve the metrics of `registry` and the `state`, and return the server with its port; `port` 0 takes a free one.
 
     `unseen` holds the names of the cameras that have given no frame yet. Until it is empty, `/readyz` answers 503.
     `gate` says who may read the metrics.
 
-    Raises StartupError if it cannot listen there.
+    With `tls` it speaks nothing else, and takes each later context of it; `handshakes` counts. Raises StartupError if it cannot
+    listen there.
     """
     app = Application(
         [
@@ -140,11 +157,15 @@ def serve_status(
     server = BoundedServer(
         app,
         crowd=Crowd(connections_allowed(_CONNECTIONS), _CONNECTIONS, _WRITE_TIMEOUT_S),
+        ssl_options=tls.context if tls else None,
         max_header_size=MAX_REQUEST_HEADER_BYTES,
         max_body_size=1 << 10,
         idle_connection_timeout=75,
         body_timeout=_BODY_TIMEOUT_S,
     )
+    server.handshakes = handshakes
+    if tls:
+        tls.on_change(server.renew)
     try:
         sockets = bind_sockets(port, address)
     except OSError as error:

@@ -14,6 +14,7 @@ from edge.uplink.client import CloudClient, parse_json
 from shared.errors import UplinkError
 
 if TYPE_CHECKING:
+    from shared.security.tls import FixedContext
     from shared.security.tokens.bearer import Bearer
 
 _log = logging.getLogger(__name__)
@@ -24,9 +25,14 @@ _NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_V[0-9]+")
 
 
 def agreed_weights(
-    cloud_url: str, model: str, weights: str, seed: int, bearer: Bearer | None = None
+    cloud_url: str,
+    model: str,
+    weights: str,
+    seed: int,
+    bearer: Bearer | None = None,
+    tls: FixedContext | None = None,
 ) -> tuple[str, int]:
-    """The weights to load, and their seed.
+    """The weights to load, and their seed. `tls`: what an https cloud is checked with, by default the system's CAs.
 
     `auto` may give pretrained or random weights, on each side independently. So an edge with `auto` takes what the cloud
     already runs, if the cloud can be asked and runs the same architecture; the fingerprints are still compared. Any
@@ -36,7 +42,7 @@ def agreed_weights(
     if weights != "auto":
         return alone
     try:
-        said = asyncio.run(_ask(cloud_url, bearer))
+        said = asyncio.run(_ask(cloud_url, bearer, tls))
         kind, _, digits = str(said["weights"]).partition(":")
         if said["model"] != model:
             return alone
@@ -52,10 +58,10 @@ def agreed_weights(
     return kind, agreed
 
 
-async def _ask(cloud_url: str, bearer: Bearer | None) -> dict[str, Any]:
+async def _ask(cloud_url: str, bearer: Bearer | None, tls: FixedContext | None) -> dict[str, Any]:
     """The answer to `GET /model`, by the way that frames take: no redirection, no proxy. Raises UplinkError."""
     client = CloudClient(
-        cloud_url, Counter("splitdnn_sent", "Bytes", registry=None), connections=1, bearer=bearer
+        cloud_url, Counter("splitdnn_sent", "Bytes", registry=None), connections=1, bearer=bearer, tls=tls
     )
     client.open()
     try:

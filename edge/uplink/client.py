@@ -15,12 +15,15 @@ from shared.errors import MismatchError, UplinkError
 from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
 from shared.security.escape import refuse_constant, shown
+from shared.security.refusal import MAYBE_REFUSED, problem_of
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
 
     from shared.network.model import Model
+    from shared.security.renewal import RenewedContext
+    from shared.security.tls import FixedContext
     from shared.security.tokens.bearer import Bearer
     from shared.tasks.base import Task
     from shared.tasks.spec import Wanted
@@ -40,10 +43,22 @@ class BrokenError(UplinkError):
 class CloudClient:
     """Sends several requests at once, each on its own connection; connections stay open."""
 
-    def __init__(self, url: str, sent: Counter, *, connections: int, bearer: Bearer | None = None) -> None:
-        """`sent` counts the bytes of frames; `bearer` has the token for each request."""
+    def __init__(
+        self,
+        url: str,
+        sent: Counter,
+        *,
+        connections: int,
+        bearer: Bearer | None = None,
+        tls: RenewedContext | FixedContext | None = None,
+    ) -> None:
+        """`sent` counts the bytes of frames; `bearer` has the token for each request.
+
+        `tls`: what an https cloud is checked with, by default the system's CAs.
+        """
         self.url = url
         self.bearer = bearer
+        self.tls = tls
         self._sent = sent
         self._connections = connections
 
@@ -78,6 +93,8 @@ class CloudClient:
         """
         options["timeout"] = aiohttp.ClientTimeout(total=max(1e-3, patience_s))  # 0 would be no limit
         options |= {"allow_redirects": False, "trace_request_ctx": about}  # a POST would go on as a GET
+        if self.tls:
+            options["ssl"] = self.tls.context  # a renewed one is used from the next connection on
         try:
             async with self._session.request(method, self.url + path, **options) as response:
                 if response.status in (301, 302, 303, 307, 308):
@@ -97,8 +114,12 @@ class CloudClient:
         except TimeoutError:
             raise UplinkError("late", f"no answer within {patience_s:.3g} s") from None
         except (aiohttp.ClientError, OSError) as error:
+            if problem := problem_of(error):
+                raise UplinkError("untrusted", problem) from None
             text = shown(error) or type(error).__name__  # it may quote what was sent
             broken = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+            if broken and self.tls and self.tls.files.certificate:
+                text += MAYBE_REFUSED
             kind = (
                 BrokenError if broken and not isinstance(error, aiohttp.ClientConnectorError) else UplinkError
             )

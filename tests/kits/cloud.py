@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from cloud.batching.crossing import frames_in
 from cloud.config import CloudSettings
 from cloud.http.app import bind, make_server
+from cloud.http.tls import tls_of
 from cloud.lifecycle import State
 from cloud.service import Service
 from cloud.threads import ThreadPools
@@ -64,7 +65,8 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self._down = asyncio.Event()
         self.service = Service(self._settings, ThreadPools(0, self._settings.tail_workers))
-        server = make_server(self.service)
+        self.tls = tls_of(self._settings, self.service.metrics)
+        server = make_server(self.service, self.tls)
         sockets = bind("127.0.0.1", self._at)
         server.add_sockets(sockets)
         self.port = sockets[0].getsockname()[1]

@@ -103,7 +103,7 @@ class FakeCloud:
 
 
 @contextlib.asynccontextmanager
-async def fake_cloud():
+async def fake_cloud(tls=None):
     cloud = FakeCloud()
     app = web.Application(client_max_size=1 << 24)
     app.router.add_get("/model", cloud._get)
@@ -113,8 +113,8 @@ async def fake_cloud():
     app.router.add_put("/profiles/{name}", cloud._put)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    cloud.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    cloud.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield cloud
     finally:
@@ -143,10 +143,19 @@ class LoneUplink(Uplink):
 
 
 def make_uplink(
-    url, *, model=MODEL, wanted=WANTED, in_flight=4, deadline_s=5.0, metrics=None, bearer=None, **options
+    url,
+    *,
+    model=MODEL,
+    wanted=WANTED,
+    in_flight=4,
+    deadline_s=5.0,
+    metrics=None,
+    bearer=None,
+    tls=None,
+    **options,
 ):
     metrics = metrics or EdgeMetrics()
-    line = Line(url, metrics, in_flight=in_flight, deadline_s=deadline_s, bearer=bearer)
+    line = Line(url, metrics, in_flight=in_flight, deadline_s=deadline_s, bearer=bearer, tls=tls)
     return LoneUplink(line, model, Classify(model.labels, wanted.top), metrics, wanted=wanted, **options)
 
 

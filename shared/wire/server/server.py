@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable
 
+    from shared.security.handshakes import Handshakes
     from shared.wire.server.crowd import Crowd
 
 _AT_ONCE = 128
@@ -42,14 +43,21 @@ class BoundedServer(HTTPServer):
     An owner is an address, until a request says whose the connection is.
     """
 
-    def initialize(
+    handshakes: Handshakes | None = None
+    """Told of each connection with TLS."""
+
+    def initialize(  # type: ignore[override]
         self, app: Any, *, crowd: Crowd, each_second: Callable[[], object] = lambda: None, **tornado: Any
-    ) -> None:  # type: ignore[override]
+    ) -> None:
         """`crowd` holds the limits; `each_second` is called while the server runs; the rest are Tornado's arguments."""
         super().initialize(app, **tornado)
         self.crowd = crowd
         self._each_second = each_second
         self._sweeping: object | None = None
+
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Use another context from the next connection on; those that are open keep theirs. From any thread."""
+        self.ssl_options = context
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept connections on these sockets from now on."""
@@ -122,10 +130,12 @@ class BoundedServer(HTTPServer):
                 stream = WatchedTlsStream(
                     connection, max_buffer_size=self.max_buffer_size, read_chunk_size=self.read_chunk_size
                 )
+                if self.handshakes:
+                    self.handshakes.begun(stream, address)
         except (ssl.SSLError, OSError):  # it has gone already
             connection.close()
             return
-        stream.header_refused = self.crowd.header_refused  # type: ignore[method-assign]
+        stream.header_refused = self.crowd.header_refused
         self.crowd.add(stream, peer)
         self.handle_stream(stream, address)
 

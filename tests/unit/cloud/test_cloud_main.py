@@ -73,6 +73,9 @@ def impossible() -> list[tuple[list[str], str]]:
             ["--precision", "int4"],
             "--precision=int4: Input should be 'auto', 'float32', 'bfloat16' or 'float16'",
         ),
+        (["--key", "key.pem"], "--key=key.pem: needs --certificate too"),
+        (["--client-ca", "ca.pem"], "--client-ca=ca.pem: needs --certificate too"),
+        (["--certificate", "/nowhere", *small()], "--certificate /nowhere: No such file or directory"),
         (["--tail-workers", "65"], "--tail-workers=65: "),
         (["--model", "resnet19", "--port", "0"], "unknown model 'resnet19'; did you mean resnet18"),
         (

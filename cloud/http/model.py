@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tornado.escape import json_encode
 
+from cloud.access.ledger import Entry
+from cloud.bodies.json_answer import json_answer
 from cloud.http.base import BodyHandler
-from cloud.ledger import Entry
 from cloud.networks.network import Tail
 from shared.errors import AnswerError, BodyError, ContentError, MediaTypeError, UnavailableError
 from shared.limits import MAX_LABELS, MAX_REPLY_BYTES
@@ -22,10 +22,6 @@ from shared.tasks.spec import Wanted
 from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
     from cloud.batching.batcher import TailRun
     from cloud.bodies.body import Body
     from cloud.bodies.frames import Work
@@ -105,7 +101,7 @@ class ModelHandler(BodyHandler):
         run = await self._run_tail(network, work, watch)
         if work.codec is None:
             names = network.model.outputs
-            return await self.service.pools.decode.run(_json_answer, run.outputs, names, work.count)
+            return await self.service.pools.decode.run(json_answer, run.outputs, names, work.count)
         outputs = tuple(output[0] for output in run.outputs)
         return await self._make_reply(network, work, outputs, watch, received)
 
@@ -114,9 +110,7 @@ class ModelHandler(BodyHandler):
         try:
             if not self._brings_frame():
                 return await decoder.json(body, self.account, self._remaining_s)
-            network, work = await decoder.frame(
-                body, self.account, self._progress.entry, self._remaining_s
-            )
+            network, work = await decoder.frame(body, self.account, self._progress.entry, self._remaining_s)
         finally:  # a refusal took time as well
             watch.note("decode", time.perf_counter() - start)
         assert work.codec is not None
@@ -249,16 +243,3 @@ def _elements(outputs: Tensors) -> int:
 
 def _finite(outputs: Tensors) -> bool:
     return all(bool(np.isfinite(output).all()) for output in outputs)
-
-
-def _json_answer(outputs: Tensors, names: Sequence[str], count: Any) -> bytes:
-    """The rows of the only output, or of several by name."""
-    rows = [_rows(output) for output in outputs]
-    named = ", ".join(f"{json.dumps(name)}: {each}" for name, each in zip(names, rows, strict=True))
-    result = rows[0] if len(rows) == 1 else f"{{{named}}}"
-    return f'{{"result": {result}, "count": {json.dumps(count)}}}'.encode()
-
-
-def _rows(output: NDArray[np.float32]) -> str:
-    """Row by row: one call for all of them would hold the interpreter for as long as it takes."""
-    return f"[{', '.join(json.dumps(row.tolist()) for row in output)}]"

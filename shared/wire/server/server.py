@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import ssl
+import time
 from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
@@ -31,7 +32,9 @@ _LEAST_CONNECTIONS = 8
 def connections_allowed(wanted: int) -> int:
     """As many connections as are `wanted`, as far as the system's limit of descriptors leaves room for other files."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return wanted if soft == resource.RLIM_INFINITY else max(_LEAST_CONNECTIONS, min(wanted, soft - _OWN_FILES))
+    return (
+        wanted if soft == resource.RLIM_INFINITY else max(_LEAST_CONNECTIONS, min(wanted, soft - _OWN_FILES))
+    )
 
 
 class BoundedServer(HTTPServer):
@@ -123,6 +126,7 @@ class BoundedServer(HTTPServer):
         except (ssl.SSLError, OSError):  # it has gone already
             connection.close()
             return
+        stream.idle_since_s = time.monotonic()  # it may have to give way before it is first read
         stream.header_refused = self.crowd.header_refused  # type: ignore[method-assign]
         self.crowd.add(stream, peer)
         self.handle_stream(stream, address)

@@ -7,10 +7,10 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from kits.cloud import FRAME, JSON, Gate, Server, request, until
 
 if TYPE_CHECKING:
+    import pytest
     from kits.cloud import Connection
 
 GREEDY, HONEST = "127.0.0.7", "127.0.0.8"
@@ -71,7 +71,11 @@ def test_a_body_that_stops_is_refused_and_its_connection_ends(
 
 
 def test_frames_above_a_clients_share_are_refused_whatever_they_name(pack: Any) -> None:
-    with Server(client_frames=3, max_batch=1) as server, Gate(server) as gate, contextlib.ExitStack() as stack:
+    with (
+        Server(client_frames=3, max_batch=1) as server,
+        Gate(server) as gate,
+        contextlib.ExitStack() as stack,
+    ):
         many = flood(stack, server, 3)
         for number, connection in enumerate(many):
             connection.send(request("POST", "/model", pack(frame_id=number << 32), FRAME))
@@ -96,7 +100,9 @@ def test_computing_is_charged_to_who_asked_for_it(pack: Any) -> None:
         assert greedy.ask("POST", "/model", pack(), FRAME).status == 200
         before = server.service.clients.account(GREEDY).compute_s
         assert before > 0
-        assert greedy.ask("POST", "/model", pack()[:-1] + b"?", FRAME).status == 400  # what is refused costs as well
+        assert (
+            greedy.ask("POST", "/model", pack()[:-1] + b"\0", FRAME).status == 400
+        )  # what is refused costs as well
         until(lambda: server.service.clients.account(GREEDY).compute_s > before)
         assert server.service.clients.account(HONEST).compute_s == 0
         body = json.dumps({"data": [[0.5] * 512] * 40, "split_point": "flatten"}).encode()

@@ -34,7 +34,9 @@ class Party:
     def __init__(self, most: int = 6, most_of_one: int = 4, **more: Any) -> None:
         self.now_s = 0.0
         self.closed: list[str] = []
-        self.crowd = Crowd(most, most_of_one, 20.0, closed=self.closed.append, clock=lambda: self.now_s, **more)
+        self.crowd = Crowd(
+            most, most_of_one, 20.0, closed=self.closed.append, clock=lambda: self.now_s, **more
+        )
 
     def come(self, address: str, idle_since_s: float | None = None) -> Stream | None:
         if not self.crowd.make_room(address):
@@ -71,6 +73,9 @@ def test_when_all_places_are_taken_the_owner_with_most_gives_way() -> None:
     assert all(party.come(owner) for owner in "def")
     assert party.come("g") is None  # all have one
     assert party.closed == ["displaced"] * 4 + ["refused"]
+    party.now_s = 4.0  # what is left of a was idle since 3
+    assert party.come("g")
+    assert [stream.is_closed for stream in two if stream] == [True, True]
     assert len(party.crowd) == 6
 
 
@@ -88,7 +93,9 @@ def test_a_connection_belongs_to_whom_its_requests_are_from() -> None:
     for stream in honest:
         party.crowd.own(stream, "token of an edge")
         party.crowd.own(stream, "token of an edge")
-    strangers = [party.come("nat", 9.0) for _ in range(4)]  # as many as one owner may have, at the same address
+    strangers = [
+        party.come("nat", 9.0) for _ in range(4)
+    ]  # as many as one owner may have, at the same address
     assert all(strangers)
     assert party.come("nat")
     assert not any(stream.is_closed for stream in honest if stream)

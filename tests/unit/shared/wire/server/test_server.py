@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from shared.wire.server.crowd import Crowd
 from shared.wire.server.server import BoundedServer, connections_allowed
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncIterator
 
 WAIT_S = 30.0
@@ -95,7 +95,9 @@ def test_a_client_that_has_closed_its_sending_side_gets_its_answer() -> None:
             await asyncio.wait_for(service.entered.wait(), WAIT_S)
             writer.write_eof()
             interim = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), WAIT_S)
-            assert interim.startswith(b"HTTP/1.1 100 ")  # by which the server finds out whether anybody is there
+            assert interim.startswith(
+                b"HTTP/1.1 100 "
+            )  # by which the server finds out whether anybody is there
             await asyncio.sleep(0)
             assert not service.gone.is_set()
             service.answer.set()
@@ -231,6 +233,12 @@ def test_an_idle_connection_makes_room_and_those_above_all_limits_are_closed() -
 
 
 def test_connections_leave_descriptors_for_other_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    for soft, wanted, allowed in ((1024, 1024, 928), (1024, 100, 100), (256, 1024, 160), (64, 1024, 8), (-1, 5000, 5000)):
+    for soft, wanted, allowed in (
+        (1024, 1024, 928),
+        (1024, 100, 100),
+        (256, 1024, 160),
+        (64, 1024, 8),
+        (-1, 5000, 5000),
+    ):
         monkeypatch.setattr("resource.getrlimit", lambda _which, soft=soft: (soft, soft))
         assert connections_allowed(wanted) == allowed, (soft, wanted)

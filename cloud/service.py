@@ -10,10 +10,10 @@ from cloud.access.addresses import TrustedProxies, charged_to
 from cloud.access.budget import BodyBudget
 from cloud.access.clients import Clients, Quota
 from cloud.access.door import Door
+from cloud.access.ledger import open_ledger
 from cloud.batching.batcher import Batcher
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
-from cloud.ledger import open_ledger
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder

@@ -28,7 +28,7 @@ class Quota:
     frames: int
     """Requests for a tail, from their header to their answer."""
     body_bytes: int
-    """Of request bodies held in memory."""
+    """Bytes of request bodies held in memory."""
     compute: float = 0.0
     """Seconds of computing a second, in the long run; 0: as much as is there, shared fairly."""
 
@@ -42,7 +42,7 @@ class Account:
         self.frames = 0
         """Requests for a tail, from their header to their answer."""
         self.body_bytes = 0
-        """Of request bodies held; kept by BodyBudget."""
+        """Bytes of request bodies held; BodyBudget keeps count."""
         self.compute_s = 0.0
         """Seconds of computing, all in all."""
         self._clock = clock

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from tornado.escape import json_encode
 
+from cloud.access.ledger import Entry
 from cloud.bodies.json_answer import json_answer
 from cloud.http.body import BodyHandler
-from cloud.ledger import Entry
 from cloud.networks.network import Tail
 from shared.errors import AnswerError, BodyError, ContentError, MediaTypeError, UnavailableError
 from shared.limits import MAX_LABELS, MAX_REPLY_BYTES

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_IDLE_S = 1.0
+"""An edge that sends a frame every second keeps its connection, whoever else comes."""
 _QUIET_S = 60.0
 """The same line is logged once in so long."""
 
@@ -77,12 +79,7 @@ class Crowd:
         if self._of_owner[owner] >= self._most_of_one and not self._exempt(address):
             guest = self._longest_idle(owner)
         elif len(self._guests) >= self._most:
-            # The owner with most gives way, if it has more than the newcomer would have.
-            counts = [
-                (count, each) for each, count in self._of_owner.items() if count > self._of_owner[owner] + 1
-            ]
-            found = (self._longest_idle(each) for _, each in sorted(counts, reverse=True))
-            guest = next((each for each in found if each), None)
+            guest = self._least_needed(owner)
         else:
             return True
         if guest is None:
@@ -144,11 +141,26 @@ class Crowd:
         guest.stream.close()
         self.remove(guest.stream)
 
-    def _longest_idle(self, owner: str) -> _Guest | None:
+    def _least_needed(self, owner: str) -> _Guest | None:
+        """An idle connection that gives way to a newcomer of this owner when all places are taken.
+
+        It is of the owner with most, if that has more than the newcomer would have; else of the newcomer's; else the longest idle one
+        of all, if that has been idle for a while.
+        """
+        own = self._of_owner[owner]
+        more = [(count, each) for each, count in self._of_owner.items() if count > own + 1]
+        for each in [*(each for _, each in sorted(more, reverse=True)), owner]:
+            if guest := self._longest_idle(each):
+                return guest
+        guest = self._longest_idle()
+        idle_since_s = guest.stream.idle_since_s if guest else None
+        return guest if idle_since_s is not None and self._clock() - idle_since_s >= _IDLE_S else None
+
+    def _longest_idle(self, owner: str | None = None) -> _Guest | None:
         idle = [
             (guest.stream.idle_since_s, guest)
             for guest in self._guests.values()
-            if guest.owner == owner and guest.stream.idle_since_s is not None
+            if owner in (None, guest.owner) and guest.stream.idle_since_s is not None
         ]
         return min(idle, key=lambda each: each[0], default=(0, None))[1]
 

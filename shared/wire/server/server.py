@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import ssl
+import time
 from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
@@ -135,6 +136,7 @@ class BoundedServer(HTTPServer):
         except (ssl.SSLError, OSError):  # it has gone already
             connection.close()
             return
+        stream.idle_since_s = time.monotonic()  # it may have to give way before it is first read
         stream.header_refused = self.crowd.header_refused
         self.crowd.add(stream, peer)
         self.handle_stream(stream, address)

@@ -101,7 +101,7 @@ def test_computing_is_charged_to_who_asked_for_it(pack: Any) -> None:
         before = server.service.clients.account(GREEDY).compute_s
         assert before > 0
         assert (
-            greedy.ask("POST", "/model", pack()[:-1] + b"?", FRAME).status == 400
+            greedy.ask("POST", "/model", pack()[:-1] + b"\0", FRAME).status == 400
         )  # what is refused costs as well
         until(lambda: server.service.clients.account(GREEDY).compute_s > before)
         assert server.service.clients.account(HONEST).compute_s == 0

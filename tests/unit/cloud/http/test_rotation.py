@@ -89,3 +89,20 @@ def test_a_transfer_of_a_network_ends_when_its_token_goes(
         assert asked == [True, False]
         until(lambda: server.metric("bundle_transfers_total", result="failed") == 1)
     assert "no longer in force" in expect_log.text
+
+
+def test_a_client_is_its_token_s_name_whichever_token_it_shows_and_else_its_address(
+    tokens: Tokens, pack: Any
+) -> None:
+    both = tokens.of["frames"], tokens.add("frames", Right.FRAMES)
+    with Server(token_file=str(tokens.path)) as server:
+        for token in both:
+            answer = server.ask(
+                "POST", "/model", pack(), **FRAME, **bearing(token), **{"X-Forwarded-For": "192.0.2.9"}
+            )
+            assert answer.status == 200
+        assert list(server.service.clients._accounts) == ["frames"]
+    with Server(token_file=str(tokens.path), anonymous="frames") as server:
+        assert server.frame(pack()).status == 200
+        assert server.ask("POST", "/model", pack(), **FRAME, **bearing(both[0])).status == 200
+        assert list(server.service.clients._accounts) == ["127.0.0.1", "frames"]

@@ -73,6 +73,9 @@ def test_when_all_places_are_taken_the_owner_with_most_gives_way() -> None:
     assert all(party.come(owner) for owner in "def")
     assert party.come("g") is None  # all have one
     assert party.closed == ["displaced"] * 4 + ["refused"]
+    party.now_s = 4.0  # what is left of a was idle since 3
+    assert party.come("g")
+    assert [stream.is_closed for stream in two if stream] == [True, True]
     assert len(party.crowd) == 6
 
 

@@ -105,7 +105,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
 # An unprivileged user, with the folders that volumes take their owner from. The user has a line in /etc/passwd because
 # torch looks its name up.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin splitdnn \
-    && install --directory --owner=10001 --group=10001 /cache /results /weights/cache \
+    && install --directory --owner=10001 --group=10001 /cache /results /weights/cache /tls /tls/cloud /tls/edge /tls/prometheus \
     && install --directory /media /weights/local
 
 # HOME: where libraries keep what they make, on a root file system that is read-only.
@@ -178,7 +178,8 @@ RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,from=tools,target=/mnt/tools \
     --mount=type=bind,from=pins,source=/pins/torch.txt,target=/mnt/torch.txt \
     --mount=type=bind,from=pins,source=/pins/timm.txt,target=/mnt/timm.txt \
-    sh /mnt/tools/tools/with-pip -m pip install --requirement /mnt/torch.txt --requirement /mnt/timm.txt \
+    --mount=type=bind,from=pins,source=/pins/authority.txt,target=/mnt/authority.txt \
+    sh /mnt/tools/tools/with-pip -m pip install --requirement /mnt/torch.txt --requirement /mnt/timm.txt --requirement /mnt/authority.txt \
     && TORCH_CUDA="$TORCH_CUDA" python -c \
     'import os, torch; assert bool(torch.version.cuda) == bool(os.environ["TORCH_CUDA"]), torch.version.cuda'
 # Where fetched weights are kept, torchvision's and timm's.

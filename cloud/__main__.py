@@ -55,14 +55,18 @@ async def _serve(settings: CloudSettings) -> int:
     threads = limit_threads(settings.threads)
     # Only now: numpy reads the thread settings when it is imported, and torch if it is the engine.
     from cloud.http.app import bind, make_server  # noqa: PLC0415
+    from cloud.http.tls import tls_of  # noqa: PLC0415
     from cloud.service import Service  # noqa: PLC0415
     from cloud.threads import ThreadPools  # noqa: PLC0415
 
     service = Service(settings, ThreadPools(threads, settings.tail_workers))
-    server = make_server(service)
+    tls = tls_of(settings, service.metrics)
+    server = make_server(service, tls)
     sockets = bind(settings.address, settings.port)
     server.add_sockets(sockets)  # /healthz answers while the model loads
-    _log.info("listening on http://%s:%d", settings.address, sockets[0].getsockname()[1])
+    scheme, port = "https" if tls else "http", sockets[0].getsockname()[1]
+    _log.info("listening on %s://%s:%d", scheme, settings.address, port)
+    renewing = asyncio.create_task(tls.watch()) if tls else None
     starting = asyncio.create_task(service.start())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -74,6 +78,8 @@ async def _serve(settings: CloudSettings) -> int:
             _log.info("stopping: finishing %d frames", service.lifecycle.frames)
     finally:
         starting.cancel()
+        if renewing:
+            renewing.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await starting
         await service.stop()

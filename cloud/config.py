@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.limits import MAX_FRAME_BYTES
 from shared.settings import CommonSettings
@@ -13,6 +13,29 @@ class CloudSettings(CommonSettings):
 
     address: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every network")
     port: int = Field(8881, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    certificate: str | None = Field(
+        None,
+        description="PEM file of the cloud's certificate, followed by those between it and its CA: the port then speaks TLS only. "
+        "Renewed files are taken within seconds, without a lost connection",
+    )
+    key: str | None = Field(
+        None, description="PEM file of the certificate's key, unless that is in the certificate's file"
+    )
+    client_ca: str | None = Field(
+        None,
+        description="PEM file of the CAs that sign clients' certificates: whoever has none of theirs is told nothing but the health",
+    )
+    token_file: str | None = Field(
+        None,
+        description="file of the tokens that are let in, one a line: name, rights, expiry and hash, as `splitdnn token new` writes it; "
+        "read again when it changes (docs/access.md)",
+    )
+    anonymous: str | None = Field(
+        None,
+        description="what everybody may do without a token: `nothing`, `all`, or a list of `frames`, `profiles`, `bundles`, `json`, "
+        "`metrics`, `page`, `edge` (the first three). By default nothing if there is a file of tokens; else all on this machine's own "
+        "address, and on any other the cloud does not start",
+    )
     max_body_bytes: int = Field(
         MAX_FRAME_BYTES, ge=1024, le=1 << 30, description="largest request body taken"
     )
@@ -44,4 +67,46 @@ class CloudSettings(CommonSettings):
         description="let clients fetch the network, as edges with `--model cloud` do: whoever reaches the port can then copy it, "
         "with its weights",
     )
+    trusted_proxies: str = Field(
+        "",
+        description="proxies before the cloud, as addresses and networks (`10.0.0.7,10.1.0.0/16`): what they say in `X-Forwarded-For` or "
+        "`Forwarded` is believed, and nobody else's",
+    )
+    max_connections: int = Field(
+        1024,
+        ge=8,
+        le=65536,
+        description="connections open at once, as far as the limit of open files allows",
+    )
+    client_connections: int = Field(256, ge=1, description="the same of one client")
+    client_frames: int = Field(
+        128, ge=1, description="requests for a tail that one client may have under way"
+    )
+    client_body_bytes: int = Field(
+        MAX_FRAME_BYTES,
+        ge=1024,
+        description="request bodies of one client held at once; those of a size that is taken at all always fit one at a time",
+    )
+    client_compute: float = Field(
+        0.0,
+        ge=0,
+        le=1024,
+        description="seconds of computing that one client may use a second, in the long run; 0: as much as is there, shared fairly",
+    )
+    min_body_rate: float = Field(
+        4096.0, gt=0, description="bytes a second at which a body must come, after 10 s of patience"
+    )
+    write_timeout_s: float = Field(
+        20.0,
+        gt=0,
+        le=3600,
+        description="an answer of which its client takes nothing for so long is given up",
+    )
     drain_s: float = Field(20.0, ge=0, le=600, description="on SIGTERM, requests in progress get this long")
+
+    @field_validator("key", "client_ca")
+    @classmethod
+    def _needs_a_certificate(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and not info.data.get("certificate"):
+            raise ValueError("needs --certificate too, as without it the port speaks no TLS")
+        return value

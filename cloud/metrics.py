@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge
 
+from cloud.access.refusals import HeaderError
 from shared.errors import all_request_errors
 from shared.observing.histogram import Histogram
 from shared.observing.metrics import Metrics
@@ -20,13 +21,22 @@ ENDPOINTS = (
     "/healthz",
     "/readyz",
     "/metrics",
+    "/login",
+    "/logout",
+    "/session",
     "other",
 )
+CERTIFICATES = ("server",)
 STEPS = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
+CONNECTIONS_CLOSED = ("refused", "displaced", "unread", "paused")
 TRANSFERS = ("complete", "abandoned", "stalled", "failed")
 NETWORK_CHANGES = ("taken", "failed", "away")
-_CODES = (200, 201, 206, 304, 400, 403, 404, 405, 409, 413, 415, 416, 422, 424, 500, 503, 504)
+LOGINS = ("begun", "refused")
+_CODES = (
+    *(200, 201, 206, 303, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 416, 422, 424, 429, 431),
+    *(500, 503, 504),
+)
 
 
 class CloudMetrics(Metrics):
@@ -34,7 +44,7 @@ class CloudMetrics(Metrics):
 
     def __init__(self) -> None:
         prefix = "splitdnn_cloud_"
-        super().__init__(prefix, STEPS)
+        super().__init__(prefix, STEPS, CERTIFICATES)
         self.requests = Counter(
             prefix + "requests_total", "HTTP requests answered.", ["endpoint", "code"], registry=self.registry
         )
@@ -66,9 +76,16 @@ class CloudMetrics(Metrics):
         self.rejected = Counter(
             prefix + "rejected_total", "Requests refused, by reason.", ["reason"], registry=self.registry
         )
+        self.headers_refused = self.rejected.labels(reason=HeaderError.reason)
         self.abandoned = Counter(
             prefix + "abandoned_total",
             "Requests whose caller went away before the answer.",
+            registry=self.registry,
+        )
+        self.connections_closed = Counter(
+            prefix + "connections_closed_total",
+            "Connections refused, closed while idle to make room, or cut off for an answer that nobody read; and pauses in accepting.",
+            ["why"],
             registry=self.registry,
         )
         self.buffered_bytes = Gauge(
@@ -109,6 +126,13 @@ class CloudMetrics(Metrics):
             ["result"],
             registry=self.registry,
         )
+        self.tokens = Gauge(prefix + "tokens", "Tokens in the file of tokens.", registry=self.registry)
+        self.logins = Counter(
+            prefix + "logins_total",
+            "Browsers that showed a token to log in, by what came of it.",
+            ["result"],
+            registry=self.registry,
+        )
         self.ready = Gauge(
             prefix + "ready",
             "1 while frames are taken, 0 while starting or draining.",
@@ -122,5 +146,9 @@ class CloudMetrics(Metrics):
             self.network_changes.labels(result=result)
         for result in TRANSFERS:
             self.bundle_transfers.labels(result=result)
+        for result in LOGINS:
+            self.logins.labels(result=result)
+        for why in CONNECTIONS_CLOSED:
+            self.connections_closed.labels(why=why)
         for reason in REJECTIONS:
             self.rejected.labels(reason=reason)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
+from cloud.access.addresses import TrustedProxies, charged_to
+from cloud.access.budget import BodyBudget
+from cloud.access.clients import Clients, Quota
+from cloud.access.door import Door
+from cloud.access.ledger import open_ledger
 from cloud.batching.batcher import Batcher
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
-from cloud.ledger import open_ledger
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder
@@ -21,6 +26,8 @@ from shared.codecs import known_codecs
 from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
 from shared.observing.telemetry import computing
 from shared.wire import frame as wire
+from shared.wire.server.crowd import Crowd
+from shared.wire.server.server import connections_allowed
 
 if TYPE_CHECKING:
     from cloud.batching.crossing import Crossing
@@ -37,16 +44,38 @@ class Service:
     """
 
     def __init__(self, settings: CloudSettings, pools: ThreadPools) -> None:
-        """Takes over `pools`. Raises SettingsError if the ledger cannot be opened."""
+        """Takes over `pools`. Raises SettingsError if ledger or tokens cannot be opened, or nobody said who may come in."""
         self.settings = settings
         self.pools = pools
         self.metrics = CloudMetrics()
+        self.door = Door(settings, self.metrics)
         self.ledger = open_ledger(settings.ledger, self.metrics.ledger_errors) if settings.ledger else None
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
-        self.buffered_bytes = 0
-        """Request bodies held in memory."""
+        self.proxies = TrustedProxies(settings.trusted_proxies)
+        self.clients = Clients(
+            Quota(
+                settings.client_frames,
+                max(settings.client_body_bytes, settings.max_body_bytes),
+                settings.client_compute,
+            )
+        )
+        self.bodies = BodyBudget(
+            settings.max_buffered_bytes,
+            time.monotonic,
+            min_rate=settings.min_body_rate,
+            changed=self.metrics.buffered_bytes.set,
+        )
+        self.crowd = Crowd(
+            connections_allowed(settings.max_connections),
+            settings.client_connections,
+            settings.write_timeout_s,
+            closed=lambda why: self.metrics.connections_closed.labels(why=why).inc(),
+            header_refused=self.metrics.headers_refused.inc,
+            owner_of=charged_to,
+            exempt=self.proxies.includes,
+        )
         self.transfers = Transfers()
         self.watch: BundleWatch | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -73,7 +102,7 @@ class Service:
             wait_s=settings.batch_wait_ms / 1e3,
             workers=pools.tail_workers,
         )
-        self._tasks = [asyncio.create_task(self.batcher.serve())]
+        self._tasks = [asyncio.create_task(self.batcher.serve()), asyncio.create_task(self.door.watch())]
         if folder:
             self.watch = BundleWatch(
                 folder,
@@ -86,6 +115,11 @@ class Service:
             )
             self._tasks.append(asyncio.create_task(self.watch.run()))
         self.lifecycle.move(State.READY)
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Request bodies held in memory."""
+        return self.bodies.size
 
     @property
     def network(self) -> LoadedNetwork:

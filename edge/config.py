@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.settings import CommonSettings
 
@@ -122,6 +122,18 @@ class EdgeSettings(CommonSettings):
         description="TOML file of several cameras for this one edge, in place of a source and a name (docs/cameras.md)",
     )
     cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
+    ca: str | None = Field(
+        None,
+        description="PEM file of the CAs that may have signed the cloud's certificate; by default the system's",
+    )
+    client_certificate: str | None = Field(
+        None, description="PEM file of this edge's certificate, for a cloud with `--client-ca`"
+    )
+    client_key: str | None = Field(None, description="PEM file of its key, if not in the same file")
+    cloud_token_file: str | None = Field(
+        None,
+        description="file with the token that the cloud is shown, alone; read again when it changes (docs/access.md)",
+    )
     split_point: SplitPointName = None
     codec: CodecName = None
     profile: str | None = Field(
@@ -152,6 +164,13 @@ class EdgeSettings(CommonSettings):
         description="how many requests may be under way at once; of several cameras each has one more of its own",
     )
     deadline_s: Deadline = 2.0
+    verify_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the cloud's answers that the edge computes again beside the frames and compares, so that a cloud which "
+        "computes wrongly, or lies, is found; each costs a tail",
+    )
     frames: Frames = 0
     results: str | None = Field(
         None,
@@ -190,6 +209,20 @@ class EdgeSettings(CommonSettings):
     status_port: int = Field(
         8882, ge=0, le=65535, description="port of `/metrics`, `/healthz` and `/readyz`; 0 takes a free one"
     )
+    status_certificate: str | None = Field(
+        None, description="PEM file of a certificate for the status port, which then speaks TLS only"
+    )
+    status_key: str | None = Field(None, description="PEM file of its key, if not in the same file")
+    status_token_file: str | None = Field(
+        None,
+        description="file of the tokens that are let in to `/metrics`, as the cloud's (`splitdnn token new NAME --rights metrics`); "
+        "health stays open",
+    )
+    status_anonymous: str | None = Field(
+        None,
+        description="what everybody may do on the status port without a token: `nothing` or `metrics`. By default nothing if there is a "
+        "file of tokens; else all on this machine's own address, and on any other the edge does not start",
+    )
     open_timeout_s: OpenTimeout = 10.0
     read_timeout_s: ReadTimeout = 10.0
     snapshot_fps: SnapshotFps = 1.0
@@ -201,6 +234,21 @@ class EdgeSettings(CommonSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("not a URL such as http://cloud:8881")
         return value.rstrip("/")
+
+    @field_validator("ca", "client_certificate")
+    @classmethod
+    def _needs_https(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and not str(info.data.get("cloud_url", "https:")).startswith("https:"):
+            raise ValueError("needs an https:// address as --cloud-url, as frames would travel in the open")
+        return value
+
+    @field_validator("client_key", "status_key")
+    @classmethod
+    def _needs_its_certificate(cls, value: str | None, info: ValidationInfo) -> str | None:
+        name = str(info.field_name).replace("key", "certificate")
+        if value and not info.data.get(name):
+            raise ValueError(f"needs --{name.replace('_', '-')} too")
+        return value
 
 
 class CalibrationSettings(CommonSettings):

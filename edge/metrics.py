@@ -28,14 +28,17 @@ STEPS = (
     "wait_answer",
     "tail",
 )
+CERTIFICATES = ("client", "status")
 QUEUES = ("capture", "head", "encode", "send")
 OUTCOMES = ("cloud", "edge", "still", "dropped", "left_out", "failed")
 FALLBACKS = (
     "circuit_open",
     "unreachable",
+    "untrusted",
     "late",
     "busy",
     "refused",
+    "unauthorized",
     "damaged",
     "profile",
     "encode",
@@ -45,7 +48,7 @@ FETCHES = ("fetched", "kept", "away", "cut", "refused", "too_large", "damaged", 
 CHANGES = ("taken", "failed")
 SWITCHES = ("limit", "clear", "small")
 CIRCUIT_STATES = ("closed", "open", "half_open")
-
+VERIFIED = ("same", "other", "left_out", "failed")
 
 DEFAULT_CAMERA = "camera"
 
@@ -58,7 +61,7 @@ class EdgeMetrics(Metrics):
         self.state = "starting"  # then running, and finished once the source has ended
         self.unseen = set(cameras)  # those that have given no frame yet
         prefix = "splitdnn_edge_"
-        super().__init__(prefix, STEPS)
+        super().__init__(prefix, STEPS, CERTIFICATES)
         self.frames = Counter(
             prefix + "frames_total",
             "Frames by what became of them: answered by cloud or by edge, a still scene's earlier answer repeated, dropped by "
@@ -91,9 +94,7 @@ class EdgeMetrics(Metrics):
             "Bytes of the latest answered frame over its round trip less the cloud's own time.",
             registry=self.registry,
         )
-        self.in_flight = Gauge(
-            prefix + "in_flight", "Requests waiting for the cloud.", registry=self.registry
-        )
+        self.in_flight = Gauge(prefix + "in_flight", "Requests under way.", registry=self.registry)
         self.circuit_state = Gauge(
             prefix + "circuit_state", "1 for the circuit breaker's state.", ["state"], registry=self.registry
         )
@@ -205,6 +206,19 @@ class EdgeMetrics(Metrics):
             ["result"],
             registry=self.registry,
         )
+        self.verified = Counter(
+            prefix + "verified_total",
+            "The cloud's answers that were drawn to be computed again here, by what came out.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.verified_agreement = Counter(
+            prefix + "verified_agreement_total",
+            "Sum of their agreement, each 0 to 1.",
+            registry=self.registry,
+        )
+        for result in VERIFIED:
+            self.verified.labels(result=result)
         for result in FETCHES:
             self.bundle_fetches.labels(result=result)
         for result in CHANGES:

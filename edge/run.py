@@ -17,15 +17,19 @@ from edge.cameras.camera import Camera
 from edge.cameras.metrics import CameraMetrics
 from edge.cameras.sources import Sources
 from edge.frames.pipeline import Pipeline
+from edge.frames.verifying import Verifier
 from edge.network.opening import open_origin
 from edge.network.switch import Switch
 from edge.network.watch import watch
 from edge.output.outputs import no_run, open_outputs, with_readers
-from edge.output.status import serve_status
+from edge.output.status import open_gate, serve_status, status_tls
 from edge.planning.pace import Pace
-from edge.uplink.line import Line
+from edge.uplink.line import Line, trust_of
 from shared.errors import ResultsError, StartupError
 from shared.observing import event_loop
+from shared.security.exposure import in_clear
+from shared.security.handshakes import Handshakes
+from shared.security.tokens.bearer import Bearer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,13 +116,37 @@ async def _open(
     ends.callback(outputs.close)
     ends.callback(sources.close)
     sources.open_recordings()
+    tls = status_tls(settings, metrics)
+    gate, watching = open_gate(settings, metrics.token_file_errors.inc)
+    ends.callback(watching.cancel)
     server, status_port = serve_status(
-        metrics.registry, lambda: metrics.state, metrics.unseen, settings.status_address, settings.status_port
+        metrics.registry,
+        lambda: metrics.state,
+        metrics.unseen,
+        settings.status_address,
+        settings.status_port,
+        gate,
+        tls=tls,
+        handshakes=Handshakes(metrics.handshakes),
     )
     ends.callback(server.stop)
+    if tls:
+        ends.callback(asyncio.create_task(tls.watch()).cancel)
+    bearer = Bearer.of_file(settings.cloud_token_file)
+    if bearer and in_clear(settings.cloud_url):
+        _log.warning(
+            "the token travels unencrypted to %s; give --cloud-url an https:// address", settings.cloud_url
+        )
     most_under_way = settings.in_flight + len(cameras) - 1
     patience_s = max(camera.deadline_s for camera in cameras)
-    line = Line(settings.cloud_url, metrics, in_flight=most_under_way, deadline_s=patience_s)
+    line = Line(
+        settings.cloud_url,
+        metrics,
+        in_flight=most_under_way,
+        deadline_s=patience_s,
+        bearer=bearer,
+        tls=trust_of(settings, metrics),
+    )
     await ends.enter_async_context(line)
     origin, model = await open_origin(settings, line, metrics, ends)
     pace = Pace(sources.live)
@@ -140,8 +168,15 @@ async def _open(
         Camera(each, sources[each.name], outputs.sinks, told[each.name], session)
         for each, session in zip(cameras, sessions, strict=True)
     ]
+    verifier = Verifier(settings.verify_share, metrics) if settings.verify_share else None
     pipeline = Pipeline(
-        running, switch.editions, line.circuit, metrics, in_flight=settings.in_flight, pace=pace
+        running,
+        switch.editions,
+        line.circuit,
+        metrics,
+        in_flight=settings.in_flight,
+        pace=pace,
+        verifier=verifier,
     )
     return _Run(running, metrics, outputs, pipeline, switch, origin, sources)
 

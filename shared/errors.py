@@ -20,6 +20,8 @@
         ├── ProfileContentError 422  the file is not a profile, or not one for this network and split point
         ├── BodyError        400  a JSON body that the endpoint does not accept
         ├── FingerprintError 409  the two sides run different networks
+        ├── UnauthenticatedError 401 no token, or none that is known and in force
+        ├── ForbiddenError   403  the token does not give the right that this needs
         ├── BundleNotServedError 403 this cloud does not give its network away
         ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not supported
         ├── SplitPointError  422  no such split point
@@ -105,6 +107,7 @@ class RequestError(SplitDNNError):
     status: ClassVar[int] = 400
     reason: ClassVar[str] = "bad_request"
     retryable: ClassVar[bool] = False
+    retry_after_s = 1  # when a retry may help, if it is retryable
 
     def __init__(self, message: str, *, accepted: Any = None) -> None:
         super().__init__(message)
@@ -163,6 +166,20 @@ class FingerprintError(RequestError):
 
     status = 409
     reason = "fingerprint"
+
+
+class UnauthenticatedError(RequestError):
+    """Nobody known sent it: there is no token, or none that is known and in force."""
+
+    status = 401
+    reason = "unauthenticated"
+
+
+class ForbiddenError(RequestError):
+    """Its sender is known and may not do this."""
+
+    status = 403
+    reason = "forbidden"
 
 
 class BundleNotServedError(RequestError):

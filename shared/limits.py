@@ -83,3 +83,37 @@ MAX_JSON_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 1
 it has a list for each row of each channel, a comma for each number, and hardly a key."""
 MAX_REPLY_BYTES = 1 << 20
 """Bytes of an answer that an edge reads from its cloud."""
+
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+MAX_CERTIFICATES_BYTES = 1 << 20
+"""Bytes of a file of certificates. A chain takes a few thousand; all public CAs together 250 kB."""
+HANDSHAKE_S = 10.0
+"""Seconds for the handshake of a connection; it takes two round trips."""
+
+# --- clients ----------------------------------------------------------------------------------------------------------
+
+MAX_REQUEST_HEADER_BYTES = 16 << 10
+"""Bytes of a request's line and header fields."""
+MAX_CLIENTS = 1024
+"""Clients that are told apart at once. An account takes about 500 bytes."""
+MAX_UNREAD_BYTES = 16 << 20
+"""Bytes of answers that may wait for one client to read them; above it the connections with most are closed."""
+MAX_ANSWER_STEPS = 32
+"""Steps whose times an answer may hold: those of a later cloud are left out by an edge, but not any number of them."""
+MAX_TAIL_TIMES = 1 << 16
+"""Times of tails that a cloud may give its edges, of all split points and batch sizes together."""
+
+# --- who may come in --------------------------------------------------------------------------------------------------
+
+MAX_TOKEN_FILE_BYTES = 1 << 20
+"""Bytes of a file of tokens."""
+MAX_TOKENS = 4096
+"""Tokens in one file."""
+MAX_SESSIONS = 1024
+"""Browsers that are logged in at once; of whoever has most, the oldest goes for another."""
+MAX_SESSIONS_A_TOKEN = 16
+"""The same of one token; its own oldest goes for another."""
+MAX_STRANGERS_BODY_BYTES = 1 << 20
+"""Bytes of a body that are read and dropped after its sender was refused for who he is: so that who sends a frame with a token that has
+just expired reads why, and does not see his connection broken."""

@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from shared.errors import SettingsError, suggest
 from shared.observing.logs import mask_credentials, mask_url
+from shared.security.escape import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,14 +35,18 @@ PREFIX = "SPLITDNN_"
 KNOWN_NAMES = frozenset([
     # made by scripts/settings.py, checked by a test
     "MODEL", "WEIGHTS", "SEED", "LABELS", "RECIPE", "TASK", "SPLIT_POINT", "DEVICE", "ENGINE", "PRECISION",
-    "CACHE_DIR", "THREADS", "LOG_LEVEL", "LOG_FORMAT", "NAME", "SOURCE", "CAMERAS", "CLOUD_URL", "CODEC",
-    "PROFILE", "OBJECTIVE", "MIN_AGREEMENT", "MAX_LATENCY", "EXPLORE_S", "PICTURE_SIZE", "STILL_THRESHOLD",
-    "TOP", "THRESHOLD", "GRAYSCALE", "QUEUE_SIZE", "IN_FLIGHT", "DEADLINE_S", "FRAMES", "RESULTS",
-    "RESULTS_MAX_BYTES", "RESULTS_MAX_AGE_S", "RESULTS_KEEP", "SHOW", "AT_END", "STATUS_ADDRESS",
-    "STATUS_PORT", "OPEN_TIMEOUT_S", "READ_TIMEOUT_S", "SNAPSHOT_FPS", "ADDRESS", "PORT", "MAX_BODY_BYTES",
-    "MAX_BUFFERED_BYTES", "QUEUE_CAPACITY", "MAX_BATCH", "BATCH_WAIT_MS", "TAIL_WORKERS", "REQUEST_TIMEOUT_S",
-    "IDLE_TIMEOUT_S", "LEDGER", "SERVE_BUNDLE", "DRAIN_S", "MEDIA", "WEIGHTS_DIR", "CAMERAS_DIR",
-    "CLOUD_PORT", "PROMETHEUS_PORT", "PROMETHEUS_URL", "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_IMAGE",
+    "CACHE_DIR", "THREADS", "LOG_LEVEL", "LOG_FORMAT", "NAME", "SOURCE", "CAMERAS", "CLOUD_URL", "CA",
+    "CLIENT_CERTIFICATE", "CLIENT_KEY", "CLOUD_TOKEN_FILE", "CODEC", "PROFILE", "OBJECTIVE", "MIN_AGREEMENT",
+    "MAX_LATENCY", "EXPLORE_S", "PICTURE_SIZE", "STILL_THRESHOLD", "TOP", "THRESHOLD", "GRAYSCALE",
+    "QUEUE_SIZE", "IN_FLIGHT", "DEADLINE_S", "VERIFY_SHARE", "FRAMES", "RESULTS", "RESULTS_MAX_BYTES",
+    "RESULTS_MAX_AGE_S", "RESULTS_KEEP", "SHOW", "AT_END", "STATUS_ADDRESS", "STATUS_PORT",
+    "STATUS_CERTIFICATE", "STATUS_KEY", "STATUS_TOKEN_FILE", "STATUS_ANONYMOUS", "OPEN_TIMEOUT_S",
+    "READ_TIMEOUT_S", "SNAPSHOT_FPS", "ADDRESS", "PORT", "CERTIFICATE", "KEY", "CLIENT_CA", "TOKEN_FILE",
+    "ANONYMOUS", "MAX_BODY_BYTES", "MAX_BUFFERED_BYTES", "QUEUE_CAPACITY", "MAX_BATCH", "BATCH_WAIT_MS",
+    "TAIL_WORKERS", "REQUEST_TIMEOUT_S", "IDLE_TIMEOUT_S", "LEDGER", "SERVE_BUNDLE", "TRUSTED_PROXIES",
+    "MAX_CONNECTIONS", "CLIENT_CONNECTIONS", "CLIENT_FRAMES", "CLIENT_BODY_BYTES", "CLIENT_COMPUTE",
+    "MIN_BODY_RATE", "WRITE_TIMEOUT_S", "DRAIN_S", "MEDIA", "WEIGHTS_DIR", "CAMERAS_DIR", "CLOUD_PORT",
+    "PROMETHEUS_PORT", "PROMETHEUS_URL", "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_IMAGE",
     "GRAFANA_IMAGE", "VERSION", "TORCH_INDEX",
     # end of settings
 ])
@@ -209,7 +214,7 @@ def _problem(settings: type[CommonSettings], problem: Any, given: dict[str, Any]
 def print_error(error: Exception) -> None:
     """Print a start-up error to stderr, one line per problem, credentials masked."""
     for line in str(error).splitlines():
-        print(f"splitdnn: {mask_credentials(line)}", file=sys.stderr)
+        print(f"splitdnn: {escaped(mask_credentials(line))}", file=sys.stderr)
 
 
 def parse_flags(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> dict[str, Any]:

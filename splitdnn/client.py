@@ -13,9 +13,12 @@ from prometheus_client import Counter
 from edge.uplink.client import BrokenError, CloudClient, parse_json
 from shared.codecs import make_codec
 from shared.errors import RequestError, SettingsError, SplitDNNError, UplinkError
+from shared.security.escape import shown
+from shared.security.tls import FixedContext, TLSFiles, client_context
+from shared.security.tokens.bearer import Bearer
 from shared.tasks.registry import read_answer
 from shared.tasks.spec import Wanted
-from shared.wire.frame import Frame, pack
+from shared.wire.frame import Frame, heading, pack
 from shared.wire.http import CONTENT_TYPE
 from splitdnn.client_pictures import picture_frame
 from splitdnn.cloud_model import CloudModel, parse_cloud_model
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
+_MAX_REASON = 40
+"""Characters."""
 _RETRYABLE = frozenset({"unreachable", "late", "damaged", "queue_full", "unavailable", "deadline"})
 
 
@@ -40,7 +45,7 @@ class ClientError(SplitDNNError):
     def __init__(self, reason: str, message: str, *, status: int | None = None, accepted: Any = None) -> None:
         super().__init__(message)
         self.reason = reason
-        """`unreachable`, `late`, `damaged`, `not_splitdnn`, `bad_picture`, `bad_frame`, `closed`, or the cloud's own reason for a
+        """`unreachable`, `untrusted`, `late`, `damaged`, `not_splitdnn`, `bad_picture`, `bad_frame`, `closed`, or the cloud's own reason for a
         refusal, such as `queue_full` or `fingerprint`."""
         self.status = status
         """HTTP status of a refusal; None if there was no answer."""
@@ -67,11 +72,19 @@ class Client:
         picture_size: Literal["network", "source"] = "network",
         timeout_s: float = 10.0,
         connections: int = 8,
+        ca: str | None = None,
+        certificate: str | None = None,
+        key: str | None = None,
+        token: str | None = None,
     ) -> None:
         """`url` is the cloud's, such as `http://127.0.0.1:8881`; `timeout_s` bounds each call as a whole.
 
         Pictures travel by `codec` (`jpeg:quality=90`, `png`, `webp`, `raw`), in the network's size or in their own, which
-        the cloud then resizes. Raises SettingsError for a codec that carries no pictures, and for numbers that are none.
+        the cloud then resizes. `token` is what `splitdnn token new` made, for a cloud that asks for one. Raises SettingsError for a
+        codec that carries no pictures, for numbers that are none, for what is no token, and for files that cannot be used.
+
+        Of an https cloud, `ca` is the PEM file of the CAs that are believed, by default the system's; `certificate` and `key` are
+        this client's own, for a cloud with `--client-ca`.
         """
         if not (isinstance(timeout_s, int | float) and 0 < timeout_s < math.inf):
             raise SettingsError(f"timeout_s={timeout_s}; accepted: seconds above 0")
@@ -85,7 +98,12 @@ class Client:
         self._source_size = picture_size == "source"
         self._timeout_s = timeout_s
         sent = Counter("splitdnn_client_sent_bytes", "Bytes of frames", registry=None)
-        self._http = CloudClient(url.rstrip("/"), sent, connections=connections)
+        files = TLSFiles(certificate, key, ca, ("certificate", "key", "ca"))
+        tls = FixedContext(client_context(files), files) if url.startswith("https:") else None
+        if files.paths and not tls:
+            raise SettingsError(f"{url}: {', '.join(files.paths)} need an https:// address")
+        bearer, url = Bearer.of_token(token), url.rstrip("/")
+        self._http = CloudClient(url, sent, connections=connections, bearer=bearer, tls=tls)
         self._frame_ids = itertools.count(secrets.randbits(32) << 32)
         self._model: CloudModel | None = None
         self._is_open = False
@@ -211,8 +229,8 @@ class Client:
         path = f"/model?{'&'.join(query)}".rstrip("?")
         body = await self._request("POST", path, data=frame, headers={"Content-Type": CONTENT_TYPE})
         try:
-            return read_answer(parse_json(body))
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+            return _read(body, frame)
+        except (AttributeError, KeyError, OverflowError, RequestError, TypeError, ValueError):
             raise ClientError(
                 "not_splitdnn", f"{self._http.url} answers, but not as a SplitDNN cloud"
             ) from None
@@ -226,9 +244,17 @@ class Client:
         if status < 300:
             return body
         fields = parse_json(body)
-        text = f"{method} {path}: {status} {fields.get('error', '')}".strip()
-        reason = str(fields.get("reason", "unavailable" if status >= 500 else "refused"))
+        text = f"{method} {path}: {status} {shown(fields.get('error', ''))}".strip()
+        reason = shown(fields.get("reason", "unavailable" if status >= 500 else "refused"), _MAX_REASON)
         raise ClientError(reason, text, status=status, accepted=fields.get("accepted"))
+
+
+def _read(body: bytes, frame: bytes) -> Answer:
+    """Raises what `read_answer` raises, and for the answer to another frame."""
+    fields = parse_json(body)
+    if (fields["frame_id"], fields["split_point"]) != heading(frame):
+        raise ValueError("the answer to another frame")
+    return read_answer(fields)
 
 
 def _closed() -> ClientError:

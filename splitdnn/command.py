@@ -18,6 +18,8 @@ _COMMANDS = {
     "bundle": "make a network of your own, or torchvision's, into a folder that edge and cloud run",
     "back": "go back to the bundle that the last one replaced",
     "prepare": "make the bundle that the settings name, unless it is in the cache",
+    "authority": "make certificates for cloud and edges, signed by a CA of your own",
+    "token": "make tokens, which say who may use a cloud and for what",
     "calibrate": "fit the codec `calibrated` to footage of your own",
     "bench": "measure: speed, start, load, rate, link, soak",
 }
@@ -56,6 +58,10 @@ def _start(word: str, rest: Sequence[str]) -> int:
         from shared.bundling.command import bundle as command  # noqa: PLC0415
     elif word == "back":
         from shared.bundling.command import back as command  # noqa: PLC0415
+    elif word == "authority":
+        from shared.security.authority_command import main as command  # noqa: PLC0415
+    elif word == "token":
+        from shared.security.tokens.command import main as command  # noqa: PLC0415
     elif word == "prepare":
         from splitdnn.prepare import main as command  # noqa: PLC0415
     else:

@@ -24,7 +24,7 @@ from edge.planning.pace import Pace
 from edge.planning.pilot import PlannedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.sources.base import Shot
-from edge.uplink.line import Line
+from edge.uplink.line import Line, trust_of
 from edge.uplink.uplink import Uplink
 from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted
@@ -130,7 +130,13 @@ class Cockpit:
     async def uplink(self, metrics: EdgeMetrics) -> AsyncIterator[Uplink]:
         """A way to the cloud that has been greeted, and has the profiles."""
         settings, profiles = self.settings, [plan.profile for plan in self.plans if plan.profile]
-        line = Line(settings.cloud_url, metrics, in_flight=settings.in_flight, deadline_s=settings.deadline_s)
+        line = Line(
+            settings.cloud_url,
+            metrics,
+            in_flight=settings.in_flight,
+            deadline_s=settings.deadline_s,
+            tls=trust_of(settings, metrics),
+        )
         async with line:
             wanted = Wanted(settings.top)
             uplink = Uplink(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from cloud.http.bundle import BUNDLES, BundleHandler
+from cloud.http.login import LoginHandler, LogoutHandler, SessionHandler
 from cloud.http.model import ModelHandler
 from cloud.http.profiles import PROFILES, ProfileHandler, ProfilesHandler
 from cloud.http.system import (
@@ -21,13 +21,17 @@ from cloud.http.system import (
     UnknownHandler,
 )
 from shared.errors import StartupError
+from shared.limits import MAX_REQUEST_HEADER_BYTES
+from shared.security.handshakes import Handshakes
+from shared.wire.server.server import BoundedServer
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterable
 
     from cloud.service import Service
+    from shared.security.renewal import RenewedContext
 
-_MAX_HEADER_BYTES = 16 << 10
 _MAX_UNREAD_BODY_BYTES = 64 << 10
 """For endpoints that take no body; those that do set their own limit."""
 
@@ -35,7 +39,7 @@ _MAX_UNREAD_BODY_BYTES = 64 << 10
 def make_app(service: Service) -> Application:
     """The application with every endpoint."""
     arguments = {"service": service}
-    return Application(
+    app = Application(
         [
             ("/", HelloHandler, arguments),
             ("/compute", ComputeHandler, arguments),
@@ -48,11 +52,26 @@ def make_app(service: Service) -> Application:
             ("/healthz", HealthHandler, arguments),
             ("/readyz", ReadyHandler, arguments),
             ("/metrics", MetricsHandler, arguments),
+            ("/login", LoginHandler, arguments),
+            ("/logout", LogoutHandler, arguments),
+            ("/session", SessionHandler, arguments),
         ],
         default_handler_class=UnknownHandler,
         default_handler_args=arguments,
         log_function=lambda _handler: None,  # every request is counted; none is worth a line
     )
+    require_needs(rule.target for rule in app.default_router.rules)
+    return app
+
+
+def require_needs(targets: Iterable[Any]) -> None:
+    """Raise TypeError for an endpoint that does not say who may use it."""
+    for target in targets:
+        rules = getattr(target, "rules", None)
+        if rules is not None:
+            require_needs(rule.target for rule in rules)
+        elif not hasattr(target, "needs"):
+            raise TypeError(f"{target} has no `needs`: say what its caller must be allowed, or OPEN")
 
 
 def bind(address: str, port: int) -> list[socket.socket]:
@@ -66,13 +85,20 @@ def bind(address: str, port: int) -> list[socket.socket]:
         ) from None
 
 
-def make_server(service: Service) -> HTTPServer:
-    """Make the server, with every limit set."""
+def make_server(service: Service, tls: RenewedContext | None = None) -> BoundedServer:
+    """Make the server, with every limit set. With `tls` it speaks nothing else, and takes each later context of it."""
     settings = service.settings
-    return HTTPServer(
+    server = BoundedServer(
         make_app(service),
-        max_header_size=_MAX_HEADER_BYTES,
+        crowd=service.crowd,
+        each_second=service.bodies.expire,
+        ssl_options=tls.context if tls else None,
+        max_header_size=MAX_REQUEST_HEADER_BYTES,
         max_body_size=_MAX_UNREAD_BODY_BYTES,
         idle_connection_timeout=settings.idle_timeout_s,
         body_timeout=settings.request_timeout_s,
     )
+    server.handshakes = Handshakes(service.metrics.handshakes)
+    if tls:
+        tls.on_change(server.renew)
+    return server

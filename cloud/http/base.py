@@ -1,31 +1,28 @@
-"""What all endpoints share: errors as JSON, counting, and bodies that are bounded while they arrive."""
+"""What all endpoints share: who is let in, errors as JSON, and counting."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from tornado.escape import json_encode
-from tornado.web import HTTPError, RequestHandler, stream_request_body
+from tornado.web import HTTPError, RequestHandler
 
-from cloud.bodies.body import Body
+from cloud.http.client_certificate import certified
 from cloud.metrics import ENDPOINTS
-from shared.errors import BusyError, LimitError, RequestError
+from shared.errors import RequestError, UnauthenticatedError
+from shared.security.gate import NOBODY
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
     from tornado.http1connection import HTTP1Connection
 
     from cloud.service import Service
+    from shared.security.gate import Caller
+    from shared.security.rights import Needs
 
 _log = logging.getLogger(__name__)
-
-_DRAIN_FACTOR = 4
-"""A refusal is sent at once, yet the body is read and dropped up to this many limits: closing a connection while the client
-is still sending resets it, and the client would see the reset instead of the refusal."""
 
 _MAX_TEXT = 400
 """Characters of a refusal: it may quote the request, and a profile's names are as long as their sender likes."""
@@ -36,10 +33,28 @@ class Handler(RequestHandler):
 
     endpoint: ClassVar[str] = ""
     """The metrics' label for this endpoint, if it is not the path."""
+    needs: ClassVar[Needs]
+    """What its caller must be allowed; each endpoint says it, or the server does not start."""
 
     def initialize(self, service: Service) -> None:
         self.service = service
+        self.caller: Caller = NOBODY
         self._arrived = time.monotonic()  # Tornado's request_time() is by the wall clock, which may be set
+
+    def needed(self) -> Needs:
+        return self.needs  # what this request needs, where that depends on it
+
+    def prepare(self) -> None:
+        """Know whom this request is charged to, and whether that may do it, before anything is done for it."""
+        self.client = self.service.proxies.client_of(self.request.remote_ip or "", self.request.headers)
+        try:
+            needed = self.needed()
+            certificate = certified(self.request, self.service.settings, is_open=needed.is_open)
+            self.client = certificate or self.client
+            self.caller = self.service.door.enter(self.request, needed)
+            self.client = self.caller.name or self.client
+        finally:
+            self.service.crowd.own(self.connection().stream, self.client)
 
     def elapsed_s(self) -> float:
         """Seconds since the header arrived."""
@@ -78,7 +93,9 @@ class Handler(RequestHandler):
         if isinstance(error, RequestError):
             text, reason, accepted = _legible(str(error)), error.reason, error.accepted
             if error.retryable:
-                self.set_header("Retry-After", "1")
+                self.set_header("Retry-After", str(error.retry_after_s))
+            if isinstance(error, UnauthenticatedError):
+                self.set_header("WWW-Authenticate", 'Bearer realm="splitdnn"')
         elif isinstance(error, HTTPError):
             text, reason = error.get_message() or HTTPStatus(status_code).phrase, "http"
             accepted = self._methods() if status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
@@ -107,119 +124,6 @@ class Handler(RequestHandler):
             if getattr(type(self), name.lower()) is not getattr(RequestHandler, name.lower())
         }
         return sorted(own | {"HEAD"} if "GET" in own else own)
-
-
-@stream_request_body
-class BodyHandler(Handler):
-    """Takes a body of at most `limit()` bytes, within the server's budget for all bodies together.
-
-    In a subclass the method that brings the body, `body_method`, calls `complete`, which calls `respond`.
-    """
-
-    body_method: ClassVar[str] = "POST"
-
-    def initialize(self, service: Service) -> None:
-        super().initialize(service)
-        self._body = Body()
-        self._refused = False
-
-    def limit(self) -> int:
-        """Largest body in bytes."""
-        return self.service.settings.max_body_bytes
-
-    def admit(self) -> None:
-        """Raise RequestError for what can be refused before the body is read."""
-
-    async def respond(self, body: Body) -> None:
-        """Answer the complete body."""
-        raise NotImplementedError
-
-    def prepare(self) -> None:
-        if self.request.method != self.body_method:
-            return
-        self.connection().set_max_body_size(_DRAIN_FACTOR * self.limit())
-        try:
-            self.admit()
-            self._check_size(self._declared())
-        except RequestError as error:
-            self._refuse(error)
-
-    async def data_received(self, chunk: bytes) -> None:
-        if self._finished or self._refused or self.request.method != self.body_method:
-            return
-        try:
-            self._reserve(
-                len(chunk)
-            )  # what arrived, not what was declared: a large declaration costs its sender nothing
-        except RequestError as error:
-            self._refuse(error)
-            return
-        self._body.add(chunk, self.elapsed_s())
-        # Give other connections a turn: a body that arrives as fast as it is read would be read in one turn of the loop.
-        if self._body.size != self._declared():
-            await asyncio.sleep(0)
-
-    async def complete(self) -> None:
-        """Call `respond`, unless the request was refused while its body came."""
-        if not self._refused:
-            await self.respond(self._body)
-            return
-        self.finish()
-        if self._headers.get("Connection") == "close":
-            self.connection().close()
-
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        if not self._finished and not self._refused:
-            self.service.metrics.abandoned.inc()
-        self.release()
-
-    def on_finish(self) -> None:
-        if not self._refused:
-            super().on_finish()
-        self.release()
-
-    def release(self) -> None:
-        """Give back what this request holds; may be called twice."""
-        self._account(-self._body.size)
-        self._body.release()
-
-    def _refuse(self, error: RequestError) -> None:
-        """Answer before the end of the body. The rest of it is dropped, then the connection is free again."""
-        self.set_status(error.status)
-        super().on_finish()
-        self.release()
-        self._refused = True
-        answer = json_encode(self.refusal(error.status, error)).encode()
-        self.set_header("Content-Type", "application/json; charset=UTF-8")
-        self.set_header("Content-Length", len(answer))
-        at_once = "Expect" in self.request.headers or self._declared() > _DRAIN_FACTOR * self.limit()
-        if at_once or isinstance(error, LimitError):
-            self.set_header("Connection", "close")
-        self.write(answer)
-        if at_once:
-            self.finish()
-        else:
-            self.flush()
-
-    def _declared(self) -> int:
-        """The body's length in bytes by its header; 0 if it does not say."""
-        text = self.request.headers.get("Content-Length", "")
-        return int(text[:20]) if text.isdecimal() else 0
-
-    def _check_size(self, size: int) -> None:
-        if size > self.limit():
-            raise LimitError(f"a body of {size} bytes", accepted={"max_bytes": self.limit()})
-
-    def _reserve(self, size: int) -> None:
-        self._check_size(self._body.size + size)
-        if self.service.buffered_bytes + size > self.service.settings.max_buffered_bytes:
-            raise BusyError("too many request bodies are being received; try again in a second")
-        self._account(size)
-
-    def _account(self, size: int) -> None:
-        self.service.buffered_bytes += size
-        self.service.metrics.buffered_bytes.set(self.service.buffered_bytes)
 
 
 def _legible(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
@@ -14,10 +14,12 @@ from cloud.http.base import Handler
 from shared.errors import BundleNotServedError
 from shared.limits import FINGERPRINT_BYTES
 from shared.network.manifest import FILES
+from shared.security.rights import Right, one_of
 
 if TYPE_CHECKING:
     from cloud.networks.files import BundleFiles
     from cloud.service import Service
+    from shared.security.rights import Needs
 
 BUNDLES = "/bundle"
 
@@ -37,6 +39,7 @@ class BundleHandler(Handler):
     """
 
     endpoint = BUNDLES
+    needs: ClassVar[Needs] = one_of(Right.BUNDLES)
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
@@ -86,7 +89,7 @@ class BundleHandler(Handler):
             self.set_header("Content-Length", size)
             return
         start, stop = self._range(size)
-        with self.service.transfers.one(self.request.remote_ip):
+        with self.service.transfers.one(self.client):
             self.set_header("Content-Length", stop - start)
             result = await self._send(files, name, start, stop)
         self.service.metrics.bundle_transfers.labels(result=result).inc()
@@ -118,6 +121,8 @@ class BundleHandler(Handler):
                 )
                 if not chunk:
                     raise OSError(f"it ends after {start} bytes")  # noqa: TRY301
+                if not self.service.door.gate.still(self.caller):
+                    raise OSError(f"the token of {self.caller.name} is no longer in force")  # noqa: TRY301
                 start += len(chunk)
                 self.write(chunk)
                 async with asyncio.timeout(patience_s):

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from tornado.escape import json_encode
 
-from cloud.http.base import BodyHandler
-from cloud.ledger import Entry
+from cloud.access.ledger import Entry
+from cloud.bodies.json_answer import json_answer
+from cloud.http.body import BodyHandler
 from cloud.networks.network import Tail
 from shared.errors import AnswerError, BodyError, ContentError, MediaTypeError, UnavailableError
 from shared.limits import MAX_LABELS, MAX_REPLY_BYTES
 from shared.observing.telemetry import Stopwatch, computing
+from shared.security.rights import Right, one_of
 from shared.tasks.spec import Wanted
 from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
     from cloud.batching.batcher import TailRun
     from cloud.bodies.body import Body
     from cloud.bodies.frames import Work
     from cloud.networks.network import LoadedNetwork
     from cloud.service import Service
     from shared.engines.half import Tensors
+    from shared.security.rights import Needs
 
 # "" and the form type: what clients send that set none, curl -d among them.
 _JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
@@ -49,6 +47,7 @@ class _Progress:
 
     entry: Entry
     admitted: bool = False  # counted as a frame in progress
+    counted: bool = False  # as one of its client's
     answering: asyncio.Task[bytes] | None = None
     gone: bool = False  # the client has closed its connection
 
@@ -56,9 +55,15 @@ class _Progress:
 class ModelHandler(BodyHandler):
     """`GET /model` says what runs here; `POST /model` runs a tail, on a frame or on JSON."""
 
+    needs: ClassVar[Needs] = one_of(Right.FRAMES, Right.JSON, Right.PROFILES, Right.BUNDLES, Right.PAGE)
+
     def initialize(self, service: Service) -> None:
         super().initialize(service)
-        self._progress = _Progress(Entry(service.ledger if self._brings_frame() else None))
+        self._progress = _Progress(Entry(None))
+
+    def needed(self) -> Needs:
+        posting = one_of(Right.FRAMES if self.is_frame() else Right.JSON)
+        return posting if self.request.method == "POST" else self.needs
 
     def get(self) -> None:
         self.service.lifecycle.require_ready()
@@ -69,8 +74,11 @@ class ModelHandler(BodyHandler):
 
     def admit(self) -> None:
         """Refuse, from the header alone, a request that cannot be answered."""
+        self._progress.entry = Entry(self.service.ledger if self.is_frame() else None)
         self.service.lifecycle.begin_frame()
         self._progress.admitted = True
+        self.account.begin_frame()
+        self._progress.counted = True
         require_identity(self.request.headers.get("Content-Encoding"))
         if self._content_type() not in (CONTENT_TYPE, *_JSON_TYPES):
             raise MediaTypeError(
@@ -78,7 +86,7 @@ class ModelHandler(BodyHandler):
                 accepted=[CONTENT_TYPE, "application/json"],
             )
         self._asked = self._wanted()
-        self.service.batcher.require_place(self.request.remote_ip)
+        self.service.batcher.require_place(self.client)
 
     async def respond(self, body: Body) -> None:
         # A task of its own, because Tornado does not stop a handler whose client has gone; on_connection_close does.
@@ -87,7 +95,7 @@ class ModelHandler(BodyHandler):
         try:
             answer = await progress.answering
             progress.entry.decide("answered")
-            self.finish_sealed(answer) if self._brings_frame() else self.finish_json(answer)
+            self.finish_sealed(answer) if self.is_frame() else self.finish_json(answer)
         except asyncio.CancelledError:
             if not progress.gone:  # cancelled because the server stops
                 raise UnavailableError("the server is stopping; try again later") from None
@@ -102,16 +110,16 @@ class ModelHandler(BodyHandler):
         run = await self._run_tail(network, work, watch)
         if work.codec is None:
             names = network.model.outputs
-            return await self.service.pools.decode.run(_json_answer, run.outputs, names, work.count)
+            return await self.service.pools.decode.run(json_answer, run.outputs, names, work.count)
         outputs = tuple(output[0] for output in run.outputs)
         return await self._make_reply(network, work, outputs, watch, received)
 
     async def _decode(self, body: Body, watch: Stopwatch) -> tuple[LoadedNetwork, Work]:
         decoder, start = self.service.decoder, time.perf_counter()
         try:
-            if not self._brings_frame():
-                return await decoder.json(body, self._remaining_s)
-            network, work = await decoder.frame(body, self._progress.entry, self._remaining_s)
+            if not self.is_frame():
+                return await decoder.json(body, self.account, self._remaining_s)
+            network, work = await decoder.frame(body, self.account, self._progress.entry, self._remaining_s)
         finally:  # a refusal took time as well
             watch.note("decode", time.perf_counter() - start)
         assert work.codec is not None
@@ -119,11 +127,12 @@ class ModelHandler(BodyHandler):
         return network, work
 
     async def _run_tail(self, network: LoadedNetwork, work: Work, watch: Stopwatch) -> TailRun:
-        # A client is one edge, or all senders of JSON at one address.
-        client = (self.request.remote_ip, work.frame_id >> 32)
-        run = await self.service.batcher.submit(
+        batcher, client = self.service.batcher, self.client
+        batcher.charge(client, self.account.settle())  # for decoding it, and whatever else was done meanwhile
+        run = await batcher.submit(
             Tail(network, work.split_point), work.crossing, self._remaining_s(work.deadline_ms), client
         )
+        self.account.spend(run.cost_s, settled=True)
         watch.note("queue", run.queue_s)
         watch.note("tail", run.tail_s)
         large = _elements(run.outputs) > _LARGE_ELEMENTS
@@ -149,7 +158,7 @@ class ModelHandler(BodyHandler):
 
         def compose() -> bytes:
             try:
-                with computing(self.service.metrics.step_cpu, "top"):
+                with computing(self.service.metrics.step_cpu, "top"), self.account.computing():
                     fields = task.answer(outputs).fields()
             finally:
                 watch.note("top", time.perf_counter() - start_s)
@@ -164,13 +173,13 @@ class ModelHandler(BodyHandler):
     def _content_type(self) -> str:
         return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
-    def _brings_frame(self) -> bool:
+    def is_frame(self) -> bool:
         return self.request.method == "POST" and self._content_type() == CONTENT_TYPE
 
     def _remaining_s(self, deadline_ms: int = 0) -> float:
-        """Seconds left for a frame with this deadline; 0 stands for the server's own."""
-        allowed = deadline_ms / 1e3 if deadline_ms else self.service.settings.request_timeout_s
-        return max(0.0, allowed - self.elapsed_s())
+        """Seconds left for a frame with this deadline; 0 stands for the server's own, which no frame's exceeds."""
+        allowed = self.service.settings.request_timeout_s
+        return max(0.0, min(allowed, deadline_ms / 1e3 if deadline_ms else allowed) - self.elapsed_s())
 
     def _wanted(self) -> Wanted:
         """What the query asks of the answer. Raises BodyError for what no network here could give."""
@@ -216,6 +225,9 @@ class ModelHandler(BodyHandler):
         if self._progress.admitted:
             self._progress.admitted = False
             self.service.lifecycle.end_frame()
+        if self._progress.counted:
+            self._progress.counted = False
+            self.account.end_frame()
 
 
 def _encoded(reply: dict[str, Any]) -> bytes:
@@ -235,16 +247,3 @@ def _elements(outputs: Tensors) -> int:
 
 def _finite(outputs: Tensors) -> bool:
     return all(bool(np.isfinite(output).all()) for output in outputs)
-
-
-def _json_answer(outputs: Tensors, names: Sequence[str], count: Any) -> bytes:
-    """The rows of the only output, or of several by name."""
-    rows = [_rows(output) for output in outputs]
-    named = ", ".join(f"{json.dumps(name)}: {each}" for name, each in zip(names, rows, strict=True))
-    result = rows[0] if len(rows) == 1 else f"{{{named}}}"
-    return f'{{"result": {result}, "count": {json.dumps(count)}}}'.encode()
-
-
-def _rows(output: NDArray[np.float32]) -> str:
-    """Row by row: one call for all of them would hold the interpreter for as long as it takes."""
-    return f"[{', '.join(json.dumps(row.tolist()) for row in output)}]"

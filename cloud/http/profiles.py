@@ -10,15 +10,18 @@ from tornado.escape import json_encode
 from tornado.web import HTTPError
 
 from cloud.bodies.json_body import check_shapes
-from cloud.http.base import BodyHandler, Handler
+from cloud.http.base import Handler
+from cloud.http.body import BodyHandler
 from shared.codecs.calibrated.profile import HASH_BYTES, Profile, digest_of
 from shared.errors import ProfileContentError, UnavailableError
+from shared.security.rights import Right, one_of
 from shared.wire.http import require_identity
 
 if TYPE_CHECKING:
     from cloud.bodies.body import Body
     from cloud.networks.networks import Networks
     from cloud.profiles import Profiles
+    from shared.security.rights import Needs
 
 PROFILES = "/profiles"
 _NAME = re.compile(rf"[0-9a-f]{{{2 * HASH_BYTES}}}")
@@ -29,6 +32,8 @@ _ARRIVAL_S = 120.0
 class ProfilesHandler(Handler):
     """`GET /profiles`: the profiles that frames may name."""
 
+    needs: ClassVar[Needs] = one_of(Right.PROFILES)
+
     async def get(self) -> None:
         # Their strings may amount to a megabyte of JSON, which would hold up the event loop.
         self.finish_json(await asyncio.to_thread(json_encode, {"profiles": self.service.profiles.describe()}))
@@ -38,6 +43,7 @@ class ProfileHandler(BodyHandler):
     """`PUT /profiles/{name}` stores one; `GET` describes it. A name is 32 lower-case hexadecimal digits."""
 
     endpoint = PROFILES
+    needs: ClassVar[Needs] = one_of(Right.PROFILES)
     body_method: ClassVar[str] = "PUT"
 
     def get(self) -> None:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tornado.web import HTTPError
 
 from cloud.bodies.json_body import parse_object
-from cloud.http.base import BodyHandler, Handler
+from cloud.http.base import Handler
+from cloud.http.body import BodyHandler
 from cloud.lifecycle import State
 from cloud.metrics import ENDPOINTS
 from shared.errors import BodyError, ContentError, UnavailableError
 from shared.limits import FINGERPRINT_BYTES
 from shared.observing.telemetry import exposition
+from shared.security.rights import OPEN, Right, one_of
 
 if TYPE_CHECKING:
     from cloud.bodies.body import Body
     from cloud.networks.network import LoadedNetwork
     from cloud.service import Service
+    from shared.security.rights import Needs
 
 _COMPUTE_BODY = {"number": "a finite number"}
 
 
 class HelloHandler(Handler):
     """`GET /`: says what this server is, and names the endpoints to try next."""
+
+    needs: ClassVar[Needs] = OPEN
 
     def get(self) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
@@ -38,6 +43,8 @@ class HelloHandler(Handler):
 
 class ComputeHandler(BodyHandler):
     """`POST /compute`: `{"number": 7}` -> `{"result": 49}`."""
+
+    needs: ClassVar[Needs] = one_of(Right.JSON)
 
     async def post(self) -> None:
         await self.complete()
@@ -63,6 +70,8 @@ class TailTimesHandler(Handler):
 
     `?fingerprint=` asks for an earlier network that this cloud still serves. `GET /profile` is its old name.
     """
+
+    needs: ClassVar[Needs] = one_of(Right.FRAMES)
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
@@ -100,12 +109,16 @@ class TailTimesHandler(Handler):
 class HealthHandler(Handler):
     """`GET /healthz`: the process answers."""
 
+    needs: ClassVar[Needs] = OPEN
+
     def get(self) -> None:
         self.finish({"state": self.service.lifecycle.state})
 
 
 class ReadyHandler(Handler):
     """`GET /readyz`: 200 while frames are taken, else 503."""
+
+    needs: ClassVar[Needs] = OPEN
 
     def get(self) -> None:
         state = self.service.lifecycle.state
@@ -116,6 +129,8 @@ class ReadyHandler(Handler):
 class MetricsHandler(Handler):
     """`GET /metrics`, in the format that the scraper prefers."""
 
+    needs: ClassVar[Needs] = one_of(Right.METRICS)
+
     async def get(self) -> None:
         accept = self.request.headers.get("Accept", "")
         content_type, body = await asyncio.to_thread(exposition, self.service.metrics.registry, accept)
@@ -125,6 +140,8 @@ class MetricsHandler(Handler):
 
 class UnknownHandler(Handler):
     """Every other path."""
+
+    needs: ClassVar[Needs] = OPEN
 
     def prepare(self) -> None:
         raise HTTPError(404, f"no such path; known: {', '.join(ENDPOINTS[:-1])}")

@@ -35,7 +35,7 @@ def calibrate(settings: CalibrationSettings, threads: int) -> int:
     )
     network = load_network(
         settings,
-        Metrics("splitdnn_edge_", ()),
+        Metrics("splitdnn_edge_", (), ()),
         "head",
         weights=settings.weights,
         seed=settings.seed,

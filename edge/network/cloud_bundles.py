@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from edge.network.fetch import BundleFetch
-from edge.uplink.client import shown
 from edge.uplink.heard import is_fingerprint
 from shared.errors import FetchError, ModelError, UplinkError
 from shared.network.bundle import read_bundle
 from shared.process.cache import Cache, key_of
+from shared.security.escape import shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,7 +51,8 @@ class CloudBundles:
         """`line` must be open; `fetches` is edge/metrics.py's counter by result."""
         self._line = line
         self._store = store
-        self._fetch = BundleFetch(line.client.url, store)
+        client = line.client
+        self._fetch = BundleFetch(client.url, store, client.bearer, client.tls)
         self._cache, self._key = Cache(cache_dir), f"last-{key_of('cloud', line.client.url)}"
         self._fetches = fetches
         self._sleep = sleep
@@ -118,7 +119,7 @@ class CloudBundles:
             raise
         except ModelError as error:
             self._fetches.labels(result="damaged").inc()
-            raise FetchError("damaged", str(error)) from None
+            raise FetchError("damaged", shown(error)) from None
         await asyncio.to_thread(self._cache.store_json, self._key, fingerprint)
         return folder
 

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import aiohttp
 
-from edge.uplink.client import parse_json, shown
+from edge.uplink.client import parse_json
 from shared.errors import FetchError
 from shared.network.manifest import MANIFEST
+from shared.security.escape import shown
+from shared.security.refusal import problem_of
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from shared.security.tokens.bearer import Bearer
 
 CONNECT_S = 10.0
 SILENCE_S = 30.0
@@ -23,13 +28,17 @@ SILENCE_S = 30.0
 _BLOCK = 1 << 20
 
 
-def open_session() -> aiohttp.ClientSession:
-    """A session for such requests."""
+def open_session(bearer: Bearer | None = None, tls: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
+    """A session for such requests, which show the bearer's token. `tls`: what an https cloud is checked with, by default the system's CAs."""
     return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=tls or True),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S),
         # The announced length would otherwise be that of a compressed form, which may unpack to anything.
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,
+        middlewares=[bearer.show] if bearer else [],
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
     )
 
 
@@ -50,7 +59,7 @@ async def get(
                 raise FetchError("refused", f"{url} came as {shown(encoding, 40)}; accepted: identity")
             yield response
     except (TimeoutError, aiohttp.ClientError) as error:
-        text = shown(error) or "it came too slowly, or not at all"
+        text = problem_of(error) or shown(error) or "it came too slowly, or not at all"
         raise FetchError("cut", f"{url}: {text}", passing=True) from None
 
 
@@ -63,9 +72,9 @@ def _refusal(url: str, status: int, body: bytes) -> FetchError:
             "as --model",
         )
     text = f"{url}: {status} {shown(said.get('error', ''))}".strip()
-    # 404: the cloud has just taken another network. 503 and a proxy's 5xx: it starts, or is away.
+    # 401: its token has just been replaced. 404: the cloud has just taken another network. 503 and a proxy's 5xx: it starts, or is away.
     return FetchError(
-        "refused" if status < 500 else "cut", text, passing=status in (404, 429) or status >= 500
+        "refused" if status < 500 else "cut", text, passing=status in (401, 404, 429) or status >= 500
     )
 
 

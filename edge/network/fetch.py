@@ -13,11 +13,11 @@ import time
 from typing import TYPE_CHECKING
 
 from edge.network.download import SILENCE_S, continues, get, open_session, receive, require_length
-from edge.uplink.client import shown
 from shared.errors import FetchError, ModelError
 from shared.limits import MAX_MANIFEST_BYTES
 from shared.network.manifest import FILES, MANIFEST, parse_manifest
 from shared.process.digest import sha256_of
+from shared.security.escape import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from edge.network.store import BundleStore
     from shared.network.manifest import FileEntry, Manifest
+    from shared.security.renewal import RenewedContext
+    from shared.security.tls import FixedContext
+    from shared.security.tokens.bearer import Bearer
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +41,17 @@ _SPARE_BYTES = 64 << 20
 class BundleFetch:
     """Fetches from one cloud into one store. Used on an event loop; the disk is written to on threads."""
 
-    def __init__(self, url: str, store: BundleStore) -> None:
+    def __init__(
+        self,
+        url: str,
+        store: BundleStore,
+        bearer: Bearer | None = None,
+        tls: RenewedContext | FixedContext | None = None,
+    ) -> None:
+        """`bearer` has the token that the cloud is shown; `tls`: what an https cloud is checked with, by default the system's CAs."""
+        self._bearer = bearer
         self._url = url
+        self._tls = tls
         self._store = store
         self.received = 0
         """Bytes of files so far, whatever became of them."""
@@ -54,7 +66,7 @@ class BundleFetch:
                     )
                 if kept := await asyncio.to_thread(self._store.find, fingerprint):
                     return kept  # the other edge has finished
-                async with open_session() as session:
+                async with open_session(self._bearer, self._tls.context if self._tls else None) as session:
                     return await self._fetch_all(session, folder, fingerprint)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)

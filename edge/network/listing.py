@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from edge.metrics import EdgeMetrics
 from edge.network.opening import open_origin
-from edge.uplink.line import Line
+from edge.uplink.line import Line, trust_of
 from shared.engines import load
+from shared.security.tokens.bearer import Bearer
 
 if TYPE_CHECKING:
     from edge.config import EdgeSettings
@@ -19,7 +20,15 @@ async def list_split_points(settings: EdgeSettings) -> str:
     """The table for the network that the settings name. Raises StartupError."""
     metrics = EdgeMetrics()
     async with contextlib.AsyncExitStack() as ends:
-        line = Line(settings.cloud_url, metrics, in_flight=1, deadline_s=settings.deadline_s)
+        bearer = Bearer.of_file(settings.cloud_token_file)
+        line = Line(
+            settings.cloud_url,
+            metrics,
+            in_flight=1,
+            deadline_s=settings.deadline_s,
+            bearer=bearer,
+            tls=trust_of(settings, metrics),
+        )
         await ends.enter_async_context(line)
         _, model = await open_origin(settings, line, metrics, ends, patience_s=settings.deadline_s)
         chosen = settings.model_copy(update={"model": model})

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.uplink.agreed_weights import agreed_weights
+from edge.uplink.line import context_of
 from shared.engines.load import AUTO, load_network
 from shared.errors import EngineError, ModelError, SettingsError, SplitPointError
 from shared.network.find import bundle_folder
 from shared.network.manifest import MANIFEST, read_manifest
 from shared.observing.telemetry import export_build_info
 from shared.process.memory import give_back
+from shared.security.tokens.bearer import Bearer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -112,7 +114,10 @@ def load(
     """
     weights, seed = settings.weights, settings.seed
     if not bundle_folder(settings.model):  # which has its weights
-        weights, seed = agreed_weights(settings.cloud_url, settings.model, weights, seed)
+        bearer = Bearer.of_file(settings.cloud_token_file)
+        weights, seed = agreed_weights(
+            settings.cloud_url, settings.model, weights, seed, bearer, context_of(settings)
+        )
     # A user who left the choice open does not wait long for the weights that the cloud chose.
     patience_s = _AUTO_S if settings.weights == "auto" else _NAMED_S
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from edge.uplink.circuit import Circuit
@@ -12,39 +13,82 @@ from edge.uplink.client import CloudClient, read_model
 from edge.uplink.heard import Heard
 from edge.uplink.link import Link
 from shared.errors import UplinkError
+from shared.security.renewal import RenewedContext
+from shared.security.tls import FixedContext, TLSFiles, client_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
+    from shared.security.tokens.bearer import Bearer
 
 _PROBE_TIMEOUT_S = 1.0
+_LONG_BYTES = 64 << 10
+"""An answer that is longer is read on a thread: it would hold up the event loop."""
+
+
+def _files_of(settings: EdgeSettings) -> TLSFiles:
+    flags = ("--client-certificate", "--client-key", "--ca")
+    return TLSFiles(settings.client_certificate, settings.client_key, settings.ca, flags)
+
+
+def trust_of(settings: EdgeSettings, metrics: EdgeMetrics) -> RenewedContext | None:
+    """What the cloud is checked with; None for one without TLS. Raises SettingsError."""
+    if not settings.cloud_url.startswith("https:"):
+        return None
+    return RenewedContext(client_context, _files_of(settings), metrics=metrics, certificate="client")
+
+
+def context_of(settings: EdgeSettings) -> FixedContext | None:
+    """The same for one request that does not last; None for a cloud without TLS. Raises SettingsError."""
+    if not settings.cloud_url.startswith("https:"):
+        return None
+    files = _files_of(settings)
+    return FixedContext(client_context(files), files)
 
 
 class Line:
     """Open while the edge runs. Used from the event loop only."""
 
-    def __init__(self, url: str, metrics: EdgeMetrics, *, in_flight: int, deadline_s: float) -> None:
-        """`deadline_s`: the longest that a frame may wait. One that waits less and is late says nothing of the cloud."""
+    def __init__(
+        self,
+        url: str,
+        metrics: EdgeMetrics,
+        *,
+        in_flight: int,
+        deadline_s: float,
+        bearer: Bearer | None = None,
+        tls: RenewedContext | None = None,
+    ) -> None:
+        """`deadline_s`: the longest that a frame may wait. One that waits less and is late says nothing of the cloud.
+
+        `bearer` has the token that the cloud is shown. `tls`: what an https cloud is checked with; by default the system's CAs.
+        """
         # One connection more for the probe.
-        self.client = CloudClient(url, metrics.uplink_bytes, connections=in_flight + 1)
+        self.client = CloudClient(
+            url, metrics.uplink_bytes, connections=in_flight + 1, bearer=bearer, tls=tls
+        )
         self.circuit = Circuit(metrics.circuit_state, time.monotonic, opened=self._release)
         self.link = Link(time.monotonic)
         self.heard = Heard()
         self.deadline_s = deadline_s
         self._waiting: set[asyncio.Timeout] = set()
         self._greet: Callable[[], Awaitable[object]] = self.ask_model
-        self._probing: asyncio.Task[None] | None = None
+        self._tls = tls
+        self._beside: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         self.client.open()
-        self._probing = asyncio.create_task(self.circuit.probe(self._find_out))
+        self._beside = [asyncio.create_task(self.circuit.probe(self._find_out))]
+        if self._tls:
+            self._beside.append(asyncio.create_task(self._tls.watch()))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._probing:
-            self._probing.cancel()
-            await asyncio.gather(self._probing, return_exceptions=True)
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
         await self.client.close()
 
     async def _find_out(self) -> None:
@@ -60,7 +104,8 @@ class Line:
         Raises UplinkError if the cloud is away, MismatchError if something answers that is not a SplitDNN cloud.
         """
         status, body = await self.client.request("GET", "/model", min(_PROBE_TIMEOUT_S, self.deadline_s))
-        said = read_model(status, body, self.client.url)
+        read = partial(read_model, status, body, self.client.url)
+        said = await asyncio.to_thread(read) if len(body) > _LONG_BYTES else read()
         self.heard.note(said["fingerprint"])
         return said
 

@@ -93,6 +93,11 @@ class ProfileUpload:
         self.require_hope()  # another frame's upload may have been refused since this one was sent
         await self._wait_briefly(self._under_way(), patience_s)
 
+    def not_kept(self) -> UplinkError:
+        """The cloud took the profile, and does not have it when the frame comes: pause, or each frame would cost an upload."""
+        self.is_there = False
+        return self._failed(UplinkError("profile", "it was taken, and is not there when its frame comes"))
+
     async def close(self) -> None:
         """Cancel an upload under way."""
         if self._task:

@@ -8,23 +8,30 @@ import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
+
+from shared.security.escape import escaped, escaped_lines
 
 _camera = ContextVar("camera", default="")
+_INDENT = "  "
+"""What lines of a traceback begin with: what an exception says may be several lines, of which none shall look like one of the log."""
 
 _MISTYPED = re.compile(r"^[^@]*:.*@(?=[\w\[])", re.DOTALL)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")  # to the last @, as passwords may contain one
+_TOKENS = re.compile(r"sdn_[A-Za-z0-9_-]{8,}")
 
 
 def mask_credentials(text: str) -> str:
-    """`rtsp://user:secret@camera/` -> `rtsp://***@camera/`."""
-    return _CREDENTIALS.sub("***@", text)
+    """`rtsp://user:secret@camera/` -> `rtsp://***@camera/`, and `sdn_Zm9v…`, a token, -> `sdn_***`."""
+    return _TOKENS.sub("sdn_***", _CREDENTIALS.sub("***@", text))
 
 
 def mask_url(url: str) -> str:
-    """A whole URL without what may be secret: everything before the last @, and the query. Other text stays as it is.
+    """A whole URL without what may be secret: everything before the last @, and the query. Other text stays as it is, but for tokens.
 
     So does not what was to become a URL, and lacks its `://`.
     """
+    url = _TOKENS.sub("sdn_***", url)
     if "://" not in url:
         return _MISTYPED.sub("***@", url)
     masked, query, _ = re.sub(r"(?<=://).*@", "***@", url).partition("?")
@@ -43,7 +50,11 @@ class _HumanFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         if camera := _camera.get():
             record.message = f"camera {camera}: {record.message}"
+        record.message = escaped(record.message)
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        return _INDENT + escaped_lines(super().formatException(ei)).replace("\n", f"\n{_INDENT}")
 
 
 class _JsonFormatter(logging.Formatter):

@@ -14,7 +14,7 @@ from shared.settings import PREFIX, CommonSettings
 OURS = ("edge", "cloud", "bundle")
 SIDES = ("edge", "cloud")
 SETTINGS = {"edge": EdgeSettings, "cloud": CloudSettings}
-OVERRIDES = ("compose.gpu.yaml", "compose.webcam.yaml", "compose.edges.yaml")
+OVERRIDES = ("compose.gpu.yaml", "compose.webcam.yaml", "compose.edges.yaml", "compose.tokens.yaml")
 
 
 SERVICES = compose()["services"]
@@ -60,6 +60,21 @@ def test_what_is_published_is_published_on_loopback_only():
     published = {name: service.get("ports", []) for name, service in SERVICES.items()}
     assert {name for name, ports in published.items() if ports} == {"cloud", "prometheus", "grafana"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+def test_what_is_open_without_a_token_is_said_and_tokens_close_it():
+    assert SERVICES["cloud"]["environment"]["SPLITDNN_ANONYMOUS"] == "${SPLITDNN_ANONYMOUS-all}"
+    assert (
+        SERVICES["edge"]["environment"]["SPLITDNN_STATUS_ANONYMOUS"] == "${SPLITDNN_STATUS_ANONYMOUS-metrics}"
+    )
+    tokens = compose("compose.tokens.yaml")
+    cloud, edge = tokens["services"]["cloud"], tokens["services"]["edge"]
+    assert cloud["environment"]["SPLITDNN_ANONYMOUS"] == "${SPLITDNN_ANONYMOUS-metrics}"
+    for name, service, variable in (("cloud", cloud, "TOKEN_FILE"), ("edge", edge, "CLOUD_TOKEN_FILE")):
+        (secret,) = service["secrets"]
+        assert service["environment"][f"SPLITDNN_{variable}"] == f"/run/secrets/{secret}", name
+        assert tokens["secrets"][secret]["file"].startswith("./secrets/"), name
+    assert "/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
 
 
 def test_images_are_pinned():

@@ -61,6 +61,7 @@ def test_every_name_that_is_written_is_known():
         "compose.gpu.yaml",
         "compose.webcam.yaml",
         "compose.edges.yaml",
+        "compose.tokens.yaml",
         "Dockerfile",
         "Makefile",
     ):

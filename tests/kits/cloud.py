@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from cloud.batching.crossing import frames_in
 from cloud.config import CloudSettings
 from cloud.http.app import bind, make_server
+from cloud.http.tls import tls_of
 from cloud.lifecycle import State
 from cloud.service import Service
 from cloud.threads import ThreadPools
@@ -64,7 +65,8 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self._down = asyncio.Event()
         self.service = Service(self._settings, ThreadPools(0, self._settings.tail_workers))
-        server = make_server(self.service)
+        self.tls = tls_of(self._settings, self.service.metrics)
+        server = make_server(self.service, self.tls)
         sockets = bind("127.0.0.1", self._at)
         server.add_sockets(sockets)
         self.port = sockets[0].getsockname()[1]
@@ -91,8 +93,9 @@ class Server:
     def metric(self, name: str, **labels: str) -> float:
         return self.service.metrics.registry.get_sample_value(f"splitdnn_cloud_{name}", labels) or 0.0
 
-    def connect(self) -> Connection:
-        return Connection(self.port)
+    def connect(self, source: str = "127.0.0.1") -> Connection:
+        """From an address of the loopback network: each is another client."""
+        return Connection(self.port, source)
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Response:
         """One request on a connection of its own."""
@@ -140,8 +143,8 @@ class Response(NamedTuple):
 class Connection:
     """A client's socket. Nothing is read that was not asked for, and nothing is sent that was not written."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), WAIT_S)
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), WAIT_S, (source, 0))
         self._file = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:

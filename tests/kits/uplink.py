@@ -18,25 +18,38 @@ from edge.uplink.uplink import Uplink
 from shared.errors import UplinkError
 from shared.tasks.classify import Classify
 from shared.tasks.spec import Wanted
+from shared.wire.frame import HEADER, EncodedTensor, Frame, heading, pack
 
 LABELS = tuple("cock" if index == 7 else f"class {index}" for index in range(1000))
 MODEL = SimpleNamespace(name="resnet18", weights="random:0", fingerprint=bytes(range(8)), labels=LABELS)
 HERE = {"model": "resnet18", "weights": "random:0", "fingerprint": MODEL.fingerprint.hex()}
 CLASS = {"class_id": 7, "label": "cock", "probability": 0.5}
 GOOD = {"frame_id": 1, "split_point": "layer3", "top": [CLASS], "stages_ms": {"receive": 1.0, "tail": 2.5}}
-FRAME = b"x" * 5000
+
+
+def frame_of(size=5000):
+    """A frame of `size` bytes to which GOOD is an answer."""
+    name = GOOD["split_point"]
+    payload = bytes(size - HEADER.size - len(name))
+    tensor = EncodedTensor(1, (len(payload) // 4,), b"", payload)
+    return pack(Frame(name, (tensor,), MODEL.fingerprint, GOOD["frame_id"], 0, 0))
+
+
+FRAME = frame_of()
 WANTED = Wanted()
 
 
 class FakeCloud:
     """Answers `GET` and `POST /model`, `GET /tail-times` and `PUT /profiles/…` with what is set.
 
-    That is a dict, (status, dict or bytes), or a handler; `profile` is what older clouds answer to `GET /profile`.
+    That is a dict, (status, dict or bytes), or a handler; `profile` is what older clouds answer to `GET /profile`. With `echoes`, a
+    dict is the answer to whichever frame came, unless it says otherwise.
     """
 
     def __init__(self):
         self.model = HERE
         self.answer = GOOD
+        self.echoes = False
         self.put = (404, {"error": "no such path"})  # as a cloud of before there were profiles
         self.tail_times = self.profile = (404, {"error": "no such path"})
         self.asked = []
@@ -59,6 +72,9 @@ class FakeCloud:
         self.connections.add(request.transport.get_extra_info("peername"))
         self.queries.append((request.path_qs, request.headers["Content-Type"]))
         self.frames.append(await request.read())
+        if self.echoes and isinstance(self.answer, dict):
+            frame_id, split_point = heading(self.frames[-1])
+            return web.json_response({"frame_id": frame_id, "split_point": split_point} | self.answer)
         return await self._respond(self.answer, request)
 
     async def _put(self, request):
@@ -87,7 +103,7 @@ class FakeCloud:
 
 
 @contextlib.asynccontextmanager
-async def fake_cloud():
+async def fake_cloud(tls=None):
     cloud = FakeCloud()
     app = web.Application(client_max_size=1 << 24)
     app.router.add_get("/model", cloud._get)
@@ -97,8 +113,8 @@ async def fake_cloud():
     app.router.add_put("/profiles/{name}", cloud._put)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    cloud.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    cloud.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield cloud
     finally:
@@ -126,9 +142,20 @@ class LoneUplink(Uplink):
         await self._line.__aexit__()
 
 
-def make_uplink(url, *, model=MODEL, wanted=WANTED, in_flight=4, deadline_s=5.0, metrics=None, **options):
+def make_uplink(
+    url,
+    *,
+    model=MODEL,
+    wanted=WANTED,
+    in_flight=4,
+    deadline_s=5.0,
+    metrics=None,
+    bearer=None,
+    tls=None,
+    **options,
+):
     metrics = metrics or EdgeMetrics()
-    line = Line(url, metrics, in_flight=in_flight, deadline_s=deadline_s)
+    line = Line(url, metrics, in_flight=in_flight, deadline_s=deadline_s, bearer=bearer, tls=tls)
     return LoneUplink(line, model, Classify(model.labels, wanted.top), metrics, wanted=wanted, **options)
 
 

@@ -73,6 +73,9 @@ def impossible() -> list[tuple[list[str], str]]:
             ["--precision", "int4"],
             "--precision=int4: Input should be 'auto', 'float32', 'bfloat16' or 'float16'",
         ),
+        (["--key", "key.pem"], "--key=key.pem: needs --certificate too"),
+        (["--client-ca", "ca.pem"], "--client-ca=ca.pem: needs --certificate too"),
+        (["--certificate", "/nowhere", *small()], "--certificate /nowhere: No such file or directory"),
         (["--tail-workers", "65"], "--tail-workers=65: "),
         (["--model", "resnet19", "--port", "0"], "unknown model 'resnet19'; did you mean resnet18"),
         (
@@ -81,7 +84,23 @@ def impossible() -> list[tuple[list[str], str]]:
         ),
         (["--model", f"{ROOT}/docs", "--port", "0"], f"model {ROOT}/docs: this folder has no bundle.json"),
         (["--split-point", "pooll", *small()], "unknown split point 'pooll'; did you mean pool"),
-        (["--address", "192.0.2.1", "--port", "0"], "cannot listen on 192.0.2.1:0: "),
+        (
+            ["--address", "192.0.2.1", "--port", "0", "--anonymous", "all"],
+            "cannot listen on 192.0.2.1:0: ",
+        ),
+        (
+            ["--address", "0.0.0.0", "--port", "0"],
+            "--address 0.0.0.0 is reached from other machines, and nobody would need a token: give --token-file",
+        ),
+        (["--anonymous", "everything", "--port", "0"], "--anonymous everything: 'everything' is no right; "),
+        (
+            ["--token-file", "/nowhere/t", "--port", "0"],
+            "file of tokens /nowhere/t: No such file or directory",
+        ),
+        (
+            ["--token-file", f"sdn_{'x' * 43}", "--port", "0"],
+            "file of tokens sdn_***: No such file or directory",
+        ),
         (
             ["--ledger", "/nowhere/l.jsonl", *small()],
             "ledger /nowhere/l.jsonl: No such file or directory; give --ledger",

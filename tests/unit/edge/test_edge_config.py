@@ -125,3 +125,19 @@ def test_every_name_is_known_to_both_sides():
 def test_settings_are_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         read().top = 3
+
+
+def test_what_is_for_tls_is_refused_without_it():
+    for given, wanted in {
+        "ca": "--ca=file: needs an https:// address as --cloud-url",
+        "client_certificate": "--client-certificate=file: needs an https:// address as --cloud-url",
+        "client_key": "--client-key=file: needs --client-certificate too",
+        "status_key": "--status-key=file: needs --status-certificate too",
+    }.items():
+        with pytest.raises(SettingsError) as caught:
+            read(**{given: "file"})
+        assert str(caught.value).startswith(wanted), given
+        assert "\n" not in str(caught.value), given
+    for key in ({}, {"client_key": "file"}):
+        assert read(cloud_url="https://cloud", ca="file", client_certificate="file", **key).ca == "file"
+    assert read(status_certificate="file", status_key="file").status_key == "file"

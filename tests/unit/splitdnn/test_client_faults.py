@@ -32,7 +32,7 @@ def with_fake(use, **options):
 
     async def go():
         async with fake_cloud() as cloud:
-            cloud.model = MODEL
+            cloud.model, cloud.echoes = MODEL, True
             async with Client(cloud.url, **options) as client:
                 await use(cloud, client)
 
@@ -113,6 +113,29 @@ def test_an_endless_answer_is_cut_off():
     async def use(cloud, client):
         cloud.answer = b" " * (2 << 20)
         assert "longer than" in str(await failure(client.infer(PICTURE)))
+
+    with_fake(use)
+
+
+def test_the_answer_to_another_frame_is_none():
+    async def use(cloud, client):
+        good = {"top": [{"class_id": 7, "label": "cock", "probability": 0.5}]}
+        for lie in ({"frame_id": 1}, {"frame_id": None}, {"split_point": "layer3"}):
+            cloud.answer = good | lie
+            assert (await failure(client.infer(PICTURE))).reason == "not_splitdnn", lie
+        cloud.answer = good
+        assert (await client.infer(PICTURE)).headline() == "cock"
+
+    with_fake(use)
+
+
+def test_a_refusal_is_told_without_what_acts_on_a_terminal():
+    async def use(cloud, client):
+        cloud.answer = 422, {"error": "\x1b[2J" * 1000, "reason": "\x1b]0;owned\x07" * 1000}
+        error = await failure(client.infer(PICTURE))
+        assert str(error).isprintable()
+        assert error.reason.isprintable()
+        assert (len(str(error)), len(error.reason)) < (400, 41)
 
     with_fake(use)
 

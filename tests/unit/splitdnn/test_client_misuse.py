@@ -7,8 +7,10 @@ import math
 
 import numpy as np
 import pytest
+from kits.certificates import Certificates
 from kits.uplink import fake_cloud
 
+from shared.security.tls import server_context
 from splitdnn import Client, ClientError, SettingsError
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
@@ -96,3 +98,39 @@ def test_a_caller_that_is_cancelled_is_cancelled():
                     await call
 
     asyncio.run(asyncio.wait_for(use(), 30))
+
+
+def test_files_of_tls_that_cannot_be_used(tmp_path):
+    made = Certificates.at(tmp_path)
+    ca, certificate, key = (made.path("edge", name) for name in ("ca.crt", "tls.crt", "tls.key"))
+    for url, given, wanted in (
+        ("http://127.0.0.1:1", {"ca": ca}, "need an https:// address"),
+        ("https://127.0.0.1:1", {"ca": "/nowhere"}, "ca /nowhere: No such file"),
+        ("https://127.0.0.1:1", {"ca": key}, "no certificate in PEM form"),
+        ("https://127.0.0.1:1", {"ca": ca, "key": key}, "needs certificate too"),
+        ("https://127.0.0.1:1", {"ca": ca, "certificate": certificate}, "no private key"),
+        ("https://127.0.0.1:1", {"ca": ca, "certificate": certificate, "key": made.path("cloud", "tls.key")}, "is not that of certificate"),
+    ):  # fmt: skip
+        with pytest.raises(SettingsError) as caught:
+            Client(url, **given)
+        assert wanted in str(caught.value), given
+
+
+def test_it_says_whom_it_does_not_trust(tmp_path):
+    made, other = Certificates.at(tmp_path / "made"), Certificates.at(tmp_path / "other")
+
+    async def go():
+        async with fake_cloud(server_context(made.files("cloud"))) as cloud:
+            async with Client(cloud.url, ca=other.path("edge", "ca.crt")) as client:
+                with pytest.raises(ClientError, match="give --ca the file") as caught:
+                    await client.model()
+                assert (caught.value.reason, caught.value.retryable) == ("untrusted", False)
+            files = (made.path("edge", name) for name in ("ca.crt", "tls.crt", "tls.key"))
+            async with Client(
+                cloud.url, **dict(zip(("ca", "certificate", "key"), files, strict=True))
+            ) as client:
+                with pytest.raises(ClientError) as caught:
+                    await client.model()
+                assert caught.value.reason == "not_splitdnn", "it was answered, if only by a fake"
+
+    asyncio.run(go())

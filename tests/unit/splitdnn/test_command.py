@@ -34,7 +34,7 @@ def started(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_lists_the_commands(flag, capsys):
     assert main([flag]) == 0
     out = capsys.readouterr().out
-    for command in ("edge", "cloud", "bundle", "back", "prepare", "calibrate", "bench"):
+    for command in ("edge", "cloud", "bundle", "back", "prepare", "authority", "calibrate", "bench"):
         assert f"\n  {command} " in out
 
 
@@ -57,7 +57,7 @@ def test_version(flag, capsys):
     [
         ("edg", "did you mean edge?"),
         ("clod", "did you mean cloud?"),
-        ("xyz", "known: edge, cloud, bundle, back, prepare, calibrate, bench"),
+        ("xyz", "known: edge, cloud, bundle, back, prepare, authority, token, calibrate, bench"),
     ],
 )
 def test_an_unknown_word_is_one_line_with_the_nearest(word, hint, capsys):

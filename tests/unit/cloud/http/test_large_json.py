@@ -13,7 +13,7 @@ from kits.cloud import FRAME, JSON, WAIT_S, Server, request, until
 from kits.json_bodies import DIE, HANG, GatedReader, exists, first_time
 
 from cloud.bodies.json_process import JsonProcess
-from cloud.http.base import BodyHandler
+from cloud.http.body import BodyHandler
 
 if TYPE_CHECKING:
     from pathlib import Path

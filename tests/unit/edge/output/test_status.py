@@ -9,24 +9,42 @@ import socket
 
 import aiohttp
 import pytest
+from kits.certificates import Certificates
 from kits.edge import FakeSource, Run, pictures
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from edge.config import EdgeSettings
 from edge.metrics import CIRCUIT_STATES, FALLBACKS, OUTCOMES, QUEUES, STEPS, EdgeMetrics
-from edge.output.status import serve_status
+from edge.output.status import serve_status, status_tls
 from shared.codecs import NAMES
-from shared.errors import StartupError
+from shared.errors import SettingsError, StartupError
+from shared.security.gate import Gate
+from shared.security.handshakes import Handshakes
+from shared.security.rights import GROUPS
+from shared.security.tls import TLSFiles, client_context
+
+EVERYBODY = Gate(None, GROUPS["all"])
 
 
-def ask(metrics, path, method="GET", **headers):
+def ask(metrics, path, method="GET", gate=None, *, tls=None, trust=None, **headers):
     async def go():
-        server, port = serve_status(metrics.registry, lambda: metrics.state, metrics.unseen, "127.0.0.1", 0)
+        server, port = serve_status(
+            metrics.registry,
+            lambda: metrics.state,
+            metrics.unseen,
+            "127.0.0.1",
+            0,
+            gate or EVERYBODY,
+            tls=tls,
+            handshakes=Handshakes(metrics.handshakes),
+        )
+        scheme = "https" if trust else "http"
         try:
-            connector = aiohttp.TCPConnector(force_close=True)
+            connector = aiohttp.TCPConnector(force_close=True, ssl=trust or True)
             async with (
                 aiohttp.ClientSession(connector=connector) as session,
-                session.request(method, f"http://127.0.0.1:{port}{path}", headers=headers) as response,
+                session.request(method, f"{scheme}://127.0.0.1:{port}{path}", headers=headers) as response,
             ):
                 return response.status, response.headers["Content-Type"], await response.text()
         finally:
@@ -153,7 +171,7 @@ def test_head_is_answered_wherever_get_is():
 
 def refusal(address, port):
     async def go():
-        serve_status(EdgeMetrics().registry, str, (), address, port)
+        serve_status(EdgeMetrics().registry, str, (), address, port, EVERYBODY)
 
     try:
         asyncio.run(go())
@@ -183,3 +201,22 @@ def test_an_address_that_is_not_ours(address):
     message = refusal(address, 0)
     assert message.startswith(f"cannot listen on {address}:0 for /metrics: ")
     assert "\n" not in message
+
+
+def test_with_a_certificate_it_speaks_tls_only(tmp_path):
+    made = Certificates.at(tmp_path)
+    given = {"status_certificate": made.path("edge", "tls.crt"), "status_key": made.path("edge", "tls.key")}
+    metrics = EdgeMetrics()
+    assert status_tls(EdgeSettings(), metrics) is None
+    tls = status_tls(EdgeSettings(**given), metrics)
+    trust = client_context(TLSFiles(authority=made.path("edge", "ca.crt")))
+    status, _, text = ask(metrics, "/metrics", tls=tls, trust=trust)
+    assert status == 200
+    found = samples(text)
+    assert found["splitdnn_edge_handshakes_total", (("result", "complete"),)] == 1
+    expiry = found["splitdnn_edge_certificate_expiry_timestamp_seconds", (("certificate", "status"),)]
+    assert expiry == made.files("edge").expiry()
+    with pytest.raises((aiohttp.ClientError, ConnectionError)):
+        ask(metrics, "/metrics", tls=tls)
+    with pytest.raises(SettingsError, match="--status-key /nowhere: No such file"):
+        status_tls(EdgeSettings(**given | {"status_key": "/nowhere"}), metrics)

@@ -84,6 +84,22 @@ def test_a_cloud_that_is_not_ready_is_not_waited_for(status):
     assert agree_with({"model": "resnet18", "weights": "IMAGENET1K_V1"}, status) == ALONE
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirection_is_not_followed(status):
+    """Nor is whoever it names asked what weights to load."""
+    said = {"model": "resnet18", "weights": "IMAGENET1K_V1"}
+    with http_server(200, said) as (other, paths):
+        assert agree_with(said, status, [("Location", f"{other}/model")]) == ALONE
+        assert paths == []
+
+
+def test_what_is_said_in_the_log_is_the_number_that_was_understood(caplog):
+    assert agree_with({"model": "resnet18", "weights": "random: 42\n\u0667"}) == ALONE
+    assert agree_with({"model": "resnet18", "weights": "random: 42\n"}) == ("random", 42)
+    (line,) = caplog.records
+    assert "(random:42)" in line.getMessage()
+
+
 def test_nobody_listens():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))

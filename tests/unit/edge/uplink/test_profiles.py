@@ -162,15 +162,27 @@ def test_an_answer_that_comes_after_the_upload_of_another_frame_asks_for_no_seco
     check_with(check)
 
 
-def test_a_frame_is_sent_again_once_only():
-    """A cloud in which others push this profile out at once: its frames are answered here, and the circuit stays."""
+def test_a_frame_is_sent_again_once_only(caplog):
+    """A cloud in which others push this profile out at once, or that only says so: it does not cost an upload each frame."""
 
     async def check(cloud, _keeping, uplink):
         cloud.answer = MISSING
-        for number in range(1, 6):
+        for _ in range(5):
+            assert (await refusal(uplink, PROFILE)).reason == "profile"
+            assert (len(cloud.frames), len(cloud.uploads)) == (2, 1)
+        assert uplink.circuit.state is State.CLOSED
+
+    check_with(check)
+    (line,) = told(caplog)
+    assert "it was taken, and is not there when its frame comes" in line
+
+
+def test_after_the_pause_one_frame_tries_again(no_pause):
+    async def check(cloud, _keeping, uplink):
+        cloud.answer = MISSING
+        for number in range(1, 4):
             assert (await refusal(uplink, PROFILE)).reason == "profile"
             assert (len(cloud.frames), len(cloud.uploads)) == (2 * number, number)
-        assert uplink.circuit.state is State.CLOSED
 
     check_with(check)
 

@@ -43,6 +43,7 @@ def fail() -> None:
         ("http://cloud:8881/model?to=a", "http://cloud:8881/model?to=a"),
         ("http://cloud/users/@me", "http://cloud/users/@me"),
         ("write to me@example.org", "write to me@example.org"),
+        (f"Bearer sdn_{'Zm9v-_' * 7}x, sdn_short", "Bearer sdn_***, sdn_short"),
         ("", ""),
     ],
 )
@@ -57,6 +58,7 @@ def test_credentials_are_masked_and_nothing_else(text: str, masked: str) -> None
         ("rtsp:/admin:secret@camera/1", "***@camera/1"),
         ("rtsp//admin:sec/ret@camera/1", "***@camera/1"),
         ("admin:sec@ret@[::1]/1", "***@[::1]/1"),
+        (f"sdn_{'Zm9v-_' * 7}x", "sdn_***"),
         ("clips/a:b.mp4", "clips/a:b.mp4"),
         ("photo@2x.png", "photo@2x.png"),
         ("jpeg:quality=90,subsampling=0", "jpeg:quality=90,subsampling=0"),
@@ -132,3 +134,28 @@ def test_requests_are_not_logged_one_by_one(capsys: pytest.CaptureFixture[str]) 
     configure_logs("info", "text")
     logging.getLogger("tornado.access").warning("404 GET /")
     assert capsys.readouterr().err == ""
+
+
+ATTACK = "\x1b]0;owned\x07\x1b[2J\n2026-11-29 12:00:00,000 ERROR   edge: forged"
+
+
+def attack() -> None:
+    raise ValueError(ATTACK)
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_what_a_peer_said_acts_on_no_terminal_and_forges_no_line(
+    style: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("info", style)
+    logging.getLogger("edge").info("it says %s", ATTACK)
+    try:
+        attack()
+    except ValueError:
+        logging.getLogger("edge").exception("it failed: %s", ATTACK)
+    text = capsys.readouterr().err
+    assert "owned" in text
+    assert text.replace("\n", "").isprintable()
+    begin = [line for line in text.splitlines() if not line.startswith(" ")]
+    assert len(begin) == 2, "a line for each, and what belongs to one is indented"
+    assert not any(line.endswith("forged") and line.startswith("2026-11-29 12:00:00") for line in begin)

@@ -96,6 +96,14 @@ def test_further_outputs_are_not_looked_at() -> None:
     assert Classify(LABELS, 2).answer((values, other)) == Classify(LABELS, 2).answer((values,))
 
 
+def test_a_value_far_above_one_is_no_probability() -> None:
+    """The user said that the graph ends with probabilities, and it does not."""
+    task = Classify(LABELS, 3, "none")
+    assert probabilities(task, [1.009, 0, 0]) == {LABELS[0]: 1.0, LABELS[1]: 0.0, LABELS[2]: 0.0}
+    with pytest.raises(ContentError, match=r"a probability of 8\.25: the task needs an activation, not none"):
+        task.answer((np.array([8.25, 0, 0], np.float32),))
+
+
 def test_another_number_of_values_is_no_answer() -> None:
     with pytest.raises(ContentError, match="has 4 values, one for each class"):
         Classify(LABELS, 2).answer((np.zeros(4, np.float32),))

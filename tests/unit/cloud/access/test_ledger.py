@@ -13,7 +13,7 @@ from kits.codecs import FINGERPRINT, changed, frame_of
 from kits.several import frame_of_several, mixed
 
 from cloud import ledger as module
-from cloud.ledger import Entry, open_ledger
+from cloud.access.ledger import Entry, open_ledger
 from cloud.metrics import CloudMetrics
 from shared.codecs import NAMES
 from shared.errors import SettingsError

@@ -1,0 +1,98 @@
+"""The one place that every request passes before anything of it is read or computed: who is it, and may it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from shared.security.exposure import open_rights
+from shared.security.gate import Gate, Shown
+from shared.security.rights import written
+from shared.security.sessions import Session, Sessions
+from shared.security.tokens.file import TokenFile
+
+if TYPE_CHECKING:
+    from tornado.httputil import HTTPServerRequest
+
+    from cloud.config import CloudSettings
+    from cloud.metrics import CloudMetrics
+    from shared.security.gate import Caller
+    from shared.security.rights import Needs
+
+_log = logging.getLogger(__name__)
+
+FORM_KEY = "X-Form-Key"
+_FLAGS = ("--address", "--token-file", "--anonymous")
+_COOKIE = "splitdnn_session"
+_LONGEST_KEY = 100
+_SAME_SITE = ("same-origin", "none")
+
+
+class Door:
+    """Knows the tokens, the sessions and what everybody may. Used on the event loop."""
+
+    def __init__(self, settings: CloudSettings, metrics: CloudMetrics) -> None:
+        """Raises SettingsError if the tokens cannot be read, or if the cloud would be open to other machines without a word."""
+        file = settings.token_file
+        anonymous = open_rights(
+            settings.address, file, settings.anonymous, flags=_FLAGS, certificates=bool(settings.client_ca)
+        )
+        self._file = TokenFile(file, failed=metrics.token_file_errors.inc) if file else None
+        self._metrics = metrics
+        self.sessions = Sessions()
+        self.gate = Gate(self._file, anonymous, self.sessions)
+        self._count()
+        _log.info("what everybody may do: %s", written(anonymous) or "nothing")
+
+    def enter(self, request: HTTPServerRequest, needs: Needs, form_key: str | None = None) -> Caller:
+        """Whoever sent this, who may. `form_key` came in a form. Raises UnauthenticatedError or ForbiddenError."""
+        if needs.is_open:  # asked every few seconds, and cookies take long to read
+            return self.gate.enter(Shown(), needs)
+        headers = request.headers
+        authorization = headers.get_list("Authorization")
+        return self.gate.enter(
+            Shown(
+                request.method or "",
+                authorization,
+                None if authorization or "Cookie" not in headers else session_key(request),
+                form_key or headers.get(FORM_KEY),
+                from_elsewhere(request),
+            ),
+            needs,
+        )
+
+    def login(self, token: str) -> tuple[str, Session]:
+        """A session for a token, and its key. Raises UnauthenticatedError."""
+        return self.sessions.begin(self.gate.login(token).digest)
+
+    async def watch(self) -> None:
+        """Take every change of the file of tokens, for ever."""
+        if self._file:
+            await self._file.watch(self._count)
+
+    def _count(self) -> None:
+        self._metrics.tokens.set(len(self.gate.keyring))
+
+
+def cookie_name(request: HTTPServerRequest) -> str:
+    """The name of the session's cookie; over TLS one that browsers let no other host or path set."""
+    return f"__Host-{_COOKIE}" if request.protocol == "https" else _COOKIE
+
+
+def session_key(request: HTTPServerRequest) -> str | None:
+    """What the session's cookie holds; None without one."""
+    found = request.cookies.get(cookie_name(request))
+    return found.value if found and 0 < len(found.value) <= _LONGEST_KEY else None
+
+
+def from_elsewhere(request: HTTPServerRequest) -> bool:
+    """Whether a browser says that a page of another site sent this; programs say nothing of the kind."""
+    headers = request.headers
+    if headers.get("Sec-Fetch-Site", "none") not in _SAME_SITE:
+        return True
+    origin = headers.get("Origin")
+    try:
+        return origin is not None and urlsplit(origin).netloc.lower() != request.host.lower()
+    except ValueError:
+        return True

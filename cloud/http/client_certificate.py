@@ -1,0 +1,33 @@
+"""Mutual TLS at the door: with `--client-ca` only a client whose certificate was checked is answered, and charged by its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from shared.errors import UnauthenticatedError
+from shared.security.certificate import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tornado.httputil import HTTPServerRequest
+
+    from cloud.config import CloudSettings
+
+_ACCEPTED = {"certificate": "one signed by a CA of this cloud's --client-ca (an edge's --client-certificate)"}
+
+
+def certified(request: HTTPServerRequest, settings: CloudSettings, *, is_open: bool) -> str | None:
+    """Whom a request is charged to by its sender's certificate; None where certificates are not asked for.
+
+    No token's name and no address looks like it. Raises UnauthenticatedError for a client without one, unless what it asks for
+    `is_open`. One that is wrong never comes so far: it ends the handshake.
+    """
+    if not settings.client_ca:
+        return None
+    found = cast("Mapping[str, object] | None", request.get_ssl_certificate())
+    if found:
+        return f"certificate:{name_of(found) or ''}"
+    if not is_open:
+        raise UnauthenticatedError("this cloud answers clients with a certificate only", accepted=_ACCEPTED)
+    return None

@@ -1,0 +1,132 @@
+"""`/login`, `/logout` and `/session`: a browser shows its token once, and has a session from then on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import parse_qs
+
+from tornado.escape import xhtml_escape
+
+from cloud.access.door import cookie_name, from_elsewhere, session_key
+from cloud.http.base import Handler
+from cloud.http.body import BodyHandler
+from shared.errors import BodyError, ForbiddenError, UnauthenticatedError
+from shared.security.rights import OPEN, Right, one_of
+
+if TYPE_CHECKING:
+    from cloud.bodies.body import Body
+    from shared.security.rights import Needs
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>SplitDNN cloud</title>
+<body>{body}</body></html>
+"""
+_FORM = """<form method="post" action="/login"><label>Token <input name="token" type="password" autocomplete="current-password"
+ required autofocus></label> <button>Log in</button></form>"""
+_WHO = """<p>Logged in as {name}, who may: {rights}.</p><form method="post" action="/logout">
+<input type="hidden" name="form_key" value="{form_key}"><button>Log out</button></form>"""
+_ANYBODY = one_of(*Right)
+
+
+class _FormHandler(BodyHandler):
+    """Takes a form of a few fields, and nothing that another site's page has sent."""
+
+    needs: ClassVar[Needs] = OPEN
+
+    async def post(self) -> None:
+        await self.complete()
+
+    def limit(self) -> int:
+        return 4096
+
+    def admit(self) -> None:
+        if from_elsewhere(self.request):
+            raise ForbiddenError(
+                "a page of another site sent this", accepted="forms of the cloud's own pages"
+            )
+
+    def field(self, body: Body, name: str) -> str:
+        """The value of the form's only field of this name. Raises BodyError."""
+        try:
+            values = parse_qs(bytes(body.whole()).decode(), max_num_fields=4).get(name, [])
+        except ValueError:
+            values = []
+        if len(values) != 1:
+            raise BodyError(f"the form has no field {name}", accepted={name: "once, in a form of this page"})
+        return values[0]
+
+    def page(self, body: str) -> None:
+        """Finish with a page that runs nothing, is kept nowhere and stands in no other."""
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "same-origin")
+        self.set_header(
+            "Content-Security-Policy",
+            "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        )
+        self.finish(_PAGE.format(body=body))
+
+
+class LoginHandler(_FormHandler):
+    """`GET /login` is a form, `POST /login` with `token=` in it begins a session."""
+
+    def get(self) -> None:
+        try:
+            caller = self.service.door.enter(self.request, _ANYBODY)
+        except (UnauthenticatedError, ForbiddenError):
+            self.page(_FORM)
+            return
+        if caller.session is None or caller.name is None:
+            self.page(_FORM)
+            return
+        rights = ", ".join(right for right in Right if right in caller.rights)
+        name, form_key = xhtml_escape(caller.name), xhtml_escape(caller.session.form_key)
+        self.page(_WHO.format(name=name, rights=rights, form_key=form_key))
+
+    async def respond(self, body: Body) -> None:
+        logins = self.service.metrics.logins
+        try:
+            key, _ = self.service.door.login(self.field(body, "token"))
+        except (UnauthenticatedError, BodyError):
+            logins.labels(result="refused").inc()
+            raise
+        logins.labels(result="begun").inc()
+        self.set_cookie(
+            cookie_name(self.request),
+            key,
+            httponly=True,
+            samesite="Strict",
+            secure=self.request.protocol == "https",
+            path="/",
+        )
+        self.set_header("Cache-Control", "no-store")
+        self.redirect("/login", status=303)
+
+
+class LogoutHandler(_FormHandler):
+    """`POST /logout` ends the session, with `form_key=` from its page."""
+
+    async def respond(self, body: Body) -> None:
+        self.service.door.enter(self.request, _ANYBODY, self.field(body, "form_key"))
+        if key := session_key(self.request):
+            self.service.door.sessions.end(key)
+        self.clear_cookie(cookie_name(self.request), path="/", secure=self.request.protocol == "https")
+        self.redirect("/login", status=303)
+
+
+class SessionHandler(Handler):
+    """`GET /session`: who the sender is here, what it may, and the key that a page's requests must bring."""
+
+    needs: ClassVar[Needs] = _ANYBODY
+
+    def get(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        caller = self.caller
+        self.finish(
+            {
+                "name": caller.name,
+                "rights": [right for right in Right if right in caller.rights],
+                "form_key": caller.session.form_key if caller.session else None,
+            }
+        )

@@ -1,0 +1,56 @@
+"""Why a client's connection failed where TLS was the reason, and what its user can do about it."""
+
+from __future__ import annotations
+
+import re
+import ssl
+
+from shared.security.handshakes import reason_of
+
+_UNKNOWN_CA = (18, 19, 20, 21)
+_EXPIRED = (10,)
+_OTHER_NAME = (62, 63, 64)
+"""OpenSSL's X509_V_ERR_…, as `verify_code`."""
+
+
+_OF_CERTIFICATES = re.compile("certificate|unknown ca")
+_NO_TLS = re.compile("version number|record layer|packet length|not tls")
+MAYBE_REFUSED = " (if this happens to every frame, the cloud may not accept this edge's --client-certificate: its log says so)"
+"""With TLS 1.3 a client that is refused has begun to send, and may learn of a closed connection only."""
+
+
+def problem_of(error: BaseException) -> str | None:
+    """What is wrong if one side did not accept the other, and what to do about it; None for any other error."""
+    cause = _cause(error)
+    if cause is None:
+        return None
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {cause.verify_message}; {_remedy(cause.verify_code)}"
+    reason = reason_of(cause)
+    if "alert" in reason:
+        advice = "; give --client-certificate one that its --client-ca has signed"
+        return f"it does not accept this edge: {reason}{advice if _OF_CERTIFICATES.search(reason) else ''}"
+    return (
+        f"no TLS there ({reason}); is it an http:// address?" if _NO_TLS.search(reason) else f"TLS: {reason}"
+    )
+
+
+def _cause(error: BaseException) -> ssl.SSLError | None:
+    # aiohttp, which `shared` does not know, keeps it under one of these names.
+    for name in ("certificate_error", "os_error", "__cause__"):
+        found = getattr(error, name, None)
+        if isinstance(found, ssl.SSLError):
+            break
+    else:
+        found = error
+    return found if isinstance(found, ssl.SSLError) and not isinstance(found, ssl.SSLEOFError) else None
+
+
+def _remedy(code: int) -> str:
+    if code in _UNKNOWN_CA:
+        return "give --ca the file of the CA that has signed it"
+    if code in _EXPIRED:
+        return "renew it on the cloud; if it is new, set this machine's clock"
+    if code in _OTHER_NAME:
+        return "give --cloud-url a name that it is for"
+    return "compare --ca with the CA that has signed it"

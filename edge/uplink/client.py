@@ -35,7 +35,7 @@ _DIGEST = "sha-256="
 """Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
 _MAX_SHOWN = 300
 _LONG_BYTES = 64 << 10
-_REASONS = {424: "profile", 503: "busy", 504: "late"}
+_REASONS = {408: "late", 424: "profile", 429: "busy", 503: "busy", 504: "late"}
 
 
 class BrokenError(UplinkError):

@@ -43,9 +43,9 @@ class BoundedServer(HTTPServer):
     An owner is an address, until a request says whose the connection is.
     """
 
-    def initialize(
+    def initialize(  # type: ignore[override]
         self, app: Any, *, crowd: Crowd, each_second: Callable[[], object] = lambda: None, **tornado: Any
-    ) -> None:  # type: ignore[override]
+    ) -> None:
         """`crowd` holds the limits; `each_second` is called while the server runs; the rest are Tornado's arguments."""
         super().initialize(app, **tornado)
         self.crowd = crowd
@@ -127,7 +127,7 @@ class BoundedServer(HTTPServer):
             connection.close()
             return
         stream.idle_since_s = time.monotonic()  # it may have to give way before it is first read
-        stream.header_refused = self.crowd.header_refused  # type: ignore[method-assign]
+        stream.header_refused = self.crowd.header_refused
         self.crowd.add(stream, peer)
         self.handle_stream(stream, address)
 

@@ -12,7 +12,7 @@ import pytest
 from kits.codecs import FINGERPRINT, changed, frame_of
 from kits.several import frame_of_several, mixed
 
-from cloud import ledger as module
+from cloud.access import ledger as module
 from cloud.access.ledger import Entry, open_ledger
 from cloud.metrics import CloudMetrics
 from shared.codecs import NAMES

@@ -11,6 +11,7 @@ from cloud.access.budget import BodyBudget
 from cloud.access.clients import Clients, Quota
 from cloud.access.door import Door
 from cloud.access.ledger import open_ledger
+from cloud.access.rate import Rate
 from cloud.batching.batcher import Batcher
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from cloud.threads import ThreadPools
     from shared.engines.half import Tensors
 
+_REFUSAL_LINES, _REFUSAL_LINES_PER_S = 30, 0.5
+"""Lines about refusals in the log: at once, and later. All are counted; a line is about 150 bytes."""
+
 
 class Service:
     """Loads the network off the event loop, then answers until it is stopped.
@@ -50,6 +54,7 @@ class Service:
         self.metrics = CloudMetrics()
         self.door = Door(settings, self.metrics)
         self.ledger = open_ledger(settings.ledger, self.metrics.ledger_errors) if settings.ledger else None
+        self.refusal_lines = Rate(_REFUSAL_LINES, _REFUSAL_LINES_PER_S)
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)

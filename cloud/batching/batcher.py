@@ -40,8 +40,6 @@ class TailRun:
     outputs: Tensors
     queue_s: float
     tail_s: float
-    cost_s: float = 0.0
-    """Its share of the runs that it was in."""
 
 
 class Batcher:
@@ -74,20 +72,29 @@ class Batcher:
         metrics.queue_capacity.set(capacity)
 
     async def submit(
-        self, tail: Hashable, crossing: Crossing, timeout_s: float, client: Hashable = None
+        self,
+        tail: Hashable,
+        crossing: Crossing,
+        timeout_s: float,
+        client: Hashable = None,
+        paid: Callable[[float], None] = lambda _seconds: None,
     ) -> TailRun:
         """Wait for the outputs of a crossing, at most `timeout_s` seconds. Only equal tails share a batch.
 
         More than `max_batch` frames are answered in several turns, with other callers' between them. Turns are fair
         between clients. Raises BusyError when the queue is full, DeadlineError when the time is over, and otherwise
-        whatever the tail raised. Cancelling the caller takes its frames out of the queue.
+        whatever the tail raised. Cancelling the caller takes its frames out of the queue. `paid` is told the seconds of each run
+        that they were in, also of one that fails or outlives its caller.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout_s
         size = self._max_batch
         turns = [
-            await self._turn(tail, rows(crossing, start, start + size), max(0.0, until - loop.time()), client)
-            for start in range(0, frames_in(crossing), size)
+            await self._turn(
+                Ticket(tail, part, client, 0.0, loop.create_future(), paid=paid),
+                max(0.0, until - loop.time()),
+            )
+            for part in (rows(crossing, start, start + size) for start in range(0, frames_in(crossing), size))
         ]
         if len(turns) == 1:
             return turns[0]
@@ -95,7 +102,6 @@ class Batcher:
             join([turn.outputs for turn in turns]),
             sum(turn.queue_s for turn in turns),
             sum(turn.tail_s for turn in turns),
-            sum(turn.cost_s for turn in turns),
         )
 
     def charge(self, client: Hashable, seconds: float) -> None:
@@ -106,11 +112,10 @@ class Batcher:
         """Raise BusyError if the queue has no place for one frame of this client."""
         self._queue.require_place(client, 1)
 
-    async def _turn(self, tail: Hashable, crossing: Crossing, timeout_s: float, client: Hashable) -> TailRun:
-        loop = asyncio.get_running_loop()
-        work = frames_in(crossing) * self._costs.of(tail)
-        ticket = Ticket(tail, crossing, client, loop.time(), loop.create_future(), work)
-        self._company.note(client, loop.time())
+    async def _turn(self, ticket: Ticket, timeout_s: float) -> TailRun:
+        ticket.arrived = asyncio.get_running_loop().time()
+        ticket.work = ticket.frames * self._costs.of(ticket.tail)
+        self._company.note(ticket.client, ticket.arrived)
         for displaced in self._queue.put(ticket):
             if not displaced.result.done():
                 displaced.result.set_exception(
@@ -168,14 +173,15 @@ class Batcher:
     async def _run_batch(self, batch: list[Ticket]) -> None:
         loop = asyncio.get_running_loop()
         start = loop.time()
+        frames = sum(ticket.frames for ticket in batch)
         try:
-            frames = sum(ticket.frames for ticket in batch)
             self._metrics.batch_size.observe(frames)
             outputs = await self._run(batch[0].tail, [ticket.crossing for ticket in batch])
             if {len(each) for each in outputs} != {frames}:
                 found = ", ".join(str(len(each)) for each in outputs)
                 raise RuntimeError(f"the tail gave {found} rows for {frames}")  # noqa: TRY301
         except Exception as error:  # noqa: BLE001 - whatever a tail raises belongs to its callers
+            self._settle(batch, frames, loop.time() - start)
             if len(batch) > 1:
                 _log.exception("a batch of %d callers failed; trying each alone", len(batch))
                 for ticket in batch:
@@ -187,13 +193,19 @@ class Batcher:
             return
         tail_s = loop.time() - start
         self._costs.note(batch[0].tail, frames, tail_s)
+        self._settle(batch, frames, tail_s)
         row = 0
         for ticket in batch:
-            self._queue.charge(ticket.client, tail_s * ticket.frames / frames - ticket.work)
             own = rows(outputs, row, row + ticket.frames)
             row += ticket.frames
             self._metrics.queue_wait.observe(start - ticket.arrived)
             if not ticket.result.done():
-                ticket.result.set_result(
-                    TailRun(own, start - ticket.arrived, tail_s, tail_s * ticket.frames / frames)
-                )
+                ticket.result.set_result(TailRun(own, start - ticket.arrived, tail_s))
+
+    def _settle(self, batch: list[Ticket], frames: int, seconds: float) -> None:
+        """Each pays for its frames' share of a run, in place of what it was expected to cost."""
+        for ticket in batch:
+            share_s = seconds * ticket.frames / frames
+            self._queue.charge(ticket.client, share_s - ticket.work)
+            ticket.work = 0.0  # it pays in full if it is run once more
+            ticket.paid(share_s)

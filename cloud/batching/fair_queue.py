@@ -20,7 +20,7 @@ from shared.errors import BusyError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from cloud.batching.crossing import Crossing
 
@@ -37,6 +37,8 @@ class Ticket:
     result: asyncio.Future[Any]
     work: float = 0
     """What it is expected to cost, in a unit that all tickets share; by default one for each frame."""
+    paid: Callable[[float], None] = lambda _seconds: None
+    """Is told what it cost, also if nobody waits for it any more."""
     turn: tuple[float, int] = field(default=(0, 0), init=False)
     """Its place in the queue: its client's share used so far, then the order of arrival."""
 

@@ -105,7 +105,10 @@ class Handler(RequestHandler):
             text, reason, accepted = "internal error; see the server's log", "internal", None
         if reason != "http":
             self.service.metrics.rejected.labels(reason=reason).inc()
-            _log.info("%s refused with %d (%s): %s", self.request.path[:_MAX_TEXT], status_code, reason, text)
+            if self.service.refusal_lines.take():  # whoever is refused as often as he likes fills no log
+                _log.info(
+                    "%s refused with %d (%s): %s", self.request.path[:_MAX_TEXT], status_code, reason, text
+                )
         return {"error": text, "reason": reason, "accepted": accepted}
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:

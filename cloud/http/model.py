@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -130,9 +131,12 @@ class ModelHandler(BodyHandler):
         batcher, client = self.service.batcher, self.client
         batcher.charge(client, self.account.settle())  # for decoding it, and whatever else was done meanwhile
         run = await batcher.submit(
-            Tail(network, work.split_point), work.crossing, self._remaining_s(work.deadline_ms), client
+            Tail(network, work.split_point),
+            work.crossing,
+            self._remaining_s(work.deadline_ms),
+            client,
+            partial(self.account.spend, settled=True),
         )
-        self.account.spend(run.cost_s, settled=True)
         watch.note("queue", run.queue_s)
         watch.note("tail", run.tail_s)
         large = _elements(run.outputs) > _LARGE_ELEMENTS

@@ -82,3 +82,6 @@ def configure_logs(level: str, style: str) -> None:
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("tornado.access").setLevel(logging.ERROR)  # requests are counted by metrics, not logged
+    logging.getLogger("tornado.general").setLevel(
+        logging.WARNING
+    )  # a line for each thing that a stranger sends

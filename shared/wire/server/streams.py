@@ -93,12 +93,12 @@ class _Watched:
     def close(self, exc_info: Any = False) -> None:
         """Close the connection; a header that is too long is refused first."""
         if isinstance(exc_info, UnsatisfiableReadError) and self._header_bytes and not self.closed():
+            self.header_refused()  # first, so that whoever reads the refusal finds it counted
             limit, self._header_bytes = self._header_bytes, None
             body = _TOO_LONG % (limit, limit)
             head = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: application/json; charset=UTF-8\r\n"
             self.write(head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
             self._drain()
-            self.header_refused()
         super().close(exc_info)  # type: ignore[misc]
 
     def _drain(self) -> None:

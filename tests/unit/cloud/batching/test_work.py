@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from kits.batching import Tail, check, serving, submit, until
+from kits.batching import LONG_S, POISON, Tail, check, rows, serving, submit, until
 from kits.fair_queue import drain, fill, ticket
 
 from cloud.batching.costs import Costs
@@ -120,5 +120,26 @@ def test_in_company_a_run_is_short_and_alone_it_is_as_large_as_it_may_be() -> No
             await check(honest, 9)
             await asyncio.gather(running, *many)
             assert [values for _, values in tail.batches] == [[0], [1], [9], [2], [3], [4]]
+
+    asyncio.run(scenario())
+
+
+def test_a_run_is_paid_for_by_those_that_left_and_by_those_that_it_fails() -> None:
+    async def scenario() -> None:
+        tail = Tail()
+        async with serving(tail, capacity=64, max_batch=2) as batcher:
+            for value in (1.0, POISON):
+                tail.gate.clear()
+                paid: list[float] = []
+                running = asyncio.create_task(
+                    batcher.submit("a", rows(value, value), LONG_S, "leaving", paid.append)
+                )
+                await tail.entered(len(tail.batches) + 1)
+                running.cancel()
+                await asyncio.wait({running})
+                assert paid == []
+                tail.gate.set()
+                await until(lambda paid=paid: len(paid) == 1)
+                assert paid[0] > 0
 
     asyncio.run(scenario())

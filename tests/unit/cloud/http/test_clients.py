@@ -180,3 +180,14 @@ def test_answers_that_nobody_reads_are_given_up(expect_log: pytest.LogCaptureFix
         connection.close()
         until(server.is_empty)
     assert sum("does not read" in record.getMessage() for record in expect_log.records) == 1
+
+
+def test_refusals_are_counted_and_not_all_of_them_logged(caplog: pytest.LogCaptureFixture, pack: Any) -> None:
+    caplog.set_level("INFO")
+    with Server() as server, server.connect() as connection:
+        for _ in range(200):
+            connection.ask("POST", "/model", b"no frame", FRAME).refused(400, "bad_frame")
+        assert server.metric("rejected_total", reason="bad_frame") == 200
+        assert connection.ask("POST", "/model", pack(), FRAME).status == 200
+    lines = [record for record in caplog.records if "refused with" in record.getMessage()]
+    assert 30 <= len(lines) < 100

@@ -42,7 +42,16 @@ NOT_ANSWERS = [
 
 @pytest.mark.parametrize(
     ("status", "reason"),
-    [(503, "busy"), (504, "late"), (409, "refused"), (422, "refused"), (500, "refused"), (204, "refused")],
+    [
+        (503, "busy"),
+        (429, "busy"),
+        (504, "late"),
+        (408, "late"),
+        (409, "refused"),
+        (422, "refused"),
+        (500, "refused"),
+        (204, "refused"),
+    ],
 )
 def test_a_status_and_its_reason(status, reason):
     async def check(cloud, uplink):

@@ -17,7 +17,7 @@ def test_a_cloud_that_lies(edge, tmp_path):
     with EvilCloud(tiny().model.fingerprint.hex()) as cloud:
         ended = send_when(lambda: cloud.finished)
         status, out, errors = edge(
-            *SMALL, "--cloud-url", cloud.url, "--split-point", "pool", "--in-flight", 1, "--queue-size", 1,
+            *SMALL, "--cloud-url", cloud.url, "--split-point", "pool", "--in-flight", 1, "--queue-size", 1, "--verify-share", 1,
             "--deadline-s", 0.5, "--source", "synthetic:fps=25,width=64,height=48", "--results", results, "--show", "frames",
         )  # fmt: skip
         ended.join(30)
@@ -39,6 +39,9 @@ def test_a_cloud_that_lies(edge, tmp_path):
             assert record["answered_by"] == "edge", way
             assert len(record["top"]) == len(tiny().model.labels), way
     assert sum(each["answered_by"] == "cloud" for each in records.values()) > len(cloud.asked) / 3
+
+    told = [line for line in edge.log if "is another than this edge's to the same frame" in line]
+    assert len(told) == 1, "what could be true is found to be wrong, and said once a minute"
 
     for text in (out, "\n".join(edge.log), "\n".join(lines)):
         assert text.replace("\n", "").isprintable()

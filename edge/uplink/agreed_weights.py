@@ -10,7 +10,6 @@ from typing import Any
 
 from prometheus_client import Counter
 
-from edge.uplink.client import CloudClient, parse_json
 from shared.errors import UplinkError
 
 _log = logging.getLogger(__name__)
@@ -49,6 +48,9 @@ def agreed_weights(cloud_url: str, model: str, weights: str, seed: int) -> tuple
 
 async def _ask(cloud_url: str) -> dict[str, Any]:
     """The answer to `GET /model`, by the way that frames take: no redirection, no proxy. Raises UplinkError."""
+    # Takes as long to import as a small bundle takes to read, and whoever has a bundle asks nobody.
+    from edge.uplink.client import CloudClient, parse_json  # noqa: PLC0415
+
     client = CloudClient(cloud_url, Counter("splitdnn_sent", "Bytes", registry=None), connections=1)
     client.open()
     try:

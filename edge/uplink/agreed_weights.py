@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Counter
 
-from edge.uplink.client import CloudClient, parse_json
 from shared.errors import UplinkError
 
 if TYPE_CHECKING:
@@ -60,6 +59,9 @@ def agreed_weights(
 
 async def _ask(cloud_url: str, bearer: Bearer | None, tls: FixedContext | None) -> dict[str, Any]:
     """The answer to `GET /model`, by the way that frames take: no redirection, no proxy. Raises UplinkError."""
+    # Takes as long to import as a small bundle takes to read, and whoever has a bundle asks nobody.
+    from edge.uplink.client import CloudClient, parse_json  # noqa: PLC0415
+
     client = CloudClient(
         cloud_url, Counter("splitdnn_sent", "Bytes", registry=None), connections=1, bearer=bearer, tls=tls
     )

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.observing.flood import FloodGate
 from shared.security.escape import escaped, escaped_lines
 
 _camera = ContextVar("camera", default="")
@@ -73,13 +74,14 @@ class _JsonFormatter(logging.Formatter):
 
 
 def configure_logs(level: str, style: str) -> None:
-    """Send logs to stderr; `style` is `text` or `json`."""
+    """Send logs to stderr; `style` is `text` or `json`. Of lines that come very often some are left out, and counted."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         _JsonFormatter()
         if style == "json"
         else _HumanFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
+    handler.addFilter(FloodGate())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("tornado.access").setLevel(logging.ERROR)  # requests are counted by metrics, not logged
     logging.getLogger("tornado.general").setLevel(

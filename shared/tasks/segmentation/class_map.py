@@ -23,6 +23,8 @@ MAX_RUNS = 40_000
 _SEEN = 0.01
 """Share of the pixels from which a class is in the headline."""
 _FAR = 1e6
+_ROUNDED = 1e-6
+"""Shares are rounded to so much."""
 
 
 class Share(NamedTuple):
@@ -151,7 +153,20 @@ def parse_map(
         raise ValueError("a map has at least one class, and each once")
     if any(first.share < second.share for first, second in pairwise(shares)):
         raise ValueError("the largest share comes first")
+    if thinned == 1:
+        _require_shares(shares, runs)
     return ClassMap(tuple(runs), (width, height), (x0, y0, x1, y1), shares, thinned)
+
+
+def _require_shares(shares: Sequence[Share], runs: Sequence[int]) -> None:
+    """Raise ValueError unless these are the shares of the classes in a whole map."""
+    pixels = np.bincount(runs[::2], runs[1::2])
+    present = np.flatnonzero(pixels)
+    found = np.array([each.share for each in sorted(shares)])
+    if [each.class_id for each in sorted(shares)] != present.tolist():
+        raise ValueError("the shares are of other classes than the map has")
+    if np.abs(found - pixels[present] / pixels.sum()).max() > _ROUNDED:
+        raise ValueError("the shares are not those of the map")
 
 
 def _parse_share(fields: Mapping[str, Any], labels: Sequence[str] | None) -> Share:

@@ -70,7 +70,7 @@ def test_answers_travel_and_keep_this_sides_names() -> None:
 
 
 def test_every_value_of_a_reply_is_checked() -> None:
-    share = sent(class_map(MAP, LABELS, SIZE))["shares"][0]
+    share, other = sent(class_map(MAP, LABELS, SIZE))["shares"]
     cases: list[tuple[str, dict[str, Any]]] = [
         ("no list", {"runs": "0"}),
         ("an odd number", {"runs": [0, 12, 1]}),
@@ -95,6 +95,9 @@ def test_every_value_of_a_reply_is_checked() -> None:
         ("a share of 2", {"shares": [{**share, "share": 2}]}),
         ("no share", {"shares": [{**share, "share": float("nan")}]}),
         ("another class", {"shares": [{**share, "class_id": 3}]}),
+        ("a class of the map left out", {"shares": [share]}),
+        ("a class that the map has not", {"shares": [share, {**other, "class_id": 2}]}),
+        ("shares of another map", {"shares": [{**share, "share": share["share"] - 0.01}, other]}),
     ]
     for what, change in cases:
         with pytest.raises((ValueError, TypeError, KeyError, AttributeError, OverflowError)):

@@ -75,6 +75,20 @@ MAX_CONTEXT_RANK = 256
 """Rank of the prediction that chooses a symbol's class."""
 MAX_CORRECTOR_RANK = 512
 """Rank of the matrix that corrects decoded values."""
+MAX_CODING_TABLES = 256
+"""Tables of magnitudes, and kinds of symbols in a context: both are numbered in eight bits. A calibration makes 64 and 10."""
+MAX_PROFILE_STRINGS_BYTES = 4096
+"""Bytes of a profile's strings as JSON. A calibration writes a tenth of that, and `GET /profiles` tells them of every profile."""
+MAX_PROFILE_HELD_BYTES = 256 << 20
+"""Bytes that a profile takes for as long as it is kept: its file, its arrays, and what is computed of them. One of VGG-16's widest
+tensor, by position, takes 120 MB; ResNet-50's largest 40 MB."""
+MAX_PROFILE_FRAME_BYTES = 1 << 30
+"""Bytes that decoding one frame of a profile takes at most; the largest tensor that a frame may bring takes 740 MB."""
+MAX_DECODE_MULTIPLICATIONS = 20_000_000_000
+"""Multiply-add operations of decoding one frame of a profile, about a second of a core. A calibration's ranks take a thousand for each
+element: so many for the largest tensor that a frame may bring, and a twentieth for ResNet-50's."""
+MAX_DECODE_S = 2.0
+"""Seconds of a core that decoding one frame of a profile may take, measured when the profile is built."""
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.codecs.calibrated.profile import require
-from shared.errors import ProfileContentError
-from shared.limits import MAX_CONTEXT_RANK
+from shared.errors import LimitError, ProfileContentError
+from shared.limits import MAX_CODING_TABLES, MAX_CONTEXT_RANK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -233,6 +233,10 @@ class ContextModel:
             table = require(
                 arrays, f"context.{current.index}.classes", np.uint8, (None, OWN_KINDS, PREDICTIONS)
             )
+            if len(table) > MAX_CODING_TABLES:
+                raise LimitError(
+                    f"a profile of {len(table)} kinds of symbols", accepted={"max_kinds": MAX_CODING_TABLES}
+                )
             if kinds.max() >= len(table) or table.max() >= CLASSES:
                 raise ProfileContentError("a profile's context classes are out of range")
             self._tables[current.index] = table.ravel()

@@ -26,7 +26,7 @@ STEPS = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
 TRANSFERS = ("complete", "abandoned", "stalled", "failed")
 NETWORK_CHANGES = ("taken", "failed", "away")
-_CODES = (200, 201, 206, 304, 400, 403, 404, 405, 409, 413, 415, 416, 422, 424, 500, 503, 504)
+_CODES = (200, 201, 206, 304, 400, 403, 404, 405, 409, 413, 415, 416, 422, 424, 429, 500, 503, 504)
 
 
 class CloudMetrics(Metrics):

@@ -16,9 +16,10 @@ from cloud.networks.network import LoadedNetwork
 from cloud.networks.networks import Networks
 from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
-from cloud.profiles import Profiles
+from cloud.profiles.store import Profiles
+from cloud.profiles.waiting import Waiting
 from shared.codecs import known_codecs
-from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
+from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
 from shared.observing.telemetry import computing
 from shared.wire import frame as wire
 
@@ -44,6 +45,7 @@ class Service:
         self.ledger = open_ledger(settings.ledger, self.metrics.ledger_errors) if settings.ledger else None
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
+        self.profile_builds = Waiting(MAX_CLIENT_BUILDS, "profiles that wait to be built")
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
         self.buffered_bytes = 0
         """Request bodies held in memory."""

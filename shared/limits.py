@@ -87,6 +87,16 @@ MAX_PROFILE_FRAME_BYTES = 1 << 30
 MAX_DECODE_MULTIPLICATIONS = 20_000_000_000
 """Multiply-add operations of decoding one frame of a profile, about a second of a core. A calibration's ranks take a thousand for each
 element: so many for the largest tensor that a frame may bring, and a twentieth for ResNet-50's."""
+MAX_PROFILES = 32
+"""Profiles that a cloud keeps. Edges that share network and split point share a profile: this bounds the split points in use."""
+MAX_PROFILES_BYTES = 512 << 20
+"""Bytes that all of them take together."""
+MAX_CLIENT_PROFILES = 8
+"""Profiles that one client has in a cloud; beyond that its own oldest makes room."""
+MAX_CLIENT_PROFILE_BYTES = 128 << 20
+"""Bytes that they take together, unless it is a single one."""
+MAX_CLIENT_BUILDS = 4
+"""Profiles of one client that wait to be built at a time."""
 MAX_DECODE_S = 2.0
 """Seconds of a core that decoding one frame of a profile may take, measured when the profile is built."""
 

@@ -95,8 +95,15 @@ def _cost_of_tensor(part: Part) -> Cost:
     widest = max((_rank(arrays, name) for name in arrays if name.endswith(".up")), default=0)
     corrector = arrays["corrector_down"].shape[-1] if "corrector_down" in arrays else 0
     return Cost(
-        held_bytes=widened + 2 * kinds + _SYMBOL_BYTES * symbols + 80 * positions + _MODEL_BYTES * (64 + tables),
-        frame_bytes=_FRAME_BYTES + _SYMBOL_FRAME_BYTES * symbols + 8 * elements + 4 * positions * max(3 * widest, 2 * corrector),
+        held_bytes=widened
+        + 2 * kinds
+        + _SYMBOL_BYTES * symbols
+        + 80 * positions
+        + _MODEL_BYTES * (64 + tables),
+        frame_bytes=_FRAME_BYTES
+        + _SYMBOL_FRAME_BYTES * symbols
+        + 8 * elements
+        + 4 * positions * max(3 * widest, 2 * corrector),
         multiplications=_of_passes(arrays, positions) + 2 * symbols * corrector,
         symbols=3 * symbols,
     )

@@ -93,7 +93,9 @@ class SymbolCoder:
         kinds = kinds_of(arrays, "magnitude_kind", self._grid)
         step = SIZES if self._by_size else 1
         most = int(kinds.max())
-        if most >= len(tables) or (most + 1) * step > MAX_CODING_TABLES:  # a symbol's table is numbered in eight bits
+        if (
+            most >= len(tables) or (most + 1) * step > MAX_CODING_TABLES
+        ):  # a symbol's table is numbered in eight bits
             raise ProfileContentError("a profile's kinds of magnitudes are out of range")
         self._magnitudes = Alphabet(tables.reshape(-1, levels - 1).astype(np.int64))
         self._kinds = {

@@ -52,7 +52,9 @@ def reader_of(data: bytes) -> Calibrated:
 def empty(codec: Calibrated, shape: tuple[int, ...]) -> None:
     """Decode the frame that costs its sender least: no payload at all."""
     assert codec.profile is not None
-    with contextlib.suppress(ContentError):  # whether or not an encoder writes it, all symbols are decoded before that shows
+    with contextlib.suppress(
+        ContentError
+    ):  # whether or not an encoder writes it, all symbols are decoded before that shows
         codec.decode(codec.profile.digest, b"", shape)
 
 
@@ -126,7 +128,7 @@ def test_what_is_above_a_limit_is_refused_before_anything_is_built(monkeypatch: 
         monkeypatch.setattr(codec_module, "cost_of", lambda _profile, cost=cost: cost)
         with naming(words), pytest.raises(LimitError, match=words) as refused:
             Calibrated(make_profile())
-        assert list(refused.value.accepted.values())[0] > 0
+        assert next(iter(refused.value.accepted.values())) > 0
     Cost(MAX_PROFILE_HELD_BYTES, MAX_PROFILE_FRAME_BYTES, MAX_DECODE_MULTIPLICATIONS, 0).require_affordable()
 
 

@@ -30,6 +30,11 @@ class CloudSettings(CommonSettings):
         le=64,
         description="tails that run at once, sharing the threads; 0: one for every four threads",
     )
+    compiled_tails: str = Field(
+        "",
+        description="split points, with commas between, whose tails are compiled on their own at the start, as the default one's is; "
+        "those at others are put together of segments, which takes a little longer for each frame",
+    )
     request_timeout_s: float = Field(
         30.0, gt=0, le=600, description="a request without a deadline of its own is given up after this"
     )
@@ -45,3 +50,7 @@ class CloudSettings(CommonSettings):
         "with its weights",
     )
     drain_s: float = Field(20.0, ge=0, le=600, description="on SIGTERM, requests in progress get this long")
+
+    def own_tails(self) -> list[str]:
+        """The split points that `compiled_tails` lists."""
+        return [name.strip() for name in self.compiled_tails.split(",") if name.strip()]

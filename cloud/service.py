@@ -19,11 +19,15 @@ from cloud.networks.watch import BundleWatch
 from cloud.profiles.store import Profiles
 from cloud.profiles.waiting import Waiting
 from shared.codecs import known_codecs
+from shared.errors import DeadlineError
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
 from shared.observing.telemetry import computing
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from cloud.batching.batcher import TailRun
     from cloud.batching.crossing import Crossing
     from cloud.config import CloudSettings
     from cloud.networks.network import Tail
@@ -116,6 +120,23 @@ class Service:
         if self._tasks:
             await self.decoder.stop()
         self.pools.stop()
+
+    async def run_tail(self, tail: Tail, crossing: Crossing, timeout_s: float, client: Hashable) -> TailRun:
+        """What `Batcher.submit` gives, once the tail is ready.
+
+        A compilation is waited for here: on the tails' threads it would hold up the frames of others.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
+        if not tail.network.tails.is_ready(tail.split_point):
+            try:
+                async with asyncio.timeout_at(until):
+                    await self.pools.compiling.run(tail.network.tails.prepare, tail.split_point)
+            except TimeoutError:
+                raise DeadlineError(
+                    f"the tail at {tail.split_point} was not compiled within the {1e3 * timeout_s:.0f} ms that were left"
+                ) from None
+        return await self.batcher.submit(tail, crossing, max(0.0, until - loop.time()), client)
 
     async def _run_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
         return await self.pools.tails.run(self._compute_tail, tail, callers)

@@ -100,6 +100,11 @@ MAX_CLIENT_BUILDS = 4
 MAX_DECODE_S = 2.0
 """Seconds of a core that decoding one frame of a profile may take, measured when the profile is built."""
 
+# --- tails ------------------------------------------------------------------------------------------------------------
+
+MAX_OWN_TAILS = 4
+"""Split points of a network that no chain can be cut at, whose tails are compiled on their own as frames ask for them."""
+
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 MAX_JSON_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 18}

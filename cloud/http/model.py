@@ -121,7 +121,7 @@ class ModelHandler(BodyHandler):
     async def _run_tail(self, network: LoadedNetwork, work: Work, watch: Stopwatch) -> TailRun:
         # A client is one edge, or all senders of JSON at one address.
         client = (self.request.remote_ip, work.frame_id >> 32)
-        run = await self.service.batcher.submit(
+        run = await self.service.run_tail(
             Tail(network, work.split_point), work.crossing, self._remaining_s(work.deadline_ms), client
         )
         watch.note("queue", run.queue_s)

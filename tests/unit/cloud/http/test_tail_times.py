@@ -128,6 +128,43 @@ def test_a_batch_size_is_left_out_at_every_split_point_if_the_time_ends_in_its_m
     assert tails.runs[-1] == (names[2], 4)
 
 
+def test_batches_of_which_one_run_would_take_long_are_left_out(
+    names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+
+    def take(split_point: str, size: int, _times: int) -> None:
+        clock.now += 0.05 * size if split_point == names[0] else 0.001
+
+    with quick(max_batch=8) as (server, tails):
+        tails.during = take
+        assert tail_times(server)["batch_sizes"] == [1, 2, 4]
+
+
+def test_while_frames_come_the_tails_are_theirs_nine_tenths_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, away = Clock(), []
+
+    async def sleep(seconds: float) -> None:
+        away.append(seconds)
+
+    monkeypatch.setattr(module, "time", clock)
+    with quick(max_batch=1) as (server, tails):
+        times = server.service.networks.tail_times(server.service.network)
+        times._sleep = sleep
+
+        def take(_split_point: str, _size: int, _times: int) -> None:
+            clock.now += 0.01
+            if len(tails.runs) in (3, 4):
+                server.service.pools.tails.calls += 1  # a frame came
+
+        tails.during = take
+        tail_times(server)
+    assert away == pytest.approx([0.09, 0.09])
+
+
 # --- once for all who ask ---------------------------------------------------------------------------------------------
 
 
@@ -178,9 +215,11 @@ def test_frames_are_answered_between_two_runs(names: list[str], pack: Any) -> No
     assert len(tails.runs) == RUNS * len(names) + 1
 
 
-def test_a_failure_is_a_500_and_the_next_call_tries_again(
-    names: list[str], expect_log: pytest.LogCaptureFixture
+def test_a_failure_is_a_500_and_after_a_pause_the_next_call_tries_again(
+    names: list[str], expect_log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
     with quick(max_batch=1) as (server, tails):
         tails.error = EngineError("openvino: secret")
         refusal = server.ask("GET", "/tail-times").refused(500, "internal")
@@ -188,6 +227,12 @@ def test_a_failure_is_a_500_and_the_next_call_tries_again(
         assert "secret" in expect_log.text
         tails.error = None
         tails.runs.clear()
+        expect_log.clear()
+        clock.now = 59.0
+        assert "minute" in server.ask("GET", "/tail-times").refused(503, "unavailable")["error"]
+        assert not tails.runs
+        assert "Traceback" not in expect_log.text
+        clock.now = 60.0
         assert list(tail_times(server)["tails_ms"]) == names
         assert len(tails.runs) == RUNS * len(names)
 

@@ -18,7 +18,6 @@ from shared.errors import FingerprintError
 from shared.network.labels import labels_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 

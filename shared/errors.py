@@ -25,7 +25,6 @@
         ├── SplitPointError  422  no such split point
         ├── ShapeError       422  the tensors do not have the shapes that cross at this split point
         ├── AnswerError      422  the answer would be longer than an edge reads
-        ├── QuotaError       429  more than this client's share             (a retry may help)
         ├── BusyError        503  the queue is full                        (a retry may help)
         ├── TransfersError   503  too many files are being fetched          (a retry may help)
         ├── UnavailableError 503  starting, or draining before it stops     (a retry may help)
@@ -214,14 +213,6 @@ class TransfersError(RequestError):
 
     status = 503
     reason = "transfers_full"
-    retryable = True
-
-
-class QuotaError(RequestError):
-    """A client has, or asks for, more than its share."""
-
-    status = 429
-    reason = "over_quota"
     retryable = True
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from cloud.batching.crossing import join
 from shared.engines.segmented import Segmented, segmented
-from shared.errors import EngineError, QuotaError
+from shared.errors import EngineError, OverQuotaError
 from shared.limits import MAX_OWN_TAILS
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.stage_ends import stage_ends
@@ -79,7 +79,7 @@ class Tails:
     def prepare(self, split_point: str) -> None:
         """Compile what the tail at this split point needs, if it is not ready: takes seconds, so it is not for a tail's thread.
 
-        Raises EngineError if it cannot be compiled, and QuotaError if it needs a place of its own and all are in use.
+        Raises EngineError if it cannot be compiled, and OverQuotaError if it needs a place of its own and all are in use.
         """
         point = self._partition.point(split_point)
         with self._lock:
@@ -147,7 +147,7 @@ class Tails:
         if len(self._own) >= MAX_OWN_TAILS:
             oldest = min(self._own, key=lambda name: self._own[name])
             if now - self._own[oldest] < IDLE_S:
-                raise QuotaError(
+                raise OverQuotaError(
                     f"the tail at {point.name} would have to be compiled on its own, and all {MAX_OWN_TAILS} places are in use",
                     accepted=[*self._own, *self._fine],
                 )

@@ -101,7 +101,7 @@ class ProfileHandler(BodyHandler):
 def add_profile(data: bytes, profiles: Profiles, networks: Networks, client: Hashable = None) -> None:
     """Keep a profile that frames of one of these networks can use, for `client`.
 
-    Raises LimitError, ProfileContentError, FingerprintError, SplitPointError, ShapeError or QuotaError.
+    Raises LimitError, ProfileContentError, FingerprintError, SplitPointError, ShapeError or OverQuotaError.
     """
     profile = Profile.from_bytes(data)
     partition = networks.of("profile", profile.fingerprint).partition

@@ -11,7 +11,7 @@ from cloud.bodies.json_body import public_shape
 from cloud.networks.files import BundleFiles
 from cloud.networks.usage import Usage
 from shared.engines.load import load_network
-from shared.errors import ContentError, ModelError, QuotaError
+from shared.errors import ContentError, ModelError, OverQuotaError
 from shared.network.choice import NAMED_SECONDS
 from shared.network.labels import labels_sha256
 from shared.network.partition import OUTPUT
@@ -107,7 +107,7 @@ class LoadedNetwork:
             self.tails.make_ready(self.ends())
         for name in names:
             if name in self.partition.points:
-                with contextlib.suppress(QuotaError):  # then its frames are told
+                with contextlib.suppress(OverQuotaError):  # then its frames are told
                     self.tails.prepare(name)
 
     def task(self, wanted: Wanted) -> Task:

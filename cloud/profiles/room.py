@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.errors import QuotaError
+from shared.errors import OverQuotaError
 from shared.limits import MAX_CLIENT_PROFILE_BYTES, MAX_CLIENT_PROFILES, MAX_PROFILES, MAX_PROFILES_BYTES
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def staying(
     """The names that stay beside another profile of `client`, of so many bytes, each with whose it is then.
 
     `places`: least recently used first. What two clients have sent leaves when both have lost it, and counts as both's till then. Raises
-    QuotaError if all places are in use by clients that have no more than this one.
+    OverQuotaError if all places are in use by clients that have no more than this one.
     """
     owners = {name: set(place.owners) for name, place in places.items()}
     _keep_to_quota(places, owners, client, held_bytes)
@@ -47,7 +47,7 @@ def staying(
         elif greedy := _greediest(places, owners, client, held_bytes):
             _lose(owners, _of(owners, greedy[0])[0], greedy[0])
         else:
-            raise QuotaError(
+            raise OverQuotaError(
                 f"all {len(places)} places for profiles are in use; try again later",
                 accepted={"profiles": MAX_PROFILES, "bytes": MAX_PROFILES_BYTES},
             )

@@ -62,7 +62,7 @@ class Profiles:
     def add(self, profile: Profile, client: Hashable = None) -> Held:
         """Build its codec and keep it for `client`.
 
-        Raises ProfileContentError if the arrays cannot be used, LimitError if it would cost too much, and QuotaError if there is no
+        Raises ProfileContentError if the arrays cannot be used, LimitError if it would cost too much, and OverQuotaError if there is no
         place for it; that is found before anything is built.
         """
         name, held_bytes = profile.name, cost_of(profile).held_bytes
@@ -149,7 +149,7 @@ class Profiles:
         """What `GET /profiles/{name}` says, as JSON; None if it is not stored. Asking does not count as use."""
         with self._lock:
             held = self._by_name.get(name)
-        return held and held.description
+        return held.description if held else None
 
     def _use(self, name: str) -> Held | None:
         with self._lock:

@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from shared.errors import QuotaError
+from shared.errors import OverQuotaError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -23,9 +23,9 @@ class Waiting:
 
     @contextlib.contextmanager
     def place(self, client: Hashable) -> Iterator[None]:
-        """A place for as long as it is held. Raises QuotaError if the client has all of its own in use."""
+        """A place for as long as it is held. Raises OverQuotaError if the client has all of its own in use."""
         if self._counts[client] >= self._most:
-            raise QuotaError(
+            raise OverQuotaError(
                 f"this client has {self._counts[client]} {self._what} already; try again in a second",
                 accepted={"at_once": self._most},
             )

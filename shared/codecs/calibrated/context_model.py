@@ -234,9 +234,8 @@ class ContextModel:
                 arrays, f"context.{current.index}.classes", np.uint8, (None, OWN_KINDS, PREDICTIONS)
             )
             if len(table) > MAX_CODING_TABLES:
-                raise LimitError(
-                    f"a profile of {len(table)} kinds of symbols", accepted={"max_kinds": MAX_CODING_TABLES}
-                )
+                accepted = {"max_kinds": MAX_CODING_TABLES}
+                raise LimitError(f"a profile of {len(table)} kinds of symbols", accepted=accepted)
             if kinds.max() >= len(table) or table.max() >= CLASSES:
                 raise ProfileContentError("a profile's context classes are out of range")
             self._tables[current.index] = table.ravel()

@@ -47,9 +47,9 @@ class Cost:
     frame_bytes: int
     """At most, while one frame is decoded."""
     multiplications: int
-    """Of one frame: multiply-add operations of the matrix products, of all passes and of the corrector."""
+    """Multiply-add operations of one frame's matrix products, in all passes and the corrector."""
     symbols: int
-    """Of one frame: magnitudes and signs that the entropy coder gives."""
+    """Magnitudes and signs that the entropy coder gives for one frame."""
 
     def __add__(self, other: Cost) -> Cost:
         """The cost of both."""

@@ -12,7 +12,7 @@ import pytest
 from kits.numpy_network import CLASSES, ENDS, PYRAMID, SHAPES, NumpyEngine, write_bundle
 
 from cloud.batching.tails import IDLE_S, PAUSE_S, Tails
-from shared.errors import EngineError, QuotaError, SplitPointError
+from shared.errors import EngineError, OverQuotaError, SplitPointError
 from shared.limits import MAX_OWN_TAILS
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def test_where_no_chain_can_be_cut_few_have_a_tail_of_their_own(tmp_path: Path) 
     assert len(tails._own) == MAX_OWN_TAILS
     now[0] = 10.0
     tails.run("pyramid", [given])  # in use, so the others go first
-    with pytest.raises(QuotaError, match="places are in use"):
+    with pytest.raises(OverQuotaError, match="places are in use"):
         tails._give_its_own(bundle.partition.point("flatten"))
     now[0] = IDLE_S
     tails._give_its_own(bundle.partition.point("flatten"))

@@ -6,7 +6,7 @@ import pytest
 from kits.naming import naming
 
 from cloud.profiles.room import IN_USE_S, Place, staying
-from shared.errors import QuotaError
+from shared.errors import OverQuotaError
 from shared.limits import (
     MAX_CLIENT_PROFILE_BYTES,
     MAX_CLIENT_PROFILES,
@@ -54,7 +54,7 @@ def test_when_all_places_are_taken_what_nobody_uses_goes() -> None:
     full["d0"].used = -IN_USE_S
     assert gone(full, "a")[0] == ["d0"]
     full["d0"].used = 0.0
-    with pytest.raises(QuotaError, match="in use"):
+    with pytest.raises(OverQuotaError, match="in use"):
         staying(full, "a", MB, IN_USE_S / 2)
 
 
@@ -74,7 +74,7 @@ def test_a_clients_last_one_in_use_is_never_taken() -> None:
     alone = places(("b", 1), ("c", 1))
     for place in alone.values():
         place.held_bytes = MAX_PROFILES_BYTES // 2
-    with pytest.raises(QuotaError):
+    with pytest.raises(OverQuotaError):
         staying(alone, "a", MB, 0.0)
 
 

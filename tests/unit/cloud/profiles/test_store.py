@@ -17,7 +17,7 @@ from cloud.bodies.frames import read_frame
 from cloud.profiles.store import Profiles
 from shared.codecs.calibrated.cost import cost_of
 from shared.codecs.calibrated.profile import Profile
-from shared.errors import ContentError, ProfileContentError, ProfileMissingError, QuotaError
+from shared.errors import ContentError, ProfileContentError, ProfileMissingError, OverQuotaError
 from shared.limits import MAX_CLIENT_PROFILES, MAX_PROFILES
 from shared.wire import frame as wire
 
@@ -120,7 +120,7 @@ def test_a_refused_profile_is_not_built_and_takes_nothing() -> None:
     for number in range(MAX_PROFILES):
         profiles.add(profile_of(1.0 + number), f"client {number}")
     before = profiles.names()
-    with pytest.raises(QuotaError, match="in use"):
+    with pytest.raises(OverQuotaError, match="in use"):
         profiles.add(profile_of(0.5), "late")
     assert (profiles.names(), len(built)) == (before, MAX_PROFILES)
     assert counted(profiles) == (MAX_PROFILES, 0)

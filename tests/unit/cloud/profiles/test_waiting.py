@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from cloud.profiles.waiting import Waiting
-from shared.errors import QuotaError
+from shared.errors import OverQuotaError
 
 
 def test_a_client_has_its_places_and_others_theirs() -> None:
@@ -15,7 +15,7 @@ def test_a_client_has_its_places_and_others_theirs() -> None:
     with contextlib.ExitStack() as stack:
         for client in ("a", "a", "b"):
             stack.enter_context(waiting.place(client))
-        with pytest.raises(QuotaError, match="2 profiles that wait") as refused, waiting.place("a"):
+        with pytest.raises(OverQuotaError, match="2 profiles that wait") as refused, waiting.place("a"):
             pass
         assert (refused.value.status, refused.value.retryable) == (429, True)
         with waiting.place("b"):

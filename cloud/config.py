@@ -49,6 +49,41 @@ class CloudSettings(CommonSettings):
         description="let clients fetch the network, as edges with `--model cloud` do: whoever reaches the port can then copy it, "
         "with its weights",
     )
+    trusted_proxies: str = Field(
+        "",
+        description="proxies before the cloud, as addresses and networks (`10.0.0.7,10.1.0.0/16`): what they say in `X-Forwarded-For` or "
+        "`Forwarded` is believed, and nobody else's",
+    )
+    max_connections: int = Field(
+        1024,
+        ge=8,
+        le=65536,
+        description="connections open at once, as far as the limit of open files allows",
+    )
+    client_connections: int = Field(256, ge=1, description="the same of one client")
+    client_frames: int = Field(
+        128, ge=1, description="requests for a tail that one client may have under way"
+    )
+    client_body_bytes: int = Field(
+        MAX_FRAME_BYTES,
+        ge=1024,
+        description="request bodies of one client held at once; those of a size that is taken at all always fit one at a time",
+    )
+    client_compute: float = Field(
+        0.0,
+        ge=0,
+        le=1024,
+        description="seconds of computing that one client may use a second, in the long run; 0: as much as is there, shared fairly",
+    )
+    min_body_rate: float = Field(
+        4096.0, gt=0, description="bytes a second at which a body must come, after 10 s of patience"
+    )
+    write_timeout_s: float = Field(
+        20.0,
+        gt=0,
+        le=3600,
+        description="an answer of which its client takes nothing for so long is given up",
+    )
     drain_s: float = Field(20.0, ge=0, le=600, description="on SIGTERM, requests in progress get this long")
 
     def own_tails(self) -> list[str]:

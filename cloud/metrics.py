@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge
 
+from cloud.access.refusals import HeaderError
 from shared.errors import all_request_errors
 from shared.observing.histogram import Histogram
 from shared.observing.metrics import Metrics
@@ -24,9 +25,10 @@ ENDPOINTS = (
 )
 STEPS = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
+CONNECTIONS_CLOSED = ("refused", "displaced", "unread", "paused")
 TRANSFERS = ("complete", "abandoned", "stalled", "failed")
 NETWORK_CHANGES = ("taken", "failed", "away")
-_CODES = (200, 201, 206, 304, 400, 403, 404, 405, 409, 413, 415, 416, 422, 424, 429, 500, 503, 504)
+_CODES = (200, 201, 206, 304, 400, 403, 404, 405, 408, 409, 413, 415, 416, 422, 424, 429, 431, 500, 503, 504)
 
 
 class CloudMetrics(Metrics):
@@ -66,9 +68,16 @@ class CloudMetrics(Metrics):
         self.rejected = Counter(
             prefix + "rejected_total", "Requests refused, by reason.", ["reason"], registry=self.registry
         )
+        self.headers_refused = self.rejected.labels(reason=HeaderError.reason)
         self.abandoned = Counter(
             prefix + "abandoned_total",
             "Requests whose caller went away before the answer.",
+            registry=self.registry,
+        )
+        self.connections_closed = Counter(
+            prefix + "connections_closed_total",
+            "Connections refused, closed while idle to make room, or cut off for an answer that nobody read; and pauses in accepting.",
+            ["why"],
             registry=self.registry,
         )
         self.buffered_bytes = Gauge(
@@ -122,5 +131,7 @@ class CloudMetrics(Metrics):
             self.network_changes.labels(result=result)
         for result in TRANSFERS:
             self.bundle_transfers.labels(result=result)
+        for why in CONNECTIONS_CLOSED:
+            self.connections_closed.labels(why=why)
         for reason in REJECTIONS:
             self.rejected.labels(reason=reason)

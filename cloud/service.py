@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
+from cloud.access.addresses import TrustedProxies, charged_to
+from cloud.access.budget import BodyBudget
+from cloud.access.clients import Clients, Quota
 from cloud.batching.batcher import Batcher
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
@@ -23,10 +27,11 @@ from shared.errors import DeadlineError
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
 from shared.observing.telemetry import computing
 from shared.wire import frame as wire
+from shared.wire.server.crowd import Crowd
+from shared.wire.server.server import connections_allowed
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
+    from cloud.access.clients import Account
     from cloud.batching.batcher import TailRun
     from cloud.batching.crossing import Crossing
     from cloud.config import CloudSettings
@@ -51,8 +56,29 @@ class Service:
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
         self.profile_builds = Waiting(MAX_CLIENT_BUILDS, "profiles that wait to be built")
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
-        self.buffered_bytes = 0
-        """Request bodies held in memory."""
+        self.proxies = TrustedProxies(settings.trusted_proxies)
+        self.clients = Clients(
+            Quota(
+                settings.client_frames,
+                max(settings.client_body_bytes, settings.max_body_bytes),
+                settings.client_compute,
+            )
+        )
+        self.bodies = BodyBudget(
+            settings.max_buffered_bytes,
+            time.monotonic,
+            min_rate=settings.min_body_rate,
+            changed=self.metrics.buffered_bytes.set,
+        )
+        self.crowd = Crowd(
+            connections_allowed(settings.max_connections),
+            settings.client_connections,
+            settings.write_timeout_s,
+            closed=lambda why: self.metrics.connections_closed.labels(why=why).inc(),
+            header_refused=self.metrics.headers_refused.inc,
+            owner_of=charged_to,
+            exempt=self.proxies.includes,
+        )
         self.transfers = Transfers()
         self.watch: BundleWatch | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -94,6 +120,11 @@ class Service:
         self.lifecycle.move(State.READY)
 
     @property
+    def buffered_bytes(self) -> int:
+        """Request bodies held in memory."""
+        return self.bodies.size
+
+    @property
     def network(self) -> LoadedNetwork:
         """The current network."""
         return self.networks.current
@@ -121,22 +152,22 @@ class Service:
             await self.decoder.stop()
         self.pools.stop()
 
-    async def run_tail(self, tail: Tail, crossing: Crossing, timeout_s: float, client: Hashable) -> TailRun:
+    async def run_tail(self, tail: Tail, crossing: Crossing, timeout_s: float, account: Account) -> TailRun:
         """What `Batcher.submit` gives, once the tail is ready.
 
-        A compilation is waited for here: on the tails' threads it would hold up the frames of others.
+        A compilation is waited for here: on the tails' threads it would hold up the frames of others. `account` is charged for it.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout_s
         if not tail.network.tails.is_ready(tail.split_point):
             try:
                 async with asyncio.timeout_at(until):
-                    await self.pools.compiling.run(tail.network.tails.prepare, tail.split_point)
+                    await self.pools.compiling.run(_prepare, tail, account)
             except TimeoutError:
                 raise DeadlineError(
                     f"the tail at {tail.split_point} was not compiled within the {1e3 * timeout_s:.0f} ms that were left"
                 ) from None
-        return await self.batcher.submit(tail, crossing, max(0.0, until - loop.time()), client)
+        return await self.batcher.submit(tail, crossing, max(0.0, until - loop.time()), account.name)
 
     async def _run_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
         return await self.pools.tails.run(self._compute_tail, tail, callers)
@@ -163,3 +194,8 @@ class Service:
                 "max_batch": self.settings.max_batch,
             },
         }
+
+
+def _prepare(tail: Tail, account: Account) -> None:
+    with account.computing():
+        tail.network.tails.prepare(tail.split_point)

@@ -105,6 +105,7 @@ class RequestError(SplitDNNError):
     status: ClassVar[int] = 400
     reason: ClassVar[str] = "bad_request"
     retryable: ClassVar[bool] = False
+    retry_after_s = 1  # when a retry may help, if it is retryable
 
     def __init__(self, message: str, *, accepted: Any = None) -> None:
         super().__init__(message)

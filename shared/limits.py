@@ -112,3 +112,12 @@ MAX_JSON_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 1
 it has a list for each row of each channel, a comma for each number, and hardly a key."""
 MAX_REPLY_BYTES = 1 << 20
 """Bytes of an answer that an edge reads from its cloud."""
+
+# --- clients ----------------------------------------------------------------------------------------------------------
+
+MAX_REQUEST_HEADER_BYTES = 16 << 10
+"""Bytes of a request's line and header fields."""
+MAX_CLIENTS = 1024
+"""Clients that are told apart at once. An account takes about 500 bytes."""
+MAX_UNREAD_BYTES = 16 << 20
+"""Bytes of answers that may wait for one client to read them; above it the connections with most are closed."""

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloud.access.company import Company
+from cloud.batching.costs import Costs
 from cloud.batching.crossing import frames_in, join, rows
 from cloud.batching.fair_queue import FairQueue, Ticket
 from shared.errors import BusyError, DeadlineError
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_SHARED_RUN_S = 0.05
+"""What a run should take at most while several clients send frames: nobody can go before it is over. One frame may take longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class TailRun:
@@ -34,6 +40,8 @@ class TailRun:
     outputs: Tensors
     queue_s: float
     tail_s: float
+    cost_s: float = 0.0
+    """Its share of the runs that it was in."""
 
 
 class Batcher:
@@ -59,6 +67,8 @@ class Batcher:
         self._wait_s = wait_s
         self._workers = workers
         self._queue = FairQueue(capacity)
+        self._costs = Costs()
+        self._company = Company()
         self._changed = asyncio.Event()
         self._filling = asyncio.Lock()
         metrics.queue_capacity.set(capacity)
@@ -85,7 +95,12 @@ class Batcher:
             join([turn.outputs for turn in turns]),
             sum(turn.queue_s for turn in turns),
             sum(turn.tail_s for turn in turns),
+            sum(turn.cost_s for turn in turns),
         )
+
+    def charge(self, client: Hashable, seconds: float) -> None:
+        """Note that work for this client took so long elsewhere, as decoding does: its frames wait for others' meanwhile."""
+        self._queue.charge(client, seconds)
 
     def require_place(self, client: Hashable = None) -> None:
         """Raise BusyError if the queue has no place for one frame of this client."""
@@ -93,7 +108,9 @@ class Batcher:
 
     async def _turn(self, tail: Hashable, crossing: Crossing, timeout_s: float, client: Hashable) -> TailRun:
         loop = asyncio.get_running_loop()
-        ticket = Ticket(tail, crossing, client, loop.time(), loop.create_future())
+        work = frames_in(crossing) * self._costs.of(tail)
+        ticket = Ticket(tail, crossing, client, loop.time(), loop.create_future(), work)
+        self._company.note(client, loop.time())
         for displaced in self._queue.put(ticket):
             if not displaced.result.done():
                 displaced.result.set_exception(
@@ -123,7 +140,8 @@ class Batcher:
                     self._changed.clear()
                     await self._changed.wait()
                 await self._fill()
-                batch = self._queue.take(self._max_batch)
+                shared = self._company.is_shared(asyncio.get_running_loop().time())
+                batch = self._queue.take(self._max_batch, _SHARED_RUN_S if shared else math.inf)
                 self._notice()
             if batch:
                 await self._run_batch(batch)
@@ -168,10 +186,14 @@ class Batcher:
                 batch[0].result.set_exception(error)
             return
         tail_s = loop.time() - start
+        self._costs.note(batch[0].tail, frames, tail_s)
         row = 0
         for ticket in batch:
+            self._queue.charge(ticket.client, tail_s * ticket.frames / frames - ticket.work)
             own = rows(outputs, row, row + ticket.frames)
             row += ticket.frames
             self._metrics.queue_wait.observe(start - ticket.arrived)
             if not ticket.result.done():
-                ticket.result.set_result(TailRun(own, start - ticket.arrived, tail_s))
+                ticket.result.set_result(
+                    TailRun(own, start - ticket.arrived, tail_s, tail_s * ticket.frames / frames)
+                )

@@ -1,12 +1,15 @@
 """Frames that wait for their tail: bounded, in order of arrival, and fair between clients.
 
-Sans-I/O. The order is start-time fair queueing (Goyal, Vin, Cheng, SIGCOMM 1996) counted in frames: a client with one
-request waiting goes before the rest of a client with many. When the queue is full, the newest request of the client with the
-most frames in it makes room for a client with fewer.
+Sans-I/O. The order is start-time fair queueing (Goyal, Vin, Cheng, SIGCOMM 1996) of the work that frames cost: a client with one
+request waiting goes before the rest of a client with many, and one frame that costs ten times as much counts as ten. When the
+queue is full, the newest request of the client with the most frames in it makes room for a client with fewer.
+
+A client is whoever cloud/access says that it is, and nothing that the frame says.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
@@ -32,8 +35,13 @@ class Ticket:
     client: Hashable
     arrived: float  # on the loop's clock
     result: asyncio.Future[Any]
-    turn: tuple[int, int] = field(default=(0, 0), init=False)
+    work: float = 0
+    """What it is expected to cost, in a unit that all tickets share; by default one for each frame."""
+    turn: tuple[float, int] = field(default=(0, 0), init=False)
     """Its place in the queue: its client's share used so far, then the order of arrival."""
+
+    def __post_init__(self) -> None:
+        self.work = self.work or self.frames
 
     @property
     def frames(self) -> int:
@@ -50,8 +58,8 @@ class FairQueue:
         """Frames waiting."""
         self._tickets: list[Ticket] = []  # by turn
         self._waiting: Counter[Hashable] = Counter()  # frames of each client
-        self._used: dict[Hashable, int] = {}  # where each client's next turn starts
-        self._now = 0  # the turn that was served last
+        self._used: dict[Hashable, float] = {}  # where each client's next turn starts
+        self._now: float = 0  # the turn that was served last
         self._arrivals = 0
 
     def __len__(self) -> int:
@@ -78,7 +86,7 @@ class FairQueue:
             self.remove(newest)
             displaced.append(newest)
         start = max(self._now, self._used.pop(ticket.client, 0))
-        self._used[ticket.client] = start + ticket.frames
+        self._used[ticket.client] = start + ticket.work
         self._arrivals += 1
         ticket.turn = (start, self._arrivals)
         insort(self._tickets, ticket, key=lambda each: each.turn)
@@ -93,11 +101,21 @@ class FairQueue:
             return False
         for later in self._tickets:  # the client is not charged for it: its later tickets move up
             if later.client == ticket.client and later.turn > ticket.turn:
-                later.turn = (later.turn[0] - ticket.frames, later.turn[1])
-        self._used[ticket.client] -= ticket.frames
+                later.turn = (later.turn[0] - ticket.work, later.turn[1])
+        self._used[ticket.client] -= ticket.work
         self._tickets.sort(key=lambda each: each.turn)
         self._drop(ticket)
         return True
+
+    def charge(self, client: Hashable, work: float) -> None:
+        """Note that this client has cost so much more than its tickets said, or less: its next turns come later, or sooner.
+
+        Whoever has nothing waiting while no others wait owes nothing.
+        """
+        if self._tickets:
+            used = self._used.pop(client, self._now)
+            self._used[client] = (max(self._now, used) if work > 0 else used) + work
+            self._forget_absent_clients()
 
     def _drop(self, ticket: Ticket) -> None:
         self._tickets.remove(ticket)
@@ -117,18 +135,20 @@ class FairQueue:
         """Frames that wait for one tail."""
         return sum(ticket.frames for ticket in self._tickets if ticket.tail == tail)
 
-    def take(self, limit: int) -> list[Ticket]:
-        """Take the ticket whose turn it is, and those of its tail that fit beside it into `limit` frames."""
+    def take(self, limit: int, work: float = math.inf) -> list[Ticket]:
+        """Take the ticket whose turn it is, and those of its tail that fit beside it into `limit` frames and `work`."""
         batch: list[Ticket] = []
-        frames = 0
+        frames, cost = 0, 0.0
         for ticket in list(self._tickets):
             if ticket.result.done():  # its caller is leaving; left here, it would be taken again and again
                 self.remove(ticket)
                 continue
-            if batch and (ticket.tail != batch[0].tail or frames + ticket.frames > limit):
+            beside = frames + ticket.frames <= limit and cost + ticket.work <= work
+            if batch and (ticket.tail != batch[0].tail or not beside):
                 continue
             batch.append(ticket)
             frames += ticket.frames
+            cost += ticket.work
         for ticket in batch:
             self._now = batch[0].turn[0]
             self._drop(ticket)

@@ -13,9 +13,10 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cloud.access.refusals import OverQuotaError
 from cloud.batching.crossing import join
 from shared.engines.segmented import Segmented, segmented
-from shared.errors import EngineError, OverQuotaError
+from shared.errors import EngineError
 from shared.limits import MAX_OWN_TAILS
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.stage_ends import stage_ends

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+from cloud.access.turns import FairTurns
 from cloud.bodies.frames import Checked, Work, check_frame, decode_frame, is_to_resize, read_json, work_of
 from cloud.bodies.json_process import JsonProcess
 from shared.errors import DeadlineError
@@ -13,6 +15,7 @@ from shared.wire.frame import unpack
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cloud.access.clients import Account
     from cloud.bodies.body import Body
     from cloud.ledger import Entry
     from cloud.metrics import CloudMetrics
@@ -42,6 +45,9 @@ class Decoder:
     ) -> None:
         """`max_tensors` is how many tensors one JSON body may bring."""
         self.json_process = JsonProcess()
+        self.turns = FairTurns(pools.decode.size)
+        self._picture_turns = FairTurns(pools.pictures.size)
+        self._json_turns = FairTurns(1)
         self._networks = networks
         self._profiles = profiles
         self._pools = pools
@@ -49,36 +55,56 @@ class Decoder:
         self._max_tensors = max_tensors
 
     async def stop(self) -> None:
-        """End the process that reads JSON."""
+        """Cancel what waits for its turn, and end the process that reads JSON."""
+        for turns in (self.turns, self._picture_turns, self._json_turns):
+            turns.stop()
         await self.json_process.stop()
 
-    async def frame(self, body: Body, entry: Entry, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
+    async def frame(
+        self, body: Body, account: Account, entry: Entry, remaining: Remaining
+    ) -> tuple[LoadedNetwork, Work]:
         """The work of one binary frame, which is noted in `entry` once it is known, and the network that it is for.
+
+        Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame.
 
         Raises RequestError.
         """
-        network, work = await self._pools.decode.run(self._read_frame, body, entry)
+        async with self.turns.one(account.name, remaining(0)):
+            network, work = await self._pools.decode.run(self._read_frame, body, account, entry)
         if isinstance(work, Checked):
-            work = await self._pools.pictures.run(self._decode_picture, work, network, remaining)
+            async with self._picture_turns.one(account.name, remaining(0)):
+                work = await self._pools.pictures.run(self._decode_picture, work, account, network, remaining)
         return network, work
 
-    async def json(self, body: Body, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
-        """The work of a JSON body, which is for the current network. Raises RequestError."""
+    async def json(self, body: Body, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
+        """The work of a JSON body, which is for the current network; `account` as for a frame. Raises RequestError."""
         network = self._networks.current
         if body.size <= _LARGE_JSON_BYTES:
-            work = await self._pools.decode.run(self._read_json, body, network)
+            async with self.turns.one(account.name, remaining(0)):
+                work = await self._pools.decode.run(self._read_json, body, account, network)
         else:
-            tensors = await self.json_process.read(
-                body.pieces, network.shapes(), network.default.name, self._max_tensors, remaining(0)
-            )
-            self._cpu.labels(stage="decode").inc(tensors.cpu_s)
-            work = work_of(tensors)
+            async with self._json_turns.one(account.name, remaining(0)):
+                work = await self._read_large_json(body, account, network, remaining)
         network.usage.note(work.split_point)
         return network, work
 
-    def _read_frame(self, body: Body, entry: Entry) -> tuple[LoadedNetwork, Work | Checked]:
+    async def _read_large_json(
+        self, body: Body, account: Account, network: LoadedNetwork, remaining: Remaining
+    ) -> Work:
+        start_s, cpu_s = time.monotonic(), None
+        try:
+            tensors = await self.json_process.read(
+                body.pieces, network.shapes(), network.default.name, self._max_tensors, remaining(0)
+            )
+            cpu_s = tensors.cpu_s
+            self._cpu.labels(stage="decode").inc(cpu_s)
+        finally:  # what was refused, or was not read in time, took as long as it took
+            account.spend(time.monotonic() - start_s if cpu_s is None else cpu_s)
+        return work_of(tensors)
+
+    def _read_frame(self, body: Body, account: Account, entry: Entry) -> tuple[LoadedNetwork, Work | Checked]:
         """Decodes all but pictures that have to be resized: those take longer, and tensors must not wait for them."""
-        with computing(self._cpu, "decode"):
+        with computing(self._cpu, "decode"), account.computing():
             frame = unpack(body.whole())
             entry.note(frame)
             network = self._networks.of("frame", frame.fingerprint)
@@ -87,12 +113,14 @@ class Decoder:
             late = is_to_resize(checked, network.model)
             return network, checked if late else decode_frame(checked, network.model)
 
-    def _decode_picture(self, checked: Checked, network: LoadedNetwork, remaining: Remaining) -> Work:
+    def _decode_picture(
+        self, checked: Checked, account: Account, network: LoadedNetwork, remaining: Remaining
+    ) -> Work:
         if not remaining(checked.frame.deadline_ms):  # its turn came too late
             raise DeadlineError("the deadline passed before the picture was decoded")
-        with computing(self._cpu, "decode"):
+        with computing(self._cpu, "decode"), account.computing():
             return decode_frame(checked, network.model)
 
-    def _read_json(self, body: Body, network: LoadedNetwork) -> Work:
-        with computing(self._cpu, "decode"):
+    def _read_json(self, body: Body, account: Account, network: LoadedNetwork) -> Work:
+        with computing(self._cpu, "decode"), account.computing():
             return read_json(body.whole(), network.shapes(), network.default.name, self._max_tensors)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
@@ -21,13 +20,14 @@ from cloud.http.system import (
     UnknownHandler,
 )
 from shared.errors import StartupError
+from shared.limits import MAX_REQUEST_HEADER_BYTES
+from shared.wire.server.server import BoundedServer
 
 if TYPE_CHECKING:
     import socket
 
     from cloud.service import Service
 
-_MAX_HEADER_BYTES = 16 << 10
 _MAX_UNREAD_BODY_BYTES = 64 << 10
 """For endpoints that take no body; those that do set their own limit."""
 
@@ -66,12 +66,14 @@ def bind(address: str, port: int) -> list[socket.socket]:
         ) from None
 
 
-def make_server(service: Service) -> HTTPServer:
+def make_server(service: Service) -> BoundedServer:
     """Make the server, with every limit set."""
     settings = service.settings
-    return HTTPServer(
+    return BoundedServer(
         make_app(service),
-        max_header_size=_MAX_HEADER_BYTES,
+        crowd=service.crowd,
+        each_second=service.bodies.expire,
+        max_header_size=MAX_REQUEST_HEADER_BYTES,
         max_body_size=_MAX_UNREAD_BODY_BYTES,
         idle_connection_timeout=settings.idle_timeout_s,
         body_timeout=settings.request_timeout_s,

@@ -13,12 +13,13 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from cloud.bodies.body import Body
 from cloud.metrics import ENDPOINTS
-from shared.errors import BusyError, LimitError, RequestError
+from shared.errors import LimitError, RequestError
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
     from tornado.http1connection import HTTP1Connection
 
+    from cloud.access.budget import Place
     from cloud.service import Service
 
 _log = logging.getLogger(__name__)
@@ -40,6 +41,11 @@ class Handler(RequestHandler):
     def initialize(self, service: Service) -> None:
         self.service = service
         self._arrived = time.monotonic()  # Tornado's request_time() is by the wall clock, which may be set
+
+    def prepare(self) -> None:
+        """Know whom this request is charged to, before anything is done for it."""
+        self.client = self.service.proxies.client_of(self.request.remote_ip or "", self.request.headers)
+        self.service.crowd.own(self.connection().stream, self.client)
 
     def elapsed_s(self) -> float:
         """Seconds since the header arrived."""
@@ -78,7 +84,7 @@ class Handler(RequestHandler):
         if isinstance(error, RequestError):
             text, reason, accepted = _legible(str(error)), error.reason, error.accepted
             if error.retryable:
-                self.set_header("Retry-After", "1")
+                self.set_header("Retry-After", str(error.retry_after_s))
         elif isinstance(error, HTTPError):
             text, reason = error.get_message() or HTTPStatus(status_code).phrase, "http"
             accepted = self._methods() if status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
@@ -122,10 +128,15 @@ class BodyHandler(Handler):
         super().initialize(service)
         self._body = Body()
         self._refused = False
+        self._place: Place | None = None
 
     def limit(self) -> int:
         """Largest body in bytes."""
         return self.service.settings.max_body_bytes
+
+    def is_frame(self) -> bool:
+        """Whether the reserve of memory for frames is open to this body."""
+        return False
 
     def admit(self) -> None:
         """Raise RequestError for what can be refused before the body is read."""
@@ -135,12 +146,15 @@ class BodyHandler(Handler):
         raise NotImplementedError
 
     def prepare(self) -> None:
+        super().prepare()
         if self.request.method != self.body_method:
             return
         self.connection().set_max_body_size(_DRAIN_FACTOR * self.limit())
         try:
+            self.account = self.service.clients.account(self.client)
             self.admit()
             self._check_size(self._declared())
+            self._place = self.service.bodies.open(self, self.account, is_frame=self.is_frame())
         except RequestError as error:
             self._refuse(error)
 
@@ -162,6 +176,8 @@ class BodyHandler(Handler):
     async def complete(self) -> None:
         """Call `respond`, unless the request was refused while its body came."""
         if not self._refused:
+            if self._place:
+                self.service.bodies.complete(self._place)
             await self.respond(self._body)
             return
         self.finish()
@@ -181,10 +197,16 @@ class BodyHandler(Handler):
 
     def release(self) -> None:
         """Give back what this request holds; may be called twice."""
-        self._account(-self._body.size)
+        if self._place:
+            self.service.bodies.release(self._place)
         self._body.release()
 
-    def _refuse(self, error: RequestError) -> None:
+    def give_up(self, error: RequestError) -> None:
+        """Refuse this request while its body is still arriving, and end its connection."""
+        if not self._finished and not self._refused:
+            self._refuse(error, at_once=True)
+
+    def _refuse(self, error: RequestError, *, at_once: bool = False) -> None:
         """Answer before the end of the body. The rest of it is dropped, then the connection is free again."""
         self.set_status(error.status)
         super().on_finish()
@@ -193,7 +215,7 @@ class BodyHandler(Handler):
         answer = json_encode(self.refusal(error.status, error)).encode()
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         self.set_header("Content-Length", len(answer))
-        at_once = "Expect" in self.request.headers or self._declared() > _DRAIN_FACTOR * self.limit()
+        at_once |= "Expect" in self.request.headers or self._declared() > _DRAIN_FACTOR * self.limit()
         if at_once or isinstance(error, LimitError):
             self.set_header("Connection", "close")
         self.write(answer)
@@ -213,13 +235,8 @@ class BodyHandler(Handler):
 
     def _reserve(self, size: int) -> None:
         self._check_size(self._body.size + size)
-        if self.service.buffered_bytes + size > self.service.settings.max_buffered_bytes:
-            raise BusyError("too many request bodies are being received; try again in a second")
-        self._account(size)
-
-    def _account(self, size: int) -> None:
-        self.service.buffered_bytes += size
-        self.service.metrics.buffered_bytes.set(self.service.buffered_bytes)
+        if self._place:
+            self.service.bodies.reserve(self._place, size)
 
 
 def _legible(text: str) -> str:

@@ -86,7 +86,7 @@ class BundleHandler(Handler):
             self.set_header("Content-Length", size)
             return
         start, stop = self._range(size)
-        with self.service.transfers.one(self.request.remote_ip):
+        with self.service.transfers.one(self.client):
             self.set_header("Content-Length", stop - start)
             result = await self._send(files, name, start, stop)
         self.service.metrics.bundle_transfers.labels(result=result).inc()

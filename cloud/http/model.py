@@ -49,6 +49,7 @@ class _Progress:
 
     entry: Entry
     admitted: bool = False  # counted as a frame in progress
+    counted: bool = False  # as one of its client's
     answering: asyncio.Task[bytes] | None = None
     gone: bool = False  # the client has closed its connection
 
@@ -71,6 +72,8 @@ class ModelHandler(BodyHandler):
         """Refuse, from the header alone, a request that cannot be answered."""
         self.service.lifecycle.begin_frame()
         self._progress.admitted = True
+        self.account.begin_frame()
+        self._progress.counted = True
         require_identity(self.request.headers.get("Content-Encoding"))
         if self._content_type() not in (CONTENT_TYPE, *_JSON_TYPES):
             raise MediaTypeError(
@@ -78,7 +81,7 @@ class ModelHandler(BodyHandler):
                 accepted=[CONTENT_TYPE, "application/json"],
             )
         self._asked = self._wanted()
-        self.service.batcher.require_place(self.request.remote_ip)
+        self.service.batcher.require_place(self.client)
 
     async def respond(self, body: Body) -> None:
         # A task of its own, because Tornado does not stop a handler whose client has gone; on_connection_close does.
@@ -110,8 +113,8 @@ class ModelHandler(BodyHandler):
         decoder, start = self.service.decoder, time.perf_counter()
         try:
             if not self._brings_frame():
-                return await decoder.json(body, self._remaining_s)
-            network, work = await decoder.frame(body, self._progress.entry, self._remaining_s)
+                return await decoder.json(body, self.account, self._remaining_s)
+            network, work = await decoder.frame(body, self.account, self._progress.entry, self._remaining_s)
         finally:  # a refusal took time as well
             watch.note("decode", time.perf_counter() - start)
         assert work.codec is not None
@@ -119,11 +122,13 @@ class ModelHandler(BodyHandler):
         return network, work
 
     async def _run_tail(self, network: LoadedNetwork, work: Work, watch: Stopwatch) -> TailRun:
-        # A client is one edge, or all senders of JSON at one address.
-        client = (self.request.remote_ip, work.frame_id >> 32)
+        self.service.batcher.charge(
+            self.client, self.account.settle()
+        )  # for decoding it, and whatever else was done
         run = await self.service.run_tail(
-            Tail(network, work.split_point), work.crossing, self._remaining_s(work.deadline_ms), client
+            Tail(network, work.split_point), work.crossing, self._remaining_s(work.deadline_ms), self.account
         )
+        self.account.spend(run.cost_s, settled=True)
         watch.note("queue", run.queue_s)
         watch.note("tail", run.tail_s)
         large = _elements(run.outputs) > _LARGE_ELEMENTS
@@ -149,7 +154,7 @@ class ModelHandler(BodyHandler):
 
         def compose() -> bytes:
             try:
-                with computing(self.service.metrics.step_cpu, "top"):
+                with computing(self.service.metrics.step_cpu, "top"), self.account.computing():
                     fields = task.answer(outputs).fields()
             finally:
                 watch.note("top", time.perf_counter() - start_s)
@@ -164,12 +169,17 @@ class ModelHandler(BodyHandler):
     def _content_type(self) -> str:
         return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
+    def is_frame(self) -> bool:
+        return self._brings_frame()
+
     def _brings_frame(self) -> bool:
         return self.request.method == "POST" and self._content_type() == CONTENT_TYPE
 
     def _remaining_s(self, deadline_ms: int = 0) -> float:
-        """Seconds left for a frame with this deadline; 0 stands for the server's own."""
-        allowed = deadline_ms / 1e3 if deadline_ms else self.service.settings.request_timeout_s
+        """Seconds left for a frame with this deadline; 0 stands for the server's own, which no frame's exceeds."""
+        allowed = self.service.settings.request_timeout_s
+        if deadline_ms:
+            allowed = min(allowed, deadline_ms / 1e3)
         return max(0.0, allowed - self.elapsed_s())
 
     def _wanted(self) -> Wanted:
@@ -216,6 +226,9 @@ class ModelHandler(BodyHandler):
         if self._progress.admitted:
             self._progress.admitted = False
             self.service.lifecycle.end_frame()
+        if self._progress.counted:
+            self._progress.counted = False
+            self.account.end_frame()
 
 
 def _encoded(reply: dict[str, Any]) -> bytes:

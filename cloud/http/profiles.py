@@ -66,12 +66,16 @@ class ProfileHandler(BodyHandler):
 
     async def respond(self, body: Body) -> None:
         try:
-            with self.service.profile_builds.place(self._client):
-                new = await self.service.pools.profiles.run(self._take, body)
+            with self.service.profile_builds.place(self.client):
+                new = await self.service.pools.profiles.run(self._charged, body)
         except asyncio.CancelledError:  # the server stops
             raise UnavailableError("the server is stopping; try again later") from None
         self.set_status(201 if new else 200)
         self.finish({"name": self._name})
+
+    def _charged(self, body: Body) -> bool:
+        with self.account.computing():
+            return self._take(body)
 
     def _take(self, body: Body) -> bool:
         """Check and keep a profile; returns whether it is new. One thread does this, so each profile is built once."""
@@ -82,16 +86,11 @@ class ProfileHandler(BodyHandler):
                 f"the body's name is {digest.hex()}, not {name}",
                 accepted={"put": f"{PROFILES}/{digest.hex()}"},
             )
-        if service.profiles.touch(name, self._client):
+        if service.profiles.touch(name, self.client):
             return False
-        add_profile(data, service.profiles, service.networks, self._client)
+        add_profile(data, service.profiles, service.networks, self.client)
         service.metrics.profiles_received.inc()
         return True
-
-    @property
-    def _client(self) -> Hashable:
-        """Whose share the profile counts towards."""
-        return self.request.remote_ip
 
     @property
     def _name(self) -> str:

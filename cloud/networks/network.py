@@ -6,12 +6,13 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from cloud.access.refusals import OverQuotaError
 from cloud.batching.tails import Tails
 from cloud.bodies.json_body import public_shape
 from cloud.networks.files import BundleFiles
 from cloud.networks.usage import Usage
 from shared.engines.load import load_network
-from shared.errors import ContentError, ModelError, OverQuotaError
+from shared.errors import ContentError, ModelError
 from shared.network.choice import NAMED_SECONDS
 from shared.network.labels import labels_sha256
 from shared.network.partition import OUTPUT

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.errors import OverQuotaError
+from cloud.access.refusals import OverQuotaError
 from shared.limits import MAX_CLIENT_PROFILE_BYTES, MAX_CLIENT_PROFILES, MAX_PROFILES, MAX_PROFILES_BYTES
 
 if TYPE_CHECKING:

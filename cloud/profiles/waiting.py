@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from shared.errors import OverQuotaError
+from cloud.access.refusals import OverQuotaError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator

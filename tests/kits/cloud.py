@@ -91,8 +91,9 @@ class Server:
     def metric(self, name: str, **labels: str) -> float:
         return self.service.metrics.registry.get_sample_value(f"splitdnn_cloud_{name}", labels) or 0.0
 
-    def connect(self) -> Connection:
-        return Connection(self.port)
+    def connect(self, source: str = "127.0.0.1") -> Connection:
+        """From an address of the loopback network: each is another client."""
+        return Connection(self.port, source)
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Response:
         """One request on a connection of its own."""
@@ -140,8 +141,8 @@ class Response(NamedTuple):
 class Connection:
     """A client's socket. Nothing is read that was not asked for, and nothing is sent that was not written."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), WAIT_S)
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), WAIT_S, (source, 0))
         self._file = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:

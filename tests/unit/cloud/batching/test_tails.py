@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from kits.numpy_network import CLASSES, ENDS, PYRAMID, SHAPES, NumpyEngine, write_bundle
 
+from cloud.access.refusals import OverQuotaError
 from cloud.batching.tails import IDLE_S, PAUSE_S, Tails
-from shared.errors import EngineError, OverQuotaError, SplitPointError
+from shared.errors import EngineError, SplitPointError
 from shared.limits import MAX_OWN_TAILS
 
 if TYPE_CHECKING:

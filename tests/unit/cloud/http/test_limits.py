@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import pytest
-from kits.cloud import FRAME, WAIT_S, Gate, Server, chunked, request, until, waiting
+from kits.cloud import FRAME, WAIT_S, Gate, Server, chunked, request, until
 
 from cloud.lifecycle import State
 
@@ -57,24 +57,27 @@ def test_a_full_queue_refuses_by_the_header(pack: Any) -> None:
         assert server.metric("queue_capacity") == 2
 
 
-def test_in_a_full_queue_an_edge_makes_room_for_one_with_less(pack: Any) -> None:
-    """A client is an address and a session: the upper half of a frame's id."""
-    greedy, modest = 7 << 32, 8 << 32
+def test_in_a_full_queue_a_client_makes_room_for_one_with_less_whatever_sessions_its_frames_name(
+    pack: Any,
+) -> None:
     with Server(queue_capacity=2, max_batch=1) as server, Gate(server) as gate:
         with contextlib.ExitStack() as stack:
-            connections = [stack.enter_context(server.connect()) for _ in range(4)]
+            connections = [
+                stack.enter_context(server.connect(source)) for source in ("127.0.0.7",) * 3 + ("127.0.0.8",)
+            ]
             for number, connection in enumerate(connections[:3]):
-                connection.send(request("POST", "/model", pack(frame_id=greedy + number), FRAME))
+                connection.send(request("POST", "/model", pack(frame_id=number << 32), FRAME))
                 until(lambda number=number: len(gate.batches) + server.metric("queue_depth") == number + 1)
-            connections[3].send(request("POST", "/model", pack(frame_id=modest), FRAME))
+            connections[3].send(request("POST", "/model", pack(frame_id=99), FRAME))
             displaced = connections[2].answer()
             assert "others have less" in displaced.refused(503, "queue_full")["error"]
             assert displaced.headers["retry-after"] == "1"
-            server.frame(pack(frame_id=greedy + 3)).refused(503, "queue_full")
+            again = connections[2].ask("POST", "/model", pack(frame_id=3 << 32), FRAME)
+            again.refused(503, "queue_full")
             assert connections[2].ask("GET", "/healthz").status == 200  # its connection goes on
             gate.open()
             answers = [connections[number].answer().json["frame_id"] for number in (0, 1, 3)]
-            assert answers == [greedy, greedy + 1, modest]
+            assert answers == [0, 1 << 32, 99]
         assert server.metric("rejected_total", reason="queue_full") == 2
         until(server.is_empty)
 
@@ -195,7 +198,7 @@ def test_a_request_that_the_end_overtakes_before_its_decoding_is_no_success(
             connection.send(request("POST", "/model", pack(), FRAME))
             assert entered.acquire(timeout=WAIT_S)
         connections[2].send(request("POST", "/model", pack(), FRAME))
-        until(lambda: waiting(server.service.pools.decode) == 1)
+        until(lambda: server.service.decoder.turns.waiting() == 1)
         server.stop_service().result(WAIT_S)
         connections[2].answer().refused(503, "unavailable")
         for connection in connections[:2]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from kits.naming import naming
 
+from cloud.access.refusals import OverQuotaError
 from cloud.profiles.room import IN_USE_S, Place, staying
-from shared.errors import OverQuotaError
 from shared.limits import (
     MAX_CLIENT_PROFILE_BYTES,
     MAX_CLIENT_PROFILES,

@@ -13,11 +13,12 @@ from kits.codecs import FINGERPRINT, frame_of
 from kits.gain import Gained, gain_profile
 from prometheus_client import Counter, Gauge
 
+from cloud.access.refusals import OverQuotaError
 from cloud.bodies.frames import read_frame
 from cloud.profiles.store import Profiles
 from shared.codecs.calibrated.cost import cost_of
 from shared.codecs.calibrated.profile import Profile
-from shared.errors import ContentError, ProfileContentError, ProfileMissingError, OverQuotaError
+from shared.errors import ContentError, ProfileContentError, ProfileMissingError
 from shared.limits import MAX_CLIENT_PROFILES, MAX_PROFILES
 from shared.wire import frame as wire
 

@@ -6,8 +6,8 @@ import contextlib
 
 import pytest
 
+from cloud.access.refusals import OverQuotaError
 from cloud.profiles.waiting import Waiting
-from shared.errors import OverQuotaError
 
 
 def test_a_client_has_its_places_and_others_theirs() -> None:

@@ -1,0 +1,1 @@
+"""Who asks, and what each client has under way."""

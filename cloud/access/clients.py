@@ -1,0 +1,145 @@
+"""What each client has under way, and what it has cost. On the event loop only, but for what a method says."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cloud.access.refusals import OverQuotaError
+from shared.errors import BusyError
+from shared.limits import MAX_CLIENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_BURST_S = 10.0
+"""Seconds' worth of its share of compute that a client may use at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What one client may have under way at once, and use."""
+
+    frames: int
+    """Requests for a tail, from their header to their answer."""
+    body_bytes: int
+    """Of request bodies held in memory."""
+    compute: float = 0.0
+    """Seconds of computing a second, in the long run; 0: as much as is there, shared fairly."""
+
+
+class Account:
+    """One client's. Made by Clients."""
+
+    def __init__(self, name: str, quota: Quota, clock: Callable[[], float]) -> None:
+        self.name = name
+        self.quota = quota
+        self.frames = 0
+        """Requests for a tail, from their header to their answer."""
+        self.body_bytes = 0
+        """Of request bodies held; kept by BodyBudget."""
+        self.compute_s = 0.0
+        """Seconds of computing, all in all."""
+        self._clock = clock
+        self._debt_s = 0.0  # computed, and not yet allowed
+        self._debt_at = clock()
+        self._unsettled_s = 0.0  # computed, and not yet counted where frames wait for their turn
+        self._spending = threading.Lock()
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has nothing under way and owes nothing, so that it may be forgotten."""
+        return not (self.frames or self.body_bytes or self._debt())
+
+    def begin_frame(self) -> None:
+        """Count one more request for a tail. Raises OverQuotaError."""
+        if self.frames >= self.quota.frames:
+            raise OverQuotaError(
+                f"this client has {self.frames} frames under way, which is its share; wait for their answers",
+                accepted={"frames_in_flight": self.quota.frames},
+            )
+        self.require_compute()
+        self.frames += 1
+
+    def end_frame(self) -> None:
+        """One of them is over."""
+        self.frames -= 1
+
+    def spend(self, seconds: float, *, settled: bool = False) -> None:
+        """Charge for computing that was done for this client, when its seconds are known. From any thread.
+
+        `settled`: the queue before the tails knows of it.
+        """
+        with self._spending:
+            self.compute_s += seconds
+            self._unsettled_s += 0.0 if settled else seconds
+            if self.quota.compute:
+                self._debt_s = self._debt() + seconds
+                self._debt_at = self._clock()
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Charge for the processor time of this thread in the block, which must not await: also if nobody waits for it any more."""
+        start = time.thread_time()
+        try:
+            yield
+        finally:
+            self.spend(time.thread_time() - start)
+
+    def settle(self) -> float:
+        """Seconds that were spent since the last call, and that the queue does not know of."""
+        with self._spending:
+            seconds, self._unsettled_s = self._unsettled_s, 0.0
+        return seconds
+
+    def require_compute(self) -> None:
+        """Raise OverQuotaError while this client has computed more than its share allows."""
+        over_s = self._debt() - _BURST_S * self.quota.compute
+        if over_s > 0:
+            raise OverQuotaError(
+                f"this client has used its share of computing, {self.quota.compute:g} s a second",
+                accepted={"compute_s_per_s": self.quota.compute},
+                retry_after_s=math.ceil(over_s / self.quota.compute),
+            )
+
+    def _debt(self) -> float:
+        if not self._debt_s:
+            return 0.0
+        return max(0.0, self._debt_s - self.quota.compute * (self._clock() - self._debt_at))
+
+
+class Clients:
+    """The accounts, at most `most` of them: those that have nothing under way are forgotten, least recent first."""
+
+    def __init__(
+        self, quota: Quota, *, most: int = MAX_CLIENTS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._quota = quota
+        self._most = most
+        self._clock = clock
+        self._accounts: OrderedDict[str, Account] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    def account(self, name: str) -> Account:
+        """The account of the client of this name, which cloud/access chose. Raises BusyError if there are too many clients."""
+        account = self._accounts.get(name)
+        if account is None:
+            if len(self._accounts) >= self._most:
+                self._forget_one()
+            account = self._accounts[name] = Account(name, self._quota, self._clock)
+        self._accounts.move_to_end(name)
+        return account
+
+    def _forget_one(self) -> None:
+        for name, account in self._accounts.items():
+            if account.idle:
+                del self._accounts[name]
+                return
+        raise BusyError(f"{len(self._accounts)} clients have requests under way; try again in a second")

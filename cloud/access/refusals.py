@@ -1,0 +1,43 @@
+"""Refusals that protect the cloud, and its clients from each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.errors import RequestError
+
+
+class HeaderError(RequestError):
+    """A request's header is longer than is read."""
+
+    status = 431
+    reason = "header_too_large"
+
+
+class SlowBodyError(RequestError):
+    """A request's body stops, or comes more slowly than is waited for."""
+
+    status = 408
+    reason = "slow_body"
+    retryable = True
+
+
+class OverQuotaError(RequestError):
+    """This client has as much under way, or has used as much, as one client may."""
+
+    status = 429
+    reason = "over_quota"
+    retryable = True
+
+    def __init__(self, message: str, *, accepted: Any = None, retry_after_s: int = 1) -> None:
+        """`retry_after_s` seconds from now there may be room."""
+        super().__init__(message, accepted=accepted)
+        self.retry_after_s = retry_after_s
+
+
+class DisplacedError(RequestError):
+    """The memory for request bodies is full, and this body's sender holds more of it than another client needs."""
+
+    status = 503
+    reason = "displaced"
+    retryable = True

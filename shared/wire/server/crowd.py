@@ -1,0 +1,160 @@
+"""A server's connections: how many, whose, which are idle, and which have answers that nobody reads. On the event loop only."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from shared.limits import MAX_UNREAD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.wire.server.streams import WatchedStream, WatchedTlsStream
+
+    Stream = WatchedStream | WatchedTlsStream
+    Closed = Literal["refused", "displaced", "unread", "paused"]
+
+_log = logging.getLogger(__name__)
+
+_QUIET_S = 60.0
+"""The same line is logged once in so long."""
+
+
+@dataclass(slots=True, eq=False)
+class _Guest:
+    """One connection."""
+
+    stream: Stream
+    owner: str
+    written: int = 0  # of the stream, when it was looked at
+    taken_s: float = 0.0  # when something of an answer was taken, or nothing waited
+
+
+class Crowd:
+    """Keeps the connections within their limits."""
+
+    def __init__(
+        self,
+        most: int,
+        most_of_one: int,
+        write_timeout_s: float,
+        *,
+        closed: Callable[[Closed], None] = lambda _why: None,
+        header_refused: Callable[[], None] = lambda: None,
+        owner_of: Callable[[str], str] = str,
+        exempt: Callable[[str], bool] = lambda _address: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """At most `most` connections, `most_of_one` of them of one owner, unless it is `exempt`, as a proxy of many clients is.
+
+        `owner_of` an address is the owner of a connection from it, until `own` names another.
+
+        An answer of which nothing is taken for `write_timeout_s` seconds is given up. `closed` is told of what is refused or cut
+        off, `paused` of a time without descriptors.
+        """
+        self.header_refused = header_refused
+        self._most = most
+        self._most_of_one = most_of_one
+        self._write_timeout_s = write_timeout_s
+        self._closed = closed
+        self._exempt = exempt
+        self._owner_of = owner_of
+        self._clock = clock
+        self._guests: dict[Stream, _Guest] = {}
+        self._of_owner: Counter[str] = Counter()
+        self._logged_s: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._guests)
+
+    def make_room(self, address: str) -> bool:
+        """Whether one more connection from this address may come; an idle one may be closed for it."""
+        owner = self._owner_of(address)
+        if self._of_owner[owner] >= self._most_of_one and not self._exempt(address):
+            guest = self._longest_idle(owner)
+        elif len(self._guests) >= self._most:
+            # The owner with most gives way, if it has more than the newcomer would have.
+            counts = [(count, each) for each, count in self._of_owner.items() if count > self._of_owner[owner] + 1]
+            found = (self._longest_idle(each) for _, each in sorted(counts, reverse=True))
+            guest = next((each for each in found if each), None)
+        else:
+            return True
+        if guest is None:
+            self._closed("refused")
+            self._say("refused", "no room for a connection from %s: %d are open", owner, len(self._guests))
+            return False
+        self._closed("displaced")
+        guest.stream.close()
+        self.remove(guest.stream)
+        return True
+
+    def add(self, stream: Stream, address: str) -> None:
+        """A connection has come, for which there is room."""
+        owner = self._owner_of(address)
+        self._guests[stream] = _Guest(stream, owner, taken_s=self._clock())
+        self._of_owner[owner] += 1
+
+    def remove(self, stream: Stream) -> None:
+        """A connection has ended; may be called twice."""
+        guest = self._guests.pop(stream, None)
+        if guest:
+            self._leave(guest)
+
+    def own(self, stream: object, owner: str) -> None:
+        """A request has said whose this connection is."""
+        guest = self._guests.get(stream)  # type: ignore[call-overload]
+        if guest and guest.owner != owner:
+            self._leave(guest)
+            guest.owner = owner
+            self._of_owner[owner] += 1
+
+    def sweep(self) -> None:
+        """Cut off whoever does not read. To be called every second or so."""
+        now_s = self._clock()
+        waiting: dict[str, list[tuple[int, Stream]]] = {}
+        for guest in list(self._guests.values()):
+            stream = guest.stream
+            if stream.written != guest.written or not stream.writing():
+                guest.written, guest.taken_s = stream.written, now_s
+            if now_s - guest.taken_s >= self._write_timeout_s:
+                self._cut(guest)
+            elif stream.writing():
+                waiting.setdefault(guest.owner, []).append((stream.unread_bytes(), stream))
+        for unread in waiting.values():
+            unread.sort(key=lambda each: each[0])
+            while sum(size for size, _ in unread) > MAX_UNREAD_BYTES:
+                self._cut(self._guests[unread.pop()[1]])
+
+    def note_pause(self, error: OSError) -> None:
+        """No connection can be accepted for a second."""
+        self._closed("paused")
+        self._say("paused", "no connection can be accepted (%s); %d are open", error.strerror, len(self._guests))
+
+    def _cut(self, guest: _Guest) -> None:
+        self._closed("unread")
+        self._say("unread", "a client at %s does not read its answer and is cut off", guest.owner)
+        guest.stream.close()
+        self.remove(guest.stream)
+
+    def _longest_idle(self, owner: str) -> _Guest | None:
+        idle = [
+            (guest.stream.idle_since_s, guest)
+            for guest in self._guests.values()
+            if guest.owner == owner and guest.stream.idle_since_s is not None
+        ]
+        return min(idle, key=lambda each: each[0], default=(0, None))[1]
+
+    def _leave(self, guest: _Guest) -> None:
+        self._of_owner[guest.owner] -= 1
+        if not self._of_owner[guest.owner]:
+            del self._of_owner[guest.owner]
+
+    def _say(self, kind: str, text: str, *values: object) -> None:
+        now_s = self._clock()
+        if now_s - self._logged_s.get(kind, -_QUIET_S) >= _QUIET_S:
+            self._logged_s[kind] = now_s
+            _log.warning(f"{text}; the next line about this comes in {_QUIET_S:g} s at the earliest", *values)  # noqa: G004

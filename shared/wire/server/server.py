@@ -1,0 +1,137 @@
+"""Tornado's HTTP server with bounded connections, and a listening socket that survives the end of the file descriptors."""
+
+from __future__ import annotations
+
+import resource
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.netutil import ssl_wrap_socket
+
+from shared.wire.server.crowd import Crowd
+from shared.wire.server.streams import WatchedStream, WatchedTlsStream
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterable
+
+_AT_ONCE = 128
+"""Connections that are accepted in one turn of the loop."""
+_PAUSE_S = 1.0
+"""How long none is accepted when the system has no descriptor for another."""
+_SWEEP_S = 1.0
+_OWN_FILES = 96
+"""Descriptors that are left for what is no connection: files, pipes of another process, the listening sockets."""
+_LEAST_CONNECTIONS = 8
+
+
+def connections_allowed(wanted: int) -> int:
+    """As many connections as are `wanted`, as far as the system's limit of descriptors leaves room for other files."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if soft == resource.RLIM_INFINITY else max(_LEAST_CONNECTIONS, min(wanted, soft - _OWN_FILES))
+
+
+class BoundedServer(HTTPServer):
+    """At most so many connections in all and from one owner; a client that does not read its answer is cut off.
+
+    An owner is an address, until a request says whose the connection is.
+    """
+
+    def initialize(
+        self, app: Any, *, crowd: Crowd, each_second: Callable[[], object] = lambda: None, **tornado: Any
+    ) -> None:  # type: ignore[override]
+        """`crowd` holds the limits; `each_second` is called while the server runs; the rest are Tornado's arguments."""
+        super().initialize(app, **tornado)
+        self.crowd = crowd
+        self._each_second = each_second
+        self._sweeping: object | None = None
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """Accept connections on these sockets from now on."""
+        for each in sockets:
+            self._sockets[each.fileno()] = each
+            self._handlers[each.fileno()] = self._listen(each)
+        self._sweep()
+
+    async def close_all_connections(self) -> None:
+        """Close all connections, at once."""
+        if self._sweeping is not None:
+            IOLoop.current().remove_timeout(self._sweeping)
+            self._sweeping = None
+        await super().close_all_connections()
+
+    def _listen(self, listening: socket.socket) -> Callable[[], None]:
+        """Watch a listening socket; the result stops that."""
+        loop, stopped, paused = IOLoop.current(), False, False
+
+        def accept(*_event: object) -> None:
+            nonlocal paused
+            for _ in range(_AT_ONCE):
+                if stopped:
+                    return
+                try:
+                    connection, address = listening.accept()
+                except (BlockingIOError, InterruptedError):
+                    return
+                except ConnectionAbortedError:
+                    continue
+                except OSError as error:  # no descriptors, or no memory
+                    paused = True
+                    loop.remove_handler(listening)
+                    loop.call_later(_PAUSE_S, resume)
+                    self.crowd.note_pause(error)
+                    return
+                self._welcome(connection, address)
+
+        def resume() -> None:
+            nonlocal paused
+            if paused and not stopped:
+                paused = False
+                loop.add_handler(listening, accept, IOLoop.READ)
+
+        def stop() -> None:
+            nonlocal stopped
+            stopped = True
+            if not paused:
+                loop.remove_handler(listening)
+
+        loop.add_handler(listening, accept, IOLoop.READ)
+        return stop
+
+    def _welcome(self, connection: socket.socket, address: Any) -> None:
+        """Serve a new connection, or close it if there are too many."""
+        peer = str(address[0]) if address else ""
+        if not self.crowd.make_room(peer):
+            connection.close()
+            return
+        stream: WatchedStream | WatchedTlsStream
+        try:
+            if self.ssl_options is None:
+                stream = WatchedStream(
+                    connection, max_buffer_size=self.max_buffer_size, read_chunk_size=self.read_chunk_size
+                )
+            else:
+                connection = ssl_wrap_socket(
+                    connection, self.ssl_options, server_side=True, do_handshake_on_connect=False
+                )
+                stream = WatchedTlsStream(
+                    connection, max_buffer_size=self.max_buffer_size, read_chunk_size=self.read_chunk_size
+                )
+        except (ssl.SSLError, OSError):  # it has gone already
+            connection.close()
+            return
+        stream.header_refused = self.crowd.header_refused  # type: ignore[method-assign]
+        self.crowd.add(stream, peer)
+        self.handle_stream(stream, address)
+
+    def on_close(self, server_conn: Any) -> None:
+        """Tornado has ended with a connection."""
+        super().on_close(server_conn)
+        self.crowd.remove(server_conn.stream)
+
+    def _sweep(self) -> None:
+        self.crowd.sweep()
+        self._each_second()
+        self._sweeping = IOLoop.current().call_later(_SWEEP_S, self._sweep)

@@ -1,0 +1,128 @@
+"""A connection's stream, in plain or under TLS: what Tornado's leave to whoever runs a server.
+
+- A client may close its sending side once its request is complete (`shutdown`, or curl behind some proxies), and still gets
+  its answer. TCP does not tell that apart from a client that has gone, so the client is asked: an interim response (RFC 9110, 15.2,
+  which every HTTP/1.1 client must bear) makes a host on which nobody has the connection any more answer with a reset.
+- A header that is too long is refused with 431, where Tornado closes the connection without a word.
+- It is known how long nothing of an answer was taken.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+from tornado.iostream import IOStream, SSLIOStream, UnsatisfiableReadError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+
+_STILL_THERE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_FIRST_LOOK_S = 0.02
+_LAST_LOOK_S = 1.0
+_TOO_LONG = b'{"error": "the header is longer than %d bytes", "reason": "header_too_large", "accepted": {"max_bytes": %d}}'
+_DRAIN_BYTES = 1 << 20
+"""What is read and dropped of a refused header: closing a connection with bytes unread resets it, and the refusal is lost."""
+
+
+class _Watched:
+    """What both kinds of stream share; a mixin that comes before Tornado's class."""
+
+    header_refused: Callable[[], None] = staticmethod(lambda: None)
+    """Called when a header is refused for its length."""
+    written = 0
+    """Bytes of answers that the system has taken; grows while the client reads."""
+    half_closed = False
+    """Whether the client has closed its sending side, with a request complete."""
+
+    idle_since_s: float | None = None
+    """Since when it waits for a request's header, by `time.monotonic`; None while it is busy with a request."""
+
+    _header_bytes: int | None = None  # the limit, while a header is being read
+    _asked = 0  # bytes to write, all in all
+
+    # What Tornado's streams have; they come after this class in the order of bases.
+    if TYPE_CHECKING:
+        socket: socket.socket
+        io_loop: Any
+        closed: Callable[[], bool]
+        reading: Callable[[], bool]
+
+    def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
+        """Tornado's server reads nothing but headers in this way."""
+        self._header_bytes, self.idle_since_s = max_bytes, time.monotonic()
+        future: asyncio.Future[bytes] = super().read_until_regex(regex, max_bytes)  # type: ignore[misc]
+        future.add_done_callback(self._header_read)
+        return future
+
+    def _header_read(self, _future: object) -> None:
+        self._header_bytes = self.idle_since_s = None
+
+    def unread_bytes(self) -> int:
+        """Bytes that wait in this process until the client reads."""
+        return self._asked - self.written
+
+    def write(self, data: bytes | memoryview) -> Awaitable[None]:
+        """Write when the client reads."""
+        self._asked += len(data)
+        return super().write(data)  # type: ignore[misc,no-any-return]
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        """Bytes read; 0 at the end of what the client sends, which is not the connection's end while a request is being answered."""
+        count: int | None = super().read_from_fd(buf)  # type: ignore[misc]
+        if count != 0 or self.reading() or self.half_closed:
+            return count
+        # An empty line, which may stand before a request: with something unread Tornado no longer looks at the socket, which would be
+        # ready for ever. The next request's header is then read from here, and finds the end.
+        self.half_closed = True
+        self.write(_STILL_THERE)
+        self._look_later(_FIRST_LOOK_S)
+        memoryview(buf)[:1] = b"\n"
+        return 1
+
+    def write_to_fd(self, data: memoryview) -> int:
+        """Bytes that the system took."""
+        count: int = super().write_to_fd(data)  # type: ignore[misc]
+        self.written += count
+        return count
+
+    def close(self, exc_info: Any = False) -> None:
+        """Close the connection; a header that is too long is refused first."""
+        if isinstance(exc_info, UnsatisfiableReadError) and self._header_bytes and not self.closed():
+            limit, self._header_bytes = self._header_bytes, None
+            body = _TOO_LONG % (limit, limit)
+            head = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: application/json; charset=UTF-8\r\n"
+            self.write(head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            self._drain()
+            self.header_refused()
+        super().close(exc_info)  # type: ignore[misc]
+
+    def _drain(self) -> None:
+        buffer, left = bytearray(65536), _DRAIN_BYTES
+        try:
+            while left > 0 and (count := super().read_from_fd(buffer)):  # type: ignore[misc]
+                left -= count
+        except OSError:
+            pass
+
+    def _look_later(self, delay_s: float) -> None:
+        self.io_loop.call_later(delay_s, self._look, delay_s)
+
+    def _look(self, delay_s: float) -> None:
+        """Close the connection if the client's host has reset it."""
+        if self.closed():
+            return
+        if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.close()
+        else:
+            self._look_later(min(2 * delay_s, _LAST_LOOK_S))
+
+
+class WatchedStream(_Watched, IOStream):  # type: ignore[misc]
+    """A plain connection."""
+
+
+class WatchedTlsStream(_Watched, SSLIOStream):  # type: ignore[misc]
+    """A connection under TLS."""

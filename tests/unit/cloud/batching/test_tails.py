@@ -219,6 +219,11 @@ def test_where_no_chain_can_be_cut_few_have_a_tail_of_their_own(tmp_path: Path) 
     now[0] = IDLE_S
     tails._give_its_own(bundle.partition.point("flatten"))
     assert set(tails._own) == {"pyramid", "layer2.0", "layer3.0", "flatten"}
+    now[0] = 3 * IDLE_S
+    for name in ("relu", "layer1", "layer2"):
+        tails._give_its_own(bundle.partition.point(name))
+    assert set(tails._own) == {"flatten", "relu", "layer1", "layer2"}
+    assert not engine.at_hand("tail", bundle.partition.point("pyramid")), "what left is held by nobody"
 
 
 def test_tails_made_ready_are_compiled_once_for_all_and_give_the_same(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from shared.limits import MAX_FRAME_BYTES
@@ -34,6 +36,11 @@ class CloudSettings(CommonSettings):
         "",
         description="split points, with commas between, whose tails are compiled on their own at the start, as the default one's is; "
         "those at others are put together of segments, which takes a little longer for each frame",
+    )
+    split_points: Literal["all", "usual"] = Field(
+        "all",
+        description="where frames may cross: `all`, or `usual`, which is the default split point, `input`, the ends of stages and those of "
+        "`--compiled-tails`; a chain cut at all of them takes the memory of another network, or of three",
     )
     request_timeout_s: float = Field(
         30.0, gt=0, le=600, description="a request without a deadline of its own is given up after this"

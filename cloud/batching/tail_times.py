@@ -78,7 +78,9 @@ class TailTimes:
         task = self._finding
         failed = task is not None and task.done() and (task.cancelled() or task.exception())
         if failed and time.monotonic() < self._failed_at + _PAUSE_S:
-            raise UnavailableError("the tails could not be timed; see the server's log, and try again in a minute")
+            raise UnavailableError(
+                "the tails could not be timed; see the server's log, and try again in a minute"
+            )
         if task is None or failed:
             task = self._finding = asyncio.create_task(self._find())
             task.add_done_callback(self._note)

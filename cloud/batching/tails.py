@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from cloud.access.refusals import OverQuotaError
 from cloud.batching.crossing import join
 from shared.engines.segmented import Segmented, segmented
-from shared.errors import EngineError
+from shared.errors import EngineError, SplitPointError
 from shared.limits import MAX_OWN_TAILS
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.stage_ends import stage_ends
+from shared.process.memory import trim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,12 +42,18 @@ class Tails:
     """Runs the tail of any split point that a frame names: an edge may change its own between two frames. For any thread."""
 
     def __init__(
-        self, partition: Partition, engine: Engine, clock: Callable[[], float] = time.monotonic
+        self,
+        partition: Partition,
+        engine: Engine,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        everywhere: bool = True,
     ) -> None:
-        """`clock` returns seconds."""
+        """`clock` returns seconds. Without `everywhere`, frames cross at the ends of stages and where a tail is compiled already."""
         self._partition = partition
         self._engine = engine
         self._clock = clock
+        self._everywhere = everywhere
         self._ends: dict[str, Half] = {}
         """The tails of the chain that is cut at the ends of stages."""
         self._fine: dict[str, Half] = {}
@@ -80,12 +87,14 @@ class Tails:
     def prepare(self, split_point: str) -> None:
         """Compile what the tail at this split point needs, if it is not ready: takes seconds, so it is not for a tail's thread.
 
-        Raises EngineError if it cannot be compiled, and OverQuotaError if it needs a place of its own and all are in use.
+        Raises EngineError if it cannot be compiled, OverQuotaError if it needs a place of its own and all are in use, and
+        SplitPointError if frames may not cross there.
         """
         point = self._partition.point(split_point)
         with self._lock:
             if self._at_hand(point):
                 return
+            self._require_allowed(split_point)
             if self._failed and self._clock() < self._failed[0]:
                 raise self._failed[1]
             start = time.perf_counter()
@@ -94,6 +103,8 @@ class Tails:
             except EngineError as error:
                 self._failed = self._clock() + PAUSE_S, error
                 raise
+            finally:
+                trim()  # what compiling took beside its result
             _log.info("the tail at %s: ready in %.2f s", split_point, time.perf_counter() - start)
 
     def run(self, split_point: str, callers: Sequence[Crossing]) -> Tensors:
@@ -109,6 +120,14 @@ class Tails:
         if split_point in self._own:
             self._own[split_point] = self._clock()
         return tail(join(callers))
+
+    def _require_allowed(self, split_point: str) -> None:
+        points = self._partition.points
+        usual = [INPUT, *(end.name for end in stage_ends(points.values()))]
+        if self._everywhere or split_point in usual:
+            return
+        accepted = [name for name, point in points.items() if name in usual or self._at_hand(point)]
+        raise SplitPointError(f"this cloud takes no frames at {split_point}", accepted=accepted)
 
     def _at_hand(self, point: SplitPoint) -> Half | None:
         return self._engine.at_hand("tail", point) or self._ends.get(point.name) or self._fine.get(point.name)

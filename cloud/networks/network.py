@@ -12,7 +12,7 @@ from cloud.bodies.json_body import public_shape
 from cloud.networks.files import BundleFiles
 from cloud.networks.usage import Usage
 from shared.engines.load import load_network
-from shared.errors import ContentError, ModelError
+from shared.errors import ContentError, ModelError, SplitPointError
 from shared.network.choice import NAMED_SECONDS
 from shared.network.labels import labels_sha256
 from shared.network.partition import OUTPUT
@@ -66,9 +66,8 @@ class LoadedNetwork:
         files = BundleFiles(network.bundle) if settings.serve_bundle else None
         for name in dict.fromkeys([network.point.name, *settings.own_tails()]):
             network.engine.tail(network.partition.point(name))
-        return cls(
-            network, Tails(network.partition, network.engine), labels_sha256(network.model.labels), files
-        )
+        tails = Tails(network.partition, network.engine, everywhere=settings.split_points == "all")
+        return cls(network, tails, labels_sha256(network.model.labels), files)
 
     @property
     def model(self) -> Model:
@@ -108,7 +107,7 @@ class LoadedNetwork:
             self.tails.make_ready(self.ends())
         for name in names:
             if name in self.partition.points:
-                with contextlib.suppress(OverQuotaError):  # then its frames are told
+                with contextlib.suppress(OverQuotaError, SplitPointError):  # then its frames are told
                     self.tails.prepare(name)
 
     def task(self, wanted: Wanted) -> Task:

@@ -37,7 +37,7 @@ class CloudSettings(CommonSettings):
         description="split points, with commas between, whose tails are compiled on their own at the start, as the default one's is; "
         "those at others are put together of segments, which takes a little longer for each frame",
     )
-    split_points: Literal["all", "usual"] = Field(
+    served_split_points: Literal["all", "usual"] = Field(
         "all",
         description="where frames may cross: `all`, or `usual`, which is the default split point, `input`, the ends of stages and those of "
         "`--compiled-tails`; a chain cut at all of them takes the memory of another network, or of three",

@@ -66,7 +66,7 @@ class LoadedNetwork:
         files = BundleFiles(network.bundle) if settings.serve_bundle else None
         for name in dict.fromkeys([network.point.name, *settings.own_tails()]):
             network.engine.tail(network.partition.point(name))
-        tails = Tails(network.partition, network.engine, everywhere=settings.split_points == "all")
+        tails = Tails(network.partition, network.engine, everywhere=settings.served_split_points == "all")
         return cls(network, tails, labels_sha256(network.model.labels), files)
 
     @property

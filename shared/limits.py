@@ -72,9 +72,9 @@ MAX_LEVELS = 64
 MAX_GROUPS = 8
 """Groups of channels that the codec `calibrated` codes one after another."""
 MAX_CONTEXT_RANK = 256
-"""Rank of the prediction that chooses a symbol's class."""
+"""Rank of the prediction that chooses a symbol's class; it is at most the channels that are coded together, too."""
 MAX_CORRECTOR_RANK = 512
-"""Rank of the matrix that corrects decoded values."""
+"""Rank of the matrix that corrects decoded values; it is at most the channels, too."""
 MAX_CODING_TABLES = 256
 """Tables of magnitudes, and kinds of symbols in a context: both are numbered in eight bits. A calibration makes 64 and 10."""
 MAX_PROFILE_STRINGS_BYTES = 4096

@@ -30,14 +30,16 @@ def worst_profile(
     grid = grid_shape(shape)
     rows, columns, channels = grid
     groups, levels = min(MAX_GROUPS, channels), MAX_LEVELS
+    corrector_rank = min(corrector_rank, channels)
     arrays: dict[str, NDArray[np.generic]] = {}
     for current in passes_of(*grid, groups):
         name, before, own = f"context.{current.index}.", current.first, current.last - current.first
+        rank = min(context_rank, own)
         arrays |= {
-            name + "same": np.zeros((before, context_rank), np.int16),
-            name + "around": np.zeros((before, context_rank), np.int16),
-            name + "beside": np.zeros((own if current.light else 0, context_rank), np.int16),
-            name + "up": np.zeros((context_rank, own), np.int16),
+            name + "same": np.zeros((before, rank), np.int16),
+            name + "around": np.zeros((before, rank), np.int16),
+            name + "beside": np.zeros((own if current.light else 0, rank), np.int16),
+            name + "up": np.zeros((rank, own), np.int16),
             name + "bias": np.zeros(own, np.int32),
             name + "shift": np.zeros(2, np.uint8),
             name + "classes": np.zeros((kinds, OWN_KINDS, PREDICTIONS), np.uint8),

@@ -146,10 +146,10 @@ class Weights:
         name, before, own = f"context.{current.index}.", current.first, current.last - current.first
         up = require(arrays, name + "up", np.int16, (None, own))
         rank = up.shape[0]
-        if rank > MAX_CONTEXT_RANK:
-            raise ProfileContentError(
-                f"a profile's contexts of rank {rank}", accepted={"max_rank": MAX_CONTEXT_RANK}
-            )
+        if rank > (
+            most := min(MAX_CONTEXT_RANK, own)
+        ):  # what is above the channels' number predicts nothing more
+            raise ProfileContentError(f"a profile's contexts of rank {rank}", accepted={"max_rank": most})
 
         def whole(key: str, *shape: int | None) -> NDArray[np.float32]:
             return require(arrays, name + key, np.int16, shape).astype(np.float32)

@@ -17,7 +17,7 @@ from shared.codecs.calibrated import entropy
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.cost import Cost, cost_of
 from shared.codecs.calibrated.profile import Profile
-from shared.errors import ContentError, LimitError
+from shared.errors import ContentError, LimitError, ProfileContentError
 from shared.limits import (
     MAX_CODING_TABLES,
     MAX_DECODE_MULTIPLICATIONS,
@@ -154,6 +154,17 @@ def test_tables_that_no_symbol_can_name_are_refused() -> None:
         longer = np.repeat(array[:1], count, axis=0)
         with naming(name), pytest.raises(LimitError, match=words):
             Calibrated(_with(profile, {name: longer}))
+
+
+def test_ranks_beyond_what_the_channels_can_use_are_refused() -> None:
+    profile = make_profile()
+    up, down = profile.arrays["context.0.up"], profile.arrays["corrector_down"]
+    channels = down.shape[0]
+    wide = {name: np.zeros((up.shape[1] + 1, up.shape[1]), np.int16) for name in ("context.0.up",)}
+    columns = np.zeros((channels, channels + 1), np.float16)
+    for arrays, words in ((wide, "contexts of rank"), ({"corrector_down": columns}, "corrector of rank")):
+        with naming(words), pytest.raises(ProfileContentError, match=words):
+            Calibrated(_with(profile, arrays))
 
 
 def test_strings_are_bounded_as_they_are_told() -> None:

@@ -6,6 +6,7 @@ frame has named for a while, and then the oldest of a client that has more than 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ class Place:
     """On the store's clock."""
     owners: set[Hashable] = field(default_factory=set)
     """The clients that have sent it."""
+    framed: float = -math.inf
+    """When a frame last named it."""
 
 
 def staying(
@@ -39,7 +42,7 @@ def staying(
     OverQuotaError if all places are in use by clients that have no more than this one.
     """
     owners = {name: set(place.owners) for name, place in places.items()}
-    _keep_to_quota(places, owners, client, held_bytes)
+    _keep_to_quota(places, owners, client, held_bytes, now)
     while len(owners) >= MAX_PROFILES or _bytes_of(places, owners) + held_bytes > MAX_PROFILES_BYTES:
         idle = next((name for name in owners if now - places[name].used >= IN_USE_S), None)
         if idle is not None:
@@ -55,10 +58,14 @@ def staying(
 
 
 def _keep_to_quota(
-    places: Mapping[str, Place], owners: dict[str, set[Hashable]], client: Hashable, held_bytes: int
+    places: Mapping[str, Place],
+    owners: dict[str, set[Hashable]],
+    client: Hashable,
+    held_bytes: int,
+    now: float,
 ) -> None:
-    """The client loses its oldest that are too many with the new one; a single large one is taken."""
-    while own := _of(owners, client):
+    """The client loses what is too many with the new one: what no frame names, then its oldest. A single large one is taken."""
+    while own := sorted(_of(owners, client), key=lambda name: now - places[name].framed < IN_USE_S):
         if len(own) < MAX_CLIENT_PROFILES and _bytes_of(places, own) + held_bytes <= MAX_CLIENT_PROFILE_BYTES:
             return
         _lose(owners, own[0], client)

@@ -154,7 +154,8 @@ class Profiles:
     def _use(self, name: str) -> Held | None:
         with self._lock:
             if held := self._by_name.get(name):
-                self._places[name].used = self._clock()
+                place = self._places[name]
+                place.used = place.framed = self._clock()
                 self._places.move_to_end(name)
             return held
 

@@ -43,6 +43,17 @@ def test_beyond_its_share_a_client_loses_its_own_oldest() -> None:
     assert gone(places(("b", 3), ("a", 5)), "a", large)[0] == ["a0", "a1", "a2"]
 
 
+def test_what_frames_name_is_the_last_that_a_client_loses() -> None:
+    """Two edges behind one address are one client: the one that sends many must not cost the other its profile."""
+    own = places(("a", MAX_CLIENT_PROFILES))
+    own["a0"].framed = 0.0
+    assert gone(own, "a")[0] == ["a1"]
+    assert gone(own, "a", now=IN_USE_S)[0] == ["a0"]
+    for place in own.values():
+        place.framed = 0.0
+    assert gone(own, "a")[0] == ["a0"]
+
+
 def test_a_single_large_one_is_taken() -> None:
     assert gone(places(("b", 3), ("a", 2)), "a", MAX_PROFILE_HELD_BYTES)[0] == ["a0", "a1"]
     assert MAX_PROFILE_HELD_BYTES <= MAX_PROFILES_BYTES

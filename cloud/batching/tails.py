@@ -157,9 +157,14 @@ class Tails:
                 return
 
     def _cut(self, points: Sequence[SplitPoint]) -> None:
-        """Compile a chain that is cut at all these split points. Raises EngineError."""
+        """Compile a chain that is cut at all these split points, by the reference if it is imprecise. Raises EngineError."""
         if not self._fine:
-            chain = Segmented(self._engine, points)
+            try:
+                chain = Segmented(self._engine, points)
+            except EngineError as error:
+                if not error.imprecise:
+                    raise
+                chain = Segmented(self._engine.stand_in(error), points)
             self._fine = {point.name: chain.tail(point) for point in chain.points[:-1]}
 
     def _give_its_own(self, point: SplitPoint) -> None:

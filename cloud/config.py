@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, ValidationInfo, field_validator
 
 from shared.limits import MAX_FRAME_BYTES
@@ -52,6 +54,16 @@ class CloudSettings(CommonSettings):
         ge=0,
         le=64,
         description="tails that run at once, sharing the threads; 0: one for every four threads",
+    )
+    compiled_tails: str = Field(
+        "",
+        description="split points, with commas between, whose tails are compiled on their own at the start, as the default one's is; "
+        "those at others are put together of segments, which takes a little longer for each frame",
+    )
+    served_split_points: Literal["all", "usual"] = Field(
+        "all",
+        description="where frames may cross: `all`, or `usual`, which is the default split point, `input`, the ends of stages and those of "
+        "`--compiled-tails`; a chain cut at all of them takes the memory of another network, or of three",
     )
     request_timeout_s: float = Field(
         30.0, gt=0, le=600, description="a request without a deadline of its own is given up after this"
@@ -110,3 +122,7 @@ class CloudSettings(CommonSettings):
         if value and not info.data.get("certificate"):
             raise ValueError("needs --certificate too, as without it the port speaks no TLS")
         return value
+
+    def own_tails(self) -> list[str]:
+        """The split points that `compiled_tails` lists."""
+        return [name.strip() for name in self.compiled_tails.split(",") if name.strip()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cloud.access.addresses import TrustedProxies, charged_to
@@ -22,15 +23,19 @@ from cloud.networks.network import LoadedNetwork
 from cloud.networks.networks import Networks
 from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
-from cloud.profiles import Profiles
+from cloud.profiles.store import Profiles
+from cloud.profiles.waiting import Waiting
 from shared.codecs import known_codecs
-from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
+from shared.errors import DeadlineError
+from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
 from shared.observing.telemetry import computing
 from shared.wire import frame as wire
 from shared.wire.server.crowd import Crowd
 from shared.wire.server.server import connections_allowed
 
 if TYPE_CHECKING:
+    from cloud.access.clients import Account
+    from cloud.batching.batcher import TailRun
     from cloud.batching.crossing import Crossing
     from cloud.config import CloudSettings
     from cloud.networks.network import Tail
@@ -57,6 +62,7 @@ class Service:
         self.refusal_lines = Rate(_REFUSAL_LINES, _REFUSAL_LINES_PER_S)
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
+        self.profile_builds = Waiting(MAX_CLIENT_BUILDS, "profiles that wait to be built")
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self.clients = Clients(
@@ -154,6 +160,26 @@ class Service:
             await self.decoder.stop()
         self.pools.stop()
 
+    async def run_tail(self, tail: Tail, crossing: Crossing, timeout_s: float, account: Account) -> TailRun:
+        """What `Batcher.submit` gives, once the tail is ready.
+
+        A compilation is waited for here: on the tails' threads it would hold up the frames of others. `account` is charged for it.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
+        if not tail.network.tails.is_ready(tail.split_point):
+            try:
+                async with asyncio.timeout_at(until):
+                    await self.pools.compiling.run(_prepare, tail, account)
+            except TimeoutError:
+                raise DeadlineError(
+                    f"the tail at {tail.split_point} was not compiled within the {1e3 * timeout_s:.0f} ms that were left"
+                ) from None
+        # for decoding, compiling, and whatever else was done for this client meanwhile
+        self.batcher.charge(account.name, account.settle())
+        left_s = max(0.0, until - loop.time())
+        return await self.batcher.submit(tail, crossing, left_s, account.name, partial(account.spend, settled=True))
+
     async def _run_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
         return await self.pools.tails.run(self._compute_tail, tail, callers)
 
@@ -179,3 +205,8 @@ class Service:
                 "max_batch": self.settings.max_batch,
             },
         }
+
+
+def _prepare(tail: Tail, account: Account) -> None:
+    with account.computing():
+        tail.network.tails.prepare(tail.split_point)

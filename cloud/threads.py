@@ -31,6 +31,8 @@ class Pool:
         self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._started = self._unfinished = 0
         self._stopped = False
+        self.calls = 0
+        """Calls so far."""
 
     async def run(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
         """Call `function` on a thread. A caller that is cancelled while it waits leaves none of its arguments behind."""
@@ -38,6 +40,7 @@ class Pool:
             raise RuntimeError(f"the pool {self._name} was stopped")
         call = _Call(partial(function, *arguments), self._finished)
         self._unfinished += 1
+        self.calls += 1
         if self._started < min(self.size, self._unfinished):
             name = f"{self._name}_{self._started}"
             threading.Thread(target=_work, args=(self._calls,), name=name, daemon=True).start()
@@ -129,6 +132,8 @@ class ThreadPools:
         """For pictures of the camera's own size, which take long."""
         self.profiles = Pool("profile", 1)
         """One thread: building a profile's tables may take a second, and frames are decoded meanwhile."""
+        self.compiling = Pool("compile", 1)
+        """For tails that are compiled while frames flow. One thread: what one frame waits for may be there for the next."""
         self.networks = Pool("network", 1)
         """For loading another network, which takes seconds or minutes."""
         self.files = Pool("file", 2)
@@ -136,5 +141,13 @@ class ThreadPools:
 
     def stop(self) -> None:
         """Stop all of them."""
-        for pool in (self.decode, self.pictures, self.profiles, self.networks, self.files, self.tails):
+        for pool in (
+            self.decode,
+            self.pictures,
+            self.profiles,
+            self.compiling,
+            self.networks,
+            self.files,
+            self.tails,
+        ):
             pool.stop()

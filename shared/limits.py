@@ -72,9 +72,38 @@ MAX_LEVELS = 64
 MAX_GROUPS = 8
 """Groups of channels that the codec `calibrated` codes one after another."""
 MAX_CONTEXT_RANK = 256
-"""Rank of the prediction that chooses a symbol's class."""
+"""Rank of the prediction that chooses a symbol's class; it is at most the channels that are coded together, too."""
 MAX_CORRECTOR_RANK = 512
-"""Rank of the matrix that corrects decoded values."""
+"""Rank of the matrix that corrects decoded values; it is at most the channels, too."""
+MAX_CODING_TABLES = 256
+"""Tables of magnitudes, and kinds of symbols in a context: both are numbered in eight bits. A calibration makes 64 and 10."""
+MAX_PROFILE_STRINGS_BYTES = 4096
+"""Bytes of a profile's strings as JSON. A calibration writes a tenth of that, and `GET /profiles` tells them of every profile."""
+MAX_PROFILE_HELD_BYTES = 256 << 20
+"""Bytes that a profile takes for as long as it is kept: its file, its arrays, and what is computed of them. One of VGG-16's widest
+tensor, by position, takes 120 MB; ResNet-50's largest 40 MB."""
+MAX_PROFILE_FRAME_BYTES = 1 << 30
+"""Bytes that decoding one frame of a profile takes at most; the largest tensor that a frame may bring takes 740 MB."""
+MAX_DECODE_MULTIPLICATIONS = 20_000_000_000
+"""Multiply-add operations of decoding one frame of a profile, about a second of a core. A calibration's ranks take a thousand for each
+element: so many for the largest tensor that a frame may bring, and a twentieth for ResNet-50's."""
+MAX_PROFILES = 32
+"""Profiles that a cloud keeps. Edges that share network and split point share a profile: this bounds the split points in use."""
+MAX_PROFILES_BYTES = 512 << 20
+"""Bytes that all of them take together."""
+MAX_CLIENT_PROFILES = 8
+"""Profiles that one client has in a cloud; beyond that its own oldest makes room."""
+MAX_CLIENT_PROFILE_BYTES = 128 << 20
+"""Bytes that they take together, unless it is a single one."""
+MAX_CLIENT_BUILDS = 4
+"""Profiles of one client that wait to be built at a time."""
+MAX_DECODE_S = 2.0
+"""Seconds of a core that decoding one frame of a profile may take, measured when the profile is built."""
+
+# --- tails ------------------------------------------------------------------------------------------------------------
+
+MAX_OWN_TAILS = 4
+"""Split points of a network that no chain can be cut at, whose tails are compiled on their own as frames ask for them."""
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import numpy as np
 from prometheus_client import Counter, Gauge
 
 from cloud.bodies.frames import read_frame
-from cloud.profiles import Profiles
+from cloud.profiles.store import Profiles
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.entropy import SCALE

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
+from shared.errors import UnavailableError
 from shared.network.partition import INPUT
 from shared.process.cache import Cache, key_of
 from shared.process.machine import machine
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from cloud.batching.crossing import Crossing
     from cloud.config import CloudSettings
     from cloud.networks.network import LoadedNetwork
@@ -34,6 +37,12 @@ _RUNS = 3
 """Timed runs of each tail and batch size, of which the fastest counts. Each thread warms up before its first one."""
 _BUDGET_S = 20.0
 """Larger batches that would take longer than this in all are left out."""
+_LONGEST_S = 0.25
+"""Batches are left out of which one run would take longer: a frame that comes meanwhile waits for it."""
+_AWAY = 9
+"""While frames come, the tails are theirs for so many times as long as each run took."""
+_PAUSE_S = 60.0
+"""A measurement that failed is not tried again before that."""
 
 
 class _Times(TypedDict):
@@ -44,21 +53,42 @@ class _Times(TypedDict):
 class TailTimes:
     """The time of one run of the tail at every split point that is worth choosing, by batch size."""
 
-    def __init__(self, network: LoadedNetwork, pools: ThreadPools, settings: CloudSettings) -> None:
+    def __init__(
+        self,
+        network: LoadedNetwork,
+        pools: ThreadPools,
+        settings: CloudSettings,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`sleep` takes seconds."""
         self._network = network
         self._pools = pools
         self._settings = settings
+        self._sleep = sleep
         self._finding: asyncio.Task[dict[str, Any]] | None = None
+        self._failed_at = float("-inf")
+        self._spent_s = 0.0  # in runs, of the measurement in progress
+        self._calls = 0  # of the tails' pool, when the latest run ended
 
     async def get(self) -> dict[str, Any]:
         """What `GET /tail-times` says. All callers share one measurement, and none of them ends it by going away.
 
-        Raises what a tail raised; the next call tries again.
+        Raises what a tail raised, and UnavailableError for a while after that; then the next call tries again.
         """
         task = self._finding
-        if task is None or (task.done() and (task.cancelled() or task.exception())):
+        failed = task is not None and task.done() and (task.cancelled() or task.exception())
+        if failed and time.monotonic() < self._failed_at + _PAUSE_S:
+            raise UnavailableError(
+                "the tails could not be timed; see the server's log, and try again in a minute"
+            )
+        if task is None or failed:
             task = self._finding = asyncio.create_task(self._find())
+            task.add_done_callback(self._note)
         return await asyncio.shield(task)
+
+    def _note(self, task: asyncio.Task[dict[str, Any]]) -> None:
+        if not task.cancelled() and task.exception():
+            self._failed_at = time.monotonic()
 
     def stop(self) -> None:
         """A measurement in progress ends with its current run; `get` raises CancelledError."""
@@ -66,7 +96,7 @@ class TailTimes:
             self._finding.cancel()
 
     async def _find(self) -> dict[str, Any]:
-        network, settings, on_thread = self._network, self._settings, self._pools.profiles.run
+        network, settings, on_thread = self._network, self._settings, self._pools.compiling.run
         ends = network.ends()
         points = [network.partition.point(INPUT), *ends]
         await on_thread(network.tails.make_ready, ends)
@@ -86,11 +116,16 @@ class TailTimes:
 
     async def _measure(self, points: list[SplitPoint]) -> _Times:
         start = time.monotonic()
+        self._spent_s, self._calls = 0.0, self._pools.tails.calls
         times = _Times(batch_sizes=[], tails_ms={point.name: [] for point in points})
+        row: list[float] = []
         for size in _batch_sizes(self._settings.max_batch):
-            row = await self._row(points, size, start + _BUDGET_S)
-            if row is None:
+            if times["batch_sizes"] and size / times["batch_sizes"][-1] * max(row) > _LONGEST_S:
                 break
+            found = await self._row(points, size)
+            if found is None:
+                break
+            row = found
             times["batch_sizes"].append(size)
             for point, seconds in zip(points, row, strict=True):
                 times["tails_ms"][point.name].append(round(1e3 * seconds, 3))
@@ -103,17 +138,17 @@ class TailTimes:
         )
         return times
 
-    async def _row(self, points: list[SplitPoint], size: int, until: float) -> list[float] | None:
-        """Seconds at each split point; None if the time is over before the last one. Single frames are timed regardless."""
+    async def _row(self, points: list[SplitPoint], size: int) -> list[float] | None:
+        """Seconds at each split point; None if the budget is spent before the last one. Single frames are timed regardless."""
         row = []
         for point in points:
-            seconds = await self._seconds(point, size, until)
+            seconds = await self._seconds(point, size)
             if seconds is None:
                 return None
             row.append(seconds)
         return row
 
-    async def _seconds(self, point: SplitPoint, size: int, until: float) -> float | None:
+    async def _seconds(self, point: SplitPoint, size: int) -> float | None:
         tails = self._network.tails
 
         def prepare() -> Crossing:
@@ -121,22 +156,33 @@ class TailTimes:
             one = [random.standard_normal((1, *shape), np.float32) for shape in point.shapes]
             return tuple(np.repeat(each, size, axis=0) for each in one)
 
-        def run() -> float:
+        def run() -> tuple[float, float]:
+            begun = time.perf_counter()
             if threading.get_ident() not in warm:
                 tails.run(point.name, [crossing])
                 warm.add(threading.get_ident())
             start = time.perf_counter()
             tails.run(point.name, [crossing])
-            return time.perf_counter() - start
+            return (end := time.perf_counter()) - start, end - begun
 
-        crossing = await self._pools.profiles.run(prepare)
+        crossing = await self._pools.compiling.run(prepare)
         warm: set[int] = set()
         runs: list[float] = []
         while len(runs) < _RUNS:
-            if time.monotonic() > until and (runs or size > 1):
+            if self._spent_s > _BUDGET_S and (runs or size > 1):
                 break
-            runs.append(await self._pools.tails.run(run))  # one by one, so that frames run in between
+            seconds, in_all = await self._pools.tails.run(run)  # one by one, so that frames run in between
+            runs.append(seconds)
+            self._spent_s += in_all
+            await self._give_way(in_all)
         return min(runs, default=None)  # whatever else the machine does only adds to the time
+
+    async def _give_way(self, seconds: float) -> None:
+        """After a run that took so many seconds: if frames were run since the one before, leave the tails to them for a while."""
+        calls = self._pools.tails.calls
+        others, self._calls = calls - self._calls - 1, calls
+        if others:
+            await self._sleep(_AWAY * seconds)
 
     def _key(self, points: list[SplitPoint]) -> str:
         """Names everything that the times depend on."""

@@ -1,53 +1,182 @@
-"""The tails of one network behind every split point, sharing one set of parameters."""
+"""The tails of one network behind every split point.
+
+Which split points are asked for is the clients' choice, so what that may cost is bounded here: the tails at the default split point and
+at those that the settings list are compiled on their own, at the start. All others are the last segments of a chain, which is compiled once
+however many of them are asked for: one cut at the ends of stages, one cut everywhere.
+"""
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
+from functools import partial
 from typing import TYPE_CHECKING
 
+from cloud.access.refusals import OverQuotaError
 from cloud.batching.crossing import join
-from shared.engines.segmented import segmented
+from shared.engines.segmented import Segmented, segmented
+from shared.errors import EngineError, SplitPointError
+from shared.limits import MAX_OWN_TAILS
+from shared.network.partition import INPUT, OUTPUT
+from shared.network.stage_ends import stage_ends
+from shared.process.memory import trim
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cloud.batching.crossing import Crossing
     from shared.engines import Engine
     from shared.engines.half import Half, Tensors
     from shared.network.partition import Partition, SplitPoint
 
+_log = logging.getLogger(__name__)
+
+IDLE_S = 300.0
+"""A tail that is in no chain may go for another one when it was not used for so long."""
+PAUSE_S = 60.0
+"""What cannot be compiled is not tried again before that."""
+
 
 class Tails:
-    """Runs the tail of any split point that a frame names: an edge may change its own between two frames."""
+    """Runs the tail of any split point that a frame names: an edge may change its own between two frames. For any thread."""
 
-    def __init__(self, partition: Partition, engine: Engine) -> None:
+    def __init__(
+        self,
+        partition: Partition,
+        engine: Engine,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        everywhere: bool = True,
+    ) -> None:
+        """`clock` returns seconds. Without `everywhere`, frames cross at the ends of stages and where a tail is compiled already."""
         self._partition = partition
         self._engine = engine
-        self._ready: dict[str, Half] = {}
+        self._clock = clock
+        self._everywhere = everywhere
+        self._ends: dict[str, Half] = {}
+        """The tails of the chain that is cut at the ends of stages."""
+        self._fine: dict[str, Half] = {}
+        """Those of the chain that is cut at every split point, as far as they are not in the other one."""
+        self._own: dict[str, float] = {}
+        """The split points that no chain can be cut at, each with when it was last used."""
+        self._failed: tuple[float, EngineError] | None = None
+        self._chains_from = float("-inf")
+        self._lock = threading.RLock()
 
     @property
     def chained(self) -> bool:
-        """Whether a planner has asked for this cloud's times, so that `make_ready` has been called."""
-        return bool(self._ready)
+        """Whether the chain at the ends of stages is there, which planners choose from."""
+        return bool(self._ends)
 
     def is_ready(self, split_point: str) -> bool:
-        """Whether the chain has this tail."""
-        return split_point in self._ready
+        """Whether a frame at this split point need not wait for a compilation."""
+        return self._at_hand(self._partition.point(split_point)) is not None
 
     def make_ready(self, ends: Sequence[SplitPoint]) -> None:
         """Compile the tails at `ends` and at `input` as one chain, which takes the memory of one network for all of them.
 
         After that no frame waits for a compilation when an edge changes to one of these split points. Raises EngineError.
         """
-        if not self._ready:
-            start, end = self._partition.ends
-            chain = segmented(self._engine, [start, *ends, end])
-            self._ready = {point.name: chain.tail(point) for point in chain.points[:-1]}
+        with self._lock:
+            if not self._ends:
+                start, end = self._partition.ends
+                chain = segmented(self._engine, [start, *ends, end])
+                self._ends = {point.name: chain.tail(point) for point in chain.points[:-1]}
+
+    def prepare(self, split_point: str) -> None:
+        """Compile what the tail at this split point needs, if it is not ready: takes seconds, so it is not for a tail's thread.
+
+        Raises EngineError if it cannot be compiled, OverQuotaError if it needs a place of its own and all are in use, and
+        SplitPointError if frames may not cross there.
+        """
+        point = self._partition.point(split_point)
+        with self._lock:
+            if self._at_hand(point):
+                return
+            self._require_allowed(split_point)
+            if self._failed and self._clock() < self._failed[0]:
+                raise self._failed[1]
+            start = time.perf_counter()
+            try:
+                self._compile(point)
+            except EngineError as error:
+                self._failed = self._clock() + PAUSE_S, error
+                raise
+            finally:
+                trim()  # what compiling took beside its result
+            _log.info("the tail at %s: ready in %.2f s", split_point, time.perf_counter() - start)
 
     def run(self, split_point: str, callers: Sequence[Crossing]) -> Tensors:
-        """The outputs, each (n, …) for the n frames of all callers, in order. Compiles the tail on first use.
+        """The outputs, each (n, …) for the n frames of all callers, in order. Compiles what is not ready, as `prepare` does.
 
         `split_point` must exist, and each crossing must be one of its own.
         """
         point = self._partition.point(split_point)
-        tail = self._engine.at_hand("tail", point) or self._ready.get(split_point) or self._engine.tail(point)
+        tail = self._at_hand(point)
+        while tail is None:
+            self.prepare(split_point)
+            tail = self._at_hand(point)
+        if split_point in self._own:
+            self._own[split_point] = self._clock()
         return tail(join(callers))
+
+    def _require_allowed(self, split_point: str) -> None:
+        points = self._partition.points
+        usual = [INPUT, *(end.name for end in stage_ends(points.values()))]
+        if self._everywhere or split_point in usual:
+            return
+        accepted = [name for name, point in points.items() if name in usual or self._at_hand(point)]
+        raise SplitPointError(f"this cloud takes no frames at {split_point}", accepted=accepted)
+
+    def _at_hand(self, point: SplitPoint) -> Half | None:
+        return self._engine.at_hand("tail", point) or self._ends.get(point.name) or self._fine.get(point.name)
+
+    def _compile(self, point: SplitPoint) -> None:
+        """The chain that has this tail; if none can be cut there, the tail on its own."""
+        if self._clock() >= self._chains_from:
+            self._compile_chain(point)
+        if not self._at_hand(point):
+            self._give_its_own(point)
+
+    def _compile_chain(self, point: SplitPoint) -> None:
+        points = list(self._partition.points.values())
+        ends = stage_ends(points)
+        # Where several tensors cross, two split points need not be one after the other.
+        single = [each for each in points if len(each.shapes) == 1 or each.name in (INPUT, OUTPUT)]
+        attempts = [partial(self._cut, points), partial(self._cut, single)]
+        if point.name in (INPUT, *(end.name for end in ends)):
+            attempts.insert(0, partial(self.make_ready, ends))
+        for attempt in attempts:
+            try:
+                attempt()
+            except EngineError as error:
+                self._chains_from = self._clock() + PAUSE_S
+                _log.info("a chain of segments cannot be compiled: %s", error)
+            if self._at_hand(point):
+                return
+
+    def _cut(self, points: Sequence[SplitPoint]) -> None:
+        """Compile a chain that is cut at all these split points, by the reference if it is imprecise. Raises EngineError."""
+        if not self._fine:
+            try:
+                chain = Segmented(self._engine, points)
+            except EngineError as error:
+                if not error.imprecise:
+                    raise
+                chain = Segmented(self._engine.stand_in(error), points)
+            self._fine = {point.name: chain.tail(point) for point in chain.points[:-1]}
+
+    def _give_its_own(self, point: SplitPoint) -> None:
+        now = self._clock()
+        if len(self._own) >= MAX_OWN_TAILS:
+            oldest = min(self._own, key=lambda name: self._own[name])
+            if now - self._own[oldest] < IDLE_S:
+                raise OverQuotaError(
+                    f"the tail at {point.name} would have to be compiled on its own, and all {MAX_OWN_TAILS} places are in use",
+                    accepted=[*self._own, *self._fine],
+                )
+            del self._own[oldest]
+            self._engine.drop("tail", self._partition.point(oldest))
+        self._engine.tail(point)
+        self._own[point.name] = now

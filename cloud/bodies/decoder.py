@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cloud.metrics import CloudMetrics
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
-    from cloud.profiles import Profiles
+    from cloud.profiles.store import Profiles
     from cloud.threads import ThreadPools
 
     Remaining = Callable[[int], float]

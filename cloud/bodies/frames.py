@@ -16,7 +16,7 @@ from shared.wire import frame as wire
 
 if TYPE_CHECKING:
     from cloud.batching.crossing import Crossing
-    from cloud.profiles import Profiles
+    from cloud.profiles.store import Profiles
     from shared.codecs.base import Codec
     from shared.network.model import Model
     from shared.network.partition import Partition, SplitPoint

@@ -6,7 +6,6 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -128,14 +127,8 @@ class ModelHandler(BodyHandler):
         return network, work
 
     async def _run_tail(self, network: LoadedNetwork, work: Work, watch: Stopwatch) -> TailRun:
-        batcher, client = self.service.batcher, self.client
-        batcher.charge(client, self.account.settle())  # for decoding it, and whatever else was done meanwhile
-        run = await batcher.submit(
-            Tail(network, work.split_point),
-            work.crossing,
-            self._remaining_s(work.deadline_ms),
-            client,
-            partial(self.account.spend, settled=True),
+        run = await self.service.run_tail(
+            Tail(network, work.split_point), work.crossing, self._remaining_s(work.deadline_ms), self.account
         )
         watch.note("queue", run.queue_s)
         watch.note("tail", run.tail_s)

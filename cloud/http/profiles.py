@@ -6,7 +6,6 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, ClassVar
 
-from tornado.escape import json_encode
 from tornado.web import HTTPError
 
 from cloud.bodies.json_body import check_shapes
@@ -18,9 +17,11 @@ from shared.security.rights import Right, one_of
 from shared.wire.http import require_identity
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from cloud.bodies.body import Body
     from cloud.networks.networks import Networks
-    from cloud.profiles import Profiles
+    from cloud.profiles.store import Profiles
     from shared.security.rights import Needs
 
 PROFILES = "/profiles"
@@ -34,9 +35,8 @@ class ProfilesHandler(Handler):
 
     needs: ClassVar[Needs] = one_of(Right.PROFILES)
 
-    async def get(self) -> None:
-        # Their strings may amount to a megabyte of JSON, which would hold up the event loop.
-        self.finish_json(await asyncio.to_thread(json_encode, {"profiles": self.service.profiles.describe()}))
+    def get(self) -> None:
+        self.finish_json(self.service.profiles.listing())
 
 
 class ProfileHandler(BodyHandler):
@@ -50,7 +50,7 @@ class ProfileHandler(BodyHandler):
         found = self.service.profiles.describe_one(self._name)
         if found is None:
             raise HTTPError(404, f"no such profile; GET {PROFILES} lists those that this cloud has")
-        self.finish(found)
+        self.finish_json(found)
 
     async def put(self) -> None:
         await self.complete()
@@ -72,11 +72,16 @@ class ProfileHandler(BodyHandler):
 
     async def respond(self, body: Body) -> None:
         try:
-            new = await self.service.pools.profiles.run(self._take, body)
+            with self.service.profile_builds.place(self.client):
+                new = await self.service.pools.profiles.run(self._charged, body)
         except asyncio.CancelledError:  # the server stops
             raise UnavailableError("the server is stopping; try again later") from None
         self.set_status(201 if new else 200)
         self.finish({"name": self._name})
+
+    def _charged(self, body: Body) -> bool:
+        with self.account.computing():
+            return self._take(body)
 
     def _take(self, body: Body) -> bool:
         """Check and keep a profile; returns whether it is new. One thread does this, so each profile is built once."""
@@ -87,9 +92,9 @@ class ProfileHandler(BodyHandler):
                 f"the body's name is {digest.hex()}, not {name}",
                 accepted={"put": f"{PROFILES}/{digest.hex()}"},
             )
-        if service.profiles.touch(name):
+        if service.profiles.touch(name, self.client):
             return False
-        add_profile(data, service.profiles, service.networks)
+        add_profile(data, service.profiles, service.networks, self.client)
         service.metrics.profiles_received.inc()
         return True
 
@@ -98,12 +103,12 @@ class ProfileHandler(BodyHandler):
         return self.request.path.removeprefix(f"{PROFILES}/")
 
 
-def add_profile(data: bytes, profiles: Profiles, networks: Networks) -> None:
-    """Keep a profile that frames of one of these networks can use.
+def add_profile(data: bytes, profiles: Profiles, networks: Networks, client: Hashable = None) -> None:
+    """Keep a profile that frames of one of these networks can use, for `client`.
 
-    Raises LimitError, ProfileContentError, FingerprintError, SplitPointError or ShapeError.
+    Raises LimitError, ProfileContentError, FingerprintError, SplitPointError, ShapeError or OverQuotaError.
     """
     profile = Profile.from_bytes(data)
     partition = networks.of("profile", profile.fingerprint).partition
     check_shapes(profile.shapes, partition.point(profile.split_point).shapes, profile.split_point)
-    profiles.add(profile)
+    profiles.add(profile, client)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from cloud.access.refusals import OverQuotaError
 from cloud.batching.tails import Tails
 from cloud.bodies.json_body import public_shape
 from cloud.networks.files import BundleFiles
 from cloud.networks.usage import Usage
 from shared.engines.load import load_network
-from shared.errors import ContentError, ModelError
+from shared.errors import ContentError, ModelError, SplitPointError
 from shared.network.choice import NAMED_SECONDS
 from shared.network.labels import labels_sha256
 from shared.network.partition import OUTPUT
@@ -46,7 +48,7 @@ class LoadedNetwork:
 
     @classmethod
     def load(cls, settings: CloudSettings, metrics: CloudMetrics, *, threads: int, tail_workers: int) -> Self:
-        """Load the network that the settings name and compile its default tail; takes seconds.
+        """Load the network that the settings name and compile its default tail, and those that they list; takes seconds.
 
         Raises StartupError or SplitPointError.
         """
@@ -62,10 +64,10 @@ class LoadedNetwork:
         )
         make_task(network.model, Wanted())  # raises if this side cannot read what the network says
         files = BundleFiles(network.bundle) if settings.serve_bundle else None
-        network.engine.tail(network.point)
-        return cls(
-            network, Tails(network.partition, network.engine), labels_sha256(network.model.labels), files
-        )
+        for name in dict.fromkeys([network.point.name, *settings.own_tails()]):
+            network.engine.tail(network.partition.point(name))
+        tails = Tails(network.partition, network.engine, everywhere=settings.served_split_points == "all")
+        return cls(network, tails, labels_sha256(network.model.labels), files)
 
     @property
     def model(self) -> Model:
@@ -97,15 +99,16 @@ class LoadedNetwork:
         return stage_ends(self.partition.points.values())
 
     def prepare(self, names: Sequence[str], *, chained: bool) -> None:
-        """Compile the tails at those of the split points `names` that this network has, so that no frame waits for it.
+        """Make the tails ready at those of the split points `names` that this network has, so that no frame waits for it.
 
         `chained`: those that planners choose from as well. Raises EngineError.
         """
         if chained:
             self.tails.make_ready(self.ends())
         for name in names:
-            if name in self.partition.points and not self.tails.is_ready(name):
-                self.engine.tail(self.partition.point(name))
+            if name in self.partition.points:
+                with contextlib.suppress(OverQuotaError, SplitPointError):  # then its frames are told
+                    self.tails.prepare(name)
 
     def task(self, wanted: Wanted) -> Task:
         """The task, which gives the answers that are `wanted`. Raises ContentError if a task of another package cannot."""

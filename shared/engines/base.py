@@ -100,6 +100,12 @@ class Engine(ABC):
         self.check(kind, point, half)
         return half
 
+    def drop(self, kind: Kind, point: SplitPoint) -> None:
+        """Drop one half; who runs it still holds it."""
+        with self._lock:
+            self._halves.pop((kind, point.name), None)
+            self._used.pop((kind, point.name), None)
+
     def release(self) -> None:
         """Drop all halves; who runs one still holds it."""
         with self._lock:

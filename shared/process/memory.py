@@ -22,6 +22,11 @@ def give_back() -> None:
     gc.collect()
     if frozen:
         gc.freeze()
+    trim()
+
+
+def trim() -> None:
+    """Return the allocator's free pages; other threads run meanwhile."""
     with contextlib.suppress(AttributeError, OSError):  # another libc
         ctypes.CDLL(None).malloc_trim(0)
 

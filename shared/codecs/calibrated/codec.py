@@ -9,11 +9,12 @@ Quantising a network's features to few clipped levels follows Cohen, Choi and Ba
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from shared.codecs.base import Codec, Encoded, require_finite
+from shared.codecs.calibrated.cost import cost_of
 from shared.codecs.calibrated.grid import from_grid, grid_shape, to_grid
 from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction
 from shared.codecs.calibrated.symbol_coder import SymbolCoder
@@ -38,11 +39,13 @@ class Calibrated(Codec):
     def __init__(self, profile: Profile | None = None, number: int = 0) -> None:
         """The codec for the tensor of this `number` of the profile's crossing.
 
-        Raises ProfileContentError if the profile's arrays cannot be used.
+        Raises ProfileContentError if the profile's arrays cannot be used, LimitError if it would cost too much.
         """
         self.profile = profile
         if profile is None:
             return
+        if not number:
+            cost_of(profile).require_affordable()
         self._number = number
         # One profile holds what was fitted to all tensors of a crossing, and is checked as a whole.
         self._all = (
@@ -63,8 +66,19 @@ class Calibrated(Codec):
         self.quantiser = Quantiser(arrays, grid, levels, signed=signed)
         self.reconstruction = Reconstruction(arrays, grid, levels, signed=signed)
 
+    @classmethod
+    def reader(cls, profile: Profile) -> Self:
+        """The codec of who only decodes: it holds neither the profile's file nor its arrays.
+
+        Raises ProfileContentError or LimitError.
+        """
+        codec = cls(profile)
+        for each in codec._all:
+            each.profile = profile.bare()
+        return codec
+
     def bind(self, profile: Profile) -> Calibrated:
-        """The codec with a profile. Raises ProfileContentError."""
+        """The codec with a profile. Raises ProfileContentError or LimitError."""
         return Calibrated(profile)
 
     def of_tensor(self, number: int) -> Codec:

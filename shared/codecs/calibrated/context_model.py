@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.codecs.calibrated.profile import require
-from shared.errors import ProfileContentError
-from shared.limits import MAX_CONTEXT_RANK
+from shared.errors import LimitError, ProfileContentError
+from shared.limits import MAX_CODING_TABLES, MAX_CONTEXT_RANK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,10 +146,10 @@ class Weights:
         name, before, own = f"context.{current.index}.", current.first, current.last - current.first
         up = require(arrays, name + "up", np.int16, (None, own))
         rank = up.shape[0]
-        if rank > MAX_CONTEXT_RANK:
-            raise ProfileContentError(
-                f"a profile's contexts of rank {rank}", accepted={"max_rank": MAX_CONTEXT_RANK}
-            )
+        if rank > (
+            most := min(MAX_CONTEXT_RANK, own)
+        ):  # what is above the channels' number predicts nothing more
+            raise ProfileContentError(f"a profile's contexts of rank {rank}", accepted={"max_rank": most})
 
         def whole(key: str, *shape: int | None) -> NDArray[np.float32]:
             return require(arrays, name + key, np.int16, shape).astype(np.float32)
@@ -233,6 +233,9 @@ class ContextModel:
             table = require(
                 arrays, f"context.{current.index}.classes", np.uint8, (None, OWN_KINDS, PREDICTIONS)
             )
+            if len(table) > MAX_CODING_TABLES:
+                accepted = {"max_kinds": MAX_CODING_TABLES}
+                raise LimitError(f"a profile of {len(table)} kinds of symbols", accepted=accepted)
             if kinds.max() >= len(table) or table.max() >= CLASSES:
                 raise ProfileContentError("a profile's context classes are out of range")
             self._tables[current.index] = table.ravel()

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from shared.limits import (
     MAX_ELEMENTS,
     MAX_PROFILE_BYTES,
     MAX_PROFILE_HEADER_BYTES,
+    MAX_PROFILE_STRINGS_BYTES,
     MAX_RANK,
     MAX_TENSORS,
 )
@@ -102,6 +103,12 @@ class Profile:
     def digest(self) -> bytes:
         """The 16 bytes by which frames name this profile."""
         return digest_of(self.data)
+
+    def bare(self) -> Profile:
+        """What says which profile it is, and of which tensors, without its file and its arrays."""
+        found = replace(self, data=b"", arrays={})
+        found.__dict__["digest"] = self.digest  # where `cached_property` keeps it
+        return found
 
     @property
     def name(self) -> str:
@@ -198,6 +205,11 @@ def _strings(data: bytes) -> dict[str, str]:
     if about.get("format") not in _FORMATS:
         raise ProfileContentError(
             f"the file's format is {about.get('format', '')[:_SHOWN]!r}", accepted={"formats": _FORMATS}
+        )
+    size = len(json.dumps(about))
+    if size > MAX_PROFILE_STRINGS_BYTES:
+        raise LimitError(
+            f"a profile whose strings take {size} bytes", accepted={"max_bytes": MAX_PROFILE_STRINGS_BYTES}
         )
     return about
 

@@ -83,10 +83,9 @@ class Reconstruction:
         self._usual: NDArray[np.float32] | None = None
         if "corrector_down" in arrays:
             down = require(arrays, "corrector_down", np.float16, (channels, None))
-            if down.shape[1] > MAX_CORRECTOR_RANK:
+            if down.shape[1] > (most := min(MAX_CORRECTOR_RANK, channels)):
                 raise ProfileContentError(
-                    f"a profile's corrector of rank {down.shape[1]}",
-                    accepted={"max_rank": MAX_CORRECTOR_RANK},
+                    f"a profile's corrector of rank {down.shape[1]}", accepted={"max_rank": most}
                 )
             self._down = down.astype(np.float32)
             self._up = require(arrays, "corrector_up", np.float16, (down.shape[1], channels)).astype(

@@ -21,8 +21,8 @@ from shared.codecs.calibrated.context_model import (
 )
 from shared.codecs.calibrated.entropy import SCALE, Alphabet, Reader, Writer
 from shared.codecs.calibrated.profile import require
-from shared.errors import ProfileContentError
-from shared.limits import MAX_GROUPS, MAX_LEVELS
+from shared.errors import LimitError, ProfileContentError
+from shared.limits import MAX_CODING_TABLES, MAX_GROUPS, MAX_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,16 +78,26 @@ class SymbolCoder:
             self._read_magnitudes(arrays, levels)
 
     def _read_magnitudes(self, arrays: Mapping[str, NDArray[Any]], levels: int) -> None:
-        """The tables of magnitudes: one for each kind of symbol, or one for each kind and size of its neighbours."""
+        """The tables of magnitudes: one for each kind of symbol, or one for each kind and size of its neighbours.
+
+        Each becomes a model, and each model is asked for in every pass of every frame.
+        """
         self._by_size = arrays.get("magnitudes", np.empty(0)).ndim == 3
         shape = (None, SIZES, levels - 1) if self._by_size else (None, levels - 1)
-        tables = require(arrays, "magnitudes", np.uint16, shape).astype(np.int64)
+        tables = require(arrays, "magnitudes", np.uint16, shape)
+        count = tables.size // (levels - 1)
+        if count > MAX_CODING_TABLES:
+            raise LimitError(
+                f"a profile of {count} tables of magnitudes", accepted={"max_tables": MAX_CODING_TABLES}
+            )
         kinds = kinds_of(arrays, "magnitude_kind", self._grid)
         step = SIZES if self._by_size else 1
         most = int(kinds.max())
-        if most >= len(tables) or (most + 1) * step > 256:  # a symbol's table is numbered in eight bits
+        if (
+            most >= len(tables) or (most + 1) * step > MAX_CODING_TABLES
+        ):  # a symbol's table is numbered in eight bits
             raise ProfileContentError("a profile's kinds of magnitudes are out of range")
-        self._magnitudes = Alphabet(tables.reshape(-1, levels - 1))
+        self._magnitudes = Alphabet(tables.reshape(-1, levels - 1).astype(np.int64))
         self._kinds = {
             current.index: np.broadcast_to(
                 of_pass(kinds, current) * np.uint8(step),

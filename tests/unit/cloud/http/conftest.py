@@ -14,7 +14,7 @@ from kits.codecs import frame_of
 from kits.gain import Gained, gain_profile
 from kits.numpy_network import network_of
 
-from cloud.profiles import Profiles
+from cloud.profiles.store import Profiles
 from shared.codecs import CODECS, NAMES
 from shared.codecs.calibrated.codec import Calibrated
 from shared.wire import frame as wire

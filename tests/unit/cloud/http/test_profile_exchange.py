@@ -150,7 +150,7 @@ def test_a_run_loses_no_frame_to_a_cloud_that_forgets(model: Model, codecs: list
                 if number in (3, 4, 9):
                     # Twice while one frame is under way would be a cloud that keeps dropping it.
                     until(lambda wanted=number: len(runs[0].records) == wanted)
-                    server.service.profiles._by_name.clear()
+                    server.service.profiles.keep(())
                 yield picture
 
         async def go() -> Run:

@@ -12,7 +12,8 @@ import pytest
 from kits.cloud import WAIT_S, Server, request, until, waiting
 from kits.gain import Gained, gain_profile
 
-from cloud.profiles import MAX_PROFILES, Profiles
+from cloud.profiles.store import Profiles
+from shared.limits import MAX_CLIENT_PROFILES
 
 if TYPE_CHECKING:
     from shared.codecs.calibrated.profile import Profile
@@ -61,15 +62,15 @@ def test_a_frame_whose_profile_is_not_here_says_where_to_put_it(
 
 
 def test_an_evicted_profile_is_missed_and_can_come_again(fresh: Server, make: Any, framed: Any) -> None:
-    many = [make(1.0 + number) for number in range(MAX_PROFILES + 1)]
+    many = [make(1.0 + number) for number in range(MAX_CLIENT_PROFILES + 1)]
     for profile in many:
         assert fresh.put_profile(profile.data).status == 201
-    assert (fresh.metric("profiles"), fresh.metric("profiles_evicted_total")) == (MAX_PROFILES, 1)
+    assert (fresh.metric("profiles"), fresh.metric("profiles_evicted_total")) == (MAX_CLIENT_PROFILES, 1)
     fresh.frame(framed(many[0])).refused(424, "profile_missing")
     assert fresh.frame(framed(many[1])).status == 200
     assert fresh.put_profile(many[0].data).status == 201
     assert fresh.frame(framed(many[0])).status == 200
-    assert fresh.metric("profiles_received_total") == MAX_PROFILES + 2
+    assert fresh.metric("profiles_received_total") == MAX_CLIENT_PROFILES + 2
 
 
 def test_frames_that_do_not_fit_their_profile(fresh: Server, make: Any, framed: Any, model: Model) -> None:

@@ -13,7 +13,7 @@ from kits.followed import followed
 from kits.numpy_network import PYRAMID
 from kits.several import frame_of_several, tensors
 
-from cloud.profiles import Profiles
+from cloud.profiles.store import Profiles
 from shared.codecs import CODECS, NAMES
 from shared.codecs.base import Codec, Encoded
 from shared.codecs.calibrated.codec import Calibrated

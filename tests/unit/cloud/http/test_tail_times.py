@@ -178,9 +178,11 @@ def test_frames_are_answered_between_two_runs(names: list[str], pack: Any) -> No
     assert len(tails.runs) == RUNS * len(names) + 1
 
 
-def test_a_failure_is_a_500_and_the_next_call_tries_again(
-    names: list[str], expect_log: pytest.LogCaptureFixture
+def test_a_failure_is_a_500_and_after_a_pause_the_next_call_tries_again(
+    names: list[str], expect_log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
     with quick(max_batch=1) as (server, tails):
         tails.error = EngineError("openvino: secret")
         refusal = server.ask("GET", "/tail-times").refused(500, "internal")
@@ -188,6 +190,12 @@ def test_a_failure_is_a_500_and_the_next_call_tries_again(
         assert "secret" in expect_log.text
         tails.error = None
         tails.runs.clear()
+        expect_log.clear()
+        clock.now = 59.0
+        assert "minute" in server.ask("GET", "/tail-times").refused(503, "unavailable")["error"]
+        assert not tails.runs
+        assert "Traceback" not in expect_log.text
+        clock.now = 60.0
         assert list(tail_times(server)["tails_ms"]) == names
         assert len(tails.runs) == RUNS * len(names)
 

@@ -7,7 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kits.numpy_network import network_of, write_bundle
+from kits.numpy_network import ENDS, SHAPES, network_of, write_bundle
 from prometheus_client import Gauge
 
 from cloud.batching.tails import Tails
@@ -18,7 +18,6 @@ from shared.errors import FingerprintError
 from shared.network.labels import labels_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -146,21 +145,21 @@ def test_what_is_dropped_leaves_memory_without_a_collection(house: House) -> Non
         gc.enable()
 
 
-def test_before_it_is_current_the_tails_in_use_are_compiled(house: House) -> None:
-    cases: list[tuple[list[str], bool, Callable[[Any], bool]]] = [
-        (["layer4", "layer1"], False, lambda found: found == ["layer4", "layer1"]),
-        (["gone.from.it", "output", "layer4"], False, lambda found: found == ["layer4"]),
-        (
-            ["layer4", "layer3", "input"],
-            True,
-            lambda found: found == ["layer4"],
-        ),  # the others are in the chain
+def test_before_it_is_current_the_tails_in_use_are_ready(house: House) -> None:
+    cases: list[tuple[list[str], bool, list[str]]] = [
+        (["layer3", "layer1"], False, ["input", *ENDS]),
+        (["gone.from.it", "output", "layer4"], False, [*SHAPES][:-1]),
+        (["layer4", "input"], True, [*SHAPES][:-1]),
+        ([], True, ["input", *ENDS]),
+        ([], False, []),
     ]
-    for number, (names, chained, right) in enumerate(cases, 1):
+    for number, (names, chained, ready) in enumerate(cases, 1):
         network = house.make(number)
         network.prepare(names, chained=chained)
-        assert right([name for _, name in network.engine.compiled]), names  # type: ignore[attr-defined]
-        assert network.tails.chained == chained
+        found = [name for name in network.partition.points if network.tails.is_ready(name)]
+        assert found == [*ready, "output"], names
+        assert not network.engine.compiled, names  # type: ignore[attr-defined]
+        assert network.tails.chained == (chained or "layer3" in names)
 
 
 def test_labels_are_hashed_as_a_json_list() -> None:

@@ -9,7 +9,7 @@ from kits.profiles import still_camera
 
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import FORMAT, FORMAT_2, Profile
-from shared.errors import ContentError, ProfileContentError
+from shared.errors import ContentError, LimitError, ProfileContentError
 
 PROFILE = still_camera()
 SHAPE = PROFILE.shapes[0]
@@ -47,7 +47,7 @@ def test_kinds_that_have_no_table_are_refused():
     tables = np.concatenate([PROFILE.arrays["magnitudes"]] * 5)
     kinds = PROFILE.arrays["magnitude_kind"].copy()
     kinds[0, 0, 0] = 39
-    with pytest.raises(ProfileContentError, match="out of range"):
+    with pytest.raises(LimitError, match="320 tables"):
         Calibrated(changed(magnitudes=tables, magnitude_kind=kinds))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,20 +13,24 @@ from kits.codecs import FINGERPRINT, frame_of
 from kits.gain import Gained, gain_profile
 from prometheus_client import Counter, Gauge
 
-from cloud import profiles as profiles_module
+from cloud.access.refusals import OverQuotaError
 from cloud.bodies.frames import read_frame
-from cloud.profiles import MAX_PROFILES, MAX_STORED_BYTES, Profiles
+from cloud.profiles.store import Profiles
+from shared.codecs.calibrated.cost import cost_of
 from shared.codecs.calibrated.profile import Profile
 from shared.errors import ContentError, ProfileContentError, ProfileMissingError
-from shared.limits import MAX_PROFILE_BYTES
+from shared.limits import MAX_CLIENT_PROFILES, MAX_PROFILES
 from shared.wire import frame as wire
 
 SHAPE = (4, 3, 5)
 
 
-def store(make_codec: Any = Gained) -> Profiles:
+def store(make_codec: Any = Gained, **clocks: Any) -> Profiles:
     return Profiles(
-        make_codec, held=Gauge("held", "", registry=None), evicted=Counter("went", "", registry=None)
+        make_codec,
+        held=Gauge("held", "", registry=None),
+        evicted=Counter("went", "", registry=None),
+        **clocks,
     )
 
 
@@ -77,34 +82,61 @@ def test_a_profile_is_for_one_tensor(changes: dict[str, Any]) -> None:
     assert caught.value.accepted == {"split_point": "layer3", "shape": list(SHAPE)}
 
 
-def test_what_was_not_used_for_longest_goes_first() -> None:
+def test_of_a_clients_own_what_was_not_used_for_longest_goes_first() -> None:
     profiles = store()
-    many = [profile_of(1.0 + number) for number in range(MAX_PROFILES + 2)]
-    for profile in many[:MAX_PROFILES]:
-        profiles.add(profile)
+    many = [profile_of(1.0 + number) for number in range(MAX_CLIENT_PROFILES + 2)]
+    for profile in many[:MAX_CLIENT_PROFILES]:
+        profiles.add(profile, "a")
     profiles.codec_of(frame_of(Gained(many[0])))  # used by a frame
-    assert profiles.touch(many[1].name)
-    assert counted(profiles) == (MAX_PROFILES, 0)
+    assert profiles.touch(many[1].name, "a")
+    assert counted(profiles) == (MAX_CLIENT_PROFILES, 0)
     profiles.describe_one(many[2].name)  # asking is no use
-    for profile in many[MAX_PROFILES:]:
-        profiles.add(profile)
+    for profile in many[MAX_CLIENT_PROFILES:]:
+        profiles.add(profile, "a")
     gone = {profile.name for profile in many} - set(profiles.names())
     assert gone == {many[2].name, many[3].name}
-    assert counted(profiles) == (MAX_PROFILES, 2)
-    assert not profiles.touch(many[2].name)
+    assert counted(profiles) == (MAX_CLIENT_PROFILES, 2)
+    assert not profiles.touch(many[2].name, "a")
     with pytest.raises(ProfileMissingError):
         profiles.codec_of(frame_of(Gained(many[2])))
 
 
-def test_bytes_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles_module, "MAX_STORED_BYTES", 3000)
-    profiles = store()
-    for gain in (1.0, 2.0, 3.0):
-        profiles.add(profile_of(gain, room=1000))
-    assert profiles.names() == [profile_of(gain, room=1000).name for gain in (2.0, 3.0)]
-    profiles.add(profile_of(4.0, room=2600))
-    assert profiles.names() == [profile_of(4.0, room=2600).name]
-    assert counted(profiles) == (1, 3)
+def test_whoever_sends_many_pushes_out_only_its_own() -> None:
+    profiles, honest = store(), profile_of(0.5)
+    profiles.add(honest, "honest")
+    for number in range(3 * MAX_PROFILES):
+        profiles.add(profile_of(1.0 + number), "greedy")
+    assert honest.name in profiles.names()
+    assert counted(profiles) == (1 + MAX_CLIENT_PROFILES, 3 * MAX_PROFILES - MAX_CLIENT_PROFILES)
+
+
+def test_a_refused_profile_is_not_built_and_takes_nothing() -> None:
+    built = []
+
+    def make(profile: Profile) -> Gained:
+        built.append(profile)
+        return Gained(profile)
+
+    profiles = store(make, clock=lambda: 0.0)
+    for number in range(MAX_PROFILES):
+        profiles.add(profile_of(1.0 + number), f"client {number}")
+    before = profiles.names()
+    with pytest.raises(OverQuotaError, match="in use"):
+        profiles.add(profile_of(0.5), "late")
+    assert (profiles.names(), len(built)) == (before, MAX_PROFILES)
+    assert counted(profiles) == (MAX_PROFILES, 0)
+
+
+def test_the_log_has_a_line_for_many_that_went(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    now = [0.0]
+    profiles = store(clock=lambda: now[0])
+    for number in range(MAX_CLIENT_PROFILES + 50):
+        profiles.add(profile_of(1.0 + number), "greedy")
+    assert [record.getMessage()[:17] for record in caplog.records] == ["dropped 1 profile"]
+    now[0] = 60.0
+    profiles.add(profile_of(0.5), "greedy")
+    assert caplog.records[-1].getMessage().startswith("dropped 50 profiles")
 
 
 def test_where_there_is_no_store_every_profile_is_missing(model: Any, partition: Any) -> None:
@@ -121,10 +153,6 @@ def test_where_there_is_no_store_every_profile_is_missing(model: Any, partition:
     work = read_frame(wire.pack(frame), model, partition, profiles)
     np.testing.assert_array_equal(work.crossing[0], array[None])
     assert (work.codec, work.payload_bytes) == ("calibrated", 2048)
-
-
-def test_the_largest_profile_fits() -> None:
-    assert MAX_STORED_BYTES >= MAX_PROFILE_BYTES
 
 
 def test_the_same_again_takes_no_more_room() -> None:
@@ -180,26 +208,43 @@ def test_many_threads_at_once() -> None:
             else:
                 assert isinstance(codec, Gained)
                 assert codec.profile.digest == frames[number].tensors[0].params
-            assert len(profiles.names()) <= MAX_PROFILES
-            assert len(profiles.describe()) <= MAX_PROFILES
+            assert len(profiles.names()) <= MAX_CLIENT_PROFILES
+            assert len(json.loads(profiles.listing())["profiles"]) <= MAX_CLIENT_PROFILES
 
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(work, seed) for seed in range(4)]:
             done.result(30)
-    assert counted(profiles)[0] == MAX_PROFILES == len(profiles.names())
+    assert counted(profiles)[0] == MAX_CLIENT_PROFILES == len(profiles.names())
 
 
-def test_a_profile_is_described_by_name_tensor_size_and_origin() -> None:
-    profiles, profile = store(), profile_of()
+def test_a_profile_is_described_by_name_tensor_size_origin_and_cost() -> None:
+    now = iter((1.0, 1.25, 1.5))
+    profiles, profile = store(cpu_clock=lambda: next(now)), profile_of()
     profiles.add(profile)
     said = {
         "name": profile.name,
         "split_point": "layer3",
         "shape": list(SHAPE),
         "bytes": len(profile.data),
+        "held_bytes": cost_of(profile).held_bytes,
+        "decode_ms": 250.0,
         "about": dict(profile.about),
     }
     assert said["about"]["made"] == "by a test"
-    assert profiles.describe() == [said]
-    assert profiles.describe_one(profile.name) == said
+    assert json.loads(profiles.listing()) == {"profiles": [said]}
+    assert json.loads(profiles.describe_one(profile.name) or b"") == said
     assert profiles.describe_one("00" * 16) is None
+
+
+def test_the_listing_is_made_once_for_all_who_ask() -> None:
+    profiles = store()
+    assert json.loads(profiles.listing()) == {"profiles": []}
+    profiles.add(profile_of(), "a")
+    first = profiles.listing()
+    profiles.codec_of(frame_of(Gained(profile_of())))
+    assert profiles.listing() is first
+    profiles.add(profile_of(3.0), "a")
+    assert [each["name"] for each in json.loads(profiles.listing())["profiles"]] == profiles.names()
+    profiles.keep([])
+    assert json.loads(profiles.listing()) == {"profiles": []}
+    assert profiles.names() == []

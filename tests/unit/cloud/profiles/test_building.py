@@ -1,0 +1,82 @@
+"""What a profile costs is measured while it is built."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from kits.naming import naming
+from kits.profiles import SMALL, features, make_profile
+
+from cloud.profiles.building import build
+from edge.calibration.fit import fit_crossing
+from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.cost import Cost
+from shared.errors import LimitError
+from shared.limits import MAX_DECODE_S, MAX_PROFILE_HELD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def clock(*seconds: float) -> Callable[[], float]:
+    given = iter(seconds)
+    return lambda: next(given)
+
+
+def test_building_and_decoding_are_timed_apart() -> None:
+    held = build(make_profile(), Calibrated.reader, clock(10.0, 10.5, 10.75))
+    assert (held.build_s, held.decode_s) == (0.5, 0.25)
+    assert json.loads(held.description)["decode_ms"] == 250.0
+
+
+def test_neither_file_nor_arrays_are_kept() -> None:
+    profile = make_profile()
+    held = build(profile, Calibrated.reader)
+    assert (held.profile.name, held.profile.data, held.profile.arrays) == (profile.name, b"", {})
+    assert held.codec.profile is not profile  # type: ignore[attr-defined]
+
+
+def test_every_tensor_is_decoded_once_and_the_codec_is_whole() -> None:
+    shapes = [(8, 6, 6), (8, 3, 3)]
+    crossing = [features(shape) for shape in shapes]
+    profile = fit_crossing(crossing, [SMALL] * 2, fingerprint=b"profile.", split_point="neck")
+    decoded: list[tuple[int, ...]] = []
+
+    class Noting(Calibrated):
+        def decode(self, params: bytes, payload: Any, shape: tuple[int, ...]) -> Any:
+            decoded.append(shape)
+            return super().decode(params, payload, shape)
+
+    def make(given: Any) -> Calibrated:
+        codec = Noting(given)
+        for each in codec._all[1:]:
+            each.__class__ = Noting
+        return codec
+
+    held = build(profile, make)
+    assert decoded == shapes
+    codec = Calibrated(profile)
+    for number, tensors in enumerate(crossing):
+        sent = codec.of_tensor(number).encode(tensors[0])
+        want = codec.of_tensor(number).decode(*sent, shapes[number])
+        np.testing.assert_array_equal(held.codec.of_tensor(number).decode(*sent, shapes[number]), want)
+
+
+def test_one_that_takes_too_long_is_refused_by_what_was_measured() -> None:
+    build(make_profile(), Calibrated.reader, clock(0.0, 100.0, 100.0 + MAX_DECODE_S))
+    with pytest.raises(LimitError, match=r"2\.5 s of a core") as refused:
+        build(make_profile(), Calibrated.reader, clock(0.0, 0.0, 2.5))
+    assert refused.value.accepted == {"max_seconds": MAX_DECODE_S}
+
+
+def test_one_that_is_counted_as_too_much_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "cloud.profiles.building.cost_of", lambda _: Cost(MAX_PROFILE_HELD_BYTES + 1, 0, 0, 0)
+    )
+    built: list[object] = []
+    with naming("held"), pytest.raises(LimitError, match="bytes to hold"):
+        build(make_profile(), lambda profile: built.append(profile) or Calibrated(profile))  # type: ignore[func-returns-value]
+    assert not built

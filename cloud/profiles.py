@@ -49,17 +49,23 @@ class Profiles:
         self._lock = Lock()
         self._by_name: OrderedDict[str, _Held] = OrderedDict()  # least recently used first
 
-    def add(self, profile: Profile) -> None:
-        """Build its codec and keep both. Raises ProfileContentError if the arrays cannot be used."""
+    def add(self, profile: Profile) -> list[str]:
+        """Build its codec and keep both; the names of those that were dropped to make room.
+
+        Raises ProfileContentError if the arrays cannot be used.
+        """
+        dropped = []
         held = _Held(profile, self._make_codec(profile))  # takes long, so not under the lock
         with self._lock:
             self._by_name[profile.name] = held
             self._by_name.move_to_end(profile.name)
             while len(self._by_name) > MAX_PROFILES or self._stored_bytes() > MAX_STORED_BYTES:
                 name, _ = self._by_name.popitem(last=False)
+                dropped.append(name)
                 self._evicted.inc()
                 _log.info("dropped profile %s to make room for %s", name, profile.name)
             self._gauge.set(len(self._by_name))
+        return dropped
 
     def touch(self, name: str) -> bool:
         """Whether this profile is stored; if so it counts as used."""

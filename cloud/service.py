@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from cloud.access.audit import Audit, open_audit
+from cloud.access.ledger import open_ledger
 from cloud.batching.batcher import Batcher
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
-from cloud.ledger import open_ledger
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder
@@ -19,6 +20,7 @@ from cloud.networks.watch import BundleWatch
 from cloud.profiles import Profiles
 from shared.codecs import known_codecs
 from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
+from shared.observing.rotation import Rotation
 from shared.observing.telemetry import computing
 from shared.wire import frame as wire
 
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from cloud.networks.network import Tail
     from cloud.threads import ThreadPools
     from shared.engines.half import Tensors
+    from shared.observing.json_lines import JsonLines
+
+_TEND_S = 10.0
+"""Between two looks at the files of the ledger and the audit."""
 
 
 class Service:
@@ -37,11 +43,12 @@ class Service:
     """
 
     def __init__(self, settings: CloudSettings, pools: ThreadPools) -> None:
-        """Takes over `pools`. Raises SettingsError if the ledger cannot be opened."""
+        """Takes over `pools`. Raises SettingsError if the ledger or the audit cannot be opened."""
         self.settings = settings
         self.pools = pools
         self.metrics = CloudMetrics()
-        self.ledger = open_ledger(settings.ledger, self.metrics.ledger_errors) if settings.ledger else None
+        self.ledger = self._open_ledger()
+        self.audit = self._open_audit()
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
@@ -73,7 +80,7 @@ class Service:
             wait_s=settings.batch_wait_ms / 1e3,
             workers=pools.tail_workers,
         )
-        self._tasks = [asyncio.create_task(self.batcher.serve())]
+        self._tasks = [asyncio.create_task(self.batcher.serve()), asyncio.create_task(self._tend_files())]
         if folder:
             self.watch = BundleWatch(
                 folder,
@@ -86,6 +93,32 @@ class Service:
             )
             self._tasks.append(asyncio.create_task(self.watch.run()))
         self.lifecycle.move(State.READY)
+
+    def _open_ledger(self) -> JsonLines | None:
+        settings, metrics = self.settings, self.metrics
+        if not settings.ledger:
+            return None
+        rotation = Rotation(max_bytes=settings.ledger_max_bytes, keep=settings.ledger_keep)
+        return open_ledger(
+            settings.ledger, metrics.ledger_errors, rotation=rotation, metrics=metrics.ledger_files
+        )
+
+    def _open_audit(self) -> Audit:
+        settings, metrics = self.settings, self.metrics
+        file = None
+        if settings.audit:
+            rotation = Rotation(max_bytes=settings.audit_max_bytes, keep=settings.audit_keep)
+            file = open_audit(
+                settings.audit, metrics.audit_errors, rotation=rotation, metrics=metrics.audit_files
+            )
+        return Audit(file, metrics.audit_left_out)
+
+    async def _tend_files(self) -> None:
+        while True:
+            await asyncio.sleep(_TEND_S)
+            if self.ledger:
+                self.ledger.tend()
+            self.audit.tend()
 
     @property
     def network(self) -> LoadedNetwork:
@@ -114,6 +147,7 @@ class Service:
         if self._tasks:
             await self.decoder.stop()
         self.pools.stop()
+        self.audit.finish()
 
     async def _run_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
         return await self.pools.tails.run(self._compute_tail, tail, callers)

@@ -13,8 +13,8 @@ from shared.wire.frame import unpack
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cloud.access.ledger import Entry
     from cloud.bodies.body import Body
-    from cloud.ledger import Entry
     from cloud.metrics import CloudMetrics
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks

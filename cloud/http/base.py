@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from tornado.escape import json_encode
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
+from cloud.access.audit import Action, Outcome
+from cloud.access.legible import legible
 from cloud.bodies.body import Body
 from cloud.metrics import ENDPOINTS
 from shared.errors import BusyError, LimitError, RequestError
@@ -36,10 +38,25 @@ class Handler(RequestHandler):
 
     endpoint: ClassVar[str] = ""
     """The metrics' label for this endpoint, if it is not the path."""
+    action = Action.READ
+    """What the client wants, in the words of the audit."""
+    received_bytes = 0
+    """Bytes of the request's body so far."""
 
     def initialize(self, service: Service) -> None:
         self.service = service
         self._arrived = time.monotonic()  # Tornado's request_time() is by the wall clock, which may be set
+
+    def client(self) -> str:
+        """Who the request is from, for the ledger and the audit: the address, unless a key says more."""
+        return str(self.request.remote_ip)
+
+    def note(self, outcome: Outcome, *, reason: str | None = None, subject: str | None = None) -> None:
+        """Write a line of the audit about this request."""
+        size, seconds = self.received_bytes, self.elapsed_s()
+        self.service.audit.note(
+            self.client(), self.action, outcome, reason=reason, subject=subject, size=size, seconds=seconds
+        )
 
     def elapsed_s(self) -> float:
         """Seconds since the header arrived."""
@@ -76,7 +93,7 @@ class Handler(RequestHandler):
     def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
         """What was wrong, the reason under which it is counted, and what is accepted. Details of bugs are not sent."""
         if isinstance(error, RequestError):
-            text, reason, accepted = _legible(str(error)), error.reason, error.accepted
+            text, reason, accepted = legible(str(error), _MAX_TEXT), error.reason, error.accepted
             if error.retryable:
                 self.set_header("Retry-After", "1")
         elif isinstance(error, HTTPError):
@@ -88,6 +105,7 @@ class Handler(RequestHandler):
             text, reason, accepted = "internal error; see the server's log", "internal", None
         if reason != "http":
             self.service.metrics.rejected.labels(reason=reason).inc()
+            self.note(Outcome.FAILED if reason == "internal" else Outcome.REFUSED, reason=reason)
             _log.info("%s refused with %d (%s): %s", self.request.path[:_MAX_TEXT], status_code, reason, text)
         return {"error": text, "reason": reason, "accepted": accepted}
 
@@ -99,6 +117,8 @@ class Handler(RequestHandler):
         path = self.endpoint or (self.request.path if self.request.path in ENDPOINTS else "other")
         self.service.metrics.requests.labels(endpoint=path, code=str(self.get_status())).inc()
         self.service.metrics.duration.labels(endpoint=path).observe(self.elapsed_s())
+        outcome = "refused" if self.get_status() >= HTTPStatus.BAD_REQUEST else "answered"
+        self.service.metrics.clients.ended(None, outcome, self.received_bytes)
 
     def _methods(self) -> list[str]:
         own = {
@@ -117,11 +137,13 @@ class BodyHandler(Handler):
     """
 
     body_method: ClassVar[str] = "POST"
+    brings: ClassVar[Action] = Action.FRAME
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
         self._body = Body()
         self._refused = False
+        self.action = self.brings if self.request.method == self.body_method else Action.READ
 
     def limit(self) -> int:
         """Largest body in bytes."""
@@ -155,6 +177,7 @@ class BodyHandler(Handler):
             self._refuse(error)
             return
         self._body.add(chunk, self.elapsed_s())
+        self.received_bytes = self._body.size
         # Give other connections a turn: a body that arrives as fast as it is read would be read in one turn of the loop.
         if self._body.size != self._declared():
             await asyncio.sleep(0)
@@ -172,6 +195,7 @@ class BodyHandler(Handler):
         super().on_connection_close()
         if not self._finished and not self._refused:
             self.service.metrics.abandoned.inc()
+            self.service.metrics.clients.ended(None, "abandoned", self.received_bytes)
         self.release()
 
     def on_finish(self) -> None:
@@ -220,9 +244,3 @@ class BodyHandler(Handler):
     def _account(self, size: int) -> None:
         self.service.buffered_bytes += size
         self.service.metrics.buffered_bytes.set(self.service.buffered_bytes)
-
-
-def _legible(text: str) -> str:
-    """One line of printable characters, shortened to what a line may hold."""
-    text = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
-    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)

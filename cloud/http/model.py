@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tornado.escape import json_encode
 
+from cloud.access.ledger import Entry
 from cloud.http.base import BodyHandler
-from cloud.ledger import Entry
 from cloud.networks.network import Tail
 from shared.errors import AnswerError, BodyError, ContentError, MediaTypeError, UnavailableError
 from shared.limits import MAX_LABELS, MAX_REPLY_BYTES
@@ -58,7 +58,7 @@ class ModelHandler(BodyHandler):
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
-        self._progress = _Progress(Entry(service.ledger if self._brings_frame() else None))
+        self._progress = _Progress(Entry(service.ledger if self._brings_frame() else None, self.client()))
 
     def get(self) -> None:
         self.service.lifecycle.require_ready()

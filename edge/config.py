@@ -152,6 +152,13 @@ class EdgeSettings(CommonSettings):
         description="how many requests may be under way at once; of several cameras each has one more of its own",
     )
     deadline_s: Deadline = 2.0
+    verify_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the cloud's answers that the edge computes again beside the frames and compares, so that a cloud which "
+        "computes wrongly, or lies, is found; each costs a tail",
+    )
     frames: Frames = 0
     results: str | None = Field(
         None,

@@ -45,7 +45,7 @@ FETCHES = ("fetched", "kept", "away", "cut", "refused", "too_large", "damaged", 
 CHANGES = ("taken", "failed")
 SWITCHES = ("limit", "clear", "small")
 CIRCUIT_STATES = ("closed", "open", "half_open")
-
+VERIFIED = ("same", "other", "left_out", "failed")
 
 DEFAULT_CAMERA = "camera"
 
@@ -91,9 +91,7 @@ class EdgeMetrics(Metrics):
             "Bytes of the latest answered frame over its round trip less the cloud's own time.",
             registry=self.registry,
         )
-        self.in_flight = Gauge(
-            prefix + "in_flight", "Requests waiting for the cloud.", registry=self.registry
-        )
+        self.in_flight = Gauge(prefix + "in_flight", "Requests under way.", registry=self.registry)
         self.circuit_state = Gauge(
             prefix + "circuit_state", "1 for the circuit breaker's state.", ["state"], registry=self.registry
         )
@@ -205,6 +203,19 @@ class EdgeMetrics(Metrics):
             ["result"],
             registry=self.registry,
         )
+        self.verified = Counter(
+            prefix + "verified_total",
+            "The cloud's answers that were drawn to be computed again here, by what came out.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.verified_agreement = Counter(
+            prefix + "verified_agreement_total",
+            "Sum of their agreement, each 0 to 1.",
+            registry=self.registry,
+        )
+        for result in VERIFIED:
+            self.verified.labels(result=result)
         for result in FETCHES:
             self.bundle_fetches.labels(result=result)
         for result in CHANGES:

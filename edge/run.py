@@ -17,6 +17,7 @@ from edge.cameras.camera import Camera
 from edge.cameras.metrics import CameraMetrics
 from edge.cameras.sources import Sources
 from edge.frames.pipeline import Pipeline
+from edge.frames.verifying import Verifier
 from edge.network.opening import open_origin
 from edge.network.switch import Switch
 from edge.network.watch import watch
@@ -140,8 +141,15 @@ async def _open(
         Camera(each, sources[each.name], outputs.sinks, told[each.name], session)
         for each, session in zip(cameras, sessions, strict=True)
     ]
+    verifier = Verifier(settings.verify_share, metrics) if settings.verify_share else None
     pipeline = Pipeline(
-        running, switch.editions, line.circuit, metrics, in_flight=settings.in_flight, pace=pace
+        running,
+        switch.editions,
+        line.circuit,
+        metrics,
+        in_flight=settings.in_flight,
+        pace=pace,
+        verifier=verifier,
     )
     return _Run(running, metrics, outputs, pipeline, switch, origin, sources)
 

@@ -92,3 +92,7 @@ MAX_JSON_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 1
 it has a list for each row of each channel, a comma for each number, and hardly a key."""
 MAX_REPLY_BYTES = 1 << 20
 """Bytes of an answer that an edge reads from its cloud."""
+MAX_ANSWER_STEPS = 32
+"""Steps whose times an answer may hold: those of a later cloud are left out by an edge, but not any number of them."""
+MAX_TAIL_TIMES = 1 << 16
+"""Times of tails that a cloud may give its edges, of all split points and batch sizes together."""

@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from shared.errors import SettingsError, suggest
 from shared.observing.logs import mask_credentials, mask_url
+from shared.security.escape import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -210,7 +211,7 @@ def _problem(settings: type[CommonSettings], problem: Any, given: dict[str, Any]
 def print_error(error: Exception) -> None:
     """Print a start-up error to stderr, one line per problem, credentials masked."""
     for line in str(error).splitlines():
-        print(f"splitdnn: {mask_credentials(line)}", file=sys.stderr)
+        print(f"splitdnn: {escaped(mask_credentials(line))}", file=sys.stderr)
 
 
 def parse_flags(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> dict[str, Any]:

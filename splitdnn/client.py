@@ -13,9 +13,10 @@ from prometheus_client import Counter
 from edge.uplink.client import BrokenError, CloudClient, parse_json
 from shared.codecs import make_codec
 from shared.errors import RequestError, SettingsError, SplitDNNError, UplinkError
+from shared.security.escape import shown
 from shared.tasks.registry import read_answer
 from shared.tasks.spec import Wanted
-from shared.wire.frame import Frame, pack
+from shared.wire.frame import Frame, heading, pack
 from shared.wire.http import CONTENT_TYPE
 from splitdnn.client_pictures import picture_frame
 from splitdnn.cloud_model import CloudModel, parse_cloud_model
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
+_MAX_REASON = 40
+"""Characters."""
 _RETRYABLE = frozenset({"unreachable", "late", "damaged", "queue_full", "unavailable", "deadline"})
 
 
@@ -211,8 +214,8 @@ class Client:
         path = f"/model?{'&'.join(query)}".rstrip("?")
         body = await self._request("POST", path, data=frame, headers={"Content-Type": CONTENT_TYPE})
         try:
-            return read_answer(parse_json(body))
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+            return _read(body, frame)
+        except (AttributeError, KeyError, OverflowError, RequestError, TypeError, ValueError):
             raise ClientError(
                 "not_splitdnn", f"{self._http.url} answers, but not as a SplitDNN cloud"
             ) from None
@@ -226,9 +229,17 @@ class Client:
         if status < 300:
             return body
         fields = parse_json(body)
-        text = f"{method} {path}: {status} {fields.get('error', '')}".strip()
-        reason = str(fields.get("reason", "unavailable" if status >= 500 else "refused"))
+        text = f"{method} {path}: {status} {shown(fields.get('error', ''))}".strip()
+        reason = shown(fields.get("reason", "unavailable" if status >= 500 else "refused"), _MAX_REASON)
         raise ClientError(reason, text, status=status, accepted=fields.get("accepted"))
+
+
+def _read(body: bytes, frame: bytes) -> Answer:
+    """Raises what `read_answer` raises, and for the answer to another frame."""
+    fields = parse_json(body)
+    if (fields["frame_id"], fields["split_point"]) != heading(frame):
+        raise ValueError("the answer to another frame")
+    return read_answer(fields)
 
 
 def _closed() -> ClientError:

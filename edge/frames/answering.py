@@ -15,6 +15,7 @@ from shared.errors import ContentError, UplinkError
 if TYPE_CHECKING:
     from prometheus_client import Counter
 
+    from edge.frames.verifying import Verifier
     from edge.frames.way import AnsweredBy, Encoded, Reply
     from shared.tasks.base import Answer
 
@@ -44,11 +45,13 @@ class Answering:
         circuit: Circuit,
         fallbacks: Counter,
         explorations: Counter,
+        verifier: Verifier | None = None,
     ) -> None:
-        """The counters are those of edge/metrics.py."""
+        """The counters are those of edge/metrics.py. `verifier` sees each answer of the cloud."""
         self._circuit = circuit
         self._fallbacks = fallbacks
         self._explorations = explorations
+        self._verifier = verifier
         self._tail_thread = ThreadPoolExecutor(1, thread_name_prefix="tail")
         self._unawaited: asyncio.Task[object] | None = None
 
@@ -67,16 +70,20 @@ class Answering:
         elif encoded.frame is not None:
             answer, fallback = await self._ask_cloud(encoded, encoded.frame)
             if answer is not None:
+                if self._verifier:
+                    self._verifier.consider(encoded, answer)
                 return _outcome(encoded, answer, "cloud")
         if fallback:
             self._fallbacks.labels(camera=encoded.origin.camera, reason=fallback).inc()
         return await self._answer_here(encoded, fallback)
 
     async def close(self) -> None:
-        """Cancel the request whose answer no frame waits for, and end the tail's thread."""
+        """Cancel the request whose answer no frame waits for, end the tail's thread, and wait for what is being verified."""
         if self._unawaited:
             self._unawaited.cancel()
             await asyncio.gather(self._unawaited, return_exceptions=True)
+        if self._verifier:
+            await self._verifier.close()
         self._tail_thread.shutdown(wait=False)
 
     def _ask_without_waiting(self, encoded: Encoded) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from edge.cameras.camera import Camera
     from edge.frames.answering import Circuit
+    from edge.frames.verifying import Verifier
     from edge.frames.way import Crossing, Editions
     from edge.metrics import EdgeMetrics
     from edge.planning.pace import Pace
@@ -59,17 +60,18 @@ class Pipeline:
         *,
         in_flight: int,
         pace: Pace,
+        verifier: Verifier | None = None,
     ) -> None:
         """`in_flight`: how many requests may be under way at once. Each camera but one has one more of its own.
 
-        `pace` is told when frames came, for the planner.
+        `pace` is told when frames came, for the planner; `verifier` sees the cloud's answers, and is closed at the end.
         """
         self._cameras = {camera.name: camera for camera in cameras}
         self._editions = editions
         self._circuit = circuit
         self._pace = pace
         self._metrics = metrics
-        self._answering = Answering(circuit, metrics.fallbacks, metrics.explorations)
+        self._answering = Answering(circuit, metrics.fallbacks, metrics.explorations, verifier)
         depth, size = metrics.queue_depth, max(camera.settings.queue_size for camera in cameras)
         self._slots = Allowance(in_flight - 1)
         self._intake = Intake[Captured](

@@ -144,7 +144,7 @@ class Pilot(Protocol):
 
 
 class Reply(Protocol):
-    """As much of the cloud's reply as a frame needs; see edge/uplink/client.py."""
+    """As much of the cloud's reply as a frame needs; see edge/uplink/reply.py."""
 
     @property
     def answer(self) -> Answer:

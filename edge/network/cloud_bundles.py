@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from edge.network.fetch import BundleFetch
-from edge.uplink.client import shown
 from edge.uplink.heard import is_fingerprint
 from shared.errors import FetchError, ModelError, UplinkError
 from shared.network.bundle import read_bundle
 from shared.process.cache import Cache, key_of
+from shared.security.escape import shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -118,7 +118,7 @@ class CloudBundles:
             raise
         except ModelError as error:
             self._fetches.labels(result="damaged").inc()
-            raise FetchError("damaged", str(error)) from None
+            raise FetchError("damaged", shown(error)) from None
         await asyncio.to_thread(self._cache.store_json, self._key, fingerprint)
         return folder
 

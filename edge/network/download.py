@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import aiohttp
 
-from edge.uplink.client import parse_json, shown
+from edge.uplink.client import parse_json
 from shared.errors import FetchError
 from shared.network.manifest import MANIFEST
+from shared.security.escape import shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -30,6 +31,8 @@ def open_session() -> aiohttp.ClientSession:
         # The announced length would otherwise be that of a compressed form, which may unpack to anything.
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
     )
 
 

@@ -13,11 +13,11 @@ import time
 from typing import TYPE_CHECKING
 
 from edge.network.download import SILENCE_S, continues, get, open_session, receive, require_length
-from edge.uplink.client import shown
 from shared.errors import FetchError, ModelError
 from shared.limits import MAX_MANIFEST_BYTES
 from shared.network.manifest import FILES, MANIFEST, parse_manifest
 from shared.process.digest import sha256_of
+from shared.security.escape import shown
 
 if TYPE_CHECKING:
     from pathlib import Path

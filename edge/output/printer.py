@@ -9,6 +9,8 @@ import time
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, TextIO
 
+from shared.security.escape import escaped
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -62,6 +64,7 @@ def _headline(answer: Answer) -> str:
 
 
 def _cut(text: str, most: int = _MAX_HEADLINE) -> str:
+    text = escaped(text)  # a task of another package may say what it likes
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge.output.printer import human_bytes
+from shared.security.escape import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,7 +68,7 @@ class Summary:
                 camera.latencies.append(record.latency_ms)
         for name, milliseconds in record.stages_ms.items():
             self._steps[name].append(milliseconds)
-        for name in set(record.answer.shows()):
+        for name in set(map(escaped, record.answer.shows())):
             if name in self._seen or len(self._seen) < _MAX_REMEMBERED:
                 self._seen[name] += 1
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.planning.planner import Conditions
 from edge.uplink.link import Tracker
+from shared.limits import MAX_TAIL_TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,10 @@ _EDGE_STEPS = ("preprocess", "head", "encode")
 _CLOUD_STEPS = ("queue", "decode", "tail")
 _TELLING_S = 0.003
 """A computation that is expected to be shorter does not show how fast a machine is."""
+_MOST_TOGETHER = 1 << 16
+"""Frames of one batch, at most, as far as a cloud's word is taken for it."""
+_LONGEST_MS = 3.6e6
+"""An hour: no cloud answers a tail that takes longer."""
 _MAX_RATIO = 100.0
 """How many times slower or faster than surveyed a machine is taken to be at most, whatever is measured."""
 
@@ -46,8 +50,10 @@ class TailTimes:
 def parse_tail_times(said: Mapping[str, Any]) -> TailTimes | None:
     """From the JSON object that `GET /tail-times` answered; None if it makes no sense."""
     try:
-        sizes = [int(size) for size in said["batch_sizes"]]
-        rows = {str(name): [_seconds(ms) for ms in row] for name, row in said["tails_ms"].items()}
+        sizes, tails = said["batch_sizes"], said["tails_ms"]
+        if len(sizes) * len(tails) > MAX_TAIL_TIMES or not all(map(_is_size, sizes)):
+            return None
+        rows = {name: [_seconds(ms) for ms in row[: len(sizes)]] for name, row in tails.items()}
         by_batch = {
             size: {name: row[place] for name, row in rows.items()} for place, size in enumerate(sizes)
         }
@@ -56,8 +62,12 @@ def parse_tail_times(said: Mapping[str, Any]) -> TailTimes | None:
         return None
 
 
-def _seconds(milliseconds: float) -> float:
-    if not 0 <= milliseconds < math.inf:
+def _is_size(size: Any) -> bool:
+    return type(size) is int and 1 <= size <= _MOST_TOGETHER
+
+
+def _seconds(milliseconds: Any) -> float:
+    if isinstance(milliseconds, bool) or not 0 <= milliseconds <= _LONGEST_MS:
         raise ValueError
     return float(milliseconds) / 1e3
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
-import json
+import asyncio
 import logging
 import re
-import urllib.request
 from pathlib import Path
+from typing import Any
 
-from shared.limits import MAX_REPLY_BYTES
+from prometheus_client import Counter
+
+from edge.uplink.client import CloudClient, parse_json
+from shared.errors import UplinkError
 
 _log = logging.getLogger(__name__)
 
@@ -23,15 +25,13 @@ def agreed_weights(cloud_url: str, model: str, weights: str, seed: int) -> tuple
 
     `auto` may give pretrained or random weights, on each side independently. So an edge with `auto` takes what the cloud
     already runs, if the cloud can be asked and runs the same architecture; the fingerprints are still compared. Any
-    other choice is returned unchanged.
+    other choice is returned unchanged. Not to be called where an event loop runs.
     """
     alone = weights, seed
     if weights != "auto":
         return alone
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy, as the uplink uses none
     try:
-        with direct.open(f"{cloud_url}/model", timeout=_TIMEOUT_S) as response:
-            said = json.loads(response.read(MAX_REPLY_BYTES))
+        said = asyncio.run(_ask(cloud_url))
         kind, _, digits = str(said["weights"]).partition(":")
         if said["model"] != model:
             return alone
@@ -39,9 +39,20 @@ def agreed_weights(cloud_url: str, model: str, weights: str, seed: int) -> tuple
             # Never a path: the cloud must not decide which files are read on this machine.
             return (kind, seed) if _NAME.fullmatch(kind) and not digits and not Path(kind).exists() else alone
         agreed = int(digits)
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, RecursionError):
+    except (UplinkError, ValueError, KeyError):
         return alone  # no cloud to agree with
     if not 0 <= agreed < 2**63:
         return alone
-    _log.warning("weights=auto: the cloud runs random weights (%s), so this edge does too", said["weights"])
+    _log.warning("weights=auto: the cloud runs random weights (random:%d), so this edge does too", agreed)
     return kind, agreed
+
+
+async def _ask(cloud_url: str) -> dict[str, Any]:
+    """The answer to `GET /model`, by the way that frames take: no redirection, no proxy. Raises UplinkError."""
+    client = CloudClient(cloud_url, Counter("splitdnn_sent", "Bytes", registry=None), connections=1)
+    client.open()
+    try:
+        status, body = await client.request("GET", "/model", _TIMEOUT_S)
+    finally:
+        await client.close()
+    return parse_json(body) if status == 200 else {}

@@ -5,11 +5,8 @@ Any answer, and any failure to get one, is an UplinkError at worst: it costs one
 
 from __future__ import annotations
 
-import asyncio
 import json
-import math
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -17,15 +14,14 @@ import aiohttp
 from shared.errors import MismatchError, UplinkError
 from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
+from shared.security.escape import refuse_constant, shown
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from prometheus_client import Counter
 
     from shared.network.model import Model
-    from shared.tasks.base import Answer, Task
+    from shared.tasks.base import Task
     from shared.tasks.spec import Wanted
 
 # A frame is one write to a socket; the warning is about bodies that take long to produce.
@@ -33,26 +29,11 @@ warnings.filterwarnings("ignore", message="Sending a large body directly", categ
 
 _DIGEST = "sha-256="
 """Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
-_MAX_SHOWN = 300
-_LONG_BYTES = 64 << 10
 _REASONS = {424: "profile", 503: "busy", 504: "late"}
 
 
 class BrokenError(UplinkError):
     """The connection was made, but broke before the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The cloud's answer to one frame."""
-
-    answer: Answer
-    steps_ms: Mapping[str, float]
-    """What each of the cloud's own steps took, in milliseconds."""
-    received: tuple[float, float] | None = None
-    """Bytes of the frame that came in after its first piece, and the seconds in which they did; None if not said."""
-    fingerprint: object = None
-    """The cloud's current network, which need not be the frame's; not checked, and None from a cloud up to 0.5.0."""
 
 
 class CloudClient:
@@ -71,7 +52,15 @@ class CloudClient:
         trace = aiohttp.TraceConfig()
         trace.on_request_chunk_sent.append(self._count_sent)
         trace.on_connection_create_end.append(_note_fresh)
-        self._session = aiohttp.ClientSession(connector=connector, trace_configs=[trace])
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            trace_configs=[trace],
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,  # no proxy, and no password of a .netrc
+            # A compressed answer would have to be unpacked before its size could be checked against a limit.
+            headers={"Accept-Encoding": "identity"},
+            auto_decompress=False,
+        )
 
     async def close(self) -> None:
         """Close all connections."""
@@ -92,6 +81,11 @@ class CloudClient:
                     target = mask_url(shown(response.headers.get("Location")))
                     text = f"{response.status}: it redirects to {target}; give --cloud-url the cloud's own address"
                     raise UplinkError("refused", text)
+                encoding = response.headers.get("Content-Encoding", "identity")
+                if encoding.lower() != "identity":
+                    raise UplinkError(
+                        "refused", f"the answer came as {shown(encoding, 40)}; accepted: identity"
+                    )
                 body = await _read_body(response)
                 digest = response.headers.get("Content-Digest", "")
                 if digest.startswith(_DIGEST) and digest != content_digest(body):
@@ -100,7 +94,7 @@ class CloudClient:
         except TimeoutError:
             raise UplinkError("late", f"no answer within {patience_s:.3g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            text = str(error) or type(error).__name__
+            text = shown(error) or type(error).__name__  # it may quote what was sent
             broken = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
             kind = (
                 BrokenError if broken and not isinstance(error, aiohttp.ClientConnectorError) else UplinkError
@@ -141,16 +135,10 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
 def parse_json(body: bytes) -> dict[str, Any]:
     """The JSON object in this body; an empty one if there is none."""
     try:
-        fields = json.loads(body)
+        fields = json.loads(body, parse_constant=refuse_constant)
     except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
-
-
-def shown(value: object, most: int = _MAX_SHOWN) -> str:
-    """What the cloud said, for a line of the log or a terminal: short, and without characters that control either."""
-    text = str(value)[:most]
-    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)
 
 
 def refusal_of(status: int, body: bytes) -> UplinkError:
@@ -208,42 +196,3 @@ def mismatch(said: dict[str, Any], url: str, model: Model, task: Task) -> str | 
             "the edge --model cloud"
         )
     return None
-
-
-async def reply_of(status: int, body: bytes, task: Task) -> Reply:
-    """`read_reply`, on a thread if it takes long: a class map has tens of thousands of numbers, and every one is checked."""
-    if len(body) > _LONG_BYTES:
-        return await asyncio.to_thread(read_reply, status, body, task)
-    return read_reply(status, body, task)
-
-
-def read_reply(status: int, body: bytes, task: Task) -> Reply:
-    """The cloud's answer to a frame, checked to the last value, as records are made of it.
-
-    Raises UplinkError if it is a refusal, or is no answer of this task.
-    """
-    if status != 200:
-        raise refusal_of(status, body)
-    fields = parse_json(body)
-    if fields.get("task", task.name) != task.name:
-        raise UplinkError(
-            "refused", f"the answer is of the task {shown(fields['task'], 80)}, the network's is {task.name}"
-        )
-    try:
-        steps_ms = {_text(name): _number(ms) for name, ms in fields["stages_ms"].items()}
-        said = fields.get("received")
-        received = None if said is None else (_number(said["bytes"]), _number(said["ms"]) / 1e3)
-        return Reply(task.parse(fields), steps_ms, received, fields.get("fingerprint"))
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-        raise UplinkError("refused", "the answer is not one of a SplitDNN cloud") from None
-
-
-def _text(value: str) -> str:
-    value.encode()  # raises ValueError for what no file or terminal takes
-    return value
-
-
-def _number(value: float) -> float:
-    if not 0 <= value < math.inf:
-        raise ValueError
-    return float(value)

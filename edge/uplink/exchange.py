@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from typing import TYPE_CHECKING
 
-from edge.uplink.client import BrokenError, Reply, reply_of
+from edge.uplink.client import BrokenError
+from edge.uplink.reply import Reply, UntrueError, reply_of
 from shared.errors import UplinkError
 from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.metrics import EdgeMetrics
     from edge.uplink.line import Line
     from edge.uplink.profiles import ProfileUpload
@@ -21,13 +25,17 @@ _log = logging.getLogger(__name__)
 
 _DEADLINE_SHARE = 0.9
 """Share of the deadline after which an abandoned frame shows that the link or the cloud was too slow for it."""
+_TELL_S = 60.0
+"""Between two lines about answers that cannot be true: a cloud that lies does not fill the log."""
 
 
 class Exchange:
     """Posts frames over one line."""
 
-    def __init__(self, line: Line, metrics: EdgeMetrics) -> None:
+    def __init__(self, line: Line, metrics: EdgeMetrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._line = line
+        self._clock = clock
+        self._told_at, self._untold = -math.inf, 0
         self._link = line.link
         self._metrics = metrics
 
@@ -48,13 +56,15 @@ class Exchange:
                 status, body = await self._line.client.request(
                     "POST", question.path, 2 * question.deadline_s, connection, data=frame, headers={"Content-Type": CONTENT_TYPE}
                 )  # fmt: skip
-                reply = await reply_of(status, body, question.task)
+                reply = await reply_of(status, body, frame, question)
             except asyncio.CancelledError:
                 waited_s = time.perf_counter() - start
                 self._link.gave_up(number, at_deadline=waited_s >= _DEADLINE_SHARE * question.deadline_s)
                 raise
             except BaseException as error:
                 self._link.gave_up(number)
+                if isinstance(error, UntrueError):
+                    self._tell(error)
                 if isinstance(error, BrokenError) and may_retry:
                     may_retry = False
                     _log.debug("sending a frame once more: %s", error)
@@ -69,6 +79,15 @@ class Exchange:
                 fresh = connection.get("fresh", False)
                 self._learn(number, len(frame), reply, start, fresh=fresh)
                 return reply
+
+    def _tell(self, error: UntrueError) -> None:
+        """Say what was not believed, now and then."""
+        if self._clock() < self._told_at + _TELL_S:
+            self._untold += 1
+            return
+        more = f"; {self._untold} more since this was last said" if self._untold else ""
+        _log.warning("an answer of the cloud cannot be true, so the edge answers itself: %s%s", error, more)
+        self._told_at, self._untold = self._clock(), 0
 
     def _learn(self, number: int, size: int, reply: Reply, start: float, *, fresh: bool) -> None:
         """Tell the link about an answered frame, and export the estimate; `start` is by time.perf_counter."""

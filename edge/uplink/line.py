@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from edge.uplink.circuit import Circuit
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
 
 _PROBE_TIMEOUT_S = 1.0
+_LONG_BYTES = 64 << 10
+"""An answer that is longer is read on a thread: it would hold up the event loop."""
 
 
 class Line:
@@ -60,7 +63,8 @@ class Line:
         Raises UplinkError if the cloud is away, MismatchError if something answers that is not a SplitDNN cloud.
         """
         status, body = await self.client.request("GET", "/model", min(_PROBE_TIMEOUT_S, self.deadline_s))
-        said = read_model(status, body, self.client.url)
+        read = partial(read_model, status, body, self.client.url)
+        said = await asyncio.to_thread(read) if len(body) > _LONG_BYTES else read()
         self.heard.note(said["fingerprint"])
         return said
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from edge.metrics import EdgeMetrics
     from edge.uplink.circuit import Circuit
-    from edge.uplink.client import Reply
     from edge.uplink.line import Line
     from edge.uplink.link import Link
+    from edge.uplink.reply import Reply
     from shared.codecs.base import Codec
     from shared.codecs.calibrated.profile import Profile
     from shared.network.model import Model

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.errors import SettingsError
 from shared.observing.line_file import LineFile, TakenError
+from shared.security.escape import escaped_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -177,5 +178,5 @@ def encoded(line: Mapping[str, Any]) -> bytes:
 
     A file's name that is not UTF-8 has its other bytes as Python reads them, `\udc80` to `\udcff`: `os.fsencode` makes the name of it.
     """
-    text = json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
+    text = escaped_json(json.dumps(line, ensure_ascii=False, separators=(",", ":"))) + "\n"
     return text.encode(errors="backslashreplace")  # which in JSON is an escape

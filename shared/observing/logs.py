@@ -8,8 +8,13 @@ import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
+
+from shared.security.escape import escaped, escaped_lines
 
 _camera = ContextVar("camera", default="")
+_INDENT = "  "
+"""Of tracebacks: what an exception says may be several lines, of which none shall look like one of the log."""
 
 _MISTYPED = re.compile(r"^[^@]*:.*@(?=[\w\[])", re.DOTALL)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")  # to the last @, as passwords may contain one
@@ -43,7 +48,11 @@ class _HumanFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         if camera := _camera.get():
             record.message = f"camera {camera}: {record.message}"
+        record.message = escaped(record.message)
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        return _INDENT + escaped_lines(super().formatException(ei)).replace("\n", f"\n{_INDENT}")
 
 
 class _JsonFormatter(logging.Formatter):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+import numpy as np
+
 from shared.limits import CONTROL, MAX_LABEL_CHARACTERS
+from shared.tasks.agreement import one_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from shared.engines.half import Tensors
@@ -68,6 +70,13 @@ class Task(ABC):
     @abstractmethod
     def agreement(self, expected: Tensors, found: Tensors) -> Agreement:
         """What the answers to the same n frames have in common. Both arguments are the outputs, each (n, …)."""
+
+    def common(self, expected: Answer, found: Answer) -> Agreement:
+        """What two answers to the same frame have in common, as `agreement` has it of outputs; both have their places in the network's input.
+
+        For a task that does not say otherwise, whether they have the same headline.
+        """
+        return one_each(np.array([float(expected.headline() == found.headline())]))
 
     @abstractmethod
     def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 
 from shared.errors import ContentError
+from shared.limits import MAX_LABELS
 from shared.tasks.agreement import one_each
 from shared.tasks.base import Task, foreign_label
 from shared.tasks.kind import Kind
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
     from shared.network.partition import Shape
     from shared.network.recipe import Recipe
     from shared.tasks.agreement import Agreement
+    from shared.tasks.base import Answer
     from shared.tasks.seen import Seen
     from shared.tasks.spec import Activation, Option, Wanted
 
+_HALF = 0.5
 _LEAST = 1e-12
 """Probabilities below count as this in divergences, which would be infinite otherwise."""
 _SUM_TOLERANCE = 0.01
+_MOST, _ROUNDED = 1.01, 1e-6
+"""What a probability may be where the graph ends with them, by its rounding; by how much those in answers are rounded."""
 
 
 class TopClass(TypedDict):
@@ -77,7 +82,7 @@ class Classify(Task):
         no other to compare with, so it gets a sigmoid, not a softmax, which would always be 1.
         """
         self._labels = labels
-        self._top = top if labels is None else min(top, len(labels))
+        self._top = MAX_LABELS if labels is None else min(top, len(labels))
         single = labels is not None and len(labels) == 1
         self.activation: Activation = "sigmoid" if single and activation == "softmax" else activation
         """What is used of softmax, sigmoid and none."""
@@ -87,44 +92,61 @@ class Classify(Task):
         if not np.isfinite(values).all():
             raise ContentError("the network's answer is not finite")
         if self._labels is None or len(values) != len(self._labels):
-            raise ContentError(
-                f"the network's answer has {len(values)} values, one for each class is expected"
-            )
+            raise ContentError(f"the answer has {len(values)} values, one for each class is expected")
+        if self.activation == "none" and values.max() > _MOST:
+            raise ContentError(f"a probability of {values.max():.6g}: the task needs an activation, not none")
         return Classes(tuple(top_classes(values, self._labels, self._top, self.activation)))
 
     def nothing(self) -> Classes:
         return Classes()
 
     def parse(self, fields: Mapping[str, Any]) -> Classes:
-        top = tuple(self._parse_class(each) for each in fields["top"])
-        if not top or len({each["class_id"] for each in top}) != len(top):
-            raise ValueError("an answer names at least one class, and none twice")
+        given = fields["top"]
+        if not isinstance(given, list) or not 1 <= len(given) <= self._top:
+            raise ValueError(f"the classes are a list of 1 to {self._top}")
+        top = tuple(map(self._parse_class, given))
+        probabilities = [each["probability"] for each in top]
+        named = {each["class_id"] for each in top}
+        if len(named) < len(top) or probabilities != sorted(probabilities, reverse=True):
+            raise ValueError("a class is named once, and the most probable one comes first")
+        exclusive = self._labels is not None and self.activation == "softmax"
+        if exclusive and sum(probabilities) > 1 + len(top) * _ROUNDED:
+            raise ValueError(f"probabilities that sum up to {sum(probabilities)}")
         return Classes(top)
 
     def _parse_class(self, fields: Mapping[str, Any]) -> TopClass:
         """The class that is meant, by the name that this side has for it."""
         class_id, probability = fields["class_id"], fields["probability"]
         if type(class_id) is not int or class_id < 0:
-            raise ValueError(f"a class id of {class_id!r}")
-        if not 0 <= probability < math.inf:
-            raise ValueError(f"a probability of {probability}")
+            raise ValueError(f"a class id of {str(class_id)[:40]}")
+        if isinstance(probability, bool) or not 0 <= probability <= 1:
+            raise ValueError(f"a probability of {str(probability)[:40]}")
         if self._labels is None:
             label = foreign_label(fields["label"])
         elif class_id < len(self._labels):
             label = self._labels[class_id]
         else:
-            raise ValueError(f"class {class_id} of {len(self._labels)}")
+            raise ValueError(f"class {str(class_id)[:40]} of {len(self._labels)}")
         return {"class_id": class_id, "label": label, "probability": float(probability)}
 
     def agreement(self, expected: Tensors, found: Tensors) -> Agreement:
         """The top class is the same or not; a single class is the same on the same side of one half."""
         first, second = _rows(expected), _rows(found)
         if first.shape[1] == 1:
-            half = 0.5 if self.activation == "none" else 0.0
+            half = _HALF if self.activation == "none" else 0.0
             same = ((first >= half) == (second >= half))[:, 0]
         else:
             same = first.argmax(1) == second.argmax(1)
         return one_each(same.astype(np.float64))
+
+    def common(self, expected: Answer, found: Answer) -> Agreement:
+        assert isinstance(expected, Classes)
+        assert isinstance(found, Classes)
+        (first, *_), (second, *_) = expected.top, found.top
+        same = first["class_id"] == second["class_id"]
+        if self._labels is not None and len(self._labels) == 1:
+            same = (first["probability"] >= _HALF) == (second["probability"] >= _HALF)
+        return one_each(np.array([float(same)]))
 
     def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
         """Kullback-Leibler, in nats: of one distribution over the classes, or the sum over classes that are each one of two."""
@@ -149,7 +171,7 @@ def top_classes(
     elif activation == "sigmoid":
         probabilities = _sigmoid(values)
     else:
-        probabilities = np.maximum(values.astype(np.float64), 0)  # rounding makes some of them negative
+        probabilities = np.clip(values.astype(np.float64), 0, 1)  # rounding takes some of them beyond
     ranked = np.argsort(-values, kind="stable")[:count]
     return [
         {"class_id": int(index), "label": labels[index], "probability": round(float(probabilities[index]), 6)}

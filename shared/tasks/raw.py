@@ -11,7 +11,7 @@ import numpy as np
 
 from shared.errors import ContentError
 from shared.tasks.agreement import one_each
-from shared.tasks.base import Task
+from shared.tasks.base import Task, foreign_label
 from shared.tasks.kind import Kind
 from shared.tasks.options import Options
 from shared.tasks.spec import TaskSpec
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shared.engines.half import Tensors
     from shared.network.recipe import Recipe
     from shared.tasks.agreement import Agreement
+    from shared.tasks.base import Answer
     from shared.tasks.seen import Seen
     from shared.tasks.spec import Option
 
@@ -132,6 +133,16 @@ class Raw(Task):
         """One less the divergence, at least 0: nothing says which differences count."""
         return one_each(np.maximum(0.0, 1.0 - self.divergence(expected, found)))
 
+    def common(self, expected: Answer, found: Answer) -> Agreement:
+        """As `agreement`; of values that were too many to be handed on, by the smallest, the mean and the largest one."""
+        assert isinstance(expected, Outputs)
+        assert isinstance(found, Outputs)
+        if [each.shape for each in expected.outputs] != [each.shape for each in found.outputs]:
+            return one_each(np.zeros(1))
+        pairs = zip(expected.outputs, found.outputs, strict=True)
+        errors = [float(_error(*(values[None] for values in _values(*pair)))[0]) for pair in pairs]
+        return one_each(np.array([max(0.0, 1.0 - max(errors, default=0.0))]))
+
     def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
         """The relative error: the root mean square of the difference over that of what is expected; the worst output's."""
         errors = [_error(first, second) for first, second in zip(expected, found, strict=True)]
@@ -148,6 +159,12 @@ def _summed_up(name: str, output: NDArray[np.float32], *, whole: bool) -> Output
     return Output(name, output.shape, low, high, mean, data)
 
 
+def _values(*outputs: Output) -> list[NDArray[np.float32]]:
+    if all(each.data is not None for each in outputs):
+        return [each.array() for each in outputs]
+    return [np.array([each.minimum, each.mean, each.maximum], np.float32) for each in outputs]
+
+
 def _error(expected: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float64]:
     first, second = (values.reshape(len(values), -1).astype(np.float64) for values in (expected, found))
     size = np.sqrt((first**2).sum(1))
@@ -157,7 +174,7 @@ def _error(expected: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray
 
 def _parse_output(fields: Mapping[str, Any]) -> Output:
     name, shape = fields["name"], fields["shape"]
-    name.encode()  # raises ValueError for lone surrogates, which cannot be written to a file or terminal
+    foreign_label(name)
     if not isinstance(shape, list) or len(shape) > _MAX_RANK:
         raise TypeError(f"a shape is a list of at most {_MAX_RANK} lengths")
     if not all(type(length) is int and 0 <= length < _MAX_LENGTH for length in shape):

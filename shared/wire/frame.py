@@ -167,6 +167,21 @@ def unpack(data: Bytes) -> Frame:
     return _unpack_one(view) if version == 1 else _unpack_several(view)
 
 
+def heading(data: Bytes) -> tuple[int, str]:
+    """Frame id and split point of a frame that `pack` has made, without a look at the rest of it. Raises WireError for no frame."""
+    view = memoryview(data)
+    if len(view) < HEADER_2.size or view[: len(MAGIC)] != MAGIC or view[len(MAGIC)] not in VERSIONS:
+        raise WireError("these bytes are no frame")
+    if view[len(MAGIC)] == 1:
+        require_length(view, HEADER.size)
+        fields = HEADER.unpack_from(view)
+        frame_id, length, start = fields[5], fields[12], HEADER.size
+    else:
+        _, _, count, length, _, _, frame_id, *_ = HEADER_2.unpack_from(view)
+        start = HEADER_2.size + count * TENSOR.size
+    return frame_id, _text(view[start : start + length])
+
+
 def _unpack_one(view: memoryview) -> Frame:
     require_length(view, HEADER.size)
     (_, _, rank, codec_id, fingerprint, frame_id, capture_time_ns, deadline_ms, d0, d1, d2, d3,

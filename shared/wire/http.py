@@ -9,6 +9,8 @@ from shared.errors import MediaTypeError
 
 CONTENT_TYPE = "application/vnd.splitdnn.frame"
 """The media type of a request whose body is one frame."""
+ANSWER_STEPS = ("receive", "decode", "queue", "tail", "top")
+"""The steps whose times are in an answer."""
 
 
 def content_digest(body: bytes) -> str:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from cloud.metrics import STEPS
 from shared import errors, limits
 from shared.codecs import CODECS
 from shared.codecs.calibrated.context_model import CLASSES, LATENT_LIMIT, OWN_KINDS, PREDICTIONS
 from shared.codecs.calibrated.entropy import SCALE
 from shared.codecs.calibrated.profile import FORMAT, FORMAT_2, HASH_BYTES
 from shared.wire import frame as wire
-from shared.wire.http import CONTENT_TYPE
+from shared.wire.http import ANSWER_STEPS, CONTENT_TYPE
 
 PAGE = (Path(__file__).resolve().parents[2] / "shared" / "wire" / "WIRE.md").read_text(encoding="utf-8")
 TEXT = " ".join(PAGE.split())
@@ -172,6 +173,13 @@ def test_a_codec_has_the_parameters_that_its_row_names() -> None:
         assert len(codec.encode(array).params) == sizes[params], name
         assert ("picture" in payload) == (codec.carries == "picture"), name
         assert name.endswith("+zstd") == ("Zstandard" in payload), name
+
+
+def test_the_steps_of_an_answer_are_the_clouds() -> None:
+    assert ANSWER_STEPS == STEPS
+    said = re.search(r"`stages_ms` has the milliseconds of each step \(([^)]*)\)", TEXT)
+    assert said is not None
+    assert tuple(re.findall("`([a-z]+)`", said.group(1))) == ANSWER_STEPS
 
 
 def test_every_refusal_has_a_status_that_the_answer_lists() -> None:

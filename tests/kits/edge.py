@@ -24,7 +24,7 @@ from edge.planning.pilot import PinnedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.sources.base import Shot
 from edge.uplink.circuit import Circuit
-from edge.uplink.client import Reply
+from edge.uplink.reply import Reply
 from shared.codecs import decode_frame
 from shared.errors import UplinkError
 from shared.network.recipes.resize import fit_picture
@@ -181,6 +181,7 @@ class Run:
         preprocess=None,
         sinks=(),
         session=0xABCD,
+        verifier=None,
         split_point="relu",
         codec="float32",
         **settings,
@@ -207,6 +208,7 @@ class Run:
             self.metrics,
             in_flight=chosen.in_flight,
             pace=Pace({own.name: source.live}),
+            verifier=verifier(self.metrics) if verifier else None,
         )
 
     def to_end(self):

@@ -81,7 +81,10 @@ class SwitchingCloud:
         outputs = plan_of(model, frame.split_point, "float32").tail((np.asarray(array)[None],))
         answer = make_task(model, Wanted()).answer(tuple(each[0] for each in outputs))
         current = fingerprint(self.serves[-1])
-        return web.json_response({**answer.fields(), "stages_ms": {"tail": 1.0}, "fingerprint": current})
+        own = {"frame_id": frame.frame_id, "split_point": frame.split_point}
+        return web.json_response(
+            {**own, **answer.fields(), "stages_ms": {"tail": 1.0}, "fingerprint": current}
+        )
 
 
 @contextlib.asynccontextmanager

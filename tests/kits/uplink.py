@@ -18,13 +18,24 @@ from edge.uplink.uplink import Uplink
 from shared.errors import UplinkError
 from shared.tasks.classify import Classify
 from shared.tasks.spec import Wanted
+from shared.wire.frame import HEADER, EncodedTensor, Frame, pack
 
 LABELS = tuple("cock" if index == 7 else f"class {index}" for index in range(1000))
 MODEL = SimpleNamespace(name="resnet18", weights="random:0", fingerprint=bytes(range(8)), labels=LABELS)
 HERE = {"model": "resnet18", "weights": "random:0", "fingerprint": MODEL.fingerprint.hex()}
 CLASS = {"class_id": 7, "label": "cock", "probability": 0.5}
 GOOD = {"frame_id": 1, "split_point": "layer3", "top": [CLASS], "stages_ms": {"receive": 1.0, "tail": 2.5}}
-FRAME = b"x" * 5000
+
+
+def frame_of(size=5000):
+    """A frame of `size` bytes to which GOOD is an answer."""
+    name = GOOD["split_point"]
+    payload = bytes(size - HEADER.size - len(name))
+    tensor = EncodedTensor(1, (len(payload) // 4,), b"", payload)
+    return pack(Frame(name, (tensor,), MODEL.fingerprint, GOOD["frame_id"], 0, 0))
+
+
+FRAME = frame_of()
 WANTED = Wanted()
 
 

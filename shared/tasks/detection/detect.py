@@ -11,7 +11,7 @@ from shared.limits import MAX_LABELS
 from shared.tasks.agreement import Agreement
 from shared.tasks.base import Task
 from shared.tasks.detection.boxes import Boxes, boxes_of, parse_boxes
-from shared.tasks.detection.candidates import selected
+from shared.tasks.detection.candidates import Candidates, selected
 from shared.tasks.detection.comparing import FLOOR, dense_divergence, matches, selected_divergence
 from shared.tasks.detection.forms.registry import make_form
 from shared.tasks.detection.reading.dense import Dense
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from shared.engines.half import Tensors
     from shared.network.model import Model
-    from shared.tasks.detection.candidates import Candidates
+    from shared.tasks.base import Answer
     from shared.tasks.detection.reading.form import Form
     from shared.tasks.spec import TaskSpec, Wanted
 
@@ -71,6 +71,12 @@ class Detect(Task):
         ]
         columns = np.array(rows, np.float64).reshape(-1, 3)
         return Agreement(columns[:, 0], columns[:, 1], columns[:, 2])
+
+    def common(self, expected: Answer, found: Answer) -> Agreement:
+        """As `agreement`."""
+        first, second = (_candidates(answer) for answer in (expected, found))
+        counts = len(matches(first, second)), len(first.scores), len(second.scores)
+        return Agreement(*(np.array([float(count)]) for count in counts))
 
     def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
         """In nats, before any threshold; see shared/tasks/detection/comparing.py."""
@@ -135,6 +141,15 @@ def read_options(spec: TaskSpec, size: tuple[int, int], classes: int) -> tuple[F
     form = make_form(options, Setting(size, classes, spec.activation))
     options.refuse_rest()
     return form, threshold
+
+
+def _candidates(answer: Answer) -> Candidates:
+    assert isinstance(answer, Boxes)
+    return Candidates(
+        np.array([each.corners for each in answer.boxes], np.float64).reshape(-1, 4),
+        np.array([each.score for each in answer.boxes], np.float64),
+        np.array([each.class_id for each in answer.boxes], np.intp),
+    )
 
 
 def _frames(outputs: Tensors) -> list[Tensors]:

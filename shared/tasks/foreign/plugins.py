@@ -152,6 +152,16 @@ class PluginTask(Task):
         except _ERRORS as error:
             raise _content_error(self.name, error) from error
 
+    def common(self, expected: Answer, found: Answer) -> Agreement:
+        """Raises ContentError for numbers that cannot be."""
+        assert isinstance(expected, PluginAnswer)
+        assert isinstance(found, PluginAnswer)
+        try:
+            columns = np.array(self._inner.common(expected.inner, found.inner), np.float64)
+            return Agreement(*_numbers(columns, (3, 1)))
+        except _ERRORS as error:
+            raise _content_error(self.name, error) from error
+
     def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
         """Raises ContentError for numbers that cannot be."""
         try:

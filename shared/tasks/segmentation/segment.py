@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.network.model import Model
     from shared.network.partition import Shape
     from shared.tasks.agreement import Agreement
+    from shared.tasks.base import Answer
     from shared.tasks.spec import Activation, TaskSpec, Wanted
 
 SHAPES = (
@@ -100,6 +101,13 @@ class Segment(Task):
         first, second = (self._all_classes(outputs) for outputs in (expected, found))
         same = (first == second).reshape(len(first), -1)
         return one_each(same.mean(1, dtype=np.float64))
+
+    def common(self, expected: Answer, found: Answer) -> Agreement:
+        """As `agreement`; nothing is the same in maps of two sizes."""
+        assert isinstance(expected, ClassMap)
+        assert isinstance(found, ClassMap)
+        alike = expected.size == found.size and expected.size is not None
+        return one_each(np.array([(expected.array() == found.array()).mean() if alike else 0.0]))
 
     def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
         """Kullback-Leibler, in nats, the mean over the pixels; numbers of classes count as certain."""

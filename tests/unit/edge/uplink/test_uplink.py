@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
-from kits.uplink import CLASS, FRAME, GOOD, MODEL, metric, refusal, with_cloud
+from kits.uplink import CLASS, FRAME, GOOD, MODEL, frame_of, metric, refusal, with_cloud
 
 from edge.uplink import exchange as exchange_module
 from edge.uplink.circuit import State
@@ -129,7 +129,7 @@ def test_the_link_is_learned_from_the_answers():
 
         cloud.answer = answer
         for _ in range(8):
-            await uplink.ask(bytes(20_000))
+            await uplink.ask(frame_of(20_000))
             await asyncio.sleep(0)
         assert uplink.link.is_known
         assert metric(uplink, "link_throughput_bytes_per_second") == uplink.link.state.bytes_per_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -42,6 +43,25 @@ frames = st.builds(
 @given(frames)
 def test_every_field_comes_back_as_it_was_packed(frame: wire.Frame) -> None:
     assert wire.unpack(wire.pack(frame)) == frame
+
+
+@settings(deadline=None)
+@given(frames)
+def test_what_names_a_frame_is_found_without_the_rest(frame: wire.Frame) -> None:
+    data = wire.pack(frame)
+    assert wire.heading(data) == (frame.frame_id, frame.split_point)
+    kept = len(data) - frame.payload_bytes - sum(len(each.params) for each in frame.tensors)
+    assert wire.heading(data[:kept]) == (frame.frame_id, frame.split_point)
+
+
+@given(st.binary(max_size=80))
+def test_of_what_is_no_frame_it_is_said(data: bytes) -> None:
+    for start in (b"", b"SDNF\x01", b"SDNF\x02", b"SDNF\x03"):
+        with contextlib.suppress(WireError):
+            number, name = wire.heading(start + data)
+            assert start in (b"SDNF\x01", b"SDNF\x02"), start
+            assert 0 <= number < 2**64
+            assert len(name) <= 255
 
 
 def test_a_name_and_parameters_may_be_as_long_as_their_limits() -> None:

@@ -1,0 +1,106 @@
+"""The cloud's answer to a frame, believed only as far as it can be true: what cannot is `refused`, and the edge answers itself."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edge.uplink.client import parse_json, refusal_of
+from shared.errors import UplinkError
+from shared.limits import MAX_ANSWER_STEPS
+from shared.security.escape import shown
+from shared.wire.frame import heading
+from shared.wire.http import ANSWER_STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge.uplink.question import Question
+    from shared.tasks.base import Answer
+
+_LONG_BYTES = 64 << 10
+_NUMBERS = (int, float)
+"""What JSON's numbers are read as; `bool` is an `int` of Python's only."""
+_CLOCKS = 1.1
+_SLACK_S = 0.1
+"""By so much the cloud's clock may run faster, and a step look longer than the whole of the frame's way."""
+
+
+class UntrueError(UplinkError):
+    """An answer came, and it cannot be true."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("refused", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The cloud's answer to one frame."""
+
+    answer: Answer
+    steps_ms: Mapping[str, float]
+    """What each of the cloud's own steps took, in milliseconds; none that is not of ANSWER_STEPS."""
+    received: tuple[float, float] | None = None
+    """Bytes of the frame that came in after its first piece, and the seconds in which they did; None if not said."""
+    fingerprint: object = None
+    """The cloud's current network, which need not be the frame's; not checked, and None from a cloud up to 0.5.0."""
+
+
+async def reply_of(status: int, body: bytes, frame: bytes, question: Question) -> Reply:
+    """`read_reply`, on a thread if it takes long: a class map has tens of thousands of numbers, and every one is checked."""
+    if len(body) > _LONG_BYTES:
+        return await asyncio.to_thread(read_reply, status, body, frame, question)
+    return read_reply(status, body, frame, question)
+
+
+def read_reply(status: int, body: bytes, frame: bytes, question: Question) -> Reply:
+    """The answer to `frame`, checked to the last value, as records are made of it.
+
+    Raises UplinkError if it is a refusal, UntrueError if it is no answer to this frame, or none of this task.
+    """
+    if status != 200:
+        raise refusal_of(status, body)
+    fields, task = parse_json(body), question.task
+    if fields.get("task", task.name) != task.name:
+        raise UntrueError(
+            f"the answer is of the task {shown(fields['task'], 80)}, the network's is {task.name}"
+        )
+    try:
+        _require_own(fields, frame)
+        longest_ms = 1e3 * (_CLOCKS * question.deadline_s + _SLACK_S)
+        steps_ms = _steps(fields["stages_ms"], longest_ms)
+        received = _received(fields.get("received"), len(frame), longest_ms)
+        return Reply(task.parse(fields), steps_ms, received, fields.get("fingerprint"))
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        raise UntrueError("the answer is not one of a SplitDNN cloud") from None
+
+
+def _require_own(fields: Mapping[str, Any], frame: bytes) -> None:
+    """Raise UntrueError for the answer to another frame: a proxy, or the cloud, has mixed up two requests."""
+    frame_id, split_point = heading(frame)
+    found = fields["frame_id"]
+    if type(found) is not int or found != frame_id:
+        raise UntrueError("the answer is to another frame than the one that was sent")
+    if fields["split_point"] != split_point:
+        raise UntrueError(
+            f"the answer is of the split point {shown(fields['split_point'], 80)}, the frame is of {split_point}"
+        )
+
+
+def _steps(said: Mapping[str, Any], longest_ms: float) -> dict[str, float]:
+    """Those that are known: a later cloud may have more, though not any number."""
+    if len(said) > MAX_ANSWER_STEPS:
+        raise ValueError(f"{len(said)} steps")
+    found = {name: _number(ms, longest_ms) for name, ms in said.items()}
+    return {name: ms for name, ms in found.items() if name in ANSWER_STEPS}
+
+
+def _received(said: Any, size: int, longest_ms: float) -> tuple[float, float] | None:
+    return None if said is None else (_number(said["bytes"], size), _number(said["ms"], longest_ms) / 1e3)
+
+
+def _number(value: Any, most: float) -> float:
+    if type(value) not in _NUMBERS or not 0 <= value <= most:
+        raise ValueError
+    return float(value)

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cloud.access.legible import legible
 from cloud.access.rate import Rate
 from shared.limits import MAX_AUDIT_TEXT, MAX_AUDITED_CLIENTS
 from shared.observing.json_lines import STDOUT, JsonLines
+from shared.security.escape import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,11 +174,11 @@ class Audit:
         self._file.write(
             {
                 "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "client": legible(client, MAX_AUDIT_TEXT) or None,
+                "client": shown(client, MAX_AUDIT_TEXT) or None,
                 "action": action.value,
                 "outcome": outcome.value,
                 "reason": reason,
-                "subject": subject and legible(subject, MAX_AUDIT_TEXT),
+                "subject": subject and shown(subject, MAX_AUDIT_TEXT),
                 "cost": cost,
                 "left_out": left_out,
             }

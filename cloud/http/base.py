@@ -12,10 +12,10 @@ from tornado.escape import json_encode
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from cloud.access.audit import Action, Outcome
-from cloud.access.legible import legible
 from cloud.bodies.body import Body
 from cloud.metrics import ENDPOINTS
 from shared.errors import BusyError, LimitError, RequestError
+from shared.security.escape import shown
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Handler(RequestHandler):
     def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
         """What was wrong, the reason under which it is counted, and what is accepted. Details of bugs are not sent."""
         if isinstance(error, RequestError):
-            text, reason, accepted = legible(str(error), _MAX_TEXT), error.reason, error.accepted
+            text, reason, accepted = shown(str(error), _MAX_TEXT), error.reason, error.accepted
             if error.retryable:
                 self.set_header("Retry-After", "1")
         elif isinstance(error, HTTPError):

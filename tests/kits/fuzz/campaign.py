@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ROUNDS = float(os.environ.get("FUZZ_ROUNDS") or 1)
 SEED = os.environ.get("FUZZ_SEED") or str(random.SystemRandom().randrange(10**9))
+os.environ["FUZZ_SEED"] = SEED  # for pytest's other processes
 _MAX_CPU_S = 10.0
 """Computing for one input, far above what any limit allows: only an input that gets out of hand takes so long."""
 _MAX_GROWTH_KIB = 1 << 20

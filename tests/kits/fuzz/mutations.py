@@ -94,7 +94,9 @@ def bent(chance: random.Random, tree: Any) -> Any:
                     (-holder[key], holder[key] + 1, holder[key] - 1, str(holder[key]))
                 )
             case 4 if isinstance(holder[key], str) and holder[key]:
-                holder[key] = damaged(chance, holder[key].encode(errors="replace")).decode(errors="surrogateescape")
+                holder[key] = damaged(chance, holder[key].encode(errors="replace")).decode(
+                    errors="surrogateescape"
+                )
             case 5 if isinstance(holder[key], list):
                 chance.shuffle(holder[key])
             case _:

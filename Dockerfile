@@ -106,7 +106,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
 # An unprivileged user, with the folders that volumes take their owner from. The user has a line in /etc/passwd because
 # torch looks its name up.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin splitdnn \
-    && install --directory --owner=10001 --group=10001 /cache /results /weights/cache \
+    && install --directory --owner=10001 --group=10001 /bundles /cache /results /weights/cache \
     && install --directory /media /weights/local
 
 # HOME: where libraries keep what they make, on a root file system that is read-only.

@@ -35,16 +35,16 @@ PREFIX = "SPLITDNN_"
 KNOWN_NAMES = frozenset([
     # made by scripts/settings.py, checked by a test
     "MODEL", "WEIGHTS", "SEED", "LABELS", "RECIPE", "TASK", "SPLIT_POINT", "DEVICE", "ENGINE", "PRECISION",
-    "CACHE_DIR", "THREADS", "LOG_LEVEL", "LOG_FORMAT", "NAME", "SOURCE", "CAMERAS", "CLOUD_URL", "CODEC",
-    "PROFILE", "OBJECTIVE", "MIN_AGREEMENT", "MAX_LATENCY", "EXPLORE_S", "PICTURE_SIZE", "STILL_THRESHOLD",
-    "TOP", "THRESHOLD", "GRAYSCALE", "QUEUE_SIZE", "IN_FLIGHT", "DEADLINE_S", "FRAMES", "RESULTS",
-    "RESULTS_MAX_BYTES", "RESULTS_MAX_AGE_S", "RESULTS_KEEP", "SHOW", "AT_END", "STATUS_ADDRESS",
-    "STATUS_PORT", "OPEN_TIMEOUT_S", "READ_TIMEOUT_S", "SNAPSHOT_FPS", "ADDRESS", "PORT", "MAX_BODY_BYTES",
-    "MAX_BUFFERED_BYTES", "QUEUE_CAPACITY", "MAX_BATCH", "BATCH_WAIT_MS", "TAIL_WORKERS", "REQUEST_TIMEOUT_S",
-    "IDLE_TIMEOUT_S", "LEDGER", "LEDGER_MAX_BYTES", "LEDGER_KEEP", "AUDIT", "AUDIT_MAX_BYTES", "AUDIT_KEEP",
-    "SERVE_BUNDLE", "DRAIN_S", "MEDIA", "WEIGHTS_DIR", "CAMERAS_DIR", "CLOUD_PORT", "PROMETHEUS_PORT",
-    "PROMETHEUS_URL", "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_IMAGE", "GRAFANA_IMAGE", "VERSION",
-    "TORCH_INDEX",
+    "CACHE_DIR", "BUNDLES_DIR", "THREADS", "LOG_LEVEL", "LOG_FORMAT", "NAME", "SOURCE", "CAMERAS",
+    "CLOUD_URL", "CODEC", "PROFILE", "OBJECTIVE", "MIN_AGREEMENT", "MAX_LATENCY", "EXPLORE_S", "PICTURE_SIZE",
+    "STILL_THRESHOLD", "TOP", "THRESHOLD", "GRAYSCALE", "QUEUE_SIZE", "IN_FLIGHT", "DEADLINE_S",
+    "VERIFY_SHARE", "FRAMES", "RESULTS", "RESULTS_MAX_BYTES", "RESULTS_MAX_AGE_S", "RESULTS_KEEP", "SHOW",
+    "AT_END", "STATUS_ADDRESS", "STATUS_PORT", "OPEN_TIMEOUT_S", "READ_TIMEOUT_S", "SNAPSHOT_FPS", "ADDRESS",
+    "PORT", "MAX_BODY_BYTES", "MAX_BUFFERED_BYTES", "QUEUE_CAPACITY", "MAX_BATCH", "BATCH_WAIT_MS",
+    "TAIL_WORKERS", "REQUEST_TIMEOUT_S", "IDLE_TIMEOUT_S", "LEDGER", "LEDGER_MAX_BYTES", "LEDGER_KEEP",
+    "AUDIT", "AUDIT_MAX_BYTES", "AUDIT_KEEP", "SERVE_BUNDLE", "DRAIN_S", "MEDIA", "WEIGHTS_DIR",
+    "CAMERAS_DIR", "CLOUD_PORT", "PROMETHEUS_PORT", "PROMETHEUS_URL", "GRAFANA_PORT", "GRAFANA_PASSWORD",
+    "PROMETHEUS_IMAGE", "GRAFANA_IMAGE", "VERSION", "TORCH_INDEX",
     # end of settings
 ])
 # fmt: on
@@ -112,6 +112,10 @@ class CommonSettings(BaseSettings):
     cache_dir: str = Field(
         "~/.cache/splitdnn",
         description="folder for bundles and what else takes long to make, for a fast start; empty: nothing is kept",
+    )
+    bundles_dir: str = Field(
+        "",
+        description="folder that is only read: bundles that `splitdnn prepare` has made with this as its `cache_dir` are not made again",
     )
     threads: int = Field(
         0, ge=0, le=1024, description="computing threads; 0: as many as the container has cores"

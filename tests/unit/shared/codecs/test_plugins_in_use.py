@@ -11,9 +11,9 @@ from kits.plugins import Entry, Halves, Inverted, install
 from prometheus_client import Counter
 
 from bench.rate.plan import settings
-from cloud.bodies.frames import read_frame
 from cloud.access.ledger import Entry as Line
 from cloud.access.ledger import open_ledger
+from cloud.bodies.frames import read_frame
 from edge.metrics import EdgeMetrics
 from shared.codecs import encode_frame, make_codec
 from shared.errors import CodecError

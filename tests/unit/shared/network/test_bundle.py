@@ -194,6 +194,8 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "lines in the name": (lambda each: each.update(name="a\nb"), "'a\\nb' has control characters"),
     "a terminal's codes": (lambda each: each["labels"].__setitem__(0, "\x1b[2J"), "has control characters"),
+    "lines in an option": (lambda each: each["task"].update(options={"a": "a\nb"}), "has control characters"),
+    "lines in a task": (lambda each: each["task"].update(name="a\nb"), "has control characters"),
     "half a character": (lambda each: each["labels"].__setitem__(0, "\ud800"), "labels.0: "),
     "a long label": (lambda each: each["labels"].__setitem__(0, "a" * 1001), "labels.0: "),
     "too long a name": (lambda each: each["split_points"][1].update(name="x" * 65), "too large for a frame"),

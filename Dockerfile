@@ -6,8 +6,9 @@
 #
 # What two images need is installed once, in a stage that both are built from, and stored once, as layers that they share.
 
-# Versions are written once, in pyproject.toml. This stage sorts them into files, and a later step sees only the file
-# it needs: a new setting for a linter reinstalls nothing, and a new version of aiohttp does not reinstall torch.
+# What is installed stands in locks/, with the SHA-256 of each file, made of pyproject.toml's pins by scripts/lock.py. A step sees
+# only the lock it needs: a new version of aiohttp does not reinstall torch. torch's own pins are taken from pyproject.toml by this
+# stage, so that a new setting for a linter reinstalls nothing: its builds come from an index of their own, without a lock.
 FROM python:3.11-slim-bookworm AS pins
 WORKDIR /pins/torch/scripts
 COPY scripts/install_torch.py .
@@ -22,8 +23,7 @@ project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
 extras = project["optional-dependencies"]
 pins = f"[project.optional-dependencies]\ntorch = {json.dumps(extras['torch'])}\n"
 pathlib.Path("torch/pyproject.toml").write_text(pins)
-for name, lines in {"base": project["dependencies"], **extras}.items():
-    pathlib.Path(f"{name}.txt").write_text("\n".join(lines) + "\n")
+pathlib.Path("torch.txt").write_text("\n".join(extras["torch"]) + "\n")
 END_OF_PROGRAM
 
 # What installs and what strips packages is mounted while it is needed, so that it is in no image.
@@ -58,9 +58,9 @@ END_OF_SCRIPT
 FROM python:3.11-slim-bookworm AS frontends
 ARG PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN --mount=type=cache,target=/var/cache/pip \
-    --mount=type=bind,from=pins,source=/pins/base.txt,target=/mnt/base.txt \
-    grep '^openvino\b' /mnt/base.txt >/tmp/openvino.txt \
-    && python -m pip install --no-deps --target /tmp/packages --requirement /tmp/openvino.txt \
+    --mount=type=bind,source=locks/base.txt,target=/mnt/base.txt \
+    grep '^openvino=' /mnt/base.txt >/tmp/openvino.txt \
+    && python -m pip install --no-deps --require-hashes --target /tmp/packages --requirement /tmp/openvino.txt \
     && cd /tmp/packages/openvino \
     && install --directory /frontends/libs \
     && mv frontend tools /frontends \
@@ -70,9 +70,9 @@ RUN --mount=type=cache,target=/var/cache/pip \
 FROM python:3.11-slim-bookworm AS avif
 ARG PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN --mount=type=cache,target=/var/cache/pip \
-    --mount=type=bind,from=pins,source=/pins/base.txt,target=/mnt/base.txt \
-    grep '^pillow\b' /mnt/base.txt >/tmp/pillow.txt \
-    && python -m pip install --no-deps --target /tmp/packages --requirement /tmp/pillow.txt \
+    --mount=type=bind,source=locks/base.txt,target=/mnt/base.txt \
+    grep '^pillow=' /mnt/base.txt >/tmp/pillow.txt \
+    && python -m pip install --no-deps --require-hashes --target /tmp/packages --requirement /tmp/pillow.txt \
     && cd /tmp/packages \
     && install --directory /avif/PIL /avif/pillow.libs \
     && mv PIL/_avif.* /avif/PIL \
@@ -93,9 +93,10 @@ ARG PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_A
 # tornado, all that the cloud needs besides, serves the edge's metrics too. Of OpenVINO's readers its own format's stays.
 RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,from=tools,target=/mnt/tools \
-    --mount=type=bind,from=pins,source=/pins/base.txt,target=/mnt/base.txt \
-    --mount=type=bind,from=pins,source=/pins/cloud.txt,target=/mnt/cloud.txt \
-    sh /mnt/tools/tools/with-pip -m pip install --requirement /mnt/base.txt --requirement /mnt/cloud.txt \
+    --mount=type=bind,source=locks/base.txt,target=/mnt/base.txt \
+    --mount=type=bind,source=locks/cloud.txt,target=/mnt/cloud.txt \
+    sh /mnt/tools/tools/with-pip -m pip install --no-deps --require-hashes \
+        --requirement /mnt/base.txt --requirement /mnt/cloud.txt \
     && sh /mnt/tools/tools/slim \
     && cd /usr/local/lib/python3.11/site-packages/openvino \
     && rm -rf tools frontend/*/ \
@@ -105,7 +106,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
 # An unprivileged user, with the folders that volumes take their owner from. The user has a line in /etc/passwd because
 # torch looks its name up.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin splitdnn \
-    && install --directory --owner=10001 --group=10001 /cache /results /weights/cache /tls /tls/cloud /tls/edge /tls/prometheus \
+    && install --directory --owner=10001 --group=10001 /bundles /cache /results /weights/cache /tls /tls/cloud /tls/edge /tls/prometheus \
     && install --directory /media /weights/local
 
 # HOME: where libraries keep what they make, on a root file system that is read-only.
@@ -127,9 +128,12 @@ COPY shared shared
 COPY cloud cloud
 # Compiled here, as a container can write nothing beside its code; readable whatever umask the checkout was made with.
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
+ARG VERSION=0.8.0
+RUN --mount=type=bind,source=scripts/sbom.py,target=/mnt/sbom.py \
+    --mount=type=bind,source=locks,target=/mnt/locks \
+    python /mnt/sbom.py splitdnn-cloud "$VERSION" /mnt/locks >sbom.cdx.json
 USER 10001:10001
 EXPOSE 8881
-ARG VERSION=0.8.0
 LABEL org.opencontainers.image.title="SplitDNN cloud" \
       org.opencontainers.image.description="Runs the tail of a neural network whose head runs at the edge" \
       org.opencontainers.image.licenses="Apache-2.0" \
@@ -140,8 +144,8 @@ CMD ["python", "-m", "cloud"]
 FROM base AS edge
 RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,from=tools,target=/mnt/tools \
-    --mount=type=bind,from=pins,source=/pins/edge.txt,target=/mnt/edge.txt \
-    sh /mnt/tools/tools/with-pip -m pip install --requirement /mnt/edge.txt \
+    --mount=type=bind,source=locks/edge.txt,target=/mnt/edge.txt \
+    sh /mnt/tools/tools/with-pip -m pip install --no-deps --require-hashes --requirement /mnt/edge.txt \
     && sh /mnt/tools/tools/slim
 COPY --from=avif /avif /usr/local/lib/python3.11/site-packages
 RUN python -c 'import av, av.filter, cv2; from PIL import features; assert features.check("avif")'
@@ -149,9 +153,12 @@ COPY splitdnn splitdnn
 COPY shared shared
 COPY edge edge
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
+ARG VERSION=0.8.0
+RUN --mount=type=bind,source=scripts/sbom.py,target=/mnt/sbom.py \
+    --mount=type=bind,source=locks,target=/mnt/locks \
+    python /mnt/sbom.py splitdnn-edge "$VERSION" /mnt/locks >sbom.cdx.json
 USER 10001:10001
 EXPOSE 8882
-ARG VERSION=0.8.0
 LABEL org.opencontainers.image.title="SplitDNN edge" \
       org.opencontainers.image.description="Runs the head of a neural network whose tail runs in the cloud" \
       org.opencontainers.image.licenses="Apache-2.0" \
@@ -173,13 +180,14 @@ RUN --mount=type=cache,target=/var/cache/pip \
     && rm -rf include share test \
     && find bin -mindepth 1 ! -name torch_shm_manager -delete
 
-# What torch needs. The build fails if a CPU image holds CUDA or the reverse.
+# What torch needs; a CUDA build brings libraries of its own besides, which no lock lists. The build fails if a CPU image holds CUDA
+# or the reverse.
 RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,from=tools,target=/mnt/tools \
-    --mount=type=bind,from=pins,source=/pins/torch.txt,target=/mnt/torch.txt \
-    --mount=type=bind,from=pins,source=/pins/timm.txt,target=/mnt/timm.txt \
-    --mount=type=bind,from=pins,source=/pins/authority.txt,target=/mnt/authority.txt \
-    sh /mnt/tools/tools/with-pip -m pip install --requirement /mnt/torch.txt --requirement /mnt/timm.txt --requirement /mnt/authority.txt \
+    --mount=type=bind,source=locks/torch.txt,target=/mnt/torch.txt \
+    --mount=type=bind,from=pins,source=/pins/torch.txt,target=/mnt/cuda.txt \
+    sh /mnt/tools/tools/with-pip -m pip install --no-deps --require-hashes --requirement /mnt/torch.txt \
+    && if [ -n "$TORCH_CUDA" ]; then sh /mnt/tools/tools/with-pip -m pip install --requirement /mnt/cuda.txt; fi \
     && TORCH_CUDA="$TORCH_CUDA" python -c \
     'import os, torch; assert bool(torch.version.cuda) == bool(os.environ["TORCH_CUDA"]), torch.version.cuda'
 # Where fetched weights are kept, torchvision's and timm's.
@@ -193,8 +201,11 @@ FROM torch AS bundle
 COPY splitdnn splitdnn
 COPY shared shared
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
-USER 10001:10001
 ARG VERSION=0.8.0
+RUN --mount=type=bind,source=scripts/sbom.py,target=/mnt/sbom.py \
+    --mount=type=bind,source=locks,target=/mnt/locks \
+    python /mnt/sbom.py splitdnn-bundle "$VERSION" /mnt/locks >sbom.cdx.json
+USER 10001:10001
 LABEL org.opencontainers.image.title="SplitDNN bundle" \
       org.opencontainers.image.description="Makes a neural network into a bundle, which edge and cloud run" \
       org.opencontainers.image.licenses="Apache-2.0" \
@@ -207,9 +218,12 @@ COPY splitdnn splitdnn
 COPY shared shared
 COPY cloud cloud
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
+ARG VERSION=0.8.0
+RUN --mount=type=bind,source=scripts/sbom.py,target=/mnt/sbom.py \
+    --mount=type=bind,source=locks,target=/mnt/locks \
+    python /mnt/sbom.py splitdnn-cloud-torch "$VERSION" /mnt/locks >sbom.cdx.json
 USER 10001:10001
 EXPOSE 8881
-ARG VERSION=0.8.0
 LABEL org.opencontainers.image.title="SplitDNN cloud with torch" \
       org.opencontainers.image.description="Runs the tail of a neural network whose head runs at the edge" \
       org.opencontainers.image.licenses="Apache-2.0" \

@@ -9,6 +9,8 @@ MODEL =
 LABELS =
 RECIPE =
 TASK =
+ROUNDS = 1
+SEED =
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -57,6 +59,11 @@ integration-test: $(INSTALLED) ## edge and cloud against each other; in containe
 chaos: $(INSTALLED) ## kill, freeze, cut, starve and poison edge and cloud, about four minutes; no frame may be lost
 	$(BIN)/python -m pytest tests/chaos
 
+.PHONY: fuzz
+fuzz: $(INSTALLED) ## mutated frames, profiles, bundles, requests and answers, under two minutes; ROUNDS=30 takes an hour, SEED=… repeats one
+	FUZZ_ROUNDS='$(ROUNDS)' FUZZ_SEED='$(SEED)' \
+		$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) $(if $(filter-out 1,$(ROUNDS)),--timeout 14400) tests/fuzz
+
 .PHONY: media
 media: $(INSTALLED) ## hundreds of videos and pictures read against ffmpeg's own, about three minutes; ARGUMENTS=--misses prints those alone
 	PYTHONPATH=tests $(BIN)/python -m kits.media.report $(ARGUMENTS)
@@ -94,6 +101,14 @@ up-gpu: folders ## the same with the cloud on an NVIDIA GPU
 .PHONY: down
 down: ## stop the containers; results, weights and history stay in their volumes
 	$(COMPOSE) down
+
+.PHONY: lock
+lock: $(INSTALLED) ## write locks/, which the images install from, anew after a pin in pyproject.toml has changed; asks the package index
+	$(BIN)/python scripts/lock.py
+
+.PHONY: sbom
+sbom: $(INSTALLED) ## what .venv and this machine are made of, as CycloneDX; an image's own is its /app/sbom.cdx.json
+	@$(BIN)/python scripts/sbom.py splitdnn "$$($(BIN)/python -c 'import importlib.metadata as m; print(m.version("splitdnn"))')" locks
 
 .PHONY: clean
 clean: ## remove .venv and everything else that was made here; not media/, weights/ or results

@@ -74,6 +74,22 @@ class CloudSettings(CommonSettings):
         description="file for one JSON line a frame: answered, refused or abandoned by its sender; lines are added to it, "
         "and `{hostname}` in it becomes the host's name. A container can only write it to a volume that you mount",
     )
+    ledger_max_bytes: int = Field(
+        64 << 20,
+        ge=0,
+        le=2**50,
+        description="a ledger gets no longer: it is renamed to `NAME-TIME.jsonl` and another is begun; 0: no limit",
+    )
+    ledger_keep: int = Field(
+        14, ge=1, le=10_000, description="how many complete ledgers are kept besides the current one"
+    )
+    audit: str | None = Field(
+        None,
+        description="file for one JSON line for each refusal, upload, eviction and login: who did what, and what it cost; as with "
+        "the ledger, lines are added to it, and `{hostname}` in it becomes the host's name",
+    )
+    audit_max_bytes: int = Field(16 << 20, ge=0, le=2**50, description="as `ledger_max_bytes`, for the audit")
+    audit_keep: int = Field(14, ge=1, le=10_000, description="as `ledger_keep`, for the audit")
     serve_bundle: bool = Field(
         False,
         description="let clients fetch the network, as edges with `--model cloud` do: whoever reaches the port can then copy it, "

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge
 
+from cloud.access.client_metrics import ClientMetrics
 from cloud.access.refusals import HeaderError
 from shared.errors import all_request_errors
+from shared.observing.file_metrics import FileMetrics
 from shared.observing.histogram import Histogram
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import BATCH_BUCKETS, DURATION_BUCKETS
@@ -109,6 +111,19 @@ class CloudMetrics(Metrics):
             "Lines of the ledger that could not be written.",
             registry=self.registry,
         )
+        self.ledger_files = FileMetrics(prefix + "ledger_", "the ledger", self.registry)
+        self.audit_errors = Counter(
+            prefix + "audit_errors_total",
+            "Lines of the audit that could not be written.",
+            registry=self.registry,
+        )
+        self.audit_left_out = Counter(
+            prefix + "audit_left_out_total",
+            "Lines of the audit that were left out, as there were too many about one client or all.",
+            registry=self.registry,
+        )
+        self.audit_files = FileMetrics(prefix + "audit_", "the audit", self.registry)
+        self.clients = ClientMetrics(prefix, self.registry)
         self.networks = Gauge(
             prefix + "networks",
             "Networks held: the current one, and earlier ones that edges still use.",

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cloud.access.addresses import TrustedProxies, charged_to
+from cloud.access.audit import Action, Audit, Outcome, open_audit
 from cloud.access.budget import BodyBudget
 from cloud.access.clients import Clients, Quota
 from cloud.access.door import Door
@@ -28,6 +29,7 @@ from cloud.profiles.waiting import Waiting
 from shared.codecs import known_codecs
 from shared.errors import DeadlineError
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
+from shared.observing.rotation import Rotation
 from shared.observing.telemetry import computing
 from shared.wire import frame as wire
 from shared.wire.server.crowd import Crowd
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
     from cloud.networks.network import Tail
     from cloud.threads import ThreadPools
     from shared.engines.half import Tensors
+    from shared.observing.json_lines import JsonLines
+
+_TEND_S = 10.0
+"""Between two looks at the files of the ledger and the audit."""
 
 _REFUSAL_LINES, _REFUSAL_LINES_PER_S = 30, 0.5
 """Lines about refusals in the log: at once, and later. All are counted; a line is about 150 bytes."""
@@ -53,12 +59,13 @@ class Service:
     """
 
     def __init__(self, settings: CloudSettings, pools: ThreadPools) -> None:
-        """Takes over `pools`. Raises SettingsError if ledger or tokens cannot be opened, or nobody said who may come in."""
+        """Takes over `pools`. Raises SettingsError if ledger, audit or tokens cannot be opened, or nobody said who may come in."""
         self.settings = settings
         self.pools = pools
         self.metrics = CloudMetrics()
         self.door = Door(settings, self.metrics)
-        self.ledger = open_ledger(settings.ledger, self.metrics.ledger_errors) if settings.ledger else None
+        self.ledger = self._open_ledger()
+        self.audit = self._open_audit()
         self.refusal_lines = Rate(_REFUSAL_LINES, _REFUSAL_LINES_PER_S)
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
@@ -70,7 +77,8 @@ class Service:
                 settings.client_frames,
                 max(settings.client_body_bytes, settings.max_body_bytes),
                 settings.client_compute,
-            )
+            ),
+            counter=self.metrics.clients.computed,
         )
         self.bodies = BodyBudget(
             settings.max_buffered_bytes,
@@ -82,7 +90,7 @@ class Service:
             connections_allowed(settings.max_connections),
             settings.client_connections,
             settings.write_timeout_s,
-            closed=lambda why: self.metrics.connections_closed.labels(why=why).inc(),
+            closed=self._note_closed,
             header_refused=self.metrics.headers_refused.inc,
             owner_of=charged_to,
             exempt=self.proxies.includes,
@@ -113,7 +121,11 @@ class Service:
             wait_s=settings.batch_wait_ms / 1e3,
             workers=pools.tail_workers,
         )
-        self._tasks = [asyncio.create_task(self.batcher.serve()), asyncio.create_task(self.door.watch())]
+        self._tasks = [
+            asyncio.create_task(self.batcher.serve()),
+            asyncio.create_task(self.door.watch()),
+            asyncio.create_task(self._tend_files()),
+        ]
         if folder:
             self.watch = BundleWatch(
                 folder,
@@ -126,6 +138,32 @@ class Service:
             )
             self._tasks.append(asyncio.create_task(self.watch.run()))
         self.lifecycle.move(State.READY)
+
+    def _open_ledger(self) -> JsonLines | None:
+        settings, metrics = self.settings, self.metrics
+        if not settings.ledger:
+            return None
+        rotation = Rotation(max_bytes=settings.ledger_max_bytes, keep=settings.ledger_keep)
+        return open_ledger(
+            settings.ledger, metrics.ledger_errors, rotation=rotation, metrics=metrics.ledger_files
+        )
+
+    def _open_audit(self) -> Audit:
+        settings, metrics = self.settings, self.metrics
+        file = None
+        if settings.audit:
+            rotation = Rotation(max_bytes=settings.audit_max_bytes, keep=settings.audit_keep)
+            file = open_audit(
+                settings.audit, metrics.audit_errors, rotation=rotation, metrics=metrics.audit_files
+            )
+        return Audit(file, metrics.audit_left_out)
+
+    async def _tend_files(self) -> None:
+        while True:
+            await asyncio.sleep(_TEND_S)
+            if self.ledger:
+                self.ledger.tend()
+            self.audit.tend()
 
     @property
     def buffered_bytes(self) -> int:
@@ -143,6 +181,11 @@ class Service:
             self.settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers
         )
 
+    def _note_closed(self, why: str, owner: str) -> None:
+        self.metrics.connections_closed.labels(why=why).inc()
+        if owner:
+            self.audit.note(owner, Action.CONNECT, Outcome.REFUSED, reason=why)
+
     def _networks_changed(self) -> None:
         self.networks.current.export_build_info(self.metrics)
         self.profiles.keep({network.model.fingerprint for network in self.networks})
@@ -159,6 +202,7 @@ class Service:
         if self._tasks:
             await self.decoder.stop()
         self.pools.stop()
+        self.audit.finish()
 
     async def run_tail(self, tail: Tail, crossing: Crossing, timeout_s: float, account: Account) -> TailRun:
         """What `Batcher.submit` gives, once the tail is ready.
@@ -178,7 +222,9 @@ class Service:
         # for decoding, compiling, and whatever else was done for this client meanwhile
         self.batcher.charge(account.name, account.settle())
         left_s = max(0.0, until - loop.time())
-        return await self.batcher.submit(tail, crossing, left_s, account.name, partial(account.spend, settled=True))
+        return await self.batcher.submit(
+            tail, crossing, left_s, account.name, partial(account.spend, settled=True)
+        )
 
     async def _run_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
         return await self.pools.tails.run(self._compute_tail, tail, callers)

@@ -105,6 +105,15 @@ MAX_DECODE_S = 2.0
 MAX_OWN_TAILS = 4
 """Split points of a network that no chain can be cut at, whose tails are compiled on their own as frames ask for them."""
 
+# --- clients ----------------------------------------------------------------------------------------------------------
+
+MAX_AUDITED_CLIENTS = 1024
+"""Clients of whom an audit knows how many lines it has written; those that it forgets begin anew, within the limit for all."""
+MAX_AUDIT_TEXT = 100
+"""Characters of a client's name, or of what it acted upon, in a line of the audit."""
+MAX_CLIENT_LABELS = 64
+"""Values of the metrics' label `client`; what further clients do is counted together."""
+
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 MAX_JSON_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 18}

@@ -116,6 +116,10 @@ class CommonSettings(BaseSettings):
         "~/.cache/splitdnn",
         description="folder for bundles and what else takes long to make, for a fast start; empty: nothing is kept",
     )
+    bundles_dir: str = Field(
+        "",
+        description="folder that is only read: bundles that `splitdnn prepare` has made with this as its `cache_dir` are not made again",
+    )
     threads: int = Field(
         0, ge=0, le=1024, description="computing threads; 0: as many as the container has cores"
     )

@@ -36,7 +36,10 @@ class Quota:
 class Account:
     """One client's. Made by Clients."""
 
-    def __init__(self, name: str, quota: Quota, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, quota: Quota, clock: Callable[[], float], computed: Callable[[float], object]
+    ) -> None:
+        """`computed` is told seconds of computing, from any thread."""
         self.name = name
         self.quota = quota
         self.frames = 0
@@ -45,6 +48,7 @@ class Account:
         """Bytes of request bodies held; BodyBudget keeps count."""
         self.compute_s = 0.0
         """Seconds of computing, all in all."""
+        self._computed = computed
         self._clock = clock
         self._debt_s = 0.0  # computed, and not yet allowed
         self._debt_at = clock()
@@ -81,6 +85,7 @@ class Account:
             if self.quota.compute:
                 self._debt_s = self._debt() + seconds
                 self._debt_at = self._clock()
+        self._computed(seconds)
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -117,9 +122,16 @@ class Clients:
     """The accounts, at most `most` of them: those that have nothing under way are forgotten, least recent first."""
 
     def __init__(
-        self, quota: Quota, *, most: int = MAX_CLIENTS, clock: Callable[[], float] = time.monotonic
+        self,
+        quota: Quota,
+        *,
+        most: int = MAX_CLIENTS,
+        clock: Callable[[], float] = time.monotonic,
+        counter: Callable[[str | None], Callable[[float], object]] = lambda _name: lambda _seconds: None,
     ) -> None:
+        """`counter` gives what counts the seconds of a client of this name; None stands for all whose name no key has."""
         self._quota = quota
+        self._counter = counter
         self._most = most
         self._clock = clock
         self._accounts: OrderedDict[str, Account] = OrderedDict()
@@ -127,13 +139,17 @@ class Clients:
     def __len__(self) -> int:
         return len(self._accounts)
 
-    def account(self, name: str) -> Account:
-        """The account of the client of this name, which cloud/access chose. Raises BusyError if there are too many clients."""
+    def account(self, name: str, *, known: bool = False) -> Account:
+        """The account of the client of this name, which cloud/access chose; `known`: it is a key's, not an address.
+
+        Raises BusyError if there are too many clients.
+        """
         account = self._accounts.get(name)
         if account is None:
             if len(self._accounts) >= self._most:
                 self._forget_one()
-            account = self._accounts[name] = Account(name, self._quota, self._clock)
+            counter = self._counter(name if known else None)
+            account = self._accounts[name] = Account(name, self._quota, self._clock, counter)
         self._accounts.move_to_end(name)
         return account
 

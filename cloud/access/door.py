@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from shared.security.exposure import open_rights
 from shared.security.gate import Gate, Shown
 from shared.security.rights import written
-from shared.security.sessions import Session, Sessions
+from shared.security.sessions import Sessions
 from shared.security.tokens.file import TokenFile
 
 if TYPE_CHECKING:
@@ -62,9 +62,11 @@ class Door:
             needs,
         )
 
-    def login(self, token: str) -> tuple[str, Session]:
-        """A session for a token, and its key. Raises UnauthenticatedError."""
-        return self.sessions.begin(self.gate.login(token).digest)
+    def login(self, token: str) -> tuple[str, str]:
+        """The name of a token, and the key of a session that begins with it. Raises UnauthenticatedError."""
+        grant = self.gate.login(token)
+        key, _ = self.sessions.begin(grant.digest)
+        return grant.name, key
 
     async def watch(self) -> None:
         """Take every change of the file of tokens, for ever."""

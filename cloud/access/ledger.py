@@ -12,27 +12,31 @@ from shared.observing.json_lines import STDOUT, JsonLines
 if TYPE_CHECKING:
     from prometheus_client import Counter
 
+    from shared.observing.file_metrics import FileMetrics
+    from shared.observing.rotation import Rotation
     from shared.wire.frame import Frame
 
     Outcome = Literal["answered", "refused", "abandoned"]
 
 
-def open_ledger(path: str, errors: Counter) -> JsonLines:
+def open_ledger(
+    path: str, errors: Counter, *, rotation: Rotation | None = None, metrics: FileMetrics | None = None
+) -> JsonLines:
     """The file of a ledger; lines are added to what it holds, and `errors` counts those that cannot be written.
 
     It stays open until the process ends: its last lines are about connections that are closed then. Raises SettingsError.
     """
     # Standard output would hold up all frames when nothing reads it, so this name is a file's like any other.
     path = f"./{path}" if path == STDOUT else path
-    return JsonLines(path, append=True, errors=errors, what="ledger")
+    return JsonLines(path, append=True, errors=errors, what="ledger", rotation=rotation, metrics=metrics)
 
 
 class Entry:
     """The line of one frame; its first outcome is the one that is written."""
 
-    def __init__(self, ledger: JsonLines | None) -> None:
-        """Without a ledger nothing is kept."""
-        self._ledger = ledger
+    def __init__(self, ledger: JsonLines | None, client: str | None = None) -> None:
+        """Without a ledger nothing is kept. `client` is who sent the frame."""
+        self._ledger, self._client = ledger, client
         self._known: dict[str, str | None] = {"frame_id": None, "split_point": None, "codec": None}
 
     def note(self, frame: Frame) -> None:
@@ -56,6 +60,7 @@ class Entry:
                     "reason": reason,
                     "split_point": known["split_point"],
                     "codec": known["codec"],
+                    "client": self._client,
                     "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 }
             )

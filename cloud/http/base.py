@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from tornado.web import HTTPError, RequestHandler
 
+from cloud.access.audit import Action, Outcome
 from cloud.http.client_certificate import certified
 from cloud.metrics import ENDPOINTS
 from shared.errors import RequestError, UnauthenticatedError
+from shared.security.escape import shown
 from shared.security.gate import NOBODY
 from shared.wire.http import content_digest
 
@@ -35,10 +37,17 @@ class Handler(RequestHandler):
     """The metrics' label for this endpoint, if it is not the path."""
     needs: ClassVar[Needs]
     """What its caller must be allowed; each endpoint says it, or the server does not start."""
+    action = Action.READ
+    """What the client wants, in the words of the audit."""
+    received_bytes = 0
+    """Bytes of the request's body so far."""
 
     def initialize(self, service: Service) -> None:
         self.service = service
         self.caller: Caller = NOBODY
+        self.client = ""
+        """Whom the request is charged to: the name of a token or a certificate, which makes it `known`, else an address."""
+        self.known = False
         self._arrived = time.monotonic()  # Tornado's request_time() is by the wall clock, which may be set
 
     def needed(self) -> Needs:
@@ -49,12 +58,32 @@ class Handler(RequestHandler):
         self.client = self.service.proxies.client_of(self.request.remote_ip or "", self.request.headers)
         try:
             needed = self.needed()
-            certificate = certified(self.request, self.service.settings, is_open=needed.is_open)
-            self.client = certificate or self.client
+            if certificate := certified(self.request, self.service.settings, is_open=needed.is_open):
+                self.client, self.known = certificate, True
             self.caller = self.service.door.enter(self.request, needed)
-            self.client = self.caller.name or self.client
+            if self.caller.name:
+                self.client, self.known = self.caller.name, True
         finally:
             self.service.crowd.own(self.connection().stream, self.client)
+
+    @property
+    def label(self) -> str | None:
+        """The client's name for metrics; None where no more than its address is known."""
+        return self.client if self.known else None
+
+    def note(self, outcome: Outcome, *, reason: str | None = None, subject: str | None = None) -> None:
+        """Write a line of the audit about this request."""
+        size, seconds = self.received_bytes, self.elapsed_s()
+        self.service.audit.note(
+            self.client,
+            self.action,
+            outcome,
+            reason=reason,
+            subject=subject,
+            size=size,
+            seconds=seconds,
+            known=self.known,
+        )
 
     def elapsed_s(self) -> float:
         """Seconds since the header arrived."""
@@ -91,7 +120,7 @@ class Handler(RequestHandler):
     def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
         """What was wrong, the reason under which it is counted, and what is accepted. Details of bugs are not sent."""
         if isinstance(error, RequestError):
-            text, reason, accepted = _legible(str(error)), error.reason, error.accepted
+            text, reason, accepted = shown(str(error), _MAX_TEXT), error.reason, error.accepted
             if error.retryable:
                 self.set_header("Retry-After", str(error.retry_after_s))
             if isinstance(error, UnauthenticatedError):
@@ -105,6 +134,7 @@ class Handler(RequestHandler):
             text, reason, accepted = "internal error; see the server's log", "internal", None
         if reason != "http":
             self.service.metrics.rejected.labels(reason=reason).inc()
+            self.note(Outcome.FAILED if reason == "internal" else Outcome.REFUSED, reason=reason)
             if self.service.refusal_lines.take():  # whoever is refused as often as he likes fills no log
                 _log.info(
                     "%s refused with %d (%s): %s", self.request.path[:_MAX_TEXT], status_code, reason, text
@@ -119,6 +149,8 @@ class Handler(RequestHandler):
         path = self.endpoint or (self.request.path if self.request.path in ENDPOINTS else "other")
         self.service.metrics.requests.labels(endpoint=path, code=str(self.get_status())).inc()
         self.service.metrics.duration.labels(endpoint=path).observe(self.elapsed_s())
+        outcome = "refused" if self.get_status() >= HTTPStatus.BAD_REQUEST else "answered"
+        self.service.metrics.clients.ended(self.label, outcome, self.received_bytes)
 
     def _methods(self) -> list[str]:
         own = {
@@ -127,9 +159,3 @@ class Handler(RequestHandler):
             if getattr(type(self), name.lower()) is not getattr(RequestHandler, name.lower())
         }
         return sorted(own | {"HEAD"} if "GET" in own else own)
-
-
-def _legible(text: str) -> str:
-    """One line of printable characters, shortened to what a line may hold."""
-    text = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
-    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tornado.escape import json_encode
 from tornado.web import stream_request_body
 
+from cloud.access.audit import Action
 from cloud.bodies.body import Body
 from cloud.http.base import Handler
 from shared.errors import LimitError, RequestError
@@ -32,6 +33,8 @@ class BodyHandler(Handler):
     """
 
     body_method: ClassVar[str] = "POST"
+    brings: ClassVar[Action] = Action.READ
+    """What the body is for, in the words of the audit."""
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
@@ -40,6 +43,8 @@ class BodyHandler(Handler):
         self._read_on = 0  # bytes since other connections had a turn
         self._most_read = _DRAIN_FACTOR * self.limit()
         self._place: Place | None = None
+        if self.request.method == self.body_method:
+            self.action = self.brings
 
     def limit(self) -> int:
         """Largest body in bytes."""
@@ -67,7 +72,7 @@ class BodyHandler(Handler):
             self._read_at_most(min(most, MAX_STRANGERS_BODY_BYTES))
             super().prepare()
             self._read_at_most(most)
-            self.account = self.service.clients.account(self.client)
+            self.account = self.service.clients.account(self.client, known=self.known)
             self.admit()
             self._check_size(self._declared())
             self._place = self.service.bodies.open(self, self.account, is_frame=self.is_frame())
@@ -88,6 +93,7 @@ class BodyHandler(Handler):
             self._refuse(error)
             return
         self._body.add(chunk, self.elapsed_s())
+        self.received_bytes = self._body.size
         # Give other connections a turn: a body that arrives as fast as it is read would be read in one turn of the loop.
         # (Once for so many bytes, as those that come by TLS come in pieces of 16 kB.)
         self._read_on += len(chunk)
@@ -110,6 +116,7 @@ class BodyHandler(Handler):
         super().on_connection_close()
         if not self._finished and not self._refused:
             self.service.metrics.abandoned.inc()
+            self.service.metrics.clients.ended(self.label, "abandoned", self.received_bytes)
         self.release()
 
     def on_finish(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
+from cloud.access.audit import Action, Outcome
 from cloud.http.base import Handler
 from shared.errors import BundleNotServedError
 from shared.limits import FINGERPRINT_BYTES
@@ -39,6 +40,7 @@ class BundleHandler(Handler):
     """
 
     endpoint = BUNDLES
+    action = Action.BUNDLE
     needs: ClassVar[Needs] = one_of(Right.BUNDLES)
 
     def initialize(self, service: Service) -> None:
@@ -93,6 +95,7 @@ class BundleHandler(Handler):
             self.set_header("Content-Length", stop - start)
             result = await self._send(files, name, start, stop)
         self.service.metrics.bundle_transfers.labels(result=result).inc()
+        self.note(Outcome.DONE if result == "complete" else Outcome.FAILED, reason=result, subject=name)
         if result != "complete":
             self._auto_finish = False  # Tornado would count a success
             if not self.connection().stream.closed():

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 from tornado.escape import xhtml_escape
 
+from cloud.access.audit import Action, Outcome
 from cloud.access.door import cookie_name, from_elsewhere, session_key
 from cloud.http.base import Handler
 from cloud.http.body import BodyHandler
@@ -71,6 +72,8 @@ class _FormHandler(BodyHandler):
 class LoginHandler(_FormHandler):
     """`GET /login` is a form, `POST /login` with `token=` in it begins a session."""
 
+    brings: ClassVar[Action] = Action.LOGIN
+
     def get(self) -> None:
         try:
             caller = self.service.door.enter(self.request, _ANYBODY)
@@ -87,11 +90,13 @@ class LoginHandler(_FormHandler):
     async def respond(self, body: Body) -> None:
         logins = self.service.metrics.logins
         try:
-            key, _ = self.service.door.login(self.field(body, "token"))
+            name, key = self.service.door.login(self.field(body, "token"))
         except (UnauthenticatedError, BodyError):
             logins.labels(result="refused").inc()
             raise
         logins.labels(result="begun").inc()
+        self.client, self.known = name, True
+        self.note(Outcome.DONE)
         self.set_cookie(
             cookie_name(self.request),
             key,
@@ -107,10 +112,14 @@ class LoginHandler(_FormHandler):
 class LogoutHandler(_FormHandler):
     """`POST /logout` ends the session, with `form_key=` from its page."""
 
+    brings: ClassVar[Action] = Action.LOGOUT
+
     async def respond(self, body: Body) -> None:
-        self.service.door.enter(self.request, _ANYBODY, self.field(body, "form_key"))
+        caller = self.service.door.enter(self.request, _ANYBODY, self.field(body, "form_key"))
+        self.client, self.known = caller.name or self.client, bool(caller.name)
         if key := session_key(self.request):
             self.service.door.sessions.end(key)
+            self.note(Outcome.DONE)
         self.clear_cookie(cookie_name(self.request), path="/", secure=self.request.protocol == "https")
         self.redirect("/login", status=303)
 

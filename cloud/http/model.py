@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from tornado.escape import json_encode
 
+from cloud.access.audit import Action
 from cloud.access.ledger import Entry
 from cloud.bodies.json_answer import json_answer
 from cloud.http.body import BodyHandler
@@ -59,7 +60,9 @@ class ModelHandler(BodyHandler):
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
-        self._progress = _Progress(Entry(None))
+        self._progress = _Progress(Entry(None, ""))
+        if self.request.method == "POST":
+            self.action = Action.FRAME if self.is_frame() else Action.JSON
 
     def needed(self) -> Needs:
         posting = one_of(Right.FRAMES if self.is_frame() else Right.JSON)
@@ -74,7 +77,7 @@ class ModelHandler(BodyHandler):
 
     def admit(self) -> None:
         """Refuse, from the header alone, a request that cannot be answered."""
-        self._progress.entry = Entry(self.service.ledger if self.is_frame() else None)
+        self._progress.entry = Entry(self.service.ledger if self.is_frame() else None, self.client)
         self.service.lifecycle.begin_frame()
         self._progress.admitted = True
         self.account.begin_frame()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tornado.web import HTTPError
 
+from cloud.access.audit import Action, Outcome
 from cloud.bodies.json_body import check_shapes
 from cloud.http.base import Handler
 from cloud.http.body import BodyHandler
@@ -45,6 +46,7 @@ class ProfileHandler(BodyHandler):
     endpoint = PROFILES
     needs: ClassVar[Needs] = one_of(Right.PROFILES)
     body_method: ClassVar[str] = "PUT"
+    brings: ClassVar[Action] = Action.PROFILE
 
     def get(self) -> None:
         found = self.service.profiles.describe_one(self._name)
@@ -73,18 +75,25 @@ class ProfileHandler(BodyHandler):
     async def respond(self, body: Body) -> None:
         try:
             with self.service.profile_builds.place(self.client):
-                new = await self.service.pools.profiles.run(self._charged, body)
+                new, dropped = await self.service.pools.profiles.run(self._charged, body)
         except asyncio.CancelledError:  # the server stops
             raise UnavailableError("the server is stopping; try again later") from None
+        if new:
+            self.note(Outcome.DONE, subject=self._name)
+        for name in dropped:
+            self.service.audit.note(self.client, Action.EVICT, Outcome.DONE, subject=name, known=self.known)
         self.set_status(201 if new else 200)
         self.finish({"name": self._name})
 
-    def _charged(self, body: Body) -> bool:
+    def _charged(self, body: Body) -> tuple[bool, list[str]]:
         with self.account.computing():
             return self._take(body)
 
-    def _take(self, body: Body) -> bool:
-        """Check and keep a profile; returns whether it is new. One thread does this, so each profile is built once."""
+    def _take(self, body: Body) -> tuple[bool, list[str]]:
+        """Check and keep a profile; returns whether it is new, and the names of those that it pushed out.
+
+        One thread does this, so each profile is built once.
+        """
         service, name, data = self.service, self._name, bytes(body.whole())
         digest = digest_of(data)
         if digest.hex() != name:
@@ -93,22 +102,22 @@ class ProfileHandler(BodyHandler):
                 accepted={"put": f"{PROFILES}/{digest.hex()}"},
             )
         if service.profiles.touch(name, self.client):
-            return False
-        add_profile(data, service.profiles, service.networks, self.client)
+            return False, []
+        dropped = add_profile(data, service.profiles, service.networks, self.client)
         service.metrics.profiles_received.inc()
-        return True
+        return True, dropped
 
     @property
     def _name(self) -> str:
         return self.request.path.removeprefix(f"{PROFILES}/")
 
 
-def add_profile(data: bytes, profiles: Profiles, networks: Networks, client: Hashable = None) -> None:
-    """Keep a profile that frames of one of these networks can use, for `client`.
+def add_profile(data: bytes, profiles: Profiles, networks: Networks, client: Hashable = None) -> list[str]:
+    """Keep a profile that frames of one of these networks can use, for `client`; the names of those that it pushed out.
 
     Raises LimitError, ProfileContentError, FingerprintError, SplitPointError, ShapeError or OverQuotaError.
     """
     profile = Profile.from_bytes(data)
     partition = networks.of("profile", profile.fingerprint).partition
     check_shapes(profile.shapes, partition.point(profile.split_point).shapes, profile.split_point)
-    profiles.add(profile, client)
+    return profiles.add(profile, client)

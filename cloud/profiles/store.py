@@ -59,25 +59,26 @@ class Profiles:
         self._dropped = 0
         self._quiet_until = float("-inf")
 
-    def add(self, profile: Profile, client: Hashable = None) -> Held:
-        """Build its codec and keep it for `client`.
+    def add(self, profile: Profile, client: Hashable = None) -> list[str]:
+        """Build its codec and keep it for `client`; the names of those that were dropped to make room.
 
         Raises ProfileContentError if the arrays cannot be used, LimitError if it would cost too much, and OverQuotaError if there is no
         place for it; that is found before anything is built.
         """
         name, held_bytes = profile.name, cost_of(profile).held_bytes
+        dropped: list[str] = []
         with self._lock:
             if name not in self._places:
                 staying(self._places, client, held_bytes, self._clock())
         held = build(profile, self._make_codec, self._cpu_clock)  # takes long, so not under the lock
         with self._lock:
             if name not in self._places:
-                self._make_room(client, held_bytes)
+                dropped = self._make_room(client, held_bytes)
                 self._places[name] = Place(held_bytes, self._clock())
                 self._by_name[name] = held
             self._note(name, client)
             self._changed()
-        return held
+        return dropped
 
     def touch(self, name: str, client: Hashable = None) -> bool:
         """Whether this profile is stored; if so it counts as used, and as sent by `client` too."""
@@ -166,8 +167,8 @@ class Profiles:
             place.owners.add(client)
         self._places.move_to_end(name)
 
-    def _make_room(self, client: Hashable, held_bytes: int) -> None:
-        now = self._clock()
+    def _make_room(self, client: Hashable, held_bytes: int) -> list[str]:
+        now, dropped = self._clock(), []
         owners = staying(self._places, client, held_bytes, now)
         for name, place in list(self._places.items()):
             if name in owners:
@@ -175,12 +176,14 @@ class Profiles:
                 continue
             del self._by_name[name], self._places[name]
             self._evicted.inc()
+            dropped.append(name)
             self._dropped += 1
             if now >= self._quiet_until:  # who sends many drops many
                 _log.info(
                     "dropped %d profiles to make room for others, the latest is %s", self._dropped, name
                 )
                 self._dropped, self._quiet_until = 0, now + _QUIET_S
+        return dropped
 
     def _changed(self) -> None:
         self._listing = None

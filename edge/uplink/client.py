@@ -33,7 +33,15 @@ warnings.filterwarnings("ignore", message="Sending a large body directly", categ
 
 _DIGEST = "sha-256="
 """Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
-_REASONS = {401: "unauthorized", 403: "unauthorized", 408: "late", 424: "profile", 429: "busy", 503: "busy", 504: "late"}
+_REASONS = {
+    401: "unauthorized",
+    403: "unauthorized",
+    408: "late",
+    424: "profile",
+    429: "busy",
+    503: "busy",
+    504: "late",
+}
 
 
 class BrokenError(UplinkError):

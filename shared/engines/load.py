@@ -78,7 +78,14 @@ def load_network(
     choice = _choice(settings, weights, seed)
 
     def compiled(*, verify: bool) -> Network:
-        bundle = find_bundle(choice, settings.cache_dir, patience_s=patience_s, verify=verify, hold=hold)
+        bundle = find_bundle(
+            choice,
+            settings.cache_dir,
+            bundles_dir=settings.bundles_dir,
+            patience_s=patience_s,
+            verify=verify,
+            hold=hold,
+        )
         verification = None if verify else Verification(bundle)
         is_default = settings.split_point in (None, AUTO)
         point = (
@@ -137,7 +144,11 @@ def list_split_points(settings: CommonSettings) -> str:
     # Where a network can be cut does not depend on its weights, so nothing is fetched for the default choice.
     choice = _choice(settings, settings.weights, settings.seed)
     bundle = find_bundle(
-        choice, settings.cache_dir, patience_s=NAMED_SECONDS, fetch=settings.weights != "auto"
+        choice,
+        settings.cache_dir,
+        bundles_dir=settings.bundles_dir,
+        patience_s=NAMED_SECONDS,
+        fetch=settings.weights != "auto",
     )
     return describe_split_points(bundle.partition)
 

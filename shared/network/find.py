@@ -51,6 +51,7 @@ def find_bundle(
     cache_dir: str,
     *,
     patience_s: float,
+    bundles_dir: str = "",
     fetch: bool = True,
     verify: bool = True,
     hold: Callable[[], object] = lambda: None,
@@ -60,14 +61,15 @@ def find_bundle(
 
     `weights=auto` is a bundle of pretrained weights that was kept, else their download, else random weights with a warning.
     `patience_s` bounds a download in seconds; `fetch` False takes random weights at once. `cache_dir` keeps bundles; ""
-    keeps them until the process ends. `verify` False leaves it to the caller to compare the
-    files with their digests. `hold` is called before one is made, and returns when that may begin. Raises ModelError or
+    keeps them until the process ends. `bundles_dir` is another cache, which is only read. `verify` False leaves it to the caller to
+    compare the files with their digests. `hold` is called before one is made, and returns when that may begin. Raises ModelError or
     SettingsError, one line.
     """
     folder = bundle_folder(choice.model)
     if folder:
         return _read_folder(folder, choice, verify=verify)
-    return _Finder(choice, cache_dir, patience_s, hold, clock, verify=verify).find(fetch=fetch)
+    caches = (Cache(cache_dir), Cache(bundles_dir))
+    return _Finder(choice, caches, patience_s, hold, clock, verify=verify).find(fetch=fetch)
 
 
 def bundle_folder(model: str) -> Path | None:
@@ -126,7 +128,7 @@ class _Finder:
     def __init__(
         self,
         choice: NetworkChoice,
-        cache_dir: str,
+        caches: tuple[Cache, Cache],
         patience_s: float,
         hold: Callable[[], object],
         clock: Callable[[], float],
@@ -135,7 +137,7 @@ class _Finder:
     ) -> None:
         self._choice = choice
         self._random = replace(choice, weights="random")
-        self._cache = Cache(cache_dir)
+        self._cache, self._others = caches
         self._patience_s = patience_s
         self._hold = hold
         self._clock = clock
@@ -158,13 +160,12 @@ class _Finder:
         return self._choice.weights == "auto" and (":" not in model or model.startswith("timm:"))
 
     def _kept(self, choice: NetworkChoice) -> Bundle | None:
-        entry = self._cache.load_folder(bundle_name(choice), verify=self._verify)
+        name, verify = bundle_name(choice), self._verify
+        entry = self._cache.load_folder(name, verify=verify) or self._others.load_folder(name, verify=verify)
         if entry is None:
             return None
         try:
-            return read_bundle(
-                entry, verify=False
-            )  # the cache has compared the files with their digests, or the caller will
+            return read_bundle(entry, verify=False)  # its files were compared with their digests, or will be
         except ModelError as error:
             _log.warning("%s; it is made again", error)
             shutil.rmtree(entry, ignore_errors=True)

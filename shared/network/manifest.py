@@ -150,7 +150,8 @@ def _check(manifest: Manifest, what: str) -> None:
     names = [point.name for point in points]
     if (names[0], names[-1]) != (INPUT, OUTPUT) or len(set(names)) != len(names):
         raise ModelError(f"{what}: its split points do not go from {INPUT} to {OUTPUT}, each named once")
-    for text in (manifest.name, manifest.weights, *manifest.labels, *manifest.outputs, *names):
+    told = (manifest.task.name, *(str(each) for pair in manifest.task.options.items() for each in pair))
+    for text in (manifest.name, manifest.weights, *told, *manifest.labels, *manifest.outputs, *names):
         if CONTROL.search(text):
             raise ModelError(f"{what}: {text[:80]!a} has control characters; accepted: text of one line")
     shapes = points[-1].shapes

@@ -15,7 +15,7 @@ from shared.security.escape import escaped, escaped_lines
 
 _camera = ContextVar("camera", default="")
 _INDENT = "  "
-"""What lines of a traceback begin with: what an exception says may be several lines, of which none shall look like one of the log."""
+"""For tracebacks: what an exception says may be several lines, of which none shall look like one of the log."""
 
 _MISTYPED = re.compile(r"^[^@]*:.*@(?=[\w\[])", re.DOTALL)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")  # to the last @, as passwords may contain one

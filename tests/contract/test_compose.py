@@ -154,13 +154,36 @@ def test_all_three_name_one_network_in_one_cache():
     common = {f"{PREFIX}{name.upper()}" for name in CommonSettings.model_fields}
     for side in OURS:
         assert common <= set(SERVICES[side]["environment"]), side
-        assert SERVICES[side]["environment"]["SPLITDNN_CACHE_DIR"] == "/cache"
-    for target in ("/cache", "/weights/local:ro", "/media:ro"):
+        caches = ("/bundles", "/bundles") if side == "bundle" else ("/cache", "/bundles")
+        environment = SERVICES[side]["environment"]
+        assert (environment["SPLITDNN_CACHE_DIR"], environment["SPLITDNN_BUNDLES_DIR"]) == caches, side
+    for target in ("/weights/local:ro", "/media:ro"):
         mounted = {
             volume for side in OURS for volume in SERVICES[side]["volumes"] if volume.endswith(f":{target}")
         }
         assert len(mounted) == 1, f"{target}: the key in the cache is made of the files that are seen"
         assert all(mounted <= set(SERVICES[side]["volumes"]) for side in OURS), target
+
+
+def test_a_volume_is_written_by_one_service_alone():
+    """What takes what strangers send cannot change what another one runs."""
+    writers = {}
+    for name, service in SERVICES.items():
+        for volume in service.get("volumes", []):
+            source, _, rest = volume.partition(":")
+            if not rest.endswith(":ro"):
+                writers.setdefault(source, []).append(name)
+    assert writers == {
+        "weights": ["bundle"],
+        "converted": ["bundle"],
+        "cloud-cache": ["cloud"],
+        "edge-cache": ["edge"],
+        "results": ["edge"],
+        "prometheus": ["prometheus"],
+        "grafana": ["grafana"],
+    }
+    for side in SIDES:
+        assert "converted:/bundles:ro" in SERVICES[side]["volumes"]
 
 
 def test_only_what_has_torch_sees_the_fetched_weights():
@@ -183,7 +206,7 @@ def test_the_gpu_override_leaves_the_edge_alone():
     assert plain["cloud"]["build"]["target"] == "cloud"
     assert gpu["cloud"]["build"]["target"] == "cloud-torch"
     assert {volume["target"] for volume in gpu["cloud"]["volumes"]} == {
-        "/cache", "/media", "/weights/cache", "/weights/local",
+        "/bundles", "/cache", "/media", "/weights/cache", "/weights/local",
     }  # fmt: skip
     assert gpu["bundle"]["build"]["args"] == gpu["cloud"]["build"]["args"]
     assert gpu["cloud"]["image"] != plain["cloud"]["image"]

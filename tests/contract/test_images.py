@@ -117,4 +117,21 @@ def test_the_build_context_leaves_out_what_is_private_or_large():
     assert "*" in lines, "everything is left out but what is named"
     assert {".git", ".venv", ".env"} <= set(lines)
     kept = {line[1:] for line in lines if line.startswith("!")}
-    assert kept == {"pyproject.toml", "scripts/install_torch.py", "shared", "splitdnn", "cloud", "edge"}
+    made_of = {"pyproject.toml", "locks", "scripts/install_torch.py", "scripts/sbom.py"}
+    assert kept == made_of | {"shared", "splitdnn", "cloud", "edge"}
+
+
+def test_what_is_installed_is_known_to_the_last_byte():
+    """All but torch, whose index has its own builds, and what its CUDA builds bring."""
+    text = read("Dockerfile").replace("\\\n", " ")
+    installs = re.findall(r"-m pip install ([^&;]*)", text)
+    assert len(installs) == 6, "openvino, pillow, base and cloud, edge, torch, CUDA"
+    loose = [line for line in installs if not {"--require-hashes", "--no-deps"} <= set(line.split())]
+    assert [line.split() for line in loose] == [["--requirement", "/mnt/cuda.txt"]]
+    locks = set(re.findall(r"source=locks/(\w+)\.txt", text))
+    assert locks == {path.stem for path in (ROOT / "locks").glob("*.txt")}
+
+
+def test_every_image_says_what_it_is_made_of():
+    for image in CODE:
+        assert f'/mnt/sbom.py splitdnn-{image} "$VERSION" /mnt/locks >sbom.cdx.json' in stages()[image], image

@@ -136,7 +136,8 @@ def scales(
     step = require(arrays, "step", np.float32, (channels,))
     position = require(arrays, "position_scale", np.float32, (rows, columns))
     offset = require(arrays, "offset", np.float32, (channels,))
-    step_sizes: NDArray[np.float32] = position[:, :, None] * step
+    with np.errstate(over="ignore"):  # which the next line refuses
+        step_sizes: NDArray[np.float32] = position[:, :, None] * step
     if not (np.isfinite(step_sizes).all() and step_sizes.min() >= np.finfo(np.float32).tiny):
         raise ProfileContentError("a profile's step sizes are not positive numbers")
     return step_sizes, offset

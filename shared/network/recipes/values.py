@@ -31,9 +31,13 @@ def check_number(name: str, value: Any) -> float:
     """The value as a float. Raises TypeError or ValueError unless it is a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} {value!r}; accepted: a number")
-    if not math.isfinite(value):
-        raise ValueError(f"{name} {value}; accepted: a finite number")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # JSON's whole numbers have as many digits as one likes
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} {str(value)[:40]}; accepted: a finite number")
+    return number
 
 
 def check_triple(name: str, values: Any) -> Triple:

@@ -45,7 +45,7 @@ class Crowd:
         most_of_one: int,
         write_timeout_s: float,
         *,
-        closed: Callable[[Closed], None] = lambda _why: None,
+        closed: Callable[[Closed, str], None] = lambda _why, _owner: None,
         header_refused: Callable[[], None] = lambda: None,
         owner_of: Callable[[str], str] = str,
         exempt: Callable[[str], bool] = lambda _address: False,
@@ -56,7 +56,7 @@ class Crowd:
         `owner_of` an address is the owner of a connection from it, until `own` names another.
 
         An answer of which nothing is taken for `write_timeout_s` seconds is given up. `closed` is told of what is refused or cut
-        off, `paused` of a time without descriptors.
+        off, and whose it was; `paused` is a time without descriptors, and nobody's.
         """
         self.header_refused = header_refused
         self._most = most
@@ -83,10 +83,10 @@ class Crowd:
         else:
             return True
         if guest is None:
-            self._closed("refused")
+            self._closed("refused", owner)
             self._say("refused", "no room for a connection from %s: %d are open", owner, len(self._guests))
             return False
-        self._closed("displaced")
+        self._closed("displaced", guest.owner)
         guest.stream.close()
         self.remove(guest.stream)
         return True
@@ -130,13 +130,13 @@ class Crowd:
 
     def note_pause(self, error: OSError) -> None:
         """No connection can be accepted for a second."""
-        self._closed("paused")
+        self._closed("paused", "")
         self._say(
             "paused", "no connection can be accepted (%s); %d are open", error.strerror, len(self._guests)
         )
 
     def _cut(self, guest: _Guest) -> None:
-        self._closed("unread")
+        self._closed("unread", guest.owner)
         self._say("unread", "a client at %s does not read its answer and is cut off", guest.owner)
         guest.stream.close()
         self.remove(guest.stream)

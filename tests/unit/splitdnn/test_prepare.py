@@ -76,6 +76,23 @@ def test_what_torch_has_made_is_found_without_it(tmp_path, capsys, makers, witho
     assert makers == ["random", "auto"], "nothing was made again"
 
 
+def test_what_was_prepared_elsewhere_is_read_there_and_nothing_is_written_there(
+    tmp_path, capsys, makers, without_torch
+):
+    made, own = tmp_path / "made", tmp_path / "own"
+    status, _ = prepared(capsys, "--model", "resnet18", "--weights", "random", "--cache-dir", str(made))
+    assert status == 0
+    before = {path: path.stat().st_size for path in made.rglob("*")}
+    without_torch()
+    choice = NetworkChoice("resnet18", "random")
+    with pytest.raises(ModelError, match="torch, which makes one, is not installed"):
+        find.find_bundle(choice, str(own), patience_s=1)
+    bundle = find.find_bundle(choice, str(own), bundles_dir=str(made), patience_s=1)
+    assert bundle.folder.parent == made
+    assert {path: path.stat().st_size for path in made.rglob("*")} == before
+    assert makers == ["random"]
+
+
 def test_an_edge_without_torch_takes_what_is_there_however_old_the_failed_download(
     tmp_path, makers, without_torch
 ):

@@ -17,6 +17,7 @@ from cloud.access.ledger import Entry, open_ledger
 from cloud.metrics import CloudMetrics
 from shared.codecs import NAMES
 from shared.errors import SettingsError
+from shared.observing.rotation import Rotation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,17 +72,18 @@ def test_a_decision_is_one_line_that_is_there_at_once(
             return datetime(2026, 2, 3, 4, 5, 6, 7_999, tzinfo=UTC)
 
     monkeypatch.setattr(module, "datetime", Clock)
-    entry = Entry(open_at(path))
+    entry = Entry(open_at(path), "gate-3")
     entry.note(frame_of(NAMES["int8+zstd"], frame_id=0xC0FFEE, split_point='ü"\n'))
     entry.decide("answered")
     (line,) = lines_of(path)
-    assert list(line) == ["frame_id", "outcome", "reason", "split_point", "codec", "time"]
+    assert list(line) == ["frame_id", "outcome", "reason", "split_point", "codec", "client", "time"]
     assert line == {
         "frame_id": "0000000000c0ffee",
         "outcome": "answered",
         "reason": None,
         "split_point": 'ü"\n',
         "codec": "int8+zstd",
+        "client": "gate-3",
         "time": "2026-02-03T04:05:06.007+00:00",
     }
 
@@ -111,6 +113,22 @@ def test_without_a_ledger_a_frame_is_not_looked_at() -> None:
     entry = Entry(None)
     entry.note(None)  # type: ignore[arg-type]
     entry.decide("answered")
+
+
+def test_a_full_ledger_is_followed_by_another(path: Path, metrics: CloudMetrics, open_at: Any) -> None:
+    rotation = Rotation(max_bytes=1000, keep=2)
+    ledger = open_ledger(str(path), metrics.ledger_errors, rotation=rotation, metrics=metrics.ledger_files)
+    for number in range(30):
+        Entry(ledger).decide("refused", str(number))
+    ledger.close()
+    complete = sorted(each for each in path.parent.iterdir() if each != path)
+    assert len(complete) == 2, "and no more are kept"
+    kept = [line["reason"] for each in (*complete, path) for line in lines_of(each)]
+    assert kept == [str(number) for number in range(30 - len(kept), 30)], "the latest, in order"
+    assert all(each.stat().st_size <= 1000 for each in (*complete, path))
+    written = metrics.registry.get_sample_value("splitdnn_cloud_ledger_written_bytes_total")
+    assert written is not None
+    assert written > 1000
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------

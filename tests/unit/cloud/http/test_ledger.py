@@ -27,7 +27,8 @@ def lines_of(path: Path) -> list[tuple]:
     assert not text or text.endswith("\n")
     lines = [json.loads(line) for line in text.splitlines()]
     keys = ("frame_id", "outcome", "reason", "split_point", "codec")
-    assert all(line.keys() == {*keys, "time"} for line in lines)
+    assert all(line.keys() == {*keys, "client", "time"} for line in lines)
+    assert {line["client"] for line in lines} <= {"127.0.0.1"}
     return [tuple(line[key] for key in keys) for line in lines]
 
 

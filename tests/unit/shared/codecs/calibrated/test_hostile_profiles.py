@@ -47,6 +47,12 @@ def test_an_array_of_another_dtype_or_shape_is_named():
                 Calibrated(changed(**{name: other}))
 
 
+def test_numbers_whose_product_is_none_are_refused_without_a_warning():
+    large = {name: np.full_like(PROFILE.arrays[name], 1e30) for name in ("step", "position_scale")}
+    with pytest.raises(ProfileContentError, match="step sizes are not positive numbers"):
+        Calibrated(changed(**large))
+
+
 def test_numbers_that_are_none_are_refused():
     of_floats = {name: array for name, array in PROFILE.arrays.items() if array.dtype.kind == "f"}
     assert len(of_floats) > 5

@@ -1,0 +1,120 @@
+"""Requests of odd shapes over a real socket: each is answered or closed, none harms another, and nothing of them stays."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from kits.cloud import FRAME, JSON, WAIT_S, Server, chunked, request, until
+from kits.codecs import frame_of, with_right_crc
+from kits.fuzz.campaign import try_out
+from kits.fuzz.mutations import damaged
+from kits.numpy_network import network_of, write_bundle
+
+from shared.codecs import NAMES
+from shared.wire import frame as wire
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
+
+_ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) ")
+_BACKLOG_BYTES = 1 << 20
+_EVERY = 100
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, bytes]]:
+    """A cloud of the small network, and a frame for it."""
+    bundle = write_bundle(tmp_path_factory.mktemp("bundle"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cloud.networks.network.load_network", lambda *_, **__: network_of(bundle))
+        with Server(idle_timeout_s=5.0, serve_bundle=True) as server:
+            array = np.linspace(-1, 1, 512, dtype=np.float32)
+            frame = frame_of(
+                NAMES["float32"],
+                array,
+                split_point="flatten",
+                fingerprint=bundle.model.fingerprint,
+                deadline_ms=0,
+            )
+            yield server, wire.pack(frame)
+
+
+def seeds(frame: bytes) -> list[bytes]:
+    """Good requests to every endpoint, in each form that a body may have."""
+    tensors = json.dumps({"data": [[0.5] * 512], "split_point": "flatten"}).encode()
+    in_chunks = {**FRAME, "Transfer-Encoding": "chunked"}
+    paths = (
+        "/",
+        "/model",
+        "/profiles",
+        "/tail-times",
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/bundle",
+        "/nowhere",
+    )
+    return [
+        request("POST", "/model?top=3&threshold=0.5", frame, FRAME),
+        request("POST", "/model", chunked(frame[:100], frame[100:]), in_chunks),
+        request("POST", "/model", tensors, JSON),
+        request("POST", "/compute", tensors, JSON),
+        request("POST", "/model", frame, {**FRAME, "Expect": "100-continue"}),
+        request("PUT", f"/profiles/{'0' * 32}", b"profile"),
+        *(request("GET", path) for path in paths),
+        request("HEAD", "/model"),
+        request("GET", f"/bundle/{'00' * 8}/network.bin", headers={"Range": "bytes=3-5", "If-Range": '"a"'}),
+        request("GET", "/metrics") + request("POST", "/model", frame, FRAME),
+        request("GET", "/model", headers={f"X-{number}": "y" * 50 for number in range(20)}),
+    ]
+
+
+def exchange(port: int, data: bytes) -> bytes:
+    """What comes back until the server closes; it is told that no more is coming."""
+    with socket.create_connection(("127.0.0.1", port), WAIT_S) as client:
+        answer = bytearray()
+        try:
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+            while piece := client.recv(1 << 16):
+                answer += piece
+                assert len(answer) < _BACKLOG_BYTES, "more than all that was asked for"
+        except (ConnectionResetError, BrokenPipeError):  # closed while more was being sent
+            pass
+        return bytes(answer)
+
+
+def test_requests(served, caplog):
+    server, frame = served
+    good = seeds(frame)
+    expected = server.frame(frame).json
+    number = 0
+
+    def make(chance: random.Random) -> bytes:
+        if chance.random() < 0.3:  # a request that is whole, of a frame that is not
+            body = damaged(chance, frame, [frame])
+            return request("POST", "/model", with_right_crc(body) if chance.random() < 0.8 else body, FRAME)
+        return damaged(chance, chance.choice(good), good)
+
+    def check(data: bytes) -> object:
+        nonlocal number
+        answer = exchange(server.port, data)
+        statuses = [int(status) for status in _ANSWER.findall(answer)]
+        assert not answer or answer.startswith(b"HTTP/1.1 "), answer[:80]
+        assert 500 not in statuses, answer
+        number += 1
+        if number % _EVERY == 0:
+            found = server.frame(frame).json
+            assert found["top"] == expected["top"], "others are answered as before"
+        return statuses or None
+
+    assert try_out("requests", 2_500, make, check) > 0.1
+    until(server.is_empty)
+    assert server.metric("rejected_total", reason="internal") == 0
+    assert not [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]

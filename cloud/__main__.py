@@ -17,8 +17,8 @@ from cloud.config import CloudSettings
 from shared.errors import SplitDNNError
 from shared.observing import event_loop
 from shared.observing.logs import configure_logs
+from shared.process.settings import make_parser, parse_flags, print_error, read_settings
 from shared.process.threads import limit_threads
-from shared.settings import make_parser, parse_flags, print_error, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

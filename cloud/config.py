@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from shared.limits import MAX_FRAME_BYTES
-from shared.settings import CommonSettings
+from shared.process.settings import CommonSettings
 
 
 class CloudSettings(CommonSettings):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cloud.access.addresses import TrustedProxies, charged_to
-from cloud.access.audit import Action, Audit, Outcome, open_audit
+from cloud.access.audit import Action, Outcome, open_audit
 from cloud.access.budget import BodyBudget
 from cloud.access.clients import Clients, Quota
 from cloud.access.door import Door
@@ -29,7 +29,6 @@ from cloud.profiles.waiting import Waiting
 from shared.codecs import known_codecs
 from shared.errors import DeadlineError
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
-from shared.observing.rotation import Rotation
 from shared.observing.telemetry import computing
 from shared.wire import frame as wire
 from shared.wire.server.crowd import Crowd
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from cloud.networks.network import Tail
     from cloud.threads import ThreadPools
     from shared.engines.half import Tensors
-    from shared.observing.json_lines import JsonLines
 
 _TEND_S = 10.0
 """Between two looks at the files of the ledger and the audit."""
@@ -64,8 +62,8 @@ class Service:
         self.pools = pools
         self.metrics = CloudMetrics()
         self.door = Door(settings, self.metrics)
-        self.ledger = self._open_ledger()
-        self.audit = self._open_audit()
+        self.ledger = open_ledger(settings, self.metrics)
+        self.audit = open_audit(settings, self.metrics)
         self.refusal_lines = Rate(_REFUSAL_LINES, _REFUSAL_LINES_PER_S)
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
@@ -138,25 +136,6 @@ class Service:
             )
             self._tasks.append(asyncio.create_task(self.watch.run()))
         self.lifecycle.move(State.READY)
-
-    def _open_ledger(self) -> JsonLines | None:
-        settings, metrics = self.settings, self.metrics
-        if not settings.ledger:
-            return None
-        rotation = Rotation(max_bytes=settings.ledger_max_bytes, keep=settings.ledger_keep)
-        return open_ledger(
-            settings.ledger, metrics.ledger_errors, rotation=rotation, metrics=metrics.ledger_files
-        )
-
-    def _open_audit(self) -> Audit:
-        settings, metrics = self.settings, self.metrics
-        file = None
-        if settings.audit:
-            rotation = Rotation(max_bytes=settings.audit_max_bytes, keep=settings.audit_keep)
-            file = open_audit(
-                settings.audit, metrics.audit_errors, rotation=rotation, metrics=metrics.audit_files
-            )
-        return Audit(file, metrics.audit_left_out)
 
     async def _tend_files(self) -> None:
         while True:

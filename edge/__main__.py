@@ -19,8 +19,8 @@ from shared.errors import ResultsError, SettingsError, SplitDNNError
 from shared.network.choice import CLOUD
 from shared.observing import event_loop
 from shared.observing.logs import configure_logs
+from shared.process.settings import CommonSettings, make_parser, parse_flags, print_error, read_settings
 from shared.process.threads import limit_threads
-from shared.settings import CommonSettings, make_parser, parse_flags, print_error, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

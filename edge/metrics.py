@@ -217,12 +217,10 @@ class EdgeMetrics(Metrics):
             "Sum of their agreement, each 0 to 1.",
             registry=self.registry,
         )
-        for result in VERIFIED:
-            self.verified.labels(result=result)
-        for result in FETCHES:
-            self.bundle_fetches.labels(result=result)
-        for result in CHANGES:
-            self.network_changes.labels(result=result)
+        by_result = (self.verified, VERIFIED), (self.bundle_fetches, FETCHES), (self.network_changes, CHANGES)
+        for counter, results in by_result:
+            for result in results:
+                counter.labels(result=result)
         for queue in QUEUES:
             self.queue_depth.labels(queue=queue)
             self.queue_capacity.labels(queue=queue)

@@ -28,7 +28,7 @@ from edge.uplink.line import Line, trust_of
 from shared.errors import ResultsError, StartupError
 from shared.observing import event_loop
 from shared.security.exposure import in_clear
-from shared.security.handshakes import Handshakes
+from shared.security.tls.handshakes import Handshakes
 from shared.security.tokens.bearer import Bearer
 
 if TYPE_CHECKING:

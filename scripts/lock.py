@@ -60,7 +60,7 @@ def read_pins(pyproject: Path = ROOT / "pyproject.toml") -> dict[str, list[str]]
         "base": project["dependencies"],
         "cloud": extras["cloud"],
         "edge": extras["edge"],
-        "torch": [*extras["torch"], *extras["timm"]],
+        "torch": [*extras["torch"], *extras["timm"], *extras["authority"]],
     }
 
 

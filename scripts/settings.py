@@ -1,7 +1,7 @@
 """Everything that is written down about settings, made from the settings classes.
 
 A setting is added in one place, as a field of CommonSettings, EdgeSettings or CloudSettings. `python scripts/settings.py
---write` then renews the README's table, .env.example, the lists of compose.yaml and the names that shared/settings.py knows;
+--write` then renews the README's table, .env.example, the lists of compose.yaml and the names that shared/process/settings.py knows;
 a test fails while any of them differs. Without a flag it prints the table.
 """
 
@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from cloud.config import CloudSettings  # noqa: E402
 from edge.config import EdgeSettings  # noqa: E402
-from shared.settings import PREFIX, CommonSettings  # noqa: E402
+from shared.process.settings import PREFIX, CommonSettings  # noqa: E402
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -77,7 +77,7 @@ def known_names() -> list[str]:
 
 
 def names_block() -> str:
-    """The lines of KNOWN_NAMES in shared/settings.py."""
+    """The lines of KNOWN_NAMES in shared/process/settings.py."""
     names = " ".join(f'"{name}",' for name in known_names())
     return textwrap.fill(names, 110, initial_indent="    ", subsequent_indent="    ") + "\n"
 
@@ -137,7 +137,11 @@ def files() -> dict[Path, str]:
     for side in SIDES:
         compose = replaced(compose, compose_block(side), f": {side}")
     yaml.safe_load(compose)
-    blocks = {"README.md": table(), ".env.example": env_example(), "shared/settings.py": names_block()}
+    blocks = {
+        "README.md": table(),
+        ".env.example": env_example(),
+        "shared/process/settings.py": names_block(),
+    }
     written = {ROOT / name: (ROOT / name).read_text(encoding="utf-8") for name in blocks}
     return {
         ROOT / "compose.yaml": compose,

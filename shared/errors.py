@@ -168,20 +168,6 @@ class FingerprintError(RequestError):
     reason = "fingerprint"
 
 
-class UnauthenticatedError(RequestError):
-    """Nobody known sent it: there is no token, or none that is known and in force."""
-
-    status = 401
-    reason = "unauthenticated"
-
-
-class ForbiddenError(RequestError):
-    """Its sender is known and may not do this."""
-
-    status = 403
-    reason = "forbidden"
-
-
 class BundleNotServedError(RequestError):
     """The cloud does not give its network away."""
 
@@ -210,29 +196,6 @@ class ShapeError(RequestError):
     reason = "shape"
 
 
-class AnswerError(RequestError):
-    """The answer to this frame would be longer than an edge reads."""
-
-    status = 422
-    reason = "answer_too_long"
-
-
-class BusyError(RequestError):
-    """The queue is full."""
-
-    status = 503
-    reason = "queue_full"
-    retryable = True
-
-
-class TransfersError(RequestError):
-    """Too many files of bundles are being fetched at once."""
-
-    status = 503
-    reason = "transfers_full"
-    retryable = True
-
-
 class UnavailableError(RequestError):
     """The server is starting, or draining before it stops."""
 
@@ -246,6 +209,20 @@ class DeadlineError(RequestError):
 
     status = 504
     reason = "deadline"
+
+
+class UnauthenticatedError(RequestError):
+    """Nobody known sent it: there is no token, or none that is known and in force."""
+
+    status = 401
+    reason = "unauthenticated"
+
+
+class ForbiddenError(RequestError):
+    """Its sender is known and may not do this."""
+
+    status = 403
+    reason = "forbidden"
 
 
 def all_request_errors(root: type[RequestError] = RequestError) -> list[type[RequestError]]:

@@ -61,8 +61,9 @@ if TYPE_CHECKING:  # for type checkers and editors; a test compares this list wi
     from shared.tasks.segmentation.class_map import ClassMap
     from shared.wire.frame import EncodedTensor, Frame, pack, unpack
     from splitdnn.bundle import make_bundle, read_bundle
-    from splitdnn.client import Client, ClientError
-    from splitdnn.cloud_model import CloudModel
+    from splitdnn.client.client import Client
+    from splitdnn.client.cloud_model import CloudModel
+    from splitdnn.client.error import ClientError
     from splitdnn.frames import decode_crossing, decode_frame
     from splitdnn.network import Network, load_network
     from splitdnn.split import SplitNetwork
@@ -118,8 +119,9 @@ _HOMES = {
     "shared.tasks.segmentation.class_map": ("ClassMap",),
     "shared.wire.frame": ("EncodedTensor", "Frame", "pack", "unpack"),
     "splitdnn.bundle": ("make_bundle", "read_bundle"),
-    "splitdnn.client": ("Client", "ClientError"),
-    "splitdnn.cloud_model": ("CloudModel",),
+    "splitdnn.client.client": ("Client",),
+    "splitdnn.client.error": ("ClientError",),
+    "splitdnn.client.cloud_model": ("CloudModel",),
     "splitdnn.frames": ("decode_crossing", "decode_frame"),
     "splitdnn.network": ("Network", "load_network"),
     "splitdnn.split": ("SplitNetwork",),

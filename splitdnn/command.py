@@ -59,7 +59,7 @@ def _start(word: str, rest: Sequence[str]) -> int:
     elif word == "back":
         from shared.bundling.command import back as command  # noqa: PLC0415
     elif word == "authority":
-        from shared.security.authority_command import main as command  # noqa: PLC0415
+        from shared.security.tls.authority_command import main as command  # noqa: PLC0415
     elif word == "token":
         from shared.security.tokens.command import main as command  # noqa: PLC0415
     elif word == "prepare":

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _ENGINES = ("auto", "torch", "openvino")
 _PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 _HIGHEST = {"seed": 2**63 - 1, "threads": 1024}
-"""As in shared/settings.py, which a library does without: it reads the environment."""
+"""As in shared/process/settings.py, which a library does without: it reads the environment."""
 
 
 class Network(WholeNetwork):

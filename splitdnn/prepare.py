@@ -11,7 +11,7 @@ from shared.errors import SettingsError, SplitDNNError
 from shared.network.choice import CLOUD, NAMED_SECONDS, NetworkChoice
 from shared.network.find import find_bundle
 from shared.observing.logs import configure_logs
-from shared.settings import CommonSettings, make_parser, parse_flags, print_error, read_settings
+from shared.process.settings import CommonSettings, make_parser, parse_flags, print_error, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from edge.sources.registry import open_source
 from shared.engines import make_engine
 from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import find_bundle
-from shared.settings import CommonSettings
+from shared.process.settings import CommonSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -32,7 +32,7 @@ from shared.engines.load import load_network
 from shared.errors import SplitDNNError
 from shared.network.choice import NAMED_SECONDS
 from shared.observing import event_loop
-from shared.settings import read_settings
+from shared.process.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from cloud.access.rate import Rate
 from shared.limits import MAX_AUDIT_TEXT, MAX_AUDITED_CLIENTS
 from shared.observing.json_lines import STDOUT, JsonLines
+from shared.observing.rotation import Rotation
 from shared.security.escape import shown
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import Counter
 
-    from shared.observing.file_metrics import FileMetrics
-    from shared.observing.rotation import Rotation
+    from cloud.config import CloudSettings
+    from cloud.metrics import CloudMetrics
 
 _BURST, _PER_S = 20, 0.1
 """Lines about one client: a minute of an attack is 26 of them."""
@@ -64,14 +65,6 @@ class _Client:
 
     rate: Rate
     left_out: int = 0
-
-
-def open_audit(
-    path: str, errors: Counter, *, rotation: Rotation | None = None, metrics: FileMetrics | None = None
-) -> JsonLines:
-    """The file of an audit; `errors` counts lines that cannot be written. Raises SettingsError."""
-    path = f"./{path}" if path == STDOUT else path  # as with the ledger: a slow reader would hold all up
-    return JsonLines(path, append=True, errors=errors, what="audit", rotation=rotation, metrics=metrics)
 
 
 class Audit:
@@ -183,3 +176,19 @@ class Audit:
                 "left_out": left_out,
             }
         )
+
+
+def open_audit(settings: CloudSettings, metrics: CloudMetrics) -> Audit:
+    """The audit that the settings ask for. Raises SettingsError."""
+    file = None
+    if settings.audit:
+        file = JsonLines(
+            # As with the ledger: a slow reader of standard output would hold all up.
+            f"./{settings.audit}" if settings.audit == STDOUT else settings.audit,
+            append=True,
+            errors=metrics.audit_errors,
+            what="audit",
+            rotation=Rotation(max_bytes=settings.audit_max_bytes, keep=settings.audit_keep),
+            metrics=metrics.audit_files,
+        )
+    return Audit(file, metrics.audit_left_out)

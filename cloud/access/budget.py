@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from cloud.access.refusals import DisplacedError, OverQuotaError, SlowBodyError
-from shared.errors import BusyError
+from cloud.access.refusals import BusyError, DisplacedError, OverQuotaError, SlowBodyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cloud.access.refusals import OverQuotaError
-from shared.errors import BusyError
+from cloud.access.refusals import BusyError, OverQuotaError
 from shared.limits import MAX_CLIENTS
 
 if TYPE_CHECKING:

@@ -8,33 +8,38 @@ from typing import TYPE_CHECKING, Literal
 from shared.codecs import codec_of
 from shared.errors import CodecError
 from shared.observing.json_lines import STDOUT, JsonLines
+from shared.observing.rotation import Rotation
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter
-
-    from shared.observing.file_metrics import FileMetrics
-    from shared.observing.rotation import Rotation
+    from cloud.config import CloudSettings
+    from cloud.metrics import CloudMetrics
     from shared.wire.frame import Frame
 
     Outcome = Literal["answered", "refused", "abandoned"]
 
 
-def open_ledger(
-    path: str, errors: Counter, *, rotation: Rotation | None = None, metrics: FileMetrics | None = None
-) -> JsonLines:
-    """The file of a ledger; lines are added to what it holds, and `errors` counts those that cannot be written.
+def open_ledger(settings: CloudSettings, metrics: CloudMetrics) -> JsonLines | None:
+    """The ledger that the settings ask for, if any; lines are added to what its file holds.
 
     It stays open until the process ends: its last lines are about connections that are closed then. Raises SettingsError.
     """
-    # Standard output would hold up all frames when nothing reads it, so this name is a file's like any other.
-    path = f"./{path}" if path == STDOUT else path
-    return JsonLines(path, append=True, errors=errors, what="ledger", rotation=rotation, metrics=metrics)
+    if not settings.ledger:
+        return None
+    return JsonLines(
+        # Standard output would hold up all frames when nothing reads it, so this name is a file's like any other.
+        f"./{settings.ledger}" if settings.ledger == STDOUT else settings.ledger,
+        append=True,
+        errors=metrics.ledger_errors,
+        what="ledger",
+        rotation=Rotation(max_bytes=settings.ledger_max_bytes, keep=settings.ledger_keep),
+        metrics=metrics.ledger_files,
+    )
 
 
 class Entry:
     """The line of one frame; its first outcome is the one that is written."""
 
-    def __init__(self, ledger: JsonLines | None, client: str | None = None) -> None:
+    def __init__(self, ledger: JsonLines | None, client: str) -> None:
         """Without a ledger nothing is kept. `client` is who sent the frame."""
         self._ledger, self._client = ledger, client
         self._known: dict[str, str | None] = {"frame_id": None, "split_point": None, "codec": None}

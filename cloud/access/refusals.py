@@ -41,3 +41,26 @@ class DisplacedError(RequestError):
     status = 503
     reason = "displaced"
     retryable = True
+
+
+class AnswerError(RequestError):
+    """The answer to this frame would be longer than an edge reads."""
+
+    status = 422
+    reason = "answer_too_long"
+
+
+class BusyError(RequestError):
+    """The queue is full."""
+
+    status = 503
+    reason = "queue_full"
+    retryable = True
+
+
+class TransfersError(RequestError):
+    """Too many files of bundles are being fetched at once."""
+
+    status = 503
+    reason = "transfers_full"
+    retryable = True

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloud.access.company import Company
+from cloud.access.refusals import BusyError
 from cloud.batching.costs import Costs
 from cloud.batching.crossing import frames_in, join, rows
 from cloud.batching.fair_queue import FairQueue, Ticket
-from shared.errors import BusyError, DeadlineError
+from shared.errors import DeadlineError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable

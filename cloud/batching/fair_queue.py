@@ -15,8 +15,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cloud.access.refusals import BusyError
 from cloud.batching.crossing import frames_in
-from shared.errors import BusyError
 
 if TYPE_CHECKING:
     import asyncio

@@ -18,7 +18,7 @@ import numpy as np
 
 from shared.errors import UnavailableError
 from shared.network.partition import INPUT
-from shared.process.cache import Cache, key_of
+from shared.process.cache.folder import Cache, key_of
 from shared.process.machine import machine
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from cloud.http.system import (
 )
 from shared.errors import StartupError
 from shared.limits import MAX_REQUEST_HEADER_BYTES
-from shared.security.handshakes import Handshakes
+from shared.security.tls.handshakes import Handshakes
 from shared.wire.server.server import BoundedServer
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cloud.service import Service
-    from shared.security.renewal import RenewedContext
+    from shared.security.tls.renewal import RenewedContext
 
 _MAX_UNREAD_BODY_BYTES = 64 << 10
 """For endpoints that take no body; those that do set their own limit."""

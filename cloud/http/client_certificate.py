@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from shared.errors import UnauthenticatedError
-from shared.security.certificate import name_of
+from shared.security.tls.certificate import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

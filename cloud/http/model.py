@@ -13,10 +13,11 @@ from tornado.escape import json_encode
 
 from cloud.access.audit import Action
 from cloud.access.ledger import Entry
+from cloud.access.refusals import AnswerError
 from cloud.bodies.json_answer import json_answer
 from cloud.http.body import BodyHandler
 from cloud.networks.network import Tail
-from shared.errors import AnswerError, BodyError, ContentError, MediaTypeError, UnavailableError
+from shared.errors import BodyError, ContentError, MediaTypeError, UnavailableError
 from shared.limits import MAX_LABELS, MAX_REPLY_BYTES
 from shared.observing.telemetry import Stopwatch, computing
 from shared.security.rights import Right, one_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.security.renewal import RenewedContext
-from shared.security.tls import TLSFiles, server_context
+from shared.security.tls.context import TLSFiles, server_context
+from shared.security.tls.renewal import RenewedContext
 
 if TYPE_CHECKING:
     from cloud.config import CloudSettings

@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from shared.errors import TransfersError
+from cloud.access.refusals import TransfersError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator

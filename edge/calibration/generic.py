@@ -12,7 +12,7 @@ from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
 from shared.errors import RequestError, SettingsError
 from shared.limits import MAX_PROFILE_BYTES
-from shared.process.cache import Cache, key_of
+from shared.process.cache.folder import Cache, key_of
 from shared.process.machine import expand_home
 
 if TYPE_CHECKING:

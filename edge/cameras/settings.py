@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from edge.cameras.shapes import Polygon, Rectangle, as_fractions
-from edge.config import (
+from edge.cameras.fields import (
     CodecName,
     Deadline,
     Frames,
@@ -26,6 +25,7 @@ from edge.config import (
     StillThreshold,
     Threshold,
 )
+from edge.cameras.shapes import Polygon, Rectangle, as_fractions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,7 @@ from edge.network.fetch import BundleFetch
 from edge.uplink.heard import is_fingerprint
 from shared.errors import FetchError, ModelError, UplinkError
 from shared.network.bundle import read_bundle
-from shared.process.cache import Cache, key_of
+from shared.process.cache.folder import Cache, key_of
 from shared.security.escape import shown
 
 if TYPE_CHECKING:

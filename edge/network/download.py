@@ -13,7 +13,7 @@ from edge.uplink.client import parse_json
 from shared.errors import FetchError
 from shared.network.manifest import MANIFEST
 from shared.security.escape import shown
-from shared.security.refusal import problem_of
+from shared.security.tls.refusal import problem_of
 
 if TYPE_CHECKING:
     import ssl

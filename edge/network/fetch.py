@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from edge.network.store import BundleStore
     from shared.network.manifest import FileEntry, Manifest
-    from shared.security.renewal import RenewedContext
-    from shared.security.tls import FixedContext
+    from shared.security.tls.context import FixedContext
+    from shared.security.tls.renewal import RenewedContext
     from shared.security.tokens.bearer import Bearer
 
 _log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 from shared.errors import FetchError, ModelError
 from shared.network.bundle import FETCHED
 from shared.network.manifest import FILES, MANIFEST, read_manifest
-from shared.process.cache import Cache, key_of
+from shared.process.cache.folder import Cache, key_of
 from shared.process.machine import expand_home
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from shared.limits import MAX_REQUEST_HEADER_BYTES
 from shared.observing.telemetry import exposition
 from shared.security.exposure import open_rights
 from shared.security.gate import Gate, Shown
-from shared.security.renewal import RenewedContext
 from shared.security.rights import OPEN, Right, one_of
-from shared.security.tls import TLSFiles, server_context
+from shared.security.tls.context import TLSFiles, server_context
+from shared.security.tls.renewal import RenewedContext
 from shared.security.tokens.file import TokenFile
 from shared.wire.server.crowd import Crowd
 from shared.wire.server.server import BoundedServer, connections_allowed
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
-    from shared.security.handshakes import Handshakes
     from shared.security.rights import Needs
+    from shared.security.tls.handshakes import Handshakes
 
 _FLAGS = ("--status-address", "--status-token-file", "--status-anonymous")
 

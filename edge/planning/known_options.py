@@ -15,7 +15,7 @@ from edge.calibration.pictures import Footage
 from edge.planning.planner import Option
 from edge.planning.survey import survey
 from shared.errors import SplitDNNError
-from shared.process.cache import Cache, key_of
+from shared.process.cache.folder import Cache, key_of
 from shared.process.machine import machine
 
 if TYPE_CHECKING:

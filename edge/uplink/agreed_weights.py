@@ -13,7 +13,7 @@ from prometheus_client import Counter
 from shared.errors import UplinkError
 
 if TYPE_CHECKING:
-    from shared.security.tls import FixedContext
+    from shared.security.tls.context import FixedContext
     from shared.security.tokens.bearer import Bearer
 
 _log = logging.getLogger(__name__)

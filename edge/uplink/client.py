@@ -15,15 +15,15 @@ from shared.errors import MismatchError, UplinkError
 from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
 from shared.security.escape import refuse_constant, shown
-from shared.security.refusal import MAYBE_REFUSED, problem_of
+from shared.security.tls.refusal import MAYBE_REFUSED, problem_of
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
 
     from shared.network.model import Model
-    from shared.security.renewal import RenewedContext
-    from shared.security.tls import FixedContext
+    from shared.security.tls.context import FixedContext
+    from shared.security.tls.renewal import RenewedContext
     from shared.security.tokens.bearer import Bearer
     from shared.tasks.base import Task
     from shared.tasks.spec import Wanted

@@ -13,8 +13,8 @@ from edge.uplink.client import CloudClient, read_model
 from edge.uplink.heard import Heard
 from edge.uplink.link import Link
 from shared.errors import UplinkError
-from shared.security.renewal import RenewedContext
-from shared.security.tls import FixedContext, TLSFiles, client_context
+from shared.security.tls.context import FixedContext, TLSFiles, client_context
+from shared.security.tls.renewal import RenewedContext
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -18,8 +18,8 @@ from pathlib import Path
 from shared.errors import SplitDNNError
 from shared.network.choice import NetworkChoice
 from shared.observing.logs import configure_logs
+from shared.process.settings import print_error
 from shared.process.threads import limit_threads
-from shared.settings import print_error
 
 
 def _main() -> int:

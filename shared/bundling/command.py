@@ -12,8 +12,8 @@ from shared.errors import SettingsError, SplitDNNError
 from shared.network.choice import NetworkChoice
 from shared.observing.logs import configure_logs
 from shared.process.machine import expand_home
+from shared.process.settings import parse_flags, print_error
 from shared.process.threads import limit_threads
-from shared.settings import parse_flags, print_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.process.cache import Cache, key_of
+from shared.process.cache.folder import Cache, key_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

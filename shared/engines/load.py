@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shared.network.model import Model
     from shared.network.partition import Partition, SplitPoint
     from shared.observing.metrics import Metrics
-    from shared.settings import CommonSettings
+    from shared.process.settings import CommonSettings
 
 _log = logging.getLogger(__name__)
 

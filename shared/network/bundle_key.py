@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared import __version__
-from shared.process.cache import key_of
+from shared.process.cache.folder import key_of
 from shared.process.machine import expand_home
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from shared.network.choice import RANDOM_WEIGHTS
 from shared.network.labels import read_labels
 from shared.network.manifest import MANIFEST, read_manifest
 from shared.network.partition import OUTPUT
-from shared.process.cache import Cache
+from shared.process.cache.folder import Cache
 from shared.process.exit import at_end
 from shared.process.machine import expand_home
 from shared.torch_network.source import is_torch_source

@@ -11,8 +11,8 @@ from prometheus_client.process_collector import ProcessCollector
 from shared.codecs import known_codecs
 from shared.observing.histogram import Histogram
 from shared.observing.telemetry import BYTES_BUCKETS, DURATION_BUCKETS
-from shared.security.handshakes import RESULTS
-from shared.security.renewal import RENEWALS
+from shared.security.tls.handshakes import RESULTS
+from shared.security.tls.renewal import RENEWALS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

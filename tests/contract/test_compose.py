@@ -9,7 +9,7 @@ from kits.compose import compose, compose_config
 
 from cloud.config import CloudSettings
 from edge.config import EdgeSettings
-from shared.settings import PREFIX, CommonSettings
+from shared.process.settings import PREFIX, CommonSettings
 
 OURS = ("edge", "cloud", "bundle")
 SIDES = ("edge", "cloud")

@@ -5,7 +5,7 @@ from kits.compose import compose, compose_config
 
 from cloud.config import CloudSettings
 from edge.config import EdgeSettings
-from shared.settings import PREFIX
+from shared.process.settings import PREFIX
 
 PLAIN, ENCRYPTED = compose(), compose("compose.tls.yaml")
 SERVICES = ENCRYPTED["services"]

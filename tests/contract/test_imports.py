@@ -79,7 +79,7 @@ def environment_reads(path: Path) -> list[int]:
 
 
 def test_there_is_something_to_check() -> None:
-    assert {"shared/wire/frame.py", "shared/settings.py", "shared/network/bundle.py"} <= {
+    assert {"shared/wire/frame.py", "shared/process/settings.py", "shared/network/bundle.py"} <= {
         label(path) for path in files("shared")
     }
     assert "numpy" in imports(ROOT / "shared" / "codecs" / "zstd.py") | imports(
@@ -156,7 +156,7 @@ def test_the_core_loads_without_torch_pictures_or_a_network(module: str) -> None
 
 def test_only_settings_reads_the_environment() -> None:
     found = {label(path): environment_reads(path) for path in files("shared", "edge", "cloud")}
-    assert found.pop("shared/settings.py")
+    assert found.pop("shared/process/settings.py")
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 

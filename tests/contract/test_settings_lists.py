@@ -9,7 +9,7 @@ import yaml
 
 from cloud.config import CloudSettings
 from edge.config import EdgeSettings
-from shared.settings import KNOWN_NAMES, PREFIX
+from shared.process.settings import KNOWN_NAMES, PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("edge", "cloud")

@@ -15,8 +15,8 @@ from kits.cloud_process import Process, small
 from kits.common import wait_for
 from kits.edge_run import EdgeRun
 
-from shared.security.authority_command import main as authority
-from shared.security.tls import TLSFiles, client_context
+from shared.security.tls.authority_command import main as authority
+from shared.security.tls.context import TLSFiles, client_context
 
 FRAMES = 120
 

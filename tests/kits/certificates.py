@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from shared.security.authority import Authority
-from shared.security.tls import TLSFiles
+from shared.security.tls.authority import Authority
+from shared.security.tls.context import TLSFiles
 
 if TYPE_CHECKING:
     from pathlib import Path

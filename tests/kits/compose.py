@@ -11,7 +11,7 @@ import pytest
 import yaml
 from kits.common import ROOT
 
-from shared.settings import PREFIX
+from shared.process.settings import PREFIX
 
 
 def compose(name: str = "compose.yaml") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from edge.sources.live.options import ffmpeg_options
 from edge.sources.video.container import Video
 from edge.sources.video.failures import reason
 from shared.errors import SourceError
-from shared.settings import opencv_capture_options
+from shared.process.settings import opencv_capture_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import SettingsError, SplitDNNError
+from shared.process.settings import print_error
 from shared.security.rights import GROUPS, Right, parse_rights, written
 from shared.security.tokens.file import TokenFile
 from shared.security.tokens.keyring import NAME, TOKEN, Grant, digest_of, new_token, parse_expiry, when
-from shared.settings import print_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable
 
-    from shared.security.handshakes import Handshakes
+    from shared.security.tls.handshakes import Handshakes
     from shared.wire.server.crowd import Crowd
 
 _AT_ONCE = 128

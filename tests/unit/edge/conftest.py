@@ -10,7 +10,7 @@ import pytest
 from kits.edge_main import LOG_LINE
 
 from edge.__main__ import main
-from shared.settings import KNOWN_NAMES, PREFIX
+from shared.process.settings import KNOWN_NAMES, PREFIX
 
 _LONG_S = 60.0
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from edge.config import CalibrationSettings, EdgeSettings
 from shared.errors import SettingsError
-from shared.settings import KNOWN_NAMES, PREFIX, read_settings
+from shared.process.settings import KNOWN_NAMES, PREFIX, read_settings
 
 
 @pytest.fixture(autouse=True)

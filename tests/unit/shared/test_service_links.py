@@ -7,7 +7,7 @@ import os
 import pytest
 
 from shared.errors import SettingsError
-from shared.settings import PREFIX, CommonSettings, read_settings
+from shared.process.settings import PREFIX, CommonSettings, read_settings
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter
 from shared.engines.segmented import segmented
 from shared.engines.load import list_split_points, load_network
-from shared.settings import CommonSettings
+from shared.process.settings import CommonSettings
 
 class Metrics:
     registry = CollectorRegistry()

@@ -11,7 +11,7 @@ from aiohttp import web
 from kits.uplink import fake_cloud, refused_url
 
 from splitdnn import Client, ClientError, EncodedTensor, Frame
-from splitdnn.cloud_model import parse_cloud_model
+from splitdnn.client.cloud_model import parse_cloud_model
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 MODEL = {

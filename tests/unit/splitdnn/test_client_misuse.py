@@ -10,7 +10,7 @@ import pytest
 from kits.certificates import Certificates
 from kits.uplink import fake_cloud
 
-from shared.security.tls import server_context
+from shared.security.tls.context import server_context
 from splitdnn import Client, ClientError, SettingsError
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)

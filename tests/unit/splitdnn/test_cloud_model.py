@@ -13,8 +13,8 @@ from kits.naming import naming
 from shared.codecs import decode_frame, make_codec
 from shared.network.recipe import Recipe
 from shared.network.recipes.resize import fit_picture
-from splitdnn.client_pictures import picture_frame
-from splitdnn.cloud_model import CloudModel, parse_cloud_model
+from splitdnn.client.cloud_model import CloudModel, parse_cloud_model
+from splitdnn.client.pictures import picture_frame
 
 HALF = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 RECIPES = (
@@ -80,5 +80,5 @@ def test_pictures_are_fitted_as_the_clouds_recipe_says() -> None:
 
 @pytest.mark.slow
 def test_a_client_needs_no_torch() -> None:
-    code = "import sys, splitdnn.client, splitdnn.client_pictures; sys.exit('torch' in sys.modules)"
+    code = "import sys, splitdnn.client, splitdnn.client.pictures; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

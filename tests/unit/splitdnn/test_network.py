@@ -10,7 +10,7 @@ import pytest
 from edge.calibration import calibration as room
 from edge.calibration import trials
 from shared.codecs.calibrated.profile import Profile
-from shared.settings import CommonSettings
+from shared.process.settings import CommonSettings
 from splitdnn import (
     ContentError,
     ModelError,

@@ -28,7 +28,7 @@ from splitdnn import (
     pack,
     unpack,
 )
-from splitdnn.cloud_model import parse_cloud_model
+from splitdnn.client.cloud_model import parse_cloud_model
 
 if TYPE_CHECKING:
     from pathlib import Path

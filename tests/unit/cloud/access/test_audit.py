@@ -6,8 +6,10 @@ import pytest
 from prometheus_client import Counter
 
 from cloud.access.audit import Action, Audit, Outcome, open_audit
+from cloud.config import CloudSettings
+from cloud.metrics import CloudMetrics
 from shared.limits import MAX_AUDIT_TEXT, MAX_AUDITED_CLIENTS
-from shared.observing.rotation import Rotation
+from shared.observing.json_lines import JsonLines
 
 
 class Written:
@@ -17,7 +19,7 @@ class Written:
         self.path, self.now = path, 1000.0
         self.errors = Counter("errors", "t", registry=None)
         self.counter = Counter("left_out", "t", registry=None)
-        self.file = open_audit(str(path), self.errors)
+        self.file = JsonLines(str(path), append=True, errors=self.errors, what="audit")
         self.audit = Audit(self.file, self.counter, lambda: self.now)
 
     def refuse(self, client, **options):
@@ -152,12 +154,10 @@ def test_without_a_file_nothing_is_written_nor_kept():
 
 
 def test_a_full_file_is_followed_by_another(tmp_path):
-    errors, left_out = (Counter(name, "t", registry=None) for name in ("errors", "left_out"))
-    file = open_audit(str(tmp_path / "a.jsonl"), errors, rotation=Rotation(max_bytes=1000, keep=1))
-    audit = Audit(file, left_out)
+    settings = CloudSettings(audit=str(tmp_path / "a.jsonl"), audit_max_bytes=1000, audit_keep=1)
+    audit = open_audit(settings, CloudMetrics())
     for number in range(20):
         audit.note(f"c{number}", Action.LOGIN, Outcome.DONE, known=True)
-    file.close()
     sizes = [path.stat().st_size for path in tmp_path.iterdir()]
     assert len(sizes) == 2
     assert max(sizes) <= 1000

@@ -8,8 +8,7 @@ import pytest
 
 from cloud.access.budget import PATIENCE_S, BodyBudget
 from cloud.access.clients import Clients, Quota
-from cloud.access.refusals import DisplacedError, OverQuotaError, SlowBodyError
-from shared.errors import BusyError
+from cloud.access.refusals import BusyError, DisplacedError, OverQuotaError, SlowBodyError
 
 if TYPE_CHECKING:
     from cloud.access.budget import Place

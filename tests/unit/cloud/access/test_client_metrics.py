@@ -30,7 +30,7 @@ def test_what_a_client_does_is_counted_under_its_name(registry, metrics):
     metrics.ended("gate-3", "answered", 100)
     metrics.ended("gate-3", "refused", 0)
     metrics.ended(None, "abandoned", 7)
-    metrics.computed("gate-3", 0.25)
+    metrics.computed("gate-3")(0.25)
     for name, where, expected in (
         ("p_client_requests_total", {"client": "gate-3", "outcome": "answered"}, 1),
         ("p_client_requests_total", {"client": "gate-3", "outcome": "refused"}, 1),
@@ -46,7 +46,7 @@ def test_what_a_client_does_is_counted_under_its_name(registry, metrics):
 def test_a_crowd_of_names_shares_one_label(registry, metrics):
     for number in range(10 * MAX_CLIENT_LABELS):
         metrics.ended(f"c{number}", "answered", 1)
-        metrics.computed(f"c{number}", 1)
+        metrics.computed(f"c{number}")(1)
     assert len(labels(registry)) == MAX_CLIENT_LABELS + 2
     where = {"client": OTHERS}
     assert registry.get_sample_value("p_client_compute_seconds_total", where) == 9 * MAX_CLIENT_LABELS

@@ -7,8 +7,7 @@ import threading
 import pytest
 
 from cloud.access.clients import Clients, Quota
-from cloud.access.refusals import OverQuotaError
-from shared.errors import BusyError
+from cloud.access.refusals import BusyError, OverQuotaError
 
 
 class Clock:

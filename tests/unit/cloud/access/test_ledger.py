@@ -14,10 +14,10 @@ from kits.several import frame_of_several, mixed
 
 from cloud.access import ledger as module
 from cloud.access.ledger import Entry, open_ledger
+from cloud.config import CloudSettings
 from cloud.metrics import CloudMetrics
 from shared.codecs import NAMES
 from shared.errors import SettingsError
-from shared.observing.rotation import Rotation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,11 +37,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_at(metrics: CloudMetrics) -> Iterator[Callable[[Path | str], JsonLines]]:
+def open_at(metrics: CloudMetrics) -> Iterator[Callable[..., JsonLines]]:
     opened = []
 
-    def open_at(path: Path | str) -> JsonLines:
-        opened.append(open_ledger(str(path), metrics.ledger_errors))
+    def open_at(path: Path | str, **settings: int) -> JsonLines:
+        opened.append(open_ledger(CloudSettings(ledger=str(path), **settings), metrics))
+        assert opened[-1]
         return opened[-1]
 
     yield open_at
@@ -92,8 +93,8 @@ def test_what_could_not_be_parsed_has_no_number_and_an_unknown_codec_no_name(
     path: Path, open_at: Any
 ) -> None:
     ledger = open_at(path)
-    Entry(ledger).decide("refused", "bad_frame")
-    entry = Entry(ledger)
+    Entry(ledger, "192.0.2.7").decide("refused", "bad_frame")
+    entry = Entry(ledger, "192.0.2.7")
     entry.note(frame_of(NAMES["float32"], codec_id=999, frame_id=2**64 - 1, fingerprint=FINGERPRINT))
     entry.decide("refused", "bad_codec")
     first, second = lines_of(path)
@@ -103,23 +104,22 @@ def test_what_could_not_be_parsed_has_no_number_and_an_unknown_codec_no_name(
 
 
 def test_the_first_decision_counts(path: Path, open_at: Any) -> None:
-    entry = Entry(open_at(path))
+    entry = Entry(open_at(path), "192.0.2.7")
     for outcome in ("abandoned", "answered", "refused"):
         entry.decide(outcome)
     assert [line["outcome"] for line in lines_of(path)] == ["abandoned"]
 
 
 def test_without_a_ledger_a_frame_is_not_looked_at() -> None:
-    entry = Entry(None)
+    entry = Entry(None, "192.0.2.7")
     entry.note(None)  # type: ignore[arg-type]
     entry.decide("answered")
 
 
 def test_a_full_ledger_is_followed_by_another(path: Path, metrics: CloudMetrics, open_at: Any) -> None:
-    rotation = Rotation(max_bytes=1000, keep=2)
-    ledger = open_ledger(str(path), metrics.ledger_errors, rotation=rotation, metrics=metrics.ledger_files)
+    ledger = open_at(path, ledger_max_bytes=1000, ledger_keep=2)
     for number in range(30):
-        Entry(ledger).decide("refused", str(number))
+        Entry(ledger, "192.0.2.7").decide("refused", str(number))
     ledger.close()
     complete = sorted(each for each in path.parent.iterdir() if each != path)
     assert len(complete) == 2, "and no more are kept"
@@ -136,7 +136,7 @@ def test_a_full_ledger_is_followed_by_another(path: Path, metrics: CloudMetrics,
 
 def decide(ledger: JsonLines, *reasons: str) -> None:
     for reason in reasons:
-        Entry(ledger).decide("refused", reason)
+        Entry(ledger, "192.0.2.7").decide("refused", reason)
 
 
 def test_lines_are_added_to_those_that_are_there_even_behind_a_torn_one(path: Path, open_at: Any) -> None:
@@ -210,7 +210,7 @@ def test_a_frame_of_several_tensors_is_one_line_with_the_codec_of_the_first(
     frame = frame_of_several(NAMES["int8"])
     ledger = open_at(path)
     for sent in (frame, mixed(), changed(frame, 1, codec_id=999), changed(frame, 0, codec_id=999)):
-        entry = Entry(ledger)
+        entry = Entry(ledger, "192.0.2.7")
         entry.note(sent)
         entry.decide("answered")
     found = [json.loads(line) for line in path.read_text().splitlines()]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from kits.batching import POISON, Tail, check, depth, serving, submit, until
 
+from cloud.access.refusals import BusyError
 from cloud.batching.crossing import Crossing, join
-from shared.errors import BusyError
 
 if TYPE_CHECKING:
     from cloud.batching.batcher import Batcher

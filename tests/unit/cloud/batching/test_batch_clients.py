@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from kits.batching import LONG_S, Tail, check, depth, rows, serving, submit, until
 
+from cloud.access.refusals import BusyError
 from cloud.batching.crossing import Crossing, join
-from shared.errors import BusyError
 
 if TYPE_CHECKING:
     from shared.engines.half import Tensors

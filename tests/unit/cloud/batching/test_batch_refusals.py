@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from kits.batching import LONG_S, Tail, check, count_of, depth, rows, serving, submit, until
 
-from shared.errors import BusyError, DeadlineError
+from cloud.access.refusals import BusyError
+from shared.errors import DeadlineError
 
 
 def test_a_full_queue_refuses_at_once_and_says_how_full_it_is() -> None:

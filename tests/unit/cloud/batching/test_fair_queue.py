@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 from kits.fair_queue import drain, fill, state, ticket
 
+from cloud.access.refusals import BusyError
 from cloud.batching.fair_queue import FairQueue
-from shared.errors import BusyError
 
 # --- order ------------------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from kits.fair_queue import remembered, state, ticket
 
+from cloud.access.refusals import BusyError
 from cloud.batching.fair_queue import FairQueue, Ticket
-from shared.errors import BusyError
 
 
 @st.composite

@@ -12,7 +12,7 @@ from kits.tail_times import quick, tail_times
 from cloud.batching import tail_times as module
 from cloud.batching.tail_times import TailTimes
 from shared.network.stage_ends import stage_ends
-from shared.process.cache import Cache
+from shared.process.cache.folder import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,9 +20,9 @@ from cloud.config import CloudSettings
 from cloud.metrics import CloudMetrics
 from shared.errors import SettingsError
 from shared.process import healthcheck
-from shared.security.certificate import name_of
 from shared.security.rights import GROUPS
-from shared.security.tls import TLSFiles, client_context
+from shared.security.tls.certificate import name_of
+from shared.security.tls.context import TLSFiles, client_context
 
 OPEN = ("/", "/healthz", "/readyz")
 
@@ -132,7 +132,7 @@ def test_what_is_no_tls_is_counted_and_said_once(made, expect_log, caplog):
 
 
 def test_who_says_nothing_is_closed(made, monkeypatch, expect_log):
-    monkeypatch.setattr("shared.security.handshakes.HANDSHAKE_S", 0.05)
+    monkeypatch.setattr("shared.security.tls.handshakes.HANDSHAKE_S", 0.05)
     with Server(start=False, **made.cloud()) as server:
         with socket.create_connection(("127.0.0.1", server.port), WAIT_S) as silent:
             assert silent.recv(1) == b""

@@ -6,8 +6,8 @@ import contextlib
 
 import pytest
 
+from cloud.access.refusals import TransfersError
 from cloud.networks.transfers import MAX_TRANSFERS_A_CLIENT, Transfers
-from shared.errors import TransfersError
 
 
 def test_places_are_bounded_for_all_and_for_each_and_given_back() -> None:

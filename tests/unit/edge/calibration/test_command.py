@@ -13,7 +13,7 @@ from edge.__main__ import main
 from edge.calibration.command import _Progress
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
-from shared.settings import KNOWN_NAMES, PREFIX
+from shared.process.settings import KNOWN_NAMES, PREFIX
 
 
 @pytest.fixture(autouse=True)

@@ -20,9 +20,9 @@ from edge.output.status import serve_status, status_tls
 from shared.codecs import NAMES
 from shared.errors import SettingsError, StartupError
 from shared.security.gate import Gate
-from shared.security.handshakes import Handshakes
 from shared.security.rights import GROUPS
-from shared.security.tls import TLSFiles, client_context
+from shared.security.tls.context import TLSFiles, client_context
+from shared.security.tls.handshakes import Handshakes
 
 EVERYBODY = Gate(None, GROUPS["all"])
 

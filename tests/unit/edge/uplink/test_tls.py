@@ -15,8 +15,8 @@ from edge.network.download import get, open_session
 from edge.uplink.agreed_weights import agreed_weights
 from edge.uplink.line import context_of, trust_of
 from shared.errors import FetchError, UplinkError
-from shared.security.renewal import RenewedContext
-from shared.security.tls import FixedContext, TLSFiles, client_context, server_context
+from shared.security.tls.context import FixedContext, TLSFiles, client_context, server_context
+from shared.security.tls.renewal import RenewedContext
 
 
 @pytest.fixture(scope="module")

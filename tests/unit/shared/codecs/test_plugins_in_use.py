@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from kits.plugins import Entry, Halves, Inverted, install
-from prometheus_client import Counter
 
 from bench.rate.plan import settings
 from cloud.access.ledger import Entry as Line
 from cloud.access.ledger import open_ledger
 from cloud.bodies.frames import read_frame
+from cloud.config import CloudSettings
+from cloud.metrics import CloudMetrics
 from edge.metrics import EdgeMetrics
 from shared.codecs import encode_frame, make_codec
 from shared.errors import CodecError
@@ -60,10 +61,11 @@ def test_the_ledger_names_it_and_no_stranger(
     resnet18: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame = wire.unpack(body_of("halves", np.zeros(512, np.float32), "flatten", resnet18))
-    ledger = open_ledger(str(tmp_path / "ledger"), Counter("errors", "t", registry=None))
+    ledger = open_ledger(CloudSettings(ledger=str(tmp_path / "ledger")), CloudMetrics())
+    assert ledger
     for name in ("halves", "others"):
         install(monkeypatch, Entry(name, type("Other", (Halves,), {"name": name})))
-        line = Line(ledger)
+        line = Line(ledger, "192.0.2.7")
         line.note(frame)
         line.decide("answered")
     ledger.close()

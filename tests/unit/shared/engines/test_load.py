@@ -17,7 +17,7 @@ from shared.errors import ModelError, SplitPointError
 from shared.network import find
 from shared.network.bundle import verify_files
 from shared.network.partition import OUTPUT, Partition, SplitPoint
-from shared.settings import CommonSettings
+from shared.process.settings import CommonSettings
 
 if TYPE_CHECKING:
     from typing import Any

@@ -13,7 +13,7 @@ from shared.errors import ModelError
 from shared.network import find
 from shared.network.choice import NetworkChoice
 from shared.network.find import find_bundle
-from shared.process.cache import Cache
+from shared.process.cache.folder import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shared.process.cache import Cache
+    from shared.process.cache.folder import Cache
 
 
 @pytest.fixture
@@ -19,6 +19,6 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cache(folder: Path) -> Cache:
-    from shared.process.cache import Cache
+    from shared.process.cache.folder import Cache
 
     return Cache(str(folder))

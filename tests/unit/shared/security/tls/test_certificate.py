@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.security.authority import Authority
-from shared.security.certificate import expiry_of, name_of
+from shared.security.tls.authority import Authority
+from shared.security.tls.certificate import expiry_of, name_of
 
 AUTHORITY = Authority.new()
 

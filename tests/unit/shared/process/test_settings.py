@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from shared.errors import SettingsError
-from shared.settings import (
+from shared.process.settings import (
     KNOWN_NAMES,
     PREFIX,
     CommonSettings,

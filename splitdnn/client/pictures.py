@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.codecs.base import Codec
-    from splitdnn.cloud_model import CloudModel
+    from splitdnn.client.cloud_model import CloudModel
 
 _ORIENTATION = 0x0112
 """EXIF's tag; 1 is upright."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from shared.errors import SettingsError
 from shared.limits import MAX_CERTIFICATES_BYTES
-from shared.security.certificate import expiry_of
+from shared.security.tls.certificate import expiry_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Counter, Gauge
 
-    from shared.security.tls import TLSFiles
+    from shared.security.tls.context import TLSFiles
 
 
 class Metrics(Protocol):

@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.process.cache_entries import (
+from shared.process.cache.entries import (
     ABOUT,
     DIGEST_DIGITS,
     KEY_DIGITS,
@@ -36,7 +36,7 @@ from shared.process.cache_entries import (
     split,
     used_at,
 )
-from shared.process.file_lock import file_lock
+from shared.process.cache.file_lock import file_lock
 from shared.process.machine import expand_home
 from shared.process.turns import turn
 

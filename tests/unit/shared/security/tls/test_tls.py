@@ -17,7 +17,7 @@ from kits.certificates import Certificates
 
 from shared.errors import SettingsError
 from shared.limits import MAX_CERTIFICATES_BYTES
-from shared.security.tls import TLSFiles, client_context, server_context
+from shared.security.tls.context import TLSFiles, client_context, server_context
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 
-from shared.security.handshakes import reason_of
+from shared.security.tls.handshakes import reason_of
 
 _UNKNOWN_CA = (18, 19, 20, 21)
 _EXPIRED = (10,)

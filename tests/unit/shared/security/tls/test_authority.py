@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from kits.certificates import Certificates
 
-from shared.security.authority import Authority
-from shared.security.authority_command import main
-from shared.security.certificate import expiry_of
+from shared.security.tls.authority import Authority
+from shared.security.tls.authority_command import main
+from shared.security.tls.certificate import expiry_of
 
 
 def mode(path):

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import SettingsError, SplitDNNError
-from shared.settings import parse_flags, print_error
+from shared.process.settings import parse_flags, print_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.security.authority import Authority, Known
+    from shared.security.tls.authority import Authority, Known
 
 _MAX_DAYS = 3650
 _DESCRIPTION = """Make a CA of your own in FOLDER, unless one is there, and for each machine the folder FOLDER/NAME with tls.crt, tls.key
@@ -58,7 +58,7 @@ def _run(arguments: Sequence[str]) -> None:
     if not 1 <= given["days"] <= _MAX_DAYS:
         raise SettingsError(f"--days {given['days']}; accepted: 1 to {_MAX_DAYS}")
     try:
-        from shared.security.authority import Authority  # noqa: PLC0415 - the package may be missing
+        from shared.security.tls.authority import Authority  # noqa: PLC0415 - the package may be missing
     except ImportError:
         raise SettingsError(
             "making certificates needs the package cryptography: pip install 'splitdnn[authority]'"
@@ -83,7 +83,7 @@ def _run(arguments: Sequence[str]) -> None:
 def _issue(
     authority: Authority, folder: Path, name: str, addresses: list[str], days: int, *, group: bool
 ) -> None:
-    from shared.security.authority import spelled  # noqa: PLC0415 - as above
+    from shared.security.tls.authority import spelled  # noqa: PLC0415 - as above
 
     own, now = folder / name, datetime.now(UTC)
     known = _known(authority, own / "tls.crt")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kits.cache import name, warnings
 
-from shared.process.cache import Cache, key_of
+from shared.process.cache.folder import Cache, key_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,16 +12,17 @@ from prometheus_client import Counter
 
 from edge.uplink.client import BrokenError, CloudClient, parse_json
 from shared.codecs import make_codec
-from shared.errors import RequestError, SettingsError, SplitDNNError, UplinkError
+from shared.errors import RequestError, SettingsError, UplinkError
 from shared.security.escape import shown
-from shared.security.tls import FixedContext, TLSFiles, client_context
+from shared.security.tls.context import FixedContext, TLSFiles, client_context
 from shared.security.tokens.bearer import Bearer
 from shared.tasks.registry import read_answer
 from shared.tasks.spec import Wanted
 from shared.wire.frame import Frame, heading, pack
 from shared.wire.http import CONTENT_TYPE
-from splitdnn.client_pictures import picture_frame
-from splitdnn.cloud_model import CloudModel, parse_cloud_model
+from splitdnn.client.cloud_model import CloudModel, parse_cloud_model
+from splitdnn.client.error import ClientError
+from splitdnn.client.pictures import picture_frame
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,26 +37,6 @@ _Result = TypeVar("_Result")
 
 _MAX_REASON = 40
 """Characters."""
-_RETRYABLE = frozenset({"unreachable", "late", "damaged", "queue_full", "unavailable", "deadline"})
-
-
-class ClientError(SplitDNNError):
-    """A call of `Client` failed; the only error that its calls raise."""
-
-    def __init__(self, reason: str, message: str, *, status: int | None = None, accepted: Any = None) -> None:
-        super().__init__(message)
-        self.reason = reason
-        """`unreachable`, `untrusted`, `late`, `damaged`, `not_splitdnn`, `bad_picture`, `bad_frame`, `closed`, or the cloud's own reason for a
-        refusal, such as `queue_full` or `fingerprint`."""
-        self.status = status
-        """HTTP status of a refusal; None if there was no answer."""
-        self.accepted = accepted
-        """What the cloud would have taken instead, if it says so."""
-
-    @property
-    def retryable(self) -> bool:
-        """Whether the same call may succeed later."""
-        return self.reason in _RETRYABLE
 
 
 class Client:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from kits.cache import ROOT, name, warnings, write
 
-from shared.process.cache import Cache
+from shared.process.cache.folder import Cache
 
 CHOICE = name(kind="choice")
 
@@ -99,7 +99,7 @@ def test_a_folder_that_may_not_be_entered_is_one_line(tmp_path: Path) -> None:
     """Somebody else's home folder, where the process runs as another user than its environment was made for."""
     (tmp_path / "home").mkdir(mode=0o700)
     script = (
-        "import os, sys\nfrom shared.process.cache import Cache\n"
+        "import os, sys\nfrom shared.process.cache.folder import Cache\n"
         "if os.geteuid() == 0: os.setuid(65534)\n"
         "else: os.chmod(sys.argv[1], 0)\n"
         "cache = Cache(sys.argv[1] + '/cache')\n"

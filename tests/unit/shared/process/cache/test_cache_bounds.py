@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from kits.cache import name, warnings, write
 
-from shared.process import cache as module
+from shared.process.cache import folder as module
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
 
-    from shared.process.cache import Cache
+    from shared.process.cache.folder import Cache
 
 
 def used(path: Path, seconds: float) -> None:

@@ -10,8 +10,8 @@ from kits.certificates import Certificates
 
 from edge.metrics import EdgeMetrics
 from shared.errors import SettingsError
-from shared.security.renewal import LOOK_EVERY_S, RenewedContext
-from shared.security.tls import TLSFiles, server_context
+from shared.security.tls.context import TLSFiles, server_context
+from shared.security.tls.renewal import LOOK_EVERY_S, RenewedContext
 
 
 class Renewing:

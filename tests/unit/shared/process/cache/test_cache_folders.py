@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kits.cache import FILES, ROOT, content, name, warnings, write
 
-from shared.process.cache import Cache
+from shared.process.cache.folder import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +133,7 @@ def test_what_writes_may_name_the_entry(cache: Cache, folder: Path) -> None:
 
 # --- several processes ------------------------------------------------------------------------------------------------
 
-HEAD = "import os, signal, sys\nfrom pathlib import Path\nfrom shared.process.cache import Cache\n"
+HEAD = "import os, signal, sys\nfrom pathlib import Path\nfrom shared.process.cache.folder import Cache\n"
 
 
 def test_what_a_killed_process_left_is_no_entry(cache: Cache, folder: Path) -> None:

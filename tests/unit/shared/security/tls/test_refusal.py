@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from types import SimpleNamespace
 
-from shared.security.refusal import problem_of
+from shared.security.tls.refusal import problem_of
 
 
 def error_of(reason):

@@ -1,0 +1,1 @@
+"""A folder of results that take long to compute, shared by processes."""

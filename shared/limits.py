@@ -104,6 +104,9 @@ MAX_DECODE_S = 2.0
 
 MAX_OWN_TAILS = 4
 """Split points of a network that no chain can be cut at, whose tails are compiled on their own as frames ask for them."""
+MAX_CLIENT_COMPILATIONS = 6
+"""Tails, or chains of all tails, that are compiled for one client in a minute: both chains of a network and all tails of their own at once,
+and another one every ten seconds."""
 
 # --- clients ----------------------------------------------------------------------------------------------------------
 
@@ -121,6 +124,9 @@ MAX_JSON_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 1
 it has a list for each row of each channel, a comma for each number, and hardly a key."""
 MAX_REPLY_BYTES = 1 << 20
 """Bytes of an answer that an edge reads from its cloud."""
+MAX_JSON_ANSWER_BYTES = 64 << 20
+"""Bytes of the answer to JSON, which holds all outputs of all its tensors as text: three million numbers. A thousand classes for each of
+64 tensors are a megabyte."""
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 # error, and learns of it at its first read. To aiohttp that is a connection that broke, like any other: no error about certificates, and
 # a caller that repeats what broke sends the request again. With TLS 1.2 the handshake fails, and aiohttp says that it was TLS.
 # Expected: a word of it. RFC 8446, figure 1, lets a client finish before the server has looked at its certificate, so that it cannot be
-# otherwise; but Python's section about TLS 1.3 does not say so, and aiohttp could tell by the reason of the error below its own:
+# otherwise; but Python's section about TLS 1.3 does not say so, nor does aiohttp:
 # https://docs.python.org/3/library/ssl.html#tls-1-3
 # Matters to: edge/uplink/client.py, which says of a broken connection with a certificate that the cloud may have refused it, and docs/tls.md.
 # Seen 2026-11-29, Python 3.11 with OpenSSL 3.0, x86-64:

@@ -41,6 +41,10 @@ MAX_PICTURE_PIXELS = MAX_ELEMENTS // 3
 55 MB as PNG and JPEG) and 0.3 s of a core (a JPEG of 32 scans), however few bytes it came in."""
 MAX_JPEG_SCANS = 32
 """Scans of a JPEG. Each costs a pass over the whole picture and may be 12 bytes; progressive files have about ten."""
+MAX_PICTURE_EXTRA_BYTES = 1 << 20
+"""Bytes of a picture's file beyond four for each of its values: what cameras write beside the picture."""
+MAX_PICTURE_PIECES = 1024
+"""Segments of a JPEG before its first scan, and chunks of a PNG beyond one for each kilobyte. Pillow takes a few microseconds for each."""
 MAX_PNG_TEXT_BYTES = 1 << 16
 """Bytes of a PNG's comments, decompressed. Pillow's own limit lets 64 KiB of them become 64 MiB."""
 MAX_ASPECT = 16

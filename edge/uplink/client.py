@@ -34,7 +34,7 @@ warnings.filterwarnings("ignore", message="Sending a large body directly", categ
 _DIGEST = "sha-256="
 """Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
 _RETRY_DIGITS = 6
-"""Of a `Retry-After`, which may also be a date: ours is seconds."""
+"""The longest `Retry-After` that is read; it may also be a date, which ours never is."""
 _REASONS = {
     401: "unauthorized",
     403: "unauthorized",

@@ -174,29 +174,6 @@ def test_refusals(status, body, reason, retryable):
     with_fake(use)
 
 
-def test_when_to_come_again_is_what_the_cloud_says():
-    async def use(cloud, client):
-        for header, seconds in (
-            ("7", 7),
-            ("0", 0),
-            ("soon", None),
-            ("٣", None),
-            ("9" * 30, None),
-            (None, None),
-        ):
-
-            async def refuse(_request, header=header):
-                body = {"error": "too much", "reason": "over_quota", "accepted": {"frames_in_flight": 128}}
-                return web.json_response(body, status=429, headers={"Retry-After": header} if header else {})
-
-            cloud.answer = refuse
-            error = await failure(client.infer(PICTURE))
-            assert (error.reason, error.status, error.retryable) == ("over_quota", 429, True)
-            assert error.retry_after_s == seconds, header
-
-    with_fake(use)
-
-
 def test_a_cloud_that_runs_another_network_than_before_is_asked_again():
     async def use(cloud, client):
         async def changed(request):

@@ -25,7 +25,7 @@ from kits.monitoring import (
 )
 
 RUNBOOKS = runpy.run_path(str(ROOT / "scripts" / "runbooks.py"))
-NAMED_BY_USERS = {"instance", "camera"}
+NAMED_BY_USERS = {"instance", "camera", "client"}
 FROM_PROMETHEUS = {"up", "ALERTS"}
 OLDEST_IMAGE = "prom/prometheus:v2.53.3"
 """The configuration must hold for this release and for compose.yaml's; whichever is at hand checks it."""

@@ -39,7 +39,7 @@ COMPOSE_ONLY = {
     "GRAFANA_PORT": "Grafana's port on 127.0.0.1",
     "GRAFANA_PASSWORD": "password of Grafana's `admin`, read at Grafana's first start; empty: a random one that is never shown "
     "(looking at the dashboards needs none)",
-    "PROMETHEUS_IMAGE": "image that runs Prometheus, for a mirror or another release",
+    "PROMETHEUS_IMAGE": "image that runs Prometheus, for a mirror or another release; one with a shell, so not `-distroless`",
     "GRAFANA_IMAGE": "image that runs Grafana, for a mirror or another release",
     "VERSION": "tag of the images built here",
     "TORCH_INDEX": "index of CPU builds of torch for the image that makes bundles, for a mirror where PyTorch's cannot be reached; `make` takes it "

@@ -108,7 +108,7 @@ class Secured:
         return records
 
     def check_complete(self, records: list[dict[str, Any]]) -> None:
-        """Of what an edge has read since it began, these are all but those that it says it dropped to keep up with its camera."""
+        """These are all that an edge has read since it began, but for what it says that it dropped to keep up with its camera."""
         said = self.compose._compose("logs", "--no-log-prefix", "edge")
         found = re.findall(r"(?:frames in|dropped) {5,}(\d+)\b", said)
         read, dropped = (int(each) for each in found[-2:])

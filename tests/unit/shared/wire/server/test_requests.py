@@ -1,0 +1,35 @@
+"""Requests with real sockets: their headers within limits, their turns at the loop."""
+
+from __future__ import annotations
+
+import asyncio
+
+from kits.slow_server import GET, LAST, serving
+
+
+def test_a_header_of_very_many_fields_is_refused_in_words_however_short_they_are() -> None:
+    async def scenario() -> None:
+        async with serving() as service:
+            service.answer.set()
+            few, many = (
+                b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a:\r\n" * count + b"\r\n" for count in (99, 100)
+            )
+            answer = await service.ask(few.replace(b"a:", b"Connection: close", 1))
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            answer = await service.ask(many)
+            assert answer.startswith(b"HTTP/1.1 431 ")
+            assert b'"max_fields": 100' in answer
+            assert service.long_headers == 1
+
+    asyncio.run(scenario())
+
+
+def test_connections_in_number_are_served_a_few_in_a_turn_and_all_in_the_end() -> None:
+    async def scenario() -> None:
+        async with serving() as service:
+            service.answer.set()
+            answers = await asyncio.gather(*(service.ask(3 * GET + LAST) for _ in range(40)))
+            assert [answer.count(b"HTTP/1.1 200 ") for answer in answers] == [4] * 40
+            assert service.server.attention.waiting() == 0
+
+    asyncio.run(scenario())

@@ -38,6 +38,8 @@ class Handler(RequestHandler):
     """The metrics' label for this endpoint, if it is not the path."""
     needs: ClassVar[Needs]
     """What its caller must be allowed; each endpoint says it, or the server does not start."""
+    health: ClassVar[bool] = False
+    """Whether it is answered without a certificate where clients need one, as balancers and kubelets have none."""
     action = Action.READ
     """What the client wants, in the words of the audit."""
     received_bytes = 0
@@ -60,10 +62,9 @@ class Handler(RequestHandler):
         """Know whom this request is charged to, and whether that may do it, before anything is done for it."""
         self.client = self.service.proxies.client_of(self.request.remote_ip or "", self.request.headers)
         try:
-            needed = self.needed()
-            if certificate := certified(self.request, self.service.settings, is_open=needed.is_open):
+            if certificate := certified(self.request, self.service.settings, is_open=self.health):
                 self.client, self.known = certificate, True
-            self.caller = self.service.door.enter(self.request, needed)
+            self.caller = self.service.door.enter(self.request, self.needed())
             if self.caller.name:
                 self.client, self.known = self.caller.name, True
         finally:

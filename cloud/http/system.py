@@ -32,6 +32,7 @@ class HelloHandler(Handler):
     """`GET /`: says what this server is, and names the endpoints to try next."""
 
     needs: ClassVar[Needs] = OPEN
+    health: ClassVar[bool] = True
 
     def get(self) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
@@ -110,6 +111,7 @@ class HealthHandler(Handler):
     """`GET /healthz`: the process answers."""
 
     needs: ClassVar[Needs] = OPEN
+    health: ClassVar[bool] = True
 
     def get(self) -> None:
         self.finish({"state": self.service.lifecycle.state})
@@ -119,6 +121,7 @@ class ReadyHandler(Handler):
     """`GET /readyz`: 200 while frames are taken, else 503."""
 
     needs: ClassVar[Needs] = OPEN
+    health: ClassVar[bool] = True
 
     def get(self) -> None:
         state = self.service.lifecycle.state
@@ -144,4 +147,5 @@ class UnknownHandler(Handler):
     needs: ClassVar[Needs] = OPEN
 
     def prepare(self) -> None:
+        super().prepare()
         raise HTTPError(404, f"no such path; known: {', '.join(ENDPOINTS[:-1])}")

@@ -167,8 +167,8 @@ class _Watched:
 
     def _drain(self) -> None:
         buffer, left = bytearray(65536), _DRAIN_BYTES
-        try:
-            while left > 0 and (count := super().read_from_fd(buffer)):  # type: ignore[misc]
+        try:  # writing the refusal may have found the connection reset, and closed it
+            while left > 0 and not self.closed() and (count := super().read_from_fd(buffer)):  # type: ignore[misc]
                 left -= count
         except OSError:
             pass

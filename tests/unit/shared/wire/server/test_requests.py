@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 
+import pytest
 from kits.slow_server import GET, LAST, serving
+from tornado.iostream import StreamClosedError, UnsatisfiableReadError
+
+from shared.wire.server.streams import WatchedStream
 
 
 def test_a_header_of_very_many_fields_is_refused_in_words_however_short_they_are() -> None:
@@ -31,5 +37,26 @@ def test_connections_in_number_are_served_a_few_in_a_turn_and_all_in_the_end() -
             answers = await asyncio.gather(*(service.ask(3 * GET + LAST) for _ in range(40)))
             assert [answer.count(b"HTTP/1.1 200 ") for answer in answers] == [4] * 40
             assert service.server.attention.waiting() == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_long_header_of_a_client_that_has_gone_is_counted_and_no_more() -> None:
+    """The refusal finds that the connection was reset, and there is nothing left to read from."""
+
+    async def scenario() -> None:
+        refused = []
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            client = socket.create_connection(listening.getsockname())
+            stream = WatchedStream(listening.accept()[0])
+        stream.header_refused = lambda: refused.append(1)
+        reading = stream.read_until_regex(b"\r\n\r\n", 100)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        stream.close(UnsatisfiableReadError())
+        assert stream.closed()
+        assert refused == [1]
+        with pytest.raises(StreamClosedError):
+            await reading
 
     asyncio.run(scenario())

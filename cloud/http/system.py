@@ -16,7 +16,6 @@ from cloud.lifecycle import State
 from cloud.metrics import ENDPOINTS
 from shared.errors import BodyError, ContentError, UnavailableError
 from shared.limits import FINGERPRINT_BYTES
-from shared.observing.telemetry import exposition
 from shared.security.rights import OPEN, Right, one_of
 
 if TYPE_CHECKING:
@@ -135,8 +134,11 @@ class MetricsHandler(Handler):
     needs: ClassVar[Needs] = one_of(Right.METRICS)
 
     async def get(self) -> None:
-        accept = self.request.headers.get("Accept", "")
-        content_type, body = await asyncio.to_thread(exposition, self.service.metrics.registry, accept)
+        accept, timeout_s = self.request.headers.get("Accept", ""), self.service.settings.request_timeout_s
+        try:
+            content_type, body = await self.service.scrapes.read(self.client, accept, timeout_s)
+        except asyncio.CancelledError:
+            raise UnavailableError("the server is stopping; try again later") from None
         self.set_header("Content-Type", content_type)
         self.finish(body)
 

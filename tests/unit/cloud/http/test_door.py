@@ -10,6 +10,7 @@ from kits.cloud import FRAME, JSON, Server, request, until
 from kits.tokens import Tokens, bearing
 
 from cloud.access.door import Door
+from cloud.access.rate import Rate
 from cloud.config import CloudSettings
 from cloud.http.app import make_app, require_needs
 from cloud.http.base import Handler
@@ -187,6 +188,7 @@ def test_refusals_are_counted_and_logged_without_the_token(
 ) -> None:
     before = guarded.metric("rejected_total", reason="unauthenticated")
     secret = new_token()
+    guarded.service.refusal_lines = Rate(1, 0)  # the tests before this one have used up its lines
     with caplog.at_level("DEBUG"):
         guarded.ask("GET", "/model", Authorization=f"Bearer {secret}").refused(401, "unauthenticated")
         until(lambda: "unauthenticated" in caplog.text)

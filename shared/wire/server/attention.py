@@ -20,6 +20,10 @@ _log = logging.getLogger(__name__)
 
 EVENT = 1.0
 """What handling one event of a socket costs; the unit is about 50 µs."""
+READ = 0.2
+"""What reading a piece of a body costs, of which there are three for each chunk of a chunked one."""
+READ_BYTE = 1 / (64 << 10)
+"""What each of its bytes costs on top, at most."""
 REQUEST = 4.0
 """What a request costs, from its header to its answer."""
 HEADER_BYTE = 1 / 1024

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, UnsatisfiableReadError
 
 from shared.limits import MAX_REQUEST_HEADER_FIELDS
-from shared.wire.server.attention import EVENT, HEADER_BYTE, REQUEST
+from shared.wire.server.attention import EVENT, HEADER_BYTE, READ, READ_BYTE, REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -55,6 +55,8 @@ class _Watched:
 
     _header_bytes: int | None = None  # the limit, while a header is being read
     _held = False  # whether an event waits
+    _waits = False  # whether a read does
+    _work = 0.0  # of reads, since it last had its turn
     _asked = 0  # bytes to write, all in all
 
     # What Tornado's streams have; they come after this class in the order of bases.
@@ -101,6 +103,37 @@ class _Watched:
         else:
             result.set_result(header)
 
+    def read_until(self, delimiter: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
+        """Tornado's server reads the lengths of chunks in this way."""
+        return self._in_turn(0, partial(super().read_until, delimiter, max_bytes))  # type: ignore[misc]
+
+    def read_bytes(self, num_bytes: int, partial: bool = False) -> Awaitable[bytes]:
+        """And bodies in this one."""
+        parent = super()
+        return self._in_turn(num_bytes, lambda: parent.read_bytes(num_bytes, partial))  # type: ignore[misc]
+
+    def _in_turn(self, size: int, read: Callable[[], asyncio.Future[bytes]]) -> asyncio.Future[bytes]:
+        """What is there already is read without an event of the socket, so it has to have its turn as well."""
+        self._work += READ + READ_BYTE * size
+        if self.attention is None or self._work < EVENT:
+            return read()
+        cost, self._work = self._work, 0.0
+        if self.attention.take(self.owner, cost):
+            return read()
+        result: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waits = True
+        self.attention.wait(self.owner, cost, partial(self._read_on, result, read))
+        return result
+
+    def _read_on(self, result: asyncio.Future[bytes], read: Callable[[], asyncio.Future[bytes]]) -> None:
+        self._waits = False
+        if result.done():
+            return
+        try:
+            read().add_done_callback(partial(_pass_on, result))
+        except StreamClosedError as error:
+            result.set_exception(error)
+
     def _handle_events(self, fd: Any, events: int) -> None:
         """Tornado's, when it is this connection's turn."""
         if (
@@ -133,7 +166,7 @@ class _Watched:
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         """Bytes read; 0 at the end of what the client sends, which is not the connection's end while a request is being answered."""
         count: int | None = super().read_from_fd(buf)  # type: ignore[misc]
-        if count != 0 or self.reading():
+        if count != 0 or self.reading() or self._waits:
             return count
         if self.half_closed:
             return None
@@ -184,6 +217,15 @@ class _Watched:
             self.close()
         else:
             self._look_later(min(2 * delay_s, _LAST_LOOK_S))
+
+
+def _pass_on(result: asyncio.Future[bytes], future: asyncio.Future[bytes]) -> None:
+    if future.cancelled() or result.done():
+        result.cancel()
+    elif error := future.exception():
+        result.set_exception(error)
+    else:
+        result.set_result(future.result())
 
 
 class WatchedStream(_Watched, IOStream):  # type: ignore[misc]

@@ -9,7 +9,9 @@ import struct
 import pytest
 from kits.slow_server import GET, LAST, serving
 from tornado.iostream import StreamClosedError, UnsatisfiableReadError
+from tornado.web import RequestHandler
 
+from shared.wire.server.attention import READ
 from shared.wire.server.streams import WatchedStream
 
 
@@ -58,5 +60,45 @@ def test_a_long_header_of_a_client_that_has_gone_is_counted_and_no_more() -> Non
         assert refused == [1]
         with pytest.raises(StreamClosedError):
             await reading
+
+    asyncio.run(scenario())
+
+
+class Body(RequestHandler):
+    """Answers with the length of the body, which comes in any number of chunks."""
+
+    def post(self) -> None:
+        self.finish(str(len(self.request.body)))
+
+
+def test_a_body_of_very_many_chunks_is_read_in_many_turns_and_by_others_turns() -> None:
+    """All of it is there at once, so that no event of the socket says when to read on."""
+
+    async def scenario() -> None:
+        async with serving() as service:
+            given: list[float] = []
+            take = service.server.attention.take
+
+            def noted(owner: str, cost: float) -> bool:
+                given.append(cost)
+                return take(owner, cost)
+
+            service.server.attention.take = noted  # type: ignore[method-assign]
+            service.server.request_callback.add_handlers(".*", [("/body", Body)])  # type: ignore[attr-defined]
+            head = (
+                b"POST /body HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
+            answers = await asyncio.gather(
+                *(service.ask(head + b"1\r\nx\r\n" * 2000 + b"0\r\n\r\n") for _ in range(3))
+            )
+            assert [answer.rpartition(b"\r\n\r\n")[2] for answer in answers] == [b"2000"] * 3
+            assert sum(given) > 3 * 2000 * 3 * READ
+            assert max(given) < 20
+            cut = head.replace(b"Transfer-Encoding: chunked", b"Content-Length: 200001") + bytes(200_000)
+            reader, writer = await service.connect()
+            writer.write(cut)
+            writer.write_eof()  # never taken for the end of a request
+            assert await reader.read() == b""
+            writer.close()
 
     asyncio.run(scenario())

@@ -110,7 +110,7 @@ class _Watched:
     def read_bytes(self, num_bytes: int, partial: bool = False) -> Awaitable[bytes]:
         """And bodies in this one."""
         parent = super()
-        return self._in_turn(num_bytes, lambda: parent.read_bytes(num_bytes, partial))  # type: ignore[misc]
+        return self._in_turn(num_bytes, lambda: parent.read_bytes(num_bytes, partial))  # type: ignore[attr-defined]
 
     def _in_turn(self, size: int, read: Callable[[], asyncio.Future[bytes]]) -> asyncio.Future[bytes]:
         """What is there already is read without an event of the socket, so it has to have its turn as well."""

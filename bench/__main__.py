@@ -17,6 +17,7 @@ _COMMANDS = {
     "start": "start to first answer, and memory at work: against another checkout, or by engine (minutes)",
     "cameras": "one edge with several cameras against one with a single camera (minutes; --quick: one)",
     "load": "the load generator alone, against any cloud",
+    "flood": "clients with tokens, over TLS, far above the capacity, half of whom leave (minutes; --quick: one)",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
     "link": "the planner over emulated links (about half an hour; --quick: about one minute)",
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",

@@ -58,10 +58,14 @@ class Keys:
             f"--token-file={self.folder / 'tokens'}",
         ]
 
+    def token_file(self, name: str) -> Path:
+        """Holds the token of this name, alone."""
+        return self.folder / f"{name}.token"
+
     def edge_flags(self, name: str) -> list[str]:
         """The flags of the edge whose token has this name."""
-        return [f"--ca={self.folder / 'ca.crt'}", f"--cloud-token-file={self.folder / f'{name}.token'}"]
+        return [f"--ca={self.folder / 'ca.crt'}", f"--cloud-token-file={self.token_file(name)}"]
 
     def headers(self, name: str = WATCHER) -> dict[str, str]:
         """What a request shows."""
-        return Bearer.of_file(str(self.folder / f"{name}.token")).headers()
+        return Bearer.of_file(str(self.token_file(name))).headers()

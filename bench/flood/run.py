@@ -70,7 +70,7 @@ class Plan:
     names: tuple[str, ...]
     """The clients'."""
     connections: int
-    """Of each client."""
+    """Each client's, at most."""
     timeout_s: float
     capacity_s: float
     """For measuring what is answered at most."""
@@ -85,7 +85,7 @@ class Outcome:
 
     diary: Diary
     watch: Watch
-    """Of the cloud, at rest before and after."""
+    """The cloud's memory and files, at rest before and after."""
     peak: int
     """Bytes resident at most meanwhile."""
     before: Metrics

@@ -15,7 +15,7 @@ SECTIONS = ("split", "engines", "stages", "clients", "footprint", "tls")
 _OF_ANY_NETWORK = ("split", "stages", "tls")
 """The other sections know where ResNet-50 is cut."""
 _BY_DEFAULT = ("split", "stages")
-"""Of one's own network."""
+"""What is measured where one's own network is given."""
 _POINTS, _QUICK_POINTS = ("input", "layer1", "layer2", "layer3", "layer4", "avgpool"), ("layer3",)
 _NETWORK, _POINT = "resnet50", "layer3"
 

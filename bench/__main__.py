@@ -22,6 +22,8 @@ _COMMANDS = {
     "link": "the planner over emulated links (about half an hour; --quick: about one minute)",
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
 }
+_ROOMS = {"flood": "load.flood"}
+"""Where a command lives that has no room of its own."""
 _ONE_THREAD = ("rate", "link")
 """What computes in this process: numpy, torch and OpenCV read the thread settings when they are imported."""
 
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if word in _ONE_THREAD:
         limit_threads(1)
-    status: int = importlib.import_module(f"bench.{word}.command").main(rest)
+    status: int = importlib.import_module(f"bench.{_ROOMS.get(word, word)}.command").main(rest)
     return status
 
 

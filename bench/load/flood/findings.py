@@ -6,14 +6,14 @@ from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from bench.flood.visitor import LEFT
+from bench.load.flood.visitor import LEFT
 from bench.load.generator import FAILED
 from bench.soak.report import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from bench.flood.run import Outcome
+    from bench.load.flood.run import Outcome
     from bench.soak.ledger import Row
 
 _MAX_FAULTS = 20

@@ -11,10 +11,10 @@ from kits.cloud import Server, until
 from kits.numpy_network import network_of, write_bundle
 from kits.tokens import Tokens, bearing
 
-from bench.flood.findings import judged
-from bench.flood.run import Flood, Plan
-from bench.flood.visitor import LEFT, MOMENTS
 from bench.harness.scrape import parse
+from bench.load.flood.findings import judged
+from bench.load.flood.run import Flood, Plan
+from bench.load.flood.visitor import LEFT, MOMENTS
 from bench.soak.ledger import read_rows
 from shared.observing.telemetry import exposition
 from shared.security.rights import GROUPS

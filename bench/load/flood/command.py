@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.flood.findings import judged
-from bench.flood.run import Flood, Plan
 from bench.harness.keys import Keys
 from bench.harness.options import Options, kept_or_temporary, number_between, option, positive
 from bench.harness.system import Cloud
+from bench.load.flood.findings import judged
+from bench.load.flood.run import Flood, Plan
 from bench.soak.ledger import read_rows
 
 if TYPE_CHECKING:

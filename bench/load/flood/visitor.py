@@ -8,16 +8,16 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bench.flood.samples import differ
 from bench.load.connection import ExchangeError
+from bench.load.flood.samples import differ
 from bench.load.generator import FAILED, OK
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Mapping, Sequence
 
-    from bench.flood.samples import Sample
     from bench.load.connection import Connection, Response
+    from bench.load.flood.samples import Sample
 
 LEFT = -2
 """In place of a status: the client has left."""

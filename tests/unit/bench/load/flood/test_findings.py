@@ -8,12 +8,12 @@ import random
 
 import pytest
 
-from bench.flood.findings import judged
-from bench.flood.run import Outcome
-from bench.flood.samples import differ, require_distinct, samples_for
-from bench.flood.visitor import LEFT, Diary, Question, Visitor
 from bench.harness.scrape import parse
 from bench.load.connection import ExchangeError, Response
+from bench.load.flood.findings import judged
+from bench.load.flood.run import Outcome
+from bench.load.flood.samples import differ, require_distinct, samples_for
+from bench.load.flood.visitor import LEFT, Diary, Question, Visitor
 from bench.load.generator import FAILED
 from bench.soak.watch import Watch
 from shared.wire import frame as wire

@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from bench.flood.samples import require_distinct, samples_for
-from bench.flood.visitor import Diary, Question, Visitor
 from bench.harness.process import memory
 from bench.load.command import request_head
 from bench.load.connection import Connection
+from bench.load.flood.samples import require_distinct, samples_for
+from bench.load.flood.visitor import Diary, Question, Visitor
 from bench.load.generator import OK, Generator, Load
 from bench.load.result import result_of
 from bench.soak.watch import Watch

@@ -15,6 +15,8 @@ from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPServerRequest, Req
 
 from cloud.access.addresses import TrustedProxies, charged_to
 from cloud.access.door import FORM_KEY, Door, session_key
+from cloud.config import CloudSettings
+from cloud.metrics import CloudMetrics
 from shared.errors import ForbiddenError, SettingsError, UnauthenticatedError
 from shared.security.rights import NOTHING, OPEN, Right, one_of, parse_rights, written
 from shared.security.tls.authority import Authority
@@ -120,12 +122,8 @@ def door():
     """A door whose tokens are in memory, and a session behind it."""
     grants = [Grant(name, frozenset({name}), None, digest_of(token)) for name, token in TOKENS.items()]
     expired = Grant("late", frozenset(Right), 1.0, digest_of("sdn_" + "x" * 43))
-    made = Door(
-        SimpleNamespace(address="127.0.0.1", token_file=None, anonymous="json", client_ca=None),
-        SimpleNamespace(
-            token_file_errors=SimpleNamespace(inc=None), tokens=SimpleNamespace(set=lambda _: None)
-        ),
-    )
+    settings = CloudSettings(model="resnet18", weights="random", cache_dir="", anonymous="json")
+    made = Door(settings, CloudMetrics())
     made.gate._tokens = SimpleNamespace(keyring=Keyring([*grants, expired]))
     key, session = made.sessions.begin(digest_of(TOKENS[Right.PAGE]))
     return made, key, session

@@ -99,6 +99,9 @@ class Service:
             owner_of=charged_to,
             exempt=self.proxies.includes,
         )
+        self.metrics.frames.set_function(lambda: self.lifecycle.frames)
+        self.metrics.active_clients.set_function(self.clients.active)
+        self.metrics.connections.set_function(lambda: len(self.crowd))
         self.transfers = Transfers()
         self.watch: BundleWatch | None = None
         self._tasks: list[asyncio.Task[None]] = []

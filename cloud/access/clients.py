@@ -153,6 +153,10 @@ class Clients:
     def __len__(self) -> int:
         return len(self._accounts)
 
+    def active(self) -> int:
+        """How many have something under way. From any thread."""
+        return sum(bool(account.frames or account.body_bytes) for account in list(self._accounts.values()))
+
     def account(self, name: str, *, known: bool = False) -> Account:
         """The account of the client of this name, which cloud/access chose; `known`: it is a key's, not an address.
 

@@ -128,15 +128,14 @@ class CloudClient:
         except TimeoutError:
             raise UplinkError("late", f"no answer within {patience_s:.3g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            if problem := problem_of(error):
+            connecting = isinstance(error, aiohttp.ClientConnectorError)
+            if problem := problem_of(error, established=not connecting):
                 raise UplinkError("untrusted", problem) from None
             text = shown(error) or type(error).__name__  # it may quote what was sent
             broken = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
             if broken and self.tls and self.tls.files.certificate:
                 text += MAYBE_REFUSED
-            kind = (
-                BrokenError if broken and not isinstance(error, aiohttp.ClientConnectorError) else UplinkError
-            )
+            kind = BrokenError if broken and not connecting else UplinkError
             raise kind("unreachable", text) from None
 
     async def put_profile(self, name: str, data: bytes, patience_s: float) -> None:

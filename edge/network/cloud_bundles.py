@@ -52,7 +52,7 @@ class CloudBundles:
         self._line = line
         self._store = store
         client = line.client
-        self._fetch = BundleFetch(client.url, store, client.bearer, client.tls)
+        self._fetch = BundleFetch(client.url, store, client.bearer, client.tls, client.proxy)
         self._cache, self._key = Cache(cache_dir), f"last-{key_of('cloud', line.client.url)}"
         self._fetches = fetches
         self._sleep = sleep

@@ -60,14 +60,16 @@ class Line:
         deadline_s: float,
         bearer: Bearer | None = None,
         tls: RenewedContext | None = None,
+        proxy: str | None = None,
     ) -> None:
         """`deadline_s`: the longest that a frame may wait. One that waits less and is late says nothing of the cloud.
 
         `bearer` has the token that the cloud is shown. `tls`: what an https cloud is checked with; by default the system's CAs.
+        `proxy`: the URL of one to go through.
         """
         # One connection more for the probe.
         self.client = CloudClient(
-            url, metrics.uplink_bytes, connections=in_flight + 1, bearer=bearer, tls=tls
+            url, metrics.uplink_bytes, connections=in_flight + 1, bearer=bearer, tls=tls, proxy=proxy
         )
         self.circuit = Circuit(metrics.circuit_state, time.monotonic, opened=self._release)
         self.link = Link(time.monotonic)

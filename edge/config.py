@@ -42,7 +42,7 @@ class EdgeSettings(CommonSettings):
     cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
     proxy: str | None = Field(
         None,
-        description="HTTP proxy through which the cloud is asked, as in `http://proxy:3128`, with `user:password@` before the host if it "
+        description="HTTP proxy through which the cloud is asked, as in `http://proxy:3128`, with user and password before the host if it "
         "asks for them; by default none, whatever `HTTP_PROXY` and the like say",
     )
     ca: str | None = Field(

@@ -117,10 +117,9 @@ def make_session(
     way = URL(proxy) if proxy else None
     return aiohttp.ClientSession(
         connector=_Connector(**(connector or {})),
-        middlewares=[bearer.show] if bearer else [],
+        middlewares=[*([bearer.show] if bearer else []), *_login(way)],
         cookie_jar=aiohttp.DummyCookieJar(),
         proxy=way.with_user(None) if way else None,
-        proxy_auth=_login(way),
         trust_env=False,  # no proxy, and no password of a .netrc
         # A compressed answer would have to be unpacked before its size could be checked against a limit.
         headers={"Accept-Encoding": "identity"},
@@ -129,8 +128,17 @@ def make_session(
     )
 
 
-def _login(proxy: URL | None) -> aiohttp.BasicAuth | None:
-    """User and password in the URL of a proxy, in UTF-8 (RFC 7617): aiohttp by itself would refuse what is not Latin-1."""
+def _login(proxy: URL | None) -> list[aiohttp.ClientMiddlewareType]:
+    """What shows a proxy the user and password of its URL, in UTF-8 (RFC 7617): aiohttp by itself refuses what is not Latin-1."""
     if proxy is None or proxy.user is None:
-        return None
-    return aiohttp.BasicAuth(proxy.user, proxy.password or "", "utf-8")
+        return []
+    shown = aiohttp.encode_basic_auth(proxy.user, proxy.password or "", "utf-8")
+
+    async def show(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        # By this name aiohttp takes it for the proxy's, and shows it to no https cloud behind that.
+        request.update_proxy(request.proxy, None, {"Authorization": shown})
+        return await handler(request)
+
+    return [show]

@@ -27,8 +27,8 @@ def require_proxy(url: str) -> str:
     """The URL of a proxy, if it is one; what a user would have to encode in its password is not guessed. Raises ValueError."""
     if not _PROXY.fullmatch(url) or not _has_port(url):
         raise ValueError(
-            "not the URL of an HTTP proxy such as http://proxy:3128 or http://user:password@proxy:3128, where %40 stands for an `@` in "
-            "the password, %3A for a `:`, %2F for a `/`"
+            "not the URL of an HTTP proxy such as http://proxy:3128; in a user or password before the host %40 stands for an `@`, %3A for a "
+            "`:`, %2F for a `/`"
         )
     return url
 

@@ -100,7 +100,8 @@ class _Connector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         # aiohttp offers no other way; a test finds out if this is no longer one.
-        self._factory = partial(_Connection, loop=self._loop)
+        factory: Any = partial(_Connection, loop=self._loop)
+        self._factory = factory
 
 
 def make_session(

@@ -55,7 +55,7 @@ def one_each(matched: NDArray[np.float64]) -> Agreement:
 
 
 _AS_PROBABLE = 0.8
-"""Of two classes whose probabilities have this ratio or a greater one, another precision may put either first."""
+"""Ratio of two classes' probabilities from which another precision may put either first."""
 
 
 def likeness(expected: Mapping[int, float], found: Mapping[int, float]) -> float:

@@ -20,7 +20,7 @@ from kits.uplink import (
 
 from edge.uplink.circuit import State
 from shared.codecs import make_codec
-from shared.errors import MismatchError, UplinkError
+from shared.errors import MismatchError
 from shared.network.labels import labels_sha256
 
 
@@ -229,34 +229,5 @@ def test_split_points_that_the_cloud_lacks_are_known_once_it_was_greeted():
             await uplink.check()
             assert [uplink.can_answer(name, raw) for name in ("a", "a+b")] == known, points
             assert uplink.can_answer("output", None)
-
-    with_cloud(check)
-
-
-def test_a_cloud_that_is_asked_too_often_costs_no_start():
-    """429 is for a client that asks too often, 408 for a slow one, 407 a proxy's: none says that no cloud is there."""
-
-    async def check(cloud, uplink):
-        for status, reason in ((429, "busy"), (408, "late"), (407, "unauthorized")):
-            cloud.model = (status, {"error": "not now", "reason": "over_quota"})
-            await uplink.check()
-            assert uplink.circuit.is_open
-            with pytest.raises(UplinkError) as caught:
-                await uplink.greet()
-            assert caught.value.reason == reason, status
-
-    with_cloud(check)
-
-
-def test_what_is_deep_is_named_where_it_is_read_and_where_it_is_told():
-    """A thread reads long answers, at another depth of the stack than the event loop's."""
-
-    async def check(cloud, uplink):
-        for depth in range(900, 1000, 2):
-            deep = b"[" * depth + b"]" * depth
-            padding = b" " * (70 << 10)
-            cloud.model = (200, b'{"fingerprint":"00","model":' + deep + padding + b"}")
-            with pytest.raises(MismatchError):
-                await uplink.greet()
 
     with_cloud(check)

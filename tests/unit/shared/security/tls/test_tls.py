@@ -124,5 +124,5 @@ def test_what_is_no_ascii_in_a_file_is_a_comment_or_an_error(made, tmp_path):
         client_context(TLSFiles(authority=str(file)))
     for data in (b"", bytes(range(256)) * 9, good[: len(good) // 2], good.replace(b"M", "ü".encode())):
         file.write_bytes(data)
-        with pytest.raises(SettingsError, match="--ca .*: no certificate in PEM form"):
+        with pytest.raises(SettingsError, match=r"--ca .*: no certificate in PEM form"):
             client_context(TLSFiles(authority=str(file)))

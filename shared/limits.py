@@ -52,6 +52,8 @@ MAX_MANIFEST_BYTES = 4 << 20
 """Bytes of bundle.json. A thousand labels and as many split points take 150 kB."""
 MAX_BUNDLE_FILE_BYTES = 4 << 30
 """Bytes of any other file of a bundle."""
+MAX_GRAPH_BYTES = 128 << 20
+"""Bytes of its network.xml, which its reader holds as a tree, several times as large. ResNet-50's is 0.3 MB."""
 MAX_LABELS = 100_000
 """Classes of one network."""
 MAX_LABELS_BYTES = 16 << 20

@@ -19,10 +19,18 @@ class Rate:
 
     def take(self) -> bool:
         """Whether it may happen now; if so it counts."""
-        now = self._clock()
-        self._left = min(self._burst, self._left + self._per_s * (now - self._at))
-        self._at = now
-        if self._left < 1:
+        if self.left() < 1:
             return False
         self._left -= 1
         return True
+
+    def left(self) -> float:
+        """How often it may happen now."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + self._per_s * (now - self._at))
+        self._at = now
+        return self._left
+
+    def wait_s(self) -> float:
+        """Seconds until it may happen once."""
+        return max(0.0, (1 - self.left()) / self._per_s)

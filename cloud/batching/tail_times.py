@@ -24,6 +24,7 @@ from shared.process.machine import machine
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from cloud.access.clients import Account
     from cloud.batching.crossing import Crossing
     from cloud.config import CloudSettings
     from cloud.networks.network import LoadedNetwork
@@ -58,22 +59,27 @@ class TailTimes:
         network: LoadedNetwork,
         pools: ThreadPools,
         settings: CloudSettings,
+        charge: Callable[[Account, float], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`sleep` takes seconds."""
+        """`charge` an account for seconds of the tails' threads, on the event loop; `sleep` takes seconds."""
         self._network = network
         self._pools = pools
         self._settings = settings
+        self._charge = charge
         self._sleep = sleep
         self._finding: asyncio.Task[dict[str, Any]] | None = None
         self._failed_at = float("-inf")
         self._spent_s = 0.0  # in runs, of the measurement in progress
         self._calls = 0  # of the tails' pool, when the latest run ended
 
-    async def get(self) -> dict[str, Any]:
+    async def get(self, account: Account) -> dict[str, Any]:
         """What `GET /tail-times` says. All callers share one measurement, and none of them ends it by going away.
 
-        Raises what a tail raised, and UnavailableError for a while after that; then the next call tries again.
+        The client that begins it is charged for it: run by run, so that its frames let others go first a little, and never for long.
+
+        Raises what a tail raised, and UnavailableError for a while after that; then the next call tries again. Raises OverQuotaError if
+        this client would begin one and has used its share of computing.
         """
         task = self._finding
         failed = task is not None and task.done() and (task.cancelled() or task.exception())
@@ -82,7 +88,8 @@ class TailTimes:
                 "the tails could not be timed; see the server's log, and try again in a minute"
             )
         if task is None or failed:
-            task = self._finding = asyncio.create_task(self._find())
+            account.require_compute()
+            task = self._finding = asyncio.create_task(self._find(account))
             task.add_done_callback(self._note)
         return await asyncio.shield(task)
 
@@ -95,15 +102,15 @@ class TailTimes:
         if self._finding:
             self._finding.cancel()
 
-    async def _find(self) -> dict[str, Any]:
+    async def _find(self, account: Account) -> dict[str, Any]:
         network, settings, on_thread = self._network, self._settings, self._pools.compiling.run
         ends = network.ends()
         points = [network.partition.point(INPUT), *ends]
-        await on_thread(network.tails.make_ready, ends)
+        await on_thread(_charged, account, network.tails.make_ready, ends)
         key = await on_thread(self._key, points)
         times = await on_thread(self._recall, key, points)
         if times is None:
-            times = await self._measure(points)
+            times = await self._measure(points, account)
             await on_thread(Cache(settings.cache_dir).store_json, key, times)
         return {
             "fingerprint": network.model.fingerprint.hex(),
@@ -114,7 +121,7 @@ class TailTimes:
             "tail_workers": self._pools.tail_workers,
         }
 
-    async def _measure(self, points: list[SplitPoint]) -> _Times:
+    async def _measure(self, points: list[SplitPoint], account: Account) -> _Times:
         start = time.monotonic()
         self._spent_s, self._calls = 0.0, self._pools.tails.calls
         times = _Times(batch_sizes=[], tails_ms={point.name: [] for point in points})
@@ -122,7 +129,7 @@ class TailTimes:
         for size in _batch_sizes(self._settings.max_batch):
             if times["batch_sizes"] and size / times["batch_sizes"][-1] * max(row) > _LONGEST_S:
                 break
-            found = await self._row(points, size)
+            found = await self._row(points, size, account)
             if found is None:
                 break
             row = found
@@ -138,17 +145,17 @@ class TailTimes:
         )
         return times
 
-    async def _row(self, points: list[SplitPoint], size: int) -> list[float] | None:
+    async def _row(self, points: list[SplitPoint], size: int, account: Account) -> list[float] | None:
         """Seconds at each split point; None if the budget is spent before the last one. Single frames are timed regardless."""
         row = []
         for point in points:
-            seconds = await self._seconds(point, size)
+            seconds = await self._seconds(point, size, account)
             if seconds is None:
                 return None
             row.append(seconds)
         return row
 
-    async def _seconds(self, point: SplitPoint, size: int) -> float | None:
+    async def _seconds(self, point: SplitPoint, size: int, account: Account) -> float | None:
         tails = self._network.tails
 
         def prepare() -> Crossing:
@@ -174,6 +181,7 @@ class TailTimes:
             seconds, in_all = await self._pools.tails.run(run)  # one by one, so that frames run in between
             runs.append(seconds)
             self._spent_s += in_all
+            self._charge(account, in_all)
             await self._give_way(in_all)
         return min(runs, default=None)  # whatever else the machine does only adds to the time
 
@@ -206,6 +214,11 @@ class TailTimes:
         except (TypeError, KeyError, AttributeError):
             complete = False
         return _Times(batch_sizes=stored["batch_sizes"], tails_ms=stored["tails_ms"]) if complete else None
+
+
+def _charged(account: Account, work: Callable[..., None], *arguments: Any) -> None:
+    with account.computing():
+        work(*arguments)
 
 
 def _versions(engine: Engine) -> list[str]:

@@ -94,7 +94,7 @@ class Tails:
         with self._lock:
             if self._at_hand(point):
                 return
-            self._require_allowed(split_point)
+            self.require_allowed(split_point)
             if self._failed and self._clock() < self._failed[0]:
                 raise self._failed[1]
             start = time.perf_counter()
@@ -121,7 +121,8 @@ class Tails:
             self._own[split_point] = self._clock()
         return tail(join(callers))
 
-    def _require_allowed(self, split_point: str) -> None:
+    def require_allowed(self, split_point: str) -> None:
+        """Raise SplitPointError if frames may not cross at this split point, which must exist."""
         points = self._partition.points
         usual = [INPUT, *(end.name for end in stage_ends(points.values()))]
         if self._everywhere or split_point in usual:

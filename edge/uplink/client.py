@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from edge.uplink.connections import ExcessError, make_session
+from edge.uplink.connections import PROXY_LOGIN, ExcessError, make_session, refusal_of_proxy
 from shared.errors import MismatchError, UplinkError
 from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
@@ -47,9 +47,6 @@ _REASONS = {
     503: "busy",
     504: "late",
 }
-
-
-_LOGIN = "the proxy asks for another user and password; give them in --proxy"
 
 
 class BrokenError(UplinkError):
@@ -136,7 +133,7 @@ class CloudClient:
             if problem := problem_of(error):
                 raise UplinkError("untrusted", problem) from None
             if isinstance(error, aiohttp.ClientHttpProxyError):
-                raise _refusal_of_proxy(error) from None
+                raise refusal_of_proxy(error) from None
             text = shown(error) or type(error).__name__  # it may quote what was sent
             broken = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
             if broken and self.tls and self.tls.files.certificate:
@@ -188,15 +185,10 @@ def parse_json(body: bytes) -> dict[str, Any]:
 
 def refusal_of(status: int, body: bytes) -> UplinkError:
     """What a status other than 200 means for a frame, with the cloud's own words."""
-    said = parse_json(body).get("error", _LOGIN if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED else "")
+    said = parse_json(body).get(
+        "error", PROXY_LOGIN if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED else ""
+    )
     return UplinkError(_REASONS.get(status, "refused"), shown(f"{status} {shown(said)}".strip()))
-
-
-def _refusal_of_proxy(error: aiohttp.ClientHttpProxyError) -> UplinkError:
-    """The proxy did not connect this edge with an https cloud."""
-    if error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return UplinkError("unauthorized", f"407 {_LOGIN}")
-    return UplinkError("unreachable", shown(f"the proxy answers {error.status} {shown(error.message)}"))
 
 
 def read_model(status: int, body: bytes, url: str) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
+from shared.errors import UplinkError
 from shared.limits import MAX_ANSWER_OVERHEAD_BYTES, MAX_INTERIM_ANSWERS
+from shared.security.escape import shown
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,6 +23,9 @@ _FINAL = 200
 """From this status on it is the answer; those below (RFC 9110, 15.2) come before it."""
 _PIECE = 1 << 16
 """Bytes that are looked at together."""
+
+
+PROXY_LOGIN = "the proxy asks for another user and password; give them in --proxy"
 
 
 class ExcessError(aiohttp.ClientPayloadError):
@@ -133,13 +139,20 @@ def _login(proxy: URL | None) -> list[aiohttp.ClientMiddlewareType]:
     """What shows a proxy the user and password of its URL, in UTF-8 (RFC 7617): aiohttp by itself refuses what is not Latin-1."""
     if proxy is None or proxy.user is None:
         return []
-    shown = aiohttp.encode_basic_auth(proxy.user, proxy.password or "", "utf-8")
+    login = aiohttp.encode_basic_auth(proxy.user, proxy.password or "", "utf-8")
 
     async def show(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         # By this name aiohttp takes it for the proxy's, and shows it to no https cloud behind that.
-        request.update_proxy(request.proxy, None, {"Authorization": shown})
+        request.update_proxy(request.proxy, None, {"Authorization": login})
         return await handler(request)
 
     return [show]
+
+
+def refusal_of_proxy(error: aiohttp.ClientHttpProxyError) -> UplinkError:
+    """The proxy did not connect this edge with an https cloud."""
+    if error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return UplinkError("unauthorized", f"407 {PROXY_LOGIN}")
+    return UplinkError("unreachable", shown(f"the proxy answers {error.status} {shown(error.message)}"))

@@ -19,7 +19,8 @@ from shared.security.tokens.bearer import Bearer
 from shared.tasks.registry import read_answer
 from shared.tasks.spec import Wanted
 from shared.wire.frame import Frame, heading, pack
-from shared.wire.http import CONTENT_TYPE, require_proxy
+from shared.wire.http import CONTENT_TYPE
+from splitdnn.checks import checked_proxy
 from splitdnn.client.cloud_model import CloudModel, parse_cloud_model
 from splitdnn.client.error import ClientError
 from splitdnn.client.pictures import picture_frame
@@ -86,11 +87,9 @@ class Client:
         if files.paths and not tls:
             raise SettingsError(f"{url}: {', '.join(files.paths)} need an https:// address")
         bearer, url = Bearer.of_token(token), url.rstrip("/")
-        try:
-            proxy = None if proxy is None else require_proxy(proxy)
-        except ValueError as error:
-            raise SettingsError(f"proxy: {error}") from None
-        self._http = CloudClient(url, sent, connections=connections, bearer=bearer, tls=tls, proxy=proxy)
+        self._http = CloudClient(
+            url, sent, connections=connections, bearer=bearer, tls=tls, proxy=checked_proxy(proxy)
+        )
         self._frame_ids = itertools.count(secrets.randbits(32) << 32)
         self._model: CloudModel | None = None
         self._is_open = False

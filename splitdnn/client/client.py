@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
-_MAX_REASON = 40
-"""Characters."""
+_MAX_REASON = 40  # characters
 
 
 class Client:
@@ -67,8 +66,7 @@ class Client:
         codec that carries no pictures, for numbers that are none, for what is no token, and for files that cannot be used.
 
         Of an https cloud, `ca` is the PEM file of the CAs that are believed, by default the system's; `certificate` and `key` are
-        this client's own, for a cloud with `--client-ca`. `proxy` is the URL of an HTTP proxy to go through; those that the environment
-        names are not used.
+        this client's own, for a cloud with `--client-ca`. `proxy`: the URL of an HTTP proxy to go through.
         """
         if not (isinstance(timeout_s, int | float) and 0 < timeout_s < math.inf):
             raise SettingsError(f"timeout_s={timeout_s}; accepted: seconds above 0")
@@ -86,10 +84,8 @@ class Client:
         tls = FixedContext(client_context(files), files) if url.startswith("https:") else None
         if files.paths and not tls:
             raise SettingsError(f"{url}: {', '.join(files.paths)} need an https:// address")
-        bearer, url = Bearer.of_token(token), url.rstrip("/")
-        self._http = CloudClient(
-            url, sent, connections=connections, bearer=bearer, tls=tls, proxy=checked_proxy(proxy)
-        )
+        bearer, url, way = Bearer.of_token(token), url.rstrip("/"), checked_proxy(proxy)
+        self._http = CloudClient(url, sent, connections=connections, bearer=bearer, tls=tls, proxy=way)
         self._frame_ids = itertools.count(secrets.randbits(32) << 32)
         self._model: CloudModel | None = None
         self._is_open = False

@@ -56,12 +56,14 @@ MAX_MANIFEST_BYTES = 4 << 20
 """Bytes of bundle.json. A thousand labels and as many split points take 150 kB."""
 MAX_BUNDLE_FILE_BYTES = 4 << 30
 """Bytes of any other file of a bundle."""
+MAX_GRAPH_BYTES = 128 << 20
+"""Bytes of its network.xml, which its reader holds as a tree, several times as large. ResNet-50's is 0.3 MB."""
 MAX_LABELS = 100_000
 """Classes of one network."""
 MAX_LABELS_BYTES = 16 << 20
 """Bytes of a file of labels."""
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""In no name: what would forge lines of a log, or change a terminal."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""In no name: what would forge lines of a log, change a terminal, or show what follows in another order."""
 MAX_LABEL_CHARACTERS = 1000
 """Characters of the name of a class."""
 
@@ -128,6 +130,11 @@ MAX_JSON_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 1
 it has a list for each row of each channel, a comma for each number, and hardly a key."""
 MAX_REPLY_BYTES = 1 << 20
 """Bytes of an answer that an edge reads from its cloud."""
+MAX_ANSWER_OVERHEAD_BYTES = 128 << 10
+"""Bytes that an answer may take on the wire beside its body, and once more the body's length: status, header fields, what separates
+pieces."""
+MAX_INTERIM_ANSWERS = 8
+"""Answers with a status below 200 that may come before the one to a request."""
 MAX_JSON_ANSWER_BYTES = 64 << 20
 """Bytes of the answer to JSON, which holds all outputs of all its tensors as text: three million numbers. A thousand classes for each of
 64 tensors are a megabyte."""

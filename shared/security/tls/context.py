@@ -159,7 +159,8 @@ def _read(path: str, flag: str) -> str:
         raise SettingsError(f"{flag} {path}: {error.strerror}") from None
     if len(data) > MAX_CERTIFICATES_BYTES:
         raise SettingsError(f"{flag} {path}: more than {MAX_CERTIFICATES_BYTES} bytes; accepted: a PEM file")
-    return data.decode("ascii", "replace")
+    # Comments, as files of CAs have them, may be in any script; the standard library takes no text beyond ASCII.
+    return data.decode("ascii", "replace").replace("\ufffd", "?")
 
 
 class _PasswordError(Exception):

@@ -19,6 +19,7 @@ _COMMANDS = {
     "load": "the load generator alone, against any cloud",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
     "link": "the planner over emulated links (about half an hour; --quick: about one minute)",
+    "attack": "an honest client beside attackers with tokens of their own (a quarter of an hour; --quick: minutes)",
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
 }
 _ONE_THREAD = ("rate", "link")

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import ssl
     from urllib.parse import SplitResult
 
 MAX_HEADER_BYTES = 16 << 10
@@ -61,7 +62,8 @@ async def read_response(reader: asyncio.StreamReader) -> Response:
 class Connection:
     """One request at a time. Opened by the first one, and again by the next after it was lost."""
 
-    def __init__(self, url: SplitResult) -> None:
+    def __init__(self, url: SplitResult, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._host, self._port = url.hostname or "127.0.0.1", url.port or 80
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -73,7 +75,7 @@ class Connection:
                     self.close()
                 if self._streams is None:
                     self._streams = await asyncio.open_connection(
-                        self._host, self._port, limit=MAX_HEADER_BYTES
+                        self._host, self._port, limit=MAX_HEADER_BYTES, ssl=self._tls
                     )
                 reader, writer = self._streams
                 writer.write(request)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from kits.cloud import FRAME, WAIT_S, Server, request, until, waiting
 from kits.gain import Gained
-from kits.worst_profile import worst_profile
+from bench.attack.worst_profile import worst_profile
 
 from cloud.profiles.store import Profiles
 from shared.codecs.calibrated.codec import Calibrated

@@ -15,6 +15,7 @@ from cloud.access.door import Door
 from cloud.access.ledger import open_ledger
 from cloud.access.rate import Rate
 from cloud.batching.batcher import Batcher
+from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
 from cloud.lifecycle import Lifecycle, State
@@ -29,7 +30,6 @@ from cloud.profiles.waiting import Waiting
 from shared.codecs import known_codecs
 from shared.errors import DeadlineError
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
-from shared.observing.telemetry import computing
 from shared.wire import frame as wire
 from shared.wire.server.crowd import Crowd
 from shared.wire.server.server import connections_allowed
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from cloud.config import CloudSettings
     from cloud.networks.network import Tail
     from cloud.threads import ThreadPools
-    from shared.engines.half import Tensors
 
 _TEND_S = 10.0
 """Between two looks at the files of the ledger and the audit."""
@@ -111,13 +110,15 @@ class Service:
         self.decoder = Decoder(
             self.networks, self.profiles, pools, self.metrics, max_tensors=settings.queue_capacity
         )
+        runner = TailRunner(pools.tails, self.metrics.step_cpu)
         self.batcher = Batcher(
-            self._run_tail,
+            runner.at_once,
             self.metrics,
             capacity=settings.queue_capacity,
             max_batch=settings.max_batch,
             wait_s=settings.batch_wait_ms / 1e3,
             workers=pools.tail_workers,
+            in_pieces=runner.in_pieces,
         )
         self._tasks = [
             asyncio.create_task(self.batcher.serve()),
@@ -204,13 +205,6 @@ class Service:
         return await self.batcher.submit(
             tail, crossing, left_s, account.name, partial(account.spend, settled=True)
         )
-
-    async def _run_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
-        return await self.pools.tails.run(self._compute_tail, tail, callers)
-
-    def _compute_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
-        with computing(self.metrics.step_cpu, "tail"):
-            return tail.network.tails.run(tail.split_point, callers)
 
     def describe(self) -> dict[str, Any]:
         """What `GET /model` says."""

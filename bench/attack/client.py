@@ -71,9 +71,7 @@ def honest(target: Target, seconds: float, frames: Sequence[bytes]) -> list[tupl
     """Sends a frame every 100 ms; of each the seconds from when it was due to its answer, and whether that was one."""
     load = Load(1, seconds - _WARM_S, _RATE, warm_s=_WARM_S)
     requests = [target.post(frame) for frame in frames]
-    generator = Generator(
-        target.parts, [requests], load, connect=lambda parts: Connection(parts, target.tls)
-    )
+    generator = Generator(target.parts, [requests], load, connect=lambda parts: Connection(parts, target.tls))
     run = asyncio.run(generator.run())
     return [(each.latency_s, each.status == OK) for each in run.requests if each.due >= _WARM_S]
 
@@ -91,7 +89,9 @@ async def _attack(target: Target, seconds: float, name: str) -> None:
             await ATTACKS[name].run(target)
 
 
-def _serve(pipe: Pipe[Any, Any], work: Callable[..., Any], account: Account, arguments: Sequence[Any]) -> None:
+def _serve(
+    pipe: Pipe[Any, Any], work: Callable[..., Any], account: Account, arguments: Sequence[Any]
+) -> None:
     """Serve a `Client`'s requests, in the process that it started."""
     os.nice(account.nice)
     os.sched_setaffinity(0, account.cores)
@@ -103,4 +103,6 @@ def _serve(pipe: Pipe[Any, Any], work: Callable[..., Any], account: Account, arg
     except EOFError:
         return
     except Exception as error:  # noqa: BLE001 - the caller gets it, and decides
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
         pipe.send((None, f"{type(error).__name__}: {error}"))

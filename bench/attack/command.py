@@ -107,6 +107,8 @@ def _measure(options: AttackOptions) -> list[Outcome]:
             for name in chosen:
                 progress.step(name)
                 outcomes.append(_withstand(options, name, keys, frames))
+                progress.clear()
+                print(outcomes[-1].line(), file=sys.stderr, flush=True)
     return outcomes
 
 

@@ -86,7 +86,7 @@ class Target:
     def post(self, frame: wire.Frame | bytes) -> bytes:
         """The request that brings a frame; one that is not packed yet gets a random id."""
         if not isinstance(frame, bytes):
-            frame = wire.pack(replace(frame, frame_id=random.getrandbits(64)))  # noqa: S311 - guards nothing
+            frame = wire.pack(replace(frame, frame_id=random.getrandbits(64)))
         return self.request("POST", "/model", frame, CONTENT_TYPE)
 
     def connection(self) -> Connection:
@@ -120,7 +120,7 @@ class Target:
     async def open(self, buffer: int | None = None, *, tls: bool = True) -> Held:
         """A connection of its own, closed when the attack ends; `buffer` is how many bytes of answers the system keeps."""
         raw = socket.socket()
-        raw.setblocking(False)  # noqa: FBT003 - the standard library's
+        raw.setblocking(False)
         if buffer:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         try:
@@ -145,9 +145,8 @@ class Held:
     writer: asyncio.StreamWriter
 
     async def stay(self) -> None:
-        """Until the other side closes; nothing is read before."""
-        while not self.writer.is_closing() and not self.reader.at_eof():
-            await asyncio.sleep(0.1)
+        """Until the other side closes; what it says is dropped."""
+        await self.reader.read()
 
     def close(self) -> None:
         self.writer.transport.abort()

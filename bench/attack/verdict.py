@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.report.spread import percentile
+from bench.report.spread import percentile, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,9 +61,7 @@ class Outcome:
     @property
     def logged_a_minute(self) -> float:
         return (
-            60
-            * sum(spell.logged for spell in self.attacked)
-            / sum(spell.seconds for spell in self.attacked)
+            60 * sum(spell.logged for spell in self.attacked) / sum(spell.seconds for spell in self.attacked)
         )
 
     def missed(self) -> list[str]:
@@ -76,6 +74,10 @@ class Outcome:
             "log": self.logged_a_minute <= MAX_LOG_BYTES_A_MINUTE,
         }
         return [name for name, held in found.items() if not held]
+
+    def line(self) -> str:
+        """For whoever waits for the table."""
+        return "; ".join(f"{name}: {short(cell) if isinstance(cell, float) else cell}" for name, cell in self.row().items())
 
     def row(self) -> dict[str, Cell]:
         """Its row of the table."""
@@ -92,7 +94,9 @@ class Outcome:
             "memory ratio": self.memory_ratio,
             "turn, ms": 1e3 * self.turn_s,
             "log, kB/min": self.logged_a_minute / 1e3,
-            "attacker's answers": ", ".join(f"{count} x {status}" for status, count in sorted(self.sent.items())),
+            "attacker's answers": ", ".join(
+                f"{count} x {status}" for status, count in sorted(self.sent.items())
+            ),
             "missed": ", ".join(self.missed()) or "-",
         }
 
@@ -110,4 +114,3 @@ def told(outcomes: Sequence[Outcome]) -> str:
     failed = [f"{each.name} ({', '.join(each.missed())})" for each in outcomes if each.missed()]
     withstood = f"{len(outcomes) - len(failed)} of {len(outcomes)} attacks withstood"
     return f"{withstood}; missed by {'; '.join(failed)}" if failed else withstood
-

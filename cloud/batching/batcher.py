@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from shared.engines.half import Tensors
 
     Run = Callable[[Any, list[Crossing]], Awaitable[Tensors]]
+    Pause = Callable[[], Awaitable[None]]
+    RunInPieces = Callable[[Any, list[Crossing], Pause], Awaitable[Tensors]]
 
 _log = logging.getLogger(__name__)
 
 _SHARED_RUN_S = 0.05
-"""What a run should take at most while several clients send frames: nobody can go before it is over. One frame may take longer."""
+"""What a run should take at most while several clients send frames: one frame may take longer."""
+_SHORT = 0.5
+"""The share of a run's expected time that frames of others take at most which go in a pause of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,15 @@ class Batcher:
         max_batch: int,
         wait_s: float,
         workers: int = 1,
+        in_pieces: RunInPieces | None = None,
     ) -> None:
         """`run` runs a tail on the crossings of several callers; the rows of its outputs must be theirs, in order.
 
+        `in_pieces` does the same with pauses, which it awaits: while several clients send frames, short ones of others go then.
         `capacity` and `max_batch` are frames; the first frame of a batch waits up to `wait_s` seconds for others.
         """
         self._run = run
+        self._in_pieces = in_pieces
         self._metrics = metrics
         self._max_batch = max_batch
         self._wait_s = wait_s
@@ -150,7 +157,7 @@ class Batcher:
                 batch = self._queue.take(self._max_batch, _SHARED_RUN_S if shared else math.inf)
                 self._notice()
             if batch:
-                await self._run_batch(batch)
+                await self._run_batch(batch, shared=shared)
             del batch  # while nothing waits, no tail is held
 
     def _notice(self) -> None:
@@ -171,18 +178,38 @@ class Batcher:
             except TimeoutError:
                 return
 
-    async def _run_batch(self, batch: list[Ticket]) -> None:
+    async def _run_batch(self, batch: list[Ticket], *, shared: bool = False) -> None:
         loop = asyncio.get_running_loop()
-        start = loop.time()
+        start, away_s = loop.time(), 0.0
+        short = _SHORT * sum(ticket.work for ticket in batch)
+        clients = {ticket.client for ticket in batch}
+
+        async def pause() -> None:
+            """Let others go, as long as they have had no more of this run's time than itself."""
+            nonlocal away_s
+            began = loop.time()
+            if away_s > began - start - away_s:
+                return
+            others = self._queue.take_short(self._max_batch, short, clients)
+            if others:
+                self._notice()
+                await self._run_batch(others)
+                away_s += loop.time() - began
+
         frames = sum(ticket.frames for ticket in batch)
         try:
             self._metrics.batch_size.observe(frames)
-            outputs = await self._run(batch[0].tail, [ticket.crossing for ticket in batch])
+            crossings = [ticket.crossing for ticket in batch]
+            if shared and self._in_pieces:
+                outputs = await self._in_pieces(batch[0].tail, crossings, pause)
+            else:
+                outputs = await self._run(batch[0].tail, crossings)
+            del crossings
             if {len(each) for each in outputs} != {frames}:
                 found = ", ".join(str(len(each)) for each in outputs)
                 raise RuntimeError(f"the tail gave {found} rows for {frames}")  # noqa: TRY301
         except Exception as error:  # noqa: BLE001 - whatever a tail raises belongs to its callers
-            self._settle(batch, frames, loop.time() - start)
+            self._settle(batch, frames, loop.time() - start - away_s)
             if len(batch) > 1:
                 _log.exception("a batch of %d callers failed; trying each alone", len(batch))
                 for ticket in batch:
@@ -192,7 +219,7 @@ class Batcher:
             if not batch[0].result.done():
                 batch[0].result.set_exception(error)
             return
-        tail_s = loop.time() - start
+        tail_s = loop.time() - start - away_s
         self._costs.note(batch[0].tail, frames, tail_s)
         self._settle(batch, frames, tail_s)
         row = 0
@@ -201,7 +228,7 @@ class Batcher:
             row += ticket.frames
             self._metrics.queue_wait.observe(start - ticket.arrived)
             if not ticket.result.done():
-                ticket.result.set_result(TailRun(own, start - ticket.arrived, tail_s))
+                ticket.result.set_result(TailRun(own, start - ticket.arrived + away_s, tail_s))
 
     def _settle(self, batch: list[Ticket], frames: int, seconds: float) -> None:
         """Each pays for its frames' share of a run, in place of what it was expected to cost."""

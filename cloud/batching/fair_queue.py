@@ -20,7 +20,7 @@ from cloud.batching.crossing import frames_in
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Container, Hashable
 
     from cloud.batching.crossing import Crossing
 
@@ -139,21 +139,34 @@ class FairQueue:
 
     def take(self, limit: int, work: float = math.inf) -> list[Ticket]:
         """Take the ticket whose turn it is, and those of its tail that fit beside it into `limit` frames and `work`."""
+        batch = self._batch(limit, work)
+        for ticket in batch:
+            self._now = batch[0].turn[0]
+            self._drop(ticket)
+        return batch
+
+    def take_short(self, limit: int, work: float, beside: Container[Hashable]) -> list[Ticket]:
+        """The same of other clients than those `beside`, and of nothing above `work`: for a pause of a long run. May be empty."""
+        batch = self._batch(limit, work, lambda ticket: ticket.client not in beside and ticket.work <= work)
+        for ticket in batch:
+            self._drop(ticket)
+        return batch
+
+    def _batch(
+        self, limit: int, work: float, may: Callable[[Ticket], bool] = lambda _ticket: True
+    ) -> list[Ticket]:
         batch: list[Ticket] = []
         frames, cost = 0, 0.0
         for ticket in list(self._tickets):
             if ticket.result.done():  # its caller is leaving; left here, it would be taken again and again
                 self.remove(ticket)
                 continue
-            beside = frames + ticket.frames <= limit and cost + ticket.work <= work
-            if batch and (ticket.tail != batch[0].tail or not beside):
+            fits = frames + ticket.frames <= limit and cost + ticket.work <= work
+            if not may(ticket) or (batch and (ticket.tail != batch[0].tail or not fits)):
                 continue
             batch.append(ticket)
             frames += ticket.frames
             cost += ticket.work
-        for ticket in batch:
-            self._now = batch[0].turn[0]
-            self._drop(ticket)
         return batch
 
     def _forget_absent_clients(self) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from cloud.access.refusals import OverQuotaError
 from cloud.batching.crossing import join
-from shared.engines.segmented import Segmented, segmented
+from shared.engines.segmented import Chain, Segmented, segmented
 from shared.errors import EngineError, SplitPointError
 from shared.limits import MAX_OWN_TAILS
 from shared.network.partition import INPUT, OUTPUT
@@ -23,7 +23,7 @@ from shared.network.stage_ends import stage_ends
 from shared.process.memory import trim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from cloud.batching.crossing import Crossing
     from shared.engines import Engine
@@ -120,6 +120,16 @@ class Tails:
         if split_point in self._own:
             self._own[split_point] = self._clock()
         return tail(join(callers))
+
+    def pieces(self, split_point: str, callers: Sequence[Crossing]) -> Generator[None, None, Tensors]:
+        """As `run`, but in pieces, so that others may have a turn between them; the generator's value is the outputs.
+
+        It has pauses as far as there is a chain of this tail.
+        """
+        chain = self._ends.get(split_point) or self._fine.get(split_point)
+        if isinstance(chain, Chain):
+            return (yield from chain.pieces(join(callers)))
+        return self.run(split_point, callers)
 
     def _require_allowed(self, split_point: str) -> None:
         points = self._partition.points

@@ -10,16 +10,57 @@ import itertools
 import time
 from typing import TYPE_CHECKING
 
-from shared.engines.base import in_rows
+from shared.engines.base import joined, row_by_row
 from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from shared.engines.base import Engine
-    from shared.engines.half import Half, Segment, Tensors
+    from shared.engines.half import Segment, TensorForm, Tensors
     from shared.network.partition import SplitPoint
+
+
+class Chain:
+    """A half that is segments one after another; it may also be run with pauses between them. For any thread."""
+
+    def __init__(self, form: TensorForm, segments: Sequence[Segment], *, one_by_one: bool) -> None:
+        """`one_by_one`: the segments take what crosses of one picture at a time."""
+        self._form = form
+        self._segments = segments
+        self._one_by_one = one_by_one
+
+    def __call__(self, tensors: Tensors) -> Tensors:
+        """The whole at once."""
+        pieces = self.pieces(tensors)
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as end:
+                result: Tensors = end.value
+                return result
+
+    def pieces(self, tensors: Tensors) -> Generator[None, None, Tensors]:
+        """Run one segment, and pause; the generator's value is what the last one gives. Each piece may run on another thread."""
+        if not self._one_by_one or not self._segments or len(tensors[0]) == 1:
+            return (yield from self._row(tensors))
+        rows: list[Tensors] = []
+        for row in row_by_row(tensors):
+            if rows:
+                yield
+            rows.append((yield from self._row(row)))
+        return joined(rows)
+
+    def _row(self, tensors: Tensors) -> Generator[None, None, Tensors]:
+        if not self._segments:
+            return tensors
+        packed = self._form.pack(tensors)
+        *others, last = self._segments
+        for segment in others:
+            packed = segment(packed)
+            yield
+        return self._form.unpack(last(packed))
 
 
 class Segmented:
@@ -38,11 +79,11 @@ class Segmented:
         self._places = {point.name: place for place, point in enumerate(points)}
         engine.check("head", points[-1], self.head(points[-1]))
 
-    def head(self, point: SplitPoint) -> Half:
+    def head(self, point: SplitPoint) -> Chain:
         """From the pictures, one array (B, C, H, W), to the crossing at `point`."""
         return self._chain(self._segments[: self._places[point.name]])
 
-    def tail(self, point: SplitPoint) -> Half:
+    def tail(self, point: SplitPoint) -> Chain:
         """From the crossing at `point` to the outputs."""
         return self._chain(self._segments[self._places[point.name] :])
 
@@ -63,16 +104,8 @@ class Segmented:
             crossing = self._form.unpack(packed)
             yield point, crossing, head_s + clock() - start
 
-    def _chain(self, segments: list[Segment]) -> Half:
-        def run(tensors: Tensors) -> Tensors:
-            if not segments:
-                return tensors
-            packed = self._form.pack(tensors)
-            for segment in segments:
-                packed = segment(packed)
-            return self._form.unpack(packed)
-
-        return in_rows(run) if self._one_by_one and segments else run
+    def _chain(self, segments: list[Segment]) -> Chain:
+        return Chain(self._form, segments, one_by_one=self._one_by_one)
 
 
 def segmented(engine: Engine, points: Sequence[SplitPoint]) -> Segmented:

@@ -45,6 +45,4 @@ async def broken_frames(target: Target) -> None:
 async def large_json(target: Target) -> None:
     """Bodies of megabytes that are parsed to the end before anybody can say that they are no tensor."""
     body = json.dumps({"data": [0.5] * _JSON_NUMBERS}).encode()
-    await target.repeat(
-        4, lambda: target.request("POST", "/model", body, "application/json"), _REFUSED_S
-    )
+    await target.repeat(4, lambda: target.request("POST", "/model", body, "application/json"), _REFUSED_S)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from kits.cloud import FRAME, WAIT_S, Server, request, until, waiting
 from kits.gain import Gained
-from bench.attack.worst_profile import worst_profile
 
+from bench.attack.worst_profile import worst_profile
 from cloud.profiles.store import Profiles
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile

@@ -1,0 +1,57 @@
+"""Runs tails on their threads, at once or in pieces."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from shared.observing.telemetry import computing
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from prometheus_client import Counter
+
+    from cloud.batching.batcher import Pause
+    from cloud.batching.crossing import Crossing
+    from cloud.networks.network import Tail
+    from cloud.threads import Pool
+    from shared.engines.half import Tensors
+
+_PIECE_S = 0.003
+"""A tail that runs in pieces pauses after so long, and may have to finish a segment first."""
+
+
+class TailRunner:
+    """Used by the event loop."""
+
+    def __init__(self, pool: Pool, step_cpu: Counter) -> None:
+        """`step_cpu` counts processor time by the label `stage`."""
+        self._pool = pool
+        self._step_cpu = step_cpu
+
+    async def at_once(self, tail: Tail, callers: list[Crossing]) -> Tensors:
+        """The outputs for the frames of all callers, in order."""
+        return await self._pool.run(self._compute, tail, callers)
+
+    async def in_pieces(self, tail: Tail, callers: list[Crossing], pause: Pause) -> Tensors:
+        """The same, with pauses between the segments of its chain, as far as there is one."""
+        pieces = tail.network.tails.pieces(tail.split_point, callers)
+        while (outputs := await self._pool.run(self._advance, pieces)) is None:
+            await pause()
+        return outputs
+
+    def _compute(self, tail: Tail, callers: list[Crossing]) -> Tensors:
+        with computing(self._step_cpu, "tail"):
+            return tail.network.tails.run(tail.split_point, callers)
+
+    def _advance(self, pieces: Generator[None, None, Tensors]) -> Tensors | None:
+        with computing(self._step_cpu, "tail"):
+            until = time.perf_counter() + _PIECE_S
+            while time.perf_counter() < until:
+                try:
+                    next(pieces)
+                except StopIteration as end:
+                    outputs: Tensors = end.value
+                    return outputs
+        return None

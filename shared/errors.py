@@ -26,11 +26,10 @@
         ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not supported
         ├── SplitPointError  422  no such split point
         ├── ShapeError       422  the tensors do not have the shapes that cross at this split point
-        ├── AnswerError      422  the answer would be longer than an edge reads
-        ├── BusyError        503  the queue is full                        (a retry may help)
-        ├── TransfersError   503  too many files are being fetched          (a retry may help)
         ├── UnavailableError 503  starting, or draining before it stops     (a retry may help)
         └── DeadlineError    504  the answer would have been too late
+
+Refusals that protect the cloud, and its clients from each other, are in cloud/access/refusals.py.
 
 Each class has an HTTP `status`, a `reason` (the value of the metrics' label `reason`) and a flag that says whether repeating
 the same request may help. Each instance carries `accepted`: what would have been accepted instead.

@@ -39,7 +39,8 @@ def things(tmp_path):
         (["--codec", "int8+zstd:level=99"], "level=99: out of range; accepted: 1 to 19"),
         (["--codec", "jpeg"], "codec jpeg carries pictures, and at .* choose --codec"),
         (["--results", "{}/missing/out.jsonl"], "results .*/missing/out.jsonl: No such file or directory; give --results"),
-        (["--status-address", "192.0.2.1"], "cannot listen on 192.0.2.1:0 for /metrics: "),
+        (["--status-address", "192.0.2.1", "--status-anonymous", "all"], "cannot listen on 192.0.2.1:0 for /metrics: "),
+        (["--status-address", "192.0.2.1"], "--status-address 192.0.2.1 is reached from other machines"),
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # Tornado's, where it could not bind

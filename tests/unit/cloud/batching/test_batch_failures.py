@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,15 +84,12 @@ def test_too_few_rows_from_a_tail_are_an_error_not_somebody_elses_answer() -> No
 
 def test_a_batch_that_cannot_be_put_together_is_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     class Doubling:
-        def at_hand(self, _kind: str, _point: str) -> None:
-            """Nothing is compiled yet."""
-
-        def tail(self, _point: str) -> Half:
+        def at_hand(self, _kind: str, _point: SimpleNamespace) -> Half:
             return lambda tensors: (2 * tensors[0],)
 
     class Points:
-        def point(self, name: str) -> str:
-            return name
+        def point(self, name: str) -> SimpleNamespace:
+            return SimpleNamespace(name=name)
 
     def out_of_memory(_arrays: list[np.ndarray]) -> np.ndarray:
         raise MemoryError

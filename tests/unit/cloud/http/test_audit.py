@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kits.cloud import Server, until
 
-from cloud.profiles import MAX_PROFILES
+from shared.limits import MAX_CLIENT_PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ def test_what_is_answered_is_counted_and_a_scanner_s_404_is_worth_no_line(
 
 
 def test_an_upload_and_what_it_pushes_out_are_written_down(audited: Audited, make: Any) -> None:
-    profiles = [make(float(number)) for number in range(1, MAX_PROFILES + 2)]
+    profiles = [make(float(number)) for number in range(1, MAX_CLIENT_PROFILES + 2)]
     assert audited.server.put_profile(profiles[0].data).status == 201
     assert audited.server.put_profile(profiles[0].data).status == 200
     (line,) = audited.lines()
@@ -71,7 +71,7 @@ def test_an_upload_and_what_it_pushes_out_are_written_down(audited: Audited, mak
     *_, last = audited.lines()
     assert (last["action"], last["subject"]) == ("evict", profiles[0].name)
     audited.server.put_profile(b"none").refused(422, "bad_profile")
-    assert [line["action"] for line in audited.lines()].count("profile") == MAX_PROFILES + 2
+    assert [line["action"] for line in audited.lines()].count("profile") == MAX_CLIENT_PROFILES + 2
 
 
 def test_a_flood_of_refusals_is_a_few_lines_and_all_are_told_of(audited: Audited, pack: Any) -> None:

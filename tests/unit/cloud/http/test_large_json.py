@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -179,7 +180,7 @@ def test_the_end_does_not_wait_for_a_reader_that_hangs(
 
 
 def test_a_body_that_is_there_at_once_is_not_read_at_once(monkeypatch: pytest.MonkeyPatch, pack: Any) -> None:
-    """Each piece is taken in another turn of the loop, so that others are heard between them."""
+    """At most two pieces, of 64 KiB each, are taken in one turn of the loop, so that others are heard between them."""
     turn, turns = 0, []
     take = BodyHandler.data_received
 
@@ -200,8 +201,8 @@ def test_a_body_that_is_there_at_once_is_not_read_at_once(monkeypatch: pytest.Mo
         asyncio.run_coroutine_threadsafe(_filled(connection.socket, data), server.loop).result(WAIT_S)
         assert connection.answer().status == 200
         counting.cancel()
-    assert len(turns) > 3
-    assert len(set(turns)) == len(turns)
+    assert len(turns) > 5
+    assert max(Counter(turns).values()) <= 2
 
 
 async def _filled(connection: Any, data: bytes) -> None:

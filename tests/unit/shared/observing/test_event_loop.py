@@ -29,7 +29,7 @@ class Clock:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics("test_", [])
+    return Metrics("test_", [], [])
 
 
 @pytest.fixture

@@ -35,7 +35,12 @@ class Party:
         self.now_s = 0.0
         self.closed: list[str] = []
         self.crowd = Crowd(
-            most, most_of_one, 20.0, closed=self.closed.append, clock=lambda: self.now_s, **more
+            most,
+            most_of_one,
+            20.0,
+            closed=lambda why, _owner: self.closed.append(why),
+            clock=lambda: self.now_s,
+            **more,
         )
 
     def come(self, address: str, idle_since_s: float | None = None) -> Stream | None:

@@ -45,7 +45,7 @@ class Service:
             limits.get("most", 50),
             limits.get("most", 50),
             limits.get("write_timeout_s", 20.0),
-            closed=self.closed.append,
+            closed=lambda why, _owner: self.closed.append(why),
             header_refused=self._count,
         )
         self.server = BoundedServer(

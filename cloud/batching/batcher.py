@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_SHARED_RUN_S = 0.05
+SHARED_RUN_S = 0.02
 """What a run should take at most while several clients send frames: one frame may take longer."""
 _SHORT = 0.5
 """The share of a run's expected time that frames of others take at most which go in a pause of it."""
@@ -60,14 +59,17 @@ class Batcher:
         wait_s: float,
         workers: int = 1,
         in_pieces: RunInPieces | None = None,
+        shared_run_s: float = SHARED_RUN_S,
     ) -> None:
         """`run` runs a tail on the crossings of several callers; the rows of its outputs must be theirs, in order.
 
         `in_pieces` does the same with pauses, which it awaits: while several clients send frames, short ones of others go then.
+        Meanwhile a run of several frames takes at most `shared_run_s` seconds, by what they cost before.
         `capacity` and `max_batch` are frames; the first frame of a batch waits up to `wait_s` seconds for others.
         """
         self._run = run
         self._in_pieces = in_pieces
+        self._shared_run_s = shared_run_s
         self._metrics = metrics
         self._max_batch = max_batch
         self._wait_s = wait_s
@@ -154,11 +156,16 @@ class Batcher:
                     await self._changed.wait()
                 await self._fill()
                 shared = self._company.is_shared(asyncio.get_running_loop().time())
-                batch = self._queue.take(self._max_batch, _SHARED_RUN_S if shared else math.inf)
+                batch = self._take_shared() if shared else self._queue.take(self._max_batch)
                 self._notice()
             if batch:
                 await self._run_batch(batch, shared=shared)
             del batch  # while nothing waits, no tail is held
+
+    def _take_shared(self) -> list[Ticket]:
+        """A batch that others need not wait long for. Of a tail that never ran one frame, as it may be any number of times as long."""
+        known = not len(self._queue) or self._costs.knows(self._queue.first().tail)
+        return self._queue.take(self._max_batch if known else 1, self._shared_run_s)
 
     def _notice(self) -> None:
         self._metrics.queue_depth.set(self._queue.depth)

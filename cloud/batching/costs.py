@@ -27,6 +27,10 @@ class Costs:
             return min(runs)
         return max(map(min, self._seconds.values()), default=_UNKNOWN_S)
 
+    def knows(self, tail: Hashable) -> bool:
+        """Whether this tail has run."""
+        return hash(tail) in self._seconds
+
     def note(self, tail: Hashable, frames: int, seconds: float) -> None:
         """Learn from one run. The shortest of the last eight counts: a first one compiles, others wait for a core."""
         key = hash(tail)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from shared.observing.telemetry import computing
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from prometheus_client import Counter
 
     from cloud.batching.batcher import Pause
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from cloud.networks.network import Tail
     from cloud.threads import Pool
     from shared.engines.half import Tensors
+    from shared.engines.segmented import ChainRun
 
 _PIECE_S = 0.003
 """A tail that runs in pieces pauses after so long, and may have to finish a segment first."""
@@ -35,9 +34,11 @@ class TailRunner:
         return await self._pool.run(self._compute, tail, callers)
 
     async def in_pieces(self, tail: Tail, callers: list[Crossing], pause: Pause) -> Tensors:
-        """The same, with pauses between the segments of its chain, as far as there is one."""
-        pieces = tail.network.tails.pieces(tail.split_point, callers)
-        while (outputs := await self._pool.run(self._advance, pieces)) is None:
+        """The same, with pauses between the segments of its chain, if there is one."""
+        run = tail.network.tails.begin(tail.split_point, callers)
+        if run is None:
+            return await self.at_once(tail, callers)
+        while (outputs := await self._pool.run(self._advance, run)) is None:
             await pause()
         return outputs
 
@@ -45,13 +46,7 @@ class TailRunner:
         with computing(self._step_cpu, "tail"):
             return tail.network.tails.run(tail.split_point, callers)
 
-    def _advance(self, pieces: Generator[None, None, Tensors]) -> Tensors | None:
+    def _advance(self, run: ChainRun) -> Tensors | None:
         with computing(self._step_cpu, "tail"):
             until = time.perf_counter() + _PIECE_S
-            while time.perf_counter() < until:
-                try:
-                    next(pieces)
-                except StopIteration as end:
-                    outputs: Tensors = end.value
-                    return outputs
-        return None
+            return run.advance(lambda: time.perf_counter() >= until)

@@ -23,11 +23,12 @@ from shared.network.stage_ends import stage_ends
 from shared.process.memory import trim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
 
     from cloud.batching.crossing import Crossing
     from shared.engines import Engine
     from shared.engines.half import Half, Tensors
+    from shared.engines.segmented import ChainRun
     from shared.network.partition import Partition, SplitPoint
 
 _log = logging.getLogger(__name__)
@@ -121,15 +122,10 @@ class Tails:
             self._own[split_point] = self._clock()
         return tail(join(callers))
 
-    def pieces(self, split_point: str, callers: Sequence[Crossing]) -> Generator[None, None, Tensors]:
-        """As `run`, but in pieces, so that others may have a turn between them; the generator's value is the outputs.
-
-        It has pauses as far as there is a chain of this tail.
-        """
+    def begin(self, split_point: str, callers: Sequence[Crossing]) -> ChainRun | None:
+        """As `run`, but to be gone on with piece by piece; None where there is no chain of this tail."""
         chain = self._ends.get(split_point) or self._fine.get(split_point)
-        if isinstance(chain, Chain):
-            return (yield from chain.pieces(join(callers)))
-        return self.run(split_point, callers)
+        return chain.begin(join(callers)) if isinstance(chain, Chain) else None
 
     def _require_allowed(self, split_point: str) -> None:
         points = self._partition.points

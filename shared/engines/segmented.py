@@ -15,7 +15,8 @@ from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
     from shared.engines.base import Engine
     from shared.engines.half import Segment, TensorForm, Tensors
@@ -27,40 +28,53 @@ class Chain:
 
     def __init__(self, form: TensorForm, segments: Sequence[Segment], *, one_by_one: bool) -> None:
         """`one_by_one`: the segments take what crosses of one picture at a time."""
-        self._form = form
-        self._segments = segments
-        self._one_by_one = one_by_one
+        self.form = form
+        self.segments = segments
+        self.one_by_one = one_by_one
 
     def __call__(self, tensors: Tensors) -> Tensors:
         """The whole at once."""
-        pieces = self.pieces(tensors)
-        while True:
-            try:
-                next(pieces)
-            except StopIteration as end:
-                result: Tensors = end.value
-                return result
+        outputs = self.begin(tensors).advance(lambda: False)
+        assert outputs is not None
+        return outputs
 
-    def pieces(self, tensors: Tensors) -> Generator[None, None, Tensors]:
-        """Run one segment, and pause; the generator's value is what the last one gives. Each piece may run on another thread."""
-        if not self._one_by_one or not self._segments or len(tensors[0]) == 1:
-            return (yield from self._row(tensors))
-        rows: list[Tensors] = []
-        for row in row_by_row(tensors):
-            if rows:
-                yield
-            rows.append((yield from self._row(row)))
-        return joined(rows)
+    def begin(self, tensors: Tensors) -> ChainRun:
+        """Get ready to run it on what crosses for B frames."""
+        return ChainRun(self, tensors)
 
-    def _row(self, tensors: Tensors) -> Generator[None, None, Tensors]:
-        if not self._segments:
-            return tensors
-        packed = self._form.pack(tensors)
-        *others, last = self._segments
-        for segment in others:
-            packed = segment(packed)
-            yield
-        return self._form.unpack(last(packed))
+
+class ChainRun:
+    """A chain at work on the tensors of B frames. Each call of `advance` may be on another thread, and one at a time."""
+
+    def __init__(self, chain: Chain, tensors: Tensors) -> None:
+        self._chain = chain
+        several = chain.one_by_one and chain.segments and len(tensors[0]) > 1
+        self._rows = row_by_row(tensors) if several else [tensors]
+        self._done: list[Tensors] = []
+        self._place = 0
+        """The segment that is next for the row that is under way."""
+        self._packed: Any = None
+
+    def advance(self, enough: Callable[[], bool]) -> Tensors | None:
+        """Run segments until it is done, or `enough()` after one of them: then None, and it can be gone on with."""
+        chain = self._chain
+        while len(self._done) < len(self._rows):
+            if not self._place:
+                self._packed = self._rows[len(self._done)]
+                if chain.segments:
+                    self._packed = chain.form.pack(self._packed)
+            while self._place < len(chain.segments):
+                self._packed = chain.segments[self._place](self._packed)
+                self._place += 1
+                if self._place < len(chain.segments) and enough():
+                    # What a segment gives is valid until its next run on this thread, which may be another frame's.
+                    self._packed = chain.form.copy(self._packed)
+                    return None
+            self._done.append(chain.form.unpack(self._packed) if chain.segments else self._packed)
+            self._place, self._packed = 0, None
+            if len(self._done) < len(self._rows) and enough():
+                return None
+        return joined(self._done) if len(self._done) > 1 else self._done[0]
 
 
 class Segmented:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.engines.half import Tensors
     from shared.engines.segmented import ChainRun
 
-_PIECE_S = 0.003
+PIECE_S = 0.003
 """A tail that runs in pieces pauses after so long, and may have to finish a segment first."""
 
 
@@ -48,5 +48,5 @@ class TailRunner:
 
     def _advance(self, run: ChainRun) -> Tensors | None:
         with computing(self._step_cpu, "tail"):
-            until = time.perf_counter() + _PIECE_S
+            until = time.perf_counter() + PIECE_S
             return run.advance(lambda: time.perf_counter() >= until)

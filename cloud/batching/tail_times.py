@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
+from cloud.batching.runner import PIECE_S
 from shared.errors import UnavailableError
 from shared.network.partition import INPUT
 from shared.process.cache.folder import Cache, key_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from cloud.networks.network import LoadedNetwork
     from cloud.threads import ThreadPools
     from shared.engines import Engine
+    from shared.engines.segmented import ChainRun
     from shared.network.partition import SplitPoint
 
 _log = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ _RUNS = 3
 """Timed runs of each tail and batch size, of which the fastest counts. Each thread warms up before its first one."""
 _BUDGET_S = 20.0
 """Larger batches that would take longer than this in all are left out."""
-_LONGEST_S = 0.25
+_LONGEST_S = 0.1
 """Batches are left out of which one run would take longer: a frame that comes meanwhile waits for it."""
 _AWAY = 9
 """While frames come, the tails are theirs for so many times as long as each run took."""
@@ -171,11 +173,32 @@ class TailTimes:
         while len(runs) < _RUNS:
             if self._spent_s > _BUDGET_S and (runs or size > 1):
                 break
-            seconds, in_all = await self._pools.tails.run(run)  # one by one, so that frames run in between
+            # One by one, so that frames run in between; a single worker, whom they wait for, pauses within each run as well.
+            pieces = tails.begin(point.name, [crossing]) if self._pools.tail_workers == 1 else None
+            seconds, in_all = await (self._pools.tails.run(run) if pieces is None else self._in_pieces(pieces))
+            if pieces and not warm:
+                warm.add(0)
+                self._spent_s += in_all
+                continue
             runs.append(seconds)
             self._spent_s += in_all
             await self._give_way(in_all)
         return min(runs, default=None)  # whatever else the machine does only adds to the time
+
+    async def _in_pieces(self, run: ChainRun) -> tuple[float, float]:
+        """Seconds of one run, without its pauses; and the same again."""
+
+        def go_on() -> tuple[bool, float]:
+            start = time.perf_counter()
+            outputs = run.advance(lambda: time.perf_counter() >= start + PIECE_S)
+            return outputs is not None, time.perf_counter() - start
+
+        over, seconds = False, 0.0
+        while not over:
+            over, piece_s = await self._pools.tails.run(go_on)
+            seconds += piece_s
+            self._calls += not over  # our own, not others'
+        return seconds, seconds
 
     async def _give_way(self, seconds: float) -> None:
         """After a run that took so many seconds: if frames were run since the one before, leave the tails to them for a while."""

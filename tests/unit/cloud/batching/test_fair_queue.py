@@ -174,3 +174,17 @@ def test_a_displaced_client_may_come_back_when_there_is_room() -> None:
         queue.put(ticket("a"))
     queue.take(1)
     assert queue.put(ticket("a")) == []
+
+
+# --- in a pause of a long run -----------------------------------------------------------------------------------------
+
+
+def test_in_a_pause_go_short_frames_of_other_clients_and_the_turns_of_the_rest_stay() -> None:
+    queue = FairQueue(64)
+    own, long = fill(queue, "a", 2), fill(queue, "b", 2, frames=5)
+    short = fill(queue, "c", 3, frames=2)
+    assert queue.take_short(8, 4, {"a"}) == short[:2]
+    assert queue.take_short(8, 1, {"a"}) == []
+    assert queue.take_short(8, 4, {"a", "c"}) == []
+    assert [queue.take(1) for _ in range(5)] == [[own[0]], [long[0]], [own[1]], [short[2]], [long[1]]]
+    assert queue.depth == len(queue) == 0

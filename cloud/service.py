@@ -36,8 +36,7 @@ from shared.wire.server.server import connections_allowed
 
 if TYPE_CHECKING:
     from cloud.access.clients import Account
-    from cloud.batching.batcher import TailRun
-    from cloud.batching.crossing import Crossing
+    from cloud.batching.crossing import Crossing, TailRun
     from cloud.config import CloudSettings
     from cloud.networks.network import Tail
     from cloud.threads import ThreadPools
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 _TEND_S = 10.0
 """Between two looks at the files of the ledger and the audit."""
 
-_REFUSAL_LINES, _REFUSAL_LINES_PER_S = 30, 0.5
+_REFUSAL_LINES, _REFUSAL_LINES_PER_S = 10, 0.5
 """Lines about refusals in the log: at once, and later. All are counted; a line is about 150 bytes."""
 
 

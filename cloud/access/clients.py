@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cloud.access.rate import Rate
 from cloud.access.refusals import BusyError, OverQuotaError
 from shared.limits import MAX_CLIENTS
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _BURST_S = 10.0
 """Seconds' worth of its share of compute that a client may use at once."""
+_QUESTIONS, _QUESTIONS_PER_S = 8, 100
+"""Questions of one client that are answered at once, and later: each takes the event loop half a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Account:
         """Bytes of request bodies held; BodyBudget keeps count."""
         self.compute_s = 0.0
         """Seconds of computing, all in all."""
+        self.questions = Rate(_QUESTIONS, _QUESTIONS_PER_S, clock)
+        """Requests that bring no frame and no profile; those above it wait."""
         self._computed = computed
         self._clock = clock
         self._debt_s = 0.0  # computed, and not yet allowed

@@ -19,10 +19,19 @@ class Rate:
 
     def take(self) -> bool:
         """Whether it may happen now; if so it counts."""
-        now = self._clock()
-        self._left = min(self._burst, self._left + self._per_s * (now - self._at))
-        self._at = now
+        self._gain()
         if self._left < 1:
             return False
         self._left -= 1
         return True
+
+    def queue(self) -> float:
+        """Seconds after which it may happen; it counts in any case, so that the next one waits longer."""
+        self._gain()
+        self._left -= 1
+        return max(0.0, -self._left / self._per_s)
+
+    def _gain(self) -> None:
+        now = self._clock()
+        self._left = min(self._burst, self._left + self._per_s * (now - self._at))
+        self._at = now

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloud.access.company import Company
 from cloud.access.refusals import BusyError
 from cloud.batching.costs import Costs
-from cloud.batching.crossing import frames_in, join, rows
+from cloud.batching.crossing import TailRun, frames_in, join, rows
 from cloud.batching.fair_queue import FairQueue, Ticket
 from shared.errors import DeadlineError
 
@@ -35,15 +34,6 @@ SHARED_RUN_S = 0.02
 """What a run should take at most while several clients send frames: one frame may take longer."""
 _SHORT = 0.5
 """The share of a run's expected time that frames of others take at most which go in a pause of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class TailRun:
-    """What one caller gets: the outputs, each (n, …) for its n frames, and where the time went, in seconds."""
-
-    outputs: Tensors
-    queue_s: float
-    tail_s: float
 
 
 class Batcher:
@@ -124,7 +114,7 @@ class Batcher:
 
     async def _turn(self, ticket: Ticket, timeout_s: float) -> TailRun:
         ticket.arrived = asyncio.get_running_loop().time()
-        ticket.work = ticket.frames * self._costs.of(ticket.tail)
+        ticket.work = self._costs.of_all(ticket)
         self._company.note(ticket.client, ticket.arrived)
         for displaced in self._queue.put(ticket):
             if not displaced.result.done():
@@ -163,9 +153,21 @@ class Batcher:
             del batch  # while nothing waits, no tail is held
 
     def _take_shared(self) -> list[Ticket]:
-        """A batch that others need not wait long for. Of a tail that never ran one frame, as it may be any number of times as long."""
-        known = not len(self._queue) or self._costs.knows(self._queue.first().tail)
-        return self._queue.take(self._max_batch if known else 1, self._shared_run_s)
+        """A batch that others need not wait long for."""
+        if not len(self._queue):
+            return []
+        return self._queue.take(
+            self._costs.frames_in(self._shared_run_s, self._queue.first(), self._max_batch)
+        )
+
+    def _take_short(self, seconds: float, clients: set[Hashable]) -> list[Ticket]:
+        """A batch of others than these clients that takes no longer than so many seconds."""
+
+        def limit(ticket: Ticket) -> int:
+            may = self._costs.are_within(seconds, ticket) and ticket.client not in clients
+            return self._costs.frames_in(seconds, ticket, self._max_batch) if may else 0
+
+        return self._queue.take_some(limit)
 
     def _notice(self) -> None:
         self._metrics.queue_depth.set(self._queue.depth)
@@ -188,7 +190,7 @@ class Batcher:
     async def _run_batch(self, batch: list[Ticket], *, shared: bool = False) -> None:
         loop = asyncio.get_running_loop()
         start, away_s = loop.time(), 0.0
-        short = _SHORT * sum(ticket.work for ticket in batch)
+        short = _SHORT * sum(map(self._costs.of_all, batch))
         clients = {ticket.client for ticket in batch}
 
         async def pause() -> None:
@@ -197,7 +199,7 @@ class Batcher:
             began = loop.time()
             if away_s > began - start - away_s:
                 return
-            others = self._queue.take_short(self._max_batch, short, clients)
+            others = self._take_short(short, clients)
             if others:
                 self._notice()
                 await self._run_batch(others)

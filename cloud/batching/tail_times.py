@@ -39,7 +39,7 @@ _RUNS = 3
 """Timed runs of each tail and batch size, of which the fastest counts. Each thread warms up before its first one."""
 _BUDGET_S = 20.0
 """Larger batches that would take longer than this in all are left out."""
-_LONGEST_S = 0.1
+_LONGEST_S = 0.25
 """Batches are left out of which one run would take longer: a frame that comes meanwhile waits for it."""
 _AWAY = 9
 """While frames come, the tails are theirs for so many times as long as each run took."""
@@ -175,7 +175,9 @@ class TailTimes:
                 break
             # One by one, so that frames run in between; a single worker, whom they wait for, pauses within each run as well.
             pieces = tails.begin(point.name, [crossing]) if self._pools.tail_workers == 1 else None
-            seconds, in_all = await (self._pools.tails.run(run) if pieces is None else self._in_pieces(pieces))
+            seconds, in_all = await (
+                self._pools.tails.run(run) if pieces is None else self._in_pieces(pieces)
+            )
             if pieces and not warm:
                 warm.add(0)
                 self._spent_s += in_all

@@ -79,6 +79,7 @@ class TailTimesHandler(Handler):
 
     async def get(self) -> None:
         self.service.lifecycle.require_ready()
+        await self.in_turn()
         try:
             answer = await self.service.networks.tail_times(self._network()).get()
         except asyncio.CancelledError:

@@ -19,6 +19,8 @@ _Result = TypeVar("_Result")
 
 _SWITCH_INTERVAL_S = 0.001
 """How long another thread may keep the interpreter lock while the event loop's thread waits for it; Python's default is 5 ms."""
+_MOST_EVENTS = 32
+"""Sockets that are looked after in one turn: however many are ready, others' timers and results do not wait for all of them."""
 
 
 class LoopWatch:
@@ -66,6 +68,7 @@ class LoopWatch:
 
 class _WatchedSelector(selectors.DefaultSelector):
     watch: LoopWatch | None = None
+    _turn = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if self.watch:
@@ -73,6 +76,9 @@ class _WatchedSelector(selectors.DefaultSelector):
         ready = super().select(timeout)
         if self.watch:
             self.watch.begin()
+        if len(ready) > _MOST_EVENTS:  # those that are left are ready still, and who is first changes
+            first = self._turn = (self._turn + _MOST_EVENTS) % len(ready)
+            ready = (ready[first:] + ready[:first])[:_MOST_EVENTS]
         return ready
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cloud.batching.batcher import Batcher, TailRun
-from cloud.batching.crossing import Crossing, join
+from cloud.batching.batcher import Batcher
+from cloud.batching.crossing import Crossing, TailRun, join
 from cloud.metrics import CloudMetrics
 
 if TYPE_CHECKING:

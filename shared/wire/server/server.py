@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.security.tls.handshakes import Handshakes
     from shared.wire.server.crowd import Crowd
 
-_AT_ONCE = 32
+_AT_ONCE = 8
 """Connections that are accepted in one turn of the loop."""
 _PAUSE_S = 1.0
 """How long none is accepted when the system has no descriptor for another."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import math
 import random
 import socket
 import urllib.request
@@ -164,8 +163,3 @@ async def together(count: int, one: Callable[[], Awaitable[None]]) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
             group.create_task(again())
-
-
-def largest(shapes: dict[str, tuple[int, ...]]) -> str:
-    """The split point where most crosses."""
-    return max(shapes, key=lambda name: math.prod(shapes[name]))

@@ -77,7 +77,9 @@ class Outcome:
 
     def line(self) -> str:
         """For whoever waits for the table."""
-        return "; ".join(f"{name}: {short(cell) if isinstance(cell, float) else cell}" for name, cell in self.row().items())
+        return "; ".join(
+            f"{name}: {short(cell) if isinstance(cell, float) else cell}" for name, cell in self.row().items()
+        )
 
     def row(self) -> dict[str, Cell]:
         """Its row of the table."""

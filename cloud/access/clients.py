@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import threading
 import time
@@ -50,6 +51,7 @@ class Account:
         """Bytes of request bodies held; BodyBudget keeps count."""
         self.compute_s = 0.0
         """Seconds of computing, all in all."""
+        self.asking = asyncio.Lock()
         self.questions = Rate(_QUESTIONS, _QUESTIONS_PER_S, clock)
         """Requests that bring no frame and no profile; those above it wait."""
         self._computed = computed
@@ -62,7 +64,7 @@ class Account:
     @property
     def idle(self) -> bool:
         """Whether it has nothing under way and owes nothing, so that it may be forgotten."""
-        return not (self.frames or self.body_bytes or self._debt())
+        return not (self.frames or self.body_bytes or self._debt() or self.asking.locked())
 
     def begin_frame(self) -> None:
         """Count one more request for a tail. Raises OverQuotaError."""

@@ -74,9 +74,11 @@ class Handler(RequestHandler):
 
     async def in_turn(self) -> None:
         """Wait while this client asks more than one may: however many connections it has, the event loop stays free for others."""
-        wait_s = self.service.clients.account(self.client, known=self.known).questions.queue()
-        if wait_s:
-            await asyncio.sleep(wait_s)
+        account = self.service.clients.account(self.client, known=self.known)
+        async with account.asking:  # one by one, also if all of their times have come while the loop was busy
+            wait_s = account.questions.queue()
+            if wait_s:
+                await asyncio.sleep(wait_s)
 
     def note(self, outcome: Outcome, *, reason: str | None = None, subject: str | None = None) -> None:
         """Write a line of the audit about this request."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from typing import TYPE_CHECKING
 
-from bench.attack.target import largest
 from bench.attack.worst_profile import worst_profile
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.cost import cost_of
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bench.attack.target import Target
     from shared.codecs.calibrated.profile import Profile
 
+_MULTIPLICATIONS = 100
+"""About as many take as long as one symbol."""
 _RANKS = (256, 128, 64, 32, 16, 8)
 
 
@@ -66,14 +68,18 @@ async def costly_profile(target: Target) -> None:
 
 
 def _costly(target: Target, rank: int) -> Profile | None:
-    """One of this rank for the largest tensor; None if it shows before it is sent that it would be refused."""
-    shapes = {name: shape for name, shape in target.shapes.items() if name != INPUT and len(shape) == 3}
-    point = largest(shapes)
-    profile = worst_profile(
-        shapes[point], fingerprint=target.fingerprint, split_point=point, context_rank=rank, corrector_rank=2 * rank
-    )  # fmt: skip
-    try:
-        cost_of(profile).require_affordable()
-    except LimitError:
-        return None
-    return profile
+    """The one of this rank whose frames cost most; None if each shows to be above a limit before it is sent."""
+    found, most = None, 0
+    for point, shape in reversed(target.shapes.items()):
+        if point == INPUT or len(shape) != 3:
+            continue
+        profile = worst_profile(
+            shape, fingerprint=target.fingerprint, split_point=point, context_rank=rank, corrector_rank=2 * rank
+        )  # fmt: skip
+        cost = cost_of(profile)
+        with contextlib.suppress(LimitError):
+            cost.require_affordable()
+            work = cost.multiplications + _MULTIPLICATIONS * cost.symbols
+            if work > most and len(profile.data) <= target.model["limits"]["max_profile_bytes"]:
+                found, most = profile, work
+    return found

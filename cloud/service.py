@@ -14,7 +14,10 @@ from cloud.access.clients import Clients, Quota
 from cloud.access.door import Door
 from cloud.access.ledger import open_ledger
 from cloud.access.rate import Rate
+from cloud.access.turns import FairTurns
 from cloud.batching.batcher import Batcher
+from cloud.batching.compiling import Compiling
+from cloud.batching.crossing import frames_in
 from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
@@ -28,7 +31,6 @@ from cloud.networks.watch import BundleWatch
 from cloud.profiles.store import Profiles
 from cloud.profiles.waiting import Waiting
 from shared.codecs import known_codecs
-from shared.errors import DeadlineError
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
 from shared.wire import frame as wire
 from shared.wire.server.crowd import Crowd
@@ -66,6 +68,8 @@ class Service:
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
         self.profile_builds = Waiting(MAX_CLIENT_BUILDS, "profiles that wait to be built")
+        self.profile_turns = FairTurns(pools.profiles.size)
+        self.compiling = Compiling(pools.compiling, settings.queue_capacity)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self.clients = Clients(
@@ -102,7 +106,7 @@ class Service:
         before = await pools.networks.run(folder.state) if folder else ()
         self.networks = Networks(
             await pools.networks.run(self._load),
-            lambda network: TailTimes(network, pools, settings),
+            lambda network: TailTimes(network, pools, settings, self._charge_at_once),
             self.metrics.networks,
         )
         self.networks.current.export_build_info(self.metrics)
@@ -178,32 +182,29 @@ class Service:
         self.lifecycle.move(State.STOPPED)
         for task in self._tasks:
             task.cancel()
+        self.profile_turns.stop()
+        self.compiling.stop()
         if self._tasks:
             await self.decoder.stop()
         self.pools.stop()
         self.audit.finish()
 
     async def run_tail(self, tail: Tail, crossing: Crossing, timeout_s: float, account: Account) -> TailRun:
-        """What `Batcher.submit` gives, once the tail is ready.
-
-        A compilation is waited for here: on the tails' threads it would hold up the frames of others. `account` is charged for it.
-        """
+        """What `Batcher.submit` gives, once the tail is ready; a compilation on the tails' threads would hold up the frames of others."""
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout_s
-        if not tail.network.tails.is_ready(tail.split_point):
-            try:
-                async with asyncio.timeout_at(until):
-                    await self.pools.compiling.run(_prepare, tail, account)
-            except TimeoutError:
-                raise DeadlineError(
-                    f"the tail at {tail.split_point} was not compiled within the {1e3 * timeout_s:.0f} ms that were left"
-                ) from None
+        await self.compiling.ready(tail, frames_in(crossing), account, timeout_s)
         # for decoding, compiling, and whatever else was done for this client meanwhile
         self.batcher.charge(account.name, account.settle())
         left_s = max(0.0, until - loop.time())
         return await self.batcher.submit(
             tail, crossing, left_s, account.name, partial(account.spend, settled=True)
         )
+
+    def _charge_at_once(self, account: Account, seconds: float) -> None:
+        """For what was computed for this client on the tails' threads: if others wait for them, its frames now let them go first."""
+        account.spend(seconds, settled=True)
+        self.batcher.charge(account.name, seconds)
 
     def describe(self) -> dict[str, Any]:
         """What `GET /model` says."""
@@ -223,8 +224,3 @@ class Service:
                 "max_batch": self.settings.max_batch,
             },
         }
-
-
-def _prepare(tail: Tail, account: Account) -> None:
-    with account.computing():
-        tail.network.tails.prepare(tail.split_point)

@@ -41,6 +41,10 @@ MAX_PICTURE_PIXELS = MAX_ELEMENTS // 3
 55 MB as PNG and JPEG) and 0.3 s of a core (a JPEG of 32 scans), however few bytes it came in."""
 MAX_JPEG_SCANS = 32
 """Scans of a JPEG. Each costs a pass over the whole picture and may be 12 bytes; progressive files have about ten."""
+MAX_PICTURE_EXTRA_BYTES = 1 << 20
+"""Bytes of a picture's file beyond four for each of its values: what cameras write beside the picture."""
+MAX_PICTURE_PIECES = 1024
+"""Segments of a JPEG before its first scan, and chunks of a PNG beyond one for each kilobyte. Pillow takes a few microseconds for each."""
 MAX_PNG_TEXT_BYTES = 1 << 16
 """Bytes of a PNG's comments, decompressed. Pillow's own limit lets 64 KiB of them become 64 MiB."""
 MAX_ASPECT = 16
@@ -104,6 +108,9 @@ MAX_DECODE_S = 2.0
 
 MAX_OWN_TAILS = 4
 """Split points of a network that no chain can be cut at, whose tails are compiled on their own as frames ask for them."""
+MAX_CLIENT_COMPILATIONS = 6
+"""Tails, or chains of all tails, that are compiled for one client in a minute: both chains of a network and all tails of their own at once,
+and another one every ten seconds."""
 
 # --- clients ----------------------------------------------------------------------------------------------------------
 
@@ -121,6 +128,9 @@ MAX_JSON_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 1
 it has a list for each row of each channel, a comma for each number, and hardly a key."""
 MAX_REPLY_BYTES = 1 << 20
 """Bytes of an answer that an edge reads from its cloud."""
+MAX_JSON_ANSWER_BYTES = 64 << 20
+"""Bytes of the answer to JSON, which holds all outputs of all its tensors as text: three million numbers. A thousand classes for each of
+64 tensors are a megabyte."""
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
 

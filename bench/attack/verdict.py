@@ -25,7 +25,7 @@ class Spell:
 
     seconds: float
     frames: Sequence[tuple[float, bool]]
-    """Of each the seconds to its answer, and whether it was answered."""
+    """Each frame's seconds to its answer, and whether it was answered."""
     resident: int
     """The most bytes that the cloud had meanwhile."""
     logged: int

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cloud.access.rate import Rate
 from cloud.access.refusals import BusyError, OverQuotaError
-from shared.limits import MAX_CLIENTS
+from shared.limits import MAX_CLIENT_COMPILATIONS, MAX_CLIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,11 +60,13 @@ class Account:
         self._debt_at = clock()
         self._unsettled_s = 0.0  # computed, and not yet counted where frames wait for their turn
         self._spending = threading.Lock()
+        self._compilations: Rate | None = None  # of those of the last minute; few clients ever cause one
 
     @property
     def idle(self) -> bool:
         """Whether it has nothing under way and owes nothing, so that it may be forgotten."""
-        return not (self.frames or self.body_bytes or self._debt() or self.asking.locked())
+        compiled = self._compilations is not None and self._compilations.left() < MAX_CLIENT_COMPILATIONS
+        return not (self.frames or self.body_bytes or self._debt() or compiled or self.asking.locked())
 
     def begin_frame(self) -> None:
         """Count one more request for a tail. Raises OverQuotaError."""
@@ -79,6 +81,18 @@ class Account:
     def end_frame(self) -> None:
         """One of them is over."""
         self.frames -= 1
+
+    def begin_compilation(self) -> None:
+        """Count one more tail that is compiled for this client. Raises OverQuotaError if there were too many lately."""
+        if self._compilations is None:
+            per_s = MAX_CLIENT_COMPILATIONS / 60
+            self._compilations = Rate(MAX_CLIENT_COMPILATIONS, per_s, self._clock)
+        if not self._compilations.take():
+            raise OverQuotaError(
+                f"{MAX_CLIENT_COMPILATIONS} tails were compiled for this client within a minute, which is its share",
+                accepted={"compilations_a_minute": MAX_CLIENT_COMPILATIONS},
+                retry_after_s=math.ceil(self._compilations.wait_s()),
+            )
 
     def spend(self, seconds: float, *, settled: bool = False) -> None:
         """Charge for computing that was done for this client, when its seconds are known. From any thread.

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from shared.security.exposure import open_rights
+from shared.security.exposure import open_rights, shown_in_clear
 from shared.security.gate import Gate, Shown
 from shared.security.rights import written
 from shared.security.sessions import Sessions
@@ -43,6 +43,15 @@ class Door:
         self.sessions = Sessions()
         self.gate = Gate(self._file, anonymous, self.sessions)
         self._count()
+        # A proxy that is named ends TLS, as a rule.
+        if not settings.trusted_proxies and shown_in_clear(
+            settings.address, tokens=file, certificate=settings.certificate
+        ):
+            _log.warning(
+                "tokens and frames reach --address %s unencrypted; give --certificate, or put a proxy that speaks TLS before it "
+                "and name that in --trusted-proxies",
+                settings.address,
+            )
         _log.info("what everybody may do: %s", written(anonymous) or "nothing")
 
     def enter(self, request: HTTPServerRequest, needs: Needs, form_key: str | None = None) -> Caller:

@@ -53,7 +53,7 @@ class FairTurns:
                 async with asyncio.timeout(timeout_s):
                     await self._wait(client)
             except TimeoutError:
-                raise DeadlineError("the deadline passed before there was a thread to decode it") from None
+                raise DeadlineError("the deadline passed before its turn at a thread came") from None
         start_s = self._clock()
         try:
             yield

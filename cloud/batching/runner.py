@@ -50,3 +50,19 @@ class TailRunner:
         with computing(self._step_cpu, "tail"):
             until = time.perf_counter() + PIECE_S
             return run.advance(lambda: time.perf_counter() >= until)
+
+
+async def timed(pool: Pool, run: ChainRun) -> tuple[float, int]:
+    """Run it on the pool, in pieces: the seconds without its pauses, and the number of pieces."""
+
+    def go_on() -> tuple[bool, float]:
+        start = time.perf_counter()
+        outputs = run.advance(lambda: time.perf_counter() >= start + PIECE_S)
+        return outputs is not None, time.perf_counter() - start
+
+    over, seconds, pieces = False, 0.0, 0
+    while not over:
+        over, piece_s = await pool.run(go_on)
+        seconds += piece_s
+        pieces += 1
+    return seconds, pieces

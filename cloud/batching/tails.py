@@ -95,7 +95,7 @@ class Tails:
         with self._lock:
             if self._at_hand(point):
                 return
-            self._require_allowed(split_point)
+            self.require_allowed(split_point)
             if self._failed and self._clock() < self._failed[0]:
                 raise self._failed[1]
             start = time.perf_counter()
@@ -127,7 +127,8 @@ class Tails:
         chain = self._ends.get(split_point) or self._fine.get(split_point)
         return chain.begin(join(callers)) if isinstance(chain, Chain) else None
 
-    def _require_allowed(self, split_point: str) -> None:
+    def require_allowed(self, split_point: str) -> None:
+        """Raise SplitPointError if frames may not cross at this split point, which must exist."""
         points = self._partition.points
         usual = [INPUT, *(end.name for end in stage_ends(points.values()))]
         if self._everywhere or split_point in usual:

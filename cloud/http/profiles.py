@@ -64,6 +64,7 @@ class ProfileHandler(BodyHandler):
 
     def admit(self) -> None:
         self.service.lifecycle.require_ready()
+        self.account.require_compute()
         if not _NAME.fullmatch(self._name):
             raise ProfileContentError(
                 f"{self._name[:80]!r} is not a profile's name",
@@ -77,7 +78,8 @@ class ProfileHandler(BodyHandler):
     async def respond(self, body: Body) -> None:
         try:
             with self.service.profile_builds.place(self.client):
-                new, dropped = await self.service.pools.profiles.run(self._charged, body)
+                async with self.service.profile_turns.one(self.client):
+                    new, dropped = await self.service.pools.profiles.run(self._charged, body)
         except asyncio.CancelledError:  # the server stops
             raise UnavailableError("the server is stopping; try again later") from None
         if new:

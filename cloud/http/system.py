@@ -81,7 +81,8 @@ class TailTimesHandler(Handler):
         self.service.lifecycle.require_ready()
         await self.in_turn()
         try:
-            answer = await self.service.networks.tail_times(self._network()).get()
+            account = self.service.clients.account(self.client, known=self.known)
+            answer = await self.service.networks.tail_times(self._network()).get(account)
         except asyncio.CancelledError:
             raise UnavailableError("the server is stopping; try again later") from None
         if self._gone:

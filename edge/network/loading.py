@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.uplink.agreed_weights import agreed_weights
-from edge.uplink.line import context_of
 from shared.engines.load import AUTO, load_network
 from shared.errors import EngineError, ModelError, SettingsError, SplitPointError
 from shared.network.find import bundle_folder
@@ -114,6 +113,9 @@ def load(
     """
     weights, seed = settings.weights, settings.seed
     if not bundle_folder(settings.model):  # which has its weights
+        # Takes as long to import as a small bundle takes to read.
+        from edge.uplink.line import context_of  # noqa: PLC0415
+
         bearer = Bearer.of_file(settings.cloud_token_file)
         weights, seed = agreed_weights(
             settings.cloud_url, settings.model, weights, seed, bearer, context_of(settings)

@@ -33,6 +33,8 @@ warnings.filterwarnings("ignore", message="Sending a large body directly", categ
 
 _DIGEST = "sha-256="
 """Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
+_RETRY_DIGITS = 6
+"""The longest `Retry-After` that is read; it may also be a date, which ours never is."""
 _REASONS = {
     401: "unauthorized",
     403: "unauthorized",
@@ -93,11 +95,12 @@ class CloudClient:
         await self._session.close()
 
     async def request(
-        self, method: str, path: str, patience_s: float, about: dict[str, bool] | None = None, **options: Any
+        self, method: str, path: str, patience_s: float, about: dict[str, Any] | None = None, **options: Any
     ) -> tuple[int, bytes]:
         """Status and body of the answer, whatever they say. Raises UplinkError if there is none in time.
 
-        `about["fresh"]` becomes true if a connection was made for the request.
+        `about["fresh"]` becomes true if a connection was made for the request, `about["retry_after_s"]` the seconds after which a
+        refusal asks to come again, if it does.
         """
         options["timeout"] = aiohttp.ClientTimeout(total=max(1e-3, patience_s))  # 0 would be no limit
         options |= {"allow_redirects": False, "trace_request_ctx": about}  # a POST would go on as a GET
@@ -114,6 +117,9 @@ class CloudClient:
                     raise UplinkError(
                         "refused", f"the answer came as {shown(encoding, 40)}; accepted: identity"
                     )
+                wait = response.headers.get("Retry-After", "")
+                if about is not None and wait.isascii() and wait.isdecimal() and len(wait) <= _RETRY_DIGITS:
+                    about["retry_after_s"] = int(wait)
                 body = await _read_body(response)
                 digest = response.headers.get("Content-Digest", "")
                 if digest.startswith(_DIGEST) and digest != content_digest(body):

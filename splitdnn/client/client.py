@@ -218,16 +218,23 @@ class Client:
 
     async def _request(self, method: str, path: str, **options: Any) -> bytes:
         """The body of a successful answer. If the connection breaks before it, the request is sent once more."""
+        about: dict[str, Any] = {}
         try:
-            status, body = await self._http.request(method, path, self._timeout_s, **options)
+            status, body = await self._http.request(method, path, self._timeout_s, about, **options)
         except BrokenError:
-            status, body = await self._http.request(method, path, self._timeout_s, **options)
+            status, body = await self._http.request(method, path, self._timeout_s, about, **options)
         if status < 300:
             return body
         fields = parse_json(body)
         text = f"{method} {path}: {status} {shown(fields.get('error', ''))}".strip()
         reason = shown(fields.get("reason", "unavailable" if status >= 500 else "refused"), _MAX_REASON)
-        raise ClientError(reason, text, status=status, accepted=fields.get("accepted"))
+        raise ClientError(
+            reason,
+            text,
+            status=status,
+            accepted=fields.get("accepted"),
+            retry_after_s=about.get("retry_after_s"),
+        )
 
 
 def _read(body: bytes, frame: bytes) -> Answer:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from kits.cloud import FRAME, WAIT_S, Server, request, until, waiting
+from kits.cloud import FRAME, WAIT_S, Server, request, until
 from kits.gain import Gained
 
 from bench.attack.worst_profile import worst_profile
@@ -42,7 +42,7 @@ def test_a_client_has_few_profiles_waiting_to_be_built(make: Any, monkeypatch: p
         for profile, connection in zip(many, connections, strict=False):
             connection.send(request("PUT", f"/profiles/{profile.name}", profile.data))
         begun.wait(WAIT_S)
-        until(lambda: waiting(server.service.pools.profiles) == MAX_CLIENT_BUILDS - 1)
+        until(lambda: server.service.profile_turns.waiting() == MAX_CLIENT_BUILDS - 1)
         answer = server.put_profile(many[-1].data)
         assert answer.refused(429, "over_quota")["accepted"] == {"at_once": MAX_CLIENT_BUILDS}
         assert answer.headers["retry-after"] == "1"

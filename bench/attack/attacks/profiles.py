@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 from bench.attack.worst_profile import worst_profile
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from bench.attack.target import Target
     from shared.codecs.calibrated.profile import Profile
 
-_MULTIPLICATIONS = 100
-"""About as many take as long as one symbol."""
 _RANKS = (256, 128, 64, 32, 16, 8)
 
 
@@ -68,18 +66,20 @@ async def costly_profile(target: Target) -> None:
 
 
 def _costly(target: Target, rank: int) -> Profile | None:
-    """The one of this rank whose frames cost most; None if each shows to be above a limit before it is sent."""
-    found, most = None, 0
-    for point, shape in reversed(target.shapes.items()):
-        if point == INPUT or len(shape) != 3:
-            continue
-        profile = worst_profile(
-            shape, fingerprint=target.fingerprint, split_point=point, context_rank=rank, corrector_rank=2 * rank
-        )  # fmt: skip
-        cost = cost_of(profile)
-        with contextlib.suppress(LimitError):
-            cost.require_affordable()
-            work = cost.multiplications + _MULTIPLICATIONS * cost.symbols
-            if work > most and len(profile.data) <= target.model["limits"]["max_profile_bytes"]:
-                found, most = profile, work
-    return found
+    """One of this rank for the tensor whose frames cost most; None if it shows to be above a limit before it is sent."""
+    shapes = {name: each for name, each in target.shapes.items() if name != INPUT and len(each) == 3}
+    # Multiplications go by elements and channels; of split points that are alike, the end of a stage is the last.
+    point = max(reversed(shapes), key=lambda name: math.prod(shapes[name]) * shapes[name][0])
+    profile = _made(shapes[point], target.fingerprint, point, rank)
+    try:
+        cost_of(profile).require_affordable()
+    except LimitError:
+        return None
+    return profile
+
+
+@cache
+def _made(shape: tuple[int, ...], fingerprint: bytes, point: str, rank: int) -> Profile:
+    return worst_profile(
+        shape, fingerprint=fingerprint, split_point=point, context_rank=rank, corrector_rank=2 * rank
+    )

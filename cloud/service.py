@@ -14,6 +14,7 @@ from cloud.access.clients import Clients, Quota
 from cloud.access.door import Door
 from cloud.access.ledger import open_ledger
 from cloud.access.rate import Rate
+from cloud.access.scrapes import Scrapes
 from cloud.access.turns import FairTurns
 from cloud.batching.batcher import Batcher
 from cloud.batching.compiling import Compiling
@@ -68,6 +69,7 @@ class Service:
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
         self.profile_builds = Waiting(MAX_CLIENT_BUILDS, "profiles that wait to be built")
+        self.scrapes = Scrapes(self.metrics.registry)
         self.profile_turns = FairTurns(pools.profiles.size)
         self.compiling = Compiling(pools.compiling, settings.queue_capacity)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
@@ -182,6 +184,7 @@ class Service:
         self.lifecycle.move(State.STOPPED)
         for task in self._tasks:
             task.cancel()
+        self.scrapes.stop()
         self.profile_turns.stop()
         self.compiling.stop()
         if self._tasks:

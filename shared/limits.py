@@ -143,8 +143,12 @@ HANDSHAKE_S = 10.0
 
 MAX_REQUEST_HEADER_BYTES = 16 << 10
 """Bytes of a request's line and header fields."""
+MAX_REQUEST_HEADER_FIELDS = 100
+"""Header fields of a request. Reading one takes as long however short it is, and 16 KiB would hold four thousand."""
 MAX_CLIENTS = 1024
 """Clients that are told apart at once. An account takes about 500 bytes."""
+MAX_CLIENT_SCRAPES = 4
+"""Readings of `/metrics` that one client may wait for at a time."""
 MAX_UNREAD_BYTES = 16 << 20
 """Bytes of answers that may wait for one client to read them; above it the connections with most are closed."""
 MAX_ANSWER_STEPS = 32

@@ -72,10 +72,12 @@ class Decoder:
         Raises RequestError.
         """
         async with self.turns.one(account.name, remaining(0)):
-            network, work = await self._pools.decode.run(self._read_frame, body, account, entry)
+            network, work = await self._pools.decode.run_to_end(self._read_frame, body, account, entry)
         if isinstance(work, Checked):
             async with self._picture_turns.one(account.name, remaining(0)):
-                work = await self._pools.pictures.run(self._decode_picture, work, account, network, remaining)
+                work = await self._pools.pictures.run_to_end(
+                    self._decode_picture, work, account, network, remaining
+                )
         return network, work
 
     async def json(self, body: Body, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
@@ -83,7 +85,7 @@ class Decoder:
         network = self._networks.current
         if body.size <= _LARGE_JSON_BYTES:
             async with self.turns.one(account.name, remaining(0)):
-                work = await self._pools.decode.run(self._read_json, body, account, network)
+                work = await self._pools.decode.run_to_end(self._read_json, body, account, network)
         else:
             async with self._json_turns.one(account.name, remaining(0)):
                 work = await self._read_large_json(body, account, network, remaining)
@@ -98,7 +100,7 @@ class Decoder:
                 return work()
 
         async with self.turns.one(account.name, timeout_s):
-            return await self._pools.decode.run(charged)
+            return await self._pools.decode.run_to_end(charged)
 
     async def _read_large_json(
         self, body: Body, account: Account, network: LoadedNetwork, remaining: Remaining

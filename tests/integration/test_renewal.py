@@ -77,4 +77,4 @@ def test_frames_flow_while_every_certificate_and_the_token_are_renewed(tmp_path,
     assert {record["answered_by"] for record in records} == {"cloud"}, edge.said()
     lines = [json.loads(text) for text in ledger.read_text(encoding="utf-8").splitlines()]
     assert {(each["outcome"], each["client"]) for each in lines} == {("answered", "gate")}
-    assert [each["frame_id"] for each in lines] == [record["frame_id"] for record in records]
+    assert {each["frame_id"] for each in lines} == {record["frame_id"] for record in records}

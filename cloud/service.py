@@ -19,6 +19,7 @@ from cloud.access.turns import FairTurns
 from cloud.batching.batcher import Batcher
 from cloud.batching.compiling import Compiling
 from cloud.batching.crossing import frames_in
+from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
 from cloud.lifecycle import Lifecycle, State
@@ -32,24 +33,21 @@ from cloud.profiles.store import Profiles
 from cloud.profiles.waiting import Waiting
 from shared.codecs import known_codecs
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
-from shared.observing.telemetry import computing
 from shared.wire import frame as wire
 from shared.wire.server.crowd import Crowd
 from shared.wire.server.server import connections_allowed
 
 if TYPE_CHECKING:
     from cloud.access.clients import Account
-    from cloud.batching.batcher import TailRun
-    from cloud.batching.crossing import Crossing
+    from cloud.batching.crossing import Crossing, TailRun
     from cloud.config import CloudSettings
     from cloud.networks.network import Tail
     from cloud.threads import ThreadPools
-    from shared.engines.half import Tensors
 
 _TEND_S = 10.0
 """Between two looks at the files of the ledger and the audit."""
 
-_REFUSAL_LINES, _REFUSAL_LINES_PER_S = 30, 0.5
+_REFUSAL_LINES, _REFUSAL_LINES_PER_S = 10, 0.5
 """Lines about refusals in the log: at once, and later. All are counted; a line is about 150 bytes."""
 
 
@@ -120,13 +118,15 @@ class Service:
         self.decoder = Decoder(
             self.networks, self.profiles, pools, self.metrics, max_tensors=settings.queue_capacity
         )
+        runner = TailRunner(pools.tails, self.metrics.step_cpu)
         self.batcher = Batcher(
-            self._run_tail,
+            runner.at_once,
             self.metrics,
             capacity=settings.queue_capacity,
             max_batch=settings.max_batch,
             wait_s=settings.batch_wait_ms / 1e3,
             workers=pools.tail_workers,
+            in_pieces=runner.in_pieces,
         )
         self._tasks = [
             asyncio.create_task(self.batcher.serve()),
@@ -211,13 +211,6 @@ class Service:
         """For what was computed for this client on the tails' threads: if others wait for them, its frames now let them go first."""
         account.spend(seconds, settled=True)
         self.batcher.charge(account.name, seconds)
-
-    async def _run_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
-        return await self.pools.tails.run(self._compute_tail, tail, callers)
-
-    def _compute_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
-        with computing(self.metrics.step_cpu, "tail"):
-            return tail.network.tails.run(tail.split_point, callers)
 
     def describe(self) -> dict[str, Any]:
         """What `GET /model` says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import threading
 import time
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _BURST_S = 10.0
 """Seconds' worth of its share of compute that a client may use at once."""
+_QUESTIONS, _QUESTIONS_PER_S = 8, 100
+"""Questions of one client that are answered at once, and later: each takes the event loop half a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class Account:
         """Bytes of request bodies held; BodyBudget keeps count."""
         self.compute_s = 0.0
         """Seconds of computing, all in all."""
+        self.asking = asyncio.Lock()
+        self.questions = Rate(_QUESTIONS, _QUESTIONS_PER_S, clock)
+        """Requests that bring no frame and no profile; those above it wait."""
         self._computed = computed
         self._clock = clock
         self._debt_s = 0.0  # computed, and not yet allowed
@@ -60,7 +66,7 @@ class Account:
     def idle(self) -> bool:
         """Whether it has nothing under way and owes nothing, so that it may be forgotten."""
         compiled = self._compilations is not None and self._compilations.left() < MAX_CLIENT_COMPILATIONS
-        return not (self.frames or self.body_bytes or self._debt() or compiled)
+        return not (self.frames or self.body_bytes or self._debt() or compiled or self.asking.locked())
 
     def begin_frame(self) -> None:
         """Count one more request for a tail. Raises OverQuotaError."""

@@ -24,6 +24,11 @@ class Rate:
         self._left -= 1
         return True
 
+    def queue(self) -> float:
+        """Seconds after which it may happen; it counts in any case, so that the next one waits longer."""
+        self._left = self.left() - 1
+        return max(0.0, -self._left / self._per_s)
+
     def left(self) -> float:
         """How often it may happen now."""
         now = self._clock()

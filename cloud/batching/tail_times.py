@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
+from cloud.batching.runner import timed
 from shared.errors import UnavailableError
 from shared.network.partition import INPUT
 from shared.process.cache.folder import Cache, key_of
@@ -38,8 +39,8 @@ _RUNS = 3
 """Timed runs of each tail and batch size, of which the fastest counts. Each thread warms up before its first one."""
 _BUDGET_S = 20.0
 """Larger batches that would take longer than this in all are left out."""
-_LONGEST_S = 0.25
-"""Batches are left out of which one run would take longer: a frame that comes meanwhile waits for it."""
+_LONGEST_S = 0.1
+"""Batches are left out of which one run would take longer: what the tails hold for them, they keep."""
 _AWAY = 9
 """While frames come, the tails are theirs for so many times as long as each run took."""
 _PAUSE_S = 60.0
@@ -178,8 +179,17 @@ class TailTimes:
         while len(runs) < _RUNS:
             if self._spent_s > _BUDGET_S and (runs or size > 1):
                 break
-            seconds, in_all = await self._pools.tails.run(run)  # one by one, so that frames run in between
-            runs.append(seconds)
+            # One by one, so that frames run in between; a single worker, whom they wait for, pauses within each run as well.
+            pieces = tails.begin(point.name, [crossing]) if self._pools.tail_workers == 1 else None
+            if pieces is None:
+                seconds, in_all = await self._pools.tails.run(run)
+            else:
+                seconds, calls = await timed(self._pools.tails, pieces)
+                self._calls += calls - 1  # our own, not others'
+                in_all = seconds
+            if pieces is None or warm:
+                runs.append(seconds)
+            warm.add(0)
             self._spent_s += in_all
             self._charge(account, in_all)
             await self._give_way(in_all)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from http import HTTPStatus
@@ -79,6 +80,14 @@ class Handler(RequestHandler):
     def label(self) -> str | None:
         """The client's name for metrics; None where no more than its address is known."""
         return self.client if self.known else None
+
+    async def in_turn(self) -> None:
+        """Wait while this client asks more than one may: however many connections it has, the event loop stays free for others."""
+        account = self.service.clients.account(self.client, known=self.known)
+        async with account.asking:  # one by one, also if all of their times have come while the loop was busy
+            wait_s = account.questions.queue()
+            if wait_s:
+                await asyncio.sleep(wait_s)
 
     def note(self, outcome: Outcome, *, reason: str | None = None, subject: str | None = None) -> None:
         """Write a line of the audit about this request."""

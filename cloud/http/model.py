@@ -23,7 +23,7 @@ from shared.tasks.spec import Wanted
 from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
-    from cloud.batching.batcher import TailRun
+    from cloud.batching.crossing import TailRun
     from cloud.bodies.body import Body
     from cloud.bodies.frames import Work
     from cloud.networks.network import LoadedNetwork
@@ -67,8 +67,9 @@ class ModelHandler(BodyHandler):
         posting = one_of(Right.FRAMES if self.is_frame() else Right.JSON)
         return posting if self.request.method == "POST" else self.needs
 
-    def get(self) -> None:
+    async def get(self) -> None:
         self.service.lifecycle.require_ready()
+        await self.in_turn()
         self.finish(self.service.describe())
 
     async def post(self) -> None:
@@ -115,8 +116,7 @@ class ModelHandler(BodyHandler):
         if work.codec is None:
             answer = partial(json_answer, run.outputs, network.model.outputs, work.count)
             return await self.service.decoder.aside(self.account, self._remaining_s(), answer)
-        outputs = tuple(output[0] for output in run.outputs)
-        return await self._make_reply(network, work, outputs, watch, received)
+        return await self._make_reply(network, work, tuple(each[0] for each in run.outputs), watch, received)
 
     async def _decode(self, body: Body, watch: Stopwatch) -> tuple[LoadedNetwork, Work]:
         decoder, start = self.service.decoder, time.perf_counter()

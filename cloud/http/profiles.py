@@ -36,7 +36,8 @@ class ProfilesHandler(Handler):
 
     needs: ClassVar[Needs] = one_of(Right.PROFILES)
 
-    def get(self) -> None:
+    async def get(self) -> None:
+        await self.in_turn()
         self.finish_json(self.service.profiles.listing())
 
 
@@ -48,7 +49,8 @@ class ProfileHandler(BodyHandler):
     body_method: ClassVar[str] = "PUT"
     brings: ClassVar[Action] = Action.PROFILE
 
-    def get(self) -> None:
+    async def get(self) -> None:
+        await self.in_turn()
         found = self.service.profiles.describe_one(self._name)
         if found is None:
             raise HTTPError(404, f"no such profile; GET {PROFILES} lists those that this cloud has")

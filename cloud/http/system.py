@@ -79,6 +79,7 @@ class TailTimesHandler(Handler):
 
     async def get(self) -> None:
         self.service.lifecycle.require_ready()
+        await self.in_turn()
         try:
             account = self.service.clients.account(self.client, known=self.known)
             answer = await self.service.networks.tail_times(self._network()).get(account)

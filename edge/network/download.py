@@ -61,7 +61,8 @@ async def get(
                 raise FetchError("refused", f"{url} came as {shown(encoding, 40)}; accepted: identity")
             yield response
     except (TimeoutError, aiohttp.ClientError) as error:
-        text = problem_of(error) or shown(error) or "it came too slowly, or not at all"
+        connecting = isinstance(error, aiohttp.ClientConnectorError)
+        text = problem_of(error, established=not connecting) or shown(error) or "it came too slowly, or not at all"
         raise FetchError("cut", f"{url}: {text}", passing=True) from None
 
 

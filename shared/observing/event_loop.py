@@ -22,6 +22,8 @@ _FULL_COLLECTIONS = 2
 25,000 such objects at once take 40 ms."""
 _SWITCH_INTERVAL_S = 0.001
 """How long another thread may keep the interpreter lock while the event loop's thread waits for it; Python's default is 5 ms."""
+_MOST_EVENTS = 32
+"""Sockets that are looked after in one turn: however many are ready, others' timers and results do not wait for all of them."""
 
 
 class LoopWatch:
@@ -69,6 +71,7 @@ class LoopWatch:
 
 class _WatchedSelector(selectors.DefaultSelector):
     watch: LoopWatch | None = None
+    _turn = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if self.watch:
@@ -76,6 +79,9 @@ class _WatchedSelector(selectors.DefaultSelector):
         ready = super().select(timeout)
         if self.watch:
             self.watch.begin()
+        if len(ready) > _MOST_EVENTS:  # those that are left are ready still, and who is first changes
+            first = self._turn = (self._turn + _MOST_EVENTS) % len(ready)
+            ready = (ready[first:] + ready[:first])[:_MOST_EVENTS]
         return ready
 
 

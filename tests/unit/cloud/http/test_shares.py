@@ -13,8 +13,8 @@ import numpy as np
 from kits.cloud import FRAME, WAIT_S, Gate, Server, request, until
 from kits.gain import Gained
 from kits.tokens import Tokens, bearing
-from kits.worst_profile import worst_profile
 
+from bench.attack.worst_profile import worst_profile
 from cloud.profiles.store import Profiles
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from bench.attack.attacks.known import ATTACKS
 from bench.attack.client import Account, Client, attacker, honest
-from bench.attack.keys import ATTACKER, HONEST, Keys
 from bench.attack.verdict import (
     MAX_LOG_BYTES_A_MINUTE,
     MAX_MEMORY_RATIO,
@@ -28,15 +27,23 @@ from bench.attack.verdict import (
 )
 from bench.attack.victim import Memory, Victim
 from bench.harness.frames import CODEC, build_frames, read_frames
+from bench.harness.keys import WATCHER, Keys
 from bench.harness.options import ReportOptions, names, number_between, option, positive
 from bench.harness.system import Setup
 from bench.report.progress import Outline, Progress
 from bench.report.report import Findings, Table, about, publish
 from bench.report.spread import several
+from shared.security.rights import parse_rights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+HONEST, ATTACKER = "honest", "attacker"
+RIGHTS = {
+    HONEST: parse_rights("frames,profiles"),
+    ATTACKER: parse_rights("frames,profiles,bundles,json"),
+    WATCHER: parse_rights("metrics"),
+}
 _ATTACKERS_NICE = 19
 _LEAD_S = 1.0
 """How long an attack goes on before it is looked at."""
@@ -98,7 +105,7 @@ def _measure(options: AttackOptions) -> list[Outcome]:
     each_s = 8 + _WARM_S + options.rounds * (2 * options.seconds + _LEAD_S + _REST_S)
     with tempfile.TemporaryDirectory(prefix="splitdnn-attack-") as temporary:
         folder = Path(temporary)
-        keys = Keys.new(folder)
+        keys = Keys.make(folder, (), RIGHTS)
         build_frames(folder, options.setup, [options.split_point], _FRAMES)
         frames = read_frames(folder, options.split_point)
         outline = Outline("attack", len(chosen), len(chosen) * each_s)
@@ -121,8 +128,8 @@ def _withstand(options: AttackOptions, name: str, keys: Keys, frames: Sequence[b
         cloud = Victim(options.setup, attack, keys, others, log)
         ends.callback(cloud.close)
         cloud.begin()
-        good = Account(cloud.url, keys.tokens[HONEST], cloud.ca, frozenset(others))
-        bad = Account(cloud.url, keys.tokens[ATTACKER], cloud.ca, frozenset(last), _ATTACKERS_NICE)
+        good = Account(cloud.url, keys.token(HONEST), cloud.ca, frozenset(others))
+        bad = Account(cloud.url, keys.token(ATTACKER), cloud.ca, frozenset(last), _ATTACKERS_NICE)
         client = ends.enter_context(Client(honest, good, frames))
         enemy = ends.enter_context(Client(attacker, bad, name))
         _spell(cloud, client, _WARM_S)

@@ -10,7 +10,7 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING, Self
 
-from bench.attack.keys import WATCHER
+from bench.harness.keys import WATCHER
 from bench.harness.process import family_resident
 from bench.harness.scrape import parse
 from bench.harness.system import Cloud
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.attack.attacks.known import Attack
-    from bench.attack.keys import Keys
+    from bench.harness.keys import Keys
     from bench.harness.system import Setup
 
 _NICE = 10
@@ -34,10 +34,10 @@ class Victim(Cloud):
 
     def __init__(self, setup: Setup, attack: Attack, keys: Keys, cores: set[int], log: Path) -> None:
         """It runs on `cores` only."""
-        super().__init__([*setup.flags(), *keys.flags(tls=attack.tls), *attack.flags], log=log)
+        super().__init__([*setup.flags(), *keys.cloud_flags(tls=attack.tls), *attack.flags], log=log)
         self.ca = keys.ca if attack.tls else None
         self.log = log
-        self._token = keys.tokens[WATCHER]
+        self._token = keys.token(WATCHER)
         self._attack = attack
         self._cores = cores
         if attack.tls:

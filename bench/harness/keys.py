@@ -12,7 +12,7 @@ from shared.security.tokens.keyring import Grant, digest_of, new_token
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from shared.security.rights import Right
@@ -32,8 +32,13 @@ class Keys:
     """A client's, which believes the CA."""
 
     @classmethod
-    def make(cls, folder: Path, names: Sequence[str], rights: frozenset[Right] = GROUPS["edge"]) -> Self:
-        """New ones for these names, and one for the watcher. Raises RuntimeError without the package that makes certificates."""
+    def make(
+        cls, folder: Path, names: Sequence[str], rights: Mapping[str, frozenset[Right]] | None = None
+    ) -> Self:
+        """New ones for these names, and one for the watcher. Each may do what an edge does, unless `rights` says otherwise.
+
+        Raises RuntimeError without the package that makes certificates.
+        """
         try:
             from shared.security.tls.authority import Authority
         except ModuleNotFoundError:
@@ -44,19 +49,26 @@ class Keys:
         folder.mkdir(parents=True, exist_ok=True)
         authority.write_issued(folder, *authority.issue("cloud", [_ADDRESS]))
         with (folder / "tokens").open("w", encoding="ascii") as file:
-            for name, given in [*((name, rights) for name in names), (WATCHER, GROUPS["all"])]:
+            edges = dict.fromkeys(names, GROUPS["edge"])
+            for name, given in {**edges, WATCHER: GROUPS["all"], **(rights or {})}.items():
                 token = new_token()
                 (folder / f"{name}.token").write_text(f"{token}\n", encoding="ascii")
                 file.write(f"{Grant(name, given, None, digest_of(token))}\n")
         context = client_context(TLSFiles(authority=str(folder / "ca.crt")))
         return cls(folder, tuple(names), context)
 
-    def cloud_flags(self) -> list[str]:
-        return [
-            f"--certificate={self.folder / 'tls.crt'}",
-            f"--key={self.folder / 'tls.key'}",
-            f"--token-file={self.folder / 'tokens'}",
-        ]
+    def cloud_flags(self, *, tls: bool = True) -> list[str]:
+        certificate = [f"--certificate={self.folder / 'tls.crt'}", f"--key={self.folder / 'tls.key'}"]
+        return [*(certificate if tls else []), f"--token-file={self.folder / 'tokens'}"]
+
+    @property
+    def ca(self) -> str:
+        """The CA's certificate, a file."""
+        return str(self.folder / "ca.crt")
+
+    def token(self, name: str) -> str:
+        """The token of this name."""
+        return self.token_file(name).read_text(encoding="ascii").strip()
 
     def token_file(self, name: str) -> Path:
         """Holds the token of this name, alone."""
@@ -64,7 +76,7 @@ class Keys:
 
     def edge_flags(self, name: str) -> list[str]:
         """The flags of the edge whose token has this name."""
-        return [f"--ca={self.folder / 'ca.crt'}", f"--cloud-token-file={self.token_file(name)}"]
+        return [f"--ca={self.ca}", f"--cloud-token-file={self.token_file(name)}"]
 
     def headers(self, name: str = WATCHER) -> dict[str, str]:
         """What a request shows."""

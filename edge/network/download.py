@@ -62,7 +62,11 @@ async def get(
             yield response
     except (TimeoutError, aiohttp.ClientError) as error:
         connecting = isinstance(error, aiohttp.ClientConnectorError)
-        text = problem_of(error, established=not connecting) or shown(error) or "it came too slowly, or not at all"
+        text = (
+            problem_of(error, established=not connecting)
+            or shown(error)
+            or "it came too slowly, or not at all"
+        )
         raise FetchError("cut", f"{url}: {text}", passing=True) from None
 
 

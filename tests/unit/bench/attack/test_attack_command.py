@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from bench.attack.attacks.known import ATTACKS
-from bench.attack.command import AttackOptions
-from bench.attack.keys import ATTACKER, HONEST, WATCHER, Keys
+from bench.attack.command import ATTACKER, HONEST, RIGHTS, AttackOptions
 from bench.attack.target import Target, together
+from bench.harness.keys import WATCHER, Keys
 from shared.security.rights import Right
 from shared.security.tokens.keyring import parse_tokens
 from shared.wire import frame as wire
@@ -60,17 +60,17 @@ def test_each_attack_goes_on_by_itself_and_says_what_it_is() -> None:
 
 
 def test_each_client_has_a_token_of_its_own_and_no_right_too_many(tmp_path: Path) -> None:
-    keys = Keys.new(tmp_path)
-    ring = parse_tokens((tmp_path / "cloud.tokens").read_text(encoding="utf-8"))
-    rights = {name: ring.of_token(token).rights for name, token in keys.tokens.items()}  # type: ignore[union-attr]
+    keys = Keys.make(tmp_path, (), RIGHTS)
+    ring = parse_tokens((tmp_path / "tokens").read_text(encoding="utf-8"))
+    rights = {name: ring.of_token(keys.token(name)).rights for name in RIGHTS}  # type: ignore[union-attr]
     assert rights[HONEST] == {Right.FRAMES, Right.PROFILES}
     assert rights[ATTACKER] == {Right.FRAMES, Right.PROFILES, Right.BUNDLES, Right.JSON}
     assert rights[WATCHER] == {Right.METRICS}
-    assert len(keys.flags(tls=False)) == 1
-    assert [flag.partition("=")[0] for flag in keys.flags(tls=True)] == [
-        "--token-file",
+    assert len(keys.cloud_flags(tls=False)) == 1
+    assert [flag.partition("=")[0] for flag in keys.cloud_flags()] == [
         "--certificate",
         "--key",
+        "--token-file",
     ]
 
 

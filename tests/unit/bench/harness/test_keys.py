@@ -3,7 +3,7 @@
 import ssl
 
 from bench.harness.keys import WATCHER, Keys
-from shared.security.rights import GROUPS, Right
+from shared.security.rights import GROUPS
 from shared.security.tokens.file import TokenFile
 
 
@@ -22,7 +22,7 @@ def test_each_name_has_a_token_of_its_own_that_the_clouds_file_knows(tmp_path):
 
 
 def test_the_flags_name_files_that_are_there_and_a_client_checks_the_cloud(tmp_path):
-    keys = Keys.make(tmp_path, ["gate"], frozenset({Right.FRAMES}))
+    keys = Keys.make(tmp_path, ["gate"])
     flags = dict(
         flag.removeprefix("--").split("=") for flag in [*keys.cloud_flags(), *keys.edge_flags("gate")]
     )

@@ -27,7 +27,7 @@ class Compiling:
     """Makes tails ready. On the event loop only."""
 
     def __init__(self, pool: Pool, capacity: int) -> None:
-        """`pool` has one thread; at most `capacity` frames wait, half of them of one client."""
+        """`pool` has one thread; at most `capacity` frames of one client wait, and twice as many in all."""
         self._pool = pool
         self._capacity = capacity
         self._turns = FairTurns(1)
@@ -85,12 +85,12 @@ class Compiling:
     @contextmanager
     def _place(self, client: str, frames: int) -> Iterator[None]:
         own = self._waiting[client]
-        if own and own + frames > self._capacity // 2:
+        if own and own + frames > self._capacity:
             raise OverQuotaError(
                 f"{own} frames of this client wait for a tail to be compiled, which is its share; try again in a second",
-                accepted={"frames_waiting": self._capacity // 2},
+                accepted={"frames_waiting": self._capacity},
             )
-        if self.waiting() + frames > self._capacity:
+        if self.waiting() + frames > 2 * self._capacity:
             raise BusyError(f"{self.waiting()} frames wait for tails to be compiled; try again in a second")
         self._waiting[client] += frames
         try:

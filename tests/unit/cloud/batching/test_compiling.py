@@ -138,12 +138,12 @@ def test_what_waits_is_bounded_in_all_and_for_each_client() -> None:
         stage.go_on.set()
         await asyncio.gather(*tasks)
         stage.go_on.clear()
-        whole = stage.ask("y", "a", frames=8)  # a single request as large as the queue
+        whole = stage.ask("y", "a", frames=8)  # a single request, twice as large as the queue
         await settle()
         stage.go_on.set()
         await whole
 
-    staged(scenario, capacity=8)
+    staged(scenario, capacity=4)
 
 
 def test_a_compilation_that_has_begun_goes_on_in_its_turn_when_nobody_waits_for_it() -> None:

@@ -13,7 +13,6 @@ from cloud.access.budget import BodyBudget
 from cloud.access.clients import Clients, Quota
 from cloud.access.door import Door
 from cloud.access.ledger import open_ledger
-from cloud.access.rate import Rate
 from cloud.access.scrapes import Scrapes
 from cloud.access.turns import FairTurns
 from cloud.batching.batcher import Batcher
@@ -36,6 +35,7 @@ from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, M
 from shared.process.trimming import Trimming
 from shared.wire import frame as wire
 from shared.wire.server.crowd import Crowd
+from shared.wire.server.rate import Rate
 from shared.wire.server.server import connections_allowed
 
 if TYPE_CHECKING:

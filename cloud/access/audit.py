@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cloud.access.rate import Rate
 from shared.limits import MAX_AUDIT_TEXT, MAX_AUDITED_CLIENTS
 from shared.observing.json_lines import STDOUT, JsonLines
 from shared.observing.rotation import Rotation
 from shared.security.escape import shown
+from shared.wire.server.rate import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cloud.access.rate import Rate
 from cloud.access.refusals import BusyError, OverQuotaError
 from shared.limits import MAX_CLIENT_COMPILATIONS, MAX_CLIENTS
+from shared.wire.server.rate import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,8 +56,7 @@ class Account:
         """Requests that bring no frame and no profile; those above it wait."""
         self._computed = computed
         self._clock = clock
-        self._debt_s = 0.0  # computed, and not yet allowed
-        self._debt_at = clock()
+        self._compute = Rate(_BURST_S * quota.compute, quota.compute, clock) if quota.compute else None
         self._unsettled_s = 0.0  # computed, and not yet counted where frames wait for their turn
         self._spending = threading.Lock()
         self._compilations: Rate | None = None  # of those of the last minute; few clients ever cause one
@@ -66,7 +65,8 @@ class Account:
     def idle(self) -> bool:
         """Whether it has nothing under way and owes nothing, so that it may be forgotten."""
         compiled = self._compilations is not None and self._compilations.left() < MAX_CLIENT_COMPILATIONS
-        return not (self.frames or self.body_bytes or self._debt() or compiled or self.asking.locked())
+        owes = self._compute_left() < _BURST_S * self.quota.compute
+        return not (self.frames or self.body_bytes or owes or compiled or self.asking.locked())
 
     def begin_frame(self) -> None:
         """Count one more request for a tail. Raises OverQuotaError."""
@@ -102,9 +102,8 @@ class Account:
         with self._spending:
             self.compute_s += seconds
             self._unsettled_s += 0.0 if settled else seconds
-            if self.quota.compute:
-                self._debt_s = self._debt() + seconds
-                self._debt_at = self._clock()
+            if self._compute:
+                self._compute.queue(seconds)
         self._computed(seconds)
 
     @contextmanager
@@ -124,7 +123,7 @@ class Account:
 
     def require_compute(self) -> None:
         """Raise OverQuotaError while this client has computed more than its share allows."""
-        over_s = self._debt() - _BURST_S * self.quota.compute
+        over_s = -self._compute_left()
         if over_s > 0:
             raise OverQuotaError(
                 f"this client has used its share of computing, {self.quota.compute:g} s a second",
@@ -132,10 +131,10 @@ class Account:
                 retry_after_s=math.ceil(over_s / self.quota.compute),
             )
 
-    def _debt(self) -> float:
-        if not self._debt_s:
-            return 0.0
-        return max(0.0, self._debt_s - self.quota.compute * (self._clock() - self._debt_at))
+    def _compute_left(self) -> float:
+        """Seconds of computing that its share has left; 0 where it has no limit."""
+        with self._spending:
+            return self._compute.left() if self._compute else 0.0
 
 
 class Clients:

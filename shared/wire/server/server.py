@@ -12,8 +12,8 @@ from tornado.ioloop import IOLoop
 from tornado.netutil import ssl_wrap_socket
 
 from shared.wire.server.attention import Attention
+from shared.wire.server.rate import Rate
 from shared.wire.server.streams import WatchedStream, WatchedTlsStream
-from shared.wire.server.time_share import TimeShare
 
 if TYPE_CHECKING:
     import socket
@@ -83,13 +83,13 @@ class BoundedServer(HTTPServer):
     def _listen(self, listening: socket.socket) -> Callable[[], None]:
         """Watch a listening socket; the result stops that."""
         loop, stopped, paused = IOLoop.current(), False, False
-        time_share = TimeShare(_ACCEPTING_SHARE, _ACCEPTING_AT_ONCE_S)
+        seconds = Rate(_ACCEPTING_AT_ONCE_S, _ACCEPTING_SHARE)
 
         def accept(*_event: object) -> None:
             start = time.perf_counter()
             accept_some()
             # Whoever is turned away and comes again at once would keep the loop from all others.
-            if not paused and (pause_s := time_share.spend(time.perf_counter() - start)):
+            if not paused and (pause_s := seconds.queue(time.perf_counter() - start)):
                 pause(pause_s)
 
         def accept_some() -> None:

@@ -11,7 +11,6 @@ from kits.cloud import FRAME, JSON, Server, request, until
 from kits.tokens import Tokens, bearing
 
 from cloud.access.door import Door
-from cloud.access.rate import Rate
 from cloud.config import CloudSettings
 from cloud.http.app import make_app, require_needs
 from cloud.http.base import Handler
@@ -20,6 +19,7 @@ from shared.errors import SettingsError
 from shared.limits import MAX_STRANGERS_BODY_BYTES
 from shared.security.rights import Right
 from shared.security.tokens.keyring import new_token
+from shared.wire.server.rate import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ import pytest
 from kits.cloud import FRAME, WAIT_S, Response, Server, chunked, request, until
 from kits.gain import gain_profile
 
-from cloud.access.rate import Rate
 from shared.codecs.calibrated.profile import Profile
 from shared.limits import MAX_PROFILE_BYTES
+from shared.wire.server.rate import Rate
 
 if TYPE_CHECKING:
     from shared.network.model import Model

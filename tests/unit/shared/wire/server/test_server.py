@@ -171,12 +171,12 @@ def test_accepting_waits_when_it_has_had_its_share_and_others_are_served_meanwhi
         def __init__(self, *_: float) -> None:
             """As generous as the test says."""
 
-        def spend(self, seconds: float) -> float:
+        def queue(self, seconds: float) -> float:
             spent.append(seconds)
             return pauses[min(len(spent), len(pauses)) - 1]
 
     async def scenario() -> None:
-        monkeypatch.setattr("shared.wire.server.server.TimeShare", Share)
+        monkeypatch.setattr("shared.wire.server.server.Rate", Share)
         async with serving() as service:
             service.answer.set()
             reader, writer = await service.connect()

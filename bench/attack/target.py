@@ -10,7 +10,7 @@ import socket
 import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -150,7 +150,10 @@ class Held:
         """Until the other side closes; what it says is dropped."""
         await self.reader.read()
 
-    def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         self.writer.transport.abort()
 
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import threading
-import time
-import urllib.request
 from typing import TYPE_CHECKING, Self
 
-from bench.harness.keys import WATCHER
 from bench.harness.process import family_resident
-from bench.harness.scrape import parse
 from bench.harness.system import Cloud
-from shared.security.tls.context import TLSFiles, client_context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,14 +28,11 @@ class Victim(Cloud):
 
     def __init__(self, setup: Setup, attack: Attack, keys: Keys, cores: set[int], log: Path) -> None:
         """It runs on `cores` only."""
-        super().__init__([*setup.flags(), *keys.cloud_flags(tls=attack.tls), *attack.flags], log=log)
+        super().__init__([*setup.flags(), *attack.flags], log=log, keys=keys, tls=attack.tls)
         self.ca = keys.ca if attack.tls else None
         self.log = log
-        self._token = keys.token(WATCHER)
         self._attack = attack
         self._cores = cores
-        if attack.tls:
-            self.url = self.url.replace("http://", "https://")
 
     def begin(self) -> None:
         """Start it, and wait until it takes frames. Raises RuntimeError."""
@@ -50,31 +41,15 @@ class Victim(Cloud):
         os.sched_setaffinity(self.pid, self._cores)
         if self._attack.files:
             resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (self._attack.files, self._attack.files))
-        until = time.monotonic() + _START_S
-        while True:
-            with contextlib.suppress(OSError):
-                self._read("/readyz")
-                return
-            if not self.is_up() or time.monotonic() > until:
-                raise RuntimeError(f"the cloud is not ready:\n{self.said()}")
-            time.sleep(_POLL_S)
+        self.wait_until_ready(_START_S)
 
     def longest_turn_s(self) -> float:
         """The most processor time that one turn of its event loop has taken so far, in seconds."""
-        return parse(self._read("/metrics")).value(_TURN) or 0.0
+        return self.metrics().value(_TURN) or 0.0
 
     def log_bytes(self) -> int:
         """Bytes that it has logged so far."""
         return self.log.stat().st_size
-
-    def _read(self, path: str) -> str:
-        context = client_context(TLSFiles(authority=self.ca)) if self.ca else None
-        asked = urllib.request.Request(
-            f"{self.url}{path}", headers={"Authorization": f"Bearer {self._token}"}
-        )
-        with urllib.request.urlopen(asked, timeout=30, context=context) as answer:
-            text: str = answer.read().decode()
-        return text
 
 
 class Memory:

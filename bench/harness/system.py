@@ -59,7 +59,7 @@ class Setup:
 
 
 class Cloud(Process):
-    """`python -m cloud`, always at the same address; with `keys` it speaks TLS and asks for tokens."""
+    """`python -m cloud`, always at the same address; with `keys` it asks for tokens, and speaks TLS unless told otherwise."""
 
     def __init__(
         self,
@@ -68,11 +68,13 @@ class Cloud(Process):
         log: Path | None = None,
         checkout: Checkout = HERE,
         keys: Keys | None = None,
+        tls: bool = True,
     ) -> None:
         self.port = free_port()
         self.keys = keys
-        self.url = f"{'https' if keys else 'http'}://127.0.0.1:{self.port}"
-        flags = [*flags, *(keys.cloud_flags() if keys else [])]
+        self._tls = keys is not None and tls
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        flags = [*flags, *(keys.cloud_flags(tls=tls) if keys else [])]
         super().__init__(["-m", "cloud", *flags, "--port", str(self.port)], log=log, checkout=checkout)
 
     def wait_until_ready(self, seconds: float = _START_S) -> float:
@@ -94,7 +96,7 @@ class Cloud(Process):
     @property
     def context(self) -> ssl.SSLContext | None:
         """For its clients, if it speaks TLS."""
-        return self.keys.context if self.keys else None
+        return self.keys.context if self.keys and self._tls else None
 
     def headers(self, name: str = WATCHER) -> dict[str, str]:
         """What the client of this name shows."""

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from cloud.access.ledger import kept_lines
 from shared.limits import MAX_AUDIT_TEXT, MAX_AUDITED_CLIENTS
-from shared.observing.json_lines import STDOUT, JsonLines
 from shared.observing.rotation import Rotation
 from shared.security.escape import shown
 from shared.wire.server.rate import Rate
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from cloud.config import CloudSettings
     from cloud.metrics import CloudMetrics
+    from shared.observing.json_lines import JsonLines
 
 _BURST, _PER_S = 20, 0.1
 """Lines about one client: a minute of an attack is 26 of them."""
@@ -180,15 +181,8 @@ class Audit:
 
 def open_audit(settings: CloudSettings, metrics: CloudMetrics) -> Audit:
     """The audit that the settings ask for. Raises SettingsError."""
-    file = None
-    if settings.audit:
-        file = JsonLines(
-            # As with the ledger: a slow reader of standard output would hold all up.
-            f"./{settings.audit}" if settings.audit == STDOUT else settings.audit,
-            append=True,
-            errors=metrics.audit_errors,
-            what="audit",
-            rotation=Rotation(max_bytes=settings.audit_max_bytes, keep=settings.audit_keep),
-            metrics=metrics.audit_files,
-        )
+    rotation = Rotation(max_bytes=settings.audit_max_bytes, keep=settings.audit_keep)
+    file = kept_lines(
+        settings.audit, "audit", rotation, errors=metrics.audit_errors, metrics=metrics.audit_files
+    )
     return Audit(file, metrics.audit_left_out)

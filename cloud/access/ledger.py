@@ -11,29 +11,36 @@ from shared.observing.json_lines import STDOUT, JsonLines
 from shared.observing.rotation import Rotation
 
 if TYPE_CHECKING:
+    from prometheus_client import Counter
+
     from cloud.config import CloudSettings
     from cloud.metrics import CloudMetrics
+    from shared.observing.file_metrics import FileMetrics
     from shared.wire.frame import Frame
 
     Outcome = Literal["answered", "refused", "abandoned"]
 
 
 def open_ledger(settings: CloudSettings, metrics: CloudMetrics) -> JsonLines | None:
-    """The ledger that the settings ask for, if any; lines are added to what its file holds.
+    """The ledger that the settings ask for, if any. Raises SettingsError."""
+    rotation = Rotation(max_bytes=settings.ledger_max_bytes, keep=settings.ledger_keep)
+    return kept_lines(
+        settings.ledger, "ledger", rotation, errors=metrics.ledger_errors, metrics=metrics.ledger_files
+    )
+
+
+def kept_lines(
+    path: str | None, what: str, rotation: Rotation, *, errors: Counter, metrics: FileMetrics
+) -> JsonLines | None:
+    """A file of the cloud's, `what` in messages; lines are added to what it holds. None without a path.
 
     It stays open until the process ends: its last lines are about connections that are closed then. Raises SettingsError.
     """
-    if not settings.ledger:
+    if not path:
         return None
-    return JsonLines(
-        # Standard output would hold up all frames when nothing reads it, so this name is a file's like any other.
-        f"./{settings.ledger}" if settings.ledger == STDOUT else settings.ledger,
-        append=True,
-        errors=metrics.ledger_errors,
-        what="ledger",
-        rotation=Rotation(max_bytes=settings.ledger_max_bytes, keep=settings.ledger_keep),
-        metrics=metrics.ledger_files,
-    )
+    # Standard output would hold up all frames when nothing reads it, so this name is a file's like any other.
+    path = f"./{path}" if path == STDOUT else path
+    return JsonLines(path, append=True, errors=errors, what=what, rotation=rotation, metrics=metrics)
 
 
 class Entry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -22,6 +23,7 @@ from shared.wire.http import content_digest
 if TYPE_CHECKING:
     from tornado.http1connection import HTTP1Connection
 
+    from cloud.access.clients import Account
     from cloud.service import Service
     from shared.security.gate import Caller
     from shared.security.rights import Needs
@@ -76,6 +78,11 @@ class Handler(RequestHandler):
                 accepted={"connections": self.service.settings.client_connections},
             )
 
+    @cached_property
+    def account(self) -> Account:
+        """The client's account. Raises BusyError if there are too many clients."""
+        return self.service.clients.account(self.client, known=self.known)
+
     @property
     def label(self) -> str | None:
         """The client's name for metrics; None where no more than its address is known."""
@@ -83,9 +90,10 @@ class Handler(RequestHandler):
 
     async def in_turn(self) -> None:
         """Wait while this client asks more than one may: however many connections it has, the event loop stays free for others."""
-        account = self.service.clients.account(self.client, known=self.known)
-        async with account.asking:  # one by one, also if all of their times have come while the loop was busy
-            wait_s = account.questions.queue()
+        async with (
+            self.account.asking
+        ):  # one by one, also if all of their times have come while the loop was busy
+            wait_s = self.account.questions.queue()
             if wait_s:
                 await asyncio.sleep(wait_s)
 

@@ -72,10 +72,10 @@ class BodyHandler(Handler):
             self._read_at_most(min(most, MAX_STRANGERS_BODY_BYTES))
             super().prepare()
             self._read_at_most(most)
-            self.account = self.service.clients.account(self.client, known=self.known)
+            account = self.account
             self.admit()
             self._check_size(self._declared())
-            self._place = self.service.bodies.open(self, self.account, is_frame=self.is_frame())
+            self._place = self.service.bodies.open(self, account, is_frame=self.is_frame())
         except RequestError as error:
             self._refuse(error)
 

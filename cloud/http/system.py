@@ -81,8 +81,7 @@ class TailTimesHandler(Handler):
         self.service.lifecycle.require_ready()
         await self.in_turn()
         try:
-            account = self.service.clients.account(self.client, known=self.known)
-            answer = await self.service.networks.tail_times(self._network()).get(account)
+            answer = await self.service.networks.tail_times(self._network()).get(self.account)
         except asyncio.CancelledError:
             raise UnavailableError("the server is stopping; try again later") from None
         if self._gone:

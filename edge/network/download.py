@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO
 import aiohttp
 
 from edge.uplink.client import parse_json
-from edge.uplink.connections import make_session
+from edge.uplink.connections import make_session, tls_problem
 from shared.errors import FetchError
 from shared.network.manifest import MANIFEST
 from shared.security.escape import shown
-from shared.security.tls.refusal import problem_of
 
 if TYPE_CHECKING:
     import ssl
@@ -61,12 +60,7 @@ async def get(
                 raise FetchError("refused", f"{url} came as {shown(encoding, 40)}; accepted: identity")
             yield response
     except (TimeoutError, aiohttp.ClientError) as error:
-        connecting = isinstance(error, aiohttp.ClientConnectorError)
-        text = (
-            problem_of(error, established=not connecting)
-            or shown(error)
-            or "it came too slowly, or not at all"
-        )
+        text = tls_problem(error) or shown(error) or "it came too slowly, or not at all"
         raise FetchError("cut", f"{url}: {text}", passing=True) from None
 
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from edge.uplink.connections import PROXY_LOGIN, ExcessError, make_session, refusal_of_proxy
+from edge.uplink.connections import PROXY_LOGIN, ExcessError, make_session, refusal_of_proxy, tls_problem
 from shared.errors import MismatchError, UplinkError
 from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
 from shared.security.escape import refuse_constant, shown
-from shared.security.tls.refusal import MAYBE_REFUSED, problem_of
+from shared.security.tls.refusal import MAYBE_REFUSED
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
@@ -130,8 +130,7 @@ class CloudClient:
         except TimeoutError:
             raise UplinkError("late", f"no answer within {patience_s:.3g} s") from None
         except (aiohttp.ClientError, aiohttp.EofStream, OSError) as error:
-            connecting = isinstance(error, aiohttp.ClientConnectorError)
-            if problem := problem_of(error, established=not connecting):
+            if problem := tls_problem(error):
                 raise UplinkError("untrusted", problem) from None
             if isinstance(error, aiohttp.ClientHttpProxyError):
                 raise refusal_of_proxy(error) from None
@@ -139,7 +138,9 @@ class CloudClient:
             broken = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
             if broken and self.tls and self.tls.files.certificate:
                 text += MAYBE_REFUSED
-            kind = BrokenError if broken and not connecting else UplinkError
+            kind = (
+                BrokenError if broken and not isinstance(error, aiohttp.ClientConnectorError) else UplinkError
+            )
             raise kind("unreachable", text) from None
 
     async def put_profile(self, name: str, data: bytes, patience_s: float) -> None:

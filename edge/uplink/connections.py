@@ -13,6 +13,7 @@ from yarl import URL
 from shared.errors import UplinkError
 from shared.limits import MAX_ANSWER_OVERHEAD_BYTES, MAX_INTERIM_ANSWERS
 from shared.security.escape import shown
+from shared.security.tls.refusal import problem_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -100,6 +101,11 @@ class _Connection(ResponseHandler):
         transport: Any = self.transport
         if transport is not None:
             transport.abort()
+
+
+def tls_problem(error: BaseException) -> str | None:
+    """What was wrong with certificates, if that ended a request; None for anything else, as for bytes that were damaged later."""
+    return problem_of(error, established=not isinstance(error, aiohttp.ClientConnectorError))
 
 
 class _Connector(aiohttp.TCPConnector):

@@ -27,13 +27,10 @@ async def bundles(target: Target) -> None:
     path = f"/bundle/{target.model['fingerprint']}/network.bin"
 
     async def one() -> None:
-        held = await target.open()
-        try:
+        async with await target.open() as held:
             held.writer.write(target.request("GET", path))
             while await held.reader.read(1 << 20):
                 pass
-        finally:
-            held.close()
         target.sent["read"] += 1
 
     await together(16, one)

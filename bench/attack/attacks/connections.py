@@ -27,12 +27,9 @@ async def idle_connections(target: Target) -> None:
     """More connections than one client may have, each with half a header."""
 
     async def one() -> None:
-        held = await target.open()
-        try:
+        async with await target.open() as held:
             held.writer.write(b"POST /model HTTP/1.1\r\nHost: ")
             await held.stay()
-        finally:
-            held.close()
 
     await together(600, one)
 
@@ -41,16 +38,13 @@ async def endless_bodies(target: Target) -> None:
     """Sixteen bodies that lack their last byte."""
 
     async def one() -> None:
-        held = await target.open()
-        try:
+        async with await target.open() as held:
             held.writer.write(target.header("PUT", "/profiles/" + "a" * 32, _BODY_BYTES))
             for _ in range(_BODY_BYTES // _CHUNK_BYTES - 1):
                 held.writer.write(bytes(_CHUNK_BYTES))
                 await held.writer.drain()
             held.writer.write(bytes(_CHUNK_BYTES - 1))
             await held.stay()
-        finally:
-            held.close()
 
     await together(16, one)
 
@@ -59,15 +53,12 @@ async def slow_bodies(target: Target) -> None:
     """Hundreds of frames that come byte by byte."""
 
     async def one() -> None:
-        held = await target.open()
-        try:
+        async with await target.open() as held:
             held.writer.write(target.header("POST", "/model", 1 << 16, CONTENT_TYPE))
             while not held.writer.is_closing() and not held.reader.at_eof():
                 held.writer.write(b"S")
                 await held.writer.drain()
                 await asyncio.sleep(0.2)
-        finally:
-            held.close()
 
     await together(200, one)
 
@@ -76,13 +67,10 @@ async def unread_answers(target: Target) -> None:
     """Questions with long answers, none of which is read."""
 
     async def one() -> None:
-        held = await target.open(_SMALL_BUFFER)
-        try:
+        async with await target.open(_SMALL_BUFFER) as held:
             held.writer.transport.pause_reading()  # type: ignore[attr-defined]
             held.writer.write(_UNREAD_ASKED * target.request("GET", "/model"))
             await held.stay()
-        finally:
-            held.close()
 
     await together(200, one)
 
@@ -105,15 +93,13 @@ async def handshakes(target: Target) -> None:
     """TLS that begins and does not go on, and beside it TLS that is complete and never used."""
 
     async def begun() -> None:
-        held = await target.open(tls=False)
-        try:
+        async with await target.open(tls=False) as held:
             held.writer.write(_HELLO)
             await held.stay()
-        finally:
-            held.close()
 
     async def complete() -> None:
-        (await target.open()).close()
+        async with await target.open():
+            pass
 
     async with asyncio.TaskGroup() as group:
         group.create_task(together(200, begun))

@@ -15,6 +15,7 @@ from cloud.networks.folder import ABSENT
 from cloud.networks.networks import EARLIER_S
 from shared.errors import ModelError, RequestError, StartupError
 from shared.process.memory import give_back
+from shared.process.settled import Settled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,9 +58,8 @@ class BundleWatch:
         self._pool = pool
         self._changes = metrics.network_changes
         self._sleep = sleep
-        self._seen: State | None = None  # by the latest look
         self._blind = False  # the latest look failed
-        self._settled = loaded  # what was taken, found to be current, or failed
+        self._settled = Settled(loaded)
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -78,10 +78,8 @@ class BundleWatch:
         """Drop what nobody uses any more, and take what the folder has held unchanged since the latest look."""
         self._let_go(self._networks.expire(), f"not used for {EARLIER_S:.0f} s")
         state = await self._pool.run(self._folder.state)
-        if state != self._settled and state == self._seen:
-            self._settled = state
+        if self._settled.has_changed(state):
             await self._settle(state)
-        self._seen = state
 
     async def _settle(self, state: State) -> None:
         if state == ABSENT:

@@ -5,7 +5,7 @@
         about.json                        SHA-256 of each of its other files
     <folder>/.making-…                    being written; moved to its place once complete
     <folder>/.lock-bundle-<key>           held by the process that makes this entry
-    <folder>/.lock-choice                 held by the process whose turn it is (shared/process/turns.py)
+    <folder>/.lock-choice                 held by the process whose turn it is (shared/process/cache/turns.py)
 
 An entry either is complete and matches its digests, or is not used. The number of entries of each kind is bounded; the least
 recently used ones are removed first. The folder may be deleted at any time.
@@ -37,8 +37,8 @@ from shared.process.cache.entries import (
     used_at,
 )
 from shared.process.cache.file_lock import file_lock
+from shared.process.cache.turns import turn
 from shared.process.machine import expand_home
-from shared.process.turns import turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,7 +168,7 @@ class Cache:
 
     @contextlib.contextmanager
     def turn(self, kind: str, what: str, patience_s: float) -> Iterator[bool]:
-        """Take a turn as `shared.process.turns.turn` describes, among those that make entries of a kind; where the folder allows no
+        """Take a turn as `shared.process.cache.turns.turn` describes, among those that make entries of a kind; where the folder allows no
         lock, at once.
         """
         with contextlib.ExitStack() as stack:

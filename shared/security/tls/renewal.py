@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from shared.errors import SettingsError
+from shared.process.settled import Settled
 
 if TYPE_CHECKING:
     import ssl
@@ -56,7 +57,7 @@ class RenewedContext:
         self._metrics = metrics
         self._certificate = certificate
         self._taken = taken
-        self._tried = self._changing = self._state()
+        self._settled = Settled(self._state())
         self.context = make(files)
         self._export(files.expiry())
 
@@ -77,14 +78,8 @@ class RenewedContext:
 
     def look(self) -> None:
         """Take files that have changed before the last look and not since: certificate and key are not written in one step."""
-        state = self._state()
-        if state == self._tried:
-            self._changing = state
+        if not self._settled.has_changed(self._state()):
             return
-        if state != self._changing:
-            self._changing = state
-            return
-        self._tried = state
         try:
             context, expiry = self._make(self._files), self._files.expiry()
         except (SettingsError, OSError) as error:  # the second if a file goes while it is read

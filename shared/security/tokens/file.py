@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import SettingsError
 from shared.limits import MAX_TOKEN_FILE_BYTES
+from shared.process.settled import Settled
 from shared.security.tokens.keyring import Keyring, parse_tokens
 
 if TYPE_CHECKING:
@@ -28,11 +29,8 @@ class TokenFile:
         """Reads it at once; `failed` is called for each change that cannot be taken. Raises SettingsError."""
         self._path = Path(path).expanduser()
         self._failed = failed
-        self._seen: object = None
-        self._next: object = None
-        self.keyring = Keyring()
         try:
-            self._seen = self._state()
+            self._settled = Settled(self._state())
             self.keyring = self._read()
         except (OSError, ValueError) as error:
             raise SettingsError(self._problem(error)) from None
@@ -49,18 +47,16 @@ class TokenFile:
             state = self._state()
         except OSError as error:
             state = type(error)
-        if state == self._seen or state != self._next:
-            self._next = state
+        if not self._settled.has_changed(state):
             return False
         try:
             keyring = self._read()
             if self._state() != state:
                 return False
         except (OSError, ValueError) as error:
-            self._seen = state
             self._tell(error)
             return False
-        self._seen, self.keyring = state, keyring
+        self.keyring = keyring
         _log.info("%s: %d tokens", self._path, len(self.keyring))
         return True
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.process.turns import turn
+from shared.process.cache.turns import turn
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,14 +13,15 @@ from cloud.access.budget import BodyBudget
 from cloud.access.clients import Clients, Quota
 from cloud.access.door import Door
 from cloud.access.ledger import open_ledger
-from cloud.access.scrapes import Scrapes
 from cloud.access.turns import FairTurns
+from cloud.access.waiting import Waiting
 from cloud.batching.batcher import Batcher
 from cloud.batching.compiling import Compiling
 from cloud.batching.crossing import frames_in
 from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
+from cloud.http.scrapes import Scrapes
 from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder
@@ -29,7 +30,6 @@ from cloud.networks.networks import Networks
 from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
 from cloud.profiles.store import Profiles
-from cloud.profiles.waiting import Waiting
 from shared.codecs import known_codecs
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
 from shared.process.trimming import Trimming

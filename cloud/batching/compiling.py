@@ -7,10 +7,10 @@ are counted and charged to it, and what it has waiting is bounded, since a frame
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from cloud.access.places import Places
 from cloud.access.refusals import BusyError, OverQuotaError
 from cloud.access.turns import FairTurns
 from shared.errors import DeadlineError
@@ -31,7 +31,7 @@ class Compiling:
         self._pool = pool
         self._capacity = capacity
         self._turns = FairTurns(1)
-        self._waiting: Counter[str] = Counter()
+        self._waiting = Places()
         self._running: set[asyncio.Task[None]] = set()
 
     def waiting(self) -> int:
@@ -84,7 +84,7 @@ class Compiling:
 
     @contextmanager
     def _place(self, client: str, frames: int) -> Iterator[None]:
-        own = self._waiting[client]
+        own = self._waiting.of(client)
         if own and own + frames > self._capacity:
             raise OverQuotaError(
                 f"{own} frames of this client wait for a tail to be compiled, which is its share; try again in a second",
@@ -92,13 +92,8 @@ class Compiling:
             )
         if self.waiting() + frames > 2 * self._capacity:
             raise BusyError(f"{self.waiting()} frames wait for tails to be compiled; try again in a second")
-        self._waiting[client] += frames
-        try:
+        with self._waiting.hold(client, frames):
             yield
-        finally:
-            self._waiting[client] -= frames
-            if not self._waiting[client]:
-                del self._waiting[client]
 
 
 def _prepare(tail: Tail, account: Account) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cloud.access.places import Places
 from cloud.access.refusals import TransfersError
 
 if TYPE_CHECKING:
@@ -20,20 +20,15 @@ class Transfers:
     """Counts them. On the event loop only."""
 
     def __init__(self) -> None:
-        self._by_client: Counter[Hashable] = Counter()
+        self._places = Places()
 
     @contextmanager
     def one(self, client: Hashable) -> Iterator[None]:
         """Hold one transfer's place for as long as the block runs. Raises TransfersError."""
-        if self._by_client.total() >= MAX_TRANSFERS or self._by_client[client] >= MAX_TRANSFERS_A_CLIENT:
+        if self._places.total() >= MAX_TRANSFERS or self._places.of(client) >= MAX_TRANSFERS_A_CLIENT:
             raise TransfersError(
                 "too many files of bundles are being fetched; try again in a second",
                 accepted={"at_once": MAX_TRANSFERS, "by_one_client": MAX_TRANSFERS_A_CLIENT},
             )
-        self._by_client[client] += 1
-        try:
+        with self._places.hold(client):
             yield
-        finally:
-            self._by_client[client] -= 1
-            if not self._by_client[client]:
-                del self._by_client[client]

@@ -25,4 +25,4 @@ def test_places_are_bounded_for_all_and_for_each_and_given_back() -> None:
             pytest.fail("there is no place")
         with transfers.one("b"):
             pass
-    assert not transfers._by_client
+    assert not len(transfers._places)

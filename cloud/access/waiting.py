@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from typing import TYPE_CHECKING
 
+from cloud.access.places import Places
 from cloud.access.refusals import OverQuotaError
 
 if TYPE_CHECKING:
@@ -13,30 +13,26 @@ if TYPE_CHECKING:
 
 
 class Waiting:
-    """Counts what waits, and remembers nobody who has nothing waiting. Used from the event loop only."""
+    """Bounds what waits. Used from the event loop only."""
 
     def __init__(self, most: int, what: str) -> None:
         """At most so many of `what`, in words, for each client."""
         self._most = most
         self._what = what
-        self._counts: Counter[Hashable] = Counter()
+        self._places = Places()
 
     @contextlib.contextmanager
     def place(self, client: Hashable) -> Iterator[None]:
         """A place for as long as it is held. Raises OverQuotaError if the client has all of its own in use."""
-        if self._counts[client] >= self._most:
+        own = self._places.of(client)
+        if own >= self._most:
             raise OverQuotaError(
-                f"this client has {self._counts[client]} {self._what} already; try again in a second",
+                f"this client has {own} {self._what} already; try again in a second",
                 accepted={"at_once": self._most},
             )
-        self._counts[client] += 1
-        try:
+        with self._places.hold(client):
             yield
-        finally:
-            self._counts[client] -= 1
-            if not self._counts[client]:
-                del self._counts[client]
 
     def __len__(self) -> int:
         """How many clients have something waiting."""
-        return len(self._counts)
+        return len(self._places)

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from cloud.access.refusals import OverQuotaError
-from cloud.access.scrapes import Scrapes
+from cloud.http.scrapes import Scrapes
 from shared.errors import DeadlineError
 from shared.limits import MAX_CLIENT_SCRAPES
 

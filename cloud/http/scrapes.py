@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cloud.access.turns import FairTurns
-from cloud.profiles.waiting import Waiting
+from cloud.access.waiting import Waiting
 from shared.limits import MAX_CLIENT_SCRAPES
 from shared.observing.telemetry import exposition
 

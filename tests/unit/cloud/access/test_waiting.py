@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from cloud.access.refusals import OverQuotaError
-from cloud.profiles.waiting import Waiting
+from cloud.access.waiting import Waiting
 
 
 def test_a_client_has_its_places_and_others_theirs() -> None:

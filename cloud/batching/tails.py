@@ -119,7 +119,8 @@ class Tails:
             tail = self._at_hand(point)
         if split_point in self._own:
             self._own[split_point] = self._clock()
-        return tail(join(callers))
+        # Symbols and values of one batch must not be joined as numbers.
+        return tail(join([point.symbols(each) for each in callers]))
 
     def _require_allowed(self, split_point: str) -> None:
         points = self._partition.points

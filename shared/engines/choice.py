@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_BY_PRECISION = ("float32", "float16", "bfloat16")
+_BY_PRECISION = ("float32", "float16", "bfloat16", "int8")
 """The most precise first."""
 
 

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from shared.engines.base import in_rows
+from shared.engines.half import QuantisedHead
 from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
@@ -40,11 +41,12 @@ class Segmented:
 
     def head(self, point: SplitPoint) -> Half:
         """From the pictures, one array (B, C, H, W), to the crossing at `point`."""
-        return self._chain(self._segments[: self._places[point.name]])
+        head = self._chain(self._segments[: self._places[point.name]])
+        return QuantisedHead(head, point) if any(point.grids) else head
 
     def tail(self, point: SplitPoint) -> Half:
         """From the crossing at `point` to the outputs."""
-        return self._chain(self._segments[self._places[point.name] :])
+        return self._chain(self._segments[self._places[point.name] :], point)
 
     def walk(
         self, pictures: Tensors, clock: Callable[[], float] = time.perf_counter
@@ -60,14 +62,14 @@ class Segmented:
             packed = segment(packed)
             head_s += clock() - start
             start = clock()
-            crossing = self._form.unpack(packed)
+            crossing = point.values(self._form.unpack(packed))
             yield point, crossing, head_s + clock() - start
 
-    def _chain(self, segments: list[Segment]) -> Half:
+    def _chain(self, segments: list[Segment], start: SplitPoint | None = None) -> Half:
         def run(tensors: Tensors) -> Tensors:
             if not segments:
                 return tensors
-            packed = self._form.pack(tensors)
+            packed = self._form.pack(start.symbols(tensors) if start else tensors)
             for segment in segments:
                 packed = segment(packed)
             return self._form.unpack(packed)

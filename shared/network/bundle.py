@@ -13,10 +13,12 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from shared.errors import ModelError
 from shared.network.manifest import MANIFEST, Manifest, read_manifest
 from shared.network.model import Model
-from shared.network.partition import Partition, SplitPoint
+from shared.network.partition import Grid, Partition, SplitPoint
 from shared.network.recipe import Recipe
 from shared.process.digest import sha256_of
 from shared.tasks.spec import TaskSpec
@@ -87,7 +89,13 @@ def bundle_of(folder: Path, manifest: Manifest) -> Bundle:
         outputs=tuple(manifest.outputs),
     )
     partition = Partition(
-        SplitPoint(each.name, tuple(tuple(shape) for shape in each.shapes), each.head_macs, each.tail_macs)
+        SplitPoint(
+            each.name,
+            tuple(tuple(shape) for shape in each.shapes),
+            each.head_macs,
+            each.tail_macs,
+            tuple(Grid(float(np.float32(grid.scale)), grid.zero_point) if grid else None for grid in each.grids),
+        )
         for each in manifest.split_points
     )
     batch = None if manifest.batch == "any" else manifest.batch

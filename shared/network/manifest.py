@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-SCHEMA = 2
+SCHEMA = 3
 """The newest version of the format that this code reads. It writes 1 where that says everything."""
 _TASKS_OF_1 = ("classify", "raw")
 MANIFEST = "bundle.json"
@@ -50,6 +50,29 @@ class FileEntry(_Strict):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
+class GridEntry(_Strict):
+    """The values that an int8 network rounds a tensor to."""
+
+    scale: float = Field(ge=float.fromhex("0x1p-126"), le=1e30, allow_inf_nan=False)
+    zero_point: int = Field(ge=0, le=255)
+
+
+class Int8Entry(_Strict):
+    """What is known of an int8 network beside its float32 one."""
+
+    float_fingerprint: str = Field(pattern=f"^[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}$")
+    """Of the float32 bundle that it was made of, and that stands in for it."""
+    agreement: float = Field(ge=0, le=1)
+    """With the float32 network, on `pictures` that were in no way used to make it."""
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+    pictures: int = Field(ge=0, le=1 << 20)
+    wanted: float = Field(ge=0, le=1)
+    """What its maker asked for, `--min-agreement`."""
+    in_float: list[str] = Field(max_length=100_000)
+    """Layers that were left in float32."""
+
+
 class PointEntry(_Strict):
     """A split point."""
 
@@ -57,6 +80,8 @@ class PointEntry(_Strict):
     shapes: list[list[int]] = Field(min_length=1, max_length=64)
     head_macs: int = Field(ge=0, le=_MAX_MACS)
     tail_macs: int = Field(ge=0, le=_MAX_MACS)
+    grids: list[GridEntry | None] = Field(default=[], max_length=64)
+    """For each tensor the grid that an int8 network rounds it to; none in other networks."""
 
 
 class TaskEntry(_Strict):
@@ -83,8 +108,9 @@ class Manifest(_Strict):
     recipe: dict[str, Any]
     batch: Literal["any", 1]
     """How many pictures the graph takes at once."""
-    precision: Literal["float32"]
-    """In which the constants are stored."""
+    precision: Literal["float32", "int8"]
+    """In which the network is computed: float32, or what a processor natively has in place of it; or 8 bits, which belong to it."""
+    int8: Int8Entry | None = None
     outputs: list[str] = Field(min_length=1, max_length=64)
     split_points: list[PointEntry] = Field(min_length=2, max_length=10_000)
     files: dict[str, FileEntry]
@@ -160,6 +186,16 @@ def _check(manifest: Manifest, what: str) -> None:
             f"{what}: its outputs have the sizes {str(shapes)[:80]}; accepted: one for each of {len(manifest.outputs)}, of at most "
             f"{MAX_ELEMENTS} elements"
         )
+    if (manifest.precision == "int8") != (manifest.int8 is not None):
+        raise ModelError(f"{what}: precision {manifest.precision} needs {'an' if manifest.int8 is None else 'no'} entry int8")
+    for point in points:
+        if point.grids and (manifest.int8 is None or len(point.grids) != len(point.shapes)):
+            raise ModelError(
+                f"{what}: the split point {point.name[:80]} has {len(point.grids)} grids for {len(point.shapes)} tensors; accepted: one "
+                "for each, in an int8 network"
+            )
+    if points[0].grids or points[-1].grids:
+        raise ModelError(f"{what}: {INPUT} and {OUTPUT} have no grids")
     for point in points[:-1]:
         if len(point.shapes) > MAX_TENSORS:
             raise ModelError(
@@ -208,9 +244,11 @@ def write_manifest(folder: Path, fields: dict[str, Any]) -> None:
 
 
 def _schema_of(fields: dict[str, Any]) -> int:
-    """The oldest version that has what these fields use: 2 for several tensors at a split point, and for tasks with options or new
-    names.
+    """The oldest version that has what these fields use: 3 for int8, 2 for several tensors at a split point, and for tasks with
+    options or new names.
     """
+    if fields["precision"] == "int8":
+        return 3
     several = any(len(point["shapes"]) > 1 for point in fields["split_points"] if point["name"] != OUTPUT)
     task = fields["task"]
     return 2 if several or task["name"] not in _TASKS_OF_1 or task.get("options") else 1

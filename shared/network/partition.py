@@ -4,17 +4,53 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from shared.errors import SplitPointError, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from numpy.typing import NDArray
+
 INPUT = "input"
 OUTPUT = "output"
 
 Shape = tuple[int, ...]
+_LARGEST = 255
+
+
+class Grid(NamedTuple):
+    """The 256 evenly spaced values that a network itself rounds a tensor to.
+
+    value = (symbol - zero_point) * scale, computed in binary32; symbol and zero point are 0 … 255.
+    """
+
+    scale: float
+    """A normal positive number of binary32."""
+    zero_point: int
+
+    def values(self, symbols: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The float32 values of uint8 symbols, of the same shape."""
+        found = symbols.astype(np.float32)
+        found -= np.float32(self.zero_point)
+        found *= np.float32(self.scale)
+        return found
+
+    def symbols(self, array: NDArray[Any]) -> NDArray[np.uint8]:
+        """The uint8 symbols nearest to float32 values; symbols remain what they are.
+
+        Exact for what `values` gave: a quotient of binary32 is within one unit in the last place of the whole number.
+        """
+        if array.dtype == np.uint8:
+            return array
+        scaled = array / np.float32(self.scale)
+        scaled += np.float32(self.zero_point)
+        np.rint(scaled, out=scaled)
+        np.clip(scaled, 0, _LARGEST, out=scaled)
+        return scaled.astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -28,6 +64,8 @@ class SplitPoint:
     """Multiply-accumulate operations before the cut, for one picture."""
     tail_macs: int
     """The same after the cut."""
+    grids: tuple[Grid | None, ...] = ()
+    """For each tensor the grid that an int8 network rounds it to, None for one that it does not round; () where it rounds none."""
 
     @property
     def shape(self) -> Shape:
@@ -44,6 +82,23 @@ class SplitPoint:
     def float32_bytes(self) -> int:
         """Bytes of all tensors that cross, not encoded."""
         return 4 * self.elements
+
+    def symbols(self, tensors: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+        """A crossing (B, …) as tails run on it: uint8 symbols where there is a grid, else as given."""
+        return tuple(
+            grid.symbols(each) if grid else each for each, grid in zip(tensors, self._all_grids, strict=True)
+        )
+
+    def values(self, tensors: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+        """A crossing (B, …) in float32, also of uint8 symbols."""
+        return tuple(
+            grid.values(each) if grid and each.dtype == np.uint8 else each
+            for each, grid in zip(tensors, self._all_grids, strict=True)
+        )
+
+    @property
+    def _all_grids(self) -> tuple[Grid | None, ...]:
+        return self.grids or (None,) * len(self.shapes)
 
 
 class Partition:

@@ -217,9 +217,9 @@ def in_rows(half: Half) -> Half:
 
 
 def contiguous(tensors: NDArray[Any]) -> NDArray[Any]:
-    """`tensors` as the runtimes take them: float32 or uint8 symbols, in C order and writable, though neither writes to its input.
+    """`tensors` as the runtimes take them: float32 or symbols of one byte, in C order and writable, though neither writes to its input.
 
     Copies only if it must: in practice, what a codec returns as a view of a frame's payload.
     """
-    dtype = np.uint8 if tensors.dtype == np.uint8 else np.float32
+    dtype = tensors.dtype if tensors.dtype.itemsize == 1 else np.float32
     return np.require(tensors, dtype=dtype, requirements=["C", "W"])

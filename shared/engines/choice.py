@@ -15,7 +15,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shared.engines.timing import Timer, Times
+from shared.engines.choosing.timing import Timer, Times
 from shared.engines.workbench import Workbench
 from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT

@@ -28,14 +28,18 @@ Segment: TypeAlias = Callable[[Any], Any]
 class QuantisedHead:
     """A head to a crossing that the network quantises itself. Called, it gives float32 values, as all heads do."""
 
-    def __init__(self, symbols: Half, point: SplitPoint) -> None:
-        self.symbols = symbols
-        """The same head, which gives uint8 symbols where the split point has a grid."""
-        self._values = point.values
+    def __init__(self, native: Half, point: SplitPoint) -> None:
+        """`native` gives the symbols in the engine's own form."""
+        self._native = native
+        self._point = point
 
     def __call__(self, tensors: Tensors) -> Tensors:
         """The pictures' crossing in float32."""
-        return self._values(self.symbols(tensors))
+        return self._point.values(self._native(tensors))
+
+    def symbols(self, tensors: Tensors) -> Tensors:
+        """The same as uint8 symbols where the split point has a grid."""
+        return self._point.symbols(self._native(tensors))
 
 
 def in_symbols(head: Half) -> Half:

@@ -69,7 +69,7 @@ class Segmented:
         def run(tensors: Tensors) -> Tensors:
             if not segments:
                 return tensors
-            packed = self._form.pack(start.symbols(tensors) if start else tensors)
+            packed = self._form.pack(start.native(tensors) if start else tensors)
             for segment in segments:
                 packed = segment(packed)
             return self._form.unpack(packed)

@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from shared.engines.choice_store import ChoiceStore
+from shared.engines.choosing.choice_store import ChoiceStore
 from shared.engines.probe import Probe
 from shared.errors import EngineError, ModelError, SettingsError
 from shared.network.manifest import MANIFEST, read_manifest

@@ -19,7 +19,7 @@ INPUT = "input"
 OUTPUT = "output"
 
 Shape = tuple[int, ...]
-_LARGEST = 255
+_LARGEST, _MIDDLE = 255, 128
 
 
 class Grid(NamedTuple):
@@ -32,25 +32,38 @@ class Grid(NamedTuple):
     """A normal positive number of binary32."""
     zero_point: int
 
-    def values(self, symbols: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The float32 values of uint8 symbols, of the same shape."""
+    def values(self, symbols: NDArray[Any]) -> NDArray[np.float32]:
+        """The float32 values of symbols, of the same shape."""
         found = symbols.astype(np.float32)
-        found -= np.float32(self.zero_point)
+        found -= np.float32(self.zero_point - (_MIDDLE if symbols.dtype == np.int8 else 0))
         found *= np.float32(self.scale)
         return found
 
     def symbols(self, array: NDArray[Any]) -> NDArray[np.uint8]:
-        """The uint8 symbols nearest to float32 values; symbols remain what they are.
+        """The symbols nearest to float32 values; symbols remain what they are, in either form.
 
         Exact for what `values` gave: a quotient of binary32 is within one unit in the last place of the whole number.
         """
         if array.dtype == np.uint8:
             return array
+        if array.dtype == np.int8:
+            return array.view(np.uint8) ^ np.uint8(_MIDDLE)
         scaled = array / np.float32(self.scale)
         scaled += np.float32(self.zero_point)
         np.rint(scaled, out=scaled)
         np.clip(scaled, 0, _LARGEST, out=scaled)
         return scaled.astype(np.uint8)
+
+    @property
+    def signed(self) -> bool:
+        """Whether engines compute with the symbols less 128, int8: the network's zero is then theirs."""
+        return self.zero_point == _MIDDLE
+
+    def native(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Symbols, of any form, or values as the engine takes them: int8 if `signed`, else uint8."""
+        if not self.signed:
+            return self.symbols(array)
+        return array if array.dtype == np.int8 else (self.symbols(array) ^ np.uint8(_MIDDLE)).view(np.int8)
 
 
 @dataclass(frozen=True)
@@ -84,15 +97,21 @@ class SplitPoint:
         return 4 * self.elements
 
     def symbols(self, tensors: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
-        """A crossing (B, …) as tails run on it: uint8 symbols where there is a grid, else as given."""
+        """A crossing (B, …) as it travels: uint8 symbols where there is a grid, else as given."""
         return tuple(
             grid.symbols(each) if grid else each for each, grid in zip(tensors, self._all_grids, strict=True)
         )
 
-    def values(self, tensors: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
-        """A crossing (B, …) in float32, also of uint8 symbols."""
+    def native(self, tensors: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+        """A crossing (B, …), in any form, as the engine takes it: see `Grid.native`."""
         return tuple(
-            grid.values(each) if grid and each.dtype == np.uint8 else each
+            grid.native(each) if grid else each for each, grid in zip(tensors, self._all_grids, strict=True)
+        )
+
+    def values(self, tensors: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+        """A crossing (B, …) in float32, also of symbols."""
+        return tuple(
+            grid.values(each) if grid and each.dtype.itemsize == 1 else each
             for each, grid in zip(tensors, self._all_grids, strict=True)
         )
 

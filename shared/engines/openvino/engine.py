@@ -119,7 +119,7 @@ class OpenVinoEngine(Engine):
 
     def _run_once(self, run: Callable[[Tensors], object], start: SplitPoint) -> None:
         """Run on zeros. The first run packs the constants, so their file's pages can leave memory."""
-        run(start.symbols(tuple(np.zeros((1, *shape), np.float32) for shape in start.shapes)))
+        run(start.native(tuple(np.zeros((1, *shape), np.float32) for shape in start.shapes)))
         forget_pages(self._constants)
 
 
@@ -145,9 +145,9 @@ class _CompiledHalf:
     ) -> None:
         """`through` is what is `passed` from `start` to `end`."""
         self.requests = _Requests(compiled)
-        self._given = start.symbols
+        self._given = start.native
         self._ends = [
-            (shape, np.uint8 if grid_of(end, number) else np.float32)
+            (shape, (np.int8 if grid.signed else np.uint8) if (grid := grid_of(end, number)) else np.float32)
             for number, shape in enumerate(end.shapes)
             if number not in through
         ]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class OpenVinoForm:
-    """OpenVINO tensors of float32 or float16; symbols of a quantised tensor, uint8, stay what they are."""
+    """OpenVINO tensors of float32 or float16; symbols of a quantised tensor, of one byte, stay what they are."""
 
     def __init__(self, element_type: ov.Type) -> None:
         self.type = element_type
@@ -29,16 +29,16 @@ class OpenVinoForm:
         return tuple(map(self._unpack_any, packed))
 
     def _pack_any(self, tensors: NDArray[Any]) -> ov.Tensor:
-        if tensors.dtype != np.uint8:
+        if tensors.dtype.itemsize > 1:
             return self._pack(tensors)
-        packed = ov.Tensor(ov.Type.u8, ov.Shape(tensors.shape))
+        packed = ov.Tensor(ov.Type.i8 if tensors.dtype == np.int8 else ov.Type.u8, ov.Shape(tensors.shape))
         packed.data[...] = tensors
         return packed
 
     def _unpack_any(self, packed: ov.Tensor) -> NDArray[Any]:
-        if packed.get_element_type() != ov.Type.u8:
+        if packed.get_element_type() not in (ov.Type.u8, ov.Type.i8):
             return self._unpack(packed)
-        symbols: NDArray[np.uint8] = packed.data.copy()
+        symbols: NDArray[Any] = packed.data.copy()
         return symbols
 
     def _pack(self, tensors: NDArray[np.float32]) -> ov.Tensor:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+BYTES = (ov.Type.u8, ov.Type.i8)
+"""Symbols, in the forms of `Grid.native`."""
+
 
 def read(bundle: Bundle) -> ov.Model:
     """The network of a bundle, with a result at every split point. Raises EngineError."""
@@ -103,7 +106,10 @@ def cut(model: ov.Model, start: SplitPoint, end: SplitPoint, *, one_by_one: bool
     wanted = [number for number in range(len(end.shapes)) if number not in through]
     names = result_names(end)
     ends = [results[names[number]] for number in wanted]
-    ends = [written(each) if grid_of(end, number) else each for each, number in zip(ends, wanted, strict=True)]
+    ends = [
+        written(each, grid) if (grid := grid_of(end, number)) else each
+        for each, number in zip(ends, wanted, strict=True)
+    ]
     if one_by_one:
         ends = [_with_batch(each, end.shapes[number]) for each, number in zip(ends, wanted, strict=True)]
     return ov.Model(ends, given, name)
@@ -118,10 +124,10 @@ def retype(model: ov.Model, element_type: ov.Type) -> ov.Model:
     """The same segment with this element type at its inputs and outputs, but for symbols, which stay bytes."""
     processing = ov.preprocess.PrePostProcessor(model)
     for number, each in enumerate(model.inputs):
-        if each.get_element_type() != ov.Type.u8:
+        if each.get_element_type() not in BYTES:
             processing.input(number).tensor().set_element_type(element_type)
     for number, each in enumerate(model.outputs):
-        if each.get_element_type() != ov.Type.u8:
+        if each.get_element_type() not in BYTES:
             processing.output(number).tensor().set_element_type(element_type)
     return processing.build()
 

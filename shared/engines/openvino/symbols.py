@@ -29,22 +29,26 @@ def quantiser_of(value: ov.Output) -> ov.Node:
     return node
 
 
-def written(result: ov.Node) -> ov.Node:
-    """A result of the uint8 symbols of the value that `result` holds. Raises EngineError."""
+def written(result: ov.Node, grid: Grid) -> ov.Node:
+    """A result of the symbols of the value that `result` holds, as the engine takes them: `Grid.native`. Raises EngineError."""
     quantiser = quantiser_of(result.input_value(0))
     source, low, high = (quantiser.input_value(number) for number in range(3))
-    levels = operations.fake_quantize(
-        source, low, high, operations.constant(np.float32(0)), operations.constant(np.float32(_LEVELS - 1)), _LEVELS
-    )
-    return operations.result(operations.convert(levels, "u8"))
+    # Signed levels for a signed grid: with others OpenVINO rounds some values otherwise than inside the network.
+    lowest = -128 if grid.signed else 0
+    ends = [operations.constant(np.float32(each)) for each in (lowest, lowest + _LEVELS - 1)]
+    levels = operations.fake_quantize(source, low, high, *ends, _LEVELS)
+    return operations.result(operations.convert(levels, "i8" if grid.signed else "u8"))
 
 
 def read(value: ov.Output, shape: Shape, grid: Grid, *, batch: int = -1) -> ov.Node:
-    """Put a new input of uint8 symbols, (B, *shape), before the FakeQuantize that gives `value`, and return it. Raises EngineError."""
+    """Put a new input of symbols, (B, *shape), before the FakeQuantize that gives `value`, and those beside it, and return it.
+
+    Raises EngineError.
+    """
     quantiser = quantiser_of(value)
-    given = operations.parameter([batch, *shape], np.uint8)
+    given = operations.parameter([batch, *shape], np.int8 if grid.signed else np.uint8)
     values = operations.convert(given, "f32")
-    if grid.zero_point:
+    if grid.zero_point and not grid.signed:
         values = operations.subtract(values, operations.constant(np.float32(grid.zero_point)))
     values = operations.multiply(values, operations.constant(np.float32(grid.scale)))
     inside = value.get_partial_shape()
@@ -52,5 +56,7 @@ def read(value: ov.Output, shape: Shape, grid: Grid, *, batch: int = -1) -> ov.N
         values = operations.reshape(
             values, operations.constant(list(inside.to_shape()), np.int64), special_zero=False
         )
-    quantiser.input(0).replace_source_output(values.output(0))
+    for user in quantiser.input_value(0).get_target_inputs():  # each of its users may have one, all alike
+        if user.get_node().get_type_name() == quantiser.get_type_name():
+            user.replace_source_output(values.output(0))
     return given

@@ -1,0 +1,90 @@
+"""NNCF, which quantises a graph after training. An extra: nothing that runs a network needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import logging
+from typing import TYPE_CHECKING, Any
+
+from shared.bundling.messages import first_line
+from shared.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from shared.engines.openvino.runtime import ov
+
+
+def require_nncf() -> None:
+    """Raise ModelError if it is not installed."""
+    if importlib.util.find_spec("nncf") is None:
+        raise ModelError("--int8 needs NNCF, which is not installed: pip install 'splitdnn[int8]'")
+
+
+def nncf_version() -> str:
+    """Its version."""
+    return str(_nncf().__version__)
+
+
+def quantise(
+    model: ov.Model,
+    tensors: Sequence[NDArray[np.float32]],
+    in_float: Sequence[str],
+    *,
+    attends: bool,
+    show: Callable[[int], object] = lambda _: None,
+) -> ov.Model:
+    """A quantised copy of `model`, calibrated on its inputs `tensors`, each (C, H, W). The operations `in_float` stay in float.
+
+    `attends`: whether it is a transformer. `show` is told how many were run. Raises ModelError.
+
+    The overflow fix is off: it gives weights 7 bits for processors without VNNI, whose 16-bit sums may overflow. On those, what
+    the search, or the check at load, finds there is what counts.
+    """
+    nncf = _nncf()
+    advanced = nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.DISABLE)
+    kind = {"model_type": nncf.ModelType.TRANSFORMER} if attends else {}
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # its own progress bars
+            found: ov.Model = nncf.quantize(
+                model.clone(),
+                nncf.Dataset(_Counted(tensors, show)),
+                subset_size=len(tensors),
+                ignored_scope=nncf.IgnoredScope(names=list(in_float), validate=False),
+                advanced_parameters=advanced,
+                **kind,
+            )
+    except Exception as error:
+        raise ModelError(f"nncf cannot quantise this network: {first_line(error)}") from error
+    return found
+
+
+class _Counted:
+    """The calibration pictures, (1, C, H, W) each; tells how many were asked for."""
+
+    def __init__(self, tensors: Sequence[NDArray[np.float32]], show: Callable[[int], object]) -> None:
+        self._tensors = tensors
+        self._show = show
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for number, tensor in enumerate(self._tensors):
+            self._show(number + 1)
+            yield tensor[None]
+
+
+def _nncf() -> Any:
+    require_nncf()
+    # After OpenVINO, whose module keeps both packages from reporting their use over the network.
+    import shared.engines.openvino.runtime  # noqa: F401, PLC0415
+    import nncf  # noqa: PLC0415 - an extra
+
+    nncf.set_log_level(logging.ERROR)
+    return nncf

@@ -17,7 +17,7 @@ import numpy as np
 from edge.planning.planner import Option
 from shared.codecs import encode_frame
 from shared.engines.telling import stacked, telling_task
-from shared.errors import ContentError, WireError
+from shared.errors import WireError
 from shared.network.partition import INPUT, OUTPUT
 from shared.tasks.agreement import joined
 from shared.wire import frame as wire

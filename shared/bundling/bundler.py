@@ -14,13 +14,13 @@ from shared.bundling.checking.answers import Answers
 from shared.bundling.checking.checks import check_points, check_whole
 from shared.bundling.checking.halves import Halves
 from shared.bundling.checking.probe import probe_pictures
+from shared.bundling.checking.saving import entry_of, save_model
 from shared.bundling.graph.batch import free_batch, single_batch
 from shared.bundling.graph.filling import fill_up
 from shared.bundling.graph.fingerprint import fingerprint_of
 from shared.bundling.graph.marking import marked
 from shared.bundling.graph.points import find_places
 from shared.bundling.graph.selection import before_selection, selected_outputs
-from shared.bundling.checking.saving import entry_of, save_model
 from shared.bundling.seen import see
 from shared.bundling.sources.find import find_source
 from shared.bundling.task import labels_for, task_of
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
     from shared.bundling.checking.checks import Check
     from shared.bundling.sources.source import Source
+    from shared.engines.openvino.runtime import ov
     from shared.network.bundle import Bundle
     from shared.network.choice import NetworkChoice
-    from shared.engines.openvino.runtime import ov
     from shared.network.partition import SplitPoint
     from shared.tasks.spec import TaskSpec
 

@@ -78,6 +78,7 @@ class CrossingSymbols(Codec):
     def __init__(self, codec: Codec, grids: Sequence[Grid | None]) -> None:
         """`codec` is one of the two; `grids` has one entry for each tensor."""
         self.id, self.name = codec.id, codec.name
+        self.grids = tuple(grids)
         self._codec = codec
         self._tensors = [_of(codec, grid) for grid in grids]
 

@@ -56,7 +56,7 @@ class Engine(ABC):
         """Without a probe nothing is checked. `reference` is called when it is needed; `one_by_one`: the network takes one
         picture at a time.
         """
-        self._probe = probe
+        self.probe = probe
         self._reference = reference
         self.one_by_one = one_by_one
         self._halves: dict[tuple[Kind, str], Half] = {}
@@ -134,9 +134,9 @@ class Engine(ABC):
 
     def check(self, kind: Kind, point: SplitPoint, half: Half) -> None:
         """Compare a half with the bundle's probe. Raises EngineError if they differ by more than is accepted."""
-        if self._probe is None:
+        if self.probe is None:
             return
-        error = self._probe.error(kind, point, half)
+        error = self.probe.error(kind, point, half)
         if not error <= TOLERANCES[self.precision]:  # false for NaN as well
             failure = EngineError(
                 f"{self.name} in {self.precision}: the {kind} at {point.name} differs from the bundle's probe by "

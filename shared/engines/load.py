@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.engines import make_engine
-from shared.errors import EngineError
-from shared.network.bundle import Verification
+from shared.engines.agreeing import check_agreement
+from shared.errors import EngineError, ModelError
+from shared.network.bundle import Verification, float_of
 from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import bundle_folder, find_bundle
+from shared.network.manifest import MANIFEST, read_manifest
 from shared.observing.telemetry import export_build_info, has_build_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from shared.engines import Engine
     from shared.engines.half import Kind
@@ -77,7 +80,7 @@ def load_network(
     """
     choice = _choice(settings, weights, seed)
 
-    def compiled(*, verify: bool) -> Network:
+    def compiled(choice: NetworkChoice, *, verify: bool) -> Network:
         bundle = find_bundle(
             choice,
             settings.cache_dir,
@@ -105,15 +108,20 @@ def load_network(
                 weights=weights if weights != "auto" and bundle_folder(settings.model) else None,
                 hold=hold,
             )
-        except EngineError:
-            if verification is None or verification.passed():
+            check_agreement(bundle, engine, settings.cache_dir)
+        except EngineError as error:
+            if verification and not verification.passed():
+                return compiled(choice, verify=True)
+            if bundle.manifest.int8 is None:
                 raise
-            return compiled(verify=True)
+            stand_in = _float_of(bundle, error)
+            _log.warning("%s; the float32 network runs instead, from %s", error, stand_in)
+            return compiled(replace(choice, model=str(stand_in)), verify=False)
         if verification and not verification.passed():
-            return compiled(verify=True)
+            return compiled(choice, verify=True)
         return Network(bundle, point, engine)
 
-    network = compiled(verify=False)
+    network = compiled(choice, verify=False)
     model, engine = network.model, network.engine
     engine.on_failed_check = metrics.engine_failed_checks.inc
     if not has_build_info(metrics.registry):
@@ -137,6 +145,21 @@ def load_network(
         network.point.name,
     )
     return network
+
+
+def _float_of(bundle: Bundle, error: EngineError) -> Path:
+    """The folder of the float32 bundle that stands in for an int8 one. Raises EngineError if it is not there."""
+    folder = float_of(bundle.folder)
+    int8 = bundle.manifest.int8
+    try:
+        found = read_manifest(folder / MANIFEST).fingerprint
+    except ModelError:
+        found = ""
+    if int8 is None or found != int8.float_fingerprint:
+        raise EngineError(
+            f"{error}. Give both sides the float32 bundle (its folder would be {folder}), or make the int8 one again on this machine"
+        ) from None
+    return folder
 
 
 def list_split_points(settings: CommonSettings) -> str:

@@ -145,3 +145,8 @@ class Verification:
 def previous_of(folder: Path) -> Path:
     """Where the bundle that `folder` replaced lies."""
     return folder.with_name(folder.name + ".previous")
+
+
+def float_of(folder: Path) -> Path:
+    """Where the float32 bundle lies that the int8 bundle in `folder` was made of."""
+    return folder.with_name(folder.name + ".float")

@@ -67,6 +67,14 @@ class Judge:
             agreement.share, low, high, float(np.concatenate(divergences).mean()), len(self._pictures)
         )
 
+    def held(self, most_bytes: int, most: int) -> dict[str, NDArray[np.generic]]:
+        """Pictures and their answers for a bundle's probe, spread over all: as many as fit, at least two."""
+        each = self._pictures[0].nbytes + sum(output[:1].nbytes for output in self.expected)
+        count = min(len(self._pictures), max(2, min(most, most_bytes // each)))
+        places = np.linspace(0, len(self._pictures) - 1, count).astype(int)
+        outputs = {f"held_out/outputs/{number}": output[places] for number, output in enumerate(self.expected)}
+        return {"held_out/pictures": np.stack([self._pictures[place] for place in places]), **outputs}
+
     def _tensor(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._recipe.normalise(picture)[None]
 

@@ -15,6 +15,7 @@ import numpy as np
 from shared.bundling.checking.answers import Answers
 from shared.bundling.checking.halves import Halves
 from shared.bundling.checking.probe import probe_pictures
+from shared.bundling.checking.saving import entry_of, save_model
 from shared.bundling.graph.fingerprint import fingerprint_of
 from shared.bundling.int8.cutting import cut_exactly
 from shared.bundling.int8.judge import Judge, Kept, speed_gain, whole_of
@@ -22,7 +23,6 @@ from shared.bundling.int8.layers import Layers, name_apart
 from shared.bundling.int8.marks import bare
 from shared.bundling.int8.quantiser import nncf_version, quantise
 from shared.bundling.int8.search import STRETCHES, Setting, Trial, search
-from shared.bundling.checking.saving import entry_of, save_model
 from shared.engines.openvino.network import read
 from shared.errors import ModelError
 from shared.network.bundle import read_bundle
@@ -48,6 +48,8 @@ MIN_GAIN = 1.25
 """An int8 network that is less than so many times as fast stays in float: it changes answers for next to nothing."""
 _CHECKED_ON = 3
 """Pictures, besides the probe's, on which a cut has to be exact."""
+_HELD_BYTES, _HELD_PICTURES = 16 << 20, 64
+"""What of the held-out pictures goes into the bundle, for other processors to count their own agreement on."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,12 @@ class _Maker:
         self._show("writing")
         drawn = probe_pictures(network.model.recipe)
         answers = Answers(halves, None, drawn, np.stack([self._normalise(each) for each in drawn]), {}, ())
-        answers.save(folder / "probe.safetensors", points, [each for each in points if each.name in names])
+        answers.save(
+            folder / "probe.safetensors",
+            points,
+            [each for each in points if each.name in names],
+            held_out.held(_HELD_BYTES, _HELD_PICTURES),
+        )
         save_model(cut.model, folder / "network.xml")
         fingerprint = fingerprint_of(cut.model, len(network.model.outputs), network.model.recipe)
         write_manifest(folder, self._fields(points, fingerprint, kept, report))

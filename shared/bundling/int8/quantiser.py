@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from shared.bundling.messages import first_line
+from shared.engines.openvino.runtime import ov
 from shared.errors import ModelError
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-
-    from shared.engines.openvino.runtime import ov
 
 
 def require_nncf() -> None:
@@ -82,8 +81,8 @@ class _Counted:
 
 def _nncf() -> Any:
     require_nncf()
-    # After OpenVINO, whose module keeps both packages from reporting their use over the network.
-    import shared.engines.openvino.runtime  # noqa: F401, PLC0415
+    # This module's OpenVINO is that of shared.engines.openvino.runtime, which keeps NNCF, too, from reporting its use over the network.
+    assert ov is not None
     import nncf  # noqa: PLC0415 - an extra
 
     nncf.set_log_level(logging.ERROR)

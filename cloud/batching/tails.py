@@ -119,8 +119,9 @@ class Tails:
             tail = self._at_hand(point)
         if split_point in self._own:
             self._own[split_point] = self._clock()
-        # Symbols and values of one batch must not be joined as numbers.
-        return tail(join([point.symbols(each) for each in callers]))
+        if any(point.grids):  # symbols and values of one batch must not be joined as numbers
+            callers = [point.symbols(each) for each in callers]
+        return tail(join(callers))
 
     def _require_allowed(self, split_point: str) -> None:
         points = self._partition.points

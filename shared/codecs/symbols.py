@@ -32,6 +32,8 @@ _FLOAT32 = Floating(1, "float32", "<f4")
 class Symbols(Codec):
     """Carries uint8 symbols, or float32 values that lie on the grid, without any loss."""
 
+    carries = "symbols"
+
     def __init__(self, codec_id: int, name: str, grid: Grid | None = None) -> None:
         """Without a grid it only decodes."""
         self.id = codec_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import zstandard
 
@@ -20,6 +20,7 @@ class SizedCodec(Protocol):
     """A codec whose payload's size follows from the shape."""
 
     name: str
+    carries: Literal["tensor", "picture", "symbols"]
 
     def encode(self, array: NDArray[Any]) -> Encoded: ...
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]: ...
@@ -37,6 +38,7 @@ class Zstd(Codec):
         self.id = codec_id
         self.name = f"{inner.name}+zstd"
         self.inner = inner
+        self.carries = inner.carries
         self._level = level
         self._local = threading.local()  # neither object may be shared between threads
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from shared.engines import timing
+from shared.engines.choosing import timing
 from shared.engines.choosing.timing import Timer, Times
 
 

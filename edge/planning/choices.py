@@ -168,7 +168,9 @@ def _names(settings: EdgeSettings, point: SplitPoint, pixels: int) -> list[str]:
         plugins = [codec.name for codec in plugin_codecs() if codec.carries == carries]
         if point.name == INPUT:
             return [*PICTURE_CODECS, *plugins]
-        if any(point.grids):  # what the network has quantised itself; any other codec would take more bytes or round once more
+        if any(
+            point.grids
+        ):  # what the network has quantised itself; any other codec would take more bytes or round once more
             return [SYMBOLS_CODEC, *plugins]
         # A large tensor in float16 takes more bytes than any picture, and saves the cloud nothing that int8 would not.
         return [

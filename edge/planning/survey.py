@@ -44,6 +44,7 @@ MAX_SECONDS = 20.0
 """No further picture is begun after so long, once there were enough."""
 _BATCH = 8
 
+
 @dataclass
 class _Way:
     """Measurements of one split point and codec."""

@@ -59,9 +59,7 @@ class Symbols(Codec):
         symbols, grid = self.read(params, payload, shape)
         return grid.values(symbols)
 
-    def read(
-        self, params: bytes, payload: Bytes, shape: tuple[int, ...]
-    ) -> tuple[NDArray[np.uint8], Grid]:
+    def read(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], Grid]:
         """The symbols, a view of `payload`, and their grid. Raises ContentError."""
         grid = Grid(*unpack_params(self.name, params))
         if len(payload) != elements(shape):

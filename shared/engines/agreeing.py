@@ -46,7 +46,10 @@ def check_agreement(bundle: Bundle, engine: Engine, cache_dir: str) -> Found | N
     int8 = bundle.manifest.int8
     if int8 is None:
         return None
-    cache, key = Cache(cache_dir), "agreement-" + key_of(bundle.manifest.digest, machine(), processor_features())
+    cache, key = (
+        Cache(cache_dir),
+        "agreement-" + key_of(bundle.manifest.digest, machine(), processor_features()),
+    )
     found = _remembered(cache.load_json(key))
     if found is None:
         found = _counted(bundle, engine)
@@ -66,7 +69,9 @@ def check_agreement(bundle: Bundle, engine: Engine, cache_dir: str) -> Found | N
 def _counted(bundle: Bundle, engine: Engine) -> Found:
     held = engine.probe.held_out() if engine.probe else None
     if held is None:
-        raise EngineError(f"{bundle.probe}: holds no pictures to compare int8 with float32 on; make the bundle again")
+        raise EngineError(
+            f"{bundle.probe}: holds no pictures to compare int8 with float32 on; make the bundle again"
+        )
     pictures, expected = held
     whole = engine.once("head", bundle.partition.point(OUTPUT))
     recipe = bundle.model.recipe

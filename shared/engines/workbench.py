@@ -94,8 +94,14 @@ class Workbench:
 
     def _usable(self, device: str) -> str:
         if self.reference_candidate[1] == "int8" and device not in ("cpu", "auto"):
-            raise SettingsError(f"device {device!r}: the bundle {self._bundle.folder} is int8, which openvino computes on the CPU")
-        if self.reference_candidate[1] == "int8" or device == "cpu" or (device == "auto" and self._torch_problem()):
+            raise SettingsError(
+                f"device {device!r}: the bundle {self._bundle.folder} is int8, which openvino computes on the CPU"
+            )
+        if (
+            self.reference_candidate[1] == "int8"
+            or device == "cpu"
+            or (device == "auto" and self._torch_problem())
+        ):
             return "cpu"
         self._need_torch(f"device {device!r}")
         from shared.engines.torch_engine import usable_device  # noqa: PLC0415 - brings torch

@@ -94,7 +94,9 @@ def bundle_of(folder: Path, manifest: Manifest) -> Bundle:
             tuple(tuple(shape) for shape in each.shapes),
             each.head_macs,
             each.tail_macs,
-            tuple(Grid(float(np.float32(grid.scale)), grid.zero_point) if grid else None for grid in each.grids),
+            tuple(
+                Grid(float(np.float32(grid.scale)), grid.zero_point) if grid else None for grid in each.grids
+            ),
         )
         for each in manifest.split_points
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,16 +13,13 @@ from shared.limits import (
     CONTROL,
     FINGERPRINT_BYTES,
     MAX_BUNDLE_FILE_BYTES,
-    MAX_DIMENSION,
     MAX_ELEMENTS,
     MAX_LABEL_CHARACTERS,
     MAX_LABELS,
     MAX_MANIFEST_BYTES,
-    MAX_RANK,
-    MAX_SPLIT_POINT_BYTES,
     MAX_TENSORS,
 )
-from shared.network.partition import INPUT, OUTPUT
+from shared.network.partition import INPUT, OUTPUT, fits_the_wire
 from shared.process.digest import sha256_of
 
 if TYPE_CHECKING:
@@ -186,16 +182,7 @@ def _check(manifest: Manifest, what: str) -> None:
             f"{what}: its outputs have the sizes {str(shapes)[:80]}; accepted: one for each of {len(manifest.outputs)}, of at most "
             f"{MAX_ELEMENTS} elements"
         )
-    if (manifest.precision == "int8") != (manifest.int8 is not None):
-        raise ModelError(f"{what}: precision {manifest.precision} needs {'an' if manifest.int8 is None else 'no'} entry int8")
-    for point in points:
-        if point.grids and (manifest.int8 is None or len(point.grids) != len(point.shapes)):
-            raise ModelError(
-                f"{what}: the split point {point.name[:80]} has {len(point.grids)} grids for {len(point.shapes)} tensors; accepted: one "
-                "for each, in an int8 network"
-            )
-    if points[0].grids or points[-1].grids:
-        raise ModelError(f"{what}: {INPUT} and {OUTPUT} have no grids")
+    _check_int8(manifest, what)
     for point in points[:-1]:
         if len(point.shapes) > MAX_TENSORS:
             raise ModelError(
@@ -208,6 +195,20 @@ def _check(manifest: Manifest, what: str) -> None:
             )
 
 
+def _check_int8(manifest: Manifest, what: str) -> None:
+    is_int8 = manifest.precision == "int8"
+    if is_int8 != (manifest.int8 is not None):
+        raise ModelError(
+            f"{what}: precision: {manifest.precision} has {'an' if is_int8 else 'no'} entry int8"
+        )
+    for point in manifest.split_points:
+        wanted = len(point.shapes) if is_int8 and point.name not in (INPUT, OUTPUT) else 0
+        if len(point.grids) not in (0, wanted):
+            raise ModelError(
+                f"{what}: the split point {point.name[:80]} has {len(point.grids)} grids; accepted: {f'{wanted} or ' * bool(wanted)}none"
+            )
+
+
 def _is_size(shape: Sequence[int]) -> bool:
     elements = 1
     for length in shape:
@@ -215,19 +216,6 @@ def _is_size(shape: Sequence[int]) -> bool:
             return False
         elements *= length
     return len(shape) > 0 and elements <= MAX_ELEMENTS
-
-
-def fits_the_wire(name: str, shapes: Sequence[Sequence[int]]) -> bool:
-    """Whether frames can carry float32 tensors of these shapes, without the batch dimension, for a split point of this name."""
-    return (
-        1 <= len(shapes) <= MAX_TENSORS
-        and all(
-            1 <= len(shape) <= MAX_RANK and all(1 <= length <= MAX_DIMENSION for length in shape)
-            for shape in shapes
-        )
-        and sum(map(math.prod, shapes)) <= MAX_ELEMENTS
-        and len(name.encode()) <= MAX_SPLIT_POINT_BYTES
-    )
 
 
 def write_manifest(folder: Path, fields: dict[str, Any]) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from shared.errors import SplitPointError, suggest
+from shared.limits import MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK, MAX_SPLIT_POINT_BYTES, MAX_TENSORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -118,6 +119,19 @@ class SplitPoint:
     @property
     def _all_grids(self) -> tuple[Grid | None, ...]:
         return self.grids or (None,) * len(self.shapes)
+
+
+def fits_the_wire(name: str, shapes: Sequence[Sequence[int]]) -> bool:
+    """Whether frames can carry float32 tensors of these shapes, without the batch dimension, for a split point of this name."""
+    return (
+        1 <= len(shapes) <= MAX_TENSORS
+        and all(
+            1 <= len(shape) <= MAX_RANK and all(1 <= length <= MAX_DIMENSION for length in shape)
+            for shape in shapes
+        )
+        and sum(map(math.prod, shapes)) <= MAX_ELEMENTS
+        and len(name.encode()) <= MAX_SPLIT_POINT_BYTES
+    )
 
 
 class Partition:

@@ -40,13 +40,21 @@ class ReadPictures(Protocol):
 def add_int8_flags(parser: argparse.ArgumentParser) -> None:
     """`--int8`, `--calibrate`, `--pictures` and `--min-agreement`."""
     parser.add_argument(
-        "--int8", action="store_true", help="quantise the network to 8 bits; needs --calibrate, and splitdnn[int8]"
+        "--int8",
+        action="store_true",
+        help="quantise the network to 8 bits; needs --calibrate, and splitdnn[int8]",
     )
     parser.add_argument(
-        "--calibrate", metavar="SOURCE", help="pictures of yours, without labels: a folder, a clip, or whatever --source takes"
+        "--calibrate",
+        metavar="SOURCE",
+        help="pictures of yours, without labels: a folder, a clip, or whatever --source takes",
     )
     parser.add_argument(
-        "--pictures", type=int, default=_PICTURES, metavar="N", help=f"how many of them at most; default {_PICTURES}"
+        "--pictures",
+        type=int,
+        default=_PICTURES,
+        metavar="N",
+        help=f"how many of them at most; default {_PICTURES}",
     )
     parser.add_argument(
         "--min-agreement",
@@ -92,7 +100,10 @@ def make_int8_beside(
     network = read_bundle(float_of(folder), verify=False)
     progress = Progress(sys.stderr)
     pictures = read_pictures(
-        given.calibrate, network.model.recipe, given.pictures, lambda read: progress.show("reading pictures", read)
+        given.calibrate,
+        network.model.recipe,
+        given.pictures,
+        lambda read: progress.show("reading pictures", read),
     )
     wanted = MIN_AGREEMENT if given.min_agreement is None else given.min_agreement
     with replacing(folder) as making:
@@ -124,7 +135,9 @@ def describe_int8(report: Int8Report, wanted: float, network: Bundle) -> str:
     if report.bundle is None:
         return "\n".join([*lines, f"It stays in float32: {report.why_not}."])
     points = len(report.bundle.partition.points) - 2
-    lines.append(f"fingerprint {report.bundle.model.fingerprint.hex()}; of the float32 network, {network.model.fingerprint.hex()}")
+    lines.append(
+        f"fingerprint {report.bundle.model.fingerprint.hex()}; of the float32 network, {network.model.fingerprint.hex()}"
+    )
     lines.append(
         f"cuts       head then tail equals the whole bit for bit at {points} split points; at {len(report.in_symbols)} the network's own "
         "bytes cross (codec uint8+zstd)"

@@ -49,9 +49,7 @@ class Judge:
         """The float network's outputs, each (n, …)."""
         self.unit = self._task.divergence_unit
 
-    def judge(
-        self, whole: Half, show: Callable[[int, int], object] = lambda *_: None
-    ) -> Kept:
+    def judge(self, whole: Half, show: Callable[[int, int], object] = lambda *_: None) -> Kept:
         """What another network keeps; `show(done, total)`."""
         agreements, divergences = [], []
         for start in range(0, len(self._pictures), _BATCH):
@@ -72,7 +70,9 @@ class Judge:
         each = self._pictures[0].nbytes + sum(output[:1].nbytes for output in self.expected)
         count = min(len(self._pictures), max(2, min(most, most_bytes // each)))
         places = np.linspace(0, len(self._pictures) - 1, count).astype(int)
-        outputs = {f"held_out/outputs/{number}": output[places] for number, output in enumerate(self.expected)}
+        outputs = {
+            f"held_out/outputs/{number}": output[places] for number, output in enumerate(self.expected)
+        }
         return {"held_out/pictures": np.stack([self._pictures[place] for place in places]), **outputs}
 
     def _tensor(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:

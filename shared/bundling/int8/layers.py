@@ -27,7 +27,9 @@ def name_apart(model: ov.Model) -> None:
     for node in model.get_ordered_ops():
         name = node.get_friendly_name()
         if name in taken:
-            name = next(new for number in range(1, len(taken) + 2) if (new := f"{name}#{number}") not in taken)
+            name = next(
+                new for number in range(1, len(taken) + 2) if (new := f"{name}#{number}") not in taken
+            )
             node.set_friendly_name(name)
         taken.add(name)
 
@@ -51,10 +53,14 @@ class Layers:
                 behind.add(number)
         self.first = tuple(self._names[number] for number in self._weighted if number not in behind)
         """The weighted layers that see the picture with nothing weighted before them."""
-        self.attends = any(
-            graph.types[number] == "MatMul" and sum(graph.on_picture[source] for source, _ in graph.inputs[number]) > 1
-            for number in self._weighted
-        ) or "ScaledDotProductAttention" in graph.types
+        self.attends = (
+            any(
+                graph.types[number] == "MatMul"
+                and sum(graph.on_picture[source] for source, _ in graph.inputs[number]) > 1
+                for number in self._weighted
+            )
+            or "ScaledDotProductAttention" in graph.types
+        )
         """Whether it multiplies what it has computed with what it has computed, as transformers do."""
 
     @property

@@ -118,18 +118,20 @@ class _Maker:
         self._quantised: dict[Setting, ov.Model] = {}
 
     def make(self, folder: Path) -> Int8Report:
-        chosen, trials = search(self._layers.first, self._layers.stretches(STRETCHES), self._try, self._wanted)
+        chosen, trials = search(
+            self._layers.first, self._layers.stretches(STRETCHES), self._try, self._wanted
+        )
         quantised = self._quantised[chosen.setting]
         whole = whole_of(quantised, self._shapes, in_integers=True)
         gain = speed_gain(self._float, whole, self._checked[:1], available_cores())
         report = Int8Report(None, "", tuple(trials), chosen, None, gain, self._judge.unit)
         if chosen.agreement < self._wanted:
-            why = (
-                f"int8 keeps {chosen.agreement:.1%} of the answers at best, and {self._wanted:.1%} are asked for (--min-agreement)"
-            )
+            why = f"int8 keeps {chosen.agreement:.1%} of the answers at best, and {self._wanted:.1%} are asked for (--min-agreement)"
             return _without(report, why)
         if gain < MIN_GAIN:
-            return _without(report, f"int8 is only {gain:.2f} times as fast here, which its other answers are not worth")
+            return _without(
+                report, f"int8 is only {gain:.2f} times as fast here, which its other answers are not worth"
+            )
         held_out = Judge(self._network.model, self._float, self._held_out)
         kept = held_out.judge(whole, lambda *count: self._show("judging", *count))
         if kept.high < self._wanted:

@@ -48,7 +48,12 @@ def bare(model: ov.Model, partition: Partition) -> ov.Model:
 
 def crossings(model: ov.Model, partition: Partition) -> tuple[list[Crossing], list[str]]:
     """What crosses at the inner split points of a quantised graph, and the names of those that are not in it any more."""
-    by_name = {name: value for node in model.get_ordered_ops() for value in node.outputs() for name in value.get_names()}
+    by_name = {
+        name: value
+        for node in model.get_ordered_ops()
+        for value in node.outputs()
+        for name in value.get_names()
+    }
     found, lost = [], []
     for point in partition.points.values():
         if point.name in (INPUT, OUTPUT):
@@ -105,7 +110,11 @@ def _grid(quantiser: ov.Node) -> Grid | None:
     if any(end.get_type_name() != "Constant" or np.size(end.data) != 1 for end in ends):
         return None
     low, high, out_low, out_high = (float(np.ravel(end.data)[0]) for end in ends)
-    if (low, high) != (out_low, out_high) or not low <= 0 <= high or quantiser.get_attributes()["levels"] != _LEVELS:
+    if (
+        (low, high) != (out_low, out_high)
+        or not low <= 0 <= high
+        or quantiser.get_attributes()["levels"] != _LEVELS
+    ):
         return None
     scale = float(np.float32((high - low) / (_LEVELS - 1)))
     if not np.finfo(np.float32).tiny <= scale:

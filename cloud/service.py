@@ -22,6 +22,7 @@ from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder
 from cloud.networks.network import LoadedNetwork
 from cloud.networks.networks import Networks
+from cloud.networks.stand_in import StandIn
 from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
 from cloud.profiles.store import Profiles
@@ -35,6 +36,8 @@ from shared.wire.server.crowd import Crowd
 from shared.wire.server.server import connections_allowed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cloud.access.clients import Account
     from cloud.batching.batcher import TailRun
     from cloud.batching.crossing import Crossing
@@ -119,6 +122,9 @@ class Service:
             wait_s=settings.batch_wait_ms / 1e3,
             workers=pools.tail_workers,
         )
+        self.networks.stand_in = StandIn(
+            self.networks, self._load, self._networks_changed, pool=pools.networks
+        )
         self._tasks = [
             asyncio.create_task(self.batcher.serve()),
             asyncio.create_task(self.door.watch()),
@@ -154,10 +160,12 @@ class Service:
         """The current network."""
         return self.networks.current
 
-    def _load(self) -> LoadedNetwork:
-        pools = self.pools
+    def _load(self, folder: Path | None = None) -> LoadedNetwork:
+        pools, settings = self.pools, self.settings
+        if folder:
+            settings = settings.model_copy(update={"model": str(folder)})
         return LoadedNetwork.load(
-            self.settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers
+            settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers
         )
 
     def _note_closed(self, why: str, owner: str) -> None:
@@ -216,7 +224,7 @@ class Service:
         """What `GET /model` says."""
         return {
             **self.network.describe(),
-            "also_serves": self.networks.earlier(),
+            "also_serves": self.networks.also_serves(),
             "codecs": {codec.name: codec.id for codec in known_codecs().values()},
             "profiles": self.profiles.names(),
             "wire_versions": list(wire.VERSIONS),

@@ -65,7 +65,7 @@ class Loaded:
     plans: Mapping[PlanChoice, Sequence[Plan]]
     """Those of each camera, by what its settings leave to choose; one at least."""
     digest: str
-    """SHA-256 that its bundle's manifest states of itself."""
+    """SHA-256 that the manifest of the bundle that was asked for states of itself."""
     engine: EngineChoice
 
     def sends_pictures(self, choice: PlanChoice) -> bool:
@@ -140,7 +140,7 @@ def load(
     engine = EngineChoice(
         network.engine.device, network.engine.name, network.engine.precision, _graph(network.bundle.manifest)
     )
-    loaded = Loaded(network.model, plans, network.bundle.manifest.digest, engine)
+    loaded = Loaded(network.model, plans, network.digest, engine)
     # An engine whose halves hold parameters of their own no longer needs the network's.
     del network
     give_back()

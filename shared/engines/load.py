@@ -41,6 +41,13 @@ class Network:
     point: SplitPoint
     """The split point in the settings, or this network's default."""
     engine: Engine
+    instead_of: str = ""
+    """The digest of the int8 bundle that this float32 one stands in for; empty where none was asked for."""
+
+    @property
+    def digest(self) -> str:
+        """That of the bundle that was asked for: two bundles of one fingerprint may still differ in labels or name."""
+        return self.instead_of or self.bundle.manifest.digest
 
     @property
     def model(self) -> Model:
@@ -116,7 +123,8 @@ def load_network(
                 raise
             stand_in = _float_of(bundle, error)
             _log.warning("%s; the float32 network runs instead, from %s", error, stand_in)
-            return compiled(replace(choice, model=str(stand_in)), verify=False)
+            found = compiled(replace(choice, model=str(stand_in)), verify=False)
+            return replace(found, instead_of=bundle.manifest.digest)
         if verification and not verification.passed():
             return compiled(choice, verify=True)
         return Network(bundle, point, engine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -34,10 +34,10 @@ def float_bundle(folder: Path) -> Bundle:
     return read_bundle(folder)
 
 
-def int8_of(network: Bundle, folder: Path, *, wanted: float = 0.5, gain: float = 2.0) -> Int8Report:
+def int8_of(network: Bundle, folder: Path, *, wanted: float = 0.5, gain: float = 2.0, levels: int = 256) -> Int8Report:
     """The int8 bundle of a float32 one, in the empty `folder`. `gain`: how many times as fast it is said to be."""
     with (
-        mock.patch.object(maker, "quantise", quantised.quantise),
+        mock.patch.object(maker, "quantise", partial(quantised.quantise, levels=levels)),
         mock.patch.object(maker, "nncf_version", lambda: "none"),
         mock.patch.object(maker, "speed_gain", lambda *_: gain),
     ):

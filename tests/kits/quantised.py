@@ -53,6 +53,7 @@ def quantise(
     *,
     attends: bool,
     show: Callable[[int], object] = lambda _: None,
+    levels: int = 256,
 ) -> ov.Model:
     """As `shared.bundling.int8.quantiser.quantise`. Every user of a value gets a FakeQuantize of its own, as NNCF has it."""
     assert not attends
@@ -66,7 +67,7 @@ def quantise(
         if low < 0:  # signed: an even step on both sides of 0
             step = max(-low / 128, high / 127)
             low, high = -128 * step, 127 * step
-        _insert(node.input(0), low, high, 256)
+        _insert(node.input(0), low, high, levels)
         largest = float(np.abs(node.input_value(1).get_node().data).max())
         _insert(node.input(1), -largest, largest, 255)
     for node in quantised.get_ordered_ops():

@@ -10,9 +10,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from shared.errors import ModelError, RequestError, StartupError
-from shared.network.bundle import float_of
-from shared.network.manifest import MANIFEST, read_manifest
+from shared.errors import RequestError, StartupError
+from shared.network.bundle import float_beside, float_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,10 +100,4 @@ class StandIn:
 
 def _beside(network: LoadedNetwork) -> str | None:
     bundle = network.network.bundle
-    if bundle.manifest.int8 is None:
-        return None
-    try:
-        found = read_manifest(float_of(bundle.folder) / MANIFEST).fingerprint
-    except ModelError:
-        return None
-    return found if found == bundle.manifest.int8.float_fingerprint else None
+    return bundle.manifest.int8.float_fingerprint if bundle.manifest.int8 and float_beside(bundle) else None

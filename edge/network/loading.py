@@ -11,6 +11,7 @@ from edge.uplink.agreed_weights import agreed_weights
 from edge.uplink.line import context_of
 from shared.engines.load import AUTO, load_network
 from shared.errors import EngineError, ModelError, SettingsError, SplitPointError
+from shared.network.bundle import float_beside
 from shared.network.find import bundle_folder
 from shared.network.manifest import MANIFEST, read_manifest
 from shared.observing.telemetry import export_build_info
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
     from edge.planning.plan import Plan
     from shared.engines.load import Network
+    from shared.network.bundle import Bundle
     from shared.network.manifest import Manifest, PointEntry
     from shared.network.model import Model
 
@@ -67,6 +69,8 @@ class Loaded:
     digest: str
     """SHA-256 that the manifest of the bundle that was asked for states of itself."""
     engine: EngineChoice
+    float_network: tuple[str, Path] | None = None
+    """Fingerprint and folder of the float32 network that an int8 one was made of, if it lies beside it."""
 
     def sends_pictures(self, choice: PlanChoice) -> bool:
         """Whether every frame of a camera with this choice travels as a picture."""
@@ -140,7 +144,7 @@ def load(
     engine = EngineChoice(
         network.engine.device, network.engine.name, network.engine.precision, _graph(network.bundle.manifest)
     )
-    loaded = Loaded(network.model, plans, network.digest, engine)
+    loaded = Loaded(network.model, plans, network.digest, engine, _float_network(network.bundle))
     # An engine whose halves hold parameters of their own no longer needs the network's.
     del network
     give_back()
@@ -185,6 +189,11 @@ def _require_unchanged(network: Network) -> None:
     bundle = network.bundle
     if read_manifest(bundle.folder / MANIFEST).digest != bundle.manifest.digest:
         raise ModelError(f"bundle {bundle.folder}: it was changed while it was loaded; start again")
+
+
+def _float_network(bundle: Bundle) -> tuple[str, Path] | None:
+    folder = float_beside(bundle)
+    return (bundle.manifest.int8.float_fingerprint, folder) if folder and bundle.manifest.int8 else None
 
 
 def _graph(manifest: Manifest) -> tuple[PointEntry, ...]:

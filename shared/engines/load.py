@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 
 from shared.engines import make_engine
 from shared.engines.agreeing import check_agreement
-from shared.errors import EngineError, ModelError
-from shared.network.bundle import Verification, float_of
+from shared.errors import EngineError
+from shared.network.bundle import Verification, float_beside, float_of
 from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import bundle_folder, find_bundle
-from shared.network.manifest import MANIFEST, read_manifest
 from shared.observing.telemetry import export_build_info, has_build_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from shared.engines import Engine
     from shared.engines.half import Kind
@@ -121,7 +119,12 @@ def load_network(
                 return compiled(choice, verify=True)
             if bundle.manifest.int8 is None:
                 raise
-            stand_in = _float_of(bundle, error)
+            stand_in = float_beside(bundle)
+            if stand_in is None:
+                raise EngineError(
+                    f"{error}. Give both sides the float32 bundle (its folder would be {float_of(bundle.folder)}), or make the int8 one "
+                    "again on this machine"
+                ) from None
             _log.warning("%s; the float32 network runs instead, from %s", error, stand_in)
             found = compiled(replace(choice, model=str(stand_in)), verify=False)
             return replace(found, instead_of=bundle.manifest.digest)
@@ -153,21 +156,6 @@ def load_network(
         network.point.name,
     )
     return network
-
-
-def _float_of(bundle: Bundle, error: EngineError) -> Path:
-    """The folder of the float32 bundle that stands in for an int8 one. Raises EngineError if it is not there."""
-    folder = float_of(bundle.folder)
-    int8 = bundle.manifest.int8
-    try:
-        found = read_manifest(folder / MANIFEST).fingerprint
-    except ModelError:
-        found = ""
-    if int8 is None or found != int8.float_fingerprint:
-        raise EngineError(
-            f"{error}. Give both sides the float32 bundle (its folder would be {folder}), or make the int8 one again on this machine"
-        ) from None
-    return folder
 
 
 def list_split_points(settings: CommonSettings) -> str:

@@ -152,3 +152,15 @@ def previous_of(folder: Path) -> Path:
 def float_of(folder: Path) -> Path:
     """Where the float32 bundle lies that the int8 bundle in `folder` was made of."""
     return folder.with_name(folder.name + ".float")
+
+
+def float_beside(bundle: Bundle) -> Path | None:
+    """The folder of the float32 bundle that an int8 one was made of, if it lies there; None for other bundles."""
+    folder, int8 = float_of(bundle.folder), bundle.manifest.int8
+    if int8 is None:
+        return None
+    try:
+        found = read_manifest(folder / MANIFEST).fingerprint
+    except ModelError:
+        return None
+    return folder if found == int8.float_fingerprint else None

@@ -34,7 +34,9 @@ def float_bundle(folder: Path) -> Bundle:
     return read_bundle(folder)
 
 
-def int8_of(network: Bundle, folder: Path, *, wanted: float = 0.5, gain: float = 2.0, levels: int = 256) -> Int8Report:
+def int8_of(
+    network: Bundle, folder: Path, *, wanted: float = 0.5, gain: float = 2.0, levels: int = 256
+) -> Int8Report:
     """The int8 bundle of a float32 one, in the empty `folder`. `gain`: how many times as fast it is said to be."""
     with (
         mock.patch.object(maker, "quantise", partial(quantised.quantise, levels=levels)),

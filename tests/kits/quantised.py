@@ -78,7 +78,9 @@ def quantise(
 
 
 def _convolution(value: ov.Node, inputs: int, outputs: int, name: str) -> ov.Node:
-    weights = np.random.default_rng(_RANDOM + len(name)).normal(0, (9 * inputs) ** -0.5, (outputs, inputs, 3, 3))
+    weights = np.random.default_rng(_RANDOM + len(name)).normal(
+        0, (9 * inputs) ** -0.5, (outputs, inputs, 3, 3)
+    )
     return operations.convolution(
         value, operations.constant(weights.astype(np.float32)), [1, 1], [1, 1], [1, 1], [1, 1], name=name
     )

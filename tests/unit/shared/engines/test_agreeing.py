@@ -49,7 +49,10 @@ def test_where_it_was_made_it_keeps_what_its_maker_counted(folder: Path) -> None
     found = check_agreement(bundle, make_engine(bundle, threads=1), "")
     assert found is not None
     assert bundle.manifest.int8 is not None
-    assert (found.agreement, found.pictures) == (bundle.manifest.int8.agreement, bundle.manifest.int8.pictures)
+    assert (found.agreement, found.pictures) == (
+        bundle.manifest.int8.agreement,
+        bundle.manifest.int8.pictures,
+    )
 
 
 def test_a_float32_bundle_is_not_asked(folder: Path) -> None:
@@ -86,14 +89,18 @@ def test_without_a_float32_bundle_beside_it_the_start_fails_with_what_to_do(
     monkeypatch.setattr(agreeing, "_counted", lambda *_: TOO_LITTLE)
     other = float_of(folder) / "bundle.json"
     other.write_text("{}")
-    with pytest.raises(EngineError, match=r"Give both sides the float32 bundle \(its folder would be .*int8\.float\)"):
+    with pytest.raises(
+        EngineError, match=r"Give both sides the float32 bundle \(its folder would be .*int8\.float\)"
+    ):
         loaded(folder)
     shutil.rmtree(float_of(folder))
     with pytest.raises(EngineError, match="or make the int8 one again on this machine"):
         loaded(folder)
 
 
-def test_a_half_that_is_wrong_altogether_leads_there_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_half_that_is_wrong_altogether_leads_there_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def failing(bundle: object, **options: object) -> object:
         if read_bundle(folder).manifest.digest == bundle.manifest.digest:  # type: ignore[attr-defined]
             raise EngineError("the head differs")
@@ -103,9 +110,7 @@ def test_a_half_that_is_wrong_altogether_leads_there_too(folder: Path, monkeypat
     assert loaded(folder).bundle.folder == float_of(folder)
 
 
-def test_that_values_differ_from_the_probe_is_said(
-    folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_that_values_differ_from_the_probe_is_said(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     bundle = read_bundle(folder)
     engine = make_engine(bundle, threads=1)
     point = bundle.partition.default()

@@ -45,7 +45,9 @@ def test_a_crossing_changes_where_there_is_a_grid_only() -> None:
     point = SplitPoint("neck", ((256,), (2,)), 1, 1, (grid, None))
     plain = np.ones((1, 2), np.float32)
     for given in (ALL[None], grid.values(ALL)[None]):
-        native, symbols, values = (form((given, plain)) for form in (point.native, point.symbols, point.values))
+        native, symbols, values = (
+            form((given, plain)) for form in (point.native, point.symbols, point.values)
+        )
         assert [each[1] is plain for each in (native, symbols, values)] == [True] * 3
         assert (native[0].dtype, symbols[0].dtype, values[0].dtype) == (np.int8, np.uint8, np.float32)
         assert np.array_equal(symbols[0], ALL[None])

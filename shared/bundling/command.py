@@ -113,7 +113,7 @@ def _bundle(arguments: Sequence[str], read_pictures: ReadPictures | None) -> Non
         if read_pictures is None:
             raise SettingsError("--int8 is for `splitdnn bundle`, which reads the pictures")
         make_int8_beside(
-            folder, given, read_pictures, lambda target: _print(*_make(choice, target, given.check))
+            folder, given, read_pictures, lambda making: _print(*_fill(choice, making, given.check))
         )
         return
     made, report = _make(choice, folder, given.check)
@@ -129,16 +129,21 @@ def _parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> dict[s
 
 
 def _make(choice: NetworkChoice, folder: Path, check: str) -> tuple[Bundle, Report]:
-    from shared.bundling.bundler import make_reported  # noqa: PLC0415 - after the threads are limited
-    from shared.bundling.folder import replacing  # noqa: PLC0415
+    from shared.bundling.folder import replacing  # noqa: PLC0415 - after the threads are limited
     from shared.network.bundle import read_bundle  # noqa: PLC0415
-    from shared.network.choice import NAMED_SECONDS  # noqa: PLC0415
 
     with replacing(folder) as making:
-        _, report = make_reported(
-            choice, making, patience_s=NAMED_SECONDS, check="all" if check == "all" else "stage_ends"
-        )
+        _, report = _fill(choice, making, check)
     return read_bundle(folder), report
+
+
+def _fill(choice: NetworkChoice, making: Path, check: str) -> tuple[Bundle, Report]:
+    from shared.bundling.bundler import make_reported  # noqa: PLC0415 - as above
+    from shared.network.choice import NAMED_SECONDS  # noqa: PLC0415
+
+    return make_reported(
+        choice, making, patience_s=NAMED_SECONDS, check="all" if check == "all" else "stage_ends"
+    )
 
 
 def _list(choice: NetworkChoice) -> None:

@@ -57,7 +57,7 @@ class Int8Entry(_Strict):
     """What is known of an int8 network beside its float32 one."""
 
     float_fingerprint: str = Field(pattern=f"^[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}$")
-    """Of the float32 bundle that it was made of, and that stands in for it."""
+    """The float32 bundle's that it was made of, and that stands in for it."""
     agreement: float = Field(ge=0, le=1)
     """With the float32 network, on `pictures` that were in no way used to make it."""
     low: float = Field(ge=0, le=1)

@@ -23,7 +23,7 @@ PICTURE_CODECS = [codec for codec in CODECS.values() if codec.carries == "pictur
 
 
 GRID = Grid(0.03125, 128)
-"""Of `sample`, for the codecs that carry what a network has quantised itself."""
+"""The one of `sample`, for the codecs that carry what a network has quantised itself."""
 
 
 def ready(codec: Codec) -> Codec:

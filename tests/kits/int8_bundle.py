@@ -24,13 +24,18 @@ _HOME = tempfile.TemporaryDirectory(prefix="splitdnn-tests-")
 RECIPE = f"size={quantised.SIDE}x{quantised.SIDE}"
 
 
-def float_bundle(folder: Path) -> Bundle:
-    """The float32 bundle, in a new `folder`."""
+def fill_float(making: Path) -> None:
+    """Fill an empty folder with the float32 bundle."""
     source = Path(_HOME.name) / "small.xml"
     if not source.exists():
         ov.save_model(quantised.network(), source, compress_to_fp16=False)
+    make_bundle(NetworkChoice(str(source), recipe=RECIPE, task="classify"), making, patience_s=1)
+
+
+def float_bundle(folder: Path) -> Bundle:
+    """The float32 bundle, in a new `folder`."""
     with replacing(folder) as making:
-        make_bundle(NetworkChoice(str(source), recipe=RECIPE, task="classify"), making, patience_s=1)
+        fill_float(making)
     return read_bundle(folder)
 
 

@@ -86,33 +86,34 @@ def check_int8_flags(given: argparse.Namespace) -> None:
 
 
 def make_int8_beside(
-    folder: Path, given: argparse.Namespace, read_pictures: ReadPictures, make_float: Callable[[Path], object]
+    folder: Path, given: argparse.Namespace, read_pictures: ReadPictures, fill: Callable[[Path], object]
 ) -> None:
     """Make the float32 bundle in FOLDER.float and the int8 one in FOLDER; or the float32 one in FOLDER, if int8 is not worth it.
 
-    Raises StartupError.
+    `fill` fills an empty folder with the float32 bundle, and describes it. What is there stays until both are made. Raises StartupError.
     """
     from shared.bundling.folder import check_target, replacing  # noqa: PLC0415 - as above
     from shared.bundling.int8.maker import MIN_AGREEMENT, make_int8  # noqa: PLC0415
 
-    check_target(folder)
-    make_float(float_of(folder))
-    network = read_bundle(float_of(folder), verify=False)
-    progress = Progress(sys.stderr)
-    pictures = read_pictures(
-        given.calibrate,
-        network.model.recipe,
-        given.pictures,
-        lambda read: progress.show("reading pictures", read),
-    )
     wanted = MIN_AGREEMENT if given.min_agreement is None else given.min_agreement
-    with replacing(folder) as making:
-        report = make_int8(network, pictures, making, wanted=wanted, show=progress.show)
-        if report.bundle is None:
-            for name in (MANIFEST, *FILES):
-                shutil.copy2(network.folder / name, making / name)
-    progress.close()
-    print(f"\n{describe_int8(report, wanted, network)}")
+    check_target(folder)
+    progress = Progress(sys.stderr)
+    with replacing(float_of(folder)) as in_float:
+        fill(in_float)
+        network = read_bundle(in_float, verify=False)
+        pictures = read_pictures(
+            given.calibrate,
+            network.model.recipe,
+            given.pictures,
+            lambda read: progress.show("reading pictures", read),
+        )
+        with replacing(folder) as making:
+            report = make_int8(network, pictures, making, wanted=wanted, show=progress.show)
+            if report.bundle is None:
+                for name in (MANIFEST, *FILES):
+                    shutil.copy2(in_float / name, making / name)
+        progress.close()
+        print(f"\n{describe_int8(report, wanted, network)}")
     if report.bundle is None:
         shutil.rmtree(float_of(folder))
     print(f"\nwritten to {folder}; run it with --model {folder}")

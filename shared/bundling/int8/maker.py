@@ -67,7 +67,7 @@ class Int8Report:
     gain: float
     """How many times as fast as float32, one picture at a time on all cores."""
     unit: str
-    """Of the trials' divergence."""
+    """What the trials' divergence is measured in."""
     in_symbols: tuple[str, ...] = ()
     """Split points at which the network's own bytes cross."""
     left_out: tuple[str, ...] = ()

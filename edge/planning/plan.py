@@ -60,7 +60,7 @@ def make_plan(
 
     `profile` is called only if the codec needs a profile.
     """
-    chosen = at_point(make_codec(codec or default_codec(point)), point)
+    chosen = make_codec(codec or default_codec(point))
     if chosen.carries == "picture" and point.name != INPUT:
         raise SettingsError(
             f"codec {chosen.name} carries pictures, and at {point.name} a tensor travels; "
@@ -72,7 +72,7 @@ def make_plan(
                 f"codec {chosen.name} is for tensors inside the network, not for {point.name}"
             )
         chosen = chosen.bind(profile())
-    travels = None if point.name == OUTPUT else chosen.for_stream()
+    travels = None if point.name == OUTPUT else at_point(chosen, point).for_stream()
     label = travels.name if travels else NO_CODEC
     return Plan(point, travels, head_for(travels, engine.head(point)), engine.tail(point), label)
 

@@ -15,7 +15,7 @@ from shared.errors import SettingsError, SourceError
 from shared.network.choice import NAMED_SECONDS
 from shared.network.partition import INPUT, OUTPUT
 from shared.observing.metrics import Metrics
-from shared.process.progress import Progress
+from shared.observing.progress import Progress
 from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from shared.errors import SettingsError
 from shared.network.bundle import float_of, read_bundle
 from shared.network.manifest import FILES, MANIFEST
-from shared.process.progress import Progress
+from shared.observing.progress import Progress
 
 if TYPE_CHECKING:
     import argparse

@@ -12,7 +12,7 @@ from kits.bundles import MIDDLE, tiny
 from edge.__main__ import main
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
-from shared.process.progress import Progress
+from shared.observing.progress import Progress
 from shared.process.settings import KNOWN_NAMES, PREFIX
 
 

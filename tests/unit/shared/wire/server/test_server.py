@@ -4,87 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kits.slow_server import GET, LAST, WAIT_S, Service, serving
 from tornado.netutil import bind_sockets
-from tornado.web import Application, RequestHandler
 
-from shared.wire.server.crowd import Crowd
-from shared.wire.server.server import BoundedServer, connections_allowed
+from shared.wire.server.server import connections_allowed
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator
-
-WAIT_S = 30.0
-
-
-class Slow(RequestHandler):
-    """Answers when it is told to, and says when its client has gone."""
-
-    def initialize(self, service: Service) -> None:
-        self.service = service
-
-    async def get(self) -> None:
-        self.service.entered.set()
-        await self.service.answer.wait()
-        self.finish("done")
-
-    def on_connection_close(self) -> None:
-        self.service.gone.set()
-
-
-class Service:
-    def __init__(self, **limits: Any) -> None:
-        self.entered, self.answer, self.gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self.closed: list[str] = []
-        self.long_headers = 0
-        self.crowd = Crowd(
-            limits.get("most", 50),
-            limits.get("most", 50),
-            limits.get("write_timeout_s", 20.0),
-            closed=lambda why, _owner: self.closed.append(why),
-            header_refused=self._count,
-        )
-        self.server = BoundedServer(
-            Application([("/", Slow, {"service": self})], log_function=lambda _handler: None),
-            crowd=self.crowd,
-            max_header_size=16 << 10,
-        )
-        self.port = 0
-
-    def _count(self) -> None:
-        self.long_headers += 1
-
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port)
-
-    async def ask(self, data: bytes) -> bytes:
-        reader, writer = await self.connect()
-        writer.write(data)
-        answer = await asyncio.wait_for(reader.read(), WAIT_S)
-        writer.close()
-        return answer
-
-
-@asynccontextmanager
-async def serving(**limits: Any) -> AsyncIterator[Service]:
-    service = Service(**limits)
-    sockets = bind_sockets(0, "127.0.0.1")
-    service.port = sockets[0].getsockname()[1]
-    service.server.add_sockets(sockets)
-    try:
-        yield service
-    finally:
-        service.server.stop()
-        await service.server.close_all_connections()
-        assert len(service.crowd) == 0
-
-
-GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 def test_a_client_that_has_closed_its_sending_side_gets_its_answer() -> None:
@@ -228,6 +157,40 @@ def test_an_idle_connection_makes_room_and_those_above_all_limits_are_closed() -
                 assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200 ")
             for writer in (first, second, last):
                 writer.close()
+
+    asyncio.run(scenario())
+
+
+def test_accepting_waits_when_it_has_had_its_share_and_others_are_served_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses = [0.0, 0.05, 0.0]
+    spent: list[float] = []
+
+    class Share:
+        def __init__(self, *_: float) -> None:
+            """As generous as the test says."""
+
+        def spend(self, seconds: float) -> float:
+            spent.append(seconds)
+            return pauses[min(len(spent), len(pauses)) - 1]
+
+    async def scenario() -> None:
+        monkeypatch.setattr("shared.wire.server.server.TimeShare", Share)
+        async with serving() as service:
+            service.answer.set()
+            reader, writer = await service.connect()
+            writer.write(GET)
+            await asyncio.wait_for(reader.readuntil(b"done"), WAIT_S)
+            assert (await service.ask(LAST)).startswith(b"HTTP/1.1 200 ")
+            newcomer = asyncio.create_task(service.ask(LAST))  # after the second, there is a pause
+            writer.write(GET)
+            await asyncio.wait_for(reader.readuntil(b"done"), WAIT_S)
+            assert len(spent) == 2, "nobody was accepted in the pause"
+            assert (await newcomer).startswith(b"HTTP/1.1 200 ")
+            assert len(spent) == 3
+            assert min(spent) > 0
+            writer.close()
 
     asyncio.run(scenario())
 

@@ -133,8 +133,8 @@ class Service:
             in_pieces=runner.in_pieces,
         )
         self.networks.stand_in = StandIn(
-            self.networks, self._load, self._networks_changed, pool=pools.networks
-        )
+            self.networks, self._load, self._networks_changed, pool=pools.networks, changes=self.metrics.network_changes
+        )  # fmt: skip
         self._tasks = [
             asyncio.create_task(self.batcher.serve()),
             asyncio.create_task(self.door.watch()),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from prometheus_client import Counter
+
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
     from cloud.threads import Pool
@@ -37,13 +39,15 @@ class StandIn:
         on_change: Callable[[], object],
         *,
         pool: Pool,
+        changes: Counter,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`load` loads the bundle in a folder, on a thread of `pool`; `on_change` is called when it is held."""
+        """`load` loads the bundle in a folder, on a thread of `pool`; `on_change` is called when it is held. `changes` counts results."""
         self._networks = networks
         self._load = load
         self._on_change = on_change
         self._pool = pool
+        self._changes = changes
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._loading: asyncio.Task[None] | None = None
@@ -88,6 +92,7 @@ class StandIn:
         else:
             if self._networks.current is current:
                 self._networks.add(network)
+                self._changes.labels(result="taken").inc()
                 _log.info(
                     "fingerprint %s, the float32 network, is served beside int8: an edge asks for it", network.model.fingerprint.hex()
                 )  # fmt: skip
@@ -95,6 +100,7 @@ class StandIn:
 
     def _fail(self, text: str) -> None:
         self._not_before = self._clock() + PAUSE_S
+        self._changes.labels(result="failed").inc()
         _log.warning("%s; edges that run the float32 network answer by themselves", text)
 
 

@@ -47,7 +47,9 @@ class EngineChoice:
     """The split points with their shapes and work: what two networks have in common that differ in their parameters only."""
 
     def for_same_graph(self, settings: EdgeSettings) -> dict[str, str]:
-        """Values for the settings that leave the choice open, if `model` is a bundle of the same graph."""
+        """Values for the settings that leave the choice open, if `model` is a bundle of the same graph; none for int8, which leaves none."""
+        if self.precision == "int8":
+            return {}
         try:
             manifest = read_manifest(Path(settings.model) / MANIFEST)
         except ModelError:

@@ -8,6 +8,7 @@ network keeps on it. The result is kept for the next start.
 from __future__ import annotations
 
 import logging
+from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -48,7 +49,7 @@ def check_agreement(bundle: Bundle, engine: Engine, cache_dir: str) -> Found | N
         return None
     cache, key = (
         Cache(cache_dir),
-        "agreement-" + key_of(bundle.manifest.digest, machine(), processor_features()),
+        "agreement-" + key_of(bundle.manifest.digest, machine(), processor_features(), version("openvino")),
     )
     found = _remembered(cache.load_json(key))
     if found is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kits.numpy_network import int8_entry, network_of, write_bundle
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from cloud.batching.tails import Tails
 from cloud.networks.network import LoadedNetwork
@@ -46,10 +46,13 @@ class House:
         self.loads: list[Path] = []
         self.changes = 0
         self.failure: Exception | None = None
+        self.counter = Counter("changes", "", ["result"], registry=None)
         bundle = write_bundle(folder / "int8", INT8, precision="int8", int8=int8_entry(FLOAT.hex()))
         write_bundle(float_of(folder / "int8"), FLOAT)
         self.networks = Networks(self._of(bundle), lambda _: Times(), Gauge("h", "", registry=None))
-        self.stand_in = StandIn(self.networks, self._load, self._note, pool=Pool(), clock=lambda: self.now)
+        self.stand_in = StandIn(
+            self.networks, self._load, self._note, pool=Pool(), changes=self.counter, clock=lambda: self.now
+        )
         self.networks.stand_in = self.stand_in
 
     def _of(self, bundle: Bundle) -> LoadedNetwork:
@@ -89,6 +92,7 @@ def test_the_first_frame_is_told_to_come_again_and_the_next_one_is_served(tmp_pa
         assert house.networks.current.model.fingerprint == INT8
         assert house.networks.also_serves() == [FLOAT.hex()]
         assert house.changes == 1
+        assert house.counter.labels(result="taken")._value.get() == 1
 
     asyncio.run(check())
 
@@ -122,6 +126,7 @@ def test_one_that_cannot_be_loaded_is_not_tried_again_at_once(
             with pytest.raises(FingerprintError):
                 await house.ask()
             house.now += PAUSE_S
+        assert house.counter.labels(result="failed")._value.get() == 2
         house.failure = None
         with pytest.raises(UnavailableError):
             await house.ask()

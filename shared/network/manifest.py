@@ -69,6 +69,8 @@ class Int8Entry(_Strict):
     """What its maker asked for, `--min-agreement`."""
     in_float: list[str] = Field(max_length=100_000)
     """Layers that were left in float32."""
+    portable: bool = False
+    """Whether its weights have 7 bits, for processors without VNNI."""
 
 
 class PointEntry(_Strict):

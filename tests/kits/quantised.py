@@ -52,11 +52,13 @@ def quantise(
     in_float: Sequence[str],
     *,
     attends: bool,
+    portable: bool = False,
     show: Callable[[int], object] = lambda _: None,
     levels: int = 256,
 ) -> ov.Model:
     """As `shared.bundling.int8.quantiser.quantise`. Every user of a value gets a FakeQuantize of its own, as NNCF has it."""
     assert not attends
+    assert not portable
     ranges = _ranges(model, tensors, show)
     quantised = model.clone()
     for node in quantised.get_ordered_ops():

@@ -38,7 +38,7 @@ class ReadPictures(Protocol):
 
 
 def add_int8_flags(parser: argparse.ArgumentParser) -> None:
-    """`--int8`, `--calibrate`, `--pictures` and `--min-agreement`."""
+    """`--int8`, `--calibrate`, `--pictures`, `--min-agreement` and `--portable`."""
     parser.add_argument(
         "--int8",
         action="store_true",
@@ -63,13 +63,20 @@ def add_int8_flags(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="least share of the float32 network's answers that int8 has to keep, 0 to 1; default 0.975. Layers that hurt stay in float",
     )
+    parser.add_argument(
+        "--portable",
+        action="store_true",
+        help="weights of 7 bits, for processors without VNNI too; some more answers change everywhere",
+    )
 
 
 def check_int8_flags(given: argparse.Namespace) -> None:
     """Raise SettingsError for flags that do not go together, or ModelError if NNCF is missing."""
     if not given.int8:
-        if given.calibrate is not None or given.min_agreement is not None:
-            raise SettingsError("--calibrate and --min-agreement are for --int8, which is not given")
+        if given.calibrate is not None or given.min_agreement is not None or given.portable:
+            raise SettingsError(
+                "--calibrate, --min-agreement and --portable are for --int8, which is not given"
+            )
         return
     if given.list:
         raise SettingsError("--list writes nothing, and so nothing in int8; accepted: one of the two")
@@ -108,7 +115,9 @@ def make_int8_beside(
             lambda read: progress.show("reading pictures", read),
         )
         with replacing(folder) as making:
-            report = make_int8(network, pictures, making, wanted=wanted, show=progress.show)
+            report = make_int8(
+                network, pictures, making, wanted=wanted, portable=given.portable, show=progress.show
+            )
             if report.bundle is None:
                 for name in (MANIFEST, *FILES):
                     shutil.copy2(in_float / name, making / name)

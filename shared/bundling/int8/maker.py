@@ -80,16 +80,18 @@ def make_int8(
     folder: Path,
     *,
     wanted: float = MIN_AGREEMENT,
+    portable: bool = False,
     show: Callable[..., object] = lambda *_: None,
 ) -> Int8Report:
     """Fill the empty `folder` with the int8 bundle of the float32 bundle `network`, unless int8 is not worth it.
 
-    `pictures`: (height, width, 3) uint8 RGB as the network takes them. `wanted`: the least agreement, 0 … 1. `show(step, done, total)`.
+    `pictures`: (height, width, 3) uint8 RGB as the network takes them. `wanted`: the least agreement, 0 … 1. `portable`:
+    for processors without VNNI too, with weights of 7 bits. `show(step, done, total)`.
     Raises ModelError, or OSError if it cannot be written.
     """
     if len(pictures) < MIN_PICTURES:
         raise ModelError(f"{len(pictures)} pictures to calibrate int8 on; accepted: at least {MIN_PICTURES}")
-    return _Maker(network, pictures, wanted, show).make(folder)
+    return _Maker(network, pictures, wanted, show, portable=portable).make(folder)
 
 
 class _Maker:
@@ -99,8 +101,10 @@ class _Maker:
         pictures: Sequence[NDArray[np.uint8]],
         wanted: float,
         show: Callable[..., object],
+        *,
+        portable: bool,
     ) -> None:
-        self._network, self._wanted, self._show = network, wanted, show
+        self._network, self._wanted, self._show, self._portable = network, wanted, show, portable
         half, third = len(pictures) // 2, len(pictures) // 3
         fitted, tuned, self._held_out = pictures[:half], pictures[half:-third], pictures[-third:]
         self._normalise = network.model.recipe.normalise
@@ -149,6 +153,7 @@ class _Maker:
             self._fitted,
             setting.in_float,
             attends=self._layers.attends,
+            portable=self._portable,
             show=lambda done: self._show(f"calibrating, {setting.what} in float", done, total),
         )
         whole = whole_of(quantised, self._shapes, in_integers=True)
@@ -207,6 +212,7 @@ class _Maker:
                 "pictures": kept.pictures,
                 "wanted": self._wanted,
                 "in_float": list(report.chosen.setting.in_float),
+                "portable": self._portable,
             },
             "split_points": [entry_of(point) for point in points],
         }

@@ -36,17 +36,17 @@ def quantise(
     in_float: Sequence[str],
     *,
     attends: bool,
+    portable: bool = False,
     show: Callable[[int], object] = lambda _: None,
 ) -> ov.Model:
     """A quantised copy of `model`, calibrated on its inputs `tensors`, each (C, H, W). The operations `in_float` stay in float.
 
-    `attends`: whether it is a transformer. `show` is told how many were run. Raises ModelError.
-
-    The overflow fix is off: it gives weights 7 bits for processors without VNNI, whose 16-bit sums may overflow. On those, what
-    the search, or the check at load, finds there is what counts.
+    `attends`: whether it is a transformer. `portable`: weights have 7 bits, so that the 16-bit sums of processors without VNNI do not
+    overflow; else they have 8. `show` is told how many were run. Raises ModelError.
     """
     nncf = _nncf()
-    advanced = nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.DISABLE)
+    fix = nncf.OverflowFix.ENABLE if portable else nncf.OverflowFix.DISABLE
+    advanced = nncf.AdvancedQuantizationParameters(overflow_fix=fix)
     kind = {"model_type": nncf.ModelType.TRANSFORMER} if attends else {}
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # its own progress bars

@@ -19,7 +19,7 @@ class Recorder(SimpleNamespace):
     """Stands in for the module `nncf`: remembers what it was asked, and runs through the pictures."""
 
     __version__ = "3.4.0"
-    OverflowFix = SimpleNamespace(DISABLE="off")
+    OverflowFix = SimpleNamespace(DISABLE="off", ENABLE="on")
     ModelType = SimpleNamespace(TRANSFORMER="transformer")
 
     def __init__(self, fails: str = "") -> None:
@@ -69,6 +69,8 @@ def test_pictures_layers_and_kind_are_passed_on(
     assert capsys.readouterr().out == ""
     quantiser.quantise(model, TENSORS, [], attends=True)
     assert fake.asked["model_type"] == "transformer"
+    quantiser.quantise(model, TENSORS, [], attends=False, portable=True)
+    assert fake.asked["advanced_parameters"] == {"overflow_fix": "on"}
     assert quantiser.nncf_version() == "3.4.0"
 
 

@@ -27,6 +27,7 @@ from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder
 from cloud.networks.network import LoadedNetwork
 from cloud.networks.networks import Networks
+from cloud.networks.stand_in import StandIn
 from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
 from cloud.profiles.store import Profiles
@@ -39,6 +40,8 @@ from shared.wire.server.rate import Rate
 from shared.wire.server.server import connections_allowed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cloud.access.clients import Account
     from cloud.batching.crossing import Crossing, TailRun
     from cloud.config import CloudSettings
@@ -129,6 +132,9 @@ class Service:
             workers=pools.tail_workers,
             in_pieces=runner.in_pieces,
         )
+        self.networks.stand_in = StandIn(
+            self.networks, self._load, self._networks_changed, pool=pools.networks, changes=self.metrics.network_changes
+        )  # fmt: skip
         self._tasks = [
             asyncio.create_task(self.batcher.serve()),
             asyncio.create_task(self.door.watch()),
@@ -165,10 +171,12 @@ class Service:
         """The current network."""
         return self.networks.current
 
-    def _load(self) -> LoadedNetwork:
-        pools = self.pools
+    def _load(self, folder: Path | None = None) -> LoadedNetwork:
+        pools, settings = self.pools, self.settings
+        if folder:
+            settings = settings.model_copy(update={"model": str(folder)})
         return LoadedNetwork.load(
-            self.settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers
+            settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers
         )
 
     def _note_closed(self, why: str, owner: str) -> None:
@@ -218,7 +226,7 @@ class Service:
         """What `GET /model` says."""
         return {
             **self.network.describe(),
-            "also_serves": self.networks.earlier(),
+            "also_serves": self.networks.also_serves(),
             "codecs": {codec.name: codec.id for codec in known_codecs().values()},
             "profiles": self.profiles.names(),
             "wire_versions": list(wire.VERSIONS),

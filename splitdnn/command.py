@@ -55,7 +55,7 @@ def _start(word: str, rest: Sequence[str]) -> int:
     if word == "cloud":
         from cloud.__main__ import main as command  # noqa: PLC0415
     elif word == "bundle":
-        from shared.bundling.command import bundle as command  # noqa: PLC0415
+        from splitdnn.calibrating import bundle as command  # noqa: PLC0415
     elif word == "back":
         from shared.bundling.command import back as command  # noqa: PLC0415
     elif word == "authority":

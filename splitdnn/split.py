@@ -92,7 +92,7 @@ class SplitNetwork(WholeNetwork):
         if isinstance(checked.codecs[0], Calibrated) and isinstance(self.codec, Calibrated):
             codecs = tuple(self.codec.of_tensor(number) for number in range(len(frame.tensors)))
             checked = Checked(frame, codecs)
-        return decode_frame(checked, self._loaded.model).crossing
+        return self.point.values(decode_frame(checked, self._loaded.model).crossing)
 
     def tail(self, crossing: Crossing) -> Tensors:
         """The crossing, a tuple of (B, *shape) float32 -> the outputs, a tuple of (B, …) float32. Raises ShapeError."""

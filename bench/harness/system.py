@@ -55,7 +55,11 @@ class Setup:
         engine = cloud.describe().get("engine")
         if not isinstance(engine, dict):
             return self
-        return replace(self, engine=engine.get("name"), precision=engine.get("precision"))
+        return replace(
+            self,
+            engine=engine.get("name"),
+            precision=None if engine.get("precision") == "int8" else engine.get("precision"),
+        )
 
 
 class Cloud(Process):

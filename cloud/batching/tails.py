@@ -120,12 +120,14 @@ class Tails:
             tail = self._at_hand(point)
         if split_point in self._own:
             self._own[split_point] = self._clock()
-        return tail(join(callers))
+        return tail(_together(point, callers))
 
     def begin(self, split_point: str, callers: Sequence[Crossing]) -> ChainRun | None:
         """As `run`, but to be gone on with piece by piece; None where there is no chain of this tail."""
         chain = self._ends.get(split_point) or self._fine.get(split_point)
-        return chain.begin(join(callers)) if isinstance(chain, Chain) else None
+        if not isinstance(chain, Chain):
+            return None
+        return chain.begin(_together(self._partition.point(split_point), callers))
 
     def require_allowed(self, split_point: str) -> None:
         """Raise SplitPointError if frames may not cross at this split point, which must exist."""
@@ -187,3 +189,8 @@ class Tails:
             self._engine.drop("tail", self._partition.point(oldest))
         self._engine.tail(point)
         self._own[point.name] = now
+
+
+def _together(point: SplitPoint, callers: Sequence[Crossing]) -> Crossing:
+    """The frames of all callers. Symbols and values of one batch must not be joined as numbers."""
+    return join([point.symbols(each) for each in callers] if any(point.grids) else callers)

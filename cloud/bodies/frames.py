@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cloud.profiles.store import Profiles
     from shared.codecs.base import Codec
     from shared.network.model import Model
-    from shared.network.partition import Partition, SplitPoint
+    from shared.network.partition import Grid, Partition, SplitPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Checked(NamedTuple):
 
     frame: wire.Frame
     codecs: tuple[Codec, ...]
+    grids: tuple[Grid | None, ...] = ()
+    """The split point's."""
 
 
 def read_frame(
@@ -72,7 +74,7 @@ def check_frame(frame: wire.Frame, partition: Partition, profiles: Profiles | No
     if profiles and codecs[0].id == Calibrated.id:
         fitted = profiles.codec_of(frame)
         codecs = [fitted.of_tensor(number) for number in range(len(codecs))]
-    return Checked(frame, tuple(codecs))
+    return Checked(frame, tuple(codecs), point.grids)
 
 
 def _check_picture(codec: Codec, tensor: wire.EncodedTensor, point: SplitPoint) -> None:
@@ -89,14 +91,14 @@ def _check_picture(codec: Codec, tensor: wire.EncodedTensor, point: SplitPoint) 
 
 def is_to_resize(checked: Checked, model: Model) -> bool:
     """Whether a checked frame carries a picture of another size than the network's."""
-    frame, codecs = checked
+    frame, codecs = checked.frame, checked.codecs
     return codecs[0].carries == "picture" and frame.tensors[0].shape != model.recipe.picture_shape
 
 
 def decode_frame(checked: Checked, model: Model) -> Work:
     """Decode what a checked frame carries into the tensors that cross. Raises WireError."""
-    frame, codecs = checked
-    arrays = decode_tensors(frame, codecs)
+    frame, codecs = checked.frame, checked.codecs
+    arrays = decode_tensors(frame, codecs, checked.grids)
     if codecs[0].carries == "picture":
         picture = fit_picture(arrays[0], model.recipe) if is_to_resize(checked, model) else arrays[0]
         arrays = (model.recipe.normalise(picture),)

@@ -91,8 +91,8 @@ class LoadedNetwork:
 
     @property
     def digest(self) -> str:
-        """Its bundle's digest: two bundles of one fingerprint may still differ in labels or name."""
-        return self.network.bundle.manifest.digest
+        """That of the bundle that was asked for: two bundles of one fingerprint may still differ in labels or name."""
+        return self.network.digest
 
     def ends(self) -> list[SplitPoint]:
         """The split points that are worth choosing from."""

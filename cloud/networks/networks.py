@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from shared.errors import FingerprintError
+from shared.errors import FingerprintError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +20,19 @@ EARLIER_S = 300.0
 """An earlier network is dropped when nothing has come for it for so long."""
 
 
+class StandsIn(Protocol):
+    """Brings the float32 network of the current one, if that is int8."""
+
+    def fingerprint(self) -> str | None:
+        """Which one that is; None if there is none."""
+
+    def bring(self, fingerprint: bytes) -> bool:
+        """Whether it is the network of this fingerprint, and on its way. For any thread."""
+
+    def stop(self) -> None:
+        """Nothing more is to be brought."""
+
+
 class Networks:
     """Knows which network is current and which others are held. Changed on the event loop only; asked from any thread."""
 
@@ -31,6 +44,8 @@ class Networks:
         """The network that JSON is for, and that every reply names."""
         self._make_tail_times = make_tail_times
         self._gauge = held
+        self.stand_in: StandsIn | None = None
+        """What brings the float32 network of an int8 one."""
         self._tail_times: dict[LoadedNetwork, TailTimes] = {}
         self._held: dict[bytes, LoadedNetwork] = {}  # replaced, never changed; the current one is last
         self._hold([first])
@@ -40,8 +55,15 @@ class Networks:
         return iter(self._held.values())
 
     def of(self, what: str, fingerprint: bytes) -> LoadedNetwork:
-        """The network that `what`, a frame or a profile, was made for; counts as a use of it. Raises FingerprintError."""
+        """The network that `what`, a frame or a profile, was made for; counts as a use of it.
+
+        Raises FingerprintError, or UnavailableError if it is on its way.
+        """
         network = self._held.get(fingerprint)
+        if network is None and self.stand_in and self.stand_in.bring(fingerprint):
+            raise UnavailableError(
+                f"the network that this {what} was made for (fingerprint {fingerprint.hex()}) is being loaded"
+            )
         if network is None:
             model = self.current.model
             raise FingerprintError(
@@ -51,7 +73,7 @@ class Networks:
                     "fingerprint": model.fingerprint.hex(),
                     "model": model.name,
                     "weights": model.weights,
-                    "also_serves": self.earlier(),
+                    "also_serves": self.also_serves(),
                 },
             )
         network.usage.note()
@@ -69,6 +91,11 @@ class Networks:
         """The fingerprints of the earlier networks, in hexadecimal digits, the latest first."""
         return [network.model.fingerprint.hex() for network in reversed([*self][:-1])]
 
+    def also_serves(self) -> list[str]:
+        """The fingerprints of all networks but the current one that frames may be for."""
+        held, stand_in = self.earlier(), self.stand_in.fingerprint() if self.stand_in else None
+        return held if stand_in is None or stand_in in held else [*held, stand_in]
+
     def tail_times(self, network: LoadedNetwork) -> TailTimes:
         """How long its tails take; it must be held."""
         return self._tail_times[network]
@@ -81,6 +108,12 @@ class Networks:
         self.current = network
         return self._hold([*others[-MAX_EARLIER:], network])
 
+    def add(self, network: LoadedNetwork) -> None:
+        """Hold it beside the current one, which stays so; it goes as earlier ones do."""
+        network.usage.note()
+        others = [each for each in self if each is not self.current]
+        self._hold([*others, network, self.current])
+
     def expire(self) -> list[LoadedNetwork]:
         """Drop the earlier ones that nothing has come for; returns them."""
         return self._hold([each for each in self if each is self.current or each.usage.idle_s() < EARLIER_S])
@@ -89,6 +122,8 @@ class Networks:
         """End the measurements in progress."""
         for times in self._tail_times.values():
             times.stop()
+        if self.stand_in:
+            self.stand_in.stop()
 
     def _hold(self, networks: list[LoadedNetwork]) -> list[LoadedNetwork]:
         dropped = [each for each in self if each not in networks]

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from edge.calibration.calibration import MIN_PICTURES, calibrate_on
 from edge.calibration.pictures import Footage
@@ -15,6 +15,7 @@ from shared.errors import SettingsError, SourceError
 from shared.network.choice import NAMED_SECONDS
 from shared.network.partition import INPUT, OUTPUT
 from shared.observing.metrics import Metrics
+from shared.observing.progress import Progress
 from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted
 
@@ -23,13 +24,11 @@ if TYPE_CHECKING:
     from edge.config import CalibrationSettings
     from shared.tasks.base import Task
 
-_WIDTH = 30
-
 
 def calibrate(settings: CalibrationSettings, threads: int) -> int:
     """Write a profile and print the curve. Exit status 0; raises StartupError."""
     start = time.monotonic()
-    progress = _Progress(sys.stderr)
+    progress = Progress(sys.stderr)
     footage = Footage(
         settings.source, open_timeout_s=settings.open_timeout_s, read_timeout_s=settings.read_timeout_s
     )
@@ -74,32 +73,6 @@ def calibrate(settings: CalibrationSettings, threads: int) -> int:
         f"  python -m edge --model {settings.model}{flags} --split-point {name} --codec calibrated --profile {path} …"
     )
     return 0
-
-
-class _Progress:
-    """How far the work is: one line that is rewritten on a terminal, one line for each step elsewhere."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._terminal = out.isatty()
-        self._step = ""
-
-    def show(self, step: str, done: int = 0, total: int = 0) -> None:
-        """Show that `step` is under way and `done` of `total` is done; without a total, `done` alone."""
-        if self._terminal:
-            filled = _WIDTH * done // total if total else 0
-            bar = f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {done}/{total}" if total else str(done or "…")
-            self._out.write(f"\r\x1b[K{step} {bar}")
-            self._out.flush()
-        elif step != self._step:
-            self._out.write(f"{step} …\n")
-        self._step = step
-
-    def close(self) -> None:
-        """Leave a clean line behind."""
-        if self._terminal:
-            self._out.write("\r\x1b[K")
-            self._out.flush()
 
 
 def _table(found: Calibration, task: Task, name: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from shared.codecs import encode_frame
 from shared.codecs.coding import decode_tensors
+from shared.tasks.agreement import wilson
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from shared.tasks.base import Task
 
 _BATCH = 8
-_SIGMAS = 1.96
 
 
 @dataclass(frozen=True)
@@ -103,16 +103,6 @@ def measure(
 def joined(batches: Sequence[Tensors]) -> Tensors:
     """The tensors of several batches as those of one, copied."""
     return tuple(np.concatenate(tensors) for tensors in zip(*batches, strict=True))
-
-
-def wilson(share: float, count: float) -> tuple[float, float]:
-    """The 95 % interval of a share of `count` things; all that is possible if there are none."""
-    if count <= 0:
-        return 0.0, 1.0
-    z2 = _SIGMAS**2
-    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = _SIGMAS * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def choose(points: Sequence[Point], target: float) -> Point:

@@ -32,10 +32,10 @@ SplitPointName = Annotated[
 CodecName = Annotated[
     str | None,
     Field(
-        description="how the tensors travel: `float32`, `float16` or `int8`, each also with `+zstd`; at the split point "
+        description="how the tensors travel: `float32`, `float16`, `int8` or, of int8 networks, `uint8`, each also with `+zstd`; at the split point "
         "`input` `jpeg:quality=90,subsampling=0` (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), `webp:quality=90,method=4` (0: fast, "
         "6: small), `png` or `raw`; or `calibrated`, which needs the fewest bytes; `auto` lets the planner choose, and the "
-        "split point too unless it is set. By default `int8+zstd`, and `jpeg` at `input`; with `--split-point auto` the planner "
+        "split point too unless it is set. By default `int8+zstd`, `uint8+zstd` where an int8 network has rounded what crosses itself, and `jpeg` at `input`; with `--split-point auto` the planner "
         "chooses"
     ),
 ]
@@ -76,7 +76,7 @@ StillThreshold = Annotated[
         ge=0,
         le=1,
         description="if a smaller share of its symbols than this changed since the last frame sent, a frame is not sent, and that "
-        "frame's answer is repeated (for 5 s at most); with `int8`, `int8+zstd` and `calibrated`. 0: every frame is sent",
+        "frame's answer is repeated (for 5 s at most); with `int8`, `uint8`, these with `+zstd`, and `calibrated`. 0: every frame is sent",
     ),
 ]
 Threshold = Annotated[

@@ -17,13 +17,14 @@ in all of them, as it does in the frame.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from edge.frames.origin import PendingAnswer
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.int8 import Int8
+from shared.codecs.symbols import CrossingSymbols
 from shared.codecs.zstd import Zstd
 from shared.errors import SettingsError
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from edge.frames.origin import Origin
     from shared.codecs.base import Codec
+    from shared.network.partition import Grid
 
 LONGEST_S = 5.0
 """Between a frame and the one it repeats. A change that no threshold notices is sent at the latest then."""
@@ -153,11 +155,29 @@ class Int8Ruler:
         return Reading(scaled, np.rint(scaled).astype(np.int16))
 
 
+class SymbolsRuler:
+    """Takes the step size from the network, which has quantised the tensor itself."""
+
+    margin = _INT8_MARGIN
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+
+    def __call__(self, array: NDArray[Any]) -> Reading:
+        symbols = self._grid.symbols(array).astype(np.int16) - np.int16(self._grid.zero_point)
+        return Reading(symbols.astype(np.float32), symbols)
+
+
 def ruler_factory(codec: Codec | None) -> Callable[[int, NDArray[np.float32]], Ruler]:
     """A function that makes the ruler for the tensor of a number, from 0, of a crossing; it is given the reference's.
 
     Raises SettingsError for a codec whose symbols cannot be compared.
     """
+    if isinstance(codec, CrossingSymbols):
+        grids = codec.grids
+        return lambda number, reference: (
+            SymbolsRuler(grid) if (grid := grids[number]) else Int8Ruler(reference)
+        )
     inner = codec.inner if isinstance(codec, Zstd) else codec
     if isinstance(inner, Calibrated):
         return lambda number, _: CalibratedRuler(inner, number)
@@ -165,7 +185,7 @@ def ruler_factory(codec: Codec | None) -> Callable[[int, NDArray[np.float32]], R
         return lambda _, reference: Int8Ruler(reference)
     what = f"the codec {codec.name} has none of its own" if codec else "at `output` nothing travels"
     raise SettingsError(
-        f"--still-threshold compares the symbols that travel, and {what}; choose --codec int8, int8+zstd or "
+        f"--still-threshold compares the symbols that travel, and {what}; choose --codec int8, int8+zstd, uint8+zstd or "
         "calibrated, or --still-threshold 0"
     )
 

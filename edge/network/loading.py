@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edge.network.agreed_weights import agreed_weights
 from shared.engines.load import AUTO, load_network
 from shared.errors import EngineError, ModelError, SettingsError, SplitPointError
+from shared.network.bundle import float_beside
 from shared.network.find import bundle_folder
 from shared.network.manifest import MANIFEST, read_manifest
 from shared.observing.telemetry import export_build_info
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
     from edge.planning.plan import Plan
     from shared.engines.load import Network
+    from shared.network.bundle import Bundle
     from shared.network.manifest import Manifest, PointEntry
     from shared.network.model import Model
 
@@ -45,7 +47,9 @@ class EngineChoice:
     """The split points with their shapes and work: what two networks have in common that differ in their parameters only."""
 
     def for_same_graph(self, settings: EdgeSettings) -> dict[str, str]:
-        """Values for the settings that leave the choice open, if `model` is a bundle of the same graph."""
+        """Values for the settings that leave the choice open, if `model` is a bundle of the same graph; none for int8, which leaves none."""
+        if self.precision == "int8":
+            return {}
         try:
             manifest = read_manifest(Path(settings.model) / MANIFEST)
         except ModelError:
@@ -64,8 +68,10 @@ class Loaded:
     plans: Mapping[PlanChoice, Sequence[Plan]]
     """Those of each camera, by what its settings leave to choose; one at least."""
     digest: str
-    """SHA-256 that its bundle's manifest states of itself."""
+    """SHA-256 that the manifest of the bundle that was asked for states of itself."""
     engine: EngineChoice
+    float_network: tuple[str, Path] | None = None
+    """Fingerprint and folder of the float32 network that an int8 one was made of, if it lies beside it."""
 
     def sends_pictures(self, choice: PlanChoice) -> bool:
         """Whether every frame of a camera with this choice travels as a picture."""
@@ -142,7 +148,7 @@ def load(
     engine = EngineChoice(
         network.engine.device, network.engine.name, network.engine.precision, _graph(network.bundle.manifest)
     )
-    loaded = Loaded(network.model, plans, network.bundle.manifest.digest, engine)
+    loaded = Loaded(network.model, plans, network.digest, engine, _float_network(network.bundle))
     # An engine whose halves hold parameters of their own no longer needs the network's.
     del network
     give_back()
@@ -187,6 +193,11 @@ def _require_unchanged(network: Network) -> None:
     bundle = network.bundle
     if read_manifest(bundle.folder / MANIFEST).digest != bundle.manifest.digest:
         raise ModelError(f"bundle {bundle.folder}: it was changed while it was loaded; start again")
+
+
+def _float_network(bundle: Bundle) -> tuple[str, Path] | None:
+    folder = float_beside(bundle)
+    return (bundle.manifest.int8.float_fingerprint, folder) if folder and bundle.manifest.int8 else None
 
 
 def _graph(manifest: Manifest) -> tuple[PointEntry, ...]:

@@ -8,6 +8,8 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import ModelError
+from shared.limits import FINGERPRINT_BYTES
+from shared.network.bundle import float_of
 from shared.network.manifest import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ LOOK_S = 2.0
 """Between two looks at a bundle's folder."""
 ASK_S = 10.0
 """Between two questions for the cloud's network, where its replies do not tell: nothing is sent, or it is older."""
+_FINGERPRINT_DIGITS = 2 * FINGERPRINT_BYTES
 _LOOKS_TO_AGREE = 15
 """Both sides may look at one folder. Only after so many looks is a difference more than one side's being quicker."""
 
@@ -62,12 +65,13 @@ class FromCloud:
 
 
 class FromFolder:
-    """`--model FOLDER`: follows the folder's bundle.json."""
+    """`--model FOLDER`: follows the folder's bundle.json, and for an int8 bundle a cloud that runs its float32 network instead."""
 
     def __init__(
         self, folder: Path, heard: Heard, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     ) -> None:
         self._folder = folder
+        self._heard = heard
         self._difference = Difference(heard)
         self._sleep = sleep
 
@@ -75,22 +79,27 @@ class FromFolder:
         looks = 0
         while True:
             await self._sleep(LOOK_S)
-            digest = await asyncio.to_thread(self._digest)
-            if digest not in (None, current.digest):
+            digest, in_float = await asyncio.to_thread(self._look)
+            if in_float and self._heard.fingerprint == in_float:
+                if current.model.fingerprint.hex() != in_float:
+                    return in_float
+            elif digest not in (None, current.digest):
                 return digest
             looks = looks + 1 if self._difference.exists(current) else 0
             if looks >= _LOOKS_TO_AGREE:
                 self._difference.tell(current)
 
-    async def bring(self, _wanted: str) -> str:
-        return str(self._folder)
+    async def bring(self, wanted: str) -> str:
+        folder = self._folder if len(wanted) > _FINGERPRINT_DIGITS else float_of(self._folder)
+        return str(folder)
 
-    def _digest(self) -> str | None:
-        """What the manifest states of itself; None while it is being replaced."""
+    def _look(self) -> tuple[str | None, str | None]:
+        """What the manifest states of itself, None while it is being replaced; and the fingerprint of an int8 bundle's float32 network."""
         try:
-            return read_manifest(self._folder / MANIFEST).digest
+            manifest = read_manifest(self._folder / MANIFEST)
         except ModelError:
-            return None
+            return None, None
+        return manifest.digest, manifest.int8.float_fingerprint if manifest.int8 else None
 
 
 class Fixed:

@@ -14,6 +14,7 @@ from edge.network.loading import load
 from edge.planning.pilot import make_pilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.uplink.uplink import Uplink
+from shared.errors import MismatchError
 from shared.network.choice import CLOUD
 from shared.process.memory import give_back
 from shared.tasks.registry import make_task
@@ -68,7 +69,11 @@ class Switch:
     async def open(self, model: str, begun: Future[Loaded] | None = None) -> Loaded:
         """Put the first edition into force, of the network that `model` names; `begun` loads it already. Raises StartupError."""
         loaded = await (asyncio.wrap_future(begun) if begun else self._load(model, None))
-        self._uplink = await self._greeted(loaded)
+        try:
+            self._uplink = await self._greeted(loaded)
+        except MismatchError as error:
+            loaded = await self._as_the_cloud(loaded, error)
+            self._uplink = await self._greeted(loaded)
         self.editions = Editions(self._in_force(loaded, self._uplink))
         return loaded
 
@@ -97,6 +102,17 @@ class Switch:
             weakref.finalize(each, _give_back, self._slow).atexit = False
         if closing:
             await closing.close()
+
+    async def _as_the_cloud(self, loaded: Loaded, error: MismatchError) -> Loaded:
+        """The float32 network, if the cloud runs that in place of the int8 one, as it must on some processors; else raises `error`."""
+        fingerprint, folder = loaded.float_network or ("", None)
+        if folder is None or self._line.heard.fingerprint != fingerprint:
+            raise error
+        _log.warning(
+            "the cloud runs the float32 network in place of this int8 one, and so does this edge, from %s",
+            folder,
+        )
+        return await self._load(str(folder), None)
 
     async def close(self) -> None:
         """End what goes on beside the frames."""

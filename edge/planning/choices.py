@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from edge.calibration.generic import profile_for, read_profile
 from edge.frames.stillness import ruler_factory
 from edge.planning.known_options import options_of
-from edge.planning.plan import NO_CODEC, Plan, make_plan
+from edge.planning.plan import NO_CODEC, SYMBOLS_CODEC, Plan, head_for, make_plan
 from shared.codecs import make_codec, plugin_codecs
 from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.symbols import at_point, carries_symbols
 from shared.engines.load import AUTO
 from shared.engines.segmented import segmented
 from shared.errors import SettingsError
@@ -85,7 +86,8 @@ def _all(settings: EdgeSettings, network: Network, *, keep: bool) -> list[Plan]:
         point = next(point for point in points if point.name == option.split_point)
         codec = codecs[point.name][option.codec].for_stream() if option.codec else None
         label = option.codec or NO_CODEC
-        plans.append(Plan(point, codec, chain.head(point), chain.tail(point), label, option))
+        head = head_for(codec, chain.head(point))
+        plans.append(Plan(point, codec, head, chain.tail(point), label, option))
     if not plans:
         raise SettingsError(
             "no codec can carry what crosses at any of the split points that the planner may choose from, as the warnings say; choose "
@@ -141,7 +143,7 @@ def _codecs(settings: EdgeSettings, points: Sequence[SplitPoint], profiles: dict
             found[OUTPUT] = {}
             continue
         names = _names(settings, point, pixels)
-        usable = {name: make_codec(name) for name in names}
+        usable = {name: at_point(make_codec(name), point) for name in names}
         if settings.codec in (None, AUTO, Calibrated.name) and point.name in profiles:
             usable[Calibrated.name] = profiles[point.name]
         if settings.still_threshold:
@@ -166,14 +168,20 @@ def _names(settings: EdgeSettings, point: SplitPoint, pixels: int) -> list[str]:
         plugins = [codec.name for codec in plugin_codecs() if codec.carries == carries]
         if point.name == INPUT:
             return [*PICTURE_CODECS, *plugins]
+        if any(
+            point.grids
+        ):  # what the network has quantised itself; any other codec would take more bytes or round once more
+            return [SYMBOLS_CODEC, *plugins]
         # A large tensor in float16 takes more bytes than any picture, and saves the cloud nothing that int8 would not.
         return [
             name
             for name in TENSOR_CODECS
             if name != "float16+zstd" or point.elements <= 1.5 * (pixels or point.elements)
         ] + plugins
-    is_picture = make_codec(settings.codec).carries == "picture"
-    return [settings.codec] if is_picture == (point.name == INPUT) else []
+    codec = make_codec(settings.codec)
+    if carries_symbols(codec) and not any(point.grids):
+        return []
+    return [settings.codec] if (codec.carries == "picture") == (point.name == INPUT) else []
 
 
 def _listed(shapes: Sequence[Shape]) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from shared.codecs import Codec, make_codec
 from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.symbols import at_point, carries_symbols
+from shared.engines.half import in_symbols
 from shared.errors import SettingsError
 from shared.network.partition import INPUT, OUTPUT
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from shared.network.partition import SplitPoint
 
 DEFAULT_CODEC = "int8+zstd"
+SYMBOLS_CODEC = "uint8+zstd"
+"""For what an int8 network has quantised itself."""
 DEFAULT_PICTURE_CODEC = "jpeg"
 NO_CODEC = "none"
 
@@ -56,7 +60,7 @@ def make_plan(
 
     `profile` is called only if the codec needs a profile.
     """
-    chosen = make_codec(codec or (DEFAULT_PICTURE_CODEC if point.name == INPUT else DEFAULT_CODEC))
+    chosen = make_codec(codec or default_codec(point))
     if chosen.carries == "picture" and point.name != INPUT:
         raise SettingsError(
             f"codec {chosen.name} carries pictures, and at {point.name} a tensor travels; "
@@ -68,5 +72,18 @@ def make_plan(
                 f"codec {chosen.name} is for tensors inside the network, not for {point.name}"
             )
         chosen = chosen.bind(profile())
-    travels = None if point.name == OUTPUT else chosen.for_stream()
-    return Plan(point, travels, engine.head(point), engine.tail(point), travels.name if travels else NO_CODEC)
+    travels = None if point.name == OUTPUT else at_point(chosen, point).for_stream()
+    label = travels.name if travels else NO_CODEC
+    return Plan(point, travels, head_for(travels, engine.head(point)), engine.tail(point), label)
+
+
+def default_codec(point: SplitPoint) -> str:
+    """The usual codec: one that loses nothing where the network itself has quantised what crosses."""
+    if point.name == INPUT:
+        return DEFAULT_PICTURE_CODEC
+    return SYMBOLS_CODEC if any(point.grids) else DEFAULT_CODEC
+
+
+def head_for(codec: Codec | None, head: Half) -> Half:
+    """The head in the form that the codec carries without a conversion."""
+    return in_symbols(head) if carries_symbols(codec) else head

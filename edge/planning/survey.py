@@ -16,11 +16,10 @@ import numpy as np
 
 from edge.planning.planner import Option
 from shared.codecs import encode_frame
-from shared.errors import ContentError, WireError
+from shared.engines.telling import stacked, telling_task
+from shared.errors import WireError
 from shared.network.partition import INPUT, OUTPUT
 from shared.tasks.agreement import joined
-from shared.tasks.registry import make_task
-from shared.tasks.spec import Wanted
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -44,10 +43,6 @@ MIN_PICTURES = 8
 MAX_SECONDS = 20.0
 """No further picture is begun after so long, once there were enough."""
 _BATCH = 8
-_LOOKED_AT = 8
-"""Pictures on which it is seen whether the answers hold anything."""
-_THRESHOLDS = (None, 0.3, 0.1, 0.03, 0.01)
-"""Those at which answers are compared: the network's own, or the first at which there is something to compare."""
 
 
 @dataclass
@@ -118,45 +113,6 @@ def survey(
     return options
 
 
-def telling_task(whole: Half, model: Model, pictures: Sequence[NDArray[np.uint8]]) -> Task:
-    """The network's task, by whose answers codecs can be compared on these pictures.
-
-    A detector may see nothing in them, above all in drawn ones, and then everything would agree. Its threshold is then lowered
-    until there are boxes. `whole` is run once at least: the first run is slower, and is not to be measured.
-    """
-    outputs: list[Tensors] = []
-    for picture in pictures[:: max(1, len(pictures) // _LOOKED_AT)]:
-        outputs.append(whole((model.recipe.normalise(picture)[None],)))
-        if _things(make_task(model, Wanted()), outputs) >= len(outputs) / 2:
-            return make_task(model, Wanted())
-    for threshold in _THRESHOLDS:
-        task = make_task(model, Wanted(threshold=threshold))
-        if _things(task, outputs) >= len(outputs) / 2:
-            if threshold is not None:
-                _log.warning(
-                    "the network finds next to nothing in the pictures to survey with; agreement is of what it finds from a score "
-                    "of %g",
-                    threshold,
-                )
-            return task
-    _log.warning("the network finds nothing in the pictures to survey with, so their agreement says nothing")
-    return make_task(model, Wanted())
-
-
-def _things(task: Task, outputs: list[Tensors]) -> float:
-    """How many things the answers in these outputs hold, each of one frame; 0 if the task cannot read one of them."""
-    stacked = _stacked(outputs)
-    try:
-        return task.agreement(stacked, stacked).size
-    except ContentError:
-        return 0.0
-
-
-def _stacked(tensors: list[Tensors]) -> Tensors:
-    """Those of single frames, each (1, …), as those of all."""
-    return tuple(np.concatenate(each) for each in zip(*tensors, strict=True))
-
-
 def _send(
     way: _Way, arrays: Sequence[NDArray[Any]], point: str, model: Model, clock: Callable[[], float]
 ) -> Tensors:
@@ -191,7 +147,7 @@ def _compare(way: _Way, tail: Half, task: Task) -> None:
     Raises ContentError if one of them is none that the task can read.
     """
     if way.waiting:
-        sent, expected = (_stacked(list(each)) for each in zip(*way.waiting, strict=True))
+        sent, expected = (stacked(list(each)) for each in zip(*way.waiting, strict=True))
         way.agreements.append(task.agreement(expected, tail(sent)))
         way.waiting = []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,18 +14,16 @@ from shared.bundling.checking.answers import Answers
 from shared.bundling.checking.checks import check_points, check_whole
 from shared.bundling.checking.halves import Halves
 from shared.bundling.checking.probe import probe_pictures
+from shared.bundling.checking.saving import entry_of, save_model
 from shared.bundling.graph.batch import free_batch, single_batch
 from shared.bundling.graph.filling import fill_up
 from shared.bundling.graph.fingerprint import fingerprint_of
 from shared.bundling.graph.marking import marked
 from shared.bundling.graph.points import find_places
 from shared.bundling.graph.selection import before_selection, selected_outputs
-from shared.bundling.messages import first_line
 from shared.bundling.seen import see
 from shared.bundling.sources.find import find_source
 from shared.bundling.task import labels_for, task_of
-from shared.engines.openvino.runtime import ov
-from shared.errors import ModelError
 from shared.network.bundle import read_bundle
 from shared.network.manifest import write_manifest
 from shared.network.partition import INPUT, OUTPUT, Partition
@@ -40,6 +37,7 @@ if TYPE_CHECKING:
 
     from shared.bundling.checking.checks import Check
     from shared.bundling.sources.source import Source
+    from shared.engines.openvino.runtime import ov
     from shared.network.bundle import Bundle
     from shared.network.choice import NetworkChoice
     from shared.network.partition import SplitPoint
@@ -97,7 +95,7 @@ def make_reported(
     checked = [point for point in points if point.name not in (INPUT, OUTPUT)] if check == "all" else chosen
     cut_error = check_points(halves, answers, checked)
     answers.save(folder / "probe.safetensors", points, chosen)
-    _save_model(network.model, folder / "network.xml")
+    save_model(network.model, folder / "network.xml")
     fields = {
         "name": source.name,
         "weights": source.weights,
@@ -110,7 +108,7 @@ def make_reported(
         "batch": network.batch or "any",
         "precision": "float32",
         "outputs": list(source.outputs),
-        "split_points": [_entry(point) for point in points],
+        "split_points": [entry_of(point) for point in points],
     }
     write_manifest(folder, fields)
     _log.info(
@@ -166,15 +164,6 @@ def _cut(source: Source) -> _Cut:
     )
 
 
-def _entry(point: SplitPoint) -> dict[str, object]:
-    return {
-        "name": point.name,
-        "shapes": [list(shape) for shape in point.shapes],
-        "head_macs": point.head_macs,
-        "tail_macs": point.tail_macs,
-    }
-
-
 def _task_entry(task: TaskSpec) -> dict[str, object]:
     entry: dict[str, object] = {"name": task.name, "activation": task.activation}
     return entry | ({"options": dict(task.options)} if task.options else {})
@@ -185,13 +174,3 @@ def _chosen(partition: Partition) -> list[SplitPoint]:
     points = list(partition.points.values())
     names = {point.name for point in [*stage_ends(points), partition.default()]}
     return [point for point in points if point.name in names and point.name != INPUT]
-
-
-def _save_model(model: ov.Model, path: Path) -> None:
-    try:
-        ov.save_model(model, path, compress_to_fp16=False)
-    except RuntimeError as error:  # OpenVINO's own, which does not say that a disk is full
-        free = shutil.disk_usage(path.parent).free
-        raise ModelError(
-            f"{path.name} cannot be written: {first_line(error)}; there are {free / 1e6:.0f} MB free in {path.parent.parent}"
-        ) from error

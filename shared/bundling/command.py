@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from shared.bundling.int8.command import add_int8_flags, check_int8_flags, make_int8_beside
 from shared.errors import SettingsError, SplitDNNError
 from shared.network.choice import NetworkChoice
 from shared.observing.logs import configure_logs
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.bundling.bundler import Report
+    from shared.bundling.int8.command import ReadPictures
     from shared.network.bundle import Bundle
 
 _SOURCES = "a torchvision name, timm:NAME, file.py:build, package.module:build, or an ONNX, OpenVINO (.xml) or tflite file"
 
 
-def bundle(arguments: Sequence[str]) -> int:
-    """Make, list or inspect a bundle. Exit status 0, or 2 with one line on stderr."""
-    return _guarded(lambda: _bundle(arguments))
+def bundle(arguments: Sequence[str], read_pictures: ReadPictures | None = None) -> int:
+    """Make, list or inspect a bundle. Exit status 0, or 2 with one line on stderr. `read_pictures`: for `--calibrate`."""
+    return _guarded(lambda: _bundle(arguments, read_pictures))
 
 
 def back(arguments: Sequence[str]) -> int:
@@ -84,12 +86,13 @@ def _parser() -> argparse.ArgumentParser:
         default="stage_ends",
         help="where head then tail is compared with the whole",
     )
+    add_int8_flags(parser)
     parser.add_argument("--list", action="store_true", help="print the split points; write nothing")
     parser.add_argument("--inspect", metavar="FOLDER", help="verify the bundle in FOLDER and describe it")
     return parser
 
 
-def _bundle(arguments: Sequence[str]) -> None:
+def _bundle(arguments: Sequence[str], read_pictures: ReadPictures | None) -> None:
     given = argparse.Namespace(**_parsed(_parser(), arguments))
     if given.inspect is not None:
         _inspect(expand_home(given.inspect))
@@ -98,13 +101,22 @@ def _bundle(arguments: Sequence[str]) -> None:
         raise SettingsError(f"splitdnn bundle needs a source: {_SOURCES}")
     if given.output is None and not given.list:
         raise SettingsError("splitdnn bundle needs -o FOLDER, or --list to write nothing")
+    check_int8_flags(given)
     configure_logs("info", "text")
     limit_threads(0)
     choice = NetworkChoice(given.source, given.weights, given.seed, given.labels, given.recipe, given.task)
     if given.list:
         _list(choice)
         return
-    made, report = _make(choice, expand_home(given.output), given.check)
+    folder = expand_home(given.output)
+    if given.int8:
+        if read_pictures is None:
+            raise SettingsError("--int8 is for `splitdnn bundle`, which reads the pictures")
+        make_int8_beside(
+            folder, given, read_pictures, lambda making: _print(*_fill(choice, making, given.check))
+        )
+        return
+    made, report = _make(choice, folder, given.check)
     _print(made, report)
     print(f"\nwritten to {made.folder}; run it with --model {made.folder}")
 
@@ -117,16 +129,21 @@ def _parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> dict[s
 
 
 def _make(choice: NetworkChoice, folder: Path, check: str) -> tuple[Bundle, Report]:
-    from shared.bundling.bundler import make_reported  # noqa: PLC0415 - after the threads are limited
-    from shared.bundling.folder import replacing  # noqa: PLC0415
+    from shared.bundling.folder import replacing  # noqa: PLC0415 - after the threads are limited
     from shared.network.bundle import read_bundle  # noqa: PLC0415
-    from shared.network.choice import NAMED_SECONDS  # noqa: PLC0415
 
     with replacing(folder) as making:
-        _, report = make_reported(
-            choice, making, patience_s=NAMED_SECONDS, check="all" if check == "all" else "stage_ends"
-        )
+        _, report = _fill(choice, making, check)
     return read_bundle(folder), report
+
+
+def _fill(choice: NetworkChoice, making: Path, check: str) -> tuple[Bundle, Report]:
+    from shared.bundling.bundler import make_reported  # noqa: PLC0415 - as above
+    from shared.network.choice import NAMED_SECONDS  # noqa: PLC0415
+
+    return make_reported(
+        choice, making, patience_s=NAMED_SECONDS, check="all" if check == "all" else "stage_ends"
+    )
 
 
 def _list(choice: NetworkChoice) -> None:

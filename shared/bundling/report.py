@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from shared.bundling.bundler import Report
     from shared.network.bundle import Bundle
+    from shared.network.manifest import Int8Entry
     from shared.network.model import Model
+    from shared.network.partition import Partition
 
 _FIRST_LABELS = 4
 _ACTIVATIONS = {
@@ -33,6 +35,8 @@ def describe_bundle(bundle: Bundle, report: Report | None) -> str:
         f"batch     {'one picture at a time' if bundle.batch == 1 else 'any number of pictures'}",
         f"made with {', '.join(f'{name} {version}' for name, version in bundle.manifest.made_with.items())}",
     ]
+    if bundle.manifest.int8:
+        lines.append(f"int8      {_int8(bundle.manifest.int8, bundle.partition)}")
     if report:
         parity = (
             f"{report.parity:.1e} relative error against {report.reference}"
@@ -60,6 +64,15 @@ def _task(model: Model) -> str:
     if model.task.name == "classify":
         return f"classify; {_ACTIVATIONS[model.task.activation]}"
     return f"{describe_task(model.task)}; outputs {outputs}"
+
+
+def _int8(entry: Int8Entry, partition: Partition) -> str:
+    symbols = sum(any(point.grids) for point in partition.points.values())
+    return (
+        f"keeps {entry.agreement:.1%} of float32's answers on {entry.pictures} held-out pictures ({entry.low:.1%} to {entry.high:.1%}; asked "
+        f"for {entry.wanted:.1%}), {len(entry.in_float)} operations in float, its own bytes cross at {symbols} split points; made of "
+        f"{entry.float_fingerprint}"
+    )
 
 
 def _labels(labels: Sequence[str]) -> str:

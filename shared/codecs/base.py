@@ -26,7 +26,8 @@ class Codec(ABC):
     """How one tensor becomes bytes and comes back.
 
     `id` travels in every frame and never changes; `name` is what people write. `carries` says what the codec takes: a feature
-    tensor (float32, any shape without the batch dimension) or a picture (uint8, (H, W, 3), RGB). Options (a level, a quality)
+    tensor (float32, any shape without the batch dimension), a picture (uint8, (H, W, 3), RGB), or the symbols of a tensor that the network
+    has quantised itself, whose grid it must be told first (`shared.codecs.symbols.at_point`). Options (a level, a quality)
     steer the encoder only: whatever the decoder needs is in the frame.
 
     One object serves several threads at once, except as `for_stream` says.
@@ -34,7 +35,7 @@ class Codec(ABC):
 
     id: int
     name: str
-    carries: Literal["tensor", "picture"] = "tensor"
+    carries: Literal["tensor", "picture", "symbols"] = "tensor"
 
     @abstractmethod
     def encode(self, array: NDArray[Any]) -> Encoded:

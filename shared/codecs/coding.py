@@ -12,6 +12,7 @@ import numpy as np
 from shared import limits
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.registry import codec_of
+from shared.codecs.symbols import symbols_of
 from shared.errors import CodecError, ContentError, RequestError, WireError
 from shared.wire.checks import check_limit, check_shapes
 from shared.wire.frame import EncodedTensor, Frame
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.codecs.base import Codec
+    from shared.network.partition import Grid
 
 
 _ALONE = (
@@ -86,12 +88,20 @@ def codecs_of(frame: Frame) -> list[Codec]:
     return codecs
 
 
-def decode_tensors(frame: Frame, codecs: Sequence[Codec]) -> tuple[NDArray[Any], ...]:
-    """The arrays of a frame by these codecs, one for each of its tensors. Raises WireError, which says of which tensor of several."""
-    arrays = []
+def decode_tensors(
+    frame: Frame, codecs: Sequence[Codec], grids: Sequence[Grid | None] = ()
+) -> tuple[NDArray[Any], ...]:
+    """The arrays of a frame by these codecs, one for each of its tensors. Raises WireError, which says of which tensor of several.
+
+    Where `grids`, the split point's, has one and the frame brings its symbols, these are given as they are: uint8.
+    """
+    arrays: list[NDArray[Any]] = []
     for number, (tensor, codec) in enumerate(zip(frame.tensors, codecs, strict=True)):
         try:
-            arrays.append(codec.decode(tensor.params, tensor.payload, tensor.shape))
+            symbols = symbols_of(codec, tensor, grids[number] if grids else None)
+            arrays.append(
+                codec.decode(tensor.params, tensor.payload, tensor.shape) if symbols is None else symbols
+            )
         except WireError as error:
             raise _naming(error, number, len(codecs)) from error.__cause__
     return tuple(arrays)

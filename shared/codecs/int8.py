@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from shared.wire.frame import Bytes
 
-_PARAMS = struct.Struct("<fB")  # scale, zero_point
+PARAMS = struct.Struct("<fB")
+"""Scale and zero point, as they travel."""
 _LEVELS = 255
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _FLOAT32_TINY = float(np.finfo(np.float32).tiny)
@@ -48,16 +49,10 @@ class Int8(Codec):
         symbols += np.float32(zero_point)
         np.rint(symbols, out=symbols)
         np.clip(symbols, 0, _LEVELS, out=symbols)
-        return Encoded(_PARAMS.pack(scale, zero_point), symbols.astype(np.uint8).tobytes())
+        return Encoded(PARAMS.pack(scale, zero_point), symbols.astype(np.uint8).tobytes())
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
-        if len(params) != _PARAMS.size:
-            raise ContentError(
-                f"{self.name} has {_PARAMS.size} bytes of parameters, the frame brings {len(params)}"
-            )
-        scale, zero_point = _PARAMS.unpack(params)
-        if not _FLOAT32_TINY <= scale <= _FLOAT32_MAX / _LEVELS:  # false for NaN as well
-            raise ContentError(f"{self.name} scale {scale} is not a usable number")
+        scale, zero_point = unpack_params(self.name, params)
         if len(payload) != elements(shape):
             raise ContentError(
                 f"{self.name} of shape {shape} is {elements(shape)} bytes, the frame brings {len(payload)}"
@@ -69,3 +64,13 @@ class Int8(Codec):
 
     def payload_bytes(self, shape: tuple[int, ...]) -> int:
         return elements(shape)
+
+
+def unpack_params(name: str, params: bytes) -> tuple[float, int]:
+    """Scale and zero point of a frame of the codec `name`. Raises ContentError."""
+    if len(params) != PARAMS.size:
+        raise ContentError(f"{name} has {PARAMS.size} bytes of parameters, the frame brings {len(params)}")
+    scale, zero_point = PARAMS.unpack(params)
+    if not _FLOAT32_TINY <= scale <= _FLOAT32_MAX / _LEVELS:  # false for NaN as well
+        raise ContentError(f"{name} scale {scale} is not a usable number")
+    return scale, zero_point

@@ -11,6 +11,7 @@ from shared.codecs.int8 import Int8
 from shared.codecs.pictures import CompressedPicture, Raw
 from shared.codecs.plugin import IDS, PluginCodec, name_in
 from shared.codecs.spec import parse_spec, refuse_rest, take_whole
+from shared.codecs.symbols import Symbols
 from shared.codecs.zstd import Zstd
 from shared.errors import CodecError, SettingsError, suggest
 from shared.process import plugins
@@ -27,6 +28,7 @@ GROUP = "splitdnn.codecs"
 _FLOAT32 = Floating(1, "float32", "<f4")
 _FLOAT16 = Floating(3, "float16", "<f2")
 _INT8 = Int8(5, "int8")
+_UINT8 = Symbols(7, "uint8")
 
 CODECS: dict[int, Codec] = {
     codec.id: codec
@@ -37,6 +39,8 @@ CODECS: dict[int, Codec] = {
         Zstd(4, _FLOAT16),
         _INT8,
         Zstd(6, _INT8),
+        _UINT8,
+        Zstd(8, _UINT8),
         Calibrated(),
         Raw(64, "raw"),
         CompressedPicture(65, "png", compress_level=1),

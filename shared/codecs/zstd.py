@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import zstandard
 
@@ -20,8 +20,11 @@ _EXTRA_BYTES = 1024
 """Zstandard makes nothing longer than by a 256th and 64 bytes."""
 
 
-class _SizedCodec(Protocol):
+class SizedCodec(Protocol):
+    """A codec whose payload's size follows from the shape."""
+
     name: str
+    carries: Literal["tensor", "picture", "symbols"]
 
     def encode(self, array: NDArray[Any]) -> Encoded: ...
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]: ...
@@ -35,10 +38,11 @@ class Zstd(Codec):
     declare its content size, which must be the one that the shape implies; that is checked before anything is allocated.
     """
 
-    def __init__(self, codec_id: int, inner: _SizedCodec, level: int = 1) -> None:
+    def __init__(self, codec_id: int, inner: SizedCodec, level: int = 1) -> None:
         self.id = codec_id
         self.name = f"{inner.name}+zstd"
         self.inner = inner
+        self.carries = inner.carries
         self._level = level
         self._local = threading.local()  # neither object may be shared between threads
 
@@ -51,6 +55,10 @@ class Zstd(Codec):
     def with_options(self, **options: int) -> Codec:
         return Zstd(self.id, self.inner, **options)
 
+    def around(self, inner: SizedCodec) -> Zstd:
+        """The same compression of another codec's payload."""
+        return Zstd(self.id, inner, self._level)
+
     def encode(self, array: NDArray[Any]) -> Encoded:
         if not hasattr(self._local, "compressor"):
             self._local.compressor = zstandard.ZstdCompressor(level=self._level, write_content_size=True)
@@ -58,6 +66,10 @@ class Zstd(Codec):
         return Encoded(params, self._local.compressor.compress(payload))
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+        return self.inner.decode(params, self.unpacked(payload, shape), shape)
+
+    def unpacked(self, payload: Bytes, shape: tuple[int, ...]) -> bytes:
+        """The payload of `inner`. Raises ContentError."""
         if not hasattr(self._local, "decompressor"):
             self._local.decompressor = zstandard.ZstdDecompressor()
         expected = self.inner.payload_bytes(shape)
@@ -72,9 +84,9 @@ class Zstd(Codec):
                 raise ContentError(
                     f"{self.name} of shape {shape} unpacks to {expected} bytes, the frame declares {declared}"
                 )
-            raw = self._local.decompressor.decompress(
+            raw: bytes = self._local.decompressor.decompress(
                 payload, max_output_size=expected, allow_extra_data=False
             )
         except zstandard.ZstdError as error:
             raise ContentError(f"{self.name}: not a Zstandard frame ({error})") from None
-        return self.inner.decode(params, raw, shape)
+        return raw

@@ -15,7 +15,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shared.engines.timing import Timer, Times
+from shared.engines.choosing.timing import Timer, Times
 from shared.engines.workbench import Workbench
 from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_BY_PRECISION = ("float32", "float16", "bfloat16")
+_BY_PRECISION = ("float32", "float16", "bfloat16", "int8")
 """The most precise first."""
 
 

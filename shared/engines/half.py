@@ -17,10 +17,34 @@ Tensors: TypeAlias = tuple[NDArray[np.float32], ...]
 """The tensors of B frames at one split point, each (B, *its shape) float32: a picture or a crossing is one, outputs may be several."""
 
 Half: TypeAlias = Callable[[Tensors], Tensors]
-"""A compiled head or tail, for any B. Several threads may call it at once; the result belongs to the caller."""
+"""A compiled head or tail, for any B. Several threads may call it at once; the result belongs to the caller.
+
+A tail of an int8 network takes values or their uint8 symbols alike; a head of one may be a `QuantisedHead`."""
 
 Segment: TypeAlias = Callable[[Any], Any]
 """The compiled layers between two split points. Takes and returns tensors in the engine's own form, see `TensorForm`."""
+
+
+class QuantisedHead:
+    """A head to a crossing that the network quantises itself. Called, it gives float32 values, as all heads do."""
+
+    def __init__(self, native: Half, point: SplitPoint) -> None:
+        """`native` gives the symbols in the engine's own form."""
+        self._native = native
+        self._point = point
+
+    def __call__(self, tensors: Tensors) -> Tensors:
+        """The pictures' crossing in float32."""
+        return self._point.values(self._native(tensors))
+
+    def symbols(self, tensors: Tensors) -> Tensors:
+        """The same as uint8 symbols where the split point has a grid."""
+        return self._point.symbols(self._native(tensors))
+
+
+def in_symbols(head: Half) -> Half:
+    """The head that gives uint8 symbols where the network quantises what crosses."""
+    return head.symbols if isinstance(head, QuantisedHead) else head
 
 
 class TensorForm(Protocol):

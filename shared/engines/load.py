@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.engines import make_engine
+from shared.engines.agreeing import check_agreement
 from shared.errors import EngineError
-from shared.network.bundle import Verification
+from shared.network.bundle import Verification, float_beside, float_of
 from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import bundle_folder, find_bundle
 from shared.observing.telemetry import export_build_info, has_build_info
@@ -38,6 +39,13 @@ class Network:
     point: SplitPoint
     """The split point in the settings, or this network's default."""
     engine: Engine
+    instead_of: str = ""
+    """The digest of the int8 bundle that this float32 one stands in for; empty where none was asked for."""
+
+    @property
+    def digest(self) -> str:
+        """That of the bundle that was asked for: two bundles of one fingerprint may still differ in labels or name."""
+        return self.instead_of or self.bundle.manifest.digest
 
     @property
     def model(self) -> Model:
@@ -77,7 +85,7 @@ def load_network(
     """
     choice = _choice(settings, weights, seed)
 
-    def compiled(*, verify: bool) -> Network:
+    def compiled(choice: NetworkChoice, *, verify: bool) -> Network:
         bundle = find_bundle(
             choice,
             settings.cache_dir,
@@ -105,15 +113,26 @@ def load_network(
                 weights=weights if weights != "auto" and bundle_folder(settings.model) else None,
                 hold=hold,
             )
-        except EngineError:
-            if verification is None or verification.passed():
+            check_agreement(bundle, engine, settings.cache_dir)
+        except EngineError as error:
+            if verification and not verification.passed():
+                return compiled(choice, verify=True)
+            if bundle.manifest.int8 is None:
                 raise
-            return compiled(verify=True)
+            stand_in = float_beside(bundle)
+            if stand_in is None:
+                raise EngineError(
+                    f"{error}. Give both sides the float32 bundle (its folder would be {float_of(bundle.folder)}), or make the int8 one "
+                    "again on this machine"
+                ) from None
+            _log.warning("%s; the float32 network runs instead, from %s", error, stand_in)
+            found = compiled(replace(choice, model=str(stand_in)), verify=False)
+            return replace(found, instead_of=bundle.manifest.digest)
         if verification and not verification.passed():
-            return compiled(verify=True)
+            return compiled(choice, verify=True)
         return Network(bundle, point, engine)
 
-    network = compiled(verify=False)
+    network = compiled(choice, verify=False)
     model, engine = network.model, network.engine
     engine.on_failed_check = metrics.engine_failed_checks.inc
     if not has_build_info(metrics.registry):

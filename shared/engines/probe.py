@@ -87,6 +87,14 @@ class Probe:
                 )
         return self._reference().once("head", point)(self._pictures())
 
+    def held_out(self) -> tuple[NDArray[np.uint8], Tensors] | None:
+        """An int8 bundle's pictures, (n, height, width, 3) uint8 RGB, and the float32 network's outputs for them; None in others."""
+        with self._opened() as (file, names):
+            if "held_out/pictures" not in names:
+                return None
+            outputs = tuple(file.get_tensor(f"held_out/outputs/{number}") for number in range(self._outputs))
+            return file.get_tensor("held_out/pictures"), outputs
+
     def _pictures(self) -> Tensors:
         with self._opened() as (file, _):
             pictures: NDArray[np.uint8] = file.get_tensor("pictures")

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from shared.engines.base import joined, row_by_row
+from shared.engines.half import QuantisedHead
 from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
@@ -19,18 +20,26 @@ if TYPE_CHECKING:
     from typing import Any
 
     from shared.engines.base import Engine
-    from shared.engines.half import Segment, TensorForm, Tensors
+    from shared.engines.half import Half, Segment, TensorForm, Tensors
     from shared.network.partition import SplitPoint
 
 
 class Chain:
     """A half that is segments one after another; it may also be run with pauses between them. For any thread."""
 
-    def __init__(self, form: TensorForm, segments: Sequence[Segment], *, one_by_one: bool) -> None:
-        """`one_by_one`: the segments take what crosses of one picture at a time."""
+    def __init__(
+        self,
+        form: TensorForm,
+        segments: Sequence[Segment],
+        *,
+        one_by_one: bool,
+        native: Callable[[Tensors], Tensors] | None = None,
+    ) -> None:
+        """`one_by_one`: the segments take what crosses of one picture at a time. `native`: the split point's, if symbols cross there."""
         self.form = form
         self.segments = segments
         self.one_by_one = one_by_one
+        self.native = native
 
     def __call__(self, tensors: Tensors) -> Tensors:
         """The whole at once."""
@@ -48,6 +57,8 @@ class ChainRun:
 
     def __init__(self, chain: Chain, tensors: Tensors) -> None:
         self._chain = chain
+        if chain.native and chain.segments:
+            tensors = chain.native(tensors)
         several = chain.one_by_one and chain.segments and len(tensors[0]) > 1
         self._rows = row_by_row(tensors) if several else [tensors]
         self._done: list[Tensors] = []
@@ -93,13 +104,14 @@ class Segmented:
         self._places = {point.name: place for place, point in enumerate(points)}
         engine.check("head", points[-1], self.head(points[-1]))
 
-    def head(self, point: SplitPoint) -> Chain:
+    def head(self, point: SplitPoint) -> Half:
         """From the pictures, one array (B, C, H, W), to the crossing at `point`."""
-        return self._chain(self._segments[: self._places[point.name]])
+        head = self._chain(self._segments[: self._places[point.name]])
+        return QuantisedHead(head, point) if any(point.grids) else head
 
     def tail(self, point: SplitPoint) -> Chain:
         """From the crossing at `point` to the outputs."""
-        return self._chain(self._segments[self._places[point.name] :])
+        return self._chain(self._segments[self._places[point.name] :], point)
 
     def walk(
         self, pictures: Tensors, clock: Callable[[], float] = time.perf_counter
@@ -115,11 +127,12 @@ class Segmented:
             packed = segment(packed)
             head_s += clock() - start
             start = clock()
-            crossing = self._form.unpack(packed)
+            crossing = point.values(self._form.unpack(packed))
             yield point, crossing, head_s + clock() - start
 
-    def _chain(self, segments: list[Segment]) -> Chain:
-        return Chain(self._form, segments, one_by_one=self._one_by_one)
+    def _chain(self, segments: list[Segment], start: SplitPoint | None = None) -> Chain:
+        native = start.native if start and any(start.grids) else None
+        return Chain(self._form, segments, one_by_one=self._one_by_one, native=native)
 
 
 def segmented(engine: Engine, points: Sequence[SplitPoint]) -> Segmented:

@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from shared.engines.choice_store import ChoiceStore
+from shared.engines.choosing.choice_store import ChoiceStore
 from shared.engines.probe import Probe
 from shared.errors import EngineError, ModelError, SettingsError
 from shared.network.manifest import MANIFEST, read_manifest
@@ -30,8 +30,6 @@ _log = logging.getLogger(__name__)
 class Workbench:
     """Holds what all candidates share: the probe, the reference and the networks, read or built once and only if needed."""
 
-    reference_candidate = ("openvino", "float32")
-
     def __init__(
         self, bundle: Bundle, *, device: str, threads: int, streams: int, weights: str | None
     ) -> None:
@@ -39,16 +37,19 @@ class Workbench:
         self._bundle = bundle
         self._weights = weights
         self._streams = streams
+        self.reference_candidate = ("openvino", bundle.manifest.precision)
         self.threads = threads or available_cores()
         self._device = self._usable(device)
         self.probe = Probe(bundle, self.reference)
 
     def reference(self) -> Engine:
-        """OpenVINO in float32, the same engine each time: what stands in for a half that fails."""
+        """OpenVINO in the bundle's own precision, the same engine each time: what stands in for a half that fails."""
         return self._reference
 
     def candidates(self, name: str, precision: str) -> list[tuple[str, str]]:
         """Engine and precision of each candidate. Raises SettingsError if there is none."""
+        if self.reference_candidate[1] == "int8":
+            return self._int8(name, precision)
         if self._device != "cpu":
             if name == "openvino":
                 raise SettingsError(
@@ -69,6 +70,15 @@ class Workbench:
             )
         return found
 
+    def _int8(self, name: str, precision: str) -> list[tuple[str, str]]:
+        """An int8 network is computed in one way: with another on either side, edge and cloud would not run the same network."""
+        if name == "torch" or precision not in ("auto", "int8"):
+            asked = "engine torch" if name == "torch" else f"precision {precision}"
+            raise SettingsError(
+                f"{asked}: the bundle {self._bundle.folder} is int8, which openvino computes; give both sides the float32 bundle that it was made of"
+            )
+        return [self.reference_candidate]
+
     def build(self, name: str, precision: str) -> Engine:
         """Build one candidate. Raises EngineError, or ModelError if the source of a bundle is gone."""
         if (name, precision) == self.reference_candidate:
@@ -83,7 +93,15 @@ class Workbench:
         )  # fmt: skip
 
     def _usable(self, device: str) -> str:
-        if device == "cpu" or (device == "auto" and self._torch_problem()):
+        if self.reference_candidate[1] == "int8" and device not in ("cpu", "auto"):
+            raise SettingsError(
+                f"device {device!r}: the bundle {self._bundle.folder} is int8, which openvino computes on the CPU"
+            )
+        if (
+            self.reference_candidate[1] == "int8"
+            or device == "cpu"
+            or (device == "auto" and self._torch_problem())
+        ):
             return "cpu"
         self._need_torch(f"device {device!r}")
         from shared.engines.torch_engine import usable_device  # noqa: PLC0415 - brings torch
@@ -105,7 +123,7 @@ class Workbench:
 
     @cached_property
     def _reference(self) -> Engine:
-        return self._openvino("float32")
+        return self._openvino(self.reference_candidate[1])
 
     def _openvino(self, precision: str) -> Engine:
         from shared.engines.openvino.engine import OpenVinoEngine  # noqa: PLC0415 - as above
@@ -117,7 +135,7 @@ class Workbench:
             threads=self.threads,
             streams=self._streams,
             probe=self.probe,
-            reference=None if precision == "float32" else self.reference,
+            reference=None if precision == self.reference_candidate[1] else self.reference,
         )
 
     def _torch(self, precision: str) -> Engine:

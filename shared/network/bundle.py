@@ -13,10 +13,12 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from shared.errors import ModelError
 from shared.network.manifest import MANIFEST, Manifest, read_manifest
 from shared.network.model import Model
-from shared.network.partition import Partition, SplitPoint
+from shared.network.partition import Grid, Partition, SplitPoint
 from shared.network.recipe import Recipe
 from shared.process.digest import sha256_of
 from shared.tasks.spec import TaskSpec
@@ -87,7 +89,15 @@ def bundle_of(folder: Path, manifest: Manifest) -> Bundle:
         outputs=tuple(manifest.outputs),
     )
     partition = Partition(
-        SplitPoint(each.name, tuple(tuple(shape) for shape in each.shapes), each.head_macs, each.tail_macs)
+        SplitPoint(
+            each.name,
+            tuple(tuple(shape) for shape in each.shapes),
+            each.head_macs,
+            each.tail_macs,
+            tuple(
+                Grid(float(np.float32(grid.scale)), grid.zero_point) if grid else None for grid in each.grids
+            ),
+        )
         for each in manifest.split_points
     )
     batch = None if manifest.batch == "any" else manifest.batch
@@ -137,3 +147,20 @@ class Verification:
 def previous_of(folder: Path) -> Path:
     """Where the bundle that `folder` replaced lies."""
     return folder.with_name(folder.name + ".previous")
+
+
+def float_of(folder: Path) -> Path:
+    """Where the float32 bundle lies that the int8 bundle in `folder` was made of."""
+    return folder.with_name(folder.name + ".float")
+
+
+def float_beside(bundle: Bundle) -> Path | None:
+    """The folder of the float32 bundle that an int8 one was made of, if it lies there; None for other bundles."""
+    folder, int8 = float_of(bundle.folder), bundle.manifest.int8
+    if int8 is None:
+        return None
+    try:
+        found = read_manifest(folder / MANIFEST).fingerprint
+    except ModelError:
+        return None
+    return folder if found == int8.float_fingerprint else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,24 +13,21 @@ from shared.limits import (
     CONTROL,
     FINGERPRINT_BYTES,
     MAX_BUNDLE_FILE_BYTES,
-    MAX_DIMENSION,
     MAX_ELEMENTS,
     MAX_GRAPH_BYTES,
     MAX_LABEL_CHARACTERS,
     MAX_LABELS,
     MAX_MANIFEST_BYTES,
-    MAX_RANK,
-    MAX_SPLIT_POINT_BYTES,
     MAX_TENSORS,
 )
-from shared.network.partition import INPUT, OUTPUT
+from shared.network.partition import INPUT, OUTPUT, fits_the_wire
 from shared.process.digest import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-SCHEMA = 2
+SCHEMA = 3
 """The newest version of the format that this code reads. It writes 1 where that says everything."""
 _TASKS_OF_1 = ("classify", "raw")
 MANIFEST = "bundle.json"
@@ -52,6 +48,31 @@ class FileEntry(_Strict):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
+class GridEntry(_Strict):
+    """The values that an int8 network rounds a tensor to."""
+
+    scale: float = Field(ge=float.fromhex("0x1p-126"), le=1e30, allow_inf_nan=False)
+    zero_point: int = Field(ge=0, le=255)
+
+
+class Int8Entry(_Strict):
+    """What is known of an int8 network beside its float32 one."""
+
+    float_fingerprint: str = Field(pattern=f"^[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}$")
+    """The float32 bundle's that it was made of, and that stands in for it."""
+    agreement: float = Field(ge=0, le=1)
+    """With the float32 network, on `pictures` that were in no way used to make it."""
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+    pictures: int = Field(ge=0, le=1 << 20)
+    wanted: float = Field(ge=0, le=1)
+    """What its maker asked for, `--min-agreement`."""
+    in_float: list[str] = Field(max_length=100_000)
+    """Layers that were left in float32."""
+    portable: bool = False
+    """Whether its weights have 7 bits, for processors without VNNI."""
+
+
 class PointEntry(_Strict):
     """A split point."""
 
@@ -59,6 +80,8 @@ class PointEntry(_Strict):
     shapes: list[list[int]] = Field(min_length=1, max_length=64)
     head_macs: int = Field(ge=0, le=_MAX_MACS)
     tail_macs: int = Field(ge=0, le=_MAX_MACS)
+    grids: list[GridEntry | None] = Field(default=[], max_length=64)
+    """For each tensor the grid that an int8 network rounds it to; none in other networks."""
 
 
 class TaskEntry(_Strict):
@@ -85,8 +108,9 @@ class Manifest(_Strict):
     recipe: dict[str, Any]
     batch: Literal["any", 1]
     """How many pictures the graph takes at once."""
-    precision: Literal["float32"]
-    """In which the constants are stored."""
+    precision: Literal["float32", "int8"]
+    """In which the network is computed: float32, or what a processor natively has in place of it; or 8 bits, which belong to it."""
+    int8: Int8Entry | None = None
     outputs: list[str] = Field(min_length=1, max_length=64)
     split_points: list[PointEntry] = Field(min_length=2, max_length=10_000)
     files: dict[str, FileEntry]
@@ -166,6 +190,7 @@ def _check(manifest: Manifest, what: str) -> None:
             f"{what}: its outputs have the sizes {str(shapes)[:80]}; accepted: one for each of {len(manifest.outputs)}, of at most "
             f"{MAX_ELEMENTS} elements"
         )
+    _check_int8(manifest, what)
     for point in points[:-1]:
         if len(point.shapes) > MAX_TENSORS:
             raise ModelError(
@@ -178,6 +203,20 @@ def _check(manifest: Manifest, what: str) -> None:
             )
 
 
+def _check_int8(manifest: Manifest, what: str) -> None:
+    is_int8 = manifest.precision == "int8"
+    if is_int8 != (manifest.int8 is not None):
+        raise ModelError(
+            f"{what}: precision: {manifest.precision} has {'an' if is_int8 else 'no'} entry int8"
+        )
+    for point in manifest.split_points:
+        wanted = len(point.shapes) if is_int8 and point.name not in (INPUT, OUTPUT) else 0
+        if len(point.grids) not in (0, wanted):
+            raise ModelError(
+                f"{what}: the split point {point.name[:80]} has {len(point.grids)} grids; accepted: {f'{wanted} or ' * bool(wanted)}none"
+            )
+
+
 def _is_size(shape: Sequence[int]) -> bool:
     elements = 1
     for length in shape:
@@ -185,19 +224,6 @@ def _is_size(shape: Sequence[int]) -> bool:
             return False
         elements *= length
     return len(shape) > 0 and elements <= MAX_ELEMENTS
-
-
-def fits_the_wire(name: str, shapes: Sequence[Sequence[int]]) -> bool:
-    """Whether frames can carry float32 tensors of these shapes, without the batch dimension, for a split point of this name."""
-    return (
-        1 <= len(shapes) <= MAX_TENSORS
-        and all(
-            1 <= len(shape) <= MAX_RANK and all(1 <= length <= MAX_DIMENSION for length in shape)
-            for shape in shapes
-        )
-        and sum(map(math.prod, shapes)) <= MAX_ELEMENTS
-        and len(name.encode()) <= MAX_SPLIT_POINT_BYTES
-    )
 
 
 def write_manifest(folder: Path, fields: dict[str, Any]) -> None:
@@ -214,9 +240,11 @@ def write_manifest(folder: Path, fields: dict[str, Any]) -> None:
 
 
 def _schema_of(fields: dict[str, Any]) -> int:
-    """The oldest version that has what these fields use: 2 for several tensors at a split point, and for tasks with options or new
-    names.
+    """The oldest version that has what these fields use: 3 for int8, 2 for several tensors at a split point, and for tasks with
+    options or new names.
     """
+    if fields["precision"] == "int8":
+        return 3
     several = any(len(point["shapes"]) > 1 for point in fields["split_points"] if point["name"] != OUTPUT)
     task = fields["task"]
     return 2 if several or task["name"] not in _TASKS_OF_1 or task.get("options") else 1

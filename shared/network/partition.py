@@ -4,17 +4,67 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from shared.errors import SplitPointError, suggest
+from shared.limits import MAX_DIMENSION, MAX_ELEMENTS, MAX_RANK, MAX_SPLIT_POINT_BYTES, MAX_TENSORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
 
 INPUT = "input"
 OUTPUT = "output"
 
 Shape = tuple[int, ...]
+_LARGEST, _MIDDLE = 255, 128
+
+
+class Grid(NamedTuple):
+    """The 256 evenly spaced values that a network itself rounds a tensor to.
+
+    value = (symbol - zero_point) * scale, computed in binary32; symbol and zero point are 0 … 255.
+    """
+
+    scale: float
+    """A normal positive number of binary32."""
+    zero_point: int
+
+    def values(self, symbols: NDArray[Any]) -> NDArray[np.float32]:
+        """The float32 values of symbols, of the same shape."""
+        found = symbols.astype(np.float32)
+        found -= np.float32(self.zero_point - (_MIDDLE if symbols.dtype == np.int8 else 0))
+        found *= np.float32(self.scale)
+        return found
+
+    def symbols(self, array: NDArray[Any]) -> NDArray[np.uint8]:
+        """The symbols nearest to float32 values; symbols remain what they are, in either form.
+
+        Exact for what `values` gave: a quotient of binary32 is within one unit in the last place of the whole number.
+        """
+        if array.dtype == np.uint8:
+            return array
+        if array.dtype == np.int8:
+            return array.view(np.uint8) ^ np.uint8(_MIDDLE)
+        scaled = array / np.float32(self.scale)
+        scaled += np.float32(self.zero_point)
+        np.rint(scaled, out=scaled)
+        np.clip(scaled, 0, _LARGEST, out=scaled)
+        return scaled.astype(np.uint8)
+
+    @property
+    def signed(self) -> bool:
+        """Whether engines compute with the symbols less 128, int8: the network's zero is then theirs."""
+        return self.zero_point == _MIDDLE
+
+    def native(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Symbols, of any form, or values as the engine takes them: int8 if `signed`, else uint8."""
+        if not self.signed:
+            return self.symbols(array)
+        return array if array.dtype == np.int8 else (self.symbols(array) ^ np.uint8(_MIDDLE)).view(np.int8)
 
 
 @dataclass(frozen=True)
@@ -28,6 +78,8 @@ class SplitPoint:
     """Multiply-accumulate operations before the cut, for one picture."""
     tail_macs: int
     """The same after the cut."""
+    grids: tuple[Grid | None, ...] = ()
+    """For each tensor the grid that an int8 network rounds it to, None for one that it does not round; () where it rounds none."""
 
     @property
     def shape(self) -> Shape:
@@ -44,6 +96,42 @@ class SplitPoint:
     def float32_bytes(self) -> int:
         """Bytes of all tensors that cross, not encoded."""
         return 4 * self.elements
+
+    def symbols(self, tensors: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+        """A crossing (B, …) as it travels: uint8 symbols where there is a grid, else as given."""
+        return tuple(
+            grid.symbols(each) if grid else each for each, grid in zip(tensors, self._all_grids, strict=True)
+        )
+
+    def native(self, tensors: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+        """A crossing (B, …), in any form, as the engine takes it: see `Grid.native`."""
+        return tuple(
+            grid.native(each) if grid else each for each, grid in zip(tensors, self._all_grids, strict=True)
+        )
+
+    def values(self, tensors: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+        """A crossing (B, …) in float32, also of symbols."""
+        return tuple(
+            grid.values(each) if grid and each.dtype.itemsize == 1 else each
+            for each, grid in zip(tensors, self._all_grids, strict=True)
+        )
+
+    @property
+    def _all_grids(self) -> tuple[Grid | None, ...]:
+        return self.grids or (None,) * len(self.shapes)
+
+
+def fits_the_wire(name: str, shapes: Sequence[Sequence[int]]) -> bool:
+    """Whether frames can carry float32 tensors of these shapes, without the batch dimension, for a split point of this name."""
+    return (
+        1 <= len(shapes) <= MAX_TENSORS
+        and all(
+            1 <= len(shape) <= MAX_RANK and all(1 <= length <= MAX_DIMENSION for length in shape)
+            for shape in shapes
+        )
+        and sum(map(math.prod, shapes)) <= MAX_ELEMENTS
+        and len(name.encode()) <= MAX_SPLIT_POINT_BYTES
+    )
 
 
 class Partition:

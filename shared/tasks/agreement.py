@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+
+_SIGMAS = 1.96
 
 
 class Agreement(NamedTuple):
@@ -52,6 +56,16 @@ def one_each(matched: NDArray[np.float64]) -> Agreement:
     """For answers that hold one thing each: `matched` (n,), 0 … 1, says how much of it is the same."""
     one = np.ones_like(matched)
     return Agreement(matched, one, one)
+
+
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """The 95 % interval of a share of `count` things; all that is possible if there are none."""
+    if count <= 0:
+        return 0.0, 1.0
+    z2 = _SIGMAS**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = _SIGMAS * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 _AS_PROBABLE = 0.8

@@ -22,6 +22,8 @@ import pytest  # noqa: E402
 from shared.codecs import CODECS, NAMES, Codec, decode_frame, encode_frame  # noqa: E402
 from shared.codecs.calibrated.codec import Calibrated  # noqa: E402
 from shared.codecs.calibrated.profile import Profile  # noqa: E402
+from shared.codecs.symbols import at_point  # noqa: E402
+from shared.network.partition import Grid, SplitPoint  # noqa: E402
 from shared.wire import frame as wire  # noqa: E402
 
 FIELDS = {
@@ -44,7 +46,7 @@ def write_missing() -> list[Path]:
         frame_file, array_file = _files(codec)
         if frame_file.exists() or array_file.exists():
             continue
-        frame = encode_frame([_subject(codec)], codec, **FIELDS)
+        frame = encode_frame([_subject(codec)], _ready(codec), **FIELDS)
         frame_file.write_bytes(wire.pack(frame))
         np.save(array_file, *decode_frame(frame))
         written += [frame_file, array_file]
@@ -65,6 +67,12 @@ def _subject(codec: Codec) -> np.ndarray:
     tensor[0, 0] = [0.0, -0.0, 1e-7, -1e-7, 100.0]
     tensor[1] = 0.0
     return tensor
+
+
+def _ready(codec: Codec) -> Codec:
+    """The codec, told the grid of what it carries if it needs one."""
+    point = SplitPoint("layer2.1.add", ((4, 3, 5),), 1, 1, (Grid(0.3125, 90),))
+    return at_point(codec, point) if codec.carries == "symbols" else codec
 
 
 @every_codec
@@ -96,7 +104,7 @@ def test_the_old_header_says_what_it_said(codec: Codec) -> None:
     frame = wire.unpack(_files(codec)[0].read_bytes())
     (sent,) = frame.tensors
     assert sent.codec_id == codec.id
-    assert sent.shape == ((4, 3, 5) if codec.carries == "tensor" else (8, 8, 3))
+    assert sent.shape == ((8, 8, 3) if codec.carries == "picture" else (4, 3, 5))
     assert {name: getattr(frame, name) for name in FIELDS} == FIELDS
 
 
@@ -114,11 +122,13 @@ def test_an_old_profile_decodes_an_old_frame() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["float32", "float16", "int8", "raw"])
+@pytest.mark.parametrize("name", ["float32", "float16", "int8", "uint8", "raw"])
 def test_today_the_same_array_gives_the_same_bytes(name: str) -> None:
     """Compressors may improve; a plain layout may not change."""
     codec = NAMES[name]
-    assert wire.pack(encode_frame([_subject(codec)], codec, **FIELDS)) == _files(codec)[0].read_bytes()
+    assert (
+        wire.pack(encode_frame([_subject(codec)], _ready(codec), **FIELDS)) == _files(codec)[0].read_bytes()
+    )
 
 
 def test_a_golden_file_is_never_written_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from shared.codecs import CODECS, Codec, encode_frame
+from shared.codecs.symbols import at_point
+from shared.network.partition import Grid, SplitPoint
 from shared.wire import frame as wire
 
 FINGERPRINT = bytes(range(8))
@@ -18,6 +20,16 @@ TENSOR_CODECS = [
     codec for codec in CODECS.values() if codec.carries == "tensor" and codec.name != "calibrated"
 ]
 PICTURE_CODECS = [codec for codec in CODECS.values() if codec.carries == "picture"]
+
+
+GRID = Grid(0.03125, 128)
+"""The one of `sample`, for the codecs that carry what a network has quantised itself."""
+
+
+def ready(codec: Codec) -> Codec:
+    """The codec, told the grid of what it carries if it needs one."""
+    point = SplitPoint("layer3", ((4, 3, 5),), 1, 1, (GRID,))
+    return at_point(codec, point) if codec.carries == "symbols" else codec
 
 
 def name_of(codec: Codec) -> str:
@@ -40,12 +52,12 @@ def picture(height: int = 8, width: int = 8, seed: int = 0) -> np.ndarray:
 
 def sample(codec: Codec, seed: int = 0) -> np.ndarray:
     """An array that `codec` carries."""
-    return tensor(seed=seed) if codec.carries == "tensor" else picture(seed=seed)
+    return picture(seed=seed) if codec.carries == "picture" else tensor(seed=seed)
 
 
 def there_and_back(codec: Codec, array: np.ndarray) -> np.ndarray:
     """`array` encoded and decoded."""
-    params, payload = codec.encode(array)
+    params, payload = ready(codec).encode(array)
     assert isinstance(params, bytes)
     assert isinstance(payload, bytes)
     return codec.decode(params, payload, array.shape)
@@ -55,7 +67,7 @@ def frame_of(codec: Codec, array: np.ndarray | None = None, **changes: Any) -> w
     """`array` (or a sample) as a frame, with fields replaced."""
     array = sample(codec) if array is None else array
     frame = encode_frame(
-        [array], codec, split_point="layer3", fingerprint=FINGERPRINT, frame_id=7, deadline_ms=500
+        [array], ready(codec), split_point="layer3", fingerprint=FINGERPRINT, frame_id=7, deadline_ms=500
     )
     return changed(frame, **changes)
 

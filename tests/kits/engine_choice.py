@@ -8,8 +8,8 @@ from kits.bundles import tiny
 from kits.engines import Fake
 
 from shared.engines import Engine, make_engine
+from shared.engines.choosing.timing import Measurement, Times
 from shared.engines.openvino import runtime
-from shared.engines.timing import Measurement, Times
 from shared.engines.workbench import Workbench
 
 if TYPE_CHECKING:

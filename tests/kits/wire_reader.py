@@ -20,7 +20,7 @@ from safetensors.numpy import load as load_arrays
 
 HEADER, HEADER_2 = struct.Struct("<4sBBH8sQQI4HBBHII"), struct.Struct("<4sBBBB8sQQII")
 ROW = struct.Struct("<HBB4HHI")
-DTYPES = {1: "<f4", 2: "<f4", 3: "<f2", 4: "<f2", 5: "u1", 6: "u1", 64: "u1"}
+DTYPES = {1: "<f4", 2: "<f4", 3: "<f2", 4: "<f2", 5: "u1", 6: "u1", 7: "u1", 8: "u1", 64: "u1"}
 
 
 def unpack(data: bytes) -> Frame:
@@ -66,17 +66,17 @@ def decode(frame: Frame, profile: bytes = b"") -> list[np.ndarray]:
 
 
 def decode_one(codec: int, params: bytes, payload: bytes, shape: tuple) -> np.ndarray:
-    assert len(params) == {5: 5, 6: 5}.get(codec, 0)
+    assert len(params) == {5: 5, 6: 5, 7: 5, 8: 5}.get(codec, 0)
     if codec > 64:
         array = np.asarray(Image.open(io.BytesIO(payload)))
         assert array.shape == shape
         return array
     dtype = np.dtype(DTYPES[codec])
-    if codec in (2, 4, 6):
+    if codec in (2, 4, 6, 8):
         assert zstandard.frame_content_size(payload) == prod(shape) * dtype.itemsize
         payload = zstandard.ZstdDecompressor().decompress(payload, allow_extra_data=False)
     array = np.frombuffer(payload, dtype).reshape(shape)
-    if codec in (5, 6):
+    if codec in (5, 6, 7, 8):
         scale, zero_point = struct.unpack("<fB", params)
         return (array.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
     assert codec == 64 or np.isfinite(array).all()

@@ -66,9 +66,15 @@ class Answers:
         found = self._reference.tail(point, crossing) if self._reference else None
         return found if found is not None else self._halves.tail(point, crossing)
 
-    def save(self, path: Path, points: Sequence[SplitPoint], chosen: Sequence[SplitPoint]) -> None:
-        """Write probe.safetensors: samples at all `points`, inputs and outputs of the tails at `chosen` ones."""
-        stored: dict[str, NDArray[np.generic]] = {"pictures": self.pictures}
+    def save(
+        self,
+        path: Path,
+        points: Sequence[SplitPoint],
+        chosen: Sequence[SplitPoint],
+        more: Mapping[str, NDArray[np.generic]] | None = None,
+    ) -> None:
+        """Write probe.safetensors: samples at all `points`, inputs and outputs of the tails at `chosen` ones, and `more` by name."""
+        stored: dict[str, NDArray[np.generic]] = {"pictures": self.pictures, **(more or {})}
         for point in points:
             if point.name not in (INPUT, OUTPUT):
                 for key, tensor in zip(tensor_keys(point), self.crossings[point.name], strict=True):

@@ -10,8 +10,7 @@ from shared.bundling.graph.names import clean_name, joint_name, unique_name, wit
 from shared.bundling.graph.reading import Graph, shapes_at
 from shared.bundling.graph.several.places import several_crossings
 from shared.bundling.graph.values import Values
-from shared.network.manifest import fits_the_wire
-from shared.network.partition import INPUT, OUTPUT, SplitPoint
+from shared.network.partition import INPUT, OUTPUT, SplitPoint, fits_the_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

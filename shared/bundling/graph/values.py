@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from shared.limits import MAX_RANK
-from shared.network.manifest import fits_the_wire
+from shared.network.partition import fits_the_wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

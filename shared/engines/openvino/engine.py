@@ -1,4 +1,4 @@
-"""OpenVINO: the fast engine on CPUs, in float32 or a shorter precision that the CPU computes natively."""
+"""OpenVINO: the fast engine on CPUs, in float32 or a shorter precision that the CPU computes natively, or in an int8 network's own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared.engines.base import Engine, contiguous, in_rows
+from shared.engines.half import QuantisedHead
 from shared.engines.openvino.form import FORMS, OpenVinoForm
-from shared.engines.openvino.network import cut, joined, passed, retype
+from shared.engines.openvino.network import cut, grid_of, joined, passed, retype
 from shared.engines.openvino.runtime import core, ov, reason, without_integers
 from shared.errors import EngineError
 from shared.process.memory import forget_pages
@@ -40,7 +41,7 @@ class OpenVinoEngine(Engine):
         probe: Probe | None = None,
         reference: Callable[[], Engine] | None = None,
     ) -> None:
-        """`model` is what `network.read` read of `bundle`; `precision` is one of `precisions()`.
+        """`model` is what `network.read` read of `bundle`; `precision` is one of `precisions()`, or `int8` for a bundle that is.
 
         Up to `streams` halves run at once, each with its share of the threads.
         """
@@ -88,9 +89,10 @@ class OpenVinoEngine(Engine):
     def _compile(self, kind: Kind, point: SplitPoint) -> Half:
         start, end = (self._input, point) if kind == "head" else (point, self._output)
         compiled = self._compiled(self._cut(start, end), f"the {kind} at {point.name}")
-        half = _CompiledHalf(compiled, end.shapes, passed(self._model, start, end))
+        half = _CompiledHalf(compiled, start, end, passed(self._model, start, end))
         self._run_once(half, start)
-        return in_rows(half) if self.one_by_one else half
+        run = in_rows(half) if self.one_by_one else half
+        return QuantisedHead(run, end) if any(end.grids) else run
 
     def _suspicion(self, error: float) -> str:
         if self.precision != "float32":
@@ -110,13 +112,14 @@ class OpenVinoEngine(Engine):
 
     def _compiled(self, model: ov.Model, what: str) -> ov.CompiledModel:
         try:
-            return core().compile_model(model, "CPU", self._options | without_integers(model))
+            integers = {} if self.precision == "int8" else without_integers(model)
+            return core().compile_model(model, "CPU", self._options | integers)
         except RuntimeError as error:
             raise EngineError(f"openvino cannot compile {what}: {reason(error)}") from error
 
     def _run_once(self, run: Callable[[Tensors], object], start: SplitPoint) -> None:
         """Run on zeros. The first run packs the constants, so their file's pages can leave memory."""
-        run(tuple(np.zeros((1, *shape), np.float32) for shape in start.shapes))
+        run(start.native(tuple(np.zeros((1, *shape), np.float32) for shape in start.shapes)))
         forget_pages(self._constants)
 
 
@@ -138,19 +141,24 @@ class _CompiledHalf:
     """One compiled half, a `Half`."""
 
     def __init__(
-        self, compiled: ov.CompiledModel, shapes: tuple[tuple[int, ...], ...], through: Mapping[int, int]
+        self, compiled: ov.CompiledModel, start: SplitPoint, end: SplitPoint, through: Mapping[int, int]
     ) -> None:
-        """`shapes` are those at its end; `through` is what is `passed`."""
+        """`through` is what is `passed` from `start` to `end`."""
         self.requests = _Requests(compiled)
-        self._shapes = [shape for number, shape in enumerate(shapes) if number not in through]
+        self._given = start.native
+        self._ends = [
+            (shape, (np.int8 if grid.signed else np.uint8) if (grid := grid_of(end, number)) else np.float32)
+            for number, shape in enumerate(end.shapes)
+            if number not in through
+        ]
         self._through = through
 
     def __call__(self, tensors: Tensors) -> Tensors:
         request = self.requests.own()
         # No copy on either side: OpenVINO reads the caller's arrays and writes into the new ones that the caller gets.
         # The request keeps the arrays' addresses only, so all must stay referenced here until it has run.
-        given = [contiguous(each) for each in tensors]
-        results = tuple(np.empty((len(given[0]), *shape), np.float32) for shape in self._shapes)
+        given = [contiguous(each) for each in self._given(tensors)]
+        results = tuple(np.empty((len(given[0]), *shape), dtype) for shape, dtype in self._ends)
         try:
             for number, each in enumerate(given):
                 request.set_input_tensor(number, ov.Tensor(each, shared_memory=True))

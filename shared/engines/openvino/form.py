@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,18 +15,31 @@ if TYPE_CHECKING:
 
 
 class OpenVinoForm:
-    """OpenVINO tensors of float32 or float16."""
+    """OpenVINO tensors of float32 or float16; symbols of a quantised tensor, of one byte, stay what they are."""
 
     def __init__(self, element_type: ov.Type) -> None:
         self.type = element_type
 
     def pack(self, tensors: Tensors) -> tuple[ov.Tensor, ...]:
         """Copies, rounded to nearest even, in OpenVINO's own memory: a tensor on an array's memory does not hold the array."""
-        return tuple(map(self._pack, tensors))
+        return tuple(map(self._pack_any, tensors))
 
     def unpack(self, packed: tuple[ov.Tensor, ...]) -> Tensors:
         """Copies as float32."""
-        return tuple(map(self._unpack, packed))
+        return tuple(map(self._unpack_any, packed))
+
+    def _pack_any(self, tensors: NDArray[Any]) -> ov.Tensor:
+        if tensors.dtype.itemsize > 1:
+            return self._pack(tensors)
+        packed = ov.Tensor(ov.Type.i8 if tensors.dtype == np.int8 else ov.Type.u8, ov.Shape(tensors.shape))
+        packed.data[...] = tensors
+        return packed
+
+    def _unpack_any(self, packed: ov.Tensor) -> NDArray[Any]:
+        if packed.get_element_type() not in (ov.Type.u8, ov.Type.i8):
+            return self._unpack(packed)
+        symbols: NDArray[Any] = packed.data.copy()
+        return symbols
 
     def copy(self, packed: tuple[ov.Tensor, ...]) -> tuple[ov.Tensor, ...]:
         """The same bits in new memory."""
@@ -70,4 +83,5 @@ FORMS = {
     "float32": OpenVinoForm(ov.Type.f32),
     "float16": OpenVinoForm(ov.Type.f16),
     "bfloat16": _BFloat16Form(ov.Type.bf16),
+    "int8": OpenVinoForm(ov.Type.f32),
 }

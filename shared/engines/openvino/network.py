@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from shared.engines.openvino.runtime import core, operations, ov, reason
+from shared.engines.openvino.symbols import read as read_symbols
+from shared.engines.openvino.symbols import written
 from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shared.network.bundle import Bundle
-    from shared.network.partition import SplitPoint
+    from shared.network.partition import Grid, SplitPoint
 
 _T = TypeVar("_T")
+
+BYTES = (ov.Type.u8, ov.Type.i8)
+"""Symbols, in the forms of `Grid.native`."""
 
 
 def read(bundle: Bundle) -> ov.Model:
@@ -87,8 +92,13 @@ def cut(model: ov.Model, start: SplitPoint, end: SplitPoint, *, one_by_one: bool
     if one_by_one:
         _fix_shapes(model)
     if not given:
-        for crossing, shape in zip(result_names(start), start.shapes, strict=True):
-            given.append(_replace(results[crossing].input_value(0), shape, one_by_one=one_by_one))
+        for number, (crossing, shape) in enumerate(zip(result_names(start), start.shapes, strict=True)):
+            value, grid = results[crossing].input_value(0), grid_of(start, number)
+            given.append(
+                read_symbols(value, shape, grid, batch=1 if one_by_one else -1)
+                if grid
+                else _replace(value, shape, one_by_one=one_by_one)
+            )
         # A tail that needs the batch size reads it from the picture's shape in the model; a tail has no picture.
         for user in model.get_parameters()[0].output(0).get_target_inputs():
             if user.get_node().get_type_name() == "ShapeOf":
@@ -96,18 +106,29 @@ def cut(model: ov.Model, start: SplitPoint, end: SplitPoint, *, one_by_one: bool
     wanted = [number for number in range(len(end.shapes)) if number not in through]
     names = result_names(end)
     ends = [results[names[number]] for number in wanted]
+    ends = [
+        written(each, grid) if (grid := grid_of(end, number)) else each
+        for each, number in zip(ends, wanted, strict=True)
+    ]
     if one_by_one:
         ends = [_with_batch(each, end.shapes[number]) for each, number in zip(ends, wanted, strict=True)]
     return ov.Model(ends, given, name)
 
 
+def grid_of(point: SplitPoint, number: int) -> Grid | None:
+    """The grid of the tensor of this number at `point`, if the network quantises it."""
+    return point.grids[number] if point.grids else None
+
+
 def retype(model: ov.Model, element_type: ov.Type) -> ov.Model:
-    """The same segment with this element type at its inputs and outputs."""
+    """The same segment with this element type at its inputs and outputs, but for symbols, which stay bytes."""
     processing = ov.preprocess.PrePostProcessor(model)
-    for number in range(len(model.inputs)):
-        processing.input(number).tensor().set_element_type(element_type)
-    for number in range(len(model.outputs)):
-        processing.output(number).tensor().set_element_type(element_type)
+    for number, each in enumerate(model.inputs):
+        if each.get_element_type() not in BYTES:
+            processing.input(number).tensor().set_element_type(element_type)
+    for number, each in enumerate(model.outputs):
+        if each.get_element_type() not in BYTES:
+            processing.output(number).tensor().set_element_type(element_type)
     return processing.build()
 
 

@@ -8,8 +8,9 @@ from kits.profiles import features, make_profile
 
 from edge.calibration.calibration import Calibration, calibrate_on
 from edge.calibration.fit import Preset
-from edge.calibration.point import Point, choose, measure, wilson
+from edge.calibration.point import Point, choose, measure
 from shared.codecs.calibrated.codec import Calibrated
+from shared.tasks.agreement import wilson
 from shared.tasks.classify import Classify
 
 TASK = Classify([f"class {number}" for number in range(5)], 1)

@@ -10,9 +10,9 @@ import pytest
 from kits.bundles import MIDDLE, tiny
 
 from edge.__main__ import main
-from edge.calibration.command import _Progress
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
+from shared.observing.progress import Progress
 from shared.process.settings import KNOWN_NAMES, PREFIX
 
 
@@ -93,7 +93,7 @@ class Terminal(io.StringIO):
     ],
 )
 def test_progress_is_a_line_for_each_step_or_one_that_is_rewritten(out, written):
-    progress = _Progress(out)
+    progress = Progress(out)
     progress.show("reading frames")
     progress.show("reading frames", 7)
     progress.show("fitting", 1, 3)

@@ -10,12 +10,13 @@ from kits.edge import pictures
 from kits.pyramid import ENGINE, MODEL, PARTITION, crossing, profile_of
 
 from edge.frames.preprocess import Preprocess
-from edge.planning import survey as module
-from edge.planning.survey import survey, telling_task
+from edge.planning.survey import survey
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.base import Codec
 from shared.codecs.calibrated.codec import Calibrated
+from shared.engines import telling as module
 from shared.engines.segmented import segmented
+from shared.engines.telling import telling_task
 from shared.errors import ContentError
 from shared.network.partition import OUTPUT
 from shared.tasks.agreement import Agreement, one_each

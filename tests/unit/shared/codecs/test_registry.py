@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from kits.codecs import frame_of, name_of, picture, tensor, there_and_back
+from kits.codecs import frame_of, name_of, picture, ready, tensor, there_and_back
 
 from shared.codecs import CODECS, NAMES, Codec, codec_of, make_codec
 from shared.codecs.pictures import CompressedPicture
 from shared.codecs.plugin import PluginCodec
+from shared.codecs.symbols import CrossingSymbols
 from shared.codecs.zstd import Zstd
 from shared.errors import CodecError, SettingsError
 
@@ -32,7 +33,7 @@ def test_every_kind_of_codec_is_registered() -> None:
         kind
         for kind in subclasses(Codec)
         if kind.__module__.startswith("shared.")  # other tests have their own
-    } - {PluginCodec}
+    } - {PluginCodec, CrossingSymbols}
 
 
 def test_ids_and_names_are_unique_and_fit_their_fields() -> None:
@@ -45,6 +46,7 @@ def test_ids_and_names_are_unique_and_fit_their_fields() -> None:
 def test_ids_are_for_ever() -> None:
     assert {codec.name: codec.id for codec in CODECS.values()} == {
         "float32": 1, "float32+zstd": 2, "float16": 3, "float16+zstd": 4, "int8": 5, "int8+zstd": 6,
+        "uint8": 7, "uint8+zstd": 8,
         "calibrated": 16,
         "raw": 64, "png": 65, "jpeg": 66, "webp": 67,
     }  # fmt: skip
@@ -92,8 +94,8 @@ def test_options_are_taken(spec: str, options: dict[str, float]) -> None:
 def test_what_made_codecs_write_the_registered_ones_read(codec: Codec) -> None:
     for option, value in codec.options().items():
         made = make_codec(f"{codec.name}:{option}={min(value + 1, 2):g}")
-        array = tensor((4, 6, 6)) if codec.carries == "tensor" else picture(16, 16)
-        params, payload = made.encode(array)
+        array = picture(16, 16) if codec.carries == "picture" else tensor((4, 6, 6))
+        params, payload = ready(made).encode(array)
         np.testing.assert_allclose(
             codec.decode(params, payload, array.shape).astype(float),
             made.decode(params, payload, array.shape).astype(float),
@@ -153,7 +155,7 @@ def test_a_bad_spec_is_refused_with_what_is_accepted(spec: str, message: str) ->
 )
 def test_one_codec_serves_several_threads_at_once(codec: Codec) -> None:
     arrays = [
-        tensor((32, 14, 14), seed=seed) if codec.carries == "tensor" else picture(48, 48, seed=seed)
+        picture(48, 48, seed=seed) if codec.carries == "picture" else tensor((32, 14, 14), seed=seed)
         for seed in range(40)
     ]
     expected = [there_and_back(codec, array) for array in arrays]

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.engines.busy import BusyMeter
+from shared.engines.choosing.busy import BusyMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from shared.engines import timing
-from shared.engines.timing import Timer, Times
+from shared.engines.choosing import timing
+from shared.engines.choosing.timing import Timer, Times
 
 
 class Clock:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.engines.busy import BusyMeter
+from shared.engines.choosing.busy import BusyMeter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,158 @@
+"""The flags of `splitdnn bundle` that make an int8 bundle, and what it prints of one."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+from shared.errors import SettingsError
+from shared.network.bundle import float_of, read_bundle
+from shared.network.manifest import FILES, MANIFEST
+from shared.observing.progress import Progress
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from shared.bundling.int8.maker import Int8Report
+    from shared.network.bundle import Bundle
+    from shared.network.recipe import Recipe
+
+_PICTURES = 300
+_NAMED = 8
+"""Names of split points that are printed at most."""
+
+
+class ReadPictures(Protocol):
+    """Reads pictures to calibrate on."""
+
+    def __call__(
+        self, source: str, recipe: Recipe, most: int, progress: Callable[[int], object], /
+    ) -> list[NDArray[np.uint8]]:
+        """At most `most` of a source, (height, width, 3) uint8 RGB as the network takes them. Raises SourceError or SettingsError."""
+
+
+def add_int8_flags(parser: argparse.ArgumentParser) -> None:
+    """`--int8`, `--calibrate`, `--pictures`, `--min-agreement` and `--portable`."""
+    parser.add_argument(
+        "--int8",
+        action="store_true",
+        help="quantise the network to 8 bits; needs --calibrate, and splitdnn[int8]",
+    )
+    parser.add_argument(
+        "--calibrate",
+        metavar="SOURCE",
+        help="pictures of yours, without labels: a folder, a clip, or whatever --source takes",
+    )
+    parser.add_argument(
+        "--pictures",
+        type=int,
+        default=_PICTURES,
+        metavar="N",
+        help=f"how many of them at most; default {_PICTURES}",
+    )
+    parser.add_argument(
+        "--min-agreement",
+        type=float,
+        default=None,
+        metavar="SHARE",
+        help="least share of the float32 network's answers that int8 has to keep, 0 to 1; default 0.975. Layers that hurt stay in float",
+    )
+    parser.add_argument(
+        "--portable",
+        action="store_true",
+        help="weights of 7 bits, for processors without VNNI too; some more answers change everywhere",
+    )
+
+
+def check_int8_flags(given: argparse.Namespace) -> None:
+    """Raise SettingsError for flags that do not go together, or ModelError if NNCF is missing."""
+    if not given.int8:
+        if given.calibrate is not None or given.min_agreement is not None or given.portable:
+            raise SettingsError(
+                "--calibrate, --min-agreement and --portable are for --int8, which is not given"
+            )
+        return
+    if given.list:
+        raise SettingsError("--list writes nothing, and so nothing in int8; accepted: one of the two")
+    if given.calibrate is None:
+        raise SettingsError("--int8 needs --calibrate SOURCE: pictures like those that the network is for")
+    if given.min_agreement is not None and not 0 <= given.min_agreement <= 1:
+        raise SettingsError(f"--min-agreement {given.min_agreement:g}: accepted: 0 to 1")
+    from shared.bundling.int8.maker import MIN_PICTURES  # noqa: PLC0415 - brings OpenVINO
+    from shared.bundling.int8.quantiser import require_nncf  # noqa: PLC0415
+
+    if not MIN_PICTURES <= given.pictures <= 10_000:
+        raise SettingsError(f"--pictures {given.pictures}: accepted: {MIN_PICTURES} to 10000")
+    require_nncf()
+
+
+def make_int8_beside(
+    folder: Path, given: argparse.Namespace, read_pictures: ReadPictures, fill: Callable[[Path], object]
+) -> None:
+    """Make the float32 bundle in FOLDER.float and the int8 one in FOLDER; or the float32 one in FOLDER, if int8 is not worth it.
+
+    `fill` fills an empty folder with the float32 bundle, and describes it. What is there stays until both are made. Raises StartupError.
+    """
+    from shared.bundling.folder import check_target, replacing  # noqa: PLC0415 - as above
+    from shared.bundling.int8.maker import MIN_AGREEMENT, make_int8  # noqa: PLC0415
+
+    wanted = MIN_AGREEMENT if given.min_agreement is None else given.min_agreement
+    check_target(folder)
+    progress = Progress(sys.stderr)
+    with replacing(float_of(folder)) as in_float:
+        fill(in_float)
+        network = read_bundle(in_float, verify=False)
+        pictures = read_pictures(
+            given.calibrate,
+            network.model.recipe,
+            given.pictures,
+            lambda read: progress.show("reading pictures", read),
+        )
+        with replacing(folder) as making:
+            report = make_int8(
+                network, pictures, making, wanted=wanted, portable=given.portable, show=progress.show
+            )
+            if report.bundle is None:
+                for name in (MANIFEST, *FILES):
+                    shutil.copy2(in_float / name, making / name)
+        progress.close()
+        print(f"\n{describe_int8(report, wanted, network)}")
+    if report.bundle is None:
+        shutil.rmtree(float_of(folder))
+    print(f"\nwritten to {folder}; run it with --model {folder}")
+
+
+def describe_int8(report: Int8Report, wanted: float, network: Bundle) -> str:
+    """The text for people."""
+    lines = [f"int8, {len(report.trials)} of at most 13 trials; {wanted:.1%} of the answers are to be kept"]
+    lines += [
+        f"  {trial.setting.what} in float: agreement {trial.agreement:.1%}, {report.unit} {trial.divergence:.4f}"
+        f"{'  <- taken' if trial is report.chosen and report.bundle else ''}"
+        for trial in report.trials
+    ]
+    if report.kept:
+        kept = report.kept
+        lines.append(
+            f"agreement  {kept.agreement:.1%} on {kept.pictures} pictures that were held out; 95 % interval {kept.low:.1%} to {kept.high:.1%}"
+        )
+    lines.append(f"speed      {report.gain:.2f} times float32's, one picture at a time on this machine")
+    if report.bundle is None:
+        return "\n".join([*lines, f"It stays in float32: {report.why_not}."])
+    points = len(report.bundle.partition.points) - 2
+    lines.append(
+        f"fingerprint {report.bundle.model.fingerprint.hex()}; of the float32 network, {network.model.fingerprint.hex()}"
+    )
+    lines.append(
+        f"cuts       head then tail equals the whole bit for bit at {points} split points; at {len(report.in_symbols)} the network's own "
+        "bytes cross (codec uint8+zstd)"
+    )
+    if report.left_out:
+        more = f" and {len(report.left_out) - _NAMED} more" if len(report.left_out) > _NAMED else ""
+        lines.append(f"left out   {', '.join(report.left_out[:_NAMED])}{more}: no cut there is exact")
+    return "\n".join(lines)

@@ -1,0 +1,102 @@
+"""An edge with an int8 bundle, and a cloud that runs the float32 network in its place."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from kits.bundle_cloud import FINGERPRINT, write
+from kits.numpy_network import int8_entry
+
+from edge.network.origins import FromFolder
+from edge.network.switch import Switch
+from edge.uplink.heard import Heard
+from shared.errors import MismatchError
+
+FLOAT = "fedcba9876543210"
+
+
+def edition(fingerprint, digest):
+    return SimpleNamespace(model=SimpleNamespace(fingerprint=bytes.fromhex(fingerprint)), digest=digest)
+
+
+def write_int8(folder):
+    return write(folder, precision="int8", int8=int8_entry(FLOAT))
+
+
+class Looks:
+    """Stands in for sleep: does what the test says after so many looks, and ends after the last."""
+
+    def __init__(self, actions=None):
+        self.actions = actions or {}
+        self.count = 0
+
+    async def __call__(self, _seconds):
+        self.count += 1
+        if self.count > 20:
+            raise asyncio.CancelledError
+        self.actions.get(self.count, lambda: None)()
+        await asyncio.sleep(0)
+
+
+def changed(origin, current):
+    return asyncio.run(origin.changed(current))
+
+
+def test_it_goes_with_its_cloud_to_float_and_comes_back(tmp_path):
+    folder, heard = tmp_path / "bundle", Heard()
+    int8 = write_int8(folder)
+    heard.note(FINGERPRINT)
+    origin = FromFolder(folder, heard, sleep=Looks({4: lambda: heard.note(FLOAT)}))
+    wanted = changed(origin, edition(FINGERPRINT, int8.manifest.digest))
+    assert wanted == FLOAT
+    assert asyncio.run(origin.bring(wanted)) == f"{folder}.float"
+    back = FromFolder(folder, heard, sleep=Looks({5: lambda: heard.note(FINGERPRINT)}))
+    wanted = changed(back, edition(FLOAT, "the float32 bundle's"))
+    assert wanted == int8.manifest.digest
+    assert asyncio.run(back.bring(wanted)) == str(folder)
+
+
+def test_one_that_fell_back_by_itself_stays_while_its_cloud_runs_int8(tmp_path):
+    folder, heard = tmp_path / "bundle", Heard()
+    int8 = write_int8(folder)
+    heard.note(FINGERPRINT)
+    with pytest.raises(asyncio.CancelledError):
+        changed(FromFolder(folder, heard, sleep=Looks()), edition(FLOAT, int8.manifest.digest))
+
+
+def switch_for(heard):
+    made = Switch.__new__(Switch)
+    made._line = SimpleNamespace(heard=heard)
+    loads = []
+
+    async def load(model, before):
+        loads.append((model, before))
+        return "the float32 network"
+
+    made._load = load
+    return made, loads
+
+
+def test_at_the_start_it_takes_the_network_that_its_cloud_runs(tmp_path, caplog):
+    heard = Heard()
+    heard.note(FLOAT)
+    switch, loads = switch_for(heard)
+    loaded = SimpleNamespace(float_network=(FLOAT, tmp_path / "bundle.float"))
+    assert asyncio.run(switch._as_the_cloud(loaded, MismatchError("another"))) == "the float32 network"
+    assert loads == [(str(tmp_path / "bundle.float"), None)]
+    assert "the cloud runs the float32 network in place of this int8 one" in caplog.text
+
+
+def test_any_other_network_of_the_cloud_is_an_error_as_before(tmp_path):
+    heard = Heard()
+    heard.note("0" * 16)
+    switch, loads = switch_for(heard)
+    for loaded in (
+        SimpleNamespace(float_network=(FLOAT, tmp_path / "bundle.float")),
+        SimpleNamespace(float_network=None),
+    ):
+        with pytest.raises(MismatchError, match="another"):
+            asyncio.run(switch._as_the_cloud(loaded, MismatchError("another")))
+    assert loads == []

@@ -2,16 +2,6 @@
 
 static const uint64_t ONE = (uint64_t)1 << PRECISION, LOW = ((uint64_t)1 << PRECISION) - 1, WORD = (uint64_t)1 << 32;
 
-/* Each symbol's magnitude - 1 has the table of its kind, and in light passes of its neighbours' size. */
-static inline uint8_t table_of(const Model *m, const Frame *f, const Pass *pass, const uint8_t *grid, int32_t k, int32_t c) {
-    const uint8_t kind = pass->tables[(size_t)k * pass->tables_step + (c - pass->first)];
-    if (!m->by_size || !pass->light) return kind;
-    const int32_t p = pass->positions[k], row = p / m->columns, column = p % m->columns;
-    const int32_t sum = row_or_empty(m, f, grid, row, column - 1)[c] + row_or_empty(m, f, grid, row, column + 1)[c] +
-                        row_or_empty(m, f, grid, row - 1, column)[c] + row_or_empty(m, f, grid, row + 1, column)[c];
-    return (uint8_t)(kind + 1 + (sum >= 1) + (sum >= 2) + (sum >= 4) + (sum >= 7) + (sum >= 12) + (sum >= 20));
-}
-
 typedef struct {
     uint64_t state;
     const uint8_t *words;
@@ -90,16 +80,24 @@ static int32_t offsets(const int32_t *counts, int32_t *starts, int32_t number) {
     return at;
 }
 
-/* f->kinds: the tables of the pass's symbols that are not zero, in its order; how many there are of each in `counts`. */
-static int32_t kinds_of(const Model *m, Frame *f, const Pass *pass, const uint8_t *grid, uint8_t *kinds, int32_t *counts) {
+/* kinds: the tables of the pass's symbols that are not zero, in its order, and how many there are of each. A table goes by the
+ * symbol's kind and, in light passes, by how large its four neighbours are. Gives the number of symbols. */
+static int32_t kinds_of(const Model *m, const Frame *f, const Pass *pass, const uint8_t *grid, uint8_t *kinds, int32_t *counts) {
     int32_t number = 0;
     for (int32_t k = 0; k < pass->count; k++) {
-        const size_t p = pass->positions[k];
-        const uint16_t *seen = f->seen + p * m->channels;
+        const int32_t p = pass->positions[k], row = p / m->columns, column = p % m->columns;
+        const uint16_t *seen = f->seen + (size_t)p * m->channels;
+        const uint8_t *own = pass->tables + (size_t)k * pass->tables_step - pass->first;
+        if (!m->by_size || !pass->light) {
+            for (int32_t i = f->seen_before[p]; i < f->seen_count[p]; i++) counts[kinds[number++] = own[seen[i]]]++;
+            continue;
+        }
+        const uint8_t *left = row_or_empty(m, f, grid, row, column - 1), *right = row_or_empty(m, f, grid, row, column + 1);
+        const uint8_t *above = row_or_empty(m, f, grid, row - 1, column), *below = row_or_empty(m, f, grid, row + 1, column);
         for (int32_t i = f->seen_before[p]; i < f->seen_count[p]; i++) {
-            const uint8_t found = table_of(m, f, pass, grid, k, seen[i]);
-            kinds[number++] = found;
-            counts[found]++;
+            const int32_t c = seen[i], sum = left[c] + right[c] + above[c] + below[c];
+            const int32_t size = 1 + (sum >= 1) + (sum >= 2) + (sum >= 4) + (sum >= 7) + (sum >= 12) + (sum >= 20);
+            counts[kinds[number++] = (uint8_t)(own[c] + size)]++;
         }
     }
     return number;

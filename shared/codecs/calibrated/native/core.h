@@ -54,6 +54,7 @@ typedef struct {
     const float *step, *offset;   /* (channels,) */
     const float *position_scale;  /* (positions,) */
     const float *centroids;       /* (channels, NEIGHBOURHOODS, levels) */
+    const float *usual;           /* (2, positions, channels) as the tensor is laid out, or NULL: what zeros and others lack */
     float threshold;              /* 1 - dead zone */
     int32_t pass_count, rows, columns, channels, levels, is_signed, by_size, channel_first, most_rank, most_symbols;
 } Model;
@@ -69,6 +70,8 @@ typedef struct {
     int32_t (*decode)(const Model *, const uint8_t *words, int64_t count, uint8_t *scratch, uint8_t *magnitudes, uint8_t *negative);
     /* Symbols -> values, before any corrector, laid out as the tensor is. */
     void (*reconstruct)(const Model *, const uint8_t *magnitudes, const uint8_t *negative, uint8_t *scratch, float *values);
+    /* What is done to values after any corrector: they get what is usual, and are cut off at 0 unless signed. */
+    void (*finish)(const Model *, const uint8_t *magnitudes, float *values);
     /* Magnitudes -> the sums of their eight neighbours, each cut to 2, the four nearest twice: (positions, channels). */
     void (*around)(const Model *, const uint8_t *magnitudes, uint8_t *scratch, uint8_t *sums);
 } Level;

@@ -93,4 +93,4 @@ static int32_t decode(const Model *m, const uint8_t *words, int64_t count, uint8
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
-__attribute__((visibility("hidden"))) const Level JOIN(level_, LEVEL) = {quantise, encode, decode, reconstruct, around};
+__attribute__((visibility("hidden"))) const Level JOIN(level_, LEVEL) = {quantise, encode, decode, reconstruct, finish, around};

@@ -28,8 +28,14 @@ class Pass(ctypes.Structure):
     """One coding pass, as core.h has it."""
 
     _fields_ = [
-        *((name, _ptr) for name in ("same", "around", "beside", "up", "bias", "classes", "kinds", "tables", "positions")),
-        *((name, _i32) for name in ("kinds_step", "tables_step", "first", "last", "count", "light", "ends_group")),
+        *(
+            (name, _ptr)
+            for name in ("same", "around", "beside", "up", "bias", "classes", "kinds", "tables", "positions")
+        ),
+        *(
+            (name, _i32)
+            for name in ("kinds_step", "tables_step", "first", "last", "count", "light", "ends_group")
+        ),
         *((name, _i32) for name in ("rank", "width", "latent_shift", "shift")),
     ]
 
@@ -39,15 +45,18 @@ class Model(ctypes.Structure):
 
     _fields_ = [
         *((name, _ptr) for name in ("passes", "significance", "starts", "zeros", "sizes")),
-        *((name, _ptr) for name in ("step", "offset", "position_scale", "centroids")),
+        *((name, _ptr) for name in ("step", "offset", "position_scale", "centroids", "usual")),
         ("threshold", ctypes.c_float),
-        *((name, _i32) for name in ("pass_count", "rows", "columns", "channels", "levels", "is_signed", "by_size")),
+        *(
+            (name, _i32)
+            for name in ("pass_count", "rows", "columns", "channels", "levels", "is_signed", "by_size")
+        ),
         *((name, _i32) for name in ("channel_first", "most_rank", "most_symbols")),
     ]
 
 
 class _Level(ctypes.Structure):
-    _fields_ = [(name, _ptr) for name in ("quantise", "encode", "decode", "reconstruct", "around")]
+    _fields_ = [(name, _ptr) for name in ("quantise", "encode", "decode", "reconstruct", "finish", "around")]
 
 
 class Level(NamedTuple):
@@ -58,6 +67,7 @@ class Level(NamedTuple):
     encode: Callable[..., int]
     decode: Callable[..., int]
     reconstruct: Callable[..., None]
+    finish: Callable[..., None]
     around: Callable[..., None]
 
 
@@ -73,7 +83,10 @@ class Library:
         self._scratch.argtypes, self._scratch.restype = (_ptr,), ctypes.c_int64
         self._symbols.argtypes, self._symbols.restype = (_ptr, _i32, _ptr), None
         library.splitdnn_level.restype = ctypes.POINTER(_Level)
-        self.levels = [_level(name, library.splitdnn_level(number).contents) for number, name in enumerate(names[: library.splitdnn_levels()])]
+        self.levels = [
+            _level(name, library.splitdnn_level(number).contents)
+            for number, name in enumerate(names[: library.splitdnn_levels()])
+        ]
         """Those that this processor has, the best last."""
 
     def scratch_bytes(self, model: Model) -> int:
@@ -81,8 +94,8 @@ class Library:
         return int(self._scratch(ctypes.byref(model)))
 
     def symbols(self, starts: Any, count: int, out: Any) -> None:
-        """Fill `out` with what the encoder needs of `count` symbols with these starts (uint32, count + 1)."""
-        self._symbols(starts.ctypes.data, count, out)
+        """Fill `out` (count, 32 bytes each) with what the encoder needs of symbols with these starts (uint32, count + 1)."""
+        self._symbols(starts.ctypes.data, count, out.ctypes.data)
 
 
 def _level(name: str, level: _Level) -> Level:
@@ -97,6 +110,7 @@ def _level(name: str, level: _Level) -> Level:
         function("encode", i64, *[_ptr] * 5),
         function("decode", _i32, _ptr, _ptr, i64, *[_ptr] * 3),
         function("reconstruct", None, *[_ptr] * 5),
+        function("finish", None, *[_ptr] * 3),
         function("around", None, *[_ptr] * 4),
     )
 

@@ -62,21 +62,26 @@ static inline void begin(const Model *m, Frame *f, uint8_t *scratch) {
     memset(f->counts, 0, (size_t)m->pass_count * COUNTS * 4);
 }
 
+/* A bit for each of eight bytes that is not zero. */
+static inline uint64_t not_zero(const uint8_t *bytes) {
+    const uint64_t sevens = 0x7f7f7f7f7f7f7f7full;
+    uint64_t word;
+    memcpy(&word, bytes, 8);
+    word = ((((word & sevens) + sevens) | word) & ~sevens) >> 7;
+    return word * 0x0102040810204080ull >> 56;
+}
+
 /* Notes which symbols of a pass are not zero. `grid`: (positions, channels). */
-static void note_seen(const Model *m, Frame *f, const Pass *pass, const uint8_t *grid) {
+static inline void note_seen(const Model *m, Frame *f, const Pass *pass, const uint8_t *grid) {
     for (int32_t k = 0; k < pass->count; k++) {
         const size_t p = pass->positions[k];
         const uint8_t *row = grid + p * m->channels;
         uint16_t *seen = f->seen + p * m->channels;
         int32_t n = f->seen_count[p], c = pass->first;
-        for (; c + 8 <= pass->last; c += 8) {
-            uint64_t word;
-            memcpy(&word, row + c, 8);
-            while (word) {
-                const int at = __builtin_ctzll(word) >> 3;
-                seen[n++] = (uint16_t)(c + at);
-                word &= ~(0xffull << (8 * at));
-            }
+        for (; c + 64 <= pass->last; c += 64) {
+            uint64_t found = 0;
+            for (int i = 0; i < 8; i++) found |= not_zero(row + c + 8 * i) << (8 * i);
+            for (; found; found &= found - 1) seen[n++] = (uint16_t)(c + __builtin_ctzll(found));
         }
         for (; c < pass->last; c++)
             if (row[c]) seen[n++] = (uint16_t)c;
@@ -85,20 +90,22 @@ static void note_seen(const Model *m, Frame *f, const Pass *pass, const uint8_t 
 }
 
 /* Notes which of these are at least 2. */
-static void note_larger(const Model *m, Frame *f, const Pass *pass, const uint8_t *grid) {
+static inline void note_larger(const Model *m, Frame *f, const Pass *pass, const uint8_t *grid) {
     for (int32_t k = 0; k < pass->count; k++) {
         const size_t p = pass->positions[k];
         const uint8_t *row = grid + p * m->channels;
         const uint16_t *seen = f->seen + p * m->channels;
         uint16_t *larger = f->larger + p * m->channels;
         int32_t l = f->larger_count[p];
-        for (int32_t i = f->seen_before[p]; i < f->seen_count[p]; i++)
-            if (row[seen[i]] > 1) larger[l++] = seen[i];
+        for (int32_t i = f->seen_before[p]; i < f->seen_count[p]; i++) {
+            larger[l] = seen[i]; /* there is room: no more are larger than are seen */
+            l += row[seen[i]] > 1;
+        }
         f->larger_count[p] = l;
     }
 }
 
 /* After the last pass of a group. */
-static void complete(const Model *m, Frame *f) {
+static inline void complete(const Model *m, Frame *f) {
     memcpy(f->seen_before, f->seen_count, 8 * (size_t)m->rows * m->columns); /* and larger_before, which follows */
 }

@@ -102,31 +102,69 @@ static void around(const Model *m, const uint8_t *magnitudes, uint8_t *scratch, 
     for (int32_t p = 0; p < positions; p++) around_position(m, scratch, magnitudes, p, sums + (size_t)p * m->channels);
 }
 
-static inline float value_of(const Model *m, int32_t p, int32_t c, uint8_t magnitude, uint8_t sum, int negative) {
-    const int32_t neighbourhood = (sum >= 1) + (sum >= 3) + (sum >= 5) + (sum >= 8);
-    float value = m->centroids[((size_t)c * NEIGHBOURHOODS + neighbourhood) * m->levels + magnitude];
-    value = negative ? -value : value;
-    value *= m->position_scale[p] * m->step[c];
-    return m->is_signed ? value + m->offset[c] : value;
+/* Which centroid of its channel stands for each symbol of one position. */
+static inline void centroids_of(const Model *m, const uint8_t *restrict sums, const uint8_t *restrict magnitudes, int32_t count, uint16_t *restrict out) {
+    const uint16_t levels = (uint16_t)m->levels;
+    for (int32_t c = 0; c < count; c++) {
+        const uint8_t sum = sums[c], neighbourhood = (uint8_t)((sum >= 1) + (sum >= 3) + (sum >= 5) + (sum >= 8));
+        out[c] = (uint16_t)(neighbourhood * levels + magnitudes[c]);
+    }
+}
+
+static inline __attribute__((always_inline)) float value_of(const float *centroids, uint16_t index, float step_size, float offset, int negative, const int is_signed) {
+    const float value = centroids[index];
+    return is_signed ? (negative ? -value : value) * step_size + offset : value * step_size;
+}
+
+static inline __attribute__((always_inline)) void fill(
+    const Model *m, const uint8_t *magnitudes, const uint8_t *negative, const uint8_t *sums, float *values, const int channel_first, const int is_signed) {
+    const int32_t positions = m->rows * m->columns, channels = m->channels;
+    const size_t table = (size_t)NEIGHBOURHOODS * m->levels;
+    uint16_t index[TILE][TILE];
+    for (int32_t c0 = 0; c0 < channels; c0 += TILE)
+        for (int32_t p0 = 0; p0 < positions; p0 += TILE) {
+            const int32_t cs = channels - c0 < TILE ? channels - c0 : TILE, ps = positions - p0 < TILE ? positions - p0 : TILE;
+            for (int32_t p = 0; p < ps; p++) {
+                const size_t at = (size_t)(p0 + p) * channels + c0;
+                centroids_of(m, sums + at, magnitudes + at, cs, index[p]);
+            }
+            for (int32_t c = 0; c < cs; c++) {
+                const float *centroids = m->centroids + (size_t)(c0 + c) * table;
+                const float step = m->step[c0 + c], offset = m->offset[c0 + c];
+                for (int32_t p = 0; p < ps; p++) {
+                    const size_t at = (size_t)(p0 + p) * channels + c0 + c;
+                    values[channel_first ? (size_t)(c0 + c) * positions + p0 + p : at] =
+                        value_of(centroids, index[p][c], m->position_scale[p0 + p] * step, offset, is_signed && negative[at], is_signed);
+                }
+            }
+        }
 }
 
 static void reconstruct(const Model *m, const uint8_t *magnitudes, const uint8_t *negative, uint8_t *scratch, float *values) {
-    const int32_t positions = m->rows * m->columns, channels = m->channels;
-    uint8_t *sums = scratch + ((channels + 63) & ~63);
+    uint8_t *sums = scratch + ((m->channels + 63) & ~63);
     around(m, magnitudes, scratch, sums);
-    if (!m->channel_first) {
-        for (int32_t p = 0; p < positions; p++)
-            for (int32_t c = 0; c < channels; c++) {
-                const size_t at = (size_t)p * channels + c;
-                values[at] = value_of(m, p, c, magnitudes[at], sums[at], negative && negative[at]);
-            }
-        return;
+    if (m->channel_first) {
+        if (m->is_signed) fill(m, magnitudes, negative, sums, values, 1, 1);
+        else fill(m, magnitudes, negative, sums, values, 1, 0);
+    } else {
+        if (m->is_signed) fill(m, magnitudes, negative, sums, values, 0, 1);
+        else fill(m, magnitudes, negative, sums, values, 0, 0);
     }
-    for (int32_t c0 = 0; c0 < channels; c0 += TILE)
-        for (int32_t p0 = 0; p0 < positions; p0 += TILE)
-            for (int32_t c = c0; c < channels && c < c0 + TILE; c++)
-                for (int32_t p = p0; p < positions && p < p0 + TILE; p++) {
-                    const size_t at = (size_t)p * channels + c;
-                    values[(size_t)c * positions + p] = value_of(m, p, c, magnitudes[at], sums[at], negative && negative[at]);
-                }
+}
+
+static void finish(const Model *m, const uint8_t *magnitudes, float *restrict values) {
+    const int32_t positions = m->rows * m->columns, channels = m->channels;
+    const size_t count = (size_t)positions * channels;
+    if (m->usual && !m->channel_first)
+        for (size_t i = 0; i < count; i++) values[i] += m->usual[(magnitudes[i] != 0) * count + i];
+    else if (m->usual)
+        for (int32_t c0 = 0; c0 < channels; c0 += TILE)
+            for (int32_t p0 = 0; p0 < positions; p0 += TILE)
+                for (int32_t c = c0; c < channels && c < c0 + TILE; c++)
+                    for (int32_t p = p0; p < positions && p < p0 + TILE; p++) {
+                        const size_t at = (size_t)c * positions + p;
+                        values[at] += m->usual[(magnitudes[(size_t)p * channels + c] != 0) * count + at];
+                    }
+    if (!m->is_signed)
+        for (size_t i = 0; i < count; i++) values[i] = values[i] < 0 ? 0 : values[i]; /* what is not a number stays so */
 }

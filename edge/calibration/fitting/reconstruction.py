@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SMALLEST = 1e-30
 """Keeps the regression solvable for tensors that never change, where there is nothing to predict."""
 _HELD_OUT = 4
+_QUICK_EVERY = 3
 RIDGES = (0.2, 0.05, 0.0125, 0.003)
 """Strengths of the corrector's ridge that are tried, in mean variances of a channel."""
 _PRIOR = 8.0
@@ -64,9 +65,15 @@ class Moments:
 
     @classmethod
     def of(
-        cls, frames: NDArray[np.float32], symbols: Sequence[Symbols], plain: Reconstruction, numbers: range
+        cls,
+        frames: NDArray[np.float32],
+        symbols: Sequence[Symbols],
+        plain: Reconstruction,
+        numbers: range,
+        *,
+        every: int = 1,
     ) -> Moments:
-        """The sums over the frames of these numbers."""
+        """The sums over the frames of these numbers, and in them over one of `every` so many positions."""
         channels = frames.shape[3]
         gram: NDArray[np.float32] = np.zeros((channels, channels), np.float32)
         cross, first, last = gram.copy(), gram[0].copy(), gram[0].copy()
@@ -74,8 +81,8 @@ class Moments:
         for start in range(0, len(numbers), 16):
             some = numbers[start : start + 16]
             decoded = np.stack([plain.plain(symbols[number]) for number in some])
-            errors = (frames[some.start : some.stop] - decoded).reshape(-1, channels)
-            decoded = decoded.reshape(-1, channels)
+            errors = (frames[some.start : some.stop] - decoded).reshape(-1, channels)[::every]
+            decoded = decoded.reshape(-1, channels)[::every]
             gram += decoded.T @ decoded
             cross += decoded.T @ errors
             first += decoded.sum(0)
@@ -102,16 +109,23 @@ class Moments:
 
 
 def fit_corrector(
-    frames: NDArray[np.float32], symbols: Sequence[Symbols], plain: Reconstruction, rank: int, given: int
+    frames: NDArray[np.float32],
+    symbols: Sequence[Symbols],
+    plain: Reconstruction,
+    rank: int,
+    given: int,
+    *,
+    quick: bool = False,
 ) -> dict[str, NDArray[Any]]:
     """Ridge regression of the error on the plain reconstruction, reduced to its `rank` strongest directions.
 
     `frames`: (frames, rows, columns, channels), with their `symbols`. How strong the ridge is, the last quarter of the first `given`
-    frames tells: a regression without them is tried on them.
+    frames tells: a regression without them is tried on them. `quick`: from a third of the positions.
     """
     kept = given - given // _HELD_OUT
     ranges = range(kept), range(kept, given), range(given, len(frames))
-    tried, held, others = (Moments.of(frames, symbols, plain, numbers) for numbers in ranges)
+    every = _QUICK_EVERY if quick and frames.shape[1] * frames.shape[2] > _QUICK_EVERY else 1
+    tried, held, others = (Moments.of(frames, symbols, plain, numbers, every=every) for numbers in ranges)
     ridge = _ridge(tried, held) if held.rows and tried.rows else RIDGES[0]
     moments = tried + held + others
     gram, cross = moments.centred()

@@ -124,14 +124,16 @@ class Calibrated(Codec):
 
     def grid_of(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         """(rows, columns, channels): the values of a tensor that are quantised."""
-        return to_grid(self._travelling(array))
+        grid: NDArray[np.float32] = to_grid(self._travelling(array))
+        return grid
 
     def _travelling(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
         """The tensor itself, or the mean over its positions, (channels,)."""
         if not self._pooled:
             return array
         require_finite(array)
-        return to_grid(array).mean((0, 1))
+        mean: NDArray[np.float32] = to_grid(array).mean((0, 1))
+        return mean
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         if self.profile is None:

@@ -119,10 +119,10 @@ class NativeModel:
             array = arrays[name + key]
             return self._keep(np.pad(array, ((0, 0), (0, rank - array.shape[1])))) if rank else 0
 
-        pairs = np.zeros((rank, width), np.int16)
+        padded = np.zeros((rank, width), np.int16)
         if rank:
-            pairs[: len(up), :own] = up
-        pairs = pairs.reshape(rank // 2, 2, width).transpose(0, 2, 1)
+            padded[: len(up), :own] = up
+        pairs = padded.reshape(rank // 2, 2, width).transpose(0, 2, 1)
         bias = np.zeros(width, np.int32)
         bias[:own] = arrays[name + "bias"]
         of_kinds, of_tables = of_pass(kinds, current), of_pass(tables, current)

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ROOT / "shared/codecs/calibrated/native"
+SOURCES = ROOT / "shared/codecs/calibrated/native/source"
+LIBRARIES = ROOT / "shared/codecs/calibrated/native/lib"
 LOCK = ROOT / "locks/native.txt"
 COMPILER_VERSION = "12.2.0"
 _FLAGS = (
@@ -79,7 +80,7 @@ def sources() -> list[Path]:
 
 def lock_text() -> str:
     """What locks/native.txt should hold."""
-    files = [*sources(), *(SOURCES / f"lib/calibrated-{name}.so" for name in TARGETS)]
+    files = [*sources(), *(LIBRARIES / f"calibrated-{name}.so" for name in TARGETS)]
     lines = [f"{path.relative_to(ROOT).as_posix()} sha256:{_hash(path)}\n" for path in files]
     head = f"# The compiled core, built with gcc {COMPILER_VERSION} by scripts/native.py: do not edit.\n"
     return head + "".join(lines)
@@ -96,6 +97,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--compare", action="store_true")
+    parser.add_argument("--only", choices=TARGETS, help="build for this processor; the others stay")
     for name, target in TARGETS.items():
         parser.add_argument(f"--{name}-compiler", default=target.compiler, metavar="COMMAND")
     given = parser.parse_args(arguments)
@@ -111,12 +113,11 @@ def main(arguments: list[str]) -> int:
         name = platform.machine()
         with tempfile.TemporaryDirectory() as folder:
             built = build(name, getattr(given, f"{name}_compiler"), Path(folder))
-            same = built.read_bytes() == (SOURCES / "lib" / built.name).read_bytes()
+            same = built.read_bytes() == (LIBRARIES / built.name).read_bytes()
         print("the same bytes" if same else "other bytes")
         return 0 if same else 1
-    (SOURCES / "lib").mkdir(exist_ok=True)
-    for name in TARGETS:
-        library = build(name, getattr(given, f"{name}_compiler"), SOURCES / "lib")
+    for name in [given.only] if given.only else TARGETS:
+        library = build(name, getattr(given, f"{name}_compiler"), LIBRARIES)
         print(f"{library.relative_to(ROOT)}: {library.stat().st_size} bytes")
     LOCK.write_text(lock_text(), encoding="utf-8")
     return 0

@@ -5,6 +5,7 @@ In closed form throughout (counts, means, ridge regression), so the same frames 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from edge.calibration.fitting.positions import goes_by_position
 from edge.calibration.fitting.reconstruction import fit_centroids, fit_corrector, fit_usual
 from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.grid import grid_shape
+from shared.codecs.calibrated.native.tallies import Tallies
 from shared.codecs.calibrated.profile import Profile
 from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction, scales
 from shared.limits import MAX_LEVELS
@@ -176,28 +178,32 @@ def _fit_tensor(
     arrays["zone"] = np.array([preset.zone], np.float32)
     levels = preset.levels or _levels(arrays, frames, signed=signed)
     quantiser = Quantiser(arrays, grid, levels, signed=signed)
-    symbols = [quantiser(frame) for frame in frames]
+    tallies = Tallies.of(grid, levels)
+    symbols = [quantiser(frame, tallies) for frame in frames]
     magnitudes = np.stack([found.magnitudes for found in symbols])
     by_position = not format_1 and goes_by_position(magnitudes[:given])
     seen = magnitudes[:given] if by_position else magnitudes
-    arrays |= fit_context(
-        seen,
-        [found.canvas for found in symbols[: len(seen)]],
-        passes,
-        preset.context_rank,
-        np.random.default_rng(0),
-        by_position=by_position,
-        quick=quick,
-    )
-    arrays |= fit_magnitudes(seen, passes, levels, by_position=by_position, by_size=not format_1)
-    arrays["centroid"] = fit_centroids([quantiser.scale(frame)[0] for frame in frames], symbols, levels)
-    decoder = Reconstruction(arrays, grid, levels, signed=signed)
-    if preset.corrector_rank and channels > 1:
-        count = len(frames) if given is None else given
-        arrays |= fit_corrector(frames, symbols, decoder, preset.corrector_rank, count, quick=quick)
+    with ThreadPoolExecutor(1) as beside:  # neither half needs anything of the other
+        context = beside.submit(
+            fit_context,
+            seen,
+            [each.canvas for each in symbols[: len(seen)]],
+            passes,
+            preset.context_rank,
+            np.random.default_rng(0),
+            by_position=by_position,
+            quick=quick,
+        )
+        arrays |= fit_magnitudes(seen, passes, levels, by_position=by_position, by_size=not format_1)
+        arrays["centroid"] = fit_centroids((quantiser.scale(frame)[0] for frame in frames), symbols, levels)
         decoder = Reconstruction(arrays, grid, levels, signed=signed)
-    if by_position:
-        arrays |= fit_usual(frames[:given], symbols[:given], decoder, scales(arrays, grid)[0])
+        if preset.corrector_rank and channels > 1:
+            count = len(frames) if given is None else given
+            arrays |= fit_corrector(frames, symbols, decoder, preset.corrector_rank, count, quick=quick)
+            decoder = Reconstruction(arrays, grid, levels, signed=signed)
+        if by_position:
+            arrays |= fit_usual(frames[:given], symbols[:given], decoder, scales(arrays, grid)[0])
+        arrays |= context.result()
     return arrays, {
         "levels": str(levels),
         "groups": str(groups),

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shared.codecs.calibrated.native.tallies import Tallies
 from shared.codecs.calibrated.quantiser import NEIGHBOURHOOD, NEIGHBOURHOODS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,22 +29,22 @@ _PRIOR = 8.0
 
 
 def fit_centroids(
-    scaled: Sequence[NDArray[np.float32]], symbols: Sequence[Symbols], levels: int
+    scaled: Iterable[NDArray[np.float32]], symbols: Sequence[Symbols], levels: int
 ) -> NDArray[np.float16]:
     """Mean scaled values, (channels, NEIGHBOURHOODS, levels), drawn towards the expected ones where few were seen.
 
     `scaled`: each (rows, columns, channels), with its `symbols`.
     """
-    channels = scaled[0].shape[2]
-    size = channels * NEIGHBOURHOODS * levels
-    count, total = np.zeros(size), np.zeros(size)
-    channel = np.arange(channels) * (NEIGHBOURHOODS * levels)
+    grid = symbols[0].magnitudes.shape
+    shape = grid[2], NEIGHBOURHOODS, levels
+    count, total = np.zeros(shape, np.int64), np.zeros(shape)
+    tallies = Tallies.of(grid, levels)
     for values, found in zip(scaled, symbols, strict=True):
-        around = found.canvas.around.astype(np.intp).reshape(values.shape)
-        key = channel + NEIGHBOURHOOD[around].astype(np.intp) * levels + found.magnitudes
-        count += np.bincount(key.ravel(), minlength=size)
-        total += np.bincount(key.ravel(), weights=values.ravel(), minlength=size)
-    count, total = (sums.reshape(channels, NEIGHBOURHOODS, levels) for sums in (count, total))
+        around = found.canvas.around.astype(np.uint8)
+        if tallies:
+            tallies.values(found.magnitudes, around, values, count, total)
+        else:
+            _tally(found.magnitudes, around, values, count, total)
     level = np.maximum(np.arange(levels) - 0.1, 0.1) * 1.1
     of_level = (total.sum((0, 1)) + level) / (count.sum((0, 1)) + 1)
     of_around = (total.sum(0) + of_level) / (count.sum(0) + 1)
@@ -51,6 +52,21 @@ def fit_centroids(
     expected = of_channel[:, None] * (of_around / of_level)[None]
     centroids: NDArray[np.float64] = (total + _PRIOR * expected) / (count + _PRIOR)
     return centroids.astype(np.float16)
+
+
+def _tally(
+    magnitudes: NDArray[np.uint8],
+    around: NDArray[np.uint8],
+    values: NDArray[np.float32],
+    count: NDArray[np.int64],
+    total: NDArray[np.float64],
+) -> None:
+    """What `Tallies.values` does, in numpy."""
+    channels, _, levels = count.shape
+    key = np.arange(channels) * (NEIGHBOURHOODS * levels) + NEIGHBOURHOOD[around].astype(np.intp) * levels
+    key += magnitudes.reshape(key.shape)
+    count += np.bincount(key.ravel(), minlength=count.size).reshape(count.shape)
+    total += np.bincount(key.ravel(), weights=values.ravel(), minlength=count.size).reshape(count.shape)
 
 
 @dataclass(frozen=True, eq=False)

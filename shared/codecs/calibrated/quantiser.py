@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from shared.codecs.calibrated.native.tallies import Tallies
+
 NEIGHBOURHOODS = 5
 NEIGHBOURHOOD = np.digitize(np.arange(MAX_AROUND + 1), (1, 3, 5, 8)).astype(np.uint16)
 """The neighbourhood (0 … 4) of each sum of neighbours."""
@@ -51,11 +53,12 @@ class Quantiser:
         negative = scaled < 0
         return np.abs(scaled, out=scaled), negative
 
-    def __call__(self, grid: NDArray[np.float32]) -> Symbols:
-        """The symbols of values (rows, columns, channels)."""
+    def __call__(self, grid: NDArray[np.float32], tallies: Tallies | None = None) -> Symbols:
+        """The symbols of values (rows, columns, channels); with `tallies` sooner."""
         scaled, negative = self.scale(grid)
         magnitudes = self.magnitudes(scaled)
-        return Symbols(magnitudes, negative, Canvas.of(magnitudes))
+        canvas = Canvas.of(magnitudes, tallies.around(magnitudes) if tallies else None)
+        return Symbols(magnitudes, negative, canvas)
 
     def magnitudes(self, scaled: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Whole numbers below the number of levels; 0 within the dead zone."""

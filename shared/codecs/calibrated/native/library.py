@@ -56,7 +56,19 @@ class Model(ctypes.Structure):
 
 
 class _Level(ctypes.Structure):
-    _fields_ = [(name, _ptr) for name in ("quantise", "encode", "decode", "reconstruct", "finish", "around")]
+    _fields_ = [
+        (name, _ptr)
+        for name in (
+            "quantise",
+            "encode",
+            "decode",
+            "reconstruct",
+            "finish",
+            "around",
+            "tally_values",
+            "tally_sizes",
+        )
+    ]
 
 
 class Level(NamedTuple):
@@ -69,6 +81,8 @@ class Level(NamedTuple):
     reconstruct: Callable[..., None]
     finish: Callable[..., None]
     around: Callable[..., None]
+    tally_values: Callable[..., None]
+    tally_sizes: Callable[..., None]
 
 
 class Library:
@@ -112,6 +126,8 @@ def _level(name: str, level: _Level) -> Level:
         function("reconstruct", None, *[_ptr] * 5),
         function("finish", None, *[_ptr] * 3),
         function("around", None, *[_ptr] * 4),
+        function("tally_values", None, *[_ptr] * 6),
+        function("tally_sizes", None, *[_ptr] * 3, _i32, _ptr),
     )
 
 

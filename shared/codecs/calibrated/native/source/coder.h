@@ -80,6 +80,11 @@ static int32_t offsets(const int32_t *counts, int32_t *starts, int32_t number) {
     return at;
 }
 
+/* How large the four neighbours of a symbol are, 1 … SIZES - 1. */
+static inline int32_t size_of(int32_t sum) {
+    return 1 + (sum >= 1) + (sum >= 2) + (sum >= 4) + (sum >= 7) + (sum >= 12) + (sum >= 20);
+}
+
 /* kinds: the tables of the pass's symbols that are not zero, in its order, and how many there are of each. A table goes by the
  * symbol's kind and, in light passes, by how large its four neighbours are. Gives the number of symbols. */
 static int32_t kinds_of(const Model *m, const Frame *f, const Pass *pass, const uint8_t *grid, uint8_t *kinds, int32_t *counts) {
@@ -96,8 +101,7 @@ static int32_t kinds_of(const Model *m, const Frame *f, const Pass *pass, const 
         const uint8_t *above = row_or_empty(m, f, grid, row - 1, column), *below = row_or_empty(m, f, grid, row + 1, column);
         for (int32_t i = f->seen_before[p]; i < f->seen_count[p]; i++) {
             const int32_t c = seen[i], sum = left[c] + right[c] + above[c] + below[c];
-            const int32_t size = 1 + (sum >= 1) + (sum >= 2) + (sum >= 4) + (sum >= 7) + (sum >= 12) + (sum >= 20);
-            counts[kinds[number++] = (uint8_t)(own[c] + size)]++;
+            counts[kinds[number++] = (uint8_t)(own[c] + size_of(sum))]++;
         }
     }
     return number;
@@ -115,6 +119,7 @@ static void sort_bits(const Model *m, const Frame *f, const Pass *pass, const ui
         }
         if (rows.number == 4)
             for (int32_t c = 0; c < own; c++)
+#pragma GCC unroll 4
                 for (int j = 0; j < 4; j++) sorted[cursors[j][classes[j][c]]++] = values[j][c] != 0;
         else
             for (int j = 0; j < rows.number; j++)
@@ -135,6 +140,7 @@ static void place_bits(const Model *m, const Frame *f, const Pass *pass, const u
         }
         if (rows.number == 4)
             for (int32_t c = 0; c < own; c++)
+#pragma GCC unroll 4
                 for (int j = 0; j < 4; j++) values[j][c] = sorted[cursors[j][classes[j][c]]++];
         else
             for (int j = 0; j < rows.number; j++)

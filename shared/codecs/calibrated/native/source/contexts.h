@@ -7,16 +7,20 @@
 static inline __attribute__((always_inline)) void add_rows(
     int32_t *out, const int16_t *rows, int32_t rank, int32_t r, const int vectors,
     const uint16_t *seen, int32_t n, const uint16_t *larger, int32_t l) {
-    V total[16];
+    V total[16]; /* in registers: every loop over them is unrolled */
+#pragma GCC unroll 16
     for (int j = 0; j < vectors; j++) total[j] = LOAD(out + r + j * LANES);
     for (int32_t i = 0; i < n; i++) {
         const int16_t *row = rows + (size_t)seen[i] * rank + r;
+#pragma GCC unroll 16
         for (int j = 0; j < vectors; j++) total[j] = ADD(total[j], WIDEN(row + j * LANES));
     }
     for (int32_t i = 0; i < l; i++) {
         const int16_t *row = rows + (size_t)larger[i] * rank + r;
+#pragma GCC unroll 16
         for (int j = 0; j < vectors; j++) total[j] = ADD(total[j], WIDEN(row + j * LANES));
     }
+#pragma GCC unroll 16
     for (int j = 0; j < vectors; j++) STORE(out + r + j * LANES, total[j]);
 }
 
@@ -87,11 +91,14 @@ static void predict(const Pass *pass, const int16_t *const latent[4], int32_t *i
     const int32_t rank = pass->rank, width = pass->width;
     for (int32_t c = 0; c < width; c += 2 * LANES) {
         V total[4][2];
+#pragma GCC unroll 4
         for (int p = 0; p < 4; p++)
+#pragma GCC unroll 2
             for (int j = 0; j < 2; j++) total[p][j] = LOAD(pass->bias + c + j * LANES);
         const int16_t *up = pass->up + 2 * c;
         for (int32_t r = 0; r < rank; r += 2, up += 2 * width) {
             const V first = LOAD(up), second = LOAD(up + 2 * LANES);
+#pragma GCC unroll 4
             for (int p = 0; p < 4; p++) {
                 int32_t pair;
                 memcpy(&pair, latent[p] + r, 4);
@@ -100,7 +107,9 @@ static void predict(const Pass *pass, const int16_t *const latent[4], int32_t *i
                 total[p][1] = ADD(total[p][1], PAIRS(second, both));
             }
         }
+#pragma GCC unroll 4
         for (int p = 0; p < 4; p++)
+#pragma GCC unroll 2
             for (int j = 0; j < 2; j++) {
                 const V found = RIGHT(total[p][j], pass->shift);
                 STORE(index + (size_t)p * width + c + j * LANES, MOST(LEAST(found, EACH(PREDICTIONS - 1)), EACH(0)));
@@ -149,6 +158,7 @@ static inline __attribute__((always_inline)) void look_up(
     const int32_t own = pass->last - pass->first;
     const uint8_t *table = pass->classes;
     for (int32_t c = 0; c < own; c++)
+#pragma GCC unroll 4
         for (int j = first; j < first + number; j++) {
             const uint8_t found = table[f->index[j * pass->width + c]];
             f->classes[(size_t)rows->at[j] * own + c] = found;

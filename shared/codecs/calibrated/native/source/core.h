@@ -74,6 +74,9 @@ typedef struct {
     void (*finish)(const Model *, const uint8_t *magnitudes, float *values);
     /* Magnitudes -> the sums of their eight neighbours, each cut to 2, the four nearest twice: (positions, channels). */
     void (*around)(const Model *, const uint8_t *magnitudes, uint8_t *scratch, uint8_t *sums);
+    /* For calibration: tallies.h says what they count. */
+    void (*tally_values)(const Model *, const uint8_t *magnitudes, const uint8_t *sums, const float *values, int64_t *counts, double *totals);
+    void (*tally_sizes)(const Model *, const uint8_t *magnitudes, const uint8_t *kinds, int32_t kinds_step, int64_t *counts);
 } Level;
 
 #endif

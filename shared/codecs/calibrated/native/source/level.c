@@ -5,6 +5,7 @@
 #include "contexts.h"
 #include "coder.h"
 #include "values.h"
+#include "tallies.h"
 
 static int64_t encode(const Model *m, const uint8_t *magnitudes, const uint8_t *negative, uint8_t *scratch, uint32_t *words) {
     Frame frame, *f = &frame;
@@ -93,4 +94,4 @@ static int32_t decode(const Model *m, const uint8_t *words, int64_t count, uint8
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
-__attribute__((visibility("hidden"))) const Level JOIN(level_, LEVEL) = {quantise, encode, decode, reconstruct, finish, around};
+__attribute__((visibility("hidden"))) const Level JOIN(level_, LEVEL) = {quantise, encode, decode, reconstruct, finish, around, tally_values, tally_sizes};

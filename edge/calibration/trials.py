@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     """For each tensor those of all frames, without the batch dimension."""
 
 _HALVINGS = 3
-"""Of six presets."""
+"""Trials that halving six presets takes."""
 _FURTHER = 4
 """Presets beyond the usual ones that are tried, if these are all too coarse or all finer than need be."""
 

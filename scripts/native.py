@@ -5,7 +5,7 @@
     .venv/bin/python scripts/native.py --compare  builds for this processor, and compares with what is kept, byte by byte
 
 The same compiler makes the same bytes anywhere. The libraries need nothing but memcpy and memset of whatever C library is there, so
-they run with glibc and with musl. locks/native.txt has the SHA-256 of sources and libraries.
+they run with glibc and with musl. `sha256sum --check locks/native.sha256` verifies sources and libraries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "shared/codecs/calibrated/native/source"
 LIBRARIES = ROOT / "shared/codecs/calibrated/native/lib"
-LOCK = ROOT / "locks/native.txt"
+LOCK = ROOT / "locks/native.sha256"
 COMPILER_VERSION = "12.2.0"
 _FLAGS = (
     "-std=c11 -O2 -ftree-vectorize -fPIC -fvisibility=hidden -fno-asynchronous-unwind-tables "
@@ -79,9 +79,9 @@ def sources() -> list[Path]:
 
 
 def lock_text() -> str:
-    """What locks/native.txt should hold."""
+    """What locks/native.sha256 should hold."""
     files = [*sources(), *(LIBRARIES / f"calibrated-{name}.so" for name in TARGETS)]
-    lines = [f"{path.relative_to(ROOT).as_posix()} sha256:{_hash(path)}\n" for path in files]
+    lines = [f"{_hash(path)}  {path.relative_to(ROOT).as_posix()}\n" for path in files]
     head = f"# The compiled core, built with gcc {COMPILER_VERSION} by scripts/native.py: do not edit.\n"
     return head + "".join(lines)
 

@@ -29,8 +29,8 @@ def test_a_change_of_the_sources_would_be_noticed(tmp_path: Path, monkeypatch: p
     module = script()
     assert {path.name for path in module.sources()} >= {"core.h", "level.c", "library.c", "native.py"}
     monkeypatch.setattr(module, "_hash", lambda path: "other" if path.name == "coder.h" else "same")
-    monkeypatch.setattr(module, "LOCK", tmp_path / "native.txt")
-    (tmp_path / "native.txt").write_text(module.lock_text().replace("other", "same"), encoding="utf-8")
+    monkeypatch.setattr(module, "LOCK", tmp_path / "native.sha256")
+    (tmp_path / "native.sha256").write_text(module.lock_text().replace("other", "same"), encoding="utf-8")
     assert module.main(["--check"]) == 1
 
 

@@ -20,7 +20,7 @@ from shared.codecs.base import Codec, Encoded, require_finite
 from shared.codecs.calibrated.cost import cost_of
 from shared.codecs.calibrated.grid import from_grid, grid_shape, to_grid
 from shared.codecs.calibrated.native.library import library
-from shared.codecs.calibrated.native.model import NativeModel
+from shared.codecs.calibrated.native.model import MAX_CHANNELS, NativeModel
 from shared.codecs.calibrated.numpy_model import NumpyModel
 from shared.errors import ContentError, ProfileContentError, ProfileMissingError
 
@@ -58,7 +58,7 @@ class Calibrated(Codec):
         self._shape = part.shape
         self._pooled = bool(_whole(part.about, "pooled"))
         checked = self._in_numpy(profile)
-        found = library() if compiled else None
+        found = library() if compiled and grid_shape(part.shape)[2] <= MAX_CHANNELS else None
         self._model: NumpyModel | NativeModel = checked
         if found is None:
             self.in_numpy = checked

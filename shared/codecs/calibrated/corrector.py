@@ -37,6 +37,12 @@ class Corrector:
         bias = require(arrays, "corrector_bias", np.float32, (channels,))
         return cls(down.astype(np.float32), up.astype(np.float32), bias)
 
-    def add_to(self, values: NDArray[np.float32]) -> None:
-        """Correct values (positions, channels) in place; a transposed array will do."""
-        values += (values @ self._down) @ self._up + self._bias
+    def add_to(self, values: NDArray[np.float32], *, channels_first: bool = False) -> None:
+        """Correct values (positions, channels), or (channels, positions), in place."""
+        if channels_first:
+            more = self._up.T @ (self._down.T @ values)
+            more += self._bias[:, None]
+        else:
+            more = (values @ self._down) @ self._up
+            more += self._bias
+        values += more

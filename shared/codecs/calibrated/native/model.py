@@ -33,6 +33,9 @@ _RANK_STEP, _WIDTH_STEP = 16, 32
 _PRECISION = 1 << 24
 _SYMBOL_BYTES = 32
 _WORDS_A_SYMBOL = 2
+"""A magnitude takes at most 24 bits, whether there is one 24 more, and a sign one."""
+MAX_CHANNELS = 0xFFFF
+"""The library numbers channels in 16 bits."""
 
 
 class NativeModel:
@@ -159,10 +162,9 @@ class NativeModel:
         magnitudes, negative = self.decode_symbols(payload)
         values = self.plain(magnitudes, negative)
         if self._corrector is not None:
-            channels = self._grid[2]
-            self._corrector.add_to(
-                values.reshape(channels, -1).T if self._channels_first else values.reshape(-1, channels)
-            )
+            first = self._channels_first
+            flat = values.reshape((self._grid[2], -1) if first else (-1, self._grid[2]))
+            self._corrector.add_to(flat, channels_first=first)
         self._level.finish(self._at, _address(magnitudes), _address(values))
         return values.reshape(self._shape)
 

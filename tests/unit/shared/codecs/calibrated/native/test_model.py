@@ -10,9 +10,12 @@ from kits.naming import naming
 from kits.native import compiled
 from kits.profiles import SMALL, Preset, features, make_profile, still_camera
 
+from shared.codecs.calibrated import codec as codec_module
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.corrector import Corrector
 from shared.codecs.calibrated.native import memory
+from shared.codecs.calibrated.native.model import MAX_CHANNELS, NativeModel
+from shared.codecs.calibrated.numpy_model import NumpyModel
 from shared.errors import ContentError, WireError
 
 SHAPES = [
@@ -123,6 +126,13 @@ def test_values_far_from_the_profile_are_cut_off_and_strange_ones_refused() -> N
                     tensor.flat[-1] = strange
                     with pytest.raises(ContentError, match="NaN or infinity"):
                         codec.encode(tensor)
+
+
+def test_more_channels_than_the_library_numbers_are_coded_in_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MAX_CHANNELS == 0xFFFF, "core.h numbers them in 16 bits"
+    monkeypatch.setattr(codec_module, "MAX_CHANNELS", 7)
+    assert isinstance(Calibrated(make_profile(shape=(8, 6, 6)))._model, NumpyModel)
+    assert isinstance(Calibrated(make_profile(shape=(3, 5, 7)))._model, NativeModel)
 
 
 def test_an_array_in_another_order_is_taken_as_it_reads() -> None:

@@ -15,7 +15,7 @@ from edge.calibration.fitting.context import fit_context
 from edge.calibration.fitting.frames import Frames
 from edge.calibration.fitting.magnitudes import fit_magnitudes
 from edge.calibration.fitting.positions import goes_by_position
-from edge.calibration.fitting.reconstruction import fit_centroids, fit_corrector, fit_usual
+from edge.calibration.fitting.reconstruction import fit_centroids, fit_corrector, fit_usual, stood_for
 from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.grid import grid_shape
 from shared.codecs.calibrated.native.tallies import Tallies
@@ -195,7 +195,8 @@ def _fit_tensor(
             quick=quick,
         )
         arrays |= fit_magnitudes(seen, passes, levels, by_position=by_position, by_size=not format_1)
-        arrays["centroid"] = fit_centroids((quantiser.scale(frame)[0] for frame in frames), symbols, levels)
+        scaled = (stood_for(quantiser, *each) for each in zip(frames, symbols, strict=True))
+        arrays["centroid"] = fit_centroids(scaled, symbols, levels)
         decoder = Reconstruction(arrays, grid, levels, signed=signed)
         if preset.corrector_rank and channels > 1:
             count = len(frames) if given is None else given

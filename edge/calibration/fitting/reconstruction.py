@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shared.codecs.calibrated.quantiser import Reconstruction
+    from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction
     from shared.codecs.calibrated.symbol_coder import Symbols
 
 _SMALLEST = 1e-30
@@ -28,12 +28,20 @@ _PRIOR = 8.0
 """Weight of the expected centroid, in values: the centroid of one channel and neighbourhood counts beyond so many."""
 
 
+def stood_for(quantiser: Quantiser, frame: NDArray[np.float32], symbols: Symbols) -> NDArray[np.float32]:
+    """The values that the symbols of a frame stand for, as their centroids do: a sign is part of what a zero stands for only."""
+    scaled, negative = quantiser.scale(frame)
+    if negative is not None:
+        np.negative(scaled, out=scaled, where=negative & (symbols.magnitudes == 0))
+    return scaled
+
+
 def fit_centroids(
     scaled: Iterable[NDArray[np.float32]], symbols: Sequence[Symbols], levels: int
 ) -> NDArray[np.float16]:
     """Mean scaled values, (channels, NEIGHBOURHOODS, levels), drawn towards the expected ones where few were seen.
 
-    `scaled`: each (rows, columns, channels), with its `symbols`.
+    `scaled`: what `stood_for` gives of each frame, with its `symbols`.
     """
     grid = symbols[0].magnitudes.shape
     shape = grid[2], NEIGHBOURHOODS, levels
@@ -49,7 +57,9 @@ def fit_centroids(
     of_level = (total.sum((0, 1)) + level) / (count.sum((0, 1)) + 1)
     of_around = (total.sum(0) + of_level) / (count.sum(0) + 1)
     of_channel = (total.sum(1) + 4 * of_level) / (count.sum(1) + 4)
-    expected = of_channel[:, None] * (of_around / of_level)[None]
+    expected = of_channel[:, None] * (of_around / np.where(of_level == 0, 1, of_level))[None]
+    if symbols[0].negative is not None:  # a zero stands for values of both signs, whose mean is about 0
+        expected[:, :, 0] = of_level[0]
     centroids: NDArray[np.float64] = (total + _PRIOR * expected) / (count + _PRIOR)
     return centroids.astype(np.float16)
 

@@ -57,6 +57,8 @@ class Quantiser:
         """The symbols of values (rows, columns, channels); with `tallies` sooner."""
         scaled, negative = self.scale(grid)
         magnitudes = self.magnitudes(scaled)
+        if negative is not None:
+            negative &= magnitudes > 0  # a zero has no sign
         canvas = Canvas.of(magnitudes, tallies.around(magnitudes) if tallies else None)
         return Symbols(magnitudes, negative, canvas)
 

@@ -60,9 +60,9 @@ chaos: $(INSTALLED) ## kill, freeze, cut, starve and poison edge and cloud, abou
 	$(BIN)/python -m pytest tests/chaos
 
 .PHONY: fuzz
-fuzz: $(INSTALLED) ## mutated frames, profiles, bundles, requests and answers, under two minutes; ROUNDS=30 takes an hour, SEED=… repeats one
+fuzz: $(INSTALLED) ## mutated frames, profiles, requests, tokens, answers …, under two minutes; ROUNDS=30 takes half an hour, SEED=… repeats one
 	FUZZ_ROUNDS='$(ROUNDS)' FUZZ_SEED='$(SEED)' \
-		$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) $(if $(filter-out 1,$(ROUNDS)),--timeout 14400) tests/fuzz
+		$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) $(if $(filter-out 1,$(ROUNDS))$(SEED),--timeout 14400) tests/fuzz
 
 .PHONY: media
 media: $(INSTALLED) ## hundreds of videos and pictures read against ffmpeg's own, about three minutes; ARGUMENTS=--misses prints those alone

@@ -17,10 +17,14 @@ _COMMANDS = {
     "start": "start to first answer, and memory at work: against another checkout, or by engine (minutes)",
     "cameras": "one edge with several cameras against one with a single camera (minutes; --quick: one)",
     "load": "the load generator alone, against any cloud",
+    "flood": "clients with tokens, over TLS, far above the capacity, half of whom leave (minutes; --quick: one)",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
     "link": "the planner over emulated links (about half an hour; --quick: about one minute)",
+    "attack": "an honest client beside attackers with tokens of their own (a quarter of an hour; --quick: minutes)",
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
 }
+_ROOMS = {"flood": "load.flood"}
+"""Where a command lives that has no room of its own."""
 _ONE_THREAD = ("rate", "link")
 """What computes in this process: numpy, torch and OpenCV read the thread settings when they are imported."""
 
@@ -37,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if word in _ONE_THREAD:
         limit_threads(1)
-    status: int = importlib.import_module(f"bench.{word}.command").main(rest)
+    status: int = importlib.import_module(f"bench.{_ROOMS.get(word, word)}.command").main(rest)
     return status
 
 

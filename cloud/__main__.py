@@ -17,6 +17,7 @@ from cloud.config import CloudSettings
 from shared.errors import SplitDNNError
 from shared.observing import event_loop
 from shared.observing.logs import configure_logs
+from shared.process.memory import keep_large_apart
 from shared.process.settings import make_parser, parse_flags, print_error, read_settings
 from shared.process.threads import limit_threads
 
@@ -52,6 +53,7 @@ async def _serve(settings: CloudSettings) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    keep_large_apart()
     threads = limit_threads(settings.threads)
     # Only now: numpy reads the thread settings when it is imported, and torch if it is the engine.
     from cloud.http.app import bind, make_server  # noqa: PLC0415

@@ -124,6 +124,15 @@ class CloudMetrics(Metrics):
         )
         self.audit_files = FileMetrics(prefix + "audit_", "the audit", self.registry)
         self.clients = ClientMetrics(prefix, self.registry)
+        self.frames = Gauge(
+            prefix + "frames", "Requests for a tail under way, from header to answer.", registry=self.registry
+        )
+        self.active_clients = Gauge(
+            prefix + "active_clients",
+            "Clients with a request for a tail or a body under way.",
+            registry=self.registry,
+        )
+        self.connections = Gauge(prefix + "connections", "Connections open.", registry=self.registry)
         self.networks = Gauge(
             prefix + "networks",
             "Networks held: the current one, and earlier ones that edges still use.",

@@ -14,7 +14,12 @@ from cloud.access.clients import Clients, Quota
 from cloud.access.door import Door
 from cloud.access.ledger import open_ledger
 from cloud.access.rate import Rate
+from cloud.access.scrapes import Scrapes
+from cloud.access.turns import FairTurns
 from cloud.batching.batcher import Batcher
+from cloud.batching.compiling import Compiling
+from cloud.batching.crossing import frames_in
+from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
 from cloud.lifecycle import Lifecycle, State
@@ -27,26 +32,22 @@ from cloud.networks.watch import BundleWatch
 from cloud.profiles.store import Profiles
 from cloud.profiles.waiting import Waiting
 from shared.codecs import known_codecs
-from shared.errors import DeadlineError
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
-from shared.observing.telemetry import computing
 from shared.wire import frame as wire
 from shared.wire.server.crowd import Crowd
 from shared.wire.server.server import connections_allowed
 
 if TYPE_CHECKING:
     from cloud.access.clients import Account
-    from cloud.batching.batcher import TailRun
-    from cloud.batching.crossing import Crossing
+    from cloud.batching.crossing import Crossing, TailRun
     from cloud.config import CloudSettings
     from cloud.networks.network import Tail
     from cloud.threads import ThreadPools
-    from shared.engines.half import Tensors
 
 _TEND_S = 10.0
 """Between two looks at the files of the ledger and the audit."""
 
-_REFUSAL_LINES, _REFUSAL_LINES_PER_S = 30, 0.5
+_REFUSAL_LINES, _REFUSAL_LINES_PER_S = 10, 0.5
 """Lines about refusals in the log: at once, and later. All are counted; a line is about 150 bytes."""
 
 
@@ -68,6 +69,9 @@ class Service:
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
         self.profile_builds = Waiting(MAX_CLIENT_BUILDS, "profiles that wait to be built")
+        self.scrapes = Scrapes(self.metrics.registry)
+        self.profile_turns = FairTurns(pools.profiles.size)
+        self.compiling = Compiling(pools.compiling, settings.queue_capacity)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self.clients = Clients(
@@ -93,6 +97,9 @@ class Service:
             owner_of=charged_to,
             exempt=self.proxies.includes,
         )
+        self.metrics.frames.set_function(lambda: self.lifecycle.frames)
+        self.metrics.active_clients.set_function(self.clients.active)
+        self.metrics.connections.set_function(lambda: len(self.crowd))
         self.transfers = Transfers()
         self.watch: BundleWatch | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -104,20 +111,22 @@ class Service:
         before = await pools.networks.run(folder.state) if folder else ()
         self.networks = Networks(
             await pools.networks.run(self._load),
-            lambda network: TailTimes(network, pools, settings),
+            lambda network: TailTimes(network, pools, settings, self._charge_at_once),
             self.metrics.networks,
         )
         self.networks.current.export_build_info(self.metrics)
         self.decoder = Decoder(
             self.networks, self.profiles, pools, self.metrics, max_tensors=settings.queue_capacity
         )
+        runner = TailRunner(pools.tails, self.metrics.step_cpu)
         self.batcher = Batcher(
-            self._run_tail,
+            runner.at_once,
             self.metrics,
             capacity=settings.queue_capacity,
             max_batch=settings.max_batch,
             wait_s=settings.batch_wait_ms / 1e3,
             workers=pools.tail_workers,
+            in_pieces=runner.in_pieces,
         )
         self._tasks = [
             asyncio.create_task(self.batcher.serve()),
@@ -178,26 +187,19 @@ class Service:
         self.lifecycle.move(State.STOPPED)
         for task in self._tasks:
             task.cancel()
+        self.scrapes.stop()
+        self.profile_turns.stop()
+        self.compiling.stop()
         if self._tasks:
             await self.decoder.stop()
         self.pools.stop()
         self.audit.finish()
 
     async def run_tail(self, tail: Tail, crossing: Crossing, timeout_s: float, account: Account) -> TailRun:
-        """What `Batcher.submit` gives, once the tail is ready.
-
-        A compilation is waited for here: on the tails' threads it would hold up the frames of others. `account` is charged for it.
-        """
+        """What `Batcher.submit` gives, once the tail is ready; a compilation on the tails' threads would hold up the frames of others."""
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout_s
-        if not tail.network.tails.is_ready(tail.split_point):
-            try:
-                async with asyncio.timeout_at(until):
-                    await self.pools.compiling.run(_prepare, tail, account)
-            except TimeoutError:
-                raise DeadlineError(
-                    f"the tail at {tail.split_point} was not compiled within the {1e3 * timeout_s:.0f} ms that were left"
-                ) from None
+        await self.compiling.ready(tail, frames_in(crossing), account, timeout_s)
         # for decoding, compiling, and whatever else was done for this client meanwhile
         self.batcher.charge(account.name, account.settle())
         left_s = max(0.0, until - loop.time())
@@ -205,12 +207,10 @@ class Service:
             tail, crossing, left_s, account.name, partial(account.spend, settled=True)
         )
 
-    async def _run_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
-        return await self.pools.tails.run(self._compute_tail, tail, callers)
-
-    def _compute_tail(self, tail: Tail, callers: list[Crossing]) -> Tensors:
-        with computing(self.metrics.step_cpu, "tail"):
-            return tail.network.tails.run(tail.split_point, callers)
+    def _charge_at_once(self, account: Account, seconds: float) -> None:
+        """For what was computed for this client on the tails' threads: if others wait for them, its frames now let them go first."""
+        account.spend(seconds, settled=True)
+        self.batcher.charge(account.name, seconds)
 
     def describe(self) -> dict[str, Any]:
         """What `GET /model` says."""
@@ -230,8 +230,3 @@ class Service:
                 "max_batch": self.settings.max_batch,
             },
         }
-
-
-def _prepare(tail: Tail, account: Account) -> None:
-    with account.computing():
-        tail.network.tails.prepare(tail.split_point)

@@ -36,6 +36,18 @@ class Pool:
 
     async def run(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
         """Call `function` on a thread. A caller that is cancelled while it waits leaves none of its arguments behind."""
+        return await self._run(function, arguments, to_end=False)
+
+    async def run_to_end(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """As `run`, for a caller who holds a turn at these threads: one that is cancelled holds it until the thread is free again.
+
+        Otherwise whoever goes away as soon as his call has begun would have all threads, one turn after another.
+        """
+        return await self._run(function, arguments, to_end=True)
+
+    async def _run(
+        self, function: Callable[..., _Result], arguments: tuple[Any, ...], *, to_end: bool
+    ) -> _Result:
         if self._stopped:
             raise RuntimeError(f"the pool {self._name} was stopped")
         call = _Call(partial(function, *arguments), self._finished)
@@ -48,8 +60,11 @@ class Pool:
         self._calls.put(call)
         try:
             return await call.result
+        except asyncio.CancelledError:
+            if not call.forget() and to_end:
+                await call.end()
+            raise
         finally:
-            call.forget()
             del call  # an error refers to this frame, and the call to the error
 
     def start(self, function: Callable[[], object]) -> None:
@@ -83,14 +98,16 @@ class _Call(Generic[_Result]):
 
     def __init__(self, work: Callable[[], _Result], finished: Callable[[], None]) -> None:
         """`finished` is called on the event loop, whatever became of the call."""
-        self._work: Callable[[], _Result] | None = work
+        self._work = [work]  # whoever takes it out, the thread or the event loop, has it alone
         self._finished = finished
+        self._ended: asyncio.Future[None] | None = None
+        self._settled = False
         self._loop = asyncio.get_running_loop()
         self.result: asyncio.Future[_Result] = self._loop.create_future()
 
     def __call__(self) -> None:
         """On the thread."""
-        work = self._work
+        work = self._take()
         settle: Callable[[], object] = self.result.cancel
         if work:
             try:
@@ -101,12 +118,27 @@ class _Call(Generic[_Result]):
             self._loop.call_soon_threadsafe(self._settle, settle)
         del self, work, settle  # an error refers to this frame, and they to the error
 
-    def forget(self) -> None:
-        """On the event loop: nobody waits for the result."""
-        self._work = None
+    def forget(self) -> bool:
+        """On the event loop: nobody waits for the result. Whether it had not begun, and never will."""
+        return self._take() is not None
+
+    async def end(self) -> None:
+        """On the event loop: wait for the end of a call that has begun, and that nobody waits for."""
+        if not self._settled:
+            self._ended = self._loop.create_future()
+            await self._ended
+
+    def _take(self) -> Callable[[], _Result] | None:
+        try:
+            return self._work.pop()
+        except IndexError:
+            return None
 
     def _settle(self, settle: Callable[[], object]) -> None:
+        self._settled = True
         self._finished()
+        if self._ended and not self._ended.done():
+            self._ended.set_result(None)
         if not self.result.done():
             settle()
 

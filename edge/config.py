@@ -27,6 +27,7 @@ from edge.cameras.fields import (
     Threshold,
 )
 from shared.process.settings import CommonSettings
+from shared.wire.http import require_proxy
 
 
 class EdgeSettings(CommonSettings):
@@ -39,6 +40,11 @@ class EdgeSettings(CommonSettings):
         description="TOML file of several cameras for this one edge, in place of a source and a name (docs/cameras.md)",
     )
     cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
+    proxy: str | None = Field(
+        None,
+        description="HTTP proxy through which the cloud is asked, as in `http://proxy:3128`, with user and password before the host if it "
+        "asks for them; by default none, whatever `HTTP_PROXY` and the like say",
+    )
     ca: str | None = Field(
         None,
         description="PEM file of the CAs that may have signed the cloud's certificate; by default the system's",
@@ -151,6 +157,11 @@ class EdgeSettings(CommonSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("not a URL such as http://cloud:8881")
         return value.rstrip("/")
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_proxy(cls, value: str | None) -> str | None:
+        return None if value is None else require_proxy(value)
 
     @field_validator("ca", "client_certificate")
     @classmethod

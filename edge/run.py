@@ -146,6 +146,7 @@ async def _open(
         deadline_s=patience_s,
         bearer=bearer,
         tls=trust_of(settings, metrics),
+        proxy=settings.proxy,
     )
     await ends.enter_async_context(line)
     origin, model = await open_origin(settings, line, metrics, ends)

@@ -32,19 +32,20 @@ COMPOSE_ONLY = {
     "MEDIA": "folder of this machine that the containers see as /media",
     "WEIGHTS_DIR": "folder of this machine that the containers see as /weights/local",
     "CAMERAS_DIR": "folder of this machine that the edge alone sees as /cameras, for a cameras file: SPLITDNN_CAMERAS=/cameras/cameras.toml",
+    "SECRETS_DIR": "folder of this machine with the tokens of compose.tokens.yaml",
     "CLOUD_PORT": "the cloud's port on 127.0.0.1",
     "PROMETHEUS_PORT": "Prometheus' port on 127.0.0.1",
     "PROMETHEUS_URL": "where browsers reach Prometheus, without a path, for the links in its alerts; empty: http://127.0.0.1 with its port",
     "GRAFANA_PORT": "Grafana's port on 127.0.0.1",
     "GRAFANA_PASSWORD": "password of Grafana's `admin`, read at Grafana's first start; empty: a random one that is never shown "
     "(looking at the dashboards needs none)",
-    "PROMETHEUS_IMAGE": "image that runs Prometheus, for a mirror or another release",
+    "PROMETHEUS_IMAGE": "image that runs Prometheus, for a mirror or another release; one with a shell, so not `-distroless`",
     "GRAFANA_IMAGE": "image that runs Grafana, for a mirror or another release",
     "VERSION": "tag of the images built here",
     "TORCH_INDEX": "index of CPU builds of torch for the image that makes bundles, for a mirror where PyTorch's cannot be reached; `make` takes it "
     "from the shell only",
 }
-"""What compose.yaml and the Makefile read and no process does; the defaults stand in compose.yaml."""
+"""What compose.yaml and the Makefile read and no process does; the defaults stand in the files of Compose."""
 
 START, END = "made by scripts/settings.py, checked by a test", "end of settings"
 WIDTH = 118
@@ -84,7 +85,9 @@ def names_block() -> str:
 
 def env_example() -> str:
     """The settings part of .env.example: each with its meaning and the default that holds in Compose."""
-    compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    compose = "".join(
+        (ROOT / name).read_text(encoding="utf-8") for name in ("compose.tokens.yaml", "compose.yaml")
+    )
     defaults = dict(re.findall(rf"\$\{{{PREFIX}([A-Z_]+):?-((?:[^{{}}]|\{{[^{{}}]*\}})*)\}}", compose))
     titles = {"both": "both sides", "edge": "the edge", "cloud": "the cloud"}
     parts: list[str] = []

@@ -41,6 +41,10 @@ MAX_PICTURE_PIXELS = MAX_ELEMENTS // 3
 55 MB as PNG and JPEG) and 0.3 s of a core (a JPEG of 32 scans), however few bytes it came in."""
 MAX_JPEG_SCANS = 32
 """Scans of a JPEG. Each costs a pass over the whole picture and may be 12 bytes; progressive files have about ten."""
+MAX_PICTURE_EXTRA_BYTES = 1 << 20
+"""Bytes of a picture's file beyond four for each of its values: what cameras write beside the picture."""
+MAX_PICTURE_PIECES = 1024
+"""Segments of a JPEG before its first scan, and chunks of a PNG beyond one for each kilobyte. Pillow takes a few microseconds for each."""
 MAX_PNG_TEXT_BYTES = 1 << 16
 """Bytes of a PNG's comments, decompressed. Pillow's own limit lets 64 KiB of them become 64 MiB."""
 MAX_ASPECT = 16
@@ -52,12 +56,14 @@ MAX_MANIFEST_BYTES = 4 << 20
 """Bytes of bundle.json. A thousand labels and as many split points take 150 kB."""
 MAX_BUNDLE_FILE_BYTES = 4 << 30
 """Bytes of any other file of a bundle."""
+MAX_GRAPH_BYTES = 128 << 20
+"""Bytes of its network.xml, which its reader holds as a tree, several times as large. ResNet-50's is 0.3 MB."""
 MAX_LABELS = 100_000
 """Classes of one network."""
 MAX_LABELS_BYTES = 16 << 20
 """Bytes of a file of labels."""
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""In no name: what would forge lines of a log, or change a terminal."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""In no name: what would forge lines of a log, change a terminal, or show what follows in another order."""
 MAX_LABEL_CHARACTERS = 1000
 """Characters of the name of a class."""
 
@@ -104,6 +110,9 @@ MAX_DECODE_S = 2.0
 
 MAX_OWN_TAILS = 4
 """Split points of a network that no chain can be cut at, whose tails are compiled on their own as frames ask for them."""
+MAX_CLIENT_COMPILATIONS = 6
+"""Tails, or chains of all tails, that are compiled for one client in a minute: both chains of a network and all tails of their own at once,
+and another one every ten seconds."""
 
 # --- clients ----------------------------------------------------------------------------------------------------------
 
@@ -121,6 +130,14 @@ MAX_JSON_MARKS = {b"[": 1 << 20, b",": MAX_ELEMENTS, b'"': 1 << 18, b"{": 1 << 1
 it has a list for each row of each channel, a comma for each number, and hardly a key."""
 MAX_REPLY_BYTES = 1 << 20
 """Bytes of an answer that an edge reads from its cloud."""
+MAX_ANSWER_OVERHEAD_BYTES = 128 << 10
+"""Bytes that an answer may take on the wire beside its body, and once more the body's length: status, header fields, what separates
+pieces."""
+MAX_INTERIM_ANSWERS = 8
+"""Answers with a status below 200 that may come before the one to a request."""
+MAX_JSON_ANSWER_BYTES = 64 << 20
+"""Bytes of the answer to JSON, which holds all outputs of all its tensors as text: three million numbers. A thousand classes for each of
+64 tensors are a megabyte."""
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
 
@@ -133,8 +150,12 @@ HANDSHAKE_S = 10.0
 
 MAX_REQUEST_HEADER_BYTES = 16 << 10
 """Bytes of a request's line and header fields."""
+MAX_REQUEST_HEADER_FIELDS = 100
+"""Header fields of a request. Reading one takes as long however short it is, and 16 KiB would hold four thousand."""
 MAX_CLIENTS = 1024
 """Clients that are told apart at once. An account takes about 500 bytes."""
+MAX_CLIENT_SCRAPES = 4
+"""Readings of `/metrics` that one client may wait for at a time."""
 MAX_UNREAD_BYTES = 16 << 20
 """Bytes of answers that may wait for one client to read them; above it the connections with most are closed."""
 MAX_ANSWER_STEPS = 32

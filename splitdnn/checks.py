@@ -1,4 +1,4 @@
-"""Checks that an array is what a function takes. No torch, so that a client needs none."""
+"""Checks that what a program gives is what a function takes. No torch, so that a client needs none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.errors import SettingsError, ShapeError
+from shared.wire.http import require_proxy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,3 +55,11 @@ def check_threshold(threshold: float | None) -> float | None:
 
 def _what(given: Any) -> str:
     return f"{given.shape} {given.dtype}" if isinstance(given, np.ndarray) else type(given).__name__
+
+
+def checked_proxy(url: str | None) -> str | None:
+    """The URL of a proxy, or None. Raises SettingsError."""
+    try:
+        return None if url is None else require_proxy(url)
+    except ValueError as error:
+        raise SettingsError(f"proxy: {error}") from None

@@ -166,6 +166,15 @@ def family_memory(pid: int) -> tuple[int, int]:
     return sum(each.proportional for each in found), sum(each.resident for each in found)
 
 
+def family_resident(pid: int) -> int:
+    """Resident bytes of a process and everything it has started, without holding it up as `memory` does for milliseconds."""
+    pages = 0
+    for each in _family(pid):
+        with contextlib.suppress(OSError):  # it has just ended
+            pages += int(Path(f"/proc/{each}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def _family(pid: int) -> list[int]:
     found = [pid]
     for parent in found:  # which grows meanwhile

@@ -13,12 +13,17 @@ import urllib.request
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from bench.harness.keys import WATCHER
 from bench.harness.process import HERE, Process, free_port
+from bench.harness.scrape import Metrics, parse
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Sequence
+    from http.client import HTTPResponse
     from pathlib import Path
 
+    from bench.harness.keys import Keys
     from bench.harness.process import Checkout
 
 _START_S = 240.0
@@ -54,21 +59,27 @@ class Setup:
 
 
 class Cloud(Process):
-    """`python -m cloud`, always at the same address."""
+    """`python -m cloud`, always at the same address; with `keys` it speaks TLS and asks for tokens."""
 
-    def __init__(self, flags: Sequence[str], *, log: Path | None = None, checkout: Checkout = HERE) -> None:
+    def __init__(
+        self,
+        flags: Sequence[str],
+        *,
+        log: Path | None = None,
+        checkout: Checkout = HERE,
+        keys: Keys | None = None,
+    ) -> None:
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.keys = keys
+        self.url = f"{'https' if keys else 'http'}://127.0.0.1:{self.port}"
+        flags = [*flags, *(keys.cloud_flags() if keys else [])]
         super().__init__(["-m", "cloud", *flags, "--port", str(self.port)], log=log, checkout=checkout)
 
     def wait_until_ready(self, seconds: float = _START_S) -> float:
         """The wall-clock time at which it began to take frames. Raises RuntimeError if it does not within `seconds`."""
         deadline = time.monotonic() + seconds
         while True:
-            with (
-                contextlib.suppress(urllib.error.URLError, OSError),
-                urllib.request.urlopen(f"{self.url}/readyz", timeout=5),
-            ):
+            with contextlib.suppress(urllib.error.URLError, OSError), self._ask("/readyz", 5):
                 return time.time()
             if not self.is_up() or time.monotonic() > deadline:
                 raise RuntimeError(f"the cloud is not ready within {seconds:g} s:\n{self.said()}")
@@ -76,9 +87,28 @@ class Cloud(Process):
 
     def describe(self) -> dict[str, Any]:
         """The answer of `GET /model`."""
-        with urllib.request.urlopen(f"{self.url}/model", timeout=30) as response:
+        with self._ask("/model", 30) as response:
             description: dict[str, Any] = json.load(response)
         return description
+
+    @property
+    def context(self) -> ssl.SSLContext | None:
+        """For its clients, if it speaks TLS."""
+        return self.keys.context if self.keys else None
+
+    def headers(self, name: str = WATCHER) -> dict[str, str]:
+        """What the client of this name shows."""
+        return self.keys.headers(name) if self.keys else {}
+
+    def metrics(self) -> Metrics:
+        """All of them, now."""
+        with self._ask("/metrics", 30) as response:
+            return parse(response.read().decode())
+
+    def _ask(self, path: str, timeout_s: float) -> HTTPResponse:
+        request = urllib.request.Request(self.url + path, headers=self.headers())
+        answer: HTTPResponse = urllib.request.urlopen(request, timeout=timeout_s, context=self.context)
+        return answer
 
     def engine(self) -> str:
         """The engine, precision and threads that are in force, for people."""

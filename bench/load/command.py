@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -16,12 +18,17 @@ from urllib.parse import SplitResult, urlsplit
 from bench.harness.frames import build_frames, read_frames
 from bench.harness.options import SystemOptions, kept_or_temporary, number_between, option
 from bench.harness.process import ROOT, environment
+from bench.load.connection import Connection
 from bench.load.generator import Generator, Load
 from bench.load.result import LoadResult, result_of
+from shared.errors import SettingsError
+from shared.security.tls.context import TLSFiles, client_context
+from shared.security.tokens.bearer import Bearer
 from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import ssl
+    from collections.abc import Mapping, Sequence
 
 _MAX_CLIENTS, _MAX_SECONDS = 4096, 3600.0
 MIXED = ("layer2", "layer3", "layer4")
@@ -32,8 +39,8 @@ _OTHER_FILES = 24
 
 def _url(text: str) -> SplitResult:
     url = urlsplit(text)
-    if url.scheme != "http" or not url.hostname:
-        raise argparse.ArgumentTypeError("not a URL such as http://127.0.0.1:8881")
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise argparse.ArgumentTypeError("not a URL such as http://127.0.0.1:8881 or https://cloud:8881")
     return url
 
 
@@ -47,6 +54,8 @@ class LoadOptions(SystemOptions):
     command = "load"
 
     url: SplitResult = option(urlsplit("http://127.0.0.1:8881"), "of the cloud", type=_url)
+    ca: str = option("", "file of the CAs to believe, with an https URL (default: the system's)")
+    token_files: tuple[str, ...] = option((), "the clients' tokens, one a file, client by client in turn")
     clients: int = option(16, "how many", type=number_between(int, 1, _MAX_CLIENTS))
     seconds: float = option(10.0, "measured", type=number_between(float, 0.1, _MAX_SECONDS))
     warm: float = option(1.0, "seconds before", type=_SECONDS)
@@ -69,7 +78,22 @@ class LoadOptions(SystemOptions):
             self.clients, self.seconds, rate, self.warm, self.connections, self.timeout, seed=self.seed
         )
 
+    def context(self) -> ssl.SSLContext | None:
+        """For an https URL. Raises SettingsError."""
+        return client_context(TLSFiles(authority=self.ca or None)) if self.url.scheme == "https" else None
+
+    def requests(self, frames: Sequence[Sequence[bytes]]) -> list[list[bytes]]:
+        """For one client after another, from the first again where they end. Raises SettingsError for files without a token."""
+        shown = [Bearer.of_file(path).headers() for path in self.token_files] or [{}]
+        kinds = min(self.clients, math.lcm(len(frames), len(shown)))
+        turns = zip(itertools.cycle(frames), itertools.cycle(shown), range(kinds), strict=False)
+        return [
+            [request_head(self.url, len(frame), head) + frame for frame in each] for each, head, _ in turns
+        ]
+
     def wrong(self) -> str | None:
+        if self.ca and self.url.scheme != "https":
+            return "--ca needs an https URL"
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if self.clients * (1 if self.closed else self.connections) <= files - _OTHER_FILES:
             return None
@@ -83,12 +107,13 @@ def main(arguments: Sequence[str]) -> int:
     with kept_or_temporary(options.frames) as folder:
         if missing := [point for point in points if not any(folder.glob(f"{point}-*.frame"))]:
             build_frames(folder, options.setup, missing, _FRAMES, options.deadline_ms)
-        requests = [
-            [_request(options.url, frame) for frame in read_frames(folder, point)] for point in points
-        ]
+        frames = [read_frames(folder, point) for point in points]
     try:
-        result = result_of(asyncio.run(Generator(options.url, requests, options.load).run()))
-    except ValueError as error:
+        context = options.context()
+        requests = options.requests(frames)
+        generator = Generator(options.url, requests, options.load, lambda url: Connection(url, context))
+        result = result_of(asyncio.run(generator.run()))
+    except (SettingsError, ValueError) as error:
         print(f"python -m bench load: {error}", file=sys.stderr)
         return 2
     print(_json(result) if options.json else _text(result))
@@ -112,12 +137,11 @@ def run_load(url: str, frames: Path, points: Sequence[str], load: Load) -> LoadR
     return LoadResult(**json.loads(done.stdout))
 
 
-def _request(url: SplitResult, frame: bytes) -> bytes:
-    header = (
-        f"POST {url.path.rstrip('/')}/model HTTP/1.1\r\nHost: {url.netloc}\r\n"
-        f"Content-Type: {CONTENT_TYPE}\r\nContent-Length: {len(frame)}\r\n\r\n"
-    )
-    return header.encode("ascii") + frame
+def request_head(url: SplitResult, size: int, headers: Mapping[str, str], query: str = "") -> bytes:
+    """What stands before a frame of so many bytes."""
+    lines = {"Host": url.netloc, "Content-Type": CONTENT_TYPE, "Content-Length": str(size), **headers}
+    fields = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"POST {url.path.rstrip('/')}/model{query} HTTP/1.1\r\n{fields}\r\n".encode("ascii")
 
 
 def _json(result: LoadResult) -> str:

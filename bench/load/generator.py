@@ -17,9 +17,9 @@ import itertools
 import random
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from bench.load.connection import Connection, ExchangeError
+from bench.load.connection import ExchangeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -103,15 +103,29 @@ def schedule(load: Load) -> list[list[float]]:
     return due
 
 
-class Generator:
-    """Runs one load. `requests` are whole HTTP requests; client i sends those of `requests[i % len(requests)]` in turn."""
+_Asked = TypeVar("_Asked")
+_Carried = TypeVar("_Carried", contravariant=True)  # noqa: PLC0105 - the name says enough
+
+
+class Asks(Protocol[_Carried]):
+    """What carries requests, one at a time, as `Connection` does whole HTTP requests."""
+
+    async def ask(self, request: _Carried, timeout_s: float) -> int:
+        """The answer's status. Raises ExchangeError without one."""
+
+    def close(self) -> None:
+        """End it, even with a request under way."""
+
+
+class Generator(Generic[_Asked]):
+    """Runs one load. Client i sends `requests[i % len(requests)]` in turn, on connections that `connect` makes."""
 
     def __init__(
         self,
         url: SplitResult,
-        requests: Sequence[Sequence[bytes]],
+        requests: Sequence[Sequence[_Asked]],
         load: Load,
-        connect: Callable[[SplitResult], Connection] = Connection,
+        connect: Callable[[SplitResult], Asks[_Asked]],
     ) -> None:
         self._url = url
         self._bodies = requests
@@ -161,7 +175,7 @@ class Generator:
         while (now := self._now()) < load.end_s and len(self._run.requests) < load.max_requests:
             yield self._add(client, max(0.0, now))
 
-    async def _carry(self, requests: Iterator[Request], bodies: Iterator[bytes]) -> None:
+    async def _carry(self, requests: Iterator[Request], bodies: Iterator[_Asked]) -> None:
         """One connection: sends the client's next request when it is due, one after another."""
         connection = self._connect(self._url)
         try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.emulator.thread import EmulatorThread
+from bench.harness.keys import Keys
 from bench.harness.options import Options, kept_or_temporary, number_between, option, positive
 from bench.harness.system import Cloud
 from bench.soak.edge import EdgeProcess
@@ -46,6 +47,7 @@ class SoakOptions(Options):
     quick: bool = option(False, "two minutes, to see that it works")
     edges: int = option(8, "how many", type=number_between(int, 1, 64))
     fps: float = option(5.0, "frames/s of each edge", type=number_between(float, 0.1, 1000))
+    plain: bool = option(False, "without TLS, and without a token for each edge")
     seed: int = option(0, "of the faults")
     model: str = option(
         _MODEL, "a bundle's folder, an ONNX, OpenVINO or tflite file, or a name, with random weights then"
@@ -89,7 +91,10 @@ class Soak:
         self._start = self._reported = time.monotonic()
         self._flags = [*options.network(), "--threads=1", f"--cache-dir={folder / 'cache'}"]
         self._ledger = folder / "ledger.jsonl"
-        self._cloud = Cloud([*self._flags, f"--ledger={self._ledger}"], log=folder / "cloud.log")
+        names = [f"edge{number}" for number in range(1, options.edges + 1)]
+        self._keys = None if options.plain else Keys.make(folder / "keys", names)
+        cloud_flags = [*self._flags, f"--ledger={self._ledger}"]
+        self._cloud = Cloud(cloud_flags, log=folder / "cloud.log", keys=self._keys)
         self._link = EmulatorThread("127.0.0.1", self._cloud.port, seed=options.seed)
         self._edges: list[EdgeProcess] = []
         self._watches: list[Watch] = []
@@ -119,11 +124,12 @@ class Soak:
         self._ends.callback(self._link.stop)
         self._link.start()
         flags = [
-            *self._flags, f"--cloud-url=http://127.0.0.1:{self._link.port}",
+            *self._flags, f"--cloud-url={'https' if self._keys else 'http'}://127.0.0.1:{self._link.port}",
             f"--source=synthetic:fps={self._options.fps:g},width=320,height=240",
         ]  # fmt: skip
         for number in range(1, self._options.edges + 1):
-            edge = self._ends.enter_context(EdgeProcess(self._folder, f"edge {number}", flags))
+            own = self._keys.edge_flags(f"edge{number}") if self._keys else []
+            edge = self._ends.enter_context(EdgeProcess(self._folder, f"edge {number}", [*flags, *own]))
             self._edges.append(edge)
             if number == 1:  # it converts the network, which the others find then
                 self._wait_for_records()

@@ -11,9 +11,11 @@ from bench.harness.options import ReportOptions, SystemOptions, names, option, p
 if TYPE_CHECKING:
     from bench.harness.system import Setup
 
-SECTIONS = ("split", "engines", "stages", "clients", "footprint")
-_OF_ANY_NETWORK = ("split", "stages")
+SECTIONS = ("split", "engines", "stages", "clients", "footprint", "tls")
+_OF_ANY_NETWORK = ("split", "stages", "tls")
 """The other sections know where ResNet-50 is cut."""
+_BY_DEFAULT = ("split", "stages")
+"""What is measured where one's own network is given."""
 _POINTS, _QUICK_POINTS = ("input", "layer1", "layer2", "layer3", "layer4", "avgpool"), ("layer3",)
 _NETWORK, _POINT = "resnet50", "layer3"
 
@@ -50,7 +52,7 @@ class SpeedOptions(SystemOptions, ReportOptions):
     )
     stage_point: str = option(
         "",
-        "in `stages` (default: the only one of --split-points, or layer3, or another network's default one)",
+        "in `stages` and `tls` (default: the only one of --split-points, or layer3, or another network's default one)",
     )
     codec: str = option("int8+zstd", "everywhere but at `input`, which has jpeg")
     profile: str = option("", "file of the codec calibrated, for the only split point")
@@ -73,7 +75,7 @@ class SpeedOptions(SystemOptions, ReportOptions):
     def __post_init__(self) -> None:
         chosen: dict[str, object] = {"weights": self.weights or weights_of(self.model or _NETWORK)}
         if self.model:
-            chosen["only"] = _OF_ANY_NETWORK if self.only == SECTIONS else self.only
+            chosen["only"] = _BY_DEFAULT if self.only == SECTIONS else self.only
             # One for all its halves: what the cloud chooses for a tail may be too coarse for the whole.
             chosen["precision"] = self.precision or "float32"
         elif not self.split_points:

@@ -30,7 +30,8 @@ _MAX_HOPS = 16
 """Addresses that are read of a header, from the right."""
 _SITE_BITS = 64
 """Bits of an IPv6 address that say whose it is: a subscriber has all addresses below, and changes them at will."""
-_NAMED = re.compile(r'\s*for\s*=\s*("[^"\\]*"|[^\s;,"]*)\s*', re.IGNORECASE)
+_NAMED = re.compile(r'\s*+for\s*+=\s*+("[^"\\]*+"|[^\s;,"]*+)\s*+', re.IGNORECASE)
+"""It gives nothing back that it has read (`*+`): of spaces by the thousand it would try every way to share them out."""
 _BRACKETED = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?")
 _ELEMENT = re.compile(r'(?:"[^"\\]*"|[^,"])*')
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import threading
 import time
@@ -10,14 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cloud.access.rate import Rate
 from cloud.access.refusals import BusyError, OverQuotaError
-from shared.limits import MAX_CLIENTS
+from shared.limits import MAX_CLIENT_COMPILATIONS, MAX_CLIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _BURST_S = 10.0
 """Seconds' worth of its share of compute that a client may use at once."""
+_QUESTIONS, _QUESTIONS_PER_S = 8, 100
+"""Questions of one client that are answered at once, and later: each takes the event loop half a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +51,22 @@ class Account:
         """Bytes of request bodies held; BodyBudget keeps count."""
         self.compute_s = 0.0
         """Seconds of computing, all in all."""
+        self.asking = asyncio.Lock()
+        self.questions = Rate(_QUESTIONS, _QUESTIONS_PER_S, clock)
+        """Requests that bring no frame and no profile; those above it wait."""
         self._computed = computed
         self._clock = clock
         self._debt_s = 0.0  # computed, and not yet allowed
         self._debt_at = clock()
         self._unsettled_s = 0.0  # computed, and not yet counted where frames wait for their turn
         self._spending = threading.Lock()
+        self._compilations: Rate | None = None  # of those of the last minute; few clients ever cause one
 
     @property
     def idle(self) -> bool:
         """Whether it has nothing under way and owes nothing, so that it may be forgotten."""
-        return not (self.frames or self.body_bytes or self._debt())
+        compiled = self._compilations is not None and self._compilations.left() < MAX_CLIENT_COMPILATIONS
+        return not (self.frames or self.body_bytes or self._debt() or compiled or self.asking.locked())
 
     def begin_frame(self) -> None:
         """Count one more request for a tail. Raises OverQuotaError."""
@@ -72,6 +81,18 @@ class Account:
     def end_frame(self) -> None:
         """One of them is over."""
         self.frames -= 1
+
+    def begin_compilation(self) -> None:
+        """Count one more tail that is compiled for this client. Raises OverQuotaError if there were too many lately."""
+        if self._compilations is None:
+            per_s = MAX_CLIENT_COMPILATIONS / 60
+            self._compilations = Rate(MAX_CLIENT_COMPILATIONS, per_s, self._clock)
+        if not self._compilations.take():
+            raise OverQuotaError(
+                f"{MAX_CLIENT_COMPILATIONS} tails were compiled for this client within a minute, which is its share",
+                accepted={"compilations_a_minute": MAX_CLIENT_COMPILATIONS},
+                retry_after_s=math.ceil(self._compilations.wait_s()),
+            )
 
     def spend(self, seconds: float, *, settled: bool = False) -> None:
         """Charge for computing that was done for this client, when its seconds are known. From any thread.
@@ -137,6 +158,10 @@ class Clients:
 
     def __len__(self) -> int:
         return len(self._accounts)
+
+    def active(self) -> int:
+        """How many have something under way. From any thread."""
+        return sum(bool(account.frames or account.body_bytes) for account in list(self._accounts.values()))
 
     def account(self, name: str, *, known: bool = False) -> Account:
         """The account of the client of this name, which cloud/access chose; `known`: it is a key's, not an address.

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from shared.security.exposure import open_rights
+from shared.security.exposure import open_rights, shown_in_clear
 from shared.security.gate import Gate, Shown
 from shared.security.rights import written
 from shared.security.sessions import Sessions
@@ -43,6 +43,15 @@ class Door:
         self.sessions = Sessions()
         self.gate = Gate(self._file, anonymous, self.sessions)
         self._count()
+        # A proxy that is named ends TLS, as a rule.
+        if not settings.trusted_proxies and shown_in_clear(
+            settings.address, tokens=file, certificate=settings.certificate
+        ):
+            _log.warning(
+                "tokens and frames reach --address %s unencrypted; give --certificate, or put a proxy that speaks TLS before it "
+                "and name that in --trusted-proxies",
+                settings.address,
+            )
         _log.info("what everybody may do: %s", written(anonymous) or "nothing")
 
     def enter(self, request: HTTPServerRequest, needs: Needs, form_key: str | None = None) -> Caller:
@@ -84,8 +93,13 @@ def cookie_name(request: HTTPServerRequest) -> str:
 
 def session_key(request: HTTPServerRequest) -> str | None:
     """What the session's cookie holds; None without one."""
-    found = request.cookies.get(cookie_name(request))
-    return found.value if found and 0 < len(found.value) <= _LONGEST_KEY else None
+    # Not Tornado's `cookies`: it reads all of them, and each the slower the more it escapes.
+    name, keys = cookie_name(request), []
+    for cookie in ";".join(request.headers.get_list("Cookie")).split(";"):
+        found, _, value = cookie.partition("=")
+        if found.strip() == name:
+            keys.append(value.strip())
+    return keys[-1] if keys and 0 < len(keys[-1]) <= _LONGEST_KEY else None
 
 
 def from_elsewhere(request: HTTPServerRequest) -> bool:

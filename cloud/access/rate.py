@@ -19,10 +19,23 @@ class Rate:
 
     def take(self) -> bool:
         """Whether it may happen now; if so it counts."""
-        now = self._clock()
-        self._left = min(self._burst, self._left + self._per_s * (now - self._at))
-        self._at = now
-        if self._left < 1:
+        if self.left() < 1:
             return False
         self._left -= 1
         return True
+
+    def queue(self) -> float:
+        """Seconds after which it may happen; it counts in any case, so that the next one waits longer."""
+        self._left = self.left() - 1
+        return max(0.0, -self._left / self._per_s)
+
+    def left(self) -> float:
+        """How often it may happen now."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + self._per_s * (now - self._at))
+        self._at = now
+        return self._left
+
+    def wait_s(self) -> float:
+        """Seconds until it may happen once."""
+        return max(0.0, (1 - self.left()) / self._per_s)

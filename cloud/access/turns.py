@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cloud.access.company import Company
 from shared.errors import DeadlineError
+from shared.limits import MAX_CLIENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Hashable
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
 class FairTurns:
     """So many turns at once; while there are several clients, none of them has all turns."""
 
-    def __init__(self, slots: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, slots: int, clock: Callable[[], float] = time.monotonic, *, most: int = MAX_CLIENTS
+    ) -> None:
+        """`most`: clients whose use is remembered while somebody waits."""
         self._free = self._slots = slots
+        self._most_known = most
         self._clock = clock
         self._company = Company()
         self._held: Counter[Hashable] = Counter()
@@ -53,13 +58,14 @@ class FairTurns:
                 async with asyncio.timeout(timeout_s):
                     await self._wait(client)
             except TimeoutError:
-                raise DeadlineError("the deadline passed before there was a thread to decode it") from None
+                raise DeadlineError("the deadline passed before its turn at a thread came") from None
         start_s = self._clock()
         try:
             yield
         finally:
             self._used_s[client] = max(self._used_s.get(client, 0.0), self._now_s) + self._clock() - start_s
             self._give_back(client)
+            self._forget_absent_clients()
 
     async def _wait(self, client: Hashable) -> None:
         turn = asyncio.get_running_loop().create_future()
@@ -99,6 +105,12 @@ class FairTurns:
                 turn.set_result(None)
         if not self._waiting:  # no client is owed anything
             self._used_s = {client: self._used_s[client] for client in self._held if client in self._used_s}
+
+    def _forget_absent_clients(self) -> None:
+        """Beyond `most` clients, forget those that are not here; each gains one turn at most."""
+        if len(self._used_s) > self._most_known:
+            here = self._held.keys() | self._waiting.keys()
+            self._used_s = {client: used_s for client, used_s in self._used_s.items() if client in here}
 
     def _most(self) -> int:
         """Turns that one client may have at once."""

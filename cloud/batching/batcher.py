@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloud.access.company import Company
 from cloud.access.refusals import BusyError
 from cloud.batching.costs import Costs
-from cloud.batching.crossing import frames_in, join, rows
+from cloud.batching.crossing import TailRun, frames_in, join, rows
 from cloud.batching.fair_queue import FairQueue, Ticket
 from shared.errors import DeadlineError
 
@@ -27,20 +25,15 @@ if TYPE_CHECKING:
     from shared.engines.half import Tensors
 
     Run = Callable[[Any, list[Crossing]], Awaitable[Tensors]]
+    Pause = Callable[[], Awaitable[None]]
+    RunInPieces = Callable[[Any, list[Crossing], Pause], Awaitable[Tensors]]
 
 _log = logging.getLogger(__name__)
 
-_SHARED_RUN_S = 0.05
-"""What a run should take at most while several clients send frames: nobody can go before it is over. One frame may take longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class TailRun:
-    """What one caller gets: the outputs, each (n, …) for its n frames, and where the time went, in seconds."""
-
-    outputs: Tensors
-    queue_s: float
-    tail_s: float
+SHARED_RUN_S = 0.02
+"""What a run should take at most while several clients send frames: one frame may take longer."""
+_SHORT = 0.5
+"""The share of a run's expected time that frames of others take at most which go in a pause of it."""
 
 
 class Batcher:
@@ -55,12 +48,18 @@ class Batcher:
         max_batch: int,
         wait_s: float,
         workers: int = 1,
+        in_pieces: RunInPieces | None = None,
+        shared_run_s: float = SHARED_RUN_S,
     ) -> None:
         """`run` runs a tail on the crossings of several callers; the rows of its outputs must be theirs, in order.
 
+        `in_pieces` does the same with pauses, which it awaits: while several clients send frames, short ones of others go then.
+        Meanwhile a run of several frames takes at most `shared_run_s` seconds, by what they cost before.
         `capacity` and `max_batch` are frames; the first frame of a batch waits up to `wait_s` seconds for others.
         """
         self._run = run
+        self._in_pieces = in_pieces
+        self._shared_run_s = shared_run_s
         self._metrics = metrics
         self._max_batch = max_batch
         self._wait_s = wait_s
@@ -115,7 +114,7 @@ class Batcher:
 
     async def _turn(self, ticket: Ticket, timeout_s: float) -> TailRun:
         ticket.arrived = asyncio.get_running_loop().time()
-        ticket.work = ticket.frames * self._costs.of(ticket.tail)
+        ticket.work = self._costs.of_all(ticket)
         self._company.note(ticket.client, ticket.arrived)
         for displaced in self._queue.put(ticket):
             if not displaced.result.done():
@@ -147,11 +146,28 @@ class Batcher:
                     await self._changed.wait()
                 await self._fill()
                 shared = self._company.is_shared(asyncio.get_running_loop().time())
-                batch = self._queue.take(self._max_batch, _SHARED_RUN_S if shared else math.inf)
+                batch = self._take_shared() if shared else self._queue.take(self._max_batch)
                 self._notice()
             if batch:
-                await self._run_batch(batch)
+                await self._run_batch(batch, shared=shared)
             del batch  # while nothing waits, no tail is held
+
+    def _take_shared(self) -> list[Ticket]:
+        """A batch that others need not wait long for."""
+        if not len(self._queue):
+            return []
+        return self._queue.take(
+            self._costs.frames_in(self._shared_run_s, self._queue.first(), self._max_batch)
+        )
+
+    def _take_short(self, seconds: float, clients: set[Hashable]) -> list[Ticket]:
+        """A batch of others than these clients that takes no longer than so many seconds."""
+
+        def limit(ticket: Ticket) -> int:
+            may = self._costs.are_within(seconds, ticket) and ticket.client not in clients
+            return self._costs.frames_in(seconds, ticket, self._max_batch) if may else 0
+
+        return self._queue.take_some(limit)
 
     def _notice(self) -> None:
         self._metrics.queue_depth.set(self._queue.depth)
@@ -171,18 +187,38 @@ class Batcher:
             except TimeoutError:
                 return
 
-    async def _run_batch(self, batch: list[Ticket]) -> None:
+    async def _run_batch(self, batch: list[Ticket], *, shared: bool = False) -> None:
         loop = asyncio.get_running_loop()
-        start = loop.time()
+        start, away_s = loop.time(), 0.0
+        short = _SHORT * sum(map(self._costs.of_all, batch))
+        clients = {ticket.client for ticket in batch}
+
+        async def pause() -> None:
+            """Let others go, as long as they have had no more of this run's time than itself."""
+            nonlocal away_s
+            began = loop.time()
+            if away_s > began - start - away_s:
+                return
+            others = self._take_short(short, clients)
+            if others:
+                self._notice()
+                await self._run_batch(others)
+                away_s += loop.time() - began
+
         frames = sum(ticket.frames for ticket in batch)
         try:
             self._metrics.batch_size.observe(frames)
-            outputs = await self._run(batch[0].tail, [ticket.crossing for ticket in batch])
+            crossings = [ticket.crossing for ticket in batch]
+            if shared and self._in_pieces:
+                outputs = await self._in_pieces(batch[0].tail, crossings, pause)
+            else:
+                outputs = await self._run(batch[0].tail, crossings)
+            del crossings
             if {len(each) for each in outputs} != {frames}:
                 found = ", ".join(str(len(each)) for each in outputs)
                 raise RuntimeError(f"the tail gave {found} rows for {frames}")  # noqa: TRY301
         except Exception as error:  # noqa: BLE001 - whatever a tail raises belongs to its callers
-            self._settle(batch, frames, loop.time() - start)
+            self._settle(batch, frames, loop.time() - start - away_s)
             if len(batch) > 1:
                 _log.exception("a batch of %d callers failed; trying each alone", len(batch))
                 for ticket in batch:
@@ -192,7 +228,7 @@ class Batcher:
             if not batch[0].result.done():
                 batch[0].result.set_exception(error)
             return
-        tail_s = loop.time() - start
+        tail_s = loop.time() - start - away_s
         self._costs.note(batch[0].tail, frames, tail_s)
         self._settle(batch, frames, tail_s)
         row = 0
@@ -201,7 +237,7 @@ class Batcher:
             row += ticket.frames
             self._metrics.queue_wait.observe(start - ticket.arrived)
             if not ticket.result.done():
-                ticket.result.set_result(TailRun(own, start - ticket.arrived, tail_s))
+                ticket.result.set_result(TailRun(own, start - ticket.arrived + away_s, tail_s))
 
     def _settle(self, batch: list[Ticket], frames: int, seconds: float) -> None:
         """Each pays for its frames' share of a run, in place of what it was expected to cost."""

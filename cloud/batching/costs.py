@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from cloud.batching.fair_queue import Ticket
+
 _TAILS = 256
 _RUNS = 8
 _UNKNOWN_S = 0.01
@@ -26,6 +28,20 @@ class Costs:
         if runs:
             return min(runs)
         return max(map(min, self._seconds.values()), default=_UNKNOWN_S)
+
+    def of_all(self, ticket: Ticket) -> float:
+        """Seconds of all frames of a ticket, by what is known now."""
+        return ticket.frames * self.of(ticket.tail)
+
+    def are_within(self, seconds: float, ticket: Ticket) -> bool:
+        """Whether it is known that this ticket takes no longer."""
+        return hash(ticket.tail) in self._seconds and self.of_all(ticket) <= seconds
+
+    def frames_in(self, seconds: float, ticket: Ticket, most: int) -> int:
+        """How many frames of a ticket's tail take so long: 1 to `most`; 1 if it never ran, as that may take any time."""
+        if hash(ticket.tail) not in self._seconds:
+            return 1
+        return int(max(1.0, min(most, seconds / self.of(ticket.tail))))
 
     def note(self, tail: Hashable, frames: int, seconds: float) -> None:
         """Learn from one run. The shortest of the last eight counts: a first one compiles, others wait for a core."""

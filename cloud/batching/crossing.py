@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
 
 Crossing = Tensors
 """The tensors that cross at a split point, each (n, *its shape) for n frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class TailRun:
+    """What one caller gets: the outputs, each (n, …) for its n frames, and where the time went, in seconds."""
+
+    outputs: Tensors
+    queue_s: float
+    tail_s: float
 
 
 def frames_in(crossing: Crossing) -> int:

@@ -9,7 +9,6 @@ A client is whoever cloud/access says that it is, and nothing that the frame say
 
 from __future__ import annotations
 
-import math
 from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
@@ -137,23 +136,36 @@ class FairQueue:
         """Frames that wait for one tail."""
         return sum(ticket.frames for ticket in self._tickets if ticket.tail == tail)
 
-    def take(self, limit: int, work: float = math.inf) -> list[Ticket]:
-        """Take the ticket whose turn it is, and those of its tail that fit beside it into `limit` frames and `work`."""
+    def take(self, limit: int) -> list[Ticket]:
+        """Take the ticket whose turn it is, and those of its tail that fit beside it into `limit` frames."""
+        batch = self._batch(lambda _ticket: limit)
+        for ticket in batch:
+            self._now = batch[0].turn[0]
+            self._drop(ticket)
+        return batch
+
+    def take_some(self, limit: Callable[[Ticket], int]) -> list[Ticket]:
+        """The same out of turn, as of some tickets only: `limit` gives the frames beside one that goes first, 0 if it may not go."""
+        batch = self._batch(limit)
+        for ticket in batch:
+            self._drop(ticket)
+        return batch
+
+    def _batch(self, limit: Callable[[Ticket], int]) -> list[Ticket]:
         batch: list[Ticket] = []
-        frames, cost = 0, 0.0
+        frames, most = 0, 0
         for ticket in list(self._tickets):
             if ticket.result.done():  # its caller is leaving; left here, it would be taken again and again
                 self.remove(ticket)
                 continue
-            beside = frames + ticket.frames <= limit and cost + ticket.work <= work
-            if batch and (ticket.tail != batch[0].tail or not beside):
+            allowed = limit(ticket)
+            if not batch:
+                most = allowed
+            elif ticket.tail != batch[0].tail or frames + ticket.frames > most:
                 continue
-            batch.append(ticket)
-            frames += ticket.frames
-            cost += ticket.work
-        for ticket in batch:
-            self._now = batch[0].turn[0]
-            self._drop(ticket)
+            if allowed:
+                batch.append(ticket)
+                frames += ticket.frames
         return batch
 
     def _forget_absent_clients(self) -> None:

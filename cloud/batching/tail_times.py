@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
+from cloud.batching.runner import timed
 from shared.errors import UnavailableError
 from shared.network.partition import INPUT
 from shared.process.cache.folder import Cache, key_of
@@ -24,6 +25,7 @@ from shared.process.machine import machine
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from cloud.access.clients import Account
     from cloud.batching.crossing import Crossing
     from cloud.config import CloudSettings
     from cloud.networks.network import LoadedNetwork
@@ -37,8 +39,8 @@ _RUNS = 3
 """Timed runs of each tail and batch size, of which the fastest counts. Each thread warms up before its first one."""
 _BUDGET_S = 20.0
 """Larger batches that would take longer than this in all are left out."""
-_LONGEST_S = 0.25
-"""Batches are left out of which one run would take longer: a frame that comes meanwhile waits for it."""
+_LONGEST_S = 0.1
+"""Batches are left out of which one run would take longer: what the tails hold for them, they keep."""
 _AWAY = 9
 """While frames come, the tails are theirs for so many times as long as each run took."""
 _PAUSE_S = 60.0
@@ -58,22 +60,27 @@ class TailTimes:
         network: LoadedNetwork,
         pools: ThreadPools,
         settings: CloudSettings,
+        charge: Callable[[Account, float], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`sleep` takes seconds."""
+        """`charge` an account for seconds of the tails' threads, on the event loop; `sleep` takes seconds."""
         self._network = network
         self._pools = pools
         self._settings = settings
+        self._charge = charge
         self._sleep = sleep
         self._finding: asyncio.Task[dict[str, Any]] | None = None
         self._failed_at = float("-inf")
         self._spent_s = 0.0  # in runs, of the measurement in progress
         self._calls = 0  # of the tails' pool, when the latest run ended
 
-    async def get(self) -> dict[str, Any]:
+    async def get(self, account: Account) -> dict[str, Any]:
         """What `GET /tail-times` says. All callers share one measurement, and none of them ends it by going away.
 
-        Raises what a tail raised, and UnavailableError for a while after that; then the next call tries again.
+        The client that begins it is charged for it: run by run, so that its frames let others go first a little, and never for long.
+
+        Raises what a tail raised, and UnavailableError for a while after that; then the next call tries again. Raises OverQuotaError if
+        this client would begin one and has used its share of computing.
         """
         task = self._finding
         failed = task is not None and task.done() and (task.cancelled() or task.exception())
@@ -82,7 +89,8 @@ class TailTimes:
                 "the tails could not be timed; see the server's log, and try again in a minute"
             )
         if task is None or failed:
-            task = self._finding = asyncio.create_task(self._find())
+            account.require_compute()
+            task = self._finding = asyncio.create_task(self._find(account))
             task.add_done_callback(self._note)
         return await asyncio.shield(task)
 
@@ -95,15 +103,15 @@ class TailTimes:
         if self._finding:
             self._finding.cancel()
 
-    async def _find(self) -> dict[str, Any]:
+    async def _find(self, account: Account) -> dict[str, Any]:
         network, settings, on_thread = self._network, self._settings, self._pools.compiling.run
         ends = network.ends()
         points = [network.partition.point(INPUT), *ends]
-        await on_thread(network.tails.make_ready, ends)
+        await on_thread(_charged, account, network.tails.make_ready, ends)
         key = await on_thread(self._key, points)
         times = await on_thread(self._recall, key, points)
         if times is None:
-            times = await self._measure(points)
+            times = await self._measure(points, account)
             await on_thread(Cache(settings.cache_dir).store_json, key, times)
         return {
             "fingerprint": network.model.fingerprint.hex(),
@@ -114,7 +122,7 @@ class TailTimes:
             "tail_workers": self._pools.tail_workers,
         }
 
-    async def _measure(self, points: list[SplitPoint]) -> _Times:
+    async def _measure(self, points: list[SplitPoint], account: Account) -> _Times:
         start = time.monotonic()
         self._spent_s, self._calls = 0.0, self._pools.tails.calls
         times = _Times(batch_sizes=[], tails_ms={point.name: [] for point in points})
@@ -122,7 +130,7 @@ class TailTimes:
         for size in _batch_sizes(self._settings.max_batch):
             if times["batch_sizes"] and size / times["batch_sizes"][-1] * max(row) > _LONGEST_S:
                 break
-            found = await self._row(points, size)
+            found = await self._row(points, size, account)
             if found is None:
                 break
             row = found
@@ -138,17 +146,17 @@ class TailTimes:
         )
         return times
 
-    async def _row(self, points: list[SplitPoint], size: int) -> list[float] | None:
+    async def _row(self, points: list[SplitPoint], size: int, account: Account) -> list[float] | None:
         """Seconds at each split point; None if the budget is spent before the last one. Single frames are timed regardless."""
         row = []
         for point in points:
-            seconds = await self._seconds(point, size)
+            seconds = await self._seconds(point, size, account)
             if seconds is None:
                 return None
             row.append(seconds)
         return row
 
-    async def _seconds(self, point: SplitPoint, size: int) -> float | None:
+    async def _seconds(self, point: SplitPoint, size: int, account: Account) -> float | None:
         tails = self._network.tails
 
         def prepare() -> Crossing:
@@ -171,9 +179,19 @@ class TailTimes:
         while len(runs) < _RUNS:
             if self._spent_s > _BUDGET_S and (runs or size > 1):
                 break
-            seconds, in_all = await self._pools.tails.run(run)  # one by one, so that frames run in between
-            runs.append(seconds)
+            # One by one, so that frames run in between; a single worker, whom they wait for, pauses within each run as well.
+            pieces = tails.begin(point.name, [crossing]) if self._pools.tail_workers == 1 else None
+            if pieces is None:
+                seconds, in_all = await self._pools.tails.run(run)
+            else:
+                seconds, calls = await timed(self._pools.tails, pieces)
+                self._calls += calls - 1  # our own, not others'
+                in_all = seconds
+            if pieces is None or warm:
+                runs.append(seconds)
+            warm.add(0)
             self._spent_s += in_all
+            self._charge(account, in_all)
             await self._give_way(in_all)
         return min(runs, default=None)  # whatever else the machine does only adds to the time
 
@@ -206,6 +224,11 @@ class TailTimes:
         except (TypeError, KeyError, AttributeError):
             complete = False
         return _Times(batch_sizes=stored["batch_sizes"], tails_ms=stored["tails_ms"]) if complete else None
+
+
+def _charged(account: Account, work: Callable[..., None], *arguments: Any) -> None:
+    with account.computing():
+        work(*arguments)
 
 
 def _versions(engine: Engine) -> list[str]:

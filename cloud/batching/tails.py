@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from cloud.access.refusals import OverQuotaError
 from cloud.batching.crossing import join
-from shared.engines.segmented import Segmented, segmented
+from shared.engines.segmented import Chain, Segmented, segmented
 from shared.errors import EngineError, SplitPointError
 from shared.limits import MAX_OWN_TAILS
 from shared.network.partition import INPUT, OUTPUT
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cloud.batching.crossing import Crossing
     from shared.engines import Engine
     from shared.engines.half import Half, Tensors
+    from shared.engines.segmented import ChainRun
     from shared.network.partition import Partition, SplitPoint
 
 _log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Tails:
         with self._lock:
             if self._at_hand(point):
                 return
-            self._require_allowed(split_point)
+            self.require_allowed(split_point)
             if self._failed and self._clock() < self._failed[0]:
                 raise self._failed[1]
             start = time.perf_counter()
@@ -121,7 +122,13 @@ class Tails:
             self._own[split_point] = self._clock()
         return tail(join(callers))
 
-    def _require_allowed(self, split_point: str) -> None:
+    def begin(self, split_point: str, callers: Sequence[Crossing]) -> ChainRun | None:
+        """As `run`, but to be gone on with piece by piece; None where there is no chain of this tail."""
+        chain = self._ends.get(split_point) or self._fine.get(split_point)
+        return chain.begin(join(callers)) if isinstance(chain, Chain) else None
+
+    def require_allowed(self, split_point: str) -> None:
+        """Raise SplitPointError if frames may not cross at this split point, which must exist."""
         points = self._partition.points
         usual = [INPUT, *(end.name for end in stage_ends(points.values()))]
         if self._everywhere or split_point in usual:

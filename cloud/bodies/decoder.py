@@ -1,9 +1,9 @@
-"""From a request's complete body to the work that it asks for, off the event loop."""
+"""From a request's complete body to the work that it asks for, and from outputs to answers, off the event loop."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cloud.access.turns import FairTurns
 from cloud.bodies.frames import Checked, Work, check_frame, decode_frame, is_to_resize, read_json, work_of
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     Remaining = Callable[[int], float]
     """Seconds that are left to a frame whose deadline is so many milliseconds; 0 is the server's own deadline."""
+
+_Result = TypeVar("_Result")
 
 _LARGE_JSON_BYTES = 64 << 10
 """Parsing this much takes a millisecond, which is what other frames may be held up for."""
@@ -70,10 +72,12 @@ class Decoder:
         Raises RequestError.
         """
         async with self.turns.one(account.name, remaining(0)):
-            network, work = await self._pools.decode.run(self._read_frame, body, account, entry)
+            network, work = await self._pools.decode.run_to_end(self._read_frame, body, account, entry)
         if isinstance(work, Checked):
             async with self._picture_turns.one(account.name, remaining(0)):
-                work = await self._pools.pictures.run(self._decode_picture, work, account, network, remaining)
+                work = await self._pools.pictures.run_to_end(
+                    self._decode_picture, work, account, network, remaining
+                )
         return network, work
 
     async def json(self, body: Body, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
@@ -81,12 +85,22 @@ class Decoder:
         network = self._networks.current
         if body.size <= _LARGE_JSON_BYTES:
             async with self.turns.one(account.name, remaining(0)):
-                work = await self._pools.decode.run(self._read_json, body, account, network)
+                work = await self._pools.decode.run_to_end(self._read_json, body, account, network)
         else:
             async with self._json_turns.one(account.name, remaining(0)):
                 work = await self._read_large_json(body, account, network, remaining)
         network.usage.note(work.split_point)
         return network, work
+
+    async def aside(self, account: Account, timeout_s: float, work: Callable[[], _Result]) -> _Result:
+        """Do what an answer takes, where that is too much for the event loop, in turn and charged as decoding is. Raises DeadlineError."""
+
+        def charged() -> _Result:
+            with account.computing():
+                return work()
+
+        async with self.turns.one(account.name, timeout_s):
+            return await self._pools.decode.run_to_end(charged)
 
     async def _read_large_json(
         self, body: Body, account: Account, network: LoadedNetwork, remaining: Remaining

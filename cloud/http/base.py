@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from http import HTTPStatus
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from tornado.web import HTTPError, RequestHandler
 
 from cloud.access.audit import Action, Outcome
+from cloud.access.refusals import OverQuotaError
 from cloud.http.client_certificate import certified
 from cloud.metrics import ENDPOINTS
 from shared.errors import RequestError, UnauthenticatedError
@@ -37,10 +39,14 @@ class Handler(RequestHandler):
     """The metrics' label for this endpoint, if it is not the path."""
     needs: ClassVar[Needs]
     """What its caller must be allowed; each endpoint says it, or the server does not start."""
+    health: ClassVar[bool] = False
+    """Whether it is answered without a certificate where clients need one, as balancers and kubelets have none."""
     action = Action.READ
     """What the client wants, in the words of the audit."""
     received_bytes = 0
     """Bytes of the request's body so far."""
+    crowded = False
+    """Whether its client has too many connections, so that this one ends with the refusal."""
 
     def initialize(self, service: Service) -> None:
         self.service = service
@@ -57,19 +63,31 @@ class Handler(RequestHandler):
         """Know whom this request is charged to, and whether that may do it, before anything is done for it."""
         self.client = self.service.proxies.client_of(self.request.remote_ip or "", self.request.headers)
         try:
-            needed = self.needed()
-            if certificate := certified(self.request, self.service.settings, is_open=needed.is_open):
+            if certificate := certified(self.request, self.service.settings, is_open=self.health):
                 self.client, self.known = certificate, True
-            self.caller = self.service.door.enter(self.request, needed)
+            self.caller = self.service.door.enter(self.request, self.needed())
             if self.caller.name:
                 self.client, self.known = self.caller.name, True
         finally:
-            self.service.crowd.own(self.connection().stream, self.client)
+            self.crowded = not self.service.crowd.own(self.connection().stream, self.client)
+        if self.crowded:
+            raise OverQuotaError(
+                "this client has as many connections as it may have, and all are busy",
+                accepted={"connections": self.service.settings.client_connections},
+            )
 
     @property
     def label(self) -> str | None:
         """The client's name for metrics; None where no more than its address is known."""
         return self.client if self.known else None
+
+    async def in_turn(self) -> None:
+        """Wait while this client asks more than one may: however many connections it has, the event loop stays free for others."""
+        account = self.service.clients.account(self.client, known=self.known)
+        async with account.asking:  # one by one, also if all of their times have come while the loop was busy
+            wait_s = account.questions.queue()
+            if wait_s:
+                await asyncio.sleep(wait_s)
 
     def note(self, outcome: Outcome, *, reason: str | None = None, subject: str | None = None) -> None:
         """Write a line of the audit about this request."""
@@ -119,6 +137,8 @@ class Handler(RequestHandler):
 
     def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
         """What was wrong, the reason under which it is counted, and what is accepted. Details of bugs are not sent."""
+        if self.crowded:
+            self.set_header("Connection", "close")
         if isinstance(error, RequestError):
             text, reason, accepted = shown(str(error), _MAX_TEXT), error.reason, error.accepted
             if error.retryable:

@@ -144,7 +144,7 @@ class BodyHandler(Handler):
         answer = json_encode(self.refusal(error.status, error)).encode()
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         self.set_header("Content-Length", len(answer))
-        at_once |= "Expect" in self.request.headers or self._declared() > self._most_read
+        at_once |= self.crowded or "Expect" in self.request.headers or self._declared() > self._most_read
         if at_once or isinstance(error, LimitError):
             self.set_header("Connection", "close")
         self.write(answer)

@@ -21,7 +21,7 @@ def certified(request: HTTPServerRequest, settings: CloudSettings, *, is_open: b
     """Whom a request is charged to by its sender's certificate; None where certificates are not asked for.
 
     No token's name and no address looks like it. Raises UnauthenticatedError for a client without one, unless what it asks for
-    `is_open`. One that is wrong never comes so far: it ends the handshake.
+    `is_open` to strangers, as the health is. One that is wrong never comes so far: it ends the handshake.
     """
     if not settings.client_ca:
         return None

@@ -89,6 +89,7 @@ class LoginHandler(_FormHandler):
 
     async def respond(self, body: Body) -> None:
         logins = self.service.metrics.logins
+        await self.in_turn()
         try:
             name, key = self.service.door.login(self.field(body, "token"))
         except (UnauthenticatedError, BodyError):

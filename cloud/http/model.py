@@ -6,26 +6,24 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
-from tornado.escape import json_encode
 
 from cloud.access.audit import Action
 from cloud.access.ledger import Entry
-from cloud.access.refusals import AnswerError
-from cloud.bodies.json_answer import json_answer
+from cloud.bodies.json_answer import json_answer, require_answerable
+from cloud.bodies.outputs import are_finite, encoded_reply, numbers_in
 from cloud.http.body import BodyHandler
 from cloud.networks.network import Tail
 from shared.errors import BodyError, ContentError, MediaTypeError, UnavailableError
-from shared.limits import MAX_LABELS, MAX_REPLY_BYTES
+from shared.limits import MAX_LABELS
 from shared.observing.telemetry import Stopwatch, computing
 from shared.security.rights import Right, one_of
 from shared.tasks.spec import Wanted
 from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
-    from cloud.batching.batcher import TailRun
+    from cloud.batching.crossing import TailRun
     from cloud.bodies.body import Body
     from cloud.bodies.frames import Work
     from cloud.networks.network import LoadedNetwork
@@ -37,10 +35,10 @@ if TYPE_CHECKING:
 _JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
 _NUMBER = re.compile(r"(?=.{1,40}$)([0-9]+[.]?[0-9]*|[.][0-9]+)(e-?[0-9]+)?")
 """What Python's `float` is given of a query: it also takes spaces, underscores and the digits of other scripts."""
-_LARGE_ELEMENTS = 1 << 16
-"""Outputs of more elements than this are looked at on a thread: it would hold up the event loop for a millisecond or more."""
-_QUICK_ELEMENTS = 1 << 12
-"""The answer in outputs of more elements than this is made on a thread too: a detector's, of many boxes, takes milliseconds."""
+_LARGE_NUMBERS = 1 << 16
+"""Outputs of more numbers than this are looked at on a thread: it would hold up the event loop for a millisecond or more."""
+_QUICK_NUMBERS = 1 << 12
+"""The answer in outputs of more numbers than this is made on a thread too: a detector's, of many boxes, takes milliseconds."""
 
 
 @dataclass(slots=True)
@@ -69,8 +67,9 @@ class ModelHandler(BodyHandler):
         posting = one_of(Right.FRAMES if self.is_frame() else Right.JSON)
         return posting if self.request.method == "POST" else self.needs
 
-    def get(self) -> None:
+    async def get(self) -> None:
         self.service.lifecycle.require_ready()
+        await self.in_turn()
         self.finish(self.service.describe())
 
     async def post(self) -> None:
@@ -111,12 +110,13 @@ class ModelHandler(BodyHandler):
         watch.note("receive", self.elapsed_s())
         received = body.received()
         network, work = await self._decode(body, watch)
+        if work.codec is None:
+            require_answerable(network.usage.numbers * len(work.crossing[0]))
         run = await self._run_tail(network, work, watch)
         if work.codec is None:
-            names = network.model.outputs
-            return await self.service.pools.decode.run(json_answer, run.outputs, names, work.count)
-        outputs = tuple(output[0] for output in run.outputs)
-        return await self._make_reply(network, work, outputs, watch, received)
+            answer = partial(json_answer, run.outputs, network.model.outputs, work.count)
+            return await self.service.decoder.aside(self.account, self._remaining_s(), answer)
+        return await self._make_reply(network, work, tuple(each[0] for each in run.outputs), watch, received)
 
     async def _decode(self, body: Body, watch: Stopwatch) -> tuple[LoadedNetwork, Work]:
         decoder, start = self.service.decoder, time.perf_counter()
@@ -136,8 +136,15 @@ class ModelHandler(BodyHandler):
         )
         watch.note("queue", run.queue_s)
         watch.note("tail", run.tail_s)
-        large = _elements(run.outputs) > _LARGE_ELEMENTS
-        if not (await self.service.pools.decode.run(_finite, run.outputs) if large else _finite(run.outputs)):
+        numbers = numbers_in(run.outputs)
+        network.usage.numbers = numbers // len(work.crossing[0])
+        if numbers > _LARGE_NUMBERS:
+            finite = await self.service.decoder.aside(
+                self.account, self._remaining_s(work.deadline_ms), partial(are_finite, run.outputs)
+            )
+        else:
+            finite = are_finite(run.outputs)
+        if not finite:
             raise ContentError("the network's answer to this tensor is not finite: its values are too large")
         return run
 
@@ -159,17 +166,21 @@ class ModelHandler(BodyHandler):
 
         def compose() -> bytes:
             try:
-                with computing(self.service.metrics.step_cpu, "top"), self.account.computing():
+                with computing(self.service.metrics.step_cpu, "top"):
                     fields = task.answer(outputs).fields()
             finally:
                 watch.note("top", time.perf_counter() - start_s)
             # A task of another package may choose any names; ours win.
-            return _encoded(
+            return encoded_reply(
                 {**head, **fields, **head, "stages_ms": watch.milliseconds(), "received": received}
             )
 
-        quick = _elements(outputs) <= _QUICK_ELEMENTS
-        return compose() if quick else await self.service.pools.decode.run(compose)
+        if numbers_in(outputs) > _QUICK_NUMBERS:
+            return await self.service.decoder.aside(
+                self.account, self._remaining_s(work.deadline_ms), compose
+            )
+        with self.account.computing():
+            return compose()
 
     def _content_type(self) -> str:
         return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -229,22 +240,3 @@ class ModelHandler(BodyHandler):
         if self._progress.counted:
             self._progress.counted = False
             self.account.end_frame()
-
-
-def _encoded(reply: dict[str, Any]) -> bytes:
-    """The reply to a frame as JSON. Raises AnswerError if no edge would read all of it."""
-    body = json_encode(reply).encode()
-    if len(body) > MAX_REPLY_BYTES:
-        raise AnswerError(
-            f"the answer is {len(body)} bytes long, and no edge reads more than {MAX_REPLY_BYTES}; ask for less",
-            accepted={"max_bytes": MAX_REPLY_BYTES, "by": ["?top=", "?threshold="]},
-        )
-    return body
-
-
-def _elements(outputs: Tensors) -> int:
-    return sum(output.size for output in outputs)
-
-
-def _finite(outputs: Tensors) -> bool:
-    return all(bool(np.isfinite(output).all()) for output in outputs)

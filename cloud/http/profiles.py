@@ -36,7 +36,8 @@ class ProfilesHandler(Handler):
 
     needs: ClassVar[Needs] = one_of(Right.PROFILES)
 
-    def get(self) -> None:
+    async def get(self) -> None:
+        await self.in_turn()
         self.finish_json(self.service.profiles.listing())
 
 
@@ -48,7 +49,8 @@ class ProfileHandler(BodyHandler):
     body_method: ClassVar[str] = "PUT"
     brings: ClassVar[Action] = Action.PROFILE
 
-    def get(self) -> None:
+    async def get(self) -> None:
+        await self.in_turn()
         found = self.service.profiles.describe_one(self._name)
         if found is None:
             raise HTTPError(404, f"no such profile; GET {PROFILES} lists those that this cloud has")
@@ -62,6 +64,7 @@ class ProfileHandler(BodyHandler):
 
     def admit(self) -> None:
         self.service.lifecycle.require_ready()
+        self.account.require_compute()
         if not _NAME.fullmatch(self._name):
             raise ProfileContentError(
                 f"{self._name[:80]!r} is not a profile's name",
@@ -75,7 +78,8 @@ class ProfileHandler(BodyHandler):
     async def respond(self, body: Body) -> None:
         try:
             with self.service.profile_builds.place(self.client):
-                new, dropped = await self.service.pools.profiles.run(self._charged, body)
+                async with self.service.profile_turns.one(self.client):
+                    new, dropped = await self.service.pools.profiles.run(self._charged, body)
         except asyncio.CancelledError:  # the server stops
             raise UnavailableError("the server is stopping; try again later") from None
         if new:

@@ -16,7 +16,6 @@ from cloud.lifecycle import State
 from cloud.metrics import ENDPOINTS
 from shared.errors import BodyError, ContentError, UnavailableError
 from shared.limits import FINGERPRINT_BYTES
-from shared.observing.telemetry import exposition
 from shared.security.rights import OPEN, Right, one_of
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ class HelloHandler(Handler):
     """`GET /`: says what this server is, and names the endpoints to try next."""
 
     needs: ClassVar[Needs] = OPEN
+    health: ClassVar[bool] = True
 
     def get(self) -> None:
         self.set_header("Content-Type", "text/plain; charset=utf-8")
@@ -79,8 +79,10 @@ class TailTimesHandler(Handler):
 
     async def get(self) -> None:
         self.service.lifecycle.require_ready()
+        await self.in_turn()
         try:
-            answer = await self.service.networks.tail_times(self._network()).get()
+            account = self.service.clients.account(self.client, known=self.known)
+            answer = await self.service.networks.tail_times(self._network()).get(account)
         except asyncio.CancelledError:
             raise UnavailableError("the server is stopping; try again later") from None
         if self._gone:
@@ -110,6 +112,7 @@ class HealthHandler(Handler):
     """`GET /healthz`: the process answers."""
 
     needs: ClassVar[Needs] = OPEN
+    health: ClassVar[bool] = True
 
     def get(self) -> None:
         self.finish({"state": self.service.lifecycle.state})
@@ -119,6 +122,7 @@ class ReadyHandler(Handler):
     """`GET /readyz`: 200 while frames are taken, else 503."""
 
     needs: ClassVar[Needs] = OPEN
+    health: ClassVar[bool] = True
 
     def get(self) -> None:
         state = self.service.lifecycle.state
@@ -132,8 +136,11 @@ class MetricsHandler(Handler):
     needs: ClassVar[Needs] = one_of(Right.METRICS)
 
     async def get(self) -> None:
-        accept = self.request.headers.get("Accept", "")
-        content_type, body = await asyncio.to_thread(exposition, self.service.metrics.registry, accept)
+        accept, timeout_s = self.request.headers.get("Accept", ""), self.service.settings.request_timeout_s
+        try:
+            content_type, body = await self.service.scrapes.read(self.client, accept, timeout_s)
+        except asyncio.CancelledError:
+            raise UnavailableError("the server is stopping; try again later") from None
         self.set_header("Content-Type", content_type)
         self.finish(body)
 
@@ -144,4 +151,5 @@ class UnknownHandler(Handler):
     needs: ClassVar[Needs] = OPEN
 
     def prepare(self) -> None:
+        super().prepare()
         raise HTTPError(404, f"no such path; known: {', '.join(ENDPOINTS[:-1])}")

@@ -1,4 +1,4 @@
-"""When a network was last used, and at which split points."""
+"""When a network was last used, at which split points, and how much it answers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ class Usage:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` returns seconds."""
+        self.numbers = 0
+        """How many its outputs hold for one frame, as far as it is known."""
         self._clock = clock
         self._last = clock()
         self._by_point: dict[str, float] = {}

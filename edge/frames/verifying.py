@@ -34,7 +34,8 @@ class Verifier:
     """Decodes some of the frames that were sent as the cloud does, runs their tails, and compares. Used from the event loop.
 
     One at a time, on a thread of its own: no frame waits for it. Which frames is drawn, as a cloud that could tell would answer those
-    well.
+    well. So it is for those that are drawn while another is computed: one of them waits, each as likely as the others, or a cloud
+    would send a true answer and, with the next packet, a lie.
     """
 
     def __init__(
@@ -52,22 +53,36 @@ class Verifier:
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="verify")
         self._under_way: asyncio.Task[None] | None = None
+        self._next: tuple[Encoded, Answer] | None = None
+        self._rivals = 0
+        """Drawn since the one under way was begun."""
         self._told_at, self._untold = -math.inf, 0
 
     def consider(self, encoded: Encoded, answer: Answer) -> None:
         """The cloud gave this answer to the frame; its places are in the network's input."""
         if self._draw() >= self._share:
             return
-        if self._under_way and not self._under_way.done():
-            self._metrics.verified.labels(result="left_out").inc()
+        if self._under_way is None or self._under_way.done():
+            self._next = encoded, answer
+            self._under_way = asyncio.create_task(self._verify_all())
             return
-        self._under_way = asyncio.create_task(self._verify(encoded, answer))
+        self._rivals += 1
+        if self._next:
+            self._metrics.verified.labels(result="left_out").inc()
+        if self._next is None or self._rivals * self._draw() < 1:
+            self._next = encoded, answer
 
     async def close(self) -> None:
-        """Wait for the comparison under way, and end the thread."""
+        """Wait for the comparison under way, and the one after it, and end the thread."""
         if self._under_way:
             await asyncio.gather(self._under_way, return_exceptions=True)
         self._thread.shutdown(wait=False)
+
+    async def _verify_all(self) -> None:
+        while self._next:
+            encoded, answer = self._next
+            self._next, self._rivals = None, 0
+            await self._verify(encoded, answer)
 
     async def _verify(self, encoded: Encoded, answer: Answer) -> None:
         result = "failed"

@@ -52,7 +52,7 @@ class CloudBundles:
         self._line = line
         self._store = store
         client = line.client
-        self._fetch = BundleFetch(client.url, store, client.bearer, client.tls)
+        self._fetch = BundleFetch(client.url, store, client.bearer, client.tls, client.proxy)
         self._cache, self._key = Cache(cache_dir), f"last-{key_of('cloud', line.client.url)}"
         self._fetches = fetches
         self._sleep = sleep
@@ -71,7 +71,11 @@ class CloudBundles:
             received = self._fetch.received
             try:
                 said = await self._line.ask_model()
-                return await self.bring(self._require_bundle(said), said)
+                # What has come by then stays, and the rest comes beside the frames.
+                async with asyncio.timeout(max(0.0, patience_s - (self._clock() - start)) if last else None):
+                    return await self.bring(self._require_bundle(said), said)
+            except TimeoutError:
+                waited_s, problem = self._clock() - start, "its network is still coming"
             except (UplinkError, FetchError) as error:
                 if isinstance(error, FetchError):
                     if error.result == "cut" and self._fetch.received > received:
@@ -79,10 +83,10 @@ class CloudBundles:
                     tries += 1
                     if not error.passing or tries >= _TRIES:
                         raise
-                waited_s, problem = self._clock() - start, error
+                waited_s, problem = self._clock() - start, str(error)
             if waited_s >= patience_s and last:
                 _log.warning(
-                    "no cloud at %s (%s): starting with the network that it had last",
+                    "no network of the cloud at %s yet (%s): starting with the network that it had last",
                     self._line.client.url,
                     problem,
                 )
@@ -93,8 +97,8 @@ class CloudBundles:
                     f"no cloud at {self._line.client.url} within {patience_s:g} s ({problem}), so there is no network to run; start "
                     "it, correct --cloud-url, or give --model something else than cloud",
                 )
-            if str(problem) != told and patience_s >= KEPT_PATIENCE_S:  # else the end comes soon enough
-                told = str(problem)
+            if problem != told and patience_s >= KEPT_PATIENCE_S:  # else the end comes soon enough
+                told = problem
                 _log.warning("waiting up to %.0f s for the network of the cloud at %s: %s",
                              patience_s - waited_s, self._line.client.url, problem)  # fmt: skip
             await self._sleep(min(pause_s, patience_s - waited_s))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import aiohttp
 
 from edge.uplink.client import parse_json
+from edge.uplink.connections import make_session
 from shared.errors import FetchError
 from shared.network.manifest import MANIFEST
 from shared.security.escape import shown
@@ -28,17 +29,18 @@ SILENCE_S = 30.0
 _BLOCK = 1 << 20
 
 
-def open_session(bearer: Bearer | None = None, tls: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
-    """A session for such requests, which show the bearer's token. `tls`: what an https cloud is checked with, by default the system's CAs."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=tls or True),
+def open_session(
+    bearer: Bearer | None = None, tls: ssl.SSLContext | None = None, proxy: str | None = None
+) -> aiohttp.ClientSession:
+    """A session for such requests, which show the bearer's token, by the way of a proxy if there is one.
+
+    `tls`: what an https cloud is checked with, by default the system's CAs.
+    """
+    return make_session(
+        bearer=bearer,
+        proxy=proxy,
+        connector={"ssl": tls or True},
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S),
-        # The announced length would otherwise be that of a compressed form, which may unpack to anything.
-        headers={"Accept-Encoding": "identity"},
-        auto_decompress=False,
-        middlewares=[bearer.show] if bearer else [],
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
     )
 
 
@@ -59,7 +61,12 @@ async def get(
                 raise FetchError("refused", f"{url} came as {shown(encoding, 40)}; accepted: identity")
             yield response
     except (TimeoutError, aiohttp.ClientError) as error:
-        text = problem_of(error) or shown(error) or "it came too slowly, or not at all"
+        connecting = isinstance(error, aiohttp.ClientConnectorError)
+        text = (
+            problem_of(error, established=not connecting)
+            or shown(error)
+            or "it came too slowly, or not at all"
+        )
         raise FetchError("cut", f"{url}: {text}", passing=True) from None
 
 

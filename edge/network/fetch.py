@@ -47,9 +47,14 @@ class BundleFetch:
         store: BundleStore,
         bearer: Bearer | None = None,
         tls: RenewedContext | FixedContext | None = None,
+        proxy: str | None = None,
     ) -> None:
-        """`bearer` has the token that the cloud is shown; `tls`: what an https cloud is checked with, by default the system's CAs."""
+        """`bearer` has the token that the cloud is shown; `tls`: what an https cloud is checked with, by default the system's CAs.
+
+        `proxy`: the URL of one to go through.
+        """
         self._bearer = bearer
+        self._proxy = proxy
         self._url = url
         self._tls = tls
         self._store = store
@@ -66,7 +71,8 @@ class BundleFetch:
                     )
                 if kept := await asyncio.to_thread(self._store.find, fingerprint):
                     return kept  # the other edge has finished
-                async with open_session(self._bearer, self._tls.context if self._tls else None) as session:
+                context = self._tls.context if self._tls else None
+                async with open_session(self._bearer, context, self._proxy) as session:
                     return await self._fetch_all(session, folder, fingerprint)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)

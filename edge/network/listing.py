@@ -28,6 +28,7 @@ async def list_split_points(settings: EdgeSettings) -> str:
             deadline_s=settings.deadline_s,
             bearer=bearer,
             tls=trust_of(settings, metrics),
+            proxy=settings.proxy,
         )
         await ends.enter_async_context(line)
         _, model = await open_origin(settings, line, metrics, ends, patience_s=settings.deadline_s)

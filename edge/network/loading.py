@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.uplink.agreed_weights import agreed_weights
-from edge.uplink.line import context_of
+from edge.network.agreed_weights import agreed_weights
 from shared.engines.load import AUTO, load_network
 from shared.errors import EngineError, ModelError, SettingsError, SplitPointError
 from shared.network.find import bundle_folder
@@ -114,9 +113,12 @@ def load(
     """
     weights, seed = settings.weights, settings.seed
     if not bundle_folder(settings.model):  # which has its weights
+        # Takes as long to import as a small bundle takes to read.
+        from edge.uplink.line import context_of  # noqa: PLC0415
+
         bearer = Bearer.of_file(settings.cloud_token_file)
         weights, seed = agreed_weights(
-            settings.cloud_url, settings.model, weights, seed, bearer, context_of(settings)
+            settings.cloud_url, settings.model, weights, seed, bearer, context_of(settings), settings.proxy
         )
     # A user who left the choice open does not wait long for the weights that the cloud chose.
     patience_s = _AUTO_S if settings.weights == "auto" else _NAMED_S

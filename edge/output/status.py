@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tornado.netutil import bind_sockets
@@ -11,7 +12,7 @@ from tornado.web import Application, RequestHandler
 from shared.errors import RequestError, StartupError, UnauthenticatedError
 from shared.limits import MAX_REQUEST_HEADER_BYTES
 from shared.observing.telemetry import exposition
-from shared.security.exposure import open_rights
+from shared.security.exposure import open_rights, shown_in_clear
 from shared.security.gate import Gate, Shown
 from shared.security.rights import OPEN, Right, one_of
 from shared.security.tls.context import TLSFiles, server_context
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from shared.security.rights import Needs
     from shared.security.tls.handshakes import Handshakes
 
+_log = logging.getLogger(__name__)
+
 _FLAGS = ("--status-address", "--status-token-file", "--status-anonymous")
-
-
 _CONNECTIONS = 64
 """Open at once: scrapers, health checks and people. The longest idle one is closed for another."""
 _WRITE_TIMEOUT_S = 20.0
@@ -121,6 +122,10 @@ def open_gate(settings: EdgeSettings, failed: Callable[[], object]) -> tuple[Gat
     path = settings.status_token_file
     anonymous = open_rights(settings.status_address, path, settings.status_anonymous, flags=_FLAGS)
     file = TokenFile(path, failed=failed) if path else None
+    if shown_in_clear(settings.status_address, tokens=path, certificate=settings.status_certificate):
+        _log.warning(
+            "tokens reach --status-address %s unencrypted; give --status-certificate", settings.status_address
+        )
     watching = file.watch(lambda: None) if file else asyncio.sleep(0)
     return Gate(file, anonymous), asyncio.create_task(watching)
 

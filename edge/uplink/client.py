@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import warnings
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from edge.uplink.connections import PROXY_LOGIN, ExcessError, make_session, refusal_of_proxy
 from shared.errors import MismatchError, UplinkError
 from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
@@ -33,9 +35,12 @@ warnings.filterwarnings("ignore", message="Sending a large body directly", categ
 
 _DIGEST = "sha-256="
 """Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
+_RETRY_DIGITS = 6
+"""The longest `Retry-After` that is read; it may also be a date, which ours never is."""
 _REASONS = {
     401: "unauthorized",
     403: "unauthorized",
+    407: "unauthorized",
     408: "late",
     424: "profile",
     429: "busy",
@@ -59,12 +64,14 @@ class CloudClient:
         connections: int,
         bearer: Bearer | None = None,
         tls: RenewedContext | FixedContext | None = None,
+        proxy: str | None = None,
     ) -> None:
         """`sent` counts the bytes of frames; `bearer` has the token for each request.
 
-        `tls`: what an https cloud is checked with, by default the system's CAs.
+        `tls`: what an https cloud is checked with, by default the system's CAs. `proxy`: the URL of one to go through.
         """
         self.url = url
+        self.proxy = proxy
         self.bearer = bearer
         self.tls = tls
         self._sent = sent
@@ -72,20 +79,15 @@ class CloudClient:
 
     def open(self) -> None:
         """Start, on the event loop that will use it."""
-        # A restarted cloud may come back at another address: look it up again soon.
-        connector = aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=1)
         trace = aiohttp.TraceConfig()
         trace.on_request_chunk_sent.append(self._count_sent)
         trace.on_connection_create_end.append(_note_fresh)
-        self._session = aiohttp.ClientSession(
-            connector=connector,
+        self._session = make_session(
+            bearer=self.bearer,
+            proxy=self.proxy,
+            # A restarted cloud may come back at another address: look it up again soon.
+            connector={"limit": self._connections, "ttl_dns_cache": 1},
             trace_configs=[trace],
-            middlewares=[self.bearer.show] if self.bearer else [],
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,  # no proxy, and no password of a .netrc
-            # A compressed answer would have to be unpacked before its size could be checked against a limit.
-            headers={"Accept-Encoding": "identity"},
-            auto_decompress=False,
         )
 
     async def close(self) -> None:
@@ -93,11 +95,12 @@ class CloudClient:
         await self._session.close()
 
     async def request(
-        self, method: str, path: str, patience_s: float, about: dict[str, bool] | None = None, **options: Any
+        self, method: str, path: str, patience_s: float, about: dict[str, Any] | None = None, **options: Any
     ) -> tuple[int, bytes]:
         """Status and body of the answer, whatever they say. Raises UplinkError if there is none in time.
 
-        `about["fresh"]` becomes true if a connection was made for the request.
+        `about["fresh"]` becomes true if a connection was made for the request, `about["retry_after_s"]` the seconds after which a
+        refusal asks to come again, if it does.
         """
         options["timeout"] = aiohttp.ClientTimeout(total=max(1e-3, patience_s))  # 0 would be no limit
         options |= {"allow_redirects": False, "trace_request_ctx": about}  # a POST would go on as a GET
@@ -114,23 +117,29 @@ class CloudClient:
                     raise UplinkError(
                         "refused", f"the answer came as {shown(encoding, 40)}; accepted: identity"
                     )
+                wait = response.headers.get("Retry-After", "")
+                if about is not None and wait.isascii() and wait.isdecimal() and len(wait) <= _RETRY_DIGITS:
+                    about["retry_after_s"] = int(wait)
                 body = await _read_body(response)
                 digest = response.headers.get("Content-Digest", "")
                 if digest.startswith(_DIGEST) and digest != content_digest(body):
                     raise UplinkError("damaged", "the answer was damaged on its way")
                 return response.status, body
+        except ExcessError as error:
+            raise UplinkError("refused", str(error)) from None
         except TimeoutError:
             raise UplinkError("late", f"no answer within {patience_s:.3g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            if problem := problem_of(error):
+        except (aiohttp.ClientError, aiohttp.EofStream, OSError) as error:
+            connecting = isinstance(error, aiohttp.ClientConnectorError)
+            if problem := problem_of(error, established=not connecting):
                 raise UplinkError("untrusted", problem) from None
+            if isinstance(error, aiohttp.ClientHttpProxyError):
+                raise refusal_of_proxy(error) from None
             text = shown(error) or type(error).__name__  # it may quote what was sent
             broken = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
             if broken and self.tls and self.tls.files.certificate:
                 text += MAYBE_REFUSED
-            kind = (
-                BrokenError if broken and not isinstance(error, aiohttp.ClientConnectorError) else UplinkError
-            )
+            kind = BrokenError if broken and not connecting else UplinkError
             raise kind("unreachable", text) from None
 
     async def put_profile(self, name: str, data: bytes, patience_s: float) -> None:
@@ -175,8 +184,10 @@ def parse_json(body: bytes) -> dict[str, Any]:
 
 def refusal_of(status: int, body: bytes) -> UplinkError:
     """What a status other than 200 means for a frame, with the cloud's own words."""
-    text = f"{status} {parse_json(body).get('error', '')}".strip()
-    return UplinkError(_REASONS.get(status, "refused"), shown(text))
+    said = parse_json(body).get(
+        "error", PROXY_LOGIN if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED else ""
+    )
+    return UplinkError(_REASONS.get(status, "refused"), shown(f"{status} {shown(said)}".strip()))
 
 
 def read_model(status: int, body: bytes, url: str) -> dict[str, Any]:
@@ -189,7 +200,8 @@ def read_model(status: int, body: bytes, url: str) -> dict[str, Any]:
     if status >= 500:  # a proxy's answer, while the cloud behind it is away
         raise UplinkError("unreachable", f"GET /model: {status}")
     said = parse_json(body)
-    if said.get("reason") in ("unauthenticated", "forbidden"):  # which may end while this edge runs
+    # Which may end while this edge runs; the second are a cloud's, and a proxy's.
+    if said.get("reason") in ("unauthenticated", "forbidden") or status in (407, 408, 429):
         raise refusal_of(status, body)
     if status != 200 or "fingerprint" not in said:
         raise MismatchError(

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from shared.security.tokens.bearer import Bearer
 
 _PROBE_TIMEOUT_S = 1.0
+_BESIDE_FRAMES = 3
+"""Connections for the probe, the question for tail times, and a profile on its way: the last two may take minutes, and no frame waits for
+them.
+"""
 _LONG_BYTES = 64 << 10
 """An answer that is longer is read on a thread: it would hold up the event loop."""
 
@@ -60,14 +64,20 @@ class Line:
         deadline_s: float,
         bearer: Bearer | None = None,
         tls: RenewedContext | None = None,
+        proxy: str | None = None,
     ) -> None:
         """`deadline_s`: the longest that a frame may wait. One that waits less and is late says nothing of the cloud.
 
         `bearer` has the token that the cloud is shown. `tls`: what an https cloud is checked with; by default the system's CAs.
+        `proxy`: the URL of one to go through.
         """
-        # One connection more for the probe.
         self.client = CloudClient(
-            url, metrics.uplink_bytes, connections=in_flight + 1, bearer=bearer, tls=tls
+            url,
+            metrics.uplink_bytes,
+            connections=in_flight + _BESIDE_FRAMES,
+            bearer=bearer,
+            tls=tls,
+            proxy=proxy,
         )
         self.circuit = Circuit(metrics.circuit_state, time.monotonic, opened=self._release)
         self.link = Link(time.monotonic)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shared.codecs.base import Codec, Encoded, elements
+from shared.codecs.picture_files import check_file
 from shared.errors import ContentError
-from shared.limits import MAX_JPEG_SCANS, MAX_PNG_TEXT_BYTES
+from shared.limits import MAX_PNG_TEXT_BYTES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 _RANGES = {"compress_level": (0, 9), "quality": (1, 100), "subsampling": (0, 2), "method": (0, 6)}
 """Pillow's own. Its numbers for subsampling: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0. `method`: 0 is fast, 6 is small."""
-
-_WEBP = struct.Struct("<4sI4s4sI3s3sHH")
-"""The beginning of a WebP: RIFF, bytes that follow, WEBP, chunk, its bytes; then VP8's frame tag, start code, width, height."""
 
 
 class Raw(Codec):
@@ -85,10 +82,7 @@ class CompressedPicture(Codec):
         data = bytes(payload)
         if params:
             raise ContentError(f"{self.name} has no parameters, the frame brings {len(params)} bytes of them")
-        if self.name == "jpeg" and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
-            raise ContentError(f"a jpeg of more than {MAX_JPEG_SCANS} scans is not accepted")
-        if self.name == "webp":
-            _check_webp(data, shape)
+        check_file(self.name, data, shape)
         try:
             with Image.open(io.BytesIO(data), formats=[self._format]) as image:
                 actual = (image.height, image.width, len(image.getbands()))
@@ -102,30 +96,3 @@ class CompressedPicture(Codec):
                 f"not a readable {self.name} picture: {error or type(error).__name__}"
             ) from None
         raise ContentError(f"the {self.name} is {actual} {mode}, the frame says {shape} RGB")
-
-
-def _check_webp(data: bytes, shape: tuple[int, ...]) -> None:
-    """Raise ContentError unless this is one lossy picture of this shape and nothing else.
-
-    Pillow allocates an animation's canvas, twice, as soon as it opens a file, and its size is whatever the file says.
-    Therefore the header is checked first, and alpha, animations, metadata and lossless pictures, which all need another kind
-    of chunk, never reach their decoders.
-    """
-    if len(data) < _WEBP.size:
-        raise ContentError(f"not a readable webp picture: {len(data)} bytes are no WebP")
-    riff, behind, webp, chunk, size, tag, start, width, height = _WEBP.unpack_from(data)
-    if (riff, webp) != (b"RIFF", b"WEBP"):
-        raise ContentError("not a readable webp picture: it does not start as a WebP does")
-    if chunk != b"VP8 ":
-        raise ContentError(
-            f"not a readable webp picture: its first chunk is {chunk!r}; accepted: a lossy picture without alpha, "
-            "animation or metadata, which is one chunk 'VP8 '"
-        )
-    if tag[0] & 1 or start != b"\x9d\x01\x2a":
-        raise ContentError("not a readable webp picture: its chunk does not start with a key frame")
-    # A chunk of odd size is followed by a byte of padding.
-    if not len(data) == behind + 8 == size + size % 2 + 20:
-        raise ContentError(f"not a readable webp picture: its lengths do not add up to {len(data)} bytes")
-    actual = (height & 0x3FFF, width & 0x3FFF, 3)  # the two bits above are a hint for the screen
-    if actual != shape:
-        raise ContentError(f"the webp is {actual} RGB, the frame says {shape} RGB")

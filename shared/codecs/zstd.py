@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from shared.wire.frame import Bytes
 
 
+_EXTRA_BYTES = 1024
+"""Zstandard makes nothing longer than by a 256th and 64 bytes."""
+
+
 class _SizedCodec(Protocol):
     name: str
 
@@ -57,6 +61,11 @@ class Zstd(Codec):
         if not hasattr(self._local, "decompressor"):
             self._local.decompressor = zstandard.ZstdDecompressor()
         expected = self.inner.payload_bytes(shape)
+        most = expected + (expected >> 6) + _EXTRA_BYTES
+        if len(payload) > most:  # blocks that unpack to nothing cost time all the same
+            raise ContentError(
+                f"{self.name} of shape {shape} takes at most {most} bytes, the frame brings {len(payload)}"
+            )
         try:
             declared = zstandard.frame_content_size(payload)
             if declared != expected:

@@ -15,7 +15,7 @@ from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -205,13 +205,21 @@ def in_rows(half: Half) -> Half:
     """A half for any B from one that takes a single picture, or what crosses of it."""
 
     def run(tensors: Tensors) -> Tensors:
-        count = len(tensors[0])
-        if count == 1:
+        if len(tensors[0]) == 1:
             return half(tensors)
-        rows = [half(tuple(each[row : row + 1] for each in tensors)) for row in range(count)]
-        return tuple(np.concatenate(parts) for parts in zip(*rows, strict=True))
+        return joined([half(row) for row in row_by_row(tensors)])
 
     return run
+
+
+def row_by_row(tensors: Tensors) -> list[Tensors]:
+    """What crosses of each picture, as views."""
+    return [tuple(each[row : row + 1] for each in tensors) for row in range(len(tensors[0]))]
+
+
+def joined(rows: Sequence[Tensors]) -> Tensors:
+    """One picture after another, copied."""
+    return tuple(np.concatenate(parts) for parts in zip(*rows, strict=True))
 
 
 def contiguous(tensors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -32,6 +32,9 @@ class TensorForm(Protocol):
     def unpack(self, packed: Any) -> Tensors:
         """Convert to new float32 arrays, each (B, …)."""
 
+    def copy(self, packed: Any) -> Any:
+        """The same tensors in memory of their own: what a segment gives may be overwritten by its next run."""
+
 
 class Reference(Protocol):
     """What computes the input of a half that a probe has none for: an engine."""

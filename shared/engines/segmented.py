@@ -10,16 +10,71 @@ import itertools
 import time
 from typing import TYPE_CHECKING
 
-from shared.engines.base import in_rows
+from shared.engines.base import joined, row_by_row
 from shared.errors import EngineError
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
     from shared.engines.base import Engine
-    from shared.engines.half import Half, Segment, Tensors
+    from shared.engines.half import Segment, TensorForm, Tensors
     from shared.network.partition import SplitPoint
+
+
+class Chain:
+    """A half that is segments one after another; it may also be run with pauses between them. For any thread."""
+
+    def __init__(self, form: TensorForm, segments: Sequence[Segment], *, one_by_one: bool) -> None:
+        """`one_by_one`: the segments take what crosses of one picture at a time."""
+        self.form = form
+        self.segments = segments
+        self.one_by_one = one_by_one
+
+    def __call__(self, tensors: Tensors) -> Tensors:
+        """The whole at once."""
+        outputs = self.begin(tensors).advance(lambda: False)
+        assert outputs is not None
+        return outputs
+
+    def begin(self, tensors: Tensors) -> ChainRun:
+        """Get ready to run it on what crosses for B frames."""
+        return ChainRun(self, tensors)
+
+
+class ChainRun:
+    """A chain at work on the tensors of B frames. Each call of `advance` may be on another thread, and one at a time."""
+
+    def __init__(self, chain: Chain, tensors: Tensors) -> None:
+        self._chain = chain
+        several = chain.one_by_one and chain.segments and len(tensors[0]) > 1
+        self._rows = row_by_row(tensors) if several else [tensors]
+        self._done: list[Tensors] = []
+        self._place = 0
+        """The segment that is next for the row that is under way."""
+        self._packed: Any = None
+
+    def advance(self, enough: Callable[[], bool]) -> Tensors | None:
+        """Run segments until it is done, or `enough()` after one of them: then None, and it can be gone on with."""
+        chain = self._chain
+        while len(self._done) < len(self._rows):
+            if not self._place:
+                self._packed = self._rows[len(self._done)]
+                if chain.segments:
+                    self._packed = chain.form.pack(self._packed)
+            while self._place < len(chain.segments):
+                self._packed = chain.segments[self._place](self._packed)
+                self._place += 1
+                if self._place < len(chain.segments) and enough():
+                    # What a segment gives is valid until its next run on this thread, which may be another frame's.
+                    self._packed = chain.form.copy(self._packed)
+                    return None
+            self._done.append(chain.form.unpack(self._packed) if chain.segments else self._packed)
+            self._place, self._packed = 0, None
+            if len(self._done) < len(self._rows) and enough():
+                return None
+        return joined(self._done) if len(self._done) > 1 else self._done[0]
 
 
 class Segmented:
@@ -38,11 +93,11 @@ class Segmented:
         self._places = {point.name: place for place, point in enumerate(points)}
         engine.check("head", points[-1], self.head(points[-1]))
 
-    def head(self, point: SplitPoint) -> Half:
+    def head(self, point: SplitPoint) -> Chain:
         """From the pictures, one array (B, C, H, W), to the crossing at `point`."""
         return self._chain(self._segments[: self._places[point.name]])
 
-    def tail(self, point: SplitPoint) -> Half:
+    def tail(self, point: SplitPoint) -> Chain:
         """From the crossing at `point` to the outputs."""
         return self._chain(self._segments[self._places[point.name] :])
 
@@ -63,16 +118,8 @@ class Segmented:
             crossing = self._form.unpack(packed)
             yield point, crossing, head_s + clock() - start
 
-    def _chain(self, segments: list[Segment]) -> Half:
-        def run(tensors: Tensors) -> Tensors:
-            if not segments:
-                return tensors
-            packed = self._form.pack(tensors)
-            for segment in segments:
-                packed = segment(packed)
-            return self._form.unpack(packed)
-
-        return in_rows(run) if self._one_by_one and segments else run
+    def _chain(self, segments: list[Segment]) -> Chain:
+        return Chain(self._form, segments, one_by_one=self._one_by_one)
 
 
 def segmented(engine: Engine, points: Sequence[SplitPoint]) -> Segmented:

@@ -155,6 +155,9 @@ class TorchForm:
     def unpack(self, packed: tuple[torch.Tensor, ...]) -> Tensors:
         return tuple(each.float().contiguous().cpu().numpy() for each in packed)
 
+    def copy(self, packed: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        return packed  # each run makes new ones
+
 
 def usable_device(name: str) -> torch.device:
     """The device of this name; `auto` is a GPU if there is one. Raises SettingsError if it cannot be used."""

@@ -16,6 +16,7 @@ from shared.limits import (
     MAX_BUNDLE_FILE_BYTES,
     MAX_DIMENSION,
     MAX_ELEMENTS,
+    MAX_GRAPH_BYTES,
     MAX_LABEL_CHARACTERS,
     MAX_LABELS,
     MAX_MANIFEST_BYTES,
@@ -35,7 +36,8 @@ SCHEMA = 2
 _TASKS_OF_1 = ("classify", "raw")
 MANIFEST = "bundle.json"
 _MAX_MACS = 1 << 60
-FILES = ("network.xml", "network.bin", "probe.safetensors")
+_GRAPH = "network.xml"
+FILES = (_GRAPH, "network.bin", "probe.safetensors")
 """Every file but the manifest. A bundle has exactly these."""
 
 
@@ -145,6 +147,10 @@ def _check(manifest: Manifest, what: str) -> None:
     if set(manifest.files) != set(FILES):
         raise ModelError(
             f"{what}: lists the files {', '.join(sorted(manifest.files))}; accepted: {', '.join(FILES)}"
+        )
+    if manifest.files[_GRAPH].bytes > MAX_GRAPH_BYTES:
+        raise ModelError(
+            f"{what}: {_GRAPH} has {manifest.files[_GRAPH].bytes} bytes; accepted: {MAX_GRAPH_BYTES}"
         )
     points = manifest.split_points
     names = [point.name for point in points]

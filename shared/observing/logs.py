@@ -35,7 +35,7 @@ def mask_url(url: str) -> str:
     url = _TOKENS.sub("sdn_***", url)
     if "://" not in url:
         return _MISTYPED.sub("***@", url)
-    masked, query, _ = re.sub(r"(?<=://).*@", "***@", url).partition("?")
+    masked, query, _ = re.sub(r"(?<=://).*@", "***@", url, flags=re.DOTALL).partition("?")
     return masked + ("?…" if query else "")
 
 

@@ -7,21 +7,31 @@ put out (`escaped`, `escaped_json`), whoever it came from; where a peer is quote
 
 from __future__ import annotations
 
+import json
 import re
+from reprlib import Repr
 from typing import Any
 
 _MAX_SHOWN = 300
-_UNSEEN = r"\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
-"""DEL and the control characters of ISO 6429's second set, which begin sequences too; line ends of Unicode; embeddings, overrides and
-isolates of its bidirectional algorithm."""
+_UNSEEN = (
+    r"\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+    r"\xad\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+)
+"""DEL and the control characters of ISO 6429's second set, which begin sequences too; line ends of Unicode; the marks, embeddings,
+overrides and isolates of its bidirectional algorithm; and characters without any width, in which a text can hide another. The joiners
+of Persian words and of emoji, U+200C and U+200D, stay."""
 _UNFIT = re.compile(rf"[\x00-\x08\x0a-\x1f{_UNSEEN}\ud800-\udfff]")
 _UNFIT_IN_JSON = re.compile(f"[{_UNSEEN}]")
 _DELETE = "\x7f"
+_BEGINNING = Repr()
 
 
 def shown(value: object, most: int = _MAX_SHOWN) -> str:
-    """What a peer said, within a message: at most so many characters, with `?` in the place of those that cannot be printed."""
-    text = str(value)[:most]
+    """What a peer said, within a message: at most so many characters, with `?` in the place of those that cannot be printed.
+
+    Of a list or an object, its beginning: the whole of it may take long to write, and be too deep for that.
+    """
+    text = (_BEGINNING.repr(value) if isinstance(value, list | dict) else str(value))[:most]
     return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)
 
 
@@ -45,7 +55,7 @@ def escaped_json(text: str) -> str:
 
 
 def _json_escape(found: re.Match[str]) -> str:
-    return f"\\u{ord(found.group()):04x}"
+    return json.dumps(found.group())[1:-1]
 
 
 def refuse_constant(name: str) -> Any:

@@ -31,6 +31,11 @@ def in_clear(url: str) -> bool:
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
+def shown_in_clear(address: str, *, tokens: str | None, certificate: str | None) -> bool:
+    """Whether tokens that are shown to a port at this address cross a network unencrypted."""
+    return bool(tokens) and not certificate and not is_loopback(address)
+
+
 def open_rights(
     address: str,
     tokens: str | None,
@@ -42,8 +47,8 @@ def open_rights(
     """The rights of whoever shows no token.
 
     `anonymous`, if given, says them. Without it, everything is open where there are no tokens and only this machine reaches `address`.
-    So it is with `certificates`, where nobody comes in without one. `flags` are the three settings' names, for the error: SettingsError for a word that is no right, and for an address beyond this
-    machine without tokens, which is never meant without a word.
+    So it is with `certificates`, where nobody comes in without one. `flags` are the three settings' names, for the error: SettingsError for
+    a word that is no right, and for an address beyond this machine without tokens, which is never meant without a word.
     """
     address_flag, tokens_flag, anonymous_flag = flags
     if anonymous == "nothing":

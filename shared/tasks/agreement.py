@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 
@@ -50,3 +52,22 @@ def one_each(matched: NDArray[np.float64]) -> Agreement:
     """For answers that hold one thing each: `matched` (n,), 0 … 1, says how much of it is the same."""
     one = np.ones_like(matched)
     return Agreement(matched, one, one)
+
+
+_AS_PROBABLE = 0.8
+"""Ratio of two classes' probabilities from which another precision may put either first."""
+
+
+def likeness(expected: Mapping[int, float], found: Mapping[int, float]) -> float:
+    """How much of the probabilities of classes is the same, 0 … 1; of several classes nothing if another one comes first that is not
+    about as probable. Both hold their most probable classes, in that order, at least one.
+    """
+    (first, most), (other, said) = next(iter(expected.items())), next(iter(found.items()))
+    if len(expected) == len(found) == 1 and first == other:
+        return max(0.0, 1 - 2 * abs(most - said))
+    if expected.get(other, 0.0) < _AS_PROBABLE * most:
+        return 0.0
+    least = min(expected.values())  # of those that were left out, at most
+    shared = sum(min(each, expected.get(number, least)) for number, each in found.items())
+    total = max(sum(expected.values()), sum(found.values()))
+    return min(1.0, shared / total) if total else 1.0

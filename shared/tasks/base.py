@@ -89,7 +89,7 @@ class Task(ABC):
 
 
 def foreign_label(label: Any) -> str:
-    """A class's name in a reply, for those who have no names. Raises ValueError for what would change a terminal or forge a line."""
+    """A name in a reply, for those who have none of their own. Raises ValueError for what would change a terminal or forge a line."""
     if not isinstance(label, str) or len(label) > MAX_LABEL_CHARACTERS or CONTROL.search(label):
-        raise ValueError(f"a class's name is text of one line, at most {MAX_LABEL_CHARACTERS} characters")
+        raise ValueError(f"a name is text of one line, at most {MAX_LABEL_CHARACTERS} characters")
     return label

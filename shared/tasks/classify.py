@@ -10,7 +10,7 @@ import numpy as np
 
 from shared.errors import ContentError
 from shared.limits import MAX_LABELS
-from shared.tasks.agreement import one_each
+from shared.tasks.agreement import likeness, one_each
 from shared.tasks.base import Task, foreign_label
 from shared.tasks.kind import Kind
 from shared.tasks.options import Options
@@ -140,13 +140,13 @@ class Classify(Task):
         return one_each(same.astype(np.float64))
 
     def common(self, expected: Answer, found: Answer) -> Agreement:
+        """How much of the probabilities is the same."""
         assert isinstance(expected, Classes)
         assert isinstance(found, Classes)
-        (first, *_), (second, *_) = expected.top, found.top
-        same = first["class_id"] == second["class_id"]
-        if self._labels is not None and len(self._labels) == 1:
-            same = (first["probability"] >= _HALF) == (second["probability"] >= _HALF)
-        return one_each(np.array([float(same)]))
+        first, second = (
+            {each["class_id"]: each["probability"] for each in one.top} for one in (expected, found)
+        )
+        return one_each(np.array([likeness(first, second)]))
 
     def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
         """Kullback-Leibler, in nats: of one distribution over the classes, or the sum over classes that are each one of two."""

@@ -33,6 +33,7 @@ MAX_RAW_BYTES = 256 << 10
 _MAX_RANK = 8
 _MAX_LENGTH = 1 << 31
 _SMALLEST = 1e-12
+_ROUNDED = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +186,21 @@ def _parse_output(fields: Mapping[str, Any]) -> Output:
     data = None
     if "float32" in fields:
         data = base64.b64decode(fields["float32"], validate=True)
-        if len(data) != 4 * math.prod(shape) or not np.isfinite(np.frombuffer(data, "<f4")).all():
-            raise ValueError("the values do not fill the shape, or are not finite")
+        if len(data) != 4 * math.prod(shape) or not _sum_up_to(np.frombuffer(data, "<f4"), low, mean, high):
+            raise ValueError(
+                "the values do not fill the shape, are not finite, or have another mean or other extremes than those said"
+            )
     return Output(name, tuple(shape), low, high, mean, data)
+
+
+def _sum_up_to(values: NDArray[np.float32], low: float, mean: float, high: float) -> bool:
+    """Whether finite values have these extremes and this mean, which machines may add up in another order."""
+    if not np.isfinite(values).all():
+        return False
+    found = _summed_up("", values, whole=False)
+    return (found.minimum, found.maximum) == (low, high) and abs(found.mean - mean) <= _ROUNDED * max(
+        abs(low), abs(high)
+    )
 
 
 def _number(value: Any) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
+from urllib.parse import urlsplit
 
 from shared.errors import MediaTypeError
 
@@ -11,6 +13,31 @@ CONTENT_TYPE = "application/vnd.splitdnn.frame"
 """The media type of a request whose body is one frame."""
 ANSWER_STEPS = ("receive", "decode", "queue", "tail", "top")
 """The steps whose times are in an answer."""
+
+
+_PLAIN, _ENCODED = r"[\w.~!$&'()*+,;=-]", "%[0-9A-F]{2}"
+_PROXY = re.compile(
+    rf"https?://(?:(?:{_PLAIN}|(?!%3A){_ENCODED})+(?::(?:{_PLAIN}|:|{_ENCODED})*)?@)?(?:[\w.-]+|\[[0-9A-F:.]+\])(?::[0-9]+)?/?",
+    re.IGNORECASE | re.ASCII,
+)
+"""Scheme, user and password with everything special in them percent-encoded, host, port."""
+
+
+def require_proxy(url: str) -> str:
+    """The URL of a proxy, if it is one; what a user would have to encode in its password is not guessed. Raises ValueError."""
+    if not _PROXY.fullmatch(url) or not _has_port(url):
+        raise ValueError(
+            "not the URL of an HTTP proxy such as http://proxy:3128; in a user or password before the host %40 stands for an `@`, %3A for a "
+            "`:`, %2F for a `/`"
+        )
+    return url
+
+
+def _has_port(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:  # beyond 65535
+        return False
 
 
 def content_digest(body: bytes) -> str:

@@ -20,6 +20,7 @@ from shared.tasks.registry import read_answer
 from shared.tasks.spec import Wanted
 from shared.wire.frame import Frame, heading, pack
 from shared.wire.http import CONTENT_TYPE
+from splitdnn.checks import checked_proxy
 from splitdnn.client.cloud_model import CloudModel, parse_cloud_model
 from splitdnn.client.error import ClientError
 from splitdnn.client.pictures import picture_frame
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
-_MAX_REASON = 40
-"""Characters."""
+_MAX_REASON = 40  # characters
 
 
 class Client:
@@ -57,6 +57,7 @@ class Client:
         certificate: str | None = None,
         key: str | None = None,
         token: str | None = None,
+        proxy: str | None = None,
     ) -> None:
         """`url` is the cloud's, such as `http://127.0.0.1:8881`; `timeout_s` bounds each call as a whole.
 
@@ -65,7 +66,7 @@ class Client:
         codec that carries no pictures, for numbers that are none, for what is no token, and for files that cannot be used.
 
         Of an https cloud, `ca` is the PEM file of the CAs that are believed, by default the system's; `certificate` and `key` are
-        this client's own, for a cloud with `--client-ca`.
+        this client's own, for a cloud with `--client-ca`. `proxy`: the URL of an HTTP proxy to go through.
         """
         if not (isinstance(timeout_s, int | float) and 0 < timeout_s < math.inf):
             raise SettingsError(f"timeout_s={timeout_s}; accepted: seconds above 0")
@@ -83,8 +84,8 @@ class Client:
         tls = FixedContext(client_context(files), files) if url.startswith("https:") else None
         if files.paths and not tls:
             raise SettingsError(f"{url}: {', '.join(files.paths)} need an https:// address")
-        bearer, url = Bearer.of_token(token), url.rstrip("/")
-        self._http = CloudClient(url, sent, connections=connections, bearer=bearer, tls=tls)
+        bearer, url, way = Bearer.of_token(token), url.rstrip("/"), checked_proxy(proxy)
+        self._http = CloudClient(url, sent, connections=connections, bearer=bearer, tls=tls, proxy=way)
         self._frame_ids = itertools.count(secrets.randbits(32) << 32)
         self._model: CloudModel | None = None
         self._is_open = False
@@ -218,16 +219,23 @@ class Client:
 
     async def _request(self, method: str, path: str, **options: Any) -> bytes:
         """The body of a successful answer. If the connection breaks before it, the request is sent once more."""
+        about: dict[str, Any] = {}
         try:
-            status, body = await self._http.request(method, path, self._timeout_s, **options)
+            status, body = await self._http.request(method, path, self._timeout_s, about, **options)
         except BrokenError:
-            status, body = await self._http.request(method, path, self._timeout_s, **options)
+            status, body = await self._http.request(method, path, self._timeout_s, about, **options)
         if status < 300:
             return body
         fields = parse_json(body)
         text = f"{method} {path}: {status} {shown(fields.get('error', ''))}".strip()
         reason = shown(fields.get("reason", "unavailable" if status >= 500 else "refused"), _MAX_REASON)
-        raise ClientError(reason, text, status=status, accepted=fields.get("accepted"))
+        raise ClientError(
+            reason,
+            text,
+            status=status,
+            accepted=fields.get("accepted"),
+            retry_after_s=about.get("retry_after_s"),
+        )
 
 
 def _read(body: bytes, frame: bytes) -> Answer:

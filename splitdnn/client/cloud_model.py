@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.limits import FINGERPRINT_BYTES
 from shared.network.recipe import Recipe
+from shared.tasks.base import foreign_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,14 +44,14 @@ class CloudModel:
 def parse_cloud_model(fields: Mapping[str, Any]) -> CloudModel:
     """Raises KeyError, TypeError, ValueError or AttributeError for anything that is not such an answer."""
     model = CloudModel(
-        str(fields["model"]),
-        str(fields["weights"]),
+        foreign_label(fields["model"]),
+        foreign_label(fields["weights"]),
         bytes.fromhex(fields["fingerprint"]),
         Recipe.from_public(fields["preprocessing"]),
-        {name: _shapes(said) for name, said in fields["split_points"].items()},
-        tuple(fields["codecs"]),
+        {foreign_label(name): _shapes(said) for name, said in fields["split_points"].items()},
+        tuple(map(foreign_label, fields["codecs"])),
         int(fields["limits"]["max_picture_pixels"]),
-        str(fields.get("task", "classify")),
+        foreign_label(fields.get("task", "classify")),
         tuple(map(int, fields.get("wire_versions", (1,)))),
     )
     if len(model.fingerprint) != FINGERPRINT_BYTES:

@@ -6,13 +6,28 @@ from typing import Any
 
 from shared.errors import SplitDNNError
 
-_RETRYABLE = frozenset({"unreachable", "late", "damaged", "queue_full", "unavailable", "deadline"})
+_RETRYABLE = frozenset(
+    {
+        # no answer, or none that counts
+        *("unreachable", "late", "damaged", "deadline"),
+        # the cloud's refusals that say when to come again
+        *("over_quota", "slow_body", "displaced", "queue_full", "transfers_full", "unavailable"),
+    }
+)
 
 
 class ClientError(SplitDNNError):
     """A call of `Client` failed; the only error that its calls raise."""
 
-    def __init__(self, reason: str, message: str, *, status: int | None = None, accepted: Any = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        *,
+        status: int | None = None,
+        accepted: Any = None,
+        retry_after_s: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         """`unreachable`, `untrusted`, `late`, `damaged`, `not_splitdnn`, `bad_picture`, `bad_frame`, `closed`, or the cloud's own reason for a
@@ -21,6 +36,8 @@ class ClientError(SplitDNNError):
         """HTTP status of a refusal; None if there was no answer."""
         self.accepted = accepted
         """What the cloud would have taken instead, if it says so."""
+        self.retry_after_s = retry_after_s
+        """Seconds after which there may be room, if the cloud says so."""
 
     @property
     def retryable(self) -> bool:

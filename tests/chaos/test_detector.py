@@ -47,7 +47,9 @@ def point(bundle) -> str:
 
 @pytest.fixture(scope="module")
 def system(folder, bundle, point) -> Iterator[chaos_kit.Chaos]:
-    with chaos_kit.running(folder, {"model": str(bundle.folder), "split_point": point}) as found:
+    with chaos_kit.running(
+        folder, {"model": str(bundle.folder), "split_point": point}, guarded=True
+    ) as found:
         yield found
 
 

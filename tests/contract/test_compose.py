@@ -69,11 +69,14 @@ def test_what_is_open_without_a_token_is_said_and_tokens_close_it():
     )
     tokens = compose("compose.tokens.yaml")
     cloud, edge = tokens["services"]["cloud"], tokens["services"]["edge"]
-    assert cloud["environment"]["SPLITDNN_ANONYMOUS"] == "${SPLITDNN_ANONYMOUS-metrics}"
+    assert cloud["environment"]["SPLITDNN_ANONYMOUS"] == "${SPLITDNN_ANONYMOUS-nothing}"
     for name, service, variable in (("cloud", cloud, "TOKEN_FILE"), ("edge", edge, "CLOUD_TOKEN_FILE")):
         (secret,) = service["secrets"]
         assert service["environment"][f"SPLITDNN_{variable}"] == f"/run/secrets/{secret}", name
-        assert tokens["secrets"][secret]["file"].startswith("./secrets/"), name
+    for name, secret in tokens["secrets"].items():
+        assert secret == {"file": f"${{SPLITDNN_SECRETS_DIR:-./secrets}}/{name}"}, name
+    given = [secret for service in tokens["services"].values() for secret in service["secrets"]]
+    assert sorted(given) == sorted(tokens["secrets"]), "each is seen by one service alone"
     assert "/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
 
 

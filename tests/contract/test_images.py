@@ -89,6 +89,12 @@ def test_the_version_is_the_project_s():
     labels = re.findall(r"^ARG VERSION=(.+)$", read("Dockerfile"), flags=re.MULTILINE)
     assert len(labels) == len(CODE)
     assert {*tags, *labels} == {version}
+    pages = "".join(
+        path.read_text(encoding="utf-8") for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md"]
+    )
+    named = re.findall(r"splitdnn-(?:cloud|edge|bundle):(\d+\.\d+\.\d+)", pages)
+    assert named
+    assert set(named) == {version}
 
 
 def test_images_run_as_an_unprivileged_user():

@@ -25,7 +25,7 @@ from kits.monitoring import (
 )
 
 RUNBOOKS = runpy.run_path(str(ROOT / "scripts" / "runbooks.py"))
-NAMED_BY_USERS = {"instance", "camera"}
+NAMED_BY_USERS = {"instance", "camera", "client"}
 FROM_PROMETHEUS = {"up", "ALERTS"}
 OLDEST_IMAGE = "prom/prometheus:v2.53.3"
 """The configuration must hold for this release and for compose.yaml's; whichever is at hand checks it."""
@@ -161,12 +161,15 @@ def test_nothing_depends_on_what_prometheus_3_changed():
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     flags = {flag.split("=")[0] for flag in compose["services"]["prometheus"]["command"]}
     assert flags == {
-        "--config.file", "--storage.tsdb.path", "--storage.tsdb.retention.time", "--storage.tsdb.retention.size",
+        "--storage.tsdb.path", "--storage.tsdb.retention.time", "--storage.tsdb.retention.size",
         "--web.external-url", "--web.console.templates",
     }  # fmt: skip
 
 
 def test_promtool_takes_configuration_and_rules(promtools):
+    for path in sorted(PROMETHEUS.glob("prometheus*.yml")):
+        # Not whether the files of keys are there, which other containers make.
+        promtools(PROMETHEUS, "check", "config", "--syntax-only", path.name)
     promtools(PROMETHEUS, "check", "config", "prometheus.yml")
     promtools(PROMETHEUS, "check", "rules", "--lint-fatal", *paths("rules"))
 

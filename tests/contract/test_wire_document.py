@@ -152,7 +152,9 @@ def test_a_number_in_the_text_is_the_codes() -> None:
         f"not used at 2 levels; at most {limits.MAX_CODING_TABLES} rows |",
         f"there are at most {limits.MAX_CODING_TABLES} kinds",
         f"strings of a profile together are at most {limits.MAX_PROFILE_STRINGS_BYTES} bytes as JSON",
-        f"at most {limits.MAX_JPEG_SCANS} scans, a PNG at most {limits.MAX_PNG_TEXT_BYTES} bytes of comments",
+        f"at most {limits.MAX_JPEG_SCANS} scans and, before the first of them, at most {limits.MAX_PICTURE_PIECES} segments",
+        f"a PNG at most {limits.MAX_PNG_TEXT_BYTES} bytes of comments, and {limits.MAX_PICTURE_PIECES} chunks besides one for each 1024",
+        f"4 bytes for each of the picture's values, and {limits.MAX_PICTURE_EXTRA_BYTES} more",
         f"clipped to -{LATENT_LIMIT} … {LATENT_LIMIT}",
     ):
         assert sentence in TEXT, sentence

@@ -74,4 +74,4 @@ def test_manifests(seeds):
             assert "\n" not in str(error)
         return manifest
 
-    assert try_out("manifests", 6_000, make, check) > 0.01
+    assert try_out("manifests", 6_000, make, check, seconds=2) > 0.01

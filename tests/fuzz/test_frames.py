@@ -46,7 +46,9 @@ def test_headers_and_tables():
         data = damaged(chance, chance.choice(FRAMES), FRAMES)
         return with_right_crc(data) if chance.random() < 0.7 else data
 
-    assert try_out("headers", 240_000, make, reached_by) > 0.01, "some pass, so more than the CRC is tried"
+    assert try_out("headers", 240_000, make, reached_by, seconds=12) > 0.01, (
+        "some pass, so more than the CRC is tried"
+    )
 
 
 def test_sections_of_frames_that_are_whole():
@@ -67,7 +69,7 @@ def test_sections_of_frames_that_are_whole():
         except WireError:
             return b""
 
-    assert try_out("sections", 50_000, make, assert_valid_or_refused) > 0.01
+    assert try_out("sections", 50_000, make, assert_valid_or_refused, seconds=8) > 0.01
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
@@ -92,4 +94,4 @@ def test_payloads_of_a_fitted_profile(version):
             assert np.isfinite(array).all()
         return arrays
 
-    assert try_out(f"calibrated {version}", 5_000, make, check) > 0
+    assert try_out(f"calibrated {version}", 5_000, make, check, seconds=3) > 0

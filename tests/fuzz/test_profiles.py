@@ -87,4 +87,4 @@ def use(data: bytes) -> object:
 
 def test_profiles():
     assert len(FILES) == 2
-    assert try_out("profiles", 3_000, damaged_file, use) > 0.01
+    assert try_out("profiles", 3_000, damaged_file, use, seconds=8) > 0.01

@@ -14,8 +14,10 @@ from kits.codecs import frame_of, with_right_crc
 from kits.fuzz.campaign import try_out
 from kits.fuzz.mutations import damaged
 from kits.numpy_network import network_of, write_bundle
+from kits.tokens import Tokens, bearing
 
 from shared.codecs import NAMES
+from shared.security.rights import Right
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -28,12 +30,15 @@ _EVERY = 100
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, bytes]]:
-    """A cloud of the small network, and a frame for it."""
-    bundle = write_bundle(tmp_path_factory.mktemp("bundle"))
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, bytes, str]]:
+    """A cloud of the small network, a frame for it, and a token that nobody needs."""
+    folder = tmp_path_factory.mktemp("cloud")
+    bundle = write_bundle(folder / "bundle")
+    tokens = Tokens(folder / "tokens", [Right.FRAMES])
+    access = {"token_file": str(tokens.path), "anonymous": "all", "trusted_proxies": "127.0.0.1"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cloud.networks.network.load_network", lambda *_, **__: network_of(bundle))
-        with Server(idle_timeout_s=5.0, serve_bundle=True) as server:
+        with Server(idle_timeout_s=5.0, serve_bundle=True, **access) as server:
             array = np.linspace(-1, 1, 512, dtype=np.float32)
             frame = frame_of(
                 NAMES["float32"],
@@ -42,12 +47,20 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, b
                 fingerprint=bundle.model.fingerprint,
                 deadline_ms=0,
             )
-            yield server, wire.pack(frame)
+            yield server, wire.pack(frame), tokens.of[Right.FRAMES]
 
 
-def seeds(frame: bytes) -> list[bytes]:
+def seeds(frame: bytes, token: str) -> list[bytes]:
     """Good requests to every endpoint, in each form that a body may have."""
     tensors = json.dumps({"data": [[0.5] * 512], "split_point": "flatten"}).encode()
+    shown, form = bearing(token), {"Content-Type": "application/x-www-form-urlencoded"}
+    session = {"Cookie": f"a=b; splitdnn_session={'k' * 43}", "X-Form-Key": "f" * 43}
+    proxied = {
+        "X-Forwarded-For": "203.0.113.5, 10.0.0.7:80",
+        "Forwarded": 'for="[2001:db8::1]:4711";proto=https, for=203.0.113.5',
+        "Origin": "http://cloud",
+        "Sec-Fetch-Site": "same-origin",
+    }
     in_chunks = {**FRAME, "Transfer-Encoding": "chunked"}
     paths = (
         "/",
@@ -58,6 +71,8 @@ def seeds(frame: bytes) -> list[bytes]:
         "/healthz",
         "/readyz",
         "/bundle",
+        "/login",
+        "/session",
         "/nowhere",
     )
     return [
@@ -67,6 +82,12 @@ def seeds(frame: bytes) -> list[bytes]:
         request("POST", "/compute", tensors, JSON),
         request("POST", "/model", frame, {**FRAME, "Expect": "100-continue"}),
         request("PUT", f"/profiles/{'0' * 32}", b"profile"),
+        request("POST", "/model", frame, FRAME | shown),
+        request("POST", "/model", frame, FRAME | proxied),
+        request("POST", "/model", frame, FRAME | session),
+        request("POST", "/login", f"token={token}".encode(), form | proxied),
+        request("POST", "/logout", b"form_key=%2Bf", form | session),
+        request("GET", "/session", headers=shown | session),
         *(request("GET", path) for path in paths),
         request("HEAD", "/model"),
         request("GET", f"/bundle/{'00' * 8}/network.bin", headers={"Range": "bytes=3-5", "If-Range": '"a"'}),
@@ -91,8 +112,8 @@ def exchange(port: int, data: bytes) -> bytes:
 
 
 def test_requests(served, caplog):
-    server, frame = served
-    good = seeds(frame)
+    server, frame, token = served
+    good = seeds(frame, token)
     expected = server.frame(frame).json
     number = 0
 
@@ -114,7 +135,7 @@ def test_requests(served, caplog):
             assert found["top"] == expected["top"], "others are answered as before"
         return statuses or None
 
-    assert try_out("requests", 2_500, make, check) > 0.1
+    assert try_out("requests", 2_500, make, check, seconds=7) > 0.1
     until(server.is_empty)
     assert server.metric("rejected_total", reason="internal") == 0
     assert not [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]

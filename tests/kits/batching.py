@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cloud.batching.batcher import Batcher, TailRun
-from cloud.batching.crossing import Crossing, join
+from cloud.batching.batcher import Batcher
+from cloud.batching.crossing import Crossing, TailRun, join
 from cloud.metrics import CloudMetrics
 
 if TYPE_CHECKING:
@@ -62,11 +63,25 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(
-    tail: Any, *, capacity: int = 64, max_batch: int = 4, wait_s: float = 0.0, workers: int = 1
+    tail: Any,
+    *,
+    capacity: int = 64,
+    max_batch: int = 4,
+    wait_s: float = 0.0,
+    workers: int = 1,
+    in_pieces: Any = None,
+    shared_run_s: float = math.inf,
 ) -> AsyncIterator[Batcher]:
-    """A batcher whose loop runs; it must still run at the end."""
+    """A batcher whose loop runs; it must still run at the end. Batches do not depend on how long a run took, unless it is told so."""
     batcher = Batcher(
-        tail, CloudMetrics(), capacity=capacity, max_batch=max_batch, wait_s=wait_s, workers=workers
+        tail,
+        CloudMetrics(),
+        capacity=capacity,
+        max_batch=max_batch,
+        wait_s=wait_s,
+        workers=workers,
+        in_pieces=in_pieces,
+        shared_run_s=shared_run_s,
     )
     loop = asyncio.create_task(batcher.serve())
     try:

@@ -47,6 +47,8 @@ class BundleCloud:
         """By file: what is sent in its place."""
         self.headers = {}
         self.ignores_ranges = False
+        self.held_back = None
+        """An event before which no more than the head of a file is sent."""
         self.asked = []
         """File and Range of every request below /bundle."""
         self.sent = 0
@@ -87,6 +89,10 @@ class BundleCloud:
             del response.headers["Content-Length"]
             response.enable_chunked_encoding()
         await response.prepare(request)
+        if self.held_back and name != MANIFEST:
+            await response.write(data[begin : begin + 10])
+            begin += 10
+            await self.held_back.wait()
         end = begin + self.cut_after.pop(name, len(data))
         for start in range(begin, min(end, len(data)), 65536):
             await response.write(data[start : min(start + 65536, end)])

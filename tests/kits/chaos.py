@@ -16,6 +16,7 @@ from kits.edge_run import EdgeRun
 
 from bench.emulator.link import Link
 from bench.emulator.thread import EmulatorThread
+from bench.harness.keys import Keys
 from bench.harness.process import environment
 from bench.harness.system import Cloud
 from bench.soak.ledger import faults_of, read_rows, session_of, sessions
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
 
 SPLIT_POINT = "features.13"
 FPS = 25
+EDGE = "edge"
+"""The name of the edges' token, where there is one."""
 DEADLINE_S = 1.0
 RECOVERY_S = 5.0
 """It takes 2 s on an idle machine; tests may share two cores with others."""
 SLACK_S = 1.0
-_START_S = 60.0
+_START_S = 120.0
 MOBILENET = {"model": "mobilenet_v2", "weights": "random", "split_point": SPLIT_POINT}
 _SAME = {"engine": "openvino", "precision": "float32", "threads": "1"}
 
@@ -50,14 +53,15 @@ def at_once(frames: int) -> str:
 class Chaos:
     """One cloud, one link, and edges one after another."""
 
-    def __init__(self, folder: Path, network: Mapping[str, str]) -> None:
-        """`network`: settings of both sides that say which one it is, and where it is cut."""
-        self._cache = str(folder / "cache")
+    def __init__(self, folder: Path, network: Mapping[str, str], *, guarded: bool = False) -> None:
+        """`network`: settings of both sides that say which one it is, and where it is cut. `guarded`: with TLS and a token."""
+        self._cache = str(folder.parent / "cache")  # of all systems of this run, which have the same networks
         self._same = {**_SAME, **network}
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in self._same.items()]
         self._ledger = folder / "ledger.jsonl"
         cloud_flags = [*flags, f"--cache-dir={self._cache}", f"--ledger={self._ledger}"]
-        self.cloud = Cloud(cloud_flags, log=folder / "cloud.log")
+        self.keys = Keys.make(folder / "keys", [EDGE]) if guarded else None
+        self.cloud = Cloud(cloud_flags, log=folder / "cloud.log", keys=self.keys)
         self.link = EmulatorThread("127.0.0.1", self.cloud.port)
         self._edges: list[EdgeRun] = []
         self._earlier: set[int] = set()
@@ -81,9 +85,14 @@ class Chaos:
     def edge(self, source: str, *, variables: Mapping[str, str] | None = None, **settings: str) -> EdgeRun:
         """Start an edge behind the link, unless `cloud_url` says elsewhere."""
         defaults = {
-            "cloud_url": f"http://127.0.0.1:{self.link.port}", "cache_dir": self._cache, "source": source,
+            "cloud_url": f"{'https' if self.keys else 'http'}://127.0.0.1:{self.link.port}", "cache_dir": self._cache, "source": source,
             "queue_size": "2" if "fps=0," in source else "600", "deadline_s": str(DEADLINE_S),
         }  # fmt: skip
+        if self.keys:
+            defaults |= {
+                "ca": str(self.keys.folder / "ca.crt"),
+                "cloud_token_file": str(self.keys.token_file(EDGE)),
+            }
         given = edge_settings(self._same | defaults | settings)
         run = EdgeRun([sys.executable, "-m", "edge"], environment() | given | dict(variables or {}))
         self._edges.append(run)
@@ -212,9 +221,11 @@ def fallbacks(records: Sequence[Row]) -> set[Any]:
 
 
 @contextmanager
-def running(folder: Path, network: Mapping[str, str] = MOBILENET) -> Iterator[Chaos]:
+def running(
+    folder: Path, network: Mapping[str, str] = MOBILENET, *, guarded: bool = False
+) -> Iterator[Chaos]:
     """A started system, ended in all cases."""
-    chaos = Chaos(folder, network)
+    chaos = Chaos(folder, network, guarded=guarded)
     try:
         chaos.link.start()
         yield chaos

@@ -135,7 +135,7 @@ class Response(NamedTuple):
         body = self.json
         assert body.keys() == {"error", "reason", "accepted"}
         assert (self.status, body["reason"]) == (status, reason), body
-        assert ("retry-after" in self.headers) == (status in (429, 503))
+        assert ("retry-after" in self.headers) == (status in (408, 429, 503))
         assert 0 < len(body["error"]) < 500
         return body
 

@@ -20,7 +20,7 @@ from kits.common import CLIP, RESNET50, ROOT, START_S, STEP_S, free_port, get_js
 from kits.edge_run import EdgeRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 _PROJECTS = itertools.count()
@@ -109,10 +109,18 @@ class ComposeDeployment:
 
     kind = "Docker Compose"
 
-    def __init__(self, files: Path | None = None, **settings: str) -> None:
+    def __init__(
+        self,
+        files: Path | None = None,
+        *,
+        overrides: tuple[str, ...] = (),
+        built: Callable[[], object] = lambda: None,
+        **settings: str,
+    ) -> None:
         """`settings` as for LocalDeployment; a weights file is looked for in the mounted folder.
 
         With `files`, a folder, that is what the containers see as /media, and settings that name files of it are told so.
+        `overrides` are files of Compose; `built` is called when there are images.
         """
         self._files = files
         port, prometheus_port = free_port(), free_port()
@@ -133,6 +141,7 @@ class ComposeDeployment:
         # Where no registry is reached, only this release of Prometheus is at hand.
         self._environment |= {k: v for k, v in os.environ.items() if k == "SPLITDNN_PROMETHEUS_IMAGE"}
         self._environment |= {
+            "COMPOSE_FILE": ":".join(("compose.yaml", *overrides)),
             "COMPOSE_PROJECT_NAME": f"splitdnn-test-{os.getpid()}-{next(_PROJECTS)}",
             "SPLITDNN_CLOUD_PORT": str(port),
             "SPLITDNN_PROMETHEUS_PORT": str(prometheus_port),
@@ -142,6 +151,7 @@ class ComposeDeployment:
         self._numbers = itertools.count()
         try:
             self._compose("build", "bundle", "cloud", "edge", seconds=1800)
+            built()
             self._compose("up", "--detach", "--wait", "cloud", "prometheus", seconds=START_S)
         except BaseException:
             self.close()
@@ -176,19 +186,8 @@ class ComposeDeployment:
         if {"model", "weights", "seed"} & set(settings):  # an edge makes no bundles
             self._compose("run", "--rm", "--no-TTY", *chosen, "bundle", seconds=START_S)
         name = f"{self._environment['COMPOSE_PROJECT_NAME']}-run-{next(self._numbers)}"
-        command = [
-            "docker",
-            "compose",
-            "run",
-            "--rm",
-            "--no-TTY",
-            "--no-deps",
-            "--name",
-            name,
-            *chosen,
-            "edge",
-        ]
-        return EdgeRun(command, self._environment, name)
+        command = ["docker", "compose", "run", "--rm", "--no-TTY", "--no-deps", "--name"]
+        return EdgeRun([*command, name, *chosen, "edge"], self._environment, name)
 
     def prometheus(self) -> str | None:
         return self._prometheus_url

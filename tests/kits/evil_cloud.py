@@ -51,12 +51,17 @@ BELIEVED = {
     "a label of 900 kB": _changed(top=[CLASS | {"label": "A" * 900_000}]),
     "steps of a later version": _changed(stages_ms={"tail": 1.0, ATTACK: 1.0}),
     "cookies": lambda number, point: response(good(number, point), Set_Cookie="c=" + "v" * 4000),
-    "a hundred times 100": lambda number, point: (
-        b"HTTP/1.1 100 Continue\r\n\r\n" * 100 + response(good(number, point))
-    ),
+    "100 before it": lambda number, point: b"HTTP/1.1 100 Continue\r\n\r\n" + response(good(number, point)),
+    "another one after it": lambda number, point: 2 * response(good(number, point)),
 }
 """What does not make an answer untrue."""
 REFUSED = {
+    "a hundred times 100": lambda number, point: (
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 100 + response(good(number, point))
+    ),
+    "chunks of a byte": lambda number, point: (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 200_000 + b"0\r\n\r\n"
+    ),
     "another frame": lambda number, point: response(good(number ^ 0xFFFF, point)),
     "another split point": _changed(split_point=ATTACK),
     "3000 classes": _changed(top=[CLASS] * 3000),

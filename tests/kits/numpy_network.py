@@ -92,7 +92,7 @@ class _Form:
     def pack(self, tensors: Tensors) -> Tensors:
         return tensors
 
-    unpack = pack
+    unpack = copy = pack
 
 
 def _features(tensors: Tensors) -> np.ndarray:

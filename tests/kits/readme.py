@@ -20,6 +20,13 @@ def commands() -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line.strip()]
 
 
+def commands_of(page: Path, heading: str) -> list[list[str]]:
+    """The lines of each block marked `sh` below a heading of the second level."""
+    section = page.read_text(encoding="utf-8").split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    blocks: list[str] = re.findall(r"^```sh\n(.*?)^```", section, flags=re.DOTALL | re.MULTILINE)
+    return [block.splitlines() for block in blocks]
+
+
 def links(page: Path) -> list[tuple[str, str]]:
     """(file, anchor) of each link of a page to a file of the project or a heading; either may be empty."""
     prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)

@@ -152,10 +152,11 @@ def make_uplink(
     metrics=None,
     bearer=None,
     tls=None,
+    proxy=None,
     **options,
 ):
     metrics = metrics or EdgeMetrics()
-    line = Line(url, metrics, in_flight=in_flight, deadline_s=deadline_s, bearer=bearer, tls=tls)
+    line = Line(url, metrics, in_flight=in_flight, deadline_s=deadline_s, bearer=bearer, tls=tls, proxy=proxy)
     return LoneUplink(line, model, Classify(model.labels, wanted.top), metrics, wanted=wanted, **options)
 
 

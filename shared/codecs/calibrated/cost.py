@@ -55,7 +55,8 @@ class Cost:
         """The cost of both."""
         return Cost(
             self.held_bytes + other.held_bytes,
-            max(self.frame_bytes, other.frame_bytes),  # tensors are decoded one after another
+            self.frame_bytes
+            + other.frame_bytes,  # each tensor stays until the last one is there, and its values are most of it
             self.multiplications + other.multiplications,
             self.symbols + other.symbols,
         )

@@ -18,10 +18,14 @@ except ImportError:  # there is none for Linux on ARM, where the compiled librar
     stream = None
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from shared.wire.frame import Bytes
 
+_AT_ONCE = 1 << 14
+"""Symbols that one call of the coder decodes, in a millisecond or two."""
 SCALE = 1 << 16
 """Probabilities are whole multiples of 1/65536, so that they are the same on every machine."""
 NOT_AT_THE_END = "the coded symbols do not end where the tensor does"
@@ -88,14 +92,17 @@ class Reader:
         start = 0
         sorted_symbols = np.empty(len(classes), np.uint8)
         for model, count in runs:
-            sorted_symbols[start : start + count] = self._coder.decode(model, count)
+            for begin, some in _in_parts(start, count):
+                sorted_symbols[begin : begin + some] = self._coder.decode(model, some)
             start += count
         symbols[order] = sorted_symbols
         return symbols
 
     def take_uniform(self, count: int, size: int) -> NDArray[np.uint8]:
         """The next `count` symbols in 0 … size - 1."""
-        result: NDArray[np.uint8] = self._coder.decode(stream.model.Uniform(size), count).astype(np.uint8)
+        result = np.empty(count, np.uint8)
+        for begin, some in _in_parts(0, count):
+            result[begin : begin + some] = self._coder.decode(stream.model.Uniform(size), some)
         return result
 
     def finish(self) -> None:
@@ -112,3 +119,9 @@ def words_of(payload: Bytes) -> NDArray[np.uint32]:
     if len(words) and not words[-1]:
         raise ContentError("the last word of coded symbols is 0, which no encoder writes")
     return words
+
+
+def _in_parts(start: int, count: int) -> Iterator[tuple[int, int]]:
+    """Where each call of the coder begins, and how many symbols it gives: it keeps the interpreter lock, for which others wait."""
+    for begin in range(start, start + count, _AT_ONCE):
+        yield begin, min(_AT_ONCE, start + count - begin)

@@ -28,6 +28,13 @@ class OpenVinoForm:
         """Copies as float32."""
         return tuple(map(self._unpack, packed))
 
+    def copy(self, packed: tuple[ov.Tensor, ...]) -> tuple[ov.Tensor, ...]:
+        """The same bits in new memory."""
+        copies = tuple(ov.Tensor(each.element_type, each.shape) for each in packed)
+        for each, copy in zip(packed, copies, strict=True):
+            each.copy_to(copy)
+        return copies
+
     def _pack(self, tensors: NDArray[np.float32]) -> ov.Tensor:
         packed = ov.Tensor(self.type, ov.Shape(tensors.shape))
         with np.errstate(over="ignore"):  # beyond 65504 is infinity in float16, as inside the engine

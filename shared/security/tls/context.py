@@ -73,7 +73,7 @@ class ResumingContext(ssl.SSLContext):
         """As the standard library's, with the session that the last connection to this server was given."""
         name = server_hostname.decode() if isinstance(server_hostname, bytes) else server_hostname
         last = self._last.get(name)
-        newest = last.session if last else None  # with TLS 1.3 it comes after the handshake
+        newest = _session_of(last) if last else None  # with TLS 1.3 it comes after the handshake
         if newest and newest.has_ticket:
             self._sessions[name] = newest
         made = super().wrap_bio(
@@ -81,6 +81,13 @@ class ResumingContext(ssl.SSLContext):
         )
         self._last[name] = made
         return made
+
+
+def _session_of(made: ssl.SSLObject) -> ssl.SSLSession | None:
+    try:
+        return made.session
+    except ValueError:  # OpenSSL cannot copy the session of a handshake that is not at its end
+        return None
 
 
 def server_context(files: TLSFiles) -> ssl.SSLContext:
@@ -159,7 +166,8 @@ def _read(path: str, flag: str) -> str:
         raise SettingsError(f"{flag} {path}: {error.strerror}") from None
     if len(data) > MAX_CERTIFICATES_BYTES:
         raise SettingsError(f"{flag} {path}: more than {MAX_CERTIFICATES_BYTES} bytes; accepted: a PEM file")
-    return data.decode("ascii", "replace")
+    # Comments, as files of CAs have them, may be in any script; the standard library takes no text beyond ASCII.
+    return data.decode("ascii", "replace").replace("\ufffd", "?")
 
 
 class _PasswordError(Exception):

@@ -14,19 +14,28 @@ _OTHER_NAME = (62, 63, 64)
 
 
 _OF_CERTIFICATES = re.compile("certificate|unknown ca")
+_DAMAGED = re.compile(
+    "bad record mac|bad record type|decode error|decrypt error|unexpected message|record overflow|digest check"
+)
 _NO_TLS = re.compile("version number|record layer|packet length|not tls")
 MAYBE_REFUSED = " (if this happens to every frame, the cloud may not accept this edge's --client-certificate: its log says so)"
 """With TLS 1.3 a client that is refused has begun to send, and may learn of a closed connection only."""
 
 
-def problem_of(error: BaseException) -> str | None:
-    """What is wrong if one side did not accept the other, and what to do about it; None for any other error."""
+def problem_of(error: BaseException, *, established: bool = False) -> str | None:
+    """What is wrong if one side did not accept the other, and what to do about it; None for any other error.
+
+    Bytes that were damaged on their way are another error: anything but a certificate's refusal on an `established` connection,
+    and before that what no peer would send.
+    """
     cause = _cause(error)
     if cause is None:
         return None
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted: {cause.verify_message}; {_remedy(cause.verify_code)}"
     reason = reason_of(cause)
+    if _DAMAGED.search(reason) or (established and not _OF_CERTIFICATES.search(reason)):
+        return None
     if "alert" in reason:
         advice = "; give --client-certificate one that its --client-ca has signed"
         return f"it does not accept this edge: {reason}{advice if _OF_CERTIFICATES.search(reason) else ''}"

@@ -87,7 +87,7 @@ class RenewedContext:
         self._tried = state
         try:
             context, expiry = self._make(self._files), self._files.expiry()
-        except SettingsError as error:
+        except (SettingsError, OSError) as error:  # the second if a file goes while it is read
             self._count("failed")
             _log.error("%s; what was read before stays in force", error)
             return

@@ -99,7 +99,8 @@ class Keyring:
 def parse_tokens(text: str) -> Keyring:
     """The tokens of a file. Raises ValueError, which names the line and never quotes what may be secret."""
     grants: dict[bytes, Grant] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines, which also ends lines, and comments, where no editor shows it: at U+2028, U+0085 and others.
+    for number, line in enumerate(text.split("\n"), 1):
         words = line.partition("#")[0].split()
         if not words:
             continue

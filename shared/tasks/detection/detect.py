@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 DEFAULT_THRESHOLD = 0.4
 """Score above which a box counts, where neither the bundle nor the user says another."""
+_BORDERLINE = 0.1
+"""By so much a box's score is above the threshold if no other precision takes it away."""
+_SAME_SCORE = 0.3
 
 
 class Detect(Task):
@@ -73,9 +76,18 @@ class Detect(Task):
         return Agreement(columns[:, 0], columns[:, 1], columns[:, 2])
 
     def common(self, expected: Answer, found: Answer) -> Agreement:
-        """As `agreement`."""
+        """As `agreement`, without the boxes of one side that another precision may take below the threshold; a pair has about one score."""
         first, second = (_candidates(answer) for answer in (expected, found))
-        counts = len(matches(first, second)), len(first.scores), len(second.scores)
+        pairs = [
+            (ours, theirs)
+            for ours, theirs in matches(first, second)
+            if abs(first.scores[ours] - second.scores[theirs]) <= _SAME_SCORE
+        ]
+        lone = [
+            np.delete(each.scores, [pair[side] for pair in pairs]) >= self._threshold + _BORDERLINE
+            for side, each in enumerate((first, second))
+        ]
+        counts = len(pairs), *(len(pairs) + each.sum() for each in lone)
         return Agreement(*(np.array([float(count)]) for count in counts))
 
     def divergence(self, expected: Tensors, found: Tensors) -> NDArray[np.float64]:
@@ -116,7 +128,7 @@ class AnyBoxes(Detect):
     """Reads answers for those who have no network: the boxes keep the names that come with them."""
 
     def __init__(self) -> None:
-        pass
+        self._threshold = 0.0
 
     def parse(self, fields: Mapping[str, Any]) -> Boxes:
         return parse_boxes(fields, None, None)

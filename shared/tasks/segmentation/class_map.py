@@ -153,6 +153,10 @@ def parse_map(
         raise ValueError("a map has at least one class, and each once")
     if any(first.share < second.share for first, second in pairwise(shares)):
         raise ValueError("the largest share comes first")
+    if abs(sum(each.share for each in shares) - 1) > len(shares) * _ROUNDED:
+        raise ValueError("the shares do not sum up to 1")
+    if not {each.class_id for each in shares}.issuperset(runs[::2]):
+        raise ValueError("the map has classes without a share")
     if thinned == 1:
         _require_shares(shares, runs)
     return ClassMap(tuple(runs), (width, height), (x0, y0, x1, y1), shares, thinned)

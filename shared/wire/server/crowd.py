@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class _Guest:
 
     stream: Stream
     owner: str
+    exempt: bool
     written: int = 0  # of the stream, when it was looked at
     taken_s: float = 0.0  # when something of an answer was taken, or nothing waited
 
@@ -93,8 +95,8 @@ class Crowd:
 
     def add(self, stream: Stream, address: str) -> None:
         """A connection has come, for which there is room."""
-        owner = self._owner_of(address)
-        self._guests[stream] = _Guest(stream, owner, taken_s=self._clock())
+        owner = stream.owner = self._owner_of(address)
+        self._guests[stream] = _Guest(stream, owner, self._exempt(address), taken_s=self._clock())
         self._of_owner[owner] += 1
 
     def remove(self, stream: Stream) -> None:
@@ -103,13 +105,30 @@ class Crowd:
         if guest:
             self._leave(guest)
 
-    def own(self, stream: object, owner: str) -> None:
-        """A request has said whose this connection is."""
+    def own(self, stream: object, owner: str) -> bool:
+        """A request has said whose this connection is; one that is idle may be closed for it.
+
+        False if this owner has all connections that it may have, and all are busy: then the request is to be refused, and the
+        connection closed.
+        """
         guest = self._guests.get(stream)  # type: ignore[call-overload]
-        if guest and guest.owner != owner:
-            self._leave(guest)
-            guest.owner = owner
-            self._of_owner[owner] += 1
+        if guest is None or guest.owner == owner:
+            return True
+        self._leave(guest)
+        guest.owner = guest.stream.owner = owner
+        self._of_owner[owner] += 1
+        if self._of_owner[owner] <= self._most_of_one:
+            return True
+        idle = self._longest_idle(owner)
+        if idle is None:
+            self._closed("refused", owner)
+            self._say("crowded", "a client, %s, has all of its %d connections busy", owner, self._most_of_one)
+            return False
+        if not idle.exempt:  # a proxy keeps its connections for whoever comes next
+            self._closed("displaced", owner)
+            idle.stream.close()
+            self.remove(idle.stream)
+        return True
 
     def sweep(self) -> None:
         """Cut off whoever does not read. To be called every second or so."""
@@ -147,22 +166,25 @@ class Crowd:
         It is of the owner with most, if that has more than the newcomer would have; else of the newcomer's; else the longest idle one
         of all, if that has been idle for a while.
         """
-        own = self._of_owner[owner]
-        more = [(count, each) for each, count in self._of_owner.items() if count > own + 1]
-        for each in [*(each for _, each in sorted(more, reverse=True)), owner]:
-            if guest := self._longest_idle(each):
-                return guest
-        guest = self._longest_idle()
-        idle_since_s = guest.stream.idle_since_s if guest else None
-        return guest if idle_since_s is not None and self._clock() - idle_since_s >= _IDLE_S else None
+        idle: dict[str, _Guest] = {}  # each owner's longest idle one
+        for guest in self._guests.values():
+            if _idle_since(guest) < (_idle_since(idle[guest.owner]) if guest.owner in idle else math.inf):
+                idle[guest.owner] = guest
+        count, most = max(((self._of_owner[each], each) for each in idle), default=(0, ""))
+        if count > self._of_owner[owner] + 1:
+            return idle[most]
+        if owner in idle:
+            return idle[owner]
+        longest = min(idle.values(), key=_idle_since, default=None)
+        return longest if longest and self._clock() - _idle_since(longest) >= _IDLE_S else None
 
-    def _longest_idle(self, owner: str | None = None) -> _Guest | None:
+    def _longest_idle(self, owner: str) -> _Guest | None:
         idle = [
-            (guest.stream.idle_since_s, guest)
+            guest
             for guest in self._guests.values()
-            if owner in (None, guest.owner) and guest.stream.idle_since_s is not None
+            if guest.owner == owner and guest.stream.idle_since_s is not None
         ]
-        return min(idle, key=lambda each: each[0], default=(0, None))[1]
+        return min(idle, key=_idle_since, default=None)
 
     def _leave(self, guest: _Guest) -> None:
         self._of_owner[guest.owner] -= 1
@@ -174,3 +196,7 @@ class Crowd:
         if now_s - self._logged_s.get(kind, -_QUIET_S) >= _QUIET_S:
             self._logged_s[kind] = now_s
             _log.warning(f"{text}; the next line about this comes in {_QUIET_S:g} s at the earliest", *values)
+
+
+def _idle_since(guest: _Guest) -> float:
+    return math.inf if guest.stream.idle_since_s is None else guest.stream.idle_since_s

@@ -153,3 +153,46 @@ def test_the_pools_are_sized_by_the_threads() -> None:
     assert sizes(8) == {"tails": 2, "decode": 8, "pictures": 4, "profiles": 1}
     assert sizes(64) == {"tails": 16, "decode": 64, "pictures": 8, "profiles": 1}
     assert sizes(8, 5)["tails"] == ThreadPools(8, 5).tail_workers == 5
+
+
+def test_a_caller_with_a_turn_waits_for_its_thread_even_if_it_is_cancelled() -> None:
+    async def scenario() -> None:
+        pool, begun, held = Pool("test", 1), threading.Event(), threading.Event()
+
+        def work() -> None:
+            begun.set()
+            held.wait(WAIT_S)
+
+        leaving = asyncio.create_task(pool.run_to_end(work))
+        await asyncio.to_thread(begun.wait, WAIT_S)
+        waiting_one = asyncio.create_task(pool.run_to_end(str))
+        await until_waiting(pool, 1)
+        for task in (leaving, waiting_one):
+            task.cancel()
+        await asyncio.wait({waiting_one})  # it has no thread, so there is nothing to wait for
+        assert waiting_one.cancelled()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not leaving.done()
+        held.set()
+        await asyncio.wait({leaving})
+        assert leaving.cancelled()
+        pool.stop()
+
+    asyncio.run(scenario())
+
+
+def test_whoever_is_cancelled_twice_waits_for_nothing() -> None:
+    async def scenario() -> None:
+        pool, begun, held = Pool("test", 1), threading.Event(), threading.Event()
+        leaving = asyncio.create_task(pool.run_to_end(lambda: (begun.set(), held.wait(WAIT_S))))
+        await asyncio.to_thread(begun.wait, WAIT_S)
+        for _ in range(2):
+            leaving.cancel()
+            await asyncio.sleep(0)
+        await asyncio.wait({leaving})
+        assert leaving.cancelled()
+        held.set()
+        pool.stop()
+
+    asyncio.run(scenario())

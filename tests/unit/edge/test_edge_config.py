@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from edge.config import CalibrationSettings, EdgeSettings
 from shared.errors import SettingsError
-from shared.process.settings import KNOWN_NAMES, PREFIX, read_settings
+from shared.process.settings import KNOWN_NAMES, PREFIX, print_error, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +141,21 @@ def test_what_is_for_tls_is_refused_without_it():
     for key in ({}, {"client_key": "file"}):
         assert read(cloud_url="https://cloud", ca="file", client_certificate="file", **key).ca == "file"
     assert read(status_certificate="file", status_key="file").status_key == "file"
+
+
+def test_a_proxy_is_one_that_can_be_asked_and_its_password_is_shown_nowhere(capsys):
+    for url in (
+        "http://proxy:3128", "https://proxy", "http://us%20er:p%40ss%3A@proxy:3128/", "http://u@p", "http://u:a:b@[::1]:1", "HTTP://A.b:80",
+    ):  # fmt: skip
+        assert read(proxy=url).proxy == url
+    for url in (
+        "proxy:3128", "socks5://p:1", "http://", "http://u:secret/x@p:1", "http://u:secret@x@p:1", "http://p:0", "http://p:99999",
+        "http://p:1/path", "http://p:1?x", "http://p a:1", "http://u:secret\n@p", "http://ü:1", "http://u%3Ax:secret@p:1",
+        "http://u:secret#x@p", "http://u:%secret@p", "u:secret@p:3128", "http://p:1\n",
+    ):  # fmt: skip
+        with pytest.raises(SettingsError, match="not the URL of an HTTP proxy") as caught:
+            read(proxy=url)
+        assert "secret" not in str(caught.value), url
+        print_error(caught.value)
+    assert "secret" not in read(proxy="http://u:secret@proxy:3128").printable()
+    assert "secret" not in capsys.readouterr().err

@@ -61,6 +61,19 @@ def test_a_recipe_with_keys_of_another_version_is_refused() -> None:
             parse_cloud_model(said)
 
 
+def test_no_name_acts_on_the_terminal_where_a_program_prints_it() -> None:
+    for name in ("a\x1b[2J", "a\nb", "a\u202eb", "\ud800", "x" * 1001, 7, None, ["a"]):
+        for change in (
+            {"model": name},
+            {"weights": name},
+            {"task": name},
+            {"codecs": [name]},
+            {"split_points": {str(name): [7]}} if isinstance(name, str) else {"codecs": [name]},
+        ):
+            with naming(change), pytest.raises((TypeError, ValueError)):
+                model_of(RECIPES[0], **change)
+
+
 def test_pictures_are_fitted_as_the_clouds_recipe_says() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     for recipe in RECIPES:

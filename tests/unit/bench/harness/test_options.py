@@ -95,7 +95,9 @@ def test_the_first_word_is_the_command(arguments, command, rest, monkeypatch):
 
 def test_an_unknown_command_is_refused(capsys):
     assert __main__.main(["sped"]) == 2
-    assert "there are: speed, start, cameras, load, rate, link, soak" in capsys.readouterr().err
+    assert (
+        "there are: speed, start, cameras, load, flood, rate, link, attack, soak" in capsys.readouterr().err
+    )
 
 
 def test_help_names_every_command(capsys):
@@ -117,7 +119,7 @@ def test_the_generator_stays_on_this_machine_by_default():
         ["--clients", "0"],
         ["--clients", "4096", "--connections", "64"],
         ["--seconds", "1e9"],
-        ["--url", "https://x"],
+        ["--url", "ftp://x"],
         ["--url", "x"],
         ["--rate", "0"],
     ],

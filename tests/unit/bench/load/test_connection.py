@@ -53,7 +53,7 @@ def test_an_answer_that_does_not_come_in_time_is_an_error(fake_cloud, request_by
 def test_a_request_while_none_listens(request_bytes):
     url = urlsplit(f"http://127.0.0.1:{free_port()}")
     load = Load(clients=1, seconds=0.05, rate=80.0, warm_s=0.0)
-    found = virtual_time.run(Generator(url, [[request_bytes]], load).run())
+    found = virtual_time.run(Generator(url, [[request_bytes]], load, Connection).run())
     assert {each.status for each in found.requests} == {FAILED}
     assert result_of(found).answered == 0
 
@@ -64,7 +64,7 @@ def test_the_generator_uses_the_connections_of_a_real_server(fake_cloud, request
     async def play():
         async with cloud.serving() as url:
             load = Load(clients=2, seconds=0.05, warm_s=0.0, max_requests=20)
-            return await Generator(url, [[request_bytes]], load).run()
+            return await Generator(url, [[request_bytes]], load, Connection).run()
 
     found = virtual_time.run(play())
     assert {each.status for each in found.requests} == {200}

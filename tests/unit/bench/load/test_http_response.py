@@ -33,16 +33,16 @@ def read(*chunks, answers=1, ends=False):
 
 
 def test_one_answer():
-    assert read(OK) == Response(200, keep_alive=True)
+    assert read(OK) == Response(200, keep_alive=True, body=b"hello")
 
 
 def test_an_answer_in_two_reads():
     for cut in range(1, len(OK)):
-        assert read(OK[:cut], OK[cut:]) == Response(200, keep_alive=True), cut
+        assert read(OK[:cut], OK[cut:]) == Response(200, keep_alive=True, body=b"hello"), cut
 
 
 def test_an_answer_byte_by_byte():
-    assert read(*(OK[i : i + 1] for i in range(len(OK)))) == Response(200, keep_alive=True)
+    assert read(*(OK[i : i + 1] for i in range(len(OK)))) == Response(200, keep_alive=True, body=b"hello")
 
 
 def test_a_connection_carries_several_answers():
@@ -51,7 +51,7 @@ def test_a_connection_carries_several_answers():
 
 
 def test_an_error_status_is_an_answer():
-    assert read(BUSY) == Response(503, keep_alive=True)
+    assert read(BUSY) == Response(503, keep_alive=True, body=b"{}")
 
 
 def test_an_empty_body():
@@ -71,12 +71,12 @@ def test_an_empty_body():
 )
 def test_whether_the_connection_is_kept(version, connection, kept):
     data = b"HTTP/" + version + b" 200 OK\r\n" + connection + b"Content-Length: 1\r\n\r\nx"
-    assert read(data) == Response(200, keep_alive=kept)
+    assert read(data) == Response(200, keep_alive=kept, body=b"x")
 
 
 def test_a_body_that_ends_with_the_connection():
     chunks = b"HTTP/1.1 200 OK\r\n\r\nsome", b" more"
-    assert read(*chunks, ends=True) == Response(200, keep_alive=False)
+    assert read(*chunks, ends=True) == Response(200, keep_alive=False, body=b"some more")
 
 
 def test_an_answer_that_is_cut_off():

@@ -23,6 +23,7 @@ def test_the_flags_have_the_defaults_of_a_full_soak_and_quick_shortens_it():
     assert (full.frames, full.seconds, full.warm, full.edges) == (20_000, 3600, 60, 8)
     assert (quick.frames, quick.seconds, quick.warm) == (20_000, 120, 30)
     assert SoakOptions.read(["--quick", "--seconds", "60"]).seconds == 60
+    assert [each.plain for each in (full, SoakOptions.read(["--plain"]))] == [False, True]
 
 
 def test_a_network_of_ones_own_is_cut_where_it_is_by_default_and_keeps_its_weights(tmp_path):

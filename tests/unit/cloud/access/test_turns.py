@@ -26,7 +26,7 @@ class Stage:
 
     def __init__(self, slots: int) -> None:
         self.clock = Clock()
-        self.turns = FairTurns(slots, self.clock)
+        self.turns = FairTurns(slots, self.clock, most=8)
         self.order: list[str] = []
         self.running: dict[str, asyncio.Event] = {}
 
@@ -166,5 +166,20 @@ def test_nothing_is_remembered_of_clients_that_have_gone() -> None:
             await stage.end("x")
             await task
         assert len(stage.turns._used_s) + len(stage.turns._waiting) + len(stage.turns._held) <= 1
+
+    staged(scenario)
+
+
+def test_names_that_never_come_back_take_no_memory_while_somebody_waits() -> None:
+    async def scenario(stage: Stage) -> None:
+        calls = [stage.call("steady", "first")]
+        await settle()
+        for number in range(50):
+            calls += [stage.call(f"name{number}", f"passing{number}"), stage.call("steady", f"next{number}")]
+            await settle()
+            for name in list(stage.running):
+                await stage.end(name)
+            assert len(stage.turns._used_s) <= 9, number
+        assert stage.turns.waiting(), "the queue was never empty"
 
     staged(scenario)

@@ -8,7 +8,7 @@ import pytest
 from kits.fair_queue import drain, fill, state, ticket
 
 from cloud.access.refusals import BusyError
-from cloud.batching.fair_queue import FairQueue
+from cloud.batching.fair_queue import FairQueue, Ticket
 
 # --- order ------------------------------------------------------------------------------------------------------------
 
@@ -174,3 +174,20 @@ def test_a_displaced_client_may_come_back_when_there_is_room() -> None:
         queue.put(ticket("a"))
     queue.take(1)
     assert queue.put(ticket("a")) == []
+
+
+# --- in a pause of a long run -----------------------------------------------------------------------------------------
+
+
+def test_in_a_pause_go_those_that_may_and_the_turns_of_the_rest_stay() -> None:
+    queue = FairQueue(64)
+    own, long = fill(queue, "a", 2), fill(queue, "b", 2, frames=5)
+    short = fill(queue, "c", 3, frames=2)
+
+    def limit(ticket: Ticket) -> int:
+        return 4 if ticket.client == "c" else 0
+
+    assert queue.take_some(limit) == short[:2]
+    assert queue.take_some(lambda _ticket: 0) == []
+    assert [queue.take(1) for _ in range(5)] == [[own[0]], [long[0]], [own[1]], [short[2]], [long[1]]]
+    assert queue.depth == len(queue) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from kits.batching import LONG_S, POISON, Tail, check, rows, serving, submit, until
@@ -65,14 +66,14 @@ def test_an_estimate_that_was_too_high_is_given_back() -> None:
     assert drain(queue)[:4].count("a") == 2
 
 
-def test_one_run_holds_no_more_work_than_is_said_and_at_least_one_ticket() -> None:
-    queue = FairQueue(64)
-    made = [costly("a", 0.4) for _ in range(5)]
-    for each in made:
-        queue.put(each)
-    assert queue.take(8, 1.0) == made[:2]
-    assert queue.take(8, 0.1) == made[2:3]
-    assert queue.take(8) == made[3:]
+def test_a_run_of_so_many_seconds_has_as_many_frames_as_fit_and_one_of_a_tail_that_never_ran() -> None:
+    costs = Costs()
+    given = ticket("a")
+    assert costs.frames_in(100.0, given, 8) == 1
+    assert not costs.are_within(100.0, given)
+    costs.note(given.tail, 1, 0.4)
+    assert [costs.frames_in(seconds, given, 8) for seconds in (0.1, 1.0, 100.0, math.inf)] == [1, 2, 8, 8]
+    assert [costs.are_within(seconds, given) for seconds in (0.3, 0.5)] == [False, True]
 
 
 def test_costs_are_those_of_the_shortest_of_the_last_runs() -> None:
@@ -96,8 +97,9 @@ def test_costs_are_those_of_the_shortest_of_the_last_runs() -> None:
 def test_in_company_a_run_is_short_and_alone_it_is_as_large_as_it_may_be() -> None:
     async def scenario() -> None:
         tail = Tail()
-        async with serving(tail, capacity=64, max_batch=4) as batcher:
+        async with serving(tail, capacity=64, max_batch=4, shared_run_s=0.05) as batcher:
             batcher._costs.note("a", 1, 0.04)
+            batcher._costs.note = lambda *_: None  # type: ignore[method-assign]
             tail.gate.clear()
             first = submit(batcher, 0, client="greedy")
             await tail.entered()
@@ -108,8 +110,6 @@ def test_in_company_a_run_is_short_and_alone_it_is_as_large_as_it_may_be() -> No
             assert [values for _, values in tail.batches] == [[0], [1, 2, 3, 4]]
             tail.batches.clear()
             tail.gate.clear()
-            batcher._costs = Costs()
-            batcher._costs.note("a", 1, 0.04)
             running = submit(batcher, 0, client="greedy")
             await tail.entered()
             many = [submit(batcher, value, client="greedy") for value in range(1, 5)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from kits.cloud import FRAME, JSON, Server, request, until
 from kits.tokens import Tokens, bearing
 
 from cloud.access.door import Door
+from cloud.access.rate import Rate
 from cloud.config import CloudSettings
 from cloud.http.app import make_app, require_needs
 from cloud.http.base import Handler
@@ -182,11 +184,32 @@ def test_without_tokens_the_cloud_is_open_on_this_machine_and_starts_nowhere_els
             Door(CloudSettings(address=address), CloudMetrics())
 
 
-def test_refusals_are_counted_and_logged_without_the_token(
-    guarded: Server, caplog: pytest.LogCaptureFixture
+def test_tokens_that_cross_a_network_unencrypted_are_warned_of_once(
+    tokens: Tokens, tmp_path: Path, expect_log: pytest.LogCaptureFixture
 ) -> None:
+    certificate = tmp_path / "tls.crt"  # as far as the door is concerned
+    cases = [
+        ({"address": "0.0.0.0"}, 1),
+        ({"address": "127.0.0.1"}, 0),
+        ({"address": "0.0.0.0", "certificate": str(certificate)}, 0),
+        ({"address": "0.0.0.0", "trusted_proxies": "10.0.0.7"}, 0),
+    ]
+    for settings, count in cases:
+        expect_log.clear()
+        Door(CloudSettings(token_file=str(tokens.path), **settings), CloudMetrics())
+        warnings = [each for each in expect_log.records if each.levelno >= logging.WARNING]
+        assert len(warnings) == count, settings
+        assert all("unencrypted; give --certificate" in each.getMessage() for each in warnings)
+
+
+def test_refusals_are_counted_and_logged_without_the_token(
+    guarded: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The tests before this one may have used up its lines.
+    monkeypatch.setattr(guarded.service, "refusal_lines", Rate(1, 1))
     before = guarded.metric("rejected_total", reason="unauthenticated")
     secret = new_token()
+    guarded.service.refusal_lines = Rate(1, 0)  # the tests before this one have used up its lines
     with caplog.at_level("DEBUG"):
         guarded.ask("GET", "/model", Authorization=f"Bearer {secret}").refused(401, "unauthenticated")
         until(lambda: "unauthenticated" in caplog.text)

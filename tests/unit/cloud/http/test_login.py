@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from kits.cloud import FRAME, JSON, Server
 from kits.tokens import Tokens, bearing, taken
+from tornado.httputil import HTTPServerRequest
 
 from shared.security.rights import Right
 from shared.security.tokens.keyring import new_token
@@ -180,3 +181,26 @@ def test_a_token_that_is_taken_away_takes_its_sessions_with_it(guarded: Server, 
     tokens.remove(token)
     assert taken(door._file)  # type: ignore[arg-type]
     guarded.ask("GET", "/session", **cookie).refused(401, "unauthenticated")
+
+
+def test_the_session_is_found_among_other_cookies_of_which_none_is_read(
+    guarded: Server, cookie: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading each takes microseconds, and far more if it is full of escapes; a header holds two thousand."""
+    monkeypatch.setattr(HTTPServerRequest, "cookies", None)
+    own = cookie["Cookie"]
+    for others in (
+        f"a=1; {own};b",
+        f'x="{own}"; {own}',
+        f"{own};" + "c=2;" * 2000,
+        f"splitdnn_session=old; {own}",
+    ):
+        assert guarded.ask("GET", "/session", Cookie=others).status == 200, others[:80]
+    for none in (
+        "splitdnn_session",
+        "splitdnn_session=",
+        f"x{own}",
+        f"{own}x",
+        f"{own}; splitdnn_session=later",
+    ):
+        guarded.ask("GET", "/session", Cookie=none).refused(401, "unauthenticated")

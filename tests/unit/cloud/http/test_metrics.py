@@ -48,6 +48,8 @@ def test_every_label_value_is_there_before_the_first_request() -> None:
         assert found[f"{prefix}payload_bytes_count", (("codec", codec),)] == 0
     for name in (
         "queue_depth",
+        "frames",
+        "active_clients",
         "abandoned_total",
         "profiles",
         "profiles_received_total",

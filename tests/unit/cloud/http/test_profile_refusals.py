@@ -12,6 +12,7 @@ import pytest
 from kits.cloud import FRAME, WAIT_S, Response, Server, chunked, request, until
 from kits.gain import gain_profile
 
+from cloud.access.rate import Rate
 from shared.codecs.calibrated.profile import Profile
 from shared.limits import MAX_PROFILE_BYTES
 
@@ -86,6 +87,7 @@ NO_PROFILES = [
 
 def test_a_body_that_is_no_profile(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "cloud")
+    server.service.refusal_lines = Rate(len(NO_PROFILES), 1.0)
     for data in NO_PROFILES:
         server.put_profile(data).refused(422, "bad_profile")
     assert len(caplog.records) == len(NO_PROFILES)

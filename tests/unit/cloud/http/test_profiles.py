@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from kits.cloud import WAIT_S, Server, request, until, waiting
+from kits.cloud import WAIT_S, Server, request, until
 from kits.gain import Gained, gain_profile
 
 from cloud.profiles.store import Profiles
@@ -143,7 +143,7 @@ def test_the_servers_end_overtakes_a_profile_that_waits(monkeypatch: pytest.Monk
         first.send(request("PUT", f"/profiles/{make(1.0).name}", make(1.0).data))
         assert built.acquire(timeout=WAIT_S)
         second.send(request("PUT", f"/profiles/{make(2.0).name}", make(2.0).data))
-        until(lambda: waiting(server.service.pools.profiles) == 1)
+        until(lambda: server.service.profile_turns.waiting() == 1)
         server.stop_service().result(WAIT_S)
         second.answer().refused(503, "unavailable")
         go_on.set()

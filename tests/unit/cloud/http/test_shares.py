@@ -10,16 +10,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from kits.cloud import FRAME, WAIT_S, Server, request, until, waiting
+from kits.cloud import FRAME, WAIT_S, Gate, Server, request, until
 from kits.gain import Gained
-from kits.worst_profile import worst_profile
+from kits.tokens import Tokens, bearing
 
+from bench.attack.worst_profile import worst_profile
 from cloud.profiles.store import Profiles
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
 from shared.limits import MAX_CLIENT_BUILDS, MAX_CODING_TABLES, MAX_PROFILE_STRINGS_BYTES, MAX_PROFILES
+from shared.security.rights import Right
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from shared.network.model import Model
@@ -42,7 +46,7 @@ def test_a_client_has_few_profiles_waiting_to_be_built(make: Any, monkeypatch: p
         for profile, connection in zip(many, connections, strict=False):
             connection.send(request("PUT", f"/profiles/{profile.name}", profile.data))
         begun.wait(WAIT_S)
-        until(lambda: waiting(server.service.pools.profiles) == MAX_CLIENT_BUILDS - 1)
+        until(lambda: server.service.profile_turns.waiting() == MAX_CLIENT_BUILDS - 1)
         answer = server.put_profile(many[-1].data)
         assert answer.refused(429, "over_quota")["accepted"] == {"at_once": MAX_CLIENT_BUILDS}
         assert answer.headers["retry-after"] == "1"
@@ -116,3 +120,24 @@ def test_the_listing_is_bounded_and_strings_that_would_not_fit_are_refused(serve
     text += b" " * (-len(text) % 8)
     server.put_profile(struct.pack("<Q", len(text)) + text + raw[8 + size :]).refused(413, "too_large")
     assert MAX_PROFILES * 2 * MAX_PROFILE_STRINGS_BYTES <= 1 << 18, "bytes of an answer to GET /profiles"
+
+
+def test_a_token_has_no_more_connections_than_an_address_wherever_they_come_from(
+    pack: Any, tmp_path: Path, expect_log: pytest.LogCaptureFixture
+) -> None:
+    tokens = Tokens(tmp_path / "tokens", ())
+    greedy, honest = (tokens.add(name, Right.FRAMES) for name in ("greedy", "honest"))
+    limits = {"token_file": str(tokens.path), "client_connections": 3}
+    with Server(**limits) as server, Gate(server), contextlib.ExitStack() as stack:
+        busy = [stack.enter_context(server.connect(f"127.0.0.{2 + number}")) for number in range(4)]
+        for connection in busy[:3]:
+            connection.send(request("POST", "/model", pack(), FRAME | bearing(greedy)))
+        until(lambda: server.service.lifecycle.frames == 3)
+        for method, path, kind in (("POST", "/model", FRAME), ("GET", "/model", {})):
+            with server.connect("127.0.0.9") as more:
+                answer = more.ask(method, path, pack() if kind else b"", kind | bearing(greedy))
+                assert answer.refused(429, "over_quota")["accepted"] == {"connections": 3}
+                assert more.closed_by_server()
+        assert busy[3].ask("GET", "/model", headers=bearing(honest)).status == 200
+        assert server.metric("connections_closed_total", why="refused") == 2
+    assert "greedy, has all of its 3 connections busy" in expect_log.text

@@ -99,7 +99,7 @@ def test_the_times_are_for_this_network_engine_and_machine_only(
         )
         pools = SimpleNamespace(tail_workers=workers)
         settings = SimpleNamespace(max_batch=max_batch, cache_dir="")
-        return TailTimes(network, pools, settings)._key(points)  # type: ignore[arg-type]
+        return TailTimes(network, pools, settings, lambda *_: None)._key(points)  # type: ignore[arg-type]
 
     keys = [
         key(), key(fingerprint=b"87654321"), key(workers=2), key(max_batch=4), key(name="openvino"),

@@ -44,7 +44,7 @@ def test_the_fastest_run_counts_for_each_batch_size(
 
     def take(split_point: str, size: int, times: int) -> None:
         """Warming up takes longest, and the second timed run is the fastest."""
-        clock.now += 1e-3 * (10 * names.index(split_point) + size + (50, 7, 0, 3)[times])
+        clock.now += 1e-3 * (4 * names.index(split_point) + size + (50, 7, 0, 3)[times])
 
     with quick(max_batch=3, batch_wait_ms=7) as (server, tails):
         tails.during = take
@@ -60,12 +60,12 @@ def test_the_fastest_run_counts_for_each_batch_size(
     assert (said["batch_sizes"], said["batch_wait_ms"], said["max_batch"]) == ([1, 2, 3], 7, 3)
     assert said["tail_workers"] == 1
     assert said["tails_ms"] == {
-        name: [10 * place + size for size in (1, 2, 3)] for place, name in enumerate(names)
+        name: [4 * place + size for size in (1, 2, 3)] for place, name in enumerate(names)
     }
     assert tails.ready == names[1:]
     (line,) = [record.getMessage() for record in caplog.records if record.name == "cloud.batching.tail_times"]
     seconds = sum(
-        RUNS * (10 * place + size) + 60 for place in range(len(names)) for size in (1, 2, 3)
+        RUNS * (4 * place + size) + 60 for place in range(len(names)) for size in (1, 2, 3)
     )  # milliseconds
     assert line.startswith(
         f"timed the tails at {len(names)} split points, in batches of up to 3, in {seconds / 1e3:.1f} s: input 1.0 ms, "

@@ -26,7 +26,7 @@ def test_batches_of_which_one_run_would_take_long_are_left_out(
     monkeypatch.setattr(module, "time", clock)
 
     def take(split_point: str, size: int, _times: int) -> None:
-        clock.now += 0.05 * size if split_point == names[0] else 0.001
+        clock.now += 0.02 * size if split_point == names[0] else 0.001
 
     with quick(max_batch=8) as (server, tails):
         tails.during = take

@@ -72,6 +72,8 @@ def test_one_without_is_told_the_health_and_nothing_else(made, mutual):
             ("GET", "/metrics", None), ("GET", "/model", None), ("GET", "/profiles", None), ("GET", "/tail-times", None),
             ("GET", "/bundle/00", None), ("POST", "/model", b"{}"), ("POST", "/compute", b'{"number": 7}'),
             ("PUT", f"/profiles/{32 * '0'}", b"x" * 1000), ("GET", f"/profiles/{32 * '0'}", None),
+            ("GET", "/login", None), ("POST", "/login", b"token=sdn_"), ("POST", "/logout", b"form_key=a"), ("GET", "/session", None),
+            ("GET", "/nowhere", None),
         ):  # fmt: skip
             status, answer = ask(connection, path, method, body)
             assert (status, json.loads(answer)["reason"]) == (401, "unauthenticated"), (method, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 
@@ -87,6 +88,28 @@ def test_an_edge_that_knows_its_cloud_starts_without_it(served, cache, caplog):
 
     with refused_url() as other:
         with_bundles(elsewhere, served, cache_dir=cache, url=other)
+
+
+def test_a_cloud_that_sends_its_network_slowly_does_not_hold_up_an_edge_that_has_the_last_one(
+    served, cache, caplog, monkeypatch, tmp_path
+):
+    """A file may take days at the slowest rate that is accepted; the edge starts, and fetches the rest beside the frames."""
+    write(tmp_path / "newer", OTHER)
+
+    async def check(cloud, bundles, kit):
+        last = await bundles.first()
+        cloud.folder, cloud.fingerprint, cloud.held_back = tmp_path / "newer", OTHER, asyncio.Event()
+        monkeypatch.setattr(cloud_bundles, "KEPT_PATIENCE_S", 0.2)
+        assert await bundles.first() == last
+        assert "(its network is still coming): starting with the network that it had last" in caplog.text
+        assert kit.line.heard.fingerprint == OTHER, "which the edge then takes, as any later network"
+        cloud.held_back.set()
+        cloud.asked.clear()
+        cloud.held_back = None
+        assert (await bundles.bring(OTHER)) != last
+        assert ("network.xml", "bytes=10-") in cloud.asked, "what had come is kept"
+
+    with_bundles(check, served, cache_dir=cache)
 
 
 def test_what_waiting_does_not_help_ends_the_start_at_once(served, cache):

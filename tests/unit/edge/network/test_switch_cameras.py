@@ -24,7 +24,8 @@ def packed(model):
 
 def test_cameras_share_what_they_ask_for_alike():
     """And all of it belongs to the same network, before and after another one is taken."""
-    names = {"a": {}, "b": {}, "high": {"threshold": 0.5}, "hasty": {"deadline_s": 0.25}}
+    patient = {"deadline_s": 30.0}
+    names = {"a": patient, "b": patient, "high": patient | {"threshold": 0.5}, "hasty": {"deadline_s": 0.25}}
 
     async def check(edge):
         edge.use([camera_of(name, **changes) for name, changes in names.items()])

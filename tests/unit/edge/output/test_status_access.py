@@ -93,6 +93,18 @@ def test_without_tokens_it_is_open_on_this_machine_and_starts_nowhere_else():
         with_status(check, status_address="0.0.0.0")
 
 
+def test_tokens_that_reach_the_port_unencrypted_are_warned_of(tokens, caplog):
+    async def check(ask, _):
+        assert (await ask("/metrics", tokens.of["metrics"]))[0] == 200
+
+    for address, count in (("0.0.0.0", 1), ("127.0.0.1", 0)):
+        caplog.clear()
+        with_status(check, status_address=address, status_token_file=str(tokens.path))
+        warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert len(warned) == count, address
+        assert all("--status-certificate" in line for line in warned)
+
+
 def test_nothing_is_open_if_that_is_said():
     async def check(ask, _):
         assert (await ask("/metrics"))[0] == 401

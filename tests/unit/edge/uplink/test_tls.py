@@ -11,8 +11,8 @@ from kits.uplink import FRAME, fake_cloud, make_uplink, metric
 
 from edge.config import EdgeSettings
 from edge.metrics import EdgeMetrics
+from edge.network.agreed_weights import agreed_weights
 from edge.network.download import get, open_session
-from edge.uplink.agreed_weights import agreed_weights
 from edge.uplink.line import context_of, trust_of
 from shared.errors import FetchError, UplinkError
 from shared.security.tls.context import FixedContext, TLSFiles, client_context, server_context

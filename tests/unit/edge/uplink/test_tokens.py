@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from kits.uplink import FRAME, GOOD, HERE, fake_cloud, make_uplink, metric, refusal, with_cloud
 
+from edge.network.agreed_weights import agreed_weights
 from edge.network.download import get, open_session
-from edge.uplink.agreed_weights import agreed_weights
 from shared.errors import FetchError, MismatchError, UplinkError
 from shared.security.tokens.bearer import Bearer
 from shared.security.tokens.keyring import new_token

@@ -185,3 +185,25 @@ def test_no_more_classes_are_asked_for_than_there_are(top, labels, asked):
 
     model = SimpleNamespace(**vars(MODEL) | {"labels": MODEL.labels[:labels]})
     with_cloud(check, model=model, wanted=Wanted(top))
+
+
+def test_what_takes_minutes_beside_the_frames_leaves_them_their_connections():
+    async def check(cloud, uplink):
+        held = asyncio.Event()
+
+        async def hold(_request):
+            await held.wait()
+            return web.json_response({})
+
+        cloud.tail_times = cloud.put = hold
+        client = uplink._client
+        slow = [
+            asyncio.create_task(each) for each in (uplink.tail_times(), client.put_profile("x", b"x", 60.0))
+        ]
+        while len(client._session.connector._acquired) < len(slow):
+            await asyncio.sleep(0)
+        await uplink.ask(FRAME)
+        held.set()
+        await asyncio.gather(*slow)
+
+    with_cloud(check, in_flight=1, deadline_s=2.0)

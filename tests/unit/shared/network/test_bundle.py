@@ -130,6 +130,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda each: each["files"]["network.bin"].update(bytes=MAX_BUNDLE_FILE_BYTES + 1),
         "files.network.bin.bytes: ",
     ),
+    "a graph": (lambda each: each["files"]["network.xml"].update(bytes=1 << 28), "network.xml has 2684"),
     "digest of a file": (
         lambda each: each["files"]["network.bin"].update(sha256="0"),
         "files.network.bin.sha256: ",

@@ -165,10 +165,13 @@ def test_run_gives_what_its_coroutine_gives_and_raises_what_it_raises() -> None:
 def test_what_was_loaded_is_out_of_the_collectors_sight_while_frames_are_served(metrics: Metrics) -> None:
     async def serve() -> None:
         before = len(gc.get_objects())
+        thresholds = gc.get_threshold()
         with undisturbed(metrics):
             assert gc.get_freeze_count() > before / 2
             assert len(gc.get_objects()) < before / 2
             assert sys.getswitchinterval() == pytest.approx(0.001)
+            assert gc.get_threshold() == (*thresholds[:2], 2)  # little at a time
+        assert gc.get_threshold() == thresholds
         assert len(gc.get_objects()) > before / 2
 
     event_loop.run(serve())

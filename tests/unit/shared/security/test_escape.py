@@ -16,9 +16,10 @@ ACTING = [
     *map(chr, range(9)),
     *map(chr, range(10, 32)),
     *map(chr, range(0x7F, 0xA0)),
-    *"\u2028\u2029\u202e\u2066",
+    *"\u2028\u2029\u202e\u2066\u061c\u200e\u200f",
+    *"\xad\u180e\u200b\u2060\u2064\u206f\ufeff\ufffb\U000e0001\U000e0041",
 ]
-SEEN = ["cock", "coq domestique", "петух", "雄鶏", "🐓", "à", "می‌خواهم", "a\tb", "50 % …", ""]
+SEEN = ["cock", "coq domestique", "петух", "雄鶏", "🐓", "👩\u200d🔬", "à", "می‌خواهم", "a\tb", "50 % …", ""]
 
 
 def test_what_acts_is_seen_instead() -> None:
@@ -40,6 +41,16 @@ def test_names_in_any_language_stay_as_they_are() -> None:
         assert escaped_json(json.dumps(each, ensure_ascii=False)) == json.dumps(each, ensure_ascii=False), (
             each
         )
+
+
+def test_of_what_is_deep_or_long_the_beginning_is_shown() -> None:
+    deep: object = "x"
+    for _ in range(100_000):
+        deep = [deep]
+    assert shown(deep) == "[[[[[[[...]]]]]]]"
+    assert shown({"a": [deep]}).startswith("{'a': [[[")
+    assert shown([10**4000] * 100) == shown([10**4000] * 7)
+    assert shown(["\x1b[2J", None]) == r"['\x1b[2J', None]"
 
 
 def test_lines_stay_lines_and_nothing_else_does() -> None:
@@ -67,6 +78,7 @@ def test_json_means_the_same_and_is_one_line_for_every_reader(value: dict[str, s
     assert len(found.splitlines()) == 1
     for each in found:
         assert unicodedata.category(each) != "Cc", repr(each)
+        assert each not in ACTING, repr(each)
 
 
 @pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])

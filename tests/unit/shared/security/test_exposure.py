@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import SettingsError
-from shared.security.exposure import in_clear, is_loopback, open_rights
+from shared.security.exposure import in_clear, is_loopback, open_rights, shown_in_clear
 from shared.security.rights import GROUPS, NOTHING, Right
 
 FLAGS = ("--address", "--token-file", "--anonymous")
@@ -65,3 +65,12 @@ def test_what_a_token_crosses_unencrypted():
         assert in_clear(url), url
     for url in ("https://cloud:8881", "http://127.0.0.1:8881", "http://localhost", "http://[::1]:8881"):
         assert not in_clear(url), url
+
+
+def test_which_ports_are_shown_tokens_unencrypted():
+    for address in BEYOND:
+        assert shown_in_clear(address, tokens="tokens", certificate=None), address
+        assert not shown_in_clear(address, tokens="tokens", certificate="tls.crt"), address
+        assert not shown_in_clear(address, tokens=None, certificate=None), address
+    for address in HERE:
+        assert not shown_in_clear(address, tokens="tokens", certificate=None), address

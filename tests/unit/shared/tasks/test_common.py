@@ -27,18 +27,56 @@ def answers(task: Task, *outputs: Any) -> list[Any]:
     return [task.answer((np.asarray(each, np.float32),)) for each in outputs]
 
 
-def test_the_top_class_is_the_same_or_not() -> None:
+def test_classes_have_their_probabilities_in_common() -> None:
     task = Classify(LABELS, 2)
-    first, alike, other = answers(task, [3, 1, 0], [2, 0, 1.9], [0, 5, 1])
-    assert task.common(first, alike).share == 1
+    first, same, less_sure, other = answers(task, [3, 1, 0], [3.01, 0.99, 0], [0.5, 0.4, 0.1], [0, 5, 1])
+    assert task.common(first, first).share == 1
+    assert task.common(first, same).share > 0.98
+    assert task.common(first, less_sure).share == pytest.approx(0.5245, abs=1e-3)
     assert task.common(first, other).share == 0
 
 
-def test_a_single_class_is_on_one_side_of_a_half() -> None:
+def test_of_two_classes_that_are_about_as_probable_either_may_come_first() -> None:
+    """Another precision decides between them; and the last of those that are named may be another one as well."""
+    task = Classify(LABELS, 2)
+    first, swapped, third, clear = answers(
+        task, [2.0, 1.95, 1.9], [1.95, 2.0, 1.9], [2.0, 1.9, 1.95], [2.0, 1.5, 1.0]
+    )
+    assert task.common(first, swapped).share > 0.95
+    assert task.common(first, third).share > 0.95
+    assert task.common(clear, swapped).share == 0
+
+
+def test_a_single_class_has_one_probability() -> None:
     task = Classify(["cat"], 1)
     low, lower, high = answers(task, [-0.1], [-5], [0.1])
-    assert task.common(low, lower).share == 1
-    assert task.common(low, high).share == 0
+    assert task.common(low, high).share > 0.89
+    assert task.common(low, lower).share < 0.1
+
+
+def test_one_of_many_classes_is_compared_as_one() -> None:
+    task = Classify(LABELS, 1)
+    first, same, other, sure = answers(task, [1, 0, 0], [1.1, 0, 0], [0, 1, 0], [20, 0, 0])
+    assert task.common(first, same).share > 0.9
+    assert task.common(first, other).share == 0
+    assert task.common(first, sure).share < 0.5
+
+
+def test_boxes_near_the_threshold_are_nobodys_lie() -> None:
+    task = detector("boxes")
+    corners = np.array([[10, 10, 30, 30], [40, 10, 60, 30]], np.float32)
+
+    def answer(*scores: float) -> Any:
+        return task.answer(
+            (corners[: len(scores)], np.array(scores, np.float32), np.zeros(len(scores), np.float32))
+        )
+
+    nothing = task.answer((corners, np.array([0.1, 0.1], np.float32), np.zeros(2, np.float32)))
+    assert task.common(nothing, answer(0.45)).share == 1, "its score may have been 0.39"
+    assert task.common(answer(0.9, 0.42), answer(0.9)).share == 1
+    assert task.common(nothing, answer(0.9)).share == 0
+    assert task.common(answer(0.9), nothing).share == 0
+    assert task.common(answer(0.95), answer(0.55)).share == 0, "a box whose score is another one"
 
 
 def test_boxes_are_compared_as_the_outputs_are() -> None:

@@ -114,6 +114,9 @@ def test_what_is_no_answer_is_refused() -> None:
         with_boxes(float32=3),
         with_boxes(float32="!!!!"),
         with_boxes(float32=bad),
+        with_boxes(max=5.0),
+        with_boxes(min=-4.0),
+        with_boxes(mean=0.6),
         with_boxes(float32=too_much, shape=[MAX_RAW_BYTES // 4]),
     ]
     for fields in cases:

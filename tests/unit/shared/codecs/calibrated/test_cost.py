@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from kits.naming import naming
 from kits.profiles import SMALL, features, make_profile, still_camera
-from kits.worst_profile import worst_profile
 
+from bench.attack.worst_profile import worst_profile
 from shared.codecs.calibrated import codec as codec_module
 from shared.codecs.calibrated import entropy
 from shared.codecs.calibrated.codec import Calibrated

@@ -38,7 +38,7 @@ def test_each_problem_has_its_remedy():
         "SSLV3_ALERT_HANDSHAKE_FAILURE": "it does not accept this edge: sslv3 alert handshake failure",
         "WRONG_VERSION_NUMBER": "no TLS there (wrong version number); is it an http:// address?",
         "RECORD_LAYER_FAILURE": "no TLS there (record layer failure); is it an http:// address?",
-        "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": "TLS: decryption failed or bad record mac",
+        "UNSUPPORTED_PROTOCOL": "TLS: unsupported protocol",
     }.items():
         assert problem_of(error_of(reason)).startswith(said), reason
 
@@ -61,3 +61,22 @@ def test_every_other_error_is_left_alone():
         SimpleNamespace(os_error=OSError("refused")),
     ):
         assert problem_of(error) is None, error
+
+
+def test_bytes_that_were_damaged_on_their_way_are_nobodys_refusal():
+    damage = (
+        "DECRYPTION_FAILED_OR_BAD_RECORD_MAC",
+        "SSLV3_ALERT_BAD_RECORD_MAC",
+        "TLSV1_ALERT_DECODE_ERROR",
+        "UNEXPECTED_MESSAGE",
+    )
+    for reason in damage:
+        for established in (False, True):
+            assert problem_of(error_of(reason), established=established) is None, reason
+    for reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        assert problem_of(error_of(reason), established=True) is None, reason
+    for reason in (
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    ):  # a client of TLS 1.3 learns of it late
+        assert "does not accept this edge" in problem_of(error_of(reason), established=True), reason

@@ -117,3 +117,26 @@ def test_it_looks_every_few_seconds(renewing):
         asyncio.run(renewing.context.watch(sleep))
     assert slept == [LOOK_EVERY_S] * 3
     assert renewing.counted("taken") == 1
+
+
+def test_a_file_that_goes_while_it_is_read_ends_no_watch(tmp_path, caplog):
+    made, fails = Certificates.at(tmp_path), []
+
+    def make(files):
+        if fails:
+            raise fails.pop()
+        return server_context(files)
+
+    metrics = EdgeMetrics()
+    context = RenewedContext(make, made.files("cloud"), metrics=metrics, certificate="status")
+    before = context.context
+    made.issue("cloud", days=1)
+    fails.append(FileNotFoundError(2, "No such file or directory"))
+    for _ in range(3):
+        context.look()
+    assert context.context is before
+    assert "No such file or directory; what was read before stays in force" in caplog.text
+    made.issue("cloud", days=2)
+    for _ in range(2):
+        context.look()
+    assert context.context is not before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import (
@@ -113,3 +114,15 @@ def test_a_new_context_of_either_side_checks_anew(made):
     again = client_context(made.files("edge"))
     assert connections(server, [client, again]) == [(False, True), (False, True)]
     assert connections(server_context(made.files("cloud")), [client]) == [(False, True)]
+
+
+def test_what_is_no_ascii_in_a_file_is_a_comment_or_an_error(made, tmp_path):
+    good = Path(made.path("edge", "ca.crt")).read_bytes()
+    file = tmp_path / "ca.crt"
+    for before, after in (("# Müllers CA 甲\n".encode(), b""), (b"", b"\n\xff\xfe"), (b"\r\n", b"\r\n")):
+        file.write_bytes(before + good + after)
+        client_context(TLSFiles(authority=str(file)))
+    for data in (b"", bytes(range(256)) * 9, good[: len(good) // 2], good.replace(b"M", "ü".encode())):
+        file.write_bytes(data)
+        with pytest.raises(SettingsError, match=r"--ca .*: no certificate in PEM form"):
+            client_context(TLSFiles(authority=str(file)))

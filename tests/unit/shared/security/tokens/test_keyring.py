@@ -99,6 +99,14 @@ def test_a_line_that_cannot_be_read_is_named_and_never_quoted():
         assert HASHED[0][:16] not in str(caught.value), line
 
 
+def test_a_comment_ends_where_editors_end_it():
+    """Or whoever reviews a change of the file would not see a token in it."""
+    for separator in ("\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r"):
+        hidden = f"evil all - sha256:{'0' * 64}"
+        assert len(parse_tokens(f"# for the gate{separator}{hidden}\n")) == 0, repr(separator)
+        assert len(parse_tokens(f"# for the gate\r\n{hidden}\r\n")) == 1
+
+
 def test_more_tokens_than_are_accepted():
     lines = "\n".join(f"c{number} json - sha256:{number:064x}" for number in range(MAX_TOKENS + 1))
     with pytest.raises(ValueError, match=f"more tokens than the {MAX_TOKENS}"):

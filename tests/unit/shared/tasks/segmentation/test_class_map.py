@@ -97,6 +97,15 @@ def test_every_value_of_a_reply_is_checked() -> None:
         ("another class", {"shares": [{**share, "class_id": 3}]}),
         ("a class of the map left out", {"shares": [share]}),
         ("a class that the map has not", {"shares": [share, {**other, "class_id": 2}]}),
+        (
+            "thinned, with shares above 1",
+            {"thinned": 2, "shares": [{**share, "share": 1}, {**other, "share": 1}]},
+        ),
+        (
+            "thinned, with shares below 1",
+            {"thinned": 2, "shares": [{**share, "share": 0.3}, {**other, "share": 0.3}]},
+        ),
+        ("thinned, with a class that has no share", {"thinned": 2, "shares": [{**share, "share": 1}]}),
         ("shares of another map", {"shares": [{**share, "share": share["share"] - 0.01}, other]}),
     ]
     for what, change in cases:

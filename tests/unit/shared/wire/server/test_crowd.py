@@ -176,3 +176,30 @@ def test_each_kind_of_trouble_is_a_line_a_minute(caplog: pytest.LogCaptureFixtur
     assert len(caplog.records) == 6
     assert "Too many open files" in caplog.text
     assert party.closed.count("paused") == party.closed.count("refused") == 121 * 50
+
+
+def test_an_owner_that_only_requests_name_has_no_more_connections_than_others() -> None:
+    """Each came from an address that had few by then, as the earlier ones had become the token's."""
+    party = Party(most=20)
+    for _ in range(4):
+        stream = party.come("address")
+        assert party.crowd.own(stream, "token")
+    assert party.closed == []
+    fifth = party.come("address")
+    assert not party.crowd.own(fifth, "token")
+    assert party.closed == ["refused"]
+    assert party.crowd.own(fifth, "token")  # it is its own now; whoever refused the request closes it
+    party.crowd.remove(fifth)  # type: ignore[arg-type]
+    assert party.crowd.own(party.come("address"), "another")
+
+
+def test_an_idle_connection_of_that_owner_makes_room_unless_a_proxy_holds_it() -> None:
+    party = Party(most=20, exempt=lambda address: address == "proxy")
+    for address, closed in (("address", True), ("proxy", False)):
+        owner = f"token by {address}"
+        idle = party.come(address, 5.0)
+        busy = [party.come(address) for _ in range(4)]
+        assert idle
+        assert [party.crowd.own(stream, owner) for stream in (idle, *busy)] == [True] * 5, address
+        assert idle.is_closed == closed, address
+    assert party.closed == ["displaced"]

@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 from kits.http import http_server
 
-from edge.uplink.agreed_weights import agreed_weights
+from edge.network.agreed_weights import agreed_weights
 
 ALONE = ("auto", 5)
 

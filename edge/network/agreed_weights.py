@@ -30,18 +30,20 @@ def agreed_weights(
     seed: int,
     bearer: Bearer | None = None,
     tls: FixedContext | None = None,
+    proxy: str | None = None,
 ) -> tuple[str, int]:
     """The weights to load, and their seed. `tls`: what an https cloud is checked with, by default the system's CAs.
 
     `auto` may give pretrained or random weights, on each side independently. So an edge with `auto` takes what the cloud
     already runs, if the cloud can be asked and runs the same architecture; the fingerprints are still compared. Any
-    other choice is returned unchanged. `bearer` has the token that the cloud is shown. Not to be called where an event loop runs.
+    other choice is returned unchanged. `bearer` has the token that the cloud is shown. `proxy`: the URL of one
+    to go through. Not to be called where an event loop runs.
     """
     alone = weights, seed
     if weights != "auto":
         return alone
     try:
-        said = asyncio.run(_ask(cloud_url, bearer, tls))
+        said = asyncio.run(_ask(cloud_url, bearer, tls, proxy))
         kind, _, digits = str(said["weights"]).partition(":")
         if said["model"] != model:
             return alone
@@ -57,13 +59,20 @@ def agreed_weights(
     return kind, agreed
 
 
-async def _ask(cloud_url: str, bearer: Bearer | None, tls: FixedContext | None) -> dict[str, Any]:
-    """The answer to `GET /model`, by the way that frames take: no redirection, no proxy. Raises UplinkError."""
+async def _ask(
+    cloud_url: str, bearer: Bearer | None, tls: FixedContext | None, proxy: str | None
+) -> dict[str, Any]:
+    """The answer to `GET /model`, by the way that frames take: no redirection. Raises UplinkError."""
     # Takes as long to import as a small bundle takes to read, and whoever has a bundle asks nobody.
     from edge.uplink.client import CloudClient, parse_json  # noqa: PLC0415
 
     client = CloudClient(
-        cloud_url, Counter("splitdnn_sent", "Bytes", registry=None), connections=1, bearer=bearer, tls=tls
+        cloud_url,
+        Counter("splitdnn_sent", "Bytes", registry=None),
+        connections=1,
+        bearer=bearer,
+        tls=tls,
+        proxy=proxy,
     )
     client.open()
     try:

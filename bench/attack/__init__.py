@@ -1,0 +1,1 @@
+"""A cloud under attack by a client with a valid token, and what an honest client notices of it."""

@@ -1,0 +1,158 @@
+"""Connections to a cloud that is not trusted with more of them than its answers: their bytes, the memory they take, their end."""
+
+from __future__ import annotations
+
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from yarl import URL
+
+from shared.errors import UplinkError
+from shared.limits import MAX_ANSWER_OVERHEAD_BYTES, MAX_INTERIM_ANSWERS
+from shared.security.escape import shown
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from shared.security.tokens.bearer import Bearer
+
+_FINAL = 200
+"""From this status on it is the answer; those below (RFC 9110, 15.2) come before it."""
+_PIECE = 1 << 16
+"""Bytes that are looked at together."""
+
+
+PROXY_LOGIN = "the proxy asks for another user and password; give them in --proxy"
+
+
+class ExcessError(aiohttp.ClientPayloadError):
+    """More came than an answer can have."""
+
+
+class _Connection(ResponseHandler):
+    """One that ends as soon as more comes than was asked for, and at once if what it has to send is not taken.
+
+    aiohttp reads on whether somebody waits or not: answers that nobody asked for would be kept, and would be taken for those to later
+    requests. And it closes a connection only once the peer has taken everything, which a peer can put off for ever: the frame and
+    the descriptor stay.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._came = self._interim = self._answers = 0
+        self._excess: ExcessError | None = None
+
+    def set_response_params(self, **how: Any) -> None:
+        """A request is about to be sent."""
+        self._came = self._interim = self._answers = 0
+        super().set_response_params(**how)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes, as they come; none if those before can be read on."""
+        for start in range(0, max(1, len(data)), _PIECE):
+            piece = data[start : start + _PIECE]
+            self._came += len(piece)
+            super().data_received(piece)
+            if not self.is_connected():
+                return
+            # What comes in small pieces, or with header fields without end, costs more than it brings.
+            brought = 0 if self._payload is None else self._payload.total_bytes
+            if self._came > MAX_ANSWER_OVERHEAD_BYTES + 2 * brought:
+                self._end(f"{self._came} bytes came for {brought} of an answer")
+                return
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """An answer has begun: a status and its header fields."""
+        message, _ = data
+        final = message.code >= _FINAL
+        self._answers += final
+        self._interim += not final
+        if self._answers > 1:
+            self._stop()  # whoever reads the first one can go on
+        elif self._interim > MAX_INTERIM_ANSWERS:
+            self._end(f"more than {MAX_INTERIM_ANSWERS} answers came before the answer")
+        else:
+            super().feed_data(data, size)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The end of it, whoever wanted that."""
+        super().connection_lost(exc or self._excess)
+
+    def close(self) -> None:
+        """Close it, without waiting for the peer to take what is still to be sent."""
+        transport: Any = self.transport
+        if transport is not None and transport.get_write_buffer_size():
+            self.abort()
+        else:
+            super().close()
+
+    def _end(self, text: str) -> None:
+        self._excess, payload = self._excess or ExcessError(text), self._payload
+        self._stop()
+        if payload is not None:
+            payload.set_exception(self._excess)
+        self.set_exception(self._excess)
+
+    def _stop(self) -> None:
+        transport: Any = self.transport
+        if transport is not None:
+            transport.abort()
+
+
+class _Connector(aiohttp.TCPConnector):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # aiohttp offers no other way; a test finds out if this is no longer one.
+        factory: Any = partial(_Connection, loop=self._loop)
+        self._factory = factory
+
+
+def make_session(
+    *,
+    bearer: Bearer | None = None,
+    proxy: str | None = None,
+    connector: dict[str, Any] | None = None,
+    **options: Any,
+) -> aiohttp.ClientSession:
+    """A session that shows nobody anything but the bearer's token, and takes answers as they come.
+
+    `proxy` is a URL as shared/wire/http.py takes it; `connector` and `options` are aiohttp's. To be called where an event loop runs.
+    """
+    way = URL(proxy) if proxy else None
+    return aiohttp.ClientSession(
+        connector=_Connector(**(connector or {})),
+        middlewares=[*([bearer.show] if bearer else []), *_login(way)],
+        cookie_jar=aiohttp.DummyCookieJar(),
+        proxy=way.with_user(None) if way else None,
+        trust_env=False,  # no proxy, and no password of a .netrc
+        # A compressed answer would have to be unpacked before its size could be checked against a limit.
+        headers={"Accept-Encoding": "identity"},
+        auto_decompress=False,
+        **options,
+    )
+
+
+def _login(proxy: URL | None) -> list[aiohttp.ClientMiddlewareType]:
+    """What shows a proxy the user and password of its URL, in UTF-8 (RFC 7617): aiohttp by itself refuses what is not Latin-1."""
+    if proxy is None or proxy.user is None:
+        return []
+    login = aiohttp.encode_basic_auth(proxy.user, proxy.password or "", "utf-8")
+
+    async def show(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        # By this name aiohttp takes it for the proxy's, and shows it to no https cloud behind that.
+        request.update_proxy(request.proxy, None, {"Authorization": login})
+        return await handler(request)
+
+    return [show]
+
+
+def refusal_of_proxy(error: aiohttp.ClientHttpProxyError) -> UplinkError:
+    """The proxy did not connect this edge with an https cloud."""
+    if error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return UplinkError("unauthorized", f"407 {PROXY_LOGIN}")
+    return UplinkError("unreachable", shown(f"the proxy answers {error.status} {shown(error.message)}"))

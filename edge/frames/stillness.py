@@ -128,7 +128,7 @@ class CalibratedRuler:
         self._codec = of_tensor
 
     def __call__(self, array: NDArray[np.float32]) -> Reading:
-        quantiser = self._codec.in_numpy.quantiser
+        quantiser = self._codec.quantiser
         scaled, negative = quantiser.scale(self._codec.grid_of(array))
         symbols = quantiser.magnitudes(scaled).astype(np.int16)
         if negative is not None:

@@ -22,6 +22,7 @@ from shared.codecs.calibrated.grid import from_grid, grid_shape, to_grid
 from shared.codecs.calibrated.native.library import library
 from shared.codecs.calibrated.native.model import MAX_CHANNELS, NativeModel
 from shared.codecs.calibrated.numpy_model import NumpyModel
+from shared.codecs.calibrated.quantiser import Quantiser
 from shared.errors import ContentError, ProfileContentError, ProfileMissingError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shared.codecs.calibrated.profile import Profile
+    from shared.codecs.calibrated.profile import Part, Profile
     from shared.codecs.calibrated.symbol_coder import Symbols
     from shared.wire.frame import Bytes
 
@@ -57,7 +58,7 @@ class Calibrated(Codec):
         part = profile.of_tensor(number)
         self._shape = part.shape
         self._pooled = bool(_whole(part.about, "pooled"))
-        checked = self._in_numpy(profile)
+        checked = self._in_numpy(part)
         found = library() if compiled and grid_shape(part.shape)[2] <= MAX_CHANNELS else None
         self._model: NumpyModel | NativeModel = checked
         if found is None:
@@ -70,15 +71,30 @@ class Calibrated(Codec):
     def in_numpy(self) -> NumpyModel:
         """The reference, which tells more than bytes. There is none for a reader whose codec is compiled."""
         assert self.profile is not None
-        return self._in_numpy(self.profile)
+        return self._in_numpy(self.profile.of_tensor(self._number))
 
-    def _in_numpy(self, profile: Profile) -> NumpyModel:
-        part = profile.of_tensor(self._number)
-        # Where the tail begins with a mean over the positions, only that mean has to travel.
-        shape = grid_shape(part.shape)[2:] if self._pooled else part.shape
-        levels, groups = _whole(part.about, "levels"), _whole(part.about, "groups")
-        signed = bool(_whole(part.about, "signed"))
-        return NumpyModel(part.arrays, shape=shape, levels=levels, groups=groups, signed=signed)
+    @cached_property
+    def quantiser(self) -> Quantiser:
+        """Values to symbols in numpy, without what codes them."""
+        assert self.profile is not None
+        part = self.profile.of_tensor(self._number)
+        kind = self._kind(part)
+        return Quantiser(
+            part.arrays, grid_shape(self._inner(part)), kind["levels"], signed=bool(kind["signed"])
+        )
+
+    def _in_numpy(self, part: Part) -> NumpyModel:
+        kind = self._kind(part)
+        signed = bool(kind.pop("signed"))
+        return NumpyModel(part.arrays, shape=self._inner(part), signed=signed, **kind)
+
+    def _inner(self, part: Part) -> tuple[int, ...]:
+        """The shape of what travels: where the tail begins with a mean over the positions, that mean's."""
+        return grid_shape(part.shape)[2:] if self._pooled else part.shape
+
+    @staticmethod
+    def _kind(part: Part) -> dict[str, int]:
+        return {key: _whole(part.about, key) for key in ("levels", "groups", "signed")}
 
     @classmethod
     def reader(cls, profile: Profile, *, compiled: bool = True) -> Self:

@@ -37,11 +37,13 @@ static void read_bits(Reader *given, uint64_t zero, uint8_t *out, int64_t count)
     *given = reader;
 }
 
-static void read_sizes(Reader *given, const uint32_t *starts, uint8_t *out, int64_t count) {
+/* Symbols of a table of `number`; small ones are the likeliest by far. */
+static void read_sizes(Reader *given, const uint32_t *starts, uint32_t number, uint8_t *out, int64_t count) {
     Reader reader = *given;
     for (int64_t i = 0; i < count; i++) {
         const uint32_t low = (uint32_t)(reader.state & LOW);
         uint32_t k = 0;
+        while (k + 8 < number && starts[k + 8] <= low) k += 8; /* whoever made the table may mean ill */
         while (starts[k + 1] <= low) k++;
         out[i] = (uint8_t)k;
         reader.state = refilled(&reader, (reader.state >> PRECISION) * (starts[k + 1] - starts[k]) + low - starts[k]);

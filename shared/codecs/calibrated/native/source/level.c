@@ -72,7 +72,7 @@ static int32_t decode(const Model *m, const uint8_t *words, int64_t count, uint8
             kinds_of(m, f, pass, magnitudes, f->kinds, counts + CLASSES);
             offsets(counts + CLASSES, starts, TABLES);
             for (int k = 0; k < TABLES; k++)
-                read_sizes(&reader, m->starts + (size_t)k * m->levels, f->magnitudes + starts[k], counts[CLASSES + k]);
+                read_sizes(&reader, m->starts + (size_t)k * m->levels, (uint32_t)m->levels - 1, f->magnitudes + starts[k], counts[CLASSES + k]);
         }
         int32_t number = 0;
         for (int32_t k = 0; k < pass->count; k++) number += f->seen_count[pass->positions[k]] - f->seen_before[pass->positions[k]];

@@ -33,6 +33,7 @@ from cloud.profiles.store import Profiles
 from cloud.profiles.waiting import Waiting
 from shared.codecs import known_codecs
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
+from shared.process.trimming import Trimming
 from shared.wire import frame as wire
 from shared.wire.server.crowd import Crowd
 from shared.wire.server.server import connections_allowed
@@ -132,6 +133,7 @@ class Service:
             asyncio.create_task(self.batcher.serve()),
             asyncio.create_task(self.door.watch()),
             asyncio.create_task(self._tend_files()),
+            asyncio.create_task(Trimming().watch()),
         ]
         if folder:
             self.watch = BundleWatch(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bench.attack.attacks.known import ATTACKS
 from bench.attack.target import Target
-from bench.load.connection import Connection
 from bench.load.generator import OK, Generator, Load
 
 if TYPE_CHECKING:
@@ -67,12 +66,27 @@ class Client:
         return found
 
 
+class _Lasting:
+    """One of the connections that outlive the spells, as an edge's do."""
+
+    def __init__(self, target: Target) -> None:
+        self._free = target.lasting
+        self._connection = self._free.pop() if self._free else target.connection()
+
+    async def ask(self, request: bytes, timeout_s: float) -> int:
+        return await self._connection.ask(request, timeout_s)
+
+    def close(self) -> None:
+        """It stays, for the next spell."""
+        self._free.append(self._connection)
+
+
 def honest(target: Target, seconds: float, frames: Sequence[bytes]) -> list[tuple[float, bool]]:
     """Sends a frame every 100 ms; of each the seconds from when it was due to its answer, and whether that was one."""
     load = Load(1, seconds - _WARM_S, _RATE, warm_s=_WARM_S)
     requests = [target.post(frame) for frame in frames]
-    generator = Generator(target.parts, [requests], load, connect=lambda parts: Connection(parts, target.tls))
-    run = asyncio.run(generator.run())
+    generator = Generator(target.parts, [requests], load, connect=lambda _parts: _Lasting(target))
+    run = target.runner.run(generator.run())
     return [(each.latency_s, each.status == OK) for each in run.requests if each.due >= _WARM_S]
 
 

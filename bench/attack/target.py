@@ -43,6 +43,9 @@ class Target:
         self.parts = urlsplit(self.url)
         self.tls: ssl.SSLContext | None = client_context(TLSFiles(authority=self.ca)) if self.ca else None
         asked = urllib.request.Request(f"{self.url}/model", headers={"Authorization": f"Bearer {self.token}"})
+        self.runner = asyncio.Runner()
+        self.lasting: list[Connection] = []
+        """Connections on the runner's loop that nobody uses at present."""
         with urllib.request.urlopen(asked, timeout=_TIMEOUT_S, context=self.tls) as answer:
             self.model: dict[str, Any] = json.load(answer)
 

@@ -36,6 +36,7 @@ _MAX_BYTES = 1 << 31
 """Largest header or payload: the largest body that a setting allows, a gigabyte of "0,", becomes twice as much float32."""
 _GRACE_S = 1.0
 _ERRORS = {error.__name__: error for error in all_request_errors()}
+_NICE = 10
 
 
 def ask(
@@ -124,7 +125,8 @@ def _read(file: io.FileIO, size: int) -> bytearray:
 
 
 def main() -> None:
-    """Serve on standard input and output."""
+    """Serve on standard input and output. Frames go before: this may take seconds of a core that they need."""
+    os.nice(_NICE)
     answers = os.dup(1)
     os.dup2(2, 1)  # whatever a library prints must not mix with the answers
     with io.FileIO(0) as questions, io.FileIO(answers, "w") as file:

@@ -52,9 +52,10 @@ class Calibrated(Codec):
         if not number:
             cost_of(profile).require_affordable()
         self._number = number
-        # One profile holds what was fitted to all tensors of a crossing, and is checked as a whole.
+        # One profile holds what was fitted to all tensors of a crossing, and is checked as a whole. This codec is not among them: in
+        # a circle, what a profile takes would stay until the next full collection.
         others = range(1, len(profile.shapes)) if not number else ()
-        self._all = [self, *(Calibrated(profile, each, compiled=compiled) for each in others)]
+        self._others = [Calibrated(profile, each, compiled=compiled) for each in others]
         part = profile.of_tensor(number)
         self._shape = part.shape
         self._pooled = bool(_whole(part.about, "pooled"))
@@ -103,7 +104,8 @@ class Calibrated(Codec):
         Raises ProfileContentError or LimitError.
         """
         codec = cls(profile, compiled=compiled)
-        for each in codec._all:
+        codec.profile = profile.bare()
+        for each in codec._others:
             each.profile = profile.bare()
         return codec
 
@@ -113,11 +115,11 @@ class Calibrated(Codec):
 
     def of_tensor(self, number: int) -> Codec:
         """Raises ContentError if the profile is of fewer tensors."""
-        if self.profile is None:
+        if self.profile is None or not number:
             return self
-        if number >= len(self._all):
-            raise ContentError(f"the profile {self.profile.name} is of {len(self._all)} tensors")
-        return self._all[number]
+        if number > len(self._others):
+            raise ContentError(f"the profile {self.profile.name} is of {1 + len(self._others)} tensors")
+        return self._others[number - 1]
 
     @property
     def revision(self) -> str:

@@ -13,6 +13,7 @@ from tornado.netutil import ssl_wrap_socket
 
 from shared.wire.server.attention import Attention
 from shared.wire.server.streams import WatchedStream, WatchedTlsStream
+from shared.wire.server.time_share import TimeShare
 
 if TYPE_CHECKING:
     import socket
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from shared.security.tls.handshakes import Handshakes
     from shared.wire.server.crowd import Crowd
 
-_AT_ONCE = 8
+_AT_ONCE = 4
 """Connections that are accepted in one turn of the loop. Each takes 0.1 ms."""
 _PAUSE_S = 1.0
 """How long none is accepted when the system has no descriptor for another."""
+_ACCEPTING_SHARE, _ACCEPTING_AT_ONCE_S = 0.15, 0.005
+"""How much of the loop's time accepting may take: in the long run, and seconds at once, which is about thirty connections. The others
+wait in the system's queue."""
 _SWEEP_S = 1.0
 _OWN_FILES = 96
 """Descriptors that are left for what is no connection: files, pipes of another process, the listening sockets."""
@@ -79,9 +83,16 @@ class BoundedServer(HTTPServer):
     def _listen(self, listening: socket.socket) -> Callable[[], None]:
         """Watch a listening socket; the result stops that."""
         loop, stopped, paused = IOLoop.current(), False, False
+        time_share = TimeShare(_ACCEPTING_SHARE, _ACCEPTING_AT_ONCE_S)
 
         def accept(*_event: object) -> None:
-            nonlocal paused
+            start = time.perf_counter()
+            accept_some()
+            # Whoever is turned away and comes again at once would keep the loop from all others.
+            if not paused and (pause_s := time_share.spend(time.perf_counter() - start)):
+                pause(pause_s)
+
+        def accept_some() -> None:
             for _ in range(_AT_ONCE):
                 if stopped:
                     return
@@ -92,12 +103,17 @@ class BoundedServer(HTTPServer):
                 except ConnectionAbortedError:
                     continue
                 except OSError as error:  # no descriptors, or no memory
-                    paused = True
-                    loop.remove_handler(listening)
-                    loop.call_later(_PAUSE_S, resume)
+                    pause(_PAUSE_S)
                     self.crowd.note_pause(error)
                     return
                 self._welcome(connection, address)
+
+        def pause(seconds: float) -> None:
+            nonlocal paused
+            if not stopped:
+                paused = True
+                loop.remove_handler(listening)
+                loop.call_later(seconds, resume)
 
         def resume() -> None:
             nonlocal paused

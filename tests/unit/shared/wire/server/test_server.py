@@ -161,6 +161,40 @@ def test_an_idle_connection_makes_room_and_those_above_all_limits_are_closed() -
     asyncio.run(scenario())
 
 
+def test_accepting_waits_when_it_has_had_its_share_and_others_are_served_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses = [0.0, 0.05, 0.0]
+    spent: list[float] = []
+
+    class Share:
+        def __init__(self, *_: float) -> None:
+            """As generous as the test says."""
+
+        def spend(self, seconds: float) -> float:
+            spent.append(seconds)
+            return pauses[min(len(spent), len(pauses)) - 1]
+
+    async def scenario() -> None:
+        monkeypatch.setattr("shared.wire.server.server.TimeShare", Share)
+        async with serving() as service:
+            service.answer.set()
+            reader, writer = await service.connect()
+            writer.write(GET)
+            await asyncio.wait_for(reader.readuntil(b"done"), WAIT_S)
+            assert (await service.ask(LAST)).startswith(b"HTTP/1.1 200 ")
+            newcomer = asyncio.create_task(service.ask(LAST))  # after the second, there is a pause
+            writer.write(GET)
+            await asyncio.wait_for(reader.readuntil(b"done"), WAIT_S)
+            assert len(spent) == 2, "nobody was accepted in the pause"
+            assert (await newcomer).startswith(b"HTTP/1.1 200 ")
+            assert len(spent) == 3
+            assert min(spent) > 0
+            writer.close()
+
+    asyncio.run(scenario())
+
+
 def test_connections_leave_descriptors_for_other_files(monkeypatch: pytest.MonkeyPatch) -> None:
     for soft, wanted, allowed in (
         (1024, 1024, 928),

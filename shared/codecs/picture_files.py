@@ -1,7 +1,7 @@
 """What a picture's file may cost its reader, looked at before the reader sees it.
 
-Pillow walks through the pieces of a file in Python, with whatever stands between them, and holds the interpreter meanwhile: 64 MB of
-empty pieces took 25 s. And a file may be far longer than its picture needs. Both are bounded here, by a walk that takes a fraction of that.
+Pillow walks through the pieces of a file in Python, with whatever stands between them, and holds the interpreter meanwhile: a long
+file could take 25 s. And a file may be far longer than its picture needs. Both are bounded here, by a walk that takes a fraction of that.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ class PromisedBits:
     def __init__(self, codec: Calibrated, part: Part) -> None:
         arrays = part.arrays
         self._codec = codec
-        self._passes = codec.coder.passes
+        self._passes = codec.in_numpy.coder.passes
         self._not_zero = arrays["ladder"].astype(np.float64) / SCALE
         self._magnitudes = None
         if "magnitudes" in arrays:
@@ -149,11 +149,11 @@ class PromisedBits:
         bits = 0.0
         for one_pass in self._passes:
             values = magnitudes[one_pass.positions, one_pass.first : one_pass.last].ravel()
-            probable = self._not_zero[self._codec.coder.contexts.classes(one_pass, symbols.canvas)]
+            probable = self._not_zero[self._codec.in_numpy.coder.contexts.classes(one_pass, symbols.canvas)]
             bits -= np.log2(np.where(values > 0, probable, 1 - probable)).sum()
             coded = np.flatnonzero(values)
             if self._magnitudes is not None:
-                tables = self._codec.coder.tables(one_pass, symbols.magnitudes)[coded]
+                tables = self._codec.in_numpy.coder.tables(one_pass, symbols.magnitudes)[coded]
                 bits -= np.log2(self._magnitudes[tables, values[coded].astype(np.intp) - 1]).sum()
             if symbols.negative is not None:
                 bits += len(coded)

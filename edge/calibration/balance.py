@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edge.calibration.fit import scales_of, to_grids
+from edge.calibration.fit import scales_of
+from edge.calibration.fitting.frames import Frames
 from shared.codecs.calibrated.quantiser import Quantiser
 from shared.limits import MAX_LEVELS
 
@@ -90,8 +91,9 @@ def _slopes(curve: Curve) -> NDArray[np.float64]:
 
 def _curve(tensors: Sequence[NDArray[np.float32]], preset: Preset, importance: Importance) -> Curve:
     some = tensors[:: max(1, len(tensors) // _MAX_FRAMES)]
-    frames = to_grids(some, pooled=importance.pooled)
     signed = bool(min(float(tensor.min()) for tensor in tensors) < 0)
+    found = Frames.of(some, pooled=importance.pooled, signed=signed)
+    frames = found.grids
     weight = importance.worth * _even(importance.channels)[None, None]
     if importance.pooled:  # an error of the mean is one in every position
         weight = weight * np.float32(np.prod(importance.positions.shape))
@@ -100,7 +102,7 @@ def _curve(tensors: Sequence[NDArray[np.float32]], preset: Preset, importance: I
     levels = preset.levels or MAX_LEVELS
     bits, errors = [], []
     for factor in FACTORS:
-        arrays = scales_of(frames, preset.step * factor, importance, signed=signed)
+        arrays = scales_of(found, preset.step * factor, importance)
         arrays["zone"] = np.array([preset.zone], np.float32)
         quantiser = Quantiser(arrays, frames.shape[1:], levels, signed=signed)
         scaled = [quantiser.scale(frame)[0] for frame in frames]

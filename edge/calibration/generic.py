@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_VERSION = 3
+_VERSION = 4
 _FRAMES = 64
 _VARIANTS = 64
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from shared.network.bundle import Bundle
     from shared.network.partition import SplitPoint
 
-_MAX_FRAMES = 100
+_MAX_FRAMES = 64
 _BATCH = 10
-_DRAWS = 4
+_DRAWS = 1
 _ALIKE = 0.9999
 _SAME_NETWORK = 0.1
 """The largest relative error against the running tail: precision explains so much, other weights would differ by more."""
@@ -34,7 +34,7 @@ def squares_of_gradients(
 ) -> list[tuple[NDArray[np.float32], bool]]:
     """The diagonal of the Fisher information for each tensor, (rows, columns, channels) up to one factor, and whether only means matter.
 
-    `crossing` has for each tensor those of all frames, float32 of `point.shapes`; at most 100 frames are used. Labels are drawn from the network's own answers, so none need to
+    `crossing` has for each tensor those of all frames, float32 of `point.shapes`; at most 64 frames are used. Labels are drawn from the network's own answers, so none need to
     be known (Kunstner et al., arXiv:1905.12558, on why they are drawn and not the likeliest). `tail` is the running one, which
     the rebuilt one is compared with. Raises ModelError if there are no gradients to be had, and says why.
     """

@@ -8,6 +8,7 @@ import numpy as np
 
 from edge.calibration.balance import balanced
 from edge.calibration.fit import coarser, finer, fit_crossing, presets
+from edge.calibration.fitting.frames import Frames
 from edge.calibration.importance import measure_importance
 from edge.calibration.point import measure
 from shared.codecs.calibrated.codec import Calibrated
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     Crossing = Sequence[Sequence[NDArray[np.float32]]]
     """For each tensor those of all frames, without the batch dimension."""
 
+_HALVINGS = 3
+"""Trials that halving six presets takes."""
 _FURTHER = 4
 """Presets beyond the usual ones that are tried, if these are all too coarse or all finer than need be."""
 
@@ -44,19 +47,45 @@ class Trials:
         self._bundle, self._point, self._tail = bundle, point, tail
         self._crossing, self._extra = crossing, extra
         self._importances = measure_importance(bundle, point, tail, crossing)
+        self._frames: list[Frames] | None = None
 
     def fit(
         self, crossing: Crossing, chosen: Sequence[Preset], about: dict[str, str] | None = None
     ) -> Profile:
         """A profile fitted to these crossings and the variants."""
+        self._frames = None
+        return self._fitted(self._with_variants(crossing), len(crossing[0]), chosen, about)
+
+    def _tried(self, chosen: Sequence[Preset]) -> Profile:
+        """A quick fit to the frames to fit to."""
+        if self._frames is None:
+            self._frames = self._with_variants(self._crossing)
+        return self._fitted(self._frames, len(self._crossing[0]), chosen, quick=True)
+
+    def _with_variants(self, crossing: Crossing) -> list[Frames]:
+        return [
+            Frames.of([*tensors, *more], pooled=importance.pooled)
+            for tensors, more, importance in zip(crossing, self._extra, self._importances, strict=True)
+        ]
+
+    def _fitted(
+        self,
+        frames: Sequence[Frames],
+        given: int,
+        chosen: Sequence[Preset],
+        about: dict[str, str] | None = None,
+        *,
+        quick: bool = False,
+    ) -> Profile:
         return fit_crossing(
-            [[*tensors, *more] for tensors, more in zip(crossing, self._extra, strict=True)],
+            frames,
             chosen,
             fingerprint=self._bundle.model.fingerprint,
             split_point=self._point.name,
             importances=self._importances,
             about=about,
-            given=len(crossing[0]),
+            given=given,
+            quick=quick,
         )
 
     def presets(self) -> list[tuple[Preset, ...]]:
@@ -75,18 +104,23 @@ class Trials:
         show: Callable[..., object] = lambda *_: None,
         plain: Sequence[tuple[Preset, ...]] | None = None,
     ) -> list[Point]:
-        """What presets cost and give, from fine to coarse: the `plain` ones (the usual, if not said), and further ones up to a `target`.
+        """What presets cost and give, from fine to coarse: the `plain` ones if there are any, else those between which the `target` is.
 
-        `held_out`: of other frames; `outputs`, each (N, …), are the unsplit network's for them.
+        `held_out`: of other frames; `outputs`, each (N, …), are the unsplit network's for them. If all usual presets are too coarse for a
+        target, or all finer than it needs, further ones are tried.
         """
-        plain = self.presets() if plain is None else plain
+        usual = self.presets() if plain is None else plain
         points: list[Point] = []
 
         def tried(chosen: Sequence[Preset]) -> Point:
-            show("fitting and measuring", len(points), max(len(plain), len(points) + 1) + 1)
+            show(
+                "fitting and measuring",
+                len(points),
+                max(len(usual) if plain else _HALVINGS, len(points) + 1) + 1,
+            )
             chosen = balanced(self._crossing, chosen, self._importances)
             return measure(
-                Calibrated(self.fit(self._crossing, chosen)),
+                Calibrated(self._tried(chosen)),
                 held_out,
                 outputs,
                 self._tail,
@@ -96,8 +130,10 @@ class Trials:
                 presets=chosen,
             )
 
-        for chosen in plain:
-            points += [tried(chosen)]
+        if plain is None and target is not None:
+            points += _between(usual, tried, target)
+        else:
+            points += [tried(chosen) for chosen in usual]
         for _ in range(_FURTHER if target is not None else 0):
             assert target is not None
             if max(each.agreement for each in points) < target:
@@ -107,6 +143,22 @@ class Trials:
             else:
                 break
         return points
+
+
+def _between(
+    usual: Sequence[tuple[Preset, ...]], tried: Callable[[Sequence[Preset]], Point], target: float
+) -> list[Point]:
+    """Points from fine to coarse by halving: the finest that misses the target is among them, and the coarsest that reaches it."""
+    found: dict[int, Point] = {}
+    low, high = 0, len(usual) - 1
+    while low <= high:
+        middle = (low + high) // 2
+        found[middle] = tried(usual[middle])
+        if found[middle].agreement >= target:
+            low = middle + 1
+        else:
+            high = middle - 1
+    return [point for _, point in sorted(found.items())]
 
 
 def cross(

@@ -113,7 +113,7 @@ def test_an_old_profile_of_several_decodes_an_old_frame() -> None:
     for number, (sent, expected) in enumerate(zip(frame.tensors, _stored(arrays_file), strict=True)):
         part = codec.of_tensor(number)
         assert isinstance(part, Calibrated)
-        assert part.coder.encode(part.coder.decode(sent.payload)) == sent.payload
+        assert part.in_numpy.coder.encode(part.in_numpy.coder.decode(sent.payload)) == sent.payload
         # Symbols are whole numbers; the corrector's sums may differ in their last bits between processors.
         actual = part.decode(sent.params, sent.payload, sent.shape)
         np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)

@@ -29,9 +29,12 @@ from shared.codecs.calibrated.context_model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 _MAX_ROWS = 24_000
+_QUICK_ROWS = 8_000
 _KINDS = 10
 _BINS = 32
 _RIDGE = 2.0
@@ -55,15 +58,17 @@ def ladder(rows: int) -> NDArray[np.uint16]:
 
 def fit_context(
     magnitudes: NDArray[np.uint8],
+    canvases: Sequence[Canvas],
     passes: list[CodingPass],
     rank: int,
     rng: np.random.Generator,
     *,
     by_position: bool = False,
+    quick: bool = False,
 ) -> dict[str, NDArray[Any]]:
-    """The arrays of a context model, from (frames, rows, columns, channels) magnitudes.
+    """The arrays of a context model, from (frames, rows, columns, channels) magnitudes and the same as canvases.
 
-    `by_position`: how often a symbol is not zero is known for each position, not only for each channel.
+    `by_position`: how often a symbol is not zero is known for each position, not only for each channel. `quick`: from fewer frames.
     """
     channels = magnitudes.shape[3]
     density = densities(magnitudes) if by_position else (magnitudes > 0).mean((0, 1, 2))
@@ -75,10 +80,10 @@ def fit_context(
         "channel_kind": kinds,
         "ladder": rungs,
     }
-    canvases = [Canvas.of(frame) for frame in magnitudes]
     for coding_pass in passes:
         # Positions of several frames tell more than as many positions of one frame.
-        frames = np.sort(rng.permutation(len(canvases))[: max(1, _MAX_ROWS // len(coding_pass.positions))])
+        most = max(1, (_QUICK_ROWS if quick else _MAX_ROWS) // len(coding_pass.positions))
+        frames = np.sort(rng.permutation(len(canvases))[:most])
         chosen = [canvases[i] for i in frames]
         beside = [canvas.beside(coding_pass) if coding_pass.light else None for canvas in chosen]
         seen = np.concatenate(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.codecs.calibrated.entropy import SCALE
+from shared.codecs.calibrated.native.tallies import Tallies
 from shared.codecs.calibrated.symbol_coder import SIZES, sizes
 
 if TYPE_CHECKING:
@@ -35,18 +36,14 @@ def fit_magnitudes(
         return {}
     channels = magnitudes.shape[3]
     kinds = _kinds(magnitudes, by_position=by_position)
-    at = np.broadcast_to(kinds, magnitudes.shape[1:]).reshape(-1, channels)
-    size = _KINDS * SIZES * levels
-    count = np.zeros(size)
-    for frame in magnitudes:
-        flat = frame.reshape(-1, channels)
-        for current in passes:
-            found = flat[current.positions, current.first : current.last].astype(np.intp)
-            table = at[current.positions, current.first : current.last].astype(np.intp) * SIZES
-            if current.light and by_size:
-                table = table + sizes(frame, current)
-            count += np.bincount((table * levels + found)[found > 0], minlength=size)
-    counts = count.reshape(_KINDS, SIZES, levels)[:, :, 1:]
+    tallies = Tallies.of(magnitudes.shape[1:], levels, by_size=by_size)
+    if tallies:
+        found = np.zeros((_KINDS, SIZES, levels), np.int64)
+        for frame in magnitudes:
+            tallies.sizes(frame, kinds.reshape(-1, channels), found)
+    else:
+        found = _tally(magnitudes, passes, kinds, levels, by_size=by_size)
+    counts = found[:, :, 1:].astype(np.float64)
     usual = (counts.sum((0, 1)) + 1) / (counts.sum() + levels - 1)
     of_size = _drawn(counts.sum(0), usual)
     tables = _drawn(counts, of_size) if by_size else _drawn(counts.sum(1), usual)
@@ -59,6 +56,29 @@ def fit_magnitudes(
         -1,
     )
     return {"magnitudes": exact.astype(np.uint16), "magnitude_kind": kinds}
+
+
+def _tally(
+    magnitudes: NDArray[np.uint8],
+    passes: list[CodingPass],
+    kinds: NDArray[np.uint8],
+    levels: int,
+    *,
+    by_size: bool,
+) -> NDArray[np.int64]:
+    """What `Tallies.sizes` does, in numpy."""
+    channels, size = magnitudes.shape[3], _KINDS * SIZES * levels
+    at = np.broadcast_to(kinds, magnitudes.shape[1:]).reshape(-1, channels)
+    count = np.zeros(size, np.int64)
+    for frame in magnitudes:
+        flat = frame.reshape(-1, channels)
+        for current in passes:
+            found = flat[current.positions, current.first : current.last].astype(np.intp)
+            table = at[current.positions, current.first : current.last].astype(np.intp) * SIZES
+            if current.light and by_size:
+                table = table + sizes(frame, current)
+            count += np.bincount((table * levels + found)[found > 0], minlength=size)
+    return count.reshape(_KINDS, SIZES, levels)
 
 
 def _drawn(counts: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,49 +7,76 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shared.codecs.calibrated.native.tallies import Tallies
 from shared.codecs.calibrated.quantiser import NEIGHBOURHOOD, NEIGHBOURHOODS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from shared.codecs.calibrated.quantiser import Reconstruction
+    from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction
     from shared.codecs.calibrated.symbol_coder import Symbols
 
 _SMALLEST = 1e-30
 """Keeps the regression solvable for tensors that never change, where there is nothing to predict."""
 _HELD_OUT = 4
+_QUICK_EVERY = 3
 RIDGES = (0.2, 0.05, 0.0125, 0.003)
 """Strengths of the corrector's ridge that are tried, in mean variances of a channel."""
 _PRIOR = 8.0
 """Weight of the expected centroid, in values: the centroid of one channel and neighbourhood counts beyond so many."""
 
 
+def stood_for(quantiser: Quantiser, frame: NDArray[np.float32], symbols: Symbols) -> NDArray[np.float32]:
+    """The values that the symbols of a frame stand for, as their centroids do: a sign is part of what a zero stands for only."""
+    scaled, negative = quantiser.scale(frame)
+    if negative is not None:
+        np.negative(scaled, out=scaled, where=negative & (symbols.magnitudes == 0))
+    return scaled
+
+
 def fit_centroids(
-    scaled: Sequence[NDArray[np.float32]], symbols: Sequence[Symbols], levels: int
+    scaled: Iterable[NDArray[np.float32]], symbols: Sequence[Symbols], levels: int
 ) -> NDArray[np.float16]:
     """Mean scaled values, (channels, NEIGHBOURHOODS, levels), drawn towards the expected ones where few were seen.
 
-    `scaled`: each (rows, columns, channels), with its `symbols`.
+    `scaled`: what `stood_for` gives of each frame, with its `symbols`.
     """
-    channels = scaled[0].shape[2]
-    size = channels * NEIGHBOURHOODS * levels
-    count, total = np.zeros(size), np.zeros(size)
-    channel = np.arange(channels) * (NEIGHBOURHOODS * levels)
+    grid = symbols[0].magnitudes.shape
+    shape = grid[2], NEIGHBOURHOODS, levels
+    count, total = np.zeros(shape, np.int64), np.zeros(shape)
+    tallies = Tallies.of(grid, levels)
     for values, found in zip(scaled, symbols, strict=True):
-        around = found.canvas.around.astype(np.intp).reshape(values.shape)
-        key = channel + NEIGHBOURHOOD[around].astype(np.intp) * levels + found.magnitudes
-        count += np.bincount(key.ravel(), minlength=size)
-        total += np.bincount(key.ravel(), weights=values.ravel(), minlength=size)
-    count, total = (sums.reshape(channels, NEIGHBOURHOODS, levels) for sums in (count, total))
+        around = found.canvas.around.astype(np.uint8)
+        if tallies:
+            tallies.values(found.magnitudes, around, values, count, total)
+        else:
+            _tally(found.magnitudes, around, values, count, total)
     level = np.maximum(np.arange(levels) - 0.1, 0.1) * 1.1
     of_level = (total.sum((0, 1)) + level) / (count.sum((0, 1)) + 1)
     of_around = (total.sum(0) + of_level) / (count.sum(0) + 1)
     of_channel = (total.sum(1) + 4 * of_level) / (count.sum(1) + 4)
-    expected = of_channel[:, None] * (of_around / of_level)[None]
+    expected = of_channel[:, None] * (of_around / np.where(of_level == 0, 1, of_level))[None]
+    if symbols[0].negative is not None:  # a zero stands for values of both signs, whose mean is about 0
+        expected[:, :, 0] = of_level[0]
     centroids: NDArray[np.float64] = (total + _PRIOR * expected) / (count + _PRIOR)
     return centroids.astype(np.float16)
+
+
+def _tally(
+    magnitudes: NDArray[np.uint8],
+    around: NDArray[np.uint8],
+    values: NDArray[np.float32],
+    count: NDArray[np.int64],
+    total: NDArray[np.float64],
+) -> None:
+    """What `Tallies.values` does, in numpy."""
+    channels, _, levels = count.shape
+    key = np.arange(channels) * (NEIGHBOURHOODS * levels) + NEIGHBOURHOOD[around].astype(np.intp) * levels
+    key += magnitudes.reshape(key.shape)
+    count += np.bincount(key.ravel(), minlength=count.size).reshape(count.shape)
+    total += np.bincount(key.ravel(), weights=values.ravel(), minlength=count.size).reshape(count.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +91,15 @@ class Moments:
 
     @classmethod
     def of(
-        cls, frames: NDArray[np.float32], symbols: Sequence[Symbols], plain: Reconstruction, numbers: range
+        cls,
+        frames: NDArray[np.float32],
+        symbols: Sequence[Symbols],
+        plain: Reconstruction,
+        numbers: range,
+        *,
+        every: int = 1,
     ) -> Moments:
-        """The sums over the frames of these numbers."""
+        """The sums over the frames of these numbers, and in them over one of `every` so many positions."""
         channels = frames.shape[3]
         gram: NDArray[np.float32] = np.zeros((channels, channels), np.float32)
         cross, first, last = gram.copy(), gram[0].copy(), gram[0].copy()
@@ -74,8 +107,8 @@ class Moments:
         for start in range(0, len(numbers), 16):
             some = numbers[start : start + 16]
             decoded = np.stack([plain.plain(symbols[number]) for number in some])
-            errors = (frames[some.start : some.stop] - decoded).reshape(-1, channels)
-            decoded = decoded.reshape(-1, channels)
+            errors = (frames[some.start : some.stop] - decoded).reshape(-1, channels)[::every]
+            decoded = decoded.reshape(-1, channels)[::every]
             gram += decoded.T @ decoded
             cross += decoded.T @ errors
             first += decoded.sum(0)
@@ -102,16 +135,23 @@ class Moments:
 
 
 def fit_corrector(
-    frames: NDArray[np.float32], symbols: Sequence[Symbols], plain: Reconstruction, rank: int, given: int
+    frames: NDArray[np.float32],
+    symbols: Sequence[Symbols],
+    plain: Reconstruction,
+    rank: int,
+    given: int,
+    *,
+    quick: bool = False,
 ) -> dict[str, NDArray[Any]]:
     """Ridge regression of the error on the plain reconstruction, reduced to its `rank` strongest directions.
 
     `frames`: (frames, rows, columns, channels), with their `symbols`. How strong the ridge is, the last quarter of the first `given`
-    frames tells: a regression without them is tried on them.
+    frames tells: a regression without them is tried on them. `quick`: from a third of the positions.
     """
     kept = given - given // _HELD_OUT
     ranges = range(kept), range(kept, given), range(given, len(frames))
-    tried, held, others = (Moments.of(frames, symbols, plain, numbers) for numbers in ranges)
+    every = _QUICK_EVERY if quick and frames.shape[1] * frames.shape[2] > _QUICK_EVERY else 1
+    tried, held, others = (Moments.of(frames, symbols, plain, numbers, every=every) for numbers in ranges)
     ridge = _ridge(tried, held) if held.rows and tried.rows else RIDGES[0]
     moments = tried + held + others
     gram, cross = moments.centred()

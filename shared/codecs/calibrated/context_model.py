@@ -36,7 +36,6 @@ PREDICTIONS = 512
 """Levels to which the linear prediction is cut."""
 OWN_KINDS = 5
 OWN_KIND = np.digitize(np.arange(MAX_BESIDE + 1), (1, 2, 3, 5)).astype(np.intp)
-
 _OWN_OFFSET = (OWN_KIND * PREDICTIONS).astype(np.int32)
 
 
@@ -67,11 +66,14 @@ class Canvas:
         """(positions, channels): the sum of the eight neighbours, the four nearest twice, for the groups that are complete."""
 
     @classmethod
-    def of(cls, magnitudes: NDArray[np.uint8]) -> Canvas:
-        """A complete canvas, from magnitudes (rows, columns, channels)."""
+    def of(cls, magnitudes: NDArray[np.uint8], around: NDArray[np.uint8] | None = None) -> Canvas:
+        """A complete canvas, from magnitudes (rows, columns, channels), and from the sums `around` them if they are known."""
         canvas = cls(*magnitudes.shape)
         np.minimum(magnitudes, MAX_MAGNITUDE, out=canvas._bordered[1:-1, 1:-1], casting="unsafe")
-        canvas._complete(0, magnitudes.shape[2])
+        if around is None:
+            canvas._complete(0, magnitudes.shape[2])
+        else:
+            canvas.around[:] = around
         return canvas
 
     def put(self, current: CodingPass, magnitudes: NDArray[np.uint8]) -> None:
@@ -145,10 +147,8 @@ class Weights:
         """From a profile's arrays. Raises ProfileContentError, also if a sum could be too large to be exact."""
         name, before, own = f"context.{current.index}.", current.first, current.last - current.first
         up = require(arrays, name + "up", np.int16, (None, own))
-        rank = up.shape[0]
-        if rank > (
-            most := min(MAX_CONTEXT_RANK, own)
-        ):  # what is above the channels' number predicts nothing more
+        rank, most = up.shape[0], min(MAX_CONTEXT_RANK, own)
+        if rank > most:  # what is above the channels' number predicts nothing more
             raise ProfileContentError(f"a profile's contexts of rank {rank}", accepted={"max_rank": most})
 
         def whole(key: str, *shape: int | None) -> NDArray[np.float32]:

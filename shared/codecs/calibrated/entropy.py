@@ -5,12 +5,17 @@ The coder is constriction's (Bamler, arXiv:2201.01741). It is a stack: the encod
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from constriction import stream
 
 from shared.errors import ContentError, ProfileContentError
+
+try:
+    from constriction import stream
+except ImportError:  # there is none for Linux on ARM, where the compiled library does without
+    stream = None
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +28,7 @@ _AT_ONCE = 1 << 14
 """Symbols that one call of the coder decodes, in a millisecond or two."""
 SCALE = 1 << 16
 """Probabilities are whole multiples of 1/65536, so that they are the same on every machine."""
+NOT_AT_THE_END = "the coded symbols do not end where the tensor does"
 
 
 class Alphabet:
@@ -31,14 +37,18 @@ class Alphabet:
     def __init__(self, frequencies: NDArray[np.int64]) -> None:
         if frequencies.min() < 1 or (frequencies.sum(1) != SCALE).any():
             raise ProfileContentError(f"a profile's frequencies are not positive numbers that sum to {SCALE}")
-        self._models = [stream.model.Categorical(row, perfect=False) for row in frequencies / SCALE]
-        self.classes = len(frequencies)
+        self._frequencies = frequencies
+
+    @cached_property
+    def models(self) -> list[Any]:
+        """One for each class; made when they are first asked for, as who has the compiled library never does."""
+        return [stream.model.Categorical(row, perfect=False) for row in self._frequencies / SCALE]
 
     def sort(self, classes: NDArray[np.uint8]) -> tuple[NDArray[np.intp], list[tuple[Any, int]]]:
         """The order in which symbols are coded, and for each class that occurs its model and its number of symbols."""
-        counts = np.bincount(classes, minlength=len(self._models)).tolist()
+        counts = np.bincount(classes, minlength=len(self._frequencies)).tolist()
         return np.argsort(classes, kind="stable"), [
-            (model, count) for model, count in zip(self._models, counts, strict=True) if count
+            (model, count) for model, count in zip(self.models, counts, strict=True) if count
         ]
 
 
@@ -73,12 +83,7 @@ class Reader:
     """Decodes what a Writer wrote. Any bytes give symbols; `finish` tells whether a Writer could have written them."""
 
     def __init__(self, payload: Bytes) -> None:
-        if len(payload) % 4:
-            raise ContentError(f"coded symbols come in words of 4 bytes, these are {len(payload)} bytes")
-        words = np.frombuffer(payload, "<u4").astype(np.uint32)
-        if len(words) and not words[-1]:
-            raise ContentError("the last word of coded symbols is 0, which no encoder writes")
-        self._coder = stream.stack.AnsCoder(words)
+        self._coder = stream.stack.AnsCoder(words_of(payload).astype(np.uint32))
 
     def take(self, classes: NDArray[np.uint8], alphabet: Alphabet) -> NDArray[np.uint8]:
         """The next symbols, one for each of `classes` (n,)."""
@@ -103,7 +108,17 @@ class Reader:
     def finish(self) -> None:
         """Raise ContentError unless exactly everything was read."""
         if not self._coder.is_empty():
-            raise ContentError("the coded symbols do not end where the tensor does")
+            raise ContentError(NOT_AT_THE_END)
+
+
+def words_of(payload: Bytes) -> NDArray[np.uint32]:
+    """A payload as words of 32 bits, little-endian. Raises ContentError."""
+    if len(payload) % 4:
+        raise ContentError(f"coded symbols come in words of 4 bytes, these are {len(payload)} bytes")
+    words: NDArray[np.uint32] = np.frombuffer(payload, "<u4")
+    if len(words) and not words[-1]:
+        raise ContentError("the last word of coded symbols is 0, which no encoder writes")
+    return words
 
 
 def _in_parts(start: int, count: int) -> Iterator[tuple[int, int]]:

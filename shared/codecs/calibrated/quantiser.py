@@ -5,8 +5,7 @@
     value     = offset + sign x centroid of (channel, neighbourhood, magnitude) x step size x scale, then + corrector, then + what is
                 usual at the position
 
-The corrector predicts, linearly and across channels, what quantisation removed: ridge regression on calibration frames, kept
-at a low rank. Where the camera stands still, what is still wrong at a position on average is known as well.
+Where the camera stands still, what is still wrong at a position on average is known as well.
 """
 
 from __future__ import annotations
@@ -16,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.codecs.calibrated.context_model import MAX_AROUND, Canvas
+from shared.codecs.calibrated.corrector import Corrector
 from shared.codecs.calibrated.profile import require
 from shared.codecs.calibrated.symbol_coder import Symbols
 from shared.errors import ProfileContentError
-from shared.limits import MAX_CORRECTOR_RANK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from shared.codecs.calibrated.native.tallies import Tallies
 
 NEIGHBOURHOODS = 5
 NEIGHBOURHOOD = np.digitize(np.arange(MAX_AROUND + 1), (1, 3, 5, 8)).astype(np.uint16)
@@ -52,11 +53,14 @@ class Quantiser:
         negative = scaled < 0
         return np.abs(scaled, out=scaled), negative
 
-    def __call__(self, grid: NDArray[np.float32]) -> Symbols:
-        """The symbols of values (rows, columns, channels)."""
+    def __call__(self, grid: NDArray[np.float32], tallies: Tallies | None = None) -> Symbols:
+        """The symbols of values (rows, columns, channels); with `tallies` sooner."""
         scaled, negative = self.scale(grid)
         magnitudes = self.magnitudes(scaled)
-        return Symbols(magnitudes, negative, Canvas.of(magnitudes))
+        if negative is not None:
+            negative &= magnitudes > 0  # a zero has no sign
+        canvas = Canvas.of(magnitudes, tallies.around(magnitudes) if tallies else None)
+        return Symbols(magnitudes, negative, canvas)
 
     def magnitudes(self, scaled: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Whole numbers below the number of levels; 0 within the dead zone."""
@@ -79,23 +83,10 @@ class Reconstruction:
         self._table = table.astype(np.float32).ravel()
         self._channel = (np.arange(channels) * (NEIGHBOURHOODS * levels)).astype(np.int32)
         self._neighbourhood = (NEIGHBOURHOOD * levels).astype(np.int32)
-        self._down: NDArray[np.float32] | None = None
+        self._corrector = Corrector.of(arrays, channels)
         self._usual: NDArray[np.float32] | None = None
-        if "corrector_down" in arrays:
-            down = require(arrays, "corrector_down", np.float16, (channels, None))
-            if down.shape[1] > (most := min(MAX_CORRECTOR_RANK, channels)):
-                raise ProfileContentError(
-                    f"a profile's corrector of rank {down.shape[1]}", accepted={"max_rank": most}
-                )
-            self._down = down.astype(np.float32)
-            self._up = require(arrays, "corrector_up", np.float16, (down.shape[1], channels)).astype(
-                np.float32
-            )
-            self._bias = require(arrays, "corrector_bias", np.float32, (channels,))
         if "usual" in arrays:
-            usual = require(arrays, "usual", np.float16, (2, *grid)).astype(np.float32)
-            with np.errstate(over="ignore"):  # values that are not finite are found when a frame is decoded
-                self._usual = usual * self._step_sizes
+            self._usual = usual_of(arrays, grid, self._step_sizes)
 
     def plain(self, symbols: Symbols) -> NDArray[np.float32]:
         """Values (rows, columns, channels) before the corrector."""
@@ -113,9 +104,8 @@ class Reconstruction:
     def corrected(self, symbols: Symbols) -> NDArray[np.float32]:
         """Values (rows, columns, channels) after the corrector."""
         values = self.plain(symbols)
-        if self._down is not None:
-            flat = values.reshape(-1, values.shape[2])
-            flat += (flat @ self._down) @ self._up + self._bias
+        if self._corrector is not None:
+            self._corrector.add_to(values.reshape(-1, values.shape[2]))
         return values
 
     def __call__(self, symbols: Symbols) -> NDArray[np.float32]:
@@ -126,6 +116,15 @@ class Reconstruction:
         if not self._signed:
             np.maximum(values, 0, out=values)
         return values
+
+
+def usual_of(
+    arrays: Mapping[str, NDArray[Any]], grid: tuple[int, int, int], step_sizes: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What values lack at each position on average, (2, rows, columns, channels): of zeros and of others. Raises ProfileContentError."""
+    usual = require(arrays, "usual", np.float16, (2, *grid)).astype(np.float32)
+    with np.errstate(over="ignore"):  # values that are not finite are found when a frame is decoded
+        return usual * step_sizes
 
 
 def scales(

@@ -106,6 +106,11 @@ class SymbolCoder:
             for current in self.passes
         }
 
+    def make_models(self) -> None:
+        """Make those of all classes now, and not in the first frame."""
+        for alphabet in (self._significance, self._magnitudes):
+            _ = alphabet and alphabet.models
+
     def encode(self, symbols: Symbols) -> bytes:
         """The symbols as words of 4 bytes, little-endian."""
         writer = Writer()

@@ -9,11 +9,14 @@ from edge.calibration.fit import (
     POOLED_STEPS,
     SIGNED_STEPS,
     STEPS,
+    Preset,
     fit_profile,
     presets,
 )
 from edge.calibration.importance import Importance
 from edge.calibration.pictures import variants
+from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.grid import to_grid
 
 
 def test_the_presets_go_by_the_kind_of_tensor():
@@ -75,3 +78,22 @@ def test_a_profile_says_how_importance_was_measured():
             tensors, SMALL, fingerprint=b"profile.", split_point="layer1", importance=importance
         )
         assert profile.about["importance"] == how
+
+
+def test_a_zero_of_a_signed_tensor_stands_for_the_mean_of_both_signs():
+    """The mean of their sizes would move all of them to one side."""
+    shape = (32, 10, 10)
+    profile = fit_profile(
+        features(shape, 40, signed=True),
+        Preset(step=0.4, groups=2, context_rank=4, corrector_rank=8),
+        fingerprint=b"profile.",
+        split_point="layer1",
+    )
+    assert np.abs(profile.arrays["centroid"][:, :, 0].astype(np.float32)).mean() < 0.05
+    codec, bias, error = Calibrated(profile), [], []
+    for tensor in features(shape, 10, seed=77, signed=True):
+        encoded, symbols = codec.encode_symbols(tensor)
+        off = to_grid(codec.decode(*encoded, shape) - tensor)[symbols.magnitudes == 0]
+        bias.append(off.mean())
+        error.append(off.std())
+    assert abs(np.mean(bias)) < 0.1 * np.mean(error)

@@ -33,7 +33,7 @@ def test_every_symbol_comes_back(shape, signed):
     codec = Calibrated(make_profile(shape=shape, signed=signed))
     for tensor in features(shape, 4, seed=9, signed=signed):
         encoded, symbols = codec.encode_symbols(tensor)
-        again = codec.coder.decode(encoded.payload)
+        again = codec.in_numpy.coder.decode(encoded.payload)
         assert np.array_equal(again.magnitudes, symbols.magnitudes)
         assert np.array_equal(again.canvas.around, symbols.canvas.around)
         if symbols.negative is not None:

@@ -16,6 +16,7 @@ from shared.codecs.calibrated import codec as codec_module
 from shared.codecs.calibrated import entropy
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.cost import Cost, cost_of
+from shared.codecs.calibrated.native import memory
 from shared.codecs.calibrated.profile import Profile
 from shared.errors import ContentError, LimitError, ProfileContentError
 from shared.limits import (
@@ -44,9 +45,9 @@ def taken(work: Callable[[], object]) -> tuple[int, int]:
     return held, peak
 
 
-def reader_of(data: bytes) -> Calibrated:
+def reader_of(data: bytes, *, compiled: bool) -> Calibrated:
     """The codec of a file that nobody else holds."""
-    return Calibrated.reader(Profile.from_bytes(bytes(bytearray(data))))
+    return Calibrated.reader(Profile.from_bytes(bytes(bytearray(data))), compiled=compiled)
 
 
 def empty(codec: Calibrated, shape: tuple[int, ...]) -> None:
@@ -63,19 +64,23 @@ def test_no_profile_takes_more_than_was_counted() -> None:
         data = worst_profile(shape).data
         profile = Profile.from_bytes(data)
         cost = cost_of(profile)
-        with naming(shape, cost):
-            held, peak = taken(lambda data=data: reader_of(data))
-            assert held <= cost.held_bytes
-            assert peak <= 2 * cost.held_bytes + len(data)
-            codec = Calibrated(profile)
-            _, peak = taken(lambda codec=codec, shape=shape: empty(codec, shape))
-            assert peak <= cost.frame_bytes
+        for compiled in (False, True):
+            with naming(shape, cost, compiled):
+                held, peak = taken(lambda data=data, compiled=compiled: reader_of(data, compiled=compiled))
+                assert held <= cost.held_bytes
+                assert peak <= 2 * cost.held_bytes + len(data)
+                codec = Calibrated(profile, compiled=compiled)
+                memory._spare.clear()
+                _, peak = taken(lambda codec=codec, shape=shape: empty(codec, shape))
+                assert peak <= cost.frame_bytes
 
 
 def test_the_count_is_not_far_above_what_is_taken() -> None:
     data = worst_profile((512, 14, 14)).data
-    held, _ = taken(lambda: reader_of(data))
+    held, _ = taken(lambda: reader_of(data, compiled=False))
     assert cost_of(Profile.from_bytes(data)).held_bytes < 2 * held
+    less, _ = taken(lambda: reader_of(data, compiled=True))
+    assert less < 0.8 * held
 
 
 def test_products_and_models_are_bounded_by_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,19 +102,19 @@ def test_products_and_models_are_bounded_by_the_count(monkeypatch: pytest.Monkey
     for shape in SHAPES:
         asked.clear()
         profile = worst_profile(shape)
-        codec = Calibrated(profile)
+        codec = Calibrated(profile, compiled=False)
         codec.decode(profile.digest, b"", shape)
         with naming(shape):
             assert sum(asked) <= cost_of(profile).symbols
-            assert len(asked) <= len(codec.coder.passes) * (64 + MAX_CODING_TABLES + 1)
+            assert len(asked) <= len(codec.in_numpy.coder.passes) * (64 + MAX_CODING_TABLES + 1)
 
 
 def test_multiplications_are_those_of_the_matrices() -> None:
     for profile in (make_profile(), still_camera()):
         codec, (shape,) = Calibrated(profile), profile.shapes
         count = 0
-        for current in codec.coder.passes:
-            weights = codec.coder.contexts._weights[current.index]
+        for current in codec.in_numpy.coder.passes:
+            weights = codec.in_numpy.coder.contexts._weights[current.index]
             for each in (weights.same, weights.around, weights.beside, weights.up):
                 count += each.size * len(current.positions)
         rank = profile.arrays["corrector_down"].shape[1]
@@ -118,7 +123,7 @@ def test_multiplications_are_those_of_the_matrices() -> None:
 
 
 def test_what_is_above_a_limit_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec_module, "SymbolCoder", None)
+    monkeypatch.setattr(codec_module, "NumpyModel", None)
     cases = [
         (Cost(MAX_PROFILE_HELD_BYTES + 1, 0, 0, 0), "bytes to hold"),
         (Cost(0, MAX_PROFILE_FRAME_BYTES + 1, 0, 0), "bytes to decode a frame"),

@@ -1,0 +1,146 @@
+"""The compiled library for this machine, if there is one."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import platform
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+ABI = 1
+"""The layout of the structures below; core.h has the same number."""
+FOLDER = Path(__file__).parent / "lib"
+_MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+_LEVELS = {"x86_64": ("sse4", "avx2", "avx512"), "aarch64": ("neon",)}
+
+_i32, _ptr = ctypes.c_int32, ctypes.c_void_p
+
+
+class Pass(ctypes.Structure):
+    """One coding pass, as core.h has it."""
+
+    _fields_ = [
+        *(
+            (name, _ptr)
+            for name in ("same", "around", "beside", "up", "bias", "classes", "kinds", "tables", "positions")
+        ),
+        *(
+            (name, _i32)
+            for name in ("kinds_step", "tables_step", "first", "last", "count", "light", "ends_group")
+        ),
+        *((name, _i32) for name in ("rank", "width", "latent_shift", "shift")),
+    ]
+
+
+class Model(ctypes.Structure):
+    """One tensor of a profile, as core.h has it."""
+
+    _fields_ = [
+        *((name, _ptr) for name in ("passes", "significance", "starts", "zeros", "sizes")),
+        *((name, _ptr) for name in ("step", "offset", "position_scale", "centroids", "usual")),
+        ("threshold", ctypes.c_float),
+        *(
+            (name, _i32)
+            for name in ("pass_count", "rows", "columns", "channels", "levels", "is_signed", "by_size")
+        ),
+        *((name, _i32) for name in ("channel_first", "most_rank", "most_symbols")),
+    ]
+
+
+class _Level(ctypes.Structure):
+    _fields_ = [
+        (name, _ptr)
+        for name in (
+            "quantise",
+            "encode",
+            "decode",
+            "reconstruct",
+            "finish",
+            "around",
+            "tally_values",
+            "tally_sizes",
+        )
+    ]
+
+
+class Level(NamedTuple):
+    """What one level of a processor's instructions offers; core.h says what each function takes. All levels give the same."""
+
+    name: str
+    quantise: Callable[..., int]
+    encode: Callable[..., int]
+    decode: Callable[..., int]
+    reconstruct: Callable[..., None]
+    finish: Callable[..., None]
+    around: Callable[..., None]
+    tally_values: Callable[..., None]
+    tally_sizes: Callable[..., None]
+
+
+class Library:
+    """The functions of one file."""
+
+    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
+        """Raises OSError if it cannot be loaded, or is of another version of the sources."""
+        library = ctypes.CDLL(str(path))
+        if (found := library.splitdnn_abi()) != ABI:
+            raise OSError(f"{path} has the layout {found}, not {ABI}")
+        self._scratch, self._symbols = library.splitdnn_scratch, library.splitdnn_symbols
+        self._scratch.argtypes, self._scratch.restype = (_ptr,), ctypes.c_int64
+        self._symbols.argtypes, self._symbols.restype = (_ptr, _i32, _ptr), None
+        library.splitdnn_level.restype = ctypes.POINTER(_Level)
+        self.levels = [
+            _level(name, library.splitdnn_level(number).contents)
+            for number, name in enumerate(names[: library.splitdnn_levels()])
+        ]
+        """Those that this processor has, the best last."""
+
+    def scratch_bytes(self, model: Model) -> int:
+        """What one frame takes while it is coded."""
+        return int(self._scratch(ctypes.byref(model)))
+
+    def symbols(self, starts: Any, count: int, out: Any) -> None:
+        """Fill `out` (count, 32 bytes each) with what the encoder needs of symbols with these starts (uint32, count + 1)."""
+        self._symbols(starts.ctypes.data, count, out.ctypes.data)
+
+
+def _level(name: str, level: _Level) -> Level:
+    i64 = ctypes.c_int64
+
+    def function(which: str, result: Any, *arguments: Any) -> Any:
+        return ctypes.CFUNCTYPE(result, *arguments)(getattr(level, which))
+
+    return Level(
+        name,
+        function("quantise", _i32, *[_ptr] * 4),
+        function("encode", i64, *[_ptr] * 5),
+        function("decode", _i32, _ptr, _ptr, i64, *[_ptr] * 3),
+        function("reconstruct", None, *[_ptr] * 5),
+        function("finish", None, *[_ptr] * 3),
+        function("around", None, *[_ptr] * 4),
+        function("tally_values", None, *[_ptr] * 6),
+        function("tally_sizes", None, *[_ptr] * 3, _i32, _ptr),
+    )
+
+
+@cache
+def library() -> Library | None:
+    """That of this machine; None where there is none, or none that can be loaded, which one warning tells."""
+    machine = _MACHINES.get(platform.machine())
+    if sys.platform != "linux" or machine is None:
+        return None
+    path = FOLDER / f"calibrated-{machine}.so"
+    try:
+        found = Library(path, _LEVELS[machine])
+    except (OSError, AttributeError) as error:
+        _log.warning("the codec calibrated runs without its compiled core, several times slower: %s", error)
+        return None
+    return found if found.levels else None

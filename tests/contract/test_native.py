@@ -1,0 +1,67 @@
+"""The compiled libraries are built from the sources beside them, travel with the package, and need nothing of the system."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "shared/codecs/calibrated/native"
+
+
+def script():
+    spec = importlib.util.spec_from_file_location("native", ROOT / "scripts/native.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_libraries_are_of_these_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    assert script().main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_a_change_of_the_sources_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = script()
+    assert {path.name for path in module.sources()} >= {"core.h", "level.c", "library.c", "native.py"}
+    monkeypatch.setattr(module, "_hash", lambda path: "other" if path.name == "coder.h" else "same")
+    monkeypatch.setattr(module, "LOCK", tmp_path / "native.sha256")
+    (tmp_path / "native.sha256").write_text(module.lock_text().replace("other", "same"), encoding="utf-8")
+    assert module.main(["--check"]) == 1
+
+
+@pytest.mark.slow
+def test_the_same_compiler_makes_the_same_bytes() -> None:
+    module = script()
+    target = module.TARGETS.get(platform.machine())
+    try:
+        found = subprocess.run(
+            [target.compiler, "-dumpfullversion"], capture_output=True, text=True, check=False
+        )
+    except (AttributeError, FileNotFoundError):
+        pytest.skip("no compiler for this machine")
+    if found.stdout.strip() != module.COMPILER_VERSION:
+        pytest.skip(f"gcc {found.stdout.strip()}, not {module.COMPILER_VERSION}")
+    assert module.main(["--compare"]) == 0
+
+
+def test_the_libraries_are_in_the_package_and_small() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    data = pyproject["tool"]["setuptools"]["package-data"]
+    assert data["shared.codecs.calibrated.native"] == ["lib/*.so"]
+    libraries = sorted(path.name for path in (FOLDER / "lib").iterdir())
+    assert libraries == ["calibrated-aarch64.so", "calibrated-x86_64.so"]
+    assert sum((FOLDER / "lib" / name).stat().st_size for name in libraries) < 256 << 10
+
+
+def test_the_libraries_load_no_others() -> None:
+    """So that they run with any C library, and no missing one keeps them from it."""
+    for path in (FOLDER / "lib").iterdir():
+        data = path.read_bytes()
+        assert data[:4] == b"\x7fELF", path.name
+        for name in (b"libc.", b"libgcc", b"GLIBC_", b"ld-linux"):
+            assert name not in data, (path.name, name)

@@ -1,0 +1,121 @@
+"""The compiled library is found, or one line says why not, and frames are coded in numpy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from kits.profiles import features, make_profile
+
+from shared.codecs.calibrated import codec as codec_module
+from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.native import library as module
+from shared.codecs.calibrated.native.model import _starts
+from shared.codecs.calibrated.numpy_model import NumpyModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    """`library` remembers what it found."""
+    module.library.cache_clear()
+    yield
+    module.library.cache_clear()
+
+
+def test_this_machine_has_one() -> None:
+    found = module.library()
+    assert found is not None
+    assert [level.name for level in found.levels] in (
+        ["sse4"],
+        ["sse4", "avx2"],
+        ["sse4", "avx2", "avx512"],
+        ["neon"],
+    )
+
+
+def test_where_it_cannot_be_loaded_one_line_says_so_and_frames_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tensor = features((8, 6, 6), 1)[0]
+    expected = Calibrated(make_profile()).encode(tensor)
+    module.library.cache_clear()
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    for _ in range(3):
+        codec = Calibrated(make_profile())
+        assert isinstance(codec._model, NumpyModel)
+        assert codec.encode(tensor) == expected
+    (line,) = caplog.messages
+    assert line.startswith("the codec calibrated runs without its compiled core, several times slower: ")
+    assert str(tmp_path) in line
+
+
+def test_another_layout_is_refused(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(module, "ABI", module.ABI + 1)
+    assert module.library() is None
+    assert f"has the layout {module.ABI - 1}, not {module.ABI}" in caplog.text
+
+
+def test_other_machines_have_none_and_nothing_is_wrong_there(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module.platform, "machine", lambda: "riscv64")
+    assert module.library() is None
+    monkeypatch.setattr(module.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(module.sys, "platform", "darwin")
+    module.library.cache_clear()
+    assert module.library() is None
+    assert caplog.messages == []
+
+
+def test_a_codec_of_several_tensors_in_numpy_is_in_numpy_throughout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec_module, "library", lambda: pytest.fail("asked for the library"))
+    assert isinstance(Calibrated(make_profile(), compiled=False)._model, NumpyModel)
+
+
+def divided(symbol: Any, state: int) -> int:
+    """What the encoder takes for state / weight."""
+    return int((state * symbol["reciprocal"] + symbol["addend"]) >> (64 + symbol["shift"]))
+
+
+def test_products_divide_every_state_exactly() -> None:
+    found = module.library()
+    assert found is not None
+    rng = np.random.default_rng(0)
+    weights = [1, 2, 3, 5, 7, 255, 256, 257, 65535, 65536, (1 << 23) - 1, 1 << 23, (1 << 24) - 4095]
+    weights += np.exp(rng.uniform(0, np.log(1 << 18), 400)).astype(int).tolist()
+    states = [0, 1, 2, (1 << 32) - 1, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 2, (1 << 64) - 1]
+    states += [int.from_bytes(rng.bytes(8), "little") >> int(rng.integers(0, 40)) for _ in range(50)]
+    layout = np.dtype(
+        [
+            ("reciprocal", "<u8"),
+            ("addend", "<u8"),
+            ("start", "<u4"),
+            ("weight", "<u4"),
+            ("shift", "<u4"),
+            ("", "<u4"),
+        ]
+    )
+    for weight in weights:
+        out = np.zeros(1, layout)
+        found.symbols(np.array([0, weight], np.uint32), 1, out)
+        symbol = {name: int(out[0][name]) for name in ("reciprocal", "addend", "shift", "weight")}
+        assert symbol["weight"] == weight
+        near = [
+            each
+            for k in (1, 2, 1000, (1 << 64) // weight)
+            for each in (k * weight - 1, k * weight, k * weight + 1)
+        ]
+        for state in states + [each for each in near if 0 <= each < 1 << 64]:
+            assert divided(symbol, state) == state // weight, (weight, state)
+
+
+def test_parts_of_a_table_are_those_of_the_wire_document() -> None:
+    frequencies = np.array([[65536 - 17, 17], [1, 65535], [32768, 32768]])
+    for row, starts in zip(frequencies.tolist(), _starts(frequencies).tolist(), strict=True):
+        before = [0, row[0]]
+        assert starts == [(each * ((1 << 24) - 2) >> 16) + k for k, each in enumerate(before)] + [1 << 24]

@@ -7,7 +7,7 @@ Scale and zero point are the network's own at that split point (`Grid`), so a ta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -32,7 +32,7 @@ _FLOAT32 = Floating(1, "float32", "<f4")
 class Symbols(Codec):
     """Carries uint8 symbols, or float32 values that lie on the grid, without any loss."""
 
-    carries = "symbols"
+    carries: Literal["tensor", "picture", "symbols"] = "symbols"
 
     def __init__(self, codec_id: int, name: str, grid: Grid | None = None) -> None:
         """Without a grid it only decodes."""

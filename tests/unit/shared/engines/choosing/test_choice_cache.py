@@ -108,7 +108,9 @@ def test_what_is_kept_of_failed_checks_may_be_damaged(candidates: Candidates, tm
     everything = ["openvino/float32", "openvino/float16", "openvino/bfloat16"]
     for kept in ({"imprecise": everything}, {"imprecise": "openvino/float16"}, {"imprecise": [1, None, []]}):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("shared.engines.choosing.choice_store.Cache.load_json", lambda _, name, kept=kept: kept)
+            patch.setattr(
+                "shared.engines.choosing.choice_store.Cache.load_json", lambda _, name, kept=kept: kept
+            )
             candidates.forget()
             assert candidates.make(cache_dir=str(tmp_path)) == "openvino/bfloat16", kept
             assert candidates.built == everything, kept
@@ -142,7 +144,9 @@ def test_a_cached_choice_that_cannot_be_used_is_made_again(candidates: Candidate
         },
     ):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("shared.engines.choosing.choice_store.Cache.load_json", lambda _, name, kept=kept: kept)
+            patch.setattr(
+                "shared.engines.choosing.choice_store.Cache.load_json", lambda _, name, kept=kept: kept
+            )
             candidates.forget()
             assert candidates.make(cache_dir=str(tmp_path)) == "openvino/bfloat16", kept
             assert len(candidates.timed) == 3, kept

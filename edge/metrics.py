@@ -50,7 +50,6 @@ CHANGES = ("taken", "failed")
 SWITCHES = ("limit", "clear", "small")
 CIRCUIT_STATES = ("closed", "open", "half_open")
 VERIFIED = ("same", "other", "left_out", "failed")
-
 DEFAULT_CAMERA = "camera"
 
 

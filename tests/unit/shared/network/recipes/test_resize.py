@@ -13,7 +13,8 @@ from kits.naming import naming
 from PIL import Image
 
 from shared.network.recipe import Recipe
-from shared.network.recipes.resample import Span, resample
+from shared.network.recipes.resample import resample
+from shared.network.recipes.weights import Span
 from shared.network.recipes.resize import fit_picture
 
 PHOTOGRAPHS = Path(__file__).parents[6] / "shared/images"

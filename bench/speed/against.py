@@ -1,23 +1,23 @@
-"""This checkout beside another version of the project: both sides of each, on the same clip, in turn.
+"""Beside another version of the project: both sides of each, on the same clip, in turn.
 
-What one machine does in one minute says little about another minute, so only ratios between runs of one round are of use. Frames/s
-are those of processes with the threads that they take themselves; where the processor time goes is told by processes of one thread,
-whose steps hold all of an engine's work.
+What a machine does in one minute says little of the next, so only ratios between runs of one round are of use. Frames/s are those of
+processes with the threads that they take themselves. Where the processor time goes is told by processes of one thread, whose steps
+hold all of an engine's work.
 """
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.harness.process import cpu_s
 from bench.harness.scrape import scrape
 from bench.harness.system import Cloud, Edge, Setup
 from bench.harness.worker import Worker
-from bench.report.progress import Outline, Progress
-from bench.report.report import Cell, Findings, Table
-from bench.report.spread import over_rounds, ratio_of_rounds, several
+from bench.report.progress import Outline
+from bench.report.report import Findings, Table
+from bench.report.spread import several
+from bench.speed.comparison import rows, step_rows
 from bench.speed.halves import Halves
 from bench.speed.points import PICTURE, named
 from bench.speed.steps import REST, Costs, Sample
@@ -27,146 +27,80 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bench.harness.contender import Contender
+    from bench.report.progress import Progress
+    from bench.speed.comparison import Runs
     from bench.speed.options import SpeedOptions
+    from bench.speed.window import Window
 
-_POINTS = ("layer2", "layer3", "layer4")
 _BASE_CODEC = "int8+zstd"
 _PICTURES = "jpeg"
-_ALONE = "engine"
-_SIDES = ("edge", "cloud")
-_NETWORK = ("head", "tail")
-
-Runs = dict[tuple[str, str], list[dict[str, float]]]
-"""By split point and contender, what each round gave."""
+_NETWORK = "resnet50"
 
 
 def outline(options: SpeedOptions) -> Outline:
-    runs = 2 * options.rounds * (len(_points(options)) + 1)
-    return Outline(
-        "against", 2 + runs + options.rounds, 30 + runs * (5 + (options.warm_frames + options.frames) / 20)
-    )
+    runs = 2 * options.rounds * (len(options.against_points) + 1)
+    seconds = 30 + runs * (5 + (options.warm_frames + options.frames) / 20)
+    return Outline("against", 2 + runs + options.rounds, seconds)
 
 
 def measure(options: SpeedOptions, progress: Progress) -> Findings:
     """Rounds over the split points, at each both checkouts; then rounds of one thread at the stages' point."""
-    this, base = options.contenders
-    engine, tables = "", []
+    contenders = options.contenders
+    this, base = contenders
     runs: Runs = {}
     alone: list[tuple[float, float]] = []
     progress.step("starting two clouds")
     with (
-        _clouds(options, this, base) as clouds,
-        Worker(Halves, options.setup, options.model or "resnet50") as worker,
+        _clouds(options, contenders) as clouds,
+        Worker(Halves, options.setup, options.model or _NETWORK) as worker,
     ):
-        engine = clouds[this.name].engine()
-        description = clouds[this.name].describe()
+        engine, description = clouds[this.name].engine(), clouds[this.name].describe()
+        base_engine = clouds[base.name].engine()
         for number in range(1, options.rounds + 1):
             progress.step(f"the engine alone, round {number} of {options.rounds}")
             alone.append(worker.ask(Halves.whole, options.engine_s))
-            for point in _points(options):
+            for point in options.against_points:
                 for contender in (base, this):
                     progress.step(f"{point}, {contender.name}, round {number} of {options.rounds}")
-                    found = _run(options, contender, clouds[contender.name], point)
-                    runs.setdefault((point, contender.name), []).append(_figures(found))
-        base_engine = clouds[base.name].engine()
-    tables.append(
-        Table(
-            "against",
-            "This checkout against another",
-            _note(options, named(description), base_engine),
-            rows(runs, alone),
-        )
-    )
-    costs = {each.name: Costs() for each in (this, base)}
+                    window = _run(options, contender, clouds[contender.name], point)
+                    runs.setdefault((point, contender.name), []).append(window)
+    costs = {each.name: Costs() for each in contenders}
     point = options.stage_point or description["default_split_point"]
     progress.step("starting two clouds of one thread")
-    with _clouds(options, this, base, threads=1) as clouds:
-        for name in progress.rounds(options.rounds, [base.name, this.name], "one thread, {}"):
-            contender = this if name == this.name else base
-            costs[name].add(_run(options, contender, clouds[name], point, threads=1))
+    with _clouds(options, contenders, threads=1) as clouds:
+        for number in range(1, options.rounds + 1):
+            for contender in (base, this):
+                progress.step(f"one thread, {contender.name}, round {number} of {options.rounds}")
+                window = _run(options, contender, clouds[contender.name], point, threads=1)
+                costs[contender.name].add(window)
+    rounds = several(options.rounds, "round")
     note = (
-        f"{point}, one thread a process, so that an engine's work is in its step. CPU ms a frame: medians (min–max over {several(options.rounds, 'round')} "
-        f"of {options.frames} frames). `{REST}` is a process's CPU less its steps', and holds this section's scrapes. Overhead is the CPU of both processes less head and tail."
+        f"{named(description)}, {options.codec}, against {options.against_model} of {base.checkout.folder.name}, {base_engine}, {_BASE_CODEC}. Medians (min–max over "
+        f"{rounds}) of {options.frames} frames a run, after {options.warm_frames} for warming up; ratios are between runs of one round. Edge and "
+        f"cloud share this machine's cores; CPU is of both. `Engine alone`: the whole network on one picture after another for {options.engine_s:g} s, in a process that does "
+        "nothing else."
     )
-    tables.append(
-        Table(
-            "against_steps",
-            f"Where the processor time goes at {point}",
-            note,
-            step_rows(costs[this.name], costs[base.name]),
-        )
+    step_note = (
+        f"{point}, one thread a process, so that an engine's work is in its step. CPU ms a frame: medians (min–max over {rounds}). `{REST}` is a "
+        "process's CPU less its steps', and holds this section's scrapes. Overhead is the CPU of both processes less head and tail."
     )
-    return Findings(engine, tables, [])
-
-
-def rows(runs: Runs, alone: Sequence[tuple[float, float]]) -> list[dict[str, Cell]]:
-    """The engine alone, then both checkouts at each split point."""
-    found: list[dict[str, Cell]] = [
-        {
-            "split point": "the engine alone, back to back",
-            "frames/s": over_rounds([rate for rate, _ in alone]),
-            "CPU ms/frame": over_rounds([cpu for _, cpu in alone]),
-        }
+    title = f"Where the processor time goes at {point}"
+    tables = [
+        Table("against", "This checkout against another", note, rows(runs, alone)),
+        Table("against_steps", title, step_note, step_rows(costs[this.name], costs[base.name])),
     ]
-    for point in dict.fromkeys(point for point, _ in runs):
-        this, base = runs[point, "this"], runs[point, "against"]
-        row: dict[str, Cell] = {"split point": point}
-        for name in ("frames/s", "CPU ms/frame"):
-            ours, theirs = ([each[name] for each in side] for side in (this, base))
-            row |= {
-                name: over_rounds(ours),
-                f"{name}, against": over_rounds(theirs),
-                f"{name}, ratio": ratio_of_rounds(ours, theirs),
-            }
-        row["of the engine alone"] = ratio_of_rounds(
-            [each["frames/s"] for each in this], [rate for rate, _ in alone]
-        )
-        for side in _SIDES:
-            row[f"{side}'s CPU"] = over_rounds([each[side] for each in this])
-        row["bytes/frame"] = round(this[-1]["bytes"])
-        found.append(row)
-    return found
-
-
-def step_rows(this: Costs, base: Costs) -> list[dict[str, Cell]]:
-    """A row for each step of either checkout, what no step holds, and the overhead."""
-    found: list[dict[str, Cell]] = []
-
-    def add(side: str, step: str, ours: Sequence[float], theirs: Sequence[float]) -> None:
-        found.append(
-            {
-                "side": side,
-                "step": step,
-                "this": over_rounds(ours) if ours else None,
-                "against": over_rounds(theirs) if theirs else None,
-            }
-        )
-
-    for side in _SIDES:
-        for step in dict.fromkeys(step for where, step in [*this.cpu, *base.cpu] if where == side):
-            ours, theirs = (each.cpu.get((side, step), []) for each in (this, base))
-            if any(ours) or any(theirs):
-                add(side, step, ours, theirs)
-        add(side, REST, this.rest(side), base.rest(side))
-        add(side, "whole process", this.total[side], base.total[side])
-    add("both", "overhead: all but head and tail", this.overhead(), base.overhead())
-    return found
-
-
-def _points(options: SpeedOptions) -> tuple[str, ...]:
-    return options.split_points if options.model and options.split_points else _POINTS
+    return Findings(engine, tables, [])
 
 
 @contextlib.contextmanager
 def _clouds(
-    options: SpeedOptions, *contenders: Contender, threads: int | None = None
+    options: SpeedOptions, contenders: Sequence[Contender], threads: int | None = None
 ) -> Iterator[Mapping[str, Cloud]]:
     """A cloud of each, ready; all but one are idle at any time."""
+    more = _threads(options, threads)
     with contextlib.ExitStack() as ends:
         clouds = {
-            each.name: ends.enter_context(
-                Cloud([*each.flags, *_threads(options, threads)], checkout=each.checkout)
-            )
+            each.name: ends.enter_context(Cloud([*each.flags, *more], checkout=each.checkout))
             for each in contenders
         }
         for cloud in clouds.values():
@@ -174,19 +108,15 @@ def _clouds(
         yield clouds
 
 
-def _threads(options: SpeedOptions, threads: int | None) -> list[str]:
-    chosen = threads or options.threads
-    return [f"--threads={chosen}"] if chosen else []
-
-
-def _run(options, contender, cloud, point, threads=None):
-    codec = _PICTURES if point == PICTURE else options.codec if contender.name == "this" else _BASE_CODEC
+def _run(
+    options: SpeedOptions, contender: Contender, cloud: Cloud, point: str, threads: int | None = None
+) -> Window[Sample]:
+    codec = options.codec if contender.name == "this" else _BASE_CODEC
     shape = {"warm": options.warm_frames, "frames": options.frames}
-    flags = [*contender.flags, *_threads(options, threads)]
-    source = Setup(None, options.source)
     with Edge(
-        source, cloud.url, point, codec, frames_needed(**shape), *flags, checkout=contender.checkout
-    ) as edge:
+        Setup(None, options.source), cloud.url, point, _PICTURES if point == PICTURE else codec, frames_needed(**shape),
+        *contender.flags, *_threads(options, threads), checkout=contender.checkout,
+    ) as edge:  # fmt: skip
 
         def sample() -> Sample:
             return Sample(
@@ -198,16 +128,6 @@ def _run(options, contender, cloud, point, threads=None):
     return window
 
 
-def _figures(window):
-    count = len(window.records)
-    cpu = {side: 1e3 * (window.after.cpu_s[side] - window.before.cpu_s[side]) / count for side in _SIDES}
-    return {
-        "frames/s": window.frames_per_s,
-        "CPU ms/frame": sum(cpu.values()),
-        **cpu,
-        "bytes": sum(record["payload_bytes"] for record in window.records) / count,
-    }
-
-
-def _note(options, name, base_engine):
-    return f"{name} against {options.against_model} by {base_engine}"
+def _threads(options: SpeedOptions, threads: int | None) -> list[str]:
+    chosen = threads or options.threads
+    return [f"--threads={chosen}"] if chosen else []

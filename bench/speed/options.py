@@ -23,6 +23,7 @@ _BY_DEFAULT = ("split", "stages")
 """What is measured where one's own network is given."""
 _POINTS, _QUICK_POINTS = ("input", "layer1", "layer2", "layer3", "layer4", "avgpool"), ("layer3",)
 _NETWORK, _POINT = "resnet50", "layer3"
+_STAGES = ("layer2", "layer3", "layer4")
 _FLOAT_CODEC, _INT8_CODEC = "int8+zstd", "uint8+zstd"
 
 
@@ -88,6 +89,9 @@ class SpeedOptions(SystemOptions, ReportOptions):
     )
     against_model: str = option(_NETWORK, "what it runs, in --against-precision")
     against_precision: str = option("float32", "as it takes it")
+    against_points: tuple[str, ...] = option(
+        _STAGES, "split points, of both networks", quick=("layer3",), type=names
+    )
     engine_s: float = option(3.0, quick=0.5)
     """For which the unsplit engine runs back to back, in each round."""
 
@@ -115,7 +119,7 @@ class SpeedOptions(SystemOptions, ReportOptions):
 
     @property
     def contenders(self) -> list[Contender]:
-        """This checkout, and the other one, which is the base of ratios. Raises ValueError if none was named."""
+        """Both checkouts, this one first and then the other one, which is the base of ratios. Raises ValueError if none was named."""
         if self.against is None:
             raise ValueError("no --against")
         flags = [f"--model={self.against_model}", f"--precision={self.against_precision}"]

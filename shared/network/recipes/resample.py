@@ -98,7 +98,7 @@ def _blocks(span: Span, interpolation: str, colours: int, weights_each: int) -> 
     """The band matrix for pixels of `colours` adjacent values each, in blocks of at most so many weights, if that is possible."""
     step = span.length / span.scaled
     lows, whole, bits = weights_of(span, interpolation)
-    weights = (whole / 2.0**bits).astype(np.float32)
+    weights: NDArray[np.float32] = (whole / 2.0**bits).astype(np.float32)
     highs = np.minimum(span.length, lows + weights.shape[1])
     size = max(1, min(16, round(_WIDEST / step)))
     while size > 1 and size * (size * step + weights.shape[1]) * colours**2 > weights_each:
@@ -112,10 +112,10 @@ def _blocks(span: Span, interpolation: str, colours: int, weights_each: int) -> 
         for row, output in enumerate(range(first, last)):
             begin, count = lows[output] - low, highs[output] - lows[output]
             band[row, begin : begin + count] = weights[output, :count]
-        whole = np.kron(band, np.eye(colours, dtype=np.float32))
+        spread = np.kron(band, np.eye(colours, dtype=np.float32))
         begin = first - span.first
         blocks.append(
-            _Block(begin * colours, (begin + last - first) * colours, low * colours, high * colours, whole)
+            _Block(begin * colours, (begin + last - first) * colours, low * colours, high * colours, spread)
         )
     return tuple(blocks)
 

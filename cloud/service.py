@@ -20,6 +20,7 @@ from cloud.batching.compiling import Compiling
 from cloud.batching.crossing import frames_in
 from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
+from cloud.bodies.alone import Alone
 from cloud.bodies.decoder import Decoder
 from cloud.http.scrapes import Scrapes
 from cloud.lifecycle import Lifecycle, State
@@ -132,6 +133,7 @@ class Service:
             workers=pools.tail_workers,
             in_pieces=runner.in_pieces,
         )
+        self.alone = Alone(self.decoder, self.batcher, pools, self.metrics)
         self.networks.stand_in = StandIn(
             self.networks, self._load, self._networks_changed, pool=pools.networks, changes=self.metrics.network_changes
         )  # fmt: skip

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
+from shared.observing.counter import Counter
 from shared.observing.file_metrics import FileMetrics
 from shared.observing.histogram import Histogram
 from shared.observing.metrics import Metrics

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from prometheus_client import Counter
-
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
     from cloud.threads import Pool
+    from shared.observing.counter import Counter
 
 _log = logging.getLogger(__name__)
 

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from prometheus_client import Counter
-
     from edge.network.store import BundleStore
     from edge.uplink.line import Line
+    from shared.observing.counter import Counter
 
 _log = logging.getLogger(__name__)
 

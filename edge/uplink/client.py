@@ -21,9 +21,8 @@ from shared.security.tls.refusal import MAYBE_REFUSED
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter
-
     from shared.network.model import Model
+    from shared.observing.counter import Counter
     from shared.security.tls.context import FixedContext
     from shared.security.tls.renewal import RenewedContext
     from shared.security.tokens.bearer import Bearer

@@ -16,8 +16,9 @@ from shared.wire.frame import VERSIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from prometheus_client import CollectorRegistry, Counter
+    from prometheus_client import CollectorRegistry
 
+    from shared.observing.counter import Counter
     from shared.observing.histogram import Histogram
 
 # For durations of 1 ms to 10 s. The alerts' thresholds (monitoring/) are among the bounds, so that quantiles are exact there.

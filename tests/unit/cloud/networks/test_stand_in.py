@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kits.numpy_network import int8_entry, network_of, write_bundle
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
 from cloud.batching.tails import Tails
 from cloud.networks.network import LoadedNetwork
@@ -16,6 +16,7 @@ from cloud.networks.stand_in import PAUSE_S, StandIn
 from cloud.networks.usage import Usage
 from shared.errors import FingerprintError, ModelError, UnavailableError
 from shared.network.bundle import float_of, read_bundle
+from shared.observing.counter import Counter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +93,7 @@ def test_the_first_frame_is_told_to_come_again_and_the_next_one_is_served(tmp_pa
         assert house.networks.current.model.fingerprint == INT8
         assert house.networks.also_serves() == [FLOAT.hex()]
         assert house.changes == 1
-        assert house.counter.labels(result="taken")._value.get() == 1
+        assert house.counter.labels(result="taken").value() == 1
 
     asyncio.run(check())
 
@@ -126,7 +127,7 @@ def test_one_that_cannot_be_loaded_is_not_tried_again_at_once(
             with pytest.raises(FingerprintError):
                 await house.ask()
             house.now += PAUSE_S
-        assert house.counter.labels(result="failed")._value.get() == 2
+        assert house.counter.labels(result="failed").value() == 2
         house.failure = None
         with pytest.raises(UnavailableError):
             await house.ask()

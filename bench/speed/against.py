@@ -113,8 +113,9 @@ def _run(
 ) -> Window[Sample]:
     codec = options.codec if contender.name == "this" else _BASE_CODEC
     shape = {"warm": options.warm_frames, "frames": options.frames}
+    # The engine that the cloud has chosen: a choice by an edge of its own would be made beside a cloud.
     with Edge(
-        Setup(None, options.source), cloud.url, point, _PICTURES if point == PICTURE else codec, frames_needed(**shape),
+        Setup(None, options.source).like(cloud), cloud.url, point, _PICTURES if point == PICTURE else codec, frames_needed(**shape),
         *contender.flags, *_threads(options, threads), checkout=contender.checkout,
     ) as edge:  # fmt: skip
 

@@ -91,7 +91,6 @@ class Service:
             settings.max_buffered_bytes,
             time.monotonic,
             min_rate=settings.min_body_rate,
-            changed=self.metrics.buffered_bytes.set,
         )
         self.crowd = Crowd(
             connections_allowed(settings.max_connections),
@@ -102,6 +101,7 @@ class Service:
             owner_of=charged_to,
             exempt=self.proxies.includes,
         )
+        self.metrics.buffered_bytes.set_function(lambda: self.bodies.size)
         self.metrics.frames.set_function(lambda: self.lifecycle.frames)
         self.metrics.active_clients.set_function(self.clients.active)
         self.metrics.connections.set_function(lambda: len(self.crowd))

@@ -17,7 +17,7 @@ from shared.codecs import encode_frame, make_codec
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.entropy import SCALE
 from shared.codecs.calibrated.profile import Part, Profile
-from shared.observing.counter import Counter
+from shared.observing.counting.counter import Counter
 from shared.tasks.classify import divergences
 from shared.wire import frame as wire
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cloud.config import CloudSettings
     from cloud.metrics import CloudMetrics
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
     from shared.observing.json_lines import JsonLines
 
 _BURST, _PER_S = 20, 0.1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.limits import MAX_CLIENT_LABELS
-from shared.observing.counter import Counter
+from shared.observing.counting.counter import Counter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from shared.wire.server.rate import Rate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
 
 _BURST_S = 10.0
 """Seconds' worth of its share of compute that a client may use at once."""

@@ -13,7 +13,7 @@ from shared.observing.rotation import Rotation
 if TYPE_CHECKING:
     from cloud.config import CloudSettings
     from cloud.metrics import CloudMetrics
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
     from shared.observing.file_metrics import FileMetrics
     from shared.wire.frame import Frame
 

@@ -116,10 +116,9 @@ class Batcher:
         now_s = asyncio.get_running_loop().time()
         self._company.note(client, now_s)
         others = self._free < self._workers or len(self._queue) or self.gathering.on_their_way
-        if others or self._company.is_shared(now_s):
-            return False
-        self._free -= 1
-        return True
+        alone = not others and not self._company.is_shared(now_s)
+        self._free -= alone
+        return alone
 
     def end_alone(self, client: Hashable, tail: Hashable, seconds: float) -> None:
         """Give the place back. The frame's tail, None if it did not come to that, took so long."""
@@ -204,8 +203,7 @@ class Batcher:
             began = loop.time()
             if away_s > began - start - away_s:
                 return
-            others = self._selection.take_short(short, clients)
-            if others:
+            if others := self._selection.take_short(short, clients):
                 await self._run_batch(others)
                 away_s += loop.time() - began
 

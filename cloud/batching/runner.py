@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cloud.threads import Pool
     from shared.engines.half import Tensors
     from shared.engines.segmented import ChainRun
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
 
 PIECE_S = 0.003
 """A tail that runs in pieces pauses after so long, and may have to finish a segment first."""

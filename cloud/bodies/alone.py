@@ -129,4 +129,6 @@ class Alone:
             use.tail, use.seconds = tail, time.perf_counter() - start_s
             self._metrics.step_cpu.labels("tail").inc(time.thread_time() - cpu_s)
             account.spend(use.seconds, settled=True)
+        if {len(each) for each in outputs} != {1}:
+            raise RuntimeError(f"the tail gave {', '.join(str(len(each)) for each in outputs)} rows for 1")
         return TailRun(outputs, 0.0, use.seconds)

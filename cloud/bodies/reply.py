@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
     from shared.engines.half import Tensors
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
     from shared.observing.telemetry import Stopwatch
     from shared.tasks.spec import Wanted
 

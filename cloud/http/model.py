@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloud.access.audit import Action
@@ -82,9 +82,9 @@ class ModelHandler(BodyHandler):
         self.account.begin_frame()
         self._progress.counted = True
         require_identity(self.request.headers.get("Content-Encoding"))
-        if self._content_type() not in (CONTENT_TYPE, *_JSON_TYPES):
+        if self._content_type not in (CONTENT_TYPE, *_JSON_TYPES):
             raise MediaTypeError(
-                f"Content-Type {self._content_type()} is not supported",
+                f"Content-Type {self._content_type} is not supported",
                 accepted=[CONTENT_TYPE, "application/json"],
             )
         self._asked = self._wanted()
@@ -176,11 +176,12 @@ class ModelHandler(BodyHandler):
             look()
         return run
 
+    @cached_property
     def _content_type(self) -> str:
         return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def is_frame(self) -> bool:
-        return self.request.method == "POST" and self._content_type() == CONTENT_TYPE
+        return self.request.method == "POST" and self._content_type == CONTENT_TYPE
 
     def _remaining_s(self, deadline_ms: int = 0) -> float:
         """Seconds left for a frame with this deadline; 0 stands for the server's own, which no frame's exceeds."""

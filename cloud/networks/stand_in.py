@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
     from cloud.threads import Pool
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
 
 _log = logging.getLogger(__name__)
 

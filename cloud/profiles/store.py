@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cloud.profiles.building import Held
     from shared.codecs import Codec
     from shared.codecs.calibrated.profile import Profile
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
     from shared.wire.frame import Frame
 
 _log = logging.getLogger(__name__)

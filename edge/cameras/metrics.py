@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
-    from shared.observing.counter import Count
+    from shared.observing.counting.counter import Count
 
 
 class CameraMetrics:

@@ -15,7 +15,7 @@ from shared.errors import ContentError, UplinkError
 if TYPE_CHECKING:
     from edge.frames.verifying import Verifier
     from edge.frames.way import AnsweredBy, Encoded, Reply
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
     from shared.tasks.base import Answer
 
 _log = logging.getLogger(__name__)

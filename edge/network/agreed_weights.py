@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import UplinkError
-from shared.observing.counter import Counter
+from shared.observing.counting.counter import Counter
 
 if TYPE_CHECKING:
     from shared.security.tls.context import FixedContext

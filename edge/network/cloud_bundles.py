@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from edge.network.store import BundleStore
     from edge.uplink.line import Line
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
 
 _log = logging.getLogger(__name__)
 

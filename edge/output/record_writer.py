@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge.output.results import Record
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
     from shared.observing.json_lines import JsonLines
 
 _log = logging.getLogger(__name__)

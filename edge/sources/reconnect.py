@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from prometheus_client import Gauge
 
     from edge.sources.base import Shot, Source
-    from shared.observing.counter import Count
+    from shared.observing.counting.counter import Count
 
 _log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
     from shared.network.model import Model
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
     from shared.security.tls.context import FixedContext
     from shared.security.tls.renewal import RenewedContext
     from shared.security.tokens.bearer import Bearer

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from shared.codecs.base import Codec
     from shared.codecs.calibrated.profile import Profile
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from shared.observing.counter import Counter
+from shared.observing.counting.counter import Counter
 
 if TYPE_CHECKING:
     from pathlib import Path

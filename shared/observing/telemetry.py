@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from shared.observing.counter import Counter
-    from shared.observing.histogram import Histogram
+    from shared.observing.counting.counter import Counter
+    from shared.observing.counting.histogram import Histogram
 
 # For durations of 1 ms to 10 s. The alerts' thresholds (monitoring/) are among the bounds, so that quantiles are exact there.
 DURATION_BUCKETS = (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Gauge
 
-    from shared.observing.counter import Counter
+    from shared.observing.counting.counter import Counter
     from shared.security.tls.context import TLSFiles
 
 

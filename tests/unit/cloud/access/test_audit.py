@@ -8,7 +8,7 @@ from cloud.access.audit import Action, Audit, Outcome, open_audit
 from cloud.config import CloudSettings
 from cloud.metrics import CloudMetrics
 from shared.limits import MAX_AUDIT_TEXT, MAX_AUDITED_CLIENTS
-from shared.observing.counter import Counter
+from shared.observing.counting.counter import Counter
 from shared.observing.json_lines import JsonLines
 
 

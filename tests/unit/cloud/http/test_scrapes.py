@@ -12,7 +12,7 @@ from cloud.access.refusals import OverQuotaError
 from cloud.http.scrapes import Scrapes
 from shared.errors import DeadlineError
 from shared.limits import MAX_CLIENT_SCRAPES
-from shared.observing.counter import Counter
+from shared.observing.counting.counter import Counter
 
 
 class Slow(CollectorRegistry):

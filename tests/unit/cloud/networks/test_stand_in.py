@@ -16,7 +16,7 @@ from cloud.networks.stand_in import PAUSE_S, StandIn
 from cloud.networks.usage import Usage
 from shared.errors import FingerprintError, ModelError, UnavailableError
 from shared.network.bundle import float_of, read_bundle
-from shared.observing.counter import Counter
+from shared.observing.counting.counter import Counter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,19 +20,15 @@ from shared.codecs.calibrated.cost import cost_of
 from shared.codecs.calibrated.profile import Profile
 from shared.errors import ContentError, ProfileContentError, ProfileMissingError
 from shared.limits import MAX_CLIENT_PROFILES, MAX_PROFILES
-from shared.observing.counter import Counter
+from shared.observing.counting.counter import Counter
 from shared.wire import frame as wire
 
 SHAPE = (4, 3, 5)
 
 
 def store(make_codec: Any = Gained, **clocks: Any) -> Profiles:
-    return Profiles(
-        make_codec,
-        held=Gauge("held", "", registry=None),
-        evicted=Counter("went", "", registry=None),
-        **clocks,
-    )
+    held, evicted = Gauge("held", "", registry=None), Counter("went", "", registry=None)
+    return Profiles(make_codec, held=held, evicted=evicted, **clocks)
 
 
 def counted(profiles: Profiles) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from edge.output import record_writer as module
 from edge.output.record_writer import RecordWriter
-from shared.observing.counter import Counter
+from shared.observing.counting.counter import Counter
 from shared.observing.json_lines import JsonLines
 
 

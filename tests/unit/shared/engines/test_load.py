@@ -17,7 +17,7 @@ from shared.errors import ModelError, SplitPointError
 from shared.network import find
 from shared.network.bundle import verify_files
 from shared.network.partition import OUTPUT, Partition, SplitPoint
-from shared.observing.counter import Counter
+from shared.observing.counting.counter import Counter
 from shared.process.settings import CommonSettings
 
 if TYPE_CHECKING:

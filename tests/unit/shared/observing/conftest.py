@@ -6,7 +6,7 @@ import pytest
 from kits.line_file import LineKit
 from prometheus_client import CollectorRegistry
 
-from shared.observing.counter import Counter
+from shared.observing.counting.counter import Counter
 from shared.observing.json_lines import JsonLines
 
 

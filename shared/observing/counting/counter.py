@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily
 
-from shared.observing.pending import Pending
+from shared.observing.counting.pending import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

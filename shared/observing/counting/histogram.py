@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.utils import floatToGoString
 
-from shared.observing.pending import Pending
+from shared.observing.counting.pending import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from shared.observing.counter import Counter
-from shared.observing.pending import MOST
+from shared.observing.counting.counter import Counter
+from shared.observing.counting.pending import MOST
 
 
 @pytest.mark.parametrize("labelnames", [[], ["client", "outcome"]])

@@ -22,7 +22,7 @@ from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
 from cloud.http.scrapes import Scrapes
-from cloud.lifecycle import Lifecycle, State
+from cloud.workers.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder
 from cloud.networks.network import LoadedNetwork
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from cloud.config import CloudSettings
     from cloud.networks.network import Tail
     from cloud.threads import ThreadPools
+    from cloud.workers.siblings import Siblings
 
 _TEND_S = 10.0
 """Between two looks at the files of the ledger and the audit."""
@@ -61,10 +62,11 @@ class Service:
     `networks`, `decoder` and `batcher` are there once it is ready; `watch` if the network came from a bundle's folder.
     """
 
-    def __init__(self, settings: CloudSettings, pools: ThreadPools) -> None:
-        """Takes over `pools`. Raises SettingsError if ledger, audit or tokens cannot be opened, or nobody said who may come in."""
+    def __init__(self, settings: CloudSettings, pools: ThreadPools, siblings: Siblings | None = None) -> None:
+        """Takes over `pools`. `siblings` are the other workers, if there are any. Raises SettingsError if ledger, audit or tokens cannot be opened, or nobody said who may come in."""
         self.settings = settings
         self.pools = pools
+        self.siblings = siblings
         self.metrics = CloudMetrics()
         self.door = Door(settings, self.metrics)
         self.ledger = open_ledger(settings, self.metrics)
@@ -73,7 +75,7 @@ class Service:
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
         self.profile_builds = Waiting(MAX_CLIENT_BUILDS, "profiles that wait to be built")
-        self.scrapes = Scrapes(self.metrics.registry)
+        self.scrapes = Scrapes(self.metrics.registry, together=siblings.metrics if siblings else None)
         self.profile_turns = FairTurns(pools.profiles.size)
         self.compiling = Compiling(pools.compiling, settings.queue_capacity)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)

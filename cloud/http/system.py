@@ -12,7 +12,7 @@ from tornado.web import HTTPError
 from cloud.bodies.json_body import parse_object
 from cloud.http.base import Handler
 from cloud.http.body import BodyHandler
-from cloud.lifecycle import State
+from cloud.workers.lifecycle import State
 from cloud.metrics import ENDPOINTS
 from shared.errors import BodyError, ContentError, UnavailableError
 from shared.limits import FINGERPRINT_BYTES

@@ -17,7 +17,7 @@ class ParentMetrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._running = Gauge(
-            "splitdnn_cloud_workers", "Worker processes, running and wanted.", ["which"], registry=self.registry
+            "splitdnn_cloud_workers", "Worker processes: wanted, running, and those of them that take frames.", ["which"], registry=self.registry
         )
         self._deaths = Counter(
             "splitdnn_cloud_worker_deaths_total",
@@ -26,18 +26,17 @@ class ParentMetrics:
             registry=self.registry,
         )
         self._running.labels(which="wanted").set(workers)
-        self._running.labels(which="running").set(0)
+        self.count(0, 0)
         for why in REASONS:
             self._deaths.labels(why=why)
 
-    def started(self, running: int) -> None:
-        """A worker was started; so many are `running` now."""
+    def count(self, running: int, ready: int) -> None:
+        """So many are running, and so many of them take frames."""
         self._running.labels(which="running").set(running)
+        self._running.labels(which="ready").set(ready)
 
-    def ended(self, running: int, status: int | str | None) -> None:
-        """A worker has ended with this exit status, or is `hung`; None: as it should."""
-        self._running.labels(which="running").set(running)
-        if status is None:
-            return
-        why = status if isinstance(status, str) else "ended" if not status else "killed" if status > 128 else "failed"
+    def died(self, status: int, *, hung: bool) -> None:
+        """A worker that nobody told to has ended with this exit status."""
+        well, by_signal = status == 0, status > 128
+        why = "hung" if hung else "ended" if well else "killed" if by_signal else "failed"
         self._deaths.labels(why=why).inc()

@@ -105,17 +105,20 @@ class Parent:
         """Run one worker to its end: its exit status, how long it has taken frames, and whether it ever did."""
         worker = await self._start(number, self._shares[number - 1].model_copy(update=self._engine))
         self._workers[number] = worker
-        self._metrics.started(len(self._workers))
+        self._count()
         if self._stop.is_set():  # it was told to meanwhile
             worker.signal(signal.SIGTERM)
         status = await worker.run(self._handle)
         del self._workers[number]
         self._sums.retire(number)
+        self._count()
+        if not self._stop.is_set():
+            self._metrics.died(status, hung=worker.hung)
         listened = worker.listens.is_set()
-        self._metrics.ended(
-            len(self._workers), None if self._stop.is_set() else "hung" if worker.hung else status
-        )
         return status, self._clock() - worker.since if listened else 0.0, listened
+
+    def _count(self) -> None:
+        self._metrics.count(len(self._workers), sum(each.listens.is_set() for each in self._workers.values()))
 
     def _give_up(self, number: int, status: int, why: str) -> None:
         _log.error("worker %d %s (status %d); the cloud ends", number, why, status)
@@ -153,6 +156,7 @@ class Parent:
             return Message("done", body=json.dumps(self._sessions).encode())
         if message.kind == "listens":
             self._served.set()
+            self._count()
         elif message.kind == "metrics":
             await self._read()
             whole = self._sums.whole(families_of(self._metrics.registry))

@@ -158,7 +158,7 @@ def test_a_worker_that_dies_is_started_again_and_its_counters_stay(caplog: pytes
         assert (told["c_total"], told["splitdnn_cloud_worker_deaths_totalkilled"]) == (12, 1)
         await third.takes_frames()
         told = await run.total()
-        assert (told["c_total"], told["splitdnn_cloud_workersrunning"]) == (13, 2)
+        assert (told["c_total"], told["splitdnn_cloud_workersready"]) == (13, 2)
         run.stop.set()
         assert await run.ended == 0
 

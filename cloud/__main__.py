@@ -57,7 +57,9 @@ async def _together(settings: CloudSettings) -> int:
     stop = stop_signals()
     divided = shares(settings)
     with HeldPort(settings.address, settings.port) as held:
-        _log.info("%d workers with %d threads each share port %d", settings.workers, divided[0].threads, held.port)
+        _log.info(
+            "%d workers with %d threads each share port %d", settings.workers, divided[0].threads, held.port
+        )
         return await Parent([each.model_copy(update={"port": held.port}) for each in divided]).run(stop)
 
 

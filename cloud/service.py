@@ -22,7 +22,6 @@ from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.decoder import Decoder
 from cloud.http.scrapes import Scrapes
-from cloud.workers.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder
 from cloud.networks.network import LoadedNetwork
@@ -31,6 +30,7 @@ from cloud.networks.stand_in import StandIn
 from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
 from cloud.profiles.store import Profiles
+from cloud.workers.lifecycle import Lifecycle, State
 from shared.codecs import known_codecs
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
 from shared.process.trimming import Trimming

@@ -58,7 +58,8 @@ class Channel:
     async def ask(self, message: Message, timeout_s: float) -> Message:
         """The answer. Raises GoneError."""
         number = next(self._numbers)
-        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._asked[number] = answer
         try:
             async with asyncio.timeout(timeout_s):
                 self._send(message, {"number": number})
@@ -116,7 +117,7 @@ class Channel:
     ) -> None:
         try:
             answer = await handle(message) or Message("done")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the asker's
             _log.exception("a message of the kind %s could not be handled", message.kind)
             answer = Message("failed", {"why": f"{type(error).__name__}: {error}"})
         if number is not None:

@@ -17,7 +17,10 @@ class ParentMetrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._running = Gauge(
-            "splitdnn_cloud_workers", "Worker processes: wanted, running, and those of them that take frames.", ["which"], registry=self.registry
+            "splitdnn_cloud_workers",
+            "Worker processes: wanted, running, and those of them that take frames.",
+            ["which"],
+            registry=self.registry,
         )
         self._deaths = Counter(
             "splitdnn_cloud_worker_deaths_total",

@@ -98,7 +98,9 @@ class Parent:
             if wait_s is None:
                 self._give_up(number, status, "dies again and again")
                 return
-            _log.error("worker %d has ended with status %d; another is started in %g s", number, status, wait_s)
+            _log.error(
+                "worker %d has ended with status %d; another is started in %g s", number, status, wait_s
+            )
             await self._first_of(asyncio.sleep(wait_s))
 
     async def _one(self, number: int) -> tuple[int, float, bool]:
@@ -139,13 +141,19 @@ class Parent:
             await self._read()
             for worker in list(self._workers.values()):
                 if worker.silent >= MOST_SILENT and worker.listens.is_set():
-                    _log.error("worker %d has not answered %d times in a row, and is killed", worker.number, worker.silent)
+                    _log.error(
+                        "worker %d has not answered %d times in a row, and is killed",
+                        worker.number,
+                        worker.silent,
+                    )
                     worker.hung = True
                     worker.kill()
 
     async def _read(self) -> None:
         workers = [each for each in self._workers.values() if each.listens.is_set()]
-        for worker, reading in zip(workers, await asyncio.gather(*(each.reading() for each in workers)), strict=True):
+        for worker, reading in zip(
+            workers, await asyncio.gather(*(each.reading() for each in workers)), strict=True
+        ):
             if reading is not None and self._workers.get(worker.number) is worker:
                 self._sums.note(worker.number, reading)
 

@@ -53,7 +53,9 @@ def _refuse(settings: CloudSettings, threads: int) -> None:
     if not hasattr(socket, "SO_REUSEPORT"):
         raise SettingsError(f"{start} this system lets no two processes share a port; accepted: 1")
     if workers > threads:
-        raise SettingsError(f"{start} there are {threads} computing threads to share; accepted: 1 to {threads}")
+        raise SettingsError(
+            f"{start} there are {threads} computing threads to share; accepted: 1 to {threads}"
+        )
     if settings.device != "cpu":
         raise SettingsError(
             f"{start} each would load the network onto --device={settings.device}; accepted: --device cpu, or 1 worker"

@@ -49,7 +49,9 @@ class Sharing:
             await service.pools.profiles.run(self._keep, data, account)
         except OverQuotaError as error:
             return Message("done", {"refused": str(error)})
-        except RequestError as error:  # another network than the sender has: frames of it are refused for that
+        except (
+            RequestError
+        ) as error:  # another network than the sender has: frames of it are refused for that
             _log.info("a profile that another worker has taken is not kept: %s", error)
         return None
 

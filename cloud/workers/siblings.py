@@ -44,7 +44,9 @@ class Siblings:
             answer = await self._channel.ask(Message("metrics"), _READING_S)
         except GoneError as error:
             # Those of this worker alone would look like counters that were set back.
-            raise UnavailableError(f"the metrics of all workers cannot be read: {error}; try again later") from None
+            raise UnavailableError(
+                f"the metrics of all workers cannot be read: {error}; try again later"
+            ) from None
         return Collected(json.loads(answer.body))
 
     async def profile(self, data: bytes, client: str) -> None:

@@ -19,12 +19,22 @@ if TYPE_CHECKING:
 
 _CLOUD = "splitdnn_cloud_"
 GREATEST = frozenset(
-    {f"{_CLOUD}{name}" for name in ("ready", "profiles", "networks", "tokens", "event_loop_longest_block_seconds")}
+    {
+        f"{_CLOUD}{name}"
+        for name in ("ready", "profiles", "networks", "tokens", "event_loop_longest_block_seconds")
+    }
     | {f"{_CLOUD}event_loop_longest_computation_seconds", "splitdnn_build_info", "python_info"}
 )
 """Gauges of what all workers have in common, and of the longest of something."""
 LEAST = frozenset(
-    {f"{_CLOUD}{name}" for name in ("certificate_expiry_timestamp_seconds", "ledger_disk_free_bytes", "audit_disk_free_bytes")}
+    {
+        f"{_CLOUD}{name}"
+        for name in (
+            "certificate_expiry_timestamp_seconds",
+            "ledger_disk_free_bytes",
+            "audit_disk_free_bytes",
+        )
+    }
     | {"process_start_time_seconds", "process_max_fds"}
 )
 """Gauges of which the lowest matters: the same disk, the certificate that ends first, the start of the parent."""
@@ -71,9 +81,7 @@ def added(readings: Iterable[Sequence[Family]]) -> list[Family]:
     return [
         {
             **family,
-            "samples": [
-                [name, labels, _one(family, values)] for name, labels, values in samples.values()
-            ],
+            "samples": [[name, labels, _one(family, values)] for name, labels, values in samples.values()],
         }
         for family, samples in whole.values()
     ]

@@ -107,7 +107,7 @@ def exposition(registry: Readable, accept: str) -> tuple[str, bytes]:
         encode, content_type = choose_encoder(accept)
     except TypeError:  # raised for a version that is not a number
         encode, content_type = choose_encoder("")
-    return content_type, encode(registry)  # type: ignore[arg-type] # it calls nothing but `collect`
+    return content_type, encode(registry)
 
 
 _build_infos: WeakKeyDictionary[CollectorRegistry, Gauge] = WeakKeyDictionary()

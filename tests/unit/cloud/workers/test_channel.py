@@ -36,7 +36,9 @@ def test_both_sides_ask_each_other_and_get_their_own_answers() -> None:
         async with pair() as (one, other):
             running = [asyncio.create_task(end.run(echo)) for end in (one, other)]
             asked = [
-                end.ask(Message("q", {"n": n}, bytes([n, 0])), NEVER_S) for n in range(20) for end in (one, other)
+                end.ask(Message("q", {"n": n}, bytes([n, 0])), NEVER_S)
+                for n in range(20)
+                for end in (one, other)
             ]
             for place, answer in enumerate(await asyncio.gather(*asked)):
                 n = place // 2

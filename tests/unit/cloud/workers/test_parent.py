@@ -188,7 +188,9 @@ def test_a_worker_that_dies_again_and_again_ends_the_cloud() -> None:
         await run.serving()
         run.workers[1].ends(139)
         for death in range(MOST_IN_A_ROW):
-            (await run.started(3 + death)).ends(2 if death % 2 else 139)  # even one that cannot start any more
+            (await run.started(3 + death)).ends(
+                2 if death % 2 else 139
+            )  # even one that cannot start any more
         assert await run.ended == 2
         assert run.workers[0].signals == [signal.SIGTERM], "the other drains"
 

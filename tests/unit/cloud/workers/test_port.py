@@ -26,7 +26,10 @@ def bound(*arguments, **more):
 
 def test_two_workers_listen_on_a_held_port_and_a_third_party_cannot():
     with HeldPort("127.0.0.1", 0) as held:
-        with pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1:{held.port}"), bound("127.0.0.1", held.port):
+        with (
+            pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1:{held.port}"),
+            bound("127.0.0.1", held.port),
+        ):
             pass
         with pytest.raises(StartupError):
             HeldPort("127.0.0.1", held.port)  # another cloud, before a worker of the first one listens
@@ -58,5 +61,8 @@ def test_without_sharing_a_second_process_is_refused():
     with bound("127.0.0.1", 0) as (listener,):
         port = listener.getsockname()[1]
         for shared in (False, True):
-            with pytest.raises(StartupError, match="stop what listens there"), bound("127.0.0.1", port, shared=shared):
+            with (
+                pytest.raises(StartupError, match="stop what listens there"),
+                bound("127.0.0.1", port, shared=shared),
+            ):
                 pass

@@ -50,7 +50,10 @@ def test_each_worker_has_its_own_files():
         ({"threads": 1}, "--workers=2: there are 1 computing threads to share; accepted: 1 to 1"),
         ({"device": "cuda"}, "--device=cuda; accepted: --device cpu, or 1 worker"),
         ({"device": "auto"}, "--device=auto"),
-        ({"ledger": "l.jsonl"}, r"--ledger=l.jsonl: a file has one writer.*\{worker\}.*ledger-\{worker\}.jsonl"),
+        (
+            {"ledger": "l.jsonl"},
+            r"--ledger=l.jsonl: a file has one writer.*\{worker\}.*ledger-\{worker\}.jsonl",
+        ),
         ({"audit": "{hostname}.jsonl"}, "--audit=.*one writer"),
         ({"client_frames": 1}, "--client-frames=1: 2 workers share it; accepted: 2 or more"),
         ({"queue_capacity": 1}, "--queue-capacity=1"),

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-def asked(question: Callable[[Siblings], Awaitable[Any]], answer: Message | None) -> tuple[Any, list[Message]]:
+def asked(
+    question: Callable[[Siblings], Awaitable[Any]], answer: Message | None
+) -> tuple[Any, list[Message]]:
     """What the question comes to with a parent that gives this answer, or with one that has ended; and what the parent was asked."""
 
     async def scenario() -> tuple[Any, list[Message]]:

@@ -29,7 +29,9 @@ class Small:
 
 
 def values(families):
-    return {(name, *labels.values()): value for family in families for name, labels, value in family["samples"]}
+    return {
+        (name, *labels.values()): value for family in families for name, labels, value in family["samples"]
+    }
 
 
 def test_counters_and_buckets_are_added_and_each_gauge_in_its_way():

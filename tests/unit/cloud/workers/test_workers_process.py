@@ -44,7 +44,9 @@ class Cloud(Process):
         for _ in range(WORKERS):
             self.logged("listening on ")
 
-    def post(self, path: str, body: bytes, headers: dict[str, str], method: str = "POST") -> tuple[int, bytes, str]:
+    def post(
+        self, path: str, body: bytes, headers: dict[str, str], method: str = "POST"
+    ) -> tuple[int, bytes, str]:
         """On a connection of its own, so to any of the workers."""
         with contextlib.closing(HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)) as connection:
             connection.request(method, path, body, headers)

@@ -48,7 +48,7 @@ def tables(results: Results, cores: int) -> list[Table]:
         row: dict[str, Cell] = {
             "workers": shape.workers, "threads": shape.threads, "batch": shape.batch, "clients": clients, RATE: round(rate, 1),
             "s": round(each.seconds, 1), "p50, ms": round(each.result.p50_ms, 1), "p99, ms": round(each.result.p99_ms, 1), "CPU ms a frame": round(1e3 * each.one.cpu_s, 1),
-            "tail busy, %": round(100 * each.one.busy), "generator, % of a core": round(100 * each.result.own_cpu), PREDICTED: None, ERROR: None,
+            "tail busy, %": round(100 * each.one.busy), "generator, % of a core": round(100 * each.result.own_cpu), "others, % of a core": round(100 * each.elsewhere), PREDICTED: None, ERROR: None,
             "not answered": sum((each.result.busy, each.result.late, each.result.refused, each.result.failed)),
         }  # fmt: skip
         said = predicted(results, shape, clients, cores)
@@ -59,7 +59,8 @@ def tables(results: Results, cores: int) -> list[Table]:
         rows.append(row)
     note = (
         "One cloud at a time is asked, in turn for each number of clients; a client sends when it has its answer. Threads are those of all "
-        f"workers together. Cloud and load generator share this machine's {cores} cores. "
+        f"workers together. Cloud and load generator share this machine's {cores} cores; what others had of them "
+        "makes figures lower, and predictions wrong. "
     )
     wrong: list[dict[str, Cell]] = [
         {

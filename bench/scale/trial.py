@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import resource
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.harness.process import family_cpu_s
@@ -15,13 +18,13 @@ from bench.scale.model import One
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from bench.load.result import LoadResult
     from bench.scale.options import ScaleOptions, Shape
 
 _WARM_S = 0.4
 _START_S = 60.0
+_STAT = Path("/proc/stat")
 _PREFIX = "splitdnn_cloud_"
 
 
@@ -34,6 +37,8 @@ class Measured:
     """Measured."""
     one: One
     """Frames/s, and what a frame took of tails and processors, warm-up included."""
+    elsewhere: float
+    """Cores that others had meanwhile: other processes, and other guests of this machine's host."""
 
 
 @contextlib.contextmanager
@@ -58,15 +63,17 @@ def clouds(options: ScaleOptions) -> Iterator[dict[Shape, Cloud]]:
 
 def measure(point: str, frames: Path, cloud: Cloud, clients: int, seconds: float) -> Measured:
     """A closed loop of so many clients. Raises RuntimeError if nothing was answered."""
-    before = _counts(cloud)
+    start, before = _machine_s(), _counts(cloud)
     result = run_load(cloud.url, frames, [point], Load(clients, seconds, warm_s=_WARM_S))
     count, runs, tails_s, cpu_s = (
         after - earlier for after, earlier in zip(_counts(cloud), before, strict=True)
     )
+    took_s, all_s, own_s = (after - earlier for after, earlier in zip(_machine_s(), start, strict=True))
     # Each frame of a batch notes the time of the batch's run, which is one.
     tail_s = tails_s / count * (runs / count)
     load_s = result.own_cpu / result.throughput_per_s
-    return Measured(result, seconds, One(result.throughput_per_s, tail_s, cpu_s / count, load_s))
+    one = One(result.throughput_per_s, tail_s, cpu_s / count, load_s)
+    return Measured(result, seconds, one, max(0.0, all_s - own_s - cpu_s) / took_s)
 
 
 def _counts(cloud: Cloud) -> tuple[float, float, float, float]:
@@ -82,6 +89,15 @@ def _counts(cloud: Cloud) -> tuple[float, float, float, float]:
         value("stage_duration_seconds_sum", stage="tail"),
         family_cpu_s(cloud.pid),
     )
+
+
+def _machine_s() -> tuple[float, float, float]:
+    """The time, what all processors have worked, and what this process and those that it has waited for have, in seconds."""
+    fields = [int(each) for each in _STAT.read_text(encoding="ascii").split()[1:9]]
+    user, nice, system, _idle, _waiting, irq, soft_irq, stolen = fields
+    worked = (user + nice + system + irq + soft_irq + stolen) / os.sysconf("SC_CLK_TCK")
+    own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return time.monotonic(), worked, sum(each.ru_utime + each.ru_stime for each in own)
 
 
 def _all_ready(cloud: Cloud, shape: Shape) -> None:

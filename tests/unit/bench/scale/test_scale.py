@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import replace
 
 import pytest
@@ -69,7 +70,7 @@ def test_what_cannot_be_measured_is_refused(flags, said, capsys):
 
 def test_predictions_stand_beside_what_was_measured():
     def measured(rate):
-        return Measured(replace(RESULT, throughput_per_s=rate), 1.0, One(rate, 0.06, 0.001, 0.0))
+        return Measured(replace(RESULT, throughput_per_s=rate), 1.0, One(rate, 0.06, 0.001, 0.0), 0.25)
 
     results = {
         (Shape(1, 1, 8), 1): measured(10.0),
@@ -99,6 +100,7 @@ def test_a_short_run_measures_and_predicts(tmp_path, capsys):
         assert float(row[RATE]) > 0
         assert float(row["CPU ms a frame"]) > 0
         assert row["not answered"] == "0"
+        assert 0 <= int(row["others, % of a core"]) < 100 * (os.cpu_count() or 1)
         assert bool(row[PREDICTED]) == (row["threads"] != "1")
     said = (tmp_path / "scale.md").read_text()
     assert "cores, " in said, "the processor has a name"

@@ -152,6 +152,7 @@ class Service:
                 pool=pools.networks,
                 metrics=self.metrics,
                 loaded=before,
+                agreed=self.siblings.loaded if self.siblings else None,
             )
             self._tasks.append(asyncio.create_task(self.watch.run()))
         self.lifecycle.move(State.READY)

@@ -53,6 +53,10 @@ class Parent:
         self._sessions: OrderedDict[str, list[Any]] = OrderedDict()
         self._engine: dict[str, str] = {}
         """How the first worker computes, which all others do too: their answers must not differ."""
+        self._networks: dict[int, str | None] = {}
+        """The digest of the latest network that each worker has loaded."""
+        self._noted = asyncio.Event()
+        """Set, and replaced, when one of these changes."""
         self._served = asyncio.Event()
         self._stop = asyncio.Event()
         self._statuses: list[int] = []
@@ -113,6 +117,7 @@ class Parent:
         status = await worker.run(self._handle)
         del self._workers[number]
         self._sums.retire(number)
+        self._note_network(number, None)
         self._count()
         if not self._stop.is_set():
             self._metrics.died(status, hung=worker.hung)
@@ -160,7 +165,8 @@ class Parent:
     async def _handle(self, worker: Started, message: Message) -> Message | None:
         if message.kind == "ready":
             if message.fields["precision"] != "int8":  # which such a bundle always is, and no setting
-                self._engine = self._engine or dict(message.fields)
+                self._engine = self._engine or {key: message.fields[key] for key in ("engine", "precision")}
+            self._note_network(worker.number, message.fields["digest"])
             return Message("done", body=json.dumps(self._sessions).encode())
         if message.kind == "listens":
             self._served.set()
@@ -169,6 +175,9 @@ class Parent:
             await self._read()
             whole = self._sums.whole(families_of(self._metrics.registry))
             return Message("done", body=json.dumps(whole).encode())
+        elif message.kind == "loaded":
+            self._note_network(worker.number, message.fields["digest"])
+            await self._all_have(message.fields["digest"])
         elif message.kind == "session":
             self._note_session(message.fields["name"], message.fields["session"])
             await self._spread(worker, message)
@@ -177,6 +186,17 @@ class Parent:
             refused = next((each["refused"] for each in said if "refused" in each), None)
             return Message("done", {"refused": refused} if refused else {})
         return None
+
+    def _note_network(self, number: int, digest: str | None) -> None:
+        self._networks[number] = digest
+        self._noted.set()
+        self._noted = asyncio.Event()
+
+    async def _all_have(self, digest: str) -> None:
+        while any(
+            each.listens.is_set() and self._networks[each.number] != digest for each in self._workers.values()
+        ):
+            await self._noted.wait()
 
     async def _spread(self, sender: Started, message: Message) -> list[dict[str, Any]]:
         """What all others but the sender answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 from cloud.access.refusals import OverQuotaError
@@ -14,11 +15,14 @@ if TYPE_CHECKING:
     from cloud.workers.channel import Channel
     from shared.security.sessions import Session
 
+_log = logging.getLogger(__name__)
+
 _READING_S = 5.0
 _SPREADING_S = 60.0
 """Building a profile takes a second, and others may be built before it."""
 _SESSION_S = 5.0
 _READY_S = 30.0
+_LOADED_S = 60.0
 
 
 class Siblings:
@@ -27,9 +31,9 @@ class Siblings:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
-    async def ready(self, engine: str, precision: str) -> dict[str, Any]:
-        """Say that frames can be taken, and how they are computed; the sessions that browsers have. Raises GoneError."""
-        said = {"engine": engine, "precision": precision}
+    async def ready(self, engine: str, precision: str, digest: str) -> dict[str, Any]:
+        """Say that frames can be taken, of which network, and how; the sessions that browsers have. Raises GoneError."""
+        said = {"engine": engine, "precision": precision, "digest": digest}
         answer = await self._channel.ask(Message("ready", said), _READY_S)
         sessions: dict[str, Any] = json.loads(answer.body)
         return sessions
@@ -60,6 +64,17 @@ class Siblings:
             return
         if refused := answer.fields.get("refused"):
             raise OverQuotaError(f"in another worker: {refused}")
+
+    async def loaded(self, digest: str) -> None:
+        """Wait until all others have loaded this network too, so that all take it at once: replies name the current one, and edges
+        that follow it would go to and fro. A worker that cannot load it is waited for a minute.
+        """
+        try:
+            await self._channel.ask(Message("loaded", {"digest": digest}), _LOADED_S)
+        except GoneError as error:
+            _log.warning(
+                "another worker has not loaded the new network, which is taken without it: %s", error
+            )
 
     async def session(self, name: str, session: Session | None) -> None:
         """Have all others know a session by the hash of its key; None: it is over."""

@@ -53,8 +53,9 @@ async def _run(end: socket.socket) -> int:
 
         following.append(asyncio.create_task(channel.run(Sharing(service).handle)))
         following[0].add_done_callback(lambda _: stop.set())  # without a parent nobody would end this process
-        engine = service.network.engine
-        for name, session in (await siblings.ready(engine.name, engine.precision)).items():
+        network, engine = service.network, service.network.engine
+        known = await siblings.ready(engine.name, engine.precision, network.digest)
+        for name, session in known.items():
             take_session(service, name, session)
 
     try:

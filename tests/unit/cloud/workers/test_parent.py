@@ -15,7 +15,7 @@ from cloud.workers.channel import Message
 from cloud.workers.parent import MOST_SILENT, Parent
 from cloud.workers.restarts import MOST_IN_A_ROW
 
-READY = Message("ready", {"engine": "openvino", "precision": "bfloat16"})
+READY = Message("ready", {"engine": "openvino", "precision": "bfloat16", "digest": "old"})
 SESSION = {"name": "ab", "session": ["cd", "key", 1.0, 2.0]}
 
 
@@ -135,7 +135,7 @@ def test_the_first_worker_starts_alone_and_the_others_compute_as_it_does() -> No
 def test_an_int8_network_leaves_the_setting_as_it_is() -> None:
     async def scenario() -> None:
         run = Run()
-        ready = Message("ready", {"engine": "openvino", "precision": "int8"})
+        ready = Message("ready", {"engine": "openvino", "precision": "int8", "digest": "old"})
         await (await run.started(1)).takes_frames(ready)
         assert (await run.started(2)).settings.precision == "auto"
         run.stop.set()
@@ -256,6 +256,32 @@ def test_profiles_and_sessions_go_to_all_others_and_sessions_to_later_ones_too()
         await first.handle(first, Message("session", {"name": "ab", "session": None}))
         third.ends(1)
         assert await (await run.started(4)).takes_frames() == {}
+        run.stop.set()
+        await run.ended
+
+    virtual_time.run(scenario())
+
+
+def test_a_new_network_is_taken_when_all_workers_that_serve_have_it() -> None:
+    async def scenario() -> None:
+        run = Run()
+        first, second = await run.serving()
+        new = Message("loaded", {"digest": "new"})
+        waiting = asyncio.create_task(first.handle(first, new))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        await second.handle(second, new)
+        await waiting
+        # One that dies meanwhile is not waited for, and the one in its place has the new network from its start.
+        newer = Message("loaded", {"digest": "newer"})
+        waiting = asyncio.create_task(first.handle(first, newer))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        second.ends(1)
+        await waiting
+        third = await run.started(3)
+        await third.takes_frames(Message("ready", {**READY.fields, "digest": "newer"}))
+        await asyncio.wait_for(first.handle(first, newer), 1)
         run.stop.set()
         await run.ended
 

@@ -98,3 +98,13 @@ def test_a_reading_is_every_metric() -> None:
     assert answer
     text = exposition(Collected(json.loads(answer.body)), "")[1].decode()
     assert "splitdnn_cloud_abandoned_total 1.0" in text
+
+
+def test_a_network_is_taken_even_if_another_worker_cannot_load_it(caplog: pytest.LogCaptureFixture) -> None:
+    _, heard = asked(lambda siblings: siblings.loaded("d1"), Message("done"))
+    assert heard == [Message("loaded", {"digest": "d1"})]
+    assert not caplog.text
+    asked(lambda siblings: siblings.loaded("d1"), Message("failed", {"why": "no answer"}))
+    assert (
+        "another worker has not loaded the new network, which is taken without it: no answer" in caplog.text
+    )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Results = dict[tuple[Shape, int], "Measured"]
 """By the cloud and the number of clients."""
+QUIET = 0.1
+"""Cores that others may have had while a prediction is judged: in its load, and in the one that it was made from."""
 RATE, PREDICTED, ERROR = "frames/s", "predicted", "error, %"
 _MODEL = (
     "Predicted from the cloud with one thread and the same limit of a batch, nothing fitted: threads by Amdahl's law X(T) = X(1) / (1 - U + "
@@ -54,7 +56,9 @@ def tables(results: Results, cores: int) -> list[Table]:
         said = predicted(results, shape, clients, cores)
         if said is not None and rate:
             error = 100 * (said / rate - 1)
-            errors.setdefault(shape, []).append(error)
+            errors.setdefault(shape, [])
+            if max(each.elsewhere, results[Shape(1, 1, shape.batch), clients].elsewhere) <= QUIET:
+                errors[shape].append(error)
             row |= {PREDICTED: round(said, 1), ERROR: round(error, 1)}
         rows.append(row)
     note = (
@@ -64,23 +68,32 @@ def tables(results: Results, cores: int) -> list[Table]:
     )
     wrong: list[dict[str, Cell]] = [
         {
-            "workers": shape.workers, "threads": shape.threads, "batch": shape.batch, "loads": len(each),
-            "mean error, %": round(statistics.mean(each), 1), "mean absolute error, %": round(statistics.mean(map(abs, each)), 1),
-            "worst, %": round(_worst(each), 1),
+            "workers": shape.workers,
+            "threads": shape.threads,
+            "batch": shape.batch,
+            "loads": len(each),
+            **_summary(each),
         }
         for shape, each in sorted(errors.items())
-    ]  # fmt: skip
+    ]
     return [
         Table("scale", "A cloud alone", note + _MODEL, rows),
         Table(
             "scale-errors",
             "How wrong the predictions are",
-            "Predicted / measured - 1, over the numbers of clients.",
+            f"Predicted / measured - 1, over the numbers of clients at which others had no more than {QUIET:g} of a core, then and when the prediction's "
+            "own figures were measured.",
             wrong,
         ),
     ]
 
 
-def _worst(errors: list[float]) -> float:
+def _summary(errors: list[float]) -> dict[str, Cell]:
+    if not errors:
+        return {}
     low, high = min(errors), max(errors)
-    return low if -low > high else high
+    return {
+        "mean error, %": round(statistics.mean(errors), 1),
+        "mean absolute error, %": round(statistics.mean(map(abs, errors)), 1),
+        "worst, %": round(low if -low > high else high, 1),
+    }

@@ -29,7 +29,7 @@ _LOOK_S = 5.0
 MOST_SILENT = 6
 """Looks in a row that a worker does not answer, and is killed. A machine that was paused for minutes counts as one."""
 _SPREADING_S = 50.0
-_STOP_S = 15.0
+_STOP_S = 6.0
 """More than the drain takes: closing connections, and what runs on threads."""
 CANNOT_START = 2
 
@@ -109,7 +109,11 @@ class Parent:
 
     async def _one(self, number: int) -> tuple[int, float, bool]:
         """Run one worker to its end: its exit status, how long it has taken frames, and whether it ever did."""
-        worker = await self._start(number, self._shares[number - 1].model_copy(update=self._engine))
+        try:
+            worker = await self._start(number, self._shares[number - 1].model_copy(update=self._engine))
+        except OSError as error:  # no more processes, files or memory
+            _log.error("worker %d: no process can be started: %s", number, error.strerror or error)
+            return 1, 0.0, False
         self._workers[number] = worker
         self._count()
         if self._stop.is_set():  # it was told to meanwhile

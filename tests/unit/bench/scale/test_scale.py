@@ -69,8 +69,9 @@ def test_what_cannot_be_measured_is_refused(flags, said, capsys):
 
 
 def test_predictions_stand_beside_what_was_measured():
-    def measured(rate):
-        return Measured(replace(RESULT, throughput_per_s=rate), 1.0, One(rate, 0.06, 0.001, 0.0), 0.25)
+    def measured(rate, elsewhere=0.1):
+        one = One(rate, 0.06, 0.001, 0.0)
+        return Measured(replace(RESULT, throughput_per_s=rate), 1.0, one, elsewhere)
 
     results = {
         (Shape(1, 1, 8), 1): measured(10.0),
@@ -84,6 +85,11 @@ def test_predictions_stand_beside_what_was_measured():
     assert (workers[PREDICTED], workers[ERROR]) == (10.0, 25.0)
     assert [row["worst, %"] for row in errors.rows] == [-10.7, 25.0]
     assert "Amdahl" in loads.markdown()
+    # Where others kept the processors busy, nothing is said of the prediction.
+    base, threads, workers = results
+    for busy, judged in ((base, [0, 0]), (threads, [0, 1]), (workers, [1, 0])):
+        disturbed = results | {busy: measured(10.0, elsewhere=0.11)}
+        assert [row["loads"] for row in tables(disturbed, cores=2)[1].rows] == judged, busy
 
 
 @pytest.mark.slow

@@ -3,115 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
-from typing import Any
 
 import pytest
 from kits import virtual_time
+from kits.workers import READY, Run, until
 
-from cloud.config import CloudSettings
 from cloud.workers.channel import Message
-from cloud.workers.parent import MOST_SILENT, Parent
+from cloud.workers.parent import MOST_SILENT
 from cloud.workers.restarts import MOST_IN_A_ROW
 
-READY = Message("ready", {"engine": "openvino", "precision": "bfloat16", "digest": "old"})
 SESSION = {"name": "ab", "session": ["cd", "key", 1.0, 2.0]}
-
-
-class FakeWorker:
-    """In place of `Started`: ends when it is told, says what a test wants, and knows what it was sent."""
-
-    def __init__(self, number: int, settings: CloudSettings) -> None:
-        self.number, self.settings = number, settings
-        self.listens, self.since, self.silent, self.hung = asyncio.Event(), 0.0, 0, False
-        self.signals: list[signal.Signals] = []
-        self.asked: list[Message] = []
-        self.answer: dict[str, Any] = {}
-        self.count = 1.0
-        self.drains = True
-        self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-    async def run(self, handle: Any) -> int:
-        self.handle = handle
-        return await self._end
-
-    def ends(self, status: int) -> None:
-        self._end.set_result(status)
-
-    async def takes_frames(self, ready: Message = READY) -> dict[str, Any]:
-        """What the parent answers to that."""
-        await until(lambda: hasattr(self, "handle"))
-        answer = await self.handle(self, ready)
-        self.since = asyncio.get_running_loop().time()
-        self.listens.set()
-        await self.handle(self, Message("listens"))
-        said: dict[str, Any] = json.loads(answer.body)
-        return said
-
-    async def reading(self) -> list[dict[str, Any]] | None:
-        if self.silent:
-            self.silent += 1
-            return None
-        samples = [["c_total", {}, self.count]]
-        return [{"name": "c", "help": "C", "type": "counter", "samples": samples}]
-
-    async def ask(self, message: Message, _timeout_s: float) -> dict[str, Any]:
-        self.asked.append(message)
-        return self.answer
-
-    def signal(self, number: signal.Signals) -> None:
-        self.signals.append(number)
-        if self.drains and not self._end.done():
-            self.ends(0)
-
-    def kill(self) -> None:
-        self.ends(128 + signal.SIGKILL)
-
-
-class Run:
-    """A parent at work."""
-
-    def __init__(self, workers: int = 2) -> None:
-        self.workers: list[FakeWorker] = []
-        self.stop = asyncio.Event()
-        each = CloudSettings(threads=1)
-
-        async def start(number: int, settings: CloudSettings) -> Any:
-            self.workers.append(FakeWorker(number, settings))
-            return self.workers[-1]
-
-        loop = asyncio.get_running_loop()
-        self.parent = Parent([each] * workers, start=start, clock=loop.time)
-        self.ended = asyncio.create_task(self.parent.run(self.stop))
-
-    async def started(self, count: int) -> FakeWorker:
-        """The latest worker, once so many were started in all."""
-        await until(lambda: len(self.workers) >= count)
-        assert len(self.workers) == count
-        return self.workers[-1]
-
-    async def serving(self) -> list[FakeWorker]:
-        await (await self.started(1)).takes_frames()
-        await (await self.started(2)).takes_frames()
-        return self.workers
-
-    async def total(self) -> dict[str, float]:
-        asker = next(each for each in self.workers if each.listens.is_set())
-        answer = await asker.handle(asker, Message("metrics"))
-        return {
-            "".join([name, *labels.values()]): value
-            for family in json.loads(answer.body)
-            for name, labels, value in family["samples"]
-        }
-
-
-async def until(condition: Any) -> None:
-    for tries in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(min(5.0, 0.01 * 1.5**tries))
-    raise AssertionError("did not happen")
 
 
 def test_the_first_worker_starts_alone_and_the_others_compute_as_it_does() -> None:
@@ -130,6 +32,21 @@ def test_the_first_worker_starts_alone_and_the_others_compute_as_it_does() -> No
         assert [each.signals for each in run.workers] == [[signal.SIGTERM]] * 3
 
     virtual_time.run(scenario())
+
+
+def test_where_no_process_can_be_started_it_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        run = Run()
+        first, _ = await run.serving()
+        run.full = 3
+        first.ends(137)
+        assert (await run.started(3)).number == 1
+        assert run.full == 0
+        run.stop.set()
+        assert await run.ended == 0
+
+    virtual_time.run(scenario())
+    assert caplog.text.count("worker 1: no process can be started: no more processes") == 3
 
 
 def test_an_int8_network_leaves_the_setting_as_it_is() -> None:

@@ -24,7 +24,7 @@ _COMMANDS = {
     "attack": "an honest client beside attackers with tokens of their own (a quarter of an hour; --quick: minutes)",
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
 }
-_ROOMS = {"flood": "load.flood"}
+_ROOMS = {"flood": "load.flood", "scale": "load.scale"}
 """Where a command lives that has no room of its own."""
 _ONE_THREAD = ("rate", "link")
 """What computes in this process: numpy, torch and OpenCV read the thread settings when they are imported."""

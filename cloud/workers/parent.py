@@ -11,10 +11,9 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from cloud.workers.channel import Message
-from cloud.workers.metrics import ParentMetrics
 from cloud.workers.restarts import Restarts
 from cloud.workers.started import Started
-from cloud.workers.sums import Sums, families_of
+from cloud.workers.sums import ParentMetrics, Sums, families_of
 from shared.limits import MAX_SESSIONS
 
 if TYPE_CHECKING:

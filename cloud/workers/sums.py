@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 from prometheus_client.metrics_core import Metric
+from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.samples import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from prometheus_client import CollectorRegistry
 
 _CLOUD = "splitdnn_cloud_"
 GREATEST = frozenset(
@@ -49,6 +49,8 @@ ADDED = frozenset(
     | {"process_virtual_memory_bytes", "process_resident_memory_bytes", "process_open_fds"}
 )  # fmt: skip
 """All other gauges: a test wants each gauge in one of the three."""
+REASONS = ("killed", "failed", "ended", "hung")
+"""What became of a worker that ended without being told to."""
 _GROWING = ("counter", "histogram")
 
 Family = dict[str, Any]
@@ -131,3 +133,40 @@ class Collected:
             family = Metric(each["name"], each["help"], each["type"])
             family.samples = [Sample(name, labels, value) for name, labels, value in each["samples"]]
             yield family
+
+
+class ParentMetrics:
+    """A registry of its own, which the parent adds to those of its workers."""
+
+    def __init__(self, workers: int) -> None:
+        """So many `workers` are wanted."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._running = Gauge(
+            "splitdnn_cloud_workers",
+            "Worker processes: wanted, running, and those of them that take frames.",
+            ["which"],
+            registry=self.registry,
+        )
+        self._deaths = Counter(
+            "splitdnn_cloud_worker_deaths_total",
+            "Workers that ended without being told to: killed by a signal, failed with a status, ended well, or killed as they hung.",
+            ["why"],
+            registry=self.registry,
+        )
+        self._running.labels(which="wanted").set(workers)
+        self.count(0, 0)
+        for why in REASONS:
+            self._deaths.labels(why=why)
+
+    def count(self, running: int, ready: int) -> None:
+        """So many are running, and so many of them take frames."""
+        self._running.labels(which="running").set(running)
+        self._running.labels(which="ready").set(ready)
+
+    def died(self, status: int, *, hung: bool) -> None:
+        """A worker that nobody told to has ended with this exit status."""
+        well, by_signal = status == 0, status > 128
+        why = "hung" if hung else "ended" if well else "killed" if by_signal else "failed"
+        self._deaths.labels(why=why).inc()

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bench.scale.model import One, with_threads, with_workers
+from bench.load.scale.model import One, with_threads, with_workers
 
 CORES = 100
-"""Of a machine that bounds nothing."""
+"""So many bound nothing."""
 
 
 def one(per_s, tail_s=0.0, cpu_s=0.001, load_s=0.0):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
+from bench.load.scale.model import with_threads, with_workers
+from bench.load.scale.options import Shape
 from bench.report.report import Table
-from bench.scale.model import with_threads, with_workers
-from bench.scale.options import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bench.load.scale.model import One
+    from bench.load.scale.trial import Measured
     from bench.report.report import Cell
-    from bench.scale.model import One
-    from bench.scale.trial import Measured
 
 Results = dict[tuple[Shape, int], "Measured"]
 """By the cloud and the number of clients."""

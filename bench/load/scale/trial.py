@@ -14,13 +14,13 @@ from bench.harness.process import family_cpu_s
 from bench.harness.system import Cloud, Setup
 from bench.load.command import run_load
 from bench.load.generator import Load
-from bench.scale.model import One
+from bench.load.scale.model import One
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bench.load.result import LoadResult
-    from bench.scale.options import ScaleOptions, Shape
+    from bench.load.scale.options import ScaleOptions, Shape
 
 _WARM_S = 0.4
 _START_S = 60.0

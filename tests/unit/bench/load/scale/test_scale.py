@@ -10,11 +10,11 @@ import pytest
 from kits.bundles import tiny
 
 from bench.load.result import LoadResult
-from bench.scale.command import main
-from bench.scale.model import One
-from bench.scale.options import ScaleOptions, Shape
-from bench.scale.report import ERROR, PREDICTED, RATE, tables
-from bench.scale.trial import Measured
+from bench.load.scale.command import main
+from bench.load.scale.model import One
+from bench.load.scale.options import ScaleOptions, Shape
+from bench.load.scale.report import ERROR, PREDICTED, RATE, tables
+from bench.load.scale.trial import Measured
 
 RESULT = LoadResult(
     clients=1, offered_per_s=None, answered=10, throughput_per_s=10.0, p50_ms=1.0, p99_ms=2.0, slowest=1.0, fastest=1.0,
@@ -24,7 +24,7 @@ RESULT = LoadResult(
 
 @pytest.fixture(autouse=True)
 def _two_cores(monkeypatch):
-    monkeypatch.setattr("bench.scale.options.available_cores", lambda: 2)
+    monkeypatch.setattr("bench.load.scale.options.available_cores", lambda: 2)
 
 
 def test_every_batch_has_one_thread_two_threads_and_two_workers():

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.harness.frames import build_frames
+from bench.load.scale.options import ScaleOptions
+from bench.load.scale.report import tables
+from bench.load.scale.trial import clouds, measure
 from bench.report.progress import Outline, Progress
 from bench.report.report import Findings, about, publish
-from bench.scale.options import ScaleOptions
-from bench.scale.report import tables
-from bench.scale.trial import clouds, measure
 from shared.process.threads import available_cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.scale.report import Results
+    from bench.load.scale.report import Results
 
 _FRAMES = 8
 

@@ -29,7 +29,7 @@ class Shape:
 
     workers: int
     threads: int
-    """Of all workers together."""
+    """All workers have so many together."""
     batch: int
     """Tensors in one run of a tail, at most."""
 
@@ -96,5 +96,5 @@ class ScaleOptions(ModelOptions):
 
     @property
     def setup(self) -> Setup:
-        """Of the process that makes the frames; the clouds have flags of their own."""
+        """For the process that makes the frames; the clouds have flags of their own."""
         return Setup(self.weights, self.source or SystemOptions().source, threads=1)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 from http.client import HTTPConnection
 from pathlib import Path
@@ -145,6 +146,29 @@ def test_two_workers_are_one_cloud(cloud: Cloud, tokens: Tokens, tmp_path: Path)
     assert cloud.ended() == 0
     cloud.closed()
     assert sum("stopped$" in line or line.rstrip().endswith(": stopped") for line in cloud.log) == WORKERS
+
+
+def test_another_bundle_is_taken_by_both_at_once(cache_dir: str, tmp_path: Path) -> None:
+    def fingerprint() -> str:
+        return str(json.loads(get(cloud, "/model")[1])["fingerprint"])
+
+    folder, taken = tmp_path / "bundle", 'splitdnn_cloud_network_changes_total{result="taken"}'
+    shutil.copytree(bundles.tiny().folder, folder)
+    shutil.copytree(bundles.tiny(seed=6).folder, tmp_path / "next")
+    flags = ("--workers=2", "--threads=2", f"--cache-dir={cache_dir}", "--model", str(folder))
+    with Cloud(*small(), *flags) as cloud:
+        cloud.ready()
+        old = fingerprint()
+        folder.rename(tmp_path / "old")
+        (tmp_path / "next").rename(folder)
+        for _ in range(WORKERS):
+            cloud.logged("is the current network now")
+        assert cloud.metric(taken) == WORKERS
+        (new,) = {fingerprint() for _ in range(ENOUGH)}
+        assert new == bundles.tiny(seed=6).model.fingerprint.hex() != old
+        assert not [line for line in cloud.log if "taken without it" in line]
+        cloud.signal()
+        assert cloud.ended() == 0
 
 
 def test_workers_do_not_outlive_their_parent(cloud: Cloud) -> None:

@@ -126,7 +126,7 @@ class _Maker:
 
     def make(self, folder: Path) -> Int8Report:
         chosen, trials = search(
-            self._layers.first, self._layers.stretches(STRETCHES), self._try, self._wanted
+            self._layers.first, self._layers.last, self._layers.stretches(STRETCHES), self._try, self._wanted
         )
         quantised = self._quantised[chosen.setting]
         whole = whole_of(quantised, self._shapes, in_integers=True)

@@ -92,11 +92,11 @@ def test_both_bundles_lie_beside_each_other(tmp_path: Path, capsys: pytest.Captu
     assert int8.manifest.int8 is not None
     assert int8.manifest.int8.float_fingerprint == other.manifest.fingerprint
     printed = capsys.readouterr()
-    assert "the layers that see the picture in float: agreement" in printed.out
+    assert "the first layers in float: agreement" in printed.out
     assert "% on 17 pictures that were held out; 95 % interval" in printed.out
     assert "head then tail equals the whole bit for bit at" in printed.out
     assert f"run it with --model {folder}" in printed.out
-    assert "calibrating, the layers that see the picture in float …" in printed.err
+    assert "calibrating, the first layers in float …" in printed.err
     assert "held-out pictures" in describe_bundle(int8, None)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net", "net.float"]
 

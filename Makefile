@@ -57,8 +57,8 @@ format: $(INSTALLED) ## let ruff repair what it can
 integration-test: $(INSTALLED) ## edge and cloud against each other; in containers if Docker is running
 	$(BIN)/python -m pytest tests/integration
 
-.PHONY: int8-test
-int8-test: $(INT8_VENV)/.installed ## int8 bundles with the real NNCF, which it installs into .venv-int8, on top of .venv
+.PHONY: nncf-test
+nncf-test: $(INT8_VENV)/.installed ## int8 bundles with the real NNCF, which it installs into .venv-int8, on top of .venv
 	$(INT8_VENV)/bin/python -m pytest tests/unit/shared/bundling/int8
 
 .PHONY: chaos

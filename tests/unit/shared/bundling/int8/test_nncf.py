@@ -1,4 +1,4 @@
-"""int8 bundles with the real NNCF; `make int8-test` installs it into a virtual environment of its own."""
+"""int8 bundles with the real NNCF; `make nncf-test` installs it into a virtual environment of its own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        importlib.util.find_spec("nncf") is None, reason="nncf is not installed: `make int8-test`"
+        importlib.util.find_spec("nncf") is None, reason="nncf is not installed: `make nncf-test`"
     ),
     pytest.mark.filterwarnings("ignore"),  # what other packages warn of is no concern of ours
 ]

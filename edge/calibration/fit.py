@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.calibration.fitting.context import fit_context
+from edge.calibration.fitting.corrector import fit_corrector, fit_whole_corrector
 from edge.calibration.fitting.frames import Frames
 from edge.calibration.fitting.magnitudes import fit_magnitudes
 from edge.calibration.fitting.positions import goes_by_position
-from edge.calibration.fitting.reconstruction import fit_centroids, fit_corrector, fit_usual, stood_for
+from edge.calibration.fitting.reconstruction import fit_centroids, fit_usual, stood_for
 from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.grid import grid_shape
 from shared.codecs.calibrated.native.tallies import Tallies
@@ -53,7 +54,7 @@ class Preset:
     zone: float = 0.95
     """Dead zone, in step sizes."""
     context_rank: int = 64
-    corrector_rank: int = 128
+    corrector_rank: int = 64
 
 
 def presets(
@@ -200,7 +201,8 @@ def _fit_tensor(
         decoder = Reconstruction(arrays, grid, levels, signed=signed)
         if preset.corrector_rank and channels > 1:
             count = len(frames) if given is None else given
-            arrays |= fit_corrector(frames, symbols, decoder, preset.corrector_rank, count, quick=quick)
+            fit = fit_corrector if format_1 else fit_whole_corrector
+            arrays |= fit(frames, symbols, decoder, preset.corrector_rank, count, quick=quick)
             decoder = Reconstruction(arrays, grid, levels, signed=signed)
         if by_position:
             arrays |= fit_usual(frames[:given], symbols[:given], decoder, scales(arrays, grid)[0])

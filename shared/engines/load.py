@@ -12,6 +12,7 @@ from shared.errors import EngineError
 from shared.network.bundle import Verification, float_beside, float_of
 from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import bundle_folder, find_bundle
+from shared.codecs.calibrated.native.library import core_name
 from shared.observing.telemetry import export_build_info, has_build_info
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def load_network(
             precision=engine.precision,
         )
     _log.info("recipe: %s", model.recipe.describe())
+    _log.info("the codec calibrated is computed by %s", core_name())
     _log.info(
         "%s, weights %s, fingerprint %s, %d split points, default %s",
         model.name,

@@ -132,6 +132,12 @@ def _level(name: str, level: _Level) -> Level:
     )
 
 
+def core_name() -> str:
+    """What computes the codec here: a level of instructions, or numpy."""
+    found = library()
+    return found.levels[-1].name if found else "numpy"
+
+
 @cache
 def library() -> Library | None:
     """That of this machine; None where there is none, or none that can be loaded, which one warning tells."""

@@ -36,6 +36,7 @@ _GRACE_S = 40.0
 """How long a server may take to end after SIGTERM."""
 _SLACK_S = 20.0
 """For a process of clients, beyond the time that it was told to take."""
+_POLL_S = 0.05
 _LOG_BYTES = 2000
 
 Life = dict[str, Any]
@@ -125,6 +126,12 @@ class Server:
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, cwd=self._folder, start_new_session=True,
             env=self._environment() | {MARK: self.mark, "SPT_NOENV": "1"},
         )  # fmt: skip
+        while asking.poll() is None and self._process.poll() is None:
+            time.sleep(_POLL_S)
+        if self._process.poll() is not None:
+            asking.kill()
+            asking.communicate()
+            raise FailedError(f"it ended with status {self._process.poll()}:\n{self.said()}")
         result = self._result(asking, self._job.timeout_s)
         if result["answered_at"] is None:
             raise FailedError(f"no right answer within {self._job.timeout_s:g} s: {result}\n{self.said()}")

@@ -20,11 +20,11 @@ class Served(litserve.LitAPI):  # type: ignore[misc] - a class of a package with
 
     def __init__(self, spec: Spec) -> None:
         super().__init__(max_batch_size=spec.max_batch, batch_timeout=spec.wait_s, api_path="/predict")
-        self._spec = spec
+        self._told = spec
 
     def setup(self, device: str) -> None:
         del device
-        self._tail = PeerTail(self._spec)
+        self._tail = PeerTail(self._told)
 
     def decode_request(self, request: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         return self._tail.read(request)

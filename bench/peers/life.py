@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import uuid
@@ -191,7 +192,13 @@ class Server:
         return found
 
     def _environment(self) -> dict[str, str]:
-        return environment() | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        return environment() | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **_library()}
+
+
+def _library() -> dict[str, str]:
+    """Where this Python's library is: a server that embeds Python, as Triton does, else takes the system's, of another release."""
+    folder = sysconfig.get_config_var("LIBDIR")
+    return {"LD_LIBRARY_PATH": folder} if folder and sysconfig.get_config_var("Py_ENABLE_SHARED") else {}
 
 
 def bare(stage: Stage) -> Life:

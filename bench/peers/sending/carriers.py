@@ -18,6 +18,8 @@ OK = 200
 _UNREACHABLE = ("connect", "resolve")
 _BROKEN = ("reset", "closed", "goaway", "aborted", "broken pipe")
 
+_closing: set[asyncio.Task[None]] = set()
+
 
 class UnreachableError(Exception):
     """Nobody took the connection, so nobody took the request."""
@@ -72,7 +74,6 @@ class GrpcCarrier:
         ]
         self._channel = grpc.aio.insecure_channel(f"{HOST}:{port}", options=options)
         self._call = self._channel.unary_unary(METHOD)
-        self._closing: asyncio.Task[None] | None = None
 
     async def ask(self, data: bytes, timeout_s: float) -> tuple[int, bytes]:
         try:
@@ -81,7 +82,9 @@ class GrpcCarrier:
             return _status_of(error.code().name, error.details() or ""), b""
 
     def close(self) -> None:
-        self._closing = asyncio.get_running_loop().create_task(self._channel.close())
+        task = asyncio.get_running_loop().create_task(self._channel.close())
+        _closing.add(task)  # a task that nobody holds may never run
+        task.add_done_callback(_closing.discard)
 
 
 def _status_of(code: str, details: str) -> int:

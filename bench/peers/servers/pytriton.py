@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def main(spec: Spec) -> None:
         http_address="127.0.0.1", http_port=spec.other_port, grpc_address="127.0.0.1", grpc_port=spec.port,
         metrics_address="127.0.0.1", metrics_port=spec.third_port,
     )  # fmt: skip
-    with Triton(config=ports) as triton:
+    with Triton(config=ports, workspace=str(Path(spec.folder) / "workspace")) as triton:
         triton.bind(
             model_name="tail",
             infer_func=infer,

@@ -27,6 +27,10 @@ _OTHER_S = 12.0
 """Of a life, beside its measurements: a guess."""
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def main(arguments: Sequence[str]) -> int:
     # RuntimeError: a process of the benchmark failed; the text is what it said.
     return PeersOptions.read(arguments).report(_run, RuntimeError)
@@ -37,9 +41,7 @@ def _run(options: PeersOptions) -> list[Path]:
     measured_on = about(options.weights, options.source)
     print(measured_on, flush=True)
     pythons = ready(options.chosen(), options.home, options.install_s)
-    kept = Kept(
-        options.keep, f"{options.model} {options.split_point} {options.carry} {options.seconds:g} s"
-    )
+    kept = Kept(options.keep, f"{options.model} {options.split_point} {options.carry} {options.seconds:g} s")
     steps = 1 + options.rounds * len(pythons)
     seconds = steps * (5 * options.seconds + _OTHER_S)
     with (
@@ -66,7 +68,7 @@ def ready(
     chosen: Sequence[str],
     home: Path,
     install_s: float,
-    say: Callable[[str], None] = lambda text: _say(text),
+    say: Callable[[str], None] = _say,
     environment: Callable[..., Path] = environment_of,
 ) -> dict[str, Path]:
     """The interpreter of each contender that can be run here; of the others, the reason is said."""
@@ -88,7 +90,3 @@ def _material(options: PeersOptions, folder: Path) -> Material:
             Maker.make, str(folder), options.split_point, _CROSSINGS, options.carry, options.precision
         )
     return material_of(made)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -73,7 +73,10 @@ class Crossing:
         """The Open Inference Protocol's message; `shape` is what it says in place of the values' own."""
         given = [
             Given(
-                "crossing", _DATATYPES[self.values.dtype.name], shape or self.values.shape, self.values.tobytes()
+                "crossing",
+                _DATATYPES[self.values.dtype.name],
+                shape or self.values.shape,
+                self.values.tobytes(),
             )
         ]
         if self.grid is not None:
@@ -84,7 +87,8 @@ class Crossing:
         """As the tail takes it."""
         if self.grid is None:
             return self.values
-        return self.values.astype(np.float32) * self.grid[0, 1] + self.grid[0, 0]
+        restored: NDArray[np.float32] = self.values.astype(np.float32) * self.grid[0, 1] + self.grid[0, 0]
+        return restored
 
 
 def in_bytes(values: NDArray[np.float32]) -> Crossing:
@@ -92,7 +96,7 @@ def in_bytes(values: NDArray[np.float32]) -> Crossing:
     low, high = values.min(), values.max()
     step = np.float32((high - low) / _LARGEST) or np.float32(1)
     symbols = np.rint((values - low) / step).astype(np.uint8)
-    return Crossing(symbols, np.float32([[low, step]]))
+    return Crossing(symbols, np.array([[low, step]], np.float32))
 
 
 def poisoned(crossing: Crossing) -> list[Crossing]:
@@ -148,7 +152,7 @@ class Maker:
 
     def _clear(self, head: Half, tail: Half, count: int) -> list[NDArray[np.float32]]:
         """The crossings whose top class is clearest: no codec may change it, so that a wrong answer is the server's."""
-        found = []
+        found: list[tuple[float, int, NDArray[np.float32]]] = []
         for tensor in islice(self._network.tensors(), _CANDIDATES):
             (crossing,) = head((tensor,))
             second, first = np.sort(tail((crossing,))[0][0])[-2:]
@@ -156,9 +160,15 @@ class Maker:
         return [crossing for _, _, crossing in sorted(found, reverse=True)[:count]]
 
     def _bodies(
-        self, crossings: list[NDArray[np.float32]], point: SplitPoint, tail: Half, codec: str, *, gridded: bool
+        self,
+        crossings: list[NDArray[np.float32]],
+        point: SplitPoint,
+        tail: Half,
+        codec: str,
+        *,
+        gridded: bool,
     ) -> dict[str, dict[str, list[Body]]]:
-        sent = [in_bytes(each) if gridded else Crossing(*point.native((each,)), None) for each in crossings]
+        sent = [in_bytes(each) if gridded else Crossing(point.native((each,))[0], None) for each in crossings]
         tops = [int(tail((each.restored(),))[0][0].argmax()) for each in sent]
         garbage = Body(self._random.bytes(_GARBAGE_BYTES))
         odd = poisoned(sent[0])
@@ -204,4 +214,3 @@ class Maker:
 def material_of(made: dict[str, Any]) -> Material:
     """What `Maker.make` has said."""
     return Material(**made)
-

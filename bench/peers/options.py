@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.harness.options import ModelOptions, first_file, names, number_between, option, positive
-from bench.harness.options import DATA
+from bench.harness.options import DATA, ModelOptions, first_file, names, number_between, option, positive
 from bench.harness.process import free_port
 from bench.harness.system import Setup
 from bench.peers.known import CONTENDERS
@@ -37,9 +36,7 @@ class PeersOptions(ModelOptions):
     command = "peers"
 
     only: tuple[str, ...] = option((), f"(default: all): {', '.join(CONTENDERS)}", type=names)
-    folder: Path = option(
-        Path("~/.cache/splitdnn/peers"), "of the peers' environments", type=Path
-    )
+    folder: Path = option(Path("~/.cache/splitdnn/peers"), "of the peers' environments", type=Path)
     install_s: float = option(
         900.0, "seconds in which one peer must be installed", type=number_between(float, 1, 7200)
     )
@@ -48,9 +45,7 @@ class PeersOptions(ModelOptions):
     threads: int = option(0, "of all tails (default: the cores)", type=number_between(int, 0, 1024))
     carry: str = option("uint8", "how peers get what crosses: uint8 with its range, or float32")
     max_batch: int = option(8, "of servers that batch", type=number_between(int, 1, 256))
-    batch_wait_ms: float = option(
-        2.0, "of peers that batch", type=number_between(float, 0, 1000)
-    )
+    batch_wait_ms: float = option(2.0, "of peers that batch", type=number_between(float, 0, 1000))
     ours: tuple[str, ...] = option((), "further flags of our cloud, as in --max-batch=16", type=names)
     clients: tuple[int, ...] = option((1, 16), "numbers of clients: two", type=_whole_numbers)
     rounds: int = option(3, "of all", quick=1, type=positive)

@@ -109,9 +109,7 @@ def trouble(lives: Mapping[str, Sequence[Life]], options: PeersOptions) -> Table
                 "of these refused": under_way[REFUSED],
                 "sent after it, lost": after[LOST] + after[OPEN],
                 "ended after s": _ended(each),
-                "exit status": ", ".join(
-                    sorted({_status(life["terminate"]["status"]) for life in each})
-                ),
+                "exit status": ", ".join(sorted({_status(life["terminate"]["status"]) for life in each})),
                 "processes left": sum(life["left"] for life in each),
             }
         )
@@ -135,5 +133,3 @@ def _ended(lives: Sequence[Life]) -> Spread | str:
 
 def _status(status: int | None) -> str:
     return "did not end" if status is None else str(status)
-
-

@@ -102,8 +102,6 @@ class Clients:
 
         async def signalled() -> tuple[float, float, int]:
             await asyncio.sleep(_LEAD_S + self._job.warm_s)
-            while not self._log.under_way():
-                await asyncio.sleep(0)
             count, at = len(self._log.entries), asyncio.get_running_loop().time()
             self._under_way = self._log.under_way()
             signalled_at = time.monotonic()
@@ -111,7 +109,9 @@ class Clients:
             return signalled_at, at, count
 
         _, (signalled_at, at, count) = await asyncio.gather(generator.run(), signalled())
-        answers = [each.done for each in self._log.entries if each.fate not in (LOST, OPEN) and each.done > at]
+        answers = [
+            each.done for each in self._log.entries if each.fate not in (LOST, OPEN) and each.done > at
+        ]
         return {
             "signalled_at": signalled_at,
             "before": self._log.fates(self._log.entries[:count]),

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import struct
+from pathlib import Path
 
 _ACKNOWLEDGED_AT = 120
 """Of `tcp_info` (linux/tcp.h): tcpi_bytes_acked, then tcpi_bytes_received, each of 64 bits."""
@@ -14,9 +15,9 @@ _ACKNOWLEDGED_AT = 120
 def carried_bytes(port: int) -> int:
     """Bytes sent and received, without TCP's and IP's headers, on all open connections to this port."""
     total = 0
-    for name in os.listdir("/proc/self/fd"):
+    for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            total += _carried(int(name), port)
+            total += _carried(int(entry.name), port)
     return total
 
 

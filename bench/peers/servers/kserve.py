@@ -13,7 +13,7 @@ from bench.peers.servers.spec import Spec
 from bench.peers.servers.tail import PeerTail
 
 
-class Served(Model):  # type: ignore[misc] - a class of a package without types
+class Served(Model):
     """As https://kserve.github.io/website shows a custom predictor."""
 
     def __init__(self, spec: Spec) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Served(litserve.LitAPI):  # type: ignore[misc] - a class of a package without types
+class Served(litserve.LitAPI):
     """As https://lightning.ai/docs/litserve shows an API with batching."""
 
     def __init__(self, spec: Spec) -> None:
@@ -43,7 +43,9 @@ class Served(litserve.LitAPI):  # type: ignore[misc] - a class of a package with
 
 
 # LitServe reads the annotations themselves, which are strings here, to tell a raw body from JSON.
-Served.decode_request.__annotations__["request"] = Annotated[bytes, Body(media_type="application/octet-stream")]
+Served.decode_request.__annotations__["request"] = Annotated[
+    bytes, Body(media_type="application/octet-stream")
+]
 Served.encode_response.__annotations__["return"] = Response
 
 

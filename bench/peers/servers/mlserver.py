@@ -19,7 +19,7 @@ from bench.peers.servers.tail import PeerTail
 _SPEC = "spec"
 
 
-class Served(MLModel):  # type: ignore[misc] - a class of a package without types
+class Served(MLModel):
     """As https://docs.seldon.ai/mlserver shows a custom runtime."""
 
     async def load(self) -> bool:

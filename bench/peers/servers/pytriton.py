@@ -23,7 +23,7 @@ _MICROSECONDS = 1e6
 def main(spec: Spec) -> None:
     tail = PeerTail(spec)
 
-    @batch  # type: ignore[untyped-decorator] - a package without types
+    @batch
     def infer(crossing: NDArray[Any], grid: NDArray[np.float32] | None = None) -> dict[str, Any]:
         return {"logits": tail(crossing, grid)}
 

@@ -21,12 +21,12 @@ def application(spec: Spec) -> Any:
     """As https://docs.ray.io/en/latest/serve shows dynamic request batching."""
     from starlette.responses import Response
 
-    @serve.deployment(max_ongoing_requests=64, ray_actor_options={"num_cpus": 1})  # type: ignore[untyped-decorator] - a package without types
+    @serve.deployment(max_ongoing_requests=64, ray_actor_options={"num_cpus": 1})
     class Served:
         def __init__(self, spec: Spec) -> None:
             self._tail = PeerTail(spec)
 
-        @serve.batch(max_batch_size=spec.max_batch, batch_wait_timeout_s=spec.wait_s)  # type: ignore[untyped-decorator]
+        @serve.batch(max_batch_size=spec.max_batch, batch_wait_timeout_s=spec.wait_s)
         async def _run(self, read: list[Any]) -> list[bytes]:
             return [each.tobytes() for each in self._tail.batch(read)]
 
@@ -34,7 +34,8 @@ def application(spec: Spec) -> Any:
             logits = await self._run(self._tail.read(await request.body()))
             return Response(logits, media_type="application/octet-stream")
 
-    return Served.bind(spec)
+    deployment: Any = Served
+    return deployment.bind(spec)
 
 
 def main(spec: Spec) -> None:

@@ -33,8 +33,6 @@ _PATH, _CONTENT_TYPE = "/predict", "application/octet-stream"
 _MANY = 8
 """Clients beside the poisoned ones."""
 _AFTER_SIGNAL_S = 1.5
-_GRACE_S = 40.0
-"""How long a server may take to end after SIGTERM."""
 _SLACK_S = 20.0
 """For a process of clients, beyond the time that it was told to take."""
 _POLL_S = 0.05
@@ -151,7 +149,7 @@ class Server:
         )  # fmt: skip
         asking, ended = self._clients(job), None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(job.warm_s + _GRACE_S)
+            self._process.wait(job.warm_s + self._stage.options.grace)
             ended = time.monotonic()
         found = self._result(asking, job.seconds)
         return found | {

@@ -51,7 +51,10 @@ class PeersOptions(ModelOptions):
     rounds: int = option(3, "of all", quick=1, type=positive)
     seconds: float = option(4.0, "of each measurement", quick=1.0, type=number_between(float, 0.2, 600))
     warm: float = option(1.0, "seconds before", quick=0.3, type=number_between(float, 0, 60))
-    start: float = option(120.0, "seconds in which a server must answer", type=number_between(float, 1, 600))
+    start: float = option(60.0, "seconds in which a server must answer", type=number_between(float, 1, 600))
+    grace: float = option(
+        30.0, "seconds in which it must end after SIGTERM", type=number_between(float, 1, 600)
+    )
     timeout: float = option(20.0, "seconds for an answer", type=number_between(float, 0.1, 600))
     source: str = option(
         first_file(DATA / "videos" / "car-detection.mp4", "synthetic:fps=0,frames=64"), "of the crossings"

@@ -28,6 +28,8 @@ _RETRY_S = 0.025
 _LEAD_S = 0.05
 """The generator's, before its first request."""
 _POISONERS = 2
+_WITHIN = 0.8
+"""Share of the measured time after which the connections' bytes are read."""
 _DRAIN_S = 6.0
 """How long what is under way at the end may take."""
 
@@ -68,15 +70,15 @@ class Clients:
     async def _load(self) -> dict[str, Any]:
         """Rate and latencies as the load generator gives them, CPU of server and clients, and bytes, over the measured time."""
         generator = self._generator(self._job.clients, read_bodies(self._job.folder, GOOD), self._log)
-        run, (before, after) = await asyncio.gather(generator.run(), self._window())
-        answered = after["done"] - before["done"]
+        run, (before, within, after) = await asyncio.gather(generator.run(), self._window())
+        carried = within["done"] - before["done"]
         return {
             **asdict(result_of(run)),
             "server_cpu_s": after["server_cpu_s"] - before["server_cpu_s"],
             "client_cpu_s": after["client_cpu_s"] - before["client_cpu_s"],
             "window_s": after["at"] - before["at"],
-            "done": answered,
-            "bytes": (after["bytes"] - before["bytes"]) / answered if answered else 0.0,
+            "done": after["done"] - before["done"],
+            "bytes": (within["bytes"] - before["bytes"]) / carried if carried else 0.0,
             "fates": self._log.fates(),
             "errors": self._log.errors,
         }
@@ -121,14 +123,16 @@ class Clients:
             "last_answer_s": max(answers) - at if answers else 0.0,
         }
 
-    async def _window(self) -> tuple[dict[str, float], dict[str, float]]:
-        """The counters at the beginning and at the end of the measured time."""
+    async def _window(self) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+        """The counters at the beginning of the measured time, within it and at its end, when connections are closed already."""
         loop = asyncio.get_running_loop()
         start = loop.time() + _LEAD_S + self._job.warm_s
-        await asyncio.sleep(start - loop.time())
-        before = self._counters()
-        await asyncio.sleep(start + self._job.seconds - loop.time())
-        return before, self._counters()
+        found = []
+        for share in (0.0, _WITHIN, 1.0):
+            await asyncio.sleep(start + share * self._job.seconds - loop.time())
+            found.append(self._counters())
+        before, within, after = found
+        return before, within, after
 
     def _counters(self) -> dict[str, float]:
         return {

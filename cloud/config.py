@@ -54,7 +54,10 @@ class CloudSettings(CommonSettings):
     queue_capacity: int = Field(64, ge=1, le=4096, description="tensors that may wait for their tail")
     max_batch: int = Field(8, ge=1, le=256, description="tensors in one run of a tail")
     batch_wait_ms: float = Field(
-        2.0, ge=0, le=1000, description="how long the first tensor of a batch waits for more"
+        2.0,
+        ge=0,
+        le=1000,
+        description="how long the first tensor of a batch waits at most, for others that are on their way",
     )
     tail_workers: int = Field(
         0,

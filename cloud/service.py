@@ -20,6 +20,7 @@ from cloud.batching.compiling import Compiling
 from cloud.batching.crossing import frames_in
 from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
+from cloud.bodies.alone import Alone
 from cloud.bodies.decoder import Decoder
 from cloud.http.scrapes import Scrapes
 from cloud.metrics import CloudMetrics
@@ -92,7 +93,6 @@ class Service:
             settings.max_buffered_bytes,
             time.monotonic,
             min_rate=settings.min_body_rate,
-            changed=self.metrics.buffered_bytes.set,
         )
         self.crowd = Crowd(
             connections_allowed(settings.max_connections),
@@ -103,6 +103,7 @@ class Service:
             owner_of=charged_to,
             exempt=self.proxies.includes,
         )
+        self.metrics.buffered_bytes.set_function(lambda: self.bodies.size)
         self.metrics.frames.set_function(lambda: self.lifecycle.frames)
         self.metrics.active_clients.set_function(self.clients.active)
         self.metrics.connections.set_function(lambda: len(self.crowd))
@@ -134,6 +135,7 @@ class Service:
             workers=pools.tail_workers,
             in_pieces=runner.in_pieces,
         )
+        self.alone = Alone(self.decoder, self.batcher, pools, self.metrics)
         self.networks.stand_in = StandIn(
             self.networks, self._load, self._networks_changed, pool=pools.networks, changes=self.metrics.network_changes
         )  # fmt: skip

@@ -38,9 +38,9 @@ def make_app(service: Service) -> Application:
     arguments = {"service": service}
     app = Application(
         [
+            ("/model", ModelHandler, arguments),  # first, as rules are tried one after another
             ("/", HelloHandler, arguments),
             ("/compute", ComputeHandler, arguments),
-            ("/model", ModelHandler, arguments),
             ("/tail-times", TailTimesHandler, arguments),
             ("/profile", TailTimesHandler, arguments),  # its old name
             (PROFILES, ProfilesHandler, arguments),

@@ -16,9 +16,10 @@ from shared.wire.frame import VERSIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from prometheus_client import CollectorRegistry, Counter, Metric
+    from prometheus_client import CollectorRegistry, Metric
 
-    from shared.observing.histogram import Histogram
+    from shared.observing.counting.counter import Counter
+    from shared.observing.counting.histogram import Histogram
 
 # For durations of 1 ms to 10 s. The alerts' thresholds (monitoring/) are among the bounds, so that quantiles are exact there.
 DURATION_BUCKETS = (

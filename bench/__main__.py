@@ -21,6 +21,7 @@ _COMMANDS = {
     "flood": "clients with tokens, over TLS, far above the capacity, half of whom leave (minutes; --quick: one)",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
     "link": "the planner over emulated links (about half an hour; --quick: about one minute)",
+    "peers": "the same tail behind other model servers, each in an environment of its own (minutes; --quick: one, once installed)",
     "attack": "an honest client beside attackers with tokens of their own (a quarter of an hour; --quick: minutes)",
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
 }

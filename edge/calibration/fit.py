@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.calibration.fitting.context import fit_context
+from edge.calibration.fitting.corrector import fit_corrector, fit_whole_corrector
 from edge.calibration.fitting.frames import Frames
 from edge.calibration.fitting.magnitudes import fit_magnitudes
 from edge.calibration.fitting.positions import goes_by_position
-from edge.calibration.fitting.reconstruction import fit_centroids, fit_corrector, fit_usual, stood_for
+from edge.calibration.fitting.reconstruction import fit_centroids, fit_usual, stood_for
 from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.grid import grid_shape
 from shared.codecs.calibrated.native.tallies import Tallies
@@ -24,7 +25,7 @@ from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction, scales
 from shared.limits import MAX_LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -53,7 +54,7 @@ class Preset:
     zone: float = 0.95
     """Dead zone, in step sizes."""
     context_rank: int = 64
-    corrector_rank: int = 128
+    corrector_rank: int = 64
 
 
 def presets(
@@ -124,13 +125,14 @@ def fit_crossing(
     given: int | None = None,
     format_1: bool = False,
     quick: bool = False,
+    like: Profile | None = None,
 ) -> Profile:
     """Fit a profile to all tensors of a split point.
 
     `crossing` has for each tensor those of all calibration frames, float32 of one shape, without the batch dimension; `chosen` and
     `importances` have one for each tensor. The first `given` frames (all, if not said) are in the order of time, and the camera may
     stand still in them; the others are variants. With `format_1` it holds only what every cloud can read, also those before 0.7.0. A `quick` fit
-    looks at fewer places: frames take up to 2 % more bytes. The same input gives the same profile.
+    looks at fewer places: frames take up to 2 % more bytes. `like` was fitted to the same frames with other step sizes: its predictions are taken over. The same input gives the same profile.
     """
     arrays: dict[str, NDArray[Any]] = {}
     strings: list[dict[str, str]] = []
@@ -143,7 +145,10 @@ def fit_crossing(
     ]
     for number, (frames, preset) in enumerate(zip(given_frames, chosen, strict=True)):
         importance = importances[number] if importances else None
-        of_tensor, of_about = _fit_tensor(frames, preset, importance, given, format_1=format_1, quick=quick)
+        of_like = like.of_tensor(number).arrays if like else None
+        of_tensor, of_about = _fit_tensor(
+            frames, preset, importance, given, format_1=format_1, quick=quick, like=of_like
+        )
         arrays |= {f"{number}.{name}" if several else name: array for name, array in of_tensor.items()}
         strings.append(of_about)
     return Profile.make(
@@ -168,6 +173,7 @@ def _fit_tensor(
     *,
     format_1: bool,
     quick: bool,
+    like: Mapping[str, NDArray[Any]] | None,
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """The arrays of one tensor, and what a profile says of it in words."""
     frames, signed = found.grids, found.signed
@@ -193,6 +199,7 @@ def _fit_tensor(
             np.random.default_rng(0),
             by_position=by_position,
             quick=quick,
+            like=like,
         )
         arrays |= fit_magnitudes(seen, passes, levels, by_position=by_position, by_size=not format_1)
         scaled = (stood_for(quantiser, *each) for each in zip(frames, symbols, strict=True))
@@ -200,7 +207,11 @@ def _fit_tensor(
         decoder = Reconstruction(arrays, grid, levels, signed=signed)
         if preset.corrector_rank and channels > 1:
             count = len(frames) if given is None else given
-            arrays |= fit_corrector(frames, symbols, decoder, preset.corrector_rank, count, quick=quick)
+            fit = fit_corrector if format_1 else fit_whole_corrector
+            rank = preset.corrector_rank * (
+                2 if format_1 else 1
+            )  # directions of values are worth less than of step sizes
+            arrays |= fit(frames, symbols, decoder, rank, count, quick=quick)
             decoder = Reconstruction(arrays, grid, levels, signed=signed)
         if by_position:
             arrays |= fit_usual(frames[:given], symbols[:given], decoder, scales(arrays, grid)[0])

@@ -208,7 +208,9 @@ def _fit_tensor(
         if preset.corrector_rank and channels > 1:
             count = len(frames) if given is None else given
             fit = fit_corrector if format_1 else fit_whole_corrector
-            rank = preset.corrector_rank * (2 if format_1 else 1)  # directions of values are worth less than of step sizes
+            rank = preset.corrector_rank * (
+                2 if format_1 else 1
+            )  # directions of values are worth less than of step sizes
             arrays |= fit(frames, symbols, decoder, rank, count, quick=quick)
             decoder = Reconstruction(arrays, grid, levels, signed=signed)
         if by_position:

@@ -6,13 +6,13 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shared.codecs.calibrated.native.library import core_name
 from shared.engines import make_engine
 from shared.engines.agreeing import check_agreement
 from shared.errors import EngineError
 from shared.network.bundle import Verification, float_beside, float_of
 from shared.network.choice import NAMED_SECONDS, NetworkChoice
 from shared.network.find import bundle_folder, find_bundle
-from shared.codecs.calibrated.native.library import core_name
 from shared.observing.telemetry import export_build_info, has_build_info
 
 if TYPE_CHECKING:

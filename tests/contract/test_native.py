@@ -76,7 +76,9 @@ def test_every_image_gets_the_libraries() -> None:
     """The images copy `shared`, of which .dockerignore leaves out nothing that is a library."""
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     stages = re.split(r"^FROM \S+ AS ([\w-]+)$", dockerfile, flags=re.MULTILINE)[1:]
-    running = {name: text for name, text in zip(stages[::2], stages[1::2], strict=True) if "sbom.cdx.json" in text}
+    running = {
+        name: text for name, text in zip(stages[::2], stages[1::2], strict=True) if "sbom.cdx.json" in text
+    }
     assert set(running) >= {"edge", "cloud", "cloud-torch", "bundle"}
     for name, text in running.items():
         assert "COPY shared shared" in text, name
@@ -96,7 +98,9 @@ def test_a_wheel_holds_the_libraries(tmp_path: Path) -> None:
     left_out = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "tests", "docs", "findings")
     shutil.copytree(ROOT, sources, ignore=left_out)
     build = f"import setuptools.build_meta as build; build.build_wheel({str(tmp_path)!r})"
-    subprocess.run([sys.executable, "-W", "ignore", "-c", build], cwd=sources, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", build], cwd=sources, check=True, capture_output=True
+    )
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     for path in (FOLDER / "lib").iterdir():

@@ -107,9 +107,7 @@ def fit_context(
         )
         own_kind = np.zeros_like(predicted)
         if coding_pass.light:
-            own_kind = OWN_KIND[
-                np.concatenate([own for own in beside if own is not None]).astype(np.intp)
-            ]
+            own_kind = OWN_KIND[np.concatenate([own for own in beside if own is not None]).astype(np.intp)]
         arrays[f"context.{coding_pass.index}.classes"] = _classes(
             predicted,
             own_kind,

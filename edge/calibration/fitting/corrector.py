@@ -93,7 +93,16 @@ class Fitted:
     gram: NDArray[np.float32]
 
 
-def _fitted(pairs: Pairs, frames: int, given: int, grid: tuple[int, int, int], rank: int, *, smallest: float, quick: bool) -> Fitted:
+def _fitted(
+    pairs: Pairs,
+    frames: int,
+    given: int,
+    grid: tuple[int, int, int],
+    rank: int,
+    *,
+    smallest: float,
+    quick: bool,
+) -> Fitted:
     """How strong the ridge is, the last quarter of the first `given` frames tells: a regression without them is tried on them."""
     rows, columns, channels = grid
     kept = given - given // _HELD_OUT
@@ -196,7 +205,9 @@ def _ridge(tried: Moments, held: Moments, smallest: float = _SMALLEST) -> float:
     return min(RIDGES, key=error)
 
 
-def _solved(gram: NDArray[np.float32], cross: NDArray[np.float32], ridge: float, smallest: float) -> NDArray[np.float32]:
+def _solved(
+    gram: NDArray[np.float32], cross: NDArray[np.float32], ridge: float, smallest: float
+) -> NDArray[np.float32]:
     eye = np.eye(len(gram), dtype=np.float32)
     weights: NDArray[np.float32] = np.linalg.solve(
         gram + max(ridge * float(np.diag(gram).mean()), smallest) * eye, cross

@@ -31,7 +31,6 @@ _EXACT = 1 << 24
 """Sums of whole numbers below it are exact in binary32."""
 
 
-
 @dataclass(frozen=True, eq=False)
 class Inputs:
     """What is predicted from."""
@@ -54,7 +53,14 @@ class Inputs:
 class WholeCorrector:
     """That of one tensor. May be used from any thread."""
 
-    def __init__(self, inputs: Inputs, down: NDArray[np.int8], latent: NDArray[np.float32], up: NDArray[np.int8], outputs: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        inputs: Inputs,
+        down: NDArray[np.int8],
+        latent: NDArray[np.float32],
+        up: NDArray[np.int8],
+        outputs: NDArray[np.float32],
+    ) -> None:
         """`down` (channels, rank), `up` (rank, channels); `latent` (2, rank) and `outputs` (2, channels): factors and summands."""
         self.inputs, self.latent, self.outputs = inputs, latent, outputs
         self._down, self._up = _exact(down), _exact(up)
@@ -118,7 +124,9 @@ class Corrector:
 def _down(arrays: Mapping[str, NDArray[Any]], dtype: type[np.generic], channels: int) -> NDArray[Any]:
     down = require(arrays, "corrector_down", dtype, (channels, None))
     if down.shape[1] > (most := min(MAX_CORRECTOR_RANK, channels)):
-        raise ProfileContentError(f"a profile's corrector of rank {down.shape[1]}", accepted={"max_rank": most})
+        raise ProfileContentError(
+            f"a profile's corrector of rank {down.shape[1]}", accepted={"max_rank": most}
+        )
     return down
 
 
@@ -130,5 +138,7 @@ def _exact(weights: NDArray[np.int8]) -> NDArray[Any]:
 
 def _product(whole: NDArray[np.float32], weights: NDArray[Any]) -> NDArray[np.float32]:
     """The product of whole numbers up to MOST and weights, each sum rounded to binary32 once."""
-    found: NDArray[np.float32] = (whole.astype(weights.dtype, copy=False) @ weights).astype(np.float32, copy=False)
+    found: NDArray[np.float32] = (whole.astype(weights.dtype, copy=False) @ weights).astype(
+        np.float32, copy=False
+    )
     return found

@@ -108,4 +108,6 @@ def test_a_pin_that_is_not_for_one_processor_is_asked_for_the_others_only(lock, 
     assert lock.asked[:2] == [["numpy==2", "constriction==1"], ["numpy==2"]]
     assert lock.PROCESSORS == ("x86_64", "aarch64")
     assert lock.problems(tmp_path, pins) == []
-    assert "base.txt lacks constriction==1" in lock.problems(tmp_path, pins | {"base": ["numpy==2", "constriction==1"]})
+    assert "base.txt lacks constriction==1" in lock.problems(
+        tmp_path, pins | {"base": ["numpy==2", "constriction==1"]}
+    )

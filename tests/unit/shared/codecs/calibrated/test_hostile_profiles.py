@@ -41,7 +41,13 @@ def test_an_array_of_another_formats_corrector_is_refused():
     with pytest.raises(ProfileContentError, match="corrector_down is int8"):
         Calibrated(changed(corrector_inputs=None))
     with pytest.raises(ProfileContentError, match="corrector_bias"):
-        Calibrated(changed(corrector_inputs=None, corrector_down=np.zeros((8, 4), np.float16), corrector_up=np.zeros((4, 8), np.float16)))
+        Calibrated(
+            changed(
+                corrector_inputs=None,
+                corrector_down=np.zeros((8, 4), np.float16),
+                corrector_up=np.zeros((4, 8), np.float16),
+            )
+        )
 
 
 def test_a_corrector_of_the_largest_numbers_gives_what_is_finite_or_one_error():
@@ -54,7 +60,9 @@ def test_a_corrector_of_the_largest_numbers_gives_what_is_finite_or_one_error():
             for name in ("corrector_down", "corrector_up")
         }
         for name in ("corrector_inputs", "corrector_latent", "corrector_outputs"):
-            arrays[name] = (largest * rng.choice([-1, -1e-38, 0, 1e-38, 1e-30, 1], PROFILE.arrays[name].shape)).astype(np.float32)
+            arrays[name] = (
+                largest * rng.choice([-1, -1e-38, 0, 1e-38, 1e-30, 1], PROFILE.arrays[name].shape)
+            ).astype(np.float32)
         profile = changed(**arrays)
         outcomes = []
         for compiled in (False, True):

@@ -90,7 +90,9 @@ def test_a_corrector_of_values_adds_up_in_another_order(monkeypatch: pytest.Monk
                 with naming(name, shape, exact):
                     assert codec.encode(tensors[0]) == sent
                     found = codec.decode(sent.params, sent.payload, shape)
-                    np.testing.assert_allclose(found, expected, rtol=0 if exact else 1e-5, atol=0 if exact else 1e-5)
+                    np.testing.assert_allclose(
+                        found, expected, rtol=0 if exact else 1e-5, atol=0 if exact else 1e-5
+                    )
 
 
 def outcome(codec: Calibrated, payload: bytes, shape: tuple[int, ...]) -> list[float] | str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
 from cloud.access.client_metrics import ClientMetrics
 from cloud.access.refusals import HeaderError
 from shared.errors import all_request_errors
+from shared.observing.counting.counter import Counter
+from shared.observing.counting.histogram import Histogram
 from shared.observing.file_metrics import FileMetrics
-from shared.observing.histogram import Histogram
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import BATCH_BUCKETS, DURATION_BUCKETS
 

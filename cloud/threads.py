@@ -45,12 +45,23 @@ class Pool:
         """
         return await self._run(function, arguments, to_end=True)
 
+    async def run_noticed(
+        self, ended: Callable[[], object], function: Callable[..., _Result], *arguments: Any
+    ) -> _Result:
+        """As `run`; `ended` is called on the event loop when the thread is free again, also if nobody waits for the result any more."""
+        return await self._run(function, arguments, to_end=False, ended=ended)
+
     async def _run(
-        self, function: Callable[..., _Result], arguments: tuple[Any, ...], *, to_end: bool
+        self,
+        function: Callable[..., _Result],
+        arguments: tuple[Any, ...],
+        *,
+        to_end: bool,
+        ended: Callable[[], object] = lambda: None,
     ) -> _Result:
         if self._stopped:
             raise RuntimeError(f"the pool {self._name} was stopped")
-        call = _Call(partial(function, *arguments), self._finished)
+        call = _Call(partial(function, *arguments), partial(self._finished, ended))
         self._unfinished += 1
         self.calls += 1
         if self._started < min(self.size, self._unfinished):
@@ -75,6 +86,11 @@ class Pool:
         if not self._stopped:
             self._calls.put(function)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is under way."""
+        return not self._unfinished
+
     def waiting(self) -> int:
         """Calls that have no thread yet."""
         return self._calls.qsize()
@@ -89,8 +105,9 @@ class Pool:
         for _ in range(self._started):
             self._calls.put(None)
 
-    def _finished(self) -> None:
+    def _finished(self, ended: Callable[[], object]) -> None:
         self._unfinished -= 1
+        ended()
 
 
 class _Call(Generic[_Result]):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
+from shared.observing.counting.counter import Counter
+from shared.observing.counting.histogram import Histogram
 from shared.observing.file_metrics import FileMetrics
-from shared.observing.histogram import Histogram
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import DURATION_BUCKETS
 
@@ -49,7 +50,6 @@ CHANGES = ("taken", "failed")
 SWITCHES = ("limit", "clear", "small")
 CIRCUIT_STATES = ("closed", "open", "half_open")
 VERIFIED = ("same", "other", "left_out", "failed")
-
 DEFAULT_CAMERA = "camera"
 
 

@@ -9,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
 from cloud.bodies.frames import read_frame
 from cloud.profiles.store import Profiles
@@ -17,6 +17,7 @@ from shared.codecs import encode_frame, make_codec
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.entropy import SCALE
 from shared.codecs.calibrated.profile import Part, Profile
+from shared.observing.counting.counter import Counter
 from shared.tasks.classify import divergences
 from shared.wire import frame as wire
 

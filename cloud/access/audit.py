@@ -24,10 +24,9 @@ from shared.wire.server.rate import Rate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from prometheus_client import Counter
-
     from cloud.config import CloudSettings
     from cloud.metrics import CloudMetrics
+    from shared.observing.counting.counter import Counter
     from shared.observing.json_lines import JsonLines
 
 _BURST, _PER_S = 20, 0.1

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter
-
 from shared.limits import MAX_CLIENT_LABELS
+from shared.observing.counting.counter import Counter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

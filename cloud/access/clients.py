@@ -18,6 +18,8 @@ from shared.wire.server.rate import Rate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from shared.observing.counting.counter import Counter
+
 _BURST_S = 10.0
 """Seconds' worth of its share of compute that a client may use at once."""
 _QUESTIONS, _QUESTIONS_PER_S = 8, 100
@@ -107,13 +109,19 @@ class Account:
         self._computed(seconds)
 
     @contextmanager
-    def computing(self) -> Iterator[None]:
-        """Charge for the processor time of this thread in the block, which must not await: also if nobody waits for it any more."""
+    def computing(self, counter: Counter | None = None, step: str = "") -> Iterator[None]:
+        """Charge for the processor time of this thread in the block, which must not await: also if nobody waits for it any more.
+
+        `counter` counts it by `step` as well.
+        """
         start = time.thread_time()
         try:
             yield
         finally:
-            self.spend(time.thread_time() - start)
+            seconds = time.thread_time() - start
+            if counter:
+                counter.labels(step).inc(seconds)
+            self.spend(seconds)
 
     def settle(self) -> float:
         """Seconds that were spent since the last call, and that the queue does not know of."""

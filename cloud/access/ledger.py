@@ -11,10 +11,9 @@ from shared.observing.json_lines import STDOUT, JsonLines
 from shared.observing.rotation import Rotation
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter
-
     from cloud.config import CloudSettings
     from cloud.metrics import CloudMetrics
+    from shared.observing.counting.counter import Counter
     from shared.observing.file_metrics import FileMetrics
     from shared.wire.frame import Frame
 

@@ -10,11 +10,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from cloud.access.company import Company
 from cloud.access.refusals import BusyError
-from cloud.batching.costs import Costs
 from cloud.batching.crossing import TailRun, frames_in, join, rows
 from cloud.batching.fair_queue import FairQueue, Ticket
+from cloud.batching.gathering import Gathering
+from cloud.batching.selection import Selection
 from shared.errors import DeadlineError
 
 if TYPE_CHECKING:
@@ -55,21 +55,21 @@ class Batcher:
 
         `in_pieces` does the same with pauses, which it awaits: while several clients send frames, short ones of others go then.
         Meanwhile a run of several frames takes at most `shared_run_s` seconds, by what they cost before.
-        `capacity` and `max_batch` are frames; the first frame of a batch waits up to `wait_s` seconds for others.
+        `capacity` and `max_batch` are frames; the first frame of a batch waits up to `wait_s` seconds for others that are on their way.
         """
         self._run = run
         self._in_pieces = in_pieces
-        self._shared_run_s = shared_run_s
         self._metrics = metrics
         self._max_batch = max_batch
-        self._wait_s = wait_s
-        self._workers = workers
+        self._workers = self._free = workers
         self._queue = FairQueue(capacity)
-        self._costs = Costs()
-        self._company = Company()
+        self._selection = Selection(self._queue, max_batch, shared_run_s)
+        self._costs, self._company = self._selection.costs, self._selection.company
         self._changed = asyncio.Event()
+        self.gathering = Gathering(wait_s, self._changed.set)
         self._filling = asyncio.Lock()
         metrics.queue_capacity.set(capacity)
+        metrics.queue_depth.set_function(lambda: self._queue.depth)
 
     async def submit(
         self,
@@ -88,13 +88,12 @@ class Batcher:
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout_s
-        size = self._max_batch
+        size, frames, parts = self._max_batch, frames_in(crossing), [crossing]
+        if frames > size:
+            parts = [rows(crossing, at, at + size) for at in range(0, frames, size)]
         turns = [
-            await self._turn(
-                Ticket(tail, part, client, 0.0, loop.create_future(), paid=paid),
-                max(0.0, until - loop.time()),
-            )
-            for part in (rows(crossing, start, start + size) for start in range(0, frames_in(crossing), size))
+            await self._turn(Ticket(tail, part, client, 0.0, loop.create_future(), paid=paid), until)
+            for part in parts
         ]
         if len(turns) == 1:
             return turns[0]
@@ -112,16 +111,37 @@ class Batcher:
         """Raise BusyError if the queue has no place for one frame of this client."""
         self._queue.require_place(client, 1)
 
-    async def _turn(self, ticket: Ticket, timeout_s: float) -> TailRun:
+    def begin_alone(self, client: Hashable) -> bool:
+        """Take a worker's place for one frame of this client, if no other is here or on its way, and no other client was here lately."""
+        now_s = asyncio.get_running_loop().time()
+        self._company.note(client, now_s)
+        others = self._free < self._workers or len(self._queue) or self.gathering.on_their_way
+        alone = not others and not self._company.is_shared(now_s)
+        self._free -= alone
+        return alone
+
+    def end_alone(self, client: Hashable, tail: Hashable, seconds: float) -> None:
+        """Give the place back. The frame's tail, None if it did not come to that, took so long."""
+        self._free += 1
+        if tail is not None:
+            self._metrics.batch_size.observe(1)
+            self._metrics.queue_wait.observe(0.0)
+            self._costs.note(tail, 1, seconds)
+            self._queue.charge(client, seconds)
+        self._changed.set()
+
+    async def _turn(self, ticket: Ticket, until: float) -> TailRun:
         ticket.arrived = asyncio.get_running_loop().time()
+        timeout_s = max(0.0, until - ticket.arrived)
         ticket.work = self._costs.of_all(ticket)
         self._company.note(ticket.client, ticket.arrived)
+        self.gathering.note(ticket.tail, ticket.arrived)
         for displaced in self._queue.put(ticket):
             if not displaced.result.done():
                 displaced.result.set_exception(
                     BusyError("the queue is full, and others have less in it; try again in a second")
                 )
-        self._notice()
+        self._changed.set()
         try:
             async with asyncio.timeout(timeout_s):
                 result: TailRun = await ticket.result
@@ -130,7 +150,7 @@ class Batcher:
             raise DeadlineError(f"no answer within the {1e3 * timeout_s:.0f} ms that were left") from None
         finally:
             if self._queue.remove(ticket):
-                self._notice()
+                self._changed.set()
 
     async def serve(self) -> None:
         """Run batches until cancelled."""
@@ -141,48 +161,32 @@ class Batcher:
     async def _work(self) -> None:
         while True:
             async with self._filling:  # one worker at a time collects; the others' tails run meanwhile
-                while not len(self._queue):
+                while not (len(self._queue) and self._free):
                     self._changed.clear()
                     await self._changed.wait()
                 await self._fill()
-                shared = self._company.is_shared(asyncio.get_running_loop().time())
-                batch = self._take_shared() if shared else self._queue.take(self._max_batch)
-                self._notice()
-            if batch:
-                await self._run_batch(batch, shared=shared)
+                batch, shared = self._selection.take(asyncio.get_running_loop().time())
+                self._changed.set()
+                self._free -= 1
+            try:
+                if batch:
+                    await self._run_batch(batch, shared=shared)
+            finally:
+                self._free += 1
+                self._changed.set()
             del batch  # while nothing waits, no tail is held
 
-    def _take_shared(self) -> list[Ticket]:
-        """A batch that others need not wait long for."""
-        if not len(self._queue):
-            return []
-        return self._queue.take(
-            self._costs.frames_in(self._shared_run_s, self._queue.first(), self._max_batch)
-        )
-
-    def _take_short(self, seconds: float, clients: set[Hashable]) -> list[Ticket]:
-        """A batch of others than these clients that takes no longer than so many seconds."""
-
-        def limit(ticket: Ticket) -> int:
-            may = self._costs.are_within(seconds, ticket) and ticket.client not in clients
-            return self._costs.frames_in(seconds, ticket, self._max_batch) if may else 0
-
-        return self._queue.take_some(limit)
-
-    def _notice(self) -> None:
-        self._metrics.queue_depth.set(self._queue.depth)
-        self._changed.set()
-
     async def _fill(self) -> None:
-        """Give the batch whose turn it is its time to grow."""
-        loop = asyncio.get_running_loop()
-        ready_at = self._queue.first().arrived + self._wait_s
-        while len(self._queue) and self._queue.depth < self._queue.capacity and loop.time() < ready_at:
-            if self._queue.frames_of(self._queue.first().tail) >= self._max_batch:
+        """Give the batch whose turn it is its time to grow, if others are on their way."""
+        loop, gathering = asyncio.get_running_loop(), self.gathering
+        until_s = self._queue.first().arrived + gathering.wait_s
+        while len(self._queue) and self._queue.depth < self._queue.capacity and loop.time() < until_s:
+            full = self._queue.frames_of(self._queue.first().tail) >= self._max_batch
+            if full or not gathering.pays(loop.time()):
                 return
             self._changed.clear()
             try:
-                async with asyncio.timeout_at(ready_at):
+                async with asyncio.timeout_at(until_s):
                     await self._changed.wait()
             except TimeoutError:
                 return
@@ -199,9 +203,7 @@ class Batcher:
             began = loop.time()
             if away_s > began - start - away_s:
                 return
-            others = self._take_short(short, clients)
-            if others:
-                self._notice()
+            if others := self._selection.take_short(short, clients):
                 await self._run_batch(others)
                 away_s += loop.time() - began
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from shared.observing.telemetry import computing
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter
-
     from cloud.batching.batcher import Pause
     from cloud.batching.crossing import Crossing
     from cloud.networks.network import Tail
     from cloud.threads import Pool
     from shared.engines.half import Tensors
     from shared.engines.segmented import ChainRun
+    from shared.observing.counting.counter import Counter
 
 PIECE_S = 0.003
 """A tail that runs in pieces pauses after so long, and may have to finish a segment first."""

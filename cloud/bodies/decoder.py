@@ -9,7 +9,6 @@ from cloud.access.turns import FairTurns
 from cloud.bodies.frames import Checked, Work, check_frame, decode_frame, is_to_resize, read_json, work_of
 from cloud.bodies.json_process import JsonProcess
 from shared.errors import DeadlineError
-from shared.observing.telemetry import computing
 from shared.wire.frame import unpack
 
 if TYPE_CHECKING:
@@ -72,13 +71,19 @@ class Decoder:
         Raises RequestError.
         """
         async with self.turns.one(account.name, remaining(0)):
-            network, work = await self._pools.decode.run_to_end(self._read_frame, body, account, entry)
-        if isinstance(work, Checked):
-            async with self._picture_turns.one(account.name, remaining(0)):
-                work = await self._pools.pictures.run_to_end(
-                    self._decode_picture, work, account, network, remaining
-                )
-        return network, work
+            network, work = await self._pools.decode.run_to_end(self.read_frame, body, account, entry)
+        return network, await self.finished(work, account, network, remaining)
+
+    async def finished(
+        self, work: Work | Checked, account: Account, network: LoadedNetwork, remaining: Remaining
+    ) -> Work:
+        """The work of a frame of which no more was done than `read_frame` does. Raises RequestError."""
+        if isinstance(work, Work):
+            return work
+        async with self._picture_turns.one(account.name, remaining(0)):
+            return await self._pools.pictures.run_to_end(
+                self._decode_picture, work, account, network, remaining
+            )
 
     async def json(self, body: Body, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
         """The work of a JSON body, which is for the current network; `account` as for a frame. Raises RequestError."""
@@ -92,15 +97,20 @@ class Decoder:
         network.usage.note(work.split_point)
         return network, work
 
-    async def aside(self, account: Account, timeout_s: float, work: Callable[[], _Result]) -> _Result:
-        """Do what an answer takes, where that is too much for the event loop, in turn and charged as decoding is. Raises DeadlineError."""
+    async def aside(
+        self, account: Account, timeout_s: float, work: Callable[[], _Result], *, charges: bool = False
+    ) -> _Result:
+        """Do what an answer takes, where that is too much for the event loop, in turn and charged as decoding is. Raises DeadlineError.
+
+        `charges`: the work charges `account` itself.
+        """
 
         def charged() -> _Result:
             with account.computing():
                 return work()
 
         async with self.turns.one(account.name, timeout_s):
-            return await self._pools.decode.run_to_end(charged)
+            return await self._pools.decode.run_to_end(work if charges else charged)
 
     async def _read_large_json(
         self, body: Body, account: Account, network: LoadedNetwork, remaining: Remaining
@@ -116,9 +126,9 @@ class Decoder:
             account.spend(time.monotonic() - start_s if cpu_s is None else cpu_s)
         return work_of(tensors)
 
-    def _read_frame(self, body: Body, account: Account, entry: Entry) -> tuple[LoadedNetwork, Work | Checked]:
-        """Decodes all but pictures that have to be resized: those take longer, and tensors must not wait for them."""
-        with computing(self._cpu, "decode"), account.computing():
+    def read_frame(self, body: Body, account: Account, entry: Entry) -> tuple[LoadedNetwork, Work | Checked]:
+        """On a thread. Decodes all but pictures that have to be resized: those take longer, and tensors must not wait for them."""
+        with account.computing(self._cpu, "decode"):
             frame = unpack(body.whole())
             entry.note(frame)
             network = self._networks.of("frame", frame.fingerprint)
@@ -132,9 +142,9 @@ class Decoder:
     ) -> Work:
         if not remaining(checked.frame.deadline_ms):  # its turn came too late
             raise DeadlineError("the deadline passed before the picture was decoded")
-        with computing(self._cpu, "decode"), account.computing():
+        with account.computing(self._cpu, "decode"):
             return decode_frame(checked, network.model)
 
     def _read_json(self, body: Body, account: Account, network: LoadedNetwork) -> Work:
-        with computing(self._cpu, "decode"), account.computing():
+        with account.computing(self._cpu, "decode"):
             return read_json(body.whole(), network.shapes(), network.default.name, self._max_tensors)

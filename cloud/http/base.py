@@ -18,7 +18,6 @@ from cloud.metrics import ENDPOINTS
 from shared.errors import RequestError, UnauthenticatedError
 from shared.security.escape import shown
 from shared.security.gate import NOBODY
-from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
     from tornado.http1connection import HTTP1Connection
@@ -130,11 +129,6 @@ class Handler(RequestHandler):
         """Finish with JSON that is encoded already."""
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         self.finish(text)
-
-    def finish_sealed(self, body: bytes) -> None:
-        """Finish with JSON that is encoded already, and its digest (RFC 9530): TCP's checksum lets one damage in 65,536 pass."""
-        self.set_header("Content-Digest", content_digest(body))
-        self.finish_json(body)
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None))[1]

@@ -6,18 +6,21 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloud.access.audit import Action
 from cloud.access.ledger import Entry
+from cloud.bodies.alone import Way
+from cloud.bodies.frames import Work
 from cloud.bodies.json_answer import json_answer, require_answerable
-from cloud.bodies.outputs import are_finite, encoded_reply, numbers_in
+from cloud.bodies.outputs import numbers_in
+from cloud.bodies.reply import Composer, Reply, require_finite
 from cloud.http.body import BodyHandler
 from cloud.networks.network import Tail
-from shared.errors import BodyError, ContentError, MediaTypeError, UnavailableError
+from shared.errors import BodyError, MediaTypeError, UnavailableError
 from shared.limits import MAX_LABELS
-from shared.observing.telemetry import Stopwatch, computing
+from shared.observing.telemetry import Stopwatch
 from shared.security.rights import Right, one_of
 from shared.tasks.spec import Wanted
 from shared.wire.http import CONTENT_TYPE, require_identity
@@ -25,10 +28,8 @@ from shared.wire.http import CONTENT_TYPE, require_identity
 if TYPE_CHECKING:
     from cloud.batching.crossing import TailRun
     from cloud.bodies.body import Body
-    from cloud.bodies.frames import Work
     from cloud.networks.network import LoadedNetwork
     from cloud.service import Service
-    from shared.engines.half import Tensors
     from shared.security.rights import Needs
 
 # "" and the form type: what clients send that set none, curl -d among them.
@@ -37,8 +38,6 @@ _NUMBER = re.compile(r"(?=.{1,40}$)([0-9]+[.]?[0-9]*|[.][0-9]+)(e-?[0-9]+)?")
 """What Python's `float` is given of a query: it also takes spaces, underscores and the digits of other scripts."""
 _LARGE_NUMBERS = 1 << 16
 """Outputs of more numbers than this are looked at on a thread: it would hold up the event loop for a millisecond or more."""
-_QUICK_NUMBERS = 1 << 12
-"""The answer in outputs of more numbers than this is made on a thread too: a detector's, of many boxes, takes milliseconds."""
 
 
 @dataclass(slots=True)
@@ -48,7 +47,7 @@ class _Progress:
     entry: Entry
     admitted: bool = False  # counted as a frame in progress
     counted: bool = False  # as one of its client's
-    answering: asyncio.Task[bytes] | None = None
+    answering: asyncio.Task[Reply] | None = None
     gone: bool = False  # the client has closed its connection
 
 
@@ -83,9 +82,9 @@ class ModelHandler(BodyHandler):
         self.account.begin_frame()
         self._progress.counted = True
         require_identity(self.request.headers.get("Content-Encoding"))
-        if self._content_type() not in (CONTENT_TYPE, *_JSON_TYPES):
+        if self._content_type not in (CONTENT_TYPE, *_JSON_TYPES):
             raise MediaTypeError(
-                f"Content-Type {self._content_type()} is not supported",
+                f"Content-Type {self._content_type} is not supported",
                 accepted=[CONTENT_TYPE, "application/json"],
             )
         self._asked = self._wanted()
@@ -96,97 +95,93 @@ class ModelHandler(BodyHandler):
         progress = self._progress
         progress.answering = asyncio.create_task(self._answer(body))
         try:
-            answer = await progress.answering
+            reply = await progress.answering
             progress.entry.decide("answered")
-            self.finish_sealed(answer) if self.is_frame() else self.finish_json(answer)
+            if reply.digest:
+                self.set_header("Content-Digest", reply.digest)
+            self.finish_json(reply.body)
         except asyncio.CancelledError:
             if not progress.gone:  # cancelled because the server stops
                 raise UnavailableError("the server is stopping; try again later") from None
             self._auto_finish = False  # Tornado would count an empty 200
 
-    async def _answer(self, body: Body) -> bytes:
+    async def _answer(self, body: Body) -> Reply:
         """Receive -> decode -> queue -> tail -> answer."""
-        watch = Stopwatch(self.service.metrics.steps, self.service.metrics.step_cpu)
+        metrics = self.service.metrics
+        watch = Stopwatch(metrics.steps, metrics.step_cpu)
         watch.note("receive", self.elapsed_s())
-        received = body.received()
+        if not self.is_frame():
+            return await self._answer_json(body, watch)
+        composer = Composer(
+            metrics.step_cpu, self.account, watch, self._asked, self.service.networks, body.received()
+        )
+        way = await self.service.alone.take(
+            body, self.account, self._progress.entry, self._remaining_s, composer
+        ) or Way(*await self._decode(body, watch))
+        network, work = way.network, way.work
+        if not isinstance(work, Work):  # noted by nobody yet
+            start = time.perf_counter()
+            try:
+                work = await self.service.decoder.finished(work, self.account, network, self._remaining_s)
+            finally:
+                watch.note("decode", way.decode_s + time.perf_counter() - start)
+        metrics.payload_bytes.labels(codec=work.codec or "").observe(work.payload_bytes)
+        if way.reply:
+            network.usage.numbers = numbers_in(way.run.outputs) if way.run else 0
+            return way.reply
+        run = await self._run_tail(network, work, watch, way.run)
+        compose = partial(composer.compose, network, work, run.outputs)
+        if composer.is_quick(run.outputs):
+            return compose()
+        return await self.service.decoder.aside(
+            self.account, self._remaining_s(work.deadline_ms), compose, charges=True
+        )
+
+    async def _answer_json(self, body: Body, watch: Stopwatch) -> Reply:
         network, work = await self._decode(body, watch)
-        if work.codec is None:
-            require_answerable(network.usage.numbers * len(work.crossing[0]))
+        require_answerable(network.usage.numbers * len(work.crossing[0]))
         run = await self._run_tail(network, work, watch)
-        if work.codec is None:
-            answer = partial(json_answer, run.outputs, network.model.outputs, work.count)
-            return await self.service.decoder.aside(self.account, self._remaining_s(), answer)
-        return await self._make_reply(network, work, tuple(each[0] for each in run.outputs), watch, received)
+        answer = partial(json_answer, run.outputs, network.model.outputs, work.count)
+        return Reply(await self.service.decoder.aside(self.account, self._remaining_s(), answer))
 
     async def _decode(self, body: Body, watch: Stopwatch) -> tuple[LoadedNetwork, Work]:
         decoder, start = self.service.decoder, time.perf_counter()
         try:
-            if not self.is_frame():
-                return await decoder.json(body, self.account, self._remaining_s)
-            network, work = await decoder.frame(body, self.account, self._progress.entry, self._remaining_s)
+            with self.service.batcher.gathering.expect():
+                if not self.is_frame():
+                    return await decoder.json(body, self.account, self._remaining_s)
+                return await decoder.frame(body, self.account, self._progress.entry, self._remaining_s)
         finally:  # a refusal took time as well
             watch.note("decode", time.perf_counter() - start)
-        assert work.codec is not None
-        self.service.metrics.payload_bytes.labels(codec=work.codec).observe(work.payload_bytes)
-        return network, work
 
-    async def _run_tail(self, network: LoadedNetwork, work: Work, watch: Stopwatch) -> TailRun:
-        run = await self.service.run_tail(
-            Tail(network, work.split_point), work.crossing, self._remaining_s(work.deadline_ms), self.account
-        )
-        watch.note("queue", run.queue_s)
-        watch.note("tail", run.tail_s)
+    async def _run_tail(
+        self, network: LoadedNetwork, work: Work, watch: Stopwatch, run: TailRun | None = None
+    ) -> TailRun:
+        """`run` is there if the tail has run already, and its outputs were not looked at."""
+        if run is None:
+            run = await self.service.run_tail(
+                Tail(network, work.split_point),
+                work.crossing,
+                self._remaining_s(work.deadline_ms),
+                self.account,
+            )
+            watch.note("queue", run.queue_s)
+            watch.note("tail", run.tail_s)
         numbers = numbers_in(run.outputs)
         network.usage.numbers = numbers // len(work.crossing[0])
+        look = partial(require_finite, run.outputs)
         if numbers > _LARGE_NUMBERS:
-            finite = await self.service.decoder.aside(
-                self.account, self._remaining_s(work.deadline_ms), partial(are_finite, run.outputs)
-            )
+            await self.service.decoder.aside(self.account, self._remaining_s(work.deadline_ms), look)
         else:
-            finite = are_finite(run.outputs)
-        if not finite:
-            raise ContentError("the network's answer to this tensor is not finite: its values are too large")
+            look()
         return run
 
-    async def _make_reply(
-        self,
-        network: LoadedNetwork,
-        work: Work,
-        outputs: Tensors,
-        watch: Stopwatch,
-        received: dict[str, float],
-    ) -> bytes:
-        head = {
-            "frame_id": work.frame_id,
-            "fingerprint": self.service.networks.current.model.fingerprint.hex(),
-            "split_point": work.split_point,
-            "task": network.model.task.name,
-        }
-        task, start_s = network.task(self._asked), time.perf_counter()
-
-        def compose() -> bytes:
-            try:
-                with computing(self.service.metrics.step_cpu, "top"):
-                    fields = task.answer(outputs).fields()
-            finally:
-                watch.note("top", time.perf_counter() - start_s)
-            # A task of another package may choose any names; ours win.
-            return encoded_reply(
-                {**head, **fields, **head, "stages_ms": watch.milliseconds(), "received": received}
-            )
-
-        if numbers_in(outputs) > _QUICK_NUMBERS:
-            return await self.service.decoder.aside(
-                self.account, self._remaining_s(work.deadline_ms), compose
-            )
-        with self.account.computing():
-            return compose()
-
+    @cached_property
     def _content_type(self) -> str:
         return self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def is_frame(self) -> bool:
-        return self.request.method == "POST" and self._content_type() == CONTENT_TYPE
+        return self.request.method == "POST" and self._content_type == CONTENT_TYPE
 
     def _remaining_s(self, deadline_ms: int = 0) -> float:
         """Seconds left for a frame with this deadline; 0 stands for the server's own, which no frame's exceeds."""

@@ -19,11 +19,12 @@ from shared.errors import ContentError, ProfileMissingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable
 
-    from prometheus_client import Counter, Gauge
+    from prometheus_client import Gauge
 
     from cloud.profiles.building import Held
     from shared.codecs import Codec
     from shared.codecs.calibrated.profile import Profile
+    from shared.observing.counting.counter import Counter
     from shared.wire.frame import Frame
 
 _log = logging.getLogger(__name__)

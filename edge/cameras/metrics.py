@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter
-
     from edge.metrics import EdgeMetrics
+    from shared.observing.counting.counter import Count
 
 
 class CameraMetrics:
@@ -29,7 +28,7 @@ class CameraMetrics:
         self._unseen = metrics.unseen
         self._camera = camera
 
-    def frames(self, outcome: str) -> Counter:
+    def frames(self, outcome: str) -> Count:
         """The camera's frames with this outcome, one of OUTCOMES."""
         return self._frames.labels(camera=self._camera, outcome=outcome)
 

@@ -13,10 +13,9 @@ from edge.frames.way import Outcome
 from shared.errors import ContentError, UplinkError
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter
-
     from edge.frames.verifying import Verifier
     from edge.frames.way import AnsweredBy, Encoded, Reply
+    from shared.observing.counting.counter import Counter
     from shared.tasks.base import Answer
 
 _log = logging.getLogger(__name__)

@@ -8,9 +8,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import Counter
-
 from shared.errors import UplinkError
+from shared.observing.counting.counter import Counter
 
 if TYPE_CHECKING:
     from shared.security.tls.context import FixedContext

@@ -13,9 +13,8 @@ from shared.observing.json_lines import encoded
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from prometheus_client import Counter
-
     from edge.output.results import Record
+    from shared.observing.counting.counter import Counter
     from shared.observing.json_lines import JsonLines
 
 _log = logging.getLogger(__name__)

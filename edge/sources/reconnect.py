@@ -13,9 +13,10 @@ from shared.errors import SourceError, UnusableSourceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from prometheus_client import Counter, Gauge
+    from prometheus_client import Gauge
 
     from edge.sources.base import Shot, Source
+    from shared.observing.counting.counter import Count
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Reconnecting:
         source: Source,
         *,
         up: Gauge,
-        reconnects: Counter,
+        reconnects: Count,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] | None = None,
         jitter: Callable[[], float] = random.random,

@@ -13,10 +13,9 @@ from shared.errors import UplinkError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from prometheus_client import Counter
-
     from shared.codecs.base import Codec
     from shared.codecs.calibrated.profile import Profile
+    from shared.observing.counting.counter import Counter
 
 _log = logging.getLogger(__name__)
 

@@ -24,6 +24,8 @@ _SWITCH_INTERVAL_S = 0.001
 """How long another thread may keep the interpreter lock while the event loop's thread waits for it; Python's default is 5 ms."""
 _MOST_EVENTS = 32
 """Sockets that are looked after in one turn: however many are ready, others' timers and results do not wait for all of them."""
+_ROUNDS_S = 0.0005
+"""For how long the callbacks of a turn may bring others that are called in the same turn."""
 
 
 class LoopWatch:
@@ -70,15 +72,22 @@ class LoopWatch:
 
 
 class _WatchedSelector(selectors.DefaultSelector):
-    watch: LoopWatch | None = None
+    _watch: LoopWatch | None = None
     _turn = 0
+    _look_at = 0.0  # when the sockets are looked at again, though callbacks wait
+
+    def watch(self, watch: LoopWatch | None) -> None:
+        self._watch, self._look_at = watch, 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self.watch:
-            self.watch.end()
+        if timeout == 0 and time.perf_counter() < self._look_at:
+            return []
+        if self._watch:
+            self._watch.end()
         ready = super().select(timeout)
-        if self.watch:
-            self.watch.begin()
+        if self._watch:
+            self._watch.begin()
+        self._look_at = time.perf_counter() + _ROUNDS_S
         if len(ready) > _MOST_EVENTS:  # those that are left are ready still, and who is first changes
             first = self._turn = (self._turn + _MOST_EVENTS) % len(ready)
             ready = (ready[first:] + ready[:first])[:_MOST_EVENTS]
@@ -86,7 +95,10 @@ class _WatchedSelector(selectors.DefaultSelector):
 
 
 class WatchedLoop(asyncio.SelectorEventLoop):
-    """A selector event loop whose turns can be watched, at two microseconds per turn."""
+    """A selector event loop whose turns can be watched, at two microseconds per turn.
+
+    asyncio looks at the sockets before each round of callbacks, of which a frame needs twenty. Here a turn may have several rounds.
+    """
 
     def __init__(self) -> None:
         self._watched = _WatchedSelector()
@@ -94,7 +106,7 @@ class WatchedLoop(asyncio.SelectorEventLoop):
 
     def watch(self, watch: LoopWatch | None) -> None:
         """Watch every turn from now on; None stops watching."""
-        self._watched.watch = watch
+        self._watched.watch(watch)
 
 
 def run(main: Coroutine[Any, Any, _Result]) -> _Result:

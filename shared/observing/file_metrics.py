@@ -6,7 +6,9 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Gauge
+
+from shared.observing.counting.counter import Counter
 
 if TYPE_CHECKING:
     from pathlib import Path

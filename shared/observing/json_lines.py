@@ -19,8 +19,7 @@ from shared.security.escape import escaped_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from prometheus_client import Counter
-
+    from shared.observing.counting.counter import Counter
     from shared.observing.file_metrics import FileMetrics
     from shared.observing.rotation import Rotation
 

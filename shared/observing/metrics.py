@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+from prometheus_client import CollectorRegistry, Gauge, disable_created_metrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from shared.codecs import known_codecs
-from shared.observing.histogram import Histogram
+from shared.observing.counting.counter import Counter
+from shared.observing.counting.histogram import Histogram
 from shared.observing.telemetry import BYTES_BUCKETS, DURATION_BUCKETS
 from shared.security.tls.handshakes import RESULTS
 from shared.security.tls.renewal import RENEWALS

@@ -172,7 +172,9 @@ def top_classes(
         probabilities = _sigmoid(values)
     else:
         probabilities = np.clip(values.astype(np.float64), 0, 1)  # rounding takes some of them beyond
-    ranked = np.argsort(-values, kind="stable")[:count]
+    kept = min(count, len(values))
+    among = np.flatnonzero(values >= np.partition(values, -kept)[-kept])  # of a thousand a few are sorted
+    ranked = among[np.argsort(-values[among], kind="stable")[:kept]]
     return [
         {"class_id": int(index), "label": labels[index], "probability": round(float(probabilities[index]), 6)}
         for index in ranked
@@ -231,10 +233,8 @@ def _told(seen: Seen, given: Mapping[str, Option]) -> TaskSpec:
             f"the first output has the shape {shape}; accepted: (K,), one value for each of K classes"
         )
     options = Options(given)
-    activation: Activation = "sigmoid" if max(shape) == 1 else "softmax"
-    if seen.activations[0] != "none":
-        activation = "none"
-    wanted = options.choice("activation", ACTIVATIONS, activation)
+    usual: Activation = "sigmoid" if max(shape) == 1 else "softmax"
+    wanted = options.choice("activation", ACTIVATIONS, usual if seen.activations[0] == "none" else "none")
     options.refuse_rest()
     return TaskSpec("classify", next(word for word in ACTIVATIONS if word == wanted))
 

@@ -182,6 +182,12 @@ def heading(data: Bytes) -> tuple[int, str]:
     return frame_id, _text(view[start : start + length])
 
 
+def deadline_of(data: Bytes) -> int:
+    """The deadline in milliseconds that these bytes name before they are checked; 0 if they are too few."""
+    form, place = (HEADER_2, 8) if data[len(MAGIC) : len(MAGIC) + 1] == b"\x02" else (HEADER, 7)
+    return int(form.unpack_from(data)[place]) if len(data) >= form.size else 0
+
+
 def _unpack_one(view: memoryview) -> Frame:
     require_length(view, HEADER.size)
     (_, _, rank, codec_id, fingerprint, frame_id, capture_time_ns, deadline_ms, d0, d1, d2, d3,

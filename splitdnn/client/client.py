@@ -8,11 +8,10 @@ import math
 import secrets
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from prometheus_client import Counter
-
 from edge.uplink.client import BrokenError, CloudClient, parse_json
 from shared.codecs import make_codec
 from shared.errors import RequestError, SettingsError, UplinkError
+from shared.observing.counting.counter import Counter
 from shared.security.escape import shown
 from shared.security.tls.context import FixedContext, TLSFiles, client_context
 from shared.security.tokens.bearer import Bearer

@@ -23,7 +23,8 @@ from shared.codecs import CODECS, NAMES, Codec, decode_frame, encode_frame  # no
 from shared.codecs.calibrated.codec import Calibrated  # noqa: E402
 from shared.codecs.calibrated.profile import Profile  # noqa: E402
 from shared.codecs.symbols import at_point  # noqa: E402
-from shared.network.partition import Grid, SplitPoint  # noqa: E402
+from shared.network.grid import Grid  # noqa: E402
+from shared.network.partition import SplitPoint  # noqa: E402
 from shared.wire import frame as wire  # noqa: E402
 
 FIELDS = {

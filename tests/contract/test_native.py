@@ -16,7 +16,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "shared/codecs/calibrated/native"
+PACKAGES = {
+    "calibrated": "shared.codecs.calibrated.native",
+    "pictures": "shared.network.recipes.native",
+}
 
 
 def script():
@@ -57,15 +60,17 @@ def test_the_same_compiler_makes_the_same_bytes() -> None:
 def test_the_libraries_are_in_the_package_and_small() -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     data = pyproject["tool"]["setuptools"]["package-data"]
-    assert data["shared.codecs.calibrated.native"] == ["lib/*.so"]
-    libraries = sorted(path.name for path in (FOLDER / "lib").iterdir())
-    assert libraries == ["calibrated-aarch64.so", "calibrated-x86_64.so"]
-    assert sum((FOLDER / "lib" / name).stat().st_size for name in libraries) < 320 << 10
+    for name, package in PACKAGES.items():
+        assert data[package] == ["lib/*.so"]
+        folder = ROOT / package.replace(".", "/") / "lib"
+        libraries = sorted(path.name for path in folder.iterdir())
+        assert libraries == [f"{name}-aarch64.so", f"{name}-x86_64.so"]
+        assert sum((folder / each).stat().st_size for each in libraries) < 320 << 10
 
 
 def test_the_libraries_load_no_others() -> None:
     """So that they run with any C library, and no missing one keeps them from it."""
-    for path in (FOLDER / "lib").iterdir():
+    for path in script().libraries():
         data = path.read_bytes()
         assert data[:4] == b"\x7fELF", path.name
         for name in (b"libc.", b"libgcc", b"GLIBC_", b"ld-linux"):
@@ -82,7 +87,7 @@ def test_every_image_gets_the_libraries() -> None:
     assert set(running) >= {"edge", "cloud", "cloud-torch", "bundle"}
     for name, text in running.items():
         assert "COPY shared shared" in text, name
-    for path in (FOLDER / "lib").iterdir():
+    for path in script().libraries():
         named, kept = path.relative_to(ROOT).as_posix(), False
         for rule in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
             pattern = rule.removeprefix("!").removeprefix("**/")
@@ -103,5 +108,5 @@ def test_a_wheel_holds_the_libraries(tmp_path: Path) -> None:
     )
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    for path in (FOLDER / "lib").iterdir():
+    for path in script().libraries():
         assert path.relative_to(ROOT).as_posix() in names

@@ -13,7 +13,7 @@ from shared.limits import HANDSHAKE_S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from prometheus_client import Counter
+    from shared.observing.counting.counter import Counter
 
 _log = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable
 
-    from prometheus_client import Counter, Gauge
+    from prometheus_client import Gauge
 
+    from shared.observing.counting.counter import Counter
     from shared.security.tls.context import TLSFiles
 
 

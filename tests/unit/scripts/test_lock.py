@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-PINS = {"base": ["Num_py==2.0"], "cloud": ["tornado==6"], "edge": ["av==1"], "torch": ["torch==2", "timm==3"]}
+PINS = {
+    "base": ["Num_py==2.0"],
+    "cloud": ["tornado==6"],
+    "edge": ["av==1"],
+    "torch": ["torch==2", "timm==3"],
+    "int8": ["nncf==4"],
+}
 HASH = "ab" * 32
 
 

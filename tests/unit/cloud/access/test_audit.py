@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from prometheus_client import Counter
 
 from cloud.access.audit import Action, Audit, Outcome, open_audit
 from cloud.config import CloudSettings
 from cloud.metrics import CloudMetrics
 from shared.limits import MAX_AUDIT_TEXT, MAX_AUDITED_CLIENTS
+from shared.observing.counting.counter import Counter
 from shared.observing.json_lines import JsonLines
 
 
@@ -30,7 +30,7 @@ class Written:
 
     @property
     def left_out(self):
-        return self.counter._value.get()
+        return self.counter.labels().value()
 
     def known(self):
         """Lines that are there, and those that one of them says were left out."""
@@ -150,7 +150,7 @@ def test_without_a_file_nothing_is_written_nor_kept():
         audit.note("a", Action.READ, Outcome.REFUSED)
     audit.tend()
     audit.finish()
-    assert counter._value.get() == 0
+    assert counter.labels().value() == 0
 
 
 def test_a_full_file_is_followed_by_another(tmp_path):

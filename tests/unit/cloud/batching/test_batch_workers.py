@@ -61,12 +61,15 @@ def test_one_worker_at_a_time_waits_for_a_batch_to_grow(monkeypatch: pytest.Monk
 
     async def scenario() -> None:
         async with serving(Tail(), max_batch=2, wait_s=LONG_S, workers=3) as batcher:
-            tasks = [submit(batcher, 1)]
-            for _ in range(20):
-                await asyncio.sleep(0)
-            assert inside == 1
-            tasks.append(submit(batcher, 2))
-            await asyncio.gather(*tasks)
+            await asyncio.gather(submit(batcher, 1), submit(batcher, 2))  # company
+            before = most
+            with batcher.gathering.expect():
+                tasks = [submit(batcher, 3)]
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                assert (before, inside) == (1, 1)
+                tasks.append(submit(batcher, 4))
+                await asyncio.gather(*tasks)
         assert most == 1
 
     asyncio.run(scenario())

@@ -89,7 +89,7 @@ def test_an_answer_that_no_edge_would_read_is_refused_rather_than_cut(
 ) -> None:
     before = server.metric("rejected_total", reason="answer_too_long")
     for elements in (1 << 12, 0):  # made on the event loop, and on a thread
-        monkeypatch.setattr("cloud.http.model._QUICK_NUMBERS", elements)
+        monkeypatch.setattr("cloud.bodies.reply.QUICK_NUMBERS", elements)
         verbose((1 << 20) - 1000)
         assert len(server.frame(pack()).json["text"]) == (1 << 20) - 1000
         verbose(1 << 20)

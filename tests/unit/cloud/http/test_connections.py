@@ -206,7 +206,7 @@ def test_a_client_that_goes_before_its_answer_leaves_nothing_behind(pack: Any) -
 
 
 def test_a_body_whose_client_has_gone_is_not_kept_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While all threads that decode are busy, a request that waits for one must let go of its body when its client goes."""
+    """While all threads that decode are busy, and that on which the first frame went alone, a request that waits for one must let go of its body when its client goes."""
     busy, bodies = threading.Event(), []
 
     def read(_decoder: Any, body: Body, *_others: Any) -> Any:
@@ -214,16 +214,16 @@ def test_a_body_whose_client_has_gone_is_not_kept_for_its_turn(monkeypatch: pyte
         assert busy.wait(WAIT_S)
         raise AssertionError("nobody waits for this")
 
-    monkeypatch.setattr("cloud.bodies.decoder.Decoder._read_frame", read)
+    monkeypatch.setattr("cloud.bodies.decoder.Decoder.read_frame", read)
     with Server() as server:
-        connections = [server.connect() for _ in range(3)]
+        connections = [server.connect() for _ in range(4)]
         for connection in connections:
             connection.send(request("POST", "/model", bytes(1000), FRAME))
-        until(lambda: len(bodies) == 2 and server.service.buffered_bytes == 3000)
-        assert [len(body.whole()) for body in bodies] == [1000, 1000]
+        until(lambda: len(bodies) == 3 and server.service.buffered_bytes == 4000)
+        assert [len(body.whole()) for body in bodies] == [1000] * 3
         for connection in connections:
             connection.close()
         until(server.is_empty)
-        assert [len(body.whole()) for body in bodies] == [0, 0]
+        assert [len(body.whole()) for body in bodies] == [0] * 3
         busy.set()
-    assert len(bodies) == 2
+    assert len(bodies) == 3

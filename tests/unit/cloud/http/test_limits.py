@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from kits.cloud import FRAME, WAIT_S, Gate, Server, chunked, request, until
 
-from cloud.lifecycle import State
+from cloud.workers.lifecycle import State
 
 
 def test_bodies_above_the_common_budget_are_refused_until_there_is_room(pack: Any) -> None:
@@ -192,16 +192,16 @@ def test_a_request_that_the_end_overtakes_before_its_decoding_is_no_success(
         assert go_on.wait(WAIT_S)
 
     with Server(drain_s=0) as server, contextlib.ExitStack() as stack:
-        monkeypatch.setattr("cloud.bodies.decoder.Decoder._read_frame", read)
-        connections = [stack.enter_context(server.connect()) for _ in range(3)]
-        for connection in connections[:2]:
+        monkeypatch.setattr("cloud.bodies.decoder.Decoder.read_frame", read)
+        connections = [stack.enter_context(server.connect()) for _ in range(4)]
+        for connection in connections[:3]:
             connection.send(request("POST", "/model", pack(), FRAME))
             assert entered.acquire(timeout=WAIT_S)
-        connections[2].send(request("POST", "/model", pack(), FRAME))
+        connections[3].send(request("POST", "/model", pack(), FRAME))
         until(lambda: server.service.decoder.turns.waiting() == 1)
         server.stop_service().result(WAIT_S)
-        connections[2].answer().refused(503, "unavailable")
-        for connection in connections[:2]:
+        connections[3].answer().refused(503, "unavailable")
+        for connection in connections[:3]:
             connection.close()
         until(server.is_empty)
         go_on.set()

@@ -6,12 +6,13 @@ import asyncio
 import threading
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from cloud.access.refusals import OverQuotaError
 from cloud.http.scrapes import Scrapes
 from shared.errors import DeadlineError
 from shared.limits import MAX_CLIENT_SCRAPES
+from shared.observing.counting.counter import Counter
 
 
 class Slow(CollectorRegistry):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from kits.numpy_network import int8_entry, network_of, write_bundle
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
 from cloud.batching.tails import Tails
+from cloud.networks.files import BundleFiles
 from cloud.networks.network import LoadedNetwork
 from cloud.networks.networks import Networks
 from cloud.networks.stand_in import PAUSE_S, StandIn
 from cloud.networks.usage import Usage
 from shared.errors import FingerprintError, ModelError, UnavailableError
 from shared.network.bundle import float_of, read_bundle
+from shared.network.manifest import MANIFEST
+from shared.observing.counting.counter import Counter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +96,7 @@ def test_the_first_frame_is_told_to_come_again_and_the_next_one_is_served(tmp_pa
         assert house.networks.current.model.fingerprint == INT8
         assert house.networks.also_serves() == [FLOAT.hex()]
         assert house.changes == 1
-        assert house.counter.labels(result="taken")._value.get() == 1
+        assert house.counter.labels(result="taken").value() == 1
 
     asyncio.run(check())
 
@@ -126,7 +130,7 @@ def test_one_that_cannot_be_loaded_is_not_tried_again_at_once(
             with pytest.raises(FingerprintError):
                 await house.ask()
             house.now += PAUSE_S
-        assert house.counter.labels(result="failed")._value.get() == 2
+        assert house.counter.labels(result="failed").value() == 2
         house.failure = None
         with pytest.raises(UnavailableError):
             await house.ask()
@@ -135,6 +139,22 @@ def test_one_that_cannot_be_loaded_is_not_tried_again_at_once(
 
     asyncio.run(check())
     assert caplog.text.count("edges that run the float32 network answer by themselves") == 2
+
+
+def test_edges_may_fetch_it_while_it_is_not_loaded(tmp_path: Path) -> None:
+    async def check() -> None:
+        house = House(tmp_path)
+        assert house.networks.files(FLOAT) is None  # this cloud gives nothing away
+        house.networks.take(replace(house.networks.current, files=BundleFiles(read_bundle(tmp_path / "int8"))))
+        files = house.networks.files(FLOAT)
+        assert files is not None
+        assert files.manifest == (float_of(tmp_path / "int8") / MANIFEST).read_bytes()
+        assert files is house.networks.files(FLOAT)
+        assert house.networks.files(INT8) is house.networks.current.files
+        assert house.networks.files(b"somethin") is None
+        assert house.loads == []
+
+    asyncio.run(check())
 
 
 def test_any_other_fingerprint_is_refused_as_ever(tmp_path: Path) -> None:

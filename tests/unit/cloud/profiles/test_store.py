@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from kits.codecs import FINGERPRINT, frame_of
 from kits.gain import Gained, gain_profile
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
 from cloud.access.refusals import OverQuotaError
 from cloud.bodies.frames import read_frame
@@ -20,22 +20,19 @@ from shared.codecs.calibrated.cost import cost_of
 from shared.codecs.calibrated.profile import Profile
 from shared.errors import ContentError, ProfileContentError, ProfileMissingError
 from shared.limits import MAX_CLIENT_PROFILES, MAX_PROFILES
+from shared.observing.counting.counter import Counter
 from shared.wire import frame as wire
 
 SHAPE = (4, 3, 5)
 
 
 def store(make_codec: Any = Gained, **clocks: Any) -> Profiles:
-    return Profiles(
-        make_codec,
-        held=Gauge("held", "", registry=None),
-        evicted=Counter("went", "", registry=None),
-        **clocks,
-    )
+    held, evicted = Gauge("held", "", registry=None), Counter("went", "", registry=None)
+    return Profiles(make_codec, held=held, evicted=evicted, **clocks)
 
 
 def counted(profiles: Profiles) -> tuple[float, float]:
-    return profiles._gauge._value.get(), profiles._evicted._value.get()
+    return profiles._gauge._value.get(), profiles._evicted.labels().value()
 
 
 def profile_of(gain: float = 2.0, room: int = 0) -> Profile:

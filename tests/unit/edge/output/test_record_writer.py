@@ -8,10 +8,11 @@ import threading
 
 import pytest
 from kits.edge import record
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from edge.output import record_writer as module
 from edge.output.record_writer import RecordWriter
+from shared.observing.counting.counter import Counter
 from shared.observing.json_lines import JsonLines
 
 
@@ -66,7 +67,7 @@ def writer_of(errors):
 
 
 def counted(errors):
-    return errors._value.get()
+    return errors.labels().value()
 
 
 def test_records_are_written_in_order_to_the_file_of_their_camera(writer_of):

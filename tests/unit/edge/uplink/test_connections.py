@@ -9,12 +9,12 @@ import socket
 
 import pytest
 from kits.uplink import FRAME, GOOD, make_uplink, metric
-from prometheus_client import Counter
 
 from edge.uplink import connections
 from edge.uplink.client import CloudClient
 from shared.errors import UplinkError
 from shared.limits import MAX_INTERIM_ANSWERS, MAX_REPLY_BYTES
+from shared.observing.counting.counter import Counter
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from kits.bundles import make, oracle
 from kits.engines import error
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from shared.engines.load import describe_split_points, list_split_points, load_network
 from shared.errors import ModelError, SplitPointError
 from shared.network import find
 from shared.network.bundle import verify_files
 from shared.network.partition import OUTPUT, Partition, SplitPoint
+from shared.observing.counting.counter import Counter
 from shared.process.settings import CommonSettings
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from kits.line_file import LineKit
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
+from shared.observing.counting.counter import Counter
 from shared.observing.json_lines import JsonLines
 
 

@@ -7,12 +7,13 @@ import threading
 import time
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from shared import __version__
 from shared.limits import MAX_PAYLOAD_BYTES
 from shared.observing import telemetry
-from shared.observing.histogram import Histogram
+from shared.observing.counting.counter import Counter
+from shared.observing.counting.histogram import Histogram
 from shared.observing.telemetry import Stopwatch, computing
 from shared.wire.frame import VERSIONS
 

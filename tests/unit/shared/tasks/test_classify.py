@@ -39,6 +39,13 @@ def test_classes_of_equal_logits_come_in_their_order() -> None:
     assert {each["probability"] for each in found} == {0.25}
 
 
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=40), st.integers(1, 50))
+def test_the_first_few_are_those_of_all_in_order(logits: list[int], count: int) -> None:
+    values = np.array(logits, np.float32)
+    found = [each["class_id"] for each in top_classes(values, [""] * len(values), count)]
+    assert found == sorted(range(len(values)), key=lambda index: (-values[index], index))[:count]
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=4, max_size=4))
 def test_probabilities_of_any_finite_logits_sum_to_one(values: list[float]) -> None:

@@ -52,6 +52,7 @@ def test_what_names_a_frame_is_found_without_the_rest(frame: wire.Frame) -> None
     assert wire.heading(data) == (frame.frame_id, frame.split_point)
     kept = len(data) - frame.payload_bytes - sum(len(each.params) for each in frame.tensors)
     assert wire.heading(data[:kept]) == (frame.frame_id, frame.split_point)
+    assert wire.deadline_of(data[:kept]) == wire.deadline_of(memoryview(data)) == frame.deadline_ms
 
 
 @given(st.binary(max_size=80))
@@ -62,6 +63,7 @@ def test_of_what_is_no_frame_it_is_said(data: bytes) -> None:
             assert start in (b"SDNF\x01", b"SDNF\x02"), start
             assert 0 <= number < 2**64
             assert len(name) <= 255
+        assert 0 <= wire.deadline_of(start + data) < 2**32
 
 
 def test_a_name_and_parameters_may_be_as_long_as_their_limits() -> None:

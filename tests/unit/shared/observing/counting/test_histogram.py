@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from shared.observing.histogram import Histogram
+from shared.observing.counting.histogram import Histogram
 
 BOUNDS = (0.5, 1, 2.5)
 AMOUNTS = (0.0, 0.25, 0.5, 0.75, 1.0, 2.5, 3.0, 1e9)

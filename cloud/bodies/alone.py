@@ -1,0 +1,134 @@
+"""A frame that is alone goes from its bytes to its answer on one thread.
+
+Each hand-over to another thread and back takes about as long as decoding does, and the event loop wakes up for it. So where nothing
+else is under way there is one: decoding, tail and answer happen on the tail's thread, and the loop wakes up to send the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cloud.batching.crossing import TailRun
+from cloud.bodies.frames import Work
+from cloud.bodies.reply import require_finite
+from cloud.networks.network import Tail
+from shared.errors import DeadlineError
+from shared.wire.frame import deadline_of
+
+if TYPE_CHECKING:
+    from cloud.access.clients import Account
+    from cloud.access.ledger import Entry
+    from cloud.batching.batcher import Batcher
+    from cloud.bodies.body import Body
+    from cloud.bodies.decoder import Decoder, Remaining
+    from cloud.bodies.frames import Checked
+    from cloud.bodies.reply import Composer, Reply
+    from cloud.metrics import CloudMetrics
+    from cloud.networks.network import LoadedNetwork
+    from cloud.threads import ThreadPools
+
+_MOST_BYTES = 1 << 20
+"""A larger body has its turn at decoding, so that the tails are free meanwhile."""
+
+
+@dataclass(slots=True)
+class Way:
+    """How far a frame has come on the thread."""
+
+    network: LoadedNetwork
+    work: Work | Checked
+    """Checked if it is a picture that takes long to resize; then the time of decoding is not noted yet."""
+    run: TailRun | None = None
+    """None if its tail has to be compiled first."""
+    reply: Reply | None = None
+    """None if it takes long to make."""
+    decode_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Use:
+    """What the tail took."""
+
+    tail: Tail | None = None
+    seconds: float = 0.0
+
+
+class Alone:
+    """Used by the event loop."""
+
+    def __init__(self, decoder: Decoder, batcher: Batcher, pools: ThreadPools, metrics: CloudMetrics) -> None:
+        self._decoder = decoder
+        self._batcher = batcher
+        self._pool = pools.tails
+        self._metrics = metrics
+
+    async def take(
+        self, body: Body, account: Account, entry: Entry, remaining: Remaining, composer: Composer
+    ) -> Way | None:
+        """Take this frame as far as one thread can in one go; None, with nothing done, if it is not alone.
+
+        Raises what decoding, the tail and the answer raise, and DeadlineError when the time is over.
+        """
+        if body.size > _MOST_BYTES or not self._pool.is_idle or not self._batcher.begin_alone(account.name):
+            return None
+        use = _Use()
+
+        def ended() -> None:
+            self._batcher.charge(account.name, account.settle())
+            self._batcher.end_alone(account.name, use.tail, use.seconds)
+
+        left_s = remaining(deadline_of(body.pieces[0]) if body.pieces else 0)
+        try:
+            async with asyncio.timeout(left_s):
+                return await self._pool.run_noticed(
+                    ended, self._go, body, account, entry, remaining, composer, use
+                )
+        except TimeoutError:
+            raise DeadlineError(f"no answer within the {1e3 * left_s:.0f} ms that were left") from None
+
+    def _go(
+        self,
+        body: Body,
+        account: Account,
+        entry: Entry,
+        remaining: Remaining,
+        composer: Composer,
+        use: _Use,
+    ) -> Way:
+        """On the thread."""
+        watch = composer.watch
+        start_s, ended = time.perf_counter(), True
+        try:
+            network, work = self._decoder.read_frame(body, account, entry)
+            ended = isinstance(work, Work)
+        finally:  # a refusal took time as well
+            decode_s = time.perf_counter() - start_s
+            if ended:
+                watch.note("decode", decode_s)
+        way = Way(network, work, decode_s=decode_s)
+        if not isinstance(work, Work) or not network.tails.is_ready(work.split_point):
+            return way
+        if not remaining(work.deadline_ms):
+            raise DeadlineError("the deadline passed before the frame was decoded")
+        way.run = self._run(Tail(network, work.split_point), work, account, use)
+        watch.note("queue", 0.0)
+        watch.note("tail", use.seconds)
+        if composer.is_quick(way.run.outputs):
+            require_finite(way.run.outputs)
+            way.reply = composer.compose(network, work, way.run.outputs)
+        return way
+
+    def _run(self, tail: Tail, work: Work, account: Account, use: _Use) -> TailRun:
+        start_s, cpu_s = time.perf_counter(), time.thread_time()
+        try:
+            outputs = tail.network.tails.run(tail.split_point, [work.crossing])
+        finally:
+            use.tail, use.seconds = tail, time.perf_counter() - start_s
+            self._metrics.step_cpu.labels("tail").inc(time.thread_time() - cpu_s)
+            account.spend(use.seconds, settled=True)
+        if {len(each) for each in outputs} != {1}:
+            raise RuntimeError(f"the tail gave {', '.join(str(len(each)) for each in outputs)} rows for 1")
+        return TailRun(outputs, 0.0, use.seconds)

@@ -25,7 +25,7 @@ _COMMANDS = {
     "attack": "an honest client beside attackers with tokens of their own (a quarter of an hour; --quick: minutes)",
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
 }
-_ROOMS = {"flood": "load.flood", "scale": "load.scale"}
+_ROOMS = {"flood": "load.flood", "scale": "load.scale", "peers": "load.peers"}
 """Where a command lives that has no room of its own."""
 _ONE_THREAD = ("rate", "link")
 """What computes in this process: numpy, torch and OpenCV read the thread settings when they are imported."""

@@ -4,7 +4,7 @@
 # Expected: what is under way is answered, the port is given back, and no process is left, as after Ctrl-C, which is handled.
 # The docstring of `LitServer.run` says of its life: "Graceful Shutdown: Properly terminates workers when stopped".
 # `LitServer.run` catches KeyboardInterrupt; for SIGTERM it installs no handler, so the default one skips the code that ends the others.
-# Matters to: bench/peers/marked.py, which finds and ends what a server has left behind, and to every comparison of shutdowns.
+# Matters to: bench/load/peers/marked.py, which finds and ends what a server has left behind, and to every comparison of shutdowns.
 # Seen 2026-11-29, Python 3.11, x86-64: status -15, processes left True, answers after SIGTERM 200
 set -euo pipefail
 folder=$(mktemp --directory)

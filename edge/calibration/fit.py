@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from edge.calibration.fitting.frames import Frames
 from edge.calibration.fitting.magnitudes import fit_magnitudes
 from edge.calibration.fitting.positions import goes_by_position
 from edge.calibration.fitting.reconstruction import fit_centroids, fit_usual, stood_for
+from edge.calibration.fitting.step_sizes import scales_of
 from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.grid import grid_shape
 from shared.codecs.calibrated.native.tallies import Tallies
@@ -137,18 +138,15 @@ def fit_crossing(
     arrays: dict[str, NDArray[Any]] = {}
     strings: list[dict[str, str]] = []
     several = len(crossing) > 1
+    pooled = [each.pooled for each in importances] if importances else [False] * len(crossing)
     given_frames = [
-        each
-        if isinstance(each, Frames)
-        else Frames.of(each, pooled=importances is not None and importances[number].pooled)
-        for number, each in enumerate(crossing)
+        each if isinstance(each, Frames) else Frames.of(each, pooled=mean)
+        for each, mean in zip(crossing, pooled, strict=True)
     ]
     for number, (frames, preset) in enumerate(zip(given_frames, chosen, strict=True)):
         importance = importances[number] if importances else None
-        of_like = like.of_tensor(number).arrays if like else None
-        of_tensor, of_about = _fit_tensor(
-            frames, preset, importance, given, format_1=format_1, quick=quick, like=of_like
-        )
+        options = _Options(given, format_1, quick, like.of_tensor(number).arrays if like else None)
+        of_tensor, of_about = _fit_tensor(frames, preset, importance, options)
         arrays |= {f"{number}.{name}" if several else name: array for name, array in of_tensor.items()}
         strings.append(of_about)
     return Profile.make(
@@ -165,18 +163,19 @@ def fit_crossing(
     )
 
 
+class _Options(NamedTuple):
+    given: int | None
+    format_1: bool
+    quick: bool
+    like: Mapping[str, NDArray[Any]] | None
+
+
 def _fit_tensor(
-    found: Frames,
-    preset: Preset,
-    importance: Importance | None,
-    given: int | None,
-    *,
-    format_1: bool,
-    quick: bool,
-    like: Mapping[str, NDArray[Any]] | None,
+    found: Frames, preset: Preset, importance: Importance | None, options: _Options
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """The arrays of one tensor, and what a profile says of it in words."""
     frames, signed = found.grids, found.signed
+    given, format_1, quick, like = options
     grid = rows, columns, channels = frames.shape[1:]
     arrays = scales_of(found, preset.step, importance)
     groups = min(preset.groups, channels)
@@ -231,28 +230,3 @@ def _levels(arrays: dict[str, NDArray[Any]], frames: NDArray[np.float32], *, sig
     most = np.max([quantiser.scale(frame)[0].max((0, 1)) for frame in frames], axis=0) + 1
     arrays["step"] = arrays["step"] * np.maximum(most / MAX_LEVELS, 1).astype(np.float32)
     return int(min(max(most.max() + 1, 2), MAX_LEVELS))
-
-
-def scales_of(frames: Frames, step: float, importance: Importance | None) -> dict[str, NDArray[Any]]:
-    """The arrays `offset`, `step` and `position_scale`."""
-    size = frames.size
-    typical = np.exp(np.log(size).mean())
-    of_channel = np.ones(len(size), np.float32)
-    of_position = np.ones(frames.grids.shape[1:3], np.float32)
-    if importance is not None:
-        of_channel = _inverse(importance.channels)
-        if not importance.pooled:
-            of_position = _inverse(importance.positions)
-    return {
-        "offset": frames.offset,
-        "step": (step * typical * of_channel).astype(np.float32),
-        "position_scale": of_position.astype(np.float32),
-    }
-
-
-def _inverse(importance: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Finer step sizes where errors matter more. Theory says the power -1/2, for fine steps; -1/4 measured better."""
-    floored = importance + 0.02 * importance.mean()
-    scale: NDArray[np.float32] = floored**-0.25
-    scale /= np.exp(np.log(scale).mean())
-    return scale

@@ -68,12 +68,6 @@ def test_the_libraries_are_in_the_package_and_small() -> None:
         assert sum((folder / each).stat().st_size for each in libraries) < 320 << 10
 
 
-def _libraries() -> list[Path]:
-    return [
-        path for package in PACKAGES.values() for path in (ROOT / package.replace(".", "/") / "lib").iterdir()
-    ]
-
-
 def test_the_libraries_load_no_others() -> None:
     """So that they run with any C library, and no missing one keeps them from it."""
     for path in script().libraries():
@@ -93,7 +87,7 @@ def test_every_image_gets_the_libraries() -> None:
     assert set(running) >= {"edge", "cloud", "cloud-torch", "bundle"}
     for name, text in running.items():
         assert "COPY shared shared" in text, name
-    for path in _libraries():
+    for path in script().libraries():
         named, kept = path.relative_to(ROOT).as_posix(), False
         for rule in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
             pattern = rule.removeprefix("!").removeprefix("**/")
@@ -114,5 +108,5 @@ def test_a_wheel_holds_the_libraries(tmp_path: Path) -> None:
     )
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    for path in _libraries():
+    for path in script().libraries():
         assert path.relative_to(ROOT).as_posix() in names

@@ -50,6 +50,14 @@ def cpu_s(pids: list[int], proc: Path = Path("/proc")) -> float:
     return ticks / _TICKS_PER_S
 
 
+def busy_s(proc: Path = Path("/proc")) -> float:
+    """CPU seconds that the whole machine has spent since its start, those taken away by its host among them."""
+    user, nice, system, _, _, *interrupts = (
+        (proc / "stat").read_text(encoding="utf-8").split("\n")[0].split()[1:9]
+    )
+    return sum(map(int, (user, nice, system, *interrupts))) / _TICKS_PER_S
+
+
 def proportional(pids: list[int], proc: Path = Path("/proc")) -> int:
     """The proportional set sizes of these processes, together, in bytes: a page that n processes share counts as 1/n."""
     total = 0

@@ -88,10 +88,11 @@ def figures(found: Mapping[str, Any]) -> dict[str, float]:
 
 def others(life: Life, clients: Sequence[int]) -> float:
     """How many cores were taken by what is neither the server nor its clients, at most."""
-    taken = [0.0]
-    for each in (life[f"clients {count}"] for count in clients):
-        taken.append((each["busy_s"] - each["server_cpu_s"] - each["client_cpu_s"]) / each["window_s"])
-    return max(taken)
+    found = [life[f"clients {each}"] for each in clients]
+    taken = [
+        (each["busy_s"] - each["server_cpu_s"] - each["client_cpu_s"]) / each["window_s"] for each in found
+    ]
+    return max(0.0, *taken)
 
 
 def trouble(lives: Mapping[str, Sequence[Life]], options: PeersOptions) -> Table:

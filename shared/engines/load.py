@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shared.codecs.calibrated.native.library import core_name
 from shared.engines import make_engine
 from shared.engines.agreeing import check_agreement
 from shared.errors import EngineError
@@ -153,6 +154,7 @@ def load_network(
             precision=engine.precision,
         )
     _log.info("recipe: %s", model.recipe.describe())
+    _log.info("the codec calibrated is computed by %s", core_name())
     _log.info(
         "%s, weights %s, fingerprint %s, %d split points, default %s",
         model.name,

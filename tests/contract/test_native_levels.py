@@ -31,7 +31,7 @@ def built(into: Path, processor: str, *more: str) -> Path:
         *script._FLAGS.split(),
         *more,
         "-I",
-        str((script.LIBRARIES["calibrated"] / "source")),
+        str(script.LIBRARIES["calibrated"] / "source"),
     ]
     objects = []
     for name, flags in target.levels.items():

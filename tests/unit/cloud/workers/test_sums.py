@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from cloud.metrics import CloudMetrics
 from cloud.workers.sums import ADDED, GREATEST, LEAST, Collected, ParentMetrics, Sums, added, families_of
-from shared.observing.histogram import Histogram
+from shared.observing.counting.histogram import Histogram
 from shared.observing.telemetry import export_build_info, exposition
 
 

@@ -89,7 +89,7 @@ def figures(found: Mapping[str, Any]) -> dict[str, float]:
 def others(life: Life, clients: Sequence[int]) -> float:
     """How many cores were taken by what is neither the server nor its clients, at most."""
     found = [life[f"clients {each}"] for each in clients]
-    taken = [
+    taken: list[float] = [
         (each["busy_s"] - each["server_cpu_s"] - each["client_cpu_s"]) / each["window_s"] for each in found
     ]
     return max(0.0, *taken)

@@ -13,9 +13,9 @@ import pytest
 from kits.common import ROOT
 
 from shared.errors import ModelError
+from shared.network.choice import NetworkChoice
 from shared.network.making import bundling_process
 from shared.network.making.bundling_process import make_in_child
-from shared.network.choice import NetworkChoice
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -142,8 +142,8 @@ def main(arguments: list[str]) -> int:
         print("the same bytes" if same else "other bytes")
         return 0 if same else 1
     for name in [given.only] if given.only else TARGETS:
-        for library, folder in LIBRARIES.items():
-            built = build(library, name, getattr(given, f"{name}_compiler"), folder / "lib")
+        for library, kept in LIBRARIES.items():
+            built = build(library, name, getattr(given, f"{name}_compiler"), kept / "lib")
             print(f"{built.relative_to(ROOT)}: {built.stat().st_size} bytes")
     LOCK.write_text(lock_text(), encoding="utf-8")
     return 0

@@ -29,7 +29,12 @@ def make(folder: Path, gain: float = 2.0, **changes: Any) -> Bundle:
     ov.save_model(quantised.network(), source, compress_to_fp16=False)
     # Larger than the network takes them, as pictures are.
     pictures = [each.repeat(3, 0).repeat(3, 1) for each in quantised.pictures(MIN_PICTURES)]
-    options = {"int8": pictures, "min_agreement": 0.5, "recipe": int8_bundle.RECIPE, "task": "classify"} | changes
+    options = {
+        "int8": pictures,
+        "min_agreement": 0.5,
+        "recipe": int8_bundle.RECIPE,
+        "task": "classify",
+    } | changes
     with int8_bundle.without_nncf(gain=gain):
         return make_bundle(source, folder / "net", **options)
 

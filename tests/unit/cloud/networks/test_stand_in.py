@@ -145,7 +145,9 @@ def test_edges_may_fetch_it_while_it_is_not_loaded(tmp_path: Path) -> None:
     async def check() -> None:
         house = House(tmp_path)
         assert house.networks.files(FLOAT) is None  # this cloud gives nothing away
-        house.networks.take(replace(house.networks.current, files=BundleFiles(read_bundle(tmp_path / "int8"))))
+        house.networks.take(
+            replace(house.networks.current, files=BundleFiles(read_bundle(tmp_path / "int8")))
+        )
         files = house.networks.files(FLOAT)
         assert files is not None
         assert files.manifest == (float_of(tmp_path / "int8") / MANIFEST).read_bytes()

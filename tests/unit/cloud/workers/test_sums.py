@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from shared.observing.histogram import Histogram
 
 from cloud.metrics import CloudMetrics
 from cloud.workers.sums import ADDED, GREATEST, LEAST, Collected, ParentMetrics, Sums, added, families_of
+from shared.observing.counting.histogram import Histogram
 from shared.observing.telemetry import export_build_info, exposition
 
 

@@ -19,6 +19,7 @@ from shared.errors import ResultsError, SettingsError, SplitDNNError
 from shared.network.choice import CLOUD
 from shared.observing import event_loop
 from shared.observing.logs import configure_logs
+from shared.process.memory import few_heaps
 from shared.process.settings import CommonSettings, make_parser, parse_flags, print_error, read_settings
 from shared.process.threads import limit_threads
 
@@ -66,6 +67,7 @@ def _run(arguments: Sequence[str]) -> int:
     if started is None:
         return 0
     cameras = read_cameras(started.settings)
+    few_heaps()
     # Imports only now: OpenCV and the engines read the thread settings when they are imported.
     if show_points:
         from edge.network.listing import list_split_points  # noqa: PLC0415

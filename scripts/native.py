@@ -1,4 +1,4 @@
-"""Build the compiled core of the codec `calibrated`, which is kept in the repository: who installs or runs it needs no compiler.
+"""Build the compiled libraries, which are kept in the repository: who installs or runs them needs no compiler.
 
     .venv/bin/python scripts/native.py            for all processors; takes Debian 12's gcc and gcc-aarch64-linux-gnu
     .venv/bin/python scripts/native.py --check    whether what is kept was built from these sources; needs no compiler
@@ -20,8 +20,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ROOT / "shared/codecs/calibrated/native/source"
-LIBRARIES = ROOT / "shared/codecs/calibrated/native/lib"
+LIBRARIES = {
+    "calibrated": ROOT / "shared/codecs/calibrated/native",
+    "pictures": ROOT / "shared/network/recipes/native",
+}
+"""Where each has the folders `source` and `lib`."""
 LOCK = ROOT / "locks/native.sha256"
 COMPILER_VERSION = "12.2.0"
 _FLAGS = (
@@ -30,6 +33,8 @@ _FLAGS = (
 )
 """No contraction: a product is rounded before it is added to something, as in numpy."""
 _LINK = "-shared -nostdlib -s -Wl,--build-id=none,-z,noexecstack,-z,relro,-z,now"
+
+_AVX512 = "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mbmi -mbmi2 -mpopcnt -mprefer-vector-width=512"
 
 
 class Target(NamedTuple):
@@ -46,43 +51,57 @@ TARGETS = {
         {
             "sse4": "-msse4.2 -mpopcnt",
             "avx2": "-mavx2 -mbmi -mbmi2 -mpopcnt",
-            "avx512": "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mbmi -mbmi2 -mpopcnt -mprefer-vector-width=512",
+            "avx512": _AVX512,
+            "vnni": f"{_AVX512} -mavx512vnni",
         },
     ),
     "aarch64": Target("aarch64-linux-gnu-gcc", {"neon": ""}),
 }
 
 
-def build(processor: str, compiler: str, into: Path) -> Path:
-    """Compile and link; gives the library. Raises SystemExit where the compiler is another."""
+_LEFT_OUT = {"pictures": ("avx512", "vnni")}
+"""Levels that bring a library nothing."""
+
+
+def build(name: str, processor: str, compiler: str, into: Path) -> Path:
+    """Compile and link a library; gives its file. Raises SystemExit where the compiler is another."""
     found = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, text=True, check=False)
     if found.stdout.strip() != COMPILER_VERSION:
         raise SystemExit(f"{compiler} is {found.stdout.strip() or 'not there'}, not gcc {COMPILER_VERSION}")
-    library = into / f"calibrated-{processor}.so"
-    with tempfile.TemporaryDirectory() as folder:
+    library, folder = into / f"{name}-{processor}.so", LIBRARIES[name] / "source"
+    wanted = [level for level in TARGETS[processor].levels if level not in _LEFT_OUT.get(name, ())]
+    with tempfile.TemporaryDirectory() as scratch:
         objects = []
         steps = {
-            f"level_{name}": ("level.c", f"-DLEVEL={name} {flags}")
-            for name, flags in TARGETS[processor].levels.items()
+            f"level_{level}": ("level.c", f"-DLEVEL={level} {TARGETS[processor].levels[level]}")
+            for level in wanted
         }
-        for name, (source, flags) in {**steps, "library": ("library.c", "")}.items():
-            objects.append(f"{folder}/{name}.o")
+        for step, (source, flags) in {**steps, "library": ("library.c", "")}.items():
+            objects.append(f"{scratch}/{step}.o")
             command = [compiler, *_FLAGS.split(), *flags.split(), "-c", source, "-o", objects[-1]]
-            subprocess.run(command, cwd=SOURCES, check=True)
+            subprocess.run(command, cwd=folder, check=True)
         subprocess.run([compiler, *_LINK.split(), *objects, "-lgcc", "-o", str(library)], check=True)
     return library
 
 
 def sources() -> list[Path]:
     """What is compiled, and this script, which says how."""
-    return sorted([*SOURCES.glob("*.[ch]"), Path(__file__).resolve()])
+    found = [path for folder in LIBRARIES.values() for path in (folder / "source").glob("*.[ch]")]
+    return [*sorted(found), Path(__file__).resolve()]
+
+
+def libraries() -> list[Path]:
+    """All that are kept."""
+    return [
+        folder / "lib" / f"{name}-{target}.so" for name, folder in LIBRARIES.items() for target in TARGETS
+    ]
 
 
 def lock_text() -> str:
     """What locks/native.sha256 should hold."""
-    files = [*sources(), *(LIBRARIES / f"calibrated-{name}.so" for name in TARGETS)]
+    files = [*sources(), *libraries()]
     lines = [f"{_hash(path)}  {path.relative_to(ROOT).as_posix()}\n" for path in files]
-    head = f"# The compiled core, built with gcc {COMPILER_VERSION} by scripts/native.py: do not edit.\n"
+    head = f"# The compiled libraries, built with gcc {COMPILER_VERSION} by scripts/native.py: do not edit.\n"
     return head + "".join(lines)
 
 
@@ -112,13 +131,20 @@ def main(arguments: list[str]) -> int:
     if given.compare:
         name = platform.machine()
         with tempfile.TemporaryDirectory() as folder:
-            built = build(name, getattr(given, f"{name}_compiler"), Path(folder))
-            same = built.read_bytes() == (LIBRARIES / built.name).read_bytes()
+            compiler = getattr(given, f"{name}_compiler")
+            found = {
+                kept: build(library, name, compiler, Path(folder)) for library, kept in LIBRARIES.items()
+            }
+            same = all(
+                built.read_bytes() == (kept / "lib" / built.name).read_bytes()
+                for kept, built in found.items()
+            )
         print("the same bytes" if same else "other bytes")
         return 0 if same else 1
     for name in [given.only] if given.only else TARGETS:
-        library = build(name, getattr(given, f"{name}_compiler"), LIBRARIES)
-        print(f"{library.relative_to(ROOT)}: {library.stat().st_size} bytes")
+        for library, kept in LIBRARIES.items():
+            built = build(library, name, getattr(given, f"{name}_compiler"), kept / "lib")
+            print(f"{built.relative_to(ROOT)}: {built.stat().st_size} bytes")
     LOCK.write_text(lock_text(), encoding="utf-8")
     return 0
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bench.report.progress import Outline, Progress
 from bench.report.report import Findings, about, publish
-from bench.speed import clients, engines, footprint, split, steps, tls
+from bench.speed import against, clients, engines, footprint, split, steps, tls
 from bench.speed.options import SECTIONS as NAMES
 from bench.speed.options import SpeedOptions
 
@@ -23,7 +23,7 @@ class Section(Protocol):
     def measure(self, options: SpeedOptions, progress: Progress) -> Findings: ...
 
 
-_MODULES: tuple[Section, ...] = (split, engines, steps, clients, footprint, tls)
+_MODULES: tuple[Section, ...] = (split, engines, steps, clients, footprint, tls, against)
 SECTIONS = dict(zip(NAMES, _MODULES, strict=True))
 
 

@@ -105,6 +105,16 @@ class Halves:
             count += batch
         return count / (time.perf_counter() - start)
 
+    def whole(self, seconds: float) -> tuple[float, float]:
+        """(frames/s, CPU ms a frame) of the whole network, one picture after another over so many seconds, after one that does not count."""
+        pictures, run = self._pictures(1), self._own_engine.head(self._network.partition.ends[1])
+        run(pictures)
+        start, cpu, count = time.perf_counter(), time.process_time(), 0
+        while time.perf_counter() - start < seconds:
+            run(pictures)
+            count += 1
+        return count / (time.perf_counter() - start), 1e3 * (time.process_time() - cpu) / count
+
     def _half(self, engine: Engine, half: str) -> Half:
         point = self._network.partition.point(HALVES[half])
         return engine.tail(point) if half == "tail" else engine.head(point)

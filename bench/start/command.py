@@ -16,7 +16,7 @@ from bench.start.trial import Measured, run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.start.options import Contender
+    from bench.harness.contender import Contender
 
 _RUN_S = 20.0
 

@@ -6,18 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.harness.contender import Contender, is_checkout, other_checkout
 from bench.harness.options import DATA, ReportOptions, first_file, names, option, positive
 from bench.harness.process import ROOT, Checkout
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One way to run edge and cloud."""
-
-    name: str
-    checkout: Checkout
-    flags: tuple[str, ...]
-    """Given to edge and cloud alike."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +39,7 @@ class StartOptions(ReportOptions):
     warm_frames: int = option(30, "before them", quick=5, type=positive)
 
     def wrong(self) -> str | None:
-        if self.against and not (self.against / "edge" / "__main__.py").is_file():
+        if self.against and not is_checkout(self.against):
             return f"--against {self.against}: no checkout of this project (edge/__main__.py is not there)"
         if self.bundle and not Path(self.bundle).is_dir():
             return f"--bundle {self.bundle}: no such folder"
@@ -65,7 +56,5 @@ class StartOptions(ReportOptions):
             Contender("this", here, own)
         ]
         if self.against:
-            folder = self.against.resolve()
-            python = self.against_python or first_file(folder / ".venv" / "bin" / "python", sys.executable)
-            found.append(Contender("against", Checkout(folder, python), source))
+            found.append(Contender("against", other_checkout(self.against, self.against_python), source))
         return found

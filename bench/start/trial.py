@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from bench.start.options import Contender, StartOptions
+    from bench.harness.contender import Contender
+    from bench.start.options import StartOptions
 
 _CAMERA = "synthetic:fps=10"
 _NO_END = 1_000_000

@@ -57,10 +57,10 @@ class Record:
 
     def fields(self) -> dict[str, Any]:
         """The JSON object of this record: the fields above by name, the answer's own keys last."""
-        own = {
-            each.name: getattr(self, each.name) for each in dataclasses.fields(self) if each.name != "answer"
-        }
-        return own | self.answer.fields()
+        return {name: getattr(self, name) for name in _OWN} | self.answer.fields()
+
+
+_OWN = tuple(each.name for each in dataclasses.fields(Record) if each.name != "answer")
 
 
 def record_of(outcome: Outcome, latency_s: float) -> Record:

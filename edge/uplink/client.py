@@ -36,6 +36,8 @@ _DIGEST = "sha-256="
 """Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
 _RETRY_DIGITS = 6
 """The longest `Retry-After` that is read; it may also be a date, which ours never is."""
+_DECODER = json.JSONDecoder(parse_constant=refuse_constant)
+"""One for all answers: making it takes as long as reading one."""
 _REASONS = {
     401: "unauthorized",
     403: "unauthorized",
@@ -176,7 +178,7 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
 def parse_json(body: bytes) -> dict[str, Any]:
     """The JSON object in this body; an empty one if there is none."""
     try:
-        fields = json.loads(body, parse_constant=refuse_constant)
+        fields = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _EXTRA_BYTES = 1024
 """Zstandard makes nothing longer than by a 256th and 64 bytes."""
+_LENIENT = 1
+"""The level at which bytes of a tensor are compressed by how often each occurs, and only long repetitions are looked for."""
+_FAST, _LONGEST_MATCH, _SMALLEST_TABLE, _WINDOW = 1, 7, 6, 18
+"""Zstandard's own numbers for that: its strategy, and powers of two. At ResNet-50's layer3 it takes 0.65 ms instead of 0.79 for 3.7 %
+fewer bytes: what occurs twice in a row of symbols is chance, and describing it takes more than the symbols do."""
 
 
 class SizedCodec(Protocol):
@@ -61,9 +66,19 @@ class Zstd(Codec):
 
     def encode(self, array: NDArray[Any]) -> Encoded:
         if not hasattr(self._local, "compressor"):
-            self._local.compressor = zstandard.ZstdCompressor(level=self._level, write_content_size=True)
+            self._local.compressor = self._compressor()
         params, payload = self.inner.encode(array)
         return Encoded(params, self._local.compressor.compress(payload))
+
+    def _compressor(self) -> zstandard.ZstdCompressor:
+        of_symbols = self.carries != "picture" and self.inner.payload_bytes((1,)) == 1
+        if not of_symbols or self._level != _LENIENT:
+            return zstandard.ZstdCompressor(level=self._level, write_content_size=True)
+        parameters = zstandard.ZstdCompressionParameters(
+            strategy=_FAST, min_match=_LONGEST_MATCH, hash_log=_SMALLEST_TABLE, chain_log=_SMALLEST_TABLE, window_log=_WINDOW,
+            search_log=1, target_length=0, write_content_size=True,
+        )  # fmt: skip
+        return zstandard.ZstdCompressor(compression_params=parameters)
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         return self.inner.decode(params, self.unpacked(payload, shape), shape)

@@ -11,6 +11,7 @@ import numpy as np
 
 from shared.errors import SettingsError
 from shared.limits import MAX_PICTURE_PIXELS
+from shared.network.recipes.compiled import looked_up
 from shared.network.recipes.placement import cropped, letterboxed, stretched
 from shared.network.recipes.values import check_number, check_size, check_triple, check_whole
 
@@ -165,19 +166,13 @@ class Recipe:
         values = np.arange(256, dtype=np.float32) / np.float32(self.scale)
         mean = np.array(self.mean, dtype=np.float32)[:, None]
         std = np.array(self.std, dtype=np.float32)[:, None]
-        return (values[None, :] - mean) / std
+        return np.ascontiguousarray((values[None, :] - mean) / std)
 
     def normalise(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(H, W, 3) uint8 RGB -> (3, H, W) or, for GRAY, (1, H, W) float32: bit for bit the result of torchvision's `normalize`."""
         if self.channels == "GRAY":
-            picture = luma(picture)[:, :, None]
-        elif self.channels == "BGR":
-            picture = picture[:, :, ::-1]
-        tensor = np.empty((picture.shape[2], *picture.shape[:2]), dtype=np.float32)
-        for channel in range(len(tensor)):
-            # Any mode but `raise`, the default, spares a copy through a buffer; a byte is in range in any case.
-            np.take(self._table[channel], picture[:, :, channel], out=tensor[channel], mode="clip")
-        return tensor
+            return looked_up(luma(picture)[:, :, None], self._table, (0,))
+        return looked_up(picture, self._table, (0, 1, 2) if self.channels == "RGB" else (2, 1, 0))
 
 
 def luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 _MAPS = Path("/proc/self/maps")
 _DONTNEED = 4  # MADV_DONTNEED, on Linux
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MOST_ARENAS = -1, -3, -8  # of glibc's mallopt
+_HEAPS = 2
 _LARGE_BYTES = 4 << 20
 _KEPT_BYTES = 32 << 20
 
@@ -24,6 +25,12 @@ def keep_large_apart() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
         mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def few_heaps() -> None:
+    """Have threads share two heaps: glibc would give each its own, with what its largest moment left in it. 12 MB of an edge's 150."""
+    with contextlib.suppress(AttributeError, OSError):  # another libc
+        ctypes.CDLL(None).mallopt(_MOST_ARENAS, _HEAPS)
 
 
 def give_back() -> None:

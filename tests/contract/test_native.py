@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import re
+import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "shared/codecs/calibrated/native"
+PACKAGES = {
+    "calibrated": "shared.codecs.calibrated.native",
+    "pictures": "shared.network.recipes.native",
+}
 
 
 def script():
@@ -52,16 +60,53 @@ def test_the_same_compiler_makes_the_same_bytes() -> None:
 def test_the_libraries_are_in_the_package_and_small() -> None:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     data = pyproject["tool"]["setuptools"]["package-data"]
-    assert data["shared.codecs.calibrated.native"] == ["lib/*.so"]
-    libraries = sorted(path.name for path in (FOLDER / "lib").iterdir())
-    assert libraries == ["calibrated-aarch64.so", "calibrated-x86_64.so"]
-    assert sum((FOLDER / "lib" / name).stat().st_size for name in libraries) < 256 << 10
+    for name, package in PACKAGES.items():
+        assert data[package] == ["lib/*.so"]
+        folder = ROOT / package.replace(".", "/") / "lib"
+        libraries = sorted(path.name for path in folder.iterdir())
+        assert libraries == [f"{name}-aarch64.so", f"{name}-x86_64.so"]
+        assert sum((folder / each).stat().st_size for each in libraries) < 320 << 10
 
 
 def test_the_libraries_load_no_others() -> None:
     """So that they run with any C library, and no missing one keeps them from it."""
-    for path in (FOLDER / "lib").iterdir():
+    for path in script().libraries():
         data = path.read_bytes()
         assert data[:4] == b"\x7fELF", path.name
         for name in (b"libc.", b"libgcc", b"GLIBC_", b"ld-linux"):
             assert name not in data, (path.name, name)
+
+
+def test_every_image_gets_the_libraries() -> None:
+    """The images copy `shared`, of which .dockerignore leaves out nothing that is a library."""
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    stages = re.split(r"^FROM \S+ AS ([\w-]+)$", dockerfile, flags=re.MULTILINE)[1:]
+    running = {
+        name: text for name, text in zip(stages[::2], stages[1::2], strict=True) if "sbom.cdx.json" in text
+    }
+    assert set(running) >= {"edge", "cloud", "cloud-torch", "bundle"}
+    for name, text in running.items():
+        assert "COPY shared shared" in text, name
+    for path in script().libraries():
+        named, kept = path.relative_to(ROOT).as_posix(), False
+        for rule in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
+            pattern = rule.removeprefix("!").removeprefix("**/")
+            if rule and not rule.startswith("#") and any(fnmatch(part, pattern) for part in named.split("/")):
+                kept = rule.startswith("!")
+        assert kept, named
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_the_libraries(tmp_path: Path) -> None:
+    pytest.importorskip("setuptools")
+    sources = tmp_path / "sources"
+    left_out = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "tests", "docs", "findings")
+    shutil.copytree(ROOT, sources, ignore=left_out)
+    build = f"import setuptools.build_meta as build; build.build_wheel({str(tmp_path)!r})"
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", build], cwd=sources, check=True, capture_output=True
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    for path in script().libraries():
+        assert path.relative_to(ROOT).as_posix() in names

@@ -26,17 +26,31 @@ def built(into: Path, processor: str, *more: str) -> Path:
     target = script.TARGETS.get(processor)
     if target is None or shutil.which(target.compiler) is None:
         pytest.skip(f"no compiler for {processor}")
-    common = [target.compiler, *script._FLAGS.split(), *more, "-I", str(script.SOURCES)]
+    common = [
+        target.compiler,
+        *script._FLAGS.split(),
+        *more,
+        "-I",
+        str(script.LIBRARIES["calibrated"] / "source"),
+    ]
     objects = []
     for name, flags in target.levels.items():
         objects.append(str(into / f"{name}.o"))
-        source = str(script.SOURCES / "level.c")
+        source = str((script.LIBRARIES["calibrated"] / "source") / "level.c")
         subprocess.run(
             [*common, *flags.split(), f"-DLEVEL={name}", "-c", source, "-o", objects[-1]], check=True
         )
     program = into / "check"
     subprocess.run(
-        [*common, str(CHECK), str(script.SOURCES / "library.c"), *objects, "-o", str(program)], check=True
+        [
+            *common,
+            str(CHECK),
+            str((script.LIBRARIES["calibrated"] / "source") / "library.c"),
+            *objects,
+            "-o",
+            str(program),
+        ],
+        check=True,
     )
     return program
 

@@ -2,7 +2,8 @@
 
 Each direction is a multiplication with a band matrix, cut into blocks that are narrow enough to hold few zeros. The weights are
 whole multiples of a power of two, so that every sum is exact in float32: whatever order a processor adds in, and with however
-many threads, two machines get the same picture to the bit. numpy releases the GIL in all of it.
+many threads, two machines get the same picture to the bit. numpy releases the GIL in all of it. Where there is the compiled
+library, it does the same sums in whole numbers.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from shared.network.recipes.compiled import resampled
+from shared.network.recipes.weights import FILTERS, weights_of
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from shared.network.recipes.weights import Span
 
 _CHUNK_BYTES = 1 << 20
 """Bytes of the picture as float32 that are looked at together: they stay in the processor's cache."""
@@ -27,55 +31,6 @@ _WIDEST = 32
 _HALF = np.float32(0.5)
 
 
-def _box(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return ((x > -0.5) & (x <= 0.5)).astype(np.float64)
-
-
-def _bilinear(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = np.maximum(1 - np.abs(x), 0)
-    return found
-
-
-def _bicubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    x = np.abs(x)
-    near = (1.5 * x - 2.5) * x * x + 1
-    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return np.where(x < 1, near, np.where(x < 2, far, 0))
-
-
-def _lanczos(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
-
-
-@dataclass(frozen=True)
-class _Filter:
-    weigh: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-    reach: float
-    """Pixels of the smaller of the two pictures to each side."""
-    bits: int
-    """Largest number of bits of a weight's fraction: 255 times the sum of their magnitudes, and a half, stay below 2 ** 24."""
-    overshoots: bool
-    """Whether weights are negative, so that sums leave 0 to 255."""
-
-
-_FILTERS = {
-    "box": _Filter(_box, 0.5, 16, overshoots=False),
-    "bilinear": _Filter(_bilinear, 1.0, 16, overshoots=False),
-    "bicubic": _Filter(_bicubic, 2.0, 15, overshoots=True),
-    "lanczos": _Filter(_lanczos, 3.0, 15, overshoots=True),
-}
-
-
-@dataclass(frozen=True)
-class Span:
-    """One direction: `count` pixels of the `scaled` ones that `length` pixels become, from the pixel `first` on."""
-
-    length: int
-    scaled: int
-    first: int
-    count: int
-
-
 def resample(picture: NDArray[np.uint8], rows: Span, columns: Span, interpolation: str) -> NDArray[np.uint8]:
     """(rows.length, columns.length, C) uint8 -> (rows.count, columns.count, C) uint8, contiguous.
 
@@ -84,10 +39,18 @@ def resample(picture: NDArray[np.uint8], rows: Span, columns: Span, interpolatio
     """
     if interpolation == "nearest":
         return picture[_nearest(rows)][:, _nearest(columns)]
+    if (found := resampled(picture, rows, columns, interpolation)) is not None:
+        return found
+    return _multiplied(picture, rows, columns, interpolation)
+
+
+def _multiplied(
+    picture: NDArray[np.uint8], rows: Span, columns: Span, interpolation: str
+) -> NDArray[np.uint8]:
     colours = picture.shape[2]
     across = _blocks(columns, interpolation, colours, _PRODUCTS)
     down = _blocks(rows, interpolation, 1, _PRODUCTS // (columns.count * colours))
-    clip = _FILTERS[interpolation].overshoots
+    clip = FILTERS[interpolation].overshoots
     left, right = across[0].low // colours, across[-1].high // colours
     top, bottom = down[0].low, down[-1].high
     wide = columns.count * colours
@@ -95,19 +58,19 @@ def resample(picture: NDArray[np.uint8], rows: Span, columns: Span, interpolatio
     chunk = _CHUNK_BYTES // (4 * colours * max(right - left, columns.count))
     chunk = max(1, min(chunk, _PRODUCTS // max(block.weights.size for block in across), bottom - top))
     values = np.empty((chunk, right - left, colours), np.float32)
-    found = np.empty((chunk, wide), np.float32)
+    sums = np.empty((chunk, wide), np.float32)
     for start in range(top, bottom, chunk):
         count = min(chunk, bottom - start)
         np.copyto(values[:count], picture[start : start + count, left:right])
         flat = values[:count].reshape(count, -1)
         for block in across:
             part = flat[:, block.low - left * colours : block.high - left * colours]
-            np.matmul(part, block.weights.T, out=found[:count, block.first : block.last])
-        _round(found[:count], between[start - top : start - top + count], clip=clip)
+            np.matmul(part, block.weights.T, out=sums[:count, block.first : block.last])
+        _round(sums[:count], between[start - top : start - top + count], clip=clip)
     result = np.empty((rows.count, wide), np.uint8)
     for block in down:
-        sums = block.weights @ between[block.low - top : block.high - top].astype(np.float32)
-        _round(sums, result[block.first : block.last], clip=clip)
+        lines = between[block.low - top : block.high - top].astype(np.float32)
+        _round(block.weights @ lines, result[block.first : block.last], clip=clip)
     return result.reshape(rows.count, columns.count, colours)
 
 
@@ -134,7 +97,8 @@ class _Block:
 def _blocks(span: Span, interpolation: str, colours: int, weights_each: int) -> tuple[_Block, ...]:
     """The band matrix for pixels of `colours` adjacent values each, in blocks of at most so many weights, if that is possible."""
     step = span.length / span.scaled
-    lows, weights = _weights(span.length, span.scaled, _FILTERS[interpolation])
+    lows, whole, bits = weights_of(span, interpolation)
+    weights: NDArray[np.float32] = (whole / 2.0**bits).astype(np.float32)
     highs = np.minimum(span.length, lows + weights.shape[1])
     size = max(1, min(16, round(_WIDEST / step)))
     while size > 1 and size * (size * step + weights.shape[1]) * colours**2 > weights_each:
@@ -148,36 +112,12 @@ def _blocks(span: Span, interpolation: str, colours: int, weights_each: int) -> 
         for row, output in enumerate(range(first, last)):
             begin, count = lows[output] - low, highs[output] - lows[output]
             band[row, begin : begin + count] = weights[output, :count]
-        whole = np.kron(band, np.eye(colours, dtype=np.float32))
+        spread = np.kron(band, np.eye(colours, dtype=np.float32))
         begin = first - span.first
         blocks.append(
-            _Block(begin * colours, (begin + last - first) * colours, low * colours, high * colours, whole)
+            _Block(begin * colours, (begin + last - first) * colours, low * colours, high * colours, spread)
         )
     return tuple(blocks)
-
-
-def _weights(length: int, scaled: int, used: _Filter) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Where each of the `scaled` pixels' weights begin, (scaled,), and the weights, (scaled, as many as the widest needs).
-
-    They are torch's own 16-bit ones, unless these have more than `used.bits` of fraction. Then there are many small ones, and the
-    largest makes up for what rounding does to their sum.
-    """
-    step = length / scaled
-    stretch = max(1.0, step)
-    reach = used.reach * stretch
-    centres = (np.arange(scaled) + 0.5) * step
-    lows = np.maximum(0, np.floor(centres - reach + 0.5).astype(np.intp))
-    highs = np.minimum(length, np.floor(centres + reach + 0.5).astype(np.intp))
-    pixels = lows[:, None] + np.arange((highs - lows).max())
-    weights = used.weigh((pixels + 0.5 - centres[:, None]) / stretch) * (pixels < highs[:, None])
-    weights /= weights.sum(1, keepdims=True)
-    largest = weights.max()
-    torchs = next((bits for bits in range(22) if 0.5 + largest * 2.0 ** (bits + 1) >= 1 << 15), 22)
-    unit = 2.0 ** min(torchs, used.bits)
-    exact = np.copysign(np.floor(np.abs(weights) * unit + 0.5), weights)
-    if torchs > used.bits:
-        exact[np.arange(scaled), exact.argmax(1)] += unit - exact.sum(1)
-    return lows, (exact / unit).astype(np.float32)
 
 
 def _nearest(span: Span) -> NDArray[np.int64]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.network.recipes.resample import Span, resample
+from shared.network.recipes.resample import resample
+from shared.network.recipes.weights import Span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

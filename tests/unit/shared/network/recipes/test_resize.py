@@ -13,8 +13,9 @@ from kits.naming import naming
 from PIL import Image
 
 from shared.network.recipe import Recipe
-from shared.network.recipes.resample import Span, resample
+from shared.network.recipes.resample import resample
 from shared.network.recipes.resize import fit_picture
+from shared.network.recipes.weights import Span
 
 PHOTOGRAPHS = Path(__file__).parents[6] / "shared/images"
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -14,6 +14,8 @@ SEED =
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# NNCF, which only makes int8 bundles, brings 240 MB that nothing else uses.
+INT8_VENV := .venv-int8
 PYTHON_FILES := shared edge cloud bench splitdnn tests scripts docs
 # Processes that share the tests; each takes about half a gigabyte.
 TEST_PROCESSES ?= 2
@@ -54,6 +56,10 @@ format: $(INSTALLED) ## let ruff repair what it can
 .PHONY: integration-test
 integration-test: $(INSTALLED) ## edge and cloud against each other; in containers if Docker is running
 	$(BIN)/python -m pytest tests/integration
+
+.PHONY: nncf-test
+nncf-test: $(INT8_VENV)/.installed ## int8 bundles with the real NNCF, which it installs into .venv-int8, on top of .venv
+	$(INT8_VENV)/bin/python -m pytest tests/unit/shared/bundling/int8
 
 .PHONY: chaos
 chaos: $(INSTALLED) ## kill, freeze, cut, starve and poison edge and cloud, about four minutes; no frame may be lost
@@ -143,4 +149,10 @@ $(INSTALLED): pyproject.toml scripts/install_torch.py
 	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python scripts/install_torch.py $(if $(SPLITDNN_TORCH_INDEX),--index '$(SPLITDNN_TORCH_INDEX)')
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[edge,cloud,torch,timm,dev]'
+	@touch $@
+
+$(INT8_VENV)/.installed: $(INSTALLED)
+	@$(BIN)/python -m venv --clear $(INT8_VENV)
+	@$(BIN)/python scripts/venv_on_top.py $(INT8_VENV)
+	@$(INT8_VENV)/bin/python -m pip install --disable-pip-version-check --quiet --editable '.[int8]'
 	@touch $@

@@ -15,6 +15,13 @@ class CloudSettings(CommonSettings):
 
     address: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every network")
     port: int = Field(8881, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="processes that share the port, the threads and every limit: more than 1 where a process has so many cores that "
+        "Python keeps some of them waiting. Each holds the network (docs/operations.md)",
+    )
     certificate: str | None = Field(
         None,
         description="PEM file of the cloud's certificate, followed by those between it and its CA: the port then speaks TLS only. "
@@ -75,7 +82,7 @@ class CloudSettings(CommonSettings):
     ledger: str | None = Field(
         None,
         description="file for one JSON line a frame: answered, refused or abandoned by its sender; lines are added to it, "
-        "and `{hostname}` in it becomes the host's name. A container can only write it to a volume that you mount",
+        "and `{hostname}` in it becomes the host's name, `{worker}` the worker's number, of 1 and more. A container can only write it to a volume that you mount",
     )
     ledger_max_bytes: int = Field(
         64 << 20,

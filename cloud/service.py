@@ -23,7 +23,6 @@ from cloud.batching.tail_times import TailTimes
 from cloud.bodies.alone import Alone
 from cloud.bodies.decoder import Decoder
 from cloud.http.scrapes import Scrapes
-from cloud.lifecycle import Lifecycle, State
 from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder
 from cloud.networks.network import LoadedNetwork
@@ -32,6 +31,7 @@ from cloud.networks.stand_in import StandIn
 from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
 from cloud.profiles.store import Profiles
+from cloud.workers.lifecycle import Lifecycle, State
 from shared.codecs import known_codecs
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
 from shared.process.trimming import Trimming
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from cloud.config import CloudSettings
     from cloud.networks.network import Tail
     from cloud.threads import ThreadPools
+    from cloud.workers.siblings import Siblings
 
 _TEND_S = 10.0
 """Between two looks at the files of the ledger and the audit."""
@@ -62,10 +63,11 @@ class Service:
     `networks`, `decoder` and `batcher` are there once it is ready; `watch` if the network came from a bundle's folder.
     """
 
-    def __init__(self, settings: CloudSettings, pools: ThreadPools) -> None:
-        """Takes over `pools`. Raises SettingsError if ledger, audit or tokens cannot be opened, or nobody said who may come in."""
+    def __init__(self, settings: CloudSettings, pools: ThreadPools, siblings: Siblings | None = None) -> None:
+        """Takes over `pools`. `siblings` are the other workers, if there are any. Raises SettingsError if ledger, audit or tokens cannot be opened, or nobody said who may come in."""
         self.settings = settings
         self.pools = pools
+        self.siblings = siblings
         self.metrics = CloudMetrics()
         self.door = Door(settings, self.metrics)
         self.ledger = open_ledger(settings, self.metrics)
@@ -74,7 +76,7 @@ class Service:
         self.lifecycle = Lifecycle(self.metrics.ready)
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
         self.profile_builds = Waiting(MAX_CLIENT_BUILDS, "profiles that wait to be built")
-        self.scrapes = Scrapes(self.metrics.registry)
+        self.scrapes = Scrapes(self.metrics.registry, together=siblings.metrics if siblings else None)
         self.profile_turns = FairTurns(pools.profiles.size)
         self.compiling = Compiling(pools.compiling, settings.queue_capacity)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
@@ -152,6 +154,7 @@ class Service:
                 pool=pools.networks,
                 metrics=self.metrics,
                 loaded=before,
+                agreed=self.siblings.loaded if self.siblings else None,
             )
             self._tasks.append(asyncio.create_task(self.watch.run()))
         self.lifecycle.move(State.READY)

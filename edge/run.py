@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,6 +19,7 @@ from edge.cameras.metrics import CameraMetrics
 from edge.cameras.sources import Sources
 from edge.frames.pipeline import Pipeline
 from edge.frames.verifying import Verifier
+from edge.network.loading import load
 from edge.network.opening import open_origin
 from edge.network.switch import Switch
 from edge.network.watch import watch
@@ -151,7 +153,8 @@ async def _open(
     await ends.enter_async_context(line)
     origin, model = await open_origin(settings, line, metrics, ends)
     pace = Pace(sources.live)
-    switch = Switch(settings, cameras, threads, metrics, line, early.slow, pace=pace)
+    load_network = partial(load, bring_float=origin.bring_float)
+    switch = Switch(settings, cameras, threads, metrics, line, early.slow, pace=pace, load=load_network)
     ends.push_async_callback(switch.close)
     early.proceed()
     loaded = await switch.open(model, early.loaded)

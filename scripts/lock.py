@@ -26,12 +26,19 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "locks"
 PYTHON = "3.11"
-PROCESSORS = ("x86_64",)
-"""constriction, the coder of calibrated codecs, comes built for no other that runs Linux."""
+PROCESSORS = ("x86_64", "aarch64")
+_NOT_ON = re.compile(r"; platform_machine != '([a-z0-9_]+)'$")
+"""The only marker that a pin may have: constriction, the coder of calibrated codecs where there is no compiled one, is not built for ARM."""
 _GLIBC = 36
 """Minor version of the images' C library, 2.36: what was built for it or an older one runs there."""
-PARTS = {"base": (), "cloud": ("base",), "edge": ("base", "cloud"), "torch": ("base", "cloud")}
-"""What is installed in one step, and on top of which others."""
+PARTS = {
+    "base": (),
+    "cloud": ("base",),
+    "edge": ("base", "cloud"),
+    "torch": ("base", "cloud"),
+    "int8": ("base", "cloud", "torch"),
+}
+"""What is installed in one step, and on top of which others. No image has int8: NNCF brings 240 MB."""
 _WITHOUT = ("torch", "torchvision")
 _CUDA = re.compile(r"(nvidia|cuda|triton|pytorch-triton)([-_].*)?", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -61,7 +68,19 @@ def read_pins(pyproject: Path = ROOT / "pyproject.toml") -> dict[str, list[str]]
         "cloud": extras["cloud"],
         "edge": extras["edge"],
         "torch": [*extras["torch"], *extras["timm"], *extras["authority"]],
+        "int8": extras["int8"],
     }
+
+
+def marker_of(requirement: str) -> str:
+    """The pin's marker, with its semicolon; empty if it has none."""
+    match = _NOT_ON.search(requirement)
+    return match[0] if match else ""
+
+
+def is_for(requirement: str, processor: str) -> bool:
+    """Whether it is installed on this kind of processor."""
+    return marker_of(requirement) != f"; platform_machine != '{processor}'"
 
 
 def digest_of(pins: dict[str, list[str]], part: str) -> str:
@@ -109,6 +128,8 @@ def resolve(requirements: list[str], processor: str) -> Lock:
     """What pip would install for these, in the images on one kind of processor. Raises Refusal."""
     tags = [f"manylinux_2_{minor}_{processor}" for minor in range(_GLIBC, 4, -1)]
     tags += [f"{old}_{processor}" for old in ("manylinux2014", "manylinux2010", "manylinux1", "linux")]
+    # pip would judge markers by the machine that it runs on.
+    requirements = [each.removesuffix(marker_of(each)) for each in requirements if is_for(each, processor)]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         command = [
@@ -161,16 +182,19 @@ def wanted(pins: dict[str, list[str]], part: str) -> list[str]:
 def make(part: str, pins: dict[str, list[str]], below: Lock) -> str:
     """The text of a part's lock; `below` is what the steps before it install. Raises Refusal."""
     merged: Lock = {}
+    markers = {name_of(pin): marker_of(pin) for each in (*PARTS[part], part) for pin in pins[each]}
     for processor in PROCESSORS:
         found = resolve(wanted(pins, part), processor)
         if part == "torch":
             found |= timm_itself(pins, processor)
-        for name, (version, hashes) in found.items():
+        for name, (found_version, hashes) in found.items():
+            version = found_version + markers.get(name, "")
             before = below.get(name) or merged.get(name)
             if before and before[0] != version:
                 raise Refusal(f"{name} would be {before[0]} and {version}; pin it in pyproject.toml")
             if name not in below:
-                merged[name] = (version, sorted({*merged.get(name, ("", []))[1], *hashes}))
+                # In the order of PROCESSORS, by which a bill of materials knows which it was.
+                merged[name] = (version, list(dict.fromkeys([*merged.get(name, ("", []))[1], *hashes])))
     lines = [
         f"# What is installed for {part}, for {' and '.join(PROCESSORS)}. Made by scripts/lock.py: do not edit.",
         f"# pins: {digest_of(pins, part)}",

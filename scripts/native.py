@@ -34,6 +34,8 @@ _FLAGS = (
 """No contraction: a product is rounded before it is added to something, as in numpy."""
 _LINK = "-shared -nostdlib -s -Wl,--build-id=none,-z,noexecstack,-z,relro,-z,now"
 
+_AVX512 = "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mbmi -mbmi2 -mpopcnt -mprefer-vector-width=512"
+
 
 class Target(NamedTuple):
     """A processor, and the levels of its instructions."""
@@ -49,14 +51,15 @@ TARGETS = {
         {
             "sse4": "-msse4.2 -mpopcnt",
             "avx2": "-mavx2 -mbmi -mbmi2 -mpopcnt",
-            "avx512": "-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mbmi -mbmi2 -mpopcnt -mprefer-vector-width=512",
+            "avx512": _AVX512,
+            "vnni": f"{_AVX512} -mavx512vnni",
         },
     ),
     "aarch64": Target("aarch64-linux-gnu-gcc", {"neon": ""}),
 }
 
 
-_LEFT_OUT = {"pictures": ("avx512",)}
+_LEFT_OUT = {"pictures": ("avx512", "vnni")}
 """Levels that bring a library nothing."""
 
 

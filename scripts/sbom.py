@@ -22,6 +22,8 @@ from urllib.parse import quote
 
 _MAX_LICENCE = 100
 """Characters of a licence's name; what is longer is its text."""
+_PROCESSORS = re.compile(r"# What is installed for \w+, for ([\w ]+)\. ")
+"""A lock's first line. Where a package has as many files as it names kinds of processors, they are in that order."""
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "splitdnn/sbom")
 
 Component = dict[str, Any]
@@ -33,12 +35,17 @@ def normalised(name: str) -> str:
 
 
 def read_hashes(folder: Path) -> dict[tuple[str, str], list[str]]:
-    """(name, version) -> SHA-256 of the files that the locks in a folder accept."""
+    """(name, version) -> SHA-256 of the files that the locks in a folder accept on this kind of processor."""
     found = {}
     for path in sorted(folder.glob("*.txt")):
-        for line in path.read_text(encoding="utf-8").splitlines():
+        text = path.read_text(encoding="utf-8")
+        kinds = _PROCESSORS.match(text)
+        processors = kinds[1].split(" and ") if kinds else []
+        for line in text.splitlines():
             pin, *hashes = line.split(" --hash=sha256:")
-            name, _, version = pin.partition("==")
+            name, _, version = pin.partition(";")[0].partition("==")
+            if len(hashes) == len(processors) and platform.machine() in processors:
+                hashes = [hashes[processors.index(platform.machine())]]
             if hashes:
                 found[normalised(name), version] = hashes
     return found

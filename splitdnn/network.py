@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from edge.planning.plan import make_plan
 from shared.engines import make_engine
+from shared.engines.agreeing import check_agreement
 from shared.engines.load import Network as Loaded
 from shared.errors import SettingsError
 from shared.network.choice import NAMED_SECONDS, NetworkChoice
@@ -136,7 +137,8 @@ def load_network(
     Every argument is the setting of the same name: `model` is a bundle's folder or what a bundle is made of, `weights` is
     `auto`, a name of torchvision's weights API, the path of a state dict, or `random`; `labels` is a file with the classes'
     names; `recipe` changes the network's own (`size=320x240,fit=letterbox`); `task` says what the outputs mean
-    (`detect:form=yolov8`); `threads` 0 means as many as the container's cores; `cache_dir` keeps bundles that were made, "" keeps none. Raises ModelError, SettingsError or EngineError.
+    (`detect:form=yolov8`); `threads` 0 means as many as the container's cores; `cache_dir` keeps bundles that were made, "" keeps none. Raises ModelError, SettingsError or EngineError,
+    also for an int8 network that keeps too few answers on this processor: its float32 bundle lies beside it, in FOLDER.float.
     """
     _check_settings(engine, precision, seed=seed, threads=threads)
     choice = NetworkChoice(str(model), weights, seed, labels, recipe, task)
@@ -151,6 +153,7 @@ def load_network(
         cache_dir=cache_dir,
         point=point,
     )
+    check_agreement(bundle, made, cache_dir)
     return Network(Loaded(bundle, point, made))
 
 

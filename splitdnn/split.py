@@ -57,7 +57,7 @@ class SplitNetwork(WholeNetwork):
     def head(self, tensor: NDArray[np.float32]) -> Crossing:
         """(B, C, h, w) float32 -> the crossing, a tuple of (B, *shape) float32 for `point.shapes`. Raises ShapeError."""
         check_tensor("the head", tensor, self.recipe.tensor_shape)
-        return self._plan.head((tensor,))
+        return self.point.values(self._plan.head((tensor,)))
 
     def encode(self, crossing: Crossing, *, frame_id: int | None = None) -> Frame:
         """The crossing of one picture, a tuple of (1, *point.shape) float32, as a frame.
@@ -104,7 +104,7 @@ class SplitNetwork(WholeNetwork):
         codec = self._require_codec()
         if codec.carries == "picture":
             return self._frame([self._resize(picture)], codec, frame_id)
-        return self.encode(self.head(self.prepare(picture)), frame_id=frame_id)
+        return self._frame([each[0] for each in self._plan.head((self.prepare(picture),))], codec, frame_id)
 
     def answer_frame(self, frame: Frame | Bytes, *, top: int = 5, threshold: float | None = None) -> Answer:
         """The cloud's side: a frame -> its answer. Raises what `decode` and `answer` raise."""

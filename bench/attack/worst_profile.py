@@ -25,8 +25,12 @@ def worst_profile(
     tables: int = MAX_CODING_TABLES // 8,
     kinds: int = 16,
     salt: float = 0.0,
+    whole: bool = True,
 ) -> Profile:
-    """Kinds by position, tables by size, the highest ranks, and what is usual at each position; its numbers are all alike."""
+    """Kinds by position, tables by size, the highest ranks, and what is usual at each position; its numbers are all alike.
+
+    Its corrector is of `whole` numbers, so large that their sums take double precision, or of the first formats.
+    """
     grid = grid_shape(shape)
     rows, columns, channels = grid
     groups, levels = min(MAX_GROUPS, channels), MAX_LEVELS
@@ -56,10 +60,26 @@ def worst_profile(
         "offset": np.full(channels, salt, np.float32),
         "zone": np.full(1, 0.5, np.float32),
         "centroid": np.zeros((channels, 5, levels), np.float16),
-        "corrector_down": np.zeros((channels, corrector_rank), np.float16),
-        "corrector_up": np.zeros((corrector_rank, channels), np.float16),
-        "corrector_bias": np.zeros(channels, np.float32),
+        **(_whole if whole else _of_values)(channels, corrector_rank),
         "usual": np.zeros((2, *grid), np.float16),
     }
     about = {"levels": str(levels), "groups": str(groups), "signed": "1", "pooled": "0"}
     return Profile.make(arrays, fingerprint=fingerprint, split_point=split_point, shapes=[shape], about=about)
+
+
+def _whole(channels: int, rank: int) -> dict[str, NDArray[np.generic]]:
+    return {
+        "corrector_inputs": np.ones(channels, np.float32),
+        "corrector_down": np.full((channels, rank), -128, np.int8),
+        "corrector_latent": np.zeros((2, rank), np.float32),
+        "corrector_up": np.full((rank, channels), -128, np.int8),
+        "corrector_outputs": np.zeros((2, channels), np.float32),
+    }
+
+
+def _of_values(channels: int, rank: int) -> dict[str, NDArray[np.generic]]:
+    return {
+        "corrector_down": np.zeros((channels, rank), np.float16),
+        "corrector_up": np.zeros((rank, channels), np.float16),
+        "corrector_bias": np.zeros(channels, np.float32),
+    }

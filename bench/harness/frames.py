@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from bench.harness.worker import Worker
 from shared.codecs import encode_frame, make_codec
+from shared.codecs.symbols import at_point
+from shared.engines.half import in_symbols
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from bench.harness.network import Network
     from bench.harness.system import Setup
 
-CODEC = "int8+zstd"
+CODEC, OF_SYMBOLS = "int8+zstd", "uint8+zstd"
+"""The latter is for what an int8 network has rounded itself."""
 
 
 def build_frames(
@@ -47,11 +50,14 @@ def read_frames(folder: Path, point: str) -> list[bytes]:
 class _Frames:
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._engine = network.engine("openvino", "float32")
+        precision = network.bundle.manifest.precision
+        self._engine = network.engine("openvino", "auto" if precision == "int8" else "float32")
 
     def write(self, folder: Path, point: str, count: int, deadline_ms: int) -> None:
-        fingerprint, codec = self._network.model.fingerprint, make_codec(CODEC)
-        head = self._engine.head(self._network.partition.point(point))
+        fingerprint, at = self._network.model.fingerprint, self._network.partition.point(point)
+        head, codec = self._engine.head(at), make_codec(CODEC)
+        if any(at.grids):
+            head, codec = in_symbols(head), at_point(make_codec(OF_SYMBOLS), at)
         for number, tensor in enumerate(islice(self._network.tensors(), count)):
             crossing = [each[0] for each in head((tensor,))]
             frame = encode_frame(

@@ -132,6 +132,15 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S  # utime, stime
 
 
+def family_cpu_s(pid: int) -> float:
+    """The same of a process and everything it has started that still runs."""
+    total = 0.0
+    for each in _family(pid):
+        with contextlib.suppress(OSError):  # it has just ended
+            total += cpu_s(each)
+    return total
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """Memory of a process, in bytes."""

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from cloud.batching.crossing import Crossing
     from cloud.profiles.store import Profiles
     from shared.codecs.base import Codec
+    from shared.network.grid import Grid
     from shared.network.model import Model
-    from shared.network.partition import Grid, Partition, SplitPoint
+    from shared.network.partition import Partition, SplitPoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from cloud.http.bundle import BUNDLES, BundleHandler
@@ -20,13 +19,11 @@ from cloud.http.system import (
     TailTimesHandler,
     UnknownHandler,
 )
-from shared.errors import StartupError
 from shared.limits import MAX_REQUEST_HEADER_BYTES
 from shared.security.tls.handshakes import Handshakes
 from shared.wire.server.server import BoundedServer
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterable
 
     from cloud.service import Service
@@ -41,9 +38,9 @@ def make_app(service: Service) -> Application:
     arguments = {"service": service}
     app = Application(
         [
+            ("/model", ModelHandler, arguments),  # first, as rules are tried one after another
             ("/", HelloHandler, arguments),
             ("/compute", ComputeHandler, arguments),
-            ("/model", ModelHandler, arguments),
             ("/tail-times", TailTimesHandler, arguments),
             ("/profile", TailTimesHandler, arguments),  # its old name
             (PROFILES, ProfilesHandler, arguments),
@@ -72,17 +69,6 @@ def require_needs(targets: Iterable[Any]) -> None:
             require_needs(rule.target for rule in rules)
         elif not hasattr(target, "needs"):
             raise TypeError(f"{target} has no `needs`: say what its caller must be allowed, or OPEN")
-
-
-def bind(address: str, port: int) -> list[socket.socket]:
-    """Bind listening sockets. Raises StartupError if the port is taken or the address is not one of this machine."""
-    try:
-        return bind_sockets(port, address)
-    except OSError as error:
-        raise StartupError(
-            f"cannot listen on {address}:{port}: {error.strerror or error}; "
-            "stop what listens there, or choose another --port or --address"
-        ) from None
 
 
 def make_server(service: Service, tls: RenewedContext | None = None) -> BoundedServer:

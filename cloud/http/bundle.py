@@ -74,11 +74,13 @@ class BundleHandler(Handler):
 
     def _wanted(self) -> tuple[BundleFiles, str | None]:
         path = _PATH.fullmatch(self.request.path)
-        network = self.service.networks.held(bytes.fromhex(path[1])) if path else None
-        if path is None or network is None or network.files is None:
-            held = ", ".join(f"{BUNDLES}/{each.model.fingerprint.hex()}" for each in self.service.networks)
+        networks = self.service.networks
+        files = networks.files(bytes.fromhex(path[1])) if path else None
+        if path is None or files is None:
+            known = [networks.current.model.fingerprint.hex(), *networks.also_serves()]
+            held = ", ".join(f"{BUNDLES}/{each}" for each in known)
             raise HTTPError(404, f"no such bundle or file; known: {held}, each with /{', /'.join(FILES)}")
-        return network.files, path[2]
+        return files, path[2]
 
     async def _finish_file(self, files: BundleFiles, name: str) -> None:
         size = files.bytes_of(name)

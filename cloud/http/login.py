@@ -13,6 +13,7 @@ from cloud.http.base import Handler
 from cloud.http.body import BodyHandler
 from shared.errors import BodyError, ForbiddenError, UnauthenticatedError
 from shared.security.rights import OPEN, Right, one_of
+from shared.security.tokens.keyring import digest_of
 
 if TYPE_CHECKING:
     from cloud.bodies.body import Body
@@ -56,6 +57,11 @@ class _FormHandler(BodyHandler):
             raise BodyError(f"the form has no field {name}", accepted={name: "once, in a form of this page"})
         return values[0]
 
+    async def tell_siblings(self, key: str) -> None:
+        """Before the browser hears of it: its next request may come to another worker."""
+        if siblings := self.service.siblings:
+            await siblings.session(digest_of(key).hex(), self.service.door.sessions.find(key))
+
     def page(self, body: str) -> None:
         """Finish with a page that runs nothing, is kept nowhere and stands in no other."""
         self.set_header("Content-Type", "text/html; charset=UTF-8")
@@ -97,6 +103,7 @@ class LoginHandler(_FormHandler):
             raise
         logins.labels(result="begun").inc()
         self.client, self.known = name, True
+        await self.tell_siblings(key)
         self.note(Outcome.DONE)
         self.set_cookie(
             cookie_name(self.request),
@@ -120,6 +127,7 @@ class LogoutHandler(_FormHandler):
         self.client, self.known = caller.name or self.client, bool(caller.name)
         if key := session_key(self.request):
             self.service.door.sessions.end(key)
+            await self.tell_siblings(key)
             self.note(Outcome.DONE)
         self.clear_cookie(cookie_name(self.request), path="/", secure=self.request.protocol == "https")
         self.redirect("/login", status=303)

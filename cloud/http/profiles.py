@@ -80,6 +80,8 @@ class ProfileHandler(BodyHandler):
             with self.service.profile_builds.place(self.client):
                 async with self.service.profile_turns.one(self.client):
                     new, dropped = await self.service.pools.profiles.run(self._charged, body)
+                if siblings := self.service.siblings:  # a frame that names it may come to any of them
+                    await siblings.profile(bytes(body.whole()), self.client)
         except asyncio.CancelledError:  # the server stops
             raise UnavailableError("the server is stopping; try again later") from None
         if new:

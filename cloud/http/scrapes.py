@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from cloud.workers.sums import Collected
+
 _AWAY = 4
 """While others wait, the interpreter is left to frames for so many times as long as a reading took."""
 
@@ -27,11 +29,13 @@ class Scrapes:
         self,
         registry: CollectorRegistry,
         *,
+        together: Callable[[], Awaitable[Collected]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """`clock` and `sleep` are of seconds."""
+        """`together` reads the metrics of several workers; `clock` and `sleep` are of seconds."""
         self._registry = registry
+        self._together = together
         self._clock = clock
         self._sleep = sleep
         self._places = Waiting(MAX_CLIENT_SCRAPES, "readings of the metrics that wait")
@@ -42,11 +46,15 @@ class Scrapes:
         self._turns.stop()
 
     async def read(self, client: str, accept: str, timeout_s: float) -> tuple[str, bytes]:
-        """Content type and body. Raises OverQuotaError, and DeadlineError if its turn does not come within `timeout_s`."""
+        """Content type and body. Raises OverQuotaError, DeadlineError if its turn does not come within `timeout_s`, and
+
+        UnavailableError as `together` does.
+        """
         with self._places.place(client):
             async with self._turns.one(client, timeout_s):
                 start_s = self._clock()
-                found = await asyncio.to_thread(exposition, self._registry, accept)
+                read = await self._together() if self._together else self._registry
+                found = await asyncio.to_thread(exposition, read, accept)
                 if self._turns.waiting():
                     await self._sleep(_AWAY * (self._clock() - start_s))
                 return found

@@ -12,8 +12,8 @@ from tornado.web import HTTPError
 from cloud.bodies.json_body import parse_object
 from cloud.http.base import Handler
 from cloud.http.body import BodyHandler
-from cloud.lifecycle import State
 from cloud.metrics import ENDPOINTS
+from cloud.workers.lifecycle import State
 from shared.errors import BodyError, ContentError, UnavailableError
 from shared.limits import FINGERPRINT_BYTES
 from shared.security.rights import OPEN, Right, one_of

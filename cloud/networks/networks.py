@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from prometheus_client import Gauge
 
     from cloud.batching.tail_times import TailTimes
+    from cloud.networks.files import BundleFiles
     from cloud.networks.network import LoadedNetwork
 
 MAX_EARLIER = 2
@@ -28,6 +29,9 @@ class StandsIn(Protocol):
 
     def bring(self, fingerprint: bytes) -> bool:
         """Whether it is the network of this fingerprint, and on its way. For any thread."""
+
+    def files(self, fingerprint: bytes) -> BundleFiles | None:
+        """What edges may fetch of it, if it is the network of this fingerprint."""
 
     def stop(self) -> None:
         """Nothing more is to be brought."""
@@ -82,6 +86,14 @@ class Networks:
     def held(self, fingerprint: bytes) -> LoadedNetwork | None:
         """The network of this fingerprint, or None. Asking does not count as a use."""
         return self._held.get(fingerprint)
+
+    def files(self, fingerprint: bytes) -> BundleFiles | None:
+        """What clients may fetch of the network of this fingerprint, or of the one that would stand in; None if nothing."""
+        if network := self._held.get(fingerprint):
+            return network.files
+        if self.current.files is None or self.stand_in is None:
+            return None
+        return self.stand_in.files(fingerprint)
 
     def with_digest(self, digest: str) -> LoadedNetwork | None:
         """The network whose bundle has this digest, if it is held."""

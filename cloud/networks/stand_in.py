@@ -10,8 +10,9 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from shared.errors import RequestError, StartupError
-from shared.network.bundle import float_beside, float_of
+from cloud.networks.files import BundleFiles
+from shared.errors import ModelError, RequestError, StartupError
+from shared.network.bundle import float_beside, float_of, read_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,8 @@ class StandIn:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._loading: asyncio.Task[None] | None = None
+        self._files: tuple[str, BundleFiles] | None = None
+        """The current network's digest, and what was opened for it."""
         self._not_before = float("-inf")
         self._seen: tuple[str, str | None] = (
             "",
@@ -69,6 +72,21 @@ class StandIn:
             return False
         self._loop.call_soon_threadsafe(self._begin)
         return True
+
+    def files(self, fingerprint: bytes) -> BundleFiles | None:
+        """Those of the float32 network, if this is its fingerprint, for an edge to fetch; it need not be loaded. On the event loop."""
+        if fingerprint.hex() != self.fingerprint():
+            return None
+        current = self._networks.current
+        if self._files is None or self._files[0] != current.digest:
+            folder = float_of(current.network.bundle.folder)
+            try:
+                found = BundleFiles(read_bundle(folder, verify=False))
+            except ModelError as error:
+                _log.warning("%s; no edge can fetch it", error)
+                return None
+            self._files = current.digest, found
+        return self._files[1]
 
     def stop(self) -> None:
         """End the wait for what is being loaded."""

@@ -45,11 +45,13 @@ class BundleWatch:
         pool: Pool,
         metrics: CloudMetrics,
         loaded: State,
+        agreed: Callable[[str], Awaitable[object]] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         """`load` loads what the folder holds, on a thread of `pool`; `on_change` is called when other networks are held, or another is current.
 
-        `loaded` is the folder's state before the current network was loaded from it.
+        `loaded` is the folder's state before the current network was loaded from it. `agreed` is awaited with the digest of a network that
+        is loaded, before it is taken.
         """
         self._folder = folder
         self._networks = networks
@@ -57,6 +59,7 @@ class BundleWatch:
         self._on_change = on_change
         self._pool = pool
         self._changes = metrics.network_changes
+        self._agreed = agreed
         self._sleep = sleep
         self._blind = False  # the latest look failed
         self._settled = Settled(loaded)
@@ -98,6 +101,8 @@ class BundleWatch:
             return
         if network is self._networks.current:
             return
+        if self._agreed:
+            await self._agreed(network.digest)
         before = self._networks.current.model.fingerprint
         dropped = self._networks.take(network)
         self._changes.labels(result="taken").inc()

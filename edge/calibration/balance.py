@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edge.calibration.fit import scales_of
 from edge.calibration.fitting.frames import Frames
+from edge.calibration.fitting.step_sizes import scales_of
 from shared.codecs.calibrated.quantiser import Quantiser
 from shared.limits import MAX_LEVELS
 

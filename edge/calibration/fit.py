@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from edge.calibration.fitting.context import fit_context
+from edge.calibration.fitting.corrector import fit_corrector, fit_whole_corrector
 from edge.calibration.fitting.frames import Frames
 from edge.calibration.fitting.magnitudes import fit_magnitudes
 from edge.calibration.fitting.positions import goes_by_position
-from edge.calibration.fitting.reconstruction import fit_centroids, fit_corrector, fit_usual, stood_for
+from edge.calibration.fitting.reconstruction import fit_centroids, fit_usual, stood_for
+from edge.calibration.fitting.step_sizes import scales_of
 from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.grid import grid_shape
 from shared.codecs.calibrated.native.tallies import Tallies
@@ -24,7 +26,7 @@ from shared.codecs.calibrated.quantiser import Quantiser, Reconstruction, scales
 from shared.limits import MAX_LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -53,7 +55,7 @@ class Preset:
     zone: float = 0.95
     """Dead zone, in step sizes."""
     context_rank: int = 64
-    corrector_rank: int = 128
+    corrector_rank: int = 64
 
 
 def presets(
@@ -124,26 +126,27 @@ def fit_crossing(
     given: int | None = None,
     format_1: bool = False,
     quick: bool = False,
+    like: Profile | None = None,
 ) -> Profile:
     """Fit a profile to all tensors of a split point.
 
     `crossing` has for each tensor those of all calibration frames, float32 of one shape, without the batch dimension; `chosen` and
     `importances` have one for each tensor. The first `given` frames (all, if not said) are in the order of time, and the camera may
     stand still in them; the others are variants. With `format_1` it holds only what every cloud can read, also those before 0.7.0. A `quick` fit
-    looks at fewer places: frames take up to 2 % more bytes. The same input gives the same profile.
+    looks at fewer places: frames take up to 2 % more bytes. `like` was fitted to the same frames with other step sizes: its predictions are taken over. The same input gives the same profile.
     """
     arrays: dict[str, NDArray[Any]] = {}
     strings: list[dict[str, str]] = []
     several = len(crossing) > 1
+    pooled = [each.pooled for each in importances] if importances else [False] * len(crossing)
     given_frames = [
-        each
-        if isinstance(each, Frames)
-        else Frames.of(each, pooled=importances is not None and importances[number].pooled)
-        for number, each in enumerate(crossing)
+        each if isinstance(each, Frames) else Frames.of(each, pooled=mean)
+        for each, mean in zip(crossing, pooled, strict=True)
     ]
     for number, (frames, preset) in enumerate(zip(given_frames, chosen, strict=True)):
         importance = importances[number] if importances else None
-        of_tensor, of_about = _fit_tensor(frames, preset, importance, given, format_1=format_1, quick=quick)
+        options = _Options(given, format_1, quick, like.of_tensor(number).arrays if like else None)
+        of_tensor, of_about = _fit_tensor(frames, preset, importance, options)
         arrays |= {f"{number}.{name}" if several else name: array for name, array in of_tensor.items()}
         strings.append(of_about)
     return Profile.make(
@@ -160,17 +163,19 @@ def fit_crossing(
     )
 
 
+class _Options(NamedTuple):
+    given: int | None
+    format_1: bool
+    quick: bool
+    like: Mapping[str, NDArray[Any]] | None
+
+
 def _fit_tensor(
-    found: Frames,
-    preset: Preset,
-    importance: Importance | None,
-    given: int | None,
-    *,
-    format_1: bool,
-    quick: bool,
+    found: Frames, preset: Preset, importance: Importance | None, options: _Options
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """The arrays of one tensor, and what a profile says of it in words."""
     frames, signed = found.grids, found.signed
+    given, format_1, quick, like = options
     grid = rows, columns, channels = frames.shape[1:]
     arrays = scales_of(found, preset.step, importance)
     groups = min(preset.groups, channels)
@@ -193,6 +198,7 @@ def _fit_tensor(
             np.random.default_rng(0),
             by_position=by_position,
             quick=quick,
+            like=like,
         )
         arrays |= fit_magnitudes(seen, passes, levels, by_position=by_position, by_size=not format_1)
         scaled = (stood_for(quantiser, *each) for each in zip(frames, symbols, strict=True))
@@ -200,7 +206,11 @@ def _fit_tensor(
         decoder = Reconstruction(arrays, grid, levels, signed=signed)
         if preset.corrector_rank and channels > 1:
             count = len(frames) if given is None else given
-            arrays |= fit_corrector(frames, symbols, decoder, preset.corrector_rank, count, quick=quick)
+            fit = fit_corrector if format_1 else fit_whole_corrector
+            rank = preset.corrector_rank * (
+                2 if format_1 else 1
+            )  # directions of values are worth less than of step sizes
+            arrays |= fit(frames, symbols, decoder, rank, count, quick=quick)
             decoder = Reconstruction(arrays, grid, levels, signed=signed)
         if by_position:
             arrays |= fit_usual(frames[:given], symbols[:given], decoder, scales(arrays, grid)[0])
@@ -220,28 +230,3 @@ def _levels(arrays: dict[str, NDArray[Any]], frames: NDArray[np.float32], *, sig
     most = np.max([quantiser.scale(frame)[0].max((0, 1)) for frame in frames], axis=0) + 1
     arrays["step"] = arrays["step"] * np.maximum(most / MAX_LEVELS, 1).astype(np.float32)
     return int(min(max(most.max() + 1, 2), MAX_LEVELS))
-
-
-def scales_of(frames: Frames, step: float, importance: Importance | None) -> dict[str, NDArray[Any]]:
-    """The arrays `offset`, `step` and `position_scale`."""
-    size = frames.size
-    typical = np.exp(np.log(size).mean())
-    of_channel = np.ones(len(size), np.float32)
-    of_position = np.ones(frames.grids.shape[1:3], np.float32)
-    if importance is not None:
-        of_channel = _inverse(importance.channels)
-        if not importance.pooled:
-            of_position = _inverse(importance.positions)
-    return {
-        "offset": frames.offset,
-        "step": (step * typical * of_channel).astype(np.float32),
-        "position_scale": of_position.astype(np.float32),
-    }
-
-
-def _inverse(importance: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Finer step sizes where errors matter more. Theory says the power -1/2, for fine steps; -1/4 measured better."""
-    floored = importance + 0.02 * importance.mean()
-    scale: NDArray[np.float32] = floored**-0.25
-    scale /= np.exp(np.log(scale).mean())
-    return scale

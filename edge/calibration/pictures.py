@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from shared.network.recipe import Recipe
 
 ENOUGH = 300
-"""Pictures to fit to. If there are fewer, variants of them are added, at most two of each."""
+"""Pictures to fit to. If there are fewer, variants of them are added, at most two of each: up to three quarters of this number, and
+at least one for every three pictures. What is beyond changes little: 75 variants of 150 frames of a clip are as good as 150."""
 _MAX_READ = 20_000
 
 
@@ -104,10 +105,11 @@ def spread(
 def variants(pictures: Sequence[NDArray[np.uint8]], count: int | None = None) -> list[NDArray[np.uint8]]:
     """`count` more pictures: cut from the given ones, enlarged to their size, half of them mirrored. Always the same.
 
-    `pictures`: at least one, each (height, width, 3) uint8. Without a count, as many as are missing from ENOUGH.
+    `pictures`: at least one, each (height, width, 3) uint8. Without a count, as many as ENOUGH says.
     """
     if count is None:
-        count = max(0, min(ENOUGH - len(pictures), 2 * len(pictures)))
+        given = len(pictures)
+        count = max(0, min(2 * given, max(3 * ENOUGH // 4 - given, min(given // 3, ENOUGH - given))))
     rng = np.random.default_rng(0)
     made = []
     for number in range(count):

@@ -48,6 +48,8 @@ class Trials:
         self._crossing, self._extra = crossing, extra
         self._importances = measure_importance(bundle, point, tail, crossing)
         self._frames: list[Frames] | None = None
+        self._first: Profile | None = None
+        """The first trial's, whose contexts predict for the others."""
 
     def fit(
         self, crossing: Crossing, chosen: Sequence[Preset], about: dict[str, str] | None = None
@@ -60,7 +62,9 @@ class Trials:
         """A quick fit to the frames to fit to."""
         if self._frames is None:
             self._frames = self._with_variants(self._crossing)
-        return self._fitted(self._frames, len(self._crossing[0]), chosen, quick=True)
+        found = self._fitted(self._frames, len(self._crossing[0]), chosen, quick=True, like=self._first)
+        self._first = self._first or found
+        return found
 
     def _with_variants(self, crossing: Crossing) -> list[Frames]:
         return [
@@ -76,6 +80,7 @@ class Trials:
         about: dict[str, str] | None = None,
         *,
         quick: bool = False,
+        like: Profile | None = None,
     ) -> Profile:
         return fit_crossing(
             frames,
@@ -86,6 +91,7 @@ class Trials:
             about=about,
             given=given,
             quick=quick,
+            like=like,
         )
 
     def presets(self) -> list[tuple[Preset, ...]]:

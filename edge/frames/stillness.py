@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from edge.frames.origin import Origin
     from shared.codecs.base import Codec
-    from shared.network.partition import Grid
+    from shared.network.grid import Grid
 
 LONGEST_S = 5.0
 """Between a frame and the one it repeats. A change that no threshold notices is sent at the latest then."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.network.fetch import BundleFetch
 from edge.uplink.heard import is_fingerprint
-from shared.errors import FetchError, ModelError, UplinkError
+from shared.errors import FetchError, MismatchError, ModelError, UplinkError
 from shared.network.bundle import read_bundle
 from shared.process.cache.folder import Cache, key_of
 from shared.security.escape import shown
@@ -125,6 +125,22 @@ class CloudBundles:
             raise FetchError("damaged", shown(error)) from None
         await asyncio.to_thread(self._cache.store_json, self._key, fingerprint)
         return folder
+
+    async def insist(self, fingerprint: str) -> Path:
+        """As `bring`, a few times where it is cut or the cloud is away. Raises FetchError."""
+        pause_s = _PAUSE_S
+        for tries in range(1, _TRIES + 1):
+            try:
+                return await self.bring(fingerprint)
+            except FetchError as error:
+                if not error.passing or tries == _TRIES:
+                    raise
+            except (UplinkError, MismatchError) as error:
+                if tries == _TRIES:
+                    raise FetchError("away", str(error)) from None
+            await self._sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        raise AssertionError
 
     def _last(self) -> Path | None:
         """The bundle of the network that this cloud ran when it was seen last."""

@@ -110,12 +110,13 @@ def load(
     *,
     before: EngineChoice | None = None,
     hold: Callable[[], object] = lambda: None,
+    bring_float: Callable[[Manifest], Path | None] = lambda _: None,
 ) -> Loaded:
     """Load, compile and plan for these cameras; takes long. Raises StartupError or SplitPointError.
 
     `before`: what the frames that are running meanwhile run with. Measurements of this machine then hold for now only. A network of
     the same graph, trained anew, takes the same engine: frames would spoil the choice of one, and the choice delay the frames.
-    `hold` is called before a bundle is made or anything measured, and returns when that may begin.
+    `hold` is called before a bundle is made or anything measured, and returns when that may begin. `bring_float` is `load_network`'s.
     """
     weights, seed = settings.weights, settings.seed
     if not bundle_folder(settings.model):  # which has its weights
@@ -133,6 +134,7 @@ def load(
         return load_network(
             settings.model_copy(update=chosen | {"split_point": cameras[0].split_point}), metrics, "head",
             weights=weights, seed=seed, patience_s=patience_s, threads=threads, hold=hold,
+            bring_float=bring_float,
         )  # fmt: skip
 
     chosen = before.for_same_graph(settings) if before else {}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edge.network.cloud_bundles import CloudBundles
     from edge.uplink.heard import Heard
     from edge.uplink.line import Line
+    from shared.network.manifest import Manifest
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,9 @@ class Origin(Protocol):
     async def bring(self, wanted: str, /) -> str:
         """What `load_network` is to be given as its model, for that network. Raises FetchError."""
 
+    def bring_float(self, int8: Manifest, /) -> Path | None:
+        """For `load_network`, and so called on its thread: the float32 bundle of an int8 one that does not serve here. Raises FetchError."""
+
 
 class FromCloud:
     """`--model cloud`: follows what the cloud names in its replies."""
@@ -48,9 +52,13 @@ class FromCloud:
     def __init__(self, bundles: CloudBundles, line: Line) -> None:
         self._bundles = bundles
         self._line = line
+        self._loop = asyncio.get_running_loop()
+        self._stands_for: dict[str, str] = {}
+        """By the fingerprint of a float32 network that runs here, that of the cloud's int8 one."""
 
     async def changed(self, current: Edition) -> str:
-        fingerprint = current.model.fingerprint.hex()
+        own = current.model.fingerprint.hex()
+        fingerprint = self._stands_for.get(own, own)
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ASK_S):
@@ -61,7 +69,19 @@ class FromCloud:
                 await self._line.ask_model()
 
     async def bring(self, wanted: str) -> str:
+        self._stands_for.pop(wanted, None)  # the cloud runs it as well
         return str(await self._bundles.bring(wanted))
+
+    def bring_float(self, int8: Manifest) -> Path | None:
+        if int8.int8 is None:
+            return None
+        wanted = int8.int8.float_fingerprint
+        _log.warning(
+            "the cloud's network is int8 and answers otherwise on this processor; its float32 network is to run here"
+        )
+        folder = asyncio.run_coroutine_threadsafe(self._bundles.insist(wanted), self._loop).result()
+        self._stands_for[wanted] = int8.fingerprint
+        return folder
 
 
 class FromFolder:
@@ -93,6 +113,10 @@ class FromFolder:
         folder = self._folder if len(wanted) > _FINGERPRINT_DIGITS else float_of(self._folder)
         return str(folder)
 
+    def bring_float(self, int8: Manifest) -> Path | None:
+        del int8  # it would lie beside
+        return None
+
     def _look(self) -> tuple[str | None, str | None]:
         """What the manifest states of itself, None while it is being replaced; and the fingerprint of an int8 bundle's float32 network."""
         try:
@@ -118,6 +142,10 @@ class Fixed:
 
     async def bring(self, _wanted: str) -> str:
         raise NotImplementedError  # `changed` never ends
+
+    def bring_float(self, int8: Manifest) -> Path | None:
+        del int8  # only a bundle is one
+        return None
 
 
 class Difference:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge.calibration.generic import profile_for, read_profile
 from edge.frames.stillness import ruler_factory
+from edge.planning.aside import set_aside
 from edge.planning.known_options import options_of
 from edge.planning.plan import NO_CODEC, SYMBOLS_CODEC, Plan, head_for, make_plan
 from shared.codecs import make_codec, plugin_codecs
@@ -60,6 +61,9 @@ def _one(settings: EdgeSettings, network: Network) -> Plan:
         network.engine,
         settings.codec or (Calibrated.name if settings.profile else None),
         partial(profile_for, network, settings.profile, settings.cache_dir),
+        tail=None
+        if settings.verify_share
+        else lambda point: set_aside(network.engine, point, network.bundle),
     )
     if settings.still_threshold:
         ruler_factory(plan.codec)  # raises SettingsError if stillness cannot be seen in what travels

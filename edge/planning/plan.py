@@ -55,10 +55,11 @@ def make_plan(
     engine: Engine,
     codec: str | None,
     profile: Callable[[], Profile] | None = None,
+    tail: Callable[[SplitPoint], Half] | None = None,
 ) -> Plan:
     """Compile both halves for this split point and codec (None: the usual one). Raises SettingsError.
 
-    `profile` is called only if the codec needs a profile.
+    `profile` is called only if the codec needs a profile; `tail` gives the tail in place of the engine.
     """
     chosen = make_codec(codec or default_codec(point))
     if chosen.carries == "picture" and point.name != INPUT:
@@ -74,7 +75,7 @@ def make_plan(
         chosen = chosen.bind(profile())
     travels = None if point.name == OUTPUT else at_point(chosen, point).for_stream()
     label = travels.name if travels else NO_CODEC
-    return Plan(point, travels, head_for(travels, engine.head(point)), engine.tail(point), label)
+    return Plan(point, travels, head_for(travels, engine.head(point)), (tail or engine.tail)(point), label)
 
 
 def default_codec(point: SplitPoint) -> str:

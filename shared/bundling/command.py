@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shared.bundling.int8.command import add_int8_flags, check_int8_flags, make_int8_beside
+from shared.bundling.int8.command import add_int8_flags, check_int8_flags, make_and_tell
 from shared.errors import SettingsError, SplitDNNError
 from shared.network.choice import NetworkChoice
 from shared.observing.logs import configure_logs
@@ -112,7 +112,7 @@ def _bundle(arguments: Sequence[str], read_pictures: ReadPictures | None) -> Non
     if given.int8:
         if read_pictures is None:
             raise SettingsError("--int8 is for `splitdnn bundle`, which reads the pictures")
-        make_int8_beside(
+        make_and_tell(
             folder, given, read_pictures, lambda making: _print(*_fill(choice, making, given.check))
         )
         return

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.codecs.base import Codec
-    from shared.network.partition import Grid
+    from shared.network.grid import Grid
 
 
 _ALONE = (

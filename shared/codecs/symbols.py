@@ -16,7 +16,7 @@ from shared.codecs.floating import Floating
 from shared.codecs.int8 import PARAMS, unpack_params
 from shared.codecs.zstd import Zstd
 from shared.errors import ContentError, SettingsError
-from shared.network.partition import Grid
+from shared.network.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shared.codecs.calibrated.native.library import core_name
 from shared.engines import make_engine
 from shared.engines.agreeing import check_agreement
 from shared.errors import EngineError
@@ -16,10 +17,12 @@ from shared.observing.telemetry import export_build_info, has_build_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from shared.engines import Engine
     from shared.engines.half import Kind
     from shared.network.bundle import Bundle
+    from shared.network.manifest import Manifest
     from shared.network.model import Model
     from shared.network.partition import Partition, SplitPoint
     from shared.observing.metrics import Metrics
@@ -76,12 +79,14 @@ def load_network(
     threads: int,
     streams: int = 1,
     hold: Callable[[], object] = lambda: None,
+    bring_float: Callable[[Manifest], Path | None] = lambda _: None,
 ) -> Network:
     """Load the network that the settings name; report it in the log and, if it is the process's first, in `splitdnn_build_info`.
 
     `component` is the half that this side runs; the engine is chosen by it. `patience_s` bounds the download of weights in
     seconds; `threads` and `streams` are those of `make_engine`. `hold` is called before a bundle is made or engines are timed, and
-    returns when that may begin. Raises StartupError or SplitPointError.
+    returns when that may begin. `bring_float` is told of an int8 bundle that does not serve here and has
+    no float32 one beside it, and gives the latter's folder if it can. Raises StartupError or SplitPointError.
     """
     choice = _choice(settings, weights, seed)
 
@@ -121,6 +126,8 @@ def load_network(
                 raise
             stand_in = float_beside(bundle)
             if stand_in is None:
+                stand_in = bring_float(bundle.manifest)
+            if stand_in is None:
                 raise EngineError(
                     f"{error}. Give both sides the float32 bundle (its folder would be {float_of(bundle.folder)}), or make the int8 one "
                     "again on this machine"
@@ -147,6 +154,7 @@ def load_network(
             precision=engine.precision,
         )
     _log.info("recipe: %s", model.recipe.describe())
+    _log.info("the codec calibrated is computed by %s", core_name())
     _log.info(
         "%s, weights %s, fingerprint %s, %d split points, default %s",
         model.name,

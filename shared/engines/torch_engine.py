@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from shared.engines.base import Engine, contiguous, in_rows
+from shared.engines.base import Engine, contiguous, in_rows, joined
 from shared.errors import EngineError, SettingsError
 from shared.network.partition import INPUT, OUTPUT
 from shared.torch_network.graph.outputs import flatten
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from shared.engines.probe import Probe
     from shared.network.partition import SplitPoint
     from shared.torch_network.partition import TorchPartition
+
+_log = logging.getLogger(__name__)
 
 _TYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _ANOTHER_NETWORK = 0.3
@@ -78,7 +81,12 @@ class TorchEngine(Engine):
         def half(tensors: Tensors) -> Tensors:
             return self._form.unpack(run(self._form.pack(tensors)))
 
-        return in_rows(half) if self.one_by_one else half
+        where = f"torch in {self.precision} on {self.device}: the {kind} at {point.name}"
+        return Guarded(
+            in_rows(half) if self.one_by_one else half,
+            lambda error: self.stand_in(error).require(kind, point),
+            where,
+        )
 
     def _suspicion(self, error: float) -> str:
         if self.precision != "float32" and error < _ANOTHER_NETWORK:
@@ -86,23 +94,59 @@ class TorchEngine(Engine):
         return ". It gives other answers than the bundle: was the weights file changed?"
 
     def _runner(self, module: torch.nn.Module, shapes: tuple[tuple[int, ...], ...], what: str) -> Segment:
-        if not self._plain:
-            # All halves share the network's modules, and `to` changes them in place.
-            module = copy.deepcopy(module).to(self._device, self._type)
-            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's types
-
         @torch.inference_mode()
         def run(given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
             result: tuple[torch.Tensor, ...] = module(*given)
             return result
 
         try:
+            if not self._plain:
+                # All halves share the network's modules, and `to` changes them in place.
+                module = copy.deepcopy(module).to(self._device, self._type)
+                module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # missing in torch's types
             run(self._form.pack(tuple(np.zeros((1, *shape), np.float32) for shape in shapes)))
         except RuntimeError as error:
             raise EngineError(
                 f"torch in {self.precision} on {self.device} cannot run {what}: {str(error).splitlines()[0]}"
             ) from error
         return run
+
+
+class Guarded:
+    """A half on a device whose memory may be too small for a batch, and that may fail: each frame is answered all the same.
+
+    What does not fit is run in parts, from then on. When the device fails, the reference runs this half for good: after most of
+    CUDA's errors no call of the process to the device succeeds any more.
+    """
+
+    def __init__(self, half: Half, instead: Callable[[EngineError], Half], what: str) -> None:
+        """`instead` gives the reference's half, or raises the error that it is given."""
+        self._half = half
+        self._instead = instead
+        self._what = what
+        self._other: Half | None = None
+        self._most = 0  # rows at once; 0: as many as come
+
+    def __call__(self, tensors: Tensors) -> Tensors:
+        """As any half. Raises EngineError if nothing can run it."""
+        if self._other:
+            return self._other(tensors)
+        rows, most = len(tensors[0]), self._most  # which one of the parts may lower
+        if 0 < most < rows:
+            return joined(
+                [self(tuple(each[at : at + most] for each in tensors)) for at in range(0, rows, most)]
+            )
+        try:
+            return self._half(tensors)
+        except RuntimeError as error:
+            failed = error.with_traceback(None)  # whose frames hold the attempt's tensors
+        if isinstance(failed, torch.OutOfMemoryError) and rows > 1:
+            self._most = max(1, rows // 2)
+            _log.warning("%s: no memory for %d at once; %d from now on", self._what, rows, self._most)
+            torch.cuda.empty_cache()  # does nothing where CUDA was never used
+        else:
+            self._other = self._instead(EngineError(f"{self._what} failed: {str(failed).splitlines()[0]}"))
+        return self(tensors)
 
 
 class WholeModule:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared.errors import ModelError
+from shared.network.grid import Grid
 from shared.network.manifest import MANIFEST, Manifest, read_manifest
 from shared.network.model import Model
-from shared.network.partition import Grid, Partition, SplitPoint
+from shared.network.partition import Partition, SplitPoint
 from shared.network.recipe import Recipe
 from shared.process.digest import sha256_of
 from shared.tasks.spec import TaskSpec

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from shared.errors import ModelError, SettingsError
 from shared.network.bundle import previous_of, read_bundle
-from shared.network.bundle_key import bundle_name
-from shared.network.bundling_process import make_in_child
 from shared.network.choice import RANDOM_WEIGHTS
 from shared.network.labels import read_labels
+from shared.network.making.bundle_key import bundle_name
+from shared.network.making.bundling_process import make_in_child
 from shared.network.manifest import MANIFEST, read_manifest
 from shared.network.partition import OUTPUT
 from shared.process.cache.folder import Cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 from prometheus_client import Gauge
@@ -14,9 +14,9 @@ from shared import __version__
 from shared.wire.frame import VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, Metric
 
     from shared.observing.counting.counter import Counter
     from shared.observing.counting.histogram import Histogram
@@ -95,7 +95,14 @@ def computing(counter: Counter, step: str) -> Iterator[None]:
         counter.labels(step).inc(time.thread_time() - start)
 
 
-def exposition(registry: CollectorRegistry, accept: str) -> tuple[str, bytes]:
+class Readable(Protocol):
+    """What metrics are read from, as from a registry."""
+
+    def collect(self) -> Iterable[Metric]:
+        """All of them."""
+
+
+def exposition(registry: Readable, accept: str) -> tuple[str, bytes]:
     """Content type and body of `/metrics` in the format that the scraper prefers, by its Accept header."""
     try:
         encode, content_type = choose_encoder(accept)

@@ -52,16 +52,21 @@ class Sessions:
 
     def begin(self, token: bytes) -> tuple[str, Session]:
         """A new session of the token with this hash, and the key that finds it. The oldest goes if there are too many."""
+        key, now = secrets.token_urlsafe(32), self._clock()
+        session = Session(token, secrets.token_urlsafe(32), now, now)
+        self.keep(digest_of(key), session)
+        return key, session
+
+    def keep(self, hashed: bytes, session: Session) -> None:
+        """A session, by the hash of its key: a new one, or one that another process of this machine has begun."""
         self._drop_old()
-        own = [key for key, session in self._sessions.items() if session.token == token]
+        own = [key for key, other in self._sessions.items() if other.token == session.token]
         if len(own) >= MAX_SESSIONS_A_TOKEN:
             del self._sessions[own[0]]
         elif len(self._sessions) >= MAX_SESSIONS:  # whoever has most pays
-            ((most, _),) = Counter(session.token for session in self._sessions.values()).most_common(1)
-            del self._sessions[next(key for key, session in self._sessions.items() if session.token == most)]
-        key, now = secrets.token_urlsafe(32), self._clock()
-        session = self._sessions[digest_of(key)] = Session(token, secrets.token_urlsafe(32), now, now)
-        return key, session
+            ((most, _),) = Counter(other.token for other in self._sessions.values()).most_common(1)
+            del self._sessions[next(key for key, other in self._sessions.items() if other.token == most)]
+        self._sessions[hashed] = session
 
     def find(self, key: str) -> Session | None:
         """The session of this key, used now."""
@@ -75,7 +80,11 @@ class Sessions:
 
     def end(self, key: str) -> None:
         """Log out; a key that is unknown is no error."""
-        self._sessions.pop(digest_of(key), None)
+        self.forget(digest_of(key))
+
+    def forget(self, hashed: bytes) -> None:
+        """The same, by the hash of its key."""
+        self._sessions.pop(hashed, None)
 
     def _drop_old(self) -> None:
         now = self._clock()

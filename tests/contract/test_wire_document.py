@@ -16,7 +16,7 @@ from shared import errors, limits
 from shared.codecs import CODECS
 from shared.codecs.calibrated.context_model import CLASSES, LATENT_LIMIT, OWN_KINDS, PREDICTIONS
 from shared.codecs.calibrated.entropy import SCALE
-from shared.codecs.calibrated.profile import FORMAT, FORMAT_2, HASH_BYTES
+from shared.codecs.calibrated.profile import FORMAT, FORMAT_2, FORMAT_3, HASH_BYTES
 from shared.wire import frame as wire
 from shared.wire.http import ANSWER_STEPS, CONTENT_TYPE
 
@@ -145,6 +145,7 @@ def test_a_number_in_the_text_is_the_codes() -> None:
         f"An answer is at most {limits.MAX_REPLY_BYTES} bytes long",
         f"a safetensors file of at most {limits.MAX_PROFILE_BYTES} bytes, its header at most {limits.MAX_PROFILE_HEADER_BYTES} of them",
         f"| format | `{FORMAT}`, or `{FORMAT_2}` where",
+        f"marked 2 below; `{FORMAT_3}` where one is marked 3,",
         f"`levels` (2 to {limits.MAX_LEVELS}), `groups` (1 to {limits.MAX_GROUPS}, at most the channels)",
         f"r is any rank from 1 to {limits.MAX_CONTEXT_RANK}",
         f"(kinds, {OWN_KINDS}, {PREDICTIONS}) | 0 to {CLASSES - 1} |",

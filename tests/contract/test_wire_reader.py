@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 READER = ROOT / "tests" / "kits" / "wire_reader.py"
-MAX_LINES = 200
+MAX_LINES = 210
 PRESETS = (
     Preset(step=1.5, groups=3, context_rank=4, corrector_rank=4),
     Preset(step=0.2, levels=64, groups=1, context_rank=2, corrector_rank=0),

@@ -53,13 +53,21 @@ def at_once(frames: int) -> str:
 class Chaos:
     """One cloud, one link, and edges one after another."""
 
-    def __init__(self, folder: Path, network: Mapping[str, str], *, guarded: bool = False) -> None:
-        """`network`: settings of both sides that say which one it is, and where it is cut. `guarded`: with TLS and a token."""
+    def __init__(
+        self, folder: Path, network: Mapping[str, str], *, guarded: bool = False, workers: int = 1
+    ) -> None:
+        """`network`: settings of both sides that say which one it is, and where it is cut. `guarded`: with TLS and a token.
+
+        `workers`: the cloud's, of which each has one thread.
+        """
         self._cache = str(folder.parent / "cache")  # of all systems of this run, which have the same networks
         self._same = {**_SAME, **network}
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in self._same.items()]
-        self._ledger = folder / "ledger.jsonl"
-        cloud_flags = [*flags, f"--cache-dir={self._cache}", f"--ledger={self._ledger}"]
+        self._ledgers = [folder / f"ledger-{number}.jsonl" for number in range(1, workers + 1)]
+        cloud_flags = [
+            *flags, f"--cache-dir={self._cache}", f"--ledger={folder}/ledger-{{worker}}.jsonl", f"--workers={workers}",
+            f"--threads={workers}",
+        ]  # fmt: skip
         self.keys = Keys.make(folder / "keys", [EDGE]) if guarded else None
         self.cloud = Cloud(cloud_flags, log=folder / "cloud.log", keys=self.keys)
         self.link = EmulatorThread("127.0.0.1", self.cloud.port)
@@ -103,15 +111,19 @@ class Chaos:
         for run in self._edges:
             run.end()
         self._edges.clear()
-        lines = read_rows(self._ledger)
+        lines = self._lines()
         self._mark = len(lines)
         self._earlier |= sessions([line for line in lines if line["frame_id"]])
+
+    def _lines(self) -> list[Row]:
+        rows = [row for ledger in self._ledgers for row in read_rows(ledger)]
+        return sorted(rows, key=lambda row: str(row["time"]))
 
     def ledger(self) -> list[Row]:
         """The cloud's lines of this test, without those of runs that were joined already."""
         return [
             line
-            for line in read_rows(self._ledger)[self._mark :]
+            for line in self._lines()[self._mark :]
             if not (line["frame_id"] and session_of(line["frame_id"]) in self._earlier)
         ]
 
@@ -222,10 +234,10 @@ def fallbacks(records: Sequence[Row]) -> set[Any]:
 
 @contextmanager
 def running(
-    folder: Path, network: Mapping[str, str] = MOBILENET, *, guarded: bool = False
+    folder: Path, network: Mapping[str, str] = MOBILENET, *, guarded: bool = False, workers: int = 1
 ) -> Iterator[Chaos]:
     """A started system, ended in all cases."""
-    chaos = Chaos(folder, network, guarded=guarded)
+    chaos = Chaos(folder, network, guarded=guarded, workers=workers)
     try:
         chaos.link.start()
         yield chaos

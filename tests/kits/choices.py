@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from types import SimpleNamespace
 
 from kits.edge import settings_of
@@ -23,7 +24,9 @@ STAGES = ["relu", "layer1", "layer2", "layer3", "avgpool"]  # of the residual ne
 def network_of(model, split_point=None):
     partition = partition_of(model)
     point = partition.point(split_point) if split_point else partition.default()
-    return Network(SimpleNamespace(model=model, partition=partition), point, engine_of(model))
+    nowhere = Path("no-such-file")
+    bundle = SimpleNamespace(model=model, partition=partition, network=nowhere, constants=nowhere)
+    return Network(bundle, point, engine_of(model))
 
 
 @functools.cache

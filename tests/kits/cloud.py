@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from cloud.batching.crossing import frames_in
 from cloud.config import CloudSettings
-from cloud.http.app import bind, make_server
+from cloud.http.app import make_server
 from cloud.http.tls import tls_of
-from cloud.lifecycle import State
 from cloud.service import Service
 from cloud.threads import ThreadPools
+from cloud.workers.lifecycle import State
+from cloud.workers.port import bind
 from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import numpy as np
 
 from shared.codecs import CODECS, Codec, encode_frame
 from shared.codecs.symbols import at_point
-from shared.network.partition import Grid, SplitPoint
+from shared.network.grid import Grid
+from shared.network.partition import SplitPoint
 from shared.wire import frame as wire
 
 FINGERPRINT = bytes(range(8))
@@ -20,7 +21,7 @@ TENSOR_CODECS = [
     codec for codec in CODECS.values() if codec.carries == "tensor" and codec.name != "calibrated"
 ]
 PICTURE_CODECS = [codec for codec in CODECS.values() if codec.carries == "picture"]
-
+SYMBOL_CODECS = [codec for codec in CODECS.values() if codec.carries == "symbols"]
 
 GRID = Grid(0.03125, 128)
 """The one of `sample`, for the codecs that carry what a network has quantised itself."""

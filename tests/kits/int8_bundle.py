@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +13,14 @@ from kits import quantised
 
 from shared.bundling.bundler import make_bundle
 from shared.bundling.folder import replacing
-from shared.bundling.int8 import maker
+from shared.bundling.int8 import maker, quantiser
 from shared.engines.openvino.runtime import ov
 from shared.network.bundle import Bundle, float_of, read_bundle
 from shared.network.choice import NetworkChoice
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shared.bundling.int8.maker import Int8Report
 
 _HOME = tempfile.TemporaryDirectory(prefix="splitdnn-tests-")
@@ -43,12 +46,20 @@ def int8_of(
     network: Bundle, folder: Path, *, wanted: float = 0.5, gain: float = 2.0, levels: int = 256
 ) -> Int8Report:
     """The int8 bundle of a float32 one, in the empty `folder`. `gain`: how many times as fast it is said to be."""
+    with without_nncf(gain=gain, levels=levels):
+        return maker.make_int8(network, quantised.pictures(maker.MIN_PICTURES), folder, wanted=wanted)
+
+
+@contextmanager
+def without_nncf(*, gain: float = 2.0, levels: int = 256) -> Iterator[None]:
+    """`kits.quantised` quantises in its place, and the result is said to be `gain` times as fast."""
     with (
         mock.patch.object(maker, "quantise", partial(quantised.quantise, levels=levels)),
         mock.patch.object(maker, "nncf_version", lambda: "none"),
         mock.patch.object(maker, "speed_gain", lambda *_: gain),
+        mock.patch.object(quantiser, "require_nncf", lambda: None),
     ):
-        return maker.make_int8(network, quantised.pictures(maker.MIN_PICTURES), folder, wanted=wanted)
+        yield
 
 
 @cache

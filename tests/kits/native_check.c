@@ -37,6 +37,13 @@ static uint8_t *bytes_below(size_t count, int32_t end, uint8_t factor) {
     return out;
 }
 
+/* Weights, or of the largest ones that there are. */
+static int8_t *bytes_around(size_t count, int largest) {
+    int8_t *out = memory(count);
+    for (size_t i = 0; i < count; i++) out[i] = (int8_t)(largest ? between(0, 1) * 255 - 128 : between(-128, 127));
+    return out;
+}
+
 static float *floats(size_t count, int32_t low, int32_t high, float unit) {
     float *out = memory(4 * count);
     for (size_t i = 0; i < count; i++) out[i] = (float)between(low, high) / unit;
@@ -102,6 +109,14 @@ static void fill(Model *m, Pass *passes, int number) {
     m->step = floats(channels, 100, 900, 777), m->offset = floats(channels, -500, 500, 333);
     m->position_scale = floats(positions, 500, 1500, 999);
     m->centroids = floats(channels * NEIGHBOURHOODS * levels, -1000, 5000, 1234);
+    if (number % 3) {
+        const size_t rank = m->corrector_rank = 4 * between(1, channels < 40 ? 2 : 8), wide = (channels + 3) / 4 * 4;
+        m->down = bytes_around(rank * wide, number % 3 == 2), m->up = bytes_around(wide * rank, number % 3 == 2);
+        m->inputs = floats(channels, -100, 40000, 321), m->outputs = floats(2 * channels, -1000, 1000, 98765);
+        float *latent = floats(2 * rank, -300, 4000, 987654);
+        for (size_t i = rank; i < 2 * rank; i++) latent[i] = (float)between(20, 100);
+        m->latent = latent;
+    }
     m->usual = number % 2 ? floats(2 * channels * positions, -1000, 1000, 4321) : NULL;
 }
 

@@ -187,12 +187,24 @@ def values(magnitudes: np.ndarray, negative: np.ndarray | None, arrays: dict) ->
     n = np.digitize(neighbours(np.minimum(magnitudes, 2), 2, 1), (1, 3, 5, 8))
     found = arrays["centroid"].astype(np.float32)[np.arange(magnitudes.shape[2]), n, magnitudes]
     found = found if negative is None else np.where(negative, -found, found)
+    if "corrector_inputs" in arrays:
+        found += correction(found, arrays, signed=negative is not None)
     found *= arrays["position_scale"][:, :, None] * arrays["step"]
     found += 0 if negative is None else arrays["offset"]
-    if "corrector_down" in arrays:
+    if "corrector_bias" in arrays:
         down, up = (arrays[f"corrector_{name}"].astype(np.float32) for name in ("down", "up"))
         found += (found @ down) @ up + arrays["corrector_bias"]
     if "usual" in arrays:
         usual = np.where(magnitudes == 0, *arrays["usual"].astype(np.float32))
         found += usual * (arrays["position_scale"][:, :, None] * arrays["step"])
     return np.maximum(found, 0) if negative is None else found
+
+
+def correction(units: np.ndarray, arrays: dict, *, signed: bool) -> np.ndarray:
+    """That of the third format, of values in step sizes."""
+    inputs, latent, outputs = (arrays[f"corrector_{name}"] for name in ("inputs", "latent", "outputs"))
+    down, up = (arrays[f"corrector_{name}"].astype(int) for name in ("down", "up"))
+    low, high, middle = (-63, 63, 64) if signed else (0, 127, 0)
+    x = np.rint(np.clip(units * inputs, low, high)).astype(int) + middle
+    z = np.rint(np.clip((x @ down).astype(np.float32) * latent[0] + latent[1], 0, 127)).astype(int)
+    return (z @ up).astype(np.float32) * outputs[0] + outputs[1]

@@ -29,10 +29,12 @@ from shared.codecs.calibrated.context_model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+PARTS = ("same", "around", "beside", "up", "bias", "shift")
+"""The arrays of a pass's weights."""
 _MAX_ROWS = 24_000
 _QUICK_ROWS = 8_000
 _KINDS = 10
@@ -65,10 +67,13 @@ def fit_context(
     *,
     by_position: bool = False,
     quick: bool = False,
+    like: Mapping[str, NDArray[Any]] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """The arrays of a context model, from (frames, rows, columns, channels) magnitudes and the same as canvases.
 
     `by_position`: how often a symbol is not zero is known for each position, not only for each channel. `quick`: from fewer frames.
+    The weights of `like`, fitted to the same frames with another step size, are taken as they are: only what their predictions mean is
+    fitted.
     """
     channels = magnitudes.shape[3]
     density = densities(magnitudes) if by_position else (magnitudes > 0).mean((0, 1, 2))
@@ -86,23 +91,23 @@ def fit_context(
         frames = np.sort(rng.permutation(len(canvases))[:most])
         chosen = [canvases[i] for i in frames]
         beside = [canvas.beside(coding_pass) if coding_pass.light else None for canvas in chosen]
-        seen = np.concatenate(
-            [_seen(canvas, coding_pass, own) for canvas, own in zip(chosen, beside, strict=True)]
-        )
         flat = magnitudes[frames].reshape(len(frames), -1, channels)[
             :, coding_pass.positions, coding_pass.first : coding_pass.last
         ]
-        wanted = (flat > 0).reshape(len(seen), coding_pass.last - coding_pass.first)
-        arrays |= _prediction(coding_pass, seen, wanted.astype(np.float32), rank)
+        wanted = (flat > 0).reshape(-1, coding_pass.last - coding_pass.first)
+        if like is None:
+            seen = [_seen(canvas, coding_pass, own) for canvas, own in zip(chosen, beside, strict=True)]
+            arrays |= _prediction(coding_pass, np.concatenate(seen), wanted.astype(np.float32), rank)
+        else:
+            name = f"context.{coding_pass.index}."
+            arrays |= {name + part: like[name + part] for part in PARTS}
         weights = Weights.of(arrays, coding_pass)
         predicted = np.concatenate(
             [weights.predict(coding_pass, canvas, own) for canvas, own in zip(chosen, beside, strict=True)]
         )
         own_kind = np.zeros_like(predicted)
         if coding_pass.light:
-            own_kind = OWN_KIND[
-                np.concatenate([canvas.beside(coding_pass) for canvas in chosen]).astype(np.intp)
-            ]
+            own_kind = OWN_KIND[np.concatenate([own for own in beside if own is not None]).astype(np.intp)]
         arrays[f"context.{coding_pass.index}.classes"] = _classes(
             predicted,
             own_kind,

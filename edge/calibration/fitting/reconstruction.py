@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,115 +76,6 @@ def _tally(
     key += magnitudes.reshape(key.shape)
     count += np.bincount(key.ravel(), minlength=count.size).reshape(count.shape)
     total += np.bincount(key.ravel(), weights=values.ravel(), minlength=count.size).reshape(count.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Sums over the positions of some frames. C: channels."""
-
-    gram: NDArray[np.float32]  # (C, C): decoded x decoded
-    cross: NDArray[np.float32]  # (C, C): decoded x error
-    decoded: NDArray[np.float32]  # (C,)
-    errors: NDArray[np.float32]  # (C,)
-    rows: int
-
-    @classmethod
-    def of(
-        cls,
-        frames: NDArray[np.float32],
-        symbols: Sequence[Symbols],
-        plain: Reconstruction,
-        numbers: range,
-        *,
-        every: int = 1,
-    ) -> Moments:
-        """The sums over the frames of these numbers, and in them over one of `every` so many positions."""
-        channels = frames.shape[3]
-        gram: NDArray[np.float32] = np.zeros((channels, channels), np.float32)
-        cross, first, last = gram.copy(), gram[0].copy(), gram[0].copy()
-        rows = 0
-        for start in range(0, len(numbers), 16):
-            some = numbers[start : start + 16]
-            decoded = np.stack([plain.plain(symbols[number]) for number in some])
-            errors = (frames[some.start : some.stop] - decoded).reshape(-1, channels)[::every]
-            decoded = decoded.reshape(-1, channels)[::every]
-            gram += decoded.T @ decoded
-            cross += decoded.T @ errors
-            first += decoded.sum(0)
-            last += errors.sum(0)
-            rows += len(decoded)
-        return cls(gram, cross, first, last, rows)
-
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(
-            self.gram + other.gram,
-            self.cross + other.cross,
-            self.decoded + other.decoded,
-            self.errors + other.errors,
-            self.rows + other.rows,
-        )
-
-    def centred(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The covariance of decoded values, and that with their errors."""
-        rows = np.float32(self.rows)
-        first = self.decoded / rows
-        gram: NDArray[np.float32] = self.gram / rows - np.outer(first, first)
-        cross: NDArray[np.float32] = self.cross / rows - np.outer(first, self.errors / rows)
-        return gram, cross
-
-
-def fit_corrector(
-    frames: NDArray[np.float32],
-    symbols: Sequence[Symbols],
-    plain: Reconstruction,
-    rank: int,
-    given: int,
-    *,
-    quick: bool = False,
-) -> dict[str, NDArray[Any]]:
-    """Ridge regression of the error on the plain reconstruction, reduced to its `rank` strongest directions.
-
-    `frames`: (frames, rows, columns, channels), with their `symbols`. How strong the ridge is, the last quarter of the first `given`
-    frames tells: a regression without them is tried on them. `quick`: from a third of the positions.
-    """
-    kept = given - given // _HELD_OUT
-    ranges = range(kept), range(kept, given), range(given, len(frames))
-    every = _QUICK_EVERY if quick and frames.shape[1] * frames.shape[2] > _QUICK_EVERY else 1
-    tried, held, others = (Moments.of(frames, symbols, plain, numbers, every=every) for numbers in ranges)
-    ridge = _ridge(tried, held) if held.rows and tried.rows else RIDGES[0]
-    moments = tried + held + others
-    gram, cross = moments.centred()
-    weights = _solved(gram, cross, ridge)
-    _, directions = np.linalg.eigh(weights.T @ gram @ weights)
-    directions = directions[:, ::-1][:, :rank]
-    down = weights @ directions
-    # Both factors are kept in float16: only their product counts, so its magnitude is shared between them.
-    size = np.sqrt(np.abs(down).max(0) + 1e-12)
-    first, last = moments.decoded / moments.rows, moments.errors / moments.rows
-    return {
-        "corrector_down": (down / size).astype(np.float16),
-        "corrector_up": (directions * size).T.astype(np.float16),
-        "corrector_bias": (last - first @ weights).astype(np.float32),
-    }
-
-
-def _ridge(tried: Moments, held: Moments) -> float:
-    """The ridge whose regression on some frames leaves the least error in others."""
-    gram, cross = held.centred()
-
-    def error(ridge: float) -> float:
-        weights = _solved(*tried.centred(), ridge)
-        return float(((gram @ weights) * weights).sum() - 2 * (cross * weights).sum())
-
-    return min(RIDGES, key=error)
-
-
-def _solved(gram: NDArray[np.float32], cross: NDArray[np.float32], ridge: float) -> NDArray[np.float32]:
-    eye = np.eye(len(gram), dtype=np.float32)
-    weights: NDArray[np.float32] = np.linalg.solve(
-        gram + max(ridge * float(np.diag(gram).mean()), _SMALLEST) * eye, cross
-    )
-    return weights
 
 
 def fit_usual(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import SettingsError
-from shared.network.bundle import float_of, read_bundle
-from shared.network.manifest import FILES, MANIFEST
 from shared.observing.progress import Progress
 
 if TYPE_CHECKING:
@@ -92,39 +89,25 @@ def check_int8_flags(given: argparse.Namespace) -> None:
     require_nncf()
 
 
-def make_int8_beside(
+def make_and_tell(
     folder: Path, given: argparse.Namespace, read_pictures: ReadPictures, fill: Callable[[Path], object]
 ) -> None:
-    """Make the float32 bundle in FOLDER.float and the int8 one in FOLDER; or the float32 one in FOLDER, if int8 is not worth it.
-
-    `fill` fills an empty folder with the float32 bundle, and describes it. What is there stays until both are made. Raises StartupError.
-    """
-    from shared.bundling.folder import check_target, replacing  # noqa: PLC0415 - as above
-    from shared.bundling.int8.maker import MIN_AGREEMENT, make_int8  # noqa: PLC0415
+    """As `make_int8_beside`, by flags; says on stderr how far it is, and on stdout what came of it. Raises StartupError."""
+    from shared.bundling.int8.beside import make_int8_beside  # noqa: PLC0415 - as above
+    from shared.bundling.int8.maker import MIN_AGREEMENT  # noqa: PLC0415
 
     wanted = MIN_AGREEMENT if given.min_agreement is None else given.min_agreement
-    check_target(folder)
     progress = Progress(sys.stderr)
-    with replacing(float_of(folder)) as in_float:
-        fill(in_float)
-        network = read_bundle(in_float, verify=False)
-        pictures = read_pictures(
-            given.calibrate,
-            network.model.recipe,
-            given.pictures,
-            lambda read: progress.show("reading pictures", read),
-        )
-        with replacing(folder) as making:
-            report = make_int8(
-                network, pictures, making, wanted=wanted, portable=given.portable, show=progress.show
-            )
-            if report.bundle is None:
-                for name in (MANIFEST, *FILES):
-                    shutil.copy2(in_float / name, making / name)
-        progress.close()
-        print(f"\n{describe_int8(report, wanted, network)}")
-    if report.bundle is None:
-        shutil.rmtree(float_of(folder))
+
+    def pictures(recipe: Recipe) -> list[NDArray[np.uint8]]:
+        told = lambda read: progress.show("reading pictures", read)  # noqa: E731 - said once
+        return read_pictures(given.calibrate, recipe, given.pictures, told)
+
+    report, network = make_int8_beside(
+        folder, fill, pictures, wanted=wanted, portable=given.portable, show=progress.show
+    )
+    progress.close()
+    print(f"\n{describe_int8(report, wanted, network)}")
     print(f"\nwritten to {folder}; run it with --model {folder}")
 
 

@@ -53,6 +53,13 @@ class Layers:
                 behind.add(number)
         self.first = tuple(self._names[number] for number in self._weighted if number not in behind)
         """The weighted layers that see the picture with nothing weighted before them."""
+        ahead: set[int] = set()
+        """Operations on which a weighted one depends."""
+        for number in reversed(on_picture):
+            if number in ahead or number in self._weighted:
+                ahead.update(source for source, _ in graph.inputs[number])
+        self.last = tuple(self._names[number] for number in self._weighted if number not in ahead)
+        """The weighted layers that give the outputs, with nothing weighted behind them."""
         self.attends = (
             any(
                 graph.types[number] == "MatMul"

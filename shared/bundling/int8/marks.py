@@ -8,7 +8,8 @@ import numpy as np
 
 from shared.engines.openvino.network import result_names
 from shared.engines.openvino.runtime import operations, ov
-from shared.network.partition import INPUT, OUTPUT, Grid
+from shared.network.grid import Grid
+from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -34,8 +34,12 @@ _SYMBOL_FRAME_BYTES = 36
 """Taken for each symbol while a frame is decoded: magnitudes, signs, neighbours, indices and values."""
 _FRAME_BYTES = 1 << 16
 """Taken by a frame of any size."""
-_TWICE = ("int16", "float16")
-"""Computed with as float32, so that an array of them takes twice its bytes."""
+_WIDENED = {"int16": 2, "float16": 2, "int8": 8}
+"""Computed with as float32, or as float64 if the sums are long, so that an array of them takes so many times its bytes."""
+_WHOLE_FRAME_BYTES = 24
+"""Taken for each symbol more by a corrector of whole numbers."""
+_BLOCK_BYTES = 64
+"""Taken by the library for each channel and rank of such a corrector."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,13 @@ def _cost_of_tensor(part: Part) -> Cost:
         rows = columns = 1
     positions, symbols = rows * columns, rows * columns * channels
     arrays = part.arrays
-    widened = sum(2 * array.nbytes for array in arrays.values() if array.dtype.name in _TWICE)
+    widened = sum(_WIDENED.get(array.dtype.name, 0) * array.nbytes for array in arrays.values())
     # Kinds by position: 4 bytes for the context's, 1 for the magnitude's, and as much again for one copy in coding order.
     kinds = 4 * _size(arrays, "channel_kind") + _size(arrays, "magnitude_kind")
     tables = min(_tables(arrays), MAX_CODING_TABLES)  # more of them are refused
     widest = max((_rank(arrays, name) for name in arrays if name.endswith(".up")), default=0)
     corrector = arrays["corrector_down"].shape[-1] if "corrector_down" in arrays else 0
+    whole = "corrector_inputs" in arrays
     return Cost(
         held_bytes=widened
         + 2 * kinds
@@ -102,9 +107,10 @@ def _cost_of_tensor(part: Part) -> Cost:
         + 80 * positions
         + _MODEL_BYTES * (64 + tables),
         frame_bytes=_FRAME_BYTES
-        + _SYMBOL_FRAME_BYTES * symbols
+        + (_SYMBOL_FRAME_BYTES + _WHOLE_FRAME_BYTES * whole) * symbols
+        + _BLOCK_BYTES * (channels + corrector) * whole
         + 8 * elements
-        + 4 * positions * max(3 * widest, 2 * corrector),
+        + 4 * positions * max(3 * widest, (6 if whole else 2) * corrector),
         multiplications=_of_passes(arrays, positions) + 2 * symbols * corrector,
         symbols=3 * symbols,
     )

@@ -39,7 +39,9 @@ FORMAT = "splitdnn-profile-1"
 FORMAT_2 = "splitdnn-profile-2"
 """Kinds of symbols may also go by position, tables of magnitudes by the size of a symbol's neighbours, and values may be shifted by what
 is usual at a position."""
-_FORMATS = [FORMAT, FORMAT_2]
+FORMAT_3 = "splitdnn-profile-3"
+"""The corrector is of whole numbers."""
+_FORMATS = [FORMAT, FORMAT_2, FORMAT_3]
 _BY_PLACE = ("channel_kind", "magnitude_kind", "magnitudes")
 HASH_BYTES = 16
 _DTYPES = {"int8", "uint8", "int16", "uint16", "int32", "float16", "float32"}
@@ -142,13 +144,9 @@ class Profile:
         about: Mapping[str, str],
     ) -> Profile:
         """A new profile of these arrays. The same arrays and strings give the same bytes."""
-        second = any(
-            name.endswith("usual") or (array.ndim == 3 and name.endswith(_BY_PLACE))
-            for name, array in arrays.items()
-        )
         strings = {
             **about,
-            "format": FORMAT_2 if second else FORMAT,
+            "format": _format(arrays),
             "fingerprint": fingerprint.hex(),
             "split_point": split_point,
             "shape": ";".join(",".join(map(str, shape)) for shape in shapes),
@@ -172,10 +170,8 @@ def require(
     wanted = f"{np.dtype(dtype)} of shape {tuple('any' if size is None else size for size in shape)}"
     if array is None:
         raise ProfileContentError(f"the profile has no array {name}", accepted={name: wanted})
-    fits = len(shape) == array.ndim and all(
-        actual > 0 if size is None else actual == size
-        for size, actual in zip(shape, array.shape, strict=True)
-    )
+    sizes = zip(shape, array.shape, strict=False)
+    fits = len(shape) == array.ndim and all(n > 0 if size is None else n == size for size, n in sizes)
     if array.dtype != np.dtype(dtype) or not fits:
         raise ProfileContentError(
             f"the profile's array {name} is {array.dtype} of shape {array.shape}", accepted={name: wanted}
@@ -183,6 +179,13 @@ def require(
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ProfileContentError(f"the profile's array {name} holds NaN or infinity")
     return array
+
+
+def _format(arrays: Mapping[str, NDArray[np.generic]]) -> str:
+    if any(name.endswith("corrector_inputs") for name in arrays):
+        return FORMAT_3
+    by_place = (array.ndim == 3 and name.endswith(_BY_PLACE) for name, array in arrays.items())
+    return FORMAT_2 if any(by_place) or any(name.endswith("usual") for name in arrays) else FORMAT
 
 
 def _header(data: bytes) -> bytes:
@@ -232,11 +235,9 @@ def _identity(about: Mapping[str, str]) -> tuple[bytes, str, tuple[tuple[int, ..
 
 def _fit(shapes: Sequence[tuple[int, ...]]) -> bool:
     """Whether one frame could carry tensors of these shapes."""
-    if len(shapes) > MAX_TENSORS or not all(1 <= len(shape) <= MAX_RANK for shape in shapes):
-        return False
-    if not all(1 <= dimension <= MAX_DIMENSION for shape in shapes for dimension in shape):
-        return False
-    return sum(map(math.prod, shapes)) <= MAX_ELEMENTS
+    ranks = all(1 <= len(shape) <= MAX_RANK for shape in shapes)
+    sizes = all(1 <= dimension <= MAX_DIMENSION for shape in shapes for dimension in shape)
+    return len(shapes) <= MAX_TENSORS and ranks and sizes and sum(map(math.prod, shapes)) <= MAX_ELEMENTS
 
 
 def _sorted_header(data: bytes) -> bytes:

@@ -2,8 +2,10 @@
 
     scaled    = (value - offset) / (step size of the channel x scale of the position)
     magnitude = scaled - dead zone + 1, cut to a whole number below the number of levels
-    value     = offset + sign x centroid of (channel, neighbourhood, magnitude) x step size x scale, then + corrector, then + what is
+    value     = offset + (sign x centroid of (channel, neighbourhood, magnitude) + correction) x step size x scale, then + what is
                 usual at the position
+
+Profiles of the first two formats have another corrector, of values and not of step sizes.
 
 Where the camera stands still, what is still wrong at a position on average is known as well.
 """
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.codecs.calibrated.context_model import MAX_AROUND, Canvas
-from shared.codecs.calibrated.corrector import Corrector
+from shared.codecs.calibrated.corrector import Corrector, WholeCorrector
 from shared.codecs.calibrated.profile import require
 from shared.codecs.calibrated.symbol_coder import Symbols
 from shared.errors import ProfileContentError
@@ -83,29 +85,37 @@ class Reconstruction:
         self._table = table.astype(np.float32).ravel()
         self._channel = (np.arange(channels) * (NEIGHBOURHOODS * levels)).astype(np.int32)
         self._neighbourhood = (NEIGHBOURHOOD * levels).astype(np.int32)
-        self._corrector = Corrector.of(arrays, channels)
+        self.corrector = Corrector.of(arrays, channels)
+        self.whole_corrector = WholeCorrector.of(arrays, channels, signed=signed)
         self._usual: NDArray[np.float32] | None = None
         if "usual" in arrays:
             self._usual = usual_of(arrays, grid, self._step_sizes)
 
-    def plain(self, symbols: Symbols) -> NDArray[np.float32]:
-        """Values (rows, columns, channels) before the corrector."""
+    def in_steps(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values (…, rows, columns, channels) in step sizes, without offset."""
+        found: NDArray[np.float32] = (values - self._offset if self._signed else values) / self._step_sizes
+        return found
+
+    def units(self, symbols: Symbols) -> NDArray[np.float32]:
+        """Values (rows, columns, channels) in step sizes, without offset, before the corrector."""
         index = np.take(self._neighbourhood, symbols.canvas.around.astype(np.uint8))
         index += self._channel
         index += symbols.magnitudes.reshape(index.shape)
-        values = np.take(self._table, index).reshape(symbols.magnitudes.shape)
+        values: NDArray[np.float32] = np.take(self._table, index).reshape(symbols.magnitudes.shape)
         if symbols.negative is not None:
             np.negative(values, out=values, where=symbols.negative)
-        values *= self._step_sizes
-        if self._signed:
-            values += self._offset
         return values
 
     def corrected(self, symbols: Symbols) -> NDArray[np.float32]:
         """Values (rows, columns, channels) after the corrector."""
-        values = self.plain(symbols)
-        if self._corrector is not None:
-            self._corrector.add_to(values.reshape(-1, values.shape[2]))
+        values = self.units(symbols)
+        if self.whole_corrector is not None:
+            self.whole_corrector.add_to(values.reshape(-1, values.shape[2]))
+        values *= self._step_sizes
+        if self._signed:
+            values += self._offset
+        if self.corrector is not None:
+            self.corrector.add_to(values.reshape(-1, values.shape[2]))
         return values
 
     def __call__(self, symbols: Symbols) -> NDArray[np.float32]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shared.network.bundle import Bundle
-    from shared.network.partition import Grid, SplitPoint
+    from shared.network.grid import Grid
+    from shared.network.partition import SplitPoint
 
 _T = TypeVar("_T")
 

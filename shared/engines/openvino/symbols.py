@@ -14,7 +14,8 @@ from shared.engines.openvino.runtime import operations, ov
 from shared.errors import EngineError
 
 if TYPE_CHECKING:
-    from shared.network.partition import Grid, Shape
+    from shared.network.grid import Grid
+    from shared.network.partition import Shape
 
 _LEVELS = 256
 

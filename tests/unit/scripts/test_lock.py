@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-PINS = {"base": ["Num_py==2.0"], "cloud": ["tornado==6"], "edge": ["av==1"], "torch": ["torch==2", "timm==3"]}
+PINS = {
+    "base": ["Num_py==2.0"],
+    "cloud": ["tornado==6"],
+    "edge": ["av==1"],
+    "torch": ["torch==2", "timm==3"],
+    "int8": ["nncf==4"],
+}
 HASH = "ab" * 32
 
 
@@ -97,3 +103,17 @@ def test_an_index_without_hashes_is_refused(lock, monkeypatch):
     monkeypatch.setattr(lock.subprocess, "run", without)
     with pytest.raises(lock.Refusal, match="gives no SHA-256"):
         lock.make("base", PINS, {})
+
+
+def test_a_pin_that_is_not_for_one_processor_is_asked_for_the_others_only(lock, tmp_path):
+    marker = "; platform_machine != 'aarch64'"
+    pins = PINS | {"base": ["numpy==2", f"constriction==1{marker}"]}
+    write_all(lock, tmp_path, pins)
+    text = (tmp_path / "base.txt").read_text()
+    assert f"constriction==1{marker} --hash=sha256:{HASH}\n" in text, "pip reads the marker where it installs"
+    assert lock.asked[:2] == [["numpy==2", "constriction==1"], ["numpy==2"]]
+    assert lock.PROCESSORS == ("x86_64", "aarch64")
+    assert lock.problems(tmp_path, pins) == []
+    assert "base.txt lacks constriction==1" in lock.problems(
+        tmp_path, pins | {"base": ["numpy==2", "constriction==1"]}
+    )

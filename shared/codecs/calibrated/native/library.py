@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-ABI = 1
+ABI = 2
 """The layout of the structures below; core.h has the same number."""
 FOLDER = Path(__file__).parent / "lib"
 _MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
-_LEVELS = {"x86_64": ("sse4", "avx2", "avx512"), "aarch64": ("neon",)}
+_LEVELS = {"x86_64": ("sse4", "avx2", "avx512", "vnni"), "aarch64": ("neon",)}
 
 _i32, _ptr = ctypes.c_int32, ctypes.c_void_p
 
@@ -46,12 +46,13 @@ class Model(ctypes.Structure):
     _fields_ = [
         *((name, _ptr) for name in ("passes", "significance", "starts", "zeros", "sizes")),
         *((name, _ptr) for name in ("step", "offset", "position_scale", "centroids", "usual")),
+        *((name, _ptr) for name in ("inputs", "down", "up", "latent", "outputs")),
         ("threshold", ctypes.c_float),
         *(
             (name, _i32)
             for name in ("pass_count", "rows", "columns", "channels", "levels", "is_signed", "by_size")
         ),
-        *((name, _i32) for name in ("channel_first", "most_rank", "most_symbols")),
+        *((name, _i32) for name in ("channel_first", "most_rank", "most_symbols", "corrector_rank")),
     ]
 
 
@@ -129,6 +130,12 @@ def _level(name: str, level: _Level) -> Level:
         function("tally_values", None, *[_ptr] * 6),
         function("tally_sizes", None, *[_ptr] * 3, _i32, _ptr),
     )
+
+
+def core_name() -> str:
+    """What computes the codec here: a level of instructions, or numpy."""
+    found = library()
+    return found.levels[-1].name if found else "numpy"
 
 
 @cache

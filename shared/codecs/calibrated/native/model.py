@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.codecs.calibrated.context_model import kinds_of, of_pass
-from shared.codecs.calibrated.corrector import Corrector
 from shared.codecs.calibrated.entropy import NOT_AT_THE_END, SCALE, words_of
 from shared.codecs.calibrated.grid import from_grid, grid_shape
 from shared.codecs.calibrated.native.library import Model, Pass
@@ -49,7 +48,7 @@ class NativeModel:
         self._shape, self._signed, levels = checked.shape, checked.signed, checked.levels
         self._grid = rows, columns, channels = grid_shape(self._shape)
         self._channels_first = len(self._shape) == 3
-        self._corrector = Corrector.of(arrays, channels)
+        self._corrector = checked.reconstruction.corrector
         self._kept: list[Any] = []
         by_size = levels > 2 and arrays["magnitudes"].ndim == 3
         kinds = kinds_of(arrays, "channel_kind", self._grid)
@@ -73,6 +72,7 @@ class NativeModel:
             position_scale=self._keep(arrays["position_scale"]),
             centroids=self._keep(arrays["centroid"].astype(np.float32)),
             usual=self._usual(arrays) if "usual" in arrays else None,
+            **self._whole_corrector(arrays),
             threshold=float(np.float32(1 - float(arrays["zone"][0]))),
             pass_count=len(made),
             rows=rows,
@@ -92,6 +92,21 @@ class NativeModel:
         array = np.ascontiguousarray(array)
         self._kept.append(array)
         return int(array.ctypes.data)
+
+    def _whole_corrector(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+        if "corrector_inputs" not in arrays:
+            return {}
+        down, up = (_in_fours(arrays[name].T) for name in ("corrector_down", "corrector_up"))
+        rank = len(down)
+        latent = np.pad(arrays["corrector_latent"], ((0, 0), (0, rank - arrays["corrector_latent"].shape[1])))
+        return {
+            "inputs": self._keep(arrays["corrector_inputs"]),
+            "down": self._keep(down),
+            "up": self._keep(up),
+            "latent": self._keep(latent),
+            "outputs": self._keep(arrays["corrector_outputs"]),
+            "corrector_rank": rank,
+        }
 
     def _usual(self, arrays: Mapping[str, NDArray[Any]]) -> int:
         usual = usual_of(arrays, self._grid, scales(arrays, self._grid)[0])
@@ -201,7 +216,7 @@ class NativeModel:
         return magnitudes, negative
 
     def plain(self, magnitudes: NDArray[np.uint8], negative: NDArray[np.uint8] | None) -> NDArray[np.float32]:
-        """The values before any corrector, flat, in the order of the tensor."""
+        """The values before what is usual, and before a corrector of values, flat, in the order of the tensor."""
         values = np.empty(magnitudes.size, np.float32)
         with borrowed(self._scratch_bytes) as scratch:
             self._level.reconstruct(
@@ -215,6 +230,11 @@ class NativeModel:
 
 def _address(array: NDArray[Any] | None) -> int | None:
     return None if array is None else array.ctypes.data
+
+
+def _in_fours(weights: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Weights whose numbers of rows and columns are padded with zeros to multiples of four."""
+    return np.pad(weights, [(0, -size % 4) for size in weights.shape])
 
 
 def _starts(frequencies: NDArray[np.int64]) -> NDArray[np.uint32]:

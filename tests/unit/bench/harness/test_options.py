@@ -97,7 +97,8 @@ def test_the_first_word_is_the_command(arguments, command, rest, monkeypatch):
 def test_an_unknown_command_is_refused(capsys):
     assert __main__.main(["sped"]) == 2
     assert (
-        "there are: speed, start, cameras, load, flood, rate, link, attack, soak" in capsys.readouterr().err
+        "there are: speed, start, scale, cameras, load, flood, rate, link, peers, attack, soak"
+        in capsys.readouterr().err
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cloud.batching.tails import Tails
-from shared.network.partition import Grid, Partition, SplitPoint
+from shared.network.grid import Grid
+from shared.network.partition import Partition, SplitPoint
 
 GRID = Grid(0.25, 128)
 POINT = SplitPoint("layer1", ((3,),), 1, 1, (GRID,))

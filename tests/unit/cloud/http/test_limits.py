@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from kits.cloud import FRAME, WAIT_S, Gate, Server, chunked, request, until
 
-from cloud.lifecycle import State
+from cloud.workers.lifecycle import State
 
 
 def test_bodies_above_the_common_budget_are_refused_until_there_is_room(pack: Any) -> None:

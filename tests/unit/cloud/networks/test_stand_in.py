@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,12 +11,14 @@ from kits.numpy_network import int8_entry, network_of, write_bundle
 from prometheus_client import Gauge
 
 from cloud.batching.tails import Tails
+from cloud.networks.files import BundleFiles
 from cloud.networks.network import LoadedNetwork
 from cloud.networks.networks import Networks
 from cloud.networks.stand_in import PAUSE_S, StandIn
 from cloud.networks.usage import Usage
 from shared.errors import FingerprintError, ModelError, UnavailableError
 from shared.network.bundle import float_of, read_bundle
+from shared.network.manifest import MANIFEST
 from shared.observing.counting.counter import Counter
 
 if TYPE_CHECKING:
@@ -136,6 +139,24 @@ def test_one_that_cannot_be_loaded_is_not_tried_again_at_once(
 
     asyncio.run(check())
     assert caplog.text.count("edges that run the float32 network answer by themselves") == 2
+
+
+def test_edges_may_fetch_it_while_it_is_not_loaded(tmp_path: Path) -> None:
+    async def check() -> None:
+        house = House(tmp_path)
+        assert house.networks.files(FLOAT) is None  # this cloud gives nothing away
+        house.networks.take(
+            replace(house.networks.current, files=BundleFiles(read_bundle(tmp_path / "int8")))
+        )
+        files = house.networks.files(FLOAT)
+        assert files is not None
+        assert files.manifest == (float_of(tmp_path / "int8") / MANIFEST).read_bytes()
+        assert files is house.networks.files(FLOAT)
+        assert house.networks.files(INT8) is house.networks.current.files
+        assert house.networks.files(b"somethin") is None
+        assert house.loads == []
+
+    asyncio.run(check())
 
 
 def test_any_other_fingerprint_is_refused_as_ever(tmp_path: Path) -> None:

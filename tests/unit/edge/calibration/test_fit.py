@@ -59,6 +59,12 @@ def test_variants_are_pictures_of_the_same_size_and_always_the_same():
     assert variants(pictures, 0) == []
 
 
+def test_fewer_pictures_have_more_variants():
+    picture = np.zeros((2, 2, 3), np.uint8)
+    for given, made in {1: 2, 37: 74, 80: 145, 150: 75, 225: 75, 270: 30, 300: 0, 400: 0}.items():
+        assert len(variants([picture] * given)) == made, given
+
+
 def test_variants_keep_the_shape_of_pictures_that_are_not_square():
     pictures = [np.random.default_rng(i).integers(0, 255, (24, 40, 3)).astype(np.uint8) for i in range(2)]
     made = variants(pictures, 6)

@@ -7,9 +7,9 @@ from kits.naming import naming
 from kits.profiles import features
 
 from edge.calibration.fit import Preset, fit_profile
+from edge.calibration.fitting.corrector import RIDGES, Moments, _ridge
 from edge.calibration.fitting.magnitudes import fit_magnitudes
 from edge.calibration.fitting.positions import goes_by_position
-from edge.calibration.fitting.reconstruction import RIDGES, Moments, _ridge
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.context_model import passes_of
 from shared.codecs.calibrated.symbol_coder import SIZES

@@ -6,8 +6,9 @@ import numpy as np
 from kits.naming import naming
 from kits.profiles import SMALL, features
 
-from edge.calibration.fit import Preset, fit_crossing, scales_of
+from edge.calibration.fit import Preset, fit_crossing
 from edge.calibration.fitting.frames import Frames
+from edge.calibration.fitting.step_sizes import scales_of
 from edge.calibration.point import Point, choose
 from edge.calibration.trials import _between
 from shared.codecs.calibrated.codec import Calibrated

@@ -9,10 +9,10 @@ import pytest
 from kits.bundle_cloud import FINGERPRINT, write
 from kits.numpy_network import int8_entry
 
-from edge.network.origins import FromFolder
+from edge.network.origins import FromCloud, FromFolder
 from edge.network.switch import Switch
 from edge.uplink.heard import Heard
-from shared.errors import MismatchError
+from shared.errors import FetchError, MismatchError
 
 FLOAT = "fedcba9876543210"
 
@@ -100,3 +100,78 @@ def test_any_other_network_of_the_cloud_is_an_error_as_before(tmp_path):
         with pytest.raises(MismatchError, match="another"):
             asyncio.run(switch._as_the_cloud(loaded, MismatchError("another")))
     assert loads == []
+
+
+class Bundles:
+    """Stands in for CloudBundles."""
+
+    def __init__(self, folder, failure=None):
+        self.folder = folder
+        self.failure = failure
+        self.asked = []
+
+    async def insist(self, fingerprint):
+        self.asked.append(fingerprint)
+        if self.failure:
+            raise self.failure
+        return self.folder
+
+    async def bring(self, _fingerprint):
+        return self.folder
+
+
+def of_cloud(check, tmp_path, failure=None):
+    async def body():
+        heard = Heard()
+        heard.note(FINGERPRINT)
+        bundles = Bundles(tmp_path / "fetched", failure)
+        await check(FromCloud(bundles, SimpleNamespace(heard=heard)), bundles, heard)
+
+    asyncio.run(asyncio.wait_for(body(), 20))
+
+
+async def waits(origin, current):
+    changed = asyncio.create_task(origin.changed(current))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    return changed
+
+
+def test_with_the_clouds_int8_network_that_does_not_serve_here_the_float32_one_is_fetched(tmp_path):
+    int8 = write_int8(tmp_path / "int8").manifest
+
+    async def check(origin, bundles, heard):
+        folder = await asyncio.to_thread(origin.bring_float, int8)  # as the thread that loads does
+        assert (folder, bundles.asked) == (tmp_path / "fetched", [FLOAT])
+        waiting = await waits(origin, edition(FLOAT, int8.digest))
+        assert not waiting.done()  # that the cloud still runs int8 is nothing new
+        heard.note("0" * 16)
+        assert await waiting == "0" * 16
+
+    of_cloud(check, tmp_path)
+
+
+def test_it_stays_when_the_cloud_comes_to_run_the_float32_network_too(tmp_path):
+    int8 = write_int8(tmp_path / "int8").manifest
+
+    async def check(origin, _bundles, heard):
+        await asyncio.to_thread(origin.bring_float, int8)
+        heard.note(FLOAT)
+        assert await (await waits(origin, edition(FLOAT, int8.digest))) == FLOAT
+        await origin.bring(FLOAT)
+        waiting = await waits(origin, edition(FLOAT, "its own"))
+        assert not waiting.done()
+        heard.note(FINGERPRINT)
+        assert await waiting == FINGERPRINT
+
+    of_cloud(check, tmp_path)
+
+
+def test_a_float32_network_that_the_cloud_does_not_give_is_an_error_of_the_start(tmp_path):
+    int8 = write_int8(tmp_path / "int8").manifest
+
+    async def check(origin, _bundles, _heard):
+        with pytest.raises(FetchError, match="gives its network to nobody"):
+            await asyncio.to_thread(origin.bring_float, int8)
+
+    of_cloud(check, tmp_path, FetchError("refused", "the cloud gives its network to nobody"))

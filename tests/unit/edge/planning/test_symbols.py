@@ -10,7 +10,8 @@ from edge.planning.plan import default_codec, make_plan
 from shared.codecs import encode_frame
 from shared.engines.half import QuantisedHead
 from shared.errors import SettingsError
-from shared.network.partition import INPUT, Grid, SplitPoint
+from shared.network.grid import Grid
+from shared.network.partition import INPUT, SplitPoint
 
 GRID = Grid(0.25, 128)
 POINT = SplitPoint("layer1", ((2, 2, 2),), 1, 1, (GRID,))

@@ -9,7 +9,8 @@ from shared.codecs import NAMES, encode_frame, make_codec
 from shared.codecs.coding import codecs_of, decode_tensors
 from shared.codecs.symbols import at_point, carries_symbols
 from shared.errors import ContentError, SettingsError
-from shared.network.partition import Grid, SplitPoint
+from shared.network.grid import Grid
+from shared.network.partition import SplitPoint
 from shared.wire import frame as wire
 
 SHAPE = (4, 3, 5)

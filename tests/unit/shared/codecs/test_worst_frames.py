@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kits.codecs import PICTURE_CODECS, TENSOR_CODECS
+from kits.codecs import GRID, PICTURE_CODECS, SYMBOL_CODECS, TENSOR_CODECS
 from kits.naming import naming
 from kits.picture_files import picture_frame, saved, scans
 from kits.profiles import SMALL, features
@@ -22,12 +22,15 @@ from shared.codecs import CODECS, decode_frame, encode_frame
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.cost import cost_of
 from shared.codecs.coding import decode_tensors
+from shared.codecs.symbols import at_point
 from shared.limits import MAX_ELEMENTS, MAX_JPEG_SCANS, MAX_PICTURE_PIXELS, MAX_TENSORS
+from shared.network.partition import SplitPoint
 from shared.wire import frame as wire
 
 PAGE = (Path(__file__).resolve().parents[4] / "docs" / "operations.md").read_text(encoding="utf-8")
 BYTES_A_VALUE = {
     "float32": 5, "float32+zstd": 5, "float16": 7, "float16+zstd": 7, "int8": 5, "int8+zstd": 5,
+    "uint8": 5, "uint8+zstd": 5,
     "raw": 0, "jpeg": 2, "png": 2, "webp": 2,
 }  # fmt: skip
 """Beside the frame's own bytes, which are there already, the answer included; of pictures also what Pillow's own memory is not."""
@@ -64,6 +67,15 @@ def test_every_codec_is_here() -> None:
 def test_tensors(codec) -> None:
     for number, (tensors, size) in enumerate(crossings()):
         data = wire.pack(encode_frame(tensors, codec, **OPTIONS))
+        with naming(number, len(data)):
+            assert peak(data) <= BYTES_A_VALUE[codec.name] * size + _SOME
+
+
+@pytest.mark.parametrize("codec", SYMBOL_CODECS, ids=lambda codec: codec.name)
+def test_symbols(codec) -> None:
+    for number, (tensors, size) in enumerate(crossings()):
+        point = SplitPoint("layer1", tuple(each.shape for each in tensors), 1, 1, (GRID,) * len(tensors))
+        data = wire.pack(encode_frame(tensors, at_point(codec, point), **OPTIONS))
         with naming(number, len(data)):
             assert peak(data) <= BYTES_A_VALUE[codec.name] * size + _SOME
 
@@ -110,7 +122,7 @@ def test_tensors_of_a_profile() -> None:
 
 
 def test_the_page_says_the_same() -> None:
-    tensors = max(BYTES_A_VALUE[codec.name] for codec in TENSOR_CODECS) * MAX_ELEMENTS
+    tensors = max(BYTES_A_VALUE[codec.name] for codec in [*TENSOR_CODECS, *SYMBOL_CODECS]) * MAX_ELEMENTS
     said = re.search(r"tensors, (\d+) MB", PAGE)
     assert said
     assert int(said[1]) == round(tensors / 1e6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -37,11 +37,11 @@ def folder(tmp_path: Path) -> Path:
     return target
 
 
-def loaded(folder: Path, cache: str = "") -> Network:
+def loaded(folder: Path, cache: str = "", **options: Any) -> Network:
     settings = CommonSettings(model=str(folder), cache_dir=cache)
     return load_network(
-        settings, Metrics("splitdnn_test_", (), ()), "head", weights="auto", seed=0, patience_s=1, threads=1
-    )
+        settings, Metrics("splitdnn_test_", (), ()), "head", weights="auto", seed=0, patience_s=1, threads=1, **options
+    )  # fmt: skip
 
 
 def test_where_it_was_made_it_keeps_what_its_maker_counted(folder: Path) -> None:
@@ -96,6 +96,19 @@ def test_without_a_float32_bundle_beside_it_the_start_fails_with_what_to_do(
     shutil.rmtree(float_of(folder))
     with pytest.raises(EngineError, match="or make the int8 one again on this machine"):
         loaded(folder)
+
+
+def test_a_float32_bundle_that_lies_elsewhere_is_brought(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agreeing, "_counted", lambda *_: TOO_LITTLE)
+    int8, elsewhere = read_bundle(folder).manifest, tmp_path / "fetched"
+    float_of(folder).rename(elsewhere)
+    network = loaded(folder, bring_float=lambda told: elsewhere if told == int8 else None)
+    assert network.bundle.folder == elsewhere
+    assert network.digest == int8.digest
+    with pytest.raises(EngineError, match="Give both sides the float32 bundle"):
+        loaded(folder, bring_float=lambda _: None)
 
 
 def test_a_half_that_is_wrong_altogether_leads_there_too(

@@ -138,7 +138,7 @@ def test_whatever_a_bundle_depends_on_makes_another_one(
         assert len(maker.made) == 1, changes
         maker.find(cache=cache, **options)
         assert len(maker.made) == 1, changes
-    monkeypatch.setattr("shared.network.bundle_key._version", lambda _: "99")
+    monkeypatch.setattr("shared.network.making.bundle_key._version", lambda _: "99")
     maker.find(cache=cache, weights="V1")
     assert len(maker.made) == 2
 

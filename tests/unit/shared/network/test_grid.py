@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from shared.network.partition import Grid, SplitPoint
+from shared.network.grid import Grid
+from shared.network.partition import SplitPoint
 
 ALL = np.arange(256, dtype=np.uint8)
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ABI 1 /* shared/codecs/calibrated/native/library.py refuses another one */
+#define ABI 2 /* shared/codecs/calibrated/native/library.py refuses another one */
 
 enum {
     CLASSES = 64,
@@ -22,7 +22,9 @@ enum {
     LATENT_LIMIT = 2047,
     PRECISION = 24, /* bits of a weight */
     RANK_STEP = 16, /* ranks are padded with zeros to a multiple */
-    WIDTH_STEP = 32 /* and so are the channels of a pass */
+    WIDTH_STEP = 32, /* and so are the channels of a pass */
+    MOST_INPUT = 127, /* of the corrector, and its largest latent */
+    MIDDLE = 64       /* the input that stands for 0 where values have signs */
 };
 
 /* One symbol of one table, as the encoder needs it: state / weight is (state * reciprocal + addend) >> (64 + shift). */
@@ -55,8 +57,13 @@ typedef struct {
     const float *position_scale;  /* (positions,) */
     const float *centroids;       /* (channels, NEIGHBOURHOODS, levels) */
     const float *usual;           /* (2, positions, channels) as the tensor is laid out, or NULL: what zeros and others lack */
+    const float *inputs;          /* (channels,): what one step size is as an input of the corrector */
+    const int8_t *down, *up;      /* (corrector_rank, channels) and (channels, corrector_rank), sizes padded with zeros to multiples of 4 */
+    const float *latent;          /* (2, corrector_rank): factors and summands */
+    const float *outputs;         /* (2, channels): the same */
     float threshold;              /* 1 - dead zone */
     int32_t pass_count, rows, columns, channels, levels, is_signed, by_size, channel_first, most_rank, most_symbols;
+    int32_t corrector_rank; /* a multiple of 4; 0: none */
 } Model;
 
 /* What a level of instructions offers. Grids are (positions, channels); `negative` is NULL unless the tensor is signed.
@@ -68,9 +75,9 @@ typedef struct {
     int64_t (*encode)(const Model *, const uint8_t *magnitudes, const uint8_t *negative, uint8_t *scratch, uint32_t *words);
     /* Words -> symbols. 0 if they do not end where the symbols do. */
     int32_t (*decode)(const Model *, const uint8_t *words, int64_t count, uint8_t *scratch, uint8_t *magnitudes, uint8_t *negative);
-    /* Symbols -> values, before any corrector, laid out as the tensor is. */
+    /* Symbols -> values after the corrector of whole numbers, laid out as the tensor is. */
     void (*reconstruct)(const Model *, const uint8_t *magnitudes, const uint8_t *negative, uint8_t *scratch, float *values);
-    /* What is done to values after any corrector: they get what is usual, and are cut off at 0 unless signed. */
+    /* What is done to values after any corrector of real numbers: they get what is usual, and are cut off at 0 unless signed. */
     void (*finish)(const Model *, const uint8_t *magnitudes, float *values);
     /* Magnitudes -> the sums of their eight neighbours, each cut to 2, the four nearest twice: (positions, channels). */
     void (*around)(const Model *, const uint8_t *magnitudes, uint8_t *scratch, uint8_t *sums);

@@ -5,6 +5,8 @@
 #include "contexts.h"
 #include "coder.h"
 #include "values.h"
+#include "products.h"
+#include "corrector.h"
 #include "tallies.h"
 
 static int64_t encode(const Model *m, const uint8_t *magnitudes, const uint8_t *negative, uint8_t *scratch, uint32_t *words) {

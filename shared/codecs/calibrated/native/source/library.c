@@ -6,8 +6,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-extern const Level level_sse4, level_avx2, level_avx512;
-static const Level *const LEVELS[] = {&level_sse4, &level_avx2, &level_avx512};
+extern const Level level_sse4, level_avx2, level_avx512, level_vnni;
+static const Level *const LEVELS[] = {&level_sse4, &level_avx2, &level_avx512, &level_vnni};
 
 static uint64_t enabled(void) { /* the registers that the operating system keeps */
     uint32_t low, high;
@@ -23,7 +23,8 @@ EXPORTED int32_t splitdnn_levels(void) {
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 1;
     const uint32_t avx2 = bit_AVX2 | bit_BMI | bit_BMI2, avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     if ((b & avx2) != avx2) return 1;
-    return (b & avx512) == avx512 && (enabled() & 0xe6) == 0xe6 ? 3 : 2;
+    if ((b & avx512) != avx512 || (enabled() & 0xe6) != 0xe6) return 2;
+    return c & bit_AVX512VNNI ? 4 : 3;
 }
 #else
 extern const Level level_neon;
@@ -39,7 +40,11 @@ EXPORTED const Level *splitdnn_level(int32_t number) { return LEVELS[number]; }
 /* Bytes of scratch memory that one frame takes. */
 EXPORTED int64_t splitdnn_scratch(const Model *m) {
     Frame frame;
-    return (int64_t)lay_out(m, &frame, (uint8_t *)0);
+    const size_t channels = m->channels, symbols = (size_t)m->rows * m->columns * channels;
+    const size_t coding = lay_out(m, &frame, (uint8_t *)0);
+    const size_t block = m->corrector_rank ? (channels + 3 + m->corrector_rank) * 64 : 0;
+    const size_t values = padded(channels) + padded(symbols) + block;
+    return (int64_t)(coding > values ? coding : values);
 }
 
 /* What the encoder needs of symbols with these starts, the last of which ends them. Exact for every state of 64 bits: Robison,

@@ -21,9 +21,11 @@ typedef struct {
 
 enum { COUNTS = CLASSES + TABLES + 1 };
 
+static inline size_t padded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
 static inline void *cut(uint8_t **rest, size_t bytes) {
     uint8_t *found = *rest;
-    *rest += (bytes + 63) & ~(size_t)63;
+    *rest += padded(bytes);
     return found;
 }
 

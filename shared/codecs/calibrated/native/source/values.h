@@ -140,18 +140,6 @@ static inline __attribute__((always_inline)) void fill(
         }
 }
 
-static void reconstruct(const Model *m, const uint8_t *magnitudes, const uint8_t *negative, uint8_t *scratch, float *values) {
-    uint8_t *sums = scratch + ((m->channels + 63) & ~63);
-    around(m, magnitudes, scratch, sums);
-    if (m->channel_first) {
-        if (m->is_signed) fill(m, magnitudes, negative, sums, values, 1, 1);
-        else fill(m, magnitudes, negative, sums, values, 1, 0);
-    } else {
-        if (m->is_signed) fill(m, magnitudes, negative, sums, values, 0, 1);
-        else fill(m, magnitudes, negative, sums, values, 0, 0);
-    }
-}
-
 static void finish(const Model *m, const uint8_t *magnitudes, float *restrict values) {
     const int32_t positions = m->rows * m->columns, channels = m->channels;
     const size_t count = (size_t)positions * channels;

@@ -1,4 +1,8 @@
-/* Vectors of 32-bit whole numbers, as wide as the level of instructions has them. */
+/* Vectors of 32-bit whole numbers, and of binary32, as wide as the level of instructions has them. WHOLE rounds to the nearest whole number,
+ * to the even one of two.
+ *
+ * DOT(sum, x, w) adds to each number of `sum` the products of four bytes: of x, 0 … 127, with those of w, -128 … 127. Where there is no
+ * instruction for it, two products are added up in 16 bits, which hold them. */
 #if defined(__AVX512BW__)
 #include <immintrin.h>
 typedef __m512i V;
@@ -13,6 +17,22 @@ enum { LANES = 16 };
 #define RIGHT(v, n) _mm512_sra_epi32(v, _mm_cvtsi32_si128(n))
 #define LEAST _mm512_min_epi32
 #define MOST _mm512_max_epi32
+#define LEFT(v, n) _mm512_sll_epi32(v, _mm_cvtsi32_si128(n))
+#define EITHER _mm512_or_si512
+typedef __m512 F;
+#define FLOAD _mm512_loadu_ps
+#define FEACH _mm512_set1_ps
+#define FADD _mm512_add_ps
+#define FTIMES _mm512_mul_ps
+#define FLEAST _mm512_min_ps
+#define FMOST _mm512_max_ps
+#define FLOATS _mm512_cvtepi32_ps
+#define WHOLE _mm512_cvtps_epi32
+#if defined(__AVX512VNNI__)
+#define DOT _mm512_dpbusd_epi32
+#else
+#define DOT(sum, x, w) ADD(sum, PAIRS(_mm512_maddubs_epi16(x, w), _mm512_set1_epi16(1)))
+#endif
 #elif defined(__AVX2__)
 #include <immintrin.h>
 typedef __m256i V;
@@ -28,6 +48,18 @@ enum { LANES = 8 };
 #define RIGHT(v, n) _mm256_sra_epi32(v, _mm_cvtsi32_si128(n))
 #define LEAST _mm256_min_epi32
 #define MOST _mm256_max_epi32
+#define LEFT(v, n) _mm256_sll_epi32(v, _mm_cvtsi32_si128(n))
+#define EITHER _mm256_or_si256
+typedef __m256 F;
+#define FLOAD _mm256_loadu_ps
+#define FEACH _mm256_set1_ps
+#define FADD _mm256_add_ps
+#define FTIMES _mm256_mul_ps
+#define FLEAST _mm256_min_ps
+#define FMOST _mm256_max_ps
+#define FLOATS _mm256_cvtepi32_ps
+#define WHOLE _mm256_cvtps_epi32
+#define DOT(sum, x, w) ADD(sum, PAIRS(_mm256_maddubs_epi16(x, w), _mm256_set1_epi16(1)))
 #elif defined(__SSE4_1__)
 #include <smmintrin.h>
 typedef __m128i V;
@@ -42,6 +74,18 @@ enum { LANES = 4 };
 #define RIGHT(v, n) _mm_sra_epi32(v, _mm_cvtsi32_si128(n))
 #define LEAST _mm_min_epi32
 #define MOST _mm_max_epi32
+#define LEFT(v, n) _mm_sll_epi32(v, _mm_cvtsi32_si128(n))
+#define EITHER _mm_or_si128
+typedef __m128 F;
+#define FLOAD _mm_loadu_ps
+#define FEACH _mm_set1_ps
+#define FADD _mm_add_ps
+#define FTIMES _mm_mul_ps
+#define FLEAST _mm_min_ps
+#define FMOST _mm_max_ps
+#define FLOATS _mm_cvtepi32_ps
+#define WHOLE _mm_cvtps_epi32
+#define DOT(sum, x, w) ADD(sum, PAIRS(_mm_maddubs_epi16(x, w), _mm_set1_epi16(1)))
 #elif defined(__ARM_NEON)
 #include <arm_neon.h>
 typedef int32x4_t V;
@@ -55,9 +99,25 @@ enum { LANES = 4 };
 #define RIGHT(v, n) vshlq_s32(v, vdupq_n_s32(-(n)))
 #define LEAST vminq_s32
 #define MOST vmaxq_s32
+#define LEFT(v, n) vshlq_s32(v, vdupq_n_s32(n))
+#define EITHER vorrq_s32
+typedef float32x4_t F;
+#define FLOAD vld1q_f32
+#define FEACH vdupq_n_f32
+#define FADD vaddq_f32
+#define FTIMES vmulq_f32
+#define FLEAST vminq_f32
+#define FMOST vmaxq_f32
+#define FLOATS vcvtq_f32_s32
+#define WHOLE vcvtnq_s32_f32
 static inline V PAIRS(V a, V b) {
     int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
     return vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y));
+}
+static inline V DOT(V sum, V x, V w) {
+    int8x16_t a = vreinterpretq_s8_s32(x), b = vreinterpretq_s8_s32(w);
+    int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(b)), high = vmull_high_s8(a, b);
+    return vpadalq_s16(sum, vpaddq_s16(low, high));
 }
 #else
 #error "no vectors for this processor"

@@ -15,7 +15,7 @@ from shared.bundling.int8.command import (
     add_int8_flags,
     check_int8_flags,
     describe_int8,
-    make_int8_beside,
+    make_and_tell,
 )
 from shared.bundling.int8.maker import MIN_PICTURES
 from shared.bundling.report import describe_bundle
@@ -67,11 +67,7 @@ def test_without_nncf_the_line_says_what_to_install(monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def _quantiser() -> Iterator[None]:
-    with (
-        mock.patch.object(maker, "quantise", quantised.quantise),
-        mock.patch.object(maker, "nncf_version", lambda: "none"),
-        mock.patch.object(maker, "speed_gain", lambda *_: 2.0),
-    ):
+    with int8_bundle.without_nncf():
         yield
 
 
@@ -84,7 +80,7 @@ def make(folder: Path, *flags: str, pictures: object = None) -> None:
         return quantised.pictures(most)
 
     options = given("--int8", "--calibrate", "photographs", "--pictures", "50", *flags)
-    make_int8_beside(folder, options, read, int8_bundle.fill_float)  # type: ignore[arg-type]
+    make_and_tell(folder, options, read, int8_bundle.fill_float)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
@@ -96,11 +92,11 @@ def test_both_bundles_lie_beside_each_other(tmp_path: Path, capsys: pytest.Captu
     assert int8.manifest.int8 is not None
     assert int8.manifest.int8.float_fingerprint == other.manifest.fingerprint
     printed = capsys.readouterr()
-    assert "the layers that see the picture in float: agreement" in printed.out
-    assert "% on 16 pictures that were held out; 95 % interval" in printed.out
+    assert "the first layers in float: agreement" in printed.out
+    assert "% on 17 pictures that were held out; 95 % interval" in printed.out
     assert "head then tail equals the whole bit for bit at" in printed.out
     assert f"run it with --model {folder}" in printed.out
-    assert "calibrating, the layers that see the picture in float …" in printed.err
+    assert "calibrating, the first layers in float …" in printed.err
     assert "held-out pictures" in describe_bundle(int8, None)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net", "net.float"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
@@ -60,12 +61,12 @@ def empty(codec: Calibrated, shape: tuple[int, ...]) -> None:
 
 
 def test_no_profile_takes_more_than_was_counted() -> None:
-    for shape in SHAPES:
-        data = worst_profile(shape).data
+    for shape, whole in itertools.product(SHAPES, (False, True)):
+        data = worst_profile(shape, whole=whole).data
         profile = Profile.from_bytes(data)
         cost = cost_of(profile)
         for compiled in (False, True):
-            with naming(shape, cost, compiled):
+            with naming(shape, whole, cost, compiled):
                 held, peak = taken(lambda data=data, compiled=compiled: reader_of(data, compiled=compiled))
                 assert held <= cost.held_bytes
                 assert peak <= 2 * cost.held_bytes + len(data)
@@ -166,7 +167,7 @@ def test_ranks_beyond_what_the_channels_can_use_are_refused() -> None:
     up, down = profile.arrays["context.0.up"], profile.arrays["corrector_down"]
     channels = down.shape[0]
     wide = {name: np.zeros((up.shape[1] + 1, up.shape[1]), np.int16) for name in ("context.0.up",)}
-    columns = np.zeros((channels, channels + 1), np.float16)
+    columns = np.zeros((channels, channels + 1), down.dtype)
     for arrays, words in ((wide, "contexts of rank"), ({"corrector_down": columns}, "corrector of rank")):
         with naming(words), pytest.raises(ProfileContentError, match=words):
             Calibrated(_with(profile, arrays))

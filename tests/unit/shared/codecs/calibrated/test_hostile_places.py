@@ -8,16 +8,17 @@ from kits.naming import naming
 from kits.profiles import still_camera
 
 from shared.codecs.calibrated.codec import Calibrated
-from shared.codecs.calibrated.profile import FORMAT, FORMAT_2, Profile
+from shared.codecs.calibrated.profile import FORMAT, FORMAT_2, FORMAT_3, Profile
 from shared.errors import ContentError, LimitError, ProfileContentError
 
 PROFILE = still_camera()
 SHAPE = PROFILE.shapes[0]
 
 
-def changed(**arrays: np.ndarray) -> Profile:
+def changed(**arrays: np.ndarray | None) -> Profile:
+    kept = {**PROFILE.arrays, **arrays}
     return Profile.make(
-        {**PROFILE.arrays, **arrays},
+        {name: array for name, array in kept.items() if array is not None},
         fingerprint=PROFILE.fingerprint,
         split_point=PROFILE.split_point,
         shapes=PROFILE.shapes,
@@ -63,14 +64,17 @@ def test_values_that_are_not_finite_are_refused_or_found():
         codec.decode(*encoded, SHAPE)
 
 
-def test_the_format_is_the_second_only_where_it_is_needed():
-    assert PROFILE.about["format"] == FORMAT_2
+def test_the_format_is_the_first_that_has_all_of_it():
+    assert PROFILE.about["format"] == FORMAT_3
+    whole = {name for name in PROFILE.arrays if name.startswith("corrector_")}
+    assert changed(**dict.fromkeys(whole)).about["format"] == FORMAT_2
     plain = {
         "channel_kind": PROFILE.arrays["channel_kind"][0, 0],
         "magnitude_kind": PROFILE.arrays["magnitude_kind"][0, 0],
         "magnitudes": PROFILE.arrays["magnitudes"][:, 0],
     }
-    arrays = {name: array for name, array in {**PROFILE.arrays, **plain}.items() if name != "usual"}
+    kept = {**PROFILE.arrays, **plain}
+    arrays = {name: array for name, array in kept.items() if name not in {"usual", *whole}}
     older = Profile.make(
         arrays,
         fingerprint=PROFILE.fingerprint,

@@ -32,9 +32,47 @@ def changed(**arrays: np.ndarray | None) -> Profile:
 
 
 def test_an_array_that_is_missing_is_named():
-    for name in sorted(set(PROFILE.arrays) - {"corrector_down"}):
+    for name in sorted(set(PROFILE.arrays) - {"corrector_inputs"}):
         with naming(name), pytest.raises(ProfileContentError, match=name.replace(".", r"\.")):
             Calibrated(changed(**{name: None}))
+
+
+def test_an_array_of_another_formats_corrector_is_refused():
+    with pytest.raises(ProfileContentError, match="corrector_down is int8"):
+        Calibrated(changed(corrector_inputs=None))
+    with pytest.raises(ProfileContentError, match="corrector_bias"):
+        Calibrated(
+            changed(
+                corrector_inputs=None,
+                corrector_down=np.zeros((8, 4), np.float16),
+                corrector_up=np.zeros((4, 8), np.float16),
+            )
+        )
+
+
+def test_a_corrector_of_the_largest_numbers_gives_what_is_finite_or_one_error():
+    """Whatever its factors, nothing wraps around, and numpy and the library say the same."""
+    rng = np.random.default_rng(0)
+    largest = np.finfo(np.float32).max
+    for trial in range(40):
+        arrays = {
+            name: np.where(rng.random(PROFILE.arrays[name].shape) < 0.5, -128, 127).astype(np.int8)
+            for name in ("corrector_down", "corrector_up")
+        }
+        for name in ("corrector_inputs", "corrector_latent", "corrector_outputs"):
+            arrays[name] = (
+                largest * rng.choice([-1, -1e-38, 0, 1e-38, 1e-30, 1], PROFILE.arrays[name].shape)
+            ).astype(np.float32)
+        profile = changed(**arrays)
+        outcomes = []
+        for compiled in (False, True):
+            codec = Calibrated(profile, compiled=compiled)
+            try:
+                outcomes.append(codec.decode(profile.digest, PAYLOAD, PROFILE.shapes[0]).tobytes())
+            except ContentError as error:
+                outcomes.append(str(error).encode())
+        with naming(trial):
+            assert outcomes[0] == outcomes[1]
 
 
 def test_an_array_of_another_dtype_or_shape_is_named():

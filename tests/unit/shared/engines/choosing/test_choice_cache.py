@@ -243,11 +243,7 @@ def test_nothing_is_timed_before_that_may_begin_and_nobody_waits_for_a_remembere
     candidates: Candidates, tmp_path: Path
 ) -> None:
     seen: list[int] = []
-
-    def hold() -> None:
-        seen.append(len(candidates.built))
-
-    candidates.make(cache_dir=str(tmp_path), hold=hold)
-    candidates.make(cache_dir=str(tmp_path), hold=hold)
+    for _ in range(2):
+        candidates.make(cache_dir=str(tmp_path), hold=lambda: seen.append(len(candidates.built)))
     assert candidates.timed
     assert seen == [0]

@@ -34,6 +34,7 @@ def test_this_machine_has_one() -> None:
         ["sse4"],
         ["sse4", "avx2"],
         ["sse4", "avx2", "avx512"],
+        ["sse4", "avx2", "avx512", "vnni"],
         ["neon"],
     )
 

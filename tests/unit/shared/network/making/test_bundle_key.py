@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.network import bundle_key
-from shared.network.bundle_key import bundle_name
 from shared.network.choice import NetworkChoice
+from shared.network.making import bundle_key
+from shared.network.making.bundle_key import bundle_name
 
 if TYPE_CHECKING:
     from pathlib import Path

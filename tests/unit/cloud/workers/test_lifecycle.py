@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import Gauge
 
-from cloud.lifecycle import Lifecycle, State
+from cloud.workers.lifecycle import Lifecycle, State
 from shared.errors import UnavailableError
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import pytest
 from kits.common import ROOT
 
 from shared.errors import ModelError
-from shared.network import bundling_process
-from shared.network.bundling_process import make_in_child
 from shared.network.choice import NetworkChoice
+from shared.network.making import bundling_process
+from shared.network.making.bundling_process import make_in_child
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ def test_its_log_lines_become_ours(child, caplog: pytest.LogCaptureFixture) -> N
     assert said[:3] == [
         ("INFO", "shared.bundling.bundler", "bundled é, 24 split points"),
         ("WARNING", "shared.torch_network.weights", "weights=auto: no pretrained weights"),
-        ("DEBUG", "shared.network.bundling_process", "UserWarning: something of a library"),
+        ("DEBUG", "shared.network.making.bundling_process", "UserWarning: something of a library"),
     ]
     assert max(len(text) for _, _, text in said) <= 4000
 
@@ -86,7 +86,7 @@ def test_it_does_not_run_for_ever(child, monkeypatch: pytest.MonkeyPatch) -> Non
 ENDING = """
 import sys, threading
 from pathlib import Path
-from shared.network import bundling_process
+from shared.network.making import bundling_process
 from shared.network.choice import NetworkChoice
 from shared.process.exit import run_process
 

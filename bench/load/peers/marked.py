@@ -1,0 +1,79 @@
+"""The processes of one server: whatever inherited its mark, also what has left its parent, as Ray's processes and Triton do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+MARK = "BENCH_PEER_MARK"
+"""The variable that a server is started with, and that everything it starts inherits."""
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_POLL_S = 0.05
+
+
+def marked(mark: str, proc: Path = Path("/proc")) -> list[int]:
+    """Every living process with this mark, the server itself among them, and what they have started."""
+    wanted = f"{MARK}={mark}".encode()
+    found: set[int] = set()
+    parents: dict[int, int] = {}
+    for folder in proc.iterdir():
+        if folder.name.isdigit():
+            pid = int(folder.name)
+            with contextlib.suppress(OSError):  # it has just ended, or is another user's
+                fields = _stat(folder)
+                if fields[0] == "Z":
+                    continue
+                parents[pid] = int(fields[1])
+                if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                    found.add(pid)
+    # A process that gives itself a title writes it over its environment, but its parent is known.
+    while more := {pid for pid, parent in parents.items() if parent in found and pid not in found}:
+        found |= more
+    return sorted(found)
+
+
+def _stat(folder: Path) -> list[str]:
+    """The fields from the third on, the state; the name before it may hold spaces."""
+    return (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+
+
+def cpu_s(pids: list[int], proc: Path = Path("/proc")) -> float:
+    """CPU seconds of these processes and of those that they have waited for."""
+    ticks = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            ticks += sum(map(int, _stat(proc / str(pid))[11:15]))  # utime, stime, cutime, cstime
+    return ticks / _TICKS_PER_S
+
+
+def proportional(pids: list[int], proc: Path = Path("/proc")) -> int:
+    """The proportional set sizes of these processes, together, in bytes: a page that n processes share counts as 1/n."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            text = (proc / str(pid) / "smaps_rollup").read_text(encoding="utf-8")
+            if found := re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE):
+                total += 1024 * int(found[1])
+    return total
+
+
+def end(mark: str, patience_s: float = 5.0) -> int:
+    """End what is left with this mark: SIGTERM, then SIGKILL. How many processes there were."""
+    left = _signal(mark, signal.SIGTERM)
+    deadline = time.monotonic() + patience_s
+    while marked(mark) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    _signal(mark, signal.SIGKILL)
+    return left
+
+
+def _signal(mark: str, number: signal.Signals) -> int:
+    pids = marked(mark)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+    return len(pids)

@@ -1,0 +1,1 @@
+"""How a cloud alone scales, and how well that can be told from one thread."""

@@ -1,0 +1,102 @@
+"""A worker's process, as its parent sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from cloud.workers.channel import Channel, GoneError, Message
+from shared.process.child import run_module
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from cloud.config import CloudSettings
+    from cloud.workers.sums import Family
+
+_READING_S = 2.0
+
+
+class Started:
+    """One process, from its start to its end. Made by `start`."""
+
+    def __init__(self, number: int, process: asyncio.subprocess.Process, channel: Channel) -> None:
+        self.number = number
+        self.listens = asyncio.Event()
+        """Whether its port is open."""
+        self.since = 0.0
+        """When it was opened, in monotonic seconds."""
+        self.silent = 0
+        """Readings in a row that it has not answered."""
+        self.hung = False
+        """It was killed for that."""
+        self._process = process
+        self._channel = channel
+
+    @classmethod
+    async def start(cls, number: int, settings: CloudSettings) -> Self:
+        """Start a worker. It does nothing before `run`."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *run_module("cloud.workers.worker"),
+                str(theirs.fileno()),
+                pass_fds=[theirs.fileno()],
+                process_group=0,  # a Ctrl-C is the parent's, who passes it on
+            )
+        channel = await Channel.over(ours)
+        channel.tell(Message("settings", {"number": number, "settings": settings.model_dump(mode="json")}))
+        return cls(number, process, channel)
+
+    async def run(self, handle: Callable[[Started, Message], Awaitable[Message | None]]) -> int:
+        """Answer it until it ends; its exit status, as a shell says it: 128 and the signal that ended it."""
+        talking = asyncio.create_task(self._channel.run(lambda message: self._handle(message, handle)))
+        try:
+            status = await self._process.wait()
+        finally:
+            talking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await talking
+        return status if status >= 0 else 128 - status
+
+    async def reading(self) -> list[Family] | None:
+        """Its metrics; None if it does not answer in time."""
+        try:
+            answer = await self._channel.ask(Message("reading"), _READING_S)
+        except GoneError:
+            self.silent += 1
+            return None
+        self.silent = 0
+        families: list[Family] = json.loads(answer.body)
+        return families
+
+    async def ask(self, message: Message, timeout_s: float) -> dict[str, Any]:
+        """The fields of its answer; none if it does not answer in time."""
+        try:
+            return dict((await self._channel.ask(message, timeout_s)).fields)
+        except GoneError:
+            return {}
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it has not ended."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it, and what it has started: its process group is its own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _handle(
+        self, message: Message, handle: Callable[[Started, Message], Awaitable[Message | None]]
+    ) -> Message | None:
+        if message.kind == "listens":
+            self.since = time.monotonic()
+            self.listens.set()
+        return await handle(self, message)

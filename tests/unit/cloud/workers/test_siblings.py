@@ -1,0 +1,110 @@
+"""What a worker asks of the others, and does for them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cloud.access.refusals import OverQuotaError
+from cloud.metrics import CloudMetrics
+from cloud.workers.channel import Channel, Message
+from cloud.workers.sharing import Sharing
+from cloud.workers.siblings import Siblings
+from cloud.workers.sums import Collected
+from shared.errors import UnavailableError
+from shared.observing.telemetry import exposition
+from shared.security.sessions import Sessions
+from shared.security.tokens.keyring import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+def asked(
+    question: Callable[[Siblings], Awaitable[Any]], answer: Message | None
+) -> tuple[Any, list[Message]]:
+    """What the question comes to with a parent that gives this answer, or with one that has ended; and what the parent was asked."""
+
+    async def scenario() -> tuple[Any, list[Message]]:
+        heard: list[Message] = []
+
+        async def handle(message: Message) -> Message | None:
+            heard.append(message)
+            return answer
+
+        ours, theirs = [await Channel.over(end) for end in socket.socketpair()]
+        listening = asyncio.create_task(ours.run(handle))
+        parent = asyncio.create_task(theirs.run(handle))
+        if answer is None:
+            theirs.close()
+            await listening
+        try:
+            return await question(Siblings(ours)), heard
+        finally:
+            for channel in (ours, theirs):
+                channel.close()
+            await asyncio.gather(listening, parent)
+
+    return asyncio.run(scenario())
+
+
+def test_a_refusal_of_another_worker_is_the_senders_and_a_dead_one_is_none() -> None:
+    def bring(siblings: Siblings) -> Awaitable[None]:
+        return siblings.profile(b"data", "gate-3")
+
+    _, heard = asked(bring, Message("done"))
+    assert heard == [Message("profile", {"client": "gate-3"}, b"data")]
+    with pytest.raises(OverQuotaError, match="in another worker: no place"):
+        asked(bring, Message("done", {"refused": "no place"}))
+
+
+def test_without_the_parent_nothing_is_read_in_place_of_all() -> None:
+    async def read(siblings: Siblings) -> Any:
+        siblings._channel.close()
+        return await siblings.metrics()
+
+    families = [{"name": "c", "help": "C", "type": "counter", "samples": [["c_total", {}, 3.0]]}]
+    found, _ = asked(Siblings.metrics, Message("done", body=json.dumps(families).encode()))
+    assert isinstance(found, Collected)
+    assert "c_total 3.0" in exposition(found, "")[1].decode()
+    with pytest.raises(UnavailableError, match="the metrics of all workers cannot be read"):
+        asked(Siblings.metrics, Message("failed", {"why": "it"}))
+
+
+def test_a_session_of_another_worker_opens_and_ends_here_too() -> None:
+    now = 100.0
+    there, here = Sessions(clock=lambda: now), Sessions(clock=lambda: now)
+    key, session = there.begin(b"token")
+    _, (told,) = asked(lambda siblings: siblings.session(digest_of(key).hex(), session), Message("done"))
+    service: Any = SimpleNamespace(door=SimpleNamespace(sessions=here), metrics=CloudMetrics())
+    assert asyncio.run(Sharing(service).handle(told)) is None
+    assert here.find(key) == session
+    assert key not in str(told), "a key is the browser's alone"
+    _, (told,) = asked(lambda siblings: siblings.session(digest_of(key).hex(), None), Message("done"))
+    asyncio.run(Sharing(service).handle(told))
+    assert here.find(key) is None
+
+
+def test_a_reading_is_every_metric() -> None:
+    metrics = CloudMetrics()
+    metrics.abandoned.inc()
+    service: Any = SimpleNamespace(metrics=metrics)
+    answer = asyncio.run(Sharing(service).handle(Message("reading")))
+    assert answer
+    text = exposition(Collected(json.loads(answer.body)), "")[1].decode()
+    assert "splitdnn_cloud_abandoned_total 1.0" in text
+
+
+def test_a_network_is_taken_even_if_another_worker_cannot_load_it(caplog: pytest.LogCaptureFixture) -> None:
+    _, heard = asked(lambda siblings: siblings.loaded("d1"), Message("done"))
+    assert heard == [Message("loaded", {"digest": "d1"})]
+    assert not caplog.text
+    asked(lambda siblings: siblings.loaded("d1"), Message("failed", {"why": "no answer"}))
+    assert (
+        "another worker has not loaded the new network, which is taken without it: no answer" in caplog.text
+    )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from bench.report.progress import Outline, Progress
 from bench.report.report import Findings, about, publish
-from bench.speed import against, clients, engines, footprint, split, steps, tls
+from bench.speed import clients, engines, footprint, split, steps, tls
+from bench.speed.against import section as against
 from bench.speed.options import SECTIONS as NAMES
 from bench.speed.options import SpeedOptions
 

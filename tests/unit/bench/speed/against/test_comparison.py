@@ -6,7 +6,7 @@ import pytest
 
 from bench.harness.process import HERE
 from bench.harness.scrape import parse
-from bench.speed.comparison import rows, step_rows
+from bench.speed.against.tables import rows, step_rows
 from bench.speed.options import SpeedOptions
 from bench.speed.steps import Costs, Sample
 from bench.speed.window import Window

@@ -17,7 +17,7 @@ from bench.harness.worker import Worker
 from bench.report.progress import Outline
 from bench.report.report import Findings, Table
 from bench.report.spread import several
-from bench.speed.comparison import rows, step_rows
+from bench.speed.against.tables import rows, step_rows
 from bench.speed.halves import Halves
 from bench.speed.points import PICTURE, named
 from bench.speed.steps import REST, Costs, Sample
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from bench.harness.contender import Contender
     from bench.report.progress import Progress
-    from bench.speed.comparison import Runs
+    from bench.speed.against.tables import Runs
     from bench.speed.options import SpeedOptions
     from bench.speed.window import Window
 

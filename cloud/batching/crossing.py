@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from shared.engines.half import Tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_KEPT_BYTES = 32 << 20
+"""Larger batches get memory of their own."""
 
 Crossing = Tensors
 """The tensors that cross at a split point, each (n, *its shape) for n frames."""
@@ -40,3 +44,35 @@ def join(crossings: Sequence[Tensors]) -> Tensors:
     if len(crossings) == 1:
         return crossings[0]
     return tuple(np.concatenate(tensors) for tensors in zip(*crossings, strict=True))
+
+
+class Joining:
+    """Joins crossings in memory that each thread uses again: 6 MB of new pages for each batch take as long as decoding two frames."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    def join(self, crossings: Sequence[Tensors]) -> Tensors:
+        """As `join` does. The result is valid until this thread's next call, and must not be kept."""
+        if len(crossings) == 1:
+            return crossings[0]
+        size = sum(each.nbytes for tensors in crossings for each in tensors)
+        if size > _KEPT_BYTES:
+            return join(crossings)
+        memory = getattr(self._local, "memory", None)
+        if memory is None or len(memory) < size:
+            memory = self._local.memory = np.empty(size, np.uint8)
+        joined, start = [], 0
+        for tensors in zip(*crossings, strict=True):
+            frames, end = sum(map(len, tensors)), start + sum(each.nbytes for each in tensors)
+            place = memory[start:end].view(tensors[0].dtype).reshape(frames, *tensors[0].shape[1:])
+            joined.append(np.concatenate(tensors, out=place))
+            start = end
+        return tuple(joined)
+
+    def owned(self, outputs: Tensors) -> Tensors:
+        """The same outputs, copied where they lie in this thread's memory, as those of a tail do that only hands on what it is given."""
+        memory = getattr(self._local, "memory", None)
+        if memory is None:
+            return outputs
+        return tuple(each.copy() if np.may_share_memory(each, memory) else each for each in outputs)

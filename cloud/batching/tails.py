@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cloud.access.refusals import OverQuotaError
-from cloud.batching.crossing import join
+from cloud.batching.crossing import Joining, join
 from shared.engines.segmented import Chain, Segmented, segmented
 from shared.errors import EngineError, SplitPointError
 from shared.limits import MAX_OWN_TAILS
@@ -64,6 +64,7 @@ class Tails:
         self._failed: tuple[float, EngineError] | None = None
         self._chains_from = float("-inf")
         self._lock = threading.RLock()
+        self._joining = Joining()
 
     @property
     def chained(self) -> bool:
@@ -120,14 +121,14 @@ class Tails:
             tail = self._at_hand(point)
         if split_point in self._own:
             self._own[split_point] = self._clock()
-        return tail(_together(point, callers))
+        return self._joining.owned(tail(_together(point, callers, self._joining.join)))
 
     def begin(self, split_point: str, callers: Sequence[Crossing]) -> ChainRun | None:
         """As `run`, but to be gone on with piece by piece; None where there is no chain of this tail."""
         chain = self._ends.get(split_point) or self._fine.get(split_point)
         if not isinstance(chain, Chain):
             return None
-        return chain.begin(_together(self._partition.point(split_point), callers))
+        return chain.begin(_together(self._partition.point(split_point), callers, join))
 
     def require_allowed(self, split_point: str) -> None:
         """Raise SplitPointError if frames may not cross at this split point, which must exist."""
@@ -191,6 +192,8 @@ class Tails:
         self._own[point.name] = now
 
 
-def _together(point: SplitPoint, callers: Sequence[Crossing]) -> Crossing:
+def _together(
+    point: SplitPoint, callers: Sequence[Crossing], joined: Callable[[Sequence[Crossing]], Crossing]
+) -> Crossing:
     """The frames of all callers. Symbols and values of one batch must not be joined as numbers."""
-    return join([point.symbols(each) for each in callers] if any(point.grids) else callers)
+    return joined([point.symbols(each) for each in callers] if any(point.grids) else callers)

@@ -12,7 +12,7 @@ import pytest
 from kits import wire_reader
 from kits.profiles import features, still_camera
 
-from edge.calibration.fit import Preset, fit_profile
+from edge.calibration.fit import Preset, fit_crossing, fit_profile
 from edge.calibration.importance import Importance
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
@@ -96,10 +96,19 @@ def profiles() -> Iterator[Profile]:
             )
     for shape, signed in (((8, 5, 6), False), ((3, 2, 4, 5), True)):
         profile = still_camera(shape, signed=signed)
-        assert profile.about["format"] == "splitdnn-profile-2"
+        assert profile.about["format"] == "splitdnn-profile-3"
         assert profile.arrays["channel_kind"].ndim == profile.arrays["magnitudes"].ndim == 3
         assert "usual" in profile.arrays
         yield profile
+        older = fit_crossing(
+            [features(shape, signed=signed)],
+            PRESETS[:1],
+            fingerprint=FIELDS["fingerprint"],
+            split_point="layer1",
+            format_1=True,
+        )
+        assert older.about["format"] == "splitdnn-profile-1"
+        yield older
 
 
 class Recorder(wire_reader.Coder):

@@ -13,6 +13,8 @@ MARK = "BENCH_PEER_MARK"
 """The variable that a server is started with, and that everything it starts inherits."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _POLL_S = 0.05
+_KILLED_S = 10.0
+"""In which the system takes a killed process away, however busy it is."""
 
 
 def marked(mark: str, proc: Path = Path("/proc")) -> list[int]:
@@ -50,6 +52,14 @@ def cpu_s(pids: list[int], proc: Path = Path("/proc")) -> float:
     return ticks / _TICKS_PER_S
 
 
+def busy_s(proc: Path = Path("/proc")) -> float:
+    """CPU seconds that the whole machine has spent since its start, those taken away by its host among them."""
+    user, nice, system, _, _, *interrupts = (
+        (proc / "stat").read_text(encoding="utf-8").split("\n")[0].split()[1:9]
+    )
+    return sum(map(int, (user, nice, system, *interrupts))) / _TICKS_PER_S
+
+
 def proportional(pids: list[int], proc: Path = Path("/proc")) -> int:
     """The proportional set sizes of these processes, together, in bytes: a page that n processes share counts as 1/n."""
     total = 0
@@ -64,11 +74,17 @@ def proportional(pids: list[int], proc: Path = Path("/proc")) -> int:
 def end(mark: str, patience_s: float = 5.0) -> int:
     """End what is left with this mark: SIGTERM, then SIGKILL. How many processes there were."""
     left = _signal(mark, signal.SIGTERM)
-    deadline = time.monotonic() + patience_s
+    _wait(mark, patience_s)
+    if _signal(mark, signal.SIGKILL):
+        _wait(mark, _KILLED_S)
+    return left
+
+
+def _wait(mark: str, seconds: float) -> None:
+    """Until none is left, or so long."""
+    deadline = time.monotonic() + seconds
     while marked(mark) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
-    _signal(mark, signal.SIGKILL)
-    return left
 
 
 def _signal(mark: str, number: signal.Signals) -> int:

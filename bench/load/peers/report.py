@@ -48,6 +48,7 @@ def cost(lives: Mapping[str, Sequence[Life]], options: PeersOptions, material: M
             if name != BARE:
                 row[f"client CPU ms, {clients}"] = over_rounds([cell["client CPU ms"] for cell in cells])
         if name != BARE:
+            row["cores of others"] = over_rounds([others(life, options.clients) for life in each])
             row["bytes a request"] = over_rounds([life[f"clients {few}"]["bytes"] for life in each])
         row["PSS MB"] = over_rounds([life["pss"] / 1e6 for life in each])
         row["processes"] = max(life["processes"] for life in each)
@@ -59,7 +60,7 @@ def cost(lives: Mapping[str, Sequence[Life]], options: PeersOptions, material: M
         f"{material.codec}, peers {material.carries}. Columns end with the number of clients, each in a closed loop on a connection of its own, "
         f"all in one process on the same cores. Medians (min–max over {several(min(map(len, lives.values())), 'round')} of {options.seconds:g} s); a round "
         "is a whole life of every server, one after another. CPU is that of all the server's processes, and of the clients, per answered request; "
-        "bytes are those of TCP in both directions; PSS is the sum over the server's processes after the many clients; the start is until the "
+        "what others took of the cores meanwhile is a column, as rates and latencies hold only where that is next to nothing; bytes are those of TCP in both directions; PSS is the sum over the server's processes after the many clients; the start is until the "
         "first right answer. The bare tail runs one by one in the columns of few clients and in full batches in the others."
     )
     return Table("peers", "The same tail behind other servers", note, rows)
@@ -83,6 +84,15 @@ def figures(found: Mapping[str, Any]) -> dict[str, float]:
         "server CPU ms": 1e3 * found["server_cpu_s"] / done,
         "client CPU ms": 1e3 * found["client_cpu_s"] / done,
     }
+
+
+def others(life: Life, clients: Sequence[int]) -> float:
+    """How many cores were taken by what is neither the server nor its clients, at most."""
+    found = [life[f"clients {each}"] for each in clients]
+    taken: list[float] = [
+        (each["busy_s"] - each["server_cpu_s"] - each["client_cpu_s"]) / each["window_s"] for each in found
+    ]
+    return max(0.0, *taken)
 
 
 def trouble(lives: Mapping[str, Sequence[Life]], options: PeersOptions) -> Table:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.codecs.calibrated.symbol_coder import Symbols
 
     Pairs = Callable[[range], tuple[NDArray[np.float32], NDArray[np.float32]]]
-    """Of the frames of these numbers (positions, channels): what is predicted from, and the errors to predict."""
+    """What is predicted from, and the errors to predict, both (positions, channels), in the frames of these numbers."""
 
 _SMALLEST = 1e-30
 """Keeps the regression solvable for tensors that never change, where there is nothing to predict."""

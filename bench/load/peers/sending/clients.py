@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from bench.load.connection import ExchangeError
 from bench.load.generator import Generator, Load
-from bench.load.peers.marked import cpu_s, marked
+from bench.load.peers.marked import busy_s, cpu_s, marked
 from bench.load.peers.sending.body import GOOD, POISONED, Body, read_bodies
 from bench.load.peers.sending.carriers import OK, carrier
 from bench.load.peers.sending.job import FIRST, POISON, TERMINATE, Job
@@ -76,6 +76,7 @@ class Clients:
             **asdict(result_of(run)),
             "server_cpu_s": after["server_cpu_s"] - before["server_cpu_s"],
             "client_cpu_s": after["client_cpu_s"] - before["client_cpu_s"],
+            "busy_s": after["busy_s"] - before["busy_s"],
             "window_s": after["at"] - before["at"],
             "done": after["done"] - before["done"],
             "bytes": (within["bytes"] - before["bytes"]) / carried if carried else 0.0,
@@ -141,6 +142,7 @@ class Clients:
             "bytes": carried_bytes(self._job.port),
             "server_cpu_s": cpu_s(marked(self._job.mark)),
             "client_cpu_s": time.process_time(),
+            "busy_s": busy_s(),
         }
 
     def _generator(

@@ -56,7 +56,9 @@ class PeerTail:
         if request is None:
             request = self._local.request = self._compiled.create_infer_request()
         # OpenVINO takes no array that it may not write to, as those made of a message's bytes are.
-        request.set_input_tensor(ov.Tensor(np.require(crossings, requirements=["C", "W"]), shared_memory=True))
+        request.set_input_tensor(
+            ov.Tensor(np.require(crossings, requirements=["C", "W"]), shared_memory=True)
+        )
         request.infer()
         logits: NDArray[np.float32] = request.get_output_tensor(0).data.copy()
         return logits

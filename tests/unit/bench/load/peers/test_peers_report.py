@@ -19,7 +19,7 @@ MATERIAL = Material(Path("/nowhere"), "int8+zstd", "raw float32", gridded=False,
 def measured(rate, cpu_s):
     """One measurement by clients: 100 requests."""
     return {
-        "throughput_per_s": rate, "p50_ms": 5.0, "p99_ms": 9.0, "server_cpu_s": cpu_s, "client_cpu_s": 0.05, "done": 100,
+        "throughput_per_s": rate, "p50_ms": 5.0, "p99_ms": 9.0, "server_cpu_s": cpu_s, "client_cpu_s": 0.05, "busy_s": cpu_s + 1.05, "window_s": 4.0, "done": 100,
         "bytes": 1000.0, "fates": {"answered": 100},
     }  # fmt: skip
 
@@ -50,6 +50,7 @@ def test_cpu_is_per_answered_request_and_rates_are_medians():
     assert row["client CPU ms, 1"].median == pytest.approx(0.5)
     assert (row["PSS MB"].median, row["processes"], row["start s"].median) == (200, 3, 1.5)
     assert row["bytes a request"].median == 1000
+    assert row["cores of others"].median == pytest.approx(0.25)
 
 
 def test_the_bare_tail_counts_what_is_in_its_batches():

@@ -193,12 +193,15 @@ class Service:
         self.networks.current.export_build_info(self.metrics)
         self.profiles.keep({network.model.fingerprint for network in self.networks})
 
-    async def stop(self) -> None:
-        """Refuse new frames, finish those in progress within the drain time, then stop computing."""
-        if self._tasks:
-            self.networks.stop()
+    async def drain(self) -> None:
+        """Refuse new frames, and finish those in progress within the drain time. Does nothing unless frames are taken."""
         if self.lifecycle.state is State.READY:
+            self.networks.stop()
             await self.lifecycle.drain(self.settings.drain_s)
+
+    async def stop(self) -> None:
+        """Drain, then stop computing."""
+        await self.drain()
         self.lifecycle.move(State.STOPPED)
         for task in self._tasks:
             task.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import ssl
 import time
@@ -30,6 +31,9 @@ _ACCEPTING_SHARE, _ACCEPTING_AT_ONCE_S = 0.15, 0.005
 """How much of the loop's time accepting may take: in the long run, and seconds at once, which is about thirty connections. The others
 wait in the system's queue."""
 _SWEEP_S = 1.0
+_ON_THEIR_WAY_S = 0.1
+"""How long requests may take that clients had sent before they knew of the server's end."""
+_LOOK_S = 0.02
 _OWN_FILES = 96
 """Descriptors that are left for what is no connection: files, pipes of another process, the listening sockets."""
 _LEAST_CONNECTIONS = 8
@@ -72,6 +76,20 @@ class BoundedServer(HTTPServer):
             self._sockets[each.fileno()] = each
             self._handlers[each.fileno()] = self._listen(each)
         self._sweep()
+
+    async def let_go(self, limit_s: float) -> None:
+        """Accept no more connections, and wait until what was answered is taken: closing a connection cuts off what is left of its answer.
+
+        Requests that are on their way meanwhile are handled. Takes at most `limit_s` seconds.
+        """
+        self.stop()
+        until_s = time.monotonic() + limit_s
+        pause_s = _ON_THEIR_WAY_S
+        while (left_s := until_s - time.monotonic()) > 0:
+            await asyncio.sleep(min(pause_s, left_s))
+            if not self.crowd.is_writing():
+                return
+            pause_s = _LOOK_S
 
     async def close_all_connections(self) -> None:
         """Close all connections, at once."""

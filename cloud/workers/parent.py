@@ -8,6 +8,7 @@ import logging
 import signal
 import time
 from collections import OrderedDict
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from cloud.workers.channel import Message
@@ -48,6 +49,7 @@ class Parent:
         self._clock = clock
         self._workers: dict[int, Started] = {}
         self._sums = Sums()
+        self._turns = count()
         self._metrics = ParentMetrics(len(shares))
         self._sessions: OrderedDict[str, list[Any]] = OrderedDict()
         self._engine: dict[str, str] = {}
@@ -146,7 +148,8 @@ class Parent:
         """Read each worker's metrics every few seconds, so that little is lost with it, and kill one that answers no more."""
         while True:
             await asyncio.sleep(_LOOK_S)
-            await self._read()
+            for worker in await self._read():
+                worker.silent += 1  # here only: whoever reads the metrics often asks more often
             for worker in list(self._workers.values()):
                 if worker.silent >= MOST_SILENT and worker.listens.is_set():
                     _log.error(
@@ -157,13 +160,15 @@ class Parent:
                     worker.hung = True
                     worker.kill()
 
-    async def _read(self) -> None:
+    async def _read(self) -> list[Started]:
+        """The workers that did not answer in time."""
         workers = [each for each in self._workers.values() if each.listens.is_set()]
-        for worker, reading in zip(
-            workers, await asyncio.gather(*(each.reading() for each in workers)), strict=True
-        ):
+        turn = next(self._turns)
+        readings = await asyncio.gather(*(each.reading() for each in workers))
+        for worker, reading in zip(workers, readings, strict=True):
             if reading is not None and self._workers.get(worker.number) is worker:
-                self._sums.note(worker.number, reading)
+                self._sums.note(worker.number, reading, turn)
+        return [worker for worker, reading in zip(workers, readings, strict=True) if reading is None]
 
     async def _handle(self, worker: Started, message: Message) -> Message | None:
         if message.kind == "ready":
@@ -202,8 +207,9 @@ class Parent:
             await self._noted.wait()
 
     async def _spread(self, sender: Started, message: Message) -> list[dict[str, Any]]:
-        """What all others but the sender answer."""
-        others = [each for each in self._workers.values() if each is not sender and each.listens.is_set()]
+        """What all others but the sender answer; of those that do not listen yet, those that were told all earlier sessions."""
+        ready = [each for each in self._workers.values() if self._networks.get(each.number)]
+        others = [each for each in ready if each is not sender]
         return list(await asyncio.gather(*(each.ask(message, _SPREADING_S) for each in others)))
 
     def _note_session(self, name: str, session: list[Any] | None) -> None:

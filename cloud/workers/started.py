@@ -33,7 +33,7 @@ class Started:
         self.since = 0.0
         """When it was opened, in monotonic seconds."""
         self.silent = 0
-        """Readings in a row that it has not answered."""
+        """Looks in a row that it has not answered, by whoever looks."""
         self.hung = False
         """It was killed for that."""
         self._process = process
@@ -70,7 +70,6 @@ class Started:
         try:
             answer = await self._channel.ask(Message("reading"), _READING_S)
         except GoneError:
-            self.silent += 1
             return None
         self.silent = 0
         families: list[Family] = json.loads(answer.body)

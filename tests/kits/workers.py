@@ -25,7 +25,7 @@ class FakeWorker:
         self.asked: list[Message] = []
         self.answer: dict[str, Any] = {}
         self.count = 1.0
-        self.drains = True
+        self.drains = self.answers = True
         self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def run(self, handle: Any) -> int:
@@ -46,9 +46,9 @@ class FakeWorker:
         return said
 
     async def reading(self) -> list[dict[str, Any]] | None:
-        if self.silent:
-            self.silent += 1
+        if not self.answers:
             return None
+        self.silent = 0
         samples = [["c_total", {}, self.count]]
         return [{"name": "c", "help": "C", "type": "counter", "samples": samples}]
 

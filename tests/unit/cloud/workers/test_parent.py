@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 
 import pytest
@@ -143,12 +144,30 @@ def test_a_worker_that_answers_no_more_is_killed_and_started_again() -> None:
     async def scenario() -> None:
         run = Run()
         first, _ = await run.serving()
-        first.silent = 1
+        first.answers = False
         await run.started(3)
         assert first.hung
         assert first.silent >= MOST_SILENT
         first.listens.clear()
         assert (await run.total())["splitdnn_cloud_worker_deaths_totalhung"] == 1
+        run.stop.set()
+        await run.ended
+
+    virtual_time.run(scenario())
+
+
+def test_a_worker_is_not_killed_because_its_metrics_are_read_often() -> None:
+    async def scenario() -> None:
+        run = Run()
+        first, second = await run.serving()
+        first.answers = False
+        for _ in range(3 * MOST_SILENT):
+            await second.handle(second, Message("metrics"))
+        await asyncio.sleep(8)  # one look
+        assert (first.silent, first.hung, len(run.workers)) == (1, False, 2)
+        first.answers = True
+        await asyncio.sleep(8)
+        assert first.silent == 0
         run.stop.set()
         await run.ended
 
@@ -173,6 +192,25 @@ def test_profiles_and_sessions_go_to_all_others_and_sessions_to_later_ones_too()
         await first.handle(first, Message("session", {"name": "ab", "session": None}))
         third.ends(1)
         assert await (await run.started(4)).takes_frames() == {}
+        run.stop.set()
+        await run.ended
+
+    virtual_time.run(scenario())
+
+
+def test_a_session_that_begins_before_a_worker_listens_is_not_lost_to_it() -> None:
+    async def scenario() -> None:
+        run = Run()
+        first = await run.started(1)
+        await first.takes_frames()
+        second = await run.started(2)
+        await until(lambda: hasattr(second, "handle"))
+        await first.handle(first, Message("session", SESSION))
+        assert second.asked == []
+        assert json.loads((await second.handle(second, READY)).body) == {"ab": SESSION["session"]}
+        over = Message("session", {"name": "ab", "session": None})
+        await first.handle(first, over)
+        assert second.asked == [over]
         run.stop.set()
         await run.ended
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 4
 """Connections that are accepted in one turn of the loop. Each takes 0.1 ms."""
+_BACKLOG = 128
+"""Connections that may wait in the system's queue, at most."""
 _PAUSE_S = 1.0
 """How long none is accepted when the system has no descriptor for another."""
 _ACCEPTING_SHARE, _ACCEPTING_AT_ONCE_S = 0.15, 0.005
@@ -105,13 +107,13 @@ class BoundedServer(HTTPServer):
 
         def accept(*_event: object) -> None:
             start = time.perf_counter()
-            accept_some()
+            accept_some(_AT_ONCE)
             # Whoever is turned away and comes again at once would keep the loop from all others.
             if not paused and (pause_s := seconds.queue(time.perf_counter() - start)):
                 pause(pause_s)
 
-        def accept_some() -> None:
-            for _ in range(_AT_ONCE):
+        def accept_some(most: int) -> None:
+            for _ in range(most):
                 if stopped:
                     return
                 try:
@@ -141,6 +143,7 @@ class BoundedServer(HTTPServer):
 
         def stop() -> None:
             nonlocal stopped
+            accept_some(_BACKLOG)  # closing the socket would reset them, and lose their requests
             stopped = True
             if not paused:
                 loop.remove_handler(listening)

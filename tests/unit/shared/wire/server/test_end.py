@@ -71,3 +71,19 @@ def test_a_request_that_is_on_its_way_is_answered_and_no_connection_accepted() -
             writer.close()
 
     asyncio.run(scenario())
+
+
+def test_a_connection_that_the_system_has_taken_is_not_reset() -> None:
+    async def scenario() -> None:
+        async with serving() as service:
+            service.answer.set()
+            clients = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(9)]
+            for client in clients:
+                client.sendall(LAST)
+            await service.server.let_go(WAIT_S)
+            for client in clients:
+                with client:
+                    client.settimeout(WAIT_S)
+                    assert client.recv(10_000).endswith(b"done")
+
+    asyncio.run(scenario())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import signal
@@ -29,6 +30,8 @@ _LOOK_S = 5.0
 MOST_SILENT = 6
 """Looks in a row that a worker does not answer, and is killed. A machine that was paused for minutes counts as one."""
 _SPREADING_S = 50.0
+_LOADING_S = 90.0
+"""Longer than the worker waits that asked."""
 _STOP_S = 6.0
 """More than the drain takes: closing connections, and what runs on threads."""
 CANNOT_START = 2
@@ -201,10 +204,14 @@ class Parent:
         self._noted = asyncio.Event()
 
     async def _all_have(self, digest: str) -> None:
-        while any(
-            each.listens.is_set() and self._networks[each.number] != digest for each in self._workers.values()
-        ):
-            await self._noted.wait()
+        """Wait for that, but not for ever: one that cannot load it never has it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOADING_S):
+                while any(
+                    each.listens.is_set() and self._networks[each.number] != digest
+                    for each in self._workers.values()
+                ):
+                    await self._noted.wait()
 
     async def _spread(self, sender: Started, message: Message) -> list[dict[str, Any]]:
         """What all others but the sender answer; of those that do not listen yet, those that were told all earlier sessions."""

@@ -237,6 +237,8 @@ def test_a_new_network_is_taken_when_all_workers_that_serve_have_it() -> None:
         third = await run.started(3)
         await third.takes_frames(Message("ready", {**READY.fields, "digest": "newer"}))
         await asyncio.wait_for(first.handle(first, newer), 1)
+        # Nor for ever one that cannot load it.
+        await asyncio.wait_for(first.handle(first, Message("loaded", {"digest": "bad there"})), 100)
         run.stop.set()
         await run.ended
 

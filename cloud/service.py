@@ -177,11 +177,11 @@ class Service:
         return self.networks.current
 
     def _load(self, folder: Path | None = None) -> LoadedNetwork:
-        pools, settings = self.pools, self.settings
-        if folder:
-            settings = settings.model_copy(update={"model": str(folder)})
+        pools = self.pools
+        settings = self.settings.model_copy(update={"model": str(folder)}) if folder else self.settings
+        alike = self.siblings.alike if self.siblings else None
         return LoadedNetwork.load(
-            settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers
+            settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers, alike=alike
         )
 
     def _note_closed(self, why: str, owner: str) -> None:

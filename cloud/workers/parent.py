@@ -44,7 +44,9 @@ class Parent:
         self,
         shares: Sequence[CloudSettings],
         *,
-        start: Callable[[int, CloudSettings], Coroutine[Any, Any, Started]] = Started.start,
+        start: Callable[
+            [int, CloudSettings, Sequence[str] | None], Coroutine[Any, Any, Started]
+        ] = Started.start,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._shares = shares
@@ -55,8 +57,8 @@ class Parent:
         self._turns = count()
         self._metrics = ParentMetrics(len(shares))
         self._sessions: OrderedDict[str, list[Any]] = OrderedDict()
-        self._engine: dict[str, str] = {}
-        """How the first worker computes, which all others do too: their answers must not differ."""
+        self._alike: Sequence[str] | None = None
+        """Engine and precision of the first worker, which are the others' too: their answers must not differ."""
         self._networks: dict[int, str | None] = {}
         """The digest of the latest network that each worker has loaded."""
         self._noted = asyncio.Event()
@@ -114,7 +116,7 @@ class Parent:
     async def _one(self, number: int) -> tuple[int, float, bool]:
         """Run one worker to its end: its exit status, how long it has taken frames, and whether it ever did."""
         try:
-            worker = await self._start(number, self._shares[number - 1].model_copy(update=self._engine))
+            worker = await self._start(number, self._shares[number - 1], self._alike)
         except OSError as error:  # no more processes, files or memory
             _log.error("worker %d: no process can be started: %s", number, error.strerror or error)
             return 1, 0.0, False
@@ -175,8 +177,7 @@ class Parent:
 
     async def _handle(self, worker: Started, message: Message) -> Message | None:
         if message.kind == "ready":
-            if message.fields["precision"] != "int8":  # which such a bundle always is, and no setting
-                self._engine = self._engine or {key: message.fields[key] for key in ("engine", "precision")}
+            self._alike = self._alike or message.fields["alike"]
             self._note_network(worker.number, message.fields["digest"])
             return Message("done", body=json.dumps(self._sessions).encode())
         if message.kind == "listens":

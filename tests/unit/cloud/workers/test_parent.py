@@ -21,13 +21,13 @@ def test_the_first_worker_starts_alone_and_the_others_compute_as_it_does() -> No
     async def scenario() -> None:
         run = Run(3)
         first = await run.started(1)
-        assert (first.number, first.settings.engine, first.settings.precision) == (1, "auto", "auto")
+        assert (first.number, first.alike) == (1, None)
         await asyncio.sleep(100)
         assert len(run.workers) == 1
         await first.takes_frames()
         await run.started(3)
         for other in run.workers[1:]:
-            assert (other.settings.engine, other.settings.precision) == ("openvino", "bfloat16")
+            assert other.alike == ["openvino", "bfloat16"]
         run.stop.set()
         assert await run.ended == 0
         assert [each.signals for each in run.workers] == [[signal.SIGTERM]] * 3
@@ -50,12 +50,12 @@ def test_where_no_process_can_be_started_it_is_tried_again(caplog: pytest.LogCap
     assert caplog.text.count("worker 1: no process can be started: no more processes") == 3
 
 
-def test_an_int8_network_leaves_the_setting_as_it_is() -> None:
+def test_an_int8_network_says_nothing_of_others() -> None:
     async def scenario() -> None:
         run = Run()
-        ready = Message("ready", {"engine": "openvino", "precision": "int8", "digest": "old"})
+        ready = Message("ready", {"alike": None, "digest": "old"})
         await (await run.started(1)).takes_frames(ready)
-        assert (await run.started(2)).settings.precision == "auto"
+        assert (await run.started(2)).alike is None
         run.stop.set()
         await run.ended
 

@@ -177,11 +177,11 @@ class Service:
         return self.networks.current
 
     def _load(self, folder: Path | None = None) -> LoadedNetwork:
-        pools, settings = self.pools, self.settings
-        if folder:
-            settings = settings.model_copy(update={"model": str(folder)})
+        pools = self.pools
+        settings = self.settings.model_copy(update={"model": str(folder)}) if folder else self.settings
+        alike = self.siblings.alike if self.siblings else None
         return LoadedNetwork.load(
-            settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers
+            settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers, alike=alike
         )
 
     def _note_closed(self, why: str, owner: str) -> None:
@@ -193,12 +193,15 @@ class Service:
         self.networks.current.export_build_info(self.metrics)
         self.profiles.keep({network.model.fingerprint for network in self.networks})
 
-    async def stop(self) -> None:
-        """Refuse new frames, finish those in progress within the drain time, then stop computing."""
-        if self._tasks:
-            self.networks.stop()
+    async def drain(self) -> None:
+        """Refuse new frames, and finish those in progress within the drain time. Does nothing unless frames are taken."""
         if self.lifecycle.state is State.READY:
+            self.networks.stop()
             await self.lifecycle.drain(self.settings.drain_s)
+
+    async def stop(self) -> None:
+        """Drain, then stop computing."""
+        await self.drain()
         self.lifecycle.move(State.STOPPED)
         for task in self._tasks:
             task.cancel()

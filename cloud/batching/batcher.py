@@ -121,7 +121,7 @@ class Batcher:
         return alone
 
     def end_alone(self, client: Hashable, tail: Hashable, seconds: float) -> None:
-        """Give the place back. The frame's tail, None if it did not come to that, took so long."""
+        """Give the place back. The frame's tail, None if it did not run to its end, took so long."""
         self._free += 1
         if tail is not None:
             self._metrics.batch_size.observe(1)

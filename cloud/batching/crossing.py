@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,8 +13,12 @@ from shared.engines.half import Tensors
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 _KEPT_BYTES = 32 << 20
 """Larger batches get memory of their own."""
+_ALIGNMENT = 64
+"""Each tensor begins at a multiple of so many bytes from the first: symbols of one byte may lie before numbers of four."""
 
 Crossing = Tensors
 """The tensors that cross at a split point, each (n, *its shape) for n frames."""
@@ -56,7 +60,7 @@ class Joining:
         """As `join` does. The result is valid until this thread's next call, and must not be kept."""
         if len(crossings) == 1:
             return crossings[0]
-        size = sum(each.nbytes for tensors in crossings for each in tensors)
+        size = sum(_room(tensors) for tensors in zip(*crossings, strict=True))
         if size > _KEPT_BYTES:
             return join(crossings)
         memory = getattr(self._local, "memory", None)
@@ -67,7 +71,7 @@ class Joining:
             frames, end = sum(map(len, tensors)), start + sum(each.nbytes for each in tensors)
             place = memory[start:end].view(tensors[0].dtype).reshape(frames, *tensors[0].shape[1:])
             joined.append(np.concatenate(tensors, out=place))
-            start = end
+            start += _room(tensors)
         return tuple(joined)
 
     def owned(self, outputs: Tensors) -> Tensors:
@@ -76,3 +80,8 @@ class Joining:
         if memory is None:
             return outputs
         return tuple(each.copy() if np.may_share_memory(each, memory) else each for each in outputs)
+
+
+def _room(tensors: Sequence[NDArray[Any]]) -> int:
+    """Bytes from the start of these to the start of what comes behind them."""
+    return -(-sum(each.nbytes for each in tensors) // _ALIGNMENT) * _ALIGNMENT

@@ -53,6 +53,7 @@ class _Use:
     """What the tail took."""
 
     tail: Tail | None = None
+    """None if it did not run to its end: nothing is learned from that of what a frame costs there."""
     seconds: float = 0.0
 
 
@@ -77,7 +78,8 @@ class Alone:
         use = _Use()
 
         def ended() -> None:
-            self._batcher.charge(account.name, account.settle())
+            failed_s = 0.0 if use.tail else use.seconds
+            self._batcher.charge(account.name, account.settle() + failed_s)
             self._batcher.end_alone(account.name, use.tail, use.seconds)
 
         left_s = remaining(deadline_of(body.pieces[0]) if body.pieces else 0)
@@ -125,8 +127,9 @@ class Alone:
         start_s, cpu_s = time.perf_counter(), time.thread_time()
         try:
             outputs = tail.network.tails.run(tail.split_point, [work.crossing])
+            use.tail = tail
         finally:
-            use.tail, use.seconds = tail, time.perf_counter() - start_s
+            use.seconds = time.perf_counter() - start_s
             self._metrics.step_cpu.labels("tail").inc(time.thread_time() - cpu_s)
             account.spend(use.seconds, settled=True)
         if {len(each) for each in outputs} != {1}:

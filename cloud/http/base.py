@@ -125,6 +125,12 @@ class Handler(RequestHandler):
         """GET without its body, which Tornado leaves out."""
         return self.get(*arguments, **named)
 
+    def finish(self, chunk: Any = None) -> Any:
+        """Finish; at the server's end a client learns that its next request needs another connection, and that one is not lost."""
+        if self.service.lifecycle.is_ending:
+            self.set_header("Connection", "close")
+        return super().finish(chunk)
+
     def finish_json(self, text: bytes | str) -> None:
         """Finish with JSON that is encoded already."""
         self.set_header("Content-Type", "application/json; charset=UTF-8")

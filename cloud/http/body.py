@@ -145,7 +145,7 @@ class BodyHandler(Handler):
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         self.set_header("Content-Length", len(answer))
         at_once |= self.crowded or "Expect" in self.request.headers or self._declared() > self._most_read
-        if at_once or isinstance(error, LimitError):
+        if at_once or isinstance(error, LimitError) or self.service.lifecycle.is_ending:
             self.set_header("Connection", "close")
         self.write(answer)
         if at_once:

@@ -47,10 +47,18 @@ class LoadedNetwork:
     usage: Usage = field(default_factory=Usage)
 
     @classmethod
-    def load(cls, settings: CloudSettings, metrics: CloudMetrics, *, threads: int, tail_workers: int) -> Self:
+    def load(
+        cls,
+        settings: CloudSettings,
+        metrics: CloudMetrics,
+        *,
+        threads: int,
+        tail_workers: int,
+        alike: tuple[str, str] | None = None,
+    ) -> Self:
         """Load the network that the settings name and compile its default tail, and those that they list; takes seconds.
 
-        Raises StartupError or SplitPointError.
+        `alike` is `load_network`'s. Raises StartupError or SplitPointError.
         """
         network = load_network(
             settings,
@@ -61,6 +69,7 @@ class LoadedNetwork:
             patience_s=NAMED_SECONDS,
             threads=threads,
             streams=tail_workers,
+            alike=alike,
         )
         make_task(network.model, Wanted())  # raises if this side cannot read what the network says
         files = BundleFiles(network.bundle) if settings.serve_bundle else None

@@ -54,6 +54,11 @@ class Lifecycle:
         if self.state is not State.READY:
             raise UnavailableError(f"the server is {self.state}; try again later")
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether the server takes frames no more, and never will again."""
+        return self.state in (State.DRAINING, State.STOPPED)
+
     def begin_frame(self) -> None:
         """Count one more frame in progress. Raises UnavailableError unless frames are taken."""
         self.require_ready()

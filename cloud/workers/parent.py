@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import signal
 import time
 from collections import OrderedDict
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from cloud.workers.channel import Message
@@ -28,6 +30,8 @@ _LOOK_S = 5.0
 MOST_SILENT = 6
 """Looks in a row that a worker does not answer, and is killed. A machine that was paused for minutes counts as one."""
 _SPREADING_S = 50.0
+_LOADING_S = 90.0
+"""Longer than the worker waits that asked."""
 _STOP_S = 6.0
 """More than the drain takes: closing connections, and what runs on threads."""
 CANNOT_START = 2
@@ -40,7 +44,9 @@ class Parent:
         self,
         shares: Sequence[CloudSettings],
         *,
-        start: Callable[[int, CloudSettings], Coroutine[Any, Any, Started]] = Started.start,
+        start: Callable[
+            [int, CloudSettings, Sequence[str] | None], Coroutine[Any, Any, Started]
+        ] = Started.start,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._shares = shares
@@ -48,10 +54,11 @@ class Parent:
         self._clock = clock
         self._workers: dict[int, Started] = {}
         self._sums = Sums()
+        self._turns = count()
         self._metrics = ParentMetrics(len(shares))
         self._sessions: OrderedDict[str, list[Any]] = OrderedDict()
-        self._engine: dict[str, str] = {}
-        """How the first worker computes, which all others do too: their answers must not differ."""
+        self._alike: Sequence[str] | None = None
+        """Engine and precision of the first worker, which are the others' too: their answers must not differ."""
         self._networks: dict[int, str | None] = {}
         """The digest of the latest network that each worker has loaded."""
         self._noted = asyncio.Event()
@@ -109,7 +116,7 @@ class Parent:
     async def _one(self, number: int) -> tuple[int, float, bool]:
         """Run one worker to its end: its exit status, how long it has taken frames, and whether it ever did."""
         try:
-            worker = await self._start(number, self._shares[number - 1].model_copy(update=self._engine))
+            worker = await self._start(number, self._shares[number - 1], self._alike)
         except OSError as error:  # no more processes, files or memory
             _log.error("worker %d: no process can be started: %s", number, error.strerror or error)
             return 1, 0.0, False
@@ -146,7 +153,8 @@ class Parent:
         """Read each worker's metrics every few seconds, so that little is lost with it, and kill one that answers no more."""
         while True:
             await asyncio.sleep(_LOOK_S)
-            await self._read()
+            for worker in await self._read():
+                worker.silent += 1  # here only: whoever reads the metrics often asks more often
             for worker in list(self._workers.values()):
                 if worker.silent >= MOST_SILENT and worker.listens.is_set():
                     _log.error(
@@ -157,18 +165,19 @@ class Parent:
                     worker.hung = True
                     worker.kill()
 
-    async def _read(self) -> None:
+    async def _read(self) -> list[Started]:
+        """The workers that did not answer in time."""
         workers = [each for each in self._workers.values() if each.listens.is_set()]
-        for worker, reading in zip(
-            workers, await asyncio.gather(*(each.reading() for each in workers)), strict=True
-        ):
+        turn = next(self._turns)
+        readings = await asyncio.gather(*(each.reading() for each in workers))
+        for worker, reading in zip(workers, readings, strict=True):
             if reading is not None and self._workers.get(worker.number) is worker:
-                self._sums.note(worker.number, reading)
+                self._sums.note(worker.number, reading, turn)
+        return [worker for worker, reading in zip(workers, readings, strict=True) if reading is None]
 
     async def _handle(self, worker: Started, message: Message) -> Message | None:
         if message.kind == "ready":
-            if message.fields["precision"] != "int8":  # which such a bundle always is, and no setting
-                self._engine = self._engine or {key: message.fields[key] for key in ("engine", "precision")}
+            self._alike = self._alike or message.fields["alike"]
             self._note_network(worker.number, message.fields["digest"])
             return Message("done", body=json.dumps(self._sessions).encode())
         if message.kind == "listens":
@@ -196,14 +205,19 @@ class Parent:
         self._noted = asyncio.Event()
 
     async def _all_have(self, digest: str) -> None:
-        while any(
-            each.listens.is_set() and self._networks[each.number] != digest for each in self._workers.values()
-        ):
-            await self._noted.wait()
+        """Wait for that, but not for ever: one that cannot load it never has it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOADING_S):
+                while any(
+                    each.listens.is_set() and self._networks[each.number] != digest
+                    for each in self._workers.values()
+                ):
+                    await self._noted.wait()
 
     async def _spread(self, sender: Started, message: Message) -> list[dict[str, Any]]:
-        """What all others but the sender answer."""
-        others = [each for each in self._workers.values() if each is not sender and each.listens.is_set()]
+        """What all others but the sender answer; of those that do not listen yet, those that were told all earlier sessions."""
+        ready = [each for each in self._workers.values() if self._networks.get(each.number)]
+        others = [each for each in ready if each is not sender]
         return list(await asyncio.gather(*(each.ask(message, _SPREADING_S) for each in others)))
 
     def _note_session(self, name: str, session: list[Any] | None) -> None:

@@ -6,7 +6,7 @@ _FIRST_S, _LONGEST_S = 0.5, 60.0
 SERVED_S = 60.0
 """A worker that has taken frames for so long is not one that dies as soon as it starts."""
 MOST_IN_A_ROW = 10
-"""Deaths after which a worker is not started again: about four minutes of waiting, and ten starts."""
+"""Deaths in a row after which a worker is started again; about four minutes of waiting, all in all."""
 
 
 class Restarts:

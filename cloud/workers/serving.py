@@ -81,6 +81,9 @@ async def serve(
             with event_loop.undisturbed(service.metrics):
                 await stopping
             _log.info("stopping: finishing %d frames", service.lifecycle.frames)
+            until_s = asyncio.get_running_loop().time() + settings.drain_s
+            await service.drain()
+            await server.let_go(until_s - asyncio.get_running_loop().time())
     finally:
         starting.cancel()
         if renewing:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from cloud.config import CloudSettings
 from shared.errors import SettingsError
 from shared.process.threads import available_cores
-
-if TYPE_CHECKING:
-    from cloud.config import CloudSettings
 
 WORKER = "{worker}"
 """In the name of a file that each worker has for itself."""
@@ -69,7 +67,7 @@ def _refuse(settings: CloudSettings, threads: int) -> None:
             )
     for name in DIVIDED:
         whole = getattr(settings, name)
-        least = 8 if name == "max_connections" else 1
+        least = _least(name)
         if whole // workers < least:
             raise SettingsError(
                 f"--{name.replace('_', '-')}={whole}: {workers} workers share it; accepted: {least * workers} or more"
@@ -79,3 +77,9 @@ def _refuse(settings: CloudSettings, threads: int) -> None:
             f"--max-buffered-bytes={settings.max_buffered_bytes}: {workers} workers share it, and none could take a body of "
             f"--max-body-bytes={settings.max_body_bytes}; accepted: {workers * settings.max_body_bytes} or more"
         )
+
+
+def _least(name: str) -> int:
+    """The least that this setting may be, for a worker too."""
+    bounds = (getattr(each, "ge", None) for each in CloudSettings.model_fields[name].metadata)
+    return max(int(bound) for bound in bounds if bound is not None)

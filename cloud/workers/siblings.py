@@ -28,12 +28,16 @@ _LOADED_S = 60.0
 class Siblings:
     """What a worker asks of its parent. On the event loop only."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, alike: tuple[str, str] | None = None) -> None:
         self._channel = channel
+        self.alike = alike
+        """Engine and precision in which all workers compute networks that are not int8, as answers must not differ; None: not known."""
 
     async def ready(self, engine: str, precision: str, digest: str) -> dict[str, Any]:
         """Say that frames can be taken, of which network, and how; the sessions that browsers have. Raises GoneError."""
-        said = {"engine": engine, "precision": precision, "digest": digest}
+        if precision != "int8":
+            self.alike = self.alike or (engine, precision)
+        said = {"alike": self.alike, "digest": digest}
         answer = await self._channel.ask(Message("ready", said), _READY_S)
         sessions: dict[str, Any] = json.loads(answer.body)
         return sessions

@@ -15,7 +15,7 @@ from cloud.workers.channel import Channel, GoneError, Message
 from shared.process.child import run_module
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from cloud.config import CloudSettings
     from cloud.workers.sums import Family
@@ -33,15 +33,15 @@ class Started:
         self.since = 0.0
         """When it was opened, in monotonic seconds."""
         self.silent = 0
-        """Readings in a row that it has not answered."""
+        """Looks in a row that it has not answered, by whoever looks."""
         self.hung = False
         """It was killed for that."""
         self._process = process
         self._channel = channel
 
     @classmethod
-    async def start(cls, number: int, settings: CloudSettings) -> Self:
-        """Start a worker. It does nothing before `run`."""
+    async def start(cls, number: int, settings: CloudSettings, alike: Sequence[str] | None) -> Self:
+        """Start a worker, which computes `alike`: with that engine and precision. It does nothing before `run`."""
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -51,7 +51,8 @@ class Started:
                 process_group=0,  # a Ctrl-C is the parent's, who passes it on
             )
         channel = await Channel.over(ours)
-        channel.tell(Message("settings", {"number": number, "settings": settings.model_dump(mode="json")}))
+        told = {"number": number, "settings": settings.model_dump(mode="json"), "alike": alike}
+        channel.tell(Message("settings", told))
         return cls(number, process, channel)
 
     async def run(self, handle: Callable[[Started, Message], Awaitable[Message | None]]) -> int:
@@ -70,7 +71,6 @@ class Started:
         try:
             answer = await self._channel.ask(Message("reading"), _READING_S)
         except GoneError:
-            self.silent += 1
             return None
         self.silent = 0
         families: list[Family] = json.loads(answer.body)

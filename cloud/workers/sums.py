@@ -106,13 +106,17 @@ class Sums:
 
     latest: dict[int, list[Family]] = field(default_factory=dict)
     ended: list[Family] = field(default_factory=list)
+    turns: dict[int, int] = field(default_factory=dict)
+    """When each worker was asked for that."""
 
-    def note(self, worker: int, reading: list[Family]) -> None:
-        """A worker's metrics at this moment."""
-        self.latest[worker] = reading
+    def note(self, worker: int, reading: list[Family], turn: int) -> None:
+        """A worker's metrics. Of two readings at a time the earlier `turn` may come last, and is not noted then."""
+        if turn >= self.turns.get(worker, turn):
+            self.latest[worker], self.turns[worker] = reading, turn
 
     def retire(self, worker: int) -> None:
         """It has ended: its counters are kept as they were at the latest reading, its gauges are not."""
+        self.turns.pop(worker, None)
         growing = [family for family in self.latest.pop(worker, []) if family["type"] in _GROWING]
         self.ended = added([self.ended, growing])
 

@@ -80,13 +80,15 @@ def load_network(
     streams: int = 1,
     hold: Callable[[], object] = lambda: None,
     bring_float: Callable[[Manifest], Path | None] = lambda _: None,
+    alike: tuple[str, str] | None = None,
 ) -> Network:
     """Load the network that the settings name; report it in the log and, if it is the process's first, in `splitdnn_build_info`.
 
     `component` is the half that this side runs; the engine is chosen by it. `patience_s` bounds the download of weights in
     seconds; `threads` and `streams` are those of `make_engine`. `hold` is called before a bundle is made or engines are timed, and
     returns when that may begin. `bring_float` is told of an int8 bundle that does not serve here and has
-    no float32 one beside it, and gives the latter's folder if it can. Raises StartupError or SplitPointError.
+    no float32 one beside it, and gives the latter's folder if it can. `alike` is the engine and the precision of another process that
+    serves beside this one, which a network that is not int8 takes in place of the settings'. Raises StartupError or SplitPointError.
     """
     choice = _choice(settings, weights, seed)
 
@@ -104,11 +106,13 @@ def load_network(
         point = (
             bundle.partition.default() if is_default else bundle.partition.point(str(settings.split_point))
         )
+        given = settings.engine, settings.precision
+        name, precision = alike if alike and bundle.manifest.int8 is None else given
         try:
             engine = make_engine(
                 bundle,
-                name=settings.engine,
-                precision=settings.precision,
+                name=name,
+                precision=precision,
                 device=settings.device,
                 threads=threads,
                 streams=streams,

@@ -6,26 +6,29 @@ import asyncio
 import errno
 import json
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloud.config import CloudSettings
 from cloud.workers.channel import Message
 from cloud.workers.parent import Parent
 
-READY = Message("ready", {"engine": "openvino", "precision": "bfloat16", "digest": "old"})
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+READY = Message("ready", {"alike": ["openvino", "bfloat16"], "digest": "old"})
 
 
 class FakeWorker:
     """In place of `Started`: ends when it is told, says what a test wants, and knows what it was sent."""
 
-    def __init__(self, number: int, settings: CloudSettings) -> None:
-        self.number, self.settings = number, settings
+    def __init__(self, number: int, alike: Sequence[str] | None) -> None:
+        self.number, self.alike = number, alike
         self.listens, self.since, self.silent, self.hung = asyncio.Event(), 0.0, 0, False
         self.signals: list[signal.Signals] = []
         self.asked: list[Message] = []
         self.answer: dict[str, Any] = {}
         self.count = 1.0
-        self.drains = True
+        self.drains = self.answers = True
         self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def run(self, handle: Any) -> int:
@@ -46,9 +49,9 @@ class FakeWorker:
         return said
 
     async def reading(self) -> list[dict[str, Any]] | None:
-        if self.silent:
-            self.silent += 1
+        if not self.answers:
             return None
+        self.silent = 0
         samples = [["c_total", {}, self.count]]
         return [{"name": "c", "help": "C", "type": "counter", "samples": samples}]
 
@@ -74,11 +77,11 @@ class Run:
         self.full = 0  # starts that fail
         each = CloudSettings(threads=1)
 
-        async def start(number: int, settings: CloudSettings) -> Any:
+        async def start(number: int, _settings: CloudSettings, alike: Sequence[str] | None) -> Any:
             if self.full:
                 self.full -= 1
                 raise BlockingIOError(errno.EAGAIN, "no more processes")
-            self.workers.append(FakeWorker(number, settings))
+            self.workers.append(FakeWorker(number, alike))
             return self.workers[-1]
 
         loop = asyncio.get_running_loop()

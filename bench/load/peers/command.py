@@ -41,7 +41,7 @@ def _run(options: PeersOptions) -> list[Path]:
     measured_on = about(options.weights, options.source)
     print(measured_on, flush=True)
     pythons = ready(options.chosen(), options.home, options.install_s)
-    kept = Kept(options.keep, f"{options.model} {options.split_point} {options.carry} {options.seconds:g} s")
+    kept = Kept(options.keep, options.measurement)
     steps = 1 + options.rounds * len(pythons)
     seconds = steps * (5 * options.seconds + _OTHER_S)
     with (

@@ -75,6 +75,15 @@ class PeersOptions(ModelOptions):
         return None
 
     @property
+    def measurement(self) -> str:
+        """What must be the same for all rounds of one table."""
+        own = f" {','.join(self.ours)}" if self.ours else ""
+        return (
+            f"{self.model} {self.split_point} {self.carry} {self.precision}, {self.cores} threads, {', '.join(map(str, self.clients))} clients, "
+            f"batches of {self.max_batch} within {self.batch_wait_ms:g} ms, {self.seconds:g} s{own}"
+        )
+
+    @property
     def cores(self) -> int:
         return self.threads or available_cores()
 

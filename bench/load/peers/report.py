@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.load.peers.environments import version_of
 from bench.load.peers.known import BARE, CONTENDERS, OURS
+from bench.load.peers.sending.job import Job
 from bench.load.peers.sending.log import ANSWERED, LOST, OPEN, REFUSED, UNREACHABLE, WRONG
 from bench.report.report import Cell, Table
 from bench.report.spread import Spread, over_rounds, percentile, several
@@ -125,7 +126,7 @@ def trouble(lives: Mapping[str, Sequence[Life]], options: PeersOptions) -> Table
         )
     note = (
         "Sums over the rounds. Eight clients send good requests in a closed loop while two send poisoned ones, "
-        f"{20:g} a second: another shape, not-a-number, a lie about the length, bytes that mean nothing. Refused or wrong: good "
+        f"{Job.poison_rate:g} a second: another shape, not-a-number, a lie about the length, bytes that mean nothing. Refused or wrong: good "
         f"requests that were not answered, or with another class on top. Then {max(options.clients)} clients, and SIGTERM to the server's "
         "process: under way is what had been sent by then; lost, what had no answer and no refusal."
     )

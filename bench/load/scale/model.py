@@ -58,12 +58,16 @@ def with_threads(one: One, threads: int, cores: int) -> float:
 
 def with_workers(measured: Mapping[int, One], clients: int, workers: int, cores: int) -> float:
     """Frames/s of several workers with one thread each. `measured`: by the number of clients, `clients` among them."""
-    chance = 1 / workers
-    expected = sum(
-        math.comb(clients, k) * chance**k * (1 - chance) ** (clients - k) * _between(measured, k)
-        for k in range(1, clients + 1)
-    )
+    expected = sum(_chance(clients, k, 1 / workers) * _between(measured, k) for k in range(1, clients + 1))
     return min(workers * expected, measured[clients].bound(cores))
+
+
+def _chance(count: int, k: int, share: float) -> float:
+    """The binomial probability of k out of `count`; by logarithms, as the number of ways is no float from a thousand on."""
+    if share == 1:
+        return float(k == count)
+    ways = math.lgamma(count + 1) - math.lgamma(k + 1) - math.lgamma(count - k + 1)
+    return math.exp(ways + k * math.log(share) + (count - k) * math.log1p(-share))
 
 
 def _between(measured: Mapping[int, One], clients: int) -> float:

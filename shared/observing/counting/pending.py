@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST = 256
-"""So many amounts are kept at most: 6 kB a series."""
+"""So many amounts are kept at most: 8 kB a series."""
 
 
 class Pending:

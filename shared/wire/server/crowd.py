@@ -130,6 +130,10 @@ class Crowd:
             self.remove(idle.stream)
         return True
 
+    def is_writing(self) -> bool:
+        """Whether an answer waits for its client to read."""
+        return any(stream.writing() for stream in self._guests)
+
     def sweep(self) -> None:
         """Cut off whoever does not read. To be called every second or so."""
         now_s = self._clock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import ssl
 import time
@@ -24,12 +25,17 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 4
 """Connections that are accepted in one turn of the loop. Each takes 0.1 ms."""
+_BACKLOG = 128
+"""Connections that may wait in the system's queue, at most."""
 _PAUSE_S = 1.0
 """How long none is accepted when the system has no descriptor for another."""
 _ACCEPTING_SHARE, _ACCEPTING_AT_ONCE_S = 0.15, 0.005
 """How much of the loop's time accepting may take: in the long run, and seconds at once, which is about thirty connections. The others
 wait in the system's queue."""
 _SWEEP_S = 1.0
+_ON_THEIR_WAY_S = 0.1
+"""How long requests may take that clients had sent before they knew of the server's end."""
+_LOOK_S = 0.02
 _OWN_FILES = 96
 """Descriptors that are left for what is no connection: files, pipes of another process, the listening sockets."""
 _LEAST_CONNECTIONS = 8
@@ -73,6 +79,20 @@ class BoundedServer(HTTPServer):
             self._handlers[each.fileno()] = self._listen(each)
         self._sweep()
 
+    async def let_go(self, limit_s: float) -> None:
+        """Accept no more connections, and wait until what was answered is taken: closing a connection cuts off what is left of its answer.
+
+        Requests that are on their way meanwhile are handled. Takes at most `limit_s` seconds.
+        """
+        self.stop()
+        until_s = time.monotonic() + limit_s
+        pause_s = _ON_THEIR_WAY_S
+        while (left_s := until_s - time.monotonic()) > 0:
+            await asyncio.sleep(min(pause_s, left_s))
+            if not self.crowd.is_writing():
+                return
+            pause_s = _LOOK_S
+
     async def close_all_connections(self) -> None:
         """Close all connections, at once."""
         if self._sweeping is not None:
@@ -87,13 +107,13 @@ class BoundedServer(HTTPServer):
 
         def accept(*_event: object) -> None:
             start = time.perf_counter()
-            accept_some()
+            accept_some(_AT_ONCE)
             # Whoever is turned away and comes again at once would keep the loop from all others.
             if not paused and (pause_s := seconds.queue(time.perf_counter() - start)):
                 pause(pause_s)
 
-        def accept_some() -> None:
-            for _ in range(_AT_ONCE):
+        def accept_some(most: int) -> None:
+            for _ in range(most):
                 if stopped:
                     return
                 try:
@@ -123,6 +143,7 @@ class BoundedServer(HTTPServer):
 
         def stop() -> None:
             nonlocal stopped
+            accept_some(_BACKLOG)  # closing the socket would reset them, and lose their requests
             stopped = True
             if not paused:
                 loop.remove_handler(listening)

@@ -29,6 +29,17 @@ def test_it_gives_what_join_gives_whatever_was_there_before(dtype: type) -> None
             assert one.flags.c_contiguous
 
 
+def test_numbers_behind_an_odd_number_of_symbols_are_aligned() -> None:
+    symbols, numbers = np.arange(3, dtype=np.uint8)[None], np.arange(5, dtype=np.float32)[None]
+    joining = Joining()
+    for callers in (3, 2, 5):
+        found = joining.join([(symbols + row, numbers - row) for row in range(callers)])
+        assert all(each.flags.aligned for each in found), callers
+        for row in range(callers):
+            np.testing.assert_array_equal(found[0][row], symbols[0] + row)
+            np.testing.assert_array_equal(found[1][row], numbers[0] - row)
+
+
 def test_the_memory_is_the_same_the_next_time_and_a_lone_crossing_is_not_copied() -> None:
     joining = Joining()
     first = joining.join([crossing(1), crossing(2)])

@@ -145,6 +145,7 @@ def test_a_tail_that_fails_is_its_own_frames_error(
     tails.run = broken  # type: ignore[method-assign]
     alone.frame(pack()).refused(500, "internal")
     assert "poison" in expect_log.text
+    assert not alone.service.batcher._costs._seconds, "what fails at once would seem cheap"
     tails.run = run  # type: ignore[method-assign]
     assert alone.frame(pack()).status == 200
 

@@ -129,7 +129,9 @@ def test_the_wall_clock_may_be_set(monkeypatch: pytest.MonkeyPatch, pack: Any) -
 
 def test_a_starting_server_says_so(pack: Any) -> None:
     with Server(start=False) as server:
-        server.frame(pack()).refused(503, "unavailable")
+        starting = server.frame(pack())
+        starting.refused(503, "unavailable")
+        assert "connection" not in starting.headers
         server.ask("GET", "/model").refused(503, "unavailable")
         assert (server.ask("GET", "/readyz").status, server.ask("GET", "/readyz").json) == (
             503,
@@ -155,15 +157,18 @@ def test_a_draining_server_refuses_the_new_and_finishes_the_old(pack: Any) -> No
         until(lambda: server.service.lifecycle.frames == 2)
         stopped = server.stop_service()
         until(lambda: server.service.lifecycle.state is State.DRAINING)
-        refusal = server.frame(pack()).refused(503, "unavailable")
-        assert "draining" in refusal["error"]
-        assert (server.ask("GET", "/readyz").status, server.ask("GET", "/healthz").status) == (503, 200)
+        refusal = server.frame(pack())
+        assert "draining" in refusal.refused(503, "unavailable")["error"]
+        asked = [server.ask("GET", path) for path in ("/readyz", "/healthz")]
+        assert [each.status for each in asked] == [503, 200]
         assert server.metric("ready") == 0
         assert not stopped.done()
         half.send(data[-100:])
         gate.open()
-        assert old.answer().json["frame_id"] == 5
-        assert half.answer().json["frame_id"] == 6
+        finished = old.answer(), half.answer()
+        assert [each.json["frame_id"] for each in finished] == [5, 6]
+        # A client that sent its next request on such a connection would lose it.
+        assert [each.headers.get("connection") for each in (refusal, *asked, *finished)] == ["close"] * 5
         stopped.result(WAIT_S)
         assert server.service.lifecycle.state is State.STOPPED
         server.frame(pack()).refused(503, "unavailable")

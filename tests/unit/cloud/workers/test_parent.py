@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 
 import pytest
@@ -20,13 +21,13 @@ def test_the_first_worker_starts_alone_and_the_others_compute_as_it_does() -> No
     async def scenario() -> None:
         run = Run(3)
         first = await run.started(1)
-        assert (first.number, first.settings.engine, first.settings.precision) == (1, "auto", "auto")
+        assert (first.number, first.alike) == (1, None)
         await asyncio.sleep(100)
         assert len(run.workers) == 1
         await first.takes_frames()
         await run.started(3)
         for other in run.workers[1:]:
-            assert (other.settings.engine, other.settings.precision) == ("openvino", "bfloat16")
+            assert other.alike == ["openvino", "bfloat16"]
         run.stop.set()
         assert await run.ended == 0
         assert [each.signals for each in run.workers] == [[signal.SIGTERM]] * 3
@@ -49,12 +50,12 @@ def test_where_no_process_can_be_started_it_is_tried_again(caplog: pytest.LogCap
     assert caplog.text.count("worker 1: no process can be started: no more processes") == 3
 
 
-def test_an_int8_network_leaves_the_setting_as_it_is() -> None:
+def test_an_int8_network_says_nothing_of_others() -> None:
     async def scenario() -> None:
         run = Run()
-        ready = Message("ready", {"engine": "openvino", "precision": "int8", "digest": "old"})
+        ready = Message("ready", {"alike": None, "digest": "old"})
         await (await run.started(1)).takes_frames(ready)
-        assert (await run.started(2)).settings.precision == "auto"
+        assert (await run.started(2)).alike is None
         run.stop.set()
         await run.ended
 
@@ -143,12 +144,30 @@ def test_a_worker_that_answers_no_more_is_killed_and_started_again() -> None:
     async def scenario() -> None:
         run = Run()
         first, _ = await run.serving()
-        first.silent = 1
+        first.answers = False
         await run.started(3)
         assert first.hung
         assert first.silent >= MOST_SILENT
         first.listens.clear()
         assert (await run.total())["splitdnn_cloud_worker_deaths_totalhung"] == 1
+        run.stop.set()
+        await run.ended
+
+    virtual_time.run(scenario())
+
+
+def test_a_worker_is_not_killed_because_its_metrics_are_read_often() -> None:
+    async def scenario() -> None:
+        run = Run()
+        first, second = await run.serving()
+        first.answers = False
+        for _ in range(3 * MOST_SILENT):
+            await second.handle(second, Message("metrics"))
+        await asyncio.sleep(8)  # one look
+        assert (first.silent, first.hung, len(run.workers)) == (1, False, 2)
+        first.answers = True
+        await asyncio.sleep(8)
+        assert first.silent == 0
         run.stop.set()
         await run.ended
 
@@ -179,6 +198,25 @@ def test_profiles_and_sessions_go_to_all_others_and_sessions_to_later_ones_too()
     virtual_time.run(scenario())
 
 
+def test_a_session_that_begins_before_a_worker_listens_is_not_lost_to_it() -> None:
+    async def scenario() -> None:
+        run = Run()
+        first = await run.started(1)
+        await first.takes_frames()
+        second = await run.started(2)
+        await until(lambda: hasattr(second, "handle"))
+        await first.handle(first, Message("session", SESSION))
+        assert second.asked == []
+        assert json.loads((await second.handle(second, READY)).body) == {"ab": SESSION["session"]}
+        over = Message("session", {"name": "ab", "session": None})
+        await first.handle(first, over)
+        assert second.asked == [over]
+        run.stop.set()
+        await run.ended
+
+    virtual_time.run(scenario())
+
+
 def test_a_new_network_is_taken_when_all_workers_that_serve_have_it() -> None:
     async def scenario() -> None:
         run = Run()
@@ -199,6 +237,8 @@ def test_a_new_network_is_taken_when_all_workers_that_serve_have_it() -> None:
         third = await run.started(3)
         await third.takes_frames(Message("ready", {**READY.fields, "digest": "newer"}))
         await asyncio.wait_for(first.handle(first, newer), 1)
+        # Nor for ever one that cannot load it.
+        await asyncio.wait_for(first.handle(first, Message("loaded", {"digest": "bad there"})), 100)
         run.stop.set()
         await run.ended
 

@@ -23,6 +23,8 @@ def test_the_workers_together_have_what_the_settings_give_at_most():
         for name in DIVIDED:
             parts = [getattr(one, name) for one in each]
             assert min(parts) >= 1, name
+        for one in each:
+            assert CloudSettings(**one.model_dump(mode="json")) == one, "as a worker reads it"
             assert getattr(whole, name) - workers < sum(parts) <= getattr(whole, name), name
         assert {one.threads for one in each} == {8 // workers}
         assert {one.tail_workers for one in each} == {1}
@@ -58,6 +60,7 @@ def test_each_worker_has_its_own_files():
         ({"client_frames": 1}, "--client-frames=1: 2 workers share it; accepted: 2 or more"),
         ({"queue_capacity": 1}, "--queue-capacity=1"),
         ({"max_connections": 15}, "--max-connections=15: 2 workers share it; accepted: 16 or more"),
+        ({"client_body_bytes": 2047}, "--client-body-bytes=2047: 2 workers share it; accepted: 2048 or more"),
         ({"max_body_bytes": 2048, "max_buffered_bytes": 4095}, "accepted: 4096 or more"),
     ],
 )

@@ -108,3 +108,14 @@ def test_a_network_is_taken_even_if_another_worker_cannot_load_it(caplog: pytest
     assert (
         "another worker has not loaded the new network, which is taken without it: no answer" in caplog.text
     )
+
+
+def test_the_first_network_that_is_not_int8_says_how_all_are_computed() -> None:
+    async def become_ready(siblings: Siblings) -> Any:
+        for precision in ("int8", "bfloat16", "float32"):
+            await siblings.ready("openvino", precision, "digest")
+        return siblings.alike
+
+    alike, heard = asked(become_ready, Message("done", body=b"{}"))
+    assert alike == ("openvino", "bfloat16")
+    assert [each.fields["alike"] for each in heard] == [None, *[["openvino", "bfloat16"]] * 2]

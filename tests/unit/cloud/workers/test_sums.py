@@ -53,6 +53,18 @@ def test_counters_and_buckets_are_added_and_each_gauge_in_its_way():
     assert found["splitdnn_cloud_ledger_disk_free_bytes",] == 70, "0: the other has not looked yet"
 
 
+def test_of_two_readings_at_a_time_the_earlier_is_not_noted_after_the_later():
+    one, sums = Small(), Sums()
+    early = one.reading()
+    one.count.labels("a").inc()
+    sums.note(1, one.reading(), 2)
+    sums.note(1, early, 1)
+    assert values(sums.whole([]))["c_total", "a"] == 1
+    sums.retire(1)
+    sums.note(1, early, 0)  # another worker, in its place
+    assert values(sums.whole([]))["c_total", "a"] == 1
+
+
 def test_no_counter_falls_when_a_worker_ends_and_its_gauges_go():
     one, other = Small(), Small()
     sums = Sums()
@@ -60,8 +72,8 @@ def test_no_counter_falls_when_a_worker_ends_and_its_gauges_go():
     for step in range(6):
         one.count.labels("a").inc()
         one.depth.set(step)
-        sums.note(1, one.reading())
-        sums.note(2, other.reading())
+        sums.note(1, one.reading(), step)
+        sums.note(2, other.reading(), step)
         if step % 2:  # it dies and comes back with nothing
             sums.retire(1)
             one = Small()

@@ -83,6 +83,23 @@ def test_where_it_keeps_too_little_the_float32_network_runs(
     assert f"the float32 network runs instead, from {float_of(folder)}" in line
 
 
+def test_what_another_process_computes_with_holds_for_the_float32_network_only(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def made(bundle: Any, **options: Any) -> Any:
+        asked.append((options["name"], options["precision"]))
+        return make_engine(bundle, **options)
+
+    monkeypatch.setattr(load, "make_engine", made)
+    alike = "openvino", "float32"
+    assert loaded(folder, alike=alike).engine.precision == "int8"
+    monkeypatch.setattr(agreeing, "_counted", lambda *_: TOO_LITTLE)
+    assert loaded(folder, alike=alike).engine.precision == "float32"
+    assert asked == [("auto", "auto"), ("auto", "auto"), alike]
+
+
 def test_without_a_float32_bundle_beside_it_the_start_fails_with_what_to_do(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,15 @@ def test_rounds_of_another_measurement_are_not_mixed_in(tmp_path):
         Kept(path, "resnet50 layer3")
 
 
+def test_what_changes_the_figures_is_another_measurement():
+    given = [
+        [], ["--model", "vit_b_16"], ["--split-point", "layer4"], ["--carry", "float32"], ["--precision", "bfloat16"], ["--threads", "77"],
+        ["--clients", "1,8"], ["--max-batch", "4"], ["--batch-wait-ms", "3"], ["--seconds", "9"], ["--ours=--tail-workers=2"],
+    ]  # fmt: skip
+    assert len({PeersOptions.read(flags).measurement for flags in given}) == len(given)
+    assert len({PeersOptions.read(["--rounds", rounds]).measurement for rounds in ("1", "5")}) == 1
+
+
 def test_without_a_file_rounds_are_kept_until_the_end():
     kept = Kept(None, "")
     kept.add({"name": "ray"})

@@ -38,6 +38,11 @@ def test_no_prediction_is_above_what_the_processors_can_do():
     assert with_workers({1: busy, 2: busy}, 2, 2, 2) == pytest.approx(100.0)
 
 
+def test_thousands_of_clients_are_predicted_too():
+    # Nearly all of them at every worker are above two, from where the rate stays as it is.
+    assert with_workers({1: one(10.0), 2: one(16.0), 4096: one(16.0)}, 4096, 2, CORES) == pytest.approx(32.0)
+
+
 def test_workers_get_the_clients_at_random():
     measured = {1: one(10.0), 2: one(16.0), 4: one(20.0)}
     # One client is with one of them.

@@ -9,7 +9,7 @@ import pytest
 from bench.load.peers.sending.answer import RAW
 from bench.load.peers.sending.body import GOOD, POISONED, Body, write_bodies
 from bench.load.peers.sending.clients import Clients
-from bench.load.peers.sending.job import FIRST, LOAD, POISON, Job
+from bench.load.peers.sending.job import FIRST, LOAD, POISON, TERMINATE, Job
 
 pytestmark = pytest.mark.slow
 LOGITS = struct.pack("<2f", 0.0, 1.0)
@@ -22,14 +22,17 @@ def bodies(tmp_path):
     return str(tmp_path)
 
 
-async def answering(answer):
-    """A server that reads requests of four bytes; `answer` is given the body."""
+async def answering(answer, told=None):
+    """A server that reads requests of four bytes; `answer` is given the body, once `told` is set."""
 
     async def serve(reader, writer):
         try:
             while True:
                 await reader.readuntil(b"\r\n\r\n")
-                status, body = answer(await reader.readexactly(4))
+                given = await reader.readexactly(4)
+                if told:
+                    await told.wait()
+                status, body = answer(given)
                 head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n"
                 writer.write(head.encode() + body)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -40,9 +43,9 @@ async def answering(answer):
     return await asyncio.start_server(serve, "127.0.0.1", 0)
 
 
-def run(kind, bodies, answer, **how):
+def run(kind, bodies, answer, told=None, **how):
     async def both():
-        server = await answering(answer)
+        server = await answering(answer, told)
         port = server.sockets[0].getsockname()[1]
         try:
             job = Job(kind, RAW, port, bodies, "no such mark", timeout_s=5.0, **how)
@@ -91,9 +94,15 @@ def test_nobody_there_is_no_answer(bodies):
 
 
 def test_a_signal_goes_to_the_process_that_was_named(bodies, monkeypatch):
-    sent = []
-    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, int(number))))
-    found = run("terminate", bodies, lambda _: (200, LOGITS), clients=3, seconds=0.2, warm_s=0.1, pid=12345)
+    sent, told = [], asyncio.Event()
+
+    def kill(pid, number):
+        sent.append((pid, int(number)))
+        told.set()
+
+    monkeypatch.setattr(os, "kill", kill)
+    given = {"clients": 3, "seconds": 0.2, "warm_s": 0.1, "pid": 12345}
+    found = run(TERMINATE, bodies, lambda _: (200, LOGITS), told, **given)
     assert sent == [(12345, 15)]
-    assert set(found["under_way"]) == {"answered"}
-    assert sum(found["before"].values()) + sum(found["after"].values()) > 0
+    assert found["under_way"] == found["before"] == {"answered": 3}
+    assert set(found["after"]) <= {"answered"}

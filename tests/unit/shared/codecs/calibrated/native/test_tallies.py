@@ -130,7 +130,10 @@ def test_arrays_by_which_the_library_would_write_out_of_bounds_are_refused() -> 
         call(*good)
         for place, array in bad:
             arrays = [*good[:place], array, *good[place + 1 :]]
-            with naming(call.__name__, place, array.dtype, array.shape), pytest.raises(ValueError, match="accepted"):
+            with (
+                naming(call.__name__, place, array.dtype, array.shape),
+                pytest.raises(ValueError, match="accepted"),
+            ):
                 call(*arrays)
     assert counts.sum() == of_kinds.sum() == magnitudes.size
 

@@ -10,10 +10,12 @@ import pytest
 from kits.profiles import features, make_profile
 
 from shared.codecs.calibrated import codec as codec_module
+from shared.codecs.calibrated import entropy
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.native import library as module
 from shared.codecs.calibrated.native.model import _starts
 from shared.codecs.calibrated.numpy_model import NumpyModel
+from shared.errors import ProfileContentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +56,18 @@ def test_where_it_cannot_be_loaded_one_line_says_so_and_frames_are_the_same(
     (line,) = caplog.messages
     assert line.startswith("the codec calibrated runs without its compiled core, several times slower: ")
     assert str(tmp_path) in line
+
+
+def test_where_there_is_no_other_coder_either_a_profile_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on ARM, for which constriction is not built."""
+    monkeypatch.setattr(entropy, "stream", None)
+    Calibrated(make_profile())
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    module.library.cache_clear()
+    with pytest.raises(ProfileContentError, match="constriction, which codes then, is not installed"):
+        Calibrated(make_profile())
 
 
 def test_a_library_of_other_functions_or_structures_is_refused(

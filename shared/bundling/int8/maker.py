@@ -122,13 +122,16 @@ class _Maker:
         self._float = whole_of(self._model, self._shapes, in_integers=False)
         show("answering in float32")
         self._judge = Judge(network.model, self._float, tuned)
-        self._quantised: dict[Setting, ov.Model] = {}
+        self._best: tuple[Trial, ov.Model] | None = None
+        """So far, and its network: the others' would fill the memory, a few hundred megabytes each of a large one."""
 
     def make(self, folder: Path) -> Int8Report:
         chosen, trials = search(
             self._layers.first, self._layers.last, self._layers.stretches(STRETCHES), self._try, self._wanted
         )
-        quantised = self._quantised[chosen.setting]
+        assert self._best is not None
+        assert self._best[0] is chosen  # a trial that keeps enough is the last one, and those before it keep less
+        quantised = self._best[1]
         whole = whole_of(quantised, self._shapes, in_integers=True)
         gain = speed_gain(self._float, whole, self._checked[:1], available_cores())
         report = Int8Report(None, "", tuple(trials), chosen, None, gain, self._judge.unit)
@@ -164,7 +167,8 @@ class _Maker:
         trial = Trial(setting, kept.agreement, kept.divergence)
         _log.info("int8 with %s in float: agreement %.1f %%, %s %.4g", setting.what, 100 * kept.agreement,
                   self._judge.unit, kept.divergence)  # fmt: skip
-        self._quantised[setting] = quantised
+        if self._best is None or trial.quality > self._best[0].quality:
+            self._best = trial, quantised
         return trial
 
     def _write(

@@ -69,9 +69,9 @@ class Probe:
         if kind == "head" and point.name != OUTPUT:
             got = tuple(sampled(each, right.shape[1]) for each, right in zip(got, want, strict=True))
             return output_error(got, want, ())
-        return output_error(got, want, self._selected())
+        return output_error(got, want, self.selected())
 
-    def _selected(self) -> tuple[int, ...]:
+    def selected(self) -> tuple[int, ...]:
         """The outputs whose rows the network selects itself."""
         with self._opened() as (file, names):
             return tuple(file.get_tensor("selected").tolist()) if "selected" in names else ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from shared.bundling.int8.marks import bare
 from shared.bundling.int8.quantiser import nncf_version, quantise
 from shared.bundling.int8.search import STRETCHES, Setting, Trial, search
 from shared.engines.openvino.network import read
+from shared.engines.probe import Probe
 from shared.errors import ModelError
 from shared.network.bundle import read_bundle
 from shared.network.manifest import write_manifest
@@ -130,7 +131,9 @@ class _Maker:
             self._layers.first, self._layers.last, self._layers.stretches(STRETCHES), self._try, self._wanted
         )
         assert self._best is not None
-        assert self._best[0] is chosen  # a trial that keeps enough is the last one, and those before it keep less
+        assert (
+            self._best[0] is chosen
+        )  # a trial that keeps enough is the last one, and those before it keep less
         quantised = self._best[1]
         whole = whole_of(quantised, self._shapes, in_integers=True)
         gain = speed_gain(self._float, whole, self._checked[:1], available_cores())
@@ -186,7 +189,8 @@ class _Maker:
         halves = Halves(cut.model, cut.partition, network.batch, in_integers=True)
         self._show("writing")
         drawn = probe_pictures(network.model.recipe)
-        answers = Answers(halves, None, drawn, np.stack([self._normalise(each) for each in drawn]), {}, ())
+        tensors = np.stack([self._normalise(each) for each in drawn])
+        answers = Answers(halves, None, drawn, tensors, {}, _selected(network))
         answers.save(
             folder / "probe.safetensors",
             points,
@@ -227,3 +231,12 @@ class _Maker:
 
 def _without(report: Int8Report, why: str, kept: Kept | None = None) -> Int8Report:
     return Int8Report(None, why, report.trials, report.chosen, kept, report.gain, report.unit)
+
+
+def _selected(network: Bundle) -> tuple[int, ...]:
+    """The outputs whose rows the network selects itself: int8 may exchange some."""
+
+    def none() -> NoReturn:
+        raise NotImplementedError
+
+    return Probe(network, none).selected()

@@ -61,7 +61,7 @@ def test_a_tensor_that_the_network_does_not_quantise_travels_unrounded_beside_it
 
 
 def test_more_tensors_than_cross_there_are_refused() -> None:
-    with pytest.raises(ContentError, match="tensor 1 of 2: .* is for 1 tensors here"):
+    with pytest.raises(ContentError, match=r"tensor 1 of 2: .* is for 1 tensors here"):
         frame_of([SYMBOLS, SYMBOLS], "uint8+zstd")
 
 

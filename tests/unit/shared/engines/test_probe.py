@@ -117,7 +117,9 @@ def test_held_out_pictures_are_those_of_this_network_and_bounded(tmp_path: Path)
     like, path = tiny(), tmp_path / "probe.safetensors"
     shape, (output,) = like.model.recipe.picture_shape, like.partition.ends[1].shapes
     names = "held_out/pictures", "held_out/outputs/0"
-    good = dict(zip(names, (np.zeros((3, *shape), np.uint8), np.zeros((3, *output), np.float32)), strict=True))
+    good = dict(
+        zip(names, (np.zeros((3, *shape), np.uint8), np.zeros((3, *output), np.float32)), strict=True)
+    )
 
     def held_out(arrays: dict[str, np.ndarray]) -> Any:
         path.write_bytes(save(arrays))
@@ -139,7 +141,7 @@ def test_held_out_pictures_are_those_of_this_network_and_bounded(tmp_path: Path)
         {name: np.repeat(each[:1], 1025, 0) for name, each in good.items()},
     ]
     for number, change in enumerate(bad):
-        with naming(number), pytest.raises(EngineError, match="held_out/.*; accepted: "):
+        with naming(number), pytest.raises(EngineError, match=r"held_out/.*; accepted: "):
             held_out(good | change)
     with pytest.raises(EngineError, match="held_out/outputs/0"):
         held_out({names[0]: good[names[0]]})

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
 from kits.naming import naming
 from kits.numpy_network import write_bundle
 
 from shared.network.bundle import float_beside, float_of, previous_of, read_bundle
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_what_lies_beside_a_folder_is_found_by_any_name_of_it(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from kits import quantised
 from kits.int8_bundle import float_bundle, int8_of, made, without_nncf
+from safetensors.numpy import load, save
 
 from shared.bundling.int8 import maker
 from shared.bundling.int8.maker import MIN_PICTURES, make_int8
@@ -118,6 +119,15 @@ def test_a_network_that_loses_too_much_stays_in_float(tmp_path: Path) -> None:
     assert "99.0% are asked for" in report.why_not
     assert len(report.trials) > 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_that_the_network_selects_are_compared_as_such_in_int8_too(tmp_path: Path) -> None:
+    network = float_bundle(tmp_path / "float")
+    network.probe.write_bytes(save({**load(network.probe.read_bytes()), "selected": np.array([0], np.int64)}))
+    (tmp_path / "int8").mkdir()
+    found = int8_of(network, tmp_path / "int8").bundle
+    assert found is not None
+    assert load(found.probe.read_bytes())["selected"].tolist() == [0]
 
 
 def test_of_all_trials_only_the_best_network_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,6 +135,22 @@ def test_a_float32_bundle_that_lies_elsewhere_is_brought(
         loaded(folder, bring_float=lambda _: None)
 
 
+def test_an_int8_bundle_stands_in_for_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cloud that gives one for its float32 network keeps no edge busy for ever."""
+    monkeypatch.setattr(agreeing, "_counted", lambda *_: TOO_LITTLE)
+    shutil.rmtree(float_of(folder))
+    asked: list[object] = []
+
+    def again(told: object) -> Path:
+        asked.append(told)
+        assert len(asked) < 3
+        return folder
+
+    with pytest.raises(EngineError, match=r"keeps 20\.0%"):
+        loaded(folder, bring_float=again)
+    assert len(asked) == 1
+
+
 def test_a_half_that_is_wrong_altogether_leads_there_too(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

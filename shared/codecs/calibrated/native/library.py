@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 ABI = 3
-"""Of the functions below; core.h has the same number."""
+"""The version of the functions below; core.h has the same number."""
 FOLDER = Path(__file__).parent / "lib"
 _LEVELS = {"x86_64": ("sse4", "avx2", "avx512", "vnni"), "aarch64": ("neon",)}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 ABI = 2
-"""Of the functions below; pictures.h has the same number."""
+"""The version of the functions below; pictures.h has the same number."""
 FOLDER = Path(__file__).parent / "lib"
 _LEVELS = {"x86_64": ("sse4", "avx2"), "aarch64": ("neon",)}
 

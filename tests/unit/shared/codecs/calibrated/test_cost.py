@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SHAPES = [(512, 14, 14), (64, 56, 56), (2048,), (49, 768)]
 NARROW = [(1, 120, 120), (3, 80, 80), (2, 30_000), (20_000,)]
-"""Of so few channels, or positions, that what is added to each of them counts."""
+"""Shapes of so few channels, or positions, that what is added to each of them counts."""
 
 
 def taken(work: Callable[[], object]) -> tuple[int, int]:

@@ -122,7 +122,7 @@ def load_network(
         except EngineError as error:
             if verification and not verification.passed():
                 return compiled(choice, verify=True, stands_in=stands_in)
-            if bundle.manifest.int8 is None or stands_in:  # what stands in is float32, whoever made the bundles
+            if bundle.manifest.int8 is None or stands_in:  # only float32 stands in
                 raise
             stand_in = float_beside(bundle)
             if stand_in is None:

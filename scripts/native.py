@@ -116,7 +116,9 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--compare", action="store_true")
-    parser.add_argument("--only", choices=TARGETS, help="build for this processor; the others stay")
+    parser.add_argument(
+        "--only", choices=TARGETS, help="build for this processor; the others stay, and so does the lock"
+    )
     for name, target in TARGETS.items():
         parser.add_argument(f"--{name}-compiler", default=target.compiler, metavar="COMMAND")
     given = parser.parse_args(arguments)
@@ -145,7 +147,10 @@ def main(arguments: list[str]) -> int:
         for library, kept in LIBRARIES.items():
             built = build(library, name, getattr(given, f"{name}_compiler"), kept / "lib")
             print(f"{built.relative_to(ROOT)}: {built.stat().st_size} bytes")
-    LOCK.write_text(lock_text(), encoding="utf-8")
+    if given.only:
+        print(f"{LOCK.name} stays as it is: it is of libraries for all processors")
+    else:
+        LOCK.write_text(lock_text(), encoding="utf-8")
     return 0
 
 

@@ -89,7 +89,7 @@ MAX_PROFILE_HELD_BYTES = 256 << 20
 """Bytes that a profile takes for as long as it is kept: its file, its arrays, and what is computed of them. One of VGG-16's widest
 tensor, by position, takes 120 MB; ResNet-50's largest 40 MB."""
 MAX_PROFILE_FRAME_BYTES = 1 << 30
-"""Bytes that decoding one frame of a profile takes at most; the largest tensor that a frame may bring takes 740 MB."""
+"""Bytes that decoding one frame of a profile takes at most. A calibration's take 70 to 95 for each element, so the largest has 11 million."""
 MAX_DECODE_MULTIPLICATIONS = 20_000_000_000
 """Multiply-add operations of decoding one frame of a profile, about a second of a core. A calibration's ranks take a thousand for each
 element: so many for the largest tensor that a frame may bring, and a twentieth for ResNet-50's."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
-from shared.network.bundle import previous_of
-from shared.network.manifest import FILES, MANIFEST
+from shared.network.bundle import fingerprint_in, float_of, previous_of
+from shared.network.manifest import FILES, MANIFEST, read_manifest
 from shared.process.exit import at_end
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def sync(folder: Path) -> None:
 
 
 def go_back(folder: Path) -> None:
-    """Swap the bundle in `folder` with the one that it replaced. Raises ModelError."""
+    """Swap the bundle in `folder` with the one that it replaced, and of an int8 one the float32 bundle beside it. Raises ModelError."""
     folder = folder.absolute()
     previous = previous_of(folder)
     for each in (folder, previous):
@@ -91,11 +91,26 @@ def go_back(folder: Path) -> None:
             raise ModelError(
                 f"{each}: no bundle; `back` needs a bundle and the one that it replaced ({previous.name})"
             )
-    aside = folder.with_name(f".{folder.name}-back")
+    _swap(folder)
     try:
-        folder.rename(aside)
+        int8 = read_manifest(folder / MANIFEST).int8
+    except ModelError:
+        return  # whatever it is, it is back
+    beside = float_of(folder)
+    if int8 and int8.float_fingerprint == fingerprint_in(previous_of(beside)) != fingerprint_in(beside):
+        _swap(beside)
+
+
+def _swap(folder: Path) -> None:
+    """Exchange `folder`, if there is one, with what lies in FOLDER.previous. Raises ModelError."""
+    aside, previous = folder.with_name(f".{folder.name}-back"), previous_of(folder)
+    try:
+        there = folder.exists()
+        if there:
+            folder.rename(aside)
         previous.rename(folder)
-        aside.rename(previous)
+        if there:
+            aside.rename(previous)
     except OSError as error:
         raise ModelError(f"{folder}: {error.strerror or error}") from None
     sync(folder.parent)

@@ -83,6 +83,10 @@ class CrossingSymbols(Codec):
         self._tensors = [_of(codec, grid) for grid in grids]
 
     def of_tensor(self, number: int) -> Codec:
+        if number >= len(self._tensors):
+            raise ContentError(
+                f"{self.name} is for {len(self._tensors)} tensors here, and one more is to be encoded"
+            )
         return self._tensors[number]
 
     def encode(self, array: NDArray[Any]) -> Encoded:

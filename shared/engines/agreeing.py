@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from shared.engines.telling import stacked, telling_task
-from shared.errors import EngineError
+from shared.errors import ContentError, EngineError
 from shared.network.partition import OUTPUT
 from shared.process.cache.folder import Cache, key_of
 from shared.process.machine import machine, processor_features
@@ -77,6 +77,9 @@ def _counted(bundle: Bundle, engine: Engine) -> Found:
     whole = engine.once("head", bundle.partition.point(OUTPUT))
     recipe = bundle.model.recipe
     found: Tensors = stacked([whole((recipe.normalise(picture)[None],)) for picture in pictures])
+    nothing = Found(0.0, 0.0, 0.0, len(pictures))
+    if not all(np.isfinite(output).all() for output in found):
+        return nothing
     answers = iter(range(len(pictures)))
 
     def known(_: Tensors) -> Tensors:
@@ -84,9 +87,11 @@ def _counted(bundle: Bundle, engine: Engine) -> Found:
         return tuple(output[number : number + 1] for output in expected)
 
     task = telling_task(known, bundle.model, list(pictures))
-    agreement = task.agreement(expected, found)
-    if not all(np.isfinite(output).all() for output in found):
-        return Found(0.0, 0.0, 0.0, len(pictures))
+    try:
+        agreement = task.agreement(expected, found)
+    except ContentError as error:
+        _log.warning("what the int8 network gives here cannot be read: %s", error)
+        return nothing
     return Found(agreement.share, *wilson(agreement.share, agreement.size), len(pictures))
 
 

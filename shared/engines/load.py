@@ -92,7 +92,7 @@ def load_network(
     """
     choice = _choice(settings, weights, seed)
 
-    def compiled(choice: NetworkChoice, *, verify: bool) -> Network:
+    def compiled(choice: NetworkChoice, *, verify: bool, stands_in: bool = False) -> Network:
         bundle = find_bundle(
             choice,
             settings.cache_dir,
@@ -125,8 +125,8 @@ def load_network(
             check_agreement(bundle, engine, settings.cache_dir)
         except EngineError as error:
             if verification and not verification.passed():
-                return compiled(choice, verify=True)
-            if bundle.manifest.int8 is None:
+                return compiled(choice, verify=True, stands_in=stands_in)
+            if bundle.manifest.int8 is None or stands_in:  # only float32 stands in
                 raise
             stand_in = float_beside(bundle)
             if stand_in is None:
@@ -137,10 +137,10 @@ def load_network(
                     "again on this machine"
                 ) from None
             _log.warning("%s; the float32 network runs instead, from %s", error, stand_in)
-            found = compiled(replace(choice, model=str(stand_in)), verify=False)
+            found = compiled(replace(choice, model=str(stand_in)), verify=False, stands_in=True)
             return replace(found, instead_of=bundle.manifest.digest)
         if verification and not verification.passed():
-            return compiled(choice, verify=True)
+            return compiled(choice, verify=True, stands_in=stands_in)
         return Network(bundle, point, engine)
 
     network = compiled(choice, verify=False)

@@ -27,6 +27,8 @@ MAY_DIFFER = 0.05
 """Share of rows that may be others altogether: of a thousand proposals, rounding exchanges a few."""
 _NOTHING = -1.0
 """What fills rows that hold nothing."""
+_MAX_HELD_OUT = 1024
+"""Pictures on which an int8 network is compared with the float32 one. A bundle that was made here holds at most 64."""
 _MAX_ROWS = 4096
 """Rows of one picture, at most: every two of them are compared."""
 
@@ -47,6 +49,7 @@ class Probe:
         weakref.finalize(self, os.close, self._descriptor)
         self._recipe = bundle.model.recipe
         self._outputs = len(bundle.model.outputs)
+        self._shapes = bundle.partition.ends[1].shapes
         self._reference = reference
 
     def error(self, kind: Kind, point: SplitPoint, half: Half) -> float:
@@ -66,9 +69,9 @@ class Probe:
         if kind == "head" and point.name != OUTPUT:
             got = tuple(sampled(each, right.shape[1]) for each, right in zip(got, want, strict=True))
             return output_error(got, want, ())
-        return output_error(got, want, self._selected())
+        return output_error(got, want, self.selected())
 
-    def _selected(self) -> tuple[int, ...]:
+    def selected(self) -> tuple[int, ...]:
         """The outputs whose rows the network selects itself."""
         with self._opened() as (file, names):
             return tuple(file.get_tensor("selected").tolist()) if "selected" in names else ()
@@ -88,12 +91,26 @@ class Probe:
         return self._reference().once("head", point)(self._pictures())
 
     def held_out(self) -> tuple[NDArray[np.uint8], Tensors] | None:
-        """An int8 bundle's pictures, (n, height, width, 3) uint8 RGB, and the float32 network's outputs for them; None in others."""
+        """An int8 bundle's pictures, (n, height, width, 3) uint8 RGB, and the float32 network's outputs for them; None in others.
+
+        Raises EngineError if they are not for this network, or too many.
+        """
         with self._opened() as (file, names):
             if "held_out/pictures" not in names:
                 return None
-            outputs = tuple(file.get_tensor(f"held_out/outputs/{number}") for number in range(self._outputs))
-            return file.get_tensor("held_out/pictures"), outputs
+            keys = ["held_out/pictures", *(f"held_out/outputs/{number}" for number in range(self._outputs))]
+            slices = [file.get_slice(key) for key in keys]
+            count = (slices[0].get_shape() or [0])[0]
+            wanted = [("U8", self._recipe.picture_shape), *(("F32", shape) for shape in self._shapes)]
+            for key, found, (dtype, shape) in zip(keys, slices, wanted, strict=True):
+                size = tuple(found.get_shape())
+                if found.get_dtype() != dtype or size != (count, *shape) or not 0 < count <= _MAX_HELD_OUT:
+                    raise EngineError(
+                        f"{self._path}: {key} is {found.get_dtype()} of shape {size}; accepted: {dtype} of shape "
+                        f"{('n', *shape)}, n the same for all, 1 to {_MAX_HELD_OUT}"
+                    )
+            pictures, *outputs = (file.get_tensor(key) for key in keys)
+            return pictures, tuple(outputs)
 
     def _pictures(self) -> Tensors:
         with self._opened() as (file, _):

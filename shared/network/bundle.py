@@ -147,21 +147,31 @@ class Verification:
 
 def previous_of(folder: Path) -> Path:
     """Where the bundle that `folder` replaced lies."""
-    return folder.with_name(folder.name + ".previous")
+    return _beside(folder, ".previous")
 
 
 def float_of(folder: Path) -> Path:
     """Where the float32 bundle lies that the int8 bundle in `folder` was made of."""
-    return folder.with_name(folder.name + ".float")
+    return _beside(folder, ".float")
+
+
+def _beside(folder: Path, ending: str) -> Path:
+    named = folder if folder.name not in ("", "..") else folder.resolve()  # as of `.`, which has no name
+    return named.with_name(named.name + ending)
 
 
 def float_beside(bundle: Bundle) -> Path | None:
     """The folder of the float32 bundle that an int8 one was made of, if it lies there; None for other bundles."""
-    folder, int8 = float_of(bundle.folder), bundle.manifest.int8
+    int8 = bundle.manifest.int8
     if int8 is None:
         return None
+    folder = float_of(bundle.folder)
+    return folder if fingerprint_in(folder) == int8.float_fingerprint else None
+
+
+def fingerprint_in(folder: Path) -> str | None:
+    """That of the bundle in `folder`; None if there is none that can be read."""
     try:
-        found = read_manifest(folder / MANIFEST).fingerprint
+        return read_manifest(folder / MANIFEST).fingerprint
     except ModelError:
         return None
-    return folder if found == int8.float_fingerprint else None

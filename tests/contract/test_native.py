@@ -42,6 +42,27 @@ def test_a_change_of_the_sources_would_be_noticed(tmp_path: Path, monkeypatch: p
     assert module.main(["--check"]) == 1
 
 
+def test_the_lock_is_of_libraries_that_were_all_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who builds for one processor leaves a library of other sources for the other."""
+    module, built = script(), []
+    monkeypatch.setattr(module, "LOCK", tmp_path / "native.sha256")
+    monkeypatch.setattr(
+        module,
+        "build",
+        lambda name, processor, *_: (
+            built.append((name, processor)) or module.LIBRARIES[name] / "source/library.c"
+        ),
+    )
+    assert module.main(["--only", "x86_64"]) == 0
+    assert built == [("calibrated", "x86_64"), ("pictures", "x86_64")]
+    assert module.main(["--check"]) == 1
+    assert module.main([]) == 0
+    assert len(built) == 6
+    assert module.main(["--check"]) == 0
+
+
 @pytest.mark.slow
 def test_the_same_compiler_makes_the_same_bytes() -> None:
     module = script()

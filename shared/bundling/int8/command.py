@@ -49,7 +49,7 @@ def add_int8_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pictures",
         type=int,
-        default=_PICTURES,
+        default=None,
         metavar="N",
         help=f"how many of them at most; default {_PICTURES}",
     )
@@ -70,9 +70,9 @@ def add_int8_flags(parser: argparse.ArgumentParser) -> None:
 def check_int8_flags(given: argparse.Namespace) -> None:
     """Raise SettingsError for flags that do not go together, or ModelError if NNCF is missing."""
     if not given.int8:
-        if given.calibrate is not None or given.min_agreement is not None or given.portable:
+        if {given.calibrate, given.pictures, given.min_agreement} != {None} or given.portable:
             raise SettingsError(
-                "--calibrate, --min-agreement and --portable are for --int8, which is not given"
+                "--calibrate, --pictures, --min-agreement and --portable are for --int8, which is not given"
             )
         return
     if given.list:
@@ -84,9 +84,13 @@ def check_int8_flags(given: argparse.Namespace) -> None:
     from shared.bundling.int8.maker import MIN_PICTURES  # noqa: PLC0415 - brings OpenVINO
     from shared.bundling.int8.quantiser import require_nncf  # noqa: PLC0415
 
-    if not MIN_PICTURES <= given.pictures <= 10_000:
+    if not MIN_PICTURES <= _most(given) <= 10_000:
         raise SettingsError(f"--pictures {given.pictures}: accepted: {MIN_PICTURES} to 10000")
     require_nncf()
+
+
+def _most(given: argparse.Namespace) -> int:
+    return _PICTURES if given.pictures is None else int(given.pictures)
 
 
 def make_and_tell(
@@ -101,7 +105,7 @@ def make_and_tell(
 
     def pictures(recipe: Recipe) -> list[NDArray[np.uint8]]:
         told = lambda read: progress.show("reading pictures", read)  # noqa: E731 - said once
-        return read_pictures(given.calibrate, recipe, given.pictures, told)
+        return read_pictures(given.calibrate, recipe, _most(given), told)
 
     report, network = make_int8_beside(
         folder, fill, pictures, wanted=wanted, portable=given.portable, show=progress.show

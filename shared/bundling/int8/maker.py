@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from shared.bundling.int8.marks import bare
 from shared.bundling.int8.quantiser import nncf_version, quantise
 from shared.bundling.int8.search import STRETCHES, Setting, Trial, search
 from shared.engines.openvino.network import read
+from shared.engines.probe import Probe
 from shared.errors import ModelError
 from shared.network.bundle import read_bundle
 from shared.network.manifest import write_manifest
@@ -122,13 +123,18 @@ class _Maker:
         self._float = whole_of(self._model, self._shapes, in_integers=False)
         show("answering in float32")
         self._judge = Judge(network.model, self._float, tuned)
-        self._quantised: dict[Setting, ov.Model] = {}
+        self._best: tuple[Trial, ov.Model] | None = None
+        """So far, and its network: the others' would fill the memory, a few hundred megabytes each of a large one."""
 
     def make(self, folder: Path) -> Int8Report:
         chosen, trials = search(
             self._layers.first, self._layers.last, self._layers.stretches(STRETCHES), self._try, self._wanted
         )
-        quantised = self._quantised[chosen.setting]
+        assert self._best is not None
+        assert (
+            self._best[0] is chosen
+        )  # a trial that keeps enough is the last one, and those before it keep less
+        quantised = self._best[1]
         whole = whole_of(quantised, self._shapes, in_integers=True)
         gain = speed_gain(self._float, whole, self._checked[:1], available_cores())
         report = Int8Report(None, "", tuple(trials), chosen, None, gain, self._judge.unit)
@@ -164,7 +170,8 @@ class _Maker:
         trial = Trial(setting, kept.agreement, kept.divergence)
         _log.info("int8 with %s in float: agreement %.1f %%, %s %.4g", setting.what, 100 * kept.agreement,
                   self._judge.unit, kept.divergence)  # fmt: skip
-        self._quantised[setting] = quantised
+        if self._best is None or trial.quality > self._best[0].quality:
+            self._best = trial, quantised
         return trial
 
     def _write(
@@ -182,7 +189,8 @@ class _Maker:
         halves = Halves(cut.model, cut.partition, network.batch, in_integers=True)
         self._show("writing")
         drawn = probe_pictures(network.model.recipe)
-        answers = Answers(halves, None, drawn, np.stack([self._normalise(each) for each in drawn]), {}, ())
+        tensors = np.stack([self._normalise(each) for each in drawn])
+        answers = Answers(halves, None, drawn, tensors, {}, _selected(network))
         answers.save(
             folder / "probe.safetensors",
             points,
@@ -223,3 +231,12 @@ class _Maker:
 
 def _without(report: Int8Report, why: str, kept: Kept | None = None) -> Int8Report:
     return Int8Report(None, why, report.trials, report.chosen, kept, report.gain, report.unit)
+
+
+def _selected(network: Bundle) -> tuple[int, ...]:
+    """The outputs whose rows the network selects itself: int8 may exchange some."""
+
+    def none() -> NoReturn:
+        raise NotImplementedError
+
+    return Probe(network, none).selected()

@@ -40,6 +40,11 @@ class Trial:
     divergence: float
     """Mean distance from the float network's outputs, in the task's unit."""
 
+    @property
+    def quality(self) -> tuple[float, float]:
+        """Larger for the better one of two trials."""
+        return self.agreement, -self.divergence
+
 
 def search(
     first: Sequence[str],
@@ -62,7 +67,7 @@ def search(
         trials.append(trial)
         if trial.agreement >= wanted:
             return trial, trials
-        if _is_better(trial, start):
+        if trial.quality > start.quality:
             always, told = [*first, *last], "the first and the last layers"
     alone = []
     for number, stretch in enumerate(stretches):
@@ -85,15 +90,7 @@ def search(
         trials.append(trial)
         if trial.agreement >= wanted:
             return trial, trials
-    return max(trials, key=_quality), trials
-
-
-def _is_better(one: Trial, other: Trial) -> bool:
-    return _quality(one) > _quality(other)
-
-
-def _quality(trial: Trial) -> tuple[float, float]:
-    return trial.agreement, -trial.divergence
+    return max(trials, key=lambda trial: trial.quality), trials
 
 
 def _left(first: Sequence[str], stretches: Sequence[Sequence[str]], what: str) -> Setting:

@@ -40,6 +40,8 @@ _WHOLE_FRAME_BYTES = 24
 """Taken for each symbol more by a corrector of whole numbers."""
 _BLOCK_BYTES = 64
 """Taken by the library for each channel and rank of such a corrector."""
+_RANK_STEP = 16
+"""The library pads the ranks of contexts to a multiple."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ def _cost_of_tensor(part: Part) -> Cost:
     kinds = 4 * _size(arrays, "channel_kind") + _size(arrays, "magnitude_kind")
     tables = min(_tables(arrays), MAX_CODING_TABLES)  # more of them are refused
     widest = max((_rank(arrays, name) for name in arrays if name.endswith(".up")), default=0)
+    widest += -widest % _RANK_STEP
+    border = (rows + 2) * (columns + 2) - positions  # of zeros, so that every position has eight neighbours
     corrector = arrays["corrector_down"].shape[-1] if "corrector_down" in arrays else 0
     whole = "corrector_inputs" in arrays
     return Cost(
@@ -110,6 +114,7 @@ def _cost_of_tensor(part: Part) -> Cost:
         + (_SYMBOL_FRAME_BYTES + _WHOLE_FRAME_BYTES * whole) * symbols
         + _BLOCK_BYTES * (channels + corrector) * whole
         + 8 * elements
+        + 4 * border * channels
         + 4 * positions * max(3 * widest, (6 if whole else 2) * corrector),
         multiplications=_of_passes(arrays, positions) + 2 * symbols * corrector,
         symbols=3 * symbols,

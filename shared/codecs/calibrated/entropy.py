@@ -41,7 +41,15 @@ class Alphabet:
 
     @cached_property
     def models(self) -> list[Any]:
-        """One for each class; made when they are first asked for, as who has the compiled library never does."""
+        """One for each class; made when they are first asked for, as who has the compiled library never does.
+
+        Raises ProfileContentError where there is nothing that codes with them.
+        """
+        if stream is None:
+            raise ProfileContentError(
+                "this profile is for numpy here, where constriction, which codes then, is not installed",
+                accepted="the compiled library for this machine, and at most 65535 channels",
+            )
         return [stream.model.Categorical(row, perfect=False) for row in self._frequencies / SCALE]
 
     def sort(self, classes: NDArray[np.uint8]) -> tuple[NDArray[np.intp], list[tuple[Any, int]]]:

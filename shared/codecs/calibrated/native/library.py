@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import platform
-import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shared.process.machine import compiled_library
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from shared.process.machine import Compiled
+
 _log = logging.getLogger(__name__)
 
-ABI = 2
-"""The layout of the structures below; core.h has the same number."""
+ABI = 3
+"""The version of the functions below; core.h has the same number."""
 FOLDER = Path(__file__).parent / "lib"
-_MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 _LEVELS = {"x86_64": ("sse4", "avx2", "avx512", "vnni"), "aarch64": ("neon",)}
 
 _i32, _ptr = ctypes.c_int32, ctypes.c_void_p
@@ -89,19 +90,11 @@ class Level(NamedTuple):
 class Library:
     """The functions of one file."""
 
-    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
-        """Raises OSError if it cannot be loaded, or is of another version of the sources."""
-        library = ctypes.CDLL(str(path))
-        if (found := library.splitdnn_abi()) != ABI:
-            raise OSError(f"{path} has the layout {found}, not {ABI}")
-        self._scratch, self._symbols = library.splitdnn_scratch, library.splitdnn_symbols
+    def __init__(self, found: Compiled) -> None:
+        self._scratch, self._symbols = found.library.splitdnn_scratch, found.library.splitdnn_symbols
         self._scratch.argtypes, self._scratch.restype = (_ptr,), ctypes.c_int64
         self._symbols.argtypes, self._symbols.restype = (_ptr, _i32, _ptr), None
-        library.splitdnn_level.restype = ctypes.POINTER(_Level)
-        self.levels = [
-            _level(name, library.splitdnn_level(number).contents)
-            for number, name in enumerate(names[: library.splitdnn_levels()])
-        ]
+        self.levels = [_level(name, level) for name, level in found.levels]
         """Those that this processor has, the best last."""
 
     def scratch_bytes(self, model: Model) -> int:
@@ -141,13 +134,9 @@ def core_name() -> str:
 @cache
 def library() -> Library | None:
     """That of this machine; None where there is none, or none that can be loaded, which one warning tells."""
-    machine = _MACHINES.get(platform.machine())
-    if sys.platform != "linux" or machine is None:
-        return None
-    path = FOLDER / f"calibrated-{machine}.so"
     try:
-        found = Library(path, _LEVELS[machine])
-    except (OSError, AttributeError) as error:
+        found = compiled_library(FOLDER, "calibrated", _LEVELS, _Level, [Pass, Model], ABI)
+    except OSError as error:
         _log.warning("the codec calibrated runs without its compiled core, several times slower: %s", error)
         return None
-    return found if found.levels else None
+    return Library(found) if found and found.levels else None

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import platform
-import sys
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from shared.process.machine import compiled_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
 
-ABI = 1
-"""The layout of the structures below; pictures.h has the same number."""
+ABI = 2
+"""The version of the functions below; pictures.h has the same number."""
 FOLDER = Path(__file__).parent / "lib"
-_MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 _LEVELS = {"x86_64": ("sse4", "avx2"), "aarch64": ("neon",)}
 
 _i32, _i64, _ptr = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
@@ -48,26 +47,14 @@ class Level(NamedTuple):
 @cache
 def library() -> tuple[Level, ...]:
     """The levels that this processor has, the best last; empty where nothing can be loaded, which one warning tells."""
-    machine = _MACHINES.get(platform.machine())
-    if sys.platform != "linux" or machine is None:
-        return ()
-    path = FOLDER / f"pictures-{machine}.so"
     try:
-        return tuple(_levels(ctypes.CDLL(str(path)), _LEVELS[machine], path))
-    except (OSError, AttributeError) as error:
+        found = compiled_library(FOLDER, "pictures", _LEVELS, _Level, [Axis], ABI)
+    except OSError as error:
         _log.warning("pictures are resized without the compiled library, several times slower: %s", error)
         return ()
-
-
-def _levels(found: Any, names: tuple[str, ...], path: Path) -> list[Level]:
-    """Raises OSError if the library is of another version of the sources."""
-    if (version := found.splitdnn_abi()) != ABI:
-        raise OSError(f"{path} has the layout {version}, not {ABI}")
-    found.splitdnn_level.restype = ctypes.POINTER(_Level)
     resample = ctypes.CFUNCTYPE(None, _ptr, _i64, _i32, _i32, _ptr, _ptr, _ptr, _ptr)
     planes = ctypes.CFUNCTYPE(None, _ptr, _i64, _ptr, _ptr, _i32, _ptr)
-    levels = [found.splitdnn_level(number).contents for number in range(found.splitdnn_levels())]
-    return [
+    return tuple(
         Level(name, resample(level.resample), planes(level.planes))
-        for name, level in zip(names, levels, strict=False)
-    ]
+        for name, level in (found.levels if found else ())
+    )

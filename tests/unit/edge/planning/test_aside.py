@@ -71,6 +71,18 @@ def test_one_that_does_not_run_is_an_error_of_the_start(bundle):
         set_aside(engine, bundle.partition.point("layer3"), bundle)
 
 
+def test_one_that_fails_its_check_is_run_by_the_reference(bundle):
+    """As any half is: in bfloat16 a tail may be too far from the probe, where the head is not."""
+    engine, reference, point = Engine(bundle), NumpyEngine(bundle), bundle.partition.point("layer3")
+    engine._reference = lambda: reference
+    engine.fails = True
+    tail = set_aside(engine, point, bundle)
+    assert tail is reference.tail(point)
+    assert engine.failed_checks == 1
+    (found,), (want,) = tail(crossing(bundle)), NumpyEngine(bundle).tail(point)(crossing(bundle))
+    np.testing.assert_array_equal(found, want)
+
+
 def test_a_bundle_that_takes_the_folders_place_changes_nothing(bundle, tmp_path):
     tail = set_aside(Engine(bundle), bundle.partition.point("layer3"), bundle)
     bundle.folder.rename(tmp_path / "previous")

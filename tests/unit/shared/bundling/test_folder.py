@@ -6,9 +6,11 @@ import errno
 from typing import TYPE_CHECKING
 
 import pytest
+from kits.numpy_network import int8_entry, write_bundle
 
 from shared.bundling.folder import check_target, go_back, replacing
 from shared.errors import ModelError
+from shared.network.bundle import fingerprint_in, float_beside, float_of, previous_of, read_bundle
 from shared.network.manifest import MANIFEST
 
 if TYPE_CHECKING:
@@ -50,6 +52,42 @@ def test_back_swaps_the_two(tmp_path: Path) -> None:
     assert (_read(folder), _read(folder.with_name("net.previous"))) == ("one", "two")
     go_back(folder)
     assert _read(folder) == "two"
+
+
+def test_back_brings_the_float32_bundle_of_an_int8_one_as_well(tmp_path: Path) -> None:
+    folder = tmp_path / "net"
+    beside = float_of(folder)
+
+    def made(number: int) -> None:
+        """As `make_int8_beside` does it: of an int8 network with this fingerprint and its float32 one, 100 more."""
+        with replacing(beside) as making:
+            write_bundle(making, bytes([100 + number] * 8))
+        with replacing(folder) as making:
+            entry = int8_entry(bytes([100 + number] * 8).hex())
+            write_bundle(making, bytes([number] * 8), precision="int8", int8=entry)
+
+    def found() -> list[int | None]:
+        places = folder, beside, previous_of(folder), previous_of(beside)
+        return [int(text[:2], 16) if (text := fingerprint_in(place)) else None for place in places]
+
+    made(1)
+    made(2)
+    assert found() == [2, 102, 1, 101]
+    for expected in ([1, 101, 2, 102], [2, 102, 1, 101]):
+        go_back(folder)
+        assert found() == expected
+        assert float_beside(read_bundle(folder)) == beside
+    with replacing(folder) as making:  # a network that int8 hurts: its float32 bundle lies in its place
+        write_bundle(making, bytes([3] * 8))
+    beside.rename(previous_of(tmp_path / "other"))
+    previous_of(beside).rename(tmp_path / "another")
+    previous_of(tmp_path / "other").rename(previous_of(beside))
+    assert found() == [3, None, 2, 102]
+    go_back(folder)
+    assert found() == [2, 102, 3, None]
+    go_back(folder)
+    assert found() == [3, 102, 2, None]
+    assert not [entry.name for entry in tmp_path.iterdir() if entry.name.endswith("-back")]
 
 
 def test_a_failure_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:

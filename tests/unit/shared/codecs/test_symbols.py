@@ -60,6 +60,11 @@ def test_a_tensor_that_the_network_does_not_quantise_travels_unrounded_beside_it
         assert np.array_equal(found[1], plain), name
 
 
+def test_more_tensors_than_cross_there_are_refused() -> None:
+    with pytest.raises(ContentError, match=r"tensor 1 of 2: .* is for 1 tensors here"):
+        frame_of([SYMBOLS, SYMBOLS], "uint8+zstd")
+
+
 def test_where_the_network_quantises_nothing_the_codec_is_refused() -> None:
     with pytest.raises(SettingsError, match="at relu this network quantises nothing"):
         at_point(make_codec("uint8+zstd"), SplitPoint("relu", (SHAPE,), 1, 1))

@@ -14,7 +14,7 @@ from shared.engines import agreeing, load, make_engine
 from shared.engines.agreeing import Found, check_agreement
 from shared.engines.base import TOLERANCES
 from shared.engines.load import Network, load_network
-from shared.errors import EngineError
+from shared.errors import ContentError, EngineError
 from shared.network.bundle import float_of, read_bundle
 from shared.observing.metrics import Metrics
 from shared.process.settings import CommonSettings
@@ -65,6 +65,30 @@ def test_it_is_counted_once_a_machine(folder: Path, tmp_path: Path, monkeypatch:
     network = loaded(folder, cache)
     monkeypatch.setattr(agreeing, "_counted", lambda *_: pytest.fail("counted again"))
     assert loaded(folder, cache).model.fingerprint == network.model.fingerprint
+
+
+def test_outputs_that_the_task_cannot_read_keep_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a detector whose numbers are none: the float32 network stands in, and the start does not end."""
+
+    class Strict:
+        @staticmethod
+        def agreement(_expected: Any, found: Any) -> Any:
+            raise ContentError(f"the network's answer is {found[0].flat[0]}")
+
+    bundle = read_bundle(folder)
+    engine = make_engine(bundle, threads=1)
+    (shape,) = bundle.partition.ends[1].shapes
+    monkeypatch.setattr(agreeing, "telling_task", lambda *_: Strict)
+    for value in (np.nan, 1.0):
+        monkeypatch.setattr(
+            engine,
+            "once",
+            lambda *_, value=value: lambda _tensors: (np.full((1, *shape), value, np.float32),),
+        )
+        with pytest.raises(EngineError, match=r"on this processor its int8 network keeps 0\.0%"):
+            check_agreement(bundle, engine, "")
 
 
 def test_where_it_keeps_too_little_the_float32_network_runs(
@@ -126,6 +150,22 @@ def test_a_float32_bundle_that_lies_elsewhere_is_brought(
     assert network.digest == int8.digest
     with pytest.raises(EngineError, match="Give both sides the float32 bundle"):
         loaded(folder, bring_float=lambda _: None)
+
+
+def test_an_int8_bundle_stands_in_for_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cloud that gives one for its float32 network keeps no edge busy for ever."""
+    monkeypatch.setattr(agreeing, "_counted", lambda *_: TOO_LITTLE)
+    shutil.rmtree(float_of(folder))
+    asked: list[object] = []
+
+    def again(told: object) -> Path:
+        asked.append(told)
+        assert len(asked) < 3
+        return folder
+
+    with pytest.raises(EngineError, match=r"keeps 20\.0%"):
+        loaded(folder, bring_float=again)
+    assert len(asked) == 1
 
 
 def test_a_half_that_is_wrong_altogether_leads_there_too(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from kits.bundles import STORED, make, oracle, pictures, recipe, tiny
 from kits.engines import Fake, engine_of, error
+from kits.naming import naming
+from safetensors.numpy import save
 
 from shared.engines.probe import Probe, sampled
 from shared.errors import EngineError
@@ -108,3 +111,37 @@ def test_a_probe_that_cannot_be_read_is_an_engine_error(tmp_path: Path, fault: s
         Probe(bundle, lambda: engine_of("float32")).error(
             "head", bundle.partition.point("conv"), lambda tensors: tensors
         )
+
+
+def test_held_out_pictures_are_those_of_this_network_and_bounded(tmp_path: Path) -> None:
+    like, path = tiny(), tmp_path / "probe.safetensors"
+    shape, (output,) = like.model.recipe.picture_shape, like.partition.ends[1].shapes
+    names = "held_out/pictures", "held_out/outputs/0"
+    good = dict(
+        zip(names, (np.zeros((3, *shape), np.uint8), np.zeros((3, *output), np.float32)), strict=True)
+    )
+
+    def held_out(arrays: dict[str, np.ndarray]) -> Any:
+        path.write_bytes(save(arrays))
+        bundle = SimpleNamespace(probe=path, model=like.model, partition=like.partition)
+        return Probe(bundle, lambda: pytest.fail("not asked")).held_out()  # type: ignore[arg-type]
+
+    found = held_out(good)
+    assert [each.shape for each in (found[0], *found[1])] == [each.shape for each in good.values()]
+    assert held_out({"pictures": good[names[0]]}) is None
+    bad = [
+        {names[0]: good[names[0]].astype(np.int32)},
+        {names[0]: good[names[0]][:, :-1]},
+        {names[0]: good[names[0]][0]},
+        {names[0]: np.zeros((), np.uint8)},
+        {names[0]: good[names[0]][:2]},
+        {names[1]: good[names[1]][:, :-1]},
+        {names[1]: good[names[1]].astype(np.float64)},
+        {name: each[:0] for name, each in good.items()},
+        {name: np.repeat(each[:1], 1025, 0) for name, each in good.items()},
+    ]
+    for number, change in enumerate(bad):
+        with naming(number), pytest.raises(EngineError, match=r"held_out/.*; accepted: "):
+            held_out(good | change)
+    with pytest.raises(EngineError, match="held_out/outputs/0"):
+        held_out({names[0]: good[names[0]]})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.process import machine as module
-from shared.process.machine import expand_home, machine, processor_features
+from shared.process.machine import compiled_library, expand_home, machine, processor_features
 
 
 def test_the_machine_is_described_as_far_as_it_is_known(
@@ -54,3 +56,69 @@ def test_without_a_home_nothing_is_expanded_and_nothing_raised(monkeypatch: pyte
     with pytest.raises(RuntimeError):
         Path("~/some/where").expanduser()
     assert expand_home("~/some/where") == Path("~/some/where")
+
+
+def test_other_machines_have_no_compiled_library_and_nothing_is_wrong_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = {
+        "name": "any",
+        "levels": {"x86_64": ("some",)},
+        "functions": Functions,
+        "structures": (),
+        "abi": 1,
+    }
+    monkeypatch.setattr(module.sys, "platform", "linux")
+    monkeypatch.setattr(module.platform, "machine", lambda: "riscv64")
+    assert compiled_library(tmp_path, **asked) is None
+    monkeypatch.setattr(module.platform, "machine", lambda: "x86_64")
+    with pytest.raises(OSError, match=r"any-x86_64\.so"):
+        compiled_library(tmp_path, **asked)
+    monkeypatch.setattr(module.sys, "platform", "darwin")
+    assert compiled_library(tmp_path, **asked) is None
+
+
+class Functions(ctypes.Structure):
+    """One function."""
+
+    _fields_ = (("run", ctypes.c_void_p),)
+
+
+class Library:
+    """A file that was loaded, of two levels."""
+
+    def __init__(self, layout: int) -> None:
+        self._layout = layout
+        self.splitdnn_level = Level()
+
+    def splitdnn_layout(self) -> int:
+        return self._layout
+
+    def splitdnn_levels(self) -> int:
+        return 2
+
+
+class Level:
+    """The functions of a level; its result's type can be set."""
+
+    restype = None
+
+    def __call__(self, number: int) -> Any:
+        return ctypes.pointer(Functions(number + 5))
+
+
+def test_a_compiled_library_has_the_functions_of_the_levels_that_are_known_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(module.ctypes, "CDLL", lambda _: Library(7 << 16 | 8 + 8))
+    for names, expected in ((("a",), [("a", 5)]), (("a", "b", "c"), [("a", 5), ("b", 6)])):
+        found = compiled_library(tmp_path, "any", {"x86_64": names}, Functions, [Functions], 7)
+        assert found is not None
+        assert [(name, level.run) for name, level in found.levels] == expected
+    for structures, abi in (([], 7), ([Functions, Functions], 7), ([Functions], 8)):
+        with pytest.raises(OSError, match="has the layout 0x70010, not 0x"):
+            compiled_library(tmp_path, "any", {"x86_64": ("a",)}, Functions, structures, abi)
+    monkeypatch.setattr(module.ctypes, "CDLL", lambda _: object())
+    with pytest.raises(OSError, match="splitdnn_layout"):
+        compiled_library(tmp_path, "any", {"x86_64": ("a",)}, Functions, [], 7)

@@ -23,6 +23,7 @@ static const Level *const LEVELS[] = {&level_neon};
 EXPORTED int32_t splitdnn_levels(void) { return 1; }
 #endif
 
-EXPORTED int32_t splitdnn_abi(void) { return ABI; }
+/* Whoever has structures of other sizes is not to call anything. */
+EXPORTED int32_t splitdnn_layout(void) { return ABI << 16 | (int32_t)(sizeof(Axis) + sizeof(Level)); }
 
 EXPORTED const Level *splitdnn_level(int32_t number) { return LEVELS[number]; }

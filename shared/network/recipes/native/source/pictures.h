@@ -1,7 +1,7 @@
 /* What the library offers; library.py has the same structures. */
 #include <stdint.h>
 
-enum { ABI = 1 };
+enum { ABI = 2 };
 
 /* One direction of a resampling: line `i` of the result is the sum of `taps[i]` lines from `lows[i]` on, weighed by row `i` of
  * `weights`, (count, most), whose unit is 2 ** shift; shift is at least 1. */

@@ -43,8 +43,10 @@ def _nncf(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_nncf")
 def test_flags_that_do_not_go_together_are_refused() -> None:
     for flags, message in (
-        (["--calibrate", "x"], "--calibrate, --min-agreement and --portable are for --int8"),
-        (["--min-agreement", "0.9"], "--calibrate, --min-agreement and --portable are for --int8"),
+        (["--calibrate", "x"], "--calibrate, --pictures, --min-agreement and --portable are for --int8"),
+        (["--min-agreement", "0.9"], "are for --int8, which is not given"),
+        (["--pictures", "300"], "are for --int8, which is not given"),
+        (["--portable"], "are for --int8, which is not given"),
         (["--int8"], "--int8 needs --calibrate SOURCE"),
         (["--int8", "--calibrate", "x", "--list"], "--list writes nothing"),
         (["--int8", "--calibrate", "x", "--min-agreement", "1.5"], "--min-agreement 1.5: accepted: 0 to 1"),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import gc
+import weakref
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from kits import quantised
-from kits.int8_bundle import float_bundle, int8_of, made
+from kits.int8_bundle import float_bundle, int8_of, made, without_nncf
+from safetensors.numpy import load, save
 
+from shared.bundling.int8 import maker
 from shared.bundling.int8.maker import MIN_PICTURES, make_int8
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.coding import codecs_of, decode_tensors
@@ -115,6 +119,36 @@ def test_a_network_that_loses_too_much_stays_in_float(tmp_path: Path) -> None:
     assert "99.0% are asked for" in report.why_not
     assert len(report.trials) > 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_that_the_network_selects_are_compared_as_such_in_int8_too(tmp_path: Path) -> None:
+    network = float_bundle(tmp_path / "float")
+    network.probe.write_bytes(save({**load(network.probe.read_bytes()), "selected": np.array([0], np.int64)}))
+    (tmp_path / "int8").mkdir()
+    found = int8_of(network, tmp_path / "int8").bundle
+    assert found is not None
+    assert load(found.probe.read_bytes())["selected"].tolist() == [0]
+
+
+def test_of_all_trials_only_the_best_network_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[weakref.ref[object]] = []
+    most = 0
+
+    def quantise(*given: Any, **more: Any) -> Any:
+        nonlocal most
+        gc.collect()
+        most = max(most, sum(each() is not None for each in held))
+        found = quantised.quantise(*given, **more, levels=3)
+        held.append(weakref.ref(found))
+        return found
+
+    network, _ = made()
+    with without_nncf():
+        monkeypatch.setattr(maker, "quantise", quantise)
+        report = make_int8(network, quantised.pictures(MIN_PICTURES), tmp_path, wanted=1.0)
+    assert len(report.trials) == len(held) > 2
+    assert most == 1
+    assert report.chosen is max(report.trials, key=lambda trial: trial.quality)
 
 
 def test_a_network_that_gains_too_little_stays_in_float(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHAPES = [(512, 14, 14), (64, 56, 56), (2048,), (49, 768)]
+NARROW = [(1, 120, 120), (3, 80, 80), (2, 30_000), (20_000,)]
+"""Shapes of so few channels, or positions, that what is added to each of them counts."""
 
 
 def taken(work: Callable[[], object]) -> tuple[int, int]:
@@ -61,8 +63,12 @@ def empty(codec: Calibrated, shape: tuple[int, ...]) -> None:
 
 
 def test_no_profile_takes_more_than_was_counted() -> None:
-    for shape, whole in itertools.product(SHAPES, (False, True)):
-        data = worst_profile(shape, whole=whole).data
+    cases = [
+        *itertools.product(SHAPES, (False, True), [{}]),
+        *itertools.product(NARROW, (False, True), [{"context_rank": 1, "corrector_rank": 1}]),
+    ]
+    for shape, whole, ranks in cases:
+        data = worst_profile(shape, whole=whole, **ranks).data
         profile = Profile.from_bytes(data)
         cost = cost_of(profile)
         for compiled in (False, True):

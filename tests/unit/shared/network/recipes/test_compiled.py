@@ -1,5 +1,6 @@
 """The compiled library gives numpy's bytes, at every level of instructions, or leaves the picture to numpy."""
 
+import ctypes
 from pathlib import Path
 
 import numpy as np
@@ -85,11 +86,20 @@ def test_a_picture_becomes_the_same_numbers_with_and_without_the_library(levels,
         np.testing.assert_array_equal(with_library, recipe.normalise(backwards), err_msg=channels)
 
 
-def test_a_library_of_other_sources_is_not_used(levels):
-    class Other:
-        @staticmethod
-        def splitdnn_abi():
-            return 2
+def test_a_library_of_other_functions_or_structures_is_not_used(levels, monkeypatch, caplog):
+    class Longer(ctypes.Structure):
+        _fields_ = (*native.Axis._fields_, ("more", ctypes.c_void_p))
 
-    with pytest.raises(OSError, match="has the layout 2, not 1"):
-        native._levels(Other, ("sse4",), Path("file"))
+    try:
+        for name, other in (("ABI", native.ABI + 1), ("Axis", Longer), ("FOLDER", Path("nowhere"))):
+            caplog.clear()
+            native.library.cache_clear()
+            with monkeypatch.context() as changed:
+                changed.setattr(native, name, other)
+                assert native.library() == ()
+            (line,) = caplog.messages
+            assert line.startswith(
+                "pictures are resized without the compiled library, several times slower: "
+            )
+    finally:
+        native.library.cache_clear()

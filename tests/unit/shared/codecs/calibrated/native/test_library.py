@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from kits.profiles import features, make_profile
 
 from shared.codecs.calibrated import codec as codec_module
+from shared.codecs.calibrated import entropy
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.native import library as module
 from shared.codecs.calibrated.native.model import _starts
 from shared.codecs.calibrated.numpy_model import NumpyModel
+from shared.errors import ProfileContentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,22 +58,37 @@ def test_where_it_cannot_be_loaded_one_line_says_so_and_frames_are_the_same(
     assert str(tmp_path) in line
 
 
-def test_another_layout_is_refused(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(module, "ABI", module.ABI + 1)
-    assert module.library() is None
-    assert f"has the layout {module.ABI - 1}, not {module.ABI}" in caplog.text
+def test_where_there_is_no_other_coder_either_a_profile_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on ARM, for which constriction is not built."""
+    monkeypatch.setattr(entropy, "stream", None)
+    Calibrated(make_profile())
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    module.library.cache_clear()
+    with pytest.raises(ProfileContentError, match="constriction, which codes then, is not installed"):
+        Calibrated(make_profile())
 
 
-def test_other_machines_have_none_and_nothing_is_wrong_there(
+def test_a_library_of_other_functions_or_structures_is_refused(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module.platform, "machine", lambda: "riscv64")
-    assert module.library() is None
-    monkeypatch.setattr(module.platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(module.sys, "platform", "darwin")
-    module.library.cache_clear()
-    assert module.library() is None
-    assert caplog.messages == []
+    """It would read behind the end of a shorter structure, and write where what is there says."""
+
+    class Shorter(ctypes.Structure):
+        _fields_ = module.Model._fields_[:-5]
+
+    class Longer(ctypes.Structure):
+        _fields_ = (*module.Model._fields_, ("more", ctypes.c_void_p))
+
+    for name, other in (("ABI", module.ABI + 1), ("Model", Shorter), ("Model", Longer), ("Pass", Shorter)):
+        caplog.clear()
+        module.library.cache_clear()
+        with monkeypatch.context() as changed:
+            changed.setattr(module, name, other)
+            assert module.library() is None, (name, other)
+        (line,) = caplog.messages
+        assert "has the layout 0x" in line
 
 
 def test_a_codec_of_several_tensors_in_numpy_is_in_numpy_throughout(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from kits.naming import naming
 from kits.profiles import SMALL, features
 
@@ -16,7 +17,7 @@ from shared.codecs.calibrated.native.library import library
 from shared.codecs.calibrated.native.tallies import Tallies
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
 
 GRIDS = [(6, 6, 8), (1, 1, 40), (5, 7, 3), (1, 12, 70), (9, 4, 130)]
 LEVELS = 40
@@ -80,6 +81,73 @@ def test_sizes_by_kind() -> None:
                         )
                     with naming(grid, by_position, by_size, level.name):
                         assert np.array_equal(found, expected)
+
+
+def test_arrays_by_which_the_library_would_write_out_of_bounds_are_refused() -> None:
+    grid = rows, columns, channels = 5, 7, 3
+    tallies, room = Tallies(levels_of()[-1], grid, LEVELS, by_size=True), 8
+    magnitudes, kinds = np.ones(grid, np.uint8), np.zeros((1, channels), np.uint8)
+    sums, values = magnitudes.reshape(-1, channels), np.ones(grid, np.float32)
+    counts, totals = np.zeros((channels, 5, LEVELS), np.int64), np.zeros((channels, 5, LEVELS))
+    of_kinds = np.zeros((room, 8, LEVELS), np.int64)
+    apart = np.zeros((room, 8, 2 * LEVELS), np.int64)[:, :, ::2]
+    fixed = of_kinds.copy()
+    fixed.setflags(write=False)
+    calls: list[tuple[Callable[..., object], list[np.ndarray], list[tuple[int, np.ndarray]]]] = [
+        (tallies.around, [magnitudes], [(0, magnitudes[:4]), (0, magnitudes.astype(np.int16))]),
+        (
+            tallies.values,
+            [magnitudes, sums, values, counts, totals],
+            [
+                (0, np.full(grid, LEVELS, np.uint8)),
+                (0, magnitudes.astype(np.int8)),
+                (0, magnitudes[:, :6]),
+                (1, sums[:-1]),
+                (2, values[:-1]),
+                (2, values.astype(np.float64)),
+                (3, counts.astype(np.int32)),
+                (3, counts[:, :, :-1]),
+                (4, totals[1:]),
+                (4, totals.astype(np.float32)),
+            ],
+        ),
+        (
+            tallies.sizes,
+            [magnitudes, kinds, of_kinds],
+            [
+                (0, np.full(grid, LEVELS, np.uint8)),
+                (0, magnitudes.astype(np.int64)),
+                (1, np.full((1, channels), room, np.uint8)),
+                (1, np.zeros((rows, columns - 1, channels), np.uint8)),
+                (1, kinds.astype(np.int64)),
+                (2, of_kinds[:, :4]),
+                (2, apart),
+                (2, fixed),
+            ],
+        ),
+    ]
+    for call, good, bad in calls:
+        call(*good)
+        for place, array in bad:
+            arrays = [*good[:place], array, *good[place + 1 :]]
+            with (
+                naming(call.__name__, place, array.dtype, array.shape),
+                pytest.raises(ValueError, match="accepted"),
+            ):
+                call(*arrays)
+    assert counts.sum() == of_kinds.sum() == magnitudes.size
+
+
+def test_kinds_by_channel_need_no_second_axis() -> None:
+    """A row of kinds is that of all positions, however it is shaped: what was read behind it named cells anywhere."""
+    magnitudes = grids_of((5, 7, 3))[0]
+    kinds = np.array([0, 7, 2], np.uint8)
+    found = [np.zeros((8, 8, LEVELS), np.int64) for _ in range(2)]
+    for shape, counts in zip(((3,), (1, 3)), found, strict=True):
+        Tallies(levels_of()[-1], (5, 7, 3), LEVELS, by_size=True).sizes(
+            magnitudes, kinds.reshape(shape), counts
+        )
+    assert np.array_equal(*found)
 
 
 def test_without_the_library_the_same_frames_give_the_same_profile(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,14 +36,21 @@ def refused(edge, *arguments):
     return errors[0].removeprefix("splitdnn: ")
 
 
+def interrupt(number=signal.SIGTERM):
+    """Send this process a signal, if main() is there to take it: without, it would end the tests. Whether it was sent."""
+    handled = signal.getsignal(number) not in (signal.SIG_DFL, signal.default_int_handler)
+    if handled:
+        os.kill(os.getpid(), number)
+    return handled
+
+
 def send_when(condition, number=signal.SIGTERM):
-    """Send this process a signal once `condition` holds; only then, as without main() it would end the tests."""
+    """Send this process a signal once `condition` holds and main() takes it."""
 
     def watch():
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            if condition():
-                os.kill(os.getpid(), number)
+            if condition() and interrupt(number):
                 return
             time.sleep(0.01)
 

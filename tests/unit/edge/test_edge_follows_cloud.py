@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
-import signal
 import socket
 import threading
 import time
@@ -16,6 +14,7 @@ from itertools import groupby
 import pytest
 from kits.bundles import tiny
 from kits.cloud import Server
+from kits.edge_main import interrupt
 
 pytestmark = pytest.mark.slow  # networks are compiled, and looked for every 2 s
 
@@ -47,7 +46,7 @@ def in_thread(results, steps):
             while network not in networks()[-1:] and time.monotonic() < deadline:
                 time.sleep(0.05)
             step()
-        os.kill(os.getpid(), signal.SIGTERM)
+        interrupt()
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -104,7 +103,7 @@ def test_while_it_waits_for_its_cloud_it_is_starting_and_can_be_stopped(edge, tm
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer,
             ):
                 states.append(json.load(answer)["state"])
-        os.kill(os.getpid(), signal.SIGTERM)
+        interrupt()
 
     thread = threading.Thread(target=stop, daemon=True)
     thread.start()

@@ -130,7 +130,7 @@ def test_rows_that_the_network_selects_are_compared_as_such_in_int8_too(tmp_path
     assert load(found.probe.read_bytes())["selected"].tolist() == [0]
 
 
-def test_of_all_trials_only_the_best_network_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_all_trials_only_the_best_network_is_held(tmp_path: Path) -> None:
     held: list[weakref.ref[object]] = []
     most = 0
 
@@ -143,8 +143,9 @@ def test_of_all_trials_only_the_best_network_is_held(tmp_path: Path, monkeypatch
         return found
 
     network, _ = made()
-    with without_nncf():
-        monkeypatch.setattr(maker, "quantise", quantise)
+    # The inner patch is undone first: undone last, it would bring back the outer one's.
+    with without_nncf(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(maker, "quantise", quantise)
         report = make_int8(network, quantised.pictures(MIN_PICTURES), tmp_path, wanted=1.0)
     assert len(report.trials) == len(held) > 2
     assert most == 1

@@ -29,7 +29,7 @@ def assert_valid_or_refused(data: wire.Bytes) -> tuple[np.ndarray, ...] | None:
         return None
     for array, tensor in zip(arrays, frame.tensors, strict=True):
         assert array.shape == tensor.shape
-        assert array.dtype == (np.float32 if CODECS[tensor.codec_id].carries == "tensor" else np.uint8)
+        assert array.dtype == (np.uint8 if CODECS[tensor.codec_id].carries == "picture" else np.float32)
         assert np.isfinite(array).all()
     return arrays
 

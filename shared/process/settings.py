@@ -220,7 +220,8 @@ def _problem(settings: type[CommonSettings], problem: Any, given: dict[str, Any]
 def print_error(error: Exception) -> None:
     """Print a start-up error to stderr, one line per problem, credentials masked."""
     for line in str(error).splitlines():
-        print(f"splitdnn: {escaped(mask_credentials(line))}", file=sys.stderr)
+        # In one piece: another thread's log line may come between what print() writes and the end of its line.
+        sys.stderr.write(f"splitdnn: {escaped(mask_credentials(line))}\n")
 
 
 def parse_flags(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> dict[str, Any]:

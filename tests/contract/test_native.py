@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import re
 import shutil
@@ -11,22 +10,19 @@ import sys
 import tomllib
 import zipfile
 from fnmatch import fnmatch
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from kits.common import ROOT
+from kits.native_builds import script
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PACKAGES = {
     "calibrated": "shared.codecs.calibrated.native",
     "pictures": "shared.network.recipes.native",
 }
-
-
-def script():
-    spec = importlib.util.spec_from_file_location("native", ROOT / "scripts/native.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_libraries_are_of_these_sources(capsys: pytest.CaptureFixture[str]) -> None:

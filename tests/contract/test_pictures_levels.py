@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import shutil
-import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from kits.common import ROOT
+from kits.native_builds import built, printed
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 CHECK = ROOT / "tests/kits/pictures_check.c"
 HASH = "03945faf3ba08c0c"
 """What every processor prints."""
@@ -18,36 +20,11 @@ HASH = "03945faf3ba08c0c"
 pytestmark = pytest.mark.slow
 
 
-def built(into: Path, processor: str, *more: str) -> Path:
-    """The program of kits/pictures_check.c, of these sources."""
-    spec = importlib.util.spec_from_file_location("native", ROOT / "scripts/native.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    target = script.TARGETS.get(processor)
-    if target is None or shutil.which(target.compiler) is None:
-        pytest.skip(f"no compiler for {processor}")
-    source = script.LIBRARIES["pictures"] / "source"
-    common = [target.compiler, *script._FLAGS.split(), *more, "-I", str(source)]
-    objects = []
-    for name, flags in target.levels.items():
-        if name not in script._LEFT_OUT["pictures"]:
-            objects.append(str(into / f"{name}.o"))
-            level = [*flags.split(), f"-DLEVEL={name}", "-c", str(source / "level.c"), "-o", objects[-1]]
-            subprocess.run([*common, *level], check=True)
-    program = into / "check"
-    check = [str(CHECK), str(source / "library.c"), *objects, "-o", str(program)]
-    subprocess.run([*common, "-Wno-sign-compare", *check], check=True)
-    return program
-
-
-def printed(*command: str) -> list[str]:
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=200)
-    return done.stdout.split()
-
-
 def test_nothing_is_read_or_written_out_of_bounds_and_all_instructions_give_the_same(tmp_path: Path) -> None:
     sanitized = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
-    found = printed(str(built(tmp_path, platform.machine(), *sanitized)))
+    found = printed(
+        str(built("pictures", CHECK, tmp_path, platform.machine(), "-Wno-sign-compare", *sanitized))
+    ).split()
     assert found
     assert set(found) == {HASH}
 
@@ -55,4 +32,5 @@ def test_nothing_is_read_or_written_out_of_bounds_and_all_instructions_give_the_
 def test_arm_gives_the_same(tmp_path: Path) -> None:
     if shutil.which("qemu-aarch64") is None:
         pytest.skip("nothing runs ARM's instructions here")
-    assert printed("qemu-aarch64", str(built(tmp_path, "aarch64", "-static"))) == [HASH]
+    program = built("pictures", CHECK, tmp_path, "aarch64", "-Wno-sign-compare", "-static")
+    assert printed("qemu-aarch64", str(program)).split() == [HASH]

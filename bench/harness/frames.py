@@ -56,7 +56,7 @@ class _Frames:
     def write(self, folder: Path, point: str, count: int, deadline_ms: int) -> None:
         fingerprint, at = self._network.model.fingerprint, self._network.partition.point(point)
         head, codec = self._engine.head(at), make_codec(CODEC)
-        if any(at.grids):
+        if at.is_quantised:
             head, codec = in_symbols(head), at_point(make_codec(OF_SYMBOLS), at)
         for number, tensor in enumerate(islice(self._network.tensors(), count)):
             crossing = [each[0] for each in head((tensor,))]

@@ -31,7 +31,8 @@ class Checkout:
 
 
 HERE = Checkout()
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+PROC = Path("/proc")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Process:
@@ -125,11 +126,22 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def stat_fields(pid: int, proc: Path = PROC) -> list[str]:
+    """The fields of a process's stat from the third on, its state; the name before it may hold spaces. Raises OSError if it has ended."""
+    return (proc / str(pid) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+
+
 def cpu_s(pid: int) -> float:
     """CPU seconds that all threads of a process have taken since its start, in steps of 10 ms."""
-    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    fields = text.rpartition(")")[2].split()  # the name before it may hold spaces
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S  # utime, stime
+    return sum(map(int, stat_fields(pid)[11:13])) / TICKS_PER_S  # utime, stime
+
+
+def busy_s(proc: Path = PROC) -> float:
+    """CPU seconds that the whole machine has spent since its start, those taken away by its host among them."""
+    user, nice, system, _idle, _waiting, *interrupts = (
+        (proc / "stat").read_text(encoding="utf-8").split()[1:9]
+    )
+    return sum(map(int, (user, nice, system, *interrupts))) / TICKS_PER_S
 
 
 def family_cpu_s(pid: int) -> float:
@@ -158,15 +170,19 @@ class Memory:
 
 def memory(pid: int) -> Memory:
     """Measure now. Raises OSError once the process has ended."""
-    status, shares = (
-        Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8") for name in ("status", "smaps_rollup")
-    )
+    status = (PROC / str(pid) / "status").read_text(encoding="utf-8")
+    resident, peak, own, files = (_bytes(name, status) for name in ("VmRSS", "VmHWM", "RssAnon", "RssFile"))
+    return Memory(proportional(pid), resident, peak, own, files)
 
-    def field(name: str, text: str = status) -> int:
-        found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
-        return 1024 * int(found[1]) if found else 0
 
-    return Memory(field("Pss", shares), field("VmRSS"), field("VmHWM"), field("RssAnon"), field("RssFile"))
+def proportional(pid: int, proc: Path = PROC) -> int:
+    """`Memory.proportional` alone. Raises OSError once the process has ended."""
+    return _bytes("Pss", (proc / str(pid) / "smaps_rollup").read_text(encoding="utf-8"))
+
+
+def _bytes(name: str, text: str) -> int:
+    found = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
+    return 1024 * int(found[1]) if found else 0
 
 
 def family_memory(pid: int) -> tuple[int, int]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.harness import process
+from bench.harness.process import PROC, TICKS_PER_S, stat_fields
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MARK = "BENCH_PEER_MARK"
 """The variable that a server is started with, and that everything it starts inherits."""
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _POLL_S = 0.05
 _KILLED_S = 10.0
 """In which the system takes a killed process away, however busy it is."""
 
 
-def marked(mark: str, proc: Path = Path("/proc")) -> list[int]:
+def marked(mark: str, proc: Path = PROC) -> list[int]:
     """Every living process with this mark, the server itself among them, and what they have started."""
     wanted = f"{MARK}={mark}".encode()
     found: set[int] = set()
@@ -26,7 +30,7 @@ def marked(mark: str, proc: Path = Path("/proc")) -> list[int]:
         if folder.name.isdigit():
             pid = int(folder.name)
             with contextlib.suppress(OSError):  # it has just ended, or is another user's
-                fields = _stat(folder)
+                fields = stat_fields(pid, proc)
                 if fields[0] == "Z":
                     continue
                 parents[pid] = int(fields[1])
@@ -38,36 +42,21 @@ def marked(mark: str, proc: Path = Path("/proc")) -> list[int]:
     return sorted(found)
 
 
-def _stat(folder: Path) -> list[str]:
-    """The fields from the third on, the state; the name before it may hold spaces."""
-    return (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-
-
-def cpu_s(pids: list[int], proc: Path = Path("/proc")) -> float:
+def cpu_s(pids: list[int], proc: Path = PROC) -> float:
     """CPU seconds of these processes and of those that they have waited for."""
     ticks = 0
     for pid in pids:
         with contextlib.suppress(OSError):
-            ticks += sum(map(int, _stat(proc / str(pid))[11:15]))  # utime, stime, cutime, cstime
-    return ticks / _TICKS_PER_S
+            ticks += sum(map(int, stat_fields(pid, proc)[11:15]))  # utime, stime, cutime, cstime
+    return ticks / TICKS_PER_S
 
 
-def busy_s(proc: Path = Path("/proc")) -> float:
-    """CPU seconds that the whole machine has spent since its start, those taken away by its host among them."""
-    user, nice, system, _, _, *interrupts = (
-        (proc / "stat").read_text(encoding="utf-8").split("\n")[0].split()[1:9]
-    )
-    return sum(map(int, (user, nice, system, *interrupts))) / _TICKS_PER_S
-
-
-def proportional(pids: list[int], proc: Path = Path("/proc")) -> int:
+def proportional(pids: list[int], proc: Path = PROC) -> int:
     """The proportional set sizes of these processes, together, in bytes: a page that n processes share counts as 1/n."""
     total = 0
     for pid in pids:
         with contextlib.suppress(OSError):
-            text = (proc / str(pid) / "smaps_rollup").read_text(encoding="utf-8")
-            if found := re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE):
-                total += 1024 * int(found[1])
+            total += process.proportional(pid, proc)
     return total
 
 

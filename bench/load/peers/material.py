@@ -128,22 +128,22 @@ class Maker:
             raise ValueError(
                 "peers are compared where one tensor crosses and one comes out, of networks that take batches"
             )
-        int8 = any(any(each.grids) for each in partition.points.values())
+        int8 = any(each.is_quantised for each in partition.points.values())
         engine = self._network.engine("openvino", "auto" if int8 else precision)
         head, tail = engine.head(point), engine.tail(point)
         path = Path(folder)
         ov.save_model(
             cut(read(self._network.bundle), point, output), str(path / f"{MODEL}.xml"), compress_to_fp16=False
         )
-        gridded = carry == "uint8" and not any(point.grids)
-        codec = SYMBOLS_CODEC if any(point.grids) else CODEC
+        gridded = carry == "uint8" and not point.is_quantised
+        codec = SYMBOLS_CODEC if point.is_quantised else CODEC
         bodies = self._bodies(self._clear(head, tail, count), point, tail, codec, gridded=gridded)
         for protocol, kinds in bodies.items():
             write_bodies(path / protocol, kinds)
         sizes = {protocol: len(kinds[GOOD][0].data) for protocol, kinds in bodies.items()}
         carries = (
             "the network's own symbols"
-            if any(point.grids)
+            if point.is_quantised
             else "uint8 and its grid"
             if gridded
             else "raw float32"

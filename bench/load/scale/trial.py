@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.harness.process import family_cpu_s
+from bench.harness.process import busy_s, family_cpu_s
 from bench.harness.system import Cloud, Setup
 from bench.load.command import run_load
 from bench.load.generator import Load
@@ -18,13 +16,13 @@ from bench.load.scale.model import One
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from bench.load.result import LoadResult
     from bench.load.scale.options import ScaleOptions, Shape
 
 _WARM_S = 0.4
 _START_S = 60.0
-_STAT = Path("/proc/stat")
 _PREFIX = "splitdnn_cloud_"
 
 
@@ -93,11 +91,8 @@ def _counts(cloud: Cloud) -> tuple[float, float, float, float]:
 
 def _machine_s() -> tuple[float, float, float]:
     """The time, what all processors have worked, and what this process and those that it has waited for have, in seconds."""
-    fields = [int(each) for each in _STAT.read_text(encoding="ascii").split()[1:9]]
-    user, nice, system, _idle, _waiting, irq, soft_irq, stolen = fields
-    worked = (user + nice + system + irq + soft_irq + stolen) / os.sysconf("SC_CLK_TCK")
     own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return time.monotonic(), worked, sum(each.ru_utime + each.ru_stime for each in own)
+    return time.monotonic(), busy_s(), sum(each.ru_utime + each.ru_stime for each in own)
 
 
 def _all_ready(cloud: Cloud, shape: Shape) -> None:

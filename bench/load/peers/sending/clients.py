@@ -10,9 +10,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from bench.harness.process import busy_s
 from bench.load.connection import ExchangeError
 from bench.load.generator import Generator, Load
-from bench.load.peers.marked import busy_s, cpu_s, marked
+from bench.load.peers.marked import cpu_s, marked
 from bench.load.peers.sending.body import GOOD, POISONED, Body, read_bodies
 from bench.load.peers.sending.carriers import OK, carrier
 from bench.load.peers.sending.job import FIRST, POISON, TERMINATE, Job

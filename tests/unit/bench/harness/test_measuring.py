@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bench.harness.process import cpu_s, memory
+from bench.harness.process import busy_s, cpu_s, memory
 from bench.harness.scrape import parse
 from bench.harness.system import engine_in_force
 from bench.speed.window import RUN_OUT, frames_needed, watch
@@ -81,3 +81,10 @@ def test_the_engine_in_force():
     said = {"engine": {"name": "openvino", "precision": "bfloat16", "threads": 2}}
     assert engine_in_force(said) == "openvino bfloat16, 2 threads"
     assert engine_in_force({}) == "not said by the cloud"
+
+
+def test_the_machine_is_busy_with_all_but_waiting(tmp_path):
+    tick = os.sysconf("SC_CLK_TCK")
+    counts = [tick * each for each in (1, 2, 4, 1000, 1000, 8, 16, 32, 7, 7)]
+    (tmp_path / "stat").write_text(f"cpu  {' '.join(map(str, counts))}\ncpu0 1 2 3\n")
+    assert busy_s(tmp_path) == 63

@@ -196,4 +196,4 @@ def _together(
     point: SplitPoint, callers: Sequence[Crossing], joined: Callable[[Sequence[Crossing]], Crossing]
 ) -> Crossing:
     """The frames of all callers. Symbols and values of one batch must not be joined as numbers."""
-    return joined([point.symbols(each) for each in callers] if any(point.grids) else callers)
+    return joined([point.symbols(each) for each in callers] if point.is_quantised else callers)

@@ -172,8 +172,8 @@ def _names(settings: EdgeSettings, point: SplitPoint, pixels: int) -> list[str]:
         plugins = [codec.name for codec in plugin_codecs() if codec.carries == carries]
         if point.name == INPUT:
             return [*PICTURE_CODECS, *plugins]
-        if any(
-            point.grids
+        if (
+            point.is_quantised
         ):  # what the network has quantised itself; any other codec would take more bytes or round once more
             return [SYMBOLS_CODEC, *plugins]
         # A large tensor in float16 takes more bytes than any picture, and saves the cloud nothing that int8 would not.
@@ -183,7 +183,7 @@ def _names(settings: EdgeSettings, point: SplitPoint, pixels: int) -> list[str]:
             if name != "float16+zstd" or point.elements <= 1.5 * (pixels or point.elements)
         ] + plugins
     codec = make_codec(settings.codec)
-    if carries_symbols(codec) and not any(point.grids):
+    if carries_symbols(codec) and not point.is_quantised:
         return []
     return [settings.codec] if (codec.carries == "picture") == (point.name == INPUT) else []
 

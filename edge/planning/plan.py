@@ -82,7 +82,7 @@ def default_codec(point: SplitPoint) -> str:
     """The usual codec: one that loses nothing where the network itself has quantised what crosses."""
     if point.name == INPUT:
         return DEFAULT_PICTURE_CODEC
-    return SYMBOLS_CODEC if any(point.grids) else DEFAULT_CODEC
+    return SYMBOLS_CODEC if point.is_quantised else DEFAULT_CODEC
 
 
 def head_for(codec: Codec | None, head: Half) -> Half:

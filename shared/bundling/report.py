@@ -67,7 +67,7 @@ def _task(model: Model) -> str:
 
 
 def _int8(entry: Int8Entry, partition: Partition) -> str:
-    symbols = sum(any(point.grids) for point in partition.points.values())
+    symbols = sum(point.is_quantised for point in partition.points.values())
     return (
         f"keeps {entry.agreement:.1%} of float32's answers on {entry.pictures} held-out pictures ({entry.low:.1%} to {entry.high:.1%}; asked "
         f"for {entry.wanted:.1%}), {len(entry.in_float)} operations in float, its own bytes cross at {symbols} split points; made of "

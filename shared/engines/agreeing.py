@@ -8,12 +8,13 @@ network keeps on it. The result is kept for the next start.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from shared.engines.telling import stacked, telling_task
+from shared.engines.telling import single, stacked, telling_task
 from shared.errors import ContentError, EngineError
 from shared.network.partition import OUTPUT
 from shared.process.cache.folder import Cache, key_of
@@ -80,13 +81,7 @@ def _counted(bundle: Bundle, engine: Engine) -> Found:
     nothing = Found(0.0, 0.0, 0.0, len(pictures))
     if not all(np.isfinite(output).all() for output in found):
         return nothing
-    answers = iter(range(len(pictures)))
-
-    def known(_: Tensors) -> Tensors:
-        number = next(answers)
-        return tuple(output[number : number + 1] for output in expected)
-
-    task = telling_task(known, bundle.model, list(pictures))
+    task = telling_task(bundle.model, len(pictures), partial(single, expected))
     try:
         agreement = task.agreement(expected, found)
     except ContentError as error:

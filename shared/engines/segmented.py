@@ -107,7 +107,7 @@ class Segmented:
     def head(self, point: SplitPoint) -> Half:
         """From the pictures, one array (B, C, H, W), to the crossing at `point`."""
         head = self._chain(self._segments[: self._places[point.name]])
-        return QuantisedHead(head, point) if any(point.grids) else head
+        return QuantisedHead(head, point) if point.is_quantised else head
 
     def tail(self, point: SplitPoint) -> Chain:
         """From the crossing at `point` to the outputs."""
@@ -131,7 +131,7 @@ class Segmented:
             yield point, crossing, head_s + clock() - start
 
     def _chain(self, segments: list[Segment], start: SplitPoint | None = None) -> Chain:
-        native = start.native if start and any(start.grids) else None
+        native = start.native if start and start.is_quantised else None
         return Chain(self._form, segments, one_by_one=self._one_by_one, native=native)
 
 

@@ -12,11 +12,9 @@ from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
-    from shared.engines.half import Half, Tensors
+    from shared.engines.half import Tensors
     from shared.network.model import Model
     from shared.tasks.base import Task
 
@@ -28,15 +26,16 @@ _THRESHOLDS = (None, 0.3, 0.1, 0.03, 0.01)
 """Those at which answers are compared: the network's own, or the first at which there is something to compare."""
 
 
-def telling_task(whole: Half, model: Model, pictures: Sequence[NDArray[np.uint8]]) -> Task:
-    """The network's task, by whose answers codecs can be compared on these pictures.
+def telling_task(model: Model, count: int, outputs_of: Callable[[int], Tensors]) -> Task:
+    """The network's task, by whose answers two ways of computing it can be compared on `count` pictures.
 
     A detector may see nothing in them, above all in drawn ones, and then everything would agree. Its threshold is then lowered
-    until there are boxes. `whole` is run once at least: the first run is slower, and is not to be measured.
+    until there are boxes. `outputs_of` gives the network's outputs, each (1, …), for the picture of a number from 0 on; it is asked
+    for the first one, and for no more than it takes.
     """
     outputs: list[Tensors] = []
-    for picture in pictures[:: max(1, len(pictures) // _LOOKED_AT)]:
-        outputs.append(whole((model.recipe.normalise(picture)[None],)))
+    for number in range(0, count, max(1, count // _LOOKED_AT)):
+        outputs.append(outputs_of(number))
         if _things(make_task(model, Wanted()), outputs) >= len(outputs) / 2:
             return make_task(model, Wanted())
     for threshold in _THRESHOLDS:
@@ -65,3 +64,8 @@ def _things(task: Task, outputs: list[Tensors]) -> float:
 def stacked(tensors: list[Tensors]) -> Tensors:
     """Those of single frames, each (1, …), as those of all."""
     return tuple(np.concatenate(each) for each in zip(*tensors, strict=True))
+
+
+def single(outputs: Tensors, number: int) -> Tensors:
+    """One frame's outputs, each (1, …), out of those of all, each (n, …)."""
+    return tuple(each[number : number + 1] for each in outputs)

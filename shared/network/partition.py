@@ -52,6 +52,11 @@ class SplitPoint:
         """Bytes of all tensors that cross, not encoded."""
         return 4 * self.elements
 
+    @property
+    def is_quantised(self) -> bool:
+        """Whether the network itself rounds one of the tensors that cross."""
+        return any(self.grids)
+
     def symbols(self, tensors: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
         """A crossing (B, …) as it travels: uint8 symbols where there is a grid, else as given."""
         return tuple(

@@ -23,7 +23,7 @@ def entry_of(point: SplitPoint) -> dict[str, object]:
         "head_macs": point.head_macs,
         "tail_macs": point.tail_macs,
     }
-    if any(point.grids):
+    if point.is_quantised:
         entry["grids"] = [grid._asdict() if grid else None for grid in point.grids]
     return entry
 

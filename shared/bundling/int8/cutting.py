@@ -38,7 +38,7 @@ class CutNetwork:
     @property
     def in_symbols(self) -> list[str]:
         """The split points at which symbols cross."""
-        return [name for name, point in self.partition.points.items() if any(point.grids)]
+        return [name for name, point in self.partition.points.items() if point.is_quantised]
 
 
 def cut_exactly(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from shared.bundling.messages import first_line
 from shared.engines.choosing.timing import Timer
 from shared.engines.openvino.runtime import core, ov, without_integers
-from shared.engines.telling import stacked, telling_task
+from shared.engines.telling import single, stacked, telling_task
 from shared.errors import ModelError
 from shared.tasks.agreement import joined, wilson
 
@@ -44,9 +45,9 @@ class Judge:
         """`whole` is the float network; `pictures` (height, width, 3) uint8 RGB, at least one."""
         self._recipe = network.recipe
         self._pictures = pictures
-        self._task = telling_task(whole, network, pictures)
         self.expected: Tensors = stacked([whole((self._tensor(picture),)) for picture in pictures])
         """The float network's outputs, each (n, …)."""
+        self._task = telling_task(network, len(pictures), partial(single, self.expected))
         self.unit = self._task.divergence_unit
 
     def judge(self, whole: Half, show: Callable[[int, int], object] = lambda *_: None) -> Kept:

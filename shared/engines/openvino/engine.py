@@ -92,7 +92,7 @@ class OpenVinoEngine(Engine):
         half = _CompiledHalf(compiled, start, end, passed(self._model, start, end))
         self._run_once(half, start)
         run = in_rows(half) if self.one_by_one else half
-        return QuantisedHead(run, end) if any(end.grids) else run
+        return QuantisedHead(run, end) if end.is_quantised else run
 
     def _suspicion(self, error: float) -> str:
         if self.precision != "float32":

@@ -136,6 +136,13 @@ def detecting(monkeypatch):
     monkeypatch.setattr(module, "make_task", lambda _, wanted: Scores(wanted.threshold))
 
 
+def told_by(whole):
+    """The task that these pictures' outputs give, as a survey asks for it."""
+    return telling_task(
+        MODEL, len(PICTURES), lambda number: whole((MODEL.recipe.normalise(PICTURES[number])[None],))
+    )
+
+
 @pytest.mark.parametrize(
     ("scores", "threshold", "runs"),
     [
@@ -153,7 +160,7 @@ def test_boxes_are_compared_from_a_score_at_which_there_are_some(detecting, capl
         run.append(tensors)
         return (np.array([scores], np.float32),)
 
-    assert telling_task(whole, MODEL, PICTURES).threshold == threshold
+    assert told_by(whole).threshold == threshold
     assert len(run) == runs, "no more than it takes"
     (line,) = [record.getMessage() for record in caplog.records] or [""]
     if min(scores) > 0.003 and threshold != 0.5:
@@ -164,9 +171,7 @@ def test_boxes_are_compared_from_a_score_at_which_there_are_some(detecting, capl
 
 def test_what_is_seen_late_in_a_recording_counts(detecting):
     seen = iter([0.0] * 5 + [0.9] * 5)
-    assert (
-        telling_task(lambda _: (np.full((1, 2), next(seen), np.float32),), MODEL, PICTURES).threshold == 0.5
-    )
+    assert told_by(lambda _: (np.full((1, 2), next(seen), np.float32),)).threshold == 0.5
 
 
 def test_classes_are_compared_after_one_run():
@@ -176,5 +181,5 @@ def test_classes_are_compared_after_one_run():
         run.append(tensors)
         return CHAIN.head(PARTITION.point(OUTPUT))(tensors)
 
-    assert telling_task(whole, MODEL, PICTURES).name == "classify"
+    assert told_by(whole).name == "classify"
     assert len(run) == 1

@@ -18,6 +18,8 @@ from shared.errors import ContentError, EngineError
 from shared.network.bundle import float_of, read_bundle
 from shared.observing.metrics import Metrics
 from shared.process.settings import CommonSettings
+from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +67,28 @@ def test_it_is_counted_once_a_machine(folder: Path, tmp_path: Path, monkeypatch:
     network = loaded(folder, cache)
     monkeypatch.setattr(agreeing, "_counted", lambda *_: pytest.fail("counted again"))
     assert loaded(folder, cache).model.fingerprint == network.model.fingerprint
+
+
+def test_what_is_compared_is_chosen_by_each_pictures_own_answer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the maker chose it: a detector's threshold is looked for on a few pictures, spread over all."""
+    bundle, asked = read_bundle(folder), []
+    engine = make_engine(bundle, threads=1)
+    assert engine.probe is not None
+    held = engine.probe.held_out()
+    assert held is not None
+    _, expected = held
+
+    def telling(model: Any, count: int, outputs_of: Any) -> Any:
+        asked.append(count)
+        for number in (0, count // 2, count - 1):
+            np.testing.assert_array_equal(outputs_of(number)[0], expected[0][number : number + 1])
+        return make_task(model, Wanted())
+
+    monkeypatch.setattr(agreeing, "telling_task", telling)
+    assert check_agreement(bundle, engine, "") is not None
+    assert asked == [len(expected[0])]
 
 
 def test_outputs_that_the_task_cannot_read_keep_nothing(

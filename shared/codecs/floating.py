@@ -43,3 +43,6 @@ class Floating(Codec):
 
     def payload_bytes(self, shape: tuple[int, ...]) -> int:
         return elements(shape) * self._dtype.itemsize
+
+
+FLOAT32 = Floating(1, "float32", "<f4")

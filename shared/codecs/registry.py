@@ -6,13 +6,13 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from shared.codecs.calibrated.codec import Calibrated
-from shared.codecs.floating import Floating
+from shared.codecs.floating import FLOAT32, Floating
 from shared.codecs.int8 import Int8
 from shared.codecs.pictures import CompressedPicture, Raw
 from shared.codecs.plugin import IDS, PluginCodec, name_in
 from shared.codecs.spec import parse_spec, refuse_rest, take_whole
 from shared.codecs.symbols import Symbols
-from shared.codecs.zstd import Zstd
+from shared.codecs.zstd import FLOAT32_ZSTD, Zstd
 from shared.errors import CodecError, SettingsError, suggest
 from shared.process import plugins
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 GROUP = "splitdnn.codecs"
 """The entry-point group in which a package offers a Codec: a class, an object, or a function that makes one."""
 
-_FLOAT32 = Floating(1, "float32", "<f4")
 _FLOAT16 = Floating(3, "float16", "<f2")
 _INT8 = Int8(5, "int8")
 _UINT8 = Symbols(7, "uint8")
@@ -33,8 +32,8 @@ _UINT8 = Symbols(7, "uint8")
 CODECS: dict[int, Codec] = {
     codec.id: codec
     for codec in (
-        _FLOAT32,
-        Zstd(2, _FLOAT32),
+        FLOAT32,
+        FLOAT32_ZSTD,
         _FLOAT16,
         Zstd(4, _FLOAT16),
         _INT8,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from shared.codecs.base import Codec, Encoded, elements, require_finite
-from shared.codecs.floating import Floating
+from shared.codecs.floating import FLOAT32
 from shared.codecs.int8 import PARAMS, unpack_params
-from shared.codecs.zstd import Zstd
+from shared.codecs.zstd import FLOAT32_ZSTD, Zstd
 from shared.errors import ContentError, SettingsError
 from shared.network.grid import Grid
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from shared.network.partition import SplitPoint
     from shared.wire.frame import Bytes, EncodedTensor
-
-_FLOAT32 = Floating(1, "float32", "<f4")
 
 
 class Symbols(Codec):
@@ -112,7 +110,7 @@ def at_point(codec: Codec, point: SplitPoint) -> Codec:
     """The codec for what crosses at `point`. Raises SettingsError if the network quantises none of it and the codec carries just that."""
     if not carries_symbols(codec) or isinstance(codec, CrossingSymbols):
         return codec
-    if not any(point.grids):
+    if not point.is_quantised:
         raise SettingsError(
             f"codec {codec.name} carries what an int8 network quantises itself, and at {point.name} this network quantises nothing; "
             "choose another codec or split point"
@@ -135,8 +133,8 @@ def symbols_of(codec: Codec, tensor: EncodedTensor, grid: Grid | None) -> NDArra
 def _of(codec: Codec, grid: Grid | None) -> Codec:
     if isinstance(codec, Zstd):
         if grid is None:
-            return Zstd(2, _FLOAT32, **codec.options())
+            return FLOAT32_ZSTD.with_options(**codec.options())
         assert isinstance(codec.inner, Symbols)
         return codec.around(codec.inner.on(grid))
     assert isinstance(codec, Symbols)
-    return codec.on(grid) if grid else _FLOAT32
+    return codec.on(grid) if grid else FLOAT32

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import zstandard
 
 from shared.codecs.base import Codec, Encoded
+from shared.codecs.floating import FLOAT32
 from shared.errors import ContentError
 
 if TYPE_CHECKING:
@@ -105,3 +106,6 @@ class Zstd(Codec):
         except zstandard.ZstdError as error:
             raise ContentError(f"{self.name}: not a Zstandard frame ({error})") from None
         return raw
+
+
+FLOAT32_ZSTD = Zstd(2, FLOAT32)

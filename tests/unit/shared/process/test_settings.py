@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -189,6 +190,14 @@ def test_a_start_up_error_is_one_masked_line_a_problem_on_stderr(capsys: pytest.
     output = capsys.readouterr()
     assert output.err == "splitdnn: first rtsp://***@c/\nsplitdnn: second\n"
     assert output.out == ""
+
+
+def test_each_line_of_an_error_is_written_in_one_piece(monkeypatch):
+    """A log line of another thread may come between two pieces, and would stand in the error's line."""
+    written = []
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(write=written.append))
+    print_error(SettingsError("first\nsecond"))
+    assert written == ["splitdnn: first\n", "splitdnn: second\n"]
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def test_a_batch_that_cannot_be_put_together_is_run_one_by_one(monkeypatch: pyte
 
     class Points:
         def point(self, name: str) -> SimpleNamespace:
-            return SimpleNamespace(name=name, grids=())
+            return SimpleNamespace(name=name, is_quantised=False)
 
     def out_of_memory(_arrays: list[np.ndarray]) -> np.ndarray:
         raise MemoryError

@@ -82,11 +82,12 @@ def test_a_cloud_that_drains_gets_nothing_new_and_costs_no_answer(fleet, balance
     with socket.create_connection(("127.0.0.1", draining.port), 5) as held:
         held.sendall(HEAD + b"abc")  # a frame in progress, whose end it waits for
         wait_for(lambda: draining.metrics().value("splitdnn_cloud_frames") == 1, "a frame in progress", 10)
-        run = fleet.edge(balanced.url, fps=40, frames=300)
+        run = fleet.edge(balanced.url, fps=40, frames=400)
         run.wait_for_records(40)
         draining.process.terminate()
         balanced.wait_for_clouds(1, 3, count=3)
         assert draining.is_up()
+        run.wait_for_records(len(run.records) + 10)  # those that it had taken before
         before = fleet.answered(run.records.copy())[1]
         run.wait_for_records(len(run.records) + 60)
         assert draining.is_up()
@@ -96,7 +97,7 @@ def test_a_cloud_that_drains_gets_nothing_new_and_costs_no_answer(fleet, balance
     records = run.finish()
     fleet.join(run)
     assert set(run.answered_by()) == {"cloud"}
-    assert sum(fleet.answered(records)) == 300
+    assert sum(fleet.answered(records)) == 400
 
 
 def test_a_request_of_an_edge_that_gave_up_is_given_up(fleet, balanced):

@@ -32,6 +32,7 @@ from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
 from cloud.profiles.store import Profiles
 from cloud.workers.lifecycle import Lifecycle, State
+from shared import __version__
 from shared.codecs import known_codecs
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
 from shared.process.trimming import Trimming
@@ -234,6 +235,7 @@ class Service:
         """What `GET /model` says."""
         return {
             **self.network.describe(),
+            "version": __version__,
             "also_serves": self.networks.also_serves(),
             "codecs": {codec.name: codec.id for codec in known_codecs().values()},
             "profiles": self.profiles.names(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -15,14 +14,16 @@ from cloud.bodies.alone import Way
 from cloud.bodies.frames import Work
 from cloud.bodies.json_answer import json_answer, require_answerable
 from cloud.bodies.outputs import numbers_in
+from cloud.bodies.pictures.picture import IMAGE, IMAGE_TYPES, PICTURE_TYPES, file_in
 from cloud.bodies.reply import Composer, Reply, require_finite
 from cloud.http.body import BodyHandler
+from cloud.http.query import wanted_of
 from cloud.networks.network import Tail
-from shared.errors import BodyError, MediaTypeError, UnavailableError
+from shared.errors import MediaTypeError, UnavailableError
 from shared.limits import MAX_LABELS
+from shared.network.partition import INPUT
 from shared.observing.telemetry import Stopwatch
 from shared.security.rights import Right, one_of
-from shared.tasks.spec import Wanted
 from shared.wire.http import CONTENT_TYPE, require_identity
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
     from cloud.networks.network import LoadedNetwork
     from cloud.service import Service
     from shared.security.rights import Needs
+    from shared.tasks.spec import Wanted
+    from shared.wire.frame import Bytes
 
 # "" and the form type: what clients send that set none, curl -d among them.
 _JSON_TYPES = ("application/json", "text/json", "", "application/x-www-form-urlencoded")
-_NUMBER = re.compile(r"(?=.{1,40}$)([0-9]+[.]?[0-9]*|[.][0-9]+)(e-?[0-9]+)?")
-"""What Python's `float` is given of a query: it also takes spaces, underscores and the digits of other scripts."""
 _LARGE_NUMBERS = 1 << 16
 """Outputs of more numbers than this are looked at on a thread: it would hold up the event loop for a millisecond or more."""
 
@@ -52,7 +53,7 @@ class _Progress:
 
 
 class ModelHandler(BodyHandler):
-    """`GET /model` says what runs here; `POST /model` runs a tail, on a frame or on JSON."""
+    """`GET /model` says what runs here; `POST /model` runs a tail, on a frame, a picture or JSON."""
 
     needs: ClassVar[Needs] = one_of(Right.FRAMES, Right.JSON, Right.PROFILES, Right.BUNDLES, Right.PAGE)
 
@@ -60,10 +61,10 @@ class ModelHandler(BodyHandler):
         super().initialize(service)
         self._progress = _Progress(Entry(None, ""))
         if self.request.method == "POST":
-            self.action = Action.FRAME if self.is_frame() else Action.JSON
+            self.action = Action.JSON if self._is_json() else Action.FRAME
 
     def needed(self) -> Needs:
-        posting = one_of(Right.FRAMES if self.is_frame() else Right.JSON)
+        posting = one_of(Right.JSON if self._is_json() else Right.FRAMES)
         return posting if self.request.method == "POST" else self.needs
 
     async def get(self) -> None:
@@ -76,16 +77,18 @@ class ModelHandler(BodyHandler):
 
     def admit(self) -> None:
         """Refuse, from the header alone, a request that cannot be answered."""
-        self._progress.entry = Entry(self.service.ledger if self.is_frame() else None, self.client)
+        self._progress.entry = Entry(None if self._is_json() else self.service.ledger, self.client)
+        if self._is_picture():
+            self._progress.entry.note_picture(INPUT, IMAGE)
         self.service.lifecycle.begin_frame()
         self._progress.admitted = True
         self.account.begin_frame()
         self._progress.counted = True
         require_identity(self.request.headers.get("Content-Encoding"))
-        if self._content_type not in (CONTENT_TYPE, *_JSON_TYPES):
+        if self._content_type not in (CONTENT_TYPE, *_JSON_TYPES, *PICTURE_TYPES):
             raise MediaTypeError(
                 f"Content-Type {self._content_type} is not supported",
-                accepted=[CONTENT_TYPE, "application/json"],
+                accepted=[CONTENT_TYPE, *IMAGE_TYPES, "application/json"],
             )
         self._asked = self._wanted()
         self.service.batcher.require_place(self.client)
@@ -110,14 +113,17 @@ class ModelHandler(BodyHandler):
         metrics = self.service.metrics
         watch = Stopwatch(metrics.steps, metrics.step_cpu)
         watch.note("receive", self.elapsed_s())
-        if not self.is_frame():
+        if self._is_json():
             return await self._answer_json(body, watch)
         composer = Composer(
             metrics.step_cpu, self.account, watch, self._asked, self.service.networks, body.received()
         )
-        way = await self.service.alone.take(
-            body, self.account, self._progress.entry, self._remaining_s, composer
-        ) or Way(*await self._decode(body, watch))
+        way = None
+        if self.is_frame():
+            way = await self.service.alone.take(
+                body, self.account, self._progress.entry, self._remaining_s, composer
+            )
+        way = way or Way(*await self._decode(body, watch))
         network, work = way.network, way.work
         if not isinstance(work, Work):  # noted by nobody yet
             start = time.perf_counter()
@@ -148,8 +154,10 @@ class ModelHandler(BodyHandler):
         decoder, start = self.service.decoder, time.perf_counter()
         try:
             with self.service.batcher.gathering.expect():
-                if not self.is_frame():
+                if self._is_json():
                     return await decoder.json(body, self.account, self._remaining_s)
+                if self._is_picture():
+                    return await decoder.picture(partial(self._file, body), self.account, self._remaining_s)
                 return await decoder.frame(body, self.account, self._progress.entry, self._remaining_s)
         finally:  # a refusal took time as well
             watch.note("decode", time.perf_counter() - start)
@@ -183,37 +191,23 @@ class ModelHandler(BodyHandler):
     def is_frame(self) -> bool:
         return self.request.method == "POST" and self._content_type == CONTENT_TYPE
 
+    def _is_picture(self) -> bool:
+        return self._content_type in PICTURE_TYPES
+
+    def _is_json(self) -> bool:
+        return not (self.is_frame() or self._is_picture())
+
+    def _file(self, body: Body) -> Bytes:
+        return file_in(body.whole(), self.request.headers["Content-Type"])
+
     def _remaining_s(self, deadline_ms: int = 0) -> float:
         """Seconds left for a frame with this deadline; 0 stands for the server's own, which no frame's exceeds."""
         allowed = self.service.settings.request_timeout_s
         return max(0.0, min(allowed, deadline_ms / 1e3 if deadline_ms else allowed) - self.elapsed_s())
 
     def _wanted(self) -> Wanted:
-        """What the query asks of the answer. Raises BodyError for what no network here could give."""
-        for name in ("top", "threshold"):
-            if len(self.request.query_arguments.get(name, ())) > 1:
-                raise BodyError(f"{name}= is given more than once", accepted={name: "once"})
-        return Wanted(self._top(), self._threshold())
-
-    def _top(self) -> int:
-        text = self.get_query_argument("top", "")
-        if not text and "top" not in self.request.query_arguments:
-            return Wanted.top
         classes = max(len(network.model.labels) for network in self.service.networks) or MAX_LABELS
-        if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= classes):
-            raise BodyError(
-                f"top={text[:20]} is not a number of classes", accepted={"top": f"1 to {classes}"}
-            )
-        return int(text)
-
-    def _threshold(self) -> float | None:
-        if "threshold" not in self.request.query_arguments:
-            return None
-        text = self.get_query_argument("threshold")
-        score = float(text) if _NUMBER.fullmatch(text) else -1
-        if not 0 <= score <= 1:
-            raise BodyError(f"threshold={text[:20]} is not a score", accepted={"threshold": "0 to 1"})
-        return score
+        return wanted_of(self.request.query_arguments, classes)
 
     def refusal(self, status_code: int, error: BaseException | None) -> dict[str, Any]:
         answer = super().refusal(status_code, error)

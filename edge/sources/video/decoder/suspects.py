@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.sources.pictures.unreadable import UnreadableError
+from edge.sources.pictures.jpeg import refuse_damaged
 from shared.codecs.pictures.jpeg import END_MARKER, refuse_damaged
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.alone import Alone
 from cloud.bodies.decoder import Decoder
-from cloud.http.scrapes import Scrapes
+from cloud.http.system.scrapes import Scrapes
 from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder
 from cloud.networks.network import LoadedNetwork

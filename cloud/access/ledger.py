@@ -63,6 +63,11 @@ class Entry:
                 }
             )
 
+    def note_picture(self, split_point: str, codec: str) -> None:
+        """Remember the same of a picture's file, which has no frame's number."""
+        if self._ledger:
+            self._frames.append({"frame_id": None, "split_point": split_point, "codec": codec})
+
     def decide(self, outcome: Outcome, reason: str | None = None) -> None:
         """Write the line; to be called before the sender is told."""
         ledger, self._ledger = self._ledger, None

@@ -56,6 +56,10 @@ class TailHandler(BodyHandler):
         super().initialize(service)
         self._progress = _Progress(Entry(None, ""))
 
+    def entry(self) -> Entry:
+        """What the ledger is told."""
+        return Entry(self.service.ledger if self.is_frame() else None, self.client)
+
     def check_header(self) -> None:
         """Raise RequestError for what the header alone shows."""
 
@@ -69,7 +73,7 @@ class TailHandler(BodyHandler):
 
     def admit(self) -> None:
         """Refuse, from the header alone, a request that cannot be answered."""
-        self._progress.entry = Entry(self.service.ledger if self.is_frame() else None, self.client)
+        self._progress.entry = self.entry()
         self.service.lifecycle.begin_frame()
         self._progress.admitted = True
         self.count_frames(1)
@@ -111,12 +115,27 @@ class TailHandler(BodyHandler):
                 work = await decoder.finished(work, self.account, network, self.remaining_s)
             finally:
                 watch.note("decode", way.decode_s + time.perf_counter() - start)
-        self.service.metrics.payload_bytes.labels(codec=work.codec or "").observe(work.payload_bytes)
         if way.reply:
+            self._note_payload(work)
             network.usage.numbers = numbers_in(way.run.outputs) if way.run else 0
             return way.reply
-        run = await self.run_tail(network, work, watch, way.run)
+        return await self._answer_work(network, work, composer, way.run)
+
+    async def answer_decoded(
+        self, decoding: Awaitable[tuple[LoadedNetwork, Work]], composer: Composes
+    ) -> Reply:
+        """The answer to what `decoding` gives, in company with others from then on."""
+        return await self._answer_work(*await self.decoded(decoding, composer.watch), composer)
+
+    async def _answer_work(
+        self, network: LoadedNetwork, work: Work, composer: Composes, run: TailRun | None = None
+    ) -> Reply:
+        self._note_payload(work)
+        run = await self.run_tail(network, work, composer.watch, run)
         return await self.composed(composer, network, work, run.outputs)
+
+    def _note_payload(self, work: Work) -> None:
+        self.service.metrics.payload_bytes.labels(codec=work.codec or "").observe(work.payload_bytes)
 
     async def decoded(
         self, decoding: Awaitable[tuple[LoadedNetwork, Work]], watch: Stopwatch

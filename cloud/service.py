@@ -135,7 +135,7 @@ class Service:
             workers=pools.tail_workers,
             in_pieces=runner.in_pieces,
         )
-        self.alone = Alone(self.decoder, self.batcher, pools, self.metrics)
+        self.alone = Alone(self.batcher, pools, self.metrics)
         self.networks.stand_in = StandIn(
             self.networks, self._load, self._networks_changed, pool=pools.networks, changes=self.metrics.network_changes
         )  # fmt: skip

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     Remaining = Callable[[int], float]
     """Seconds that are left to a frame whose deadline is so many milliseconds; 0 is the server's own deadline."""
+    Reads = Callable[[], tuple[LoadedNetwork, Work | Checked]]
+    """Decodes a frame, on a thread, unless it is a picture that has to be resized. Charges its sender. Raises RequestError."""
 
 _Result = TypeVar("_Result")
 
@@ -69,17 +71,15 @@ class Decoder:
             turns.stop()
         await self.json_process.stop()
 
-    async def frame(
-        self, body: Body, account: Account, entry: Entry, remaining: Remaining
-    ) -> tuple[LoadedNetwork, Work]:
-        """The work of one binary frame, which is noted in `entry` once it is known, and the network that it is for.
+    async def read(self, read: Reads, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
+        """The work of what `read` decodes, and the network that it is for.
 
         Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame.
 
         Raises RequestError.
         """
         async with self.turns.one(account.name, remaining(0)):
-            network, work = await self._pools.decode.run_to_end(self.read_frame, body, account, entry)
+            network, work = await self._pools.decode.run_to_end(read)
         return network, await self.finished(work, account, network, remaining)
 
     async def finished(

@@ -1,4 +1,4 @@
-"""From a request's body to work for a tail: the two contracts of `POST /model`."""
+"""From a request's body to work for a tail: frames and JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a tail has to do: a validated crossing of one frame, or of the n frames in a JSON body."""
+    """What a tail has to do: a validated crossing of one frame or one picture, or of the n frames in a JSON body."""
 
     split_point: str
     crossing: Crossing
@@ -33,8 +33,10 @@ class Work:
     frame_id: int = 0
     count: Any = None
     codec: str | None = None
-    """The codec of the frame, of its first tensor if they differ; None for JSON."""
+    """The codec of the frame, of its first tensor if they differ; `image` for a picture's file; None for JSON."""
     payload_bytes: int = 0
+    source: tuple[int, int] | None = None
+    """(height, width) of a picture in whose pixels the answer's places are to be; None: in those of the network's input."""
 
 
 class Checked(NamedTuple):

@@ -51,7 +51,7 @@ class Composer:
         return numbers_in(outputs) <= QUICK_NUMBERS
 
     def compose(self, network: LoadedNetwork, work: Work, outputs: Tensors) -> Reply:
-        """The answer in one frame's outputs, each (1, …), which are finite. Raises ContentError or AnswerError."""
+        """The answer in the outputs for one frame or picture, each (1, …), which are finite. Raises ContentError or AnswerError."""
         start_s = time.perf_counter()
         head = {
             "frame_id": work.frame_id,
@@ -61,7 +61,10 @@ class Composer:
         }
         with self.account.computing(self.cpu, "top"):
             try:
-                fields = network.task(self.wanted).answer(tuple(each[0] for each in outputs)).fields()
+                answer = network.task(self.wanted).answer(tuple(each[0] for each in outputs))
+                if work.source:
+                    answer = answer.in_picture(network.model.recipe, work.source)
+                fields = answer.fields()
             finally:
                 self.watch.note("top", time.perf_counter() - start_s)
             # A task of another package may choose any names; ours win.

@@ -10,7 +10,7 @@ from cloud.http.bundle import BUNDLES, BundleHandler
 from cloud.http.login import LoginHandler, LogoutHandler, SessionHandler
 from cloud.http.model import ModelHandler
 from cloud.http.profiles import PROFILES, ProfileHandler, ProfilesHandler
-from cloud.http.system import (
+from cloud.http.system.endpoints import (
     ComputeHandler,
     HealthHandler,
     HelloHandler,

@@ -13,7 +13,7 @@ from tornado.web import HTTPError, RequestHandler
 
 from cloud.access.audit import Action, Outcome
 from cloud.access.refusals import OverQuotaError
-from cloud.http.client_certificate import certified
+from cloud.http.tls import certified
 from cloud.metrics import ENDPOINTS
 from shared.errors import RequestError, UnauthenticatedError
 from shared.security.escape import shown

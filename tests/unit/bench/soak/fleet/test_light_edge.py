@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bench.fleet.edge import LightEdge, Picture
+from bench.soak.fleet.edge import LightEdge, Picture
 from shared.wire.frame import EncodedTensor, Frame, heading, unpack
 
 SESSION = 0x1234

@@ -10,18 +10,18 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from bench.fleet.fleet import Fleet
-from bench.fleet.options import FleetOptions
-from bench.fleet.promises import judge
-from bench.fleet.report import tables
 from bench.harness.options import kept_or_temporary
 from bench.report.report import Findings, about, publish
+from bench.soak.fleet.fleet import Fleet
+from bench.soak.fleet.options import FleetOptions
+from bench.soak.fleet.promises import judge
+from bench.soak.fleet.report import tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bench.fleet.outcome import Outcome
+    from bench.soak.fleet.outcome import Outcome
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from bench.fleet.edge import OK, Picture, read_answer
 from bench.load.command import request_head
 from bench.load.connection import Connection
 from bench.load.generator import Generator, Load
 from bench.load.result import result_of
+from bench.soak.fleet.edge import OK, Picture, read_answer
 from shared.wire.frame import pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.fleet.clouds import Member
+    from bench.soak.fleet.clouds import Member
 
 _CLIENTS = 16
 """Each with one request under way, and the next at once."""

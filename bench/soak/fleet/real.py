@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bench.fleet.options import FleetOptions
+    from bench.soak.fleet.options import FleetOptions
 
 _START_S = 120.0
 _END_S = 60.0

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bench.fleet.balancer import with_servers
-from bench.fleet.stand_in import StandIn
 from bench.load.connection import Connection
+from bench.soak.fleet.balancer.haproxy import with_servers
+from bench.soak.fleet.balancer.stand_in import StandIn
 
 REQUEST = b"POST /model HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
 

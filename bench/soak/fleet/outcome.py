@@ -8,14 +8,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bench.fleet.clouds import alive_s
+from bench.soak.fleet.clouds import alive_s
 from bench.soak.ledger import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.fleet.clouds import Life
-    from bench.fleet.edge import FrameRecord
+    from bench.soak.fleet.clouds import Life
+    from bench.soak.fleet.edge import FrameRecord
     from bench.soak.ledger import Row
 
 
@@ -54,7 +54,7 @@ class Outcome:
 
     @cached_property
     def faulted(self) -> list[FrameRecord]:
-        """Of the frames that were due under faults."""
+        """The records of frames that were due under faults."""
         return [each for each in self.records if each.due >= self.start]
 
     @property
@@ -92,7 +92,7 @@ class Outcome:
         return sum(self.start <= at < self.end for times in cloud.answered.values() for at in times)
 
     def alive_s_of(self, cloud: Played) -> float:
-        """Of the time with faults."""
+        """How long it lived while there were faults."""
         return alive_s(cloud.lives, self.start, self.end)
 
     def rate_of(self, cloud: Played) -> float:

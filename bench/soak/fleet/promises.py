@@ -11,7 +11,7 @@ from bench.report.spread import percentile
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bench.fleet.outcome import Outcome
+    from bench.soak.fleet.outcome import Outcome
 
 MAX_LOAD = 0.5
 MAX_P99 = 3.0

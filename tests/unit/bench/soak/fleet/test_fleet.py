@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from bench.emulator.proxy import Emulator
-from bench.fleet.clouds import Life, alive_s
-from bench.fleet.cuts import cut_again_and_again
-from bench.fleet.fleet import due_times
-from bench.fleet.options import FleetOptions
-from bench.fleet.others import Others
-from bench.fleet.outcome import answered_in
+from bench.soak.fleet.clouds import Life, alive_s
+from bench.soak.fleet.cuts import cut_again_and_again
+from bench.soak.fleet.fleet import due_times
+from bench.soak.fleet.options import FleetOptions
+from bench.soak.fleet.outcome import answered_in
 
 
 def test_the_defaults_are_those_of_a_whole_run_and_quick_takes_less_than_a_minute():
@@ -29,7 +28,7 @@ def test_numbers_without_sense_a_missing_balancer_and_a_used_folder_are_refused(
     tmp_path, monkeypatch, capsys
 ):
     (tmp_path / "records.jsonl").touch()
-    monkeypatch.setattr("bench.fleet.options._PATH", str(tmp_path))
+    monkeypatch.setattr("bench.soak.fleet.options._PATH", str(tmp_path))
     cases = {
         "--load=0.6": "0.6",
         "--clouds=1": "1",
@@ -90,10 +89,3 @@ def test_cuts_take_turns_between_now_and_within_the_next_frame_and_are_counted()
         assert all(0 <= each < 1000 for each in link.cuts if each is not None)
 
     asyncio.run(check())
-
-
-def test_what_others_take_is_the_machines_work_without_our_own():
-    busy, own, now = iter([100.0, 130.0]), iter([10.0, 20.0]), iter([0.0, 10.0])
-    others = Others(lambda: next(busy), lambda: next(own), lambda: next(now))
-    assert others.cores() == 2.0
-    assert Others().cores() >= 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 OK, BAD_GATEWAY, BUSY, LATE = 200, 502, 503, 504
 RESERVE_S = 0.2
-"""Of a frame's deadline, for the edge's own answer."""
+"""What is left of a frame's deadline for the edge's own answer."""
 _NUMBER_BITS = 32
 
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bench.emulator.proxy import Emulator
-from bench.fleet.balancer import balancing
-from bench.fleet.calm import capacity, know
-from bench.fleet.clouds import Clouds
-from bench.fleet.cuts import cut_again_and_again
-from bench.fleet.edge import LightEdge
-from bench.fleet.others import Others
-from bench.fleet.outcome import Outcome, Played, answered_in
-from bench.fleet.real import RealEdges
 from bench.harness.frames import build_frames, read_frames
+from bench.harness.others import Others
+from bench.soak.fleet.balancer.balancing import balancing
+from bench.soak.fleet.calm import capacity, know
+from bench.soak.fleet.clouds import Clouds
+from bench.soak.fleet.cuts import cut_again_and_again
+from bench.soak.fleet.edge import LightEdge
+from bench.soak.fleet.outcome import Outcome, Played, answered_in
+from bench.soak.fleet.real import RealEdges
 from bench.soak.ledger import read_rows
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from bench.fleet.balancer import Balancer
-    from bench.fleet.edge import Picture
-    from bench.fleet.options import FleetOptions
+    from bench.soak.fleet.balancer.balancing import Balancer
+    from bench.soak.fleet.edge import Picture
+    from bench.soak.fleet.options import FleetOptions
 
 _LEAD_S = 0.2
 
@@ -48,11 +48,11 @@ class Fleet:
         self._clouds = Clouds(options.clouds, flags, folder, ends)
         self._real = RealEdges(options, flags[:-1], folder, ends)
         self.engine = ""
-        """Of the clouds, for people."""
+        """The clouds', for people."""
         self.balancer = ""
         """For people."""
         self.bytes = 0.0
-        """Of a frame, on average."""
+        """A frame's, on average."""
 
     async def run(self) -> Outcome:
         """Raises RuntimeError if something cannot be started, or does not come up again."""

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench.fleet.clouds import Life
-from bench.fleet.edge import FrameRecord
-from bench.fleet.outcome import Outcome, Played
-from bench.fleet.promises import judge
+from bench.soak.fleet.clouds import Life
+from bench.soak.fleet.edge import FrameRecord
+from bench.soak.fleet.outcome import Outcome, Played
+from bench.soak.fleet.promises import judge
 
 EDGES, FRAMES = 10, 60
 START, END = 100.0, 160.0

@@ -12,10 +12,10 @@ from bench.report.spread import percentile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.fleet.edge import FrameRecord
-    from bench.fleet.outcome import Outcome
-    from bench.fleet.promises import Promise
     from bench.report.report import Cell
+    from bench.soak.fleet.edge import FrameRecord
+    from bench.soak.fleet.outcome import Outcome
+    from bench.soak.fleet.promises import Promise
 
 
 def tables(outcome: Outcome, promises: Sequence[Promise], setting: str) -> list[Table]:

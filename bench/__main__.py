@@ -24,8 +24,9 @@ _COMMANDS = {
     "peers": "the same tail behind other model servers, each in an environment of its own (minutes; --quick: one, once installed)",
     "attack": "an honest client beside attackers with tokens of their own (a quarter of an hour; --quick: minutes)",
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
+    "fleet": "a hundred edges and three clouds behind a balancer, under faults (six minutes; --quick: less than one)",
 }
-_ROOMS = {"flood": "load.flood", "scale": "load.scale", "peers": "load.peers"}
+_ROOMS = {"flood": "load.flood", "scale": "load.scale", "peers": "load.peers", "fleet": "soak.fleet"}
 """Where a command lives that has no room of its own."""
 _ONE_THREAD = ("rate", "link")
 """What computes in this process: numpy, torch and OpenCV read the thread settings when they are imported."""

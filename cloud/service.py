@@ -36,6 +36,7 @@ from shared.codecs import known_codecs
 from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
 from shared.process.trimming import Trimming
 from shared.wire import frame as wire
+from shared.wire.cloud_id import new_cloud_id
 from shared.wire.server.crowd import Crowd
 from shared.wire.server.rate import Rate
 from shared.wire.server.server import connections_allowed
@@ -68,6 +69,7 @@ class Service:
         self.settings = settings
         self.pools = pools
         self.siblings = siblings
+        self.cloud = siblings.cloud if siblings else new_cloud_id()
         self.metrics = CloudMetrics()
         self.door = Door(settings, self.metrics)
         self.ledger = open_ledger(settings, self.metrics)
@@ -89,11 +91,7 @@ class Service:
             ),
             counter=self.metrics.clients.computed,
         )
-        self.bodies = BodyBudget(
-            settings.max_buffered_bytes,
-            time.monotonic,
-            min_rate=settings.min_body_rate,
-        )
+        self.bodies = BodyBudget(settings.max_buffered_bytes, time.monotonic, min_rate=settings.min_body_rate)
         self.crowd = Crowd(
             connections_allowed(settings.max_connections),
             settings.client_connections,
@@ -234,6 +232,7 @@ class Service:
         """What `GET /model` says."""
         return {
             **self.network.describe(),
+            "cloud": self.cloud,
             "also_serves": self.networks.also_serves(),
             "codecs": {codec.name: codec.id for codec in known_codecs().values()},
             "profiles": self.profiles.names(),

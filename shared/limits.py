@@ -44,6 +44,8 @@ MAX_FILE_PIXELS = 25_000_000
 is decoded at a time; the largest takes up to 500 MB (as WebP; 250 MB as PNG, 400 MB as JPEG) and a second and a half of a core."""
 MAX_JPEG_SCANS = 32
 """Scans of a JPEG. Each costs a pass over the whole picture and may be 12 bytes; progressive files have about ten."""
+MAX_SCANNED_PIXELS = 300_000_000
+"""Pixels of a JPEG's file times its scans: three seconds of a core at most, as its decoder is run again to see whether it lacks something."""
 MAX_PICTURE_EXTRA_BYTES = 1 << 20
 """Bytes of a picture's file beyond four for each of its values: what cameras write beside the picture."""
 MAX_PICTURE_PIECES = 1024

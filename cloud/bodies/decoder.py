@@ -58,7 +58,7 @@ class Decoder:
         self.json_process = JsonProcess()
         self.turns = FairTurns(pools.decode.size)
         self._picture_turns = FairTurns(pools.pictures.size)
-        self._large_turns = FairTurns(1)
+        self.large_turns = FairTurns(1)
         self._json_turns = FairTurns(1)
         self._networks = networks
         self._profiles = profiles
@@ -68,7 +68,7 @@ class Decoder:
 
     async def stop(self) -> None:
         """Cancel what waits for its turn, and end the process that reads JSON."""
-        for turns in (self.turns, self._picture_turns, self._large_turns, self._json_turns):
+        for turns in (self.turns, self._picture_turns, self.large_turns, self._json_turns):
             turns.stop()
         await self.json_process.stop()
 
@@ -111,7 +111,7 @@ class Decoder:
         network.usage.note(INPUT)
         async with contextlib.AsyncExitStack() as held:
             if found.pixels > MAX_PICTURE_PIXELS:
-                await held.enter_async_context(self._large_turns.one(account.name, remaining(0)))
+                await held.enter_async_context(self.large_turns.one(account.name, remaining(0)))
             await held.enter_async_context(self._picture_turns.one(account.name, remaining(0)))
             work = await self._pools.pictures.run_to_end(
                 self._decode_file, found, account, network, remaining

@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from edge.uplink.circuit import Circuit
-from edge.uplink.client import CloudClient, read_model
+from edge.uplink.client import CloudClient
+from edge.uplink.greeting import read_model
 from edge.uplink.heard import Heard
 from edge.uplink.link import Link
 from shared.errors import UplinkError
@@ -113,8 +114,11 @@ class Line:
 
         Raises UplinkError if the cloud is away, MismatchError if something answers that is not a SplitDNN cloud.
         """
-        status, body = await self.client.request("GET", "/model", min(_PROBE_TIMEOUT_S, self.deadline_s))
-        read = partial(read_model, status, body, self.client.url)
+        about: dict[str, Any] = {}
+        status, body = await self.client.request(
+            "GET", "/model", min(_PROBE_TIMEOUT_S, self.deadline_s), about
+        )
+        read = partial(read_model, status, body, self.client.url, about.get("cloud"))
         said = await asyncio.to_thread(read) if len(body) > _LONG_BYTES else read()
         self.heard.note(said["fingerprint"])
         return said

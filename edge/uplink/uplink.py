@@ -7,11 +7,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.uplink.client import frame_path, mismatch, parse_json
+from edge.uplink.client import parse_json
 from edge.uplink.exchange import Exchange
-from edge.uplink.profiles import ProfileUploads
-from edge.uplink.question import Question
-from edge.uplink.same_labels import SameLabels
+from edge.uplink.greeting import SameLabels, mismatch
+from edge.uplink.profiles.uploads import ProfileUploads
+from edge.uplink.question import Question, frame_path
 from shared.errors import MismatchError, UplinkError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Uplink:
         self._uploads = ProfileUploads(
             profiles,
             self._client.put_profile,
-            metrics.profile_uploads,
+            metrics.fleet.profile_uploads,
             wait=wait_for_profiles,
             patience_s=line.deadline_s,
         )

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 from cloud.bodies.pictures.exif import orientation_of
 from cloud.bodies.pictures.png import SIGNATURE, read_png
 from cloud.bodies.pictures.webp import is_webp, read_webp
-from shared.codecs.pictures.jpeg import read_jpeg
+from shared.codecs.pictures.jpeg import CUT_OFF, read_jpeg
 from shared.errors import ContentError, LimitError
-from shared.limits import MAX_FILE_PIXELS, MAX_JPEG_SCANS, MAX_PICTURE_EXTRA_BYTES, MAX_PICTURE_PIECES
+from shared.limits import (
+    MAX_FILE_PIXELS,
+    MAX_JPEG_SCANS,
+    MAX_PICTURE_EXTRA_BYTES,
+    MAX_PICTURE_PIECES,
+    MAX_SCANNED_PIXELS,
+)
 
 if TYPE_CHECKING:
     from shared.wire.frame import Bytes
@@ -78,7 +84,12 @@ def _read(data: bytes) -> PictureFile:
     if data.startswith(_JPEG):
         jpeg = read_jpeg(data, most_pieces=MAX_PICTURE_PIECES, most_scans=MAX_JPEG_SCANS)
         if not jpeg.ended:
-            raise ContentError("it is cut off")
+            raise ContentError(CUT_OFF)
+        if jpeg.scans * jpeg.height * jpeg.width > MAX_SCANNED_PIXELS:
+            raise LimitError(
+                f"a picture of {jpeg.width} x {jpeg.height} pixels in {jpeg.scans} scans",
+                accepted={"max_pixels_times_scans": MAX_SCANNED_PIXELS},
+            )
         return PictureFile("JPEG", jpeg.whole(), jpeg.height, jpeg.width, orientation_of(jpeg.exif))
     if data.startswith(SIGNATURE):
         png = read_png(data)

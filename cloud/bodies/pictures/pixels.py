@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shared.codecs.pictures.depth import in_eight_bits, most_of, white_for
+from shared.codecs.pictures.jpeg import CUT_OFF, END_MARKER, ends_in_zeros_that_do_not_matter
 from shared.errors import ContentError
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ _UPRIGHT: dict[int, Callable[[Picture], Picture]] = {
     8: np.rot90,
 }
 """By what EXIF numbers orientations with."""
+_FILLING = hashlib.shake_128(b"").digest(4096).replace(b"\xff", b"\xfe")
+"""Codes of no particular picture."""
 _LEAST_BRIGHT = 1 << 6
 """The upper half of a sample above 14 bits."""
 
@@ -38,28 +42,51 @@ _LEAST_BRIGHT = 1 << 6
 def decode_file(file: PictureFile) -> Picture:
     """(H, W, 3) uint8 RGB, upright, without alpha. Raises ContentError, and nothing else, for all bytes.
 
-    Takes up to 20 bytes for each pixel meanwhile, and lets other threads run.
+    Takes up to 20 bytes for each pixel meanwhile, and lets other threads run. A JPEG is decoded twice, as libjpeg says to nobody
+    that it lacked data.
     """
+    samples = _samples(file, file.data)
+    if file.kind == "JPEG":
+        _require_whole(file, samples)
+    if file.bits > 8:
+        samples = _of_deep(samples)
+    elif samples.shape[2:] == (4,):
+        samples = _of_cmyk(samples)
+    return np.ascontiguousarray(_UPRIGHT[file.orientation](samples))
+
+
+def _samples(file: PictureFile, data: bytes) -> NDArray[Any]:
+    """(H, W, 3) RGB or (H, W, 4) CMYK, uint8; what Pillow has of more than eight bits as it is."""
     from PIL import Image  # noqa: PLC0415 - imported only where pictures are received
 
     try:
-        with Image.open(io.BytesIO(file.data), formats=[file.kind]) as image:
-            picture = _rgb(image, file)
+        with Image.open(io.BytesIO(data), formats=[file.kind]) as image:
+            _require_size(image, file)
+            if image.mode in {"RGB", "CMYK"} or file.bits > 8:
+                return np.asarray(image)
+            return np.asarray(image.convert("RGB"))
     except Exception as error:  # noqa: BLE001 - Pillow's plugins raise a dozen kinds on hostile bytes
         raise ContentError(f"not a readable picture: {error or type(error).__name__}") from None
-    return np.ascontiguousarray(_UPRIGHT[file.orientation](picture))
 
 
-def _rgb(image: Image.Image, file: PictureFile) -> Picture:
+def _require_size(image: Image.Image, file: PictureFile) -> None:
     if (image.height, image.width) != (file.height, file.width):
         raise ContentError(
             f"it is {image.width} x {image.height} pixels, its header says {file.width} x {file.height}"
         )
-    if image.mode == "CMYK":
-        return _of_cmyk(np.asarray(image))
-    if file.bits > 8:
-        return _of_deep(np.asarray(image))
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _require_whole(file: PictureFile, samples: NDArray[np.uint8]) -> None:
+    """Raise ContentError if the decoder made up what its last scan lacks."""
+
+    def lacks(data: bytes, found: NDArray[np.uint8] | None = None) -> bool:
+        """Whether what stands between the last scan and the end marker becomes part of the picture."""
+        found = _samples(file, data) if found is None else found
+        other = _samples(file, data.removesuffix(END_MARKER) + _FILLING + END_MARKER)
+        return not np.array_equal(found, other)
+
+    if lacks(file.data, samples) or ends_in_zeros_that_do_not_matter(file.data, lacks):
+        raise ContentError(f"not a readable picture: {CUT_OFF}")
 
 
 def _of_cmyk(inks: NDArray[np.uint8]) -> Picture:

@@ -7,14 +7,11 @@ decoder can be told to fail instead. It does not look at restart intervals that 
 from __future__ import annotations
 
 from edge.sources.pictures.unreadable import UnreadableError, refuse_huge
-from shared.codecs.pictures.jpeg import CUT_OFF, read_jpeg
+from shared.codecs.pictures.jpeg import CUT_OFF, END_MARKER, ends_in_zeros_that_do_not_matter, read_jpeg
 from shared.errors import ContentError
 
 _MOST_PIECES = 1 << 20
 _MOST_SCANS = 128
-_ZEROS = 64
-
-END_MARKER = b"\xff\xd9"
 
 
 def refuse_damaged(data: bytes) -> None:
@@ -29,29 +26,11 @@ def refuse_damaged(data: bytes) -> None:
     refuse_huge(found.width, found.height)
     if not found.huffman:
         return
-    if _ffmpeg_refuses(b"".join([*found.kept, END_MARKER])):
+    data = b"".join([*found.kept, END_MARKER])
+    if _ffmpeg_refuses(data):
         raise UnreadableError("it is damaged" if found.ended else CUT_OFF)
-    if _ends_in_zeros_that_do_not_matter(found.kept):
+    if ends_in_zeros_that_do_not_matter(data, _ffmpeg_refuses):
         raise UnreadableError(f"{CUT_OFF}, and zeros follow")
-
-
-def _ends_in_zeros_that_do_not_matter(kept: list[bytes]) -> bool:
-    """Whether the last of these segments ends in zeros that stand in for data that are missing.
-
-    To a decoder zeros are codes like others: if there are more than it needs, it makes a picture. Where they are right, as at
-    the end of a picture that is black below, each of them is needed; where they only fill up a whole picture, none is.
-    """
-    *before, last = kept
-    data = last.rstrip(b"\0")
-    zeros = len(last) - len(data)
-    if zeros < _ZEROS:
-        return False
-    data += b"\0" * data.endswith(b"\xff")  # which means the byte 255
-    fewer = last[: len(last) - _ZEROS * 3 // 4]
-    return all(
-        _ffmpeg_refuses(b"".join([*before, each, END_MARKER])) is refused
-        for each, refused in ((data, True), (fewer, False))
-    )
 
 
 def _ffmpeg_refuses(data: bytes) -> bool:

@@ -8,8 +8,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from math import ceil
+from typing import TYPE_CHECKING
 
 from shared.errors import ContentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MARKER = re.compile(rb"\xff([^\x00\xff])")
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
@@ -25,7 +29,9 @@ _COLOURS = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 """Segments of applications that say what the colours are."""
 _EXIF = b"Exif\0\0"
 _ALL = 16
+_ZEROS = 64
 
+END_MARKER = b"\xff\xd9"
 CUT_OFF = "it is cut off"
 _DAMAGED = "its headers are damaged"
 
@@ -71,6 +77,7 @@ class Jpeg:
     """Those of the pieces left out that say what the colours are."""
     height: int = 0
     width: int = 0
+    scans: int = 0
     huffman: bool = True
     """Whether it is coded as nearly all are."""
     ended: bool = False
@@ -80,7 +87,7 @@ class Jpeg:
 
     def whole(self) -> bytes:
         """A JPEG of nothing but the picture."""
-        return b"".join([self.kept[0], *self.colours, *self.kept[1:], bytes((0xFF, _END))])
+        return b"".join([self.kept[0], *self.colours, *self.kept[1:], END_MARKER])
 
 
 def read_jpeg(data: bytes, *, most_pieces: int, most_scans: int) -> Jpeg:
@@ -92,6 +99,21 @@ def read_jpeg(data: bytes, *, most_pieces: int, most_scans: int) -> Jpeg:
         return _read(data, most_pieces, most_scans)
     except (IndexError, KeyError, ValueError, ZeroDivisionError):
         raise ContentError(_DAMAGED) from None
+
+
+def ends_in_zeros_that_do_not_matter(data: bytes, refuses: Callable[[bytes], bool]) -> bool:
+    """Whether a JPEG's last scan ends in zeros that stand in for data that are missing. `refuses`: whether a decoder lacks some.
+
+    To a decoder zeros are codes like others: if there are more than it needs, it makes a picture. Where they are right, as at
+    the end of a picture that is black below, each of them is needed; where they only fill up a whole picture, none is.
+    """
+    last = data.removesuffix(END_MARKER)
+    needed = last.rstrip(b"\0")
+    if len(last) - len(needed) < _ZEROS:
+        return False
+    needed += b"\0" * needed.endswith(b"\xff")  # which means the byte 255
+    fewer = last[: len(last) - _ZEROS * 3 // 4]
+    return refuses(needed + END_MARKER) and not refuses(fewer + END_MARKER)
 
 
 def _read(data: bytes, most_pieces: int, most_scans: int) -> Jpeg:
@@ -134,7 +156,8 @@ def _read(data: bytes, most_pieces: int, most_scans: int) -> Jpeg:
         raise ContentError(f"it has more than {most_pieces} segments")
     if frame is None or frame.lacks_scans:
         raise ContentError(CUT_OFF)
-    found.height, found.width, found.huffman = frame.height, frame.width, frame.kind in _HUFFMAN
+    found.height, found.width, found.scans = frame.height, frame.width, scans
+    found.huffman = frame.kind in _HUFFMAN
     return found
 
 

@@ -1,110 +1,92 @@
-"""Several fake clouds behind one address: a balancer that passes on each request by itself, in one order or another."""
+"""Several clouds of a small network as processes, edges before them, and the join of their records: three ledgers, one account."""
 
 from __future__ import annotations
 
-import itertools
-import random
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
 
-from kits.keeping import MISSING, PROFILE
-from kits.uplink import GOOD, HERE, with_cloud
+from kits.bundles import tiny
+from kits.chaos import summary
+from kits.deployments import edge_settings
+from kits.edge_run import EdgeRun
 
-from shared.wire.cloud_id import CLOUD_HEADER
+from bench.harness.process import environment
+from bench.harness.system import Cloud
+from bench.soak.ledger import faults_of, lines_of, read_rows
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
-class Member:
-    """One of them: keeps profiles as a real one does."""
+    from bench.soak.ledger import Row
 
-    def __init__(self, cloud_id):
-        self.id = cloud_id
-        self.names = set()
-        self.answered = self.refused = self.uploads = 0
+SOURCE = "synthetic:fps={fps:g},frames={frames},width=64,height=48"
+_FLAGS = ("--engine=openvino", "--precision=float32", "--threads=1")
+_START_S = 120.0
 
 
 class Fleet:
-    """`choose(request)` gives the number of the member that a request is passed to; None: the balancer has none for it."""
+    """Clouds number 1 to `count`."""
 
-    def __init__(self, cloud, count, choose):
-        self.cloud, self.choose = cloud, choose
-        self.members = [Member(f"{number:016x}") for number in range(1, count + 1)]
-        self.asked = []
-        cloud.model, cloud.answer, cloud.put, cloud.there = self.model, self.answer, self.put, self.there
+    def __init__(
+        self, folder: Path, count: int = 3, *, flags: tuple[str, ...] = (), health_by_tls: bool = False
+    ) -> None:
+        """`flags` are every cloud's; with `health_by_tls` its port speaks nothing else."""
+        self.folder = folder
+        self._ledgers = [folder / f"ledger-{number}.jsonl" for number in range(1, count + 1)]
+        self.clouds = [
+            Cloud(
+                [
+                    f"--model={tiny().folder}", *_FLAGS, f"--ledger={ledger}", f"--cache-dir={folder / 'cache'}",
+                    "--trusted-proxies=127.0.0.1", *flags,
+                ],
+                log=ledger.with_suffix(".log"),
+            )
+            for ledger in self._ledgers
+        ]  # fmt: skip
+        self._says_ready = not health_by_tls
+        self._stack = ExitStack()
 
-    def _member(self, request):
-        number = self.choose(request)
-        member = None if number is None else self.members[number % len(self.members)]
-        self.asked.append((request.method, request.path, member))
-        return member
+    def __enter__(self) -> Self:
+        for cloud in self.clouds:
+            self._stack.enter_context(cloud)
+        if self._says_ready:
+            for cloud in self.clouds:
+                cloud.wait_until_ready(_START_S)
+        return self
 
-    async def _respond(self, member, answer, request):
-        self.cloud.id = member.id  # nothing is awaited before the answer has it
-        return await self.cloud._respond(answer, request)
-
-    async def model(self, request):
-        member = self._member(request)
-        return await self._respond(
-            member, HERE | {"cloud": member.id, "profiles": sorted(member.names)}, request
-        )
-
-    async def answer(self, request):
-        member = self._member(request)
-        if member is None:
-            return await self.cloud._respond((503, b"<html>no server</html>"), request)
-        there = PROFILE.name in member.names
-        member.answered += there
-        member.refused += not there
-        return await self._respond(member, GOOD if there else MISSING, request)
-
-    async def put(self, request):
-        member = self._member(request)
-        member.uploads += 1
-        member.names.add(request.match_info["name"])
-        return await self._respond(member, (201, {}), request)
-
-    async def there(self, request):
-        member = self._member(request)
-        found = request.match_info["name"] in member.names
-        return await self._respond(member, (200 if found else 404, {}), request)
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
     @property
-    def uploads(self):
-        return sum(member.uploads for member in self.members)
+    def ports(self) -> list[int]:
+        return [cloud.port for cloud in self.clouds]
 
     @property
-    def refused(self):
-        return sum(member.refused for member in self.members)
+    def count(self) -> int:
+        return len(self.clouds)
 
-    def restart(self, number):
-        """It comes back as another, without a profile."""
-        uploads = self.members[number].uploads
-        self.members[number] = Member(f"{random.Random(number).getrandbits(64):016x}")
-        self.members[number].uploads = uploads
+    def edge(self, url: str, *, fps: float = 0, frames: int = 60, **settings: str) -> EdgeRun:
+        """Start an edge of this network."""
+        defaults = {
+            "model": str(tiny().folder), "engine": "openvino", "precision": "float32", "threads": "1",
+            "cloud_url": url, "source": SOURCE.format(fps=fps, frames=frames), "split_point": "pool",
+            "queue_size": "600" if fps else "2", "deadline_s": "10", "cache_dir": str(self.folder / "cache"),
+        }  # fmt: skip
+        return EdgeRun([sys.executable, "-m", "edge"], environment() | edge_settings(defaults | settings))
 
+    def answered(self, records: list[Row]) -> list[int]:
+        """How many of these frames each cloud says it has answered."""
+        return [
+            sum(line["outcome"] == "answered" for line in lines_of(read_rows(ledger), records))
+            for ledger in self._ledgers
+        ]
 
-def by_turns():
-    turns = itertools.count()
-    return lambda _request: next(turns)
-
-
-def at_random(seed):
-    numbers = random.Random(seed)
-    return lambda _request: numbers.randrange(1 << 30)
-
-
-def heeding(members, otherwise):
-    """As the shipped balancer: what is meant for one cloud goes there; the rest otherwise."""
-
-    def choose(request):
-        meant = request.headers.get(CLOUD_HEADER)
-        found = [number for number, each in enumerate(members()) if each.id == meant]
-        return found[0] if found else otherwise(request)
-
-    return choose
-
-
-def with_fleet(check, choose, count=3, **options):
-    """Run `check(fleet, uplink)` with an uplink that has the profile."""
-
-    async def go(cloud, uplink):
-        await check(Fleet(cloud, count, choose), uplink)
-
-    with_cloud(go, profiles=[PROFILE], **options)
+    def join(self, run: EdgeRun) -> Mapping[str, Any]:
+        """Check the records of a run that has ended against all ledgers: no frame lost, none recorded twice."""
+        lines = [line for ledger in self._ledgers for line in lines_of(read_rows(ledger), run.records)]
+        counts = summary(run)
+        faults = faults_of(run.records, lines, frames_in=counts["frames in"], dropped=counts["dropped"])
+        assert not faults, "\n".join([*faults[:5], run.said()])
+        return counts

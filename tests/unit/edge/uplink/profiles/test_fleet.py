@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from kits.fleet import at_random, by_turns, heeding, with_fleet
+from kits.profile_fleet import at_random, by_turns, heeding, with_fleet
 from kits.keeping import PROFILE
 from kits.uplink import FRAME, metric, refusal
 

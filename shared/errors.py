@@ -24,6 +24,7 @@
         ├── ForbiddenError   403  the token does not give the right that this needs
         ├── BundleNotServedError 403 this cloud does not give its network away
         ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not supported
+        ├── UnknownModelError 404 no network of this name and version runs here
         ├── SplitPointError  422  no such split point
         ├── ShapeError       422  the tensors do not have the shapes that cross at this split point
         ├── UnavailableError 503  starting, or draining before it stops     (a retry may help)
@@ -146,6 +147,11 @@ class ProfileMissingError(WireError):
     status = 424
     reason = "profile_missing"
 
+    def __init__(self, message: str, *, name: str, accepted: Any = None) -> None:
+        """`name` is the profile's."""
+        super().__init__(message, accepted=accepted)
+        self.name = name
+
 
 class ProfileContentError(RequestError):
     """The file is not a profile, or not one for this network and split point."""
@@ -179,6 +185,13 @@ class MediaTypeError(RequestError):
 
     status = 415
     reason = "media_type"
+
+
+class UnknownModelError(RequestError):
+    """No network of this name and version runs here."""
+
+    status = 404
+    reason = "unknown_model"
 
 
 class SplitPointError(RequestError):

@@ -31,9 +31,8 @@
         └── DeadlineError    504  the answer would have been too late
 
 Refusals that protect the cloud, and its clients from each other, are in cloud/access/refusals.py.
-
-Each class has an HTTP `status`, a `reason` (the value of the metrics' label `reason`) and a flag that says whether repeating
-the same request may help. Each instance carries `accepted`: what would have been accepted instead.
+Each class has an HTTP `status`, a `reason` (the metrics' label) and a flag that says whether repeating the same request may help.
+Each instance carries `accepted`: what would have been accepted instead.
 """
 
 from __future__ import annotations
@@ -146,11 +145,7 @@ class ProfileMissingError(WireError):
 
     status = 424
     reason = "profile_missing"
-
-    def __init__(self, message: str, *, name: str, accepted: Any = None) -> None:
-        """`name` is the profile's."""
-        super().__init__(message, accepted=accepted)
-        self.name = name
+    name = ""  # the profile's
 
 
 class ProfileContentError(RequestError):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.uplink.client import BrokenError
 from edge.uplink.reply import Reply, UntrueError, reply_of
@@ -51,7 +51,7 @@ class Exchange:
         may_retry = may_bring = True
         while True:
             number, start = self._link.sent(len(frame)), time.perf_counter()
-            connection: dict[str, bool] = {}
+            connection: dict[str, Any] = {}
             try:
                 status, body = await self._line.client.request(
                     "POST", question.path, 2 * question.deadline_s, connection, data=frame, headers={"Content-Type": CONTENT_TYPE}
@@ -65,6 +65,8 @@ class Exchange:
                 self._link.gave_up(number)
                 if isinstance(error, UntrueError):
                     self._tell(error)
+                if isinstance(error, UplinkError):
+                    error.retry_after_s = connection.get("retry_after_s")
                 if isinstance(error, BrokenError) and may_retry:
                     may_retry = False
                     _log.debug("sending a frame once more: %s", error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,3 +18,7 @@ class Question:
     task: Task
     """Reads the answer."""
     deadline_s: float
+
+    def within(self, deadline_s: float) -> Question:
+        """The same question with another deadline."""
+        return replace(self, deadline_s=deadline_s)

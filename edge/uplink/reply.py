@@ -45,6 +45,8 @@ class Reply:
     """Bytes of the frame that came in after its first piece, and the seconds in which they did; None if not said."""
     fingerprint: object = None
     """The cloud's current network, which need not be the frame's; not checked, and None from a cloud up to 0.5.0."""
+    cloud: str | None = None
+    """Which cloud answered: its address, without anything secret."""
 
 
 async def reply_of(status: int, body: bytes, frame: bytes, question: Question) -> Reply:

@@ -17,6 +17,7 @@ from cloud.bodies.json_answer import json_answer, require_answerable
 from cloud.bodies.outputs import numbers_in
 from cloud.bodies.reply import Composer, Reply, require_finite
 from cloud.http.body import BodyHandler
+from cloud.networks.description import description
 from cloud.networks.network import Tail
 from shared.errors import BodyError, MediaTypeError, UnavailableError
 from shared.limits import MAX_LABELS
@@ -69,7 +70,7 @@ class ModelHandler(BodyHandler):
     async def get(self) -> None:
         self.service.lifecycle.require_ready()
         await self.in_turn()
-        self.finish(self.service.describe())
+        self.finish(description(self.service))
 
     async def post(self) -> None:
         await self.complete()

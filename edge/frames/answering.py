@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.cameras.part_recipe import of_part
 from edge.frames.way import Outcome
-from shared.errors import ContentError, UplinkError
+from shared.errors import ContentError, EngineError, UplinkError
 
 if TYPE_CHECKING:
     from edge.frames.verifying import Verifier
@@ -142,7 +142,10 @@ class Answering:
                 loop = asyncio.get_running_loop()
                 answer = await loop.run_in_executor(self._tail_thread, self._run_tail, encoded)
                 return _outcome(encoded, answer, "edge", fallback)
-            except ContentError as error:
+            except (
+                ContentError,
+                EngineError,
+            ) as error:  # the engine says it for each frame in the same words
                 _log.warning("%s has no answer: %s", encoded.origin, error)
             except Exception:  # noqa: BLE001 - one frame fails, the others go on
                 _log.exception("the tail failed on %s", encoded.origin)

@@ -121,19 +121,6 @@ async def _open(
     tls = status_tls(settings, metrics)
     gate, watching = open_gate(settings, metrics.token_file_errors.inc)
     ends.callback(watching.cancel)
-    server, status_port = serve_status(
-        metrics.registry,
-        lambda: metrics.state,
-        metrics.unseen,
-        settings.status_address,
-        settings.status_port,
-        gate,
-        tls=tls,
-        handshakes=Handshakes(metrics.handshakes),
-    )
-    ends.callback(server.stop)
-    if tls:
-        ends.callback(asyncio.create_task(tls.watch()).cancel)
     bearer = Bearer.of_file(settings.cloud_token_file)
     if bearer and (open_to_see := [url for url in settings.cloud_urls if in_clear(url)]):
         _log.warning(
@@ -143,6 +130,20 @@ async def _open(
     most_under_way = settings.in_flight + len(cameras) - 1
     patience_s = max(camera.deadline_s for camera in cameras)
     line = make_line(settings, metrics, in_flight=most_under_way, deadline_s=patience_s, bearer=bearer)
+    server, status_port = serve_status(
+        metrics.registry,
+        lambda: metrics.state,
+        metrics.unseen,
+        settings.status_address,
+        settings.status_port,
+        gate,
+        tls=tls,
+        handshakes=Handshakes(metrics.handshakes),
+        clouds=line.said,
+    )
+    ends.callback(server.stop)
+    if tls:
+        ends.callback(asyncio.create_task(tls.watch()).cancel)
     await ends.enter_async_context(line)
     origin, model = await open_origin(settings, line, metrics, ends)
     pace = Pace(sources.live)

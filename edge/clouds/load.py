@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-START_S = 0.02
-"""Before the first answer. It matters little, as it is the same for all."""
+START_S = 0.001
+"""Before the first answer: little, so that each cloud gets a frame soon."""
 _WEIGHT = 0.3
 """Of the latest answer."""
-_FADES_S = 10.0
+_FADES_S = 5.0
 """An expectation that no answer confirms falls to a third in this time, so that a cloud which was slow gets a frame again."""
 
 
@@ -41,11 +41,12 @@ class Load:
     @property
     def expected_s(self) -> float:
         """Seconds that one more frame is expected to take."""
-        usual_s, now = START_S if self._usual_s is None else self._usual_s, self._clock()
+        now = self._clock()
+        usual_s = START_S if self._usual_s is None else self._usual_s
         if self._sent:
             usual_s = max(usual_s, now - next(iter(self._sent.values()), now))
-        elif self._usual_s is not None:
-            usual_s *= math.exp((self._told_at - now) / _FADES_S)
+        else:
+            usual_s *= self._faded(now)
         return usual_s * (len(self._sent) + 1)
 
     def sent(self) -> int:
@@ -74,7 +75,14 @@ class Load:
         return self._clock() - self._sent.pop(number)
 
     def _take(self, took_s: float) -> None:
-        self._told_at = self._clock()
-        self._usual_s = (
-            took_s if self._usual_s is None else self._usual_s + _WEIGHT * (took_s - self._usual_s)
-        )
+        now = self._clock()
+        if self._usual_s is None:
+            self._usual_s = took_s
+        else:
+            self._usual_s *= self._faded(now)
+            self._usual_s += _WEIGHT * (took_s - self._usual_s)
+        self._told_at = now
+
+    def _faded(self, now: float) -> float:
+        """What is left of the expectation by now."""
+        return math.exp(min(0.0, (self._told_at - now) / _FADES_S))

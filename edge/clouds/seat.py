@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.errors import MismatchError, UplinkError
@@ -107,7 +108,7 @@ class Seat:
     def try_it(self, frame: bytes, profile: Profile | None, question: Question) -> None:
         """Send it a copy of a frame that another cloud answers, to see whether it is back."""
         self.member.metrics.frames["tried"].inc()
-        self._trial = self._start(self.ask(frame, profile, question))
+        self._trial = self._start(partial(self.ask, frame, profile, question))
         self._trial.add_done_callback(self._tried)
 
     async def close(self) -> None:
@@ -123,7 +124,7 @@ class Seat:
         """It refused a frame: see at once whether it runs another network now."""
         if self._clock() - self._looked_at >= _LOOK_S:
             self._looked_at = self._clock()
-            self._start(self._look_again())
+            self._start(self._look_again)
 
     async def _look_again(self) -> None:
         try:
@@ -132,7 +133,7 @@ class Seat:
             if self.member.left_out and self.member.line.circuit.is_closed:
                 self.member.line.circuit.open(str(error))
 
-    def _start(self, work: Awaitable[object]) -> asyncio.Task[None]:
+    def _start(self, work: Callable[[], Awaitable[object]]) -> asyncio.Task[None]:
         task = asyncio.create_task(_quietly(work))
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
@@ -145,9 +146,9 @@ class Seat:
             _log.warning("left out until that changes: %s", why)
 
 
-async def _quietly(work: Awaitable[object]) -> None:
+async def _quietly(work: Callable[[], Awaitable[object]]) -> None:
     """What goes on beside the frames costs none of them anything, and its failure is known where it happened."""
     try:
-        await work
+        await work()
     except UplinkError as error:
         _log.debug("beside the frames: %s", error)

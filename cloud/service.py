@@ -34,6 +34,7 @@ from cloud.profiles.store import Profiles
 from cloud.workers.lifecycle import Lifecycle, State
 from shared.limits import MAX_CLIENT_BUILDS, MAX_PROFILE_BYTES
 from shared.process.trimming import Trimming
+from shared.wire.cloud_id import new_cloud_id
 from shared.wire.server.crowd import Crowd
 from shared.wire.server.rate import Rate
 from shared.wire.server.server import connections_allowed
@@ -66,6 +67,7 @@ class Service:
         self.settings = settings
         self.pools = pools
         self.siblings = siblings
+        self.cloud = siblings.cloud if siblings else new_cloud_id()
         self.metrics = CloudMetrics()
         self.door = Door(settings, self.metrics)
         self.ledger = open_ledger(settings, self.metrics)
@@ -87,11 +89,7 @@ class Service:
             ),
             counter=self.metrics.clients.computed,
         )
-        self.bodies = BodyBudget(
-            settings.max_buffered_bytes,
-            time.monotonic,
-            min_rate=settings.min_body_rate,
-        )
+        self.bodies = BodyBudget(settings.max_buffered_bytes, time.monotonic, min_rate=settings.min_body_rate)
         self.crowd = Crowd(
             connections_allowed(settings.max_connections),
             settings.client_connections,

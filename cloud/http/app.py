@@ -21,6 +21,7 @@ from cloud.http.system import (
 )
 from shared.limits import MAX_REQUEST_HEADER_BYTES
 from shared.security.tls.handshakes import Handshakes
+from shared.wire.cloud_id import CLOUD_HEADER
 from shared.wire.server.server import BoundedServer
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def make_app(service: Service) -> Application:
         default_handler_class=UnknownHandler,
         default_handler_args=arguments,
         log_function=lambda _handler: None,  # every request is counted; none is worth a line
+        cloud=service.cloud,
     )
     require_needs(rule.target for rule in app.default_router.rules)
     return app
@@ -77,6 +79,7 @@ def make_server(service: Service, tls: RenewedContext | None = None) -> BoundedS
     server = BoundedServer(
         make_app(service),
         crowd=service.crowd,
+        fields={CLOUD_HEADER: service.cloud},
         each_second=service.bodies.expire,
         ssl_options=tls.context if tls else None,
         max_header_size=MAX_REQUEST_HEADER_BYTES,

@@ -18,6 +18,7 @@ from cloud.metrics import ENDPOINTS
 from shared.errors import RequestError, UnauthenticatedError
 from shared.security.escape import shown
 from shared.security.gate import NOBODY
+from shared.wire.cloud_id import CLOUD_HEADER
 
 if TYPE_CHECKING:
     from tornado.http1connection import HTTP1Connection
@@ -120,6 +121,9 @@ class Handler(RequestHandler):
 
     def set_default_headers(self) -> None:
         self.set_header("Server", "splitdnn")
+        self.set_header(
+            CLOUD_HEADER, self.settings["cloud"]
+        )  # not the service's: Tornado asks before `initialize`
 
     def head(self, *arguments: str, **named: str) -> Any:
         """GET without its body, which Tornado leaves out."""

@@ -71,7 +71,7 @@ class Answering:
             if reply:
                 if self._verifier:
                     self._verifier.consider(encoded, reply.answer)
-                return _outcome(encoded, reply.answer, "cloud", cloud=reply.cloud)
+                return _outcome(encoded, reply.answer, "cloud", cloud=reply.address)
         if fallback:
             self._fallbacks.labels(camera=encoded.origin.camera, reason=fallback).inc()
         return await self._answer_here(encoded, fallback)
@@ -128,7 +128,7 @@ class Answering:
             reason = "refused"
         try:
             if reply:
-                pilot.answered(encoded.plan, reply.steps_ms, reply.cloud)
+                pilot.answered(encoded.plan, reply.steps_ms, reply.address)
             elif reason != "circuit_open":
                 pilot.failed(explored=explored)
         except Exception:  # noqa: BLE001 - the pilot's failure must not be the frame's

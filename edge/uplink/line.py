@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from edge.clouds.addresses import name_of
 from edge.uplink.circuit import Circuit
-from edge.uplink.client import CloudClient, read_model
+from edge.uplink.client import CloudClient
+from edge.uplink.greeting import read_model
 from edge.uplink.heard import Heard
 from edge.uplink.link import Link
 from shared.errors import UplinkError
@@ -154,8 +155,11 @@ class Line:
 
         Raises UplinkError if the cloud is away, MismatchError if something answers that is not a SplitDNN cloud.
         """
-        status, body = await self.client.request("GET", "/model", min(_PROBE_TIMEOUT_S, self.deadline_s))
-        read = partial(read_model, status, body, self.client.url)
+        about: dict[str, Any] = {}
+        status, body = await self.client.request(
+            "GET", "/model", min(_PROBE_TIMEOUT_S, self.deadline_s), about
+        )
+        read = partial(read_model, status, body, self.client.url, about.get("cloud"))
         said = await asyncio.to_thread(read) if len(body) > _LONG_BYTES else read()
         self.heard.note(said["fingerprint"])
         return said

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from shared.network.model import Model
     from shared.tasks.base import Task
+    from shared.tasks.spec import Wanted
 
 
 @dataclass(frozen=True)
@@ -22,3 +24,13 @@ class Question:
     def within(self, deadline_s: float) -> Question:
         """The same question with another deadline."""
         return replace(self, deadline_s=deadline_s)
+
+
+def frame_path(model: Model, wanted: Wanted) -> str:
+    """Where frames are posted to."""
+    query = []
+    if model.labels:  # the cloud refuses more classes than there are, and any number where there are none
+        query.append(f"top={min(wanted.top, len(model.labels))}")
+    if wanted.threshold is not None:
+        query.append(f"threshold={wanted.threshold!r}")
+    return f"/model?{'&'.join(query)}" if query else "/model"

@@ -8,11 +8,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edge.uplink.client import frame_path, mismatch, parse_json
+from edge.uplink.client import parse_json
 from edge.uplink.exchange import Exchange
-from edge.uplink.profiles import ProfileUploads
-from edge.uplink.question import Question
-from edge.uplink.same_labels import SameLabels
+from edge.uplink.greeting import SameLabels, mismatch
+from edge.uplink.profiles.uploads import ProfileUploads
+from edge.uplink.question import Question, frame_path
 from shared.errors import MismatchError, UplinkError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Uplink:
         self._uploads = ProfileUploads(
             profiles,
             self._client.put_profile,
-            metrics.profile_uploads,
+            metrics.fleet.profile_uploads,
             wait=wait_for_profiles,
             patience_s=line.deadline_s,
         )
@@ -180,7 +180,7 @@ class Uplink:
             self.circuit.released(era)
             raise
         self.circuit.succeeded()
-        return replace(reply, cloud=self._line.name)
+        return replace(reply, address=self._line.name)
 
     async def greet(self) -> None:
         """Check that the cloud is up and serves this network, and upload the profiles that it does not have.

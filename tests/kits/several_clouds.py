@@ -32,7 +32,9 @@ class FakeLine:
 
     def __init__(self, name):
         self.name = self.url = name
-        self.circuit = Circuit(None, now, self._release, label=f"circuit of {name}", instead="the others are asked")
+        self.circuit = Circuit(
+            None, now, self._release, label=f"circuit of {name}", instead="the others are asked"
+        )
         self.link = Link(now)
         self.heard = Heard(now)
         self.client = SimpleNamespace(url=name)
@@ -115,7 +117,7 @@ class FakeUplink:
         finally:
             self.under_way -= 1
         circuit.succeeded()
-        return Reply(None, {}, cloud=self.line.name)
+        return Reply(None, {}, address=self.line.name)
 
     async def _answer(self, question):
         patience_s = min(question.deadline_s, self.takes_s)
@@ -169,7 +171,7 @@ class Fleet:
     async def ask(self, profile=None):
         start = now()
         try:
-            said = (await self.uplinks.ask(FRAME, profile, QUESTION)).cloud
+            said = (await self.uplinks.ask(FRAME, profile, QUESTION)).address
         except UplinkError as error:
             said = error.reason
         self.answers.append((said, now() - start))
@@ -211,4 +213,3 @@ def with_fleet(check, count=3, **options):
         return fleet
 
     return run(asyncio.wait_for(go(), 1000), grace_s=0.0)
-

@@ -20,7 +20,9 @@ def test_alike_clouds_answer_alike_numbers():
         said = await fleet.load(10, 30)
         assert set(said) == {line.name for line in fleet.lines}
         assert all(80 <= count <= 120 for count in shares(fleet)), shares(fleet)
-        assert [fleet.outcomes(number) for number in range(3)] == [(count, 0, 0, 0) for count in shares(fleet)]
+        assert [fleet.outcomes(number) for number in range(3)] == [
+            (count, 0, 0, 0) for count in shares(fleet)
+        ]
 
     with_fleet(check)
 
@@ -71,7 +73,9 @@ def test_a_cloud_that_hangs_costs_its_frames_a_part_of_their_deadline():
         late = [took_s for _, took_s in fleet.answers if took_s > 0.1]
         assert 1 <= len(late) <= 5, "others are not sent after the first, as that one's age counts"
         assert max(late) < QUESTION.deadline_s
-        assert not fleet.lines[2].circuit.is_closed, "nothing came back, so that the others were let go at once"
+        assert not fleet.lines[2].circuit.is_closed, (
+            "nothing came back, so that the others were let go at once"
+        )
 
     with_fleet(check)
 
@@ -137,7 +141,11 @@ def test_a_cloud_that_comes_back_is_tried_with_a_copy_and_gets_a_share_that_grow
         back, line = fleet.each[0], fleet.lines[0]
         back.fails, line.away = UplinkError("unreachable", "refused"), True
         await fleet.load(3, 60)
-        back.fails, line.away, back.takes_s = None, False, 0.001  # the fastest of all, were it not for its share
+        back.fails, line.away, back.takes_s = (
+            None,
+            False,
+            0.001,
+        )  # the fastest of all, were it not for its share
         before, begun = back.frames, len(back.times)
         said = await fleet.load(RAMP_S + 10, 60)
         assert "circuit_open" not in said, "its trial cost no frame anything"
@@ -214,7 +222,9 @@ def test_frames_go_where_they_can_be_answered():
         fleet.each[1].profiles.add(profile)
         assert {await fleet.ask(profile) for _ in range(20)} == {fleet.lines[1].name}
         fleet.each[1].profiles.clear()
-        assert {await fleet.ask(profile) for _ in range(20)} == {line.name for line in fleet.lines}, "to bring it"
+        assert {await fleet.ask(profile) for _ in range(20)} == {line.name for line in fleet.lines}, (
+            "to bring it"
+        )
 
     with_fleet(check)
 

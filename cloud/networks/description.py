@@ -19,6 +19,7 @@ def description(service: Service) -> dict[str, Any]:
     return {
         **service.network.describe(),
         "version": __version__,
+        "cloud": service.cloud,
         "also_serves": service.networks.also_serves(),
         "codecs": {codec.name: codec.id for codec in known_codecs().values()},
         "profiles": service.profiles.names(),

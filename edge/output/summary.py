@@ -53,8 +53,9 @@ class _Cloud:
         self.latencies.append(latency_ms)
 
     def line(self) -> str:
-        quantiles = [f"{_percentile(self.latencies, each):9.1f}" for each in (50, 95) if self.latencies]
-        return f"{self.count:8}{''.join(quantiles) or f'{'-':>9}{'-':>9}'}"
+        if not self.latencies:
+            return f"{self.count:8}{'-':>9}{'-':>9}"
+        return f"{self.count:8}{_percentile(self.latencies, 50):9.1f}{_percentile(self.latencies, 95):9.1f}"
 
 
 class Summary:

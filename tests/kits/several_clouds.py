@@ -49,12 +49,15 @@ class FakeLine:
         self.released = asyncio.Event()
 
     async def __aenter__(self):
-        self._probing = asyncio.create_task(self.circuit.probe(lambda: self.greet()))
+        self._probing = asyncio.create_task(self.circuit.probe(self._greet))
         return self
 
     async def __aexit__(self, *_):
         self._probing.cancel()
         await asyncio.gather(self._probing, return_exceptions=True)
+
+    async def _greet(self):
+        await self.greet()
 
     def probe_with(self, greet):
         self.greet = greet

@@ -45,7 +45,7 @@ class Load:
         usual_s = START_S if self._usual_s is None else self._usual_s
         if self._sent:
             usual_s = max(usual_s, now - next(iter(self._sent.values()), now))
-        else:
+        elif self._usual_s is not None:
             usual_s *= self._faded(now)
         return usual_s * (len(self._sent) + 1)
 

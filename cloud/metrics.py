@@ -6,6 +6,7 @@ from prometheus_client import Gauge
 
 from cloud.access.client_metrics import ClientMetrics
 from cloud.access.refusals import HeaderError
+from cloud.bodies.pictures.picture import IMAGE
 from shared.errors import all_request_errors
 from shared.observing.counting.counter import Counter
 from shared.observing.counting.histogram import Histogram
@@ -27,6 +28,8 @@ ENDPOINTS = (
     "/login",
     "/logout",
     "/session",
+    "/v2",  # what is asked of the Open Inference Protocol
+    "/v2/models",  # inference by it
     "other",
 )
 CERTIFICATES = ("server",)
@@ -163,6 +166,7 @@ class CloudMetrics(Metrics):
             "1 while frames are taken, 0 while starting or draining.",
             registry=self.registry,
         )
+        self.payload_bytes.labels(codec=IMAGE)
         for endpoint in ENDPOINTS:
             self.duration.labels(endpoint=endpoint)
             for code in _CODES:

@@ -22,7 +22,7 @@ from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.alone import Alone
 from cloud.bodies.decoder import Decoder
-from cloud.http.scrapes import Scrapes
+from cloud.http.system.scrapes import Scrapes
 from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder
 from cloud.networks.network import LoadedNetwork
@@ -131,7 +131,7 @@ class Service:
             workers=pools.tail_workers,
             in_pieces=runner.in_pieces,
         )
-        self.alone = Alone(self.decoder, self.batcher, pools, self.metrics)
+        self.alone = Alone(self.batcher, pools, self.metrics)
         self.networks.stand_in = StandIn(
             self.networks, self._load, self._networks_changed, pool=pools.networks, changes=self.metrics.network_changes
         )  # fmt: skip

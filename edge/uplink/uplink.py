@@ -72,8 +72,8 @@ class Uplink:
         self._labels = SameLabels(model.labels)
         self._uploads = ProfileUploads(
             profiles,
-            self._client.put_profile,
-            metrics.fleet.profile_uploads,
+            self._client,
+            metrics.fleet,
             wait=wait_for_profiles,
             patience_s=line.deadline_s,
         )
@@ -195,7 +195,8 @@ class Uplink:
             points = said.get("split_points")
             self._offered = frozenset(points) if isinstance(points, dict) else None
             codecs = said.get("codecs")
-            self._codecs = frozenset(codecs.values()) if isinstance(codecs, dict) else None
+            if isinstance(codecs, dict):  # of names; a cloud that is not trusted may have anything for their ids
+                self._codecs = frozenset(each for each in codecs.values() if isinstance(each, int))
         await self._uploads.greet(said)
         self._greeted.set()
 

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from edge.uplink.client import mismatch
 from edge.uplink.connections import make_session
+from edge.uplink.greeting import mismatch
 from shared import __version__
 from shared.errors import MismatchError, UplinkError
 from shared.observing.logs import mask_url

@@ -14,7 +14,7 @@ from shared.errors import ContentError
 from shared.limits import MAX_JPEG_SCANS, MAX_PICTURE_EXTRA_BYTES, MAX_PICTURE_PIECES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _RAW_BYTES = 4
 """Bytes of a file for each value of the picture, at most: the Huffman codes of noise at the highest quality take three and a quarter."""
@@ -28,6 +28,8 @@ _ALONE = frozenset(range(0xD0, 0xDA))
 _WITH_LENGTH = frozenset((*range(0xC0, 0xD0), *range(0xDB, 0xF0), 0xFE)) - {0xC8}
 """Those of segments. The others are reserved; Pillow reads what follows some of them byte by byte."""
 _SCAN = 0xDA
+_TOLD = frozenset((*range(0xE1, 0xEE), 0xEF, 0xFE))
+"""Those of applications and comments, but the two that say what the colours are (JFIF and Adobe)."""
 
 
 def check_file(kind: str, data: bytes, shape: tuple[int, ...]) -> None:
@@ -40,9 +42,28 @@ def check_file(kind: str, data: bytes, shape: tuple[int, ...]) -> None:
     _CHECKS[kind](data, shape)
 
 
+def bare_jpeg(data: bytes) -> bytes:
+    """The same JPEG, which `check_file` has let pass, without most of what others wrote about the picture before its first scan.
+
+    Pillow reads that in Python, tag by tag, and warns of each that it finds wrong, on standard error.
+    """
+    told = [(at, end) for marker, at, end in _segments(data) if marker in _TOLD]
+    if not told:
+        return data
+    begins = [0, *(end for _, end in told)]
+    ends = [*(at for at, _ in told), len(data)]
+    return b"".join(data[begin:end] for begin, end in zip(begins, ends, strict=True))
+
+
 def _check_jpeg(data: bytes, _shape: tuple[int, ...]) -> None:
     if data.count(b"\xff\xda") > MAX_JPEG_SCANS:
         raise ContentError(f"a jpeg of more than {MAX_JPEG_SCANS} scans is not accepted")
+    for _ in _segments(data):
+        pass
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, begin and end of every segment before the first scan. Raises ContentError for what Pillow would read byte by byte."""
     at = 2
     for _ in range(MAX_PICTURE_PIECES):
         if data[at : at + 1] != b"\xff":  # the end, or what Pillow would skip byte by byte
@@ -59,7 +80,9 @@ def _check_jpeg(data: bytes, _shape: tuple[int, ...]) -> None:
         elif marker not in _WITH_LENGTH:
             raise ContentError(f"not a readable jpeg picture: marker {marker:02x} before its first scan")
         else:
-            at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
+            end = at + 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
+            yield marker, at, end
+            at = end
     raise ContentError(
         f"a jpeg of more than {MAX_PICTURE_PIECES} segments before its first scan is not accepted"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.codecs.base import Codec, Encoded, elements
-from shared.codecs.picture_files import check_file
+from shared.codecs.pictures.files import bare_jpeg, check_file
 from shared.errors import ContentError
 from shared.limits import MAX_PNG_TEXT_BYTES
 
@@ -83,6 +83,8 @@ class CompressedPicture(Codec):
         if params:
             raise ContentError(f"{self.name} has no parameters, the frame brings {len(params)} bytes of them")
         check_file(self.name, data, shape)
+        if self.name == "jpeg":
+            data = bare_jpeg(data)
         try:
             with Image.open(io.BytesIO(data), formats=[self._format]) as image:
                 actual = (image.height, image.width, len(image.getbands()))

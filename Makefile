@@ -56,6 +56,10 @@ format: $(INSTALLED) ## let ruff repair what it can
 	$(BIN)/ruff check --fix-only $(wildcard $(PYTHON_FILES))
 	$(BIN)/ruff format $(wildcard $(PYTHON_FILES))
 
+.PHONY: kubernetes-check
+kubernetes-check: $(INSTALLED) ## deploy/kubernetes rendered and checked, without a cluster or a network
+	$(PYTEST) tests/contract/test_kubernetes*.py
+
 .PHONY: integration-test
 integration-test: $(INSTALLED) ## edge and cloud against each other; in containers if Docker is running
 	$(BIN)/python -m pytest tests/integration

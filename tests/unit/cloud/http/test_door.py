@@ -51,6 +51,17 @@ WHO_MAY: list[tuple[str, str, dict[str, str], set[Any]]] = [
     ("GET", f"/bundle/{'0' * 16}/network.bin", {}, {"bundles"}),
     ("GET", "/metrics", {}, {"metrics"}),
     ("GET", "/session", {}, set(Right)),
+    ("GET", "/v2", {}, ASKING),
+    ("GET", "/v2/", {}, ASKING),
+    ("GET", "/v2/health/live", {}, EVERYBODY),
+    ("GET", "/v2/health/ready", {}, EVERYBODY),
+    ("GET", "/v2/models/any", {}, ASKING),
+    ("GET", "/v2/models/any/versions/1", {}, ASKING),
+    ("GET", "/v2/models/any/ready", {}, ASKING),
+    ("GET", "/v2/models/any/infer", {}, {"json"}),
+    ("POST", "/v2/models/any/infer", {"Inference-Header-Content-Length": "0"}, {"frames"}),
+    ("POST", "/v2/models/any/infer", {}, {"json"}),
+    ("GET", "/v2/anything", {}, EVERYBODY),
 ]
 
 

@@ -33,7 +33,7 @@ from cloud.networks.watch import BundleWatch
 from cloud.profiles.store import Profiles
 from cloud.workers.lifecycle import Lifecycle, State
 from shared.codecs import known_codecs
-from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
+from shared.limits import MAX_CLIENT_BUILDS
 from shared.process.trimming import Trimming
 from shared.wire import frame as wire
 from shared.wire.cloud_id import new_cloud_id
@@ -81,7 +81,7 @@ class Service:
         self.scrapes = Scrapes(self.metrics.registry, together=siblings.metrics if siblings else None)
         self.profile_turns = FairTurns(pools.profiles.size)
         self.compiling = Compiling(pools.compiling, settings.queue_capacity)
-        self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
+        self.max_profile_bytes = settings.limits()["max_profile_bytes"]
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self.clients = Clients(
             Quota(
@@ -237,13 +237,5 @@ class Service:
             "codecs": {codec.name: codec.id for codec in known_codecs().values()},
             "profiles": self.profiles.names(),
             "wire_versions": list(wire.VERSIONS),
-            "limits": {
-                "max_body_bytes": self.settings.max_body_bytes,
-                "max_elements": MAX_ELEMENTS,
-                "max_tensors": MAX_TENSORS,
-                "max_picture_pixels": MAX_PICTURE_PIXELS,
-                "max_profile_bytes": self.max_profile_bytes,
-                "queue_capacity": self.settings.queue_capacity,
-                "max_batch": self.settings.max_batch,
-            },
+            "limits": self.settings.limits(),
         }

@@ -19,6 +19,7 @@ from cloud.http.system.endpoints import (
     TailTimesHandler,
     UnknownHandler,
 )
+from cloud.http.system.openapi import OPENAPI, OpenApiHandler
 from shared.limits import MAX_REQUEST_HEADER_BYTES
 from shared.security.tls.handshakes import Handshakes
 from shared.wire.cloud_id import CLOUD_HEADER
@@ -47,6 +48,7 @@ def make_app(service: Service) -> Application:
             (PROFILES, ProfilesHandler, arguments),
             (f"{PROFILES}/.*", ProfileHandler, arguments),
             (f"{BUNDLES}/.*", BundleHandler, arguments),
+            (OPENAPI, OpenApiHandler, arguments),
             ("/healthz", HealthHandler, arguments),
             ("/readyz", ReadyHandler, arguments),
             ("/metrics", MetricsHandler, arguments),

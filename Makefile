@@ -16,6 +16,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # NNCF, which only makes int8 bundles, brings 240 MB that nothing else uses.
 INT8_VENV := .venv-int8
+# KServe's client, for tests alone: it pins what we pin otherwise.
+KSERVE_VENV := .venv-kserve
 PYTHON_FILES := shared edge cloud bench splitdnn tests scripts docs
 # Processes that share the tests; each takes about half a gigabyte.
 TEST_PROCESSES ?= 2
@@ -60,6 +62,10 @@ integration-test: $(INSTALLED) ## edge and cloud against each other; in containe
 .PHONY: nncf-test
 nncf-test: $(INT8_VENV)/.installed ## int8 bundles with the real NNCF, which it installs into .venv-int8, on top of .venv
 	$(INT8_VENV)/bin/python -m pytest tests/unit/shared/bundling/int8
+
+.PHONY: kserve-test
+kserve-test: $(KSERVE_VENV)/.installed ## the inference protocol with KServe's own client, which it installs into .venv-kserve, half a gigabyte
+	SPLITDNN_TEST_KSERVE='$(abspath $(KSERVE_VENV)/bin/python)' $(PYTEST) tests/unit/cloud/http/v2 tests/contract/test_inference_document.py
 
 .PHONY: chaos
 chaos: $(INSTALLED) ## kill, freeze, cut, starve and poison edge and cloud, about four minutes; no frame may be lost
@@ -155,4 +161,9 @@ $(INT8_VENV)/.installed: $(INSTALLED)
 	@$(BIN)/python -m venv --clear $(INT8_VENV)
 	@$(BIN)/python scripts/venv_on_top.py $(INT8_VENV)
 	@$(INT8_VENV)/bin/python -m pip install --disable-pip-version-check --quiet --editable '.[int8]'
+	@touch $@
+
+$(KSERVE_VENV)/.installed: $(INSTALLED)
+	@$(BIN)/python -m venv --clear $(KSERVE_VENV)
+	@$(KSERVE_VENV)/bin/python -m pip install --disable-pip-version-check --quiet kserve==0.21.0
 	@touch $@

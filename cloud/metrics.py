@@ -29,6 +29,8 @@ ENDPOINTS = (
     "/login",
     "/logout",
     "/session",
+    "/v2",  # what is asked of the Open Inference Protocol
+    "/v2/models",  # inference by it
     "other",
 )
 CERTIFICATES = ("server",)

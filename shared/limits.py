@@ -146,6 +146,15 @@ MAX_JSON_ANSWER_BYTES = 64 << 20
 """Bytes of the answer to JSON, which holds all outputs of all its tensors as text: three million numbers. A thousand classes for each of
 64 tensors are a megabyte."""
 
+# --- the Open Inference Protocol -----------------------------------------------------------------------------------------
+
+MAX_INFERENCE_HEADER_BYTES = 16 << 10
+"""Bytes of JSON before binary tensors: it is read on the event loop. One input and one output take 200."""
+MAX_INFERENCE_NAME_CHARACTERS = 256
+"""Characters of a request's id, and of the name of an input or output."""
+MAX_INFERENCE_OUTPUTS = 64
+"""Outputs that a request names."""
+
 # --- TLS --------------------------------------------------------------------------------------------------------------
 
 MAX_CERTIFICATES_BYTES = 1 << 20

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cloud.access.turns import FairTurns
 from cloud.bodies.frames import Checked, Work, check_frame, decode_frame, is_to_resize, read_json, work_of
 from cloud.bodies.json_process import JsonProcess
+from cloud.bodies.json_worker import FORMS
 from cloud.bodies.pictures.file import read_file
 from cloud.bodies.pictures.picture import decode_picture
 from shared.errors import DeadlineError
@@ -94,13 +95,17 @@ class Decoder:
             )
 
     async def picture(
-        self, file: Callable[[], Bytes], account: Account, remaining: Remaining
+        self,
+        file: Callable[[], Bytes],
+        account: Account,
+        remaining: Remaining,
+        network: LoadedNetwork | None = None,
     ) -> tuple[LoadedNetwork, Work]:
-        """The work of a picture's file, which is for the current network; `account` as for a frame. `file` is called on a thread.
+        """The work of a picture's file, for the current network if no other is given; `account` as for a frame. `file` is called on a thread.
 
         Of pictures larger than a frame may bring, one is decoded at a time. Raises RequestError.
         """
-        network = self._networks.current
+        network = network or self._networks.current
         async with self.turns.one(account.name, remaining(0)):
             found = await self._pools.decode.run_to_end(self._read_file, file, account)
         network.usage.note(INPUT)
@@ -113,15 +118,22 @@ class Decoder:
             )
         return network, work
 
-    async def json(self, body: Body, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
-        """The work of a JSON body, which is for the current network; `account` as for a frame. Raises RequestError."""
-        network = self._networks.current
+    async def json(
+        self,
+        body: Body,
+        account: Account,
+        remaining: Remaining,
+        network: LoadedNetwork | None = None,
+        form: str = "tensors",
+    ) -> tuple[LoadedNetwork, Work]:
+        """The work of a JSON body of this form, for the current network if no other is given; `account` as for a frame. Raises RequestError."""
+        network = network or self._networks.current
         if body.size <= _LARGE_JSON_BYTES:
             async with self.turns.one(account.name, remaining(0)):
-                work = await self._pools.decode.run_to_end(self._read_json, body, account, network)
+                work = await self._pools.decode.run_to_end(self._read_json, body, account, network, form)
         else:
             async with self._json_turns.one(account.name, remaining(0)):
-                work = await self._read_large_json(body, account, network, remaining)
+                work = await self._read_large_json(body, account, network, remaining, form)
         network.usage.note(work.split_point)
         return network, work
 
@@ -141,12 +153,12 @@ class Decoder:
             return await self._pools.decode.run_to_end(work if charges else charged)
 
     async def _read_large_json(
-        self, body: Body, account: Account, network: LoadedNetwork, remaining: Remaining
+        self, body: Body, account: Account, network: LoadedNetwork, remaining: Remaining, form: str
     ) -> Work:
         start_s, cpu_s = time.monotonic(), None
         try:
             tensors = await self.json_process.read(
-                body.pieces, network.shapes(), network.default.name, self._max_tensors, remaining(0)
+                body.pieces, network.shapes(), network.default.name, self._max_tensors, remaining(0), form
             )
             cpu_s = tensors.cpu_s
             self._cpu.labels(stage="decode").inc(cpu_s)
@@ -185,6 +197,7 @@ class Decoder:
         with account.computing(self._cpu, "decode"):
             return decode_picture(file, network.model)
 
-    def _read_json(self, body: Body, account: Account, network: LoadedNetwork) -> Work:
+    def _read_json(self, body: Body, account: Account, network: LoadedNetwork, form: str) -> Work:
         with account.computing(self._cpu, "decode"):
-            return read_json(body.whole(), network.shapes(), network.default.name, self._max_tensors)
+            name, shapes = network.default.name, network.shapes()
+            return read_json(body.whole(), shapes, name, self._max_tensors, FORMS[form])

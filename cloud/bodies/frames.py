@@ -15,6 +15,8 @@ from shared.network.recipes.resize import fit_picture
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cloud.batching.crossing import Crossing
     from cloud.profiles.store import Profiles
     from shared.codecs.base import Codec
@@ -116,9 +118,15 @@ def decode_frame(checked: Checked, model: Model) -> Work:
     )
 
 
-def read_json(body: wire.Bytes, shapes: Shapes, default: str, max_tensors: int) -> Work:
-    """Read a JSON body as `read_tensors` does. Raises RequestError."""
-    return work_of(read_tensors(body, shapes, default, max_tensors))
+def read_json(
+    body: wire.Bytes,
+    shapes: Shapes,
+    default: str,
+    max_tensors: int,
+    read: Callable[..., Tensors] = read_tensors,
+) -> Work:
+    """Read a JSON body as `read` does. Raises RequestError."""
+    return work_of(read(body, shapes, default, max_tensors))
 
 
 def work_of(tensors: Tensors) -> Work:

@@ -25,11 +25,13 @@ QUICK_NUMBERS = 1 << 12
 
 
 class Reply(NamedTuple):
-    """JSON, and its digest as `Content-Digest` has it (RFC 9530): TCP's checksum lets one damage in 65,536 pass."""
+    """JSON, or JSON and tensors, and its digest as `Content-Digest` has it (RFC 9530): TCP's checksum lets one damage in 65,536 pass."""
 
     body: bytes
     digest: str | None = None
     """None for what is no answer to a frame."""
+    json_bytes: int | None = None
+    """How many of the bytes are JSON, where tensors follow."""
 
 
 @dataclass(frozen=True, slots=True)

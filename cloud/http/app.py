@@ -20,6 +20,14 @@ from cloud.http.system.endpoints import (
     UnknownHandler,
 )
 from cloud.http.system.openapi import OPENAPI, OpenApiHandler
+from cloud.http.v2.asking import (
+    LiveHandler,
+    ModelReadyHandler,
+    ModelsHandler,
+    ServerHandler,
+    ServerReadyHandler,
+)
+from cloud.http.v2.infer import InferHandler
 from shared.limits import MAX_REQUEST_HEADER_BYTES
 from shared.security.tls.handshakes import Handshakes
 from shared.wire.cloud_id import CLOUD_HEADER
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
 
 _MAX_UNREAD_BODY_BYTES = 64 << 10
 """For endpoints that take no body; those that do set their own limit."""
+_MODEL = "/v2/models/(?P<name>.+?)(?:/versions/(?P<version>[^/]+))?"
 
 
 def make_app(service: Service) -> Application:
@@ -55,6 +64,12 @@ def make_app(service: Service) -> Application:
             ("/login", LoginHandler, arguments),
             ("/logout", LogoutHandler, arguments),
             ("/session", SessionHandler, arguments),
+            ("/v2/?", ServerHandler, arguments),
+            ("/v2/health/live", LiveHandler, arguments),
+            ("/v2/health/ready", ServerReadyHandler, arguments),
+            (f"{_MODEL}/infer", InferHandler, arguments),
+            (f"{_MODEL}/ready", ModelReadyHandler, arguments),
+            (_MODEL, ModelsHandler, arguments),
         ],
         default_handler_class=UnknownHandler,
         default_handler_args=arguments,

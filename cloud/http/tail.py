@@ -116,7 +116,7 @@ class TailHandler(BodyHandler):
             finally:
                 watch.note("decode", way.decode_s + time.perf_counter() - start)
         if way.reply:
-            self._note_payload(work)
+            self.note_payload(work)
             network.usage.numbers = numbers_in(way.run.outputs) if way.run else 0
             return way.reply
         return await self._answer_work(network, work, composer, way.run)
@@ -130,11 +130,12 @@ class TailHandler(BodyHandler):
     async def _answer_work(
         self, network: LoadedNetwork, work: Work, composer: Composes, run: TailRun | None = None
     ) -> Reply:
-        self._note_payload(work)
+        self.note_payload(work)
         run = await self.run_tail(network, work, composer.watch, run)
         return await self.composed(composer, network, work, run.outputs)
 
-    def _note_payload(self, work: Work) -> None:
+    def note_payload(self, work: Work) -> None:
+        """Count the bytes that a frame took."""
         self.service.metrics.payload_bytes.labels(codec=work.codec or "").observe(work.payload_bytes)
 
     async def decoded(

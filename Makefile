@@ -84,6 +84,10 @@ media: $(INSTALLED) ## hundreds of videos and pictures read against ffmpeg's own
 soak: $(INSTALLED) ## 20,000 frames under random faults: none lost, nothing grows; ARGUMENTS=--quick takes two minutes
 	$(BIN)/python -m bench soak $(ARGUMENTS)
 
+.PHONY: fleet-chaos
+fleet-chaos: $(INSTALLED) ## 100 edges, 3 clouds behind HAProxy, one killed every 10 s for 5 minutes; ARGUMENTS=--quick takes less than one
+	$(BIN)/python -m bench fleet $(ARGUMENTS)
+
 .PHONY: bench
 bench: $(INSTALLED) ## the speed report, about ten minutes; ARGUMENTS=--quick to see that it works
 	$(BIN)/python -m bench $(ARGUMENTS)

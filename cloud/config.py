@@ -6,14 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from shared.limits import (
-    MAX_ELEMENTS,
-    MAX_FILE_PIXELS,
-    MAX_FRAME_BYTES,
-    MAX_PICTURE_PIXELS,
-    MAX_PROFILE_BYTES,
-    MAX_TENSORS,
-)
+from shared.limits import MAX_FRAME_BYTES
 from shared.process.settings import CommonSettings
 
 
@@ -159,16 +152,3 @@ class CloudSettings(CommonSettings):
     def own_tails(self) -> list[str]:
         """The split points that `compiled_tails` lists."""
         return [name.strip() for name in self.compiled_tails.split(",") if name.strip()]
-
-    def limits(self) -> dict[str, int]:
-        """What `GET /model` says of them."""
-        return {
-            "max_body_bytes": self.max_body_bytes,
-            "max_elements": MAX_ELEMENTS,
-            "max_tensors": MAX_TENSORS,
-            "max_picture_pixels": MAX_PICTURE_PIXELS,
-            "max_file_pixels": MAX_FILE_PIXELS,
-            "max_profile_bytes": min(MAX_PROFILE_BYTES, self.max_body_bytes),
-            "queue_capacity": self.queue_capacity,
-            "max_batch": self.max_batch,
-        }

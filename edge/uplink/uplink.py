@@ -67,8 +67,8 @@ class Uplink:
         self._labels = SameLabels(model.labels)
         self._uploads = ProfileUploads(
             profiles,
-            self._client.put_profile,
-            metrics.fleet.profile_uploads,
+            self._client,
+            metrics.fleet,
             wait=wait_for_profiles,
             patience_s=line.deadline_s,
         )

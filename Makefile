@@ -122,6 +122,10 @@ down: ## stop the containers; results, weights and history stay in their volumes
 lock: $(INSTALLED) ## write locks/, which the images install from, anew after a pin in pyproject.toml has changed; asks the package index
 	$(BIN)/python scripts/lock.py
 
+.PHONY: wheels-check
+wheels-check: $(INSTALLED) ## whether every package of locks/ comes as a wheel for 64-bit ARM; asks the package index, a minute or two
+	@$(BIN)/python scripts/wheels.py
+
 .PHONY: sbom
 sbom: $(INSTALLED) ## what .venv and this machine are made of, as CycloneDX; an image's own is its /app/sbom.cdx.json
 	@$(BIN)/python scripts/sbom.py splitdnn "$$($(BIN)/python -c 'import importlib.metadata as m; print(m.version("splitdnn"))')" locks

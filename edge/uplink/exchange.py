@@ -89,6 +89,8 @@ class Exchange:
             except BaseException as error:
                 self._link.gave_up(number)
                 self._note(error)
+                if isinstance(error, UplinkError):
+                    error.retry_after_s = connection.get("retry_after_s")
                 may_pass = isinstance(error, BrokenError) or (isinstance(error, ProxyError) and error.passes)
                 if may_pass and may_retry:
                     may_retry = False

@@ -22,6 +22,7 @@ ENDPOINTS = (
     "/profile",  # the old name of /tail-times
     "/profiles",
     "/bundle",
+    "/openapi.yaml",
     "/healthz",
     "/readyz",
     "/metrics",

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from edge.clouds.agreed import Agreed
-from edge.clouds.budget import Budget
+from edge.clouds.choosing.budget import Budget
 from edge.clouds.joint_circuit import JointCircuit
 from edge.clouds.member import Member
 from edge.clouds.metrics import OfCloud

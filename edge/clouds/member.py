@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edge.clouds.load import Load
-from edge.clouds.ramp import Ramp
+from edge.clouds.choosing.load import Load
+from edge.clouds.choosing.ramp import Ramp
 from edge.uplink.circuit import State
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edge.clouds.choosing import choose
+from edge.clouds.choosing.choice import choose
 from edge.clouds.seat import Seat
 from edge.uplink.uplink import Asking
 from shared.errors import MismatchError, UplinkError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shared.tasks.spec import Wanted
 
 FIRST_SHARE = 0.75
-"""Of its deadline a frame waits so much for the first cloud, if there is another; the rest is that one's."""
+"""The part of its deadline for which a frame waits for the first cloud, if there is another; the rest is that one's."""
 _LEAST_S = 0.005
 """With less than this left a frame is not sent once more."""
 

@@ -6,8 +6,8 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edge.clouds.choosing.choice import choose
-from edge.clouds.seat import Seat
+from edge.uplink.clouds.choosing.choice import choose
+from edge.uplink.clouds.seat import Seat
 from edge.uplink.uplink import Asking
 from shared.errors import MismatchError, UplinkError
 from shared.wire.frame import codec_of, heading
@@ -15,9 +15,9 @@ from shared.wire.frame import codec_of, heading
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from edge.clouds.clouds import Clouds
-    from edge.clouds.joint_circuit import JointCircuit
-    from edge.clouds.typical import Typical
+    from edge.uplink.clouds.clouds import Clouds
+    from edge.uplink.clouds.joint_circuit import JointCircuit
+    from edge.uplink.clouds.typical import Typical
     from edge.uplink.question import Question
     from edge.uplink.reply import Reply
     from edge.uplink.uplink import Uplink

@@ -51,12 +51,10 @@ class SplitDNNError(Exception):
 class UplinkError(SplitDNNError):
     """The cloud did not answer a frame; `reason` is one of the edge's fallbacks (edge/metrics.py)."""
 
-    retry_after_s: float | None = None
-    """After how many seconds the cloud asks to come again, if it does."""
-
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
         self.reason = reason
+        self.retry_after_s: float | None = None  # as the cloud asks, if it does
 
 
 class StartupError(SplitDNNError):
@@ -245,8 +243,7 @@ def all_request_errors(root: type[RequestError] = RequestError) -> list[type[Req
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """A clause for an error message: the known names closest to `name`, or else the first few."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name, names := list(known), n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")

@@ -84,6 +84,10 @@ media: $(INSTALLED) ## hundreds of videos and pictures read against ffmpeg's own
 soak: $(INSTALLED) ## 20,000 frames under random faults: none lost, nothing grows; ARGUMENTS=--quick takes two minutes
 	$(BIN)/python -m bench soak $(ARGUMENTS)
 
+.PHONY: fleet-chaos
+fleet-chaos: $(INSTALLED) ## 100 edges, 3 clouds behind HAProxy, one killed every 10 s for 5 minutes; ARGUMENTS=--quick takes less than one
+	$(BIN)/python -m bench fleet $(ARGUMENTS)
+
 .PHONY: bench
 bench: $(INSTALLED) ## the speed report, about ten minutes; ARGUMENTS=--quick to see that it works
 	$(BIN)/python -m bench $(ARGUMENTS)
@@ -117,6 +121,10 @@ down: ## stop the containers; results, weights and history stay in their volumes
 .PHONY: lock
 lock: $(INSTALLED) ## write locks/, which the images install from, anew after a pin in pyproject.toml has changed; asks the package index
 	$(BIN)/python scripts/lock.py
+
+.PHONY: wheels-check
+wheels-check: $(INSTALLED) ## whether every package of locks/ comes as a wheel for 64-bit ARM; asks the package index, a minute or two
+	@$(BIN)/python scripts/wheels.py
 
 .PHONY: sbom
 sbom: $(INSTALLED) ## what .venv and this machine are made of, as CycloneDX; an image's own is its /app/sbom.cdx.json

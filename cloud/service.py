@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cloud.access.addresses import TrustedProxies, charged_to
 from cloud.access.audit import Action, Outcome, open_audit
@@ -32,10 +32,8 @@ from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
 from cloud.profiles.store import Profiles
 from cloud.workers.lifecycle import Lifecycle, State
-from shared.codecs import known_codecs
-from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
+from shared.limits import MAX_CLIENT_BUILDS, MAX_PROFILE_BYTES
 from shared.process.trimming import Trimming
-from shared.wire import frame as wire
 from shared.wire.cloud_id import new_cloud_id
 from shared.wire.server.crowd import Crowd
 from shared.wire.server.rate import Rate
@@ -227,23 +225,3 @@ class Service:
         """For what was computed for this client on the tails' threads: if others wait for them, its frames now let them go first."""
         account.spend(seconds, settled=True)
         self.batcher.charge(account.name, seconds)
-
-    def describe(self) -> dict[str, Any]:
-        """What `GET /model` says."""
-        return {
-            **self.network.describe(),
-            "cloud": self.cloud,
-            "also_serves": self.networks.also_serves(),
-            "codecs": {codec.name: codec.id for codec in known_codecs().values()},
-            "profiles": self.profiles.names(),
-            "wire_versions": list(wire.VERSIONS),
-            "limits": {
-                "max_body_bytes": self.settings.max_body_bytes,
-                "max_elements": MAX_ELEMENTS,
-                "max_tensors": MAX_TENSORS,
-                "max_picture_pixels": MAX_PICTURE_PIXELS,
-                "max_profile_bytes": self.max_profile_bytes,
-                "queue_capacity": self.settings.queue_capacity,
-                "max_batch": self.settings.max_batch,
-            },
-        }

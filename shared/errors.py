@@ -52,6 +52,9 @@ class SplitDNNError(Exception):
 class UplinkError(SplitDNNError):
     """The cloud did not answer a frame; `reason` is one of the edge's fallbacks (edge/metrics.py)."""
 
+    retry_after_s: float | None = None
+    """After how many seconds the cloud asks to come again, if it does."""
+
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
         self.reason = reason

@@ -112,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
         context = options.context()
         requests = options.requests(frames)
         generator = Generator(options.url, requests, options.load, lambda url: Connection(url, context))
-        result = result_of(asyncio.run(generator.run()))
+        result = result_of(asyncio.run(generator.run()), len(points))
     except (SettingsError, ValueError) as error:
         print(f"python -m bench load: {error}", file=sys.stderr)
         return 2

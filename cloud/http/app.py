@@ -19,6 +19,7 @@ from cloud.http.system.endpoints import (
     TailTimesHandler,
     UnknownHandler,
 )
+from cloud.http.system.openapi import OPENAPI, OpenApiHandler
 from cloud.http.v2.asking import (
     LiveHandler,
     ModelReadyHandler,
@@ -56,6 +57,7 @@ def make_app(service: Service) -> Application:
             (PROFILES, ProfilesHandler, arguments),
             (f"{PROFILES}/.*", ProfileHandler, arguments),
             (f"{BUNDLES}/.*", BundleHandler, arguments),
+            (OPENAPI, OpenApiHandler, arguments),
             ("/healthz", HealthHandler, arguments),
             ("/readyz", ReadyHandler, arguments),
             ("/metrics", MetricsHandler, arguments),

@@ -12,6 +12,7 @@ from cloud.bodies.pictures.picture import IMAGE, IMAGE_TYPES, PICTURE_TYPES, fil
 from cloud.bodies.reply import Composer, Reply
 from cloud.http.query import wanted_of
 from cloud.http.tail import TailHandler
+from cloud.networks.description import description
 from shared.errors import MediaTypeError
 from shared.limits import MAX_LABELS
 from shared.network.partition import INPUT
@@ -48,7 +49,7 @@ class ModelHandler(TailHandler):
     async def get(self) -> None:
         self.service.lifecycle.require_ready()
         await self.in_turn()
-        self.finish(self.service.describe())
+        self.finish(description(self.service))
 
     async def post(self) -> None:
         await self.complete()

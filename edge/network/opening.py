@@ -15,6 +15,7 @@ from shared.network.find import bundle_folder
 if TYPE_CHECKING:
     import contextlib
 
+    from edge.clouds.clouds import Clouds
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
     from edge.network.origins import Origin
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 async def open_origin(
     settings: EdgeSettings,
-    line: Line,
+    line: Line | Clouds,
     metrics: EdgeMetrics,
     ends: contextlib.AsyncExitStack,
     *,

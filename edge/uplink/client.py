@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from edge.uplink.connections import PROXY_LOGIN, ExcessError, make_session, refusal_of_proxy, tls_problem
+from edge.uplink.profiles.clouds import UNNAMED, Clouds
 from shared.errors import UplinkError
 from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
@@ -89,6 +90,7 @@ class CloudClient:
         self.tls = tls
         self._sent = sent
         self._connections = connections
+        self.clouds = Clouds()
 
     def open(self) -> None:
         """Start, on the event loop that will use it."""
@@ -115,6 +117,7 @@ class CloudClient:
         `about["fresh"]` becomes true if a connection was made for the request, `about["cloud"]` the id of the cloud that answers, if it
         says one, `about["retry_after_s"]` the seconds after which a refusal asks to come again, if it does.
         """
+        number = self.clouds.sent()
         options["timeout"] = aiohttp.ClientTimeout(total=max(1e-3, patience_s))  # 0 would be no limit
         options |= {"allow_redirects": False, "trace_request_ctx": about}  # a POST would go on as a GET
         if self.tls:
@@ -130,8 +133,10 @@ class CloudClient:
                     raise UplinkError(
                         "refused", f"the answer came as {shown(encoding, 40)}; accepted: identity"
                     )
-                if about is not None and (cloud := cloud_id_in(response.headers.get(CLOUD_HEADER))):
-                    about["cloud"] = cloud
+                if cloud := cloud_id_in(response.headers.get(CLOUD_HEADER)):
+                    self.clouds.answered(number, cloud)
+                    if about is not None:
+                        about["cloud"] = cloud
                 wait = response.headers.get("Retry-After", "")
                 if about is not None and wait.isascii() and wait.isdecimal() and len(wait) <= _RETRY_DIGITS:
                     about["retry_after_s"] = int(wait)
@@ -158,21 +163,41 @@ class CloudClient:
             )
             raise kind("unreachable", text) from None
 
-    async def put_profile(self, name: str, data: bytes, patience_s: float) -> None:
-        """Upload a profile. Raises UplinkError if the cloud did not take it: `profile` if it refuses this profile."""
+    async def put_profile(self, name: str, data: bytes, patience_s: float, cloud: str = UNNAMED) -> str:
+        """Upload a profile, to `cloud` where a balancer can see to that; the cloud that took it.
+
+        Raises UplinkError if none did: `profile` if it refuses this profile.
+        """
         about: dict[str, Any] = {}
-        status, body = await self.request("PUT", f"/profiles/{name}", patience_s, about, data=data)
+        status, body = await self.request(
+            "PUT", f"/profiles/{name}", patience_s, about, data=data, headers=_meant_for(cloud)
+        )
         if status not in (200, 201):
             refusal = refusal_of(status, body, about.get("cloud"))
             if refusal.reason != "busy":
                 refusal.reason = "profile" if status < 500 else "unreachable"  # a proxy's answer
             raise refusal
+        return str(about.get("cloud", UNNAMED))
+
+    async def has_profile(self, name: str, patience_s: float, cloud: str) -> tuple[str, bool]:
+        """Ask whether a profile is there, which is a small question; the cloud that answers, and what. Raises UplinkError."""
+        about: dict[str, Any] = {}
+        status, body = await self.request(
+            "HEAD", f"/profiles/{name}", patience_s, about, headers=_meant_for(cloud)
+        )
+        if "cloud" not in about or status not in (200, 404):
+            raise refusal_of(status, body, about.get("cloud"))
+        return about["cloud"], status == 200
 
     async def _count_sent(
         self, _session: object, _context: object, sent: aiohttp.TraceRequestChunkSentParams
     ) -> None:
         if sent.method == "POST":  # a profile is not a frame
             self._sent.inc(len(sent.chunk))  # frames that are answered late or never count as well
+
+
+def _meant_for(cloud: str) -> dict[str, str]:
+    return {CLOUD_HEADER: cloud} if cloud else {}
 
 
 async def _note_fresh(_session: object, context: Any, _ended: object) -> None:

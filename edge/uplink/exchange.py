@@ -9,6 +9,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from edge.uplink.client import BrokenError, ProxyError
+from edge.uplink.profiles.clouds import UNNAMED
+from edge.uplink.profiles.lacking import Lacking
 from edge.uplink.reply import Reply, UntrueError, reply_of
 from shared.errors import UplinkError
 from shared.wire.http import CONTENT_TYPE
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from edge.metrics import EdgeMetrics
     from edge.uplink.line import Line
-    from edge.uplink.profiles.uploads import ProfileUpload
+    from edge.uplink.profiles.upload import ProfileUpload
     from edge.uplink.question import Question
 
 _log = logging.getLogger(__name__)
@@ -64,13 +66,14 @@ class Exchange:
     async def post(self, frame: bytes, upload: ProfileUpload | None, question: Question) -> Reply:
         """Post the frame and read the answer.
 
-        The frame is posted once more if the connection breaks before there is an answer (it may then be answered twice), and
-        once more, after its profile was brought, if the cloud does not have that. Raises UplinkError.
+        The frame is posted once more if the connection breaks before there is an answer (it may then be answered twice), or a balancer
+        has no cloud for it; and again if the cloud lacks its profile: after that was brought, or as another cloud may have it. Raises
+        UplinkError.
         """
         if upload:
             await upload.ready()
-        taken = upload.taken if upload else 0
-        may_retry = may_bring = True
+        lacking = Lacking(upload) if upload else None
+        may_retry = True
         while True:
             number, start = self._link.sent(len(frame)), time.perf_counter()
             connection: dict[str, Any] = {}
@@ -85,28 +88,33 @@ class Exchange:
                 raise
             except BaseException as error:
                 self._link.gave_up(number)
-                if isinstance(error, UntrueError):
-                    self._untrue.tell(error)
-                if isinstance(error, ProxyError):
-                    self._metrics.fleet.proxy_answered(error.status)
-                    self._told_of_proxy.tell(error)
+                self._note(error)
+                if isinstance(error, UplinkError):
+                    error.retry_after_s = connection.get("retry_after_s")
                 may_pass = isinstance(error, BrokenError) or (isinstance(error, ProxyError) and error.passes)
                 if may_pass and may_retry:
                     may_retry = False
                     _log.debug("sending a frame once more: %s", error)
                     self._metrics.fleet.retries.inc()
-                elif isinstance(error, UplinkError) and error.reason == "profile" and upload:
-                    if not may_bring:
-                        raise upload.not_kept() from None
-                    may_retry, may_bring = True, False
-                    if upload.taken == taken:
-                        await upload.bring(question.deadline_s)
+                elif isinstance(error, UplinkError) and error.reason == "profile" and lacking:
+                    may_retry = True
+                    await lacking.resolve(connection.get("cloud", UNNAMED), question.deadline_s)
                 else:
                     raise
             else:
+                if upload:
+                    upload.holders.note(reply.cloud or UNNAMED, there=True)
                 fresh = connection.get("fresh", False)
                 self._learn(number, len(frame), reply, start, fresh=fresh)
                 return reply
+
+    def _note(self, error: BaseException) -> None:
+        """Say and count what a user has to know of."""
+        if isinstance(error, UntrueError):
+            self._untrue.tell(error)
+        elif isinstance(error, ProxyError):
+            self._metrics.fleet.proxy_answered(error.status)
+            self._told_of_proxy.tell(error)
 
     def _learn(self, number: int, size: int, reply: Reply, start: float, *, fresh: bool) -> None:
         """Tell the link about an answered frame, and export the estimate; `start` is by time.perf_counter."""

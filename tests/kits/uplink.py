@@ -42,7 +42,7 @@ WANTED = Wanted()
 
 
 class FakeCloud:
-    """Answers `GET` and `POST /model`, `GET /tail-times` and `PUT /profiles/…` with what is set.
+    """Answers `GET` and `POST /model`, `GET /tail-times`, `GET` and `PUT /profiles/…` with what is set.
 
     That is a dict, (status, dict or bytes), or a handler; `profile` is what older clouds answer to `GET /profile`. With `echoes`, a
     dict is the answer to whichever frame came, unless it says otherwise. Bytes are an answer that is no cloud's own: a proxy's.
@@ -54,6 +54,7 @@ class FakeCloud:
         self.answer = GOOD
         self.echoes = False
         self.put = (404, {"error": "no such path"})  # as a cloud of before there were profiles
+        self.there = (404, {"error": "no such profile", "reason": "http"})
         self.tail_times = self.profile = (404, {"error": "no such path"})
         self.asked = []
         self.connections = set()
@@ -83,6 +84,9 @@ class FakeCloud:
     async def _put(self, request):
         self.uploads.append((request.path, await request.read()))
         return await self._respond(self.put, request)
+
+    async def _describe(self, request):
+        return await self._respond(self.there, request)
 
     async def _respond(self, answer, request):
         if callable(answer):
@@ -115,6 +119,7 @@ async def fake_cloud(tls=None):
     app.router.add_get("/tail-times", cloud._tail_times)
     app.router.add_get("/profile", cloud._tail_times)
     app.router.add_post("/model", cloud._post)
+    app.router.add_get("/profiles/{name}", cloud._describe)
     app.router.add_put("/profiles/{name}", cloud._put)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()

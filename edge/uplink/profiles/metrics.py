@@ -32,6 +32,16 @@ class FleetMetrics:
             "Times that a cloud took the codec's profile.",
             registry=registry,
         )
+        self.profile_questions = Counter(
+            prefix + "profile_questions_total",
+            "Times that a cloud was asked whether it has the codec's profile, before that was sent to one of several.",
+            registry=registry,
+        )
+        self.profile_shortages = Counter(
+            prefix + "profile_shortages_total",
+            "Times that a cloud lacked the codec's profile after that was sent as often as there are clouds; the frame is sent again.",
+            registry=registry,
+        )
         for status in PROXY_ANSWERS:
             self.proxy_answers.labels(status=status)
 

@@ -160,7 +160,7 @@ def test_a_frame_makes_its_camera_seen():
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_any_other_path_names_those_there_are(path, method):
     status, _, text = ask(EdgeMetrics(), path, method)
-    assert (status, text) == (404, '{"error": "no such path; known: /metrics, /healthz, /readyz"}')
+    assert (status, text) == (404, '{"error": "no such path; known: /metrics, /clouds, /healthz, /readyz"}')
 
 
 def test_head_is_answered_wherever_get_is():

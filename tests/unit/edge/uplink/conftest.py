@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.uplink import circuit
-from edge.uplink.profiles import uploads as profiles
+from edge.uplink.profiles import upload as profiles
 
 
 @pytest.fixture

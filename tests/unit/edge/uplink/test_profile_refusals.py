@@ -10,7 +10,7 @@ from kits.keeping import PROFILE, check_with, told
 from kits.uplink import FRAME, metric, refusal
 
 from edge.uplink.circuit import State
-from edge.uplink.profiles import uploads as profiles
+from edge.uplink.profiles import upload as profiles
 
 
 @pytest.mark.parametrize(

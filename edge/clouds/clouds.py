@@ -1,0 +1,97 @@
+"""Several clouds, as the edge's one way out: connections, circuits and what is known of each, for as long as the edge runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from edge.clouds.agreed import Agreed
+from edge.clouds.budget import Budget
+from edge.clouds.joint_circuit import JointCircuit
+from edge.clouds.member import Member
+from edge.clouds.metrics import OfCloud
+from edge.clouds.typical import Typical
+from shared.errors import MismatchError, UplinkError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge.metrics import EdgeMetrics
+    from edge.uplink.circuit import State
+    from edge.uplink.client import CloudClient
+    from edge.uplink.line import Line
+    from shared.security.tls.renewal import RenewedContext
+
+
+class Clouds:
+    """Takes the place of a `Line` where there are several clouds. Open while the edge runs; used from the event loop only."""
+
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        metrics: EdgeMetrics,
+        *,
+        in_flight: int,
+        tls: RenewedContext | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`lines`, at least two, in the order in which the user has named them; `tls` is what they check the clouds with."""
+        self.members = [Member(line, OfCloud(metrics.clouds, line.name), clock) for line in lines]
+        self.circuit = JointCircuit([line.circuit for line in lines], metrics.circuit_state)
+        self.heard = Agreed(self.members)
+        self.link = Typical(self.members)
+        self.budget = Budget(in_flight)
+        self.clock = clock
+        self.url = ",".join(line.url for line in lines)
+        self._tls = tls
+        for member in self.members:
+            member.line.circuit.on_change = partial(self._changed, member)
+
+    async def __aenter__(self) -> Self:
+        self._ends = contextlib.AsyncExitStack()
+        for member in self.members:
+            await self._ends.enter_async_context(member.line)
+        if self._tls:
+            self._ends.callback(asyncio.create_task(self._tls.watch()).cancel)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._ends.aclose()
+
+    async def ask_model(self) -> dict[str, Any]:
+        """The answer to `GET /model` of a cloud that runs the network that most of them run; all are asked.
+
+        Raises UplinkError if none is there, MismatchError if all that answer are no SplitDNN clouds.
+        """
+        answers = await asyncio.gather(
+            *(member.line.ask_model() for member in self.members), return_exceptions=True
+        )
+        found = [each for each in answers if isinstance(each, dict)]
+        agreed = self.heard.fingerprint
+        for said in found:
+            if said["fingerprint"] == agreed:
+                return said
+        if found:
+            return found[0]
+        for kind in (UplinkError, MismatchError, BaseException):
+            for problem in answers:
+                if isinstance(problem, kind):
+                    raise problem
+        raise AssertionError
+
+    def client_for(self, fingerprint: str) -> CloudClient:
+        """The client of a cloud that runs this network, if one is there; else of any."""
+        there = [each for each in self.members if not each.is_away] or self.members
+        having = [each for each in there if each.line.heard.fingerprint == fingerprint]
+        return (having or there)[0].line.client
+
+    def said(self) -> list[dict[str, Any]]:
+        """For people: what is known of each cloud, nothing secret."""
+        return [member.said() for member in self.members]
+
+    def _changed(self, member: Member, before: State, now: State) -> None:
+        member.changed(before, now)
+        self.circuit.export()

@@ -9,7 +9,7 @@ from tornado.web import Application
 from cloud.http.bundle import BUNDLES, BundleHandler
 from cloud.http.login import LoginHandler, LogoutHandler, SessionHandler
 from cloud.http.model import ModelHandler
-from cloud.http.profiles import PROFILES, ProfileHandler, ProfilesHandler
+from cloud.http.profiles import PROFILES, ProfileFileHandler, ProfileHandler, ProfilesHandler
 from cloud.http.system.endpoints import (
     ComputeHandler,
     HealthHandler,
@@ -55,6 +55,7 @@ def make_app(service: Service) -> Application:
             ("/tail-times", TailTimesHandler, arguments),
             ("/profile", TailTimesHandler, arguments),  # its old name
             (PROFILES, ProfilesHandler, arguments),
+            (f"{PROFILES}/[^/]*/file", ProfileFileHandler, arguments),
             (f"{PROFILES}/.*", ProfileHandler, arguments),
             (f"{BUNDLES}/.*", BundleHandler, arguments),
             (OPENAPI, OpenApiHandler, arguments),

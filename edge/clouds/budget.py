@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-_PER_FRAME = 0.2
-"""As the retry budget of Finagle."""
+_FRAMES = 5
+"""For each repeat, as the retry budget of Finagle has it."""
 _LEAST = 10
 
 
@@ -11,15 +11,16 @@ class Budget:
     """Repeats that are left: one for every five frames, and as many at first as may be under way at once."""
 
     def __init__(self, in_flight: int) -> None:
-        self._most = self._left = float(max(_LEAST, in_flight))
+        self._most = self._left = _FRAMES * max(_LEAST, in_flight)
+        """In frames."""
 
     def frame(self) -> None:
         """A frame is sent for the first time."""
-        self._left = min(self._most, self._left + _PER_FRAME)
+        self._left = min(self._most, self._left + 1)
 
     def take(self) -> bool:
         """Whether a frame may be sent once more, which is then counted."""
-        if self._left < 1:
+        if self._left < _FRAMES:
             return False
-        self._left -= 1
+        self._left -= _FRAMES
         return True

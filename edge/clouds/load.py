@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-START_S = 0.001
-"""Before the first answer: little, so that each cloud gets a frame soon."""
+START_S = 1e-6
+"""Before the first answer: next to nothing, so that each cloud gets a frame soon; then that one's age counts."""
 _WEIGHT = 0.3
 """Of the latest answer."""
 _FADES_S = 5.0
@@ -45,7 +45,7 @@ class Load:
         usual_s = START_S if self._usual_s is None else self._usual_s
         if self._sent:
             usual_s = max(usual_s, now - next(iter(self._sent.values()), now))
-        else:
+        elif self._usual_s is not None:
             usual_s *= self._faded(now)
         return usual_s * (len(self._sent) + 1)
 

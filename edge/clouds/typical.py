@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from edge.clouds.member import Member
     from edge.uplink.link import Link, LinkState
 
-_RECENT = 64
+_RECENT = 32
+"""Latest answers that count, for each cloud: so many that of clouds which are alike none seems to answer far less."""
 _SURE = 8
 """Answers of a cloud before it can take that from another."""
-_FAR_LESS = 0.5
+_FAR_LESS = 0.25
 """Share of the most frames below which the cloud that plans were made for gives that up."""
 
 
@@ -29,7 +30,7 @@ class Typical:
         self._members = members
         self._one = members[0]
         self._earlier_jumps = 0
-        self._recent: deque[Member] = deque(maxlen=_RECENT)
+        self._recent: deque[Member] = deque(maxlen=_RECENT * len(members))
         self._counts: Counter[Member] = Counter()
 
     @property
@@ -64,7 +65,7 @@ class Typical:
 
     def answered(self, member: Member) -> None:
         """A frame was answered by this cloud."""
-        if len(self._recent) == _RECENT:
+        if len(self._recent) == self._recent.maxlen:
             self._counts[self._recent[0]] -= 1
         self._recent.append(member)
         self._counts[member] += 1

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 COUNT = 3
 _START_S = 120.0
+_WAIT_S = 120.0
+"""It takes seconds where there is a core for each process."""
 _MOST_ANSWERS = 2 * COUNT
 """Once, and once more where a connection broke, at the first cloud and at the second; and a copy that tries whether the third is back."""
 
@@ -110,7 +112,10 @@ def wait_for_answers(run: EdgeRun, more: int, **like: object) -> None:
             >= more
         )
 
-    wait_for(enough, f"{more} records like {like}\n{run.said()}", 60)
+    try:
+        wait_for(enough, f"{more} records like {like}", _WAIT_S)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{len(run.records)} records\n{run.said()}") from None
 
 
 @contextmanager

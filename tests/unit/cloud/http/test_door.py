@@ -50,6 +50,7 @@ WHO_MAY: list[tuple[str, str, dict[str, str], set[Any]]] = [
     ("GET", "/profiles", {}, {"profiles"}),
     ("GET", f"/profiles/{'0' * 32}", {}, {"profiles"}),
     ("PUT", f"/profiles/{'0' * 32}", {}, {"profiles"}),
+    ("GET", f"/profiles/{'0' * 32}/file", {}, {"profiles"}),
     ("GET", f"/bundle/{'0' * 16}", {}, {"bundles"}),
     ("GET", f"/bundle/{'0' * 16}/network.bin", {}, {"bundles"}),
     ("GET", "/metrics", {}, {"metrics"}),

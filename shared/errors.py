@@ -24,7 +24,6 @@
         ├── ForbiddenError   403  the token does not give the right that this needs
         ├── BundleNotServedError 403 this cloud does not give its network away
         ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not supported
-        ├── UnknownModelError 404 no network of this name and version runs here
         ├── SplitPointError  422  no such split point
         ├── ShapeError       422  the tensors do not have the shapes that cross at this split point
         ├── UnavailableError 503  starting, or draining before it stops     (a retry may help)
@@ -181,13 +180,6 @@ class MediaTypeError(RequestError):
 
     status = 415
     reason = "media_type"
-
-
-class UnknownModelError(RequestError):
-    """No network of this name and version runs here."""
-
-    status = 404
-    reason = "unknown_model"
 
 
 class SplitPointError(RequestError):

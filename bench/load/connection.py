@@ -65,8 +65,11 @@ async def read_response(reader: asyncio.StreamReader) -> Response:
 class Connection:
     """One request at a time. Opened by the first one, and again by the next after it was lost."""
 
-    def __init__(self, url: SplitResult, context: ssl.SSLContext | None = None) -> None:
-        """With `context`, by TLS."""
+    def __init__(
+        self, url: SplitResult, context: ssl.SSLContext | None = None, local: str | None = None
+    ) -> None:
+        """With `context`, by TLS; from the address `local`, if one is given."""
+        self._local = (local, 0) if local else None
         self._host = url.hostname or "127.0.0.1"
         self._port = url.port or (443 if context else 80)
         self._context = context
@@ -98,7 +101,7 @@ class Connection:
             self.close()
         if self._streams is None:
             self._streams = await asyncio.open_connection(
-                self._host, self._port, limit=MAX_HEADER_BYTES, ssl=self._context
+                self._host, self._port, limit=MAX_HEADER_BYTES, ssl=self._context, local_addr=self._local
             )
             self.opened += 1
         return self._streams

@@ -22,6 +22,7 @@ ENDPOINTS = (
     "/profile",  # the old name of /tail-times
     "/profiles",
     "/bundle",
+    "/openapi.yaml",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -36,6 +37,8 @@ CERTIFICATES = ("server",)
 STEPS = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
 CONNECTIONS_CLOSED = ("refused", "displaced", "unread", "paused")
+PROFILE_SOURCES = ("folder", "sibling")
+BROUGHT = ("taken", "failed", "missing")
 TRANSFERS = ("complete", "abandoned", "stalled", "failed")
 NETWORK_CHANGES = ("taken", "failed", "away")
 LOGINS = ("begun", "refused")
@@ -115,6 +118,17 @@ class CloudMetrics(Metrics):
             "Profiles dropped to make room for others.",
             registry=self.registry,
         )
+        self.profiles_brought = Counter(
+            prefix + "profiles_brought_total",
+            "Profiles that a frame named, and that were looked for in the folder that clouds share, and at its siblings.",
+            ["source", "result"],
+            registry=self.registry,
+        )
+        self.profile_folder_errors = Counter(
+            prefix + "profile_folder_errors_total",
+            "Times that the folder of profiles could not be read or written, or a file there was damaged.",
+            registry=self.registry,
+        )
         self.ledger_errors = Counter(
             prefix + "ledger_errors_total",
             "Lines of the ledger that could not be written.",
@@ -176,6 +190,9 @@ class CloudMetrics(Metrics):
             self.duration.labels(endpoint=endpoint)
             for code in _CODES:
                 self.requests.labels(endpoint=endpoint, code=str(code))
+        for source in PROFILE_SOURCES:
+            for result in BROUGHT:
+                self.profiles_brought.labels(source=source, result=result)
         for result in NETWORK_CHANGES:
             self.network_changes.labels(result=result)
         for result in TRANSFERS:

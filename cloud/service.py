@@ -30,6 +30,8 @@ from cloud.networks.networks import Networks
 from cloud.networks.stand_in import StandIn
 from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
+from cloud.profiles.desk import ProfileDesk
+from cloud.profiles.fleet import fellows_of, folder_of
 from cloud.profiles.store import Profiles
 from cloud.workers.lifecycle import Lifecycle, State
 from shared.limits import MAX_CLIENT_BUILDS, MAX_PROFILE_BYTES
@@ -80,6 +82,15 @@ class Service:
         self.profile_turns = FairTurns(pools.profiles.size)
         self.compiling = Compiling(pools.compiling, settings.queue_capacity)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
+        self.profile_desk = ProfileDesk(
+            self.profiles,
+            pools,
+            self.metrics,
+            places=(self.profile_builds, self.profile_turns),
+            folder=folder_of(settings, self.max_profile_bytes),
+            fellows=fellows_of(settings, self.cloud),
+            workers=siblings,
+        )
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self.clients = Clients(
             Quota(
@@ -202,6 +213,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         self.scrapes.stop()
+        self.profile_desk.stop()
         self.profile_turns.stop()
         self.compiling.stop()
         if self._tasks:

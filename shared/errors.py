@@ -150,6 +150,11 @@ class ProfileMissingError(WireError):
     status = 424
     reason = "profile_missing"
 
+    def __init__(self, message: str, *, name: str, accepted: Any = None) -> None:
+        """`name` is the profile's."""
+        super().__init__(message, accepted=accepted)
+        self.name = name
+
 
 class ProfileContentError(RequestError):
     """The file is not a profile, or not one for this network and split point."""

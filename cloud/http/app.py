@@ -9,7 +9,7 @@ from tornado.web import Application
 from cloud.http.bundle import BUNDLES, BundleHandler
 from cloud.http.login import LoginHandler, LogoutHandler, SessionHandler
 from cloud.http.model import ModelHandler
-from cloud.http.profiles import PROFILES, ProfileHandler, ProfilesHandler
+from cloud.http.profiles import PROFILES, ProfileFileHandler, ProfileHandler, ProfilesHandler
 from cloud.http.system.endpoints import (
     ComputeHandler,
     HealthHandler,
@@ -19,6 +19,7 @@ from cloud.http.system.endpoints import (
     TailTimesHandler,
     UnknownHandler,
 )
+from cloud.http.system.openapi import OPENAPI, OpenApiHandler
 from cloud.http.v2.asking import (
     LiveHandler,
     ModelReadyHandler,
@@ -54,8 +55,10 @@ def make_app(service: Service) -> Application:
             ("/tail-times", TailTimesHandler, arguments),
             ("/profile", TailTimesHandler, arguments),  # its old name
             (PROFILES, ProfilesHandler, arguments),
+            (f"{PROFILES}/[^/]*/file", ProfileFileHandler, arguments),
             (f"{PROFILES}/.*", ProfileHandler, arguments),
             (f"{BUNDLES}/.*", BundleHandler, arguments),
+            (OPENAPI, OpenApiHandler, arguments),
             ("/healthz", HealthHandler, arguments),
             ("/readyz", ReadyHandler, arguments),
             ("/metrics", MetricsHandler, arguments),

@@ -18,7 +18,7 @@ from cloud.bodies.outputs import numbers_in
 from cloud.bodies.reply import require_finite
 from cloud.http.body import BodyHandler
 from cloud.networks.network import Tail
-from shared.errors import UnavailableError
+from shared.errors import ProfileMissingError, UnavailableError
 from shared.observing.telemetry import Stopwatch
 from shared.wire.http import require_identity
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from cloud.service import Service
     from shared.engines.half import Tensors
 
+_LOOKING_S = 3.0
+"""How long a frame waits for a profile that another cloud has; then its sender is asked for it."""
 _LARGE_NUMBERS = 1 << 16
 """Outputs of more numbers than this are looked at on a thread: it would hold up the event loop for a millisecond or more."""
 
@@ -104,10 +106,14 @@ class TailHandler(BodyHandler):
 
     async def answer_one(self, body: Body, read: Reads, composer: Composes, deadline_ms: int) -> Reply:
         """The answer to the frame that `read` makes of the body on a thread; `deadline_ms` is its own as far as the loop has looked."""
-        decoder, watch = self.service.decoder, composer.watch
-        way = await self.service.alone.take(
-            body.size, read, self.account, self.remaining_s(deadline_ms), self.remaining_s, composer
-        ) or Way(*await self.decoded(decoder.read(read, self.account, self.remaining_s), watch))
+        service, decoder, watch = self.service, self.service.decoder, composer.watch
+        try:
+            way = await self._begin(body, read, composer, deadline_ms)
+        except ProfileMissingError as error:
+            patience_s = min(_LOOKING_S, self.remaining_s(deadline_ms))
+            if not await service.profile_desk.bring(error.name, self.account, service.networks, patience_s):
+                raise
+            way = await self._begin(body, read, composer, deadline_ms)
         network, work = way.network, way.work
         if not isinstance(work, Work):  # noted by nobody yet
             start = time.perf_counter()
@@ -120,6 +126,16 @@ class TailHandler(BodyHandler):
             network.usage.numbers = numbers_in(way.run.outputs) if way.run else 0
             return way.reply
         return await self._answer_work(network, work, composer, way.run)
+
+    async def _begin(self, body: Body, read: Reads, composer: Composes, deadline_ms: int) -> Way:
+        """As far as one thread can take it; or until it is decoded, if there are others."""
+        way = await self.service.alone.take(
+            body.size, read, self.account, self.remaining_s(deadline_ms), self.remaining_s, composer
+        )
+        if way:
+            return way
+        decoding = self.service.decoder.read(read, self.account, self.remaining_s)
+        return Way(*await self.decoded(decoding, composer.watch))
 
     async def answer_decoded(
         self, decoding: Awaitable[tuple[LoadedNetwork, Work]], composer: Composes

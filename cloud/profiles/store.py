@@ -106,6 +106,7 @@ class Profiles:
         if held is None:
             raise ProfileMissingError(
                 f"this cloud does not have the profile {name}; send it, then the frame again",
+                name=name,
                 accepted={"put": f"/profiles/{name}"},
             )
         profile = held.profile

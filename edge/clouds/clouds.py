@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from edge.uplink.client import CloudClient
     from edge.uplink.line import Line
     from shared.security.tls.renewal import RenewedContext
+
+_log = logging.getLogger(__name__)
 
 
 class Clouds:
@@ -47,6 +50,8 @@ class Clouds:
         self.clock = clock
         self.url = ",".join(line.url for line in lines)
         self._tls = tls
+        self._none = False
+        """Whether no cloud is asked."""
         for member in self.members:
             member.line.circuit.on_change = partial(self._changed, member)
 
@@ -69,13 +74,11 @@ class Clouds:
         answers = await asyncio.gather(
             *(member.line.ask_model() for member in self.members), return_exceptions=True
         )
-        found = [each for each in answers if isinstance(each, dict)]
+        asked = zip(self.members, answers, strict=True)
+        found = {member.line.url: said for member, said in asked if isinstance(said, dict)}
         agreed = self.heard.fingerprint
-        for said in found:
-            if said["fingerprint"] == agreed:
-                return said
         if found:
-            return found[0]
+            return found.get(self.client_for(agreed or "").url, next(iter(found.values())))
         for kind in (UplinkError, MismatchError, BaseException):
             for problem in answers:
                 if isinstance(problem, kind):
@@ -83,10 +86,13 @@ class Clouds:
         raise AssertionError
 
     def client_for(self, fingerprint: str) -> CloudClient:
-        """The client of a cloud that runs this network, if one is there; else of any."""
-        there = [each for each in self.members if not each.is_away] or self.members
-        having = [each for each in there if each.line.heard.fingerprint == fingerprint]
-        return (having or there)[0].line.client
+        """The client of a cloud that is there and runs this network, and gives it to edges, if there is one; else as good a one as there is."""
+
+        def merits(member: Member) -> tuple[bool, bool, bool]:
+            line = member.line
+            return member.was_heard, line.heard.fingerprint == fingerprint, line.gives_bundle
+
+        return max(self.members, key=merits).line.client  # the first of those that are as good
 
     def said(self) -> list[dict[str, Any]]:
         """For people: what is known of each cloud, nothing secret."""
@@ -95,3 +101,6 @@ class Clouds:
     def _changed(self, member: Member, before: State, now: State) -> None:
         member.changed(before, now)
         self.circuit.export()
+        if self.circuit.is_open and not self._none:
+            _log.warning("no cloud is left to ask; the edge answers by itself")
+        self._none = self.circuit.is_open

@@ -42,9 +42,14 @@ class Member:
         return self._clock() < self._paused_until
 
     @property
+    def was_heard(self) -> bool:
+        """Whether it has said something lately, asked for frames or not."""
+        return self._clock() - self.line.heard.at <= AWAY_S
+
+    @property
     def is_away(self) -> bool:
         """Whether it is not asked, and has not been heard of lately."""
-        return not self.line.circuit.is_closed and self._clock() - self.line.heard.at > AWAY_S
+        return not self.line.circuit.is_closed and not self.was_heard
 
     @property
     def state(self) -> str:

@@ -34,6 +34,8 @@ class Seat:
         self.uplink = uplink
         self.joined = False
         """Whether the cloud has been greeted, and serves this edition's network."""
+        self.problem: str | None = None
+        """Why this network does not go with that of the cloud, as far as is known."""
         self._clock = clock
         self._looked_at = float("-inf")
         self._told: str | None = None
@@ -140,7 +142,7 @@ class Seat:
         return task
 
     def _leave_out(self, why: str) -> None:
-        self.joined, self.member.left_out = False, why
+        self.joined, self.problem, self.member.left_out = False, why, why
         if why != self._told:
             self._told = why
             _log.warning("left out until that changes: %s", why)

@@ -78,7 +78,7 @@ class Uplinks:
         waiting = set(self._greetings)
         while waiting and not any(seat.joined for seat in self._seats):
             _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        problems = [seat.member.left_out for seat in self._seats]
+        problems = [seat.problem for seat in self._seats]
         if all(problems) and not self._follows:
             raise MismatchError("\n".join(filter(None, problems)))
         for task in self._greetings:

@@ -102,6 +102,8 @@ class Line:
         )
         self.link = Link(time.monotonic)
         self.heard = Heard()
+        self.gives_bundle = False
+        """Whether the cloud has said that it gives its network to edges."""
         self.deadline_s = deadline_s
         self._waiting: set[asyncio.Timeout] = set()
         self._greet: Callable[[], Awaitable[object]] = self.ask_model
@@ -162,6 +164,8 @@ class Line:
         read = partial(read_model, status, body, self.client.url, about.get("cloud"))
         said = await asyncio.to_thread(read) if len(body) > _LONG_BYTES else read()
         self.heard.note(said["fingerprint"])
+        bundle = said.get("bundle")
+        self.gives_bundle = isinstance(bundle, dict) and bundle.get("served") is True
         return said
 
     @contextlib.asynccontextmanager

@@ -195,7 +195,9 @@ class Uplink:
             points = said.get("split_points")
             self._offered = frozenset(points) if isinstance(points, dict) else None
             codecs = said.get("codecs")
-            if isinstance(codecs, dict):  # of names; a cloud that is not trusted may have anything for their ids
+            if isinstance(
+                codecs, dict
+            ):  # of names; a cloud that is not trusted may have anything for their ids
                 self._codecs = frozenset(each for each in codecs.values() if isinstance(each, int))
         await self._uploads.greet(said)
         self._greeted.set()

@@ -40,6 +40,7 @@ class FakeLine:
         self.client = SimpleNamespace(url=name)
         self.released = asyncio.Event()
         self.greet = None
+        self.gives_bundle = True
         self.network = OURS
         self.away = False
         """Whether it answers no question."""

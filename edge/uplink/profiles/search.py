@@ -27,19 +27,21 @@ async def find_taker(
     next request goes, and it may go there.
     """
     clouds = client.clouds
-    if not clouds.are_several():
-        return True
     in_a_row = 0
     for _ in range(min(_ROUNDS * len(clouds.known()) + 1, _MOST_QUESTIONS)):
         questions.inc()
         try:
             asked, there = await client.has_profile(name, patience_s, cloud)
         except UplinkError:  # whatever it is, the upload's answer says more
+            if not clouds.are_several():
+                return True
             in_a_row = 0
             continue
         holders.note(asked, there=there)
         if holders.has(cloud):
             return False  # another edge has brought it, or another cloud
+        if not clouds.are_several() or not holders.are_there():
+            return True  # whoever gets it lacks it
         in_a_row = in_a_row + 1 if asked == cloud else 0
         expected = clouds.expected()
         if in_a_row == _IN_A_ROW or (expected is not None and not holders.has(expected)):

@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 UPLOAD_TIMEOUT_S = 100.0
 """Not a frame's deadline, as a profile may be megabytes; the cloud waits for it longer than this."""
+_LARGE_BYTES = 32 << 10
+"""So long a profile is worth a question before it is sent: the cloud may have it, or find it at another."""
 PAUSE_S = 30.0
 """After a refusal. Only a change at the cloud can resolve it; meanwhile no frame is sent to be refused."""
 
@@ -159,11 +161,10 @@ class ProfileUpload:
 
     async def _upload(self, cloud: str) -> None:
         name, data = self._profile.name, self._profile.data
-        questions = self._metrics.profile_questions
-        if cloud and not await find_taker(
-            self._client, name, self.holders, cloud, self._patience_s, questions
-        ):
-            return
+        if cloud and (len(data) >= _LARGE_BYTES or self.is_for_several()):
+            questions = self._metrics.profile_questions
+            if not await find_taker(self._client, name, self.holders, cloud, self._patience_s, questions):
+                return
         self.holders.sent()
         try:
             taker = await self._client.put_profile(name, data, UPLOAD_TIMEOUT_S, cloud)

@@ -30,7 +30,9 @@ async def edge_of(*urls, deadline_s=5.0, **options):
     settings = settings_of(cloud_url=",".join(urls))
     line = make_line(settings, metrics, in_flight=4, deadline_s=deadline_s, bearer=None)
     async with line:
-        uplink = make_uplink(line, MODEL, Classify(LABELS, WANTED.top), metrics, wanted=WANTED, follows=False, **options)
+        uplink = make_uplink(
+            line, MODEL, Classify(LABELS, WANTED.top), metrics, wanted=WANTED, follows=False, **options
+        )
         await uplink.check()
         uplink.take_over()
         uplink.line, uplink.metrics = line, metrics
@@ -70,7 +72,10 @@ def test_frames_reach_both_and_their_answers_say_which():
             await greeted(uplink)
             said = [(await uplink.asked.ask(FRAME)).address for _ in range(40)]
             assert set(said) == {name_of(one.url), name_of(other.url)}
-            assert (len(one.frames), len(other.frames)) == (said.count(name_of(one.url)), said.count(name_of(other.url)))
+            assert (len(one.frames), len(other.frames)) == (
+                said.count(name_of(one.url)),
+                said.count(name_of(other.url)),
+            )
             assert {each["state"] for each in uplink.line.said()} == {"closed"}
 
     run(check)
@@ -80,7 +85,11 @@ def test_what_one_refuses_or_breaks_off_the_other_answers():
     async def check():
         async with fake_cloud() as one, fake_cloud() as other, edge_of(one.url, other.url) as uplink:
             await greeted(uplink)
-            for answer in ((400, {"error": "no", "reason": "bad_frame"}), one.cut, (409, {"error": "x", "reason": "y"})):
+            for answer in (
+                (400, {"error": "no", "reason": "bad_frame"}),
+                one.cut,
+                (409, {"error": "x", "reason": "y"}),
+            ):
                 one.answer = answer
                 for _ in range(5):
                     assert (await uplink.asked.ask(FRAME)).address == name_of(other.url)
@@ -90,7 +99,9 @@ def test_what_one_refuses_or_breaks_off_the_other_answers():
 
 def test_a_cloud_that_asks_to_be_left_alone_is():
     async def busy(_request):
-        return web.json_response({"error": "busy", "reason": "busy"}, status=503, headers={"Retry-After": "7"})
+        return web.json_response(
+            {"error": "busy", "reason": "busy"}, status=503, headers={"Retry-After": "7"}
+        )
 
     async def check():
         async with fake_cloud() as one, fake_cloud() as other, edge_of(one.url, other.url) as uplink:
@@ -121,7 +132,11 @@ def test_the_start_waits_for_no_cloud_that_is_away_and_its_frames_go_elsewhere()
 
 def test_a_cloud_that_hangs_is_given_a_part_of_the_deadline():
     async def check():
-        async with fake_cloud() as one, fake_cloud() as other, edge_of(one.url, other.url, deadline_s=0.4) as uplink:
+        async with (
+            fake_cloud() as one,
+            fake_cloud() as other,
+            edge_of(one.url, other.url, deadline_s=0.4) as uplink,
+        ):
             await greeted(uplink)
             one.answer = one.never
             said = [(await uplink.asked.ask(FRAME)).address for _ in range(8)]

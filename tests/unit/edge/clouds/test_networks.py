@@ -115,6 +115,8 @@ def test_the_switch_is_told_when_most_clouds_have_changed():
         assert fleet.clouds.client_for(N2) is fleet.lines[0].client
         assert fleet.clouds.client_for(OURS) is fleet.lines[1].client
         assert fleet.clouds.client_for(N3) is fleet.lines[0].client
+        fleet.lines[0].gives_bundle = False
+        assert fleet.clouds.client_for(N2) is fleet.lines[2].client, "which gives it to edges"
 
     with_fleet(check)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from kits.profile_fleet import at_random, by_turns, heeding, with_fleet
 from kits.keeping import PROFILE
+from kits.profile_fleet import at_random, by_turns, heeding, with_fleet
 from kits.uplink import FRAME, metric, refusal
 
 FRAMES = 80

@@ -22,6 +22,7 @@ ENDPOINTS = (
     "/profile",  # the old name of /tail-times
     "/profiles",
     "/bundle",
+    "/openapi.yaml",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -77,8 +78,13 @@ class CloudMetrics(Metrics):
         )
         self.batch_size = Histogram(
             prefix + "batch_size",
-            "Tensors in one run of a tail.",
+            "Tensors in one run of a tail, with those that boarded on its way.",
             buckets=BATCH_BUCKETS,
+            registry=self.registry,
+        )
+        self.boarded = Counter(
+            prefix + "boarded_total",
+            "Tensors that boarded a run on its way, at a later split point than that where it began.",
             registry=self.registry,
         )
         self.rejected = Counter(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
 
+from edge.uplink.clouds.metrics import CloudMetrics
 from edge.uplink.profiles.metrics import FleetMetrics
 from shared.observing.counting.counter import Counter
 from shared.observing.counting.histogram import Histogram
@@ -17,19 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STEPS = (
-    "capture",
-    "wait_preprocess",
-    "preprocess",
-    "wait_head",
-    "head",
-    "wait_encode",
-    "compare",
-    "encode",
-    "wait_uplink",
-    "send",
-    "wait_answer",
-    "tail",
-)
+    "capture", "wait_preprocess", "preprocess", "wait_head", "head", "wait_encode", "compare", "encode", "wait_uplink", "send",
+    "wait_answer", "tail",
+)  # fmt: skip
 CERTIFICATES = ("client", "status")
 QUEUES = ("capture", "head", "encode", "send")
 OUTCOMES = ("cloud", "edge", "still", "dropped", "left_out", "failed")
@@ -209,6 +200,7 @@ class EdgeMetrics(Metrics):
             "Sum of their agreement, each 0 to 1.",
             registry=self.registry,
         )
+        self.clouds = CloudMetrics(self.registry)
         by_result = (self.verified, VERIFIED), (self.bundle_fetches, FETCHES), (self.network_changes, CHANGES)
         for counter, results in by_result:
             for result in results:

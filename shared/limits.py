@@ -178,6 +178,8 @@ MAX_ANSWER_STEPS = 32
 """Steps whose times an answer may hold: those of a later cloud are left out by an edge, but not any number of them."""
 MAX_TAIL_TIMES = 1 << 16
 """Times of tails that a cloud may give its edges, of all split points and batch sizes together."""
+MAX_CLOUDS = 16
+"""Clouds that one edge may be given."""
 
 # --- who may come in --------------------------------------------------------------------------------------------------
 

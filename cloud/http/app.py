@@ -19,6 +19,7 @@ from cloud.http.system.endpoints import (
     TailTimesHandler,
     UnknownHandler,
 )
+from cloud.http.system.openapi import OPENAPI, OpenApiHandler
 from cloud.http.v2.asking import (
     LiveHandler,
     ModelReadyHandler,
@@ -57,6 +58,7 @@ def make_app(service: Service) -> Application:
             (f"{PROFILES}/[^/]*/file", ProfileFileHandler, arguments),
             (f"{PROFILES}/.*", ProfileHandler, arguments),
             (f"{BUNDLES}/.*", BundleHandler, arguments),
+            (OPENAPI, OpenApiHandler, arguments),
             ("/healthz", HealthHandler, arguments),
             ("/readyz", ReadyHandler, arguments),
             ("/metrics", MetricsHandler, arguments),

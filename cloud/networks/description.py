@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared import __version__
 from shared.codecs import known_codecs
-from shared.limits import MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_TENSORS
+from shared.limits import MAX_ELEMENTS, MAX_FILE_PIXELS, MAX_PICTURE_PIXELS, MAX_TENSORS
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def description(service: Service) -> dict[str, Any]:
             "max_elements": MAX_ELEMENTS,
             "max_tensors": MAX_TENSORS,
             "max_picture_pixels": MAX_PICTURE_PIXELS,
+            "max_file_pixels": MAX_FILE_PIXELS,
             "max_profile_bytes": service.max_profile_bytes,
             "queue_capacity": settings.queue_capacity,
             "max_batch": settings.max_batch,

@@ -97,23 +97,31 @@ class CloudClient:
         trace = aiohttp.TraceConfig()
         trace.on_request_chunk_sent.append(self._count_sent)
         trace.on_connection_create_end.append(_note_fresh)
-        self._session = make_session(
-            bearer=self.bearer,
-            proxy=self.proxy,
-            # A restarted cloud may come back at another address: look it up again soon.
-            connector={"limit": self._connections, "ttl_dns_cache": 1},
-            trace_configs=[trace],
-        )
+        # A restarted cloud may come back at another address: look it up again soon.
+        limits: dict[str, Any] = {"limit": self._connections, "ttl_dns_cache": 1}
+        given: dict[str, Any] = {"bearer": self.bearer, "proxy": self.proxy, "trace_configs": [trace]}
+        self._session = make_session(connector=limits, **given)
+        self._afresh = make_session(connector=limits | {"force_close": True}, **given)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+        await self._afresh.close()
 
     async def request(
-        self, method: str, path: str, patience_s: float, about: dict[str, Any] | None = None, **options: Any
+        self,
+        method: str,
+        path: str,
+        patience_s: float,
+        about: dict[str, Any] | None = None,
+        *,
+        afresh: bool = False,
+        **options: Any,
     ) -> tuple[int, bytes]:
         """Status and body of the answer, whatever they say. Raises UplinkError if there is none in time.
 
+        `afresh`: by a connection of its own. One that broke may not be the only one: a link that was cut, or a router that forgot,
+        leaves all open ones dead, and that shows when they are used.
         `about["fresh"]` becomes true if a connection was made for the request, `about["cloud"]` the id of the cloud that answers, if it
         says one, `about["retry_after_s"]` the seconds after which a refusal asks to come again, if it does.
         """
@@ -122,8 +130,9 @@ class CloudClient:
         options |= {"allow_redirects": False, "trace_request_ctx": about}  # a POST would go on as a GET
         if self.tls:
             options["ssl"] = self.tls.context  # a renewed one is used from the next connection on
+        session = self._afresh if afresh else self._session
         try:
-            async with self._session.request(method, self.url + path, **options) as response:
+            async with session.request(method, self.url + path, **options) as response:
                 if response.status in (301, 302, 303, 307, 308):
                     target = mask_url(shown(response.headers.get("Location")))
                     text = f"{response.status}: it redirects to {target}; give --cloud-url the cloud's own address"

@@ -74,12 +74,14 @@ class Exchange:
             await upload.ready()
         lacking = Lacking(upload) if upload else None
         may_retry = True
+        afresh = False
         while True:
             number, start = self._link.sent(len(frame)), time.perf_counter()
             connection: dict[str, Any] = {}
             try:
                 status, body = await self._line.client.request(
-                    "POST", question.path, 2 * question.deadline_s, connection, data=frame, headers={"Content-Type": CONTENT_TYPE}
+                    "POST", question.path, 2 * question.deadline_s, connection, afresh=afresh, data=frame,
+                    headers={"Content-Type": CONTENT_TYPE},
                 )  # fmt: skip
                 reply = await reply_of(status, body, frame, question, connection.get("cloud"))
             except asyncio.CancelledError:
@@ -89,9 +91,11 @@ class Exchange:
             except BaseException as error:
                 self._link.gave_up(number)
                 self._note(error)
+                if isinstance(error, UplinkError):
+                    error.retry_after_s = connection.get("retry_after_s")
                 may_pass = isinstance(error, BrokenError) or (isinstance(error, ProxyError) and error.passes)
                 if may_pass and may_retry:
-                    may_retry = False
+                    may_retry, afresh = False, isinstance(error, BrokenError)
                     _log.debug("sending a frame once more: %s", error)
                     self._metrics.fleet.retries.inc()
                 elif isinstance(error, UplinkError) and error.reason == "profile" and lacking:

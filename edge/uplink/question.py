@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ class Question:
     task: Task
     """Reads the answer."""
     deadline_s: float
+
+    def within(self, deadline_s: float) -> Question:
+        """The same question with another deadline."""
+        return replace(self, deadline_s=deadline_s)
 
 
 def frame_path(model: Model, wanted: Wanted) -> str:

@@ -47,6 +47,8 @@ class Reply:
     """The cloud's current network, which need not be the frame's; not checked, and None from a cloud up to 0.5.0."""
     cloud: str | None = None
     """The id of the cloud that answered; None from one up to 0.10.0."""
+    address: str | None = None
+    """Its address as the edge was given it, without anything secret."""
 
 
 async def reply_of(

@@ -166,8 +166,10 @@ def _is_service_link(name: str, text: str | None) -> bool:
     return bool(_SERVICE_LINK.fullmatch(f"{name.upper()}={text}"))
 
 
-def make_parser(program: str, description: str, settings: type[CommonSettings]) -> argparse.ArgumentParser:
-    """A parser with `--print-config` and one flag per setting. It checks no values: `read_settings` does."""
+def make_parser(
+    program: str, description: str, settings: type[CommonSettings], **actions: type[argparse.Action]
+) -> argparse.ArgumentParser:
+    """A parser with `--print-config` and one flag per setting, some with an action of their own. `read_settings` checks the values."""
     parser = argparse.ArgumentParser(
         prog=program,
         description=description,
@@ -180,7 +182,7 @@ def make_parser(program: str, description: str, settings: type[CommonSettings]) 
         shape: dict[str, Any] = (
             {"action": argparse.BooleanOptionalAction}
             if field.annotation is bool
-            else {"metavar": name.upper()}
+            else {"metavar": name.upper()} | ({"action": actions[name]} if name in actions else {})
         )
         parser.add_argument(
             f"--{name.replace('_', '-')}",

@@ -49,28 +49,32 @@ async def visit(
     metrics = EdgeMetrics([camera.name for camera in cameras])
     async with contextlib.AsyncExitStack() as ends:
         try:
-            line = await ends.enter_async_context(_line(settings, metrics))
+            lines = [await ends.enter_async_context(each) for each in _lines(settings, metrics)]
         except SplitDNNError as error:  # a token or a certificate that cannot be read
             show(Finding("cloud", State.WRONG, str(error)))
-            line = None
-        looked = await _network(settings, cameras, threads, metrics, line, ends)
+            lines = []
+        looked = await _network(settings, cameras, threads, metrics, lines[0] if lines else None, ends)
         for finding in looked.findings:
             show(finding)
         pictures = await _cameras(cameras, seconds, show)
-        if line:
+        for line in lines:  # each of several clouds
             await _cloud(settings, line, looked, pictures, metrics, show)
 
 
-def _line(settings: EdgeSettings, metrics: EdgeMetrics) -> Line:
-    return Line(
-        settings.cloud_url,
-        metrics,
-        in_flight=1,
-        deadline_s=settings.deadline_s,
-        bearer=Bearer.of_file(settings.cloud_token_file),
-        tls=trust_of(settings, metrics),
-        proxy=settings.proxy,
-    )
+def _lines(settings: EdgeSettings, metrics: EdgeMetrics) -> list[Line]:
+    bearer, tls = Bearer.of_file(settings.cloud_token_file), trust_of(settings, metrics)
+    return [
+        Line(
+            url,
+            metrics,
+            in_flight=1,
+            deadline_s=settings.deadline_s,
+            bearer=bearer,
+            tls=tls if url.startswith("https:") else None,
+            proxy=settings.proxy,
+        )
+        for url in settings.cloud_urls
+    ]
 
 
 async def _network(

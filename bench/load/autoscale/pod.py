@@ -6,6 +6,7 @@ faster at one time than at another. `python -m bench autoscale --measure` says h
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -35,29 +36,33 @@ class Service:
 class Pod:
     """One cloud. Times are seconds, and may only go forward."""
 
-    __slots__ = ("answered", "cpu_s", "late", "latency_s", "refused", "runs", "waited_s", "_free_s", "_running", "_service", "_waiting")
+    __slots__ = (
+        "_running", "_service", "_waiting", "answered", "cpu_s", "late", "latency_s", "next_s", "refused", "runs", "under_way", "waited_s",
+    )  # fmt: skip
 
     def __init__(self, service: Service, ready_s: float = 0.0) -> None:
         self._service = service
-        self._free_s = ready_s
-        self._running = 0
         self._waiting: deque[float] = deque()
+        self._running = 0
+        self.next_s = ready_s
+        """When something changes without a frame that comes: a run ends, or the pod is ready."""
+        self.under_way = 0
+        """Frames that wait or are computed."""
         self.answered = self.late = self.refused = self.runs = 0
         self.cpu_s = self.waited_s = self.latency_s = 0.0
         """Processor seconds; and of all frames that were answered, the seconds before their run and until their answer."""
 
     def offer(self, now_s: float) -> None:
         """A frame has come. It is refused if the queue is full."""
-        self.advance(now_s)
+        if self.next_s <= now_s:
+            self.advance(now_s)
         if len(self._waiting) >= self._service.capacity:
             self.refused += 1
-        else:
-            self._waiting.append(now_s)
-
-    def under_way(self, now_s: float) -> int:
-        """Frames that wait or are computed."""
-        self.advance(now_s)
-        return len(self._waiting) + (self._running if self._free_s > now_s else 0)
+            return
+        self._waiting.append(now_s)
+        self.under_way += 1
+        if self.next_s == math.inf:
+            self._run(now_s)
 
     def queue(self, now_s: float) -> int:
         """Frames that wait."""
@@ -65,27 +70,30 @@ class Pod:
         return len(self._waiting)
 
     def advance(self, now_s: float) -> None:
-        """Begin every run that begins by now."""
-        while self._waiting and self._free_s <= now_s:
-            self._run(max(self._free_s, self._waiting[0]))
+        """End every run that ends by now, and begin those that follow."""
+        while self.next_s <= now_s < math.inf or (now_s == math.inf and self.under_way):
+            self._run(self.next_s)
 
     def _run(self, at_s: float) -> None:
-        """A batch of those that are there. Whoever would be answered too late is not computed."""
+        """The run before has ended. The next one has those that wait; whoever would be answered too late is not computed."""
         service, waiting = self._service, self._waiting
+        self.under_way -= self._running
         came: list[float] = []
-        while waiting and waiting[0] <= at_s and len(came) < service.batch:
+        while waiting and len(came) < service.batch:
             due_s = waiting.popleft()
             if at_s + service.run_s + service.frame_s - due_s > service.deadline_s:
                 self.late += 1
+                self.under_way -= 1
             else:
                 came.append(due_s)
-        if not came:
+        self._running = count = len(came)
+        if not count:
+            self.next_s = math.inf
             return
-        count = len(came)
-        self._free_s = at_s + service.run_s + count * service.frame_s
-        self._running = count
+        self.next_s = end_s = at_s + service.run_s + count * service.frame_s
         self.runs += 1
         self.answered += count
         self.cpu_s += service.run_cpu_s + count * service.frame_cpu_s
-        self.waited_s += count * at_s - sum(came)
-        self.latency_s += count * self._free_s - sum(came)
+        total_s = sum(came)
+        self.waited_s += count * at_s - total_s
+        self.latency_s += count * end_s - total_s

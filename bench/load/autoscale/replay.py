@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from bench.load.autoscale.pod import Pod
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from bench.load.autoscale.pod import Service
     from bench.load.autoscale.traces import Trace
 
+_UNDER_WAY = attrgetter("under_way")
 SCRAPE_S = 5.0
 """The interval of the PodMonitor."""
 WINDOW_S = 30.0
@@ -96,6 +98,7 @@ def replay(trace: Trace, manifest: Manifest, service: Service, start_s: float) -
     members = [_Member(service, 0.0) for _ in range(manifest.bounds.least)]
     gone: list[_Member] = []
     ready = list(members)
+    serving = [each.pod for each in ready]
     scrape_s, sync_s, seen = SCRAPE_S, SYNC_S, 0
     for now_s in arrivals(trace):
         while min(scrape_s, sync_s) <= now_s:
@@ -103,6 +106,7 @@ def replay(trace: Trace, manifest: Manifest, service: Service, start_s: float) -
                 for each in ready:
                     each.scrape(scrape_s)
                 ready = [each for each in members if each.ready_s <= scrape_s]
+                serving = [each.pod for each in ready]
                 scrape_s += SCRAPE_S
                 continue
             per_s, seen = (outcome.frames - seen) / SYNC_S, outcome.frames
@@ -113,9 +117,13 @@ def replay(trace: Trace, manifest: Manifest, service: Service, start_s: float) -
             gone += members[moment.wanted :]  # the newest go
             del members[moment.wanted :]
             ready = [each for each in members if each.ready_s <= sync_s]
+            serving = [each.pod for each in ready]
             sync_s += SYNC_S
         outcome.frames += 1
-        min(ready, key=lambda each: each.pod.under_way(now_s)).pod.offer(now_s)
+        for pod in serving:
+            if pod.next_s <= now_s:
+                pod.advance(now_s)
+        min(serving, key=_UNDER_WAY).offer(now_s)
     for each in gone + members:
         pod = each.pod
         pod.advance(float("inf"))  # one that drains answers what it has

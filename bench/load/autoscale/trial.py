@@ -44,6 +44,7 @@ class Start:
 class Measured:
     """What one load has shown, its warm-up included but for the rates and latencies."""
 
+    load: Load
     offered_per_s: float
     """In the closed loop what was answered."""
     result: LoadResult
@@ -111,7 +112,7 @@ def _loaded(cloud: Cloud, frames: Path, points: Sequence[str], load: Load) -> Me
     size, run_s = count / runs, tails_s / count
     # Every frame of a batch notes the time of the batch's run, which is one.
     return Measured(
-        result.offered_per_s or frames_per_s, result, frames_per_s * waited / count, size, run_s,
+        load, result.offered_per_s or frames_per_s, result, frames_per_s * waited / count, size, run_s,
         frames_per_s * run_s / size, frames_per_s * cpu_s / count,
         max(0.0, all_s - own_s - cpu_s) / took_s, family_memory(cloud.pid)[0],
     )  # fmt: skip

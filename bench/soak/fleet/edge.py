@@ -121,9 +121,11 @@ class LightEdge:
             )
         )  # fmt: skip
 
-    async def exchange(self, frame: bytes, until: float) -> Response:
-        """Post it once. Raises ExchangeError."""
-        connection = self._idle.pop() if self._idle else Connection(self._url, source=self._source)
+    async def exchange(self, frame: bytes, until: float, *, afresh: bool) -> Response:
+        """Post it once; `afresh`: by a connection of its own, as others may be as dead as the last. Raises ExchangeError."""
+        connection = (
+            self._idle.pop() if self._idle and not afresh else Connection(self._url, source=self._source)
+        )
         request = request_head(self._url, len(frame), {}) + frame
         response = await connection.exchange(request, until - self._clock())
         if connection.is_open:
@@ -143,13 +145,14 @@ class _Asking:
 
     async def answer(self) -> _Answer:
         """Raises _NoAnswerError with the reason."""
-        reason = "late"
+        reason, afresh = "late", False
         while self.sends < 2 and not self._edge.is_late(self._until):
             self.sends += 1
             try:
-                response = await self._edge.exchange(self._frame, self._until)
+                response = await self._edge.exchange(self._frame, self._until, afresh=afresh)
             except ExchangeError:
                 reason = "late" if self._edge.is_late(self._until) else "unreachable"
+                afresh = True
                 continue
             if response.status == OK:
                 return read_answer(response, self._frame_id)

@@ -71,7 +71,7 @@ class Output:
     binary: bool
     """Whether it is to come behind the JSON."""
     classes: int = 0
-    """Of how many of its values the classes are wanted, in place of all values; 0: the values."""
+    """How many classes are wanted in place of the values, those of the largest; 0: the values."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class HelloHandler(Handler):
         self.finish(
             "Hello, this is the SplitDNN cloud.\n"
             "GET /model says what runs here, POST /model runs a tail, GET /metrics is for Prometheus.\n"
+            "A picture: curl --data-binary @dog.jpg -H 'Content-Type: image/jpeg' ADDRESS/model. All of it: GET /openapi.yaml.\n"
         )
 
 
@@ -91,9 +92,9 @@ class TailTimesHandler(Handler):
 
     def _network(self) -> LoadedNetwork:
         """The one that the query's `fingerprint` names, without one the current. Raises FingerprintError or BodyError."""
-        text = self.get_query_argument("fingerprint", "")
-        if not text:
+        if "fingerprint" not in self.request.query_arguments:
             return self.service.networks.current
+        text = self.get_query_argument("fingerprint")
         if not re.fullmatch(f"[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}", text):
             raise BodyError(
                 f"fingerprint={text[:40]} is none",

@@ -24,16 +24,14 @@
         ├── ForbiddenError   403  the token does not give the right that this needs
         ├── BundleNotServedError 403 this cloud does not give its network away
         ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not supported
-        ├── UnknownModelError 404 no network of this name and version runs here
         ├── SplitPointError  422  no such split point
         ├── ShapeError       422  the tensors do not have the shapes that cross at this split point
         ├── UnavailableError 503  starting, or draining before it stops     (a retry may help)
         └── DeadlineError    504  the answer would have been too late
 
 Refusals that protect the cloud, and its clients from each other, are in cloud/access/refusals.py.
-
-Each class has an HTTP `status`, a `reason` (the value of the metrics' label `reason`) and a flag that says whether repeating
-the same request may help. Each instance carries `accepted`: what would have been accepted instead.
+Each class has an HTTP `status`, a `reason` (the metrics' label) and a flag that says whether repeating the same request may help.
+Each instance carries `accepted`: what would have been accepted instead.
 """
 
 from __future__ import annotations
@@ -147,11 +145,7 @@ class ProfileMissingError(WireError):
 
     status = 424
     reason = "profile_missing"
-
-    def __init__(self, message: str, *, name: str, accepted: Any = None) -> None:
-        """`name` is the profile's."""
-        super().__init__(message, accepted=accepted)
-        self.name = name
+    name = ""  # the profile's
 
 
 class ProfileContentError(RequestError):
@@ -186,13 +180,6 @@ class MediaTypeError(RequestError):
 
     status = 415
     reason = "media_type"
-
-
-class UnknownModelError(RequestError):
-    """No network of this name and version runs here."""
-
-    status = 404
-    reason = "unknown_model"
 
 
 class SplitPointError(RequestError):

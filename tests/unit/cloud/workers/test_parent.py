@@ -243,3 +243,21 @@ def test_a_new_network_is_taken_when_all_workers_that_serve_have_it() -> None:
         await run.ended
 
     virtual_time.run(scenario())
+
+
+def test_all_workers_are_one_cloud_by_its_id() -> None:
+    """Those that are started later, too; another start of the cloud is another."""
+
+    async def scenario() -> set[str]:
+        run = Run()
+        _, second = await run.serving()
+        second.ends(1)
+        await run.started(3)
+        assert len(run.clouds) == 1
+        run.stop.set()
+        await run.ended
+        return run.clouds
+
+    first, again = virtual_time.run(scenario()), virtual_time.run(scenario())
+    assert cloud_id_in(next(iter(first)))
+    assert first != again

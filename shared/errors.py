@@ -24,7 +24,6 @@
         ├── ForbiddenError   403  the token does not give the right that this needs
         ├── BundleNotServedError 403 this cloud does not give its network away
         ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not supported
-        ├── UnknownModelError 404 no network of this name and version runs here
         ├── SplitPointError  422  no such split point
         ├── ShapeError       422  the tensors do not have the shapes that cross at this split point
         ├── UnavailableError 503  starting, or draining before it stops     (a retry may help)
@@ -51,12 +50,10 @@ class SplitDNNError(Exception):
 class UplinkError(SplitDNNError):
     """The cloud did not answer a frame; `reason` is one of the edge's fallbacks (edge/metrics.py)."""
 
-    retry_after_s: float | None = None
-    """After how many seconds the cloud asks to come again, if it does."""
-
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
         self.reason = reason
+        self.retry_after_s: float | None = None  # as the cloud asks, if it does
 
 
 class StartupError(SplitDNNError):
@@ -185,13 +182,6 @@ class MediaTypeError(RequestError):
     reason = "media_type"
 
 
-class UnknownModelError(RequestError):
-    """No network of this name and version runs here."""
-
-    status = 404
-    reason = "unknown_model"
-
-
 class SplitPointError(RequestError):
     """No such split point in this network."""
 
@@ -245,8 +235,7 @@ def all_request_errors(root: type[RequestError] = RequestError) -> list[type[Req
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """A clause for an error message: the known names closest to `name`, or else the first few."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name, names := list(known), n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")

@@ -13,6 +13,7 @@ from kits.workers import READY, Run, until
 from cloud.workers.channel import Message
 from cloud.workers.parent import MOST_SILENT
 from cloud.workers.restarts import MOST_IN_A_ROW
+from shared.wire.cloud_id import cloud_id_in
 
 SESSION = {"name": "ab", "session": ["cd", "key", 1.0, 2.0]}
 

@@ -13,7 +13,6 @@ from kits.workers import READY, Run, until
 from cloud.workers.channel import Message
 from cloud.workers.parent import MOST_SILENT
 from cloud.workers.restarts import MOST_IN_A_ROW
-from shared.wire.cloud_id import cloud_id_in
 
 SESSION = {"name": "ab", "session": ["cd", "key", 1.0, 2.0]}
 
@@ -244,21 +243,3 @@ def test_a_new_network_is_taken_when_all_workers_that_serve_have_it() -> None:
         await run.ended
 
     virtual_time.run(scenario())
-
-
-def test_all_workers_are_one_cloud_by_its_id() -> None:
-    """Those that are started later, too; another start of the cloud is another."""
-
-    async def scenario() -> set[str]:
-        run = Run()
-        _, second = await run.serving()
-        second.ends(1)
-        await run.started(3)
-        assert len(run.clouds) == 1
-        run.stop.set()
-        await run.ended
-        return run.clouds
-
-    first, again = virtual_time.run(scenario()), virtual_time.run(scenario())
-    assert cloud_id_in(next(iter(first)))
-    assert first != again

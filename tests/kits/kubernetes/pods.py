@@ -61,7 +61,9 @@ def check_selectors(objects: list[Object]) -> list[str]:
             if not selector.get("matchLabels") or not selects(selector, labels_of(each)):
                 problems.append(f"{label(each)}: the selector {selector} does not find its own pods")
     for budget in of_kind(objects, "PodDisruptionBudget"):
-        found = [label(each) for each in workloads(objects) if selects(budget["spec"]["selector"], labels_of(each))]
+        found = [
+            label(each) for each in workloads(objects) if selects(budget["spec"]["selector"], labels_of(each))
+        ]
         if len(found) != 1:
             problems.append(f"{label(budget)}: is about {found}")
     return problems

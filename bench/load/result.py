@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.load.generator import FAILED, OK, UNANSWERED
@@ -44,9 +44,12 @@ class LoadResult:
     """Still waited for at the end, or never sent."""
     own_cpu: float
     """The share of one core that the generator itself took, 0 to 1; from the server's machine if that is the same."""
+    by_kind: list[dict[str, float | None]] = field(default_factory=list)
+    """`throughput_per_s`, `p50_ms` and `p99_ms` of the clients that send the same, in the order in which they take turns."""
 
 
-def result_of(run: Run) -> LoadResult:
+def result_of(run: Run, kinds: int = 1) -> LoadResult:
+    """`kinds`: client i sends what client i + kinds does."""
     load = run.load
     due = [each for each in run.requests if load.warm_s <= each.due < load.end_s]
     statuses = Counter(each.status for each in due)
@@ -70,7 +73,21 @@ def result_of(run: Run) -> LoadResult:
         failed=statuses[FAILED],
         unanswered=statuses[UNANSWERED],
         own_cpu=run.cpu_s / load.seconds,
+        by_kind=[_of_kind(due, parts, load, range(kind, load.clients, kinds)) for kind in range(kinds)],
     )
+
+
+def _of_kind(
+    due: list[Request], parts: list[float], load: Load, clients: range
+) -> dict[str, float | None]:
+    latencies = [
+        1e3 * each.latency_s for each in due if each.client in clients and each.status in (OK, UNANSWERED)
+    ]
+    return {
+        "throughput_per_s": sum(parts[client] for client in clients) / load.seconds,
+        "p50_ms": percentile(latencies, 50) if latencies else None,
+        "p99_ms": percentile(latencies, 99) if latencies else None,
+    }
 
 
 def _whole(request: Request, load: Load) -> bool:

@@ -7,33 +7,25 @@ skipped, a run that fails is repeated one caller at a time, and the loop cannot 
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cloud.access.refusals import BusyError
 from cloud.batching.crossing import TailRun, frames_in, join, rows
 from cloud.batching.fair_queue import FairQueue, Ticket
 from cloud.batching.gathering import Gathering
+from cloud.batching.runs import Runs
 from cloud.batching.selection import Selection
 from shared.errors import DeadlineError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable
+    from collections.abc import Callable, Hashable
 
     from cloud.batching.crossing import Crossing
+    from cloud.batching.runs import Run, RunInPieces
     from cloud.metrics import CloudMetrics
-    from shared.engines.half import Tensors
-
-    Run = Callable[[Any, list[Crossing]], Awaitable[Tensors]]
-    Pause = Callable[[], Awaitable[None]]
-    RunInPieces = Callable[[Any, list[Crossing], Pause], Awaitable[Tensors]]
-
-_log = logging.getLogger(__name__)
 
 SHARED_RUN_S = 0.02
 """What a run should take at most while several clients send frames: one frame may take longer."""
-_SHORT = 0.5
-"""The share of a run's expected time that frames of others take at most which go in a pause of it."""
 
 
 class Batcher:
@@ -53,18 +45,18 @@ class Batcher:
     ) -> None:
         """`run` runs a tail on the crossings of several callers; the rows of its outputs must be theirs, in order.
 
-        `in_pieces` does the same with pauses, which it awaits: while several clients send frames, short ones of others go then.
-        Meanwhile a run of several frames takes at most `shared_run_s` seconds, by what they cost before.
+        `in_pieces` does the same with stops on the way, where others board; while several clients send frames, short ones of others
+        go then as well. Meanwhile a run of several frames takes at most `shared_run_s` seconds, by what they cost before, and as much is
+        added at most by those that board.
         `capacity` and `max_batch` are frames; the first frame of a batch waits up to `wait_s` seconds for others that are on their way.
         """
-        self._run = run
-        self._in_pieces = in_pieces
         self._metrics = metrics
         self._max_batch = max_batch
         self._workers = self._free = workers
         self._queue = FairQueue(capacity)
         self._selection = Selection(self._queue, max_batch, shared_run_s)
         self._costs, self._company = self._selection.costs, self._selection.company
+        self._runs = Runs(run, in_pieces, self._queue, self._selection, metrics)
         self._changed = asyncio.Event()
         self.gathering = Gathering(wait_s, self._changed.set)
         self._filling = asyncio.Lock()
@@ -133,6 +125,7 @@ class Batcher:
     async def _turn(self, ticket: Ticket, until: float) -> TailRun:
         ticket.arrived = asyncio.get_running_loop().time()
         timeout_s = max(0.0, until - ticket.arrived)
+        ticket.until = until
         ticket.work = self._costs.of_all(ticket)
         self._company.note(ticket.client, ticket.arrived)
         self.gathering.note(ticket.tail, ticket.arrived)
@@ -170,7 +163,7 @@ class Batcher:
                 self._free -= 1
             try:
                 if batch:
-                    await self._run_batch(batch, shared=shared)
+                    await self._runs.run(batch, shared=shared)
             finally:
                 self._free += 1
                 self._changed.set()
@@ -190,61 +183,3 @@ class Batcher:
                     await self._changed.wait()
             except TimeoutError:
                 return
-
-    async def _run_batch(self, batch: list[Ticket], *, shared: bool = False) -> None:
-        loop = asyncio.get_running_loop()
-        start, away_s = loop.time(), 0.0
-        short = _SHORT * sum(map(self._costs.of_all, batch))
-        clients = {ticket.client for ticket in batch}
-
-        async def pause() -> None:
-            """Let others go, as long as they have had no more of this run's time than itself."""
-            nonlocal away_s
-            began = loop.time()
-            if away_s > began - start - away_s:
-                return
-            if others := self._selection.take_short(short, clients):
-                await self._run_batch(others)
-                away_s += loop.time() - began
-
-        frames = sum(ticket.frames for ticket in batch)
-        try:
-            self._metrics.batch_size.observe(frames)
-            crossings = [ticket.crossing for ticket in batch]
-            if shared and self._in_pieces:
-                outputs = await self._in_pieces(batch[0].tail, crossings, pause)
-            else:
-                outputs = await self._run(batch[0].tail, crossings)
-            del crossings
-            if {len(each) for each in outputs} != {frames}:
-                found = ", ".join(str(len(each)) for each in outputs)
-                raise RuntimeError(f"the tail gave {found} rows for {frames}")  # noqa: TRY301
-        except Exception as error:  # noqa: BLE001 - whatever a tail raises belongs to its callers
-            self._settle(batch, frames, loop.time() - start - away_s)
-            if len(batch) > 1:
-                _log.exception("a batch of %d callers failed; trying each alone", len(batch))
-                for ticket in batch:
-                    if not ticket.result.done():
-                        await self._run_batch([ticket])
-                return
-            if not batch[0].result.done():
-                batch[0].result.set_exception(error)
-            return
-        tail_s = loop.time() - start - away_s
-        self._costs.note(batch[0].tail, frames, tail_s)
-        self._settle(batch, frames, tail_s)
-        row = 0
-        for ticket in batch:
-            own = rows(outputs, row, row + ticket.frames)
-            row += ticket.frames
-            self._metrics.queue_wait.observe(start - ticket.arrived)
-            if not ticket.result.done():
-                ticket.result.set_result(TailRun(own, start - ticket.arrived + away_s, tail_s))
-
-    def _settle(self, batch: list[Ticket], frames: int, seconds: float) -> None:
-        """Each pays for its frames' share of a run, in place of what it was expected to cost."""
-        for ticket in batch:
-            share_s = seconds * ticket.frames / frames
-            self._queue.charge(ticket.client, share_s - ticket.work)
-            ticket.work = 0.0  # it pays in full if it is run once more
-            ticket.paid(share_s)

@@ -9,6 +9,7 @@ A client is whoever cloud/access says that it is, and nothing that the frame say
 
 from __future__ import annotations
 
+import math
 from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ class Ticket:
     """What it is expected to cost, in a unit that all tickets share; by default one for each frame."""
     paid: Callable[[float], None] = lambda _seconds: None
     """Is told what it cost, also if nobody waits for it any more."""
+    until: float = math.inf
+    """When its answer comes too late, on the loop's clock."""
     turn: tuple[float, int] = field(default=(0, 0), init=False)
     """Its place in the queue: its client's share used so far, then the order of arrival."""
 
@@ -59,6 +62,7 @@ class FairQueue:
         """Frames waiting."""
         self._tickets: list[Ticket] = []  # by turn
         self._waiting: Counter[Hashable] = Counter()  # frames of each client
+        self._of_tail: Counter[Hashable] = Counter()
         self._used: dict[Hashable, float] = {}  # where each client's next turn starts
         self._now: float = 0  # the turn that was served last
         self._arrivals = 0
@@ -92,6 +96,7 @@ class FairQueue:
         ticket.turn = (start, self._arrivals)
         insort(self._tickets, ticket, key=lambda each: each.turn)
         self._waiting[ticket.client] += ticket.frames
+        self._of_tail[ticket.tail] += ticket.frames
         self.depth += ticket.frames
         self._forget_absent_clients()
         return displaced
@@ -124,6 +129,9 @@ class FairQueue:
         self._waiting[ticket.client] -= ticket.frames
         if not self._waiting[ticket.client]:
             del self._waiting[ticket.client]
+        self._of_tail[ticket.tail] -= ticket.frames
+        if not self._of_tail[ticket.tail]:
+            del self._of_tail[ticket.tail]
         if not self._tickets:  # no client is owed anything, and clients that never come back are forgotten
             self._used.clear()
             self._now = 0
@@ -133,8 +141,8 @@ class FairQueue:
         return self._tickets[0]
 
     def frames_of(self, tail: Hashable) -> int:
-        """Frames that wait for one tail."""
-        return sum(ticket.frames for ticket in self._tickets if ticket.tail == tail)
+        """Frames that wait for one tail. For any thread."""
+        return self._of_tail[tail]
 
     def take(self, limit: int) -> list[Ticket]:
         """Take the ticket whose turn it is, and those of its tail that fit beside it into `limit` frames."""

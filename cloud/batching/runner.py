@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from shared.observing.telemetry import computing
 
 if TYPE_CHECKING:
-    from cloud.batching.batcher import Pause
     from cloud.batching.crossing import Crossing
+    from cloud.batching.runs import Stops
     from cloud.networks.network import Tail
     from cloud.threads import Pool
     from shared.engines.half import Tensors
@@ -32,23 +32,39 @@ class TailRunner:
         """The outputs for the frames of all callers, in order."""
         return await self._pool.run(self._compute, tail, callers)
 
-    async def in_pieces(self, tail: Tail, callers: list[Crossing], pause: Pause) -> Tensors:
-        """The same, with pauses between the segments of its chain, if there is one."""
-        run = tail.network.tails.begin(tail.split_point, callers)
-        if run is None:
+    async def in_pieces(self, tail: Tail, callers: list[Crossing], stops: Stops) -> Tensors:
+        """The same by the segments of its chain, if there is one, with stops at split points on the way; those that board come last."""
+        tails = tail.network.tails
+        run = tails.begin(tail.split_point, callers)
+        if run is None or not (stops.is_shared or self._is_worth_it(tail, run, stops)):
             return await self.at_once(tail, callers)
-        while (outputs := await self._pool.run(self._advance, run)) is None:
-            await pause()
+        board = bool(run.ahead)
+        boarding: list[Crossing] = []
+        while (outputs := await self._pool.run(self._advance, tail, run, stops, boarding, board)) is None:
+            boarding = await stops.stop(tail._replace(split_point=run.point) if board else None)
         return outputs
+
+    def _is_worth_it(self, tail: Tail, run: ChainRun, stops: Stops) -> bool:
+        """Whether to run segments where a whole tail is at hand, which is a little faster: only if somebody waits to board."""
+        if not tail.network.tails.is_whole(tail.split_point):
+            return True
+        return any(stops.are_wanted(tail._replace(split_point=point)) for point in run.ahead)
 
     def _compute(self, tail: Tail, callers: list[Crossing]) -> Tensors:
         with computing(self._step_cpu, "tail"):
             return tail.network.tails.run(tail.split_point, callers)
 
-    def _advance(self, run: ChainRun) -> Tensors | None:
+    def _advance(
+        self, tail: Tail, run: ChainRun, stops: Stops, boarding: list[Crossing], board: bool
+    ) -> Tensors | None:
+        def enough(point: str) -> bool:
+            if board and stops.are_wanted(tail._replace(split_point=point)):
+                return True
+            return stops.may_be_short() and time.perf_counter() >= until
+
         with computing(self._step_cpu, "tail"):
             until = time.perf_counter() + PIECE_S
-            return run.advance(lambda: time.perf_counter() >= until)
+            return run.advance(enough, boarding)
 
 
 async def timed(pool: Pool, run: ChainRun) -> tuple[float, int]:
@@ -56,7 +72,7 @@ async def timed(pool: Pool, run: ChainRun) -> tuple[float, int]:
 
     def go_on() -> tuple[bool, float]:
         start = time.perf_counter()
-        outputs = run.advance(lambda: time.perf_counter() >= start + PIECE_S)
+        outputs = run.advance(lambda _point: time.perf_counter() >= start + PIECE_S)
         return outputs is not None, time.perf_counter() - start
 
     over, seconds, pieces = False, 0.0, 0

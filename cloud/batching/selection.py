@@ -1,4 +1,7 @@
-"""Which of the waiting frames go together: as many as there may be, and while several clients send, as few as others can wait for."""
+"""Which of the waiting frames go together: as many as there may be, and while several clients send, as few as others can wait for.
+
+Sans-I/O.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,25 @@ class Selection:
             return [], True
         most = self.costs.frames_in(self._shared_run_s, self._queue.first(), self._max_batch)
         return self._queue.take(most), True
+
+    def board(
+        self, tail: Hashable, aboard: int, left_s: float, added_s: float, *, shared: bool
+    ) -> tuple[list[Ticket], float]:
+        """Those of this tail that board a run for which it is what is left, and what they add to its time.
+
+        `aboard` frames are in the run, of which the most urgent has `left_s` seconds left: it is not made late. `added_s` is what others
+        have added by boarding; while several clients send, all together add at most as much as a shared run may take.
+        """
+        cost_s = self.costs.of(tail)
+        room = min(self._max_batch, left_s / cost_s) - aboard
+        if shared:
+            room = min(room, (self._shared_run_s - added_s) / cost_s)
+
+        def limit(ticket: Ticket) -> int:
+            return int(room) if ticket.tail == tail and ticket.frames <= room else 0
+
+        boarding = self._queue.take_some(limit)
+        return boarding, cost_s * sum(ticket.frames for ticket in boarding)
 
     def take_short(self, seconds: float, clients: set[Hashable]) -> list[Ticket]:
         """A batch of others than these clients that takes no longer than so many seconds."""

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cloud.access.refusals import OverQuotaError
-from cloud.batching.crossing import Joining, join
+from cloud.batching.crossing import Joining
 from shared.engines.segmented import Chain, Segmented, segmented
 from shared.errors import EngineError, SplitPointError
 from shared.limits import MAX_OWN_TAILS
@@ -49,12 +49,17 @@ class Tails:
         clock: Callable[[], float] = time.monotonic,
         *,
         everywhere: bool = True,
+        one_thread: bool = False,
     ) -> None:
-        """`clock` returns seconds. Without `everywhere`, frames cross at the ends of stages and where a tail is compiled already."""
+        """`clock` returns seconds. Without `everywhere`, frames cross at the ends of stages and where a tail is compiled already.
+
+        `one_thread`: what `begin` gives is advanced by one thread only.
+        """
         self._partition = partition
         self._engine = engine
         self._clock = clock
         self._everywhere = everywhere
+        self._one_thread = one_thread
         self._ends: dict[str, Half] = {}
         """The tails of the chain that is cut at the ends of stages."""
         self._fine: dict[str, Half] = {}
@@ -121,14 +126,22 @@ class Tails:
             tail = self._at_hand(point)
         if split_point in self._own:
             self._own[split_point] = self._clock()
-        return self._joining.owned(tail(_together(point, callers, self._joining.join)))
+        if isinstance(tail, Chain):
+            outputs = tail.begin(callers, one_thread=self._one_thread).advance(lambda _point: False)
+            assert outputs is not None
+            return outputs
+        if point.is_quantised:  # symbols and values of one batch must not be joined as numbers
+            callers = [point.symbols(each) for each in callers]
+        return self._joining.owned(tail(self._joining.join(callers)))
 
     def begin(self, split_point: str, callers: Sequence[Crossing]) -> ChainRun | None:
-        """As `run`, but to be gone on with piece by piece; None where there is no chain of this tail."""
+        """As `run`, but to be gone on with piece by piece; None where there is no chain of this tail. Computes nothing yet."""
         chain = self._ends.get(split_point) or self._fine.get(split_point)
-        if not isinstance(chain, Chain):
-            return None
-        return chain.begin(_together(self._partition.point(split_point), callers, join))
+        return chain.begin(callers, one_thread=self._one_thread) if isinstance(chain, Chain) else None
+
+    def is_whole(self, split_point: str) -> bool:
+        """Whether this tail is compiled on its own, and so a little faster than a chain's."""
+        return self._engine.at_hand("tail", self._partition.point(split_point)) is not None
 
     def require_allowed(self, split_point: str) -> None:
         """Raise SplitPointError if frames may not cross at this split point, which must exist."""
@@ -190,10 +203,3 @@ class Tails:
             self._engine.drop("tail", self._partition.point(oldest))
         self._engine.tail(point)
         self._own[point.name] = now
-
-
-def _together(
-    point: SplitPoint, callers: Sequence[Crossing], joined: Callable[[Sequence[Crossing]], Crossing]
-) -> Crossing:
-    """The frames of all callers. Symbols and values of one batch must not be joined as numbers."""
-    return joined([point.symbols(each) for each in callers] if point.is_quantised else callers)

@@ -30,6 +30,7 @@ class Tensors(NamedTuple):
     split_point: str
     arrays: tuple[NDArray[np.float32], ...]
     count: Any
+    """What else the body holds, for its answer."""
     cpu_s: float = 0.0
     """Processor time, if another process read the body."""
 
@@ -112,7 +113,7 @@ def _accepted(shapes: tuple[Shape, ...]) -> list[Any]:
     return every[0] if len(every) == 1 else every
 
 
-def parse_object(body: Bytes, accepted: dict[str, str]) -> dict[str, Any]:
+def parse_object(body: Bytes, accepted: dict[str, Any]) -> dict[str, Any]:
     """Parse a JSON object. Raises BodyError, with `accepted` as what the endpoint takes."""
     text = bytes(body)
     _check_structure(text)

@@ -75,7 +75,12 @@ class LoadedNetwork:
         files = BundleFiles(network.bundle) if settings.serve_bundle else None
         for name in dict.fromkeys([network.point.name, *settings.own_tails()]):
             network.engine.tail(network.partition.point(name))
-        tails = Tails(network.partition, network.engine, everywhere=settings.served_split_points == "all")
+        tails = Tails(
+            network.partition,
+            network.engine,
+            everywhere=settings.served_split_points == "all",
+            one_thread=tail_workers == 1,
+        )
         return cls(network, tails, labels_sha256(network.model.labels), files)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -52,6 +52,12 @@ class TensorForm(Protocol):
 
     def pack(self, tensors: Tensors) -> Any:
         """Convert arrays, each (B, …), to the engine's form."""
+
+    def gather(self, packed: Any, callers: Sequence[Tensors]) -> Any:
+        """In the engine's form, the rows of `packed`, which may be None, and behind them those of arrays of several callers.
+
+        The result may be in memory that this thread's next call but one uses again.
+        """
 
     def unpack(self, packed: Any) -> Tensors:
         """Convert to new float32 arrays, each (B, …)."""

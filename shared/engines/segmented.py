@@ -7,7 +7,9 @@ memory once: a head is the first segments and a tail the last. Between segments 
 from __future__ import annotations
 
 import itertools
+import threading
 import time
+import weakref
 from typing import TYPE_CHECKING
 
 from shared.engines.base import joined, row_by_row
@@ -31,61 +33,111 @@ class Chain:
         self,
         form: TensorForm,
         segments: Sequence[Segment],
+        starts: Sequence[SplitPoint],
         *,
         one_by_one: bool,
-        native: Callable[[Tensors], Tensors] | None = None,
     ) -> None:
-        """`one_by_one`: the segments take what crosses of one picture at a time. `native`: the split point's, if symbols cross there."""
+        """`starts`: where each segment begins. `one_by_one`: they take what crosses of one picture at a time."""
         self.form = form
         self.segments = segments
+        self.starts = starts
         self.one_by_one = one_by_one
-        self.native = native
 
     def __call__(self, tensors: Tensors) -> Tensors:
         """The whole at once."""
-        outputs = self.begin(tensors).advance(lambda: False)
+        outputs = self.begin([tensors]).advance(lambda _point: False)
         assert outputs is not None
         return outputs
 
-    def begin(self, tensors: Tensors) -> ChainRun:
-        """Get ready to run it on what crosses for B frames."""
-        return ChainRun(self, tensors)
+    def begin(self, callers: Sequence[Tensors], *, one_thread: bool = False) -> ChainRun:
+        """Get ready to run it on what crosses for the frames of all callers, in order, as values or symbols alike.
+
+        `one_thread`: all runs of it are advanced by the same thread, so that what a pause may cost is saved where nothing runs in it.
+        """
+        return ChainRun(self, callers, one_thread=one_thread)
+
+
+class _Latest(threading.local):
+    """Of each thread, the run that it advanced last: the memory that segments give and take is the thread's, not the run's."""
+
+    run: weakref.ref[ChainRun] | None = None
+
+
+_latest = _Latest()
 
 
 class ChainRun:
     """A chain at work on the tensors of B frames. Each call of `advance` may be on another thread, and one at a time."""
 
-    def __init__(self, chain: Chain, tensors: Tensors) -> None:
+    def __init__(self, chain: Chain, callers: Sequence[Tensors], *, one_thread: bool) -> None:
         self._chain = chain
-        if chain.native and chain.segments:
-            tensors = chain.native(tensors)
-        several = chain.one_by_one and chain.segments and len(tensors[0]) > 1
-        self._rows = row_by_row(tensors) if several else [tensors]
+        self._one_thread = one_thread
+        self._parts = [callers]
+        if chain.one_by_one and chain.segments:
+            self._parts = [[row] for each in callers for row in row_by_row(each)]
         self._done: list[Tensors] = []
         self._place = 0
-        """The segment that is next for the row that is under way."""
+        """The segment that is next for the part that is under way."""
         self._packed: Any = None
+        self._is_own = False
+        """Whether what is packed is in memory of its own."""
 
-    def advance(self, enough: Callable[[], bool]) -> Tensors | None:
-        """Run segments until it is done, or `enough()` after one of them: then None, and it can be gone on with."""
+    @property
+    def point(self) -> str:
+        """Where it has stopped."""
+        return self._chain.starts[self._place].name
+
+    @property
+    def ahead(self) -> list[str]:
+        """Where others may board that have not yet begun: none where pictures are taken one by one."""
+        return [] if self._chain.one_by_one else [each.name for each in self._chain.starts[self._place + 1 :]]
+
+    def advance(self, enough: Callable[[str], bool], boarding: Sequence[Tensors] = ()) -> Tensors | None:
+        """Run segments until it is done, or `enough(name)` at a split point on the way: then None, and it can be gone on with.
+
+        `boarding`: what crosses for more frames, at the split point where it has stopped. Their rows come behind those of all others.
+        """
+        self._claim()
+        if boarding:
+            self._gather(boarding)
         chain = self._chain
-        while len(self._done) < len(self._rows):
-            if not self._place:
-                self._packed = self._rows[len(self._done)]
-                if chain.segments:
-                    self._packed = chain.form.pack(self._packed)
+        while len(self._done) < len(self._parts):
+            if not chain.segments:
+                self._done.append(joined(self._parts[0]) if len(self._parts[0]) > 1 else self._parts[0][0])
+                break
+            if self._packed is None:
+                self._gather(self._parts[len(self._done)])
             while self._place < len(chain.segments):
-                self._packed = chain.segments[self._place](self._packed)
+                self._packed, self._is_own = chain.segments[self._place](self._packed), False
                 self._place += 1
-                if self._place < len(chain.segments) and enough():
-                    # What a segment gives is valid until its next run on this thread, which may be another frame's.
-                    self._packed = chain.form.copy(self._packed)
+                if self._place < len(chain.segments) and enough(self.point):
+                    if not self._one_thread:
+                        self.keep()
                     return None
-            self._done.append(chain.form.unpack(self._packed) if chain.segments else self._packed)
+            self._done.append(chain.form.unpack(self._packed))
             self._place, self._packed = 0, None
-            if len(self._done) < len(self._rows) and enough():
+            if len(self._done) < len(self._parts) and enough(self.point):
                 return None
         return joined(self._done) if len(self._done) > 1 else self._done[0]
+
+    def keep(self) -> None:
+        """Copy what it has to memory of its own: what a segment gives is valid until its next run on this thread, which may be another's."""
+        if self._packed is not None and not self._is_own:
+            self._packed, self._is_own = self._chain.form.copy(self._packed), True
+
+    def _claim(self) -> None:
+        """Have the thread's memory for this run; another one that has stopped keeps what is in it."""
+        latest = _latest.run() if _latest.run else None
+        if latest is not self:
+            if latest and latest._one_thread:  # noqa: SLF001 - another run's
+                latest.keep()
+            _latest.run = weakref.ref(self)
+
+    def _gather(self, callers: Sequence[Tensors]) -> None:
+        start = self._chain.starts[self._place]
+        if start.is_quantised:
+            callers = [start.native(each) for each in callers]
+        self._packed, self._is_own = self._chain.form.gather(self._packed, callers), False
 
 
 class Segmented:
@@ -106,12 +158,14 @@ class Segmented:
 
     def head(self, point: SplitPoint) -> Half:
         """From the pictures, one array (B, C, H, W), to the crossing at `point`."""
-        head = self._chain(self._segments[: self._places[point.name]])
+        place = self._places[point.name]
+        head = self._chain(self._segments[:place], self.points[:place])
         return QuantisedHead(head, point) if point.is_quantised else head
 
     def tail(self, point: SplitPoint) -> Chain:
         """From the crossing at `point` to the outputs."""
-        return self._chain(self._segments[self._places[point.name] :], point)
+        place = self._places[point.name]
+        return self._chain(self._segments[place:], self.points[place:-1])
 
     def walk(
         self, pictures: Tensors, clock: Callable[[], float] = time.perf_counter
@@ -130,9 +184,8 @@ class Segmented:
             crossing = point.values(self._form.unpack(packed))
             yield point, crossing, head_s + clock() - start
 
-    def _chain(self, segments: list[Segment], start: SplitPoint | None = None) -> Chain:
-        native = start.native if start and start.is_quantised else None
-        return Chain(self._form, segments, one_by_one=self._one_by_one, native=native)
+    def _chain(self, segments: list[Segment], starts: list[SplitPoint]) -> Chain:
+        return Chain(self._form, segments, starts, one_by_one=self._one_by_one)
 
 
 def segmented(engine: Engine, points: Sequence[SplitPoint]) -> Segmented:

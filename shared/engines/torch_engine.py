@@ -15,7 +15,7 @@ from shared.network.partition import INPUT, OUTPUT
 from shared.torch_network.graph.outputs import flatten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from shared.engines.half import Half, Kind, Segment, Tensors
     from shared.engines.probe import Probe
@@ -195,6 +195,12 @@ class TorchForm:
                 for each in packed
             ]
         return tuple(packed)
+
+    def gather(
+        self, packed: tuple[torch.Tensor, ...] | None, callers: Sequence[Tensors]
+    ) -> tuple[torch.Tensor, ...]:
+        more = self.pack(joined(callers) if len(callers) > 1 else callers[0])
+        return tuple(map(torch.cat, zip(packed, more, strict=True))) if packed else more
 
     def unpack(self, packed: tuple[torch.Tensor, ...]) -> Tensors:
         return tuple(each.float().contiguous().cpu().numpy() for each in packed)

@@ -84,6 +84,20 @@ def test_a_changed_setting_rolls_the_clouds():
     assert all(re.fullmatch(r"splitdnn-cloud-[a-z0-9]{10}", name) for name in names)
 
 
+def test_the_job_makes_the_network_that_the_clouds_run():
+    objects = rendered("bundle")
+    [container] = pod_of(named(objects, "Job", "splitdnn-bundle"))["containers"]
+    *program, source, flag, folder = container["command"]
+    assert program == ["python", "-m", "splitdnn", "bundle"]
+    assert (source, flag) == ("resnet50", "--output")
+    clouds = rendered("base")
+    [cloud] = pod_of(named(clouds, "Deployment", "splitdnn-cloud"))["containers"]
+    assert environment(clouds, cloud)["SPLITDNN_MODEL"] == folder
+    [mount] = [each for each in container["volumeMounts"] if each["name"] == "bundles"]
+    assert folder.startswith(f"{mount['mountPath']}/"), "not the volume itself, which cannot be replaced"
+    assert mount in [{key: each[key] for key in ("name", "mountPath")} for each in cloud["volumeMounts"]]
+
+
 def test_the_balancer_takes_the_clouds_address():
     for name, component in (("base", "cloud"), ("overlays/monitoring", "balancer")):
         one = named(rendered(name), "Service", "splitdnn-cloud")

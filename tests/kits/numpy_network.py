@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.engines.base import Engine
+from shared.engines.base import Engine, joined
 from shared.engines.load import Network
 from shared.network.bundle import read_bundle
 from shared.network.manifest import FILES, write_manifest
@@ -15,6 +15,7 @@ from shared.network.partition import INPUT, OUTPUT
 from shared.network.recipe import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from shared.engines.half import Half, Kind, Segment, Tensors
@@ -93,6 +94,10 @@ class _Form:
         return tensors
 
     unpack = copy = pack
+
+    def gather(self, packed: Tensors | None, callers: Sequence[Tensors]) -> Tensors:
+        parts = [*([packed] if packed else []), *callers]
+        return parts[0] if len(parts) == 1 else joined(parts)
 
 
 def _features(tensors: Tensors) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 from kits.common import ROOT
 from kits.kubernetes.pods import containers
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 def _paths(component: str) -> Any:
     """Whether a component answers a path."""
     if component == "cloud":
-        rules = make_app(None).default_router.rules[0].target.rules  # type: ignore[arg-type]
+        rules = make_app(Mock()).default_router.rules[0].target.rules
         return lambda path: any(rule.matcher.regex.match(path) for rule in rules)
     if component == "edge":
         status = (ROOT / "edge/output/status.py").read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ from cloud.batching.crossing import Crossing, join
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from cloud.batching.runs import Stops
     from shared.engines.half import Tensors
 
 
@@ -24,19 +25,17 @@ class Pieces:
         self.done: list[list[float]] = []
 
     async def at_once(self, tail: str, callers: list[Crossing]) -> Tensors:
-        async def none() -> None:
-            pass
+        return await self._run("short" if tail == "short" else "alone", callers, None)
 
-        return await self.in_pieces("short" if tail == "short" else "alone", callers, none)
+    async def in_pieces(self, tail: str, callers: list[Crossing], stops: Stops) -> Tensors:
+        return await self._run(tail, callers, stops)
 
-    async def in_pieces(
-        self, tail: str, callers: list[Crossing], pause: Callable[[], Awaitable[None]]
-    ) -> Tensors:
+    async def _run(self, tail: str, callers: list[Crossing], stops: Stops | None) -> Tensors:
         (tensors,) = join(callers)
         self.begun.append(tensors[:, 0].tolist())
-        if tail == "long":
+        if tail == "long" and stops:
             await self.gate.wait()
-            await pause()
+            await stops.stop(None)
         self.done.append(tensors[:, 0].tolist())
         return (2 * tensors,)
 

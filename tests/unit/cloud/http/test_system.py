@@ -92,6 +92,7 @@ def test_model_says_what_runs_here(
         "max_elements": limits.MAX_ELEMENTS,
         "max_tensors": limits.MAX_TENSORS,
         "max_picture_pixels": limits.MAX_ELEMENTS // 3,
+        "max_file_pixels": limits.MAX_FILE_PIXELS,
         "max_profile_bytes": MAX_PROFILE_BYTES,
         "queue_capacity": 64,
         "max_batch": 8,

@@ -14,7 +14,7 @@ from kits.reading import read
 from PIL import Image, JpegImagePlugin
 
 from shared.codecs import NAMES
-from shared.codecs.picture_files import check_file
+from shared.codecs.pictures.files import check_file
 from shared.errors import ContentError
 from shared.limits import MAX_PICTURE_EXTRA_BYTES, MAX_PICTURE_PIECES
 from shared.wire import frame as wire

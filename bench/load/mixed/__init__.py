@@ -1,0 +1,1 @@
+"""How a cloud serves clients whose frames cross at several split points."""

@@ -118,13 +118,13 @@ def query_problems(query: str) -> list[str]:
 
 
 def check_monitors(objects: list[Object]) -> list[str]:
-    """A PodMonitor finds pods and a port of theirs, gives the job's name that rules and dashboards ask for, and has time for an answer."""
+    """A PodMonitor finds pods, unless of a component that need not be there, and a port of theirs, gives the job's name that rules and dashboards ask for, and has time for an answer."""
     problems = []
     for monitor in of_kind(objects, "PodMonitor"):
         spec = monitor["spec"]
         found = [each for each in workloads(objects) if selects(spec["selector"], labels_of(each))]
         expected = spec["selector"]["matchLabels"].get("app.kubernetes.io/component")
-        if not found and expected != "edge":
+        if not found and expected not in ("edge", "balancer"):
             problems.append(f"{label(monitor)}: finds no pods")
         problems += [
             f"{label(monitor)}: no port {endpoint['port']} in {label(each)}"

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bench.harness.options import kept_or_temporary
+from bench.harness.priority import may_raise, own_niceness
 from bench.report.report import Findings, about, publish
 from bench.soak.fleet.fleet import Fleet
 from bench.soak.fleet.options import FleetOptions
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         f"{fleet.balancer}; {options.model} at {options.split_point}, {fleet.bytes:.0f} bytes a frame, deadline {options.deadline:g} s; "
         f"{outcome.offered_per_s:.1f} frames/s, of {outcome.capacity_per_s:.1f} that {options.clouds - 1} clouds could do; a cloud was killed every "
         f"{options.kill_every:g} s for {options.seconds:g} s, and {options.cut_share:.0%} of the links cut every {options.cut_every:g} s. "
+        f"A cloud that starts goes after all others{'' if may_raise(own_niceness()) else ' on machines of its own only: this user may not raise a priority'}. "
         f"Other processes took {outcome.others_cores:.2f} of {os.cpu_count()} cores meanwhile."
     )
     found = Findings(fleet.engine, tables(outcome, promises, setting))

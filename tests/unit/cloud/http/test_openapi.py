@@ -105,6 +105,9 @@ def test_profiles_are_as_described(fresh: Server, make: Any) -> None:
     require_described("PUT", path, fresh.put_profile(b"no profile"))
     require_described("GET", path, fresh.ask("GET", f"/profiles/{profile.name}"))
     require_described("GET", path, fresh.ask("GET", filled(path)))
+    file = fresh.ask("GET", f"/profiles/{profile.name}/file")
+    assert (file.status, file.body) == (200, profile.data)
+    require_described("GET", f"{path}/file", file)
     require_described("GET", "/profiles", fresh.ask("GET", "/profiles"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 

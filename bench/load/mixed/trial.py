@@ -42,8 +42,8 @@ def clouds(options: MixedOptions, frames: Path) -> Iterator[dict[str, Cloud]]:
             found[each.name] = stack.enter_context(Cloud(each.flags, checkout=each.checkout))
         for cloud in found.values():
             cloud.wait_until_ready()
-            for mix in options.mixes:
-                run_load(cloud.url, frames, mix, Load(len(mix), options.seconds / 2, warm_s=0.0))
+            for mix in options.mixes:  # an engine makes kernels for every number of frames that it meets
+                run_load(cloud.url, frames, mix, Load(max(options.clients), options.warm_up, warm_s=0.0))
         yield found
 
 
@@ -52,7 +52,8 @@ def measure(
 ) -> Trial:
     """A closed loop. Raises RuntimeError if nothing was answered."""
     before = _counts(cloud)
-    result = run_load(cloud.url, frames, mix, Load(clients, options.seconds, warm_s=options.warm))
+    load = Load(clients, options.seconds, warm_s=options.warm)
+    result = run_load(cloud.url, frames, mix, load, own_addresses=options.own_addresses)
     count, runs, cpu_s = (after - earlier for after, earlier in zip(_counts(cloud), before, strict=True))
     return Trial(result, 1e3 * cpu_s / count, count / runs)
 

@@ -11,11 +11,11 @@ from kits.edge import settings_of
 from kits.profiles import make_profile
 from kits.uplink import FRAME, GOOD, HERE, LABELS, MODEL, WANTED, fake_cloud, refused_url
 
-from edge.clouds.addresses import name_of
-from edge.clouds.clouds import Clouds
-from edge.clouds.opening import make_line, make_uplink
-from edge.clouds.uplinks import FIRST_SHARE, Uplinks
 from edge.metrics import EdgeMetrics
+from edge.uplink.clouds.addresses import name_of
+from edge.uplink.clouds.clouds import Clouds
+from edge.uplink.clouds.opening import make_line, make_uplink
+from edge.uplink.clouds.uplinks import FIRST_SHARE, Uplinks
 from edge.uplink.line import Line
 from edge.uplink.uplink import Uplink
 from shared.errors import UplinkError

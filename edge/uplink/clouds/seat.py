@@ -12,9 +12,9 @@ from shared.errors import MismatchError, UplinkError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from edge.clouds.load import Load
-    from edge.clouds.member import Member
-    from edge.clouds.ramp import Ramp
+    from edge.uplink.clouds.choosing.load import Load
+    from edge.uplink.clouds.choosing.ramp import Ramp
+    from edge.uplink.clouds.member import Member
     from edge.uplink.question import Question
     from edge.uplink.reply import Reply
     from edge.uplink.uplink import Uplink

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edge.clouds.load import Load
-from edge.clouds.ramp import Ramp
 from edge.uplink.circuit import State
+from edge.uplink.clouds.choosing.load import Load
+from edge.uplink.clouds.choosing.ramp import Ramp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.clouds.metrics import OfCloud
+    from edge.uplink.clouds.metrics import OfCloud
     from edge.uplink.line import Line
 
 _SHORTEST_PAUSE_S = 0.25
@@ -53,7 +53,7 @@ class Member:
 
     @property
     def state(self) -> str:
-        """One of edge/clouds/metrics.py's STATES."""
+        """One of edge/uplink/clouds/metrics.py's STATES."""
         if self.left_out:
             return "other_network"
         if not self.line.circuit.is_closed:

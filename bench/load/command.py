@@ -121,9 +121,7 @@ def main(arguments: Sequence[str]) -> int:
             build_frames(folder, options.setup, missing, _FRAMES, options.deadline_ms)
         frames = [read_frames(folder, point) for point in points]
     try:
-        generator = Generator(
-            options.url, options.requests(frames), options.load, options.connections_of()
-        )
+        generator = Generator(options.url, options.requests(frames), options.load, options.connections_of())
         result = result_of(asyncio.run(generator.run()), len(points))
     except (SettingsError, ValueError) as error:
         print(f"python -m bench load: {error}", file=sys.stderr)

@@ -125,6 +125,25 @@ def test_a_frame_that_only_meets_clouds_without_it_is_the_edges():
     with_fleet(check, by_turns(), deadline_s=20.0)
 
 
+def test_an_upload_for_which_there_is_no_cloud_at_the_moment_is_sent_once_more():
+    async def check(fleet, uplink):
+        answers = iter([(503, b"<html>no server</html>")])
+        put = fleet.put
+
+        async def first_refused(request):
+            for answer in answers:
+                return await fleet.cloud._respond(answer, request)
+            return await put(request)
+
+        fleet.cloud.put = first_refused
+        await uplink.check()
+        await _ask(uplink, 1)
+        assert metric(uplink, "proxy_answers_total", status="503") == 1
+        assert metric(uplink, "profile_uploads_total") >= 1
+
+    with_fleet(check, by_turns(), deadline_s=20.0)
+
+
 def test_a_frame_for_which_there_is_no_cloud_at_the_moment_is_sent_once_more():
     async def check(fleet, uplink):
         await uplink.check()

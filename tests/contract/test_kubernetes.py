@@ -19,6 +19,7 @@ TOGETHER = (
     ("balancer", "edge"),
     ("tls",),
     ("balancer", "edge", "monitoring", "hpa", "tls"),
+    ("siblings", "balancer"),
     ("gpu", "balancer", "monitoring", "keda"),
     ("balancer", "edge", "gpu", "monitoring", "hpa"),
 )

@@ -29,7 +29,15 @@ _COMMANDS = {
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
     "fleet": "a hundred edges and three clouds behind a balancer, under faults (six minutes; --quick: less than one)",
 }
-_ROOMS = {"flood": "load.flood", "scale": "load.scale", "mixed": "load.mixed", "peers": "load.peers", "fleet": "soak.fleet", "autoscale": "load.autoscale", "doors": "load.doors"}
+_ROOMS = {
+    "flood": "load.flood",
+    "scale": "load.scale",
+    "mixed": "load.mixed",
+    "peers": "load.peers",
+    "fleet": "soak.fleet",
+    "autoscale": "load.autoscale",
+    "doors": "load.doors",
+}
 """Where a command lives that has no room of its own."""
 _ONE_THREAD = ("rate", "link")
 """What computes in this process: numpy, torch and OpenCV read the thread settings when they are imported."""

@@ -14,8 +14,8 @@ import sys
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from edge.cameras.file import read_cameras
-from edge.clouds.addresses import Joined
 from edge.config import CalibrationSettings, EdgeSettings
+from edge.uplink.clouds.addresses import Joined
 from shared.errors import ResultsError, SettingsError, SplitDNNError
 from shared.network.choice import CLOUD
 from shared.observing import event_loop

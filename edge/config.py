@@ -25,7 +25,7 @@ from edge.cameras.fields import (
     StillThreshold,
     Threshold,
 )
-from edge.clouds.addresses import urls_of
+from edge.uplink.clouds.addresses import urls_of
 from shared.process.settings import CommonSettings
 from shared.wire.http import require_proxy
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
 
-from edge.clouds.metrics import CloudMetrics
+from edge.uplink.clouds.metrics import CloudMetrics
 from edge.uplink.profiles.metrics import FleetMetrics
 from shared.observing.counting.counter import Counter
 from shared.observing.counting.histogram import Histogram

@@ -17,7 +17,6 @@ import cv2
 from edge.cameras.camera import Camera
 from edge.cameras.metrics import CameraMetrics
 from edge.cameras.sources import Sources
-from edge.clouds.opening import make_line
 from edge.frames.pipeline import Pipeline
 from edge.frames.verifying import Verifier
 from edge.network.loading import load
@@ -27,6 +26,7 @@ from edge.network.watch import watch
 from edge.output.outputs import no_run, open_outputs, with_readers
 from edge.output.status import open_gate, serve_status, status_tls
 from edge.planning.pace import Pace
+from edge.uplink.clouds.opening import make_line
 from shared.errors import ResultsError, StartupError
 from shared.observing import event_loop
 from shared.security.exposure import in_clear

@@ -24,16 +24,14 @@
         ├── ForbiddenError   403  the token does not give the right that this needs
         ├── BundleNotServedError 403 this cloud does not give its network away
         ├── MediaTypeError   415  a Content-Type or Content-Encoding that is not supported
-        ├── UnknownModelError 404 no network of this name and version runs here
         ├── SplitPointError  422  no such split point
         ├── ShapeError       422  the tensors do not have the shapes that cross at this split point
         ├── UnavailableError 503  starting, or draining before it stops     (a retry may help)
         └── DeadlineError    504  the answer would have been too late
 
 Refusals that protect the cloud, and its clients from each other, are in cloud/access/refusals.py.
-
-Each class has an HTTP `status`, a `reason` (the value of the metrics' label `reason`) and a flag that says whether repeating
-the same request may help. Each instance carries `accepted`: what would have been accepted instead.
+Each class has an HTTP `status`, a `reason` (the metrics' label) and a flag that says whether repeating the same request may help.
+Each instance carries `accepted`: what would have been accepted instead.
 """
 
 from __future__ import annotations
@@ -52,12 +50,10 @@ class SplitDNNError(Exception):
 class UplinkError(SplitDNNError):
     """The cloud did not answer a frame; `reason` is one of the edge's fallbacks (edge/metrics.py)."""
 
-    retry_after_s: float | None = None
-    """After how many seconds the cloud asks to come again, if it does."""
-
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
         self.reason = reason
+        self.retry_after_s: float | None = None  # as the cloud asks, if it does
 
 
 class StartupError(SplitDNNError):
@@ -149,11 +145,7 @@ class ProfileMissingError(WireError):
 
     status = 424
     reason = "profile_missing"
-
-    def __init__(self, message: str, *, name: str, accepted: Any = None) -> None:
-        """`name` is the profile's."""
-        super().__init__(message, accepted=accepted)
-        self.name = name
+    name = ""  # the profile's
 
 
 class ProfileContentError(RequestError):
@@ -188,13 +180,6 @@ class MediaTypeError(RequestError):
 
     status = 415
     reason = "media_type"
-
-
-class UnknownModelError(RequestError):
-    """No network of this name and version runs here."""
-
-    status = 404
-    reason = "unknown_model"
 
 
 class SplitPointError(RequestError):
@@ -250,8 +235,7 @@ def all_request_errors(root: type[RequestError] = RequestError) -> list[type[Req
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """A clause for an error message: the known names closest to `name`, or else the first few."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name, names := list(known), n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")

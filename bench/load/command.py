@@ -28,7 +28,7 @@ from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _MAX_CLIENTS, _MAX_SECONDS = 4096, 3600.0
 MIXED = ("layer2", "layer3", "layer4")
@@ -64,6 +64,7 @@ class LoadOptions(SystemOptions):
     connections: int = option(4, "of each client (open loop)", type=number_between(int, 1, 64))
     timeout: float = option(30.0, "seconds for an answer", type=number_between(float, 0.1, 600))
     split_points: tuple[str, ...] = option(MIXED, "client by client in turn")
+    own_addresses: bool = option(False, "each client from an address of its own, at a cloud on this machine")
     deadline_ms: int = option(0, "in the frames; 0: none", type=number_between(int, 0, 600_000))
     frames: Path | None = option(
         None, "folder of frames, which gets those it lacks (default: none is kept)", type=Path
@@ -81,6 +82,17 @@ class LoadOptions(SystemOptions):
     def context(self) -> ssl.SSLContext | None:
         """For an https URL. Raises SettingsError."""
         return client_context(TLSFiles(authority=self.ca or None)) if self.url.scheme == "https" else None
+
+    def connections_of(self) -> Callable[[SplitResult], Connection]:
+        """Makes the connections, client by client."""
+        context, numbers = self.context(), itertools.count()
+        each = 1 if self.closed else self.connections
+
+        def connect(url: SplitResult) -> Connection:
+            number = next(numbers) // each
+            return Connection(url, context, source=_loopback(number) if self.own_addresses else None)
+
+        return connect
 
     def requests(self, frames: Sequence[Sequence[bytes]]) -> list[list[bytes]]:
         """For one client after another, from the first again where they end. Raises SettingsError for files without a token."""
@@ -109,9 +121,7 @@ def main(arguments: Sequence[str]) -> int:
             build_frames(folder, options.setup, missing, _FRAMES, options.deadline_ms)
         frames = [read_frames(folder, point) for point in points]
     try:
-        context = options.context()
-        requests = options.requests(frames)
-        generator = Generator(options.url, requests, options.load, lambda url: Connection(url, context))
+        generator = Generator(options.url, options.requests(frames), options.load, options.connections_of())
         result = result_of(asyncio.run(generator.run()), len(points))
     except (SettingsError, ValueError) as error:
         print(f"python -m bench load: {error}", file=sys.stderr)
@@ -120,7 +130,14 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if result.answered else 1
 
 
-def run_load(url: str, frames: Path, points: Sequence[str], load: Load) -> LoadResult:
+def _loopback(number: int) -> str:
+    """An address of this machine for each of 4096 clients."""
+    return f"127.1.{number // 250}.{number % 250 + 1}"
+
+
+def run_load(
+    url: str, frames: Path, points: Sequence[str], load: Load, *, own_addresses: bool = False
+) -> LoadResult:
     """The generator in a process of its own, so that its work and its waiting are not the caller's.
 
     Raises RuntimeError if nothing was answered.
@@ -129,7 +146,7 @@ def run_load(url: str, frames: Path, points: Sequence[str], load: Load) -> LoadR
         sys.executable, "-m", "bench", "load", "--json", "--url", url, "--frames", str(frames), "--split-points",
         ",".join(points), "--clients", str(load.clients), "--seconds", str(load.seconds), "--warm", str(load.warm_s),
         "--connections", str(load.connections), "--timeout", str(load.timeout_s), "--seed", str(load.seed),
-        *(["--closed"] if load.rate is None else ["--rate", str(load.rate)]),
+        *(["--closed"] if load.rate is None else ["--rate", str(load.rate)]), *(["--own-addresses"] if own_addresses else []),
     ]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     if done.returncode:

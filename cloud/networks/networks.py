@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from shared.errors import FingerprintError, UnavailableError, UnknownModelError
+from cloud.access.refusals import UnknownModelError
+from shared.errors import FingerprintError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.clouds.addresses import urls_of
+from edge.uplink.clouds.addresses import urls_of
 from shared.errors import UplinkError
 from shared.observing.counting.counter import Counter
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from edge.network.fetch import BundleFetch
-from edge.uplink.heard import is_fingerprint
+from edge.uplink.clouds.heard import is_fingerprint
 from shared.errors import FetchError, MismatchError, ModelError, UplinkError
 from shared.network.bundle import read_bundle
 from shared.process.cache.folder import Cache, key_of
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from edge.clouds.clouds import Clouds
     from edge.network.store import BundleStore
+    from edge.uplink.clouds.clouds import Clouds
     from edge.uplink.line import Line
     from shared.observing.counting.counter import Counter
 

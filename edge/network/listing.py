@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from edge.clouds.opening import make_line
 from edge.metrics import EdgeMetrics
 from edge.network.opening import open_origin
+from edge.uplink.clouds.opening import make_line
 from shared.engines import load
 from shared.security.tokens.bearer import Bearer
 

@@ -15,10 +15,10 @@ from shared.network.find import bundle_folder
 if TYPE_CHECKING:
     import contextlib
 
-    from edge.clouds.clouds import Clouds
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
     from edge.network.origins import Origin
+    from edge.uplink.clouds.clouds import Clouds
     from edge.uplink.line import Line
 
 

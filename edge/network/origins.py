@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from edge.clouds.agreed import Agreed
-    from edge.clouds.clouds import Clouds
     from edge.frames.way import Edition
     from edge.network.cloud_bundles import CloudBundles
-    from edge.uplink.heard import Heard
+    from edge.uplink.clouds.agreed import Agreed
+    from edge.uplink.clouds.clouds import Clouds
+    from edge.uplink.clouds.heard import Heard
     from edge.uplink.line import Line
     from shared.network.manifest import Manifest
 

@@ -8,12 +8,12 @@ import logging
 import weakref
 from typing import TYPE_CHECKING
 
-from edge.clouds.opening import make_uplink
 from edge.frames.preprocess import Preprocess
 from edge.frames.way import Edition, Editions
 from edge.network.loading import load
 from edge.planning.pilot import make_pilot
 from edge.planning.plan_metrics import PlanMetrics
+from edge.uplink.clouds.opening import make_uplink
 from shared.errors import MismatchError
 from shared.network.choice import CLOUD
 from shared.process.memory import give_back
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from edge.cameras.settings import CameraSettings
-    from edge.clouds.clouds import Clouds
-    from edge.clouds.uplinks import Uplinks
     from edge.config import EdgeSettings
     from edge.frames.way import Pilot
     from edge.metrics import EdgeMetrics
     from edge.network.loading import EngineChoice, Loaded
     from edge.planning.pace import Pace
+    from edge.uplink.clouds.clouds import Clouds
+    from edge.uplink.clouds.uplinks import Uplinks
     from edge.uplink.line import Line
     from edge.uplink.uplink import Uplink
 

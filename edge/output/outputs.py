@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from edge.clouds.addresses import name_of
 from edge.output.printer import ProgressPrinter, print_frame
 from edge.output.record_writer import RecordWriter
 from edge.output.summary import Summary
+from edge.uplink.clouds.addresses import name_of
 from shared.observing.json_lines import CAMERA, STDOUT, JsonLines, file_path
 from shared.observing.line_file import set_aside
 from shared.observing.rotation import Rotation

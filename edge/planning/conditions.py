@@ -13,9 +13,9 @@ from shared.limits import MAX_TAIL_TIMES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from edge.clouds.typical import Typical
     from edge.planning.pace import Pace
     from edge.planning.planner import Option
+    from edge.uplink.clouds.typical import Typical
     from edge.uplink.link import Link
 
 _EDGE_STEPS = ("preprocess", "head", "encode")

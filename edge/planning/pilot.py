@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from edge.cameras.settings import Aims
-    from edge.clouds.uplinks import Uplinks
     from edge.config import EdgeSettings
     from edge.frames.way import Outcome
     from edge.planning.pace import Pace
     from edge.planning.plan import Plan
     from edge.planning.plan_metrics import PlanMetrics
     from edge.planning.planner import Conditions, Option
+    from edge.uplink.clouds.uplinks import Uplinks
     from edge.uplink.uplink import Uplink
 
 _log = logging.getLogger(__name__)

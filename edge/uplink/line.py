@@ -8,11 +8,11 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from edge.clouds.addresses import name_of
 from edge.uplink.circuit import Circuit
 from edge.uplink.client import CloudClient
+from edge.uplink.clouds.addresses import name_of
+from edge.uplink.clouds.heard import Heard
 from edge.uplink.greeting import read_model
-from edge.uplink.heard import Heard
 from edge.uplink.link import Link
 from shared.errors import UplinkError
 from shared.security.tls.context import FixedContext, TLSFiles, client_context

@@ -80,9 +80,7 @@ def test_a_cloud_starts_serves_and_ends_as_its_pod_says(tmp_path):
         ):  # fmt: skip
             assert status(url + path, name and shown[name]) == answer, (path, name)
         process.send_signal(signal.SIGTERM)
-        left_s = (
-            pod["terminationGracePeriodSeconds"] - container["lifecycle"]["preStop"]["sleep"]["seconds"]
-        )
+        left_s = pod["terminationGracePeriodSeconds"] - container["lifecycle"]["preStop"]["sleep"]["seconds"]
         _, said = process.communicate(timeout=left_s)
         assert process.returncode == 0, said
         assert "ERROR" not in said.upper(), said
@@ -106,13 +104,19 @@ def test_an_edge_takes_its_settings(tmp_path):
 def test_the_balancer_takes_its_file_and_variables(tmp_path):
     objects = rendered("overlays/monitoring")
     [file] = [
-        each for each in of_kind(objects, "ConfigMap") if each["metadata"]["name"].startswith("splitdnn-balancer-")
+        each
+        for each in of_kind(objects, "ConfigMap")
+        if each["metadata"]["name"].startswith("splitdnn-balancer-")
     ]
     (tmp_path / "haproxy.cfg").write_text(file["data"]["haproxy.cfg"], encoding="utf-8")
     variables = told(objects, "splitdnn-balancer", tmp_path)
     assert variables["DNS"].endswith(":53")
     variables["DNS"] = "127.0.0.1:53"  # the name of the cluster's is known there alone
     made = subprocess.run(
-        [HAPROXY, "-c", "-f", str(tmp_path / "haproxy.cfg")], env=variables, capture_output=True, text=True, check=False
+        [HAPROXY, "-c", "-f", str(tmp_path / "haproxy.cfg")],
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert made.returncode == 0, made.stderr

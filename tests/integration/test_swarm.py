@@ -52,7 +52,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[swarm.Stack]:
     put_network(folder / "media", SEEDS[0])
     found = swarm.Stack(
         folder, model="/media/network", engine="openvino", precision="float32", split_point="pool", threads="1",
-        source="synthetic:fps=10,width=64,height=48", edge_replicas=str(EDGES), show="quiet", deadline_s="5",
+        source="synthetic:fps=5,width=64,height=48", edge_replicas=str(EDGES), show="quiet", deadline_s="5",
         cloud_cpus="1", ledger="/cache/ledger-{hostname}.jsonl", queue_size="600",
     )  # fmt: skip
     try:
@@ -92,7 +92,7 @@ def test_prometheus_finds_every_task(stack):
             '{job="prometheus"}': 1,
         }
 
-    wait_for(all_up, "every task scraped", 60)
+    wait_for(all_up, "every task scraped")
 
 
 def test_no_frame_is_lost_or_recorded_twice_whatever_happens_to_the_clouds(stack, capsys):
@@ -109,23 +109,23 @@ def test_no_frame_is_lost_or_recorded_twice_whatever_happens_to_the_clouds(stack
 
     phase("three clouds")
     healthy(3)
-    stack.wait_for_records(EDGES, 30)
+    stack.wait_for_records(EDGES, 15)
     phase("one is killed, and replaced")
     killed = healthy(3)[0]
     swarm.docker("kill", killed)
     wait_for(lambda: killed not in stack.containers("cloud") and healthy(3), "another in its place")
-    stack.wait_for_records(EDGES, 20)
+    stack.wait_for_records(EDGES, 15)
     phase("a rolling update")
     before = set(healthy(3))
     stack.up(max_batch="4")
     assert not before & set(healthy(3))
     assert "SPLITDNN_MAX_BATCH=4" in stack.inspected("cloud")["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"]
-    stack.wait_for_records(EDGES, 20)
+    stack.wait_for_records(EDGES, 15)
     for count, words in ((1, "three become one"), (3, "one becomes three"), (1, "three become one again")):
         phase(words)
         stack.scale("cloud", count)
         healthy(count)
-        stack.wait_for_records(EDGES, 20)
+        stack.wait_for_records(EDGES, 15)
     phase("another network")
     put_network(stack.folder / "media", SEEDS[1])
     fingerprint = bundles.fingerprint(SEEDS[1])
@@ -137,7 +137,7 @@ def test_no_frame_is_lost_or_recorded_twice_whatever_happens_to_the_clouds(stack
         )
 
     wait_for(all_by_it, "answers by the other network")
-    stack.wait_for_records(EDGES, 20)
+    stack.wait_for_records(EDGES, 15)
     stack.scale("edge", 0)
     counts = stack.summaries(EDGES)
 
@@ -152,6 +152,9 @@ def test_no_frame_is_lost_or_recorded_twice_whatever_happens_to_the_clouds(stack
             f"\n{account.table(edges, counts)}\ncomputed again after a cut: {again}\n{account.clouds(ledgers)}"
         )
     assert set(edges) == set(counts)
+    assert all(each["dropped"] <= 1 for each in counts.values()), (
+        "one that was read when the edge was told to end"
+    )
     for slot, records in edges.items():
         assert account.faults(records, lines, counts[slot]) == [], slot
     every = [row for records in edges.values() for row in records]

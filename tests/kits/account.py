@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
     from bench.soak.ledger import Row
 
-_HEADINGS = ("while", "read", "recorded", "lost", "twice", "by a cloud", "by the edge, why", "slowest ms")
+_HEADINGS = (
+    "while",
+    "read",
+    "dropped",
+    "recorded",
+    "lost",
+    "twice",
+    "by a cloud",
+    "by the edge, why",
+    "slowest ms",
+)
 
 
 @dataclass
@@ -39,7 +49,9 @@ class Account:
         for (name, begin), end in zip(self.phases, ends, strict=True):
             rows.append(_line(name, [row for row in every if begin <= captured(row) < end]))
         total = _line("in all", every)
-        total[1] = str(sum(each["frames in"] for each in counts.values()))
+        read, dropped = (sum(each[name] for each in counts.values()) for name in ("frames in", "dropped"))
+        total[1:3] = [str(read), str(dropped)]
+        total[4] = str(read - dropped - len({row["frame_id"] for row in every}))
         rows.append(total)
         widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
         return "\n".join(
@@ -74,7 +86,7 @@ def _line(name: str, records: Sequence[Row]) -> list[str]:
     by_cloud = sum(row["answered_by"] == "cloud" for row in records)
     lost = missing(records)
     return [
-        name, str(len(numbers) + lost), str(len(records)), str(lost), str(len(records) - len(numbers)), str(by_cloud),
+        name, str(len(numbers) + lost), "", str(len(records)), str(lost), str(len(records) - len(numbers)), str(by_cloud),
         f"{sum(by_edge.values())}{f' ({why})' if why else ''}",
         f"{max((row['latency_ms'] for row in records), default=0):.0f}",
     ]  # fmt: skip

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
+import random
 import shutil
+import socket
 import subprocess
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from kits.common import ROOT, free_port, wait_for
+from kits.common import ROOT, wait_for
 
 from bench.harness.scrape import Metrics, parse
 
@@ -31,12 +34,20 @@ ENVOY = shutil.which("envoy") or next(
 _FOUND_BY_NAME = "    server-template cloud "
 
 
+def quiet_port() -> int:
+    """A free port, below those that the kernel gives to connections: a balancer binds it itself, some time later."""
+    while True:
+        port = random.randrange(15_000, 30_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 def haproxy_text(file: str, ports: Sequence[int]) -> str:
     """The shipped file with a line for each cloud, as for clouds that no name resolves to."""
     text = (FILES / file).read_text(encoding="utf-8")
     (line,) = [each for each in text.splitlines() if each.startswith(_FOUND_BY_NAME)]
     servers = "\n".join(f"    server cloud{number} 127.0.0.1:{port}" for number, port in enumerate(ports, 1))
-    return text.replace(line, servers)
+    return text.replace(line, servers).replace('"0.0.0.0:', '"127.0.0.1:')
 
 
 def envoy_text(ports: Sequence[int], port: int, admin_port: int, certificate: str | None) -> str:
@@ -106,7 +117,7 @@ class HAProxy(Balancer):
     ) -> None:
         """`ports`: the clouds', in order; `variables` are the file's."""
         (folder / file).write_text(haproxy_text(file, ports), encoding="utf-8")
-        self.port, self._metrics_port = free_port(), free_port()
+        self.port, self._metrics_port = quiet_port(), quiet_port()
         variables |= {"PORT": str(self.port), "METRICS_PORT": str(self._metrics_port)}
         tls = "CERTIFICATE" in variables or "passed" in file
         super().__init__(folder, [str(HAPROXY), "-db", "-f", str(folder / file)], tls=tls, **variables)
@@ -126,7 +137,7 @@ class Envoy(Balancer):
     """With envoy.yaml; `certificate` is a folder, without which it speaks no TLS."""
 
     def __init__(self, folder: Path, ports: Sequence[int], *, certificate: str | None = None) -> None:
-        self.port, self._admin_port = free_port(), free_port()
+        self.port, self._admin_port = quiet_port(), quiet_port()
         self._ports = list(ports)
         text = envoy_text(ports, self.port, self._admin_port, certificate)
         (folder / "envoy.yaml").write_text(text, encoding="utf-8")

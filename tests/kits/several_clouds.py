@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from kits.uplink import FRAME, MODEL
 from kits.virtual_time import run
 
-from edge.clouds.clouds import Clouds
-from edge.clouds.uplinks import FIRST_SHARE, Uplinks
 from edge.metrics import EdgeMetrics
 from edge.uplink.circuit import Circuit
-from edge.uplink.heard import Heard
+from edge.uplink.clouds.clouds import Clouds
+from edge.uplink.clouds.heard import Heard
+from edge.uplink.clouds.uplinks import FIRST_SHARE, Uplinks
 from edge.uplink.link import Link
 from edge.uplink.question import Question
 from edge.uplink.reply import Reply

@@ -25,8 +25,14 @@ class MixedOptions(ModelOptions):
         ("input+layer1+layer2+layer3+layer4", "layer3"), "mixes, each A+B+C: client by client in turn"
     )
     clients: tuple[int, ...] = option((1, 16), "at once, each with one frame under way", type=whole)
+    own_addresses: bool = option(
+        False, "each client is one of its own to the cloud, which is fair between them"
+    )
     seconds: float = option(6.0, "of each load", quick=1.5, type=number_between(float, 0.25, 600))
     warm: float = option(1.0, "seconds before", type=number_between(float, 0, 600))
+    warm_up: float = option(
+        10.0, "seconds of each mix before the first round", quick=2.0, type=number_between(float, 0.1, 600)
+    )
     rounds: int = option(5, "of every comparison", quick=1, type=positive)
     against: Path | None = option(None, "folder of another checkout, the base of the ratios", type=Path)
     against_python: str = option(

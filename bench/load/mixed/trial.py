@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from bench.harness.contender import Contender
     from bench.load.mixed.options import MixedOptions
     from bench.load.result import LoadResult
 
@@ -42,17 +41,16 @@ def clouds(options: MixedOptions, frames: Path) -> Iterator[dict[str, Cloud]]:
             found[each.name] = stack.enter_context(Cloud(each.flags, checkout=each.checkout))
         for cloud in found.values():
             cloud.wait_until_ready()
-            for mix in options.mixes:
-                run_load(cloud.url, frames, mix, Load(len(mix), options.seconds / 2, warm_s=0.0))
+            for mix in options.mixes:  # an engine makes kernels for every number of frames that it meets
+                run_load(cloud.url, frames, mix, Load(max(options.clients), options.warm_up, warm_s=0.0))
         yield found
 
 
-def measure(
-    cloud: Cloud, frames: Path, mix: Sequence[str], clients: int, options: MixedOptions
-) -> Trial:
+def measure(cloud: Cloud, frames: Path, mix: Sequence[str], clients: int, options: MixedOptions) -> Trial:
     """A closed loop. Raises RuntimeError if nothing was answered."""
     before = _counts(cloud)
-    result = run_load(cloud.url, frames, mix, Load(clients, options.seconds, warm_s=options.warm))
+    load = Load(clients, options.seconds, warm_s=options.warm)
+    result = run_load(cloud.url, frames, mix, load, own_addresses=options.own_addresses)
     count, runs, cpu_s = (after - earlier for after, earlier in zip(_counts(cloud), before, strict=True))
     return Trial(result, 1e3 * cpu_s / count, count / runs)
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bench.harness.options import kept_or_temporary
+from bench.harness.priority import may_raise, own_niceness
 from bench.report.report import Findings, about, publish
 from bench.soak.fleet.fleet import Fleet
 from bench.soak.fleet.options import FleetOptions
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.soak.fleet.outcome import Outcome
+
+_START_LAST = "A cloud that starts goes after everything else, as if it had a machine of its own. "
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,7 +45,9 @@ def main(arguments: Sequence[str]) -> int:
         f"{fleet.balancer}; {options.model} at {options.split_point}, {fleet.bytes:.0f} bytes a frame, deadline {options.deadline:g} s; "
         f"{outcome.offered_per_s:.1f} frames/s, of {outcome.capacity_per_s:.1f} that {options.clouds - 1} clouds could do; a cloud was killed every "
         f"{options.kill_every:g} s for {options.seconds:g} s, and {options.cut_share:.0%} of the links cut every {options.cut_every:g} s. "
-        f"Other processes took {outcome.others_cores:.2f} of {os.cpu_count()} cores meanwhile."
+        f"{_START_LAST if not options.busy and may_raise(own_niceness()) else ''}"
+        f"Other processes took {outcome.others_cores:.2f} of {os.cpu_count()} cores meanwhile, and this process stood still for "
+        f"{outcome.pauses.within(outcome.start, outcome.end):.1f} s."
     )
     found = Findings(fleet.engine, tables(outcome, promises, setting))
     files = publish(options.results, "fleet", found, about(options.weights, options.source))

@@ -123,7 +123,9 @@ class LightEdge:
 
     async def exchange(self, frame: bytes, until: float, *, afresh: bool) -> Response:
         """Post it once; `afresh`: by a connection of its own, as others may be as dead as the last. Raises ExchangeError."""
-        connection = self._idle.pop() if self._idle and not afresh else Connection(self._url, source=self._source)
+        connection = (
+            self._idle.pop() if self._idle and not afresh else Connection(self._url, source=self._source)
+        )
         request = request_head(self._url, len(frame), {}) + frame
         response = await connection.exchange(request, until - self._clock())
         if connection.is_open:

@@ -157,7 +157,6 @@ class Calibrated(Codec):
         if self.profile is None:
             raise ProfileMissingError(
                 f"a frame of the codec {self.name} needs its profile",
-                name=params.hex(),
                 accepted={"put": f"/profiles/{params.hex()}"},
             )
         if params != (b"" if self._number else self._require(shape).digest):

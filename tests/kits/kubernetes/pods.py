@@ -61,7 +61,9 @@ def check_selectors(objects: list[Object]) -> list[str]:
             if not selector.get("matchLabels") or not selects(selector, labels_of(each)):
                 problems.append(f"{label(each)}: the selector {selector} does not find its own pods")
     for budget in of_kind(objects, "PodDisruptionBudget"):
-        found = [label(each) for each in workloads(objects) if selects(budget["spec"]["selector"], labels_of(each))]
+        found = [
+            label(each) for each in workloads(objects) if selects(budget["spec"]["selector"], labels_of(each))
+        ]
         if len(found) != 1:
             problems.append(f"{label(budget)}: is about {found}")
     return problems
@@ -146,14 +148,13 @@ def check_other_variables(objects: list[Object]) -> list[str]:
 
 
 def check_images(objects: list[Object]) -> list[str]:
-    """The names and versions are those that compose.yaml and compose.gpu.yaml build, and that of deploy/balancer."""
+    """The names and versions are those that the files of Compose build."""
     built = {
         _default(service["image"])
-        for file in ("compose.yaml", "compose.gpu.yaml")
+        for file in ("compose.yaml", "compose.gpu.yaml", "compose.balancer.yaml")
         for service in compose(file)["services"].values()
+        if "image" in service
     }
-    [version] = {name.partition(":")[2] for name in built if re.fullmatch(r"splitdnn-cloud:[\d.]+", name)}
-    built.add(f"splitdnn-balancer:{version}")
     return [
         f"{label(workload)}: nobody builds {container['image']}"
         for workload, container in containers(objects)

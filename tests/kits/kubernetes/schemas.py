@@ -41,7 +41,9 @@ def _one(*values: str) -> dict[str, Any]:
 
 def _resource(spec: Any) -> dict[str, Any]:
     metadata = _closed("name", name=_TEXT, namespace=_TEXT, labels=_TEXTS, annotations=_TEXTS)
-    return _closed("apiVersion kind metadata spec", apiVersion=_TEXT, kind=_TEXT, metadata=metadata, spec=spec)
+    return _closed(
+        "apiVersion kind metadata spec", apiVersion=_TEXT, kind=_TEXT, metadata=metadata, spec=spec
+    )
 
 
 _SELECTOR = _closed(

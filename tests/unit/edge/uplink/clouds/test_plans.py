@@ -12,15 +12,15 @@ from kits.pilot import FAST_CLOUD, plan_of
 from kits.planner import LAYER3, MBIT, OUTPUT, PNG
 from kits.several_clouds import FakeLine
 
-from edge.clouds.member import Member
-from edge.clouds.metrics import OfCloud
-from edge.clouds.typical import Typical
 from edge.metrics import DEFAULT_CAMERA, EdgeMetrics
 from edge.planning.conditions import TailTimes
 from edge.planning.pace import Pace
 from edge.planning.pilot import PlannedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.uplink.circuit import Circuit
+from edge.uplink.clouds.member import Member
+from edge.uplink.clouds.metrics import OfCloud
+from edge.uplink.clouds.typical import Typical
 from edge.uplink.link import SEGMENT_BYTES, Link
 
 SLOW_CLOUD = TailTimes({name: 6 * seconds for name, seconds in FAST_CLOUD.alone_s.items()}, {})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.clouds.member import Member
+    from edge.uplink.clouds.member import Member
     from edge.uplink.link import Link, LinkState
 
 _RECENT = 32

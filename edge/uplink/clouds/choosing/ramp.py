@@ -23,7 +23,7 @@ class Ramp:
 
     @property
     def share(self) -> float:
-        """Of all frames that could go to this cloud, `FIRST_SHARE` … 1."""
+        """The largest share of the frames that could go to this cloud, `FIRST_SHARE` … 1."""
         return min(1.0, max(FIRST_SHARE, (self._clock() - self._since) / RAMP_S))
 
     def begin(self) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from kits.edge_main import refused
 
-from edge.clouds.addresses import name_of, urls_of
 from edge.config import EdgeSettings
+from edge.uplink.clouds.addresses import name_of, urls_of
 from shared.errors import SettingsError
 from shared.limits import MAX_CLOUDS
 from shared.process.settings import KNOWN_NAMES, PREFIX, read_settings

@@ -12,9 +12,9 @@ from shared.errors import MismatchError, UplinkError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from edge.clouds.load import Load
-    from edge.clouds.member import Member
-    from edge.clouds.ramp import Ramp
+    from edge.uplink.clouds.choosing.load import Load
+    from edge.uplink.clouds.choosing.ramp import Ramp
+    from edge.uplink.clouds.member import Member
     from edge.uplink.question import Question
     from edge.uplink.reply import Reply
     from edge.uplink.uplink import Uplink
@@ -85,8 +85,13 @@ class Seat:
             raise
         self.joined, self.member.left_out, self._told = True, None, None
 
-    async def ask(self, frame: bytes, profile: Profile | None, question: Question) -> Reply:
-        """Send a frame, and learn from what becomes of it. Raises UplinkError."""
+    async def ask(
+        self, frame: bytes, profile: Profile | None, question: Question, *, trial: bool = False
+    ) -> Reply:
+        """Send a frame, and learn from what becomes of it. Raises UplinkError.
+
+        `trial`: the first after the cloud was away, for which it may have to compile: that says nothing of the next.
+        """
         member, load = self.member, self.member.load
         number, reply = load.sent(), None
         try:
@@ -102,7 +107,10 @@ class Seat:
             load.gave_up(number)
             raise
         else:
-            load.answered(number)
+            if trial:
+                load.gave_up(number)
+            else:
+                load.answered(number)
         finally:
             member.learned()
         return reply
@@ -110,7 +118,7 @@ class Seat:
     def try_it(self, frame: bytes, profile: Profile | None, question: Question) -> None:
         """Send it a copy of a frame that another cloud answers, to see whether it is back."""
         self.member.metrics.frames["tried"].inc()
-        self._trial = self._start(partial(self.ask, frame, profile, question))
+        self._trial = self._start(partial(self.ask, frame, profile, question, trial=True))
         self._trial.add_done_callback(self._tried)
 
     async def close(self) -> None:

@@ -6,8 +6,8 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edge.clouds.choosing import choose
-from edge.clouds.seat import Seat
+from edge.uplink.clouds.choosing.choice import choose
+from edge.uplink.clouds.seat import Seat
 from edge.uplink.uplink import Asking
 from shared.errors import MismatchError, UplinkError
 from shared.wire.frame import codec_of, heading
@@ -15,9 +15,9 @@ from shared.wire.frame import codec_of, heading
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from edge.clouds.clouds import Clouds
-    from edge.clouds.joint_circuit import JointCircuit
-    from edge.clouds.typical import Typical
+    from edge.uplink.clouds.clouds import Clouds
+    from edge.uplink.clouds.joint_circuit import JointCircuit
+    from edge.uplink.clouds.typical import Typical
     from edge.uplink.question import Question
     from edge.uplink.reply import Reply
     from edge.uplink.uplink import Uplink
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shared.tasks.spec import Wanted
 
 FIRST_SHARE = 0.75
-"""Of its deadline a frame waits so much for the first cloud, if there is another; the rest is that one's."""
+"""The part of its deadline for which a frame waits for the first cloud, if there is another; the rest is that one's."""
 _LEAST_S = 0.005
 """With less than this left a frame is not sent once more."""
 
@@ -159,7 +159,7 @@ class Uplinks:
         for seat in able:
             if seat.wants_trial:
                 seat.member.metrics.frames["tried"].inc()
-                return await seat.ask(frame, profile, question)
+                return await seat.ask(frame, profile, question, trial=True)
         raise UplinkError("circuit_open", "no cloud is asked now")
 
     def _able(self, frame: bytes, profile: Profile | None) -> list[Seat]:

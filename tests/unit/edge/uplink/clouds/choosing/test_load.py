@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 from kits.link import Clock
 
-from edge.clouds.budget import Budget
-from edge.clouds.choosing import choose
-from edge.clouds.load import START_S, Load
-from edge.clouds.ramp import FIRST_SHARE, RAMP_S, Ramp
+from edge.uplink.clouds.choosing.budget import Budget
+from edge.uplink.clouds.choosing.choice import choose
+from edge.uplink.clouds.choosing.load import START_S, Load
+from edge.uplink.clouds.choosing.ramp import FIRST_SHARE, RAMP_S, Ramp
 
 
 def answered(load, clock, *seconds):

@@ -9,7 +9,7 @@ import pytest
 from kits.several_clouds import OURS, Fleet, now, with_fleet
 from kits.virtual_time import run
 
-from edge.clouds.member import AWAY_S
+from edge.uplink.clouds.member import AWAY_S
 from shared.errors import MismatchError, UplinkError
 
 N2, N3 = "22" * 8, "33" * 8

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from edge.clouds.load import Load
-    from edge.clouds.ramp import Ramp
+    from edge.uplink.clouds.choosing.load import Load
+    from edge.uplink.clouds.choosing.ramp import Ramp
 
 
 class Choice(Protocol):

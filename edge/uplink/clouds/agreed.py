@@ -20,7 +20,7 @@ class _Cloud(Protocol):
 
 
 class Agreed:
-    """As edge/uplink/heard.py's `Heard`, for several clouds. Used from the event loop only.
+    """As edge/uplink/clouds/heard.py's `Heard`, for several clouds. Used from the event loop only.
 
     The rule: the network that most of the clouds run, of those that are there. Of networks that as many run, the one that was agreed on
     before; else that of the cloud that was named first. So an edge with `--model cloud` keeps its network while less than half of the

@@ -7,7 +7,7 @@ from collections import Counter
 
 from kits.several_clouds import QUESTION, with_fleet
 
-from edge.clouds.ramp import FIRST_SHARE, RAMP_S
+from edge.uplink.clouds.choosing.ramp import FIRST_SHARE, RAMP_S
 from shared.errors import UplinkError
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 START_S = 1e-6
 """Before the first answer: next to nothing, so that each cloud gets a frame soon; then that one's age counts."""
 _WEIGHT = 0.3
-"""Of the latest answer."""
+"""What the latest answer counts for."""
 _FADES_S = 5.0
 """An expectation that no answer confirms falls to a third in this time, so that a cloud which was slow gets a frame again."""
 

@@ -9,12 +9,12 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from edge.clouds.agreed import Agreed
-from edge.clouds.budget import Budget
-from edge.clouds.joint_circuit import JointCircuit
-from edge.clouds.member import Member
-from edge.clouds.metrics import OfCloud
-from edge.clouds.typical import Typical
+from edge.uplink.clouds.agreed import Agreed
+from edge.uplink.clouds.choosing.budget import Budget
+from edge.uplink.clouds.joint_circuit import JointCircuit
+from edge.uplink.clouds.member import Member
+from edge.uplink.clouds.metrics import OfCloud
+from edge.uplink.clouds.typical import Typical
 from shared.errors import MismatchError, UplinkError
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from kits.edge import settings_of
 from kits.profiles import make_profile
 from kits.uplink import FRAME, GOOD, HERE, LABELS, MODEL, WANTED, fake_cloud, refused_url
 
-from edge.clouds.addresses import name_of
-from edge.clouds.clouds import Clouds
-from edge.clouds.opening import make_line, make_uplink
-from edge.clouds.uplinks import FIRST_SHARE, Uplinks
 from edge.metrics import EdgeMetrics
+from edge.uplink.clouds.addresses import name_of
+from edge.uplink.clouds.clouds import Clouds
+from edge.uplink.clouds.opening import make_line, make_uplink
+from edge.uplink.clouds.uplinks import FIRST_SHARE, Uplinks
 from edge.uplink.line import Line
 from edge.uplink.uplink import Uplink
 from shared.errors import UplinkError
@@ -170,5 +170,25 @@ def test_without_any_the_edge_is_told_so():
                     await uplink.asked.ask(FRAME)
                 assert caught.value.reason == "circuit_open"
                 assert uplink.circuit.is_open
+
+    run(check)
+
+
+def test_what_a_cloud_that_lies_says_of_itself_ends_nothing():
+    async def check():
+        async with fake_cloud() as one, fake_cloud() as other:
+            for lie in (
+                {"codecs": {"a": [], "b": {}, "c": None, "int8": 2}, "split_points": {}, "bundle": []},
+                {"codecs": [], "split_points": [], "bundle": "served", "also_serves": 7, "profiles": 7},
+                {"fingerprint": []},
+                {"fingerprint": "../../x", "bundle": {"served": "yes"}},
+            ):
+                one.model = HERE | lie
+                async with edge_of(one.url, other.url) as uplink:
+                    while not uplink._seats[1].joined:
+                        await asyncio.sleep(0.001)
+                    answers = [(await uplink.asked.ask(FRAME)).address for _ in range(10)]
+                    assert name_of(other.url) in answers, lie
+                    assert not uplink.line.members[0].line.gives_bundle, lie
 
     run(check)

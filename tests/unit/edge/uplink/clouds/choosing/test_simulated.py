@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge.clouds.choosing import choose
-from edge.clouds.load import Load
-from edge.clouds.ramp import Ramp
+from edge.uplink.clouds.choosing.choice import choose
+from edge.uplink.clouds.choosing.load import Load
+from edge.uplink.clouds.choosing.ramp import Ramp
 
 EDGES, SECONDS, WARM_S = 40, 12.0, 3.0
 

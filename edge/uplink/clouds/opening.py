@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.clouds.clouds import Clouds
-from edge.clouds.uplinks import FIRST_SHARE, Uplinks
+from edge.uplink.clouds.clouds import Clouds
+from edge.uplink.clouds.uplinks import FIRST_SHARE, Uplinks
 from edge.uplink.line import Line, trust_of
 from edge.uplink.uplink import Uplink
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edge.clouds.load import Load
-from edge.clouds.ramp import Ramp
 from edge.uplink.circuit import State
+from edge.uplink.clouds.choosing.load import Load
+from edge.uplink.clouds.choosing.ramp import Ramp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.clouds.metrics import OfCloud
+    from edge.uplink.clouds.metrics import OfCloud
     from edge.uplink.line import Line
 
 _SHORTEST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 30.0
 """However long a cloud asks to be left alone: it may be free long before."""
+_EXPORT_S = 0.5
 AWAY_S = 5.0
 """A cloud that has said nothing for so long, while it is not asked, no longer counts."""
 
@@ -33,7 +34,7 @@ class Member:
         self.left_out: str | None = None
         """Why it is not asked although it answers: it runs another network than this edge, as this line says."""
         self._clock = clock
-        self._paused_until = float("-inf")
+        self._paused_until = self._exported_at = float("-inf")
         metrics.follow(lambda: self.state)
 
     @property
@@ -53,7 +54,7 @@ class Member:
 
     @property
     def state(self) -> str:
-        """One of edge/clouds/metrics.py's STATES."""
+        """One of edge/uplink/clouds/metrics.py's STATES."""
         if self.left_out:
             return "other_network"
         if not self.line.circuit.is_closed:
@@ -61,7 +62,11 @@ class Member:
         return "paused" if self.is_paused else "slow_start" if self.ramp.share < 1 else "closed"
 
     def learned(self) -> None:
-        """Export what its latest frame has shown."""
+        """Export what its latest frames have shown, now and then: it takes longer than choosing a cloud."""
+        now = self._clock()
+        if now < self._exported_at + _EXPORT_S:
+            return
+        self._exported_at = now
         state = self.line.link.state
         self.metrics.learned(
             under_way=self.load.under_way,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from kits.numpy_network import CLASSES, NumpyEngine
 from kits.link import Clock
+from kits.numpy_network import CLASSES, NumpyEngine
 
 from cloud.batching.compiling import Compiling
 from cloud.batching.tails import Tails

@@ -13,14 +13,17 @@ def read(path):
     return path.read_text(encoding="utf-8")
 
 
-def test_the_dockerfile_names_no_processor_and_no_image_of_a_single_one():
-    text = read(ROOT / "Dockerfile")
-    assert not _NAMED.search(text)
-    for line in re.findall(r"^FROM .*$", text, re.MULTILINE):
-        assert "--platform" not in line, line
-        assert "@sha256" not in line, f"{line}: a digest may be of one processor's image"
+def test_no_dockerfile_names_a_processor_or_an_image_of_a_single_one():
+    files = [ROOT / "Dockerfile", *sorted((ROOT / "deploy").rglob("Dockerfile"))]
+    assert len(files) > 1
+    for path in files:
+        text = read(path)
+        assert not _NAMED.search(text), path
+        for line in re.findall(r"^FROM .*$", text, re.MULTILINE):
+            assert "--platform" not in line, f"{path}: {line}"
+            assert "@sha256" not in line, f"{path}: {line}: a digest may be of one processor's image"
     # What strips libraries is Debian's own, of whichever processor the image is for.
-    assert 'LD_LIBRARY_PATH="/mnt/tools/usr/lib/$(uname -m)-linux-gnu"' in text
+    assert 'LD_LIBRARY_PATH="/mnt/tools/usr/lib/$(uname -m)-linux-gnu"' in read(files[0])
 
 
 def test_every_lock_is_for_both_and_leaves_out_on_arm_only_what_the_compiled_core_replaces():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +12,6 @@ from bench.harness.priority import lowered
 from bench.harness.system import Cloud
 
 if TYPE_CHECKING:
-    import contextlib
     from collections.abc import Sequence
     from pathlib import Path
 
@@ -32,11 +32,12 @@ class Life:
 class Member:
     """One cloud of the fleet, at the same port in all its lives, with a ledger of its own."""
 
-    def __init__(self, number: int, flags: Sequence[str], folder: Path) -> None:
+    def __init__(self, number: int, flags: Sequence[str], folder: Path, *, start_last: bool) -> None:
         self.name = f"cloud {number}"
         self.ledger = folder / f"ledger-{number}.jsonl"
         self.process = Cloud([*flags, f"--ledger={self.ledger}"], log=folder / f"cloud-{number}.log")
         self.lives: list[Life] = []
+        self._start_last = start_last
 
     @property
     def kills(self) -> int:
@@ -45,10 +46,11 @@ class Member:
     async def start(self, patience_s: float = _START_S) -> None:
         """Returns when it takes frames. Raises RuntimeError if it does not.
 
-        Its start would take nothing from the others if it had a machine of its own: here it goes after them, where that can be undone.
+        With a machine of its own its start would take nothing from the others: here it goes after them, where that can be undone. Where
+        others keep the machine busy, it would never end.
         """
         self.process.start()
-        with lowered(self.process.pid):
+        with lowered(self.process.pid) if self._start_last else contextlib.nullcontext():
             await asyncio.to_thread(self.process.wait_until_ready, patience_s)
         self.lives.append(Life(_now()))
 
@@ -60,8 +62,19 @@ class Member:
 class Clouds:
     """All of them. What is started is closed with `ends`."""
 
-    def __init__(self, count: int, flags: Sequence[str], folder: Path, ends: contextlib.ExitStack) -> None:
-        self.members = [Member(number, flags, folder) for number in range(1, count + 1)]
+    def __init__(
+        self,
+        count: int,
+        flags: Sequence[str],
+        folder: Path,
+        ends: contextlib.ExitStack,
+        *,
+        start_last: bool = True,
+    ) -> None:
+        """`start_last`: whether the start of one goes after all else that this machine does."""
+        self.members = [
+            Member(number, flags, folder, start_last=start_last) for number in range(1, count + 1)
+        ]
         for each in self.members:
             ends.callback(each.process.close)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from bench.soak.fleet.outcome import Outcome
 
+_START_LAST = "A cloud that starts goes after everything else, as if it had a machine of its own. "
+
 
 def main(arguments: Sequence[str]) -> int:
     """Exit status 1 if a promise is broken, 2 if it could not be run to its end."""
@@ -43,8 +45,9 @@ def main(arguments: Sequence[str]) -> int:
         f"{fleet.balancer}; {options.model} at {options.split_point}, {fleet.bytes:.0f} bytes a frame, deadline {options.deadline:g} s; "
         f"{outcome.offered_per_s:.1f} frames/s, of {outcome.capacity_per_s:.1f} that {options.clouds - 1} clouds could do; a cloud was killed every "
         f"{options.kill_every:g} s for {options.seconds:g} s, and {options.cut_share:.0%} of the links cut every {options.cut_every:g} s. "
-        f"A cloud that starts goes after all others{'' if may_raise(own_niceness()) else ' on machines of its own only: this user may not raise a priority'}. "
-        f"Other processes took {outcome.others_cores:.2f} of {os.cpu_count()} cores meanwhile."
+        f"{_START_LAST if not options.busy and may_raise(own_niceness()) else ''}"
+        f"Other processes took {outcome.others_cores:.2f} of {os.cpu_count()} cores meanwhile, and this process stood still for "
+        f"{outcome.pauses.within(outcome.start, outcome.end):.1f} s."
     )
     found = Findings(fleet.engine, tables(outcome, promises, setting))
     files = publish(options.results, "fleet", found, about(options.weights, options.source))

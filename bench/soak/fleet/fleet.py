@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from bench.emulator.proxy import Emulator
 from bench.harness.frames import build_frames, read_frames
 from bench.harness.others import Others
+from bench.harness.pauses import Pauses
 from bench.soak.fleet.balancer.balancing import balancing
 from bench.soak.fleet.calm import capacity, know
 from bench.soak.fleet.clouds import Clouds
@@ -45,7 +46,7 @@ class Fleet:
             *options.setup.flags(), f"--split-point={options.split_point}", f"--cache-dir={folder / 'cache'}",
             "--trusted-proxies=127.0.0.1",
         ]  # fmt: skip
-        self._clouds = Clouds(options.clouds, flags, folder, ends)
+        self._clouds = Clouds(options.clouds, flags, folder, ends, start_last=not options.busy)
         self._real = RealEdges(options, flags[:-1], folder, ends)
         self.engine = ""
         """The clouds', for people."""
@@ -110,6 +111,8 @@ class Fleet:
         )
         due = due_times(len(edges), begin, end, offered, options.seed)
         sending = [asyncio.create_task(edge.run(times)) for edge, times in zip(edges, due, strict=True)]
+        pauses = Pauses()
+        watching = asyncio.create_task(pauses.watch())
         try:
             await asyncio.sleep(start - clock())
             others = Others()
@@ -124,9 +127,9 @@ class Fleet:
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
-            for task in sending:
+            for task in (watching, *sending):
                 task.cancel()
-            await asyncio.gather(*sending, return_exceptions=True)
+            await asyncio.gather(watching, *sending, return_exceptions=True)
             for edge in edges:
                 edge.close()
             await link.close()
@@ -137,7 +140,7 @@ class Fleet:
         ]
         return Outcome(
             made, [record for edge in edges for record in edge.records], played, start, end, options.deadline, offered, able,
-            int(options.seconds / options.kill_every), cutting.result(), others_cores, real_faults,
+            int(options.seconds / options.kill_every), cutting.result(), others_cores, pauses, real_faults,
         )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bench.harness.pauses import Pauses
 from bench.soak.fleet.clouds import alive_s
 from bench.soak.ledger import session_of
 
@@ -49,6 +50,8 @@ class Outcome:
     cuts: int
     others_cores: float = 0.0
     """What other processes took of this machine's cores under faults, on average."""
+    pauses: Pauses = field(default_factory=Pauses)
+    """When the light edges' own process stood still."""
     real_faults: Sequence[str] = field(default=())
     """What is wrong with the records of real edges, for people."""
 
@@ -77,6 +80,10 @@ class Outcome:
         for cloud in self.clouds:
             counts.update({frame_id: len(times) for frame_id, times in cloud.answered.items()})
         return counts
+
+    def waited_s(self, record: FrameRecord) -> float:
+        """How long the frame took, without the time in which this process stood still and could not even have answered by itself."""
+        return record.latency_s - self.pauses.within(record.due, record.done)
 
     def kills(self) -> list[float]:
         """When clouds were killed."""

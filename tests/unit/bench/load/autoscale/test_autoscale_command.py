@@ -20,7 +20,18 @@ RESULT = LoadResult(
     clients=1, offered_per_s=None, answered=10, throughput_per_s=100.0, p50_ms=1.0, p99_ms=2.0, slowest=1.0, fastest=1.0,
     busy=0, late=0, refused=0, failed=0, unanswered=0, own_cpu=0.1,
 )  # fmt: skip
-LONE = Measured(Load(1, 1.0), 100.0, RESULT, 0.0, size=1.0, run_s=0.008, busy=0.8, cores=1.0, elsewhere=0.0, proportional=10**8)
+LONE = Measured(
+    Load(1, 1.0),
+    100.0,
+    RESULT,
+    0.0,
+    size=1.0,
+    run_s=0.008,
+    busy=0.8,
+    cores=1.0,
+    elsewhere=0.0,
+    proportional=10**8,
+)
 FULL = replace(
     LONE, load=Load(16, 1.0), size=8.0, run_s=0.050, cores=1.6, result=replace(RESULT, throughput_per_s=160.0)
 )
@@ -36,8 +47,21 @@ def test_unknown_traces_and_autoscalers_are_refused(capsys):
         with pytest.raises(SystemExit):
             AutoscaleOptions.read(flags)
         assert "accepted are" in capsys.readouterr().err
-    assert [each.name for each in AutoscaleOptions.read(["--traces", "flash,step"]).chosen_traces] == ["step", "flash"]
-    assert [each.name for each in AutoscaleOptions.read([]).manifests(Service())] == ["hpa", "keda", "queue", "cores"]
+    assert [each.name for each in AutoscaleOptions.read(["--traces", "flash,step"]).chosen_traces] == [
+        "step",
+        "flash",
+    ]
+    assert [each.name for each in AutoscaleOptions.read([]).manifests(Service())] == [
+        "hpa",
+        "keda",
+        "queue",
+        "cores",
+    ]
+
+
+def test_other_targets_may_be_tried():
+    tried = AutoscaleOptions.read(["--queue", "32", "--cores", "1.6"]).manifests(Service())
+    assert [(each.queue, each.cores) for each in tried] == [(32, 1.6), (32, 1.6), (32, None), (None, 1.6)]
 
 
 def test_a_pod_is_fitted_to_the_smallest_and_the_largest_runs():
@@ -80,7 +104,19 @@ def test_the_command_writes_its_tables(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_a_cloud_is_measured(tmp_path, capsys):
-    flags = ["--measure", "--traces", "", "--load-s", "0.5", "--shares", "0.5", "--threads", "1", "--model", str(tiny().folder)]
+    flags = [
+        "--measure",
+        "--traces",
+        "",
+        "--load-s",
+        "0.5",
+        "--shares",
+        "0.5",
+        "--threads",
+        "1",
+        "--model",
+        str(tiny().folder),
+    ]
     assert main([*flags, "--split-point", "pool", "--results", str(tmp_path)]) == 0
     capsys.readouterr()
     rows = table(tmp_path / "autoscale-pod.csv")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.harness.pauses import Pauses
 from bench.soak.fleet.clouds import Life
 from bench.soak.fleet.edge import FrameRecord
 from bench.soak.fleet.outcome import Outcome, Played
@@ -137,6 +138,14 @@ def test_an_answer_after_its_deadline_is_seen_also_of_a_frame_that_was_under_way
     assert broken(hit) == {late, "under way at a kill, answered in time"}
 
 
+def test_a_frame_is_not_late_by_what_its_own_process_stood_still(outcome):
+    due = outcome.records[330].due
+    late = with_record(outcome, 330, done=due + 3)
+    for seconds, expected in ((2.5, set()), (1.5, {"frames answered after their deadline"})):
+        pauses = Pauses([(due + 0.1, due + 0.1 + seconds)])
+        assert broken(replace(late, pauses=pauses)) == expected, seconds
+
+
 def test_one_frame_in_fifty_that_is_four_times_as_slow_breaks_the_promise_of_p99(outcome):
     records = [
         replace(each, done=each.due + 0.1) if place % 50 == 0 else each
@@ -170,7 +179,9 @@ def test_a_cloud_that_gets_too_little_while_it_lives_is_seen_and_one_that_lived_
 
 def test_a_run_without_kills_or_cuts_promises_nothing(outcome):
     calm = [replace(each, lives=[Life(0.0)]) for each in outcome.clouds]
-    assert broken(replace(outcome, clouds=calm)) == {"clouds killed"}
+    without = replace(outcome, clouds=calm)
+    assert broken(without) == {"clouds killed"}
+    assert not next(each for each in judge(without) if each.name == "clouds killed").is_of_speed
     assert broken(replace(outcome, cuts=0)) == {"links cut"}
 
 
@@ -183,6 +194,7 @@ def test_what_is_wrong_with_real_edges_is_a_broken_promise(outcome):
 
 def test_only_promises_that_depend_on_other_work_may_be_broken_on_a_busy_machine(outcome):
     assert {each.name for each in judge(outcome) if each.is_of_speed} == {
+        "clouds killed",
         "share answered by clouds",
         "p99 over median",
         "frames/s alive, the busiest cloud over the idlest",

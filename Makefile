@@ -151,7 +151,7 @@ sbom: $(INSTALLED) ## what .venv and this machine are made of, as CycloneDX; an 
 
 .PHONY: clean
 clean: ## remove .venv and everything else that was made here; not media/, weights/ or results
-	rm -rf $(VENV) $(ENVOY_VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(INT8_VENV) $(ENVOY_VENV) $(KSERVE_VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Made here, since Docker would make them as root.

@@ -41,11 +41,12 @@ class Compiling:
     async def tend(
         self, legs: Callable[[], Legs | None], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
-        """From time to time, compile a leg from where most frames came, until cancelled. `legs` are the current network's."""
+        """From time to time, compile legs from where most frames came, until cancelled. `legs` are the current network's."""
         while True:
             await sleep(_LOOK_S)
-            if (found := legs()) and (name := found.hot()):
-                await self._pool.run(found.make, name)
+            if found := legs():
+                for name in found.hot():
+                    await self._pool.run(found.make, name)
 
     def waiting(self) -> int:
         """Frames whose tail is not ready yet."""

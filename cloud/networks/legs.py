@@ -60,12 +60,13 @@ class Legs:
         self._frames[name] += frames  # two threads may lose a few, which does not matter
         return None
 
-    def hot(self) -> str | None:
-        """The split point of most frames since the last call, if they are worth a leg and it can have one."""
+    def hot(self) -> list[str]:
+        """The split points whose frames since the last call are worth a leg, if they can have one: that of most frames first."""
         frames, self._frames = self._frames, Counter()
         before = set(self._names[: self._names.index(self._default.name)]) - self._hopeless
-        found = [name for name, count in frames.most_common() if count >= HOT_FRAMES and name in before]
-        return found[0] if found and self._engine.minds_cuts else None
+        if not self._engine.minds_cuts:
+            return []
+        return [name for name, count in frames.most_common() if count >= HOT_FRAMES and name in before]
 
     def make(self, name: str) -> None:
         """Compile the leg from this split point, if there is room for it; takes a second."""

@@ -17,6 +17,9 @@ from kits.monitoring import DASHBOARDS, RULES
 TOGETHER = (
     ("edge",),
     ("balancer", "edge"),
+    ("tls",),
+    ("balancer", "edge", "monitoring", "hpa", "tls"),
+    ("siblings", "balancer"),
     ("gpu", "balancer", "monitoring", "keda"),
     ("balancer", "edge", "gpu", "monitoring", "hpa"),
 )
@@ -82,6 +85,35 @@ def test_a_changed_setting_rolls_the_clouds():
     }
     assert len(names) == 2
     assert all(re.fullmatch(r"splitdnn-cloud-[a-z0-9]{10}", name) for name in names)
+
+
+def test_with_tls_nobody_speaks_without(tmp_path):
+    """And each sees the key of its own alone."""
+    objects = together(tmp_path, "balancer", "edge", "monitoring", "tls")
+    told, keys = {}, {}
+    for name in ("cloud", "balancer", "edge"):
+        pod = pod_of(named(objects, "Deployment", f"splitdnn-{name}"))
+        [container] = pod["containers"]
+        told[name] = environment(objects, container)
+        [volume] = [each["secret"] for each in pod["volumes"] if each["name"] == "tls"]
+        keys[name] = {
+            (volume["secretName"], item["key"]) for item in volume["items"] if item["key"] == "tls.key"
+        }
+    assert keys == {
+        "cloud": {("splitdnn-cloud-tls", "tls.key")},
+        "balancer": {("splitdnn-balancer-tls", "tls.key")},
+        "edge": set(),
+    }
+    assert told["cloud"]["SPLITDNN_CERTIFICATE"]
+    assert {"CERTIFICATE", "CLOUD_CA"} <= told["balancer"].keys()
+    assert told["edge"]["SPLITDNN_CLOUD_URL"].startswith("https://")
+    [cloud] = pod_of(named(objects, "Deployment", "splitdnn-cloud"))["containers"]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert cloud[probe]["httpGet"]["scheme"] == "HTTPS", probe
+    [endpoint] = named(objects, "PodMonitor", "splitdnn-cloud")["spec"]["podMetricsEndpoints"]
+    assert endpoint["scheme"] == "https"
+    services = of_kind(objects, "Service")
+    assert {each["spec"]["ports"][0]["appProtocol"] for each in services} == {"https"}
 
 
 def test_the_job_makes_the_network_that_the_clouds_run():

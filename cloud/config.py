@@ -71,6 +71,11 @@ class CloudSettings(CommonSettings):
         description="split points, with commas between, whose tails are compiled on their own at the start, as the default one's is; "
         "those at others are put together of segments, which takes a little longer for each frame",
     )
+    legs: bool = Field(
+        True,
+        description="compile the way from the split points of most frames to the default one without cuts, as frames come: faster, and takes the "
+        "memory of another network at most",
+    )
     served_split_points: Literal["all", "usual"] = Field(
         "all",
         description="where frames may cross: `all`, or `usual`, which is the default split point, `input`, the ends of stages and those of "

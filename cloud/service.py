@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
 _TEND_S = 10.0
 """Between two looks at the files of the ledger and the audit."""
-
 _REFUSAL_LINES, _REFUSAL_LINES_PER_S = 10, 0.5
 """Lines about refusals in the log: at once, and later. All are counted; a line is about 150 bytes."""
 
@@ -150,6 +149,7 @@ class Service:
             asyncio.create_task(self.batcher.serve()),
             asyncio.create_task(self.door.watch()),
             asyncio.create_task(self._tend_files()),
+            asyncio.create_task(self.compiling.tend(lambda: self.network.tails.legs)),
             asyncio.create_task(Trimming().watch()),
         ]
         if folder:

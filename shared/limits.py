@@ -41,7 +41,7 @@ MAX_PICTURE_PIXELS = MAX_ELEMENTS // 3
 55 MB as PNG and JPEG) and 0.3 s of a core (a JPEG of 32 scans), however few bytes it came in."""
 MAX_FILE_PIXELS = 25_000_000
 """Pixels of the file of a picture that is the body of a request: phones and cameras take 12 to 24 million. One of more than `MAX_PICTURE_PIXELS`
-is decoded at a time; the largest takes up to 500 MB (as WebP; 250 MB as PNG, 400 MB as JPEG) and a second and a half of a core."""
+is decoded at a time; the largest takes up to 500 MB (as WebP; 250 MB as PNG, 400 MB as JPEG) and 1.6 s of a core."""
 MAX_JPEG_SCANS = 32
 """Scans of a JPEG. Each costs a pass over the whole picture and may be 12 bytes; progressive files have about ten."""
 MAX_SCANNED_PIXELS = 300_000_000

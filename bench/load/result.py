@@ -77,9 +77,7 @@ def result_of(run: Run, kinds: int = 1) -> LoadResult:
     )
 
 
-def _of_kind(
-    due: list[Request], parts: list[float], load: Load, clients: range
-) -> dict[str, float | None]:
+def _of_kind(due: list[Request], parts: list[float], load: Load, clients: range) -> dict[str, float | None]:
     latencies = [
         1e3 * each.latency_s for each in due if each.client in clients and each.status in (OK, UNANSWERED)
     ]

@@ -63,8 +63,8 @@ class Entry:
                 }
             )
 
-    def note_picture(self, split_point: str, codec: str) -> None:
-        """Remember the same of a picture's file, which has no frame's number."""
+    def note_unnumbered(self, split_point: str, codec: str) -> None:
+        """Remember the same of a picture's file, or of the tensors of one request, which have no frame's number."""
         if self._ledger:
             self._frames.append({"frame_id": None, "split_point": split_point, "codec": codec})
 

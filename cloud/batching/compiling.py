@@ -16,11 +16,15 @@ from cloud.access.turns import FairTurns
 from shared.errors import DeadlineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from cloud.access.clients import Account
+    from cloud.networks.legs import Legs
     from cloud.networks.network import Tail
     from cloud.threads import Pool
+
+_LOOK_S = 5.0
+"""Between two looks at where frames come."""
 
 
 class Compiling:
@@ -33,6 +37,16 @@ class Compiling:
         self._turns = FairTurns(1)
         self._waiting = Places()
         self._running: set[asyncio.Task[None]] = set()
+
+    async def tend(
+        self, legs: Callable[[], Legs | None], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """From time to time, compile legs from where most frames came, until cancelled. `legs` are the current network's."""
+        while True:
+            await sleep(_LOOK_S)
+            if found := legs():
+                for name in found.hot():
+                    await self._pool.run(found.make, name)
 
     def waiting(self) -> int:
         """Frames whose tail is not ready yet."""

@@ -33,22 +33,20 @@ class TailRunner:
         return await self._pool.run(self._compute, tail, callers)
 
     async def in_pieces(self, tail: Tail, callers: list[Crossing], stops: Stops) -> Tensors:
-        """The same by the segments of its chain, if there is one, with stops at split points on the way; those that board come last."""
+        """The same by the segments of its chain, if there is one, with stops at split points on the way; those that board come last.
+
+        A tail that is compiled on its own takes no stops, unless others may want a pause: a segment's ends cost more than boarding saves.
+        """
         tails = tail.network.tails
-        run = tails.begin(tail.split_point, callers)
-        if run is None or not (stops.is_shared or self._is_worth_it(tail, run, stops)):
+        whole = tails.is_whole(tail.split_point) and not stops.must_pause
+        run = None if whole else tails.begin(tail.split_point, callers, pauses=stops.must_pause)
+        if run is None:
             return await self.at_once(tail, callers)
         board = bool(run.ahead)
         boarding: list[Crossing] = []
         while (outputs := await self._pool.run(self._advance, tail, run, stops, boarding, board)) is None:
             boarding = await stops.stop(tail._replace(split_point=run.point) if board else None)
         return outputs
-
-    def _is_worth_it(self, tail: Tail, run: ChainRun, stops: Stops) -> bool:
-        """Whether to run segments where a whole tail is at hand, which is a little faster: only if somebody waits to board."""
-        if not tail.network.tails.is_whole(tail.split_point):
-            return True
-        return any(stops.are_wanted(tail._replace(split_point=point)) for point in run.ahead)
 
     def _compute(self, tail: Tail, callers: list[Crossing]) -> Tensors:
         with computing(self._step_cpu, "tail"):

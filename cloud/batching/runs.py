@@ -126,9 +126,12 @@ class Stops:
         self._journey = journey
         self.is_shared = shared
         """Whether several clients send at present."""
+        expected_s = sum(selection.costs.of_all(each.ticket) for each in journey.passages)
+        self.must_pause = shared and expected_s > selection.shared_run_s
+        """Whether it takes so long that others must be able to go on the way."""
         self._is_full = False
         self._added_s = 0.0
-        self._short_s = _SHORT * sum(selection.costs.of_all(each.ticket) for each in journey.passages)
+        self._short_s = _SHORT * expected_s
         self._worked_s = self._away_s = 0.0
         self._since_s = asyncio.get_running_loop().time()
 

@@ -25,7 +25,7 @@ class Selection:
         self.company = Company()
         self._queue = queue
         self._max_batch = max_batch
-        self._shared_run_s = shared_run_s
+        self.shared_run_s = shared_run_s
 
     def take(self, now_s: float) -> tuple[list[Ticket], bool]:
         """The batch whose turn it is, empty if nothing waits, and whether others may want to go in its pauses."""
@@ -33,7 +33,7 @@ class Selection:
             return self._queue.take(self._max_batch), False
         if not len(self._queue):
             return [], True
-        most = self.costs.frames_in(self._shared_run_s, self._queue.first(), self._max_batch)
+        most = self.costs.frames_in(self.shared_run_s, self._queue.first(), self._max_batch)
         return self._queue.take(most), True
 
     def board(
@@ -47,7 +47,7 @@ class Selection:
         cost_s = self.costs.of(tail)
         room = min(self._max_batch, left_s / cost_s) - aboard
         if shared:
-            room = min(room, (self._shared_run_s - added_s) / cost_s)
+            room = min(room, (self.shared_run_s - added_s) / cost_s)
 
         def limit(ticket: Ticket) -> int:
             return int(room) if ticket.tail == tail and ticket.frames <= room else 0

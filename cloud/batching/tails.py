@@ -2,7 +2,7 @@
 
 Which split points are asked for is the clients' choice, so what that may cost is bounded here: the tails at the default split point and
 at those that the settings list are compiled on their own, at the start. All others are the last segments of a chain, which is compiled once
-however many of them are asked for: one cut at the ends of stages, one cut everywhere.
+however many of them are asked for: one cut at the ends of stages, one cut everywhere. A few that many frames come at may have a leg as well.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cloud.batching.crossing import Crossing
+    from cloud.networks.legs import Legs
     from shared.engines import Engine
     from shared.engines.half import Half, Tensors
     from shared.engines.segmented import ChainRun
@@ -50,11 +51,13 @@ class Tails:
         *,
         everywhere: bool = True,
         one_thread: bool = False,
+        legs: Legs | None = None,
     ) -> None:
         """`clock` returns seconds. Without `everywhere`, frames cross at the ends of stages and where a tail is compiled already.
 
-        `one_thread`: what `begin` gives is advanced by one thread only.
+        `one_thread`: what `begin` gives is advanced by one thread only. Without `legs` there are none.
         """
+        self.legs = legs
         self._partition = partition
         self._engine = engine
         self._clock = clock
@@ -120,7 +123,7 @@ class Tails:
         `split_point` must exist, and each crossing must be one of its own.
         """
         point = self._partition.point(split_point)
-        tail = self._at_hand(point)
+        tail = self._whole(point) or self._leg(split_point, len(callers)) or self._at_hand(point)
         while tail is None:
             self.prepare(split_point)
             tail = self._at_hand(point)
@@ -134,14 +137,24 @@ class Tails:
             callers = [point.symbols(each) for each in callers]
         return self._joining.owned(tail(self._joining.join(callers)))
 
-    def begin(self, split_point: str, callers: Sequence[Crossing]) -> ChainRun | None:
-        """As `run`, but to be gone on with piece by piece; None where there is no chain of this tail. Computes nothing yet."""
-        chain = self._ends.get(split_point) or self._fine.get(split_point)
+    def begin(self, split_point: str, callers: Sequence[Crossing], *, pauses: bool = True) -> ChainRun | None:
+        """As `run`, but to be gone on with piece by piece; None where there is no chain of this tail. Computes nothing yet.
+
+        Without `pauses` the pieces may be long.
+        """
+        leg = None if pauses else self._leg(split_point, len(callers))
+        chain = leg or self._ends.get(split_point) or self._fine.get(split_point)
         return chain.begin(callers, one_thread=self._one_thread) if isinstance(chain, Chain) else None
+
+    def _leg(self, split_point: str, frames: int) -> Chain | None:
+        return self.legs.use(split_point, frames) if self.legs else None
 
     def is_whole(self, split_point: str) -> bool:
         """Whether this tail is compiled on its own, and so a little faster than a chain's."""
-        return self._engine.at_hand("tail", self._partition.point(split_point)) is not None
+        return self._whole(self._partition.point(split_point)) is not None
+
+    def _whole(self, point: SplitPoint) -> Half | None:
+        return self._engine.at_hand("tail", point)
 
     def require_allowed(self, split_point: str) -> None:
         """Raise SplitPointError if frames may not cross at this split point, which must exist."""
@@ -153,7 +166,7 @@ class Tails:
         raise SplitPointError(f"this cloud takes no frames at {split_point}", accepted=accepted)
 
     def _at_hand(self, point: SplitPoint) -> Half | None:
-        return self._engine.at_hand("tail", point) or self._ends.get(point.name) or self._fine.get(point.name)
+        return self._whole(point) or self._ends.get(point.name) or self._fine.get(point.name)
 
     def _compile(self, point: SplitPoint) -> None:
         """The chain that has this tail; if none can be cut there, the tail on its own."""

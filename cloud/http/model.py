@@ -57,7 +57,7 @@ class ModelHandler(TailHandler):
     def entry(self) -> Entry:
         entry = Entry(None if self._is_json() else self.service.ledger, self.client)
         if self._is_picture():
-            entry.note_picture(INPUT, IMAGE)
+            entry.note_unnumbered(INPUT, IMAGE)
         return entry
 
     def check_header(self) -> None:

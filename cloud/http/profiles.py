@@ -81,7 +81,7 @@ class ProfileHandler(BodyHandler):
         found = service.profiles.describe_one(name)
         if found is None and _NAME.fullmatch(name) and service.lifecycle.state is State.READY:
             self.account.require_compute()
-            if await service.profile_desk.bring(name, self.account, service.networks, _LOOKING_S):
+            if await service.profile_desk.bring(name, self.account, service.networks, _LOOKING_S, anew=True):
                 found = service.profiles.describe_one(name)
         if found is None:
             raise HTTPError(404, f"no such profile; GET {PROFILES} lists those that this cloud has")

@@ -10,6 +10,7 @@ from cloud.access.refusals import OverQuotaError
 from cloud.batching.tails import Tails
 from cloud.bodies.json_body import public_shape
 from cloud.networks.files import BundleFiles
+from cloud.networks.legs import Legs
 from cloud.networks.usage import Usage
 from shared.engines.load import load_network
 from shared.errors import ContentError, ModelError, SplitPointError
@@ -80,6 +81,7 @@ class LoadedNetwork:
             network.engine,
             everywhere=settings.served_split_points == "all",
             one_thread=tail_workers == 1,
+            legs=Legs(network.partition, network.engine, network.point) if settings.legs else None,
         )
         return cls(network, tails, labels_sha256(network.model.labels), files)
 

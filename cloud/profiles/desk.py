@@ -91,11 +91,16 @@ class ProfileDesk:
             self._keep(name, data)
         return new, dropped
 
-    async def bring(self, name: str, account: Account, networks: Networks, patience_s: float) -> bool:
-        """Whether a profile that is missing is here now: from the folder or another cloud, for which this waits so long at most."""
+    async def bring(
+        self, name: str, account: Account, networks: Networks, patience_s: float, *, anew: bool = False
+    ) -> bool:
+        """Whether a profile that is missing is here now: from the folder or another cloud, for which this waits so long at most.
+
+        `anew`: also if nobody had it a moment ago, as whoever asks may have sent it to another cloud since.
+        """
         task = self._bringing.get(name)
         if task is None:
-            if not self._may_ask(name):
+            if not self._may_ask(name, anew=anew):
                 return False
             task = asyncio.create_task(self._bring(name, account, networks))
             self._bringing[name] = task
@@ -124,10 +129,11 @@ class ProfileDesk:
         check_shapes(profile.shapes, partition.point(profile.split_point).shapes, profile.split_point)
         return self._store.add(profile, client)
 
-    def _may_ask(self, name: str) -> bool:
+    def _may_ask(self, name: str, *, anew: bool) -> bool:
         if not (self._folder or self._fellows) or len(self._bringing) >= _AT_ONCE:
             return False
-        return self._missed.get(name, float("-inf")) <= self._clock() - _MISSED_S and self._questions.take()
+        missed = self._clock() - self._missed.get(name, float("-inf")) < _MISSED_S
+        return (anew or not missed) and self._questions.take()
 
     async def _bring(self, name: str, account: Account, networks: Networks) -> bool:
         brought = self._metrics.profiles_brought

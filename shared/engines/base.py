@@ -49,6 +49,8 @@ class Engine(ABC):
     precision: str
     device: str
     threads: int
+    minds_cuts = False
+    """Whether a network that is cut takes longer than one that is not."""
 
     def __init__(
         self, probe: Probe | None, reference: Callable[[], Engine] | None, *, one_by_one: bool = False
@@ -126,6 +128,11 @@ class Engine(ABC):
     @abstractmethod
     def segment(self, start: SplitPoint, end: SplitPoint) -> Segment:
         """Compile the layers between two points. The engine does not hold the result. Raises EngineError."""
+
+    def weigh(self, start: SplitPoint, end: SplitPoint) -> int:
+        """Bytes of the constants between two points, as far as the engine knows. Raises EngineError."""
+        del start, end
+        return 0
 
     @property
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -28,31 +29,32 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Three]:
 
 def test_each_cloud_is_killed_under_load_and_the_others_answer(three):
     run = three.edge(FPS)
-    wait_for_answers(run, 3 * FPS)
-    killed = []
+    wait_for_answers(run, 3 * FPS, answered_by="cloud")
+    killed, begun = [], time.time()  # the first frames may be late, as their tail is compiled
     for cloud, name in zip(three.clouds, three.names, strict=True):
         wait_for_answers(run, 5, cloud=name)
         cloud.kill()
-        killed.append((name, time.time()))
+        lost_at = time.time()
         wait_for_answers(run, 2 * FPS, answered_by="cloud")
-        killed[-1] += (time.time(),)
+        killed.append((name, lost_at, time.time()))
         cloud.start()
         cloud.wait_until_ready()
         wait_for_answers(run, 5, cloud=name)
     records = stop(run)
     rows = three.join(run)
     check_waits(records)
-    by_edge = [record for record in records if record["answered_by"] == "edge"]
-    print(
-        f"{len(records)} frames, {len(by_edge)} by the edge, {len(rows)} lines in the ledgers"
-    )  # pytest -rP
-    assert len(by_edge) <= 0.02 * len(records), fallbacks(records)
-    assert fallbacks(records) <= AWAY | {None}
-    assert {record["cloud"] for record in records} == {*three.names, None} if by_edge else {*three.names}
+    assert {record["cloud"] for record in records} - {None} == {*three.names}
     for name, since, until in killed:
         away = read_since(records, since + 0.1, until)
         assert away
         assert name not in {record["cloud"] for record in away}, "a cloud that was dead has answered"
+    later = read_since(records, begun)
+    why = Counter(record["fallback"] for record in later if record["answered_by"] == "edge")
+    print(
+        f"{len(later)} frames, by the edge: {dict(why)}; {len(rows)} ledger lines, {len(records)} records"
+    )  # pytest -rP
+    assert sum(why.values()) <= 0.02 * len(later), why
+    assert set(why) <= AWAY, why
     assert len(rows) <= 1.05 * len(records) + 20, "what was sent twice is little"
 
 

@@ -17,6 +17,9 @@ from kits.monitoring import DASHBOARDS, RULES
 TOGETHER = (
     ("edge",),
     ("balancer", "edge"),
+    ("tls",),
+    ("balancer", "edge", "monitoring", "hpa", "tls"),
+    ("siblings", "balancer"),
     ("gpu", "balancer", "monitoring", "keda"),
     ("balancer", "edge", "gpu", "monitoring", "hpa"),
 )
@@ -66,17 +69,65 @@ def test_the_gpu_is_asked_for_as_in_compose():
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert container["image"] == pod_of(plain)["containers"][0]["image"] + "-cuda"
     assert environment(objects, container)["SPLITDNN_DEVICE"] == "cuda"
-    assert container["resources"]["limits"]["cpu"] == pod_of(plain)["containers"][0]["resources"]["limits"]["cpu"]
+    assert (
+        container["resources"]["limits"]["cpu"]
+        == pod_of(plain)["containers"][0]["resources"]["limits"]["cpu"]
+    )
 
 
 def test_a_changed_setting_rolls_the_clouds():
     """The ConfigMap's name is made of its content."""
     names = {
-        [each["metadata"]["name"] for each in of_kind(rendered(name), "ConfigMap") if "cloud" in each["metadata"]["name"]][0]
+        each["metadata"]["name"]
         for name in ("base", "overlays/gpu")
+        for each in of_kind(rendered(name), "ConfigMap")
+        if each["metadata"]["name"].startswith("splitdnn-cloud-")
     }
     assert len(names) == 2
     assert all(re.fullmatch(r"splitdnn-cloud-[a-z0-9]{10}", name) for name in names)
+
+
+def test_with_tls_nobody_speaks_without(tmp_path):
+    """And each sees the key of its own alone."""
+    objects = together(tmp_path, "balancer", "edge", "monitoring", "tls")
+    told, keys = {}, {}
+    for name in ("cloud", "balancer", "edge"):
+        pod = pod_of(named(objects, "Deployment", f"splitdnn-{name}"))
+        [container] = pod["containers"]
+        told[name] = environment(objects, container)
+        [volume] = [each["secret"] for each in pod["volumes"] if each["name"] == "tls"]
+        keys[name] = {
+            (volume["secretName"], item["key"]) for item in volume["items"] if item["key"] == "tls.key"
+        }
+    assert keys == {
+        "cloud": {("splitdnn-cloud-tls", "tls.key")},
+        "balancer": {("splitdnn-balancer-tls", "tls.key")},
+        "edge": set(),
+    }
+    assert told["cloud"]["SPLITDNN_CERTIFICATE"]
+    assert {"CERTIFICATE", "CLOUD_CA"} <= told["balancer"].keys()
+    assert told["edge"]["SPLITDNN_CLOUD_URL"].startswith("https://")
+    [cloud] = pod_of(named(objects, "Deployment", "splitdnn-cloud"))["containers"]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert cloud[probe]["httpGet"]["scheme"] == "HTTPS", probe
+    [endpoint] = named(objects, "PodMonitor", "splitdnn-cloud")["spec"]["podMetricsEndpoints"]
+    assert endpoint["scheme"] == "https"
+    services = of_kind(objects, "Service")
+    assert {each["spec"]["ports"][0]["appProtocol"] for each in services} == {"https"}
+
+
+def test_the_job_makes_the_network_that_the_clouds_run():
+    objects = rendered("bundle")
+    [container] = pod_of(named(objects, "Job", "splitdnn-bundle"))["containers"]
+    *program, source, flag, folder = container["command"]
+    assert program == ["python", "-m", "splitdnn", "bundle"]
+    assert (source, flag) == ("resnet50", "--output")
+    clouds = rendered("base")
+    [cloud] = pod_of(named(clouds, "Deployment", "splitdnn-cloud"))["containers"]
+    assert environment(clouds, cloud)["SPLITDNN_MODEL"] == folder
+    [mount] = [each for each in container["volumeMounts"] if each["name"] == "bundles"]
+    assert folder.startswith(f"{mount['mountPath']}/"), "not the volume itself, which cannot be replaced"
+    assert mount in [{key: each[key] for key in ("name", "mountPath")} for each in cloud["volumeMounts"]]
 
 
 def test_the_balancer_takes_the_clouds_address():
@@ -100,10 +151,12 @@ def test_rules_and_dashboards_are_those_of_monitoring():
 
 def test_the_balancers_file_is_that_of_deploy():
     objects = rendered("overlays/keda")
-    [made] = [each for each in of_kind(objects, "ConfigMap") if each["metadata"]["name"].startswith("splitdnn-balancer-")]
-    assert made["data"] == {
-        "haproxy.cfg": (ROOT / "deploy/balancer/haproxy.cfg").read_text(encoding="utf-8")
-    }
+    [made] = [
+        each
+        for each in of_kind(objects, "ConfigMap")
+        if each["metadata"]["name"].startswith("splitdnn-balancer-")
+    ]
+    assert made["data"] == {"haproxy.cfg": (ROOT / "deploy/balancer/haproxy.cfg").read_text(encoding="utf-8")}
 
 
 def test_both_autoscalers_go_by_the_same_numbers():

@@ -34,7 +34,11 @@ class Manifests:
         return self.pod(name)["containers"][0]
 
     def settings(self, name="splitdnn-cloud"):
-        [found] = [each for each in of_kind(self.objects, "ConfigMap") if each["metadata"]["name"].startswith(f"{name}-")]
+        [found] = [
+            each
+            for each in of_kind(self.objects, "ConfigMap")
+            if each["metadata"]["name"].startswith(f"{name}-")
+        ]
         return found["data"]
 
     @property
@@ -198,7 +202,9 @@ BROKEN = {
 
 
 def test_every_check_has_a_manifest_that_it_refuses():
-    made = {name for name, found in inspect.getmembers(checking) if name.startswith("check_") and callable(found)}
+    made = {
+        name for name, found in inspect.getmembers(checking) if name.startswith("check_") and callable(found)
+    }
     assert {check.__name__ for check in CHECKS} == made == BROKEN.keys()
 
 

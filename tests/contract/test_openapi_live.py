@@ -59,5 +59,5 @@ def test_nothing_that_is_asked_is_answered_otherwise_than_described(cloud: Follo
 def test_nor_where_tokens_are_asked_for(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path / "tokens")
     with followed(tmp_path / "bundle", FINGERPRINT, token_file=str(tokens.path)) as guarded:
-        run(guarded, tmp_path, "--phases", "coverage", "--max-examples", "1")
-        assert guarded.metric("rejected_total", reason="unauthenticated") > 50
+        run(guarded, tmp_path, "--phases", "fuzzing", "--max-examples", "3")
+        assert guarded.metric("rejected_total", reason="unauthenticated") > 20

@@ -12,6 +12,7 @@ from kits.inference import body, tensor, texts
 
 from cloud.access.ledger import Entry
 from cloud.bodies.body import Body
+from cloud.bodies.inference.fields import DATATYPES
 from cloud.bodies.inference.json_request import read_inference
 from cloud.bodies.inference.reading import Reading
 from cloud.bodies.inference.request import header_length, parse_header, parse_request
@@ -68,6 +69,17 @@ TREE = {
 }
 
 
+def exchanged(chance: random.Random, tree: Any) -> Any:
+    """A request of which an input has the name or datatype of another kind."""
+    inputs = tree.get("inputs") if isinstance(tree, dict) else None
+    if isinstance(inputs, list) and inputs and isinstance(inputs[-1], dict):
+        key, values = chance.choice(
+            [("datatype", DATATYPES), ("name", ["input", "layer1", "neck[0]", "neck[1]", "neck", "output"])]
+        )
+        inputs[chance.choice((0, -1))] = inputs[-1] | {key: chance.choice(values)}
+    return tree
+
+
 def read(data: bytes, length: int) -> object:
     """What the cloud makes of a body, as far as it goes before networks and threads."""
     request = parse_header(data, length)
@@ -113,7 +125,10 @@ def test_binary_requests() -> None:
         text, rest = data[:length], data[length:]
         match chance.randrange(4):
             case 0:  # other JSON, before the same tensors
-                text = json.dumps(bent(chance, json.loads(text))).encode()
+                tree = bent(chance, json.loads(text))
+                if chance.random() < 0.3:
+                    tree = exchanged(chance, tree)
+                text = json.dumps(tree).encode()
             case 1:
                 text = damaged(chance, text)
             case 2:

@@ -192,12 +192,8 @@ def test_what_may_be_done_twice_is_sent_again_and_nothing_else(kind, tmp_path):
             assert asked(balanced, method, path, body) in [(502, None), (503, None)], (method, path)
             counts = [cloud.asked[f"{method} {path}"] for cloud in clouds]
             assert sum(counts) == times, (method, path, counts)
-            if isinstance(
-                balanced, balancer.HAProxy
-            ):  # Envoy draws again a number of times, and may draw one that it had
-                assert max(counts) == 1, (
-                    f"{method} {path}: a retry goes to another cloud, and these were {counts}"
-                )
+            # A retry goes to another cloud; Envoy's threads hear of a healthy one a moment after it says so itself.
+            assert max(counts) == 1 or isinstance(balanced, balancer.Envoy), (method, path, counts)
         # A frame as long as one that ResNet-50 has after its first stage; a longer one is not held, and so not sent again.
         asked(balanced, "POST", "/model?top=1", bytes(802_816))
         assert sum(cloud.asked["POST /model?top=1"] for cloud in clouds) == 3

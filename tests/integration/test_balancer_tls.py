@@ -88,16 +88,27 @@ def test_frames_reach_the_clouds_by_tls_all_the_way(fleet, certificates, tmp_pat
                     stranger.getresponse()
 
 
-def test_the_clouds_charge_whoever_the_balancer_saw(certificates, tmp_path):
+@pytest.mark.parametrize("kind", ["haproxy", "envoy"])
+def test_the_clouds_charge_whoever_the_balancer_saw(certificates, tmp_path, kind):
     """Ended here and on by plain text: the clouds see the address of the client, and neither the balancer's nor what it says itself."""
+    if kind == "envoy" and not balancer.ENVOY:
+        pytest.skip("no envoy here (make envoy-test)")
     audit = tmp_path / "audit.jsonl"
     with Fleet(tmp_path, 1, flags=(f"--audit={audit}",)) as fleet:
-        given = {"CERTIFICATE": certificates.path("balancer", "both.pem")}
-        with balancer.HAProxy(tmp_path, fleet.ports, **given) as haproxy:
-            haproxy.wait_for_clouds(1, count=1)
+        folder = certificates.folder / "balancer"
+        with (
+            balancer.HAProxy(tmp_path, fleet.ports, CERTIFICATE=str(folder / "both.pem"))
+            if kind == "haproxy"
+            else balancer.Envoy(tmp_path, fleet.ports, certificate=str(folder))
+        ) as balanced:
+            balanced.wait_for_clouds(1, count=1)
+            run = fleet.edge(balanced.url, frames=10, ca=certificates.path("edge", "ca.crt"))
+            run.finish()
+            fleet.join(run)
+            assert set(run.answered_by()) == {"cloud"}
             context = ssl.create_default_context(cafile=certificates.path("edge", "ca.crt"))
             liar = HTTPSConnection(
-                "127.0.0.1", haproxy.port, timeout=10, context=context, source_address=("127.0.0.2", 0)
+                "127.0.0.1", balanced.port, timeout=10, context=context, source_address=("127.0.0.2", 0)
             )
             said = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
             with closing(liar):

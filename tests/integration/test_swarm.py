@@ -92,7 +92,7 @@ def test_prometheus_finds_every_task(stack):
             '{job="prometheus"}': 1,
         }
 
-    wait_for(all_up, "every task scraped", 60)
+    wait_for(all_up, "every task scraped")
 
 
 def test_no_frame_is_lost_or_recorded_twice_whatever_happens_to_the_clouds(stack, capsys):

@@ -55,7 +55,7 @@ class Stack:
             "SPLITDNN_WEIGHTS_DIR": str(folder / "weights"),
             "SPLITDNN_BALANCER_PORT": str(self.port),
         }  # fmt: skip
-        docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+        docker("swarm", "init", "--advertise-addr", "127.0.0.1", "--dispatcher-heartbeat", "60s")
         try:
             self.up(**settings)
             self._said = (folder / "edges.log").open("w+")

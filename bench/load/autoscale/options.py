@@ -38,14 +38,23 @@ class AutoscaleOptions(ModelOptions):
     start: float = option(
         10.0, "seconds from the wish for a pod to its first frame", type=number_between(float, 0, 3600)
     )
+    queue: float = option(
+        0.0, "frames that may wait, a pod; 0: as the files say", type=number_between(float, 0, 4096)
+    )
+    cores: float = option(0.0, "that a pod may use; 0: as the files say", type=number_between(float, 0, 1024))
     measure: bool = option(False, "a cloud: its start, its frames/s, and its queue at --shares of them")
-    load_s: float = option(8.0, "of each load that is measured", quick=1.0, type=number_between(float, 0.5, 60))
+    load_s: float = option(
+        8.0, "of each load that is measured", quick=1.0, type=number_between(float, 0.5, 60)
+    )
     shares: tuple[float, ...] = option((0.3, 0.6, 0.85, 1.2), "of what it can answer")
     threads: int = option(2, "of that cloud", type=positive)
     split_point: str = option("layer3", "of all frames")
 
     def wrong(self) -> str | None:
-        for given, known in ((self.traces, tuple(each.name for each in TRACES)), (self.autoscalers, _AUTOSCALERS)):
+        for given, known in (
+            (self.traces, tuple(each.name for each in TRACES)),
+            (self.autoscalers, _AUTOSCALERS),
+        ):
             if unknown := [name for name in given if name not in known]:
                 return f"{unknown[0]!r}: accepted are {', '.join(known)}"
         return None
@@ -56,10 +65,13 @@ class AutoscaleOptions(ModelOptions):
 
     def manifests(self, service: Service) -> list[Manifest]:
         """The autoscalers, for pods of this kind."""
-        found = hpa(service.cores)
+        found, kedas = (
+            replace(each, queue=self.queue or each.queue, cores=self.cores or each.cores)
+            for each in (hpa(service.cores), keda())
+        )
         made = {
             "hpa": found,
-            "keda": keda(),
+            "keda": kedas,
             "queue": replace(found, name="queue", cores=None),
             "cores": replace(found, name="cores", queue=None),
         }

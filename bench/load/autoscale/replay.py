@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -33,7 +34,7 @@ class Moment:
     replicas: int
     ready: int
     queue: float
-    """Of a pod, on average."""
+    """Frames that wait, of a pod on average."""
     cores: float
     """Likewise."""
     wanted: int
@@ -52,7 +53,7 @@ class Outcome:
     refused: int = 0
     """As the queue was full. The edge answers both kinds itself."""
     latency_s: float = 0.0
-    """Of all that were answered."""
+    """From coming to answer, of all that were answered, added up."""
     pod_s: float = 0.0
     """Pods times seconds, from their wish to their end."""
 
@@ -65,7 +66,7 @@ class Outcome:
     def turns(self) -> int:
         """How often it took back what it had done before: fewer pods after more, or more after fewer."""
         signs = [each.wanted > each.replicas for each in self.changes]
-        return sum(one != other for one, other in zip(signs, signs[1:], strict=False))
+        return sum(one != other for one, other in itertools.pairwise(signs))
 
 
 class _Member:

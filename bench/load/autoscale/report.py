@@ -86,7 +86,9 @@ def replay_table(outcomes: Mapping[tuple[Trace, str], Outcome], service: Service
     """A row for each trace and autoscaler."""
     rows: list[dict[str, Cell]] = []
     for (trace, name), each in outcomes.items():
-        first = next((moment.at_s - trace.begins_s for moment in each.changes if moment.wanted > moment.replicas), None)
+        first = next(
+            (moment.at_s - trace.begins_s for moment in each.changes if moment.wanted > moment.replicas), None
+        )
         rows.append(
             {
                 "trace": trace.name, "by": name, "frames": each.frames, "not answered, %": round(100 * (1 - each.answered / each.frames), 2),
@@ -116,4 +118,6 @@ def moments_table(outcomes: Mapping[tuple[Trace, str], Outcome]) -> Table:
         for (trace, name), outcome in outcomes.items()
         for each in outcome.changes
     ]  # fmt: skip
-    return Table("autoscale-changes", "When they scale", "Queue and cores are of a pod, on average over 30 s.", rows)
+    return Table(
+        "autoscale-changes", "When they scale", "Queue and cores are of a pod, on average over 30 s.", rows
+    )

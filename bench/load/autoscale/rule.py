@@ -29,7 +29,7 @@ class Reading:
 
     values: Sequence[float]
     target: float
-    """Of the mean."""
+    """What the mean should be."""
     missing: int = 0
     """Pods that run and have no value."""
     unready: int = 0
@@ -42,7 +42,7 @@ class Total:
 
     value: float
     target: float
-    """Of one pod."""
+    """What one pod may have."""
 
 
 @dataclass(frozen=True)

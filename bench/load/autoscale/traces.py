@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FPS = 5.0
-"""Of each camera."""
+"""What each camera sends."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ _FRAMES = 8
 _ONE, _MOST = 1, 16
 """Clients, each with one frame under way, that find out how long a run takes of one frame and of many."""
 _CLIENTS = 40
-"""Of the other loads: each sends at its own time, as cameras do."""
+"""How many there are in the other loads: each sends at its own time, as cameras do."""
 
 
 @dataclass(frozen=True)

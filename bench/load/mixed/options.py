@@ -25,7 +25,9 @@ class MixedOptions(ModelOptions):
         ("input+layer1+layer2+layer3+layer4", "layer3"), "mixes, each A+B+C: client by client in turn"
     )
     clients: tuple[int, ...] = option((1, 16), "at once, each with one frame under way", type=whole)
-    own_addresses: bool = option(False, "each client is one of its own to the cloud, which is fair between them")
+    own_addresses: bool = option(
+        False, "each client is one of its own to the cloud, which is fair between them"
+    )
     seconds: float = option(6.0, "of each load", quick=1.5, type=number_between(float, 0.25, 600))
     warm: float = option(1.0, "seconds before", type=number_between(float, 0, 600))
     warm_up: float = option(

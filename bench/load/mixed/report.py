@@ -42,18 +42,19 @@ def tables(cells: Cells, options: MixedOptions) -> list[Table]:
     ]
 
 
-_WHOLE: dict[str, tuple[int, Callable[[Trial], float]]] = {
-    "frames/s": (1, lambda each: each.result.throughput_per_s),
-    "p50, ms": (-1, lambda each: each.result.p50_ms),
-    "p99, ms": (-1, lambda each: each.result.p99_ms),
-    "CPU ms a frame": (-1, lambda each: each.cpu_ms),
-    "frames a run": (0, lambda each: each.batch),
+_WHOLE: dict[str, Callable[[Trial], float]] = {
+    "frames/s": lambda each: each.result.throughput_per_s,
+    "p50, ms": lambda each: each.result.p50_ms,
+    "p99, ms": lambda each: each.result.p99_ms,
+    "CPU ms a frame": lambda each: each.cpu_ms,
+    "frames a run": lambda each: each.batch,
 }
+_PART = {"frames/s": "throughput_per_s", "p50, ms": "p50_ms", "p99, ms": "p99_ms"}
 
 
 def _whole(trials: Mapping[str, Sequence[Trial]]) -> dict[str, Cell]:
     row: dict[str, Cell] = {}
-    for what, (_, value) in _WHOLE.items():
+    for what, value in _WHOLE.items():
         row |= _side_by_side(what, trials, value)
     failed = [
         each.result.busy + each.result.late + each.result.refused + each.result.failed
@@ -64,9 +65,12 @@ def _whole(trials: Mapping[str, Sequence[Trial]]) -> dict[str, Cell]:
 
 
 def _part(trials: Mapping[str, Sequence[Trial]], kind: int) -> dict[str, Cell]:
+    def of(name: str) -> Callable[[Trial], float]:
+        return lambda each: each.result.by_kind[kind][name] or 0.0
+
     row: dict[str, Cell] = {}
-    for what, name in (("frames/s", "throughput_per_s"), ("p50, ms", "p50_ms"), ("p99, ms", "p99_ms")):
-        row |= _side_by_side(what, trials, lambda each, name=name: each.result.by_kind[kind][name] or 0.0)
+    for what, name in _PART.items():
+        row |= _side_by_side(what, trials, of(name))
     return row
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from bench.harness.contender import Contender
     from bench.load.mixed.options import MixedOptions
     from bench.load.result import LoadResult
 
@@ -47,9 +46,7 @@ def clouds(options: MixedOptions, frames: Path) -> Iterator[dict[str, Cloud]]:
         yield found
 
 
-def measure(
-    cloud: Cloud, frames: Path, mix: Sequence[str], clients: int, options: MixedOptions
-) -> Trial:
+def measure(cloud: Cloud, frames: Path, mix: Sequence[str], clients: int, options: MixedOptions) -> Trial:
     """A closed loop. Raises RuntimeError if nothing was answered."""
     before = _counts(cloud)
     load = Load(clients, options.seconds, warm_s=options.warm)

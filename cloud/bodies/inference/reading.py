@@ -89,10 +89,10 @@ class Reading:
         return self.frame(self.split()[0])
 
     @property
-    def picture_size(self) -> tuple[int, int]:
-        """(height, width) of pixels."""
-        _, height, width, _ = self.request.inputs[0].shape
-        return height, width
+    def picture_size(self) -> tuple[int, int] | None:
+        """(height, width) of pixels that are to be fitted to the network; None for those that are of its size already."""
+        shape = self.request.inputs[0].shape[1:]
+        return None if shape == self.network.model.recipe.picture_shape else shape[:2]  # type: ignore[return-value]
 
     def tensors(self) -> tuple[LoadedNetwork, Work]:
         """The work of all rows of float tensors or symbols, which cross at one split point. Raises RequestError."""
@@ -107,12 +107,9 @@ class Reading:
             array = numbers(each, found[place])
             crossing.append(values(each, array, point.shapes[number], symbols=symbols))
         network.usage.note(split_point)
-        return network, Work(
-            split_point,
-            tuple(crossing),
-            codec=_CODECS[inputs[order[0]].datatype],
-            payload_bytes=sum(map(len, found)),
-        )
+        codec = _CODECS[inputs[order[0]].datatype]
+        self._entry.note_unnumbered(split_point, codec)
+        return network, Work(split_point, tuple(crossing), codec=codec, payload_bytes=sum(map(len, found)))
 
     def frame(self, data: Bytes) -> tuple[LoadedNetwork, Work | Checked]:
         """The work of a frame; a picture of another size than the network's is not decoded yet. Raises RequestError."""
@@ -134,6 +131,7 @@ class Reading:
         tensor = EncodedTensor(_RAW.id, shape, b"", data)
         frame = Frame(INPUT, (tensor,), network.model.fingerprint, 0, 0, 0)
         network.usage.note(INPUT)
+        self._entry.note_unnumbered(INPUT, _RAW.name)
         return network, self._unless_late(check_frame(frame, network.partition), network)
 
     @staticmethod

@@ -64,7 +64,12 @@ def elements(each: Input, payload: memoryview) -> list[memoryview]:
 
 def numbers(each: Input, payload: memoryview) -> NDArray[Any]:
     """The array of an input that is not BYTES, in its own datatype: a view, where processors can use it. Raises BodyError."""
-    dtype = _DTYPES[each.datatype]
+    dtype = _DTYPES.get(each.datatype)
+    if dtype is None:
+        raise BodyError(
+            f"input {each.name} is of datatype {each.datatype} beside others; pictures and frames come alone",
+            accepted={"datatype": list(_DTYPES)},
+        )
     size = math.prod(each.shape) * dtype.itemsize
     if len(payload) != size:
         raise BodyError(

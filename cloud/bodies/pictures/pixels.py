@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cloud.bodies.pictures.png import require_all_rows
 from shared.codecs.pictures.depth import in_eight_bits, most_of, white_for
 from shared.codecs.pictures.jpeg import CUT_OFF, END_MARKER, ends_in_zeros_that_do_not_matter
 from shared.errors import ContentError
@@ -45,6 +46,8 @@ def decode_file(file: PictureFile) -> Picture:
     Takes up to 20 bytes for each pixel meanwhile, and lets other threads run. A JPEG is decoded twice, as libjpeg says to nobody
     that it lacked data.
     """
+    if file.kind == "PNG":
+        _require_all_rows(file)
     samples = _samples(file, file.data)
     if file.kind == "JPEG":
         _require_whole(file, samples)
@@ -74,6 +77,13 @@ def _require_size(image: Image.Image, file: PictureFile) -> None:
         raise ContentError(
             f"it is {image.width} x {image.height} pixels, its header says {file.width} x {file.height}"
         )
+
+
+def _require_all_rows(file: PictureFile) -> None:
+    try:
+        require_all_rows(file.data)
+    except ContentError as error:
+        raise ContentError(f"not a readable picture: {error}") from None
 
 
 def _require_whole(file: PictureFile, samples: NDArray[np.uint8]) -> None:

@@ -15,6 +15,12 @@ _HEADER = struct.Struct(">IIB")  # width, height, bits a sample
 _PIXELS = struct.Struct(">IIB")  # width and height of a pixel, unit
 _KEPT = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
 _ANIMATION = b"acTL"
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""How many a pixel has, by the type of colour."""
+_AT_ONCE = ((0, 0, 1, 1),)
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""First column and row, and the distances, of the passes of an interlaced picture."""
+_AT_A_TIME = 1 << 18
 _PIECE_BYTES = 1024
 """Bytes of a file for each of its further chunks: libpng writes 8 kB in each."""
 
@@ -56,6 +62,36 @@ def read_png(data: bytes) -> Png:
             return _png(kept, exif)
         position = end
     raise ContentError(f"it has more than {most} chunks")
+
+
+def require_all_rows(data: bytes) -> None:
+    """Raise ContentError if the compressed rows of a PNG, which `read_png` has looked at, are fewer than its header says.
+
+    Pillow takes a stream that ends in good order for a whole picture, black where there was nothing: findings/pillow-a-png-short-of-rows-is-black-below.sh.
+    Takes a third of the time of decoding, and little memory.
+    """
+    width, height, bits, colour, interlaced = struct.unpack_from(">IIBBxxB", data, 16)
+    pixel = bits * _SAMPLES.get(colour, 0)
+    passes = [
+        (-(-(width - left) // across), -(-(height - top) // down))
+        for left, top, across, down in (_ADAM7 if interlaced else _AT_ONCE)
+    ]
+    lacking = sum(
+        rows * (1 + (pixel * columns + 7) // 8) for columns, rows in passes if min(columns, rows) > 0
+    )
+    stream, position = zlib.decompressobj(), len(SIGNATURE)
+    try:
+        while lacking > 0 and position < len(data):
+            end = position + 12 + int.from_bytes(data[position : position + 4])
+            piece = data[position + 8 : end - 4] if data[position + 4 : position + 8] == b"IDAT" else b""
+            while piece and not stream.eof and lacking > 0:
+                lacking -= len(stream.decompress(piece, _AT_A_TIME))
+                piece = stream.unconsumed_tail
+            position = end
+    except zlib.error:
+        raise ContentError("it is damaged") from None
+    if lacking > 0 or not pixel:
+        raise ContentError("it has fewer rows than its header says")
 
 
 def _png(kept: list[bytes], exif: bytes) -> Png:

@@ -98,7 +98,9 @@ class InferHandler(TailHandler):
         decoder = self.service.decoder
         decoding = decoder.json(body, self.account, self.remaining_s, self._network(), "inference")
         network, work = await self.decoded(decoding, watch)
-        _, composer = self._accepted(parse_request(work.count, emptied=True), watch)
+        request = parse_request(work.count, emptied=True)
+        _, composer = self._accepted(request, watch)
+        self.count_frames(request.rows - 1)
         run = await self.run_tail(network, work, watch)
         return await self.composed(composer, network, work, run.outputs)
 
@@ -139,7 +141,7 @@ class InferHandler(TailHandler):
                 partial(self._charged, reading.frame, row), self.account, self.remaining_s
             )
         else:
-            self._progress.entry.note_picture(INPUT, IMAGE)
+            self._progress.entry.note_unnumbered(INPUT, IMAGE)
             decoding = decoder.picture(lambda: row, self.account, self.remaining_s, reading.network)
         network, work = await self.decoded(decoding, watch)
         self.note_payload(work)

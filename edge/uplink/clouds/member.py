@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SHORTEST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 30.0
 """However long a cloud asks to be left alone: it may be free long before."""
+_EXPORT_S = 0.5
 AWAY_S = 5.0
 """A cloud that has said nothing for so long, while it is not asked, no longer counts."""
 
@@ -33,7 +34,7 @@ class Member:
         self.left_out: str | None = None
         """Why it is not asked although it answers: it runs another network than this edge, as this line says."""
         self._clock = clock
-        self._paused_until = float("-inf")
+        self._paused_until = self._exported_at = float("-inf")
         metrics.follow(lambda: self.state)
 
     @property
@@ -61,7 +62,11 @@ class Member:
         return "paused" if self.is_paused else "slow_start" if self.ramp.share < 1 else "closed"
 
     def learned(self) -> None:
-        """Export what its latest frame has shown."""
+        """Export what its latest frames have shown, now and then: it takes longer than choosing a cloud."""
+        now = self._clock()
+        if now < self._exported_at + _EXPORT_S:
+            return
+        self._exported_at = now
         state = self.line.link.state
         self.metrics.learned(
             under_way=self.load.under_way,

@@ -45,7 +45,7 @@ class CloudMetrics:
         )
         self.in_flight = Gauge(
             prefix + "in_flight",
-            "Frames under way at each of several clouds, when one of them ended last.",
+            "Frames under way at each of several clouds, when one of them ended lately.",
             ["cloud"],
             registry=registry,
         )

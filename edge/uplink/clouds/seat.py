@@ -78,15 +78,21 @@ class Seat:
             self._leave_out(str(error))
             raise UplinkError("refused", str(error)) from None
         except UplinkError as error:
-            if (
-                error.reason == "refused"
-            ):  # another network, which an edge with `--model cloud` may take in time
+            # Another network, which an edge with `--model cloud` may take in time.
+            if error.reason == "refused":
                 self._leave_out(str(error))
+            else:
+                self.problem = self.member.left_out = None
             raise
-        self.joined, self.member.left_out, self._told = True, None, None
+        self.joined, self.problem, self.member.left_out, self._told = True, None, None, None
 
-    async def ask(self, frame: bytes, profile: Profile | None, question: Question) -> Reply:
-        """Send a frame, and learn from what becomes of it. Raises UplinkError."""
+    async def ask(
+        self, frame: bytes, profile: Profile | None, question: Question, *, trial: bool = False
+    ) -> Reply:
+        """Send a frame, and learn from what becomes of it. Raises UplinkError.
+
+        `trial`: the first after the cloud was away, for which it may have to compile: that says nothing of the next.
+        """
         member, load = self.member, self.member.load
         number, reply = load.sent(), None
         try:
@@ -102,7 +108,10 @@ class Seat:
             load.gave_up(number)
             raise
         else:
-            load.answered(number)
+            if trial:
+                load.gave_up(number)
+            else:
+                load.answered(number)
         finally:
             member.learned()
         return reply
@@ -110,7 +119,7 @@ class Seat:
     def try_it(self, frame: bytes, profile: Profile | None, question: Question) -> None:
         """Send it a copy of a frame that another cloud answers, to see whether it is back."""
         self.member.metrics.frames["tried"].inc()
-        self._trial = self._start(partial(self.ask, frame, profile, question))
+        self._trial = self._start(partial(self.ask, frame, profile, question, trial=True))
         self._trial.add_done_callback(self._tried)
 
     async def close(self) -> None:

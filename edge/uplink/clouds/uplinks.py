@@ -159,7 +159,7 @@ class Uplinks:
         for seat in able:
             if seat.wants_trial:
                 seat.member.metrics.frames["tried"].inc()
-                return await seat.ask(frame, profile, question)
+                return await seat.ask(frame, profile, question, trial=True)
         raise UplinkError("circuit_open", "no cloud is asked now")
 
     def _able(self, frame: bytes, profile: Profile | None) -> list[Seat]:

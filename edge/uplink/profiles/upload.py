@@ -7,6 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from edge.uplink.client import ProxyError
 from edge.uplink.profiles.clouds import UNNAMED
 from edge.uplink.profiles.holders import PERIOD_S, Holders
 from edge.uplink.profiles.search import find_taker
@@ -165,9 +166,8 @@ class ProfileUpload:
             questions = self._metrics.profile_questions
             if not await find_taker(self._client, name, self.holders, cloud, self._patience_s, questions):
                 return
-        self.holders.sent()
         try:
-            taker = await self._client.put_profile(name, data, UPLOAD_TIMEOUT_S, cloud)
+            taker = await self._put(cloud)
         except UplinkError as error:
             raise self._failed(error) from None
         self.taken += 1
@@ -181,6 +181,19 @@ class ProfileUpload:
             len(data),
             time.monotonic() - self._started,
         )
+
+    async def _put(self, cloud: str) -> str:
+        """Send it, and once more if a balancer had no cloud for it; the cloud that took it. Raises UplinkError."""
+        name, data = self._profile.name, self._profile.data
+        self.holders.sent()
+        try:
+            return await self._client.put_profile(name, data, UPLOAD_TIMEOUT_S, cloud)
+        except ProxyError as error:
+            self._metrics.proxy_answered(error.status)
+            if not error.passes or not self._may_send():
+                raise
+        self.holders.sent()
+        return await self._client.put_profile(name, data, UPLOAD_TIMEOUT_S, cloud)
 
     def _failed(self, error: UplinkError) -> UplinkError:
         """Log the error once, and pause: an upload that took long to fail is not retried at once."""

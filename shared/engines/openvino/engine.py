@@ -29,6 +29,7 @@ class OpenVinoEngine(Engine):
 
     name = "openvino"
     device = "cpu"
+    minds_cuts = True
 
     def __init__(
         self,
@@ -81,6 +82,10 @@ class OpenVinoEngine(Engine):
 
         self._run_once(lambda zeros: run(self._form.pack(zeros)), start)
         return run
+
+    def weigh(self, start: SplitPoint, end: SplitPoint) -> int:
+        constants = [each for each in self._cut(start, end).get_ops() if each.get_type_name() == "Constant"]
+        return sum(each.get_output_tensor(0).size * each.get_element_type().size for each in constants)
 
     @property
     def form(self) -> OpenVinoForm:

@@ -23,7 +23,17 @@ UID = 10001
 TO_END_S = 6
 """What a cloud of several workers takes beyond its drain."""
 _WRITTEN = {"CACHE_DIR", "RESULTS"}
-_READ = {"TOKEN_FILE", "CLOUD_TOKEN_FILE", "CAMERAS", "MODEL"}
+_READ = {
+    "TOKEN_FILE",
+    "CLOUD_TOKEN_FILE",
+    "SIBLINGS_TOKEN_FILE",
+    "SIBLINGS_CA",
+    "CAMERAS",
+    "MODEL",
+    "CERTIFICATE",
+    "KEY",
+    "CA",
+}
 
 
 def containers(objects: list[Object]) -> Iterator[tuple[Object, Object]]:
@@ -61,7 +71,9 @@ def check_selectors(objects: list[Object]) -> list[str]:
             if not selector.get("matchLabels") or not selects(selector, labels_of(each)):
                 problems.append(f"{label(each)}: the selector {selector} does not find its own pods")
     for budget in of_kind(objects, "PodDisruptionBudget"):
-        found = [label(each) for each in workloads(objects) if selects(budget["spec"]["selector"], labels_of(each))]
+        found = [
+            label(each) for each in workloads(objects) if selects(budget["spec"]["selector"], labels_of(each))
+        ]
         if len(found) != 1:
             problems.append(f"{label(budget)}: is about {found}")
     return problems
@@ -146,14 +158,13 @@ def check_other_variables(objects: list[Object]) -> list[str]:
 
 
 def check_images(objects: list[Object]) -> list[str]:
-    """The names and versions are those that compose.yaml and compose.gpu.yaml build, and that of deploy/balancer."""
+    """The names and versions are those that the files of Compose build."""
     built = {
         _default(service["image"])
-        for file in ("compose.yaml", "compose.gpu.yaml")
+        for file in ("compose.yaml", "compose.gpu.yaml", "compose.balancer.yaml")
         for service in compose(file)["services"].values()
+        if "image" in service
     }
-    [version] = {name.partition(":")[2] for name in built if re.fullmatch(r"splitdnn-cloud:[\d.]+", name)}
-    built.add(f"splitdnn-balancer:{version}")
     return [
         f"{label(workload)}: nobody builds {container['image']}"
         for workload, container in containers(objects)

@@ -12,7 +12,16 @@ from kits.kubernetes.rendered import label, of_kind, pod_of, workloads
 if TYPE_CHECKING:
     from kits.kubernetes.rendered import Object
 
-VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+VOLUMES = {
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
 """Those that `restricted` allows."""
 _HOST = ("hostNetwork", "hostPID", "hostIPC", "hostUsers")
 _PROFILES = ("RuntimeDefault", "Localhost")
@@ -58,7 +67,9 @@ def _container(container: Object) -> list[str]:
     problems += [f"{field} is set" for field in ("privileged", "procMount", "runAsUser") if field in security]
     if security.get("capabilities") != {"drop": ["ALL"]}:
         problems.append("capabilities other than `drop: [ALL]`")
-    problems += [f"the host's port {port['hostPort']}" for port in container.get("ports", []) if "hostPort" in port]
+    problems += [
+        f"the host's port {port['hostPort']}" for port in container.get("ports", []) if "hostPort" in port
+    ]
     return problems
 
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from kits.common import ROOT
-from kits.kubernetes.rendered import COMPONENTS, component_of, label, labels_of, named, of_kind, pod_of, selects, workloads
+from kits.kubernetes.rendered import (
+    COMPONENTS,
+    component_of,
+    label,
+    labels_of,
+    named,
+    of_kind,
+    pod_of,
+    selects,
+    workloads,
+)
 from kits.monitoring import EXPORTED, RECORDED, matchers, metric_names
 
 if TYPE_CHECKING:
@@ -44,9 +54,12 @@ def check_autoscalers(objects: list[Object]) -> list[str]:
         found = [one for one in of_kind(objects, "Deployment") if one["metadata"]["name"] == name]
         if not found:
             problems.append(f"{label(each)}: no Deployment {name}")
-        problems += [f"{label(each)}: {label(one)} says `replicas` too" for one in found if "replicas" in one["spec"]]
+        problems += [
+            f"{label(each)}: {label(one)} says `replicas` too" for one in found if "replicas" in one["spec"]
+        ]
         places = re.search(
-            r"server-template cloud (\d+) ", (ROOT / "deploy/balancer/haproxy.cfg").read_text(encoding="utf-8")
+            r"server-template cloud (\d+) ",
+            (ROOT / "deploy/balancer/haproxy.cfg").read_text(encoding="utf-8"),
         )
         assert places
         if most > int(places[1]):
@@ -105,21 +118,24 @@ def query_problems(query: str) -> list[str]:
 
 
 def check_monitors(objects: list[Object]) -> list[str]:
-    """A PodMonitor finds pods and a port of theirs, gives the job's name that rules and dashboards ask for, and has time for an answer."""
+    """A PodMonitor finds pods, unless of a component that need not be there, and a port of theirs, gives the job's name that rules and dashboards ask for, and has time for an answer."""
     problems = []
     for monitor in of_kind(objects, "PodMonitor"):
         spec = monitor["spec"]
         found = [each for each in workloads(objects) if selects(spec["selector"], labels_of(each))]
         expected = spec["selector"]["matchLabels"].get("app.kubernetes.io/component")
-        if not found and expected != "edge":
+        if not found and expected not in ("edge", "balancer"):
             problems.append(f"{label(monitor)}: finds no pods")
         problems += [
             f"{label(monitor)}: no port {endpoint['port']} in {label(each)}"
             for each in found
             for endpoint in spec["podMetricsEndpoints"]
-            if endpoint["port"] not in {port["name"] for c in pod_of(each)["containers"] for port in c["ports"]}
+            if endpoint["port"]
+            not in {port["name"] for c in pod_of(each)["containers"] for port in c["ports"]}
         ]
-        if spec.get("jobLabel") != "app.kubernetes.io/component" or any(component_of(each) != expected for each in found):
+        if spec.get("jobLabel") != "app.kubernetes.io/component" or any(
+            component_of(each) != expected for each in found
+        ):
             problems.append(f"{label(monitor)}: its job is not called as its component")
         problems += [
             f"{label(monitor)}: may take {endpoint['scrapeTimeout']} every {endpoint['interval']}"

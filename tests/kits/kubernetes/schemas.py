@@ -41,7 +41,9 @@ def _one(*values: str) -> dict[str, Any]:
 
 def _resource(spec: Any) -> dict[str, Any]:
     metadata = _closed("name", name=_TEXT, namespace=_TEXT, labels=_TEXTS, annotations=_TEXTS)
-    return _closed("apiVersion kind metadata spec", apiVersion=_TEXT, kind=_TEXT, metadata=metadata, spec=spec)
+    return _closed(
+        "apiVersion kind metadata spec", apiVersion=_TEXT, kind=_TEXT, metadata=metadata, spec=spec
+    )
 
 
 _SELECTOR = _closed(
@@ -59,6 +61,7 @@ _POD_MONITOR = _closed(
             port=_TEXT, path=_TEXT, scheme=_one("http", "https"), honorLabels=_FLAG, filterRunning=_FLAG,
             interval={"type": "string", "pattern": _DURATION}, scrapeTimeout={"type": "string", "pattern": _DURATION},
             authorization=_closed("credentials", type=_TEXT, credentials=_KEY),
+            tlsConfig=_closed("ca", serverName=_TEXT, ca=_closed("secret", secret=_KEY)),
         ),
         1,
     ),

@@ -32,7 +32,7 @@ WORDS = {
     "scheme": {"HTTP", "HTTPS", "http", "https"},
     "topologyKey": {"kubernetes.io/hostname", "topology.kubernetes.io/zone"},
     "operator": {"In", "NotIn", "Exists", "DoesNotExist"},
-    "appProtocol": {"http"},
+    "appProtocol": {"http", "https"},
 }
 """Field -> what it may hold."""
 LISTS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 from kits.common import ROOT
 from kits.kubernetes.pods import containers
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 def _paths(component: str) -> Any:
     """Whether a component answers a path."""
     if component == "cloud":
-        rules = make_app(None).default_router.rules[0].target.rules  # type: ignore[arg-type]
+        rules = make_app(Mock()).default_router.rules[0].target.rules
         return lambda path: any(rule.matcher.regex.match(path) for rule in rules)
     if component == "edge":
         status = (ROOT / "edge/output/status.py").read_text(encoding="utf-8")
@@ -66,14 +67,20 @@ def check_services(objects: list[Object]) -> list[str]:
     """A Service leads to pods that are there, and its ports to theirs by name, with the same number."""
     problems = []
     for service in of_kind(objects, "Service"):
-        found = [each for each in workloads(objects) if selects({"matchLabels": service["spec"]["selector"]}, labels_of(each))]
+        found = [
+            each
+            for each in workloads(objects)
+            if selects({"matchLabels": service["spec"]["selector"]}, labels_of(each))
+        ]
         if len(found) != 1:
             problems.append(f"{label(service)}: leads to {[label(each) for each in found]}")
         for port in service["spec"]["ports"]:
             for each in found:
                 target = port.get("targetPort", port["port"])
                 if ports_of(each).get(target) != port["port"]:
-                    problems.append(f"{label(service)}: the port {port['name']} leads to {target!r} of {label(each)}, which has {ports_of(each)}")
+                    problems.append(
+                        f"{label(service)}: the port {port['name']} leads to {target!r} of {label(each)}, which has {ports_of(each)}"
+                    )
     return problems
 
 
@@ -86,7 +93,9 @@ def check_named(objects: list[Object]) -> list[str]:
     def want(who: Object, kind: str, name: str, keys: set[str] = frozenset()) -> None:  # type: ignore[assignment]
         if kind == "Secret":
             missing = [word for word in (name, *sorted(keys)) if word not in guide]
-            problems.extend(f"{label(who)}: {word} of the Secret {name} is explained nowhere" for word in missing)
+            problems.extend(
+                f"{label(who)}: {word} of the Secret {name} is explained nowhere" for word in missing
+            )
             return
         found = there.get(f"{kind}/{name}")
         if found is None:
@@ -101,9 +110,19 @@ def check_named(objects: list[Object]) -> list[str]:
             want(each, "ServiceAccount", pod["serviceAccountName"])
         for volume in pod.get("volumes", []):
             if "secret" in volume:
-                want(each, "Secret", volume["secret"]["secretName"], {item["key"] for item in volume["secret"].get("items", [])})
+                want(
+                    each,
+                    "Secret",
+                    volume["secret"]["secretName"],
+                    {item["key"] for item in volume["secret"].get("items", [])},
+                )
             if "configMap" in volume:
-                want(each, "ConfigMap", volume["configMap"]["name"], {item["key"] for item in volume["configMap"].get("items", [])})
+                want(
+                    each,
+                    "ConfigMap",
+                    volume["configMap"]["name"],
+                    {item["key"] for item in volume["configMap"].get("items", [])},
+                )
             if "persistentVolumeClaim" in volume:
                 want(each, "PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"])
     for each, container in containers(objects):
@@ -114,6 +133,9 @@ def check_named(objects: list[Object]) -> list[str]:
             if "authorization" in endpoint:
                 credentials = endpoint["authorization"]["credentials"]
                 want(each, "Secret", credentials["name"], {credentials["key"]})
+            if "tlsConfig" in endpoint:
+                authority = endpoint["tlsConfig"]["ca"]["secret"]
+                want(each, "Secret", authority["name"], {authority["key"]})
     return problems
 
 
@@ -123,7 +145,9 @@ def check_policies(objects: list[Object]) -> list[str]:
         return []
     policies = of_kind(objects, "NetworkPolicy")
     problems = []
-    denying = [each for each in policies if each["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}]
+    denying = [
+        each for each in policies if each["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    ]
     if of_kind(objects, "Namespace") and len(denying) != 1:
         problems.append("nothing denies what no policy allows")
     for policy in policies:
@@ -144,7 +168,9 @@ def check_policies(objects: list[Object]) -> list[str]:
     return problems
 
 
-def _rule_problems(objects: list[Object], policy: Object, rule: Object, peers: str, own: set[str]) -> list[str]:
+def _rule_problems(
+    objects: list[Object], policy: Object, rule: Object, peers: str, own: set[str]
+) -> list[str]:
     problems = []
     theirs: set[str] = set()
     for peer in rule.get(peers, []):

@@ -26,6 +26,7 @@ class Way:
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
+        self.begun = 0
         self.runs: list[list[float]] = []
         """What was aboard at the end of each."""
 
@@ -34,6 +35,7 @@ class Way:
         return self._end(callers)
 
     async def in_pieces(self, tail: str, callers: list[Crossing], stops: Stops) -> Tensors:
+        self.begun += 1
         aboard = list(callers)
         for point in WAY[WAY.index(tail) + 1 :]:
             await self.gate.wait()
@@ -59,6 +61,10 @@ def served(scenario: Callable[[Way, Batcher], Awaitable[None]], **options: float
     return asyncio.run(run())
 
 
+async def begun(way: Way) -> None:
+    await until(lambda: way.begun == 1)
+
+
 async def waiting(batcher: Batcher, frames: int) -> None:
     await until(lambda: depth(batcher) == frames)
 
@@ -66,7 +72,7 @@ async def waiting(batcher: Batcher, frames: int) -> None:
 def test_later_ones_board_at_their_split_point_and_all_are_answered() -> None:
     async def scenario(way: Way, batcher: Batcher) -> None:
         first = submit(batcher, 1, at="early")
-        await waiting(batcher, 0)
+        await begun(way)
         late, middle = submit(batcher, 3, at="late"), submit(batcher, 2, at="middle")
         another = submit(batcher, 4, at="early")
         await waiting(batcher, 3)
@@ -84,7 +90,7 @@ def test_later_ones_board_at_their_split_point_and_all_are_answered() -> None:
 def test_no_more_board_than_a_batch_may_have() -> None:
     async def scenario(way: Way, batcher: Batcher) -> None:
         first = submit(batcher, 1, 2, at="early")
-        await waiting(batcher, 0)
+        await begun(way)
         others = [submit(batcher, value, at="late") for value in (3, 4, 5)]
         await waiting(batcher, 3)
         way.gate.set()
@@ -98,7 +104,7 @@ def test_no_more_board_than_a_batch_may_have() -> None:
 def test_a_poisoned_one_that_boards_spoils_no_other_answer() -> None:
     async def scenario(way: Way, batcher: Batcher) -> None:
         first = submit(batcher, 1, at="early")
-        await waiting(batcher, 0)
+        await begun(way)
         bad, good = submit(batcher, POISON, at="middle"), submit(batcher, 3, at="late")
         await waiting(batcher, 2)
         way.gate.set()
@@ -112,7 +118,7 @@ def test_a_poisoned_one_that_boards_spoils_no_other_answer() -> None:
 def test_one_that_has_left_does_not_board_and_one_that_leaves_aboard_costs_nobody_an_answer() -> None:
     async def scenario(way: Way, batcher: Batcher) -> None:
         first = submit(batcher, 1, at="early")
-        await waiting(batcher, 0)
+        await begun(way)
         gone, there = submit(batcher, 2, at="middle"), submit(batcher, 3, at="middle")
         await waiting(batcher, 2)
         gone.cancel()
@@ -139,7 +145,7 @@ def test_each_client_pays_for_its_own_share() -> None:
 
         try:
             first = task(1, "early")
-            while not batcher._queue and not way.runs and batcher._free:
+            while not way.begun:
                 await asyncio.sleep(0)
             second = task(2, "late")
             while depth(batcher) != 1:
@@ -164,7 +170,7 @@ def test_each_client_pays_for_its_own_share() -> None:
 def test_rows_are_those_of_the_caller() -> None:
     async def scenario(way: Way, batcher: Batcher) -> None:
         first = submit(batcher, 1, 2, at="middle")
-        await waiting(batcher, 0)
+        await begun(way)
         second = submit(batcher, 3, 4, at="late")
         await waiting(batcher, 2)
         way.gate.set()

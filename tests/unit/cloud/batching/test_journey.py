@@ -24,7 +24,10 @@ def test_a_late_one_pays_for_its_share_of_what_it_used() -> None:
     assert (first.used_s, first.aboard_s, first.away_s) == (6 + 1, 10, 1)
     assert (second.used_s, second.aboard_s, second.away_s) == (3, 4, 0)
     assert list(journey.by_tail()) == [("input", 1, 7.0), ("layer3", 3, 3.0)]
-    assert [(each.ticket, start, stop) for each, start, stop in journey.rows()] == [(early, 0, 1), (late, 1, 4)]
+    assert [(each.ticket, start, stop) for each, start, stop in journey.rows()] == [
+        (early, 0, 1),
+        (late, 1, 4),
+    ]
     assert journey.clients == {"a", "b"}
 
 

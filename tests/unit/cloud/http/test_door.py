@@ -104,10 +104,10 @@ def test_every_endpoint_is_in_the_table() -> None:
 
     app = make_app(Service())  # type: ignore[arg-type]
     rules = [rule for outer in app.default_router.rules for rule in getattr(outer.target, "rules", [])]
-    paths = {rule.matcher.regex.pattern for rule in rules}
+    paths = {rule.matcher.regex.pattern for rule in rules if hasattr(rule, "matcher")}
     asked = {path for _, path, _, _ in WHO_MAY} | {"/logout"}
-    for pattern in paths:
-        assert any(re.fullmatch(pattern, each) for each in asked), pattern
+    for path in paths:
+        assert any(re.fullmatch(path, each) for each in asked), path
     assert len(paths) >= 14
 
 

@@ -94,7 +94,13 @@ def test_answers_are_as_described(cloud: Followed) -> None:
         require_described("POST", path, cloud.post(b"", FORM, path))
 
 
-def test_profiles_are_as_described(fresh: Server, make: Any) -> None:
+@pytest.mark.usefixtures("gained")
+def test_profiles_are_as_described(tmp_path: Path, make: Any) -> None:
+    with Server(profile_folder=str(tmp_path)) as fresh:
+        _profiles_are_as_described(fresh, make)
+
+
+def _profiles_are_as_described(fresh: Server, make: Any) -> None:
     profile: Profile = make()
     path = "/profiles/{name}"
     assert fresh.ask("GET", filled(path)).status == 404
@@ -105,6 +111,9 @@ def test_profiles_are_as_described(fresh: Server, make: Any) -> None:
     require_described("PUT", path, fresh.put_profile(b"no profile"))
     require_described("GET", path, fresh.ask("GET", f"/profiles/{profile.name}"))
     require_described("GET", path, fresh.ask("GET", filled(path)))
+    file = fresh.ask("GET", f"/profiles/{profile.name}/file")
+    assert (file.status, file.body) == (200, profile.data)
+    require_described("GET", f"{path}/file", file)
     require_described("GET", "/profiles", fresh.ask("GET", "/profiles"))
 
 

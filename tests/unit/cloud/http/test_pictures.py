@@ -147,6 +147,15 @@ def test_what_cannot_be_read_is_refused_by_name(server: Server, expect_log: obje
     until(server.is_empty)
 
 
+def test_who_does_not_say_that_it_is_a_picture_is_told_to(server: Server) -> None:
+    for kind in ({}, {"Content-Type": "application/x-www-form-urlencoded"}):
+        for data in (FILES["jpeg"][0], FILES["png"][0], FILES["webp"][0]):
+            assert (
+                "Content-Type such as image/jpeg"
+                in sent(server, data, kind).refused(400, "bad_body")["error"]
+            )
+
+
 def test_a_bomb_is_refused_by_its_header(server: Server) -> None:
     side = int(MAX_FILE_PIXELS**0.5) + 1
     for name, data in {

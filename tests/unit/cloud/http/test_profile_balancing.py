@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from shared.wire import frame as wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
 POINT, SHAPE = "flatten", (512,)
 FRAMES = 80
@@ -30,6 +32,14 @@ FRAMES = 80
 def ports() -> Iterator[list[int]]:
     with ExitStack() as running:
         yield [running.enter_context(Server()).port for _ in range(3)]
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 def _run(
@@ -92,3 +102,18 @@ def test_with_a_balancer_that_heeds_the_header(ports: list[int]) -> None:
         uploads, metrics = _run(ports, chance(seed), heeds=True, seed=30 + seed, at_once=4)
         assert len(set(uploads)) == len(uploads), seed
         assert value(metrics, "profile_shortages_total") == 0, seed
+
+
+def test_clouds_that_share_are_sent_it_once(tmp_path: Path) -> None:
+    for seed, sharing in enumerate(("folder", "siblings")):
+        ports = _free_ports(3)
+        siblings = ",".join(f"http://127.0.0.1:{port}" for port in ports)
+        settings = {"profile_folder": str(tmp_path)} if sharing == "folder" else {"siblings": siblings}
+        with ExitStack() as running:
+            for port in ports:
+                running.enter_context(Server(at=port, **settings))
+            for choose in (turns(), chance(seed)):
+                seed += 40  # noqa: PLW2901 - another profile
+                uploads, metrics = _run(ports, choose, seed=seed, at_once=4)
+                assert len(uploads) == 1, (sharing, seed)
+                assert value(metrics, "profile_uploads_total") == 1, (sharing, seed)

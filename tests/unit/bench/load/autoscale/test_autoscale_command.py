@@ -59,6 +59,11 @@ def test_unknown_traces_and_autoscalers_are_refused(capsys):
     ]
 
 
+def test_other_targets_may_be_tried():
+    tried = AutoscaleOptions.read(["--queue", "32", "--cores", "1.6"]).manifests(Service())
+    assert [(each.queue, each.cores) for each in tried] == [(32, 1.6), (32, 1.6), (32, None), (None, 1.6)]
+
+
 def test_a_pod_is_fitted_to_the_smallest_and_the_largest_runs():
     service = fitted({"start": Start(1.0, 10**8), "one": LONE, "sixteen": FULL}, 2.0)
     assert service.frame_s == pytest.approx(0.006)

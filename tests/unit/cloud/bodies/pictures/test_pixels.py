@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -15,6 +16,7 @@ from PIL import Image
 
 from cloud.bodies.pictures.file import read_file
 from cloud.bodies.pictures.pixels import decode_file
+from cloud.bodies.pictures.png import SIGNATURE
 from edge.sources.pictures.depth import Depth
 from edge.sources.pictures.reading import frames_of
 from shared.errors import ContentError
@@ -22,6 +24,7 @@ from shared.errors import ContentError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 JPEGS: dict[str, dict[str, Any]] = {
     "baseline": {},
     "full colour": {"subsampling": 0, "quality": 95},
@@ -80,6 +83,26 @@ def test_pngs() -> None:
     clear = scene("RGBA")
     clear.putalpha(0)  # what is transparent has the colour that the file gives it
     same({"transparent": saved(clear, "PNG"), "index": saved(scene("P"), "PNG", transparency=0, bits=4)})
+
+
+def test_interlaced_pngs() -> None:
+    """OpenCV does not write them, and Pillow neither: of one colour, whose rows are all alike."""
+    for side in (1, 3, 8, 13):
+        sizes = [(-(-(side - x) // dx), -(-(side - y) // dy)) for x, y, dx, dy in ADAM7]
+        rows = b"".join(
+            (b"\0" + b"\x40\x80\xc0" * columns) * lines for columns, lines in sizes if columns and lines
+        )
+        head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 1)
+        for missing in (0, 1):
+            data = zlib.compress(rows[: len(rows) - missing])
+            png = SIGNATURE + png_chunk(b"IHDR", head) + png_chunk(b"IDAT", data) + png_chunk(b"IEND", b"")
+            with naming(side, missing):
+                if missing:
+                    with pytest.raises(ContentError, match="fewer rows"):
+                        in_the_cloud(png)
+                else:
+                    same({"interlaced": png})
+                    assert (in_the_cloud(png) == (0x40, 0x80, 0xC0)).all()
 
 
 def test_webps() -> None:

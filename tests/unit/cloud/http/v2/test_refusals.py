@@ -138,6 +138,13 @@ def test_json_bodies_that_are_none(server: Server) -> None:
     )
 
 
+def test_bytes_beside_tensors(server: Server, pack: Callable[..., bytes]) -> None:
+    for given in ((GIVEN, texts(pack())), (texts(pack()), GIVEN)):
+        response = infer(server, *given)
+        assert response.status in (400, 422), response.body
+        response.refused(response.status, response.json["reason"])
+
+
 def test_bytes_that_are_no_elements(server: Server, pack: Callable[..., bytes]) -> None:
     fields, data = texts(pack(), pack())
     for shape in ([1], [3], [2, 2], [1 << 40]):

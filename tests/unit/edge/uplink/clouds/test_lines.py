@@ -172,3 +172,23 @@ def test_without_any_the_edge_is_told_so():
                 assert uplink.circuit.is_open
 
     run(check)
+
+
+def test_what_a_cloud_that_lies_says_of_itself_ends_nothing():
+    async def check():
+        async with fake_cloud() as one, fake_cloud() as other:
+            for lie in (
+                {"codecs": {"a": [], "b": {}, "c": None, "int8": 2}, "split_points": {}, "bundle": []},
+                {"codecs": [], "split_points": [], "bundle": "served", "also_serves": 7, "profiles": 7},
+                {"fingerprint": []},
+                {"fingerprint": "../../x", "bundle": {"served": "yes"}},
+            ):
+                one.model = HERE | lie
+                async with edge_of(one.url, other.url) as uplink:
+                    while not uplink._seats[1].joined:
+                        await asyncio.sleep(0.001)
+                    answers = [(await uplink.asked.ask(FRAME)).address for _ in range(10)]
+                    assert name_of(other.url) in answers, lie
+                    assert not uplink.line.members[0].line.gives_bundle, lie
+
+    run(check)

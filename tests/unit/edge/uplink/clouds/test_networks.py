@@ -150,3 +150,16 @@ def test_an_edge_that_follows_joins_the_others_as_they_come_to_its_network():
         assert line.circuit.is_closed
 
     with_fleet(check, follows=True)
+
+
+def test_a_cloud_that_was_left_out_and_then_goes_away_is_no_mismatch_any_more():
+    async def check(fleet):
+        line, seat = fleet.lines[0], fleet.uplinks._seats[0]
+        line.network, fleet.each[0].fails = N2, UplinkError("refused", "409")
+        await fleet.load(2, 30)
+        assert (seat.problem is not None, fleet.clouds.members[0].state) == (True, "other_network")
+        line.away = True
+        await asyncio.sleep(2)
+        assert (seat.problem, fleet.clouds.members[0].state) == (None, "open")
+
+    with_fleet(check)

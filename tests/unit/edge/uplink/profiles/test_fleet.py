@@ -41,7 +41,7 @@ def test_by_strict_turns_each_cloud_is_sent_it_once():
 
 
 def test_at_random_it_is_sent_no_more_often_than_there_are_clouds():
-    for seed in range(8):
+    for seed in range(4):
         for at_once in (1, 4):
 
             async def check(fleet, uplink, case=(seed, at_once)):
@@ -121,6 +121,25 @@ def test_a_frame_that_only_meets_clouds_without_it_is_the_edges():
         assert (error.reason, asked) == ("profile", 3)
         assert uplink.circuit.is_closed
         assert fleet.uploads == 3
+
+    with_fleet(check, by_turns(), deadline_s=20.0)
+
+
+def test_an_upload_for_which_there_is_no_cloud_at_the_moment_is_sent_once_more():
+    async def check(fleet, uplink):
+        answers = iter([(503, b"<html>no server</html>")])
+        put = fleet.put
+
+        async def first_refused(request):
+            for answer in answers:
+                return await fleet.cloud._respond(answer, request)
+            return await put(request)
+
+        fleet.cloud.put = first_refused
+        await uplink.check()
+        await _ask(uplink, 1)
+        assert metric(uplink, "proxy_answers_total", status="503") == 1
+        assert metric(uplink, "profile_uploads_total") >= 1
 
     with_fleet(check, by_turns(), deadline_s=20.0)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parent
 
 
-def load(name: str) -> ModuleType:
+def script(name: str) -> ModuleType:
     """Another script of this folder."""
     spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     assert spec
@@ -34,7 +34,7 @@ def load(name: str) -> ModuleType:
     return module
 
 
-lock, install_torch = load("lock"), load("install_torch")
+lock, install_torch = script("lock"), script("install_torch")
 
 
 @dataclass(frozen=True)

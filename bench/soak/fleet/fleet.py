@@ -140,7 +140,7 @@ class Fleet:
         ]
         return Outcome(
             made, [record for edge in edges for record in edge.records], played, start, end, options.deadline, offered, able,
-            int(options.seconds / options.kill_every), cutting.result(), others_cores, pauses, real_faults,
+            int(options.seconds / options.kill_every), cutting.result(), others_cores, pauses, real_faults, self._real.records,
         )  # fmt: skip
 
 

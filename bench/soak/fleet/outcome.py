@@ -54,6 +54,8 @@ class Outcome:
     """When the light edges' own process stood still."""
     real_faults: Sequence[str] = field(default=())
     """What is wrong with the records of real edges, for people."""
+    real_records: int = 0
+    """How many they wrote."""
 
     @cached_property
     def faulted(self) -> list[FrameRecord]:

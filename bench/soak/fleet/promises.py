@@ -68,8 +68,10 @@ def _answers(outcome: Outcome) -> Iterator[Promise]:
         share >= MIN_BY_CLOUDS,
         is_of_speed=True,
     )
-    if outcome.real_faults:
-        yield _none("faults of real edges", len(outcome.real_faults), outcome.real_faults[0])
+    wrong_at_real = outcome.real_faults
+    if wrong_at_real or outcome.real_records:
+        name = f"faults in {outcome.real_records} records of real edges"
+        yield _none(name, len(wrong_at_real), wrong_at_real[0] if wrong_at_real else "")
 
 
 def _times(outcome: Outcome) -> Iterator[Promise]:

@@ -30,6 +30,7 @@ class RealEdges:
         """`flags` are those of the clouds."""
         self._count, self._flags, self._folder, self._ends = options.real_edges, flags, folder, ends
         self._edges: list[EdgeProcess] = []
+        self.records = 0
 
     async def start(self, clouds: Sequence[str]) -> None:
         """Returns when each has its first record. Raises RuntimeError."""
@@ -47,7 +48,7 @@ class RealEdges:
             await asyncio.sleep(_POLL_S)
 
     async def end(self, ledgers: Sequence[Path]) -> list[str]:
-        """Stop them, and join their records with all ledgers: what is wrong, one line each."""
+        """Stop them, and join their records with all ledgers: what is wrong, one line each. `records` counts them then."""
         for each in self._edges:
             each.process.terminate()
         wrong = []
@@ -59,6 +60,7 @@ class RealEdges:
         for each in self._edges:
             records = read_rows(each.results)
             frames_in, dropped = each.frames_in()
+            self.records += len(records)
             own = lines_of(rows, records)
             found = faults_of(records, own, frames_in=frames_in, dropped=dropped)
             wrong += [f"{each.name}: {fault}" for fault in found]

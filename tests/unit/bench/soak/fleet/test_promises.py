@@ -186,8 +186,9 @@ def test_a_run_without_kills_or_cuts_promises_nothing(outcome):
 
 
 def test_what_is_wrong_with_real_edges_is_a_broken_promise(outcome):
-    doctored = replace(outcome, real_faults=["edge 1: frame 3 has no record"])
-    assert broken(doctored) == {"faults of real edges"}
+    doctored = replace(outcome, real_faults=["edge 1: frame 3 has no record"], real_records=9)
+    assert broken(doctored) == {"faults in 9 records of real edges"}
+    assert broken(replace(doctored, real_faults=[])) == set()
     (found,) = [each.found for each in judge(doctored) if not each.kept]
     assert "frame 3" in found
 

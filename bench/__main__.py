@@ -17,16 +17,27 @@ _COMMANDS = {
     "start": "start to first answer, and memory at work: against another checkout, or by engine (minutes)",
     "scale": "a cloud alone by clients, threads, batches and workers (five minutes; --quick: less than one)",
     "mixed": "a cloud alone under clients of several split points, against another checkout (minutes; --quick: one)",
+    "autoscale": "loads replayed through the autoscalers of deploy/kubernetes (minutes; --quick: seconds)",
     "cameras": "one edge with several cameras against one with a single camera (minutes; --quick: one)",
     "load": "the load generator alone, against any cloud",
     "flood": "clients with tokens, over TLS, far above the capacity, half of whom leave (minutes; --quick: one)",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
     "link": "the planner over emulated links (about half an hour; --quick: about one minute)",
+    "doors": "the same frames by POST /model and by the inference protocol: CPU and bytes (a minute; --quick: less)",
     "peers": "the same tail behind other model servers, each in an environment of its own (minutes; --quick: one, once installed)",
     "attack": "an honest client beside attackers with tokens of their own (a quarter of an hour; --quick: minutes)",
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
+    "fleet": "a hundred edges and three clouds behind a balancer, under faults (six minutes; --quick: less than one)",
 }
-_ROOMS = {"flood": "load.flood", "scale": "load.scale", "mixed": "load.mixed", "peers": "load.peers"}
+_ROOMS = {
+    "flood": "load.flood",
+    "scale": "load.scale",
+    "mixed": "load.mixed",
+    "peers": "load.peers",
+    "fleet": "soak.fleet",
+    "autoscale": "load.autoscale",
+    "doors": "load.doors",
+}
 """Where a command lives that has no room of its own."""
 _ONE_THREAD = ("rate", "link")
 """What computes in this process: numpy, torch and OpenCV read the thread settings when they are imported."""
@@ -36,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command's own `main`; each imports only what it needs, as the load generator must stay small."""
     if arguments and arguments[0] in ("-h", "--help"):
         print("usage: python -m bench [command] [flags]; each command has its --help\n")
-        print("\n".join(f"  {name:<8} {what}" for name, what in _COMMANDS.items()))
+        print("\n".join(f"  {name:<9} {what}" for name, what in _COMMANDS.items()))
         return 0
     word, *rest = arguments if arguments and not arguments[0].startswith("-") else ("speed", *arguments)
     if word not in _COMMANDS:

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from shared.limits import MAX_FRAME_BYTES
 from shared.process.settings import CommonSettings
+from shared.wire.http import require_origin
 
 
 class CloudSettings(CommonSettings):
@@ -110,6 +111,26 @@ class CloudSettings(CommonSettings):
         description="let clients fetch the network, as edges with `--model cloud` do: whoever reaches the port can then copy it, "
         "with its weights",
     )
+    profile_folder: str = Field(
+        "",
+        description="folder in which the clouds of a fleet share the codecs' profiles, so that an edge sends each once: every cloud reads "
+        "and writes it; empty: none (docs/operations.md, Several clouds)",
+    )
+    siblings: str = Field(
+        "",
+        description="the other clouds of a fleet, which are asked for a profile that a frame names and this one lacks: addresses with "
+        "commas between, as in `http://cloud-1:8881,http://cloud-2:8881`, or a name that has the addresses of all of them, as "
+        "`http://tasks.cloud:8881`; this cloud's own may be among them",
+    )
+    siblings_token_file: str | None = Field(
+        None,
+        description="file of the token that they are shown, with the right `profiles`; read again when it changes",
+    )
+    siblings_ca: str | None = Field(
+        None,
+        description="PEM file of the CAs that sign their certificates, for `https://` siblings; by default the system's. They are shown this "
+        "cloud's own certificate",
+    )
     trusted_proxies: str = Field(
         "",
         description="proxies before the cloud, as addresses and networks (`10.0.0.7,10.1.0.0/16`): what they say in `X-Forwarded-For` or "
@@ -154,6 +175,21 @@ class CloudSettings(CommonSettings):
             raise ValueError("needs --certificate too, as without it the port speaks no TLS")
         return value
 
+    @field_validator("siblings")
+    @classmethod
+    def _are_addresses(cls, value: str) -> str:
+        for url in _listed(value):
+            require_origin(url)
+        return value
+
+    def sibling_urls(self) -> list[str]:
+        """The addresses that `siblings` lists."""
+        return _listed(self.siblings)
+
     def own_tails(self) -> list[str]:
         """The split points that `compiled_tails` lists."""
-        return [name.strip() for name in self.compiled_tails.split(",") if name.strip()]
+        return _listed(self.compiled_tails)
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]

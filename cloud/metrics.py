@@ -6,6 +6,7 @@ from prometheus_client import Gauge
 
 from cloud.access.client_metrics import ClientMetrics
 from cloud.access.refusals import HeaderError
+from cloud.bodies.pictures.picture import IMAGE
 from shared.errors import all_request_errors
 from shared.observing.counting.counter import Counter
 from shared.observing.counting.histogram import Histogram
@@ -21,18 +22,23 @@ ENDPOINTS = (
     "/profile",  # the old name of /tail-times
     "/profiles",
     "/bundle",
+    "/openapi.yaml",
     "/healthz",
     "/readyz",
     "/metrics",
     "/login",
     "/logout",
     "/session",
+    "/v2",  # what is asked of the Open Inference Protocol
+    "/v2/models",  # inference by it
     "other",
 )
 CERTIFICATES = ("server",)
 STEPS = ("receive", "decode", "queue", "tail", "top")
 REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
 CONNECTIONS_CLOSED = ("refused", "displaced", "unread", "paused")
+PROFILE_SOURCES = ("folder", "sibling")
+BROUGHT = ("taken", "failed", "missing")
 TRANSFERS = ("complete", "abandoned", "stalled", "failed")
 NETWORK_CHANGES = ("taken", "failed", "away")
 LOGINS = ("begun", "refused")
@@ -112,6 +118,17 @@ class CloudMetrics(Metrics):
             "Profiles dropped to make room for others.",
             registry=self.registry,
         )
+        self.profiles_brought = Counter(
+            prefix + "profiles_brought_total",
+            "Profiles that a frame named, and that were looked for in the folder that clouds share, and at its siblings.",
+            ["source", "result"],
+            registry=self.registry,
+        )
+        self.profile_folder_errors = Counter(
+            prefix + "profile_folder_errors_total",
+            "Times that the folder of profiles could not be read or written, or a file there was damaged.",
+            registry=self.registry,
+        )
         self.ledger_errors = Counter(
             prefix + "ledger_errors_total",
             "Lines of the ledger that could not be written.",
@@ -168,10 +185,14 @@ class CloudMetrics(Metrics):
             "1 while frames are taken, 0 while starting or draining.",
             registry=self.registry,
         )
+        self.payload_bytes.labels(codec=IMAGE)
         for endpoint in ENDPOINTS:
             self.duration.labels(endpoint=endpoint)
             for code in _CODES:
                 self.requests.labels(endpoint=endpoint, code=str(code))
+        for source in PROFILE_SOURCES:
+            for result in BROUGHT:
+                self.profiles_brought.labels(source=source, result=result)
         for result in NETWORK_CHANGES:
             self.network_changes.labels(result=result)
         for result in TRANSFERS:

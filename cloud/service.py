@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cloud.access.addresses import TrustedProxies, charged_to
 from cloud.access.audit import Action, Outcome, open_audit
@@ -22,7 +22,7 @@ from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.alone import Alone
 from cloud.bodies.decoder import Decoder
-from cloud.http.scrapes import Scrapes
+from cloud.http.system.scrapes import Scrapes
 from cloud.metrics import CloudMetrics
 from cloud.networks.folder import BundleFolder
 from cloud.networks.network import LoadedNetwork
@@ -30,12 +30,13 @@ from cloud.networks.networks import Networks
 from cloud.networks.stand_in import StandIn
 from cloud.networks.transfers import Transfers
 from cloud.networks.watch import BundleWatch
+from cloud.profiles.desk import ProfileDesk
+from cloud.profiles.fleet import fellows_of, folder_of
 from cloud.profiles.store import Profiles
 from cloud.workers.lifecycle import Lifecycle, State
-from shared.codecs import known_codecs
-from shared.limits import MAX_CLIENT_BUILDS, MAX_ELEMENTS, MAX_PICTURE_PIXELS, MAX_PROFILE_BYTES, MAX_TENSORS
+from shared.limits import MAX_CLIENT_BUILDS, MAX_PROFILE_BYTES
 from shared.process.trimming import Trimming
-from shared.wire import frame as wire
+from shared.wire.cloud_id import new_cloud_id
 from shared.wire.server.crowd import Crowd
 from shared.wire.server.rate import Rate
 from shared.wire.server.server import connections_allowed
@@ -67,6 +68,7 @@ class Service:
         self.settings = settings
         self.pools = pools
         self.siblings = siblings
+        self.cloud = siblings.cloud if siblings else new_cloud_id()
         self.metrics = CloudMetrics()
         self.door = Door(settings, self.metrics)
         self.ledger = open_ledger(settings, self.metrics)
@@ -79,6 +81,15 @@ class Service:
         self.profile_turns = FairTurns(pools.profiles.size)
         self.compiling = Compiling(pools.compiling, settings.queue_capacity)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
+        self.profile_desk = ProfileDesk(
+            self.profiles,
+            pools,
+            self.metrics,
+            places=(self.profile_builds, self.profile_turns),
+            folder=folder_of(settings, self.max_profile_bytes),
+            fellows=fellows_of(settings, self.cloud),
+            workers=siblings,
+        )
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self.clients = Clients(
             Quota(
@@ -88,11 +99,7 @@ class Service:
             ),
             counter=self.metrics.clients.computed,
         )
-        self.bodies = BodyBudget(
-            settings.max_buffered_bytes,
-            time.monotonic,
-            min_rate=settings.min_body_rate,
-        )
+        self.bodies = BodyBudget(settings.max_buffered_bytes, time.monotonic, min_rate=settings.min_body_rate)
         self.crowd = Crowd(
             connections_allowed(settings.max_connections),
             settings.client_connections,
@@ -134,7 +141,7 @@ class Service:
             workers=pools.tail_workers,
             in_pieces=runner.in_pieces,
         )
-        self.alone = Alone(self.decoder, self.batcher, pools, self.metrics)
+        self.alone = Alone(self.batcher, pools, self.metrics)
         self.networks.stand_in = StandIn(
             self.networks, self._load, self._networks_changed, pool=pools.networks, changes=self.metrics.network_changes
         )  # fmt: skip
@@ -206,6 +213,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         self.scrapes.stop()
+        self.profile_desk.stop()
         self.profile_turns.stop()
         self.compiling.stop()
         if self._tasks:
@@ -229,22 +237,3 @@ class Service:
         """For what was computed for this client on the tails' threads: if others wait for them, its frames now let them go first."""
         account.spend(seconds, settled=True)
         self.batcher.charge(account.name, seconds)
-
-    def describe(self) -> dict[str, Any]:
-        """What `GET /model` says."""
-        return {
-            **self.network.describe(),
-            "also_serves": self.networks.also_serves(),
-            "codecs": {codec.name: codec.id for codec in known_codecs().values()},
-            "profiles": self.profiles.names(),
-            "wire_versions": list(wire.VERSIONS),
-            "limits": {
-                "max_body_bytes": self.settings.max_body_bytes,
-                "max_elements": MAX_ELEMENTS,
-                "max_tensors": MAX_TENSORS,
-                "max_picture_pixels": MAX_PICTURE_PIXELS,
-                "max_profile_bytes": self.max_profile_bytes,
-                "queue_capacity": self.settings.queue_capacity,
-                "max_batch": self.settings.max_batch,
-            },
-        }

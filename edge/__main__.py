@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from edge.cameras.file import read_cameras
 from edge.config import CalibrationSettings, EdgeSettings
+from edge.uplink.clouds.addresses import Joined
 from shared.errors import ResultsError, SettingsError, SplitDNNError
 from shared.network.choice import CLOUD
 from shared.observing import event_loop
@@ -57,6 +58,7 @@ def _run(arguments: Sequence[str]) -> int:
         "Read video, run the head of a network, send what crosses, print classes. `python -m edge calibrate --help` says how "
         "to make frames smaller.",
         EdgeSettings,
+        cloud_url=Joined,
     )
     parser.add_argument(
         "--list-split-points", action="store_true", help="show where the model can be cut and exit"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -26,6 +25,7 @@ from edge.cameras.fields import (
     StillThreshold,
     Threshold,
 )
+from edge.uplink.clouds.addresses import urls_of
 from shared.process.settings import CommonSettings
 from shared.wire.http import require_proxy
 
@@ -39,7 +39,11 @@ class EdgeSettings(CommonSettings):
         None,
         description="TOML file of several cameras for this one edge, in place of a source and a name (docs/cameras.md)",
     )
-    cloud_url: str = Field("http://127.0.0.1:8881", description="where the cloud listens")
+    cloud_url: str = Field(
+        "http://127.0.0.1:8881",
+        description="where the cloud listens; several clouds, at most 16, with commas between them, or by repeating the flag: the edge "
+        "shares its frames out among them (docs/operations.md#several-clouds)",
+    )
     proxy: str | None = Field(
         None,
         description="HTTP proxy through which the cloud is asked, as in `http://proxy:3128`, with user and password before the host if it "
@@ -150,13 +154,15 @@ class EdgeSettings(CommonSettings):
     read_timeout_s: ReadTimeout = 10.0
     snapshot_fps: SnapshotFps = 1.0
 
+    @property
+    def cloud_urls(self) -> tuple[str, ...]:
+        """The address of each cloud; as a rule there is one."""
+        return urls_of(self.cloud_url)
+
     @field_validator("cloud_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-            raise ValueError("not a URL such as http://cloud:8881")
-        return value.rstrip("/")
+        return ",".join(urls_of(value))
 
     @field_validator("proxy")
     @classmethod
@@ -166,7 +172,8 @@ class EdgeSettings(CommonSettings):
     @field_validator("ca", "client_certificate")
     @classmethod
     def _needs_https(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value and not str(info.data.get("cloud_url", "https:")).startswith("https:"):
+        urls = str(info.data.get("cloud_url", "https:")).split(",")
+        if value and not any(url.startswith("https:") for url in urls):
             raise ValueError("needs an https:// address as --cloud-url, as frames would travel in the open")
         return value
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
 
+from edge.uplink.clouds.metrics import CloudMetrics
+from edge.uplink.profiles.metrics import FleetMetrics
 from shared.observing.counting.counter import Counter
 from shared.observing.counting.histogram import Histogram
 from shared.observing.file_metrics import FileMetrics
@@ -16,19 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STEPS = (
-    "capture",
-    "wait_preprocess",
-    "preprocess",
-    "wait_head",
-    "head",
-    "wait_encode",
-    "compare",
-    "encode",
-    "wait_uplink",
-    "send",
-    "wait_answer",
-    "tail",
-)
+    "capture", "wait_preprocess", "preprocess", "wait_head", "head", "wait_encode", "compare", "encode", "wait_uplink", "send",
+    "wait_answer", "tail",
+)  # fmt: skip
 CERTIFICATES = ("client", "status")
 QUEUES = ("capture", "head", "encode", "send")
 OUTCOMES = ("cloud", "edge", "still", "dropped", "left_out", "failed")
@@ -98,11 +90,7 @@ class EdgeMetrics(Metrics):
         self.circuit_state = Gauge(
             prefix + "circuit_state", "1 for the circuit breaker's state.", ["state"], registry=self.registry
         )
-        self.profile_uploads = Counter(
-            prefix + "profile_uploads_total",
-            "Times that the cloud took the codec's profile.",
-            registry=self.registry,
-        )
+        self.fleet = FleetMetrics(prefix, self.registry)
         self.source_up = Gauge(
             prefix + "source_up", "1 while the source gives frames.", ["camera"], registry=self.registry
         )
@@ -145,11 +133,6 @@ class EdgeMetrics(Metrics):
             prefix + "result_errors_total", "Records that could not be written.", registry=self.registry
         )
         self.results = FileMetrics(prefix + "results_", "records", self.registry)
-        self.retries = Counter(
-            prefix + "retries_total",
-            "Frames sent once more, as their connection broke before an answer.",
-            registry=self.registry,
-        )
         self.link_throughput = Gauge(
             prefix + "link_throughput_bytes_per_second",
             "What the uplink is estimated to carry.",
@@ -217,6 +200,7 @@ class EdgeMetrics(Metrics):
             "Sum of their agreement, each 0 to 1.",
             registry=self.registry,
         )
+        self.clouds = CloudMetrics(self.registry)
         by_result = (self.verified, VERIFIED), (self.bundle_fetches, FETCHES), (self.network_changes, CHANGES)
         for counter, results in by_result:
             for result in results:

@@ -26,7 +26,7 @@ from edge.network.watch import watch
 from edge.output.outputs import no_run, open_outputs, with_readers
 from edge.output.status import open_gate, serve_status, status_tls
 from edge.planning.pace import Pace
-from edge.uplink.line import Line, trust_of
+from edge.uplink.clouds.opening import make_line
 from shared.errors import ResultsError, StartupError
 from shared.observing import event_loop
 from shared.security.exposure import in_clear
@@ -121,6 +121,15 @@ async def _open(
     tls = status_tls(settings, metrics)
     gate, watching = open_gate(settings, metrics.token_file_errors.inc)
     ends.callback(watching.cancel)
+    bearer = Bearer.of_file(settings.cloud_token_file)
+    if bearer and (open_to_see := [url for url in settings.cloud_urls if in_clear(url)]):
+        _log.warning(
+            "the token travels unencrypted to %s; give --cloud-url an https:// address",
+            ", ".join(open_to_see),
+        )
+    most_under_way = settings.in_flight + len(cameras) - 1
+    patience_s = max(camera.deadline_s for camera in cameras)
+    line = make_line(settings, metrics, in_flight=most_under_way, deadline_s=patience_s, bearer=bearer)
     server, status_port = serve_status(
         metrics.registry,
         lambda: metrics.state,
@@ -130,26 +139,11 @@ async def _open(
         gate,
         tls=tls,
         handshakes=Handshakes(metrics.handshakes),
+        clouds=line.said,
     )
     ends.callback(server.stop)
     if tls:
         ends.callback(asyncio.create_task(tls.watch()).cancel)
-    bearer = Bearer.of_file(settings.cloud_token_file)
-    if bearer and in_clear(settings.cloud_url):
-        _log.warning(
-            "the token travels unencrypted to %s; give --cloud-url an https:// address", settings.cloud_url
-        )
-    most_under_way = settings.in_flight + len(cameras) - 1
-    patience_s = max(camera.deadline_s for camera in cameras)
-    line = Line(
-        settings.cloud_url,
-        metrics,
-        in_flight=most_under_way,
-        deadline_s=patience_s,
-        bearer=bearer,
-        tls=trust_of(settings, metrics),
-        proxy=settings.proxy,
-    )
     await ends.enter_async_context(line)
     origin, model = await open_origin(settings, line, metrics, ends)
     pace = Pace(sources.live)

@@ -124,8 +124,11 @@ def problems(folder: Path = FOLDER, pins: dict[str, list[str]] | None = None) ->
     return found
 
 
-def resolve(requirements: list[str], processor: str) -> Lock:
-    """What pip would install for these, in the images on one kind of processor. Raises Refusal."""
+def ask(requirements: list[str], processor: str, *options: str) -> list[dict[str, Any]]:
+    """What pip would install for these, in the images on one kind of processor: the items of its report. Raises Refusal.
+
+    `options` are added to pip's own.
+    """
     tags = [f"manylinux_2_{minor}_{processor}" for minor in range(_GLIBC, 4, -1)]
     tags += [f"{old}_{processor}" for old in ("manylinux2014", "manylinux2010", "manylinux1", "linux")]
     # pip would judge markers by the machine that it runs on.
@@ -142,13 +145,19 @@ def resolve(requirements: list[str], processor: str) -> Lock:
             "--dry-run",
         ]
         command += ["--ignore-installed", "--only-binary", ":all:", "--python-version", PYTHON]
-        command += ["--implementation", "cp", "--target", folder, "--report", str(report)]
+        command += ["--implementation", "cp", "--target", folder, "--report", str(report), *options]
         command += [word for tag in tags for word in ("--platform", tag)]
         if subprocess.run([*command, *requirements], check=False).returncode:
             raise Refusal(
                 f"pip finds no files of {', '.join(requirements)} for {processor}; its reason is above"
             )
         installed: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))["install"]
+    return installed
+
+
+def resolve(requirements: list[str], processor: str, *options: str) -> Lock:
+    """What `ask` is answered, as a lock. Raises Refusal."""
+    installed = ask(requirements, processor, *options)
     found: Lock = {}
     for each in installed:
         name = name_of(each["metadata"]["name"])
@@ -207,7 +216,7 @@ def make(part: str, pins: dict[str, list[str]], below: Lock) -> str:
 def timm_itself(pins: dict[str, list[str]], processor: str) -> Lock:
     """timm without what it needs, torch among that."""
     (pin,) = (pin for pin in pins["torch"] if name_of(pin) == "timm")
-    return {name: each for name, each in resolve(["--no-deps", pin], processor).items() if name == "timm"}
+    return {name: each for name, each in resolve([pin], processor, "--no-deps").items() if name == "timm"}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -46,6 +46,19 @@ COMPOSE_ONLY = {
     "from the shell only",
 }
 """What compose.yaml and the Makefile read and no process does; the defaults stand in the files of Compose."""
+FLEET_ONLY = {
+    "BALANCER_PORT": "the balancer's port: on 127.0.0.1 with Compose, on every address of its node with Swarm",
+    "BALANCER_IMAGE": "image that runs HAProxy 2.6 or newer, for a mirror or another release, as haproxy:2.6-bookworm; with `bash`, for its health",
+    "BALANCER_NAMES": "names and addresses by which edges out of the swarm reach the balancer, with commas between, for its certificate",
+    "CLOUD_REPLICAS": "clouds in the swarm",
+    "CLOUD_CPUS": "cores that each of them may use; no more than its node has",
+    "EDGE_REPLICAS": "edges in the swarm; those out of it are machines of their own",
+    "EDGE_MODEL": "SPLITDNN_MODEL of the edges in the swarm",
+    "REGISTRY": "where every node of a swarm finds the images, with a slash at its end; empty: they are built on the only node",
+    "STACK": "name of the stack in the swarm",
+}
+"""The same of compose.balancer.yaml and deploy/swarm, where the defaults stand."""
+FLEET_FILES = ("compose.balancer.yaml", "deploy/swarm/up", "deploy/swarm/stack.yaml")
 
 START, END = "made by scripts/settings.py, checked by a test", "end of settings"
 WIDTH = 118
@@ -74,7 +87,7 @@ def table() -> str:
 def known_names() -> list[str]:
     """Every name after the prefix, each once."""
     names = [name.upper() for settings in SIDES.values() for name in settings.model_fields]
-    return list(dict.fromkeys([*names, *COMPOSE_ONLY]))
+    return list(dict.fromkeys([*names, *COMPOSE_ONLY, *FLEET_ONLY]))
 
 
 def names_block() -> str:
@@ -85,10 +98,8 @@ def names_block() -> str:
 
 def env_example() -> str:
     """The settings part of .env.example: each with its meaning and the default that holds in Compose."""
-    compose = "".join(
-        (ROOT / name).read_text(encoding="utf-8") for name in ("compose.tokens.yaml", "compose.yaml")
-    )
-    defaults = dict(re.findall(rf"\$\{{{PREFIX}([A-Z_]+):?-((?:[^{{}}]|\{{[^{{}}]*\}})*)\}}", compose))
+    defaults = _defaults_in("compose.tokens.yaml", "compose.yaml")
+    of_fleets = _defaults_in(*FLEET_FILES)
     titles = {"both": "both sides", "edge": "the edge", "cloud": "the cloud"}
     parts: list[str] = []
     fixed: list[str] = []
@@ -105,16 +116,23 @@ def env_example() -> str:
                 parts.append(_comment(f"{PREFIX}{key} on the {side}: {field.description}"))
     parts.append("# ---------------------------------------------------------------- Compose\n")
     parts += [_entry(name, text, defaults[name]) for name, text in COMPOSE_ONLY.items()]
+    parts.append("# ---------------------------------------------------------------- several clouds\n")
+    parts += [_entry(name, text, of_fleets[name]) for name, text in FLEET_ONLY.items()]
     parts.append("# ---------------------------------------------------------------- no use here\n")
     parts.append(_comment("compose.yaml sets these itself; they are for processes started by hand."))
     return "\n".join(parts + fixed)
 
 
-def compose_block(side: str) -> str:
-    """The names that arrive in a side's container as they stand in the shell or in .env."""
-    raw = (ROOT / "compose.yaml").read_text(encoding="utf-8")
-    by_hand = set(re.findall(rf"^ +({PREFIX}[A-Z_]+): \S", raw, flags=re.MULTILINE))
+def _defaults_in(*files: str) -> dict[str, str]:
+    """Name after the prefix -> its default in these files; the last one counts."""
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in files)
+    return dict(re.findall(rf"\$\{{{PREFIX}([A-Z_]+):?-((?:[^{{}}]|\{{[^{{}}]*\}})*)\}}", text))
+
+
+def compose_block(side: str, raw: str) -> str:
+    """The names that arrive in a side's container as they stand in the shell or in .env; `raw` is the file, which sets others itself."""
     indent = "  " if side == "both" else "      "
+    by_hand = set(re.findall(rf"^{indent}({PREFIX}[A-Z_]+): \S", raw, flags=re.MULTILINE))
     names = [
         f"{PREFIX}{name.upper()}"
         for name in SIDES[side].model_fields
@@ -136,10 +154,7 @@ def replaced(text: str, block: str, marker: str = "") -> str:
 
 def files() -> dict[Path, str]:
     """Path -> what it must hold."""
-    compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
-    for side in SIDES:
-        compose = replaced(compose, compose_block(side), f": {side}")
-    yaml.safe_load(compose)
+    services = {ROOT / name: _with_blocks(name) for name in ("compose.yaml", "deploy/swarm/stack.yaml")}
     blocks = {
         "README.md": table(),
         ".env.example": env_example(),
@@ -147,9 +162,18 @@ def files() -> dict[Path, str]:
     }
     written = {ROOT / name: (ROOT / name).read_text(encoding="utf-8") for name in blocks}
     return {
-        ROOT / "compose.yaml": compose,
+        **services,
         **{path: replaced(text, blocks[str(path.relative_to(ROOT))]) for path, text in written.items()},
     }
+
+
+def _with_blocks(name: str) -> str:
+    """A file of services, with every side's names."""
+    raw = text = (ROOT / name).read_text(encoding="utf-8")
+    for side in SIDES:
+        text = replaced(text, compose_block(side, raw), f": {side}")
+    yaml.safe_load(text)
+    return text
 
 
 def _shown(default: object) -> str:

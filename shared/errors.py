@@ -30,9 +30,8 @@
         └── DeadlineError    504  the answer would have been too late
 
 Refusals that protect the cloud, and its clients from each other, are in cloud/access/refusals.py.
-
-Each class has an HTTP `status`, a `reason` (the value of the metrics' label `reason`) and a flag that says whether repeating
-the same request may help. Each instance carries `accepted`: what would have been accepted instead.
+Each class has an HTTP `status`, a `reason` (the metrics' label) and a flag that says whether repeating the same request may help.
+Each instance carries `accepted`: what would have been accepted instead.
 """
 
 from __future__ import annotations
@@ -54,6 +53,7 @@ class UplinkError(SplitDNNError):
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
         self.reason = reason
+        self.retry_after_s: float | None = None  # as the cloud asks, if it does
 
 
 class StartupError(SplitDNNError):
@@ -145,6 +145,7 @@ class ProfileMissingError(WireError):
 
     status = 424
     reason = "profile_missing"
+    name = ""  # the profile's
 
 
 class ProfileContentError(RequestError):
@@ -234,8 +235,7 @@ def all_request_errors(root: type[RequestError] = RequestError) -> list[type[Req
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """A clause for an error message: the known names closest to `name`, or else the first few."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name, names := list(known), n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")

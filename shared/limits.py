@@ -39,14 +39,21 @@ MAX_CODEC_NAME_BYTES = 64
 MAX_PICTURE_PIXELS = MAX_ELEMENTS // 3
 """Pixels of a picture, 5.6 million: with three channels it is one tensor. Decoding the largest takes up to 100 MB (as WebP;
 55 MB as PNG and JPEG) and 0.3 s of a core (a JPEG of 32 scans), however few bytes it came in."""
+MAX_FILE_PIXELS = 25_000_000
+"""Pixels of the file of a picture that is the body of a request: phones and cameras take 12 to 24 million. One of more than `MAX_PICTURE_PIXELS`
+is decoded at a time; the largest takes up to 500 MB (as WebP; 250 MB as PNG, 400 MB as JPEG) and 1.6 s of a core."""
 MAX_JPEG_SCANS = 32
 """Scans of a JPEG. Each costs a pass over the whole picture and may be 12 bytes; progressive files have about ten."""
+MAX_SCANNED_PIXELS = 300_000_000
+"""Pixels of a JPEG's file times its scans: three seconds of a core at most, as its decoder is run again to see whether it lacks something."""
 MAX_PICTURE_EXTRA_BYTES = 1 << 20
 """Bytes of a picture's file beyond four for each of its values: what cameras write beside the picture."""
 MAX_PICTURE_PIECES = 1024
 """Segments of a JPEG before its first scan, and chunks of a PNG beyond one for each kilobyte. Pillow takes a few microseconds for each."""
 MAX_PNG_TEXT_BYTES = 1 << 16
 """Bytes of a PNG's comments, decompressed. Pillow's own limit lets 64 KiB of them become 64 MiB."""
+MAX_PART_HEADER_BYTES = 4096
+"""Bytes of what a form says of the file in it, and of what stands around that."""
 MAX_ASPECT = 16
 """Longer side of a picture over its shorter side, as far as it is resized; the middle of a longer one is."""
 
@@ -139,6 +146,15 @@ MAX_JSON_ANSWER_BYTES = 64 << 20
 """Bytes of the answer to JSON, which holds all outputs of all its tensors as text: three million numbers. A thousand classes for each of
 64 tensors are a megabyte."""
 
+# --- the Open Inference Protocol -----------------------------------------------------------------------------------------
+
+MAX_INFERENCE_HEADER_BYTES = 16 << 10
+"""Bytes of JSON before binary tensors: it is read on the event loop. One input and one output take 200."""
+MAX_INFERENCE_NAME_CHARACTERS = 256
+"""Characters of a request's id, and of the name of an input or output."""
+MAX_INFERENCE_OUTPUTS = 64
+"""Outputs that a request names."""
+
 # --- TLS --------------------------------------------------------------------------------------------------------------
 
 MAX_CERTIFICATES_BYTES = 1 << 20
@@ -162,6 +178,8 @@ MAX_ANSWER_STEPS = 32
 """Steps whose times an answer may hold: those of a later cloud are left out by an edge, but not any number of them."""
 MAX_TAIL_TIMES = 1 << 16
 """Times of tails that a cloud may give its edges, of all split points and batch sizes together."""
+MAX_CLOUDS = 16
+"""Clouds that one edge may be given."""
 
 # --- who may come in --------------------------------------------------------------------------------------------------
 

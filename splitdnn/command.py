@@ -21,6 +21,7 @@ _COMMANDS = {
     "authority": "make certificates for cloud and edges, signed by a CA of your own",
     "token": "make tokens, which say who may use a cloud and for what",
     "calibrate": "fit the codec `calibrated` to footage of your own",
+    "doctor": "say what is wrong with a machine, its network, its cameras, its cloud and the link, and what to do",
     "bench": "measure: speed, start, load, rate, link, soak",
 }
 
@@ -62,6 +63,8 @@ def _start(word: str, rest: Sequence[str]) -> int:
         from shared.security.tls.authority_command import main as command  # noqa: PLC0415
     elif word == "token":
         from shared.security.tokens.command import main as command  # noqa: PLC0415
+    elif word == "doctor":
+        from splitdnn.doctor.command import main as command  # noqa: PLC0415
     elif word == "prepare":
         from splitdnn.prepare import main as command  # noqa: PLC0415
     else:

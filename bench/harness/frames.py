@@ -9,6 +9,7 @@ from bench.harness.worker import Worker
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.symbols import at_point
 from shared.engines.half import in_symbols
+from shared.network.partition import INPUT
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ def build_frames(
             worker.ask(_Frames.write, folder, point, count, deadline_ms)
 
 
+def build_picture(folder: Path, setup: Setup, codecs: Sequence[str], model: str = "resnet50") -> None:
+    """The source's first picture, as the network takes it, as a frame for each codec: `CODEC.frame`. Raises RuntimeError."""
+    with Worker(_Frames, setup, model) as worker:
+        worker.ask(_Frames.write_picture, folder, tuple(codecs))
+
+
 def read_frames(folder: Path, point: str) -> list[bytes]:
     """The frames that `build_frames` wrote. Raises FileNotFoundError if the folder has none for this split point."""
     frames = [path.read_bytes() for path in sorted(folder.glob(f"{point}-*.frame"))]
@@ -65,3 +72,19 @@ class _Frames:
                 split_point=point, fingerprint=fingerprint, frame_id=number, deadline_ms=deadline_ms,
             )  # fmt: skip
             (folder / f"{point}-{number:04d}.frame").write_bytes(wire.pack(frame))
+
+    def write_picture(self, folder: Path, codecs: Sequence[str]) -> None:
+        from bench.harness.network import frames_of
+        from edge.frames.preprocess import Preprocess
+
+        shot = next(frames_of(self._network.setup.source))
+        picture = Preprocess(self._network.model.recipe)(shot)
+        for codec in codecs:
+            frame = encode_frame(
+                picture,
+                make_codec(codec),
+                split_point=INPUT,
+                fingerprint=self._network.model.fingerprint,
+                frame_id=1,
+            )
+            (folder / f"{codec}.frame").write_bytes(wire.pack(frame))

@@ -90,7 +90,7 @@ class LoadOptions(SystemOptions):
 
         def connect(url: SplitResult) -> Connection:
             number = next(numbers) // each
-            return Connection(url, context, _loopback(number) if self.own_addresses else None)
+            return Connection(url, context, source=_loopback(number) if self.own_addresses else None)
 
         return connect
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_HEADER_BYTES = 16 << 10
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_CLOUD = b"splitdnn-cloud"
 _STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: |\r\n)")
 
 
@@ -31,6 +32,8 @@ class Response(NamedTuple):
     keep_alive: bool
     """Whether the connection may carry another request."""
     body: bytes = b""
+    cloud: str = ""
+    """The id of the cloud that answered; empty where the answer names none, as a balancer's own."""
 
 
 async def read_response(reader: asyncio.StreamReader) -> Response:
@@ -50,8 +53,9 @@ async def read_response(reader: asyncio.StreamReader) -> Response:
         wish = fields.get(b"connection", b"").lower()
         keep_alive = wish != b"close" if version == 1 else wish == b"keep-alive"
         length = b"0" if status in (204, 304) else fields.get(b"content-length")
+        cloud = fields.get(_CLOUD, b"").decode("ascii", "replace")
         if length is None:
-            return Response(status, keep_alive=False, body=await reader.read())
+            return Response(status, keep_alive=False, body=await reader.read(), cloud=cloud)
         if not length.isdigit():
             raise ExchangeError(f"Content-Length {length[:20]!r}")
         body = await reader.readexactly(int(length))
@@ -59,17 +63,17 @@ async def read_response(reader: asyncio.StreamReader) -> Response:
         raise ExchangeError("the connection ended within an answer") from None
     except asyncio.LimitOverrunError:
         raise ExchangeError("a header without an end") from None
-    return Response(status, keep_alive, body)
+    return Response(status, keep_alive, body, cloud)
 
 
 class Connection:
     """One request at a time. Opened by the first one, and again by the next after it was lost."""
 
     def __init__(
-        self, url: SplitResult, context: ssl.SSLContext | None = None, local: str | None = None
+        self, url: SplitResult, context: ssl.SSLContext | None = None, *, source: str | None = None
     ) -> None:
-        """With `context`, by TLS; from the address `local`, if one is given."""
-        self._local = (local, 0) if local else None
+        """With `context`, by TLS. `source`: the own address to come from."""
+        self._from = (source, 0) if source else None
         self._host = url.hostname or "127.0.0.1"
         self._port = url.port or (443 if context else 80)
         self._context = context
@@ -97,11 +101,11 @@ class Connection:
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """The connection that there is, or a new one. Raises OSError."""
-        if self._streams and self._streams[0].at_eof():
+        if self._streams and (self._streams[0].at_eof() or self._streams[0].exception()):
             self.close()
         if self._streams is None:
             self._streams = await asyncio.open_connection(
-                self._host, self._port, limit=MAX_HEADER_BYTES, ssl=self._context, local_addr=self._local
+                self._host, self._port, limit=MAX_HEADER_BYTES, ssl=self._context, local_addr=self._from
             )
             self.opened += 1
         return self._streams

@@ -53,13 +53,18 @@ def account(records: Sequence[Row], *, frames_in: int, dropped: int = 0) -> dict
 
 
 def faults_of(
-    records: Sequence[Row], ledger: Sequence[Row], *, frames_in: int, dropped: int = 0
+    records: Sequence[Row],
+    ledger: Sequence[Row],
+    *,
+    frames_in: int,
+    dropped: int = 0,
+    most_answers: int = MAX_ANSWERS,
 ) -> list[str]:
     """What is wrong, one line for each violation, in the order of frames; empty if nothing is.
 
-    The ledger must hold no other edge's lines, see `lines_of`.
+    The ledger must hold no other edge's lines, see `lines_of`. `most_answers`: how often it may say of a frame that it was answered.
     """
-    return [*_order(records, frames_in, dropped), *_answers(records), *_join(records, ledger)]
+    return [*_order(records, frames_in, dropped), *_answers(records), *_join(records, ledger, most_answers)]
 
 
 def lines_of(ledger: Iterable[Row], records: Sequence[Row]) -> list[Row]:
@@ -108,7 +113,7 @@ def _answers(records: Sequence[Row]) -> Iterator[str]:
             yield f"frame {record['frame']} was answered by {by} without any answer"
 
 
-def _join(records: Sequence[Row], ledger: Sequence[Row]) -> Iterator[str]:
+def _join(records: Sequence[Row], ledger: Sequence[Row], most_answers: int) -> Iterator[str]:
     outcomes: dict[str, list[str]] = {}
     for line in ledger:
         if line["outcome"] not in OUTCOMES:
@@ -128,7 +133,7 @@ def _join(records: Sequence[Row], ledger: Sequence[Row]) -> Iterator[str]:
         elif record["answered_by"] == "cloud" and "answered" not in known:
             said = f"only {', '.join(known)}" if known else "nothing"
             yield f"frame {number} ({frame_id}) was answered by the cloud, but its ledger says {said} of it"
-        if known.count("answered") > MAX_ANSWERS:
+        if known.count("answered") > most_answers:
             yield f"frame {number} ({frame_id}) was answered {known.count('answered')} times"
         numbers[frame_id] = number
     if len(sessions(records)) > 1:

@@ -70,19 +70,19 @@ class Account:
         owes = self._compute_left() < _BURST_S * self.quota.compute
         return not (self.frames or self.body_bytes or owes or compiled or self.asking.locked())
 
-    def begin_frame(self) -> None:
-        """Count one more request for a tail. Raises OverQuotaError."""
-        if self.frames >= self.quota.frames:
+    def begin_frame(self, frames: int = 1) -> None:
+        """Count one more request for a tail, or further frames of one. Raises OverQuotaError."""
+        if self.frames + frames > self.quota.frames:
             raise OverQuotaError(
                 f"this client has {self.frames} frames under way, which is its share; wait for their answers",
                 accepted={"frames_in_flight": self.quota.frames},
             )
         self.require_compute()
-        self.frames += 1
+        self.frames += frames
 
-    def end_frame(self) -> None:
-        """One of them is over."""
-        self.frames -= 1
+    def end_frame(self, frames: int = 1) -> None:
+        """So many of them are over."""
+        self.frames -= frames
 
     def begin_compilation(self) -> None:
         """Count one more tail that is compiled for this client. Raises OverQuotaError if there were too many lately."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Outcome = Literal["answered", "refused", "abandoned"]
 
+_UNKNOWN: dict[str, str | None] = {"frame_id": None, "split_point": None, "codec": None}
+
 
 def open_ledger(settings: CloudSettings, metrics: CloudMetrics) -> JsonLines | None:
     """The ledger that the settings ask for, if any. Raises SettingsError."""
@@ -43,38 +45,45 @@ def kept_lines(
 
 
 class Entry:
-    """The line of one frame; its first outcome is the one that is written."""
+    """The line of one frame, or those of all frames of one request; the first outcome is the one that is written."""
 
     def __init__(self, ledger: JsonLines | None, client: str) -> None:
-        """Without a ledger nothing is kept. `client` is who sent the frame."""
+        """Without a ledger nothing is kept. `client` is who sent them."""
         self._ledger, self._client = ledger, client
-        self._known: dict[str, str | None] = {"frame_id": None, "split_point": None, "codec": None}
+        self._frames: list[dict[str, str | None]] = []
 
     def note(self, frame: Frame) -> None:
-        """Remember what the line says of the frame, which could be parsed, whatever becomes of it."""
+        """Remember what the line says of a frame, which could be parsed, whatever becomes of it."""
         if self._ledger:
-            self._known = {
-                "frame_id": f"{frame.frame_id:016x}",
-                "split_point": frame.split_point,
-                "codec": _codec_name(frame),
-            }
+            self._frames.append(
+                {
+                    "frame_id": f"{frame.frame_id:016x}",
+                    "split_point": frame.split_point,
+                    "codec": _codec_name(frame),
+                }
+            )
+
+    def note_unnumbered(self, split_point: str, codec: str) -> None:
+        """Remember the same of a picture's file, or of the tensors of one request, which have no frame's number."""
+        if self._ledger:
+            self._frames.append({"frame_id": None, "split_point": split_point, "codec": codec})
 
     def decide(self, outcome: Outcome, reason: str | None = None) -> None:
         """Write the line; to be called before the sender is told."""
         ledger, self._ledger = self._ledger, None
         if ledger:
-            known = self._known
-            ledger.write(
-                {
-                    "frame_id": known["frame_id"],
-                    "outcome": outcome,
-                    "reason": reason,
-                    "split_point": known["split_point"],
-                    "codec": known["codec"],
-                    "client": self._client,
-                    "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                }
-            )
+            for known in self._frames or [_UNKNOWN]:
+                ledger.write(
+                    {
+                        "frame_id": known["frame_id"],
+                        "outcome": outcome,
+                        "reason": reason,
+                        "split_point": known["split_point"],
+                        "codec": known["codec"],
+                        "client": self._client,
+                        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                    }
+                )
 
 
 def _codec_name(frame: Frame) -> str | None:

@@ -1,4 +1,4 @@
-"""Refusals that protect the cloud, and its clients from each other."""
+"""What only a cloud refuses, to protect itself and its clients from each other, or as it has nothing of the kind."""
 
 from __future__ import annotations
 
@@ -64,3 +64,10 @@ class TransfersError(RequestError):
     status = 503
     reason = "transfers_full"
     retryable = True
+
+
+class UnknownModelError(RequestError):
+    """No network of this name and version runs here."""
+
+    status = 404
+    reason = "unknown_model"

@@ -9,29 +9,42 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cloud.batching.crossing import TailRun
 from cloud.bodies.frames import Work
 from cloud.bodies.reply import require_finite
 from cloud.networks.network import Tail
 from shared.errors import DeadlineError
-from shared.wire.frame import deadline_of
 
 if TYPE_CHECKING:
     from cloud.access.clients import Account
-    from cloud.access.ledger import Entry
     from cloud.batching.batcher import Batcher
-    from cloud.bodies.body import Body
-    from cloud.bodies.decoder import Decoder, Remaining
+    from cloud.bodies.decoder import Reads, Remaining
     from cloud.bodies.frames import Checked
-    from cloud.bodies.reply import Composer, Reply
+    from cloud.bodies.reply import Reply
     from cloud.metrics import CloudMetrics
     from cloud.networks.network import LoadedNetwork
     from cloud.threads import ThreadPools
+    from shared.engines.half import Tensors
+    from shared.observing.telemetry import Stopwatch
 
 _MOST_BYTES = 1 << 20
 """A larger body has its turn at decoding, so that the tails are free meanwhile."""
+
+
+class Composes(Protocol):
+    """Makes the answer to one request; for any thread."""
+
+    @property
+    def watch(self) -> Stopwatch:
+        """Times its steps."""
+
+    def is_quick(self, outputs: Tensors) -> bool:
+        """Whether that takes less than a millisecond."""
+
+    def compose(self, network: LoadedNetwork, work: Work, outputs: Tensors) -> Reply:
+        """The answer in these outputs, which are finite. Raises RequestError."""
 
 
 @dataclass(slots=True)
@@ -60,20 +73,26 @@ class _Use:
 class Alone:
     """Used by the event loop."""
 
-    def __init__(self, decoder: Decoder, batcher: Batcher, pools: ThreadPools, metrics: CloudMetrics) -> None:
-        self._decoder = decoder
+    def __init__(self, batcher: Batcher, pools: ThreadPools, metrics: CloudMetrics) -> None:
         self._batcher = batcher
         self._pool = pools.tails
         self._metrics = metrics
 
     async def take(
-        self, body: Body, account: Account, entry: Entry, remaining: Remaining, composer: Composer
+        self,
+        size: int,
+        read: Reads,
+        account: Account,
+        left_s: float,
+        remaining: Remaining,
+        composer: Composes,
     ) -> Way | None:
-        """Take this frame as far as one thread can in one go; None, with nothing done, if it is not alone.
+        """Take the one frame in a body of `size` bytes as far as one thread can in one go; None, with nothing done, if it is not alone.
 
-        Raises what decoding, the tail and the answer raise, and DeadlineError when the time is over.
+        `left_s` seconds are left for it, as far as that is known yet. Raises what decoding, the tail and the answer raise, and
+        DeadlineError when the time is over.
         """
-        if body.size > _MOST_BYTES or not self._pool.is_idle or not self._batcher.begin_alone(account.name):
+        if size > _MOST_BYTES or not self._pool.is_idle or not self._batcher.begin_alone(account.name):
             return None
         use = _Use()
 
@@ -82,29 +101,18 @@ class Alone:
             self._batcher.charge(account.name, account.settle() + failed_s)
             self._batcher.end_alone(account.name, use.tail, use.seconds)
 
-        left_s = remaining(deadline_of(body.pieces[0]) if body.pieces else 0)
         try:
             async with asyncio.timeout(left_s):
-                return await self._pool.run_noticed(
-                    ended, self._go, body, account, entry, remaining, composer, use
-                )
+                return await self._pool.run_noticed(ended, self._go, read, account, remaining, composer, use)
         except TimeoutError:
             raise DeadlineError(f"no answer within the {1e3 * left_s:.0f} ms that were left") from None
 
-    def _go(
-        self,
-        body: Body,
-        account: Account,
-        entry: Entry,
-        remaining: Remaining,
-        composer: Composer,
-        use: _Use,
-    ) -> Way:
+    def _go(self, read: Reads, account: Account, remaining: Remaining, composer: Composes, use: _Use) -> Way:
         """On the thread."""
         watch = composer.watch
         start_s, ended = time.perf_counter(), True
         try:
-            network, work = self._decoder.read_frame(body, account, entry)
+            network, work = read()
             ended = isinstance(work, Work)
         finally:  # a refusal took time as well
             decode_s = time.perf_counter() - start_s

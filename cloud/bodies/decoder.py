@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, TypeVar
 
 from cloud.access.turns import FairTurns
 from cloud.bodies.frames import Checked, Work, check_frame, decode_frame, is_to_resize, read_json, work_of
 from cloud.bodies.json_process import JsonProcess
+from cloud.bodies.json_worker import FORMS
+from cloud.bodies.pictures.file import read_file
+from cloud.bodies.pictures.picture import decode_picture
 from shared.errors import DeadlineError
+from shared.limits import MAX_PICTURE_PIXELS
+from shared.network.partition import INPUT
 from shared.wire.frame import unpack
 
 if TYPE_CHECKING:
@@ -17,14 +23,18 @@ if TYPE_CHECKING:
     from cloud.access.clients import Account
     from cloud.access.ledger import Entry
     from cloud.bodies.body import Body
+    from cloud.bodies.pictures.file import PictureFile
     from cloud.metrics import CloudMetrics
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
     from cloud.profiles.store import Profiles
     from cloud.threads import ThreadPools
+    from shared.wire.frame import Bytes
 
     Remaining = Callable[[int], float]
     """Seconds that are left to a frame whose deadline is so many milliseconds; 0 is the server's own deadline."""
+    Reads = Callable[[], tuple[LoadedNetwork, Work | Checked]]
+    """Decodes a frame, on a thread, unless it is a picture that has to be resized. Charges its sender. Raises RequestError."""
 
 _Result = TypeVar("_Result")
 
@@ -48,6 +58,7 @@ class Decoder:
         self.json_process = JsonProcess()
         self.turns = FairTurns(pools.decode.size)
         self._picture_turns = FairTurns(pools.pictures.size)
+        self.large_turns = FairTurns(1)
         self._json_turns = FairTurns(1)
         self._networks = networks
         self._profiles = profiles
@@ -57,21 +68,19 @@ class Decoder:
 
     async def stop(self) -> None:
         """Cancel what waits for its turn, and end the process that reads JSON."""
-        for turns in (self.turns, self._picture_turns, self._json_turns):
+        for turns in (self.turns, self._picture_turns, self.large_turns, self._json_turns):
             turns.stop()
         await self.json_process.stop()
 
-    async def frame(
-        self, body: Body, account: Account, entry: Entry, remaining: Remaining
-    ) -> tuple[LoadedNetwork, Work]:
-        """The work of one binary frame, which is noted in `entry` once it is known, and the network that it is for.
+    async def read(self, read: Reads, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
+        """The work of what `read` decodes, and the network that it is for.
 
         Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame.
 
         Raises RequestError.
         """
         async with self.turns.one(account.name, remaining(0)):
-            network, work = await self._pools.decode.run_to_end(self.read_frame, body, account, entry)
+            network, work = await self._pools.decode.run_to_end(read)
         return network, await self.finished(work, account, network, remaining)
 
     async def finished(
@@ -85,15 +94,46 @@ class Decoder:
                 self._decode_picture, work, account, network, remaining
             )
 
-    async def json(self, body: Body, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
-        """The work of a JSON body, which is for the current network; `account` as for a frame. Raises RequestError."""
-        network = self._networks.current
+    async def picture(
+        self,
+        file: Callable[[], Bytes],
+        account: Account,
+        remaining: Remaining,
+        network: LoadedNetwork | None = None,
+    ) -> tuple[LoadedNetwork, Work]:
+        """The work of a picture's file, for the current network if no other is given; `account` as for a frame. `file` is called on a thread.
+
+        Of pictures larger than a frame may bring, one is decoded at a time. Raises RequestError.
+        """
+        network = network or self._networks.current
+        async with self.turns.one(account.name, remaining(0)):
+            found = await self._pools.decode.run_to_end(self._read_file, file, account)
+        network.usage.note(INPUT)
+        async with contextlib.AsyncExitStack() as held:
+            if found.pixels > MAX_PICTURE_PIXELS:
+                await held.enter_async_context(self.large_turns.one(account.name, remaining(0)))
+            await held.enter_async_context(self._picture_turns.one(account.name, remaining(0)))
+            work = await self._pools.pictures.run_to_end(
+                self._decode_file, found, account, network, remaining
+            )
+        return network, work
+
+    async def json(
+        self,
+        body: Body,
+        account: Account,
+        remaining: Remaining,
+        network: LoadedNetwork | None = None,
+        form: str = "tensors",
+    ) -> tuple[LoadedNetwork, Work]:
+        """The work of a JSON body of this form, for the current network if no other is given; `account` as for a frame. Raises RequestError."""
+        network = network or self._networks.current
         if body.size <= _LARGE_JSON_BYTES:
             async with self.turns.one(account.name, remaining(0)):
-                work = await self._pools.decode.run_to_end(self._read_json, body, account, network)
+                work = await self._pools.decode.run_to_end(self._read_json, body, account, network, form)
         else:
             async with self._json_turns.one(account.name, remaining(0)):
-                work = await self._read_large_json(body, account, network, remaining)
+                work = await self._read_large_json(body, account, network, remaining, form)
         network.usage.note(work.split_point)
         return network, work
 
@@ -113,12 +153,12 @@ class Decoder:
             return await self._pools.decode.run_to_end(work if charges else charged)
 
     async def _read_large_json(
-        self, body: Body, account: Account, network: LoadedNetwork, remaining: Remaining
+        self, body: Body, account: Account, network: LoadedNetwork, remaining: Remaining, form: str
     ) -> Work:
         start_s, cpu_s = time.monotonic(), None
         try:
             tensors = await self.json_process.read(
-                body.pieces, network.shapes(), network.default.name, self._max_tensors, remaining(0)
+                body.pieces, network.shapes(), network.default.name, self._max_tensors, remaining(0), form
             )
             cpu_s = tensors.cpu_s
             self._cpu.labels(stage="decode").inc(cpu_s)
@@ -145,6 +185,19 @@ class Decoder:
         with account.computing(self._cpu, "decode"):
             return decode_frame(checked, network.model)
 
-    def _read_json(self, body: Body, account: Account, network: LoadedNetwork) -> Work:
+    def _read_file(self, file: Callable[[], Bytes], account: Account) -> PictureFile:
         with account.computing(self._cpu, "decode"):
-            return read_json(body.whole(), network.shapes(), network.default.name, self._max_tensors)
+            return read_file(file())
+
+    def _decode_file(
+        self, file: PictureFile, account: Account, network: LoadedNetwork, remaining: Remaining
+    ) -> Work:
+        if not remaining(0):  # its turn came too late
+            raise DeadlineError("the deadline passed before the picture was decoded")
+        with account.computing(self._cpu, "decode"):
+            return decode_picture(file, network.model)
+
+    def _read_json(self, body: Body, account: Account, network: LoadedNetwork, form: str) -> Work:
+        with account.computing(self._cpu, "decode"):
+            name, shapes = network.default.name, network.shapes()
+            return read_json(body.whole(), shapes, name, self._max_tensors, FORMS[form])

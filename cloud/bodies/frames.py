@@ -1,4 +1,4 @@
-"""From a request's body to work for a tail: the two contracts of `POST /model`."""
+"""From a request's body to work for a tail: frames and JSON."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from shared.network.recipes.resize import fit_picture
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cloud.batching.crossing import Crossing
     from cloud.profiles.store import Profiles
     from shared.codecs.base import Codec
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a tail has to do: a validated crossing of one frame, or of the n frames in a JSON body."""
+    """What a tail has to do: a validated crossing of one frame or one picture, or of the n frames in a JSON body."""
 
     split_point: str
     crossing: Crossing
@@ -33,8 +35,10 @@ class Work:
     frame_id: int = 0
     count: Any = None
     codec: str | None = None
-    """The codec of the frame, of its first tensor if they differ; None for JSON."""
+    """The codec of the frame, of its first tensor if they differ; `image` for a picture's file; None for JSON."""
     payload_bytes: int = 0
+    source: tuple[int, int] | None = None
+    """(height, width) of a picture in whose pixels the answer's places are to be; None: in those of the network's input."""
 
 
 class Checked(NamedTuple):
@@ -114,9 +118,15 @@ def decode_frame(checked: Checked, model: Model) -> Work:
     )
 
 
-def read_json(body: wire.Bytes, shapes: Shapes, default: str, max_tensors: int) -> Work:
-    """Read a JSON body as `read_tensors` does. Raises RequestError."""
-    return work_of(read_tensors(body, shapes, default, max_tensors))
+def read_json(
+    body: wire.Bytes,
+    shapes: Shapes,
+    default: str,
+    max_tensors: int,
+    read: Callable[..., Tensors] = read_tensors,
+) -> Work:
+    """Read a JSON body as `read` does. Raises RequestError."""
+    return work_of(read(body, shapes, default, max_tensors))
 
 
 def work_of(tensors: Tensors) -> Work:

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 4096
 """Numbers that are written in one call, which holds the interpreter: a millisecond or two."""
-_SHORTEST = len("0.0, ")
+SHORTEST = len("0.0, ")
+"""Characters that a number takes at least."""
 
 
 def require_answerable(numbers: int) -> None:
     """Raise AnswerError if so many numbers make a longer answer than there may be, however short they are."""
-    if numbers * _SHORTEST > MAX_JSON_ANSWER_BYTES:
+    if numbers * SHORTEST > MAX_JSON_ANSWER_BYTES:
         raise _too_long(f"the answer would hold {numbers} numbers")
 
 
@@ -43,16 +44,16 @@ def json_answer(outputs: Tensors, names: Sequence[str], count: Any) -> bytes:
 def _pieces(outputs: Tensors, names: Sequence[str], count: Any) -> Iterator[str]:
     yield '{"result": '
     if len(outputs) == 1:
-        yield from _numbers(outputs[0])
+        yield from numbers_as_json(outputs[0])
     else:
         for place, (name, output) in enumerate(zip(names, outputs, strict=True)):
             yield f"{', ' if place else '{'}{json.dumps(name)}: "
-            yield from _numbers(output)
+            yield from numbers_as_json(output)
         yield "}"
     yield f', "count": {json.dumps(count)}}}'
 
 
-def _numbers(output: NDArray[np.float32]) -> Iterator[str]:
+def numbers_as_json(output: NDArray[np.float32]) -> Iterator[str]:
     """An array as JSON, in pieces."""
     if output.size <= _AT_ONCE:
         yield json.dumps(output.tolist())
@@ -65,7 +66,7 @@ def _numbers(output: NDArray[np.float32]) -> Iterator[str]:
         return
     for place, row in enumerate(output):
         yield ", " if place else "["
-        yield from _numbers(row)
+        yield from numbers_as_json(row)
     yield "]"
 
 

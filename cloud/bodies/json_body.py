@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from shared.wire.frame import Bytes
 
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF")
+"""How JPEGs, PNGs and WebPs begin."""
+
 Shape = tuple[int, ...]
 Shapes = dict[str, tuple[Shape, ...]]
 """The shape of each tensor that crosses, without the batch dimension, by split point."""
@@ -30,6 +33,7 @@ class Tensors(NamedTuple):
     split_point: str
     arrays: tuple[NDArray[np.float32], ...]
     count: Any
+    """What else the body holds, for its answer."""
     cpu_s: float = 0.0
     """Processor time, if another process read the body."""
 
@@ -112,7 +116,7 @@ def _accepted(shapes: tuple[Shape, ...]) -> list[Any]:
     return every[0] if len(every) == 1 else every
 
 
-def parse_object(body: Bytes, accepted: dict[str, str]) -> dict[str, Any]:
+def parse_object(body: Bytes, accepted: dict[str, Any]) -> dict[str, Any]:
     """Parse a JSON object. Raises BodyError, with `accepted` as what the endpoint takes."""
     text = bytes(body)
     _check_structure(text)
@@ -120,6 +124,8 @@ def parse_object(body: Bytes, accepted: dict[str, str]) -> dict[str, Any]:
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        if text.startswith(_PICTURES):
+            reason = "it is a picture, which travels with a Content-Type such as image/jpeg"
         raise BodyError(f"the body is not JSON: {reason}", accepted=accepted) from None
     if not isinstance(fields, dict):
         raise BodyError(f"the body is {_kind(fields)}, not an object", accepted=accepted)

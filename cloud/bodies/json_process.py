@@ -39,13 +39,19 @@ class JsonProcess:
         self._stopped = threading.Event()
 
     async def read(
-        self, pieces: Sequence[Bytes], shapes: Shapes, default: str, max_tensors: int, timeout_s: float
+        self,
+        pieces: Sequence[Bytes],
+        shapes: Shapes,
+        default: str,
+        max_tensors: int,
+        timeout_s: float,
+        form: str = "tensors",
     ) -> Tensors:
-        """Do `read_tensors` on a body in any number of pieces, without holding this interpreter. Raises RequestError."""
+        """Read a body of this form (json_worker's FORMS), in any number of pieces, without holding this interpreter. Raises RequestError."""
         until = asyncio.get_running_loop().time() + timeout_s
         try:
             async with asyncio.timeout_at(until), self._turn:
-                return await self._ask(pieces, shapes, default, max_tensors, until)
+                return await self._ask(pieces, shapes, default, max_tensors, until, form)
         except TimeoutError:
             raise DeadlineError(f"not read within the {1e3 * timeout_s:.0f} ms that were left") from None
 
@@ -57,7 +63,13 @@ class JsonProcess:
         self._thread.shutdown(wait=False)
 
     async def _ask(
-        self, pieces: Sequence[Bytes], shapes: Shapes, default: str, max_tensors: int, until: float
+        self,
+        pieces: Sequence[Bytes],
+        shapes: Shapes,
+        default: str,
+        max_tensors: int,
+        until: float,
+        form: str,
     ) -> Tensors:
         if self._stopped.is_set():
             raise UnavailableError("the server is stopping; try again later")
@@ -65,7 +77,15 @@ class JsonProcess:
         gone = threading.Event()
         try:
             return await loop.run_in_executor(
-                self._thread, self._exchange, gone, pieces, shapes, default, max_tensors, until - loop.time()
+                self._thread,
+                self._exchange,
+                gone,
+                pieces,
+                shapes,
+                default,
+                max_tensors,
+                until - loop.time(),
+                form,
             )
         except asyncio.CancelledError:
             gone.set()
@@ -82,13 +102,14 @@ class JsonProcess:
         default: str,
         max_tensors: int,
         seconds: float,
+        form: str,
     ) -> Tensors:
         try:
             process = self._running()
             if gone.is_set() or self._stopped.is_set():  # the kill that was meant for it came before it
                 process.kill()
             pipes = cast("io.FileIO", process.stdin), cast("io.FileIO", process.stdout)
-            return ask(*pipes, pieces, shapes, default, max_tensors, seconds)
+            return ask(*pipes, pieces, shapes, default, max_tensors, seconds, form)
         except RequestError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, what the pipe brings next is no answer

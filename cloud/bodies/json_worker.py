@@ -3,7 +3,7 @@
 It is a separate process because parsing megabytes of JSON holds the interpreter's lock for as long as it takes: on a thread
 it would stop the event loop and every other frame. Started and ended by cloud/bodies/json_process.py; it imports no torch.
 
-A message is the lengths of a JSON header and of a payload, then both. A question is the arguments of `read_tensors` and the
+A message is the lengths of a JSON header and of a payload, then both. A question is the body's form, the arguments of its reader and the
 seconds left, with the body; an answer is the tensors' description with the bytes of their arrays, one after
 another, or a refusal.
 """
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cloud.bodies.inference.json_request import read_inference
 from cloud.bodies.json_body import Tensors, read_tensors
 from shared.errors import RequestError, all_request_errors
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from cloud.bodies.json_body import Shapes
     from shared.wire.frame import Bytes
 
+FORMS = {"tensors": read_tensors, "inference": read_inference}
+"""What bodies may be: those of `POST /model`, and those of the Open Inference Protocol."""
 _LENGTHS = struct.Struct("<QQ")
 _MAX_BYTES = 1 << 31
 """Largest header or payload: the largest body that a setting allows, a gigabyte of "0,", becomes twice as much float32."""
@@ -47,12 +50,19 @@ def ask(
     default: str,
     max_tensors: int,
     seconds: float,
+    form: str = "tensors",
 ) -> Tensors:
-    """Have the worker do `read_tensors` on a body in any number of pieces.
+    """Have the worker read a body of this form, in any number of pieces.
 
-    Raises the RequestError of `read_tensors`, and OSError or EOFError if the worker has ended.
+    Raises the RequestError of the form's reader, and OSError or EOFError if the worker has ended.
     """
-    question = {"shapes": shapes, "default": default, "max_tensors": max_tensors, "seconds": seconds}
+    question = {
+        "form": form,
+        "shapes": shapes,
+        "default": default,
+        "max_tensors": max_tensors,
+        "seconds": seconds,
+    }
     _send(to_worker, question, *pieces)
     header, payload = _receive(from_worker)
     if "error" in header:
@@ -85,7 +95,8 @@ def _answer(question: dict[str, Any], body: bytearray) -> tuple[dict[str, Any], 
     start = time.process_time()
     shapes = {name: tuple(map(tuple, several)) for name, several in question["shapes"].items()}
     try:
-        tensors = read_tensors(body, shapes, question["default"], question["max_tensors"])
+        read = FORMS[question["form"]]
+        tensors = read(body, shapes, question["default"], question["max_tensors"])
     except RequestError as error:
         refusal = {"error": type(error).__name__, "message": str(error), "accepted": error.accepted}
         return refusal, []

@@ -25,11 +25,13 @@ QUICK_NUMBERS = 1 << 12
 
 
 class Reply(NamedTuple):
-    """JSON, and its digest as `Content-Digest` has it (RFC 9530): TCP's checksum lets one damage in 65,536 pass."""
+    """JSON, or JSON and tensors, and its digest as `Content-Digest` has it (RFC 9530): TCP's checksum lets one damage in 65,536 pass."""
 
     body: bytes
     digest: str | None = None
     """None for what is no answer to a frame."""
+    json_bytes: int | None = None
+    """How many of the bytes are JSON, where tensors follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Composer:
         return numbers_in(outputs) <= QUICK_NUMBERS
 
     def compose(self, network: LoadedNetwork, work: Work, outputs: Tensors) -> Reply:
-        """The answer in one frame's outputs, each (1, …), which are finite. Raises ContentError or AnswerError."""
+        """The answer in the outputs for one frame or picture, each (1, …), which are finite. Raises ContentError or AnswerError."""
         start_s = time.perf_counter()
         head = {
             "frame_id": work.frame_id,
@@ -61,7 +63,10 @@ class Composer:
         }
         with self.account.computing(self.cpu, "top"):
             try:
-                fields = network.task(self.wanted).answer(tuple(each[0] for each in outputs)).fields()
+                answer = network.task(self.wanted).answer(tuple(each[0] for each in outputs))
+                if work.source:
+                    answer = answer.in_picture(network.model.recipe, work.source)
+                fields = answer.fields()
             finally:
                 self.watch.note("top", time.perf_counter() - start_s)
             # A task of another package may choose any names; ours win.

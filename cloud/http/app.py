@@ -9,8 +9,8 @@ from tornado.web import Application
 from cloud.http.bundle import BUNDLES, BundleHandler
 from cloud.http.login import LoginHandler, LogoutHandler, SessionHandler
 from cloud.http.model import ModelHandler
-from cloud.http.profiles import PROFILES, ProfileHandler, ProfilesHandler
-from cloud.http.system import (
+from cloud.http.profiles import PROFILES, ProfileFileHandler, ProfileHandler, ProfilesHandler
+from cloud.http.system.endpoints import (
     ComputeHandler,
     HealthHandler,
     HelloHandler,
@@ -19,8 +19,18 @@ from cloud.http.system import (
     TailTimesHandler,
     UnknownHandler,
 )
+from cloud.http.system.openapi import OPENAPI, OpenApiHandler
+from cloud.http.v2.asking import (
+    LiveHandler,
+    ModelReadyHandler,
+    ModelsHandler,
+    ServerHandler,
+    ServerReadyHandler,
+)
+from cloud.http.v2.infer import InferHandler
 from shared.limits import MAX_REQUEST_HEADER_BYTES
 from shared.security.tls.handshakes import Handshakes
+from shared.wire.cloud_id import CLOUD_HEADER
 from shared.wire.server.server import BoundedServer
 
 if TYPE_CHECKING:
@@ -31,6 +41,7 @@ if TYPE_CHECKING:
 
 _MAX_UNREAD_BODY_BYTES = 64 << 10
 """For endpoints that take no body; those that do set their own limit."""
+_MODEL = "/v2/models/(?P<name>.+?)(?:/versions/(?P<version>[^/]+))?"
 
 
 def make_app(service: Service) -> Application:
@@ -44,18 +55,27 @@ def make_app(service: Service) -> Application:
             ("/tail-times", TailTimesHandler, arguments),
             ("/profile", TailTimesHandler, arguments),  # its old name
             (PROFILES, ProfilesHandler, arguments),
+            (f"{PROFILES}/[^/]*/file", ProfileFileHandler, arguments),
             (f"{PROFILES}/.*", ProfileHandler, arguments),
             (f"{BUNDLES}/.*", BundleHandler, arguments),
+            (OPENAPI, OpenApiHandler, arguments),
             ("/healthz", HealthHandler, arguments),
             ("/readyz", ReadyHandler, arguments),
             ("/metrics", MetricsHandler, arguments),
             ("/login", LoginHandler, arguments),
             ("/logout", LogoutHandler, arguments),
             ("/session", SessionHandler, arguments),
+            ("/v2/?", ServerHandler, arguments),
+            ("/v2/health/live", LiveHandler, arguments),
+            ("/v2/health/ready", ServerReadyHandler, arguments),
+            (f"{_MODEL}/infer", InferHandler, arguments),
+            (f"{_MODEL}/ready", ModelReadyHandler, arguments),
+            (_MODEL, ModelsHandler, arguments),
         ],
         default_handler_class=UnknownHandler,
         default_handler_args=arguments,
         log_function=lambda _handler: None,  # every request is counted; none is worth a line
+        cloud=service.cloud,
     )
     require_needs(rule.target for rule in app.default_router.rules)
     return app
@@ -77,6 +97,7 @@ def make_server(service: Service, tls: RenewedContext | None = None) -> BoundedS
     server = BoundedServer(
         make_app(service),
         crowd=service.crowd,
+        fields={CLOUD_HEADER: service.cloud},
         each_second=service.bodies.expire,
         ssl_options=tls.context if tls else None,
         max_header_size=MAX_REQUEST_HEADER_BYTES,

@@ -9,15 +9,17 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from tornado.escape import json_encode
 from tornado.web import HTTPError, RequestHandler
 
 from cloud.access.audit import Action, Outcome
 from cloud.access.refusals import OverQuotaError
-from cloud.http.client_certificate import certified
+from cloud.http.tls import certified
 from cloud.metrics import ENDPOINTS
 from shared.errors import RequestError, UnauthenticatedError
 from shared.security.escape import shown
 from shared.security.gate import NOBODY
+from shared.wire.cloud_id import CLOUD_HEADER
 
 if TYPE_CHECKING:
     from tornado.http1connection import HTTP1Connection
@@ -46,6 +48,8 @@ class Handler(RequestHandler):
     """What the client wants, in the words of the audit."""
     received_bytes = 0
     """Bytes of the request's body so far."""
+    json_type: ClassVar[str] = "application/json; charset=UTF-8"
+    """The Content-Type of its answers in JSON."""
     crowded = False
     """Whether its client has too many connections, so that this one ends with the refusal."""
 
@@ -120,6 +124,9 @@ class Handler(RequestHandler):
 
     def set_default_headers(self) -> None:
         self.set_header("Server", "splitdnn")
+        self.set_header(
+            CLOUD_HEADER, self.settings["cloud"]
+        )  # not the service's: Tornado asks before `initialize`
 
     def head(self, *arguments: str, **named: str) -> Any:
         """GET without its body, which Tornado leaves out."""
@@ -129,11 +136,14 @@ class Handler(RequestHandler):
         """Finish; at the server's end a client learns that its next request needs another connection, and that one is not lost."""
         if self.service.lifecycle.is_ending:
             self.set_header("Connection", "close")
+        if isinstance(chunk, dict):
+            self.set_header("Content-Type", self.json_type)
+            chunk = json_encode(chunk)
         return super().finish(chunk)
 
     def finish_json(self, text: bytes | str) -> None:
         """Finish with JSON that is encoded already."""
-        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.set_header("Content-Type", self.json_type)
         self.finish(text)
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:

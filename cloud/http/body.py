@@ -142,7 +142,7 @@ class BodyHandler(Handler):
         self.release()
         self._refused = True
         answer = json_encode(self.refusal(error.status, error)).encode()
-        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.set_header("Content-Type", self.json_type)
         self.set_header("Content-Length", len(answer))
         at_once |= self.crowded or "Expect" in self.request.headers or self._declared() > self._most_read
         if at_once or isinstance(error, LimitError) or self.service.lifecycle.is_ending:

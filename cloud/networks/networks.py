@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from cloud.access.refusals import UnknownModelError
 from shared.errors import FingerprintError, UnavailableError
 
 if TYPE_CHECKING:
@@ -82,6 +83,32 @@ class Networks:
             )
         network.usage.note()
         return network
+
+    def named(self, name: str, version: str | None = None) -> LoadedNetwork:
+        """The network of this name and version, which is a fingerprint in hexadecimal digits; without one the latest of the name.
+
+        Counts as a use of it. Raises UnknownModelError, or UnavailableError if it is on its way.
+        """
+        found = [each for each in self if each.model.name == name]
+        if version is not None and found:
+            found = [each for each in found if each.model.fingerprint.hex() == version]
+            stand_in = self.stand_in
+            if not found and stand_in and stand_in.fingerprint() == version:
+                found = [self.of("request", bytes.fromhex(version))]
+        if not found:
+            known = {each.model.name: each.model.fingerprint.hex() for each in self}
+            raise UnknownModelError(
+                f"no model {name[:100]!r}{'' if version is None else f' of version {version[:40]!r}'} runs here",
+                accepted={"models": [{"name": each, "version": known[each]} for each in known]},
+            )
+        found[-1].usage.note()
+        return found[-1]
+
+    def versions(self, name: str) -> list[str]:
+        """The versions that `named` knows of a network, the latest first."""
+        held = [each.model.fingerprint.hex() for each in reversed([*self]) if each.model.name == name]
+        stand_in = self.stand_in.fingerprint() if self.stand_in else None
+        return held if stand_in is None or stand_in in held or not held else [*held, stand_in]
 
     def held(self, fingerprint: bytes) -> LoadedNetwork | None:
         """The network of this fingerprint, or None. Asking does not count as a use."""

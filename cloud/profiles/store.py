@@ -104,10 +104,12 @@ class Profiles:
         name = params.hex()
         held = self._use(name)
         if held is None:
-            raise ProfileMissingError(
+            missing = ProfileMissingError(
                 f"this cloud does not have the profile {name}; send it, then the frame again",
                 accepted={"put": f"/profiles/{name}"},
             )
+            missing.name = name
+            raise missing
         profile = held.profile
         if profile.fingerprint != frame.fingerprint:
             raise ContentError(

@@ -9,6 +9,7 @@ import logging
 import signal
 import time
 from collections import OrderedDict
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from cloud.workers.restarts import Restarts
 from cloud.workers.started import Started
 from cloud.workers.sums import ParentMetrics, Sums, families_of
 from shared.limits import MAX_SESSIONS
+from shared.wire.cloud_id import new_cloud_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -44,13 +46,11 @@ class Parent:
         self,
         shares: Sequence[CloudSettings],
         *,
-        start: Callable[
-            [int, CloudSettings, Sequence[str] | None], Coroutine[Any, Any, Started]
-        ] = Started.start,
+        start: Callable[..., Coroutine[Any, Any, Started]] = Started.start,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._shares = shares
-        self._start = start
+        self._start = partial(start, cloud=new_cloud_id())
         self._clock = clock
         self._workers: dict[int, Started] = {}
         self._sums = Sums()

@@ -8,7 +8,6 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from cloud.access.refusals import OverQuotaError
-from cloud.http.profiles import add_profile
 from cloud.workers.channel import Message
 from cloud.workers.lifecycle import State
 from cloud.workers.sums import families_of
@@ -59,7 +58,7 @@ class Sharing:
         profiles, networks = self._service.profiles, self._service.networks
         with account.computing():
             if not profiles.touch(digest_of(data).hex(), account.name):
-                add_profile(data, profiles, networks, account.name)
+                self._service.profile_desk.add(data, networks, account.name)
 
 
 def take_session(service: Service, name: str, said: list[Any] | None) -> None:

@@ -28,8 +28,10 @@ _LOADED_S = 60.0
 class Siblings:
     """What a worker asks of its parent. On the event loop only."""
 
-    def __init__(self, channel: Channel, alike: tuple[str, str] | None = None) -> None:
+    def __init__(self, channel: Channel, cloud: str, alike: tuple[str, str] | None = None) -> None:
         self._channel = channel
+        self.cloud = cloud
+        """The id of the cloud that all of them are."""
         self.alike = alike
         """Engine and precision in which all workers compute networks that are not int8, as answers must not differ; None: not known."""
 

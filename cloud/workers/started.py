@@ -40,8 +40,10 @@ class Started:
         self._channel = channel
 
     @classmethod
-    async def start(cls, number: int, settings: CloudSettings, alike: Sequence[str] | None) -> Self:
-        """Start a worker, which computes `alike`: with that engine and precision. It does nothing before `run`."""
+    async def start(
+        cls, number: int, settings: CloudSettings, alike: Sequence[str] | None, *, cloud: str
+    ) -> Self:
+        """Start a worker of `cloud`, which computes `alike`: with that engine and precision. It does nothing before `run`."""
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -51,7 +53,12 @@ class Started:
                 process_group=0,  # a Ctrl-C is the parent's, who passes it on
             )
         channel = await Channel.over(ours)
-        told = {"number": number, "settings": settings.model_dump(mode="json"), "alike": alike}
+        told = {
+            "number": number,
+            "settings": settings.model_dump(mode="json"),
+            "alike": alike,
+            "cloud": cloud,
+        }
         channel.tell(Message("settings", told))
         return cls(number, process, channel)
 

@@ -45,7 +45,7 @@ async def _run(end: socket.socket) -> int:
     settings = CloudSettings(**told["settings"])
     configure_logs(settings.log_level, settings.log_format)
     _label_logs(f"worker {told['number']}: ")
-    siblings = Siblings(channel, tuple(told["alike"]) if told["alike"] else None)
+    siblings = Siblings(channel, told["cloud"], tuple(told["alike"]) if told["alike"] else None)
     following: list[asyncio.Task[None]] = []
 
     async def join(service: Service) -> None:

@@ -12,6 +12,7 @@ from edge.calibration.fitting.frames import Frames
 from edge.calibration.importance import measure_importance
 from edge.calibration.point import measure
 from shared.codecs.calibrated.codec import Calibrated
+from shared.errors import ModelError
 from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted
 
@@ -174,12 +175,19 @@ def cross(
     pictures: Sequence[NDArray[np.uint8]],
     show: Callable[..., object] = lambda *_: None,
 ) -> list[list[NDArray[np.float32]]]:
-    """For each tensor at `point` those of all pictures, without the batch dimension."""
+    """For each tensor at `point` those of all pictures, without the batch dimension.
+
+    Raises ModelError where the head gives no finite numbers, to which nothing can be fitted.
+    """
     crossing: list[list[NDArray[np.float32]]] = [[] for _ in point.shapes]
     for number, picture in enumerate(pictures):
         show("running the head", number, len(pictures))
         found = head((recipe.normalise(picture)[None],))
         for tensors, tensor in zip(crossing, found, strict=True):
+            if not np.isfinite(tensor).all():
+                raise ModelError(
+                    f"picture {number + 1} of {len(pictures)} gives NaN or infinity at {point.name}; accepted: finite numbers"
+                )
             tensors.append(np.array(tensor[0]))
     return crossing
 

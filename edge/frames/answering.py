@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.cameras.part_recipe import of_part
 from edge.frames.way import Outcome
-from shared.errors import ContentError, UplinkError
+from shared.errors import ContentError, EngineError, UplinkError
 
 if TYPE_CHECKING:
     from edge.frames.verifying import Verifier
@@ -67,11 +67,11 @@ class Answering:
         elif encoded.frame is not None and (encoded.explores or self._circuit.is_half_open):
             fallback = self._ask_without_waiting(encoded)
         elif encoded.frame is not None:
-            answer, fallback = await self._ask_cloud(encoded, encoded.frame)
-            if answer is not None:
+            reply, fallback = await self._ask_cloud(encoded, encoded.frame)
+            if reply:
                 if self._verifier:
-                    self._verifier.consider(encoded, answer)
-                return _outcome(encoded, answer, "cloud")
+                    self._verifier.consider(encoded, reply.answer)
+                return _outcome(encoded, reply.answer, "cloud", cloud=reply.address)
         if fallback:
             self._fallbacks.labels(camera=encoded.origin.camera, reason=fallback).inc()
         return await self._answer_here(encoded, fallback)
@@ -101,19 +101,18 @@ class Answering:
             self._explorations.inc(not is_trial)
         return fallback
 
-    async def _ask_cloud(self, encoded: Encoded, frame: bytes) -> tuple[Answer | None, str | None]:
-        """The cloud's answer, or why there is none."""
+    async def _ask_cloud(self, encoded: Encoded, frame: bytes) -> tuple[Reply | None, str | None]:
+        """The cloud's reply, or why there is none."""
         start = time.monotonic()
         reply, reason = await self._ask_and_tell(encoded, frame, explored=False)
-        answer = reply.answer if reply else None
         if encoded.pending:
-            encoded.pending.settle(answer, reason)
+            encoded.pending.settle(reply.answer if reply else None, reason)
         if reason not in _NOT_SENT:
             watch = encoded.origin.watch
             watch.note("send", time.monotonic() - start)
             if reply:
                 watch.seconds |= {f"cloud.{name}": ms / 1e3 for name, ms in reply.steps_ms.items()}
-        return answer, reason
+        return reply, reason
 
     async def _ask_and_tell(
         self, encoded: Encoded, frame: bytes, *, explored: bool
@@ -129,7 +128,7 @@ class Answering:
             reason = "refused"
         try:
             if reply:
-                pilot.answered(encoded.plan, reply.steps_ms)
+                pilot.answered(encoded.plan, reply.steps_ms, reply.address)
             elif reason != "circuit_open":
                 pilot.failed(explored=explored)
         except Exception:  # noqa: BLE001 - the pilot's failure must not be the frame's
@@ -143,7 +142,10 @@ class Answering:
                 loop = asyncio.get_running_loop()
                 answer = await loop.run_in_executor(self._tail_thread, self._run_tail, encoded)
                 return _outcome(encoded, answer, "edge", fallback)
-            except ContentError as error:
+            except (
+                ContentError,
+                EngineError,
+            ) as error:  # the engine says it for each frame in the same words
                 _log.warning("%s has no answer: %s", encoded.origin, error)
             except Exception:  # noqa: BLE001 - one frame fails, the others go on
                 _log.exception("the tail failed on %s", encoded.origin)
@@ -156,7 +158,11 @@ class Answering:
 
 
 def _outcome(
-    encoded: Encoded, answer: Answer, answered_by: AnsweredBy, fallback: str | None = None
+    encoded: Encoded,
+    answer: Answer,
+    answered_by: AnsweredBy,
+    fallback: str | None = None,
+    cloud: str | None = None,
 ) -> Outcome:
     """The frame's answer with its places in the frame's own picture: a still frame's may be of another size."""
     edition, origin = encoded.edition, encoded.origin
@@ -165,4 +171,4 @@ def _outcome(
     except Exception:  # noqa: BLE001 - one frame fails, the others go on
         _log.exception("finding the answer's places in the picture failed on %s", origin)
         return Outcome(encoded, edition.task.nothing(), "nobody", fallback)
-    return Outcome(encoded, placed, answered_by, fallback)
+    return Outcome(encoded, placed, answered_by, fallback, cloud)

@@ -122,6 +122,8 @@ class Outcome:
     answered_by: AnsweredBy
     fallback: str | None = None
     """Why the cloud did not answer, one of edge/metrics.py's FALLBACKS; None if it did, or was not to be asked."""
+    cloud: str | None = None
+    """Which cloud answered: its address, without anything secret; None if none did."""
 
 
 class Pilot(Protocol):
@@ -130,8 +132,8 @@ class Pilot(Protocol):
     def take(self) -> tuple[Plan, bool]:
         """The next frame's plan, and whether it is sent only to measure the link. Called from the head's thread."""
 
-    def answered(self, plan: Plan, steps_ms: Mapping[str, float]) -> None:
-        """The cloud answered a frame of this plan, waited for or not; `steps_ms` is what its own steps took."""
+    def answered(self, plan: Plan, steps_ms: Mapping[str, float], cloud: str | None = None) -> None:
+        """The cloud, which of several, answered a frame of this plan, waited for or not; `steps_ms` is what its own steps took."""
 
     def failed(self, *, explored: bool) -> None:
         """The cloud did not answer a frame; `explored`: it was sent only to measure the link."""
@@ -152,6 +154,8 @@ class Reply(Protocol):
 
     @property
     def steps_ms(self) -> Mapping[str, float]: ...
+    @property
+    def address(self) -> str | None: ...
 
 
 class Cloud(Protocol):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge.uplink.clouds.addresses import urls_of
 from shared.errors import UplinkError
 from shared.observing.counting.counter import Counter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shared.security.tls.context import FixedContext
     from shared.security.tokens.bearer import Bearer
 
@@ -35,14 +39,14 @@ def agreed_weights(
 
     `auto` may give pretrained or random weights, on each side independently. So an edge with `auto` takes what the cloud
     already runs, if the cloud can be asked and runs the same architecture; the fingerprints are still compared. Any
-    other choice is returned unchanged. `bearer` has the token that the cloud is shown. `proxy`: the URL of one
+    other choice is returned unchanged. Of several clouds, the first that says what it runs counts. `bearer` has the token that a cloud is shown. `proxy`: the URL of one
     to go through. Not to be called where an event loop runs.
     """
     alone = weights, seed
     if weights != "auto":
         return alone
     try:
-        said = asyncio.run(_ask(cloud_url, bearer, tls, proxy))
+        said = asyncio.run(_ask_first(urls_of(cloud_url), bearer, tls, proxy))
         kind, _, digits = str(said["weights"]).partition(":")
         if said["model"] != model:
             return alone
@@ -56,6 +60,17 @@ def agreed_weights(
         return alone
     _log.warning("weights=auto: the cloud runs random weights (random:%d), so this edge does too", agreed)
     return kind, agreed
+
+
+async def _ask_first(
+    cloud_urls: Sequence[str], bearer: Bearer | None, tls: FixedContext | None, proxy: str | None
+) -> dict[str, Any]:
+    """What the first of them says that says anything. Raises UplinkError."""
+    for url in cloud_urls[:-1]:
+        with contextlib.suppress(UplinkError):
+            if said := await _ask(url, bearer, tls if url.startswith("https:") else None, proxy):
+                return said
+    return await _ask(cloud_urls[-1], bearer, tls, proxy)
 
 
 async def _ask(

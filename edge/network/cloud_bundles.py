@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from edge.network.fetch import BundleFetch
-from edge.uplink.heard import is_fingerprint
+from edge.uplink.clouds.heard import is_fingerprint
 from shared.errors import FetchError, MismatchError, ModelError, UplinkError
 from shared.network.bundle import read_bundle
 from shared.process.cache.folder import Cache, key_of
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.network.store import BundleStore
+    from edge.uplink.clouds.clouds import Clouds
     from edge.uplink.line import Line
     from shared.observing.counting.counter import Counter
 
@@ -39,7 +40,7 @@ class CloudBundles:
 
     def __init__(
         self,
-        line: Line,
+        line: Line | Clouds,
         store: BundleStore,
         cache_dir: str,
         fetches: Counter,
@@ -50,9 +51,8 @@ class CloudBundles:
         """`line` must be open; `fetches` is edge/metrics.py's counter by result."""
         self._line = line
         self._store = store
-        client = line.client
-        self._fetch = BundleFetch(client.url, store, client.bearer, client.tls, client.proxy)
-        self._cache, self._key = Cache(cache_dir), f"last-{key_of('cloud', line.client.url)}"
+        self._fetches_from: dict[str, BundleFetch] = {}
+        self._cache, self._key = Cache(cache_dir), f"last-{key_of('cloud', line.url)}"
         self._fetches = fetches
         self._sleep = sleep
         self._clock = clock
@@ -67,7 +67,7 @@ class CloudBundles:
         last = await asyncio.to_thread(self._last)
         patience_s = min(patience_s, KEPT_PATIENCE_S) if last else patience_s
         while True:
-            received = self._fetch.received
+            received = self._received()
             try:
                 said = await self._line.ask_model()
                 # What has come by then stays, and the rest comes beside the frames.
@@ -77,7 +77,7 @@ class CloudBundles:
                 waited_s, problem = self._clock() - start, "its network is still coming"
             except (UplinkError, FetchError) as error:
                 if isinstance(error, FetchError):
-                    if error.result == "cut" and self._fetch.received > received:
+                    if error.result == "cut" and self._received() > received:
                         start, pause_s, tries = self._clock(), _PAUSE_S, 0  # it comes, piece by piece
                     tries += 1
                     if not error.passing or tries >= _TRIES:
@@ -86,20 +86,20 @@ class CloudBundles:
             if waited_s >= patience_s and last:
                 _log.warning(
                     "no network of the cloud at %s yet (%s): starting with the network that it had last",
-                    self._line.client.url,
+                    self._line.url,
                     problem,
                 )
                 return last
             if waited_s >= patience_s:
                 raise FetchError(
                     "away",
-                    f"no cloud at {self._line.client.url} within {patience_s:g} s ({problem}), so there is no network to run; start "
+                    f"no cloud at {self._line.url} within {patience_s:g} s ({problem}), so there is no network to run; start "
                     "it, correct --cloud-url, or give --model something else than cloud",
                 )
             if problem != told and patience_s >= KEPT_PATIENCE_S:  # else the end comes soon enough
                 told = problem
                 _log.warning("waiting up to %.0f s for the network of the cloud at %s: %s",
-                             patience_s - waited_s, self._line.client.url, problem)  # fmt: skip
+                             patience_s - waited_s, self._line.url, problem)  # fmt: skip
             await self._sleep(min(pause_s, patience_s - waited_s))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -114,7 +114,7 @@ class CloudBundles:
                 self._fetches.labels(result="kept").inc()
             else:
                 self._require_served(said or await self._line.ask_model())
-                folder = await self._fetch.fetch(fingerprint)
+                folder = await self._fetch_from(fingerprint).fetch(fingerprint)
                 await asyncio.to_thread(read_bundle, folder)
                 self._fetches.labels(result="fetched").inc()
         except FetchError as error:
@@ -142,6 +142,18 @@ class CloudBundles:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         raise AssertionError
 
+    def _fetch_from(self, fingerprint: str) -> BundleFetch:
+        """What fetches from the cloud, or from one of several that runs this network."""
+        client = self._line.client_for(fingerprint)
+        if client.url not in self._fetches_from:
+            self._fetches_from[client.url] = BundleFetch(
+                client.url, self._store, client.bearer, client.tls, client.proxy
+            )
+        return self._fetches_from[client.url]
+
+    def _received(self) -> int:
+        return sum(each.received for each in self._fetches_from.values())
+
     def _last(self) -> Path | None:
         """The bundle of the network that this cloud ran when it was seen last."""
         fingerprint = self._cache.load_json(self._key)
@@ -162,13 +174,13 @@ class CloudBundles:
     def _require_bundle(self, said: dict[str, Any]) -> str:
         if not is_fingerprint(said["fingerprint"]):
             raise FetchError(
-                "refused", f"{self._line.client.url} names no fingerprint: {shown(said['fingerprint'], 40)}"
+                "refused", f"{self._line.url} names no fingerprint: {shown(said['fingerprint'], 40)}"
             )
         return str(said["fingerprint"])
 
     def _require_served(self, said: dict[str, Any]) -> None:
         """Raise FetchError if the cloud says that it gives its network to nobody, or does not know of bundles."""
-        bundle, url = said.get("bundle"), self._line.client.url
+        bundle, url = said.get("bundle"), self._line.url
         if not isinstance(bundle, dict):
             raise FetchError(
                 "refused",

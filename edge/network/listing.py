@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge.metrics import EdgeMetrics
 from edge.network.opening import open_origin
-from edge.uplink.line import Line, trust_of
+from edge.uplink.clouds.opening import make_line
 from shared.engines import load
 from shared.security.tokens.bearer import Bearer
 
@@ -21,15 +21,7 @@ async def list_split_points(settings: EdgeSettings) -> str:
     metrics = EdgeMetrics()
     async with contextlib.AsyncExitStack() as ends:
         bearer = Bearer.of_file(settings.cloud_token_file)
-        line = Line(
-            settings.cloud_url,
-            metrics,
-            in_flight=1,
-            deadline_s=settings.deadline_s,
-            bearer=bearer,
-            tls=trust_of(settings, metrics),
-            proxy=settings.proxy,
-        )
+        line = make_line(settings, metrics, in_flight=1, deadline_s=settings.deadline_s, bearer=bearer)
         await ends.enter_async_context(line)
         _, model = await open_origin(settings, line, metrics, ends, patience_s=settings.deadline_s)
         chosen = settings.model_copy(update={"model": model})

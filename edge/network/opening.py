@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
     from edge.network.origins import Origin
+    from edge.uplink.clouds.clouds import Clouds
     from edge.uplink.line import Line
 
 
 async def open_origin(
     settings: EdgeSettings,
-    line: Line,
+    line: Line | Clouds,
     metrics: EdgeMetrics,
     ends: contextlib.AsyncExitStack,
     *,

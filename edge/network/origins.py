@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from edge.frames.way import Edition
     from edge.network.cloud_bundles import CloudBundles
-    from edge.uplink.heard import Heard
+    from edge.uplink.clouds.agreed import Agreed
+    from edge.uplink.clouds.clouds import Clouds
+    from edge.uplink.clouds.heard import Heard
     from edge.uplink.line import Line
     from shared.network.manifest import Manifest
 
@@ -49,7 +51,7 @@ class Origin(Protocol):
 class FromCloud:
     """`--model cloud`: follows what the cloud names in its replies."""
 
-    def __init__(self, bundles: CloudBundles, line: Line) -> None:
+    def __init__(self, bundles: CloudBundles, line: Line | Clouds) -> None:
         self._bundles = bundles
         self._line = line
         self._loop = asyncio.get_running_loop()
@@ -88,7 +90,7 @@ class FromFolder:
     """`--model FOLDER`: follows the folder's bundle.json, and for an int8 bundle a cloud that runs its float32 network instead."""
 
     def __init__(
-        self, folder: Path, heard: Heard, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+        self, folder: Path, heard: Heard | Agreed, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     ) -> None:
         self._folder = folder
         self._heard = heard
@@ -129,7 +131,7 @@ class FromFolder:
 class Fixed:
     """Any other `--model`: the network stays, and that the cloud's is another one is said."""
 
-    def __init__(self, heard: Heard) -> None:
+    def __init__(self, heard: Heard | Agreed) -> None:
         self._heard = heard
         self._difference = Difference(heard)
 
@@ -151,7 +153,7 @@ class Fixed:
 class Difference:
     """That the cloud's network is another one, which is said once for each."""
 
-    def __init__(self, heard: Heard) -> None:
+    def __init__(self, heard: Heard | Agreed) -> None:
         self._heard = heard
         self._told: set[str] = set()
 

@@ -13,7 +13,7 @@ from edge.frames.way import Edition, Editions
 from edge.network.loading import load
 from edge.planning.pilot import make_pilot
 from edge.planning.plan_metrics import PlanMetrics
-from edge.uplink.uplink import Uplink
+from edge.uplink.clouds.opening import make_uplink
 from shared.errors import MismatchError
 from shared.network.choice import CLOUD
 from shared.process.memory import give_back
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
     from edge.network.loading import EngineChoice, Loaded
     from edge.planning.pace import Pace
+    from edge.uplink.clouds.clouds import Clouds
+    from edge.uplink.clouds.uplinks import Uplinks
     from edge.uplink.line import Line
+    from edge.uplink.uplink import Uplink
 
 _log = logging.getLogger(__name__)
 
@@ -44,13 +47,13 @@ class Switch:
         cameras: Sequence[CameraSettings],
         threads: int,
         metrics: EdgeMetrics,
-        line: Line,
+        line: Line | Clouds,
         slow: Executor,
         *,
         pace: Pace,
         load: Callable[..., Loaded] = load,
     ) -> None:
-        """`slow` runs what takes long; `line` must be open; `pace` as for PlannedPilot."""
+        """`slow` runs what takes long; `line`, to one cloud or several, must be open; `pace` as for PlannedPilot."""
         self._settings = settings
         self._cameras = cameras
         self._threads = threads
@@ -59,9 +62,9 @@ class Switch:
         self._slow = slow
         self._pace = pace
         self._load_network = load
-        self._uplink: Uplink | None = None
+        self._uplink: Uplink | Uplinks | None = None
         self._engine: EngineChoice | None = None
-        self._earlier: Uplink | None = None
+        self._earlier: Uplink | Uplinks | None = None
         """Its last frames may be under way."""
         self.editions: Editions
         """There once `open` has returned."""
@@ -127,11 +130,11 @@ class Switch:
             lambda: self._load_network(settings, self._cameras, self._threads, self._metrics, before=before),
         )
 
-    async def _greeted(self, loaded: Loaded) -> Uplink:
-        """The way to the cloud for this network; if its frames are to travel, both sides are compared first."""
+    async def _greeted(self, loaded: Loaded) -> Uplink | Uplinks:
+        """The way to the cloud, or to several, for this network; if its frames are to travel, both sides are compared first."""
         plans = [plan for each in loaded.plans.values() for plan in each]
         wanted = Wanted(self._settings.top, self._settings.threshold)
-        uplink = Uplink(
+        uplink = make_uplink(
             self._line,
             loaded.model,
             make_task(loaded.model, wanted),
@@ -149,7 +152,7 @@ class Switch:
             raise
         return uplink
 
-    def _in_force(self, loaded: Loaded, uplink: Uplink) -> dict[str, Edition]:
+    def _in_force(self, loaded: Loaded, uplink: Uplink | Uplinks) -> dict[str, Edition]:
         """The edition of each camera; cameras whose settings ask for the same share one, and those with the same aims a pilot."""
         pilots = {}
         under_way = self._settings.in_flight + len(self._cameras) - 1
@@ -158,7 +161,7 @@ class Switch:
             led = PlanMetrics(self._metrics, [each.name for each in self._cameras if each.aims == aims])
             plans = loaded.plans[aims.choice]
             pilots[aims] = make_pilot(settings, plans, uplink, led, pace=self._pace, aims=aims)
-        self._line.probe_with(uplink.greet)
+        uplink.take_over()
         loaded.export_build_info(self._metrics)
         self._engine = loaded.engine
         made: dict[Hashable, Edition] = {}
@@ -170,7 +173,9 @@ class Switch:
             found[camera.name] = made[key]
         return found
 
-    def _edition(self, loaded: Loaded, uplink: Uplink, camera: CameraSettings, pilot: Pilot) -> Edition:
+    def _edition(
+        self, loaded: Loaded, uplink: Uplink | Uplinks, camera: CameraSettings, pilot: Pilot
+    ) -> Edition:
         wanted = Wanted(self._settings.top, camera.threshold)
         task = make_task(loaded.model, wanted)
         preprocess = Preprocess(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from edge.output.printer import ProgressPrinter, print_frame
 from edge.output.record_writer import RecordWriter
 from edge.output.summary import Summary
+from edge.uplink.clouds.addresses import name_of
 from shared.observing.json_lines import CAMERA, STDOUT, JsonLines, file_path
 from shared.observing.line_file import set_aside
 from shared.observing.rotation import Rotation
@@ -59,7 +60,7 @@ def open_outputs(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping[
     """
     people = sys.stderr if settings.results == STDOUT else sys.stdout
     several = len(cameras) > 1
-    summary = Summary(cameras)
+    summary = Summary(cameras, map(name_of, settings.cloud_urls))
     progress = ProgressPrinter(people, several=several) if settings.show == "changes" else None
     printer = partial(print_frame, out=people, several=several) if settings.show == "frames" else progress
     records = _open_records(settings, settings.results, metrics, cameras) if settings.results else None

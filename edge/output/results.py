@@ -46,6 +46,8 @@ class Record:
     """Time of each step. The cloud's own steps begin with `cloud.` and are part of `send`."""
     answered_by: str
     """`cloud`, `edge`, `still` if an earlier answer was repeated, or `nobody` if the network failed on this frame."""
+    cloud: str | None
+    """Which cloud answered: its address, without user and password; None if none did."""
     repeats: int | None
     """Number of the frame whose answer was repeated; None if the frame was answered itself."""
     changed: float | None
@@ -83,6 +85,7 @@ def record_of(outcome: Outcome, latency_s: float) -> Record:
         latency_ms=round(1e3 * latency_s, 3),
         stages_ms=origin.watch.milliseconds(),
         answered_by=outcome.answered_by,
+        cloud=outcome.cloud,
         repeats=repeats.origin.number if repeats else None,
         changed=None if encoded.changed is None else round(encoded.changed, 4),
         fallback=outcome.fallback,

@@ -1,4 +1,4 @@
-"""The edge's own `/metrics`, `/healthz` and `/readyz`; health is open, and the rest by right."""
+"""The edge's own `/metrics`, `/clouds`, `/healthz` and `/readyz`; health is open, and the rest by right."""
 
 from __future__ import annotations
 
@@ -74,6 +74,16 @@ class _MetricsHandler(_Handler):
         self.finish(body)
 
 
+class _CloudsHandler(_Handler):
+    needs = one_of(Right.METRICS)
+
+    def initialize(self, clouds: Callable[[], list[dict[str, Any]]]) -> None:
+        self._clouds = clouds
+
+    def get(self) -> None:
+        self.finish({"clouds": self._clouds()})
+
+
 class _HealthHandler(_Handler):
     needs = OPEN
 
@@ -102,7 +112,7 @@ class _ReadinessHandler(_Handler):
 class _UnknownHandler(RequestHandler):
     def prepare(self) -> None:
         self.set_status(404)
-        self.finish({"error": "no such path; known: /metrics, /healthz, /readyz"})
+        self.finish({"error": "no such path; known: /metrics, /clouds, /healthz, /readyz"})
 
 
 def status_tls(settings: EdgeSettings, metrics: EdgeMetrics) -> RenewedContext | None:
@@ -140,11 +150,12 @@ def serve_status(
     *,
     tls: RenewedContext | None = None,
     handshakes: Handshakes | None = None,
+    clouds: Callable[[], list[dict[str, Any]]] = list,
 ) -> tuple[BoundedServer, int]:
     """Serve the metrics of `registry` and the `state`, and return the server with its port; `port` 0 takes a free one.
 
     `unseen` holds the names of the cameras that have given no frame yet. Until it is empty, `/readyz` answers 503.
-    `gate` says who may read the metrics.
+    `gate` says who may read the metrics. `clouds` says what `/clouds` answers: a JSON object for each cloud.
 
     With `tls` it speaks nothing else, and takes each later context of it; `handshakes` counts. Raises StartupError if it cannot
     listen there.
@@ -152,6 +163,7 @@ def serve_status(
     app = Application(
         [
             ("/metrics", _MetricsHandler, {"registry": registry}),
+            ("/clouds", _CloudsHandler, {"clouds": clouds}),
             ("/healthz", _HealthHandler, {"state": state}),
             ("/readyz", _ReadinessHandler, {"state": state, "unseen": unseen}),
         ],

@@ -41,12 +41,30 @@ class _Camera:
         )
 
 
+class _Cloud:
+    """What one of several clouds answered."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.latencies: deque[float] = deque(maxlen=_MAX_OF_A_CAMERA)
+
+    def add(self, latency_ms: float) -> None:
+        self.count += 1
+        self.latencies.append(latency_ms)
+
+    def line(self) -> str:
+        if not self.latencies:
+            return f"{self.count:8}{'-':>9}{'-':>9}"
+        return f"{self.count:8}{_percentile(self.latencies, 50):9.1f}{_percentile(self.latencies, 95):9.1f}"
+
+
 class Summary:
     """Collects records; `text` says what became of the frames, what they showed, how long they took and where the time went."""
 
-    def __init__(self, cameras: Iterable[str] = ()) -> None:
-        """Each of several `cameras` has a line of its own as well, even if it gives no frame."""
+    def __init__(self, cameras: Iterable[str] = (), clouds: Iterable[str] = ()) -> None:
+        """Each of several `cameras`, and of several `clouds`, has a line of its own as well, even if it gives no frame, or no answer."""
         self._cameras = {name: _Camera() for name in cameras}
+        self._clouds = {name: _Cloud() for name in clouds}
         self._answered: Counter[str] = Counter()
         self._damaged = 0
         self._seen: Counter[str] = Counter()
@@ -66,6 +84,8 @@ class Summary:
             self._latencies.append(record.latency_ms)
             if camera:
                 camera.latencies.append(record.latency_ms)
+        if record.cloud in self._clouds:
+            self._clouds[record.cloud].add(record.latency_ms)
         for name, milliseconds in record.stages_ms.items():
             self._steps[name].append(milliseconds)
         for name in set(map(escaped, record.answer.shows())):
@@ -110,6 +130,7 @@ class Summary:
                 *self._seen_lines(),
             ]
         lines += self._camera_lines(dropped, undecodable, seconds)
+        lines += self._cloud_lines()
         if answered:
             lines += [
                 "",
@@ -137,6 +158,14 @@ class Summary:
             for name, camera in self._cameras.items()
         ]
         return ["", head, *lines]
+
+    def _cloud_lines(self) -> list[str]:
+        """A line for each of several clouds."""
+        if len(self._clouds) < 2:
+            return []
+        width = max(18, *(len(name) + 1 for name in self._clouds))
+        head = f"{'cloud':<{width}}{'answers':>8}{'p50 ms':>9}{'p95 ms':>9}"
+        return ["", head, *(f"{name:<{width}}{cloud.line()}" for name, cloud in self._clouds.items())]
 
     def _seen_lines(self) -> list[str]:
         """What was seen in most frames."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from edge.planning.pace import Pace
     from edge.planning.planner import Option
+    from edge.uplink.clouds.typical import Typical
     from edge.uplink.link import Link
 
 _EDGE_STEPS = ("preprocess", "head", "encode")
@@ -72,16 +73,27 @@ def _seconds(milliseconds: Any) -> float:
     return float(milliseconds) / 1e3
 
 
-class Observations:
-    """What one run has shown so far. Used from the event loop only."""
+class _Cloud:
+    """What one cloud has shown."""
 
-    def __init__(self, link: Link, pace: Pace, *, in_flight: int, deadline_s: float) -> None:
+    def __init__(self) -> None:
+        self.tail_times = TailTimes({}, {})
+        self.slowdown, self.wait = Tracker(), Tracker()
+
+
+class Observations:
+    """What one run has shown so far. Used from the event loop only.
+
+    Of several clouds each is kept apart, and the conditions are those of one: the cloud of `link` at that moment.
+    """
+
+    def __init__(self, link: Link | Typical, pace: Pace, *, in_flight: int, deadline_s: float) -> None:
         self._link = link
         self._in_flight = in_flight
         self._deadline_s = deadline_s
         self._pace = pace
-        self.tail_times = TailTimes({}, {})
-        self._edge, self._cloud, self._wait = Tracker(), Tracker(), Tracker()
+        self._edge = Tracker()
+        self._clouds: defaultdict[str | None, _Cloud] = defaultdict(_Cloud)
         self._sizes: defaultdict[str, Tracker] = defaultdict(Tracker)
         self._latency = Tracker()
 
@@ -94,33 +106,47 @@ class Observations:
         """Another plan is now in force: forget the latency of the one before."""
         self._latency.reset()
 
+    def take_tail_times(self, times: TailTimes, cloud: str | None = None) -> None:
+        """The cloud, which of several, takes so long for its tails."""
+        self._shown_by(cloud).tail_times = times
+
     def conditions(self) -> Conditions:
         """The present conditions."""
+        return self._conditions(self._clouds[self._link.cloud])
+
+    def _shown_by(self, cloud: str | None) -> _Cloud:
+        """A single cloud needs no name."""
+        return self._clouds[None if self._link.cloud is None else cloud]
+
+    def _conditions(self, cloud: _Cloud) -> Conditions:
         return Conditions(
             link=self._link.state,
-            tails_s=self.tail_times.alone_s,
-            batched_tails_s=self.tail_times.batched_s(self._in_flight),
-            cloud_wait_s=self._wait.or_else(0.0),
+            tails_s=cloud.tail_times.alone_s,
+            batched_tails_s=cloud.tail_times.batched_s(self._in_flight),
+            cloud_wait_s=cloud.wait.or_else(0.0),
             edge_slowdown=self._edge.or_else(1.0),
-            cloud_slowdown=self._cloud.or_else(1.0),
+            cloud_slowdown=cloud.slowdown.or_else(1.0),
             sizes={codec: tracker.or_else(1.0) for codec, tracker in self._sizes.items()},
             interval_s=self._pace.interval_s,
             in_flight=self._in_flight,
             deadline_s=self._deadline_s,
         )
 
-    def answered(self, option: Option | None, steps_ms: Mapping[str, float]) -> None:
-        """The cloud answered a frame of this option; `steps_ms` is what the cloud's steps took."""
-        now = self.conditions()
+    def answered(
+        self, option: Option | None, steps_ms: Mapping[str, float], cloud: str | None = None
+    ) -> None:
+        """The cloud, which of several, answered a frame of this option; `steps_ms` is what the cloud's steps took."""
         if option is None:
             return
+        its = self._shown_by(cloud)
+        now = self._conditions(its)
         wait_s, decode_s, tail_s = (steps_ms.get(name, 0.0) / 1e3 for name in _CLOUD_STEPS)
         expected_s = now.computing_s(option) / now.cloud_slowdown
         if expected_s >= _TELLING_S:
-            self._cloud.add(_bounded((decode_s + tail_s) / expected_s))
+            its.slowdown.add(_bounded((decode_s + tail_s) / expected_s))
         else:  # what such a short tail takes is mostly waiting for a core
             wait_s += max(0.0, decode_s + tail_s - expected_s)
-        self._wait.add(wait_s)
+        its.wait.add(wait_s)
 
     def delivered(
         self, option: Option | None, steps_s: Mapping[str, float], size: int, latency_s: float | None

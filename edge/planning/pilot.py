@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edge.planning.plan import Plan
     from edge.planning.plan_metrics import PlanMetrics
     from edge.planning.planner import Conditions, Option
+    from edge.uplink.clouds.uplinks import Uplinks
     from edge.uplink.uplink import Uplink
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class PinnedPilot:
     def take(self) -> tuple[Plan, bool]:
         return self._plan, False
 
-    def answered(self, plan: Plan, steps_ms: Mapping[str, float]) -> None:
+    def answered(self, plan: Plan, steps_ms: Mapping[str, float], cloud: str | None = None) -> None:
         """Nothing follows from it."""
 
     def failed(self, *, explored: bool) -> None:
@@ -67,7 +68,7 @@ class PlannedPilot:
         self,
         settings: EdgeSettings,
         plans: Iterable[Plan],
-        uplink: Uplink,
+        uplink: Uplink | Uplinks,
         metrics: PlanMetrics,
         *,
         pace: Pace,
@@ -107,26 +108,26 @@ class PlannedPilot:
         scout, self._next_scout = self._next_scout, None
         return (scout, True) if scout else (self._plans[self._option], False)
 
-    def read_tail_times(self, said: Mapping[str, Any]) -> bool:
-        """Take the cloud's answer to `GET /tail-times`; returns whether it made sense."""
+    def read_tail_times(self, said: Mapping[str, Any], cloud: str | None = None) -> bool:
+        """Take the answer of the cloud, which of several, to `GET /tail-times`; returns whether it made sense."""
         times = parse_tail_times(said)
         if times:
-            self.take_tail_times(times)
+            self.take_tail_times(times, cloud)
         return times is not None
 
-    def take_tail_times(self, times: TailTimes) -> None:
+    def take_tail_times(self, times: TailTimes, cloud: str | None = None) -> None:
         """Plan with these times from now on."""
-        self._seen.tail_times = times
+        self._seen.take_tail_times(times, cloud)
         if not self._retired:
             self._decide()
 
-    def answered(self, plan: Plan, steps_ms: Mapping[str, float]) -> None:
+    def answered(self, plan: Plan, steps_ms: Mapping[str, float], cloud: str | None = None) -> None:
         if self._retired:
             return
         self._answers += 1
         if self._uplink.link.jumps > self._jumps:  # what was settled held for another link
             self._jumps, self._answers = self._uplink.link.jumps, 0
-        self._seen.answered(plan.option, steps_ms)
+        self._seen.answered(plan.option, steps_ms, cloud)
         self._decide()
 
     def failed(self, *, explored: bool) -> None:
@@ -152,8 +153,7 @@ class PlannedPilot:
             len(frame.frame or b""),
             latency_s if as_planned else None,
         )
-        measured_s = self._seen.latency_s
-        if measured_s is not None:
+        if (measured_s := self._seen.latency_s) is not None:
             self._metrics.measured(measured_s)
         if in_force and self._option.is_local and self._uplink.circuit.is_closed:
             self._decide()
@@ -163,16 +163,16 @@ class PlannedPilot:
         now = self._seen.conditions()
         in_force = InForce(self._option, self._clock() - self._since, self._answers >= _SETTLED_AFTER)
         decision = decide(self._usable(), now, self._objective, in_force)
-        if decision.reason == "stay":
-            self._metrics.predicted(decision.prediction.latency_s)
-        else:
+        if decision.reason != "stay":
             self._option = self._put_into_force(decision)
+            return
+        self._metrics.predicted(decision.prediction.latency_s)
 
     def _put_into_force(self, decision: Decision) -> Option:
         """The next frame takes the decision's option, and those under way keep theirs."""
         metrics, option, now = self._metrics, decision.option, self._seen.conditions()
         if decision.reason != "first":
-            self._metrics.in_force(self._plans[self._option], now=False)
+            metrics.in_force(self._plans[self._option], now=False)
             metrics.switched(decision.reason)
         metrics.in_force(self._plans[option], now=True)
         metrics.predicted(decision.prediction.latency_s)
@@ -233,7 +233,7 @@ class PlannedPilot:
 def make_pilot(
     settings: EdgeSettings,
     plans: Sequence[Plan],
-    uplink: Uplink,
+    uplink: Uplink | Uplinks,
     metrics: PlanMetrics,
     *,
     pace: Pace,

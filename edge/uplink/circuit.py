@@ -40,15 +40,28 @@ class Circuit:
     """Decides for each frame whether the cloud is asked. Used from the event loop only."""
 
     def __init__(
-        self, gauge: Gauge, clock: Callable[[], float], opened: Callable[[], object] = lambda: None
+        self,
+        gauge: Gauge | None,
+        clock: Callable[[], float],
+        opened: Callable[[], object] = lambda: None,
+        *,
+        label: str = "circuit",
+        instead: str = "the edge answers by itself",
     ) -> None:
-        """`opened` is called whenever the circuit opens."""
+        """`opened` is called whenever the circuit opens. `gauge`: for its state, if that is exported.
+
+        `label` and `instead` are what the log calls it, and says of the frames while it is open.
+        """
         self.state = State.CLOSED
         self.era = 0
         """Counts the changes of state. A frame that was allowed in an earlier era says nothing about this one."""
         self._gauge = gauge
         self._clock = clock
         self._opened = opened
+        self._label = label
+        self._instead = instead
+        self.on_change: Callable[[State, State], object] | None = None
+        """Called with the state before and the one now."""
         self._failures = 0
         self._succeeded_at = float("-inf")
         self._probe_at = 0.0
@@ -119,7 +132,7 @@ class Circuit:
     def open(self, why: str) -> None:
         """Stop asking the cloud until a probe succeeds."""
         self._probe_at = self._clock() + COOL_DOWN_S
-        self._enter(State.OPEN, f"{why}; the edge answers by itself")
+        self._enter(State.OPEN, f"{why}; {self._instead}")
         self._opened()
 
     async def probe(self, greet: Callable[[], Awaitable[object]]) -> None:
@@ -148,10 +161,13 @@ class Circuit:
 
     def _enter(self, state: State, why: str) -> None:
         level = logging.WARNING if state is State.OPEN else logging.INFO
-        _log.log(level, "circuit %s: %s", state, why)
-        self.state = state
+        _log.log(level, "%s %s: %s", self._label, state, why)
+        before, self.state = self.state, state
         self.era += 1
         self._trial_under_way = False
         self._failures = 0
-        for each in State:
-            self._gauge.labels(state=each.value).set(each is state)
+        if self._gauge:
+            for each in State:
+                self._gauge.labels(state=each.value).set(each is state)
+        if self.on_change:
+            self.on_change(before, state)

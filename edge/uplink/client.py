@@ -13,21 +13,20 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from edge.uplink.connections import PROXY_LOGIN, ExcessError, make_session, refusal_of_proxy, tls_problem
-from shared.errors import MismatchError, UplinkError
+from edge.uplink.profiles.clouds import UNNAMED, Clouds
+from shared.errors import UplinkError
 from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
 from shared.security.escape import refuse_constant, shown
 from shared.security.tls.refusal import MAYBE_REFUSED
+from shared.wire.cloud_id import CLOUD_HEADER, cloud_id_in
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
-    from shared.network.model import Model
     from shared.observing.counting.counter import Counter
     from shared.security.tls.context import FixedContext
     from shared.security.tls.renewal import RenewedContext
     from shared.security.tokens.bearer import Bearer
-    from shared.tasks.base import Task
-    from shared.tasks.spec import Wanted
 
 # A frame is one write to a socket; the warning is about bodies that take long to produce.
 warnings.filterwarnings("ignore", message="Sending a large body directly", category=ResourceWarning)
@@ -48,10 +47,24 @@ _REASONS = {
     503: "busy",
     504: "late",
 }
+_REASONS_OF_PROXIES = {**_REASONS, 424: "refused", 502: "unreachable", 503: "unreachable", 504: "unreachable"}
 
 
 class BrokenError(UplinkError):
     """The connection was made, but broke before the answer."""
+
+
+class ProxyError(UplinkError):
+    """An answer came which is no cloud's own: a balancer's, or a proxy's, that has none to pass on."""
+
+    def __init__(self, reason: str, status: int, text: str) -> None:
+        super().__init__(reason, text)
+        self.status = status
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same request may be answered at once: of several clouds one was away."""
+        return self.status in (502, 503, 504)
 
 
 class CloudClient:
@@ -77,38 +90,49 @@ class CloudClient:
         self.tls = tls
         self._sent = sent
         self._connections = connections
+        self.clouds = Clouds()
 
     def open(self) -> None:
         """Start, on the event loop that will use it."""
         trace = aiohttp.TraceConfig()
         trace.on_request_chunk_sent.append(self._count_sent)
         trace.on_connection_create_end.append(_note_fresh)
-        self._session = make_session(
-            bearer=self.bearer,
-            proxy=self.proxy,
-            # A restarted cloud may come back at another address: look it up again soon.
-            connector={"limit": self._connections, "ttl_dns_cache": 1},
-            trace_configs=[trace],
-        )
+        # A restarted cloud may come back at another address: look it up again soon.
+        limits: dict[str, Any] = {"limit": self._connections, "ttl_dns_cache": 1}
+        given: dict[str, Any] = {"bearer": self.bearer, "proxy": self.proxy, "trace_configs": [trace]}
+        self._session = make_session(connector=limits, **given)
+        self._afresh = make_session(connector=limits | {"force_close": True}, **given)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+        await self._afresh.close()
 
     async def request(
-        self, method: str, path: str, patience_s: float, about: dict[str, Any] | None = None, **options: Any
+        self,
+        method: str,
+        path: str,
+        patience_s: float,
+        about: dict[str, Any] | None = None,
+        *,
+        afresh: bool = False,
+        **options: Any,
     ) -> tuple[int, bytes]:
         """Status and body of the answer, whatever they say. Raises UplinkError if there is none in time.
 
-        `about["fresh"]` becomes true if a connection was made for the request, `about["retry_after_s"]` the seconds after which a
-        refusal asks to come again, if it does.
+        `afresh`: by a connection of its own. One that broke may not be the only one: a link that was cut, or a router that forgot,
+        leaves all open ones dead, and that shows when they are used.
+        `about["fresh"]` becomes true if a connection was made for the request, `about["cloud"]` the id of the cloud that answers, if it
+        says one, `about["retry_after_s"]` the seconds after which a refusal asks to come again, if it does.
         """
+        number = self.clouds.sent()
         options["timeout"] = aiohttp.ClientTimeout(total=max(1e-3, patience_s))  # 0 would be no limit
         options |= {"allow_redirects": False, "trace_request_ctx": about}  # a POST would go on as a GET
         if self.tls:
             options["ssl"] = self.tls.context  # a renewed one is used from the next connection on
+        session = self._afresh if afresh else self._session
         try:
-            async with self._session.request(method, self.url + path, **options) as response:
+            async with session.request(method, self.url + path, **options) as response:
                 if response.status in (301, 302, 303, 307, 308):
                     target = mask_url(shown(response.headers.get("Location")))
                     text = f"{response.status}: it redirects to {target}; give --cloud-url the cloud's own address"
@@ -118,6 +142,10 @@ class CloudClient:
                     raise UplinkError(
                         "refused", f"the answer came as {shown(encoding, 40)}; accepted: identity"
                     )
+                if cloud := cloud_id_in(response.headers.get(CLOUD_HEADER)):
+                    self.clouds.answered(number, cloud)
+                    if about is not None:
+                        about["cloud"] = cloud
                 wait = response.headers.get("Retry-After", "")
                 if about is not None and wait.isascii() and wait.isdecimal() and len(wait) <= _RETRY_DIGITS:
                     about["retry_after_s"] = int(wait)
@@ -144,20 +172,41 @@ class CloudClient:
             )
             raise kind("unreachable", text) from None
 
-    async def put_profile(self, name: str, data: bytes, patience_s: float) -> None:
-        """Upload a profile. Raises UplinkError if the cloud did not take it: `profile` if it refuses this profile."""
-        status, body = await self.request("PUT", f"/profiles/{name}", patience_s, data=data)
+    async def put_profile(self, name: str, data: bytes, patience_s: float, cloud: str = UNNAMED) -> str:
+        """Upload a profile, to `cloud` where a balancer can see to that; the cloud that took it.
+
+        Raises UplinkError if none did: `profile` if it refuses this profile.
+        """
+        about: dict[str, Any] = {}
+        status, body = await self.request(
+            "PUT", f"/profiles/{name}", patience_s, about, data=data, headers=_meant_for(cloud)
+        )
         if status not in (200, 201):
-            refusal = refusal_of(status, body)
+            refusal = refusal_of(status, body, about.get("cloud"))
             if refusal.reason != "busy":
                 refusal.reason = "profile" if status < 500 else "unreachable"  # a proxy's answer
             raise refusal
+        return str(about.get("cloud", UNNAMED))
+
+    async def has_profile(self, name: str, patience_s: float, cloud: str) -> tuple[str, bool]:
+        """Ask whether a profile is there, which is a small question; the cloud that answers, and what. Raises UplinkError."""
+        about: dict[str, Any] = {}
+        status, body = await self.request(
+            "HEAD", f"/profiles/{name}", patience_s, about, headers=_meant_for(cloud)
+        )
+        if "cloud" not in about or status not in (200, 404):
+            raise refusal_of(status, body, about.get("cloud"))
+        return about["cloud"], status == 200
 
     async def _count_sent(
         self, _session: object, _context: object, sent: aiohttp.TraceRequestChunkSentParams
     ) -> None:
         if sent.method == "POST":  # a profile is not a frame
             self._sent.inc(len(sent.chunk))  # frames that are answered late or never count as well
+
+
+def _meant_for(cloud: str) -> dict[str, str]:
+    return {CLOUD_HEADER: cloud} if cloud else {}
 
 
 async def _note_fresh(_session: object, context: Any, _ended: object) -> None:
@@ -184,63 +233,16 @@ def parse_json(body: bytes) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
-def refusal_of(status: int, body: bytes) -> UplinkError:
-    """What a status other than 200 means for a frame, with the cloud's own words."""
-    said = parse_json(body).get(
-        "error", PROXY_LOGIN if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED else ""
-    )
-    return UplinkError(_REASONS.get(status, "refused"), shown(f"{status} {shown(said)}".strip()))
+def refusal_of(status: int, body: bytes, cloud: str | None = None) -> UplinkError:
+    """What a status other than 200 means for a frame, with the cloud's own words; ProxyError if no cloud says it.
 
-
-def read_model(status: int, body: bytes, url: str) -> dict[str, Any]:
-    """The cloud's answer to `GET /model`, with at least its fingerprint.
-
-    Raises UplinkError if the cloud is away, MismatchError if something answers that is not a SplitDNN cloud.
+    `cloud`: the id of the one that does. Clouds up to 0.10.0 name none; their refusals are JSON, with the reason.
     """
-    if status == 503:
-        raise UplinkError("busy", "it is starting or stopping")
-    if status >= 500:  # a proxy's answer, while the cloud behind it is away
-        raise UplinkError("unreachable", f"GET /model: {status}")
     said = parse_json(body)
-    # Which may end while this edge runs; the second are a cloud's, and a proxy's.
-    if said.get("reason") in ("unauthenticated", "forbidden") or status in (407, 408, 429):
-        raise refusal_of(status, body)
-    if status != 200 or "fingerprint" not in said:
-        raise MismatchError(
-            f"{url} answers, but not as a SplitDNN cloud (GET /model: {status}); "
-            "give --cloud-url the address of `python -m cloud`"
-        )
-    return said
-
-
-def frame_path(model: Model, wanted: Wanted) -> str:
-    """Where frames are posted to."""
-    query = []
-    if model.labels:  # the cloud refuses more classes than there are, and any number where there are none
-        query.append(f"top={min(wanted.top, len(model.labels))}")
-    if wanted.threshold is not None:
-        query.append(f"threshold={wanted.threshold!r}")
-    return f"/model?{'&'.join(query)}" if query else "/model"
-
-
-def serves(said: dict[str, Any], model: Model) -> bool:
-    """Whether a cloud that answers this to `GET /model` runs the network, or still serves it beside a newer one."""
-    others = said.get("also_serves")
-    return model.fingerprint.hex() in [said["fingerprint"], *(others if isinstance(others, list) else [])]
-
-
-def mismatch(said: dict[str, Any], url: str, model: Model, task: Task) -> str | None:
-    """The line that says which two networks met, or which two tasks; None if both sides have the same."""
-    if not serves(said, model):
-        return (
-            f"the cloud at {url} runs {shown(said.get('model'), 80)} with weights {shown(said.get('weights'), 80)} "
-            f"({shown(said['fingerprint'], 16)}), this edge {model.name} with weights {model.weights} ({model.fingerprint.hex()}); "
-            "give both the same --model and --weights, or the edge --model cloud"
-        )
-    theirs = said.get("task", task.name)  # its current network's; a cloud up to 0.5.0 does not say
-    if said["fingerprint"] == model.fingerprint.hex() and theirs != task.name:
-        return (
-            f"the cloud at {url} answers with the task {shown(theirs, 80)}, this edge with {task.name}; give both the same --task, or "
-            "the edge --model cloud"
-        )
-    return None
+    if cloud is None and not ("error" in said and "reason" in said):
+        login = status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+        text = PROXY_LOGIN if login else "of a proxy, not of a cloud"
+        return ProxyError(_REASONS_OF_PROXIES.get(status, "refused"), status, f"{status} {text}")
+    return UplinkError(
+        _REASONS.get(status, "refused"), shown(f"{status} {shown(said.get('error', ''))}".strip())
+    )

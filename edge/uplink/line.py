@@ -9,8 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from edge.uplink.circuit import Circuit
-from edge.uplink.client import CloudClient, read_model
-from edge.uplink.heard import Heard
+from edge.uplink.client import CloudClient
+from edge.uplink.clouds.addresses import name_of
+from edge.uplink.clouds.heard import Heard
+from edge.uplink.greeting import read_model
 from edge.uplink.link import Link
 from shared.errors import UplinkError
 from shared.security.tls.context import FixedContext, TLSFiles, client_context
@@ -37,16 +39,20 @@ def _files_of(settings: EdgeSettings) -> TLSFiles:
     return TLSFiles(settings.client_certificate, settings.client_key, settings.ca, flags)
 
 
+def _has_tls(settings: EdgeSettings) -> bool:
+    return any(url.startswith("https:") for url in settings.cloud_url.split(","))
+
+
 def trust_of(settings: EdgeSettings, metrics: EdgeMetrics) -> RenewedContext | None:
     """What the cloud is checked with; None for one without TLS. Raises SettingsError."""
-    if not settings.cloud_url.startswith("https:"):
+    if not _has_tls(settings):
         return None
     return RenewedContext(client_context, _files_of(settings), metrics=metrics, certificate="client")
 
 
 def context_of(settings: EdgeSettings) -> FixedContext | None:
     """The same for one request that does not last; None for a cloud without TLS. Raises SettingsError."""
-    if not settings.cloud_url.startswith("https:"):
+    if not _has_tls(settings):
         return None
     files = _files_of(settings)
     return FixedContext(client_context(files), files)
@@ -65,12 +71,16 @@ class Line:
         bearer: Bearer | None = None,
         tls: RenewedContext | None = None,
         proxy: str | None = None,
+        one_of_several: bool = False,
     ) -> None:
         """`deadline_s`: the longest that a frame may wait. One that waits less and is late says nothing of the cloud.
 
         `bearer` has the token that the cloud is shown. `tls`: what an https cloud is checked with; by default the system's CAs.
-        `proxy`: the URL of one to go through.
+        `proxy`: the URL of one to go through. `one_of_several`: whoever has the others watches over the files of TLS, and exports
+        the circuit.
         """
+        self.name = name_of(url)
+        """The cloud's address, without anything secret."""
         self.client = CloudClient(
             url,
             metrics.uplink_bytes,
@@ -79,13 +89,25 @@ class Line:
             tls=tls,
             proxy=proxy,
         )
-        self.circuit = Circuit(metrics.circuit_state, time.monotonic, opened=self._release)
+        self.circuit = (
+            Circuit(
+                None,
+                time.monotonic,
+                self._release,
+                label=f"circuit of {self.name}",
+                instead="the others are asked",
+            )
+            if one_of_several
+            else Circuit(metrics.circuit_state, time.monotonic, self._release)
+        )
         self.link = Link(time.monotonic)
         self.heard = Heard()
+        self.gives_bundle = False
+        """Whether the cloud has said that it gives its network to edges."""
         self.deadline_s = deadline_s
         self._waiting: set[asyncio.Timeout] = set()
         self._greet: Callable[[], Awaitable[object]] = self.ask_model
-        self._tls = tls
+        self._tls = None if one_of_several else tls
         self._beside: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -101,6 +123,28 @@ class Line:
         await asyncio.gather(*self._beside, return_exceptions=True)
         await self.client.close()
 
+    @property
+    def url(self) -> str:
+        """The cloud's address, as it was given."""
+        return self.client.url
+
+    def client_for(self, _fingerprint: str) -> CloudClient:
+        """The client of a cloud that runs this network: there is one cloud."""
+        return self.client
+
+    def said(self) -> list[dict[str, Any]]:
+        """For people: what is known of the cloud, nothing secret."""
+        state = self.link.state
+        return [
+            {
+                "cloud": self.name,
+                "state": self.circuit.state.value,
+                "network": self.heard.fingerprint,
+                "round_trip_ms": round(1e3 * state.round_trip_s, 2),
+                "throughput_bytes_per_s": round(state.bytes_per_s) if self.link.is_known else None,
+            }
+        ]
+
     async def _find_out(self) -> None:
         await self._greet()  # of the edition that is in force at this moment
 
@@ -113,10 +157,15 @@ class Line:
 
         Raises UplinkError if the cloud is away, MismatchError if something answers that is not a SplitDNN cloud.
         """
-        status, body = await self.client.request("GET", "/model", min(_PROBE_TIMEOUT_S, self.deadline_s))
-        read = partial(read_model, status, body, self.client.url)
+        about: dict[str, Any] = {}
+        status, body = await self.client.request(
+            "GET", "/model", min(_PROBE_TIMEOUT_S, self.deadline_s), about
+        )
+        read = partial(read_model, status, body, self.client.url, about.get("cloud"))
         said = await asyncio.to_thread(read) if len(body) > _LONG_BYTES else read()
         self.heard.note(said["fingerprint"])
+        bundle = said.get("bundle")
+        self.gives_bundle = isinstance(bundle, dict) and bundle.get("served") is True
         return said
 
     @contextlib.asynccontextmanager

@@ -118,6 +118,8 @@ class _Arrival:
 class Link:
     """Learns from each frame that is sent. Used from the event loop only; times in monotonic seconds."""
 
+    cloud: str | None = None
+    """Whose it is, where there are several clouds."""
     telling_bytes = 8 * SEGMENT_BYTES
     """A frame of this size measures the throughput of any link; a shorter one may come in all at once."""
 

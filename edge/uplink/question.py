@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from shared.network.model import Model
     from shared.tasks.base import Task
+    from shared.tasks.spec import Wanted
 
 
 @dataclass(frozen=True)
@@ -18,3 +20,17 @@ class Question:
     task: Task
     """Reads the answer."""
     deadline_s: float
+
+    def within(self, deadline_s: float) -> Question:
+        """The same question with another deadline."""
+        return replace(self, deadline_s=deadline_s)
+
+
+def frame_path(model: Model, wanted: Wanted) -> str:
+    """Where frames are posted to."""
+    query = []
+    if model.labels:  # the cloud refuses more classes than there are, and any number where there are none
+        query.append(f"top={min(wanted.top, len(model.labels))}")
+    if wanted.threshold is not None:
+        query.append(f"threshold={wanted.threshold!r}")
+    return f"/model?{'&'.join(query)}" if query else "/model"

@@ -45,22 +45,29 @@ class Reply:
     """Bytes of the frame that came in after its first piece, and the seconds in which they did; None if not said."""
     fingerprint: object = None
     """The cloud's current network, which need not be the frame's; not checked, and None from a cloud up to 0.5.0."""
+    cloud: str | None = None
+    """The id of the cloud that answered; None from one up to 0.10.0."""
+    address: str | None = None
+    """Its address as the edge was given it, without anything secret."""
 
 
-async def reply_of(status: int, body: bytes, frame: bytes, question: Question) -> Reply:
+async def reply_of(
+    status: int, body: bytes, frame: bytes, question: Question, cloud: str | None = None
+) -> Reply:
     """`read_reply`, on a thread if it takes long: a class map has tens of thousands of numbers, and every one is checked."""
     if len(body) > _LONG_BYTES:
-        return await asyncio.to_thread(read_reply, status, body, frame, question)
-    return read_reply(status, body, frame, question)
+        return await asyncio.to_thread(read_reply, status, body, frame, question, cloud)
+    return read_reply(status, body, frame, question, cloud)
 
 
-def read_reply(status: int, body: bytes, frame: bytes, question: Question) -> Reply:
-    """The answer to `frame`, checked to the last value, as records are made of it.
+def read_reply(status: int, body: bytes, frame: bytes, question: Question, cloud: str | None = None) -> Reply:
+    """The answer to `frame`, checked to the last value, as records are made of it. `cloud`: the id of the one that gave it.
 
-    Raises UplinkError if it is a refusal, UntrueError if it is no answer to this frame, or none of this task.
+    Raises UplinkError if it is a refusal, ProxyError if it is a proxy's, UntrueError if it is no answer to this frame, or none of this
+    task.
     """
     if status != 200:
-        raise refusal_of(status, body)
+        raise refusal_of(status, body, cloud)
     fields, task = parse_json(body), question.task
     if fields.get("task", task.name) != task.name:
         raise UntrueError(
@@ -71,7 +78,7 @@ def read_reply(status: int, body: bytes, frame: bytes, question: Question) -> Re
         longest_ms = 1e3 * (_CLOCKS * question.deadline_s + _SLACK_S)
         steps_ms = _steps(fields["stages_ms"], longest_ms)
         received = _received(fields.get("received"), len(frame), longest_ms)
-        return Reply(task.parse(fields), steps_ms, received, fields.get("fingerprint"))
+        return Reply(task.parse(fields), steps_ms, received, fields.get("fingerprint"), cloud)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise UntrueError("the answer is not one of a SplitDNN cloud") from None
 

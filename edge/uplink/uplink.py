@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
-from edge.uplink.client import frame_path, mismatch, parse_json
+from edge.uplink.client import parse_json
 from edge.uplink.exchange import Exchange
-from edge.uplink.profiles import ProfileUploads
-from edge.uplink.question import Question
-from edge.uplink.same_labels import SameLabels
+from edge.uplink.greeting import SameLabels, mismatch
+from edge.uplink.profiles.uploads import ProfileUploads
+from edge.uplink.question import Question, frame_path
 from shared.errors import MismatchError, UplinkError
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ _log = logging.getLogger(__name__)
 _MEASURING_S = 60.0
 """The cloud measures its tails when it is first asked for their times, and answers after that."""
 _UNKNOWN_SPEED = "the cloud does not say how fast it is%s; its speed is taken from its answers"
+
+
+class _Asked(Protocol):
+    async def ask(self, frame: bytes, profile: Profile | None, question: Question) -> Reply: ...
 
 
 class Uplink:
@@ -67,17 +72,18 @@ class Uplink:
         self._labels = SameLabels(model.labels)
         self._uploads = ProfileUploads(
             profiles,
-            self._client.put_profile,
-            metrics.profile_uploads,
+            self._client,
+            metrics.fleet,
             wait=wait_for_profiles,
             patience_s=line.deadline_s,
         )
         self._takers: list[Callable[[dict[str, Any]], bool]] = []
         self._following: asyncio.Task[None] | None = None
         self._greeted = asyncio.Event()
-        self._offered: frozenset[str] | None = (
-            None  # a cloud up to 0.6.0 has no split points of several tensors
-        )
+        self._offered: frozenset[str] | None = None
+        """Split points; a cloud up to 0.6.0 does not say, and has none of several tensors."""
+        self._codecs: frozenset[int] | None = None
+        """Their ids; None before the cloud has said which it has."""
 
     @property
     def circuit(self) -> Circuit:
@@ -117,9 +123,27 @@ class Uplink:
         offered = self._offered is None or split_point in self._offered
         return codec is None or (offered and self._uploads.serve(codec))
 
+    def decodes(self, split_point: str, codec_id: int) -> bool:
+        """Whether the cloud has this split point and codec, as far as is known."""
+        offered = self._offered is None or split_point in self._offered
+        return offered and (self._codecs is None or codec_id in self._codecs)
+
+    def has(self, profile: Profile | None) -> bool:
+        """Whether the cloud has this profile, one of those given at the start, as far as is known; true for None."""
+        upload = self._uploads.of(profile)
+        return upload is None or upload.is_there
+
+    def take_over(self) -> None:
+        """From now on it is by this network that the cloud is asked whether it is back."""
+        self._line.probe_with(self.greet)
+
+    def question(self, wanted: Wanted, task: Task, deadline_s: float) -> Question:
+        """What is asked about a frame whose answer is to be this, read by `task`, within `deadline_s`."""
+        return Question(frame_path(self._model, wanted), task, deadline_s)
+
     def asking(self, wanted: Wanted, task: Task, deadline_s: float) -> Asking:
         """The way to the cloud for frames whose answers are to be these, read by `task`, within `deadline_s`."""
-        return Asking(self, Question(frame_path(self._model, wanted), task, deadline_s))
+        return Asking(self, self.question(wanted, task, deadline_s))
 
     async def ask(
         self, frame: bytes, profile: Profile | None = None, question: Question | None = None
@@ -156,7 +180,7 @@ class Uplink:
             self.circuit.released(era)
             raise
         self.circuit.succeeded()
-        return reply
+        return replace(reply, address=self._line.name)
 
     async def greet(self) -> None:
         """Check that the cloud is up and serves this network, and upload the profiles that it does not have.
@@ -170,6 +194,11 @@ class Uplink:
             self._labels.compare(said)
             points = said.get("split_points")
             self._offered = frozenset(points) if isinstance(points, dict) else None
+            codecs = said.get("codecs")
+            if isinstance(
+                codecs, dict
+            ):  # of names; a cloud that is not trusted may have anything for their ids
+                self._codecs = frozenset(each for each in codecs.values() if isinstance(each, int))
         await self._uploads.greet(said)
         self._greeted.set()
 
@@ -203,9 +232,9 @@ class Uplink:
 
 
 class Asking:
-    """Asks the cloud as one camera wants it: an uplink with a question of its own."""
+    """Asks the cloud as one camera wants it: an uplink, or those to several clouds, with a question of its own."""
 
-    def __init__(self, uplink: Uplink, question: Question) -> None:
+    def __init__(self, uplink: _Asked, question: Question) -> None:
         self._uplink = uplink
         self._question = question
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.floating import FLOAT32, Floating
 from shared.codecs.int8 import Int8
-from shared.codecs.pictures import CompressedPicture, Raw
+from shared.codecs.pictures.codec import CompressedPicture, Raw
 from shared.codecs.plugin import IDS, PluginCodec, name_in
 from shared.codecs.spec import parse_spec, refuse_rest, take_whole
 from shared.codecs.symbols import Symbols

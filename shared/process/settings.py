@@ -45,11 +45,13 @@ KNOWN_NAMES = frozenset([
     "CLIENT_CA", "TOKEN_FILE", "ANONYMOUS", "MAX_BODY_BYTES", "MAX_BUFFERED_BYTES", "QUEUE_CAPACITY",
     "MAX_BATCH", "BATCH_WAIT_MS", "TAIL_WORKERS", "COMPILED_TAILS", "LEGS", "SERVED_SPLIT_POINTS",
     "REQUEST_TIMEOUT_S", "IDLE_TIMEOUT_S", "LEDGER", "LEDGER_MAX_BYTES", "LEDGER_KEEP", "AUDIT",
-    "AUDIT_MAX_BYTES", "AUDIT_KEEP", "SERVE_BUNDLE", "TRUSTED_PROXIES", "MAX_CONNECTIONS",
-    "CLIENT_CONNECTIONS", "CLIENT_FRAMES", "CLIENT_BODY_BYTES", "CLIENT_COMPUTE", "MIN_BODY_RATE",
-    "WRITE_TIMEOUT_S", "DRAIN_S", "MEDIA", "WEIGHTS_DIR", "CAMERAS_DIR", "SECRETS_DIR", "CLOUD_PORT",
-    "PROMETHEUS_PORT", "PROMETHEUS_URL", "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_IMAGE",
-    "GRAFANA_IMAGE", "VERSION", "TORCH_INDEX",
+    "AUDIT_MAX_BYTES", "AUDIT_KEEP", "SERVE_BUNDLE", "PROFILE_FOLDER", "SIBLINGS", "SIBLINGS_TOKEN_FILE",
+    "SIBLINGS_CA", "TRUSTED_PROXIES", "MAX_CONNECTIONS", "CLIENT_CONNECTIONS", "CLIENT_FRAMES",
+    "CLIENT_BODY_BYTES", "CLIENT_COMPUTE", "MIN_BODY_RATE", "WRITE_TIMEOUT_S", "DRAIN_S", "MEDIA",
+    "WEIGHTS_DIR", "CAMERAS_DIR", "SECRETS_DIR", "CLOUD_PORT", "PROMETHEUS_PORT", "PROMETHEUS_URL",
+    "GRAFANA_PORT", "GRAFANA_PASSWORD", "PROMETHEUS_IMAGE", "GRAFANA_IMAGE", "VERSION", "TORCH_INDEX",
+    "BALANCER_PORT", "BALANCER_IMAGE", "BALANCER_NAMES", "CLOUD_REPLICAS", "CLOUD_CPUS", "EDGE_REPLICAS",
+    "EDGE_MODEL", "REGISTRY", "STACK",
     # end of settings
 ])
 # fmt: on
@@ -164,8 +166,10 @@ def _is_service_link(name: str, text: str | None) -> bool:
     return bool(_SERVICE_LINK.fullmatch(f"{name.upper()}={text}"))
 
 
-def make_parser(program: str, description: str, settings: type[CommonSettings]) -> argparse.ArgumentParser:
-    """A parser with `--print-config` and one flag per setting. It checks no values: `read_settings` does."""
+def make_parser(
+    program: str, description: str, settings: type[CommonSettings], **actions: type[argparse.Action]
+) -> argparse.ArgumentParser:
+    """A parser with `--print-config` and one flag per setting, some with an action of their own. `read_settings` checks the values."""
     parser = argparse.ArgumentParser(
         prog=program,
         description=description,
@@ -178,7 +182,7 @@ def make_parser(program: str, description: str, settings: type[CommonSettings]) 
         shape: dict[str, Any] = (
             {"action": argparse.BooleanOptionalAction}
             if field.annotation is bool
-            else {"metavar": name.upper()}
+            else {"metavar": name.upper()} | ({"action": actions[name]} if name in actions else {})
         )
         parser.add_argument(
             f"--{name.replace('_', '-')}",

@@ -182,6 +182,13 @@ def heading(data: Bytes) -> tuple[int, str]:
     return frame_id, _text(view[start : start + length])
 
 
+def codec_of(data: Bytes) -> int:
+    """The codec of the first tensor of a frame that `pack` has made: all of its tensors have the same."""
+    if data[len(MAGIC)] == 1:
+        return int(HEADER.unpack_from(data)[3])
+    return int(TENSOR.unpack_from(data, HEADER_2.size)[0])
+
+
 def deadline_of(data: Bytes) -> int:
     """The deadline in milliseconds that these bytes name before they are checked; 0 if they are too few."""
     form, place = (HEADER_2, 8) if data[len(MAGIC) : len(MAGIC) + 1] == b"\x02" else (HEADER, 7)

@@ -21,6 +21,7 @@ _PROXY = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 """Scheme, user and password with everything special in them percent-encoded, host, port."""
+_ORIGIN = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-F:.]+\]):[0-9]+", re.IGNORECASE | re.ASCII)
 
 
 def require_proxy(url: str) -> str:
@@ -29,6 +30,15 @@ def require_proxy(url: str) -> str:
         raise ValueError(
             "not the URL of an HTTP proxy such as http://proxy:3128; in a user or password before the host %40 stands for an `@`, %3A for a "
             "`:`, %2F for a `/`"
+        )
+    return url
+
+
+def require_origin(url: str) -> str:
+    """The address of a server, with its port and nothing behind it, if it is one. Raises ValueError."""
+    if not _ORIGIN.fullmatch(url) or not _has_port(url):
+        raise ValueError(
+            f"{url[:200]!r} is not an address such as http://cloud-1:8881 or https://tasks.cloud:8881"
         )
     return url
 

@@ -14,7 +14,13 @@ from shared.process.settings import PREFIX, CommonSettings
 OURS = ("edge", "cloud", "bundle")
 SIDES = ("edge", "cloud")
 SETTINGS = {"edge": EdgeSettings, "cloud": CloudSettings}
-OVERRIDES = ("compose.gpu.yaml", "compose.webcam.yaml", "compose.edges.yaml", "compose.tokens.yaml")
+OVERRIDES = (
+    "compose.balancer.yaml",
+    "compose.gpu.yaml",
+    "compose.webcam.yaml",
+    "compose.edges.yaml",
+    "compose.tokens.yaml",
+)
 
 
 SERVICES = compose()["services"]

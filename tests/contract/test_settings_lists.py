@@ -35,7 +35,13 @@ def defaults_in_env_example():
 
 def test_every_file_holds_what_the_classes_say():
     files = SCRIPT["files"]()
-    assert {path.name for path in files} == {"README.md", ".env.example", "compose.yaml", "settings.py"}
+    assert {path.name for path in files} == {
+        "README.md",
+        ".env.example",
+        "compose.yaml",
+        "settings.py",
+        "stack.yaml",
+    }
     for path, text in files.items():
         assert path.read_text(encoding="utf-8") == text, (
             f"{path.name}: run `python scripts/settings.py --write`"
@@ -62,6 +68,8 @@ def test_every_name_that_is_written_is_known():
         "compose.webcam.yaml",
         "compose.edges.yaml",
         "compose.tokens.yaml",
+        *SCRIPT["FLEET_FILES"],
+        "deploy/balancer/haproxy.cfg",
         "Dockerfile",
         "Makefile",
     ):
@@ -71,7 +79,8 @@ def test_every_name_that_is_written_is_known():
 def test_every_known_name_is_explained_and_used():
     explained = {name.removeprefix(PREFIX) for name in defaults_in_env_example() if name.startswith(PREFIX)}
     assert explained == KNOWN_NAMES
-    assert KNOWN_NAMES - names_in(read("compose.yaml") + read("compose.tokens.yaml")) == set()
+    files = ("compose.yaml", "compose.tokens.yaml", *SCRIPT["FLEET_FILES"])
+    assert KNOWN_NAMES - names_in("".join(map(read, files))) == set()
 
 
 @pytest.mark.parametrize("side", OURS)

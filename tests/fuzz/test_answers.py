@@ -12,7 +12,7 @@ from kits.codecs import frame_of
 from kits.fuzz.campaign import try_out
 from kits.fuzz.mutations import as_json
 
-from edge.uplink.client import read_model
+from edge.uplink.greeting import read_model
 from edge.uplink.question import Question
 from edge.uplink.reply import Reply, read_reply
 from shared.codecs import NAMES

@@ -13,6 +13,7 @@ from kits.cloud import FRAME, JSON, WAIT_S, Server, chunked, request, until
 from kits.codecs import frame_of, with_right_crc
 from kits.fuzz.campaign import try_out
 from kits.fuzz.mutations import damaged
+from kits.inference import HEADER, body, tensor, texts
 from kits.numpy_network import network_of, write_bundle
 from kits.tokens import Tokens, bearing
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 _BACKLOG_BYTES = 1 << 20
 _EVERY = 100
+MODEL = "/v2/models/residual"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, b
 def seeds(frame: bytes, token: str) -> list[bytes]:
     """Good requests to every endpoint, in each form that a body may have."""
     tensors = json.dumps({"data": [[0.5] * 512], "split_point": "flatten"}).encode()
+    numbers = {"name": "flatten", "shape": [1, 512], "datatype": "FP32", "data": [0.5] * 512}
     shown, form = bearing(token), {"Content-Type": "application/x-www-form-urlencoded"}
     session = {"Cookie": f"a=b; splitdnn_session={'k' * 43}", "X-Form-Key": "f" * 43}
     proxied = {
@@ -92,6 +95,12 @@ def seeds(frame: bytes, token: str) -> list[bytes]:
         request("HEAD", "/model"),
         request("GET", f"/bundle/{'00' * 8}/network.bin", headers={"Range": "bytes=3-5", "If-Range": '"a"'}),
         request("GET", "/metrics") + request("POST", "/model", frame, FRAME),
+        request("POST", f"{MODEL}/infer", frame, {HEADER: "0"}),
+        request("POST", f"{MODEL}/infer", *body(texts(frame, frame), id="7")),
+        request("POST", f"{MODEL}/infer", *body(tensor("flatten", np.ones((2, 512), np.float16)))),
+        request("POST", f"{MODEL}/infer", json.dumps({"inputs": [numbers]}).encode()),
+        *(request("GET", f"{MODEL}{path}") for path in ("", "/ready", f"/versions/{'0' * 16}", "/config")),
+        *(request("GET", path) for path in ("/v2", "/v2/health/ready", "/v2/repository/index")),
         request("GET", "/model", headers={f"X-{number}": "y" * 50 for number in range(20)}),
     ]
 

@@ -186,7 +186,7 @@ def make(
         "weights": f"random:{seed}",
         "source": source or {"kind": "onnx", "model": "/networks/tiny.onnx"},
         "made_with": {"openvino": "2026"},
-        "fingerprint": f"{seed:02x}{outputs:02x}{batch or 0:02x}".ljust(16, "a"),
+        "fingerprint": fingerprint(seed, outputs, batch),
         "task": {"name": "classify", "activation": "softmax"} if outputs == 1 else {"name": "raw"},
         "labels": [f"class {number}" for number in range(CLASSES)] if outputs == 1 else [],
         "recipe": recipe().fields(),
@@ -206,6 +206,11 @@ def make(
     change(fields)
     write_manifest(folder, fields)
     return read_bundle(folder)
+
+
+def fingerprint(seed: int = 5, outputs: int = 1, batch: int | None = None) -> str:
+    """What the bundle of these is known by."""
+    return f"{seed:02x}{outputs:02x}{batch or 0:02x}".ljust(16, "a")
 
 
 def tiny(seed: int = 5, outputs: int = 1, batch: int | None = None) -> Bundle:

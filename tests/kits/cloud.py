@@ -132,7 +132,7 @@ class Response(NamedTuple):
 
     def refused(self, status: int, reason: str) -> Any:
         """The body of a refusal of this kind."""
-        assert self.headers["content-type"] == "application/json; charset=UTF-8"
+        assert self.headers["content-type"].partition(";")[0] == "application/json"
         body = self.json
         assert body.keys() == {"error", "reason", "accepted"}
         assert (self.status, body["reason"]) == (status, reason), body
@@ -214,7 +214,9 @@ class Gate:
         self.batches: list[tuple[str, int]] = []
         self._run = server.service.network.tails.run
         self._open = threading.Event()
-        server.service.network.tails.run = self._hold  # type: ignore[method-assign]
+        tails = server.service.network.tails
+        tails.run = self._hold  # type: ignore[method-assign]
+        tails.begin = lambda *_, **__: None  # type: ignore[method-assign]  # no run goes in pieces
 
     def _hold(self, split_point: str, callers: Sequence[Crossing]) -> Tensors:
         self.batches.append((split_point, sum(map(frames_in, callers))))

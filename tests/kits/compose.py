@@ -14,9 +14,24 @@ from kits.common import ROOT
 from shared.process.settings import PREFIX
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads what stands behind Compose's `!reset` and `!override`."""
+
+
+def _behind_tag(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    assert isinstance(node, yaml.MappingNode)
+    return loader.construct_mapping(node, deep=True)
+
+
+for _tag in ("!reset", "!override"):
+    _Loader.add_constructor(_tag, _behind_tag)
+
+
 def compose(name: str = "compose.yaml") -> dict[str, Any]:
     """What stands in a file of the repository."""
-    found: dict[str, Any] = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+    found: dict[str, Any] = yaml.load((ROOT / name).read_text(encoding="utf-8"), _Loader)
     return found
 
 

@@ -79,6 +79,7 @@ def record(number=0, *, top=({"class_id": 7, "label": "cock", "probability": 0.8
         "latency_ms": 40.0,
         "stages_ms": {"head": 12.5},
         "answered_by": "cloud",
+        "cloud": "http://cloud:8881",
         "repeats": None,
         "changed": None,
         "fallback": None,

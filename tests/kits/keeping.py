@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from aiohttp import web
 from kits.gain import gain_profile
 from kits.uplink import GOOD, HERE, MODEL, with_cloud
 
@@ -33,7 +32,7 @@ class Keeping:
     async def put(self, request):
         await self.go_on.wait()
         self.names.add(request.match_info["name"])
-        return web.json_response({}, status=201)
+        return await self.cloud._respond((201, {}), request)
 
     def forget(self):
         self.names.clear()

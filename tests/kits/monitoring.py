@@ -78,7 +78,7 @@ def exported_names() -> dict[str, dict[str, set[str]]]:
         export_build_info(metrics.registry, component)
         for family in metrics.registry.collect():
             if not family.samples:  # its labels are known only at run time, as those of plan_info
-                exported[family.name] = {}
+                exported[f"{family.name}_total" if family.type == "counter" else family.name] = {}
             for sample in family.samples:
                 labels = exported.setdefault(sample.name, defaultdict(set))
                 for label, value in sample.labels.items():

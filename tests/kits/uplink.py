@@ -18,11 +18,13 @@ from edge.uplink.uplink import Uplink
 from shared.errors import UplinkError
 from shared.tasks.classify import Classify
 from shared.tasks.spec import Wanted
+from shared.wire.cloud_id import CLOUD_HEADER
 from shared.wire.frame import HEADER, EncodedTensor, Frame, heading, pack
 
 LABELS = tuple("cock" if index == 7 else f"class {index}" for index in range(1000))
 MODEL = SimpleNamespace(name="resnet18", weights="random:0", fingerprint=bytes(range(8)), labels=LABELS)
 HERE = {"model": "resnet18", "weights": "random:0", "fingerprint": MODEL.fingerprint.hex()}
+ID = "00c10d" + 10 * "0"
 CLASS = {"class_id": 7, "label": "cock", "probability": 0.5}
 GOOD = {"frame_id": 1, "split_point": "layer3", "top": [CLASS], "stages_ms": {"receive": 1.0, "tail": 2.5}}
 
@@ -40,17 +42,19 @@ WANTED = Wanted()
 
 
 class FakeCloud:
-    """Answers `GET` and `POST /model`, `GET /tail-times` and `PUT /profiles/…` with what is set.
+    """Answers `GET` and `POST /model`, `GET /tail-times`, `GET` and `PUT /profiles/…` with what is set.
 
     That is a dict, (status, dict or bytes), or a handler; `profile` is what older clouds answer to `GET /profile`. With `echoes`, a
-    dict is the answer to whichever frame came, unless it says otherwise.
+    dict is the answer to whichever frame came, unless it says otherwise. Bytes are an answer that is no cloud's own: a proxy's.
     """
 
     def __init__(self):
+        self.id = ID
         self.model = HERE
         self.answer = GOOD
         self.echoes = False
         self.put = (404, {"error": "no such path"})  # as a cloud of before there were profiles
+        self.there = (404, {"error": "no such profile", "reason": "http"})
         self.tail_times = self.profile = (404, {"error": "no such path"})
         self.asked = []
         self.connections = set()
@@ -81,12 +85,17 @@ class FakeCloud:
         self.uploads.append((request.path, await request.read()))
         return await self._respond(self.put, request)
 
+    async def _describe(self, request):
+        return await self._respond(self.there, request)
+
     async def _respond(self, answer, request):
         if callable(answer):
             return await answer(request)
         status, body = answer if isinstance(answer, tuple) else (200, answer)
+        if isinstance(body, bytes):
+            return web.Response(status=status, body=body)
         return web.Response(
-            status=status, body=body if isinstance(body, bytes) else json.dumps(body).encode()
+            status=status, body=json.dumps(body).encode(), headers={CLOUD_HEADER: self.id} if self.id else {}
         )
 
     async def never(self, request):
@@ -110,6 +119,7 @@ async def fake_cloud(tls=None):
     app.router.add_get("/tail-times", cloud._tail_times)
     app.router.add_get("/profile", cloud._tail_times)
     app.router.add_post("/model", cloud._post)
+    app.router.add_get("/profiles/{name}", cloud._describe)
     app.router.add_put("/profiles/{name}", cloud._put)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()

@@ -9,12 +9,13 @@ _GRACE_S = 0.002
 
 class _Selector(selectors.DefaultSelector):
     waited = 0.0
+    grace_s = _GRACE_S
 
     def select(self, timeout=None):
         events = super().select(0)
         if events or timeout == 0:
             return events
-        events = super().select(timeout if timeout is None else min(timeout, _GRACE_S))
+        events = super().select(timeout if timeout is None else min(timeout, self.grace_s))
         if not events:
             self.waited += timeout
         return events
@@ -23,15 +24,16 @@ class _Selector(selectors.DefaultSelector):
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """Sockets and callbacks are real; only the loop's clock, and so `asyncio.sleep` and timeouts, is not."""
 
-    def __init__(self):
+    def __init__(self, grace_s=_GRACE_S):
         self._waits = _Selector()
+        self._waits.grace_s = grace_s
         super().__init__(self._waits)
 
     def time(self):
         return self._waits.waited
 
 
-def run(coroutine):
-    """As `asyncio.run`."""
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+def run(coroutine, grace_s=_GRACE_S):
+    """As `asyncio.run`; without sockets and threads no grace is needed."""
+    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(grace_s)) as runner:
         return runner.run(coroutine)

@@ -73,14 +73,18 @@ class Run:
 
     def __init__(self, workers: int = 2) -> None:
         self.workers: list[FakeWorker] = []
+        self.clouds: set[str] = set()
         self.stop = asyncio.Event()
         self.full = 0  # starts that fail
         each = CloudSettings(threads=1)
 
-        async def start(number: int, _settings: CloudSettings, alike: Sequence[str] | None) -> Any:
+        async def start(
+            number: int, _settings: CloudSettings, alike: Sequence[str] | None, *, cloud: str
+        ) -> Any:
             if self.full:
                 self.full -= 1
                 raise BlockingIOError(errno.EAGAIN, "no more processes")
+            self.clouds.add(cloud)
             self.workers.append(FakeWorker(number, alike))
             return self.workers[-1]
 

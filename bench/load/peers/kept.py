@@ -21,7 +21,9 @@ class Kept:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{json.dumps({'about': about})}\n", encoding="utf-8")
-        first, *rest = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
+        whole, _, torn = text.rpartition("\n")
+        first, *rest = whole.splitlines() or [""]
         try:
             kept = json.loads(first)["about"]
             for line in rest:
@@ -30,6 +32,8 @@ class Kept:
             raise RuntimeError(f"{path}: not a file of rounds: {error}") from None
         if kept != about:
             raise RuntimeError(f"{path} holds rounds of another measurement ({kept}, not {about})")
+        if torn:  # a run ended while it wrote its last line
+            path.write_text(f"{whole}\n", encoding="utf-8")
 
     def add(self, life: dict[str, Any]) -> None:
         """One more."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from bench.load.peers.environments import version_of
@@ -13,6 +11,7 @@ from bench.load.peers.sending.job import Job
 from bench.load.peers.sending.log import ANSWERED, LOST, OPEN, REFUSED, UNREACHABLE, WRONG
 from bench.report.report import Cell, Table
 from bench.report.spread import Spread, over_rounds, percentile, several
+from shared import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,8 +30,7 @@ def title_of(name: str) -> str:
     if contender.is_peer:
         found = version_of(name, contender.package)
     elif name == OURS:
-        with contextlib.suppress(PackageNotFoundError):  # a checkout that is not installed
-            found = version(contender.package)
+        found = __version__  # not that of an installed package, which may be another checkout's
     return contender.title.format(version=found)
 
 

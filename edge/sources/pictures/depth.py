@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.sources.pictures.unreadable import UnreadableError
+from shared.codecs.pictures.depth import in_eight_bits, most_of, white_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _log = logging.getLogger(__name__)
-
-_DEPTHS = (8, 10, 12, 14, 16)
-_LOOKED_AT = 1 << 16
-_SHARE = 0.001
 
 
 class Depth:
@@ -41,25 +38,20 @@ class Depth:
             self._whites[kind] = white
         white = self._whites[kind]
         if picture.dtype == np.uint16:
-            shift = int(white).bit_length() - 8
-            shifted: NDArray[np.uint8] = np.minimum(picture >> shift, 255).astype(np.uint8)
-            return shifted
+            return in_eight_bits(picture, int(white))
         with np.errstate(over="ignore"):  # what becomes infinite is cut off
             scaled = np.nan_to_num(picture * (255 / white), nan=0.0)
         eight: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
         return eight
 
     def _white_of(self, picture: NDArray[Any]) -> float:
-        some = picture.ravel()[:: max(1, picture.size // _LOOKED_AT)]
-        some = np.where(np.isfinite(some), some, 0)
-        place = int((1 - _SHARE) * (some.size - 1))
-        most = float(np.partition(some, place)[place])
+        most = most_of(picture)
         if most <= 1 and picture.dtype.kind == "f":
             return 1.0
-        for bits in _DEPTHS:
-            if most < 2**bits:
-                return float(2**bits - 1)
-        raise UnreadableError(f"samples up to {most:g}; accepted are up to 65535")
+        white = white_for(most)
+        if white is None:
+            raise UnreadableError(f"samples up to {most:g}; accepted are up to 65535")
+        return float(white)
 
 
 def _said(picture: NDArray[Any]) -> str:

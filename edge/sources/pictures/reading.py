@@ -17,6 +17,7 @@ from edge.sources.pictures import jpeg, jpeg2000, png, tiff
 from edge.sources.pictures.tails import refuse_unfinished
 from edge.sources.pictures.unreadable import MAX_BYTES, UnreadableError
 from edge.sources.video.shown.geometry import square
+from shared.codecs.pictures.jpeg import END_MARKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +103,7 @@ def frames_of(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
 def _frames(data: bytes, depth: Depth, name: str) -> Iterator[Frame]:
     if data.startswith(b"\xff\xd8\xff"):
         jpeg.refuse_damaged(data)
-        yield _by_opencv(data, cv2.IMREAD_COLOR, b"", jpeg.END_MARKER), None
+        yield _by_opencv(data, cv2.IMREAD_COLOR, b"", END_MARKER), None
     elif data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         yield from ((picture, None) for picture in _pages(data, depth, name))
     elif data.startswith(png.SIGNATURE):

@@ -18,7 +18,7 @@ from shared.wire.server.streams import WatchedStream, WatchedTlsStream
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from shared.security.tls.handshakes import Handshakes
     from shared.wire.server.crowd import Crowd
@@ -59,13 +59,23 @@ class BoundedServer(HTTPServer):
     """Told of each connection with TLS."""
 
     def initialize(  # type: ignore[override]
-        self, app: Any, *, crowd: Crowd, each_second: Callable[[], object] = lambda: None, **tornado: Any
+        self,
+        app: Any,
+        *,
+        crowd: Crowd,
+        each_second: Callable[[], object] = lambda: None,
+        fields: Mapping[str, str] | None = None,
+        **tornado: Any,
     ) -> None:
-        """`crowd` holds the limits; `each_second` is called while the server runs; the rest are Tornado's arguments."""
+        """`crowd` holds the limits; `each_second` is called while the server runs; the rest are Tornado's arguments.
+
+        `fields` are header fields of the answers that no handler gives, as to what is no HTTP.
+        """
         super().initialize(app, **tornado)
         self.crowd = crowd
         self.attention = Attention()
         self._each_second = each_second
+        self._fields = "".join(f"{name}: {value}\r\n" for name, value in (fields or {}).items()).encode()
         self._sweeping: object | None = None
 
     def renew(self, context: ssl.SSLContext) -> None:
@@ -176,7 +186,7 @@ class BoundedServer(HTTPServer):
             connection.close()
             return
         stream.idle_since_s = time.monotonic()  # it may have to give way before it is first read
-        stream.header_refused = self.crowd.header_refused
+        stream.header_refused, stream.fields = self.crowd.header_refused, self._fields
         stream.attention = self.attention
         self.crowd.add(stream, peer)
         self.handle_stream(stream, address)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from shared.wire.server.attention import Attention
 
 _STILL_THERE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_MALFORMED = b"HTTP/1.1 400 Bad Request\r\n"
+"""How Tornado itself answers what is no HTTP."""
 _FIRST_LOOK_S = 0.02
 _LAST_LOOK_S = 1.0
 _TOO_LONG = b'{"error": "the header is longer than %d bytes", "reason": "header_too_large", "accepted": {"max_bytes": %d}}'
@@ -40,6 +42,8 @@ class _Watched:
 
     header_refused: Callable[[], None] = staticmethod(lambda: None)
     """Called when a header is refused for its length."""
+    fields = b""
+    """Lines of a header that are added to the answers which no handler gives."""
     written = 0
     """Bytes of answers that the system has taken; grows while the client reads."""
     half_closed = False
@@ -160,6 +164,8 @@ class _Watched:
 
     def write(self, data: bytes | memoryview) -> Awaitable[None]:
         """Write when the client reads."""
+        if self.fields and data == _MALFORMED + b"\r\n":
+            data = _MALFORMED + self.fields + b"Connection: close\r\nContent-Length: 0\r\n\r\n"
         self._asked += len(data)
         return super().write(data)  # type: ignore[misc,no-any-return]
 
@@ -195,7 +201,7 @@ class _Watched:
         self.header_refused()  # first, so that whoever reads the refusal finds it counted
         body = text % (limit, limit)
         head = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: application/json; charset=UTF-8\r\n"
-        self.write(head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        self.write(head + self.fields + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         self._drain()
 
     def _drain(self) -> None:

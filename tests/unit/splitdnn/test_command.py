@@ -57,7 +57,7 @@ def test_version(flag, capsys):
     [
         ("edg", "did you mean edge?"),
         ("clod", "did you mean cloud?"),
-        ("xyz", "known: edge, cloud, bundle, back, prepare, authority, token, calibrate, bench"),
+        ("xyz", "known: edge, cloud, bundle, back, prepare, authority, token, calibrate, doctor, bench"),
     ],
 )
 def test_an_unknown_word_is_one_line_with_the_nearest(word, hint, capsys):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.sources.pictures.jpeg import END_MARKER, refuse_damaged
+from edge.sources.pictures.jpeg import refuse_damaged
 from edge.sources.pictures.unreadable import UnreadableError
+from shared.codecs.pictures.jpeg import END_MARKER
 
 if TYPE_CHECKING:
     from av.packet import Packet

@@ -70,7 +70,7 @@ def test_an_answer_that_is_too_long_is_refused_before_it_is_all_written(
     monkeypatch.setattr(module, "MAX_JSON_ANSWER_BYTES", 100_000)
     written = []
     monkeypatch.setattr(
-        module, "_numbers", lambda _: (written.append(1) or "9" * 1000 for _ in range(10_000))
+        module, "numbers_as_json", lambda _: (written.append(1) or "9" * 1000 for _ in range(10_000))
     )
     with pytest.raises(AnswerError, match="longer than 100000 bytes"):
         json_answer((array((5,)),), ["x"], 1)

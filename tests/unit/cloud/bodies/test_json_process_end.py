@@ -202,7 +202,7 @@ def test_it_does_not_outlive_a_parent_that_was_killed() -> None:
 def test_a_worker_that_hangs_ends_by_itself_if_the_cloud_has_gone() -> None:
     hanging = program(
         "import threading\nimport cloud.bodies.json_worker as worker\nworker._GRACE_S = 0.01\n"
-        "worker.read_tensors = lambda *_: threading.Event().wait(3600)\nworker.main()"
+        "worker.FORMS['tensors'] = lambda *_: threading.Event().wait(3600)\nworker.main()"
     )
     with subprocess.Popen(
         hanging, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0

@@ -81,7 +81,7 @@ def test_a_large_body_is_refused_in_the_same_words(server: Server, monkeypatch: 
 
 
 async def _in_this_process(
-    pieces: list[bytes], shapes: dict, default: str, max_tensors: int, _timeout_s: float
+    pieces: list[bytes], shapes: dict, default: str, max_tensors: int, _timeout_s: float, form: str
 ) -> Any:
     from cloud.bodies.json_body import read_tensors
 

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from cloud.access.refusals import OverQuotaError
-from cloud.http.scrapes import Scrapes
+from cloud.http.system.scrapes import Scrapes
 from shared.errors import DeadlineError
 from shared.limits import MAX_CLIENT_SCRAPES
 from shared.observing.counting.counter import Counter

@@ -92,6 +92,7 @@ def test_model_says_what_runs_here(
         "max_elements": limits.MAX_ELEMENTS,
         "max_tensors": limits.MAX_TENSORS,
         "max_picture_pixels": limits.MAX_ELEMENTS // 3,
+        "max_file_pixels": limits.MAX_FILE_PIXELS,
         "max_profile_bytes": MAX_PROFILE_BYTES,
         "queue_capacity": 64,
         "max_batch": 8,
@@ -152,6 +153,7 @@ def test_a_bug_is_a_500_that_tells_the_log_and_not_the_client(
 
         with monkeypatch.context() as patch:
             patch.setattr(server.service.network.tails, "run", broken)
+            patch.setattr(server.service.network.tails, "begin", lambda *_, **__: None)
             answer = connection.ask("POST", "/model", pack(), FRAME)
         refusal = answer.refused(500, "internal")
         assert (refusal["error"], refusal["accepted"]) == ("internal error; see the server's log", None)

@@ -10,6 +10,7 @@ import pytest
 from kits.numpy_network import ENDS, SHAPES, network_of, write_bundle
 from prometheus_client import Gauge
 
+from cloud.access.refusals import UnknownModelError
 from cloud.batching.tails import Tails
 from cloud.networks.network import LoadedNetwork
 from cloud.networks.networks import EARLIER_S, MAX_EARLIER, Networks
@@ -166,3 +167,26 @@ def test_labels_are_hashed_as_a_json_list() -> None:
     assert labels_sha256([]) == "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
     assert labels_sha256(["Käse", 'a"b']) == labels_sha256(("Käse", 'a"b'))
     assert len({labels_sha256(labels) for labels in ([], [""], ["a", "b"], ["b", "a"], ["a,b"])}) == 5
+
+
+def test_a_name_is_the_latest_network_of_it_and_a_version_is_just_that_one(house: House) -> None:
+    house.networks.take(house.make(1))
+    house.networks.take(house.make(2, name="other"))
+    assert house.networks.named("residual").model.fingerprint == bytes([1] * 8)
+    assert house.networks.named("residual", "00" * 8).model.fingerprint == bytes(8)
+    assert house.networks.versions("residual") == ["01" * 8, "00" * 8]
+    assert house.networks.versions("nobody") == []
+    for name, version in (("nobody", None), ("other", "00" * 8), ("residual", "1"), ("residual", "")):
+        with pytest.raises(UnknownModelError) as refused:
+            house.networks.named(name, version)
+        assert refused.value.accepted == {
+            "models": [{"name": "residual", "version": "01" * 8}, {"name": "other", "version": "02" * 8}]
+        }
+
+
+def test_a_request_by_name_is_a_use(house: House) -> None:
+    house.networks.take(house.make(1))
+    house.now = 200.0
+    house.networks.named("residual", "00" * 8)
+    house.now = 400.0
+    assert house.networks.expire() == []

@@ -10,6 +10,7 @@ import pytest
 from kits.numpy_network import int8_entry, network_of, write_bundle
 from prometheus_client import Gauge
 
+from cloud.access.refusals import UnknownModelError
 from cloud.batching.tails import Tails
 from cloud.networks.files import BundleFiles
 from cloud.networks.network import LoadedNetwork
@@ -177,5 +178,21 @@ def test_without_its_float32_bundle_or_with_another_there_is_none(tmp_path: Path
         with pytest.raises(FingerprintError):
             await house.ask()
         assert house.networks.also_serves() == []
+
+    asyncio.run(check())
+
+
+def test_a_request_that_names_its_version_brings_it_as_well(tmp_path: Path) -> None:
+    async def check() -> None:
+        house = House(tmp_path)
+        assert house.networks.versions("residual") == [INT8.hex(), FLOAT.hex()]
+        assert house.networks.named("residual").model.fingerprint == INT8
+        with pytest.raises(UnavailableError, match="this request was made for"):
+            house.networks.named("residual", FLOAT.hex())
+        await turns()
+        assert house.networks.named("residual", FLOAT.hex()).model.fingerprint == FLOAT
+        assert house.networks.named("residual").model.fingerprint == INT8
+        with pytest.raises(UnknownModelError):
+            house.networks.named("another", FLOAT.hex())
 
     asyncio.run(check())

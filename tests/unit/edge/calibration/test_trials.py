@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+import pytest
 from kits.naming import naming
 from kits.profiles import SMALL, features
 
@@ -10,9 +13,14 @@ from edge.calibration.fit import Preset, fit_crossing
 from edge.calibration.fitting.frames import Frames
 from edge.calibration.fitting.step_sizes import scales_of
 from edge.calibration.point import Point, choose
-from edge.calibration.trials import _between
+from edge.calibration.trials import _between, cross
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.grid import to_grid
+from shared.errors import ModelError
+
+if TYPE_CHECKING:
+    from shared.engines.half import Tensors
+    from shared.engines.load import Network
 
 PRESETS = [(Preset(step=step),) for step in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)]
 
@@ -87,3 +95,17 @@ def test_a_quick_fit_is_a_profile_like_the_other() -> None:
     assert sizes[1] < 1.05 * sizes[0]
     assert errors[1] < 1.1 * errors[0]
     assert errors[1] != errors[0], "it looked at fewer places"
+
+
+def test_a_head_that_gives_no_number_is_said_and_nothing_is_fitted(tiny_network: Network) -> None:
+    pictures = [np.full((32, 32, 3), shade, np.uint8) for shade in (10, 20)]
+    values = iter((1.0, np.nan))
+
+    def head(_pictures: Tensors) -> Tensors:
+        return (np.full((1, 4, 2, 2), next(values), np.float32),)
+
+    where = tiny_network.point.name
+    with pytest.raises(
+        ModelError, match=f"picture 2 of 2 gives NaN or infinity at {where}; accepted: finite"
+    ):
+        cross(tiny_network.point, tiny_network.model.recipe, head, pictures)

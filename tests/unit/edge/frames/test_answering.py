@@ -11,6 +11,7 @@ from kits.edge import FakeSource, FakeUplink, Run, pictures, same_answer
 from kits.tiny import plan_of, residual, tiny_model, whole
 
 from edge.frames.preprocess import Preprocess
+from shared.errors import EngineError
 from shared.wire import frame as wire
 
 
@@ -143,6 +144,21 @@ def test_a_tail_that_fails_costs_one_frame(caplog):
     assert [each.fallback for each in run.to_end()] == ["late"] * 4
     assert run.answered_by() == ["edge", "edge", "nobody", "edge"]
     assert "the tail failed on frame 2" in caplog.text
+
+
+def test_a_tail_that_cannot_be_compiled_is_one_line_a_frame(caplog):
+    def tail(_crossing):
+        raise EngineError("the tail at layer3 does not compile")
+
+    run = Run(
+        FakeSource(pictures(2)),
+        FakeUplink(outcomes=["late"] * 2),
+        plan=plan_with(tail=lambda _: tail),
+        in_flight=1,
+    )
+    assert [each.answered_by for each in run.to_end()] == ["nobody", "nobody"]
+    said = [record for record in caplog.records if "does not compile" in record.getMessage()]
+    assert [(record.levelname, record.exc_info) for record in said] == [("WARNING", None)] * 2
 
 
 def test_an_encoder_with_a_bug_costs_no_answer(monkeypatch):

@@ -11,7 +11,7 @@ from kits.numpy_network import int8_entry
 
 from edge.network.origins import FromCloud, FromFolder
 from edge.network.switch import Switch
-from edge.uplink.heard import Heard
+from edge.uplink.clouds.heard import Heard
 from shared.errors import FetchError, MismatchError
 
 FLOAT = "fedcba9876543210"

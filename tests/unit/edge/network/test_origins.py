@@ -10,7 +10,7 @@ from kits.bundle_cloud import FINGERPRINT, write
 
 from edge.network import origins
 from edge.network.origins import Fixed, FromCloud, FromFolder
-from edge.uplink.heard import Heard
+from edge.uplink.clouds.heard import Heard
 from shared.errors import UplinkError
 
 OTHER = "fedcba9876543210"

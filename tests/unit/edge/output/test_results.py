@@ -51,7 +51,7 @@ def test_a_records_keys_are_its_fields_and_last_the_answers():
     line = odd.fields()
     assert list(line) == [
         "camera", "source", "file", "frame", "media_time_s", "damaged", "frame_id", "time", "network", "split_point", "codec",
-        "payload_bytes", "latency_ms", "stages_ms", "answered_by", "repeats", "changed", "fallback", "top",
+        "payload_bytes", "latency_ms", "stages_ms", "answered_by", "cloud", "repeats", "changed", "fallback", "top",
     ]  # fmt: skip
     assert json.loads(json.dumps(line)) == line
     own = {name: value for name, value in line.items() if name != "top"}

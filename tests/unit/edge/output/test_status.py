@@ -27,7 +27,7 @@ from shared.security.tls.handshakes import Handshakes
 EVERYBODY = Gate(None, GROUPS["all"])
 
 
-def ask(metrics, path, method="GET", gate=None, *, tls=None, trust=None, **headers):
+def ask(metrics, path, method="GET", gate=None, *, tls=None, trust=None, clouds=list, **headers):
     async def go():
         server, port = serve_status(
             metrics.registry,
@@ -38,6 +38,7 @@ def ask(metrics, path, method="GET", gate=None, *, tls=None, trust=None, **heade
             gate or EVERYBODY,
             tls=tls,
             handshakes=Handshakes(metrics.handshakes),
+            clouds=clouds,
         )
         scheme = "https" if trust else "http"
         try:
@@ -160,7 +161,7 @@ def test_a_frame_makes_its_camera_seen():
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_any_other_path_names_those_there_are(path, method):
     status, _, text = ask(EdgeMetrics(), path, method)
-    assert (status, text) == (404, '{"error": "no such path; known: /metrics, /healthz, /readyz"}')
+    assert (status, text) == (404, '{"error": "no such path; known: /metrics, /clouds, /healthz, /readyz"}')
 
 
 def test_head_is_answered_wherever_get_is():
@@ -220,3 +221,10 @@ def test_with_a_certificate_it_speaks_tls_only(tmp_path):
         ask(metrics, "/metrics", tls=tls)
     with pytest.raises(SettingsError, match="--status-key /nowhere: No such file"):
         status_tls(EdgeSettings(**given | {"status_key": "/nowhere"}), metrics)
+
+
+def test_what_is_known_of_the_clouds():
+    said = [{"cloud": "http://a", "state": "closed"}, {"cloud": "http://b", "state": "open"}]
+    status, kind, text = ask(EdgeMetrics(), "/clouds", clouds=lambda: said)
+    assert (status, kind) == (200, "application/json; charset=UTF-8")
+    assert json.loads(text) == {"clouds": said}

@@ -89,6 +89,25 @@ def test_each_of_several_cameras_has_a_line():
     assert rows(text)["frames in"] == ["18"]
 
 
+def test_each_of_several_clouds_has_a_line():
+    summary = Summary(["camera"], ["http://a:8881", "https://a-name-that-is-rather-long", "http://c"])
+    for number in range(6):
+        by = ("http://a:8881", "https://a-name-that-is-rather-long", None)[number % 3]
+        summary(record(number, answered_by="cloud" if by else "edge", cloud=by, latency_ms=float(number)))
+    lines = summary.text({}, 4.0).splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("cloud "))
+    assert [line.split() for line in lines[start : start + 4]] == [
+        ["cloud", "answers", "p50", "ms", "p95", "ms"],
+        ["http://a:8881", "2", "1.5", "2.9"],
+        ["https://a-name-that-is-rather-long", "2", "2.5", "3.9"],
+        ["http://c", "0", "-", "-"],
+    ]
+    assert len({len(line) for line in lines[start : start + 4]}) == 1, "a table"
+    one = Summary(["camera"], ["http://a:8881"])
+    one(record(0))
+    assert "http://a:8881" not in one.text({}, 4.0), "one needs no table"
+
+
 def test_percentiles_and_bytes():
     records = [
         record(n, latency_ms=float(n), payload_bytes=1000 * (n % 2), stages_ms={"head": n / 10})

@@ -59,8 +59,8 @@ def test_the_link_is_that_of_the_moment(kit):
 
 
 def test_the_clouds_times_are_for_as_many_frames_as_are_under_way(kit):
-    kit.seen.tail_times = TailTimes(
-        {"input": 0.02}, {1: {"input": 0.02}, 2: {"input": 0.03}, 4: {"input": 0.04}}
+    kit.seen.take_tail_times(
+        TailTimes({"input": 0.02}, {1: {"input": 0.02}, 2: {"input": 0.03}, 4: {"input": 0.04}})
     )
     assert kit.now.tails_s == {"input": 0.02}
     assert kit.now.batched_tails_s == {"input": 0.015}
@@ -76,7 +76,7 @@ def test_a_slow_cloud_is_noticed(kit):
 
 
 def test_it_is_measured_against_what_it_says_of_itself(kit):
-    kit.seen.tail_times = TailTimes({"input": PNG.tail_s / 4}, {})
+    kit.seen.take_tail_times(TailTimes({"input": PNG.tail_s / 4}, {}))
     kit.answer(PNG, 5, decode=0.5, tail=1e3 * PNG.tail_s / 4)
     assert kit.now.cloud_slowdown == pytest.approx(1.0, rel=0.05)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge.uplink import circuit, profiles
+from edge.uplink import circuit
+from edge.uplink.profiles import upload as profiles
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from kits.keeping import PROFILE, check_with, told
 from kits.uplink import FRAME, metric, refusal
 
-from edge.uplink import profiles
 from edge.uplink.circuit import State
+from edge.uplink.profiles import upload as profiles
 
 
 @pytest.mark.parametrize(

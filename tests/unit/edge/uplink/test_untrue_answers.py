@@ -117,7 +117,7 @@ def test_the_log_says_what_was_not_believed_once_a_minute(caplog, monkeypatch):
     now = SimpleNamespace(time=100.0)
 
     async def check(cloud, uplink):
-        monkeypatch.setattr(uplink._exchange, "_clock", lambda: now.time)
+        monkeypatch.setattr(uplink._exchange._untrue, "_clock", lambda: now.time)
         cloud.answer = GOOD | {"split_point": "\x1b[2Jinput"}
         for _ in range(5):
             await refusal(uplink)

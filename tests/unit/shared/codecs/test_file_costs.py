@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from kits.reading import read
 from PIL import Image, JpegImagePlugin
 
 from shared.codecs import NAMES
-from shared.codecs.picture_files import check_file
+from shared.codecs.pictures.files import bare_jpeg, check_file
 from shared.errors import ContentError
 from shared.limits import MAX_PICTURE_EXTRA_BYTES, MAX_PICTURE_PIECES
 from shared.wire import frame as wire
@@ -117,3 +118,19 @@ def test_what_zstandard_cannot_shorten_fits() -> None:
         for name in ("float32+zstd", "float16+zstd", "int8+zstd"):
             with naming(shape, name):
                 read(wire.pack(frame_of(NAMES[name], noise)))
+
+
+def test_what_others_wrote_about_a_jpeg_does_not_reach_pillow(recwarn: pytest.WarningsRecorder) -> None:
+    """It walks through EXIF tag by tag, in Python, and warns on standard error of each that it finds wrong."""
+    told = b"Exif\0\0MM\0*\0\0\0\x08" + (60_000).to_bytes(2, "big")
+    told += b"".join(struct.pack(">HHII", 1000 + tag, 7, 20_000, 20 + tag) for tag in range(5000))
+    segments = [b"\xff\xe1" + (len(told) + 2).to_bytes(2, "big") + told, b"\xff\xfe\x00\x04no"]
+    start = JPEG[: JPEG.index(b"\xff\xdb")]
+    for place in (2, len(start)):
+        stuffed = JPEG[:place] + b"".join(segments) + JPEG[place:]
+        assert len(told) < 1 << 16
+        assert bare_jpeg(stuffed) == JPEG
+        np.testing.assert_array_equal(
+            NAMES["jpeg"].decode(b"", stuffed, (8, 8, 3)), NAMES["jpeg"].decode(b"", JPEG, (8, 8, 3))
+        )
+    assert not recwarn.list

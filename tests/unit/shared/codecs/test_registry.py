@@ -10,7 +10,7 @@ import pytest
 from kits.codecs import frame_of, name_of, picture, ready, tensor, there_and_back
 
 from shared.codecs import CODECS, NAMES, Codec, codec_of, make_codec
-from shared.codecs.pictures import CompressedPicture
+from shared.codecs.pictures.codec import CompressedPicture
 from shared.codecs.plugin import PluginCodec
 from shared.codecs.symbols import CrossingSymbols
 from shared.codecs.zstd import Zstd

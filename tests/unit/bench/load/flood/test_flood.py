@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 
 import pytest
 from kits.certificates import Certificates
@@ -16,6 +17,7 @@ from bench.load.flood.findings import judged
 from bench.load.flood.run import Flood, Plan
 from bench.load.flood.visitor import LEFT, MOMENTS
 from bench.soak.ledger import read_rows
+from cloud.networks.description import description
 from shared.observing.telemetry import exposition
 from shared.security.rights import GROUPS
 from shared.security.tls.context import client_context
@@ -29,7 +31,7 @@ class Near:
 
     def __init__(self, server, tokens, context):
         self.pid, self.url = os.getpid(), f"https://127.0.0.1:{server.port}"
-        self.context, self.describe = context, server.service.describe
+        self.context, self.describe = context, partial(description, server.service)
         self._server, self._tokens = server, tokens
 
     def metrics(self):

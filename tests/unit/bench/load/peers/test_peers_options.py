@@ -61,6 +61,22 @@ def test_rounds_are_kept_and_added_to(tmp_path):
     assert [life["start_s"] for life in Kept(path, "resnet50 layer3").lives["ray"]] == [1.0, 2.0]
 
 
+def test_a_line_that_was_cut_short_is_left_out_and_the_next_stands_on_its_own(tmp_path):
+    path = tmp_path / "rounds"
+    Kept(path, "resnet50 layer3").add({"name": "ray", "start_s": 1.0})
+    path.write_text(path.read_text() + '{"name": "ray", "sta')
+    Kept(path, "resnet50 layer3").add({"name": "ray", "start_s": 2.0})
+    assert [life["start_s"] for life in Kept(path, "resnet50 layer3").lives["ray"]] == [1.0, 2.0]
+
+
+def test_a_file_of_something_else_stays_as_it_is(tmp_path):
+    path = tmp_path / "notes"
+    path.write_text("a line\nand half of one")
+    with pytest.raises(RuntimeError, match="not a file of rounds"):
+        Kept(path, "resnet50 layer3")
+    assert path.read_text() == "a line\nand half of one"
+
+
 def test_rounds_of_another_measurement_are_not_mixed_in(tmp_path):
     path = tmp_path / "rounds"
     Kept(path, "resnet50 layer3")

@@ -62,6 +62,11 @@ def test_a_measurement_without_an_answer_divides_by_nothing():
     assert figures({**measured(0, 1.0), "done": 0})["server CPU ms"] == 1000
 
 
+def test_our_version_is_that_of_the_code_which_runs(monkeypatch):
+    monkeypatch.setattr("bench.load.peers.report.__version__", "7.8.9")
+    assert title_of("splitdnn") == "SplitDNN 7.8.9"
+
+
 def test_fates_are_sums_over_the_rounds():
     (row,) = trouble({BARE: [{}], "ray": [lived("ray"), lived("ray", status=-15, ended_s=4.0)]}, OPTIONS).rows
     assert row[""] == title_of("ray")

@@ -1,0 +1,1 @@
+"""The endpoints that take no frame, and what they say."""

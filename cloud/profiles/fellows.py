@@ -1,0 +1,148 @@
+"""The other clouds of a fleet, asked for a profile by its hash. Only addresses of this cloud's own settings are asked, never one of a request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tornado.httpclient import HTTPError, HTTPRequest
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
+
+from shared.codecs.calibrated.profile import digest_of
+from shared.limits import MAX_PROFILE_BYTES, MAX_REQUEST_HEADER_BYTES
+from shared.security.escape import shown
+from shared.wire.cloud_id import CLOUD_HEADER, cloud_id_in
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from tornado.httpclient import HTTPResponse
+
+    from shared.security.tokens.bearer import Bearer
+
+_log = logging.getLogger(__name__)
+
+MOST = 64
+"""Addresses that are asked at most."""
+_AT_ONCE = 8
+_CONNECT_S = 1.0
+_QUESTION_S = 2.0
+_TRANSFER_S = 20.0
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where one of them listens: `host` is what its certificate is checked for, `ip` where the connection goes."""
+
+    url: str
+    host: str
+    ip: str
+
+
+class Fellows:
+    """Asks them. On the event loop only."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        own: str,
+        bearer: Bearer,
+        make_context: Callable[[], ssl.SSLContext | None],
+        resolve: Callable[[str, int], Awaitable[Iterable[str]]] | None = None,
+    ) -> None:
+        """`own` is this cloud's id: it may be found under these addresses too. `bearer` has the token that they are shown.
+
+        `make_context`, called on a thread, makes what https ones are checked with. `resolve` gives all addresses of a name.
+        """
+        self._urls = urls
+        self._own = own
+        self._bearer = bearer
+        self._make_context = make_context
+        self._resolve = resolve or _addresses
+
+    async def profile(self, name: str) -> bytes | None:
+        """The file of the profile of this name, checked by its hash; None if none of them has it, or can be reached."""
+        path, context = f"/profiles/{name}/file", await asyncio.to_thread(self._make_context)
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def asked(address: Address) -> Address | None:
+            async with places:
+                answer = await self._ask(address, "HEAD", path, _QUESTION_S, context)
+            return address if answer is not None and answer.code == HTTPStatus.OK else None
+
+        questions = [asyncio.create_task(asked(address)) for address in await self._all()]
+        try:
+            for question in asyncio.as_completed(questions):
+                if address := await question:
+                    answer = await self._ask(address, "GET", path, _TRANSFER_S, context)
+                    data = answer.body if answer is not None and answer.code == HTTPStatus.OK else b""
+                    if await asyncio.to_thread(digest_of, data) == bytes.fromhex(name):
+                        return data
+                    _log.warning("%s has the profile %s, but what came is not that", address.url, name)
+        finally:
+            for task in questions:
+                task.cancel()
+            await asyncio.gather(*questions, return_exceptions=True)
+        return None
+
+    async def _all(self) -> list[Address]:
+        """Every address that the names of the settings have at the moment."""
+        found: dict[tuple[str, str], Address] = {}
+        for url in self._urls:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port or 0
+            try:
+                addresses = await self._resolve(host, port)
+            except OSError as error:
+                _log.info("no other cloud is found under %s: %s", url, error.strerror or error)
+                continue
+            found |= {(ip, url): Address(url, host, ip) for ip in addresses}
+        return list(found.values())[:MOST]
+
+    async def _ask(
+        self, address: Address, method: str, path: str, timeout_s: float, context: ssl.SSLContext | None
+    ) -> HTTPResponse | None:
+        """Its answer; None if there is none, or it is this cloud's own or nobody's of ours."""
+        client = SimpleAsyncHTTPClient(
+            force_instance=True,
+            hostname_mapping={address.host: address.ip},
+            max_header_size=MAX_REQUEST_HEADER_BYTES,
+            max_body_size=MAX_PROFILE_BYTES,
+        )
+        request = HTTPRequest(
+            address.url + path,
+            method=method,
+            headers={"Accept-Encoding": "identity"} | self._bearer.headers(),
+            connect_timeout=_CONNECT_S,
+            request_timeout=timeout_s,
+            follow_redirects=False,
+            decompress_response=False,
+            ssl_options=context,
+            user_agent="splitdnn",
+        )
+        try:
+            answer = await client.fetch(request, raise_error=False)
+        except (HTTPError, OSError, ValueError) as error:
+            _log.info("the cloud %s at %s does not answer: %s", address.url, address.ip, shown(error))
+            return None
+        finally:
+            client.close()
+        cloud = cloud_id_in(answer.headers.get(CLOUD_HEADER))
+        if cloud == self._own:
+            return None
+        if cloud is None or answer.code not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
+            _log.info(
+                "the cloud %s at %s gives no profile: %d %s", address.url, address.ip, answer.code, shown(answer.error or "")
+            )  # fmt: skip
+        return answer if cloud else None
+
+
+async def _addresses(host: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]) for each in found))

@@ -1,0 +1,178 @@
+"""Sends the frames of one network to several clouds: each frame to one of them, and to another if that one does not answer it."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from edge.uplink.clouds.choosing.choice import choose
+from edge.uplink.clouds.seat import Seat
+from edge.uplink.uplink import Asking
+from shared.errors import MismatchError, UplinkError
+from shared.wire.frame import codec_of, heading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge.uplink.clouds.clouds import Clouds
+    from edge.uplink.clouds.joint_circuit import JointCircuit
+    from edge.uplink.clouds.typical import Typical
+    from edge.uplink.question import Question
+    from edge.uplink.reply import Reply
+    from edge.uplink.uplink import Uplink
+    from shared.codecs.base import Codec
+    from shared.codecs.calibrated.profile import Profile
+    from shared.tasks.base import Task
+    from shared.tasks.spec import Wanted
+
+FIRST_SHARE = 0.75
+"""The part of its deadline for which a frame waits for the first cloud, if there is another; the rest is that one's."""
+_LEAST_S = 0.005
+"""With less than this left a frame is not sent once more."""
+
+
+class Uplinks:
+    """Takes the place of an `Uplink` where there are several clouds. Used from the event loop only."""
+
+    def __init__(self, clouds: Clouds, uplinks: Sequence[Uplink], *, follows: bool) -> None:
+        """`clouds` must be open, and `uplinks` has one for each, of the same network. `follows` as of an `Uplink`."""
+        self._clouds = clouds
+        self._seats = [
+            Seat(member, uplink, clouds.clock) for member, uplink in zip(clouds.members, uplinks, strict=True)
+        ]
+        self._follows = follows
+        self._greetings: dict[asyncio.Task[None], Seat] = {}
+        self._in_force = False
+
+    @property
+    def circuit(self) -> JointCircuit:
+        """That of all clouds together."""
+        return self._clouds.circuit
+
+    @property
+    def link(self) -> Typical:
+        """That of the cloud which plans are made for."""
+        return self._clouds.link
+
+    def retire(self) -> None:
+        """Another network is taken: ask no more for tail times. Frames under way may still be sent."""
+        for seat in self._seats:
+            seat.uplink.retire()
+
+    async def close(self) -> None:
+        """End what goes on beside the frames."""
+        for task in self._greetings:
+            task.cancel()
+        await asyncio.gather(*self._greetings, return_exceptions=True)
+        for seat in self._seats:
+            await seat.close()
+            await seat.uplink.close()
+
+    async def check(self) -> None:
+        """Compare this network with every cloud's, before the first frame; returns once one of them serves it, or all have been asked.
+
+        Raises MismatchError if all of them run something else that the edge is not going to take.
+        """
+        self._greetings = {asyncio.create_task(seat.greet()): seat for seat in self._seats}
+        waiting = set(self._greetings)
+        while waiting and not any(seat.joined for seat in self._seats):
+            _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        problems = [seat.problem for seat in self._seats]
+        if all(problems) and not self._follows:
+            raise MismatchError("\n".join(filter(None, problems)))
+        for task in self._greetings:
+            task.add_done_callback(self._greeted)
+
+    def take_over(self) -> None:
+        """From now on it is by this network that clouds are asked whether they are back."""
+        self._in_force = True
+        for seat in self._seats:
+            seat.member.line.probe_with(seat.greet)
+        for task in list(self._greetings):
+            if task.done():
+                self._greeted(task)
+
+    def can_answer(self, split_point: str, codec: Codec | None) -> bool:
+        """Whether a cloud to which frames go now has this split point and codec, and its profile if it has one; true for None."""
+        here = [seat for seat in self._seats if seat.is_open_to_frames] or self._seats
+        return any(seat.uplink.can_answer(split_point, codec) for seat in here)
+
+    def asking(self, wanted: Wanted, task: Task, deadline_s: float) -> Asking:
+        """The way to the clouds for frames whose answers are to be these, read by `task`, within `deadline_s`."""
+        return Asking(self, self._seats[0].uplink.question(wanted, task, deadline_s))
+
+    async def ask(self, frame: bytes, profile: Profile | None, question: Question) -> Reply:
+        """Send one frame to one of the clouds, and once more to another if it is not answered; at most for the deadline.
+
+        The first may have answered it all the same: an answer depends on the frame alone, so that does no harm. Raises UplinkError.
+        """
+        clouds, start = self._clouds, self._clouds.clock()
+        able = self._able(frame, profile)
+        seats = [seat for seat in able if seat.is_open_to_frames]
+        if not seats:
+            return await self._try(able, frame, profile, question)
+        clouds.budget.frame()
+        for seat in able:
+            if seat.wants_trial:
+                seat.try_it(frame, profile, question)
+        first = choose(seats)
+        patience_s = question.deadline_s * (FIRST_SHARE if len(seats) > 1 else 1.0)
+        outcome = "failed"
+        try:
+            reply = await first.ask(frame, profile, question.within(patience_s))
+        except UplinkError:
+            left_s = question.deadline_s - (clouds.clock() - start)
+            seats = [seat for seat in able if seat.is_open_to_frames and seat is not first]
+            if not seats or left_s < _LEAST_S or not clouds.budget.take():
+                raise
+            outcome = "resent"
+        else:
+            outcome = "answered"
+            clouds.link.answered(first.member)
+            return reply
+        finally:
+            first.member.metrics.frames[outcome].inc()
+        return await self._once_more(choose(seats), frame, profile, question.within(left_s))
+
+    def follow_tail_times(self, take: Callable[..., bool]) -> None:
+        """As an uplink's; `take` is given the cloud's name as well, as `cloud`."""
+        for seat in self._seats:
+            seat.uplink.follow_tail_times(partial(take, cloud=seat.member.name))
+
+    async def _once_more(
+        self, seat: Seat, frame: bytes, profile: Profile | None, question: Question
+    ) -> Reply:
+        outcome = "failed"
+        try:
+            reply = await seat.ask(frame, profile, question)
+            outcome = "answered"
+        finally:
+            seat.member.metrics.frames[outcome].inc()
+        self._clouds.link.answered(seat.member)
+        return reply
+
+    async def _try(
+        self, able: Sequence[Seat], frame: bytes, profile: Profile | None, question: Question
+    ) -> Reply:
+        """No cloud is asked: this frame, which the edge answers, may show that one is back."""
+        for seat in able:
+            if seat.wants_trial:
+                seat.member.metrics.frames["tried"].inc()
+                return await seat.ask(frame, profile, question, trial=True)
+        raise UplinkError("circuit_open", "no cloud is asked now")
+
+    def _able(self, frame: bytes, profile: Profile | None) -> list[Seat]:
+        """Those that can answer the frame; if none can for want of its profile only, those that could be brought that; else all."""
+        _, split_point = heading(frame)
+        having = [seat for seat in self._seats if seat.uplink.decodes(split_point, codec_of(frame))]
+        return [seat for seat in having if seat.uplink.has(profile)] or having or self._seats
+
+    def _greeted(self, task: asyncio.Task[None]) -> None:
+        """A greeting has ended. A cloud that is away, or runs something else, is asked again until it can be joined."""
+        seat = self._greetings.pop(task, None) if self._in_force else None
+        if seat is None or task.cancelled():
+            return
+        circuit, error = seat.member.line.circuit, task.exception()
+        if error and not circuit.is_open:
+            circuit.open(f"no cloud at {seat.member.name} ({error})")

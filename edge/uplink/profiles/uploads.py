@@ -1,0 +1,89 @@
+"""Bringing the codecs' profiles to the cloud: before the first frame, after a reconnect, and whenever a cloud lacks one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from edge.uplink.profiles.clouds import UNNAMED
+from edge.uplink.profiles.upload import ProfileUpload
+from shared.codecs.calibrated.codec import Calibrated
+from shared.errors import UplinkError
+from shared.wire.cloud_id import cloud_id_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edge.uplink.client import CloudClient
+    from edge.uplink.profiles.metrics import FleetMetrics
+    from shared.codecs.base import Codec
+    from shared.codecs.calibrated.profile import Profile
+
+
+class ProfileUploads:
+    """Uploads the profiles of all plans, one after another.
+
+    If there is only one plan, the first frame waits for its profile, without which the cloud can decode nothing. If there are
+    several, some need no profile; frames then flow while megabytes cross a slow link.
+    """
+
+    def __init__(
+        self,
+        profiles: Iterable[Profile],
+        client: CloudClient,
+        metrics: FleetMetrics,
+        *,
+        wait: bool,
+        patience_s: float,
+    ) -> None:
+        """`wait`: whether the first frame waits; the rest as for ProfileUpload."""
+        self._uploads = {
+            profile.name: ProfileUpload(profile, client, metrics, patience_s=patience_s)
+            for profile in profiles
+        }
+        self._wait = wait
+        self._codecs: set[str] | None = None
+        """Names of the codecs that the cloud has; it may lack those of other packages. None: it did not say."""
+        self._bringing: asyncio.Task[None] | None = None
+
+    def of(self, profile: Profile | None) -> ProfileUpload | None:
+        """The upload of a profile that was given at the start; None without a profile."""
+        return self._uploads[profile.name] if profile else None
+
+    def serve(self, codec: Codec) -> bool:
+        """Whether the cloud can decode what this codec encodes, as far as is known."""
+        if self._codecs is not None and codec.name not in self._codecs:
+            return False
+        upload = self.of(codec.profile if isinstance(codec, Calibrated) else None)
+        return upload is None or upload.is_there
+
+    async def greet(self, said: dict[str, Any]) -> None:
+        """Bring what `said`, the answer to `GET /model`, does not list.
+
+        Raises UplinkError if the cloud went away while the first frame waits.
+        """
+        codecs = said.get("codecs")
+        self._codecs = set(codecs) if isinstance(codecs, dict) else None
+        missing = [upload for upload in self._uploads.values() if not upload.is_listed(said)]
+        cloud = cloud_id_in(said.get("cloud")) or UNNAMED
+        if self._wait:
+            for upload in missing:
+                await upload.bring_at_leisure(cloud)
+        elif missing and (self._bringing is None or self._bringing.done()):
+            self._bringing = asyncio.create_task(_bring(missing, cloud))
+
+    async def close(self) -> None:
+        """Cancel the uploads under way."""
+        if self._bringing:
+            self._bringing.cancel()
+            await asyncio.gather(self._bringing, return_exceptions=True)
+        for upload in self._uploads.values():
+            await upload.close()
+
+
+async def _bring(missing: list[ProfileUpload], cloud: str) -> None:
+    try:
+        for upload in missing:
+            await upload.bring_at_leisure(cloud)
+    except UplinkError:
+        """The cloud went away. When it is greeted again, the rest is brought."""

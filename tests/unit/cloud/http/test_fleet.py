@@ -1,0 +1,183 @@
+"""Several clouds that give each other profiles: by a folder that they share, or as siblings. An edge sends each once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kits.certificates import Certificates
+from kits.cloud import Server, until
+from kits.tokens import Tokens, bearing
+
+from cloud.config import CloudSettings
+from shared.errors import SettingsError
+from shared.process.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("gained")
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Server]]:
+    with ExitStack() as running:
+        yield lambda **settings: running.enter_context(Server(**settings))
+
+
+def _siblings(*ports: int) -> str:
+    return ",".join(f"http://127.0.0.1:{port}" for port in ports)
+
+
+def test_a_profile_that_one_cloud_was_sent_another_finds_in_the_folder(
+    start: Any, make: Any, framed: Any, tmp_path: Path
+) -> None:
+    profile = make()
+    one, other = (start(profile_folder=str(tmp_path)) for _ in range(2))
+    other.frame(framed(profile)).refused(424, "profile_missing")
+    assert other.metric("profiles_brought_total", source="folder", result="missing") == 1
+    assert one.put_profile(profile.data).status == 201
+    other.service.profile_desk._missed.clear()  # it does not look again at once
+    assert other.frame(framed(profile)).status == 200
+    assert other.metric("profiles_brought_total", source="folder", result="taken") == 1
+    assert other.metric("profiles_received_total") == 1
+    # Whoever asks for it, as edges do before they send it, has it looked for as well.
+    third = start(profile_folder=str(tmp_path))
+    assert third.ask("HEAD", f"/profiles/{profile.name}").status == 200
+    assert third.ask("GET", "/model").json["profiles"] == [profile.name]
+
+
+def test_a_damaged_file_in_the_folder_is_told_and_replaced(
+    start: Any, make: Any, framed: Any, tmp_path: Path, expect_log: pytest.LogCaptureFixture
+) -> None:
+    profile, server = make(), start(profile_folder=str(tmp_path))
+    path = tmp_path / f"{profile.name}.safetensors"
+    path.write_bytes(profile.data[:-1])
+    server.frame(framed(profile)).refused(424, "profile_missing")
+    assert server.metric("profile_folder_errors_total") == 1
+    assert sum("not the profile of its name" in line for line in expect_log.messages) == 1
+    assert server.put_profile(profile.data).status == 201
+    until(path.exists)
+    assert path.read_bytes() == profile.data
+
+
+def test_a_folder_that_cannot_be_written_refuses_no_profile(
+    start: Any, make: Any, framed: Any, tmp_path: Path, expect_log: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    server, profile = start(profile_folder=str(tmp_path / "file" / "below")), make()
+    assert server.put_profile(profile.data).status == 201
+    assert server.frame(framed(profile)).status == 200
+    assert server.metric("profile_folder_errors_total") == 1
+    assert sum("the folder of profiles" in line for line in expect_log.messages) == 1
+
+
+def test_siblings_give_each_other_what_they_have(start: Any, make: Any, framed: Any) -> None:
+    ports = _free_ports(4)
+    given = _siblings(*ports)  # a cloud's own address is among them; at the last nobody listens
+    clouds = [start(at=port, siblings=given) for port in ports[:3]]
+    profile = make()
+    clouds[0].frame(framed(profile)).refused(424, "profile_missing")
+    assert clouds[1].put_profile(profile.data).status == 201
+    assert clouds[2].frame(framed(profile)).status == 200
+    assert clouds[2].metric("profiles_brought_total", source="sibling", result="taken") == 1
+    assert clouds[0].ask("HEAD", f"/profiles/{profile.name}").status == 200
+    assert [each.metric("profiles_received_total") for each in clouds] == [1, 1, 1]
+    assert [each.metric("rejected_total", reason="profile_missing") for each in clouds] == [1, 0, 0]
+
+
+def test_siblings_that_ask_for_tokens_are_shown_one(
+    start: Any, make: Any, framed: Any, tmp_path: Path
+) -> None:
+    tokens = Tokens(tmp_path / "tokens")
+    shown = tmp_path / "token"
+    (port,) = _free_ports(1)
+    giver = start(at=port, token_file=str(tokens.path), siblings=_siblings(port))
+    profile = make()
+    assert giver.ask("GET", f"/profiles/{profile.name}/file").status == 401
+    edge = bearing(tokens.of["profiles"])
+    assert giver.put_profile(profile.data, **edge).status == 201
+    assert giver.ask("GET", f"/profiles/{profile.name}/file", **edge).body == profile.data
+    assert giver.ask("GET", f"/profiles/{profile.name}/file", **bearing(tokens.of["frames"])).status == 403
+    for right, status in (("metrics", 424), ("profiles", 200)):
+        shown.write_text(tokens.of[right])
+        asker = start(siblings=_siblings(port), siblings_token_file=str(shown))
+        assert asker.frame(framed(profile)).status == status, right
+
+
+def test_a_cloud_of_a_fleet_of_one_has_no_file_to_give(start: Any, make: Any) -> None:
+    server, profile = start(), make()
+    assert server.put_profile(profile.data).status == 201
+    for path in (f"/profiles/{profile.name}/file", "/profiles/x/file", "/profiles//file"):
+        server.ask("GET", path).refused(404, "http")
+        assert server.ask("HEAD", path).status == 404, path
+
+
+def test_addresses_of_siblings_are_addresses() -> None:
+    for text in (
+        "cloud:8881",
+        "http://cloud",
+        "http://u:p@cloud:1",
+        "http://cloud:1/x",
+        "http://cloud:1?x",
+        "ftp://cloud:1",
+        "http://cloud:99999",
+        "http://a:1,,b",
+    ):
+        with pytest.raises(SettingsError, match="siblings"):
+            read_settings(CloudSettings, {"siblings": text})
+    settings = read_settings(CloudSettings, {"siblings": "http://a:1, https://[::1]:2,"})
+    assert settings.sibling_urls() == ["http://a:1", "https://[::1]:2"]
+
+
+def test_names_that_nobody_has_are_not_looked_for_without_end(start: Any, make: Any, framed: Any) -> None:
+    ports = _free_ports(2)
+    one, other = (start(at=port, siblings=_siblings(*ports)) for port in ports)
+    for gain in range(30):
+        one.frame(framed(make(1.0 + gain))).refused(424, "profile_missing")
+    asked = other.metric("requests_total", endpoint="/profiles", code="404")
+    assert 16 <= asked < 30
+    for _ in range(5):
+        one.frame(framed(make(1.0))).refused(424, "profile_missing")
+    assert other.metric("requests_total", endpoint="/profiles", code="404") <= asked + 2
+
+
+def test_siblings_check_each_other_by_certificate(
+    start: Any, make: Any, tmp_path: Path, expect_log: pytest.LogCaptureFixture
+) -> None:
+    """A cloud shows its own where clients need one, and asks none that its CA has not signed."""
+    expect_log.set_level("INFO")
+    made, stranger = (Certificates.at(tmp_path / name) for name in ("made", "stranger"))
+    profile = make()
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    (folder / f"{profile.name}.safetensors").write_bytes(profile.data)
+    giver = start(profile_folder=str(folder), **made.cloud(mutual=True))
+    for authority, text, brought in (
+        (made, "is here, from a sibling", True),
+        (stranger, "does not answer", False),
+    ):
+        asker = start(
+            siblings=f"https://127.0.0.1:{giver.port}",
+            siblings_ca=authority.path("cloud", "ca.crt"),
+            **made.cloud(),
+        )
+        service = asker.service
+        bringing = service.profile_desk.bring(
+            profile.name, service.clients.account("edge", known=True), service.networks, 30.0
+        )
+        done = asyncio.run_coroutine_threadsafe(bringing, asker.loop)
+        assert done.result(60) is brought, text
+        assert any(text in line for line in expect_log.messages), text

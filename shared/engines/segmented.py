@@ -58,7 +58,7 @@ class Chain:
 
 
 class _Latest(threading.local):
-    """Of each thread, the run that it advanced last: the memory that segments give and take is the thread's, not the run's."""
+    """The run that each thread advanced last: the memory that segments give and take is the thread's, not the run's."""
 
     run: weakref.ref[ChainRun] | None = None
 

@@ -27,7 +27,7 @@ class Trial:
 
     result: LoadResult
     cpu_ms: float
-    """Of the cloud, for each frame; warm-up included."""
+    """What the cloud took for each frame; warm-up included."""
     batch: float
     """Frames in one run of a tail, on average; those that joined on the way count in each."""
 

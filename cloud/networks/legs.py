@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-HOT_FRAMES = 40
+HOT_FRAMES = 15
 """Frames at one split point, from one look to the next, that make a leg worth its memory."""
 IDLE_S = 300.0
 """A leg that was not used for so long makes room for another one."""

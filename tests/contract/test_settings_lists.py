@@ -35,7 +35,13 @@ def defaults_in_env_example():
 
 def test_every_file_holds_what_the_classes_say():
     files = SCRIPT["files"]()
-    assert {path.name for path in files} == {"README.md", ".env.example", "compose.yaml", "settings.py", "stack.yaml"}
+    assert {path.name for path in files} == {
+        "README.md",
+        ".env.example",
+        "compose.yaml",
+        "settings.py",
+        "stack.yaml",
+    }
     for path, text in files.items():
         assert path.read_text(encoding="utf-8") == text, (
             f"{path.name}: run `python scripts/settings.py --write`"

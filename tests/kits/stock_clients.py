@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-KSERVE = os.environ.get("SPLITDNN_TEST_KSERVE")
+KSERVE = os.environ.get("KSERVE_PYTHON")
 """An interpreter that has it, as `make kserve-test` makes one."""
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -139,7 +139,7 @@ _DTYPES: dict[int, Any] = {1: np.uint8, 2: np.float16, 4: np.float32}
 
 
 def _byte_type(dtype: np.dtype[Any]) -> ov.Type | None:
-    """Of symbols, which are not numbers of the engine's precision."""
+    """The type of symbols; None for numbers, which have the engine's precision."""
     if dtype.itemsize > 1:
         return None
     return ov.Type.i8 if dtype == np.int8 else ov.Type.u8

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kits.certificates import Certificates
 from kits.cloud import Server, until
 from kits.tokens import Tokens, bearing
 
@@ -150,3 +152,32 @@ def test_names_that_nobody_has_are_not_looked_for_without_end(start: Any, make: 
     for _ in range(5):
         one.frame(framed(make(1.0))).refused(424, "profile_missing")
     assert other.metric("requests_total", endpoint="/profiles", code="404") <= asked + 2
+
+
+def test_siblings_check_each_other_by_certificate(
+    start: Any, make: Any, tmp_path: Path, expect_log: pytest.LogCaptureFixture
+) -> None:
+    """A cloud shows its own where clients need one, and asks none that its CA has not signed."""
+    expect_log.set_level("INFO")
+    made, stranger = (Certificates.at(tmp_path / name) for name in ("made", "stranger"))
+    profile = make()
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    (folder / f"{profile.name}.safetensors").write_bytes(profile.data)
+    giver = start(profile_folder=str(folder), **made.cloud(mutual=True))
+    for authority, text, brought in (
+        (made, "is here, from a sibling", True),
+        (stranger, "does not answer", False),
+    ):
+        asker = start(
+            siblings=f"https://127.0.0.1:{giver.port}",
+            siblings_ca=authority.path("cloud", "ca.crt"),
+            **made.cloud(),
+        )
+        service = asker.service
+        bringing = service.profile_desk.bring(
+            profile.name, service.clients.account("edge", known=True), service.networks, 30.0
+        )
+        done = asyncio.run_coroutine_threadsafe(bringing, asker.loop)
+        assert done.result(60) is brought, text
+        assert any(text in line for line in expect_log.messages), text

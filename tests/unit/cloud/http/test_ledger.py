@@ -96,7 +96,8 @@ def test_a_bug_is_a_refusal_too(path: Path, pack: Any, expect_log: pytest.LogCap
         raise RuntimeError("bug")
 
     with Server(ledger=str(path)) as server:
-        server.service.network.tails.run = broken
+        tails = server.service.network.tails
+        tails.run, tails.begin = broken, lambda *_, **__: None  # no run goes in pieces
         server.frame(pack(frame_id=1)).refused(500, "internal")
     assert lines_of(path) == [("0000000000000001", "refused", "internal", "flatten", "float32")]
     assert "bug" in expect_log.text

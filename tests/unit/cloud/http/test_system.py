@@ -153,6 +153,7 @@ def test_a_bug_is_a_500_that_tells_the_log_and_not_the_client(
 
         with monkeypatch.context() as patch:
             patch.setattr(server.service.network.tails, "run", broken)
+            patch.setattr(server.service.network.tails, "begin", lambda *_, **__: None)
             answer = connection.ask("POST", "/model", pack(), FRAME)
         refusal = answer.refused(500, "internal")
         assert (refusal["error"], refusal["accepted"]) == ("internal error; see the server's log", None)

@@ -169,6 +169,9 @@ def test_encodings_other_methods_and_other_paths(server: Server) -> None:
         )
     refused = server.ask("GET", path_of(server))
     assert (refused.status, refused.json["accepted"]) == (405, ["POST"])
+    version = server.service.network.model.fingerprint.hex()
+    for what in ("", "/ready", f"/versions/{version}", f"/versions/{version}/ready"):
+        assert server.ask("HEAD", path_of(server, what)).status == 200, what
     for path in ("config", "stats", "trace/setting"):
         assert server.ask("GET", f"{path_of(server, '')}/{path}").status == 404, path
     for path in ("repository/index", "systemsharedmemory/status", "models", "health", "logging"):

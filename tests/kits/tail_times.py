@@ -50,7 +50,7 @@ class QuickTails:
         tails = server.service.network.tails
         tails.make_ready = self._make_ready  # type: ignore[method-assign]
         tails.run = self._run  # type: ignore[method-assign]
-        tails.begin = lambda *_: None  # type: ignore[method-assign]
+        tails.begin = lambda *_, **__: None  # type: ignore[method-assign]
         self._counts: Counter[tuple[str, int]] = Counter()
 
     def _make_ready(self, ends: Sequence[SplitPoint]) -> None:

@@ -87,8 +87,8 @@ class ProfileDesk:
                 await self._workers.profile(data, account.name)
         if self._folder:
             await self._write(name, data)
-        elif self._fellows:
-            self._keep(name, data)
+        else:
+            self.keep(name, data)
         return new, dropped
 
     async def bring(
@@ -113,6 +113,15 @@ class ProfileDesk:
         if data := self._kept.get(name):
             return data
         return await self._read(name) if self._folder else None
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Keep a profile's file to hand on, where that is wanted and no folder has it: each worker does, as any of them may be asked."""
+        if self._folder or not self._fellows:
+            return
+        self._kept[name] = data
+        self._kept.move_to_end(name)
+        while sum(map(len, self._kept.values())) > _KEPT_BYTES:
+            self._kept.popitem(last=False)
 
     def stop(self) -> None:
         """End what goes on."""
@@ -177,12 +186,6 @@ class ProfileDesk:
             dropped = self.add(data, networks, account.name)
             self._metrics.profiles_received.inc()
             return True, dropped
-
-    def _keep(self, name: str, data: bytes) -> None:
-        self._kept[name] = data
-        self._kept.move_to_end(name)
-        while sum(map(len, self._kept.values())) > _KEPT_BYTES:
-            self._kept.popitem(last=False)
 
     async def _read(self, name: str) -> bytes | None:
         assert self._folder

@@ -14,6 +14,7 @@ from tornado.httpclient import HTTPError, HTTPRequest
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from shared.codecs.calibrated.profile import digest_of
+from shared.errors import SettingsError
 from shared.limits import MAX_PROFILE_BYTES, MAX_REQUEST_HEADER_BYTES
 from shared.security.escape import shown
 from shared.wire.cloud_id import CLOUD_HEADER, cloud_id_in
@@ -68,7 +69,12 @@ class Fellows:
 
     async def profile(self, name: str) -> bytes | None:
         """The file of the profile of this name, checked by its hash; None if none of them has it, or can be reached."""
-        path, context = f"/profiles/{name}/file", await asyncio.to_thread(self._make_context)
+        path = f"/profiles/{name}/file"
+        try:
+            context = await asyncio.to_thread(self._make_context)
+        except SettingsError as error:  # as while its files are replaced
+            _log.warning("no other cloud is asked for the profile %s: %s", name, error)
+            return None
         places = asyncio.Semaphore(_AT_ONCE)
 
         async def asked(address: Address) -> Address | None:
@@ -81,9 +87,10 @@ class Fellows:
             for question in asyncio.as_completed(questions):
                 if address := await question:
                     answer = await self._ask(address, "GET", path, _TRANSFER_S, context)
-                    data = answer.body if answer is not None and answer.code == HTTPStatus.OK else b""
-                    if await asyncio.to_thread(digest_of, data) == bytes.fromhex(name):
-                        return data
+                    if answer is None or answer.code != HTTPStatus.OK:
+                        continue  # it was dropped meanwhile, or too many are being fetched
+                    if await asyncio.to_thread(digest_of, answer.body) == bytes.fromhex(name):
+                        return bytes(answer.body)
                     _log.warning("%s has the profile %s, but what came is not that", address.url, name)
         finally:
             for task in questions:

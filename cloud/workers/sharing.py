@@ -45,7 +45,8 @@ class Sharing:
             return None  # it has no network to check it by; its first frame brings it
         try:
             account = service.clients.account(client)
-            await service.pools.profiles.run(self._keep, data, account)
+            name = await service.pools.profiles.run(self._keep, data, account)
+            service.profile_desk.keep(name, data)
         except OverQuotaError as error:
             return Message("done", {"refused": str(error)})
         except (
@@ -54,11 +55,12 @@ class Sharing:
             _log.info("a profile that another worker has taken is not kept: %s", error)
         return None
 
-    def _keep(self, data: bytes, account: Account) -> None:
-        profiles, networks = self._service.profiles, self._service.networks
+    def _keep(self, data: bytes, account: Account) -> str:
+        profiles, networks, name = self._service.profiles, self._service.networks, digest_of(data).hex()
         with account.computing():
-            if not profiles.touch(digest_of(data).hex(), account.name):
+            if not profiles.touch(name, account.name):
                 self._service.profile_desk.add(data, networks, account.name)
+        return name
 
 
 def take_session(service: Service, name: str, said: list[Any] | None) -> None:

@@ -13,6 +13,8 @@ from kits.cloud import Server, until
 from kits.tokens import Tokens, bearing
 
 from cloud.config import CloudSettings
+from cloud.workers.channel import Message
+from cloud.workers.sharing import Sharing
 from shared.errors import SettingsError
 from shared.process.settings import read_settings
 
@@ -96,6 +98,16 @@ def test_siblings_give_each_other_what_they_have(start: Any, make: Any, framed: 
     assert clouds[0].ask("HEAD", f"/profiles/{profile.name}").status == 200
     assert [each.metric("profiles_received_total") for each in clouds] == [1, 1, 1]
     assert [each.metric("rejected_total", reason="profile_missing") for each in clouds] == [1, 0, 0]
+
+
+def test_any_worker_has_the_file_of_a_profile_that_another_took(start: Any, make: Any) -> None:
+    """A sibling's question may come to either."""
+    profile, path = make(), f"/profiles/{make().name}/file"
+    for settings, status in (({"siblings": _siblings(1)}, 200), ({}, 404)):
+        worker = start(**settings)
+        told = Sharing(worker.service).handle(Message("profile", {"client": "gate-3"}, profile.data))
+        assert asyncio.run_coroutine_threadsafe(told, worker.loop).result(60) is None
+        assert worker.ask("GET", path).status == status, settings
 
 
 def test_siblings_that_ask_for_tokens_are_shown_one(

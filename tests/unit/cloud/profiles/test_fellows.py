@@ -12,6 +12,7 @@ from tornado.web import Application, RequestHandler
 
 from cloud.profiles import fellows as module
 from cloud.profiles.fellows import Fellows
+from shared.errors import SettingsError
 from shared.security.tokens.bearer import Bearer
 from shared.security.tokens.keyring import new_token
 
@@ -38,6 +39,8 @@ class _Cloud(RequestHandler):
         if self.said.get("silent") and self.request.method == "GET":
             await asyncio.sleep(60)
         self.set_status(self.said.get("status", 200))
+        if self.request.method == "GET" and "get_status" in self.said:
+            self.set_status(self.said["get_status"])
         if cloud := self.said.get("cloud", OTHER):
             self.set_header("SplitDNN-Cloud", cloud)
         for name, value in self.said.get("headers", {}).items():
@@ -150,3 +153,33 @@ def test_a_name_that_is_not_found_is_told(caplog: pytest.LogCaptureFixture) -> N
 
     _with([], check)
     assert "no other cloud is found under http://tasks.cloud:1: Name or service not known" in caplog.messages
+
+
+def test_files_of_tls_that_cannot_be_used_now_are_told_and_nobody_is_asked(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clouds: list[dict[str, Any]] = [{}]
+
+    def make_context() -> None:
+        raise SettingsError("--certificate tls.crt: No such file or directory")
+
+    async def check(urls: list[str]) -> None:
+        assert await Fellows(urls, OWN, Bearer(), make_context).profile(NAME) is None
+        assert "asked" not in clouds[0]
+
+    _with(clouds, check)
+    assert any("--certificate tls.crt" in line for line in caplog.messages)
+
+
+def test_one_that_cannot_give_it_now_is_not_said_to_have_given_something_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    clouds: list[dict[str, Any]] = [{"get_status": 503}]
+
+    async def check(urls: list[str]) -> None:
+        assert await _fellows(urls).profile(NAME) is None
+
+    _with(clouds, check)
+    assert any("gives no profile: 503" in line for line in caplog.messages)
+    assert not any("what came is not that" in line for line in caplog.messages)

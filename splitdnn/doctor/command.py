@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.cameras.file import read_cameras
 from edge.config import EdgeSettings
+from edge.uplink.clouds.addresses import Joined
 from shared.errors import SplitDNNError
 from shared.observing.logs import configure_logs
 from shared.process.settings import make_parser, parse_flags, print_error, read_settings
@@ -26,7 +27,7 @@ _ABOUT = (
 
 def main(arguments: Sequence[str]) -> int:
     """Exit status 0; 1 if something is wrong; 2 for settings that cannot be used."""
-    parser = make_parser("splitdnn doctor", _ABOUT, EdgeSettings)
+    parser = make_parser("splitdnn doctor", _ABOUT, EdgeSettings, cloud_url=Joined)
     parser.add_argument("--json", action="store_true", help="print one JSON array instead of lines")
     parser.add_argument(
         "--seconds", type=float, default=3.0, metavar="S", help="how long each camera is watched (default: 3)"

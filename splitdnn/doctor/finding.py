@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.observing.logs import mask_credentials
+
 
 class State(StrEnum):
     """How bad it is."""
@@ -31,10 +33,11 @@ class Finding:
     """What to do, where there is something to do."""
 
     def line(self) -> str:
-        """For people."""
+        """For people, without passwords and tokens, whoever wrote the text."""
         text = " ".join(f"{self.text}; {self.todo}".split() if self.todo else self.text.split())
-        return f"{self.state:<9} {self.about:<12} {text}"
+        return mask_credentials(f"{self.state:<9} {self.about:<12} {text}")
 
     def record(self) -> dict[str, str]:
-        """For programs."""
-        return {"about": self.about, "state": self.state.value, "found": self.text, "todo": self.todo}
+        """For programs, without them too."""
+        found, todo = mask_credentials(self.text), mask_credentials(self.todo)
+        return {"about": self.about, "state": self.state.value, "found": found, "todo": todo}

@@ -50,7 +50,7 @@ def look_at_network(
     loaded_s = time.perf_counter() - start
     model, engine = loaded.model, loaded.engine
     text = f"{model.name}, weights {model.weights}, fingerprint {model.fingerprint.hex()}, task {model.task.name}, loaded in {loaded_s:.1f} s"
-    random = model.weights == "random"
+    random = model.weights.startswith("random:")
     todo = "its weights are random: give --weights, or --model a bundle" if random else ""
     network = Finding("network", State.DOUBTFUL if random else State.GOOD, text, todo)
     looked = Looked([network], loaded)

@@ -125,7 +125,7 @@ async def _cloud(
     if said is None:
         show(Finding("link", State.UNKNOWN, "there is no cloud to send frames to"))
         return
-    context = context_of(settings)
+    context = context_of(settings) if line.client.url.startswith("https:") else None
     for finding in await look_at_round_trip(settings, line.client.url, context):
         show(finding)
     for finding in await look_at_certificates(settings, line.client.url, context):

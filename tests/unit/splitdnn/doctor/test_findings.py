@@ -13,7 +13,7 @@ from kits.naming import naming
 from edge.cameras.file import read_cameras
 from edge.config import EdgeSettings
 from shared.process.threads import available_cores
-from splitdnn.doctor import cloud, command, link, machine
+from splitdnn.doctor import cloud, command, link, machine, network
 from splitdnn.doctor.camera import look_at_camera
 from splitdnn.doctor.finding import Finding, State
 from splitdnn.doctor.machine import look_at_disks, look_at_machine
@@ -146,6 +146,39 @@ def test_settings_that_cannot_be_used_are_a_line_and_nothing_is_looked_at(capsys
     assert "deadline_s" in err or "--deadline-s" in err
 
 
+def test_each_of_several_clouds_is_looked_at(monkeypatch):
+    seen = []
+
+    async def visit(settings, _cameras, _threads, _seconds, _show):
+        seen.extend(settings.cloud_urls)
+
+    monkeypatch.setattr("splitdnn.doctor.visit.visit", visit)
+    assert command.main(["--json", "--cloud-url", "http://a:1", "--cloud-url", "http://b:1"]) == 0
+    assert seen == ["http://a:1", "http://b:1"]
+
+
+def test_random_weights_are_doubtful(monkeypatch):
+    for weights, state in {
+        "random:0": State.DOUBTFUL,
+        "IMAGENET1K_V1": State.GOOD,
+        "file:random.pth": State.GOOD,
+    }.items():
+        with naming(weights):
+            model = SimpleNamespace(
+                name="a",
+                weights=weights,
+                fingerprint=b"12345678",
+                task=SimpleNamespace(name="b"),
+                recipe=None,
+            )
+            loaded = SimpleNamespace(
+                model=model, engine=SimpleNamespace(engine="c", precision="d"), plans={None: [object()]}
+            )
+            monkeypatch.setattr(network, "load", lambda *_, found=loaded: found)
+            monkeypatch.setattr(network, "_times", lambda *_: Finding("engine", State.GOOD, ""))
+            assert network.look_at_network(None, (), 1, None).findings[0].state is state
+
+
 def test_what_is_wrong_decides_the_exit_status(monkeypatch, capsys):
     async def visit(_settings, _cameras, _threads, _seconds, show):
         show(Finding("disk", State.GOOD, "room"))
@@ -163,3 +196,15 @@ def test_what_is_wrong_decides_the_exit_status(monkeypatch, capsys):
 def test_no_secret_of_a_source_is_printed(tmp_path):
     seen = look_at_camera(camera(f"file-of-{tmp_path.name}://user:hunter2@host/x"), 0.1)
     assert "hunter2" not in seen.finding.line()
+
+
+def test_no_secret_of_a_clouds_address_is_printed():
+    finding = Finding(
+        "cloud",
+        State.WRONG,
+        "http://u:hunter2@a:1 answers, but not as a SplitDNN cloud",
+        "look at http://u:hunter2@a:1",
+    )
+    for said in (finding.line(), json.dumps(finding.record())):
+        assert "hunter2" not in said
+        assert "***@a:1" in said

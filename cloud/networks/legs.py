@@ -91,7 +91,8 @@ class Legs:
     def _has_room(self, size: int, most: int) -> bool:
         """Whether so many bytes more are fewer than `most`, without the legs that nobody uses, which go then."""
         now = self._clock()
-        busy = [name for name, used in self._used.items() if now - used < IDLE_S]
+        # Of those that are there: a frame may note the use of one that has just gone.
+        busy = [name for name in self._chains if now - self._used[name] < IDLE_S]
         if sum(self._bytes[name] for name in busy) + size > most:
             return False
         for name in set(self._chains) - set(busy):

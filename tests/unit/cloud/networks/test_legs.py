@@ -84,6 +84,21 @@ def test_all_legs_together_take_no_more_than_the_network_and_an_idle_one_makes_r
     assert [legs.use(name, 1) is not None for name in ("layer1", "layer2", INPUT)] == [False, True, True]
 
 
+def test_a_frame_that_comes_by_a_leg_while_that_makes_room_ends_nothing(legs: Legs, clock: Clock) -> None:
+    legs.make("layer1")
+    clock.now += IDLE_S
+
+    def meanwhile() -> float:
+        legs._clock = clock
+        legs.make(INPUT)
+        return clock()
+
+    legs._clock = meanwhile
+    assert legs.use("layer1", 1) is not None, "it had been found before"
+    legs.make("layer2")
+    assert [legs.use(name, 1) is not None for name in ("layer1", "layer2", INPUT)] == [False, True, True]
+
+
 def test_what_cannot_be_compiled_is_not_tried_again(legs: Legs, engine: Engine) -> None:
     engine.cannot = "layer1"
     legs.make("layer1")

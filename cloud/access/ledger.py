@@ -51,22 +51,19 @@ class Entry:
         """Without a ledger nothing is kept. `client` is who sent them."""
         self._ledger, self._client = ledger, client
         self._frames: list[dict[str, str | None]] = []
+        self._read_again = False
+
+    def read_again(self) -> None:
+        """The request is read once more from its beginning: what is noted next is in place of what was."""
+        self._read_again = True
 
     def note(self, frame: Frame) -> None:
         """Remember what the line says of a frame, which could be parsed, whatever becomes of it."""
-        if self._ledger:
-            self._frames.append(
-                {
-                    "frame_id": f"{frame.frame_id:016x}",
-                    "split_point": frame.split_point,
-                    "codec": _codec_name(frame),
-                }
-            )
+        self._add(f"{frame.frame_id:016x}", frame.split_point, _codec_name(frame))
 
     def note_unnumbered(self, split_point: str, codec: str) -> None:
         """Remember the same of a picture's file, or of the tensors of one request, which have no frame's number."""
-        if self._ledger:
-            self._frames.append({"frame_id": None, "split_point": split_point, "codec": codec})
+        self._add(None, split_point, codec)
 
     def decide(self, outcome: Outcome, reason: str | None = None) -> None:
         """Write the line; to be called before the sender is told."""
@@ -84,6 +81,12 @@ class Entry:
                         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
                     }
                 )
+
+    def _add(self, frame_id: str | None, split_point: str, codec: str | None) -> None:
+        if self._read_again:
+            self._frames, self._read_again = [], False
+        if self._ledger:
+            self._frames.append({"frame_id": frame_id, "split_point": split_point, "codec": codec})
 
 
 def _codec_name(frame: Frame) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -98,6 +99,25 @@ def test_siblings_give_each_other_what_they_have(start: Any, make: Any, framed: 
     assert clouds[0].ask("HEAD", f"/profiles/{profile.name}").status == 200
     assert [each.metric("profiles_received_total") for each in clouds] == [1, 1, 1]
     assert [each.metric("rejected_total", reason="profile_missing") for each in clouds] == [1, 0, 0]
+
+
+def test_a_frame_that_waited_for_its_profile_has_one_line_in_the_ledger(
+    start: Any, make: Any, framed: Any, tmp_path: Path
+) -> None:
+    profile, ledger = make(), tmp_path / "ledger.jsonl"
+    (port,) = _free_ports(1)
+    giver = start(at=port, siblings=_siblings(port))
+    assert giver.put_profile(profile.data).status == 201
+    asker = start(siblings=_siblings(port), ledger=str(ledger))
+    for number in (1, 2):
+        assert asker.frame(framed(profile, frame_id=number)).status == 200
+    asker.frame(framed(make(3.0), frame_id=3)).refused(424, "profile_missing")
+    lines = [json.loads(line) for line in ledger.read_text().splitlines()]
+    assert [(int(line["frame_id"], 16), line["outcome"]) for line in lines] == [
+        (1, "answered"),
+        (2, "answered"),
+        (3, "refused"),
+    ]
 
 
 def test_any_worker_has_the_file_of_a_profile_that_another_took(start: Any, make: Any) -> None:

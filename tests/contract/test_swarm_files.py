@@ -163,3 +163,24 @@ def test_behind_the_balancer_no_cloud_is_published_and_no_edge_reaches_one():
     assert services["edge"]["environment"]["SPLITDNN_CLOUD_URL"] == "http://balancer:8881"
     for key in ("read_only", "cap_drop", "security_opt", "pids_limit", "mem_limit", "healthcheck"):
         assert services["balancer"].get(key), key
+
+
+def test_up_reads_a_file_of_settings_as_compose_does(tmp_path):
+    (tmp_path / "deploy" / "swarm").mkdir(parents=True)
+    up = tmp_path / "deploy" / "swarm" / "up"
+    up.write_bytes((ROOT / "deploy" / "swarm" / "up").read_bytes())
+    docker = tmp_path / "docker"  # says what it was given; then there is no swarm, which ends it
+    docker.write_text(f"#!/bin/sh\nenv > {tmp_path}/given\n")
+    docker.chmod(0o755)
+    (tmp_path / ".env").write_text(
+        "# a comment\nSPLITDNN_LABELS=a=b=\nSPLITDNN_NAME=\"two words\"\nSPLITDNN_SEED=1\nSPLITDNN_WEIGHTS='x'\nSPLITDNN_MODEL=last"
+    )
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SPLITDNN_SEED": "2"}
+    done = subprocess.run(
+        ["bash", str(up)], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "this machine manages no swarm" in done.stderr
+    given = set((tmp_path / "given").read_text().splitlines())
+    assert given >= {
+        "SPLITDNN_LABELS=a=b=", "SPLITDNN_NAME=two words", "SPLITDNN_SEED=2", "SPLITDNN_WEIGHTS=x", "SPLITDNN_MODEL=last",
+    }  # fmt: skip

@@ -133,6 +133,10 @@ class Uplink:
         upload = self._uploads.of(profile)
         return upload is None or upload.is_there
 
+    async def bring(self, profile: Profile) -> None:
+        """Bring the cloud a profile that it lacks, however long that takes. Raises UplinkError if the cloud went away."""
+        await self._uploads.bring(profile)
+
     def take_over(self) -> None:
         """From now on it is by this network that the cloud is asked whether it is back."""
         self._line.probe_with(self.greet)

@@ -86,6 +86,9 @@ class FakeUplink:
         self.split_points = None
         self.codecs = None
         self.profiles = set()
+        self.takes_profiles = False
+        self.brought = []
+        """When a profile was brought beside the frames."""
         self.frames = 0
         self.under_way = self.most = 0
         self.times = []
@@ -146,6 +149,11 @@ class FakeUplink:
 
     def has(self, profile):
         return profile is None or profile in self.profiles
+
+    async def bring(self, profile):
+        self.brought.append(now())
+        if self.takes_profiles:
+            self.profiles.add(profile)
 
     def can_answer(self, split_point, _codec):
         return self.decodes(split_point, 0)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_BRING_S = 30.0
+"""At least so long between two tries to bring a profile to a cloud that others make up for, as after a refusal of an only cloud."""
 _LOOK_S = 1.0
 """At least so long between two questions for the network of a cloud that refuses frames."""
 
@@ -37,7 +39,7 @@ class Seat:
         self.problem: str | None = None
         """Why this network does not go with that of the cloud, as far as is known."""
         self._clock = clock
-        self._looked_at = float("-inf")
+        self._looked_at = self._brought_at = float("-inf")
         self._told: str | None = None
         self._beside: set[asyncio.Task[None]] = set()
         self._trial: asyncio.Task[None] | None = None
@@ -121,6 +123,12 @@ class Seat:
         self.member.metrics.frames["tried"].inc()
         self._trial = self._start(partial(self.ask, frame, profile, question, trial=True))
         self._trial.add_done_callback(self._tried)
+
+    def bring(self, profile: Profile) -> None:
+        """Its cloud lacks the profile of a frame that another one answers: bring it beside the frames, or it would be asked no more."""
+        if self._clock() - self._brought_at >= _BRING_S:
+            self._brought_at = self._clock()
+            self._start(partial(self.uplink.bring, profile))
 
     async def close(self) -> None:
         """End what goes on beside the frames."""

@@ -165,14 +165,19 @@ class Uplinks:
     def _able(self, frame: bytes, profile: Profile | None) -> list[Seat]:
         """Those that can answer the frame; if none can for want of its profile only, those that could be brought that; else all.
 
-        One that has the profile, and is not there, keeps no frame from those that could be brought it.
+        One that has the profile, and is not there, keeps no frame from those that could be brought it. The others are brought it meanwhile.
         """
         _, split_point = heading(frame)
         codec_id = codec_of(frame)
         able = [seat for seat in self._seats if seat.uplink.decodes(split_point, codec_id)] or self._seats
         having = [seat for seat in able if seat.uplink.has(profile)]
         there = [seat for seat in able if seat.is_open_to_frames]
-        return having if having and (not there or set(having) & set(there)) else able
+        if not having or (there and not set(having) & set(there)):
+            return able
+        for seat in there:
+            if profile is not None and seat not in having:
+                seat.bring(profile)
+        return having
 
     def _greeted(self, task: asyncio.Task[None]) -> None:
         """A greeting has ended. A cloud that is away, or runs something else, is asked again until it can be joined."""

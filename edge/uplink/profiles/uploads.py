@@ -72,6 +72,11 @@ class ProfileUploads:
         elif missing and (self._bringing is None or self._bringing.done()):
             self._bringing = asyncio.create_task(_bring(missing, cloud))
 
+    async def bring(self, profile: Profile) -> None:
+        """Bring one that the cloud lacks, unless a greeting does so now. Raises UplinkError if the cloud went away."""
+        if self._bringing is None or self._bringing.done():
+            await self._uploads[profile.name].bring_at_leisure()
+
     async def close(self) -> None:
         """Cancel the uploads under way."""
         if self._bringing:

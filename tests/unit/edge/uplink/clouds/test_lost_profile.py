@@ -1,6 +1,8 @@
-"""The only cloud that has a frame's profile goes away."""
+"""Profiles that only some of several clouds have."""
 
 from __future__ import annotations
+
+import asyncio
 
 from kits.several_clouds import with_fleet
 
@@ -30,5 +32,25 @@ def test_without_any_cloud_the_one_that_has_the_profile_is_tried():
             line.circuit.open("away")
             line.circuit.probe_answered(well=True)
         assert await fleet.ask(profile) == fleet.lines[2].name
+
+    with_fleet(check)
+
+
+def test_clouds_that_lack_a_profile_are_brought_it_while_another_answers():
+    async def check(fleet):
+        profile = object()
+        fleet.each[0].profiles.add(profile)
+        fleet.each[1].takes_profiles = True
+        assert await fleet.ask(profile) == fleet.lines[0].name
+        await asyncio.sleep(0.1)
+        said = []
+        for _ in range(100):
+            said.append(await fleet.ask(profile))
+            await asyncio.sleep(0.9)
+        assert set(said) == {fleet.lines[0].name, fleet.lines[1].name}
+        assert len(fleet.each[1].brought) == 1
+        assert 3 <= len(fleet.each[2].brought) <= 4, (
+            "one that refuses it is offered it again each half minute"
+        )
 
     with_fleet(check)

@@ -94,6 +94,18 @@ def test_what_a_cloud_has_from_elsewhere_is_not_sent_to_it():
     with_fleet(check, by_turns(), deadline_s=20.0)
 
 
+def test_it_is_brought_without_a_frame_where_the_greeting_did_not():
+    async def check(fleet, uplink):
+        assert not uplink.has(PROFILE)
+        await uplink.bring(PROFILE)
+        assert uplink.has(PROFILE)
+        assert [each.uploads for each in fleet.members] == [1]
+        assert await uplink.ask(FRAME, PROFILE)
+        assert (fleet.uploads, fleet.refused) == (1, 0)
+
+    with_fleet(check, by_turns(), 1, deadline_s=20.0)
+
+
 def test_a_shortage_is_said_once_and_costs_no_frame(caplog):
     """All uploads went to one cloud, as this balancer wants it."""
 

@@ -134,7 +134,7 @@ class Uplink:
         return upload is None or upload.is_there
 
     async def bring(self, profile: Profile) -> None:
-        """Bring the cloud a profile that it lacks, however long that takes. Raises UplinkError if the cloud went away."""
+        """Bring the cloud a profile that it lacks, however long that takes. Raises UplinkError if it went away, or has just refused that."""
         await self._uploads.bring(profile)
 
     def take_over(self) -> None:

@@ -73,9 +73,11 @@ class ProfileUploads:
             self._bringing = asyncio.create_task(_bring(missing, cloud))
 
     async def bring(self, profile: Profile) -> None:
-        """Bring one that the cloud lacks, unless a greeting does so now. Raises UplinkError if the cloud went away."""
+        """Bring one that the cloud lacks, unless a greeting does so now. Raises UplinkError if the cloud went away, or has just refused it."""
         if self._bringing is None or self._bringing.done():
-            await self._uploads[profile.name].bring_at_leisure()
+            upload = self._uploads[profile.name]
+            upload.require_hope()
+            await upload.bring_at_leisure()
 
     async def close(self) -> None:
         """Cancel the uploads under way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from kits.naming import naming
 from edge.cameras.file import read_cameras
 from edge.config import EdgeSettings
 from shared.process.threads import available_cores
-from splitdnn.doctor import cloud, command, link, machine, network
+from splitdnn.doctor import cloud, command, link, machine, network, visit
 from splitdnn.doctor.camera import look_at_camera
 from splitdnn.doctor.finding import Finding, State
 from splitdnn.doctor.machine import look_at_disks, look_at_machine
@@ -155,6 +156,28 @@ def test_each_of_several_clouds_is_looked_at(monkeypatch):
     monkeypatch.setattr("splitdnn.doctor.visit.visit", visit)
     assert command.main(["--json", "--cloud-url", "http://a:1", "--cloud-url", "http://b:1"]) == 0
     assert seen == ["http://a:1", "http://b:1"]
+
+
+def test_tls_is_looked_at_where_there_is_some(monkeypatch):
+    """On one machine some clouds may speak TLS and others not."""
+    seen = []
+
+    async def cloud_says(*_):
+        return [], {}
+
+    async def look(_settings, url, context):
+        seen.append((url, context))
+        return []
+
+    monkeypatch.setattr(visit, "look_at_cloud", cloud_says)
+    monkeypatch.setattr(visit, "look_at_round_trip", look)
+    monkeypatch.setattr(visit, "look_at_certificates", look)
+    monkeypatch.setattr(visit, "context_of", lambda _: "context")
+    looked = SimpleNamespace(loaded=None, plan=None)
+    for url in ("http://127.0.0.1:1", "https://127.0.0.1:2"):
+        line = SimpleNamespace(client=SimpleNamespace(url=url))
+        asyncio.run(visit._cloud(None, line, looked, [], None, lambda _: None))
+    assert seen == 2 * [("http://127.0.0.1:1", None)] + 2 * [("https://127.0.0.1:2", "context")]
 
 
 def test_random_weights_are_doubtful(monkeypatch):

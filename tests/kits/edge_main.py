@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -36,20 +37,52 @@ def refused(edge, *arguments):
     return errors[0].removeprefix("splitdnn: ")
 
 
+def nothing(_number, _frame):
+    """Takes a signal in place of what would end the tests."""
+
+
+_watched = [threading.Event()]
+"""Set once the test that waits for signals is over."""
+
+
+@contextlib.contextmanager
+def harmless_signals(patch):
+    """In the block a signal that main() does not take, or takes no longer, is lost: it is sent to the process of the tests.
+
+    An event loop gives the default back when it closes, so between a look at who takes a signal and the signal there may be nobody.
+    """
+    numbers, take = (signal.SIGINT, signal.SIGTERM), signal.signal
+    before = {number: take(number, nothing) for number in numbers}
+
+    def set_handler(number, handler):
+        deadly = handler in (signal.SIG_DFL, signal.default_int_handler)
+        return take(number, nothing if deadly and number in numbers else handler)
+
+    patch.setattr(signal, "signal", set_handler)
+    try:
+        yield
+    finally:
+        _watched[0].set()
+        _watched[0] = threading.Event()
+        for number, handler in before.items():
+            take(number, handler)
+
+
 def interrupt(number=signal.SIGTERM):
-    """Send this process a signal, if main() is there to take it: without, it would end the tests. Whether it was sent."""
-    handled = signal.getsignal(number) not in (signal.SIG_DFL, signal.default_int_handler)
+    """Send this process a signal, if main() is there to take it. Whether it was sent."""
+    handled = signal.getsignal(number) not in (signal.SIG_DFL, signal.default_int_handler, nothing)
     if handled:
         os.kill(os.getpid(), number)
     return handled
 
 
 def send_when(condition, number=signal.SIGTERM):
-    """Send this process a signal once `condition` holds and main() takes it."""
+    """Send this process a signal once `condition` holds and main() takes it, within the test of the fixture `edge`."""
+    over = _watched[0]
 
     def watch():
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not over.is_set():
             if condition() and interrupt(number):
                 return
             time.sleep(0.01)

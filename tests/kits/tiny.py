@@ -11,7 +11,7 @@ from kits import numpy_network
 
 from edge.frames.preprocess import Preprocess
 from edge.planning.plan import make_plan
-from shared.engines.base import Engine
+from shared.engines.base import Engine, joined
 from shared.network.model import Model
 from shared.network.partition import INPUT, OUTPUT, Partition, SplitPoint
 from shared.network.recipe import Recipe
@@ -93,6 +93,9 @@ class AsItIs:
         return tensors
 
     unpack = pack
+
+    def gather(self, packed, callers):
+        return joined([*([packed] if packed else []), *callers])
 
 
 @functools.cache

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 
 import pytest
-from kits.edge_main import LOG_LINE
+from kits.edge_main import LOG_LINE, harmless_signals
 
 from edge.__main__ import main
 from shared.process.settings import KNOWN_NAMES, PREFIX
@@ -25,8 +24,8 @@ def as_before(monkeypatch, cache_dir):
         monkeypatch.setenv(name, "1")
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
+    with harmless_signals(monkeypatch):
+        yield
     for thread in threading.enumerate():
         if thread.name.startswith(
             "start_"
@@ -34,8 +33,6 @@ def as_before(monkeypatch, cache_dir):
             thread.join(_LONG_S)
     root.handlers[:] = handlers
     root.setLevel(level)  # which also forgets what loggers remember of it
-    for number, handler in signals.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

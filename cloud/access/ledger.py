@@ -68,6 +68,10 @@ class Entry:
         if self._ledger:
             self._frames.append({"frame_id": None, "split_point": split_point, "codec": codec})
 
+    def begin_again(self) -> None:
+        """Forget what was noted, as all of it is read once more."""
+        self._frames = []
+
     def decide(self, outcome: Outcome, reason: str | None = None) -> None:
         """Write the line; to be called before the sender is told."""
         ledger, self._ledger = self._ledger, None

@@ -113,6 +113,7 @@ class TailHandler(BodyHandler):
             patience_s = min(_LOOKING_S, self.remaining_s(deadline_ms))
             if not await service.profile_desk.bring(error.name, self.account, service.networks, patience_s):
                 raise
+            self._progress.entry.begin_again()
             way = await self._begin(body, read, composer, deadline_ms)
         network, work = way.network, way.work
         if not isinstance(work, Work):  # noted by nobody yet

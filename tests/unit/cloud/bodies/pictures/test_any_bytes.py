@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import zlib
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +14,7 @@ from kits.naming import naming
 from kits.picture_files import png_file, riff, saved, webp
 from PIL import Image
 
+from cloud.bodies.pictures import png
 from cloud.bodies.pictures.exif import orientation_of
 from cloud.bodies.pictures.picture import read_picture
 from shared.errors import WireError
@@ -19,6 +22,8 @@ from shared.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pytest
 
 MODEL = model(TaskSpec("raw", "none"))
 FILES = {
@@ -80,6 +85,29 @@ def test_files_that_lie_are_refused() -> None:
                 assert str(error)
             else:
                 raise AssertionError("it was read")
+
+
+def test_rows_are_counted_in_the_time_that_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a decompressor leaves over is copied each time, so it is never given the whole of a long chunk."""
+    taken = 0
+
+    class Stream:
+        def __init__(self) -> None:
+            self._stream = zlib.decompressobj()
+
+        def decompress(self, data: bytes, most: int) -> bytes:
+            nonlocal taken
+            taken += len(data)
+            return self._stream.decompress(data, most)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._stream, name)
+
+    rows = bytes(8_000_000) + np.random.default_rng(0).bytes(1_001_000)
+    data = png_file(1000, 3000, rows=rows)
+    monkeypatch.setattr(png, "zlib", SimpleNamespace(decompressobj=Stream, error=zlib.error))
+    png.require_all_rows(data)
+    assert 1_000_000 < len(data) <= taken <= len(data) + len(rows)
 
 
 def test_an_orientation_is_read_or_left_alone() -> None:

@@ -24,6 +24,8 @@ _INTERVAL = 0xDD
 _HUFFMAN = {0xC0, 0xC1, 0xC2}
 _ARITHMETIC = {0xC9, 0xCA}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_KNOWN = {*range(0xC0, 0xD0), *range(0xDA, 0xDE), *range(0xE0, 0xF0), 0xFE} - {0xC8}
+"""Before the first scan decoders refuse all others, of which Pillow first reads some byte by byte."""
 _METADATA = {*range(0xE0, 0xF0), 0xFE}
 _COLOURS = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 """Segments of applications that say what the colours are."""
@@ -127,6 +129,8 @@ def _read(data: bytes, most_pieces: int, most_scans: int) -> Jpeg:
         code, position = marker[1][0], marker.end()
         if 0xD0 <= code <= 0xD8 or code == 0x01:
             continue
+        if not scans and code not in _KNOWN:
+            raise ContentError(_DAMAGED)
         length = int.from_bytes(data[position : position + 2])
         end = position + length
         if length < 2 or end > len(data):

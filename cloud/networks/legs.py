@@ -63,7 +63,9 @@ class Legs:
     def hot(self) -> list[str]:
         """The split points whose frames since the last call are worth a leg, if they can have one: that of most frames first."""
         frames, self._frames = self._frames, Counter()
-        before = set(self._names[: self._names.index(self._default.name)]) - self._hopeless
+        before = (
+            set(self._names[: self._names.index(self._default.name)]) - self._hopeless - set(self._chains)
+        )
         if not self._engine.minds_cuts:
             return []
         return [name for name, count in frames.most_common() if count >= HOT_FRAMES and name in before]
@@ -91,7 +93,7 @@ class Legs:
     def _has_room(self, size: int, most: int) -> bool:
         """Whether so many bytes more are fewer than `most`, without the legs that nobody uses, which go then."""
         now = self._clock()
-        busy = [name for name, used in self._used.items() if now - used < IDLE_S]
+        busy = [name for name in self._chains if now - self._used[name] < IDLE_S]
         if sum(self._bytes[name] for name in busy) + size > most:
             return False
         for name in set(self._chains) - set(busy):

@@ -99,16 +99,16 @@ def test_a_leg_that_goes_at_the_moment_of_its_use_holds_up_no_other(
 
     def clock() -> float:
         if times[-1] and others:
-            legs.make(others.pop())  # on the thread that compiles
+            held.make(others.pop())  # on the thread that compiles
         return times[-1]
 
-    legs = Legs(partition, engine, partition.point("layer3"), clock)
+    held = Legs(partition, engine, partition.point("layer3"), clock)
     engine.tail(partition.point("layer3"))
-    legs.make("layer1")
+    held.make("layer1")
     times.append(IDLE_S)
-    assert legs.use("layer1", 1)
-    legs.make("layer2")
-    assert [legs.use(name, 1) is not None for name in ("layer1", "layer2", INPUT)] == [False, True, True]
+    assert held.use("layer1", 1)
+    held.make("layer2")
+    assert [held.use(name, 1) is not None for name in ("layer1", "layer2", INPUT)] == [False, True, True]
 
 
 def test_what_cannot_be_compiled_is_not_tried_again(legs: Legs, engine: Engine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from kits.codecs import picture
@@ -17,6 +17,7 @@ from PIL import Image
 from cloud.bodies.pictures import png
 from cloud.bodies.pictures.exif import orientation_of
 from cloud.bodies.pictures.picture import read_picture
+from shared.codecs.pictures import files, jpeg
 from shared.errors import WireError
 from shared.tasks.spec import TaskSpec
 
@@ -108,6 +109,42 @@ def test_rows_are_counted_in_the_time_that_they_take(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(png, "zlib", SimpleNamespace(decompressobj=Stream, error=zlib.error))
     png.require_all_rows(data)
     assert 1_000_000 < len(data) <= taken <= len(data) + len(rows)
+
+
+def test_a_long_jpeg_is_looked_through_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds the interpreter, and with it the event loop."""
+    spans = []
+
+    class Data(bytes):
+        def count(self, *given: Any) -> int:
+            spans.append(given[2] - given[1])
+            return super().count(*given)
+
+    class Pattern:
+        def __init__(self, real: Any) -> None:
+            self._real = real
+
+        def search(self, data: bytes, at: int, end: int = 1 << 40) -> Any:
+            spans.append(min(end, len(data)) - at)
+            return self._real.search(data, at, end)
+
+    for name in ("_MARKER", "_AFTER_SCAN"):
+        monkeypatch.setattr(jpeg, name, Pattern(getattr(jpeg, name)))
+    image = Image.fromarray(picture(40, 56))
+    file = saved(image, "JPEG", restart_marker_blocks=1)
+    whole = jpeg.read_jpeg(file, most_pieces=99, most_scans=9)
+    restarts = file.count(b"\xff\xd1"), jpeg.count_of(b"\xff\xd1", file, 0, len(file))
+    assert restarts[0] == restarts[1] > 1
+    spans.clear()
+    long = file[:-2] + b"\xff" * 1_000_000 + file[-2:]
+    found = jpeg.read_jpeg(Data(long), most_pieces=99, most_scans=9)
+    files.check_file("jpeg", Data(long), (40, 56, 3))
+    assert (found.ended, found.height, found.width) == (True, 40, 56)
+    assert max(spans) < 300_000
+    for step in (1, 2, 3, 7):
+        monkeypatch.setattr(jpeg, "_STEP", step)
+        assert jpeg.read_jpeg(file, most_pieces=99, most_scans=9) == whole
+        assert jpeg.count_of(b"\xff\xd1", file, 0, len(file)) == restarts[0]
 
 
 def test_an_orientation_is_read_or_left_alone() -> None:

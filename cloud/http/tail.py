@@ -106,12 +106,11 @@ class TailHandler(BodyHandler):
 
     async def answer_one(self, body: Body, read: Reads, composer: Composes, deadline_ms: int) -> Reply:
         """The answer to the frame that `read` makes of the body on a thread; `deadline_ms` is its own as far as the loop has looked."""
-        service, decoder, watch = self.service, self.service.decoder, composer.watch
+        decoder, watch = self.service.decoder, composer.watch
         try:
             way = await self._begin(body, read, composer, deadline_ms)
         except ProfileMissingError as error:
-            patience_s = min(_LOOKING_S, self.remaining_s(deadline_ms))
-            if not await service.profile_desk.bring(error.name, self.account, service.networks, patience_s):
+            if not await self.bring_profile(error.name, deadline_ms):
                 raise
             self._progress.entry.read_again()
             way = await self._begin(body, read, composer, deadline_ms)
@@ -127,6 +126,11 @@ class TailHandler(BodyHandler):
             network.usage.numbers = numbers_in(way.run.outputs) if way.run else 0
             return way.reply
         return await self._answer_work(network, work, composer, way.run)
+
+    async def bring_profile(self, profile: str, deadline_ms: int) -> bool:
+        """Whether a profile that a frame lacks is here now, from where other clouds have it."""
+        desk, patience_s = self.service.profile_desk, min(_LOOKING_S, self.remaining_s(deadline_ms))
+        return await desk.bring(profile, self.account, self.service.networks, patience_s)
 
     async def _begin(self, body: Body, read: Reads, composer: Composes, deadline_ms: int) -> Way:
         """As far as one thread can take it; or until it is decoded, if there are others."""

@@ -63,7 +63,9 @@ class Legs:
     def hot(self) -> list[str]:
         """The split points whose frames since the last call are worth a leg, if they can have one: that of most frames first."""
         frames, self._frames = self._frames, Counter()
-        before = set(self._names[: self._names.index(self._default.name)]) - self._hopeless
+        before = (
+            set(self._names[: self._names.index(self._default.name)]) - self._hopeless - set(self._chains)
+        )
         if not self._engine.minds_cuts:
             return []
         return [name for name, count in frames.most_common() if count >= HOT_FRAMES and name in before]

@@ -42,6 +42,8 @@ _QUICK_JSON = 256
 _QUICK_BINARY = 1 << 16
 _LENGTH = struct.Struct("<I")
 _FLOAT = np.dtype("<f4")
+_SHORTEST_CLASS = _LENGTH.size + len("0.000000:0")
+"""Bytes that a class takes at least; in JSON its marks and comma are as long as its length."""
 
 
 class _Part(NamedTuple):
@@ -72,11 +74,14 @@ def outputs_of(request: Request, model: Model) -> tuple[Output, ...]:
 def require_room(request: Request, network: LoadedNetwork) -> None:
     """Raise AnswerError if the answer would be too long, however short its numbers are, and what `outputs_of` raises."""
     model, shapes = network.model, network.partition.points[OUTPUT].shapes
-    size = sum(
-        (_FLOAT.itemsize if each.binary else SHORTEST) * math.prod(shapes[model.outputs.index(each.name)])
-        for each in outputs_of(request, model)
-        if each.name in model.outputs and not each.classes
-    )
+    size = 0
+    for each in outputs_of(request, model):
+        if each.name in model.outputs:
+            numbers = math.prod(shapes[model.outputs.index(each.name)])
+            if each.classes:
+                size += _SHORTEST_CLASS * min(each.classes, numbers)
+            else:
+                size += (_FLOAT.itemsize if each.binary else SHORTEST) * numbers
     if size * request.rows > MAX_JSON_ANSWER_BYTES:
         raise _too_long()
 
@@ -129,8 +134,9 @@ class Composer:
             return _text_part(asked, (len(rows),), texts)
         array = outputs[model.outputs.index(asked.name)]
         if asked.classes:
-            found = [_classes(row, asked.classes, model.labels) for row in array]
-            return _text_part(asked, (len(rows), len(found[0])), [each for row in found for each in row])
+            kept = min(asked.classes, math.prod(array.shape[1:]))
+            texts = (each for row in array for each in _classes(row, kept, model.labels))
+            return _text_part(asked, (len(rows), kept), texts)
         if asked.binary:
             return _Part(asked.name, "FP32", array.shape, np.ascontiguousarray(array, _FLOAT).tobytes())
         return _Part(asked.name, "FP32", array.shape, None, numbers_as_json(array.reshape(-1)))
@@ -144,10 +150,9 @@ def _answers(task: Task, network: LoadedNetwork, rows: Sequence[Source], outputs
         yield json.dumps({"task": network.model.task.name, **answer.fields()})
 
 
-def _classes(row: NDArray[np.float32], count: int, labels: Sequence[str]) -> list[str]:
-    """`value:index:label` of the largest values, the largest first; without labels that are one for each value, `value:index`."""
+def _classes(row: NDArray[np.float32], kept: int, labels: Sequence[str]) -> list[str]:
+    """`value:index:label` of so many largest values, the largest first; without labels that are one for each value, `value:index`."""
     values = row.reshape(-1)
-    kept = min(count, len(values))
     among = np.flatnonzero(values >= np.partition(values, -kept)[-kept])
     ranked = among[np.argsort(-values[among], kind="stable")[:kept]]
     named = len(labels) == len(values)

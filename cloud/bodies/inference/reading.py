@@ -111,10 +111,11 @@ class Reading:
         self._entry.note_unnumbered(split_point, codec)
         return network, Work(split_point, tuple(crossing), codec=codec, payload_bytes=sum(map(len, found)))
 
-    def frame(self, data: Bytes) -> tuple[LoadedNetwork, Work | Checked]:
-        """The work of a frame; a picture of another size than the network's is not decoded yet. Raises RequestError."""
+    def frame(self, data: Bytes, *, again: bool = False) -> tuple[LoadedNetwork, Work | Checked]:
+        """The work of a frame; a picture of another size than the network's is not decoded yet. `again`: the ledger has noted it. Raises RequestError."""
         frame = unpack(data)
-        self._entry.note(frame)
+        if not again:
+            self._entry.note(frame)
         network = self._networks.of("frame", frame.fingerprint)
         if network is not self.network and (self._pinned or network.model.name != self.network.model.name):
             raise FingerprintError(

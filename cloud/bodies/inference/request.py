@@ -168,9 +168,20 @@ def parse_request(fields: Mapping[str, Any], *, emptied: bool = False) -> Reques
 
 
 def emptied(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A request's JSON object without the inputs' data, which may be megabytes. It must have been parsed."""
-    inputs = [{key: value for key, value in each.items() if key != "data"} for each in fields["inputs"]]
-    return {**fields, "inputs": inputs}
+    """What a request's JSON object says, without the inputs' data and what nobody reads: either may be megabytes. It must have been parsed."""
+    asked = [
+        _only(each, "name") | {"parameters": _only(each.get("parameters"), "binary_data", "classification")}
+        for each in fields.get("outputs") or ()
+    ]
+    return _only(fields, "id") | {
+        "parameters": _only(fields.get("parameters"), "binary_data_output", "timeout", "top", "threshold"),
+        "inputs": [_only(each, "name", "datatype", "shape") for each in fields["inputs"]],
+        "outputs": asked,
+    }
+
+
+def _only(fields: Mapping[str, Any] | None, *keys: str) -> dict[str, Any]:
+    return {key: fields[key] for key in keys if key in fields} if fields else {}
 
 
 def _input(fields: Any, *, emptied: bool) -> Input:

@@ -83,10 +83,12 @@ def require_all_rows(data: bytes) -> None:
     try:
         while lacking > 0 and position < len(data):
             end = position + 12 + int.from_bytes(data[position : position + 4])
-            piece = data[position + 8 : end - 4] if data[position + 4 : position + 8] == b"IDAT" else b""
-            while piece and not stream.eof and lacking > 0:
-                lacking -= len(stream.decompress(piece, _AT_A_TIME))
-                piece = stream.unconsumed_tail
+            stop = end - 4 if data[position + 4 : position + 8] == b"IDAT" else 0
+            for at in range(position + 8, stop, _AT_A_TIME):  # what is left over is copied each time
+                piece = data[at : min(at + _AT_A_TIME, stop)]
+                while piece and not stream.eof and lacking > 0:
+                    lacking -= len(stream.decompress(piece, _AT_A_TIME))
+                    piece = stream.unconsumed_tail
             position = end
     except zlib.error:
         raise ContentError("it is damaged") from None

@@ -16,7 +16,7 @@ from cloud.bodies.pictures.picture import IMAGE
 from cloud.http.query import wanted_of
 from cloud.http.tail import TailHandler
 from cloud.http.v2.asking import JSON_TYPE
-from shared.errors import FingerprintError
+from shared.errors import FingerprintError, ProfileMissingError
 from shared.limits import MAX_LABELS
 from shared.network.partition import INPUT
 from shared.security.rights import Right, one_of
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from cloud.batching.crossing import TailRun
     from cloud.bodies.body import Body
+    from cloud.bodies.frames import Work
     from cloud.bodies.inference.request import Request
     from cloud.bodies.reply import Reply
     from cloud.networks.network import LoadedNetwork
@@ -133,19 +134,31 @@ class InferHandler(TailHandler):
         source = None
         if reading.request.inputs[0].datatype == "UINT8":
             source = reading.picture_size
-            decoding = decoder.read(
-                partial(self._charged, reading.pixels, row), self.account, self.remaining_s
+            decoding = self.decoded(
+                decoder.read(partial(self._charged, reading.pixels, row), self.account, self.remaining_s),
+                watch,
             )
         elif holds_frame(row):
-            decoding = decoder.read(
-                partial(self._charged, reading.frame, row), self.account, self.remaining_s
-            )
+            decoding = self._frame(reading, row, watch)
         else:
             self._progress.entry.note_unnumbered(INPUT, IMAGE)
-            decoding = decoder.picture(lambda: row, self.account, self.remaining_s, reading.network)
-        network, work = await self.decoded(decoding, watch)
+            decoding = self.decoded(
+                decoder.picture(lambda: row, self.account, self.remaining_s, reading.network), watch
+            )
+        network, work = await decoding
         self.note_payload(work)
         return network, work.source or source, await self.run_tail(network, work, watch)
+
+    async def _frame(self, reading: Reading, row: memoryview, watch: Stopwatch) -> tuple[LoadedNetwork, Work]:
+        decoder = self.service.decoder
+        read = partial(self._charged, reading.frame, row)
+        try:
+            return await self.decoded(decoder.read(read, self.account, self.remaining_s), watch)
+        except ProfileMissingError as error:
+            if not await self.bring_profile(error.name, deadline_of(row)):
+                raise
+        again = partial(read, again=True)
+        return await self.decoded(decoder.read(again, self.account, self.remaining_s), watch)
 
     def send(self, reply: Reply) -> None:
         if reply.json_bytes is None:
@@ -170,10 +183,10 @@ class InferHandler(TailHandler):
         wanted = wanted_of(self.request.query_arguments, MAX_LABELS)
         return raw_request(self.get_query_argument("outputs", ""), wanted)
 
-    def _charged(self, read: Callable[..., _Result], *given: Any) -> _Result:
+    def _charged(self, read: Callable[..., _Result], *given: Any, **named: Any) -> _Result:
         """On a thread."""
         with self.account.computing(self.service.metrics.step_cpu, "decode"):
-            return read(*given)
+            return read(*given, **named)
 
     @cached_property
     def _version(self) -> str | None:

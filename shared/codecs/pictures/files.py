@@ -10,6 +10,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from shared.codecs.base import elements
+from shared.codecs.pictures.jpeg import count_of
 from shared.errors import ContentError
 from shared.limits import MAX_JPEG_SCANS, MAX_PICTURE_EXTRA_BYTES, MAX_PICTURE_PIECES
 
@@ -56,7 +57,7 @@ def bare_jpeg(data: bytes) -> bytes:
 
 
 def _check_jpeg(data: bytes, _shape: tuple[int, ...]) -> None:
-    if data.count(b"\xff\xda") > MAX_JPEG_SCANS:
+    if count_of(b"\xff\xda", data, 0, len(data)) > MAX_JPEG_SCANS:
         raise ContentError(f"a jpeg of more than {MAX_JPEG_SCANS} scans is not accepted")
     for _ in _segments(data):
         pass

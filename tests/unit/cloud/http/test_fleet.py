@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kits.certificates import Certificates
 from kits.cloud import Server, until
+from kits.inference import infer, texts
 from kits.tokens import Tokens, bearing
 
 from cloud.config import CloudSettings
@@ -60,6 +61,35 @@ def test_a_profile_that_one_cloud_was_sent_another_finds_in_the_folder(
     third = start(profile_folder=str(tmp_path))
     assert third.ask("HEAD", f"/profiles/{profile.name}").status == 200
     assert third.ask("GET", "/model").json["profiles"] == [profile.name]
+
+
+def test_a_frame_that_waited_for_its_profile_has_one_line_in_the_ledger(
+    start: Any, make: Any, framed: Any, tmp_path: Path
+) -> None:
+    profile, path = make(), tmp_path / "ledger.jsonl"
+    (folder := tmp_path / "profiles").mkdir()
+    assert start(profile_folder=str(folder)).put_profile(profile.data).status == 201
+    server = start(profile_folder=str(folder), ledger=str(path))
+    assert server.frame(framed(profile)).status == 200
+    assert server.metric("profiles_brought_total", source="folder", result="taken") == 1
+    assert [json.loads(line)["outcome"] for line in path.read_text().splitlines()] == ["answered"]
+
+
+def test_rows_of_one_request_wait_for_their_profile_as_frames_do(
+    start: Any, make: Any, framed: Any, tmp_path: Path
+) -> None:
+    profile, path = make(), tmp_path / "ledger.jsonl"
+    (folder := tmp_path / "profiles").mkdir()
+    server = start(profile_folder=str(folder), ledger=str(path))
+    rows = texts(framed(profile), framed(profile))
+    infer(server, rows).refused(424, "profile_missing")
+    assert start(profile_folder=str(folder)).put_profile(profile.data).status == 201
+    server.service.profile_desk._missed.clear()  # it does not look again at once
+    assert infer(server, rows).status == 200
+    assert server.metric("profiles_brought_total", source="folder", result="taken") == 1
+    lines = [json.loads(line)["outcome"] for line in path.read_text().splitlines()]
+    assert lines[-2:] == ["answered", "answered"]
+    assert lines.count("answered") == 2
 
 
 def test_a_damaged_file_in_the_folder_is_told_and_replaced(

@@ -84,19 +84,31 @@ def test_all_legs_together_take_no_more_than_the_network_and_an_idle_one_makes_r
     assert [legs.use(name, 1) is not None for name in ("layer1", "layer2", INPUT)] == [False, True, True]
 
 
-def test_a_frame_that_comes_by_a_leg_while_that_makes_room_ends_nothing(legs: Legs, clock: Clock) -> None:
+def test_what_came_while_a_leg_was_compiled_does_not_have_it_compiled_again(legs: Legs) -> None:
+    legs.use("layer1", HOT_FRAMES)
+    assert legs.hot() == ["layer1"]
+    legs.use("layer1", HOT_FRAMES)
     legs.make("layer1")
-    clock.now += IDLE_S
+    assert legs.hot() == []
 
-    def meanwhile() -> float:
-        legs._clock = clock
-        legs.make(INPUT)
-        return clock()
 
-    legs._clock = meanwhile
-    assert legs.use("layer1", 1) is not None, "it had been found before"
-    legs.make("layer2")
-    assert [legs.use(name, 1) is not None for name in ("layer1", "layer2", INPUT)] == [False, True, True]
+def test_a_leg_that_goes_at_the_moment_of_its_use_holds_up_no_other(
+    partition: Partition, engine: Engine
+) -> None:
+    times, others = [0.0], [INPUT]
+
+    def clock() -> float:
+        if times[-1] and others:
+            held.make(others.pop())  # on the thread that compiles
+        return times[-1]
+
+    held = Legs(partition, engine, partition.point("layer3"), clock)
+    engine.tail(partition.point("layer3"))
+    held.make("layer1")
+    times.append(IDLE_S)
+    assert held.use("layer1", 1)
+    held.make("layer2")
+    assert [held.use(name, 1) is not None for name in ("layer1", "layer2", INPUT)] == [False, True, True]
 
 
 def test_what_cannot_be_compiled_is_not_tried_again(legs: Legs, engine: Engine) -> None:

@@ -101,6 +101,24 @@ def test_an_answer_that_is_too_long_is_refused_before_and_while_it_is_made(
             composed(*outputs)
 
 
+def test_classes_that_are_too_many_are_refused_before_all_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    network: Any = Network()
+    for binary in (False, True):
+        asked = Request(GIVEN, (Output("scores", binary=binary, classes=3),))
+        monkeypatch.setattr(module, "MAX_JSON_ANSWER_BYTES", 6 * 14)
+        require_room(asked, network)
+        monkeypatch.setattr(module, "MAX_JSON_ANSWER_BYTES", 6 * 14 - 1)
+        with pytest.raises(AnswerError, match="longer than 83 bytes"):
+            require_room(asked, network)
+    made: list[Any] = []
+    classes = module._classes
+    monkeypatch.setattr(module, "_classes", lambda *given: made.append(given) or classes(*given))
+    monkeypatch.setattr(module, "MAX_JSON_ANSWER_BYTES", 30)
+    with pytest.raises(AnswerError):
+        composed(Output("scores", binary=True, classes=4))
+    assert len(made) == 1
+
+
 def test_what_takes_long_is_not_quick() -> None:
     few, many = (np.zeros((1, count), np.float32) for count in (200, 1000))
     for outputs, binary, quick in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,32 @@ def test_a_request_of_json_keeps_all_but_its_numbers() -> None:
     assert parse_request(left, emptied=True).id == "7"
     with pytest.raises(BodyError, match="neither data nor"):
         parse_request(left)
+
+
+def test_nothing_that_nobody_reads_is_kept_of_a_request_of_json() -> None:
+    """A process of its own reads large ones, and what it says of them is read on the loop's side."""
+    much = "x" * 999
+    given = {
+        "name": "a",
+        "shape": [2],
+        "datatype": "FP32",
+        "data": [1, 2],
+        "parameters": {"o": much},
+        "o": much,
+    }
+    wanted = [
+        {"name": "b", "parameters": {"classification": 3, "o": much}, "o": much},
+        {"name": "c", "parameters": {"binary_data": False}},
+    ]
+    asked = {"binary_data_output": True, "timeout": 5000, "top": 2, "threshold": 0.5, "o": much}
+    for fields in (
+        {"inputs": [given], "outputs": wanted, "parameters": asked, "id": "7", "o": much},
+        {"inputs": [given], "outputs": None, "parameters": None, "o": much},
+    ):
+        left = json.dumps(emptied(fields))
+        assert "x" not in left
+        whole, again = parse_request(fields), parse_request(json.loads(left), emptied=True)
+        assert replace(again, inputs=(replace(again.inputs[0], data=[1, 2]),)) == whole
 
 
 def test_a_body_without_json_asks_by_its_query() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+import zlib
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from kits.codecs import picture
@@ -12,13 +14,17 @@ from kits.naming import naming
 from kits.picture_files import png_file, riff, saved, webp
 from PIL import Image
 
+from cloud.bodies.pictures import png
 from cloud.bodies.pictures.exif import orientation_of
 from cloud.bodies.pictures.picture import read_picture
+from shared.codecs.pictures import files, jpeg
 from shared.errors import WireError
 from shared.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pytest
 
 MODEL = model(TaskSpec("raw", "none"))
 FILES = {
@@ -80,6 +86,65 @@ def test_files_that_lie_are_refused() -> None:
                 assert str(error)
             else:
                 raise AssertionError("it was read")
+
+
+def test_rows_are_counted_in_the_time_that_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a decompressor leaves over is copied each time, so it is never given the whole of a long chunk."""
+    taken = 0
+
+    class Stream:
+        def __init__(self) -> None:
+            self._stream = zlib.decompressobj()
+
+        def decompress(self, data: bytes, most: int) -> bytes:
+            nonlocal taken
+            taken += len(data)
+            return self._stream.decompress(data, most)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._stream, name)
+
+    rows = bytes(8_000_000) + np.random.default_rng(0).bytes(1_001_000)
+    data = png_file(1000, 3000, rows=rows)
+    monkeypatch.setattr(png, "zlib", SimpleNamespace(decompressobj=Stream, error=zlib.error))
+    png.require_all_rows(data)
+    assert 1_000_000 < len(data) <= taken <= len(data) + len(rows)
+
+
+def test_a_long_jpeg_is_looked_through_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds the interpreter, and with it the event loop."""
+    spans = []
+
+    class Data(bytes):
+        def count(self, *given: Any) -> int:
+            spans.append(given[2] - given[1])
+            return super().count(*given)
+
+    class Pattern:
+        def __init__(self, real: Any) -> None:
+            self._real = real
+
+        def search(self, data: bytes, at: int, end: int = 1 << 40) -> Any:
+            spans.append(min(end, len(data)) - at)
+            return self._real.search(data, at, end)
+
+    for name in ("_MARKER", "_AFTER_SCAN"):
+        monkeypatch.setattr(jpeg, name, Pattern(getattr(jpeg, name)))
+    image = Image.fromarray(picture(40, 56))
+    file = saved(image, "JPEG", restart_marker_blocks=1)
+    whole = jpeg.read_jpeg(file, most_pieces=99, most_scans=9)
+    restarts = file.count(b"\xff\xd1"), jpeg.count_of(b"\xff\xd1", file, 0, len(file))
+    assert restarts[0] == restarts[1] > 1
+    spans.clear()
+    long = file[:-2] + b"\xff" * 1_000_000 + file[-2:]
+    found = jpeg.read_jpeg(Data(long), most_pieces=99, most_scans=9)
+    files.check_file("jpeg", Data(long), (40, 56, 3))
+    assert (found.ended, found.height, found.width) == (True, 40, 56)
+    assert max(spans) < 300_000
+    for step in (1, 2, 3, 7):
+        monkeypatch.setattr(jpeg, "_STEP", step)
+        assert jpeg.read_jpeg(file, most_pieces=99, most_scans=9) == whole
+        assert jpeg.count_of(b"\xff\xd1", file, 0, len(file)) == restarts[0]
 
 
 def test_an_orientation_is_read_or_left_alone() -> None:

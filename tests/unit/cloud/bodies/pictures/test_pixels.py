@@ -175,3 +175,10 @@ def test_nothing_that_a_reader_walks_through_reaches_it() -> None:
             assert b"\xff\xff\xff\xff" not in file.data
             assert Image.open(io.BytesIO(file.data)).info.keys() <= {"jfif", "jfif_version", "jfif_unit", "jfif_density",
                 "adobe", "adobe_transform", "loop", "background", "timestamp", "duration"}  # fmt: skip
+
+
+def test_segments_that_no_decoder_knows_are_refused_before_one_reads_them_byte_by_byte() -> None:
+    data = saved(scene(), "JPEG")
+    for code in (0x02, 0xC8, 0xDE, 0xF0, 0xFD):
+        with naming(hex(code)), pytest.raises(ContentError, match="its headers are damaged"):
+            read_file(data[:2] + bytes((0xFF, code, 0xFF, 0xFF)) + bytes(65533) + data[2:])

@@ -63,18 +63,6 @@ def test_a_profile_that_one_cloud_was_sent_another_finds_in_the_folder(
     assert third.ask("GET", "/model").json["profiles"] == [profile.name]
 
 
-def test_a_frame_that_waited_for_its_profile_has_one_line_in_the_ledger(
-    start: Any, make: Any, framed: Any, tmp_path: Path
-) -> None:
-    profile, path = make(), tmp_path / "ledger.jsonl"
-    (folder := tmp_path / "profiles").mkdir()
-    assert start(profile_folder=str(folder)).put_profile(profile.data).status == 201
-    server = start(profile_folder=str(folder), ledger=str(path))
-    assert server.frame(framed(profile)).status == 200
-    assert server.metric("profiles_brought_total", source="folder", result="taken") == 1
-    assert [json.loads(line)["outcome"] for line in path.read_text().splitlines()] == ["answered"]
-
-
 def test_rows_of_one_request_wait_for_their_profile_as_frames_do(
     start: Any, make: Any, framed: Any, tmp_path: Path
 ) -> None:

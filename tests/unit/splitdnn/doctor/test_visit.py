@@ -35,7 +35,8 @@ def test_all_is_well_and_then_one_thing_after_another_is_not(tmp_path):
         url = f"http://127.0.0.1:{cloud.port}"
         status, found = examined("--cloud-url", url)
         assert status == 0, found
-        for about in ("network", "engine", "camera", "cloud", "round trip", "clock", "link", "answers"):
+        assert (found["network"]["state"], "random" in found["network"]["todo"]) == ("doubtful", True)
+        for about in ("engine", "camera", "cloud", "round trip", "clock", "link", "answers"):
             assert found[about]["state"] == "good", found[about]
         assert "12 frames of" in found["link"]["found"]
         assert "100% of the same answer" in found["answers"]["found"]

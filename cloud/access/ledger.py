@@ -59,11 +59,13 @@ class Entry:
 
     def note(self, frame: Frame) -> None:
         """Remember what the line says of a frame, which could be parsed, whatever becomes of it."""
-        self._add(f"{frame.frame_id:016x}", frame.split_point, _codec_name(frame))
+        if self._ledger:
+            self._add(f"{frame.frame_id:016x}", frame.split_point, _codec_name(frame))
 
     def note_unnumbered(self, split_point: str, codec: str) -> None:
         """Remember the same of a picture's file, or of the tensors of one request, which have no frame's number."""
-        self._add(None, split_point, codec)
+        if self._ledger:
+            self._add(None, split_point, codec)
 
     def decide(self, outcome: Outcome, reason: str | None = None) -> None:
         """Write the line; to be called before the sender is told."""
@@ -85,8 +87,7 @@ class Entry:
     def _add(self, frame_id: str | None, split_point: str, codec: str | None) -> None:
         if self._read_again:
             self._frames, self._read_again = [], False
-        if self._ledger:
-            self._frames.append({"frame_id": frame_id, "split_point": split_point, "codec": codec})
+        self._frames.append({"frame_id": frame_id, "split_point": split_point, "codec": codec})
 
 
 def _codec_name(frame: Frame) -> str | None:

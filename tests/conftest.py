@@ -4,21 +4,56 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import sys
+import traceback
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from shared.process.threads import limit_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import FrameType
+
+    from xdist.remote import Producer
+    from xdist.workermanage import WorkerController
 
     from shared.network.bundle import Bundle
     from shared.network.model import Model
     from shared.network.partition import Partition
 
 limit_threads(0)  # before numpy is imported
+
+
+def _stray_signal(number: int, _frame: FrameType | None) -> None:
+    """Fails the test at hand, with what each thread does, in place of ending the process and what it has not run yet."""
+    threads = "\n\n".join("".join(traceback.format_stack(frame)) for frame in sys._current_frames().values())
+    pytest.fail(f"{signal.Signals(number).name} came to the process of the tests. Its threads:\n\n{threads}")
+
+
+class _Files(LoadFileScheduling):
+    """xdist 3.8 hands what an ended worker had finished out again, as empty work: whoever gets it waits for it to end, forever."""
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        work = self.assigned_work[node]
+        self.assigned_work[node] = {file: tests for file, tests in work.items() if not all(tests.values())}
+        return super().remove_node(node)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Files | None:
+    return _Files(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.fixture(autouse=True)
+def _no_stray_signals() -> None:
+    if os.environ.get(
+        "PYTEST_XDIST_WORKER"
+    ):  # before each test, as an event loop that took signals leaves the default
+        signal.signal(signal.SIGTERM, _stray_signal)
 
 
 @pytest.fixture(autouse=True)

@@ -43,6 +43,8 @@ def nothing(_number, _frame):
 
 _watched = [threading.Event()]
 """Set once the test that waits for signals is over."""
+_sending = threading.Lock()
+"""Held from the look at who takes a signal until it is sent: meanwhile no test ends, and gives the signals back."""
 
 
 @contextlib.contextmanager
@@ -62,18 +64,21 @@ def harmless_signals(patch):
     try:
         yield
     finally:
-        _watched[0].set()
-        _watched[0] = threading.Event()
-        for number, handler in before.items():
-            take(number, handler)
+        with _sending:
+            _watched[0].set()
+            _watched[0] = threading.Event()
+            for number, handler in before.items():
+                take(number, handler)
 
 
-def interrupt(number=signal.SIGTERM):
-    """Send this process a signal, if main() is there to take it. Whether it was sent."""
-    handled = signal.getsignal(number) not in (signal.SIG_DFL, signal.default_int_handler, nothing)
-    if handled:
-        os.kill(os.getpid(), number)
-    return handled
+def _interrupt(number, over):
+    """Send this process a signal, if main() is there to take it, in a test that is not over. Whether it was sent."""
+    with _sending:
+        handled = signal.getsignal(number) not in (signal.SIG_DFL, signal.default_int_handler, nothing)
+        handled = handled and not over.is_set()
+        if handled:
+            os.kill(os.getpid(), number)
+        return handled
 
 
 def send_when(condition, number=signal.SIGTERM):
@@ -83,7 +88,7 @@ def send_when(condition, number=signal.SIGTERM):
     def watch():
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and not over.is_set():
-            if condition() and interrupt(number):
+            if condition() and _interrupt(number, over):
                 return
             time.sleep(0.01)
 

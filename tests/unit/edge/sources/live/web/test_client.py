@@ -171,7 +171,7 @@ def raw_answer(data):
         try:
             return body_of(f"http://127.0.0.1:{listener.getsockname()[1]}/x")[1]
         finally:
-            thread.join(5)
+            thread.join(60)
 
 
 def test_answers_that_are_cut_off_or_no_http():

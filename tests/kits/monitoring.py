@@ -126,9 +126,9 @@ def resolved(expression: str) -> str:
     return expression
 
 
-def filled_in(expression: str, window: str = "1m") -> str:
-    """The expression as Grafana asks it where everything is chosen, with its own variables' values at first."""
-    values = {"$__rate_interval": window, "$edge": ".*", "$camera": ".*", "$cloud": ".*", "$worst": "10"}
+def filled_in(expression: str, window: str = "1m", camera: str = ".*") -> str:
+    """The expression as Grafana asks it, with its own variables' values at first: all that there is."""
+    values = {"$__rate_interval": window, "$edge": ".*", "$camera": camera, "$cloud": ".*", "$worst": "10"}
     for name, value in values.items():
         expression = expression.replace(name, value)
     return expression

@@ -40,7 +40,7 @@ _Network = TypeVar("_Network", bound=_Computing)
 
 
 class Siblings:
-    """What a worker asks of its parent. On the event loop only, but for `load`."""
+    """What a worker asks of its parent. On the event loop only, but for `computing`."""
 
     def __init__(self, channel: Channel, cloud: str, alike: tuple[str, str] | None = None) -> None:
         self._channel = channel
@@ -59,17 +59,17 @@ class Siblings:
         sessions: dict[str, Any] = json.loads(answer.body)
         return sessions
 
-    def load(self, load: Callable[[tuple[str, str] | None], _Network]) -> _Network:
-        """What `load` gives, which is told how the other workers compute. On a thread, which waits here while the first of them chooses.
+    def computing(self, make: Callable[[tuple[str, str] | None], _Network]) -> _Network:
+        """What `make` gives, which is told how the other workers compute. On a thread, which waits here while the first of them chooses.
 
         Where all workers have begun with an int8 network, nothing says yet how another one is computed.
         """
         loop = self._loop
         if self.alike or loop is None:
-            return load(self.alike)
+            return make(self.alike)
         asyncio.run_coroutine_threadsafe(self._wait_for_choice(), loop).result()
         try:
-            network = load(self.alike)
+            network = make(self.alike)
             self._note(network.engine.name, network.engine.precision)
             return network
         finally:

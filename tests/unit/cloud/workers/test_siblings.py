@@ -136,12 +136,12 @@ def loading(*found: tuple[str, str], answer: Message | None) -> tuple[Any, list[
 
             return load_it
 
-        siblings.load(at_hand("openvino", "int8"))  # the first of all: nobody listens yet
+        siblings.computing(at_hand("openvino", "int8"))  # the first of all: nobody listens yet
         if answer is not None:
             await siblings.ready("openvino", "int8", "digest")
         for each in found:
             with contextlib.suppress(EngineError):
-                await asyncio.to_thread(siblings.load, at_hand(*each))
+                await asyncio.to_thread(siblings.computing, at_hand(*each))
         await asyncio.sleep(0.05)
         return siblings.alike
 

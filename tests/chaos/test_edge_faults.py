@@ -141,7 +141,7 @@ def test_a_wall_clock_that_jumps_by_hours_moves_no_latency_and_loses_no_frame(ch
 
 def test_a_disk_that_is_full_for_a_while_costs_those_records_and_says_so(chaos, tmp_path):
     """A limit on the size of files stands in for a full disk; Python gets EFBIG instead of ENOSPC."""
-    path, frames = tmp_path / "results.jsonl", 150
+    path, frames = tmp_path / "results.jsonl", 250
     port = kit.free_port()
     run = chaos.edge(paced(frames), results=str(path), status_port=str(port), at_end="stay", show="quiet")
 

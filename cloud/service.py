@@ -186,10 +186,10 @@ class Service:
     def _load(self, folder: Path | None = None) -> LoadedNetwork:
         pools = self.pools
         settings = self.settings.model_copy(update={"model": str(folder)}) if folder else self.settings
-        alike = self.siblings.alike if self.siblings else None
-        return LoadedNetwork.load(
-            settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers, alike=alike
+        loaded = partial(
+            LoadedNetwork.load, settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers
         )
+        return self.siblings.computing(lambda alike: loaded(alike=alike)) if self.siblings else loaded()
 
     def _note_closed(self, why: str, owner: str) -> None:
         self.metrics.connections_closed.labels(why=why).inc()

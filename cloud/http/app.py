@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tornado.web import Application
 
 from cloud.http.bundle import BUNDLES, BundleHandler
-from cloud.http.login import LoginHandler, LogoutHandler, SessionHandler
 from cloud.http.model import ModelHandler
+from cloud.http.page.login import LoginHandler, LogoutHandler, SessionHandler
 from cloud.http.profiles import PROFILES, ProfileFileHandler, ProfileHandler, ProfilesHandler
 from cloud.http.system.endpoints import (
     ComputeHandler,
@@ -98,7 +98,7 @@ def make_server(service: Service, tls: RenewedContext | None = None) -> BoundedS
         make_app(service),
         crowd=service.crowd,
         fields={CLOUD_HEADER: service.cloud},
-        each_second=service.bodies.expire,
+        each_second=service.each_second,
         ssl_options=tls.context if tls else None,
         max_header_size=MAX_REQUEST_HEADER_BYTES,
         max_body_size=_MAX_UNREAD_BODY_BYTES,

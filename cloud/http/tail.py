@@ -89,6 +89,9 @@ class TailHandler(BodyHandler):
             self.account.begin_frame(frames)
             self._progress.counted += frames
 
+    def frames(self) -> int:
+        return self._progress.counted
+
     async def respond(self, body: Body) -> None:
         # A task of its own, because Tornado does not stop a handler whose client has gone; on_connection_close does.
         progress, metrics = self._progress, self.service.metrics
@@ -123,7 +126,9 @@ class TailHandler(BodyHandler):
                 watch.note("decode", way.decode_s + time.perf_counter() - start)
         if way.reply:
             self.note_payload(work)
-            network.usage.numbers = numbers_in(way.run.outputs) if way.run else 0
+            if way.run:
+                network.usage.numbers = numbers_in(way.run.outputs)
+                network.usage.ran(work.split_point, 1, way.run.tail_s)
             return way.reply
         return await self._answer_work(network, work, composer, way.run)
 
@@ -198,7 +203,9 @@ class TailHandler(BodyHandler):
             watch.note("queue", run.queue_s)
             watch.note("tail", run.tail_s)
         numbers = numbers_in(run.outputs)
-        network.usage.numbers = numbers // len(work.crossing[0])
+        frames = len(work.crossing[0])
+        network.usage.numbers = numbers // frames
+        network.usage.ran(work.split_point, frames, run.tail_s)
         look = partial(require_finite, run.outputs)
         if numbers > _LARGE_NUMBERS:
             await self.service.decoder.aside(self.account, self.remaining_s(work.deadline_ms), look)

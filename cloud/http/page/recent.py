@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloud.http.page.visitors import Visitors
 
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 SECONDS = 300
 """How far back it goes."""
+_KEPT = SECONDS + 8
+"""With the second that is not over, and those that are read again."""
 _STEPS = 8
 """Latencies are told apart by this share of a doubling: to 9 %."""
 _LEAST_MS = 0.01
 
-Row = list[int | float | dict[str, int]]
+Row = list[Any]
 """A second as JSON, in the order of `Second`'s fields."""
 
 
@@ -63,10 +65,14 @@ class Recent:
         self._clock = clock
         self._cpu_clock = cpu_clock
         self._looked = clock(), cpu_clock()
-        self._ring = [Second() for _ in range(SECONDS)]
+        self._ring = [Second() for _ in range(_KEPT)]
         self.since_s = clock()
         """When it began."""
         self.visitors = Visitors()
+
+    def second(self) -> int:
+        """The second that is not over yet."""
+        return int(self._clock())
 
     def uptime_s(self) -> float:
         """Seconds since it began."""
@@ -98,17 +104,21 @@ class Recent:
             now.cores = (at[1] - then_cpu_s) / (at[0] - then_s)
             self._looked = at
 
+    def clients(self) -> dict[str, Any]:
+        """The clients as JSON."""
+        return self.visitors.said(self.second())
+
     def rows(self, since: int = 0) -> list[Row]:
         """The seconds of which something is known, from `since` on, in order."""
-        first = max(0, since, int(self._clock()) - SECONDS + 1)
+        first = max(0, since, self.second() - _KEPT + 1)
         known = [each for each in self._ring if each.second >= first]
         return [each.row() for each in sorted(known, key=lambda each: each.second)]
 
     def _now(self) -> Second:
-        second = int(self._clock())
-        found = self._ring[second % SECONDS]
+        second = self.second()
+        found = self._ring[second % _KEPT]
         if found.second != second:
-            found = self._ring[second % SECONDS] = Second(second)
+            found = self._ring[second % _KEPT] = Second(second)
         return found
 
 

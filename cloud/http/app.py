@@ -8,7 +8,9 @@ from tornado.web import Application
 
 from cloud.http.bundle import BUNDLES, BundleHandler
 from cloud.http.model import ModelHandler
+from cloud.http.page.handlers import EVENTS, EVENTS_TOO, PAGE, EventsHandler, PageHandler, stream_of
 from cloud.http.page.login import LoginHandler, LogoutHandler, SessionHandler
+from cloud.http.page.page import Page
 from cloud.http.profiles import PROFILES, ProfileFileHandler, ProfileHandler, ProfilesHandler
 from cloud.http.system.endpoints import (
     ComputeHandler,
@@ -62,6 +64,8 @@ def make_app(service: Service) -> Application:
             ("/healthz", HealthHandler, arguments),
             ("/readyz", ReadyHandler, arguments),
             ("/metrics", MetricsHandler, arguments),
+            (PAGE, PageHandler, arguments),
+            (f"(?:{EVENTS}|{EVENTS_TOO})", EventsHandler, arguments | {"stream": stream_of(Page(service))}),
             ("/login", LoginHandler, arguments),
             ("/logout", LogoutHandler, arguments),
             ("/session", SessionHandler, arguments),

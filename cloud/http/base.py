@@ -198,7 +198,7 @@ class Handler(RequestHandler):
         self.service.recent.ended(self.client, frames, self.received_bytes, self.elapsed_s())
 
     def frames(self) -> int:
-        """How many frames the request brought, as far as it was let in."""
+        """How many frames were answered."""
         return 0
 
     def _methods(self) -> list[str]:

@@ -47,6 +47,7 @@ class _Progress:
     entry: Entry
     admitted: bool = False  # counted as a frame in progress
     counted: int = 0  # as so many of its client's
+    ran: int = 0  # frames whose tail has run
     answering: asyncio.Task[Reply] | None = None
     gone: bool = False  # the client has closed its connection
 
@@ -90,7 +91,7 @@ class TailHandler(BodyHandler):
             self._progress.counted += frames
 
     def frames(self) -> int:
-        return self._progress.counted
+        return self._progress.ran
 
     async def respond(self, body: Body) -> None:
         # A task of its own, because Tornado does not stop a handler whose client has gone; on_connection_close does.
@@ -128,7 +129,7 @@ class TailHandler(BodyHandler):
             self.note_payload(work)
             if way.run:
                 network.usage.numbers = numbers_in(way.run.outputs)
-                network.usage.ran(work.split_point, 1, way.run.tail_s)
+                self._note_run(network, work, way.run)
             return way.reply
         return await self._answer_work(network, work, composer, way.run)
 
@@ -203,15 +204,19 @@ class TailHandler(BodyHandler):
             watch.note("queue", run.queue_s)
             watch.note("tail", run.tail_s)
         numbers = numbers_in(run.outputs)
-        frames = len(work.crossing[0])
-        network.usage.numbers = numbers // frames
-        network.usage.ran(work.split_point, frames, run.tail_s)
+        network.usage.numbers = numbers // len(work.crossing[0])
+        self._note_run(network, work, run)
         look = partial(require_finite, run.outputs)
         if numbers > _LARGE_NUMBERS:
             await self.service.decoder.aside(self.account, self.remaining_s(work.deadline_ms), look)
         else:
             look()
         return run
+
+    def _note_run(self, network: LoadedNetwork, work: Work, run: TailRun) -> None:
+        frames = len(work.crossing[0])
+        self._progress.ran += frames
+        network.usage.ran(work.split_point, frames, run.tail_s)
 
     def remaining_s(self, deadline_ms: int = 0) -> float:
         """Seconds left for a frame with this deadline; 0 stands for the server's own, which no frame's exceeds."""

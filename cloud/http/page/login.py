@@ -27,6 +27,7 @@ _FORM = """<form method="post" action="/login"><label>Token <input name="token" 
  required autofocus></label> <button>Log in</button></form>"""
 _WHO = """<p>Logged in as {name}, who may: {rights}.</p><form method="post" action="/logout">
 <input type="hidden" name="form_key" value="{form_key}"><button>Log out</button></form>"""
+_PAGE_LINK = '<p><a href="/page">What this cloud does</a></p>'
 _ANYBODY = one_of(*Right)
 
 
@@ -91,7 +92,8 @@ class LoginHandler(_FormHandler):
             return
         rights = ", ".join(right for right in Right if right in caller.rights)
         name, form_key = xhtml_escape(caller.name), xhtml_escape(caller.session.form_key)
-        self.page(_WHO.format(name=name, rights=rights, form_key=form_key))
+        link = _PAGE_LINK if Right.PAGE in caller.rights else ""
+        self.page(link + _WHO.format(name=name, rights=rights, form_key=form_key))
 
     async def respond(self, body: Body) -> None:
         logins = self.service.metrics.logins

@@ -121,6 +121,7 @@ def _clients(parts: list[dict[str, Any]]) -> dict[str, Any]:
         others = _together(others, known[name])
     hidden = max(0, len(known) - SHOWN) + sum(part["forgotten"] for part in parts)
     return {
+        "active": sum(each["quiet_s"] <= LATELY for each in known.values()),
         "shown": [{"name": name, **known[name]} for name in order[:SHOWN]],
         "others": others | {"clients": hidden},
     }

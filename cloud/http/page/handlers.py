@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloud.http.base import Handler
-from shared.errors import UnauthenticatedError
-from shared.security.browser import session_key
+from shared.errors import ForbiddenError, UnauthenticatedError
+from shared.security.browser import from_elsewhere, is_own_name, session_key
 from shared.security.rights import Right, one_of
 from shared.wire.page.document import Document, data, document
 from shared.wire.page.stream import Stream
@@ -31,10 +31,22 @@ def cloud_document() -> Document:
     return document("SplitDNN cloud", body, styles=[style], scripts=[script])
 
 
-class PageHandler(Handler):
-    """`GET /page` is the page; a browser that nobody has logged in with is sent to `/login`."""
+class _Private(Handler):
+    """For those with the right to the page; what everybody may see here is still not for everybody's sites."""
 
     needs: ClassVar[Needs] = one_of(Right.PAGE)
+
+    def prepare(self) -> None:
+        super().prepare()
+        if not self.known and not is_own_name(self.request.host):
+            raise ForbiddenError(
+                "without a token the page is not shown under a name that anybody can register",
+                accepted="the machine's address, localhost, a name without a dot or in .local or .internal",
+            )
+
+
+class PageHandler(_Private):
+    """`GET /page` is the page; a browser that nobody has logged in with is sent to `/login`."""
 
     def get(self) -> None:
         cloud_document().send(self)
@@ -50,11 +62,10 @@ class PageHandler(Handler):
         super().write_error(status_code, **kwargs)
 
 
-class EventsHandler(Handler):
+class EventsHandler(_Private):
     """`GET /page/events`: the page's states, one after another, for as long as the caller may see them."""
 
     endpoint: ClassVar[str] = EVENTS
-    needs: ClassVar[Needs] = one_of(Right.PAGE)
 
     def initialize(self, service: Service, stream: Stream) -> None:  # type: ignore[override]
         super().initialize(service)
@@ -62,6 +73,8 @@ class EventsHandler(Handler):
         self._began_s: float | None = None
 
     async def get(self) -> None:
+        if from_elsewhere(self.request):
+            raise ForbiddenError("a page of another site asks for this", accepted="the cloud's own page")
         await self.in_turn()
         self._began_s = super().elapsed_s()
         await self._stream.follow(self, self._may_see)

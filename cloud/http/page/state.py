@@ -91,7 +91,7 @@ def _network(service: Service, network: LoadedNetwork) -> Part:
         "precision": network.engine.precision,
         "device": network.engine.device,
         "current": current,
-        "idle_s": network.usage.idle_s(),
+        "idle_s": round(network.usage.idle_s(), 1),
         "bundle_bytes": sum(entry.bytes for entry in network.network.bundle.manifest.files.values()),
         "tails": [
             {

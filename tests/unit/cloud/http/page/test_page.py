@@ -140,6 +140,17 @@ def test_a_browser_is_sent_to_log_in_and_a_script_is_told(guarded: Server, token
     guarded.ask("POST", "/page", **bearing(tokens.of["page"])).refused(405, "http")
 
 
+def test_without_a_token_it_is_not_shown_to_pages_of_other_sites() -> None:
+    with Server() as server:
+        for host in ("evil.example", "cloud.example:8881"):  # a name that leads here, as its owner wants
+            for path in ("/page", EVENTS):
+                server.ask("GET", path, Host=host).refused(403, "forbidden")
+        for host in ("127.0.0.1:8881", "localhost", "cloud", "[::1]:8881"):
+            assert server.ask("GET", "/page", Host=host).status == 200, host
+        for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            server.ask("GET", EVENTS, **headers).refused(403, "forbidden")
+
+
 def test_events_are_states_once_a_second_for_all_viewers(guarded: Server, tokens: Tokens) -> None:
     with ExitStack() as stack:
         many = [

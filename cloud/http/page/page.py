@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ class Page:
                 _log.info("the page stands still: %s", error)
             self._stands_still = True
             return self._latest
+        for _ in self._whole.catch_up(parts, second):
+            await asyncio.sleep(0)
         self._stands_still, self._processor = False, self._processor or machine()
         self._latest = {
             "cloud": service.cloud,

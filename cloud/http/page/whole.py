@@ -6,14 +6,18 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 from cloud.http.page.history import LATELY, History
+from cloud.http.page.recent import SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from cloud.http.page.recent import Row
     from cloud.http.page.state import Part
 
 SHOWN = 32
 """Clients that have a line of their own; those that send most."""
+_AT_ONCE = 20
+"""Seconds that are joined in one turn of the loop; each takes 20 µs."""
 _ADDED = ("frames", "bytes", "frames_per_s", "bytes_per_s")
 
 
@@ -29,10 +33,17 @@ class Whole:
         """The first second that the parts of the next reading must have."""
         return self._history.since
 
+    def catch_up(self, parts: Mapping[int, Part | None], second: int) -> Iterator[None]:
+        """Join minutes that nobody has looked at, some seconds at a time: whoever looks first holds up no frame."""
+        rows = _rows(parts)
+        for until in range(max(self.since, second - SECONDS) + _AT_ONCE, second, _AT_ONCE):
+            self._history.take(rows, until)
+            yield
+
     def state(self, parts: Mapping[int, Part | None], second: int) -> dict[str, Any]:
         """What the page shows; `parts` by the number of the worker, None if it did not answer. `second` is the one that is not over yet."""
         there = [part for part in parts.values() if part is not None]
-        self._history.take((row for part in there for row in part["rows"]), second)
+        self._history.take(_rows(parts), second)
         uptime_s = max((part["uptime_s"] for part in there), default=0.0)
         return {
             "state": "ready" if any(each["state"] == "ready" for each in there) else _first(there, "state"),
@@ -68,6 +79,10 @@ class Whole:
             frames = count - counted  # less than none once a worker has died
             found[step] = round(1e3 * (seconds - spent_s) / frames, 3) if frames > 0 else None
         return found
+
+
+def _rows(parts: Mapping[int, Part | None]) -> list[Row]:
+    return [row for part in parts.values() if part is not None for row in part["rows"]]
 
 
 def _first(parts: list[Part], name: str) -> Any:

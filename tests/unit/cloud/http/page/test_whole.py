@@ -133,6 +133,15 @@ def test_steps_are_the_mean_of_the_last_readings() -> None:
     assert took(3, 0.1) is None, "a worker has died, and its counts with it"
 
 
+def test_catching_up_a_little_at_a_time_comes_to_the_same() -> None:
+    rows = [[second, second % 7, second % 5, 0, 0, 0.0, {str(second % 50): 1}] for second in range(500, 1000)]
+    parts = {1: part(rows=rows, uptime_s=1000.0)}
+    at_once, step_by_step = Whole(), Whole()
+    assert len(list(step_by_step.catch_up(parts, 1000))) > 10
+    assert step_by_step.state(parts, 1000) == at_once.state(parts, 1000)
+    assert list(step_by_step.catch_up(parts, 1001)) == [], "there is nothing left"
+
+
 def test_seconds_of_all_workers_are_drawn_together() -> None:
     rows = [[998, 2, 200, 1, 3, 0.5, {"10": 2}], [999, 1, 100, 0, 1, 0.25, {"10": 1}]]
     said = state(part(rows=rows), part(rows=rows))

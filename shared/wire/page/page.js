@@ -186,7 +186,7 @@ const page = (() => {
     pen.fillStyle = colour("dim");
     pen.font = "12px system-ui, sans-serif";
     pen.textBaseline = "bottom";
-    pen.textAlign = "left"; pen.fillText(unit(most), 0, top - 1); pen.fillText(`${Math.round(seconds / 60)} min ago`, 0, height);
+    pen.textAlign = "left"; pen.fillText(unit(most), 0, top - 1); pen.fillText(ago(seconds), 0, height);
     pen.textAlign = "right"; pen.fillText("now", width, height);
     let edge = width;
     for (const layer of layers.slice().reverse()) {

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs
 from tornado.escape import xhtml_escape
 
 from cloud.access.audit import Action, Outcome
-from cloud.access.door import cookie_name, from_elsewhere, session_key
 from cloud.http.base import Handler
 from cloud.http.body import BodyHandler
 from shared.errors import BodyError, ForbiddenError, UnauthenticatedError
+from shared.security.browser import cookie_name, from_elsewhere, session_key
 from shared.security.rights import OPEN, Right, one_of
 from shared.security.tokens.keyring import digest_of
 

@@ -14,10 +14,11 @@ from kits.fuzz.properties import fuzzed
 from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPServerRequest, RequestStartLine
 
 from cloud.access.addresses import TrustedProxies, charged_to
-from cloud.access.door import FORM_KEY, Door, session_key
+from cloud.access.door import Door
 from cloud.config import CloudSettings
 from cloud.metrics import CloudMetrics
 from shared.errors import ForbiddenError, SettingsError, UnauthenticatedError
+from shared.security.browser import FORM_KEY, session_key
 from shared.security.rights import NOTHING, OPEN, Right, one_of, parse_rights, written
 from shared.security.tls.authority import Authority
 from shared.security.tls.certificate import expiry_of

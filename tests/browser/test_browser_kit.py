@@ -27,7 +27,10 @@ window.kept = [];
 window.leak = (count) => { for (let i = 0; i < count; i++) { const each = document.createElement("p"); kept.push(each); document.body.append(each); } };
 throw new Error("as the test says");
 </script><script>document.title = "ran"</script></body></html>"""
-POLICY = "default-src 'none'; script-src 'nonce-n'; connect-src 'self'; img-src 'self'; style-src 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'nonce-n'; connect-src 'self'; img-src 'self'; style-src 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloud.http.base import Handler
 from shared.errors import ForbiddenError, UnauthenticatedError
-from shared.security.browser import from_elsewhere, is_own_name, session_key
+from shared.wire.server.browser import from_elsewhere, is_own_name, session_key
 from shared.security.rights import Right, one_of
 from shared.wire.page.document import Document, data, document
 from shared.wire.page.stream import Stream

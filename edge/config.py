@@ -132,9 +132,14 @@ class EdgeSettings(CommonSettings):
         "exit",
         description="what to do at the end of the source: `exit`, or `stay`, so that the metrics can be read",
     )
-    status_address: str = Field("127.0.0.1", description="address of `/metrics`, `/healthz` and `/readyz`")
+    status_address: str = Field(
+        "127.0.0.1", description="address of the page, `/metrics`, `/healthz` and `/readyz`"
+    )
     status_port: int = Field(
-        8882, ge=0, le=65535, description="port of `/metrics`, `/healthz` and `/readyz`; 0 takes a free one"
+        8882,
+        ge=0,
+        le=65535,
+        description="port of the page, `/metrics`, `/healthz` and `/readyz`; 0 takes a free one",
     )
     status_certificate: str | None = Field(
         None, description="PEM file of a certificate for the status port, which then speaks TLS only"
@@ -142,13 +147,18 @@ class EdgeSettings(CommonSettings):
     status_key: str | None = Field(None, description="PEM file of its key, if not in the same file")
     status_token_file: str | None = Field(
         None,
-        description="file of the tokens that are let in to `/metrics`, as the cloud's (`splitdnn token new NAME --rights metrics`); "
+        description="file of the tokens that are let in to the page and `/metrics`, as the cloud's (`splitdnn token new NAME --rights page,metrics`); "
         "health stays open",
     )
     status_anonymous: str | None = Field(
         None,
-        description="what everybody may do on the status port without a token: `nothing` or `metrics`. By default nothing if there is a "
+        description="what everybody may do on the status port without a token: `nothing`, or rights such as `page,metrics`. By default nothing if there is a "
         "file of tokens; else all on this machine's own address, and on any other the edge does not start",
+    )
+    page_pictures: bool = Field(
+        False,
+        description="whether the page on the status port shows the cameras' pictures to whoever may see it (docs/page.md); masks and crops are "
+        "kept to",
     )
     open_timeout_s: OpenTimeout = 10.0
     read_timeout_s: ReadTimeout = 10.0

@@ -204,6 +204,7 @@ class Uplink:
             ):  # of names; a cloud that is not trusted may have anything for their ids
                 self._codecs = frozenset(each for each in codecs.values() if isinstance(each, int))
         await self._uploads.greet(said)
+        self._line.is_greeted = True
         self._greeted.set()
 
     def follow_tail_times(self, take: Callable[[dict[str, Any]], bool]) -> None:

@@ -65,7 +65,7 @@ def test_one_edges_frames_are_spread_by_request(fleet, balanced):
         assert set(run.answered_by()) == {"cloud"}
         return min(fleet.answered(records)) >= 15
 
-    wait_for(evenly, "60 frames spread evenly over three clouds", 60)
+    wait_for(evenly, "60 frames spread evenly over three clouds", 120)
 
 
 def test_a_killed_cloud_costs_no_answer(fleet, balanced):
@@ -122,7 +122,7 @@ def test_a_profile_goes_to_the_cloud_that_it_is_meant_for(fleet, balanced):
         by[asked(balanced, "GET", "/model")[1]] += 1
         return min(by[each] for each in ids) >= 12
 
-    wait_for(learned, f"a dozen answers of every cloud, {ids}", 60)
+    wait_for(learned, f"a dozen answers of every cloud, {ids}", 120)
     for number, meant in enumerate(fleet.clouds):
         seed = number + 3 * isinstance(balanced, balancer.Envoy)
         profile = make_profile(

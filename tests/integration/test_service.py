@@ -136,7 +136,7 @@ def test_sigterm_drains_what_is_in_progress(system, reference, partition, pictur
     for thread in threads:
         thread.start()
     try:
-        kit.wait_for(in_progress, "requests in the queue", 20)
+        kit.wait_for(in_progress, "requests in the queue", 120)
         system.stop_cloud()
     finally:
         for thread in threads:

@@ -1,0 +1,291 @@
+"""One connection to an MQTT broker: paho's client on asyncio's event loop. Only its opening blocks, on a thread of its own.
+
+A broker is trusted with no more than its answers: it cannot fill this process's memory, or keep it busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+
+from edge.output.events.delivery.account import DeliveryError
+from shared.security.escape import shown
+from shared.security.tls.refusal import Words, problem_of
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from paho.mqtt.reasoncodes import ReasonCode
+
+WORDS = Words("the broker", "--events", "--events-ca", "--events-certificate", "CA for clients")
+IN_FLIGHT = 20
+"""Messages that are sent and not acknowledged; a broker of MQTT 5 may want fewer."""
+_CONNECT_S = 10.0
+"""For each address of the host, for the handshake of TLS, and for the broker's answer after that."""
+_KEEP_ALIVE_S = 30
+_LOOK_S = 1.0
+_MAX_PACKET_BYTES = 1 << 16
+"""Bytes of a packet from the broker. Nothing is subscribed to, so all are short."""
+_PACKETS = {PacketTypes.CONNACK, PacketTypes.PUBACK, PacketTypes.PINGRESP, PacketTypes.DISCONNECT}
+_A_TURN = 64
+"""Packets that are read before the event loop goes on with something else."""
+_UNAUTHORIZED = {134, 135}
+_OTHER_CLIENT = 142
+
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker tells the others when this connection breaks; kept by it for those who come later."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who connects, where, and how; shows nothing secret when it is printed."""
+
+    host: str
+    port: int
+    client_id: str
+    version: MQTTProtocolVersion
+    context: ssl.SSLContext | None
+    will: Will
+    user: str | None = None
+    password: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"Login({self.host}:{self.port})"
+
+
+class _Client(paho.Client):
+    """Paho's, with what it lacks: limits on the broker, and a socket that is closed when TLS fails."""
+
+    def __init__(self, login: Login) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=login.client_id,
+            protocol=login.version,
+            reconnect_on_failure=False,  # it would block
+        )
+        self._login = login
+        self.will_set(login.will.topic, login.will.payload, qos=1, retain=True)
+        if login.user is not None:
+            self.username_pw_set(login.user)
+            self._password = login.password  # any bytes; its setter wants text
+
+    def leave(self) -> None:
+        """Close the socket, from outside all callbacks."""
+        self._reset_sockets()
+
+    def bound(self, most: int) -> None:
+        """At most so many messages in flight, on a connection that is open: paho does not know the broker's wish."""
+        self._max_inflight_messages = min(most, self._max_inflight_messages)
+
+    def _create_socket(self) -> Any:
+        plain = socket.create_connection((self._login.host, self._login.port), timeout=_CONNECT_S)
+        if self._login.context is None:
+            return plain
+        wrapped = None
+        try:
+            wrapped = self._login.context.wrap_socket(
+                plain, server_hostname=self._login.host, do_handshake_on_connect=False
+            )
+            wrapped.settimeout(_CONNECT_S)
+            wrapped.do_handshake()
+        except BaseException:
+            (wrapped or plain).close()
+            raise
+        return wrapped
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if bufsize > _MAX_PACKET_BYTES:
+            raise ConnectionError("a packet that is far too long")
+        return super()._sock_recv(bufsize)
+
+    def _packet_handle(self) -> MQTTErrorCode:
+        if self._in_packet["command"] >> 4 not in _PACKETS:
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        return super()._packet_handle()
+
+
+class Connection:
+    """Open from `open` until `close`, or until it is `lost`. Used from the event loop only."""
+
+    def __init__(self, client: _Client, acknowledged: Callable[[int, ReasonCode], object]) -> None:
+        self._client = client
+        self._loop = asyncio.get_running_loop()
+        self._acknowledged = acknowledged
+        self._accepted: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[DeliveryError] = self._loop.create_future()
+        self.max_bytes: int | None = None
+        """Bytes of a packet, if the broker has a limit."""
+        self._beside: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, login: Login, acknowledged: Callable[[int, ReasonCode], object]) -> Self:
+        """Connect. `acknowledged` is told the number of each message that `publish` returned, and the broker's reason.
+
+        Raises DeliveryError.
+        """
+        client = _Client(login)
+        try:
+            await _on_own_thread(lambda: client.connect(login.host, login.port, _KEEP_ALIVE_S))
+        except OSError as error:
+            if problem := problem_of(error, words=WORDS):
+                raise DeliveryError("untrusted", problem) from None
+            late = isinstance(error, TimeoutError)
+            raise DeliveryError(
+                "timeout" if late else "unreachable", shown(error.strerror or error)
+            ) from None
+        except ValueError as error:
+            raise DeliveryError("unreachable", shown(error)) from None
+        made = cls(client, acknowledged)
+        try:
+            await made._begin()
+        except BaseException:
+            made.drop(DeliveryError("unreachable", "it was given up"))
+            raise
+        return made
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
+        """Send a message at least once, after all before it; its number, by which it will be acknowledged."""
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
+            self.drop(DeliveryError("unreachable", shown(paho.error_string(info.rc))))
+        return info.mid
+
+    async def lost(self) -> DeliveryError:
+        """Why the connection has ended, as soon as it has."""
+        return await asyncio.shield(self._ended)
+
+    def drop(self, error: DeliveryError) -> None:
+        """End it, for this reason, without a word: the broker sends the will. Also from inside `acknowledged`."""
+        self._end(error)
+        if self._beside:
+            self._beside.cancel()
+        self._loop.call_soon(self._client.leave)  # paho holds a lock while it calls
+
+    async def close(self) -> None:
+        """End it without taking leave, so that the broker sends the will. What is not acknowledged yet may be lost."""
+        self.drop(DeliveryError("unreachable", "it was closed"))
+        await asyncio.sleep(0)
+
+    async def _begin(self) -> None:
+        client, loop = self._client, self._loop
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_socket_close = self._on_socket_close
+        client.on_socket_register_write = self._on_want_write
+        client.on_socket_unregister_write = self._on_written
+        sock = client.socket()
+        if sock is None:
+            raise DeliveryError("unreachable", "the connection broke")
+        loop.add_reader(sock, self._read)
+        if client.want_write():
+            loop.add_writer(sock, self._write)
+        self._beside = asyncio.create_task(self._tend())
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                either: list[asyncio.Future[Any]] = [self._accepted, self._ended]
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            raise DeliveryError("timeout", f"no answer within {_CONNECT_S:g} s") from None
+        if self._ended.done():
+            raise self._ended.result()
+
+    def _read(self) -> None:
+        for _ in range(_A_TURN):
+            self._turn(self._client.loop_read)
+            sock: Any = self._client.socket()
+            if sock is None or not getattr(sock, "pending", int)():  # what TLS has decrypted wakes nobody
+                return
+        self._loop.call_soon(self._read)
+
+    def _write(self) -> None:
+        self._turn(self._client.loop_write)
+
+    async def _tend(self) -> None:
+        while not self._ended.done():
+            await asyncio.sleep(_LOOK_S)
+            self._turn(self._client.loop_misc)
+
+    def _turn(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - of what a broker can send, paho does not foresee everything
+            self.drop(DeliveryError("failed", f"it does not speak MQTT: {shown(repr(error))}"))
+
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, properties: Any) -> None:
+        if reason.is_failure:
+            kind = "unauthorized" if reason.value in _UNAUTHORIZED else "failed"
+            self._end(DeliveryError(kind, f"it does not let this edge in: {shown(reason)}"))
+        elif getattr(properties, "MaximumQoS", 1) == 0:
+            self._end(DeliveryError("failed", "it confirms no messages (its maximum QoS is 0)"))
+        else:
+            self._client.bound(max(1, getattr(properties, "ReceiveMaximum", IN_FLIGHT)))
+            self.max_bytes = getattr(properties, "MaximumPacketSize", None)
+            if not self._accepted.done():
+                self._accepted.set_result(None)
+
+    def _on_disconnect(
+        self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
+        other = "; another client has this edge's id: give each edge a prefix of its own in --events"
+        text = f"the connection ended: {shown(reason)}{other if reason.value == _OTHER_CLIENT else ''}"
+        self._end(DeliveryError("unreachable", text))
+
+    def _on_publish(
+        self, _client: Any, _data: Any, number: int, reason: ReasonCode, _properties: Any
+    ) -> None:
+        self._acknowledged(number, reason)
+
+    def _on_want_write(self, _client: Any, _data: Any, sock: Any) -> None:
+        self._loop.add_writer(sock, self._write)
+
+    def _on_written(self, _client: Any, _data: Any, sock: Any) -> None:
+        self._loop.remove_writer(sock)
+
+    def _on_socket_close(self, _client: Any, _data: Any, sock: Any) -> None:
+        self._loop.remove_reader(sock)
+        self._loop.remove_writer(sock)
+
+    def _end(self, error: DeliveryError) -> None:
+        if not self._ended.done():
+            self._ended.set_result(error)
+
+
+async def _on_own_thread(work: Callable[[], _Made]) -> _Made:
+    """As `asyncio.to_thread`, but nobody waits for the thread at the end: a name server may not answer for minutes."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[_Made] = loop.create_future()
+
+    def tell(outcome: Callable[[], object]) -> None:
+        if not future.done():
+            outcome()
+
+    def run() -> None:
+        try:
+            made = work()
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            said = error
+            outcome: Callable[[], object] = lambda: future.set_exception(said)  # noqa: E731
+        else:
+            outcome = lambda: future.set_result(made)  # noqa: E731
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, outcome)
+
+    threading.Thread(target=run, name="connect", daemon=True).start()
+    return await future

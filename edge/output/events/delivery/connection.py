@@ -241,10 +241,13 @@ class Connection:
                 self._accepted.set_result(None)
 
     def _on_disconnect(
-        self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+        self, _client: Any, _data: Any, flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
-        other = "; another client has this edge's id: give each edge a prefix of its own in --events"
-        text = f"the connection ended: {shown(reason)}{other if reason.value == _OTHER_CLIENT else ''}"
+        text = "the connection broke"
+        if flags.is_disconnect_packet_from_server:
+            text = f"it ended the connection: {shown(reason)}"
+        if reason.value == _OTHER_CLIENT:
+            text += "; another client has this edge's id: give each edge a prefix of its own in --events"
         self._end(DeliveryError("unreachable", text))
 
     def _on_publish(

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from edge.output.events.delivery.account import Account
+from edge.output.events.delivery.backoff import Backoff
 from edge.output.events.delivery.metrics import FAILURES, DeliveryMetrics
+from edge.output.events.delivery.mqtt import MqttDelivery
+from edge.output.events.delivery.targets import targets_of
 from edge.output.events.event import Event, Kind
 from edge.output.events.spool import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from bench.soak.events.broker import Broker
 
 STEP_S = 20.0
 """The longest that anything here may take in real time."""
@@ -91,3 +97,26 @@ async def until(condition: Callable[[], object], what: str = "it") -> None:
                 await asyncio.sleep(0.002)
     except TimeoutError:
         raise AssertionError(f"{what} did not happen within {STEP_S:g} s") from None
+
+
+class Impatient(Backoff):
+    def next_s(self) -> float:
+        return min(0.01, super().next_s())
+
+
+@contextlib.asynccontextmanager
+async def to_broker(
+    broker: Broker, reader: FakeReader, url: str = "", **options: Any
+) -> AsyncIterator[MqttDelivery]:
+    (target,) = targets_of(url or f"mqtt://127.0.0.1:{broker.port}/home/edge1")
+    options = {"account": account(), "backoff": Impatient()} | options
+    delivery = MqttDelivery(target, reader, **options)
+    task = asyncio.create_task(delivery.run())
+    try:
+        yield delivery
+        assert not task.done() or task.cancelled(), task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await broker.stop()

@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from kits.delivering import FakeReader, account, event, failures, until
+from kits.delivering import FakeReader, account, event, failures, to_broker, until
 
 from bench.soak.events.broker import MQTT_3, MQTT_5, Broker
 from edge.output.events.delivery import mqtt
-from edge.output.events.delivery.backoff import Backoff
-from edge.output.events.delivery.mqtt import MqttDelivery
 from edge.output.events.delivery.secret_file import SecretFile, password
-from edge.output.events.delivery.targets import targets_of
 from edge.output.events.event import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
-
-
-class Impatient(Backoff):
-    def next_s(self) -> float:
-        return min(0.01, super().next_s())
-
-
-@contextlib.asynccontextmanager
-async def delivering(
-    broker: Broker, reader: FakeReader, url: str = "", **options: Any
-) -> AsyncIterator[MqttDelivery]:
-    (target,) = targets_of(url or f"mqtt://127.0.0.1:{broker.port}/home/edge1")
-    options = {"account": account(), "backoff": Impatient()} | options
-    delivery = MqttDelivery(target, reader, **options)
-    task = asyncio.create_task(delivery.run())
-    try:
-        yield delivery
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        await broker.stop()
 
 
 def events_of(broker: Broker) -> list[str]:
@@ -60,7 +33,7 @@ def test_each_event_is_published_on_its_own_topic_and_confirmed(version, level):
             event(1, None, Kind.CLOUD_AWAY),
         ]
         reader = FakeReader(told)
-        async with delivering(broker, reader, version=version):
+        async with to_broker(broker, reader, version=version):
             await until(lambda: len(reader.confirmed) == 3, "three confirmations")
         sent = dict(broker.received)
         assert list(sent) == [
@@ -83,13 +56,15 @@ def test_each_event_is_published_on_its_own_topic_and_confirmed(version, level):
 def test_the_status_is_online_while_there_is_a_connection_and_offline_after_it():
     async def run():
         broker = await Broker().start()
-        async with delivering(broker, FakeReader()):
+        async with to_broker(broker, FakeReader()):
             await until(lambda: broker.kept.get("home/edge1/status") == b"online", "online")
             await broker.stop()
             assert broker.kept["home/edge1/status"] == b"offline"
             await broker.start()
             await until(lambda: broker.kept.get("home/edge1/status") == b"online", "online again")
-            task = [each for each in asyncio.all_tasks() if "run" in str(each.get_coro()) and "Mqtt" in str(each)]
+            task = [
+                each for each in asyncio.all_tasks() if "run" in str(each.get_coro()) and "Mqtt" in str(each)
+            ]
             assert len(task) == 1
             task[0].cancel()
             await until(lambda: broker.kept.get("home/edge1/status") == b"offline", "offline at the end")
@@ -102,7 +77,7 @@ def test_an_event_is_confirmed_only_when_the_broker_acknowledges_it():
         broker = await Broker().start()
         broker.judge = lambda topic, _: 0 if topic.endswith("status") else None
         reader = FakeReader([event(1)])
-        async with delivering(broker, reader):
+        async with to_broker(broker, reader):
             await until(lambda: broker.kept, "online")
             await asyncio.sleep(0.05)
             assert not reader.confirmed
@@ -129,10 +104,11 @@ def test_order_is_kept_over_connections_that_break_at_any_event():
                 asyncio.get_running_loop().call_soon(broker.cut)
             if seen % 29 == 0:
                 stalled = len(broker.clients)
+                asyncio.get_running_loop().call_later(0.01, broker.cut)
             return None if stalled == len(broker.clients) else 0
 
         broker.judge = judge
-        async with delivering(broker, reader):
+        async with to_broker(broker, reader):
             await until(lambda: len(reader.confirmed) == 300, "300 confirmations")
         arrived = list(dict.fromkeys(events_of(broker)))
         for camera in ("door", "yard", None):
@@ -148,7 +124,7 @@ def test_at_most_a_bounded_number_is_under_way():
         broker = await Broker().start()
         broker.judge = lambda topic, _: 0 if topic.endswith("status") else None
         reader = FakeReader([event(number) for number in range(1, 201)])
-        async with delivering(broker, reader):
+        async with to_broker(broker, reader):
             await until(lambda: len(reader._out) == 20, "20 under way")
             await asyncio.sleep(0.1)
             assert len(reader._out) == 20
@@ -169,7 +145,7 @@ def test_a_broker_of_mqtt_5_may_want_fewer_in_flight_at_once():
 
         broker.judge = judge
         reader = FakeReader([event(number) for number in range(1, 31)])
-        async with delivering(broker, reader):
+        async with to_broker(broker, reader):
             await until(lambda: len(reader._out) == 20 and arrived == 3, "three in flight")
             await asyncio.sleep(0.1)
             assert arrived == 3
@@ -185,7 +161,7 @@ def test_silence_ends_a_connection(monkeypatch):
         broker = await Broker().start()
         broker.judge = lambda *_: 0 if len(broker.clients) > 1 else None
         reader, told = FakeReader([event(1)]), account()
-        async with delivering(broker, reader, account=told):
+        async with to_broker(broker, reader, account=told):
             await until(lambda: reader.confirmed == ["door-1"], "a confirmation by the second connection")
         assert failures(told)["timeout"] == 1
 
@@ -195,13 +171,15 @@ def test_silence_ends_a_connection(monkeypatch):
 def test_the_password_is_read_anew_for_each_connection(tmp_path: Path, caplog):
     file = tmp_path / "password"
     file.write_bytes(b"wrong\n")
-    secret = SecretFile(str(file), "--events-password-file", password, clock=iter(range(0, 10**6, 2)).__next__)
+    secret = SecretFile(
+        str(file), "--events-password-file", password, clock=iter(range(0, 10**6, 2)).__next__
+    )
 
     async def run():
         broker = await Broker(users={"edge 1": "s3cret, ü".encode()}).start()
         reader, told = FakeReader([event(1)]), account()
         url = f"mqtt://edge%201@127.0.0.1:{broker.port}"
-        async with delivering(broker, reader, url, account=told, password=secret):
+        async with to_broker(broker, reader, url, account=told, password=secret):
             await until(lambda: failures(told).get("unauthorized", 0) >= 2, "refusals")
             file.write_bytes("s3cret, ü\n".encode())
             await until(lambda: reader.confirmed == ["door-1"], "a confirmation")

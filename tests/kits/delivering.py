@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.output.events.delivery.account import Account
@@ -11,6 +12,7 @@ from edge.output.events.delivery.backoff import Backoff
 from edge.output.events.delivery.metrics import FAILURES, DeliveryMetrics
 from edge.output.events.delivery.mqtt import MqttDelivery
 from edge.output.events.delivery.targets import targets_of
+from edge.output.events.delivery.webhook import WebhookDelivery
 from edge.output.events.event import Event, Kind
 from edge.output.events.spool import Entry
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
     from bench.soak.events.broker import Broker
+    from bench.soak.events.receiver import Receiver
 
 STEP_S = 20.0
 """The longest that anything here may take in real time."""
@@ -111,12 +114,37 @@ async def to_broker(
     (target,) = targets_of(url or f"mqtt://127.0.0.1:{broker.port}/home/edge1")
     options = {"account": account(), "backoff": Impatient()} | options
     delivery = MqttDelivery(target, reader, **options)
+    async with running(delivery):
+        yield delivery
+    await broker.stop()
+
+
+@contextlib.asynccontextmanager
+async def to_receiver(
+    receiver: Receiver, reader: FakeReader, url: str = "", **options: Any
+) -> AsyncIterator[WebhookDelivery]:
+    (target,) = targets_of(url or f"http://127.0.0.1:{receiver.port}/hook?x=1")
+    options = {"account": account(), "backoff": Impatient, "secrets": Fixed((receiver.key,))} | options
+    delivery = WebhookDelivery(target, reader, **options)
+    async with running(delivery):
+        yield delivery
+    await receiver.stop()
+
+
+@contextlib.asynccontextmanager
+async def running(delivery: MqttDelivery | WebhookDelivery) -> AsyncIterator[None]:
     task = asyncio.create_task(delivery.run())
     try:
-        yield delivery
+        yield
         assert not task.done() or task.cancelled(), task
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        await broker.stop()
+
+
+@dataclass
+class Fixed:
+    """In place of a file."""
+
+    value: Any

@@ -123,6 +123,35 @@ class EdgeSettings(CommonSettings):
         description="how many files of records are kept besides the current one, where one of the two limits is set; none is kept "
         "for longer than so many times `results_max_age_s`",
     )
+    events: str | None = Field(
+        None,
+        description="who is told what happens, at least once and in order (docs/events.md): addresses with commas between them",
+    )
+    events_folder: str = Field(
+        "",
+        description="folder for events that wait to be delivered, of one edge only; by default `events` in `cache_dir`",
+    )
+    events_max_bytes: int = Field(
+        64 << 20,
+        ge=1 << 20,
+        le=2**40,
+        description="that folder gets no larger: the oldest events go first, counted as lost",
+    )
+    events_frames: int = Field(
+        3,
+        ge=1,
+        le=1000,
+        description="a class or an object that so many answers in a row show is told, and none that only flickers",
+    )
+    events_hold_s: float = Field(
+        1.0,
+        ge=0,
+        le=3600,
+        description="for so long, besides, another class has to be on top until that is told",
+    )
+    events_lost_s: float = Field(
+        2.0, ge=0, le=3600, description="an object has left once no answer has shown it for so many seconds"
+    )
     show: Literal["frames", "changes", "quiet"] = Field(
         "frames",
         description="what to print: `frames` (a line for each), `changes` (a progress line, and the answer whenever it "

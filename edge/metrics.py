@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
 
+from edge.output.events.metrics import EventMetrics
 from edge.uplink.clouds.metrics import CloudMetrics
 from edge.uplink.profiles.metrics import FleetMetrics
 from shared.observing.counting.counter import Counter
@@ -201,6 +202,7 @@ class EdgeMetrics(Metrics):
             registry=self.registry,
         )
         self.clouds = CloudMetrics(self.registry)
+        self.events = EventMetrics(prefix, self.registry)
         by_result = (self.verified, VERIFIED), (self.bundle_fetches, FETCHES), (self.network_changes, CHANGES)
         for counter, results in by_result:
             for result in results:

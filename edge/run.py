@@ -26,6 +26,7 @@ from edge.network.watch import watch
 from edge.output.outputs import no_run, open_outputs, with_readers
 from edge.output.status import open_gate, serve_status, status_tls
 from edge.planning.pace import Pace
+from edge.uplink.clouds.addresses import name_of
 from edge.uplink.clouds.opening import make_line
 from shared.errors import ResultsError, StartupError
 from shared.observing import event_loop
@@ -59,6 +60,8 @@ class _Run:
 
     def stop(self) -> None:
         """Read no more frames."""
+        if self.outputs.events:
+            self.outputs.events.stop()
         self.pipeline.stop()
         self.sources.stop()
 
@@ -130,6 +133,10 @@ async def _open(
     most_under_way = settings.in_flight + len(cameras) - 1
     patience_s = max(camera.deadline_s for camera in cameras)
     line = make_line(settings, metrics, in_flight=most_under_way, deadline_s=patience_s, bearer=bearer)
+    if outputs.events:
+        outputs.events.watching.watch_cameras(told)
+        outputs.events.watching.watch_clouds(line.circuit, list(map(name_of, settings.cloud_urls)))
+        outputs.events.spool.start()
     server, status_port = serve_status(
         metrics.registry,
         lambda: metrics.state,

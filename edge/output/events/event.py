@@ -38,7 +38,7 @@ class Event:
     id: str
     """Unique across edges, runs and cameras: who gets an event twice knows it by this."""
     number: int
-    """Of the camera's events, from 1 and growing, over restarts as well. One that is missing was lost."""
+    """Counts the camera's events from 1, over restarts as well. One that is missing was lost."""
     camera: str | None
     """None for what happens to the edge itself."""
     kind: Kind

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edge.uplink.circuit import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from prometheus_client import Gauge
 
@@ -20,6 +20,9 @@ class JointCircuit:
     def __init__(self, circuits: Sequence[Circuit], gauge: Gauge) -> None:
         self._circuits = circuits
         self._gauge = gauge
+        self.on_change: Callable[[State, State], object] | None = None
+        """Called with the state before and the one now."""
+        self._exported = State.CLOSED
 
     @property
     def is_closed(self) -> bool:
@@ -38,6 +41,11 @@ class JointCircuit:
 
     def export(self) -> None:
         """One of them has changed."""
+        before = now = self._exported
         held = {State.CLOSED: self.is_closed, State.OPEN: self.is_open, State.HALF_OPEN: self.is_half_open}
         for state, holds in held.items():
             self._gauge.labels(state=state.value).set(holds)
+            now = state if holds else now
+        self._exported = now
+        if self.on_change and now is not before:
+            self.on_change(before, now)

@@ -33,7 +33,7 @@ class Cursors:
         self._stored: dict[str, int] = {}
 
     def furthest(self) -> int:
-        """Of every target that ever was, those without a file that can be read left out. Raises OSError."""
+        """The furthest of all targets that ever were, as far as their files can be read. Raises OSError."""
         paths = [each for each in self._folder.iterdir() if each.name.startswith(_PREFIX)]
         return max((_read(each.read_bytes())[0] or 0 for each in paths), default=0)
 

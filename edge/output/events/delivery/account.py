@@ -44,6 +44,11 @@ class Account:
         self._told_at, self._untold = float("-inf"), 0
         metrics.add_target(target)
 
+    @property
+    def failing(self) -> bool:
+        """Whether the latest attempt failed."""
+        return bool(self._failing)
+
     def failed(self, error: DeliveryError) -> None:
         """Events wait for the next attempt."""
         self._failures.labels(target=self.target, reason=error.reason).inc()

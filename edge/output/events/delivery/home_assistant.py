@@ -42,7 +42,7 @@ class _Camera:
     objects: dict[str, str] = field(default_factory=dict)
     """The label of each object that is there, by its track."""
     number: int = 0
-    """Of the latest event."""
+    """The latest event's."""
 
     def take(self, event: Event) -> bool:
         """Whether it changes what is shown."""

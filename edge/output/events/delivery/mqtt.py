@@ -17,7 +17,8 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.output.events.delivery.account import DeliveryError
 from edge.output.events.delivery.backoff import Backoff
-from edge.output.events.delivery.connection import IN_FLIGHT, Connection, Login, Will
+from edge.output.events.delivery.broker.client import Login, Will
+from edge.output.events.delivery.broker.connection import IN_FLIGHT, Connection
 from shared.security.escape import shown
 
 if TYPE_CHECKING:

@@ -113,7 +113,9 @@ class Deliveries:
         home = None
         if settings.events_discovery:
             prefix = settings.events_discovery.strip("/")
-            home = HomeAssistant(prefix, target.prefix, self._cameras, version=__version__, host=socket.gethostname())
+            home = HomeAssistant(
+                prefix, target.prefix, self._cameras, version=__version__, host=socket.gethostname()
+            )
         return MqttDelivery(
             target,
             reader,
@@ -127,8 +129,7 @@ class Deliveries:
     async def _run(self, delivery: Delivery) -> None:
         try:
             await delivery.run()
-        except Exception:
-            # The frames go on, and so do the other targets; the events of this one stay on the disk.
+        except Exception:  # noqa: BLE001 - the frames go on, and so do the other targets; the events of this one stay on the disk
             _log.exception("events: a delivery has failed, and goes on with the edge's next start")
 
 

@@ -36,7 +36,7 @@ _MOST_ASKED_S = 300.0
 _GIVE_UP_S = 86400.0
 """A receiver that answers, but takes an event for so long no more, will never take it: the next ones are not to wait for it."""
 _MAX_ANSWER_BYTES = 1 << 14
-"""Of an answer whose content nobody needs; of a longer one the connection is closed."""
+"""Nobody needs the content; after a longer answer the connection is closed."""
 _RETRY_DIGITS = 6
 _PASSING = {408, 429}
 

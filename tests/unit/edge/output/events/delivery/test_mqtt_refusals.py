@@ -9,7 +9,7 @@ import pytest
 from kits.delivering import FakeReader, account, event, failures, to_broker, until
 
 from bench.soak.events.broker import TAKEN_OVER, Broker, Told
-from edge.output.events.delivery import connection
+from edge.output.events.delivery.broker import client, connection
 
 NOT_AUTHORIZED, QUOTA = 0x87, 0x97
 
@@ -141,7 +141,8 @@ def test_acknowledgements_that_nobody_waits_for_change_nothing():
 
 def test_what_does_not_answer_is_given_up(monkeypatch):
     """Connections are taken by the kernel, and nobody says a word."""
-    monkeypatch.setattr(connection, "_CONNECT_S", 0.05)
+    monkeypatch.setattr(client, "CONNECT_S", 0.05)
+    monkeypatch.setattr(connection, "CONNECT_S", 0.05)
 
     async def run():
         with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -6,124 +6,39 @@ A broker is trusted with no more than its answers: it cannot fill this process's
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.enums import MQTTErrorCode
 
 from edge.output.events.delivery.account import DeliveryError
+from edge.output.events.delivery.broker.client import CONNECT_S, Client
+from edge.output.events.delivery.broker.own_thread import on_own_thread
 from shared.security.escape import shown
 from shared.security.tls.refusal import Words, problem_of
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from paho.mqtt.reasoncodes import ReasonCode
 
+    from edge.output.events.delivery.broker.client import Login
+
 WORDS = Words("the broker", "--events", "--events-ca", "--events-certificate", "CA for clients")
 IN_FLIGHT = 20
 """Messages that are sent and not acknowledged; a broker of MQTT 5 may want fewer."""
-_CONNECT_S = 10.0
-"""For each address of the host, for the handshake of TLS, and for the broker's answer after that."""
 _KEEP_ALIVE_S = 30
 _LOOK_S = 1.0
-_MAX_PACKET_BYTES = 1 << 16
-"""Bytes of a packet from the broker. Nothing is subscribed to, so all are short."""
-_PACKETS = {PacketTypes.CONNACK, PacketTypes.PUBACK, PacketTypes.PINGRESP, PacketTypes.DISCONNECT}
 _A_TURN = 64
 """Packets that are read before the event loop goes on with something else."""
 _UNAUTHORIZED = {134, 135}
 _OTHER_CLIENT = 142
 
-_Made = TypeVar("_Made")
-
-
-@dataclass(frozen=True, slots=True)
-class Will:
-    """What the broker tells the others when this connection breaks; kept by it for those who come later."""
-
-    topic: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Who connects, where, and how; shows nothing secret when it is printed."""
-
-    host: str
-    port: int
-    client_id: str
-    version: MQTTProtocolVersion
-    context: ssl.SSLContext | None
-    will: Will
-    user: str | None = None
-    password: bytes | None = None
-
-    def __repr__(self) -> str:
-        return f"Login({self.host}:{self.port})"
-
-
-class _Client(paho.Client):
-    """Paho's, with what it lacks: limits on the broker, and a socket that is closed when TLS fails."""
-
-    def __init__(self, login: Login) -> None:
-        super().__init__(
-            CallbackAPIVersion.VERSION2,
-            client_id=login.client_id,
-            protocol=login.version,
-            reconnect_on_failure=False,  # it would block
-        )
-        self._login = login
-        self.will_set(login.will.topic, login.will.payload, qos=1, retain=True)
-        if login.user is not None:
-            self.username_pw_set(login.user)
-            self._password = login.password  # any bytes; its setter wants text
-
-    def leave(self) -> None:
-        """Close the socket, from outside all callbacks."""
-        self._reset_sockets()
-
-    def bound(self, most: int) -> None:
-        """At most so many messages in flight, on a connection that is open: paho does not know the broker's wish."""
-        self._max_inflight_messages = min(most, self._max_inflight_messages)
-
-    def _create_socket(self) -> Any:
-        plain = socket.create_connection((self._login.host, self._login.port), timeout=_CONNECT_S)
-        if self._login.context is None:
-            return plain
-        wrapped = None
-        try:
-            wrapped = self._login.context.wrap_socket(
-                plain, server_hostname=self._login.host, do_handshake_on_connect=False
-            )
-            wrapped.settimeout(_CONNECT_S)
-            wrapped.do_handshake()
-        except BaseException:
-            (wrapped or plain).close()
-            raise
-        return wrapped
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        if bufsize > _MAX_PACKET_BYTES:
-            raise ConnectionError("a packet that is far too long")
-        return super()._sock_recv(bufsize)
-
-    def _packet_handle(self) -> MQTTErrorCode:
-        if self._in_packet["command"] >> 4 not in _PACKETS:
-            return MQTTErrorCode.MQTT_ERR_PROTOCOL
-        return super()._packet_handle()
-
 
 class Connection:
     """Open from `open` until `close`, or until it is `lost`. Used from the event loop only."""
 
-    def __init__(self, client: _Client, acknowledged: Callable[[int, ReasonCode], object]) -> None:
+    def __init__(self, client: Client, acknowledged: Callable[[int, ReasonCode], object]) -> None:
         self._client = client
         self._loop = asyncio.get_running_loop()
         self._acknowledged = acknowledged
@@ -139,9 +54,9 @@ class Connection:
 
         Raises DeliveryError.
         """
-        client = _Client(login)
+        client = Client(login)
         try:
-            await _on_own_thread(lambda: client.connect(login.host, login.port, _KEEP_ALIVE_S))
+            await on_own_thread(lambda: client.connect(login.host, login.port, _KEEP_ALIVE_S))
         except OSError as error:
             if problem := problem_of(error, words=WORDS):
                 raise DeliveryError("untrusted", problem) from None
@@ -198,11 +113,11 @@ class Connection:
             loop.add_writer(sock, self._write)
         self._beside = asyncio.create_task(self._tend())
         try:
-            async with asyncio.timeout(_CONNECT_S):
+            async with asyncio.timeout(CONNECT_S):
                 either: list[asyncio.Future[Any]] = [self._accepted, self._ended]
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
-            raise DeliveryError("timeout", f"no answer within {_CONNECT_S:g} s") from None
+            raise DeliveryError("timeout", f"no answer within {CONNECT_S:g} s") from None
         if self._ended.done():
             raise self._ended.result()
 
@@ -268,27 +183,3 @@ class Connection:
     def _end(self, error: DeliveryError) -> None:
         if not self._ended.done():
             self._ended.set_result(error)
-
-
-async def _on_own_thread(work: Callable[[], _Made]) -> _Made:
-    """As `asyncio.to_thread`, but nobody waits for the thread at the end: a name server may not answer for minutes."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[_Made] = loop.create_future()
-
-    def tell(outcome: Callable[[], object]) -> None:
-        if not future.done():
-            outcome()
-
-    def run() -> None:
-        try:
-            made = work()
-        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
-            said = error
-            outcome: Callable[[], object] = lambda: future.set_exception(said)  # noqa: E731
-        else:
-            outcome = lambda: future.set_result(made)  # noqa: E731
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(tell, outcome)
-
-    threading.Thread(target=run, name="connect", daemon=True).start()
-    return await future

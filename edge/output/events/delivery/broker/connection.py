@@ -60,10 +60,9 @@ class Connection:
         except OSError as error:
             if problem := problem_of(error, words=WORDS):
                 raise DeliveryError("untrusted", problem) from None
-            late = isinstance(error, TimeoutError)
-            raise DeliveryError(
-                "timeout" if late else "unreachable", shown(error.strerror or error)
-            ) from None
+            if isinstance(error, TimeoutError):
+                raise DeliveryError("timeout", f"no answer within {CONNECT_S:g} s") from None
+            raise DeliveryError("unreachable", shown(error.strerror or error)) from None
         except ValueError as error:
             raise DeliveryError("unreachable", shown(error)) from None
         made = cls(client, acknowledged)

@@ -133,7 +133,8 @@ async def _open(
     if outputs.events:
         outputs.events.watching.watch_cameras(told)
         outputs.events.watching.watch_clouds(line.circuit, list(map(name_of, settings.cloud_urls)))
-        outputs.events.spool.start()
+        outputs.events.start()
+        ends.push_async_callback(outputs.events.end)
     page = Page(told, sources.live, metrics, line.said, pictures=settings.page_pictures)
     status_port = await open_status(settings, metrics, line.said, page, ends)
     await ends.enter_async_context(line)

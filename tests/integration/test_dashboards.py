@@ -91,7 +91,10 @@ def test_tables_have_the_columns_that_they_rename_and_order(scene):
                 }
             for step in panel.get("transformations", []):
                 if step["id"] == "organize":
-                    said = {**step["options"]["renameByName"], **step["options"].get("indexByName", {})}
+                    said = {
+                        **step["options"].get("renameByName", {}),
+                        **step["options"].get("indexByName", {}),
+                    }
                     assert set(said) <= columns, (name, panel["title"])
 
 

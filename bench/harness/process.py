@@ -175,6 +175,11 @@ def memory(pid: int) -> Memory:
     return Memory(proportional(pid), resident, peak, own, files)
 
 
+def open_files(pid: int) -> int:
+    """Files, sockets and pipes, now. Raises OSError once the process has ended."""
+    return sum(1 for _ in (PROC / str(pid) / "fd").iterdir())
+
+
 def proportional(pid: int, proc: Path = PROC) -> int:
     """`Memory.proportional` alone. Raises OSError once the process has ended."""
     return _bytes("Pss", (proc / str(pid) / "smaps_rollup").read_text(encoding="utf-8"))

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 from bench.emulator.thread import EmulatorThread
 from bench.harness.keys import Keys
 from bench.harness.options import Options, kept_or_temporary, number_between, option, positive
+from bench.harness.process import open_files
 from bench.harness.system import Cloud
 from bench.soak.edge import EdgeProcess
 from bench.soak.faults import Breaker, schedule
 from bench.soak.report import Findings, findings_of
-from bench.soak.watch import GROWTH_FILES, Watch, open_files
+from bench.soak.watch import GROWTH_FILES, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,9 +12,11 @@ import urllib.request
 import pytest
 from kits import bundles
 from kits.balancer import HAPROXY
-from kits.common import ROOT, free_port, wait_for
+from kits.common import ROOT, wait_for
 from kits.kubernetes.pods import environment
 from kits.kubernetes.rendered import named, of_kind, pod_of, together
+
+from bench.harness.process import free_port
 
 RIGHTS = {"edge": "edge", "prometheus": "metrics"}
 

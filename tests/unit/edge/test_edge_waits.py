@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import urllib.error
 import urllib.request
 
@@ -13,13 +12,14 @@ import pytest
 from kits.edge_main import NOWHERE, SMALL, send_when
 from kits.sources import running_camera
 
+from bench.harness.process import free_port
+
 pytestmark = pytest.mark.slow  # compiles networks
 
 
 @pytest.fixture
 def status_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    return free_port()
 
 
 def readiness(port):

@@ -55,6 +55,11 @@ class _Files(LoadFileScheduling):
             for _ in range(3):
                 self._reschedule(node)
 
+    def _reschedule(self, node: WorkerController) -> None:
+        """Gives none to a new worker that has not said yet which tests it has."""
+        if node in self.registered_collections:
+            super()._reschedule(node)
+
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Files | None:
     return _Files(config, log) if config.getoption("dist") == "loadfile" else None

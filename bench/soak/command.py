@@ -31,7 +31,8 @@ _TICK_S = 1.0
 _START_S = 120.0
 _CLOUD_WARM_S = 15.0
 _REPORT_S = 30.0
-_QUIET_S = 2.0
+_QUIET_S = 20.0
+"""In which a cloud has closed the connections of edges that have gone, however busy the machine is."""
 _END_S = 60.0
 _CONNECTIONS = 5
 """An edge keeps as many as it may have requests under way, and one for its probes."""
@@ -189,9 +190,10 @@ class Soak:
         statuses = {edge.name: edge.process.wait(_END_S) for edge in self._edges}
         faults = []
         if self._cloud.is_up():
-            time.sleep(_QUIET_S)
-            files = open_files(self._cloud.pid)
-            if files > self._idle_files + GROWTH_FILES:
+            until, most = time.monotonic() + _QUIET_S, self._idle_files + GROWTH_FILES
+            while (files := open_files(self._cloud.pid)) > most and time.monotonic() < until:
+                time.sleep(_TICK_S / 10)
+            if files > most:
                 faults.append(
                     f"the cloud has {files} files open without any edge; before: {self._idle_files}"
                 )

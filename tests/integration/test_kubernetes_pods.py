@@ -78,7 +78,7 @@ def mount(objects, name, folder, secrets):
 def status(url, shown=None, context=None):
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {shown}"} if shown else {})
     try:
-        with urllib.request.urlopen(request, timeout=5, context=context) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=context) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code

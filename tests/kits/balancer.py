@@ -92,7 +92,7 @@ class Balancer:
             assert self._process.poll() is None, self.said()
             return {each for each in range(1, count + 1) if self.takes(each)} == set(numbers)
 
-        wait_for(so, f"clouds {numbers} and no others", 30)
+        wait_for(so, f"clouds {numbers} and no others")
 
     def said(self) -> str:
         self._log.seek(0)

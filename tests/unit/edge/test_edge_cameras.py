@@ -146,7 +146,7 @@ def test_a_camera_that_is_away_is_waited_for_while_the_others_go_on(edge, tmp_pa
 
     def both():
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{status_port}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{status_port}/metrics", timeout=30) as answer:
                 text = answer.read().decode()
         except OSError:
             return False

@@ -81,7 +81,7 @@ def test_while_it_waits_for_its_cloud_it_is_starting_and_can_be_stopped(start):
 
     def told():
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
                 states.append(json.load(answer)["state"])
         except OSError:
             assert edge.is_up(), edge.said()

@@ -127,7 +127,7 @@ def test_it_stays_for_its_metrics_if_asked(edge):
     seen, turns = [], []
 
     def get(path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as response:
             return response.read().decode()
 
     def finished():

@@ -24,7 +24,7 @@ def status_port():
 
 def readiness(port):
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -35,7 +35,7 @@ def readiness(port):
 
 def attempts(port):
     """How often it has been tried again."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         found = re.search(
             r"^splitdnn_edge_source_reconnects_total\S* (\S+)$", answer.read().decode(), re.MULTILINE
         )

@@ -16,6 +16,7 @@ from kits.chaos import captured, check_waits, paced, stop, summary, wait_for_clo
 from kits.sources import Camera
 
 from bench.emulator.link import Link
+from bench.harness.process import free_port
 from bench.harness.scrape import scrape
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def test_a_wall_clock_that_jumps_by_hours_moves_no_latency_and_loses_no_frame(ch
 def test_a_disk_that_is_full_for_a_while_costs_those_records_and_says_so(chaos, tmp_path):
     """A limit on the size of files stands in for a full disk; Python gets EFBIG instead of ENOSPC."""
     path, frames = tmp_path / "results.jsonl", 250
-    port = kit.free_port()
+    port = free_port()
     run = chaos.edge(paced(frames), results=str(path), status_port=str(port), at_end="stay", show="quiet")
 
     def lines(count: int) -> None:

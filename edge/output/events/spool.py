@@ -50,6 +50,7 @@ class Spool:
         max_bytes: int,
         metrics: EventMetrics,
         clock: Callable[[], float] = time.monotonic,
+        waiting: Waiting | None = None,
     ) -> None:
         """Take up what an earlier process left in `folder`, which gets no larger than `max_bytes`.
 
@@ -59,7 +60,7 @@ class Spool:
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._readers: dict[str, Reader] = {}
-        self._waiting = Waiting()
+        self._waiting = Waiting() if waiting is None else waiting
         self._failing = False
         self._retry_at = 0.0
         self._closing = self._ended = self._confirmed = False

@@ -28,6 +28,7 @@ _COMMANDS = {
     "peers": "the same tail behind other model servers, each in an environment of its own (minutes; --quick: one, once installed)",
     "attack": "an honest client beside attackers with tokens of their own (a quarter of an hour; --quick: minutes)",
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
+    "events": "events to a broker and a webhook that fail at random, joined with the records (minutes; --quick: less than one)",
     "fleet": "a hundred edges and three clouds behind a balancer, under faults (six minutes; --quick: less than one)",
 }
 _ROOMS = {
@@ -35,6 +36,7 @@ _ROOMS = {
     "scale": "load.scale",
     "mixed": "load.mixed",
     "peers": "load.peers",
+    "events": "soak.events",
     "fleet": "soak.fleet",
     "autoscale": "load.autoscale",
     "doors": "load.doors",

@@ -25,6 +25,7 @@ from edge.cameras.fields import (
     StillThreshold,
     Threshold,
 )
+from edge.output.events.delivery import fields
 from edge.uplink.clouds.addresses import urls_of
 from shared.process.settings import CommonSettings
 from shared.wire.http import require_proxy
@@ -123,10 +124,15 @@ class EdgeSettings(CommonSettings):
         description="how many files of records are kept besides the current one, where one of the two limits is set; none is kept "
         "for longer than so many times `results_max_age_s`",
     )
-    events: str | None = Field(
-        None,
-        description="who is told what happens, at least once and in order (docs/events.md): addresses with commas between them",
-    )
+    events: fields.Events = None
+    events_in_clear: fields.EventsInClear = False
+    events_ca: fields.EventsCa = None
+    events_certificate: fields.EventsCertificate = None
+    events_key: fields.EventsKey = None
+    events_password_file: fields.EventsPasswordFile = None
+    events_secret_file: fields.EventsSecretFile = None
+    events_mqtt: fields.EventsMqtt = "5"
+    events_discovery: fields.EventsDiscovery = ""
     events_folder: str = Field(
         "",
         description="folder for events that wait to be delivered, of one edge only; by default `events` in `cache_dir`",

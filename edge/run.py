@@ -136,7 +136,8 @@ async def _open(
     if outputs.events:
         outputs.events.watching.watch_cameras(told)
         outputs.events.watching.watch_clouds(line.circuit, list(map(name_of, settings.cloud_urls)))
-        outputs.events.spool.start()
+        outputs.events.start()
+        ends.push_async_callback(outputs.events.end)
     server, status_port = serve_status(
         metrics.registry,
         lambda: metrics.state,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.output.events.delivery.opening import Deliveries
 from edge.output.events.noticing import Noticing
 from edge.output.events.spool import Spool
 from edge.output.events.teller import Teller
@@ -31,6 +32,17 @@ class Events:
     noticing: Noticing
     """A sink of records."""
     watching: Watching
+    deliveries: Deliveries
+
+    def start(self) -> None:
+        """Begin to write and to deliver. On the event loop."""
+        self.deliveries.start(self.spool)
+        self.spool.start()
+
+    async def end(self) -> None:
+        """Deliver what waits, where that is soon done. To be called before `close`."""
+        self.stop()
+        await self.deliveries.end()
 
     def stop(self) -> None:
         """The run ends: what ends with it is not told."""
@@ -46,6 +58,7 @@ def open_events(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping[s
     """None if there is nobody to tell. `cameras` says of each whether it is live. Raises SettingsError."""
     if not settings.events:
         return None
+    deliveries = Deliveries(settings, metrics, cameras)
     spool = Spool(_folder(settings), settings.events_max_bytes, metrics.events)
     teller = Teller(spool.append, spool.numbers)
     noticing = Noticing(
@@ -55,7 +68,7 @@ def open_events(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping[s
         hold_s=settings.events_hold_s,
         lost_s=settings.events_lost_s,
     )
-    return Events(spool, noticing, Watching(teller))
+    return Events(spool, noticing, Watching(teller), deliveries)
 
 
 def _folder(settings: EdgeSettings) -> Path:

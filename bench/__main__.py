@@ -19,6 +19,7 @@ _COMMANDS = {
     "mixed": "a cloud alone under clients of several split points, against another checkout (minutes; --quick: one)",
     "autoscale": "loads replayed through the autoscalers of deploy/kubernetes (minutes; --quick: seconds)",
     "cameras": "one edge with several cameras against one with a single camera (minutes; --quick: one)",
+    "tracks": "the edge's tracker of objects on real clips, against one that follows pixels (a minute; --quick: seconds)",
     "load": "the load generator alone, against any cloud",
     "flood": "clients with tokens, over TLS, far above the capacity, half of whom leave (minutes; --quick: one)",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
@@ -39,9 +40,10 @@ _ROOMS = {
     "fleet": "soak.fleet",
     "autoscale": "load.autoscale",
     "doors": "load.doors",
+    "tracks": "cameras.tracks",
 }
 """Where a command lives that has no room of its own."""
-_ONE_THREAD = ("rate", "link")
+_ONE_THREAD = ("rate", "link", "tracks")
 """What computes in this process: numpy, torch and OpenCV read the thread settings when they are imported."""
 
 

@@ -146,7 +146,7 @@
       tell(card, latest);
       if (latest.boxes && latest.frame !== card.drawn) draw(card, latest, null);
     }
-    text(parts["no-picture"], card.hasPicture ? "" : state.pictures ? (camera.status === "live" ? "No picture yet." : "No picture: nobody looked when its last frame came.") : "Pictures are off on this edge (--page-pictures).");
+    text(parts["no-picture"], card.hasPicture ? "" : state.pictures ? (["live", "waiting"].includes(camera.status) ? "No picture yet." : "No picture: nobody looked when its last frame came.") : "Pictures are off on this edge (--page-pictures).");
     parts["no-picture"].hidden = card.hasPicture;
     if (visible.has(card.key)) chart(parts.chart, camera.series, [{ values: camera.series.latency_ms, colour: "text", name: "latency" }], { unit: ms, title: `Latency of camera ${camera.key}` });
   }
@@ -185,7 +185,8 @@
   }
   function showClouds(clouds) {
     rows(part("clouds"), clouds, (cloud) => cloud.cloud, (cloud) => [
-      cloud.cloud, CLOUD[cloud.state] || [cloud.state.replaceAll("_", " "), "warn"], ms(cloud.round_trip_ms),
+      cloud.cloud, cloud.state === "closed" && !cloud.network ? ["not heard yet", "dim"] : CLOUD[cloud.state] || [cloud.state.replaceAll("_", " "), "warn"],
+      cloud.network ? ms(cloud.round_trip_ms) : "–",
       cloud.throughput_bytes_per_s === null ? "not measured yet" : `${bytes(cloud.throughput_bytes_per_s)}/s`,
       cloud.under_way ?? "–", ms(cloud.expected_ms), cloud.network || "–",
     ]);
@@ -229,6 +230,7 @@
     showCameras(next.cameras);
     showClouds(next.clouds);
     keyed(part("plans"), next.plans, (plan) => plan.cameras[0], makePlan, showPlan);
+    part("no-plan").hidden = next.plans.length > 0;
     showFaults(next.faults);
     if (first) look();
   }

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from shared.security.browser import shown_by
 from shared.security.exposure import open_rights, shown_in_clear
 from shared.security.gate import Gate, Shown
 from shared.security.rights import written
 from shared.security.sessions import Sessions
 from shared.security.tokens.file import TokenFile
+from shared.wire.server.browser import shown_by
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tornado.web import RequestHandler
 
 from shared.errors import RequestError, UnauthenticatedError
-from shared.security.browser import shown_by
 from shared.security.gate import NOBODY
+from shared.wire.server.browser import shown_by
 
 if TYPE_CHECKING:
     from shared.security.gate import Caller, Gate

@@ -20,7 +20,7 @@ from edge.frames.way import Edition, Editions
 from edge.metrics import DEFAULT_CAMERA, EdgeMetrics
 from edge.output.results import Record
 from edge.planning.pace import Pace
-from edge.planning.pilot import PinnedPilot
+from edge.planning.pinned import PinnedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.sources.base import Shot
 from edge.uplink.circuit import Circuit

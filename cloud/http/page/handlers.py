@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloud.http.base import Handler
 from shared.errors import ForbiddenError, UnauthenticatedError
-from shared.security.browser import from_elsewhere, is_own_name, session_key
 from shared.security.rights import Right, one_of
 from shared.wire.page.document import Document, data, document
 from shared.wire.page.stream import Stream
+from shared.wire.server.browser import from_elsewhere, is_own_name, session_key
 
 if TYPE_CHECKING:
     from cloud.http.page.page import Page

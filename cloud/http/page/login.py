@@ -9,10 +9,10 @@ from cloud.access.audit import Action, Outcome
 from cloud.http.base import Handler
 from cloud.http.body import BodyHandler
 from shared.errors import BodyError, ForbiddenError, UnauthenticatedError
-from shared.security.browser import cookie_name, from_elsewhere, session_key
 from shared.security.rights import OPEN, Right, one_of
 from shared.security.tokens.keyring import digest_of
 from shared.wire.page.forms import login_page, session_page
+from shared.wire.server.browser import cookie_name, from_elsewhere, session_key
 
 if TYPE_CHECKING:
     from cloud.bodies.body import Body

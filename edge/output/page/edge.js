@@ -141,9 +141,9 @@
       tell(card, latest);
       if (latest.boxes && latest.frame !== card.drawn) draw(card, latest, null);
     }
-    text(parts["no-picture"], card.hasPicture ? "" : state.pictures ? "No picture yet." : "Pictures are off on this edge (--page-pictures).");
+    text(parts["no-picture"], card.hasPicture ? "" : state.pictures ? (camera.status === "live" ? "No picture yet." : "No picture: nobody looked when its last frame came.") : "Pictures are off on this edge (--page-pictures).");
     parts["no-picture"].hidden = card.hasPicture;
-    chart(parts.chart, [{ values: camera.series.latency_ms, colour: "text", name: "latency" }], { unit: ms, title: `Latency of camera ${camera.key}` });
+    if (visible.has(card.key)) chart(parts.chart, camera.series, [{ values: camera.series.latency_ms, colour: "text", name: "latency" }], { unit: ms, title: `Latency of camera ${camera.key}` });
   }
   function showCameras(cameras) {
     part("filter").hidden = cameras.length < 7;
@@ -170,12 +170,12 @@
     kind(part("t-dropped"), dropped ? "warn" : "");
     text(part("t-failed"), number(failed, 9));
     kind(part("t-failed"), failed ? "bad" : "");
-    chart(part("c-frames"), [
+    chart(part("c-frames"), series, [
       { values: series.cloud, colour: "cloud", name: "cloud" }, { values: series.edge, colour: "edge", name: "edge" },
       { values: series.still, colour: "still", name: "still" }, { values: series.nobody, colour: "bad", name: "nobody" },
     ], { stacked: true, title: "Frames answered a second" });
-    chart(part("c-bytes"), [{ values: series.bytes, colour: "cloud", name: "sent" }], { unit: (value) => `${bytes(value)}/s`, stacked: true, title: "Bytes sent a second" });
-    chart(part("c-latency"), [{ values: series.latency_ms, colour: "text", name: "latency" }], { unit: ms, title: "Latency" });
+    chart(part("c-bytes"), series, [{ values: series.bytes, colour: "cloud", name: "sent" }], { unit: (value) => `${bytes(value)}/s`, stacked: true, title: "Bytes sent a second" });
+    chart(part("c-latency"), series, [{ values: series.latency_ms, colour: "text", name: "latency" }], { unit: ms, title: "Latency" });
   }
   function showClouds(clouds) {
     rows(part("clouds"), clouds, (cloud) => cloud.cloud, (cloud) => [

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from edge.output.entrance import Handler
 from shared.errors import ForbiddenError, RequestError, UnauthenticatedError, UnavailableError
-from shared.security.browser import from_elsewhere, is_own_name, session_key
 from shared.security.rights import Right, one_of
 from shared.wire.page.document import be_private
 from shared.wire.page.forms import login_page, refusal_page
+from shared.wire.server.browser import from_elsewhere, is_own_name, session_key
 
 if TYPE_CHECKING:
     from edge.output.page.metrics import PageMetrics

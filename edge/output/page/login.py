@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 from edge.output.entrance import Handler
 from edge.output.page.handlers import TITLE
 from shared.errors import ForbiddenError, RequestError, UnauthenticatedError
-from shared.security.browser import cookie_name, from_elsewhere, session_key, shown_by
 from shared.security.rights import OPEN, Right, one_of
 from shared.wire.page.document import be_private
 from shared.wire.page.forms import login_page, session_page
+from shared.wire.server.browser import cookie_name, from_elsewhere, session_key, shown_by
 
 if TYPE_CHECKING:
     from edge.output.page.metrics import PageMetrics

@@ -15,7 +15,7 @@ from edge.output.page.handlers import (
 from edge.output.page.login import LoginHandler, LogoutHandler
 from edge.output.page.metrics import PageMetrics
 from edge.output.page.pictures import Pictures
-from edge.output.page.state import State
+from edge.output.page.seen.state import State
 from shared.wire.page.document import data, document
 from shared.wire.page.stream import Stream
 

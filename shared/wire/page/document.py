@@ -12,10 +12,9 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
-
-from tornado.escape import xhtml_escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +76,7 @@ def document(title: str, body: str, *, styles: Sequence[str] = (), scripts: Sequ
     if "</" in style or "</script" in script.lower():
         raise ValueError("a style or script would end before its end")
     html = _FRAME.format(
-        title=xhtml_escape(title),
+        title=escape(title),
         style=style,
         body=body,
         script=f"<script>{script}</script>" if script else "",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
-
-from tornado.escape import xhtml_escape
 
 from shared.wire.page.document import document
 
@@ -24,16 +23,16 @@ _REFUSAL = """<main><h1>{title}</h1><p role="alert" class="bad">{problem}</p><p>
 
 def login_page(title: str, problem: str = "") -> Document:
     """Asks for a token; `problem` says why the last one was refused."""
-    alert = f'<p role="alert" class="bad">{xhtml_escape(problem)}</p>' if problem else ""
-    return document(title, _FORM.format(title=xhtml_escape(title), problem=alert))
+    alert = f'<p role="alert" class="bad">{escape(problem)}</p>' if problem else ""
+    return document(title, _FORM.format(title=escape(title), problem=alert))
 
 
 def session_page(title: str, name: str, rights: Iterable[str], form_key: str, *, back: str) -> Document:
     """Says who is logged in; `back` is the path of the page that people come for."""
     texts = {"title": title, "name": name, "rights": ", ".join(rights), "form_key": form_key, "back": back}
-    return document(title, _WHO.format(**{key: xhtml_escape(text) for key, text in texts.items()}))
+    return document(title, _WHO.format(**{key: escape(text) for key, text in texts.items()}))
 
 
 def refusal_page(title: str, problem: str) -> Document:
     """Says why somebody who is known may not see the page."""
-    return document(title, _REFUSAL.format(title=xhtml_escape(title), problem=xhtml_escape(problem)))
+    return document(title, _REFUSAL.format(title=escape(title), problem=escape(problem)))

@@ -137,16 +137,21 @@ const page = (() => {
     for (const step of [1, 2, 5, 10]) if (value <= step * ten) return step * ten;
     return value;
   }
+  // series: its `slots` numbers of `step_s` seconds each are as many as the chart is wide; there may be fewer, and the last one is now.
   // layers: [{values, colour, name}], oldest value first, null where nothing was measured. `stacked`: filled, one on the other.
-  function chart(canvas, layers, { unit = number, seconds = 300, stacked = false, title = "" } = {}) {
-    const sheet = paper(canvas);
-    const all = layers.map((layer) => layer.values), count = Math.max(2, ...all.map((values) => values.length));
+  function chart(canvas, series, layers, { unit = number, stacked = false, title = "" } = {}) {
+    const now = performance.now();
+    if (now - canvas.drawn < 900) return;
+    canvas.drawn = now;
+    const sheet = paper(canvas), count = Math.max(2, series.slots), seconds = series.slots * series.step_s;
+    layers = layers.map((layer) => ({ ...layer, values: new Array(Math.max(0, count - layer.values.length)).fill(null).concat(layer.values).slice(-count) }));
+    if (stacked) layers = layers.filter((layer, place) => !place || layer.values.some((value) => value > 0));
+    const all = layers.map((layer) => layer.values);
     const sums = Array.from({ length: count }, (_, place) => all.reduce((sum, values) =>
       (stacked ? sum + (values[place] || 0) : Math.max(sum, values[place] || 0)), 0));
     const most = above(Math.max(...sums));
-    const last = layers.map((layer) => `${layer.name} ${unit(layer.values[layer.values.length - 1])}`).join(", ");
+    const last = layers.map((layer) => `${layer.name} ${unit(layer.values[count - 1])}`).join(", ");
     const told = `${title}: ${last}; at most ${unit(Math.max(...sums))} in the last ${Math.round(seconds / 60)} minutes`;
-    const now = performance.now();
     if (!canvas.told || now - canvas.told > 5000) { canvas.told = now; canvas.setAttribute("aria-label", told); }
     if (!sheet) return;
     const { pen, width, height } = sheet, small = height < 60, top = small ? 2 : 14, foot = small ? 2 : 16, floor = height - foot;
@@ -181,7 +186,7 @@ const page = (() => {
     pen.fillStyle = colour("dim");
     pen.font = "12px system-ui, sans-serif";
     pen.textBaseline = "bottom";
-    pen.textAlign = "left"; pen.fillText(unit(most), 0, top - 1); pen.fillText(ago(seconds), 0, height);
+    pen.textAlign = "left"; pen.fillText(unit(most), 0, top - 1); pen.fillText(`${Math.round(seconds / 60)} min ago`, 0, height);
     pen.textAlign = "right"; pen.fillText("now", width, height);
     let edge = width;
     for (const layer of layers.slice().reverse()) {

@@ -52,24 +52,21 @@ class Ring:
             slot.latency_ms += record.latency_ms
 
     def said(self, *, answers: bool = True) -> dict[str, Any]:
-        """Numbers a second, the oldest first; null from before the start, and for latency where no frame was done.
+        """Numbers a second, the oldest first, at most `slots` of them; for latency null where no frame was done.
 
         The seconds that are not over are left out. With `answers`, how many frames were answered, by whom.
         """
         now = int(self._clock() / self.step_s)
         found = {slot.at: slot for slot in self._slots}
         nothing = _Slot(0)
-        chosen = [
-            found.get(at, nothing) if at >= self._begun else None for at in range(now - self._count, now)
-        ]
+        chosen = [found.get(at, nothing) for at in range(max(self._begun, now - self._count), now)]
         said: dict[str, Any] = {
             "step_s": self.step_s,
-            "bytes": [slot and round(slot.sent / self.step_s) for slot in chosen],
-            "latency_ms": [
-                round(slot.latency_ms / slot.timed, 1) if slot and slot.timed else None for slot in chosen
-            ],
+            "slots": self._count,
+            "bytes": [round(slot.sent / self.step_s) for slot in chosen],
+            "latency_ms": [round(slot.latency_ms / slot.timed, 1) if slot.timed else None for slot in chosen],
         }
         if answers:
             for who in nothing.answers:
-                said[who] = [slot and round(slot.answers[who] / self.step_s, 2) for slot in chosen]
+                said[who] = [round(slot.answers[who] / self.step_s, 2) for slot in chosen]
         return said

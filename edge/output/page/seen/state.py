@@ -8,10 +8,10 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from edge.output.page.camera import CameraSeen
-from edge.output.page.faults import faults
-from edge.output.page.ring import Ring
-from edge.output.page.shown import cut
+from edge.output.page.seen.camera import CameraSeen
+from edge.output.page.seen.faults import faults
+from edge.output.page.seen.ring import Ring
+from edge.output.page.seen.shown import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

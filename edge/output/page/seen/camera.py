@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.output.page.ring import Ring
-from edge.output.page.shown import cut, shown
+from edge.output.page.seen.ring import Ring
+from edge.output.page.seen.shown import cut, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -95,8 +95,9 @@ class EventsHandler(PageHandler):
     def _still(self) -> bool:
         """Whether the token is in force and its owner has not logged out."""
         session, sessions = self.caller.session, self.gate.sessions
-        if session and sessions and sessions.find(session_key(self.request) or "") is not session:
-            return False
+        if session is not None and sessions is not None:
+            key = session_key(self.request) or ""
+            return sessions.find(key) is session and self.gate.still(self.caller)
         return self.gate.still(self.caller)
 
 

@@ -127,7 +127,7 @@ def test_figures_are_those_of_the_records_and_the_metrics(browser: Browser, clou
 def test_what_is_refused_is_shown_by_client_and_reason(browser: Browser, cloud: Secured) -> None:
     with tab(browser) as this:
         log_in(this, cloud)
-        bad = cloud.tokens.add("clumsy", *GROUPS["edge"])
+        bad = cloud.tokens.add("clumsy", *GROUPS["all"])
         wait_for(
             lambda: (cloud.refuse(1, bad), "clumsy" in str(tables(this)["clients"]))[1],
             "the client's token",

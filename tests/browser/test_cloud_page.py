@@ -1,203 +1,224 @@
-"""The cloud's page in a browser: what it shows is what the cloud did, for everybody, and nothing of it is run."""
+"""The cloud's page shows what edges have sent and had refused, as their records and the cloud's metrics say."""
 
 from __future__ import annotations
 
-import copy
-import itertools
-from typing import TYPE_CHECKING, Any
+import re
+import urllib.error
+import urllib.request
+from collections import Counter
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from kits import fed_stream
-from kits.browser import SCHEMES, WIDTHS, tab
-from kits.cloud import FRAME
-from kits.codecs import frame_of
-from kits.followed import followed
+from kits.accessible import LOOKS, check
+from kits.browser import tab
+from kits.common import wait_for
+from kits.deployments import LocalDeployment
+from kits.hostile import MARKUP, acts, elements, hostile
+from kits.seen import figure
 from kits.tokens import Tokens
 
-from shared import __version__
-from shared.codecs import NAMES
-from shared.security.rights import Right
-from shared.wire import frame as wire
+from shared.security.rights import GROUPS, Right
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from kits.browser import Tab
-    from kits.followed import Followed
     from playwright.sync_api import Browser
 
-FINGERPRINT = b"seen...."
-EVIL = '<img src=x onerror="document.title=`run`"><b>evil</b> \u202egnp.exe'
-CELLS = "(id) => [...document.getElementById(id).rows].map((row) => [...row.cells].map((cell) => cell.textContent))"
-WIDE = "document.documentElement.scrollWidth - innerWidth"
+# What every table of the page holds, each row by the texts of its cells, and the single figures by their ids.
+TABLES = """() => Object.fromEntries([...document.querySelectorAll("tbody")].map((body) =>
+  [body.id, [...body.rows].map((row) => [...row.cells].map((cell) => cell.textContent))]))"""
+FRAMES = {"gate": ("trunk.relu", 30), "yard": ("input", 20)}
+"""What each edge sends: where its network is cut, and how many frames."""
+
+
+class Secured:
+    """A cloud with tokens, two edges' among them, and what their records say."""
+
+    def __init__(self, folder: Path, colours: str) -> None:
+        self.tokens = Tokens(folder / "tokens", [])
+        self.watcher = self.tokens.add("watcher", Right.PAGE, Right.METRICS)
+        self.meter = self.tokens.add("meter", Right.METRICS)
+        files = {}
+        for name in FRAMES:
+            files[name] = folder / f"{name}.token"
+            files[name].write_text(self.tokens.add(name, *GROUPS["edge"]))
+        self.system = LocalDeployment(model=colours, precision="float32", token_file=str(self.tokens.path))
+        self.url = self.system.cloud_url
+        self.sent: Counter[str] = Counter()
+        self.payloads: Counter[str] = Counter()
+        for name, (point, count) in FRAMES.items():
+            run = self.system.edge(
+                source=f"synthetic:fps=0,frames={count},width=160,height=120", split_point=point, cloud_token_file=str(files[name])
+            )  # fmt: skip
+            for record in run.finish():
+                assert record["answered_by"] == "cloud", run.said()
+                self.sent[name] += 1
+                self.payloads[name] += record["payload_bytes"]
+
+    def metrics(self) -> str:
+        request = urllib.request.Request(
+            f"{self.url}/metrics", headers={"Authorization": f"Bearer {self.meter}"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read().decode()
+
+    def refuse(self, count: int, token: str) -> None:
+        """Have so many requests refused."""
+        for _ in range(count):
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(urllib.request.Request(f"{self.url}/model", b"{", headers), timeout=10)
+            caught.value.close()
 
 
 @pytest.fixture(scope="module")
-def data() -> bytes:
-    array = np.linspace(-1, 1, 512, dtype=np.float32)
-    return wire.pack(
-        frame_of(NAMES["float32"], array, split_point="flatten", fingerprint=FINGERPRINT, deadline_ms=0)
-    )
+def cloud(browser: Browser, colours: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    secured = Secured(tmp_path_factory.mktemp("secured"), colours)
+    try:
+        yield secured
+    finally:
+        secured.system.close()
 
 
-@pytest.fixture
-def cloud(tmp_path: Path, data: bytes) -> Iterator[Followed]:
-    """With five frames of one edge and two of another, and three refusals."""
-    with followed(tmp_path / "bundle", FINGERPRINT) as server:
-        for source, frames in (("127.0.0.5", 5), ("127.0.0.6", 2)):
-            with server.connect(source) as connection:
-                for _ in range(frames):
-                    assert connection.ask("POST", "/model", data, FRAME).status == 200
-        for _ in range(3):
-            server.frame(data[:-9]).refused(400, "bad_frame")
-        yield server
+def log_in(this: Tab, cloud: Secured) -> None:
+    """Open the page with the watcher's token, by the form to which it leads."""
+    this.open(f"{cloud.url}/page")
+    this.page.get_by_label("Token").fill(cloud.watcher)
+    with this.page.expect_navigation():
+        this.page.keyboard.press("Enter")
+    if not this.page.url.endswith("/page"):
+        this.open(f"{cloud.url}/page")
+    this.until("document.querySelector('#networks tr')", what="a state")
 
 
-def url(server: Followed, path: str = "/page") -> str:
-    return f"http://127.0.0.1:{server.port}{path}"
+def tables(this: Tab) -> dict[str, list[list[str]]]:
+    return this.page.evaluate(TABLES)
 
 
-def cells(this: Tab, name: str) -> list[list[str]]:
-    found: list[list[str]] = this.page.evaluate(CELLS, name)
-    return found
-
-
-def text(this: Tab, name: str) -> str:
-    found: str = this.page.evaluate("(id) => document.getElementById(id).textContent", name)
-    return found
-
-
-def test_it_shows_what_the_cloud_did(browser: Browser, cloud: Followed, data: bytes) -> None:
+def test_figures_are_those_of_the_records_and_the_metrics(browser: Browser, cloud: Secured) -> None:
     with tab(browser) as this:
-        this.open(url(cloud))
-        this.until("document.querySelector('[data-client]')", what="a client")
-        clients = {row[0]: row for row in cells(this, "clients")}
-        assert clients.keys() == {"127.0.0.5", "127.0.0.6", "127.0.0.1"}
-        assert [clients[name][3] for name in ("127.0.0.5", "127.0.0.6", "127.0.0.1")] == ["5", "2", "0"]
-        assert clients["127.0.0.5"][4] == f"{5 * len(data) / 1000:.3g} kB"
-        assert [clients[name][5] for name in ("127.0.0.5", "127.0.0.1")] == ["none", "bad_frame 3"]
-        assert cells(this, "refusals") == [["bad_frame", "3"]]
-        tails = {row[0]: row[2] for row in cells(this, "tails")}
-        assert tails["flatten"] == "7"
-        assert {count for name, count in tails.items() if name != "flatten"} == {"0"}
-        assert cells(this, "batches") == [["1", "7", "100 %"]]
-        (network,) = cells(this, "networks")
-        assert FINGERPRINT.hex() in network
-        assert (text(this, "version"), text(this, "cloud"), text(this, "state")) == (
-            __version__,
-            cloud.service.cloud,
-            "ready",
-        )
-        assert this.hosts() == {f"127.0.0.1:{cloud.port}"}
+        log_in(this, cloud)
+        found = tables(this)
+        clients = {row[0]: row for row in found["clients"]}
+        assert {name: figure(clients[name][3]) for name in FRAMES} == cloud.sent
+        for name, payload in cloud.payloads.items():
+            assert payload < figure(clients[name][4]) < payload + 2000 * cloud.sent[name], (
+                "bodies are payloads and headers"
+            )
+            assert clients[name][5] == "none"
+        tails = {row[0].removesuffix(" (default)"): row for row in found["tails"]}
+        assert {point: figure(tails[point][2]) for point, _ in FRAMES.values()} == dict(FRAMES.values())
+        runs = re.search(r"^splitdnn_cloud_batch_size_count (\S+)$", cloud.metrics(), re.MULTILINE)
+        assert runs is not None
+        caption = this.page.locator("#batches-caption").inner_text()
+        assert caption.startswith(f"{float(runs[1]):,.0f} runs of tails")
+        assert sum(figure(row[1]) for row in found["batches"]) == float(runs[1])
+        (network,) = found["networks"]
+        assert network[:2] == ["colours", "detect"]
+        assert network[5] == "current"
+        assert this.page.locator("#state").inner_text() == "ready"
         assert this.complaints == []
-
-        # It follows, to the end.
-        with cloud.connect("127.0.0.7") as connection:
-            assert connection.ask("POST", "/model", data, FRAME).status == 200
-        this.until("document.querySelector(`[data-client='127.0.0.7']`)", what="the newcomer")
-        cloud.stop_service().result(30.0)
-        this.until("document.getElementById('state').textContent === 'stopped'", what="its end")
+        assert {f"http://{host}" for host in this.hosts()} == {cloud.url}, "the page asks nobody else"
 
 
-def test_a_cloud_that_is_gone_is_seen_to_be_gone(browser: Browser, tmp_path: Path) -> None:
+def test_what_is_refused_is_shown_by_client_and_reason(browser: Browser, cloud: Secured) -> None:
     with tab(browser) as this:
-        with followed(tmp_path / "bundle", FINGERPRINT) as server:
-            this.open(url(server))
-            this.until("document.getElementById('state').textContent === 'ready'", what="a state")
-        gone = "document.getElementById('state').textContent.startsWith('no connection')"
-        this.until(gone, what="word that it is gone", seconds=3.0)
-        assert text(this, "version") == __version__, "what was seen last stays"
+        log_in(this, cloud)
+        bad = cloud.tokens.add("clumsy", *GROUPS["all"])
+        wait_for(
+            lambda: (cloud.refuse(1, bad), "clumsy" in str(tables(this)["clients"]))[1],
+            "the client's token",
+            30,
+        )
+        cloud.refuse(3, bad)
+
+        def counted() -> bool:
+            metrics = re.findall(
+                r'^splitdnn_cloud_rejected_total{reason="(\w+)"} (\S+)$', cloud.metrics(), re.MULTILINE
+            )
+            expected = {reason: float(count) for reason, count in metrics if float(count)}
+            return {row[0]: figure(row[1]) for row in tables(this)["refusals"]} == expected
+
+        wait_for(counted, "the refusals of the metrics", 20)
+        (row,) = (row for row in tables(this)["clients"] if row[0] == "clumsy")
+        reason, _, count = row[5].partition(" ")
+        assert reason in {each[0] for each in tables(this)["refusals"]}
+        assert figure(count) >= 3
 
 
-def crowded(state: dict[str, Any], name: str) -> dict[str, Any]:
-    """The same cloud with much of everything, under this name."""
-    state = copy.deepcopy(state)
-    client, (network,) = state["clients"]["shown"][0], state["networks"]
-    many = [
-        client | {"name": f"{name}-{number}", "refused": {"over_quota": number}, "quiet_s": 100 * number}
-        for number in range(32)
-    ]
-    state["clients"] = {
-        "active": 32,
-        "shown": many,
-        "others": client | {"clients": 1234, "refused": {"deadline": 5}},
-    }
-    state["networks"] = [network | {"name": name}, network | {"fingerprint": "00" * 8, "current": False}]
-    state["profiles"] = [
-        {
-            "name": f"{number:032x}", "split_point": name, "shape": shape, "bytes": 1e6, "held_bytes": 4e7, "decode_ms": 1.25,
-        }
-        for number, shape in enumerate([[256, 14, 14], [[64, 40, 40], [128, 20, 20]]])
-    ]  # fmt: skip
-    (worker,) = state["workers"]
-    state["workers"] = [worker, {"number": 2, "state": "silent"}, worker | {"number": 3, "state": "draining"}]
-    state["queue"] |= {"depth": state["queue"]["capacity"]}
-    state["refused"] |= {"over_quota": 10**6}
-    state["network_changes"] = {"failed": 2}
-    state["bundles"] = {"served": True, "under_way": 1, "sent": {"complete": 3}}
-    return state
+def test_a_right_to_something_else_shows_no_page(browser: Browser, cloud: Secured) -> None:
+    with tab(browser) as this:
+        this.open(f"{cloud.url}/page")
+        this.page.get_by_label("Token").fill(cloud.meter)
+        with this.page.expect_navigation():
+            this.page.keyboard.press("Enter")
+        this.open(f"{cloud.url}/page")
+        assert this.page.locator("#networks").count() == 0
+        assert this.page.evaluate("async () => (await fetch('/page/events')).status") == 403
+        assert "page" in this.page.locator("body").inner_text(), "it is told which right is missing"
 
 
-@pytest.mark.parametrize(("width", "scheme"), list(itertools.product(WIDTHS, SCHEMES)))
-def test_nobody_is_kept_out(browser: Browser, cloud: Followed, width: int, scheme: str) -> None:
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_nobody_is_kept_out_of_it(browser: Browser, cloud: Secured, width: int, scheme: str) -> None:
     with tab(browser, width=width, scheme=scheme) as this:
         fed_stream.prepare(this)
-        this.open(url(cloud))
-        this.until("document.querySelector('[data-client]')", what="a client")
+        this.open(f"{cloud.url}/page")
+        check(this, "a form")
+        log_in(this, cloud)
         state = fed_stream.hold(this)
-        for what, shown in (("in quiet", state), ("with much of everything", crowded(state, "layer-4"))):
-            fed_stream.push(this, [shown])
-            assert this.violations() == [], what
-            assert this.page.evaluate(WIDE) <= 0, what
+        check(this, "in quiet")
+        fed_stream.push(this, [crowded(state)])
+        assert len(tables(this)["clients"]) > 60
+        check(this, "in trouble")
 
 
-def test_what_comes_from_elsewhere_is_text(browser: Browser, cloud: Followed) -> None:
+def test_markup_in_any_place_of_a_state_is_text(browser: Browser, cloud: Secured) -> None:
     with tab(browser) as this:
         fed_stream.prepare(this)
-        this.open(url(cloud))
-        state = fed_stream.hold(this)
-        fed_stream.push(this, [crowded(state, EVIL)])
-        assert cells(this, "clients")[0][0] == f"{EVIL}-0"
-        assert cells(this, "networks")[0][0] == EVIL
-        assert this.page.evaluate("document.querySelectorAll('main img, main b').length") == 0
-        assert this.page.title() == "SplitDNN cloud"
+        log_in(this, cloud)
+        state = crowded(fed_stream.hold(this))
+        before = elements(this)
+        for text in MARKUP:
+            fed_stream.push(this, [hostile(state, text)])
+            this.page.wait_for_timeout(100)
+            assert this.page.locator("body").inner_text().count(text) > 5
+            assert elements(this) == before
+            assert not acts(this)
         assert this.complaints == []
 
 
-def test_a_tab_that_is_open_for_long_takes_no_more(browser: Browser, cloud: Followed) -> None:
-    with tab(browser) as this:
-        fed_stream.prepare(this)
-        this.open(url(cloud))
-        state = fed_stream.hold(this)
-
-        def look(start: int, count: int) -> None:
-            fed_stream.push(this, [crowded(state, f"guest-{start + each}") for each in range(count)])
-
-        look(0, 100)
-        before = this.size()
-        for start in range(100, 700, 100):
-            look(start, 100)
-        after = this.size()
-        assert after.nodes - before.nodes <= 50
-        assert after.listeners == before.listeners
-        assert after.heap_bytes - before.heap_bytes < 400_000
-
-
-def test_whoever_has_no_token_is_asked_for_one(browser: Browser, tmp_path: Path) -> None:
-    tokens = Tokens(tmp_path / "tokens")
-    token = tokens.add("anna", Right.PAGE)
-    with (
-        followed(tmp_path / "bundle", FINGERPRINT, token_file=str(tokens.path)) as server,
-        tab(browser) as this,
-    ):
-        this.open(url(server))
-        assert this.page.url == url(server, "/login")
-        assert this.violations() == []
-        this.page.locator("input[name=token]").fill(token)
-        this.page.locator("button").click()
-        this.page.get_by_role("link", name="To the page").click()
-        this.until("document.getElementById('state')?.textContent === 'ready'", what="the page")
-        assert this.page.url == url(server)
-        assert this.complaints == []
+def crowded(state: dict) -> dict:
+    """The same cloud with many clients, refusals, workers, networks and profiles."""
+    (worker,), (network,) = state["workers"], state["networks"]
+    client = {
+        "frames": 10**9,
+        "bytes": 10**15,
+        "frames_per_s": 12.5,
+        "bytes_per_s": 1e9,
+        "refused": {"busy": 123, "malformed": 10**6},
+        "quiet_s": 3.0,
+    }
+    shown = [
+        client | {"name": f"a-client-with-a-long-name-without-any-space-{number:02}"} for number in range(63)
+    ]
+    profile = {
+        "name": "a" * 40,
+        "split_point": "layer3",
+        "shape": [1024, 14, 14],
+        "bytes": 10**6,
+        "held_bytes": 10**7,
+        "decode_ms": 12.5,
+    }
+    workers = [
+        worker | {"number": number, "state": ("ready", "silent", "draining")[number % 3]}
+        for number in range(8)
+    ]
+    return state | {
+        "clients": {"active": 99, "shown": shown, "others": client | {"clients": 1234}},
+        "refused": {"busy": 123, "malformed": 10**6}, "profiles": [profile], "workers": workers,
+        "networks": [network, network | {"fingerprint": "f" * 16, "current": False}],
+        "network_changes": {"failed": 3}, "state": "draining",
+    }  # fmt: skip

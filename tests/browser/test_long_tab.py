@@ -29,6 +29,7 @@ def changed(state: dict[str, Any], number: int) -> dict[str, Any]:
     """The state after `number` others: frames and figures are new ones, and cameras, clouds, boxes and faults come and go."""
     new = copy.deepcopy(state)
     (camera,) = new["cameras"]
+    camera["picture"] = camera["latest"] | {"part": [0, 0, 160, 120]}
     boxes = [[f"class {number % 7}", 0.5, 1.0 + box, 2.0, 30.0 + box, 40.0] for box in range(number % 20)]
     for told in (camera["latest"], camera["picture"]):
         told |= {

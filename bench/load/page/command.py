@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.harness.system import Edge, running_cloud
@@ -17,6 +16,7 @@ from bench.report.spread import over_rounds, several
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from bench.load.page.paint import Paint
     from bench.load.page.windows import Window
@@ -38,7 +38,9 @@ def _run(options: PageOptions) -> list[Path]:
     print(measured_on, flush=True)
     counts = (0, options.viewers)
     steps = 1 + len(PAGES) * options.paints + len(counts) * options.rounds
-    seconds = 10 + len(PAGES) * options.paints * _PAINT_S + len(counts) * options.rounds * (options.seconds + 1)
+    seconds = (
+        10 + len(PAGES) * options.paints * _PAINT_S + len(counts) * options.rounds * (options.seconds + 1)
+    )
     paints: dict[str, list[Paint]] = {name: [] for name in PAGES}
     windows: dict[int, list[Window]] = {count: [] for count in counts}
     with contextlib.ExitStack() as stack:

@@ -16,7 +16,7 @@
   const GOAL = { latency: "the shortest latency", throughput: "the most frames", bytes: "the fewest bytes" };
   const STROKES = ["#ffd400", "#4dd2ff", "#ff8ad8", "#7dff7a", "#ffa64d", "#c9a6ff", "#ff7a7a", "#66ffe0"];
 
-  const OLD_MS = 4000;
+  const OLD_MS = 4000, MANY = 12;
 
   let state = null;
   const cards = new Map();
@@ -154,6 +154,7 @@
     text(part("camera-count"), chosen.length < cameras.length ? `${chosen.length} of ${cameras.length}` : cameras.length);
     text(part("camera-news"), bad.length ? `Without frames: ${bad.slice(0, 8).join(", ")}${bad.length > 8 ? ` and ${bad.length - 8} more` : ""}` : "");
     kind(part("camera-news"), bad.length ? "bad" : "dim");
+    part("cameras").classList.toggle("many", chosen.length > MANY);
     keyed(part("cameras"), chosen, (camera) => camera.key, makeCard, showCamera);
   }
 

@@ -204,8 +204,13 @@ def test_there_are_only_so_many_viewers_and_who_leaves_makes_room() -> None:
         assert server.metric(name, endpoint=EVENTS) < 1.0, "looking is no latency"
 
 
-def test_a_server_that_ends_lets_its_viewers_go() -> None:
-    with Server() as server, watching(server) as viewer:
-        viewer.until("state")
-        server.stop_service().result(30.0)
-        viewer.until("over")
+def test_the_page_is_there_to_the_end_and_holds_nothing_up() -> None:
+    with ExitStack() as stack:
+        with Server() as server:
+            viewer = stack.enter_context(watching(server))
+            assert viewer.until("state")["state"] == "ready"
+            server.stop_service().result(30.0)
+            while viewer.until("state")["state"] != "stopped":
+                pass
+        while viewer.event() != ("end", None):
+            pass

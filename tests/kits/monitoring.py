@@ -85,9 +85,11 @@ def exported_names() -> dict[str, dict[str, set[str]]]:
     """Every metric name that the code exports, with the values of each of its labels."""
     exported: dict[str, dict[str, set[str]]] = {}
     cloud, edge = CloudMetrics(), EdgeMetrics()
-    # What is labelled at run time only, by the network's split points and by the addresses of several clouds.
+    # What is labelled at run time only: by the network's split points, the addresses of several clouds, and the targets of events.
     edge.plan_info.labels(camera=DEFAULT_CAMERA, split_point="layer3", codec="int8")
     OfCloud(edge.clouds, "http://cloud:8881").follow(lambda: "closed")
+    edge.events.add_target("mqtt", lambda: 0)
+    edge.deliveries.add_target("mqtt")
     for component, metrics in (("cloud", cloud), ("edge", edge)):
         export_build_info(metrics.registry, component, **NETWORK)
         for family in metrics.registry.collect():

@@ -148,11 +148,12 @@ class WebhookDelivery:
             if isinstance(error, aiohttp.ClientHttpProxyError):
                 refusal = refusal_of_proxy(error)
                 raise DeliveryError(refusal.reason, str(refusal)) from None
-            raise DeliveryError("unreachable", self._without_path(error)) from None
+            raise DeliveryError("unreachable", self._told(error)) from None
 
-    def _without_path(self, error: Exception) -> str:
-        """What aiohttp says, which may name the URL: its path is nobody's business."""
-        text = shown(error)
+    def _told(self, error: Exception) -> str:
+        """What went wrong, without the URL: its path is nobody's business."""
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        text = shown((cause.strerror if isinstance(cause, OSError) else None) or cause)
         return type(error).__name__ if self._receiver.url in text or not text else text
 
 

@@ -24,6 +24,8 @@ from kits.monitoring import (
     resolved,
 )
 
+from edge.output.events.metrics import LOST
+
 RUNBOOKS = runpy.run_path(str(ROOT / "scripts" / "runbooks.py"))
 NAMED_BY_USERS = {"instance", "camera", "client"}
 FROM_PROMETHEUS = {"up", "ALERTS"}
@@ -145,7 +147,8 @@ def test_every_reason_is_explained():
         "splitdnn_edge_fallbacks_total",
         "splitdnn_edge_plan_switches_total",
     )
-    assert explained == {(name, reason) for name in counters for reason in EXPORTED[name]["reason"]}
+    expected = {(name, reason) for name in counters for reason in EXPORTED[name]["reason"]}
+    assert explained == expected | {("splitdnn_edge_events_lost_total", reason) for reason in LOST}
 
 
 def test_nothing_depends_on_what_prometheus_3_changed():

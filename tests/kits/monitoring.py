@@ -68,7 +68,13 @@ WORDS = {
     "camera",
 }  # the latter two: what label_values() asks for
 LABEL_LISTS = "by|without|on|ignoring|group_left|group_right"
-LABELLED_AT_RUN_TIME = {"splitdnn_edge_plan_info"}  # by the network's split points
+LABELLED_AT_RUN_TIME = {  # by the network's split points, and by the targets of events
+    "splitdnn_edge_plan_info",
+    "splitdnn_edge_events_waiting",
+    "splitdnn_edge_events_delivered_total",
+    "splitdnn_edge_events_lost_total",
+    "splitdnn_edge_events_delivery_failures_total",
+}
 
 
 def exported_names() -> dict[str, dict[str, set[str]]]:

@@ -187,7 +187,7 @@ class Service:
     def each_second(self) -> None:
         """What the server calls that often."""
         self.bodies.expire()
-        self.recent.look(self.batcher.depth if self.lifecycle.state is not State.STARTING else 0)
+        self.recent.look(self.batcher.depth if self.lifecycle.has_network else 0)
 
     @property
     def buffered_bytes(self) -> int:

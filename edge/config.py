@@ -165,7 +165,7 @@ class EdgeSettings(CommonSettings):
     )
     at_end: Literal["exit", "stay"] = Field(
         "exit",
-        description="what to do at the end of the source: `exit`, or `stay`, so that the metrics can be read",
+        description="what to do at the end of the source: `exit`, or `stay`, so that the page and the metrics can be read",
     )
     status_address: str = Field(
         "127.0.0.1", description="address of the page, `/metrics`, `/healthz` and `/readyz`"

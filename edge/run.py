@@ -91,7 +91,9 @@ async def run(settings: EdgeSettings, threads: int, early: EarlyLoad) -> int:
         with event_loop.undisturbed(this.metrics):
             await _play(this, stop)
         if settings.at_end == "stay" and not stop.is_set():
-            _log.info("every source has ended; staying for the metrics to be read (SIGTERM ends it)")
+            _log.info(
+                "every source has ended; staying for the page and the metrics to be read (SIGTERM ends it)"
+            )
             await stop.wait()
     records = this.outputs.records
     if records and records.lost:

@@ -9,6 +9,7 @@ import pytest
 from kits import bundles, fed_stream, seen
 from kits.browser import tab
 from kits.common import free_port
+from kits.hostile import MARKUP, acts, elements, hostile
 from kits.page_edge import page_edge
 
 if TYPE_CHECKING:
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 SOURCE = "synthetic:fps=10,width=160,height=120"
-MARKUP = [
-    "<img src=x onerror=window.owned=1>",
-    '"><script>window.owned=1</script>',
-    "' onmouseover='window.owned=1",
-    "</li></ul><h1>gone</h1>",
-    "javascript:window.owned=1//{{7*7}}${7*7}&lt;b&gt;",
-]
-# What only scripts of ours make, so that a stranger's element is one of another kind, or one too many.
-ELEMENTS = "[...document.querySelectorAll('body *')].map((each) => each.tagName).filter((name) => /^(IMG|SCRIPT|IFRAME|OBJECT|B|H1|STYLE|LINK|SVG)$/i.test(name)).join()"
 
 
 def record(frame: int, **changes: Any) -> dict[str, Any]:
@@ -109,15 +101,6 @@ def test_a_picture_of_another_frame_is_never_painted_with_its_boxes(
         assert seen.differences(before, run.record(before.frame)) == []
 
 
-def hostile(value: Any, text: str, key: str = "") -> Any:
-    """A state in which every text is this one, but for the words that the page compares with its own."""
-    if isinstance(value, dict):
-        return {name: hostile(each, text, name) for name, each in value.items()}
-    if isinstance(value, list):
-        return [hostile(each, text, key) for each in value]
-    return text if isinstance(value, str) else value
-
-
 @pytest.mark.parametrize("text", MARKUP)
 def test_markup_in_any_place_of_a_state_is_text(browser: Browser, plain: PageEdge, text: str) -> None:
     with tab(browser) as this:
@@ -125,7 +108,7 @@ def test_markup_in_any_place_of_a_state_is_text(browser: Browser, plain: PageEdg
         this.open(plain.url)
         seen.frames(this, 1)
         state = fed_stream.hold(this)
-        elements = this.page.evaluate(ELEMENTS)
+        before = elements(this)
         plans = [{
             "plan": "a", "why": "first", "since_s": 1.0, "best": "b", "objective": "latency", "min_agreement": 0.5, "max_latency_ms": 5.0,
             "now": {"plan": "a", "latency_ms": 1.0, "per_s": 1.0, "bytes": 1, "agreement": 1.0, "keeps": True},
@@ -141,10 +124,8 @@ def test_markup_in_any_place_of_a_state_is_text(browser: Browser, plain: PageEdg
         assert {card.text["status"], card.text["headline"], card.text["plan"]} >= {text, f"{text} {text}"}
         shown = this.page.locator("body").inner_text()
         assert shown.count(text) > 10
-        assert this.page.evaluate(ELEMENTS) == elements
-        assert this.page.evaluate(
-            "window.owned === undefined && !document.querySelector('[onmouseover], [onerror]')"
-        )
+        assert elements(this) == before
+        assert not acts(this)
         assert this.complaints == []
         assert {f"http://{host}" for host in this.hosts()} == {plain.url}
 
@@ -164,7 +145,5 @@ def test_a_networks_hostile_labels_are_text(
             assert seen.differences(card, run.record(card.frame)) == []
             assert card.text["headline"] in MARKUP
             assert {line.rpartition(" ")[0].rpartition(" ")[0] for line in card.findings} == set(MARKUP)
-        assert this.page.evaluate(
-            "window.owned === undefined && !document.querySelector('main img, main script')"
-        )
+        assert not acts(this)
         assert this.complaints == []

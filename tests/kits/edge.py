@@ -183,6 +183,7 @@ class Run:
         sinks=(),
         session=0xABCD,
         verifier=None,
+        look=None,
         split_point="relu",
         codec="float32",
         **settings,
@@ -210,6 +211,7 @@ class Run:
             in_flight=chosen.in_flight,
             pace=Pace({own.name: source.live}),
             verifier=verifier(self.metrics) if verifier else None,
+            look=look,
         )
 
     def to_end(self):

@@ -50,7 +50,7 @@ class PageRun:
             number=number,
             taken=number,
             frame_id=7 << 32 | number,
-            captured_s=float(number) if at_s is None else at_s,
+            captured_s=1.0 + number if at_s is None else at_s,
             captured_ns=0,
             size=(height, width),
             part=part,

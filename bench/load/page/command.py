@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.harness.system import Edge, running_cloud
@@ -17,6 +16,7 @@ from bench.report.spread import over_rounds, several
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from bench.load.page.paint import Paint
     from bench.load.page.windows import Window
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES, MOST_PAINT_S, MOST_CORE = 60_000, 0.3, 3.0
 _NO_END = 1_000_000
+_WITH_PICTURES = "--page-pictures"
 _PAINT_S = 1.5
 
 
@@ -38,7 +39,9 @@ def _run(options: PageOptions) -> list[Path]:
     print(measured_on, flush=True)
     counts = (0, options.viewers)
     steps = 1 + len(PAGES) * options.paints + len(counts) * options.rounds
-    seconds = 10 + len(PAGES) * options.paints * _PAINT_S + len(counts) * options.rounds * (options.seconds + 1)
+    seconds = (
+        10 + len(PAGES) * options.paints * _PAINT_S + len(counts) * options.rounds * (options.seconds + 1)
+    )
     paints: dict[str, list[Paint]] = {name: [] for name in PAGES}
     windows: dict[int, list[Window]] = {count: [] for count in counts}
     with contextlib.ExitStack() as stack:
@@ -47,7 +50,7 @@ def _run(options: PageOptions) -> list[Path]:
         progress.step("a cloud and an edge that start")
         cloud = stack.enter_context(running_cloud(options.setup, f"--split-point={options.split_point}"))
         edge = stack.enter_context(
-            Edge(options.setup, cloud.url, options.split_point, options.codec, _NO_END, *PAGE_FLAGS)
+            Edge(options.setup, cloud.url, options.split_point, options.codec, _NO_END, _WITH_PICTURES)
         )
         frames = stack.enter_context(Frames(edge))
         frames.flow()
@@ -61,10 +64,6 @@ def _run(options: PageOptions) -> list[Path]:
         engine = cloud.engine()
     tables = [pages_table(options, weights, paints), viewers_table(options, windows)]
     return publish(options.results, "page", Findings(engine, tables), measured_on)
-
-
-PAGE_FLAGS = ("--page-pictures", "true")
-"""What an edge is given that shows its pictures."""
 
 
 def pages_table(

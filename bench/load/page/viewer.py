@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import math
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _TIMEOUT_S = 30.0
+_LOOK_S = 1.0
+"""How often the page says which cameras are looked at."""
+_FINE = (http.client.OK, http.client.NO_CONTENT, http.client.NOT_FOUND)
 
 
 def states(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
@@ -34,20 +39,37 @@ def states(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
         name, data = "", b""
 
 
+class Eyes:
+    """What the page of an edge asks for while it is on the screen, with all cameras in sight."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._looked_s = -math.inf
+        self._seen: dict[str, int] = {}
+
+    def __call__(self, state: Mapping[str, Any]) -> list[str]:
+        """The paths that it asks for after this state."""
+        cameras = {each["key"]: each["picture"] for each in state["cameras"]}
+        paths = []
+        if self._clock() - self._looked_s >= _LOOK_S:
+            self._looked_s = self._clock()
+            paths.append("/watch?" + urlencode([("camera", name) for name in cameras]))
+        for name, picture in cameras.items():
+            if picture and picture["frame"] != self._seen.get(name):
+                self._seen[name] = picture["frame"]
+                paths.append(f"/snapshot/{quote(name, safe='')}.jpg?frame={picture['frame']}")
+        return paths
+
+
 class Viewer:
-    """Follows one stream on a thread of its own until the block ends."""
+    """Follows the stream of a page on a thread of its own until the block ends."""
 
     def __init__(
-        self,
-        url: str,
-        pictures: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _state: (),
-        headers: Mapping[str, str] | None = None,
+        self, url: str, eyes: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _state: ()
     ) -> None:
-        """`url` is that of the stream; `pictures` says which paths a state makes a page ask for."""
-        address = urlsplit(url)
-        self._netloc, self._path = address.netloc, address.path
-        self._pictures = pictures
-        self._headers = dict(headers or {})
+        """`url` is that of the server; `eyes` says which paths a state makes a page ask for."""
+        self._netloc = urlsplit(url).netloc
+        self._eyes = eyes
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._stream: http.client.HTTPConnection | None = None
@@ -79,21 +101,22 @@ class Viewer:
         self._stream = http.client.HTTPConnection(self._netloc, timeout=_TIMEOUT_S)
         asking = http.client.HTTPConnection(self._netloc, timeout=_TIMEOUT_S)
         with contextlib.closing(self._stream), contextlib.closing(asking):
-            answer = self._get(self._stream, self._path)
+            answer = self._get(self._stream, "/events")
             for state in states(iter(answer)):
                 self.states += 1
                 self.last = state
-                for path in self._pictures(state):
-                    self.seen += bool(self._get(asking, path).read())
+                for path in self._eyes(state):
+                    there = self._get(asking, path)
+                    self.seen += bool(there.read()) and there.status == http.client.OK
                 if self._over.is_set():
                     return
             if not self._over.is_set():
                 self.failure = "the stream ended"
 
     def _get(self, connection: http.client.HTTPConnection, path: str) -> http.client.HTTPResponse:
-        """Raises OSError if the answer is a refusal."""
-        connection.request("GET", path, headers=self._headers)
+        """Raises OSError if the answer is a refusal. That a picture is kept no longer is none."""
+        connection.request("GET", path)
         answer = connection.getresponse()
-        if answer.status != http.client.OK:
+        if answer.status not in _FINE:
             raise OSError(f"GET {path}: {answer.status} {answer.read(500)!r}")
         return answer

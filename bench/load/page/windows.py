@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from bench.harness.process import cpu_s
-from bench.load.page.viewer import Viewer, pictures_of
+from bench.load.page.viewer import Eyes, Viewer
 from bench.report.spread import percentile
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Window(NamedTuple):
     """What one stretch gave."""
 
     cpu_percent: float
-    """Of one core."""
+    """Percent of one core."""
     frames_per_s: float
     latency_p95_ms: float
     states_per_s: float
@@ -66,16 +66,17 @@ class Frames:
 def window(edge: Edge, frames: Frames, viewers: int, seconds: float) -> Window:
     """Measure with so many viewers of the edge's page. Raises RuntimeError if one of them was cut off, or frames ended."""
     with contextlib.ExitStack() as stack:
-        watching = [
-            stack.enter_context(Viewer(f"{edge.url}/events", pictures_of)) for _ in range(viewers)
-        ]
+        watching = [stack.enter_context(Viewer(edge.url, Eyes())) for _ in range(viewers)]
         time.sleep(_SETTLE_S)
         before = [(each.states, each.seen) for each in watching]
         begun, first, spent = time.monotonic(), len(frames.latencies_ms), cpu_s(edge.pid)
         time.sleep(seconds)
         spent, took = cpu_s(edge.pid) - spent, time.monotonic() - begun
         latencies = frames.latencies_ms[first:]
-        told = [(each.states - states, each.seen - seen) for each, (states, seen) in zip(watching, before, strict=True)]
+        told = [
+            (each.states - states, each.seen - seen)
+            for each, (states, seen) in zip(watching, before, strict=True)
+        ]
         failures = [each.failure for each in watching if each.failure]
     if failures or not latencies:
         raise RuntimeError(f"a viewer or the edge failed: {failures}\n{edge.said()}")

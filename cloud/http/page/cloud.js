@@ -31,8 +31,7 @@
   }
 
   function charts({ history }) {
-    const seconds = history.frames.length;
-    const draw = (id, title, unit, layers) => chart(part(id), layers, { title, unit, seconds });
+    const draw = (id, title, unit, layers) => chart(part(id), history, layers, { title, unit });
     draw("frames-chart", "Frames a second", number, [
       { values: history.frames, colour: "cloud", name: "answered" }, { values: history.refused, colour: "bad", name: "refused" }]);
     draw("latency-chart", "Latency", ms, [
@@ -51,6 +50,7 @@
       return [each.name, number(each.frames_per_s), rate(each.bytes_per_s), whole(each.frames), bytes(each.bytes),
         [refused || "none", refused ? "bad" : "dim"], page.ago(each.quiet_s)];
     });
+    all.forEach((each, place) => { part("clients").rows[place].dataset.client = each.name; });
   }
 
   function networks(state) {

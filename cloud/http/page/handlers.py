@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloud.http.base import Handler
 from shared.errors import ForbiddenError, UnauthenticatedError
-from shared.wire.server.browser import from_elsewhere, is_own_name, session_key
 from shared.security.rights import Right, one_of
 from shared.wire.page.document import Document, data, document
 from shared.wire.page.stream import Stream
+from shared.wire.server.browser import from_elsewhere, is_own_name, session_key
 
 if TYPE_CHECKING:
     from cloud.http.page.page import Page
@@ -80,10 +80,10 @@ class EventsHandler(_Private):
         await self._stream.follow(self, self._may_see)
 
     def _may_see(self) -> bool:
-        """Whether the caller's token, and the session where there is one, are as good as they were, and the server goes on."""
+        """Whether the caller's token, and the session where there is one, are as good as they were."""
         door, key = self.service.door, session_key(self.request) if self.caller.session else None
         logged_in = key is None or door.sessions.find(key) is not None
-        return logged_in and door.gate.still(self.caller) and not self.service.lifecycle.is_ending
+        return logged_in and door.gate.still(self.caller)
 
     def elapsed_s(self) -> float:
         """To the answer's beginning: how long somebody looks is no latency."""

@@ -72,6 +72,8 @@ class History:
         """The seconds as JSON, at most so many, the latest last."""
         points = self._latest(max(1, int(most)))
         return {
+            "slots": SECONDS,
+            "step_s": 1,
             "frames": [each.frames for each in points],
             "bytes": [each.received for each in points],
             "refused": [each.refused for each in points],

@@ -8,7 +8,6 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from cloud.metrics import NETWORK_CHANGES, REJECTIONS, STEPS, TRANSFERS
-from cloud.workers.lifecycle import State
 from shared.network.partition import INPUT
 from shared.observing.telemetry import BATCH_BUCKETS
 from shared.process.trimming import resident_bytes
@@ -29,7 +28,7 @@ _OF_PROFILE = ("name", "split_point", "shape", "bytes", "held_bytes", "decode_ms
 def part_of(service: Service, since: int = 0) -> Part:
     """What this worker has and has done, with the seconds from `since` on. On the event loop, which it takes half a millisecond."""
     metrics, recent = service.metrics, service.recent
-    started = service.lifecycle.state is not State.STARTING
+    started = service.lifecycle.has_network
     runs, frames = metrics.batch_size.labels().state()
     return {
         "state": service.lifecycle.state,

@@ -29,7 +29,7 @@ const page = (() => {
     async function retry() {
       stop();
       try {
-        const answer = await fetch(location.pathname, { method: "HEAD", cache: "no-store" });
+        const answer = await fetch(location.pathname, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(4000) });
         if (answer.status === 401 || answer.status === 403) { location.reload(); return; }
       } catch { /* nobody is there */ }
       clearTimeout(again);
@@ -168,7 +168,9 @@ const page = (() => {
       const points = [];
       for (let place = 0; place <= count; place++) {
         const value = layer.values[place];
-        if (place < count && value !== null && value !== undefined) { points.push([place, base[place] + value, base[place]]); continue; }
+        // Nothing lies on nothing: a layer of zeros would hide the line of the one below.
+        const shown = stacked ? value || layer.values[place - 1] || layer.values[place + 1] : value !== null && value !== undefined;
+        if (place < count && shown) { points.push([place, base[place] + (value || 0), base[place]]); continue; }
         if (points.length) stroke(points.splice(0));
       }
       if (stacked) layer.values.forEach((value, place) => { base[place] += value || 0; });
@@ -186,7 +188,7 @@ const page = (() => {
     pen.fillStyle = colour("dim");
     pen.font = "12px system-ui, sans-serif";
     pen.textBaseline = "bottom";
-    pen.textAlign = "left"; pen.fillText(unit(most), 0, top - 1); pen.fillText(ago(seconds), 0, height);
+    pen.textAlign = "left"; pen.fillText(unit(most), 0, top - 1); pen.fillText(`${Math.round(seconds / 60)} min ago`, 0, height);
     pen.textAlign = "right"; pen.fillText("now", width, height);
     let edge = width;
     for (const layer of layers.slice().reverse()) {

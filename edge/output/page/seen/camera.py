@@ -57,16 +57,17 @@ class CameraSeen:
         metrics, record = self._metrics, self._latest
         age_s = None if metrics.seen_s is None else max(0.0, self._clock() - metrics.seen_s)
         problem = self.problem()
+        status = self._status(age_s, is_up=is_up, is_running=is_running, broken=problem is not None)
         if self._said[0] is not record:
             self._said = record, shown(record) if record else None
         return {
             "name": cut(self.name),
             "key": self.name,
             "source": cut(record.source, _MAX_PROBLEM) if record else None,
-            "status": self._status(age_s, is_up=is_up, is_running=is_running, broken=problem is not None),
+            "status": status,
             "problem": None if problem is None else cut(str(problem), _MAX_PROBLEM),
             "age_s": None if age_s is None else round(age_s, 1),
-            "per_s": self._rate(age_s) if is_running else 0.0,
+            "per_s": self._rate(age_s) if status == "live" else 0.0,
             "counts": {name: int(metrics.frames(name).value()) for name in _COUNTED},
             "undecodable": metrics.undecodable,
             "latest": self._said[1],

@@ -43,6 +43,7 @@ def test_workers_are_added_up_second_by_second() -> None:
     assert drawn["bytes"] == [100 * each for each in drawn["frames"]]
     assert drawn["queue"] == [4] * 49
     assert history.lately()["frames_per_s"] == sum(drawn["frames"][-LATELY:]) / LATELY
+    assert (drawn.pop("slots"), drawn.pop("step_s")) == (SECONDS, 1)
     assert {len(each) for each in drawn.values()} == {49}
 
 

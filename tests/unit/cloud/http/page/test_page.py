@@ -179,6 +179,18 @@ def test_a_token_that_is_taken_away_ends_the_stream(guarded: Server, tokens: Tok
         assert viewer.event() == ("end", None)
 
 
+def test_logging_out_ends_the_stream_too(guarded: Server, tokens: Tokens) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = guarded.ask("POST", "/login", b"token=" + tokens.of["page"].encode(), **form)
+    cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+    assert guarded.ask("GET", "/page", **cookie, **HTML).status == 200
+    with watching(guarded, **cookie) as viewer:
+        viewer.until("state")
+        key = guarded.ask("GET", "/session", **cookie).json["form_key"]
+        assert guarded.ask("POST", "/logout", f"form_key={key}".encode(), **form, **cookie).status == 303
+        viewer.until("over")
+
+
 def test_there_are_only_so_many_viewers_and_who_leaves_makes_room() -> None:
     with Server(client_connections=200) as server, ExitStack() as stack:
         for _ in range(MAX_VIEWERS):
@@ -192,8 +204,13 @@ def test_there_are_only_so_many_viewers_and_who_leaves_makes_room() -> None:
         assert server.metric(name, endpoint=EVENTS) < 1.0, "looking is no latency"
 
 
-def test_a_server_that_ends_lets_its_viewers_go() -> None:
-    with Server() as server, watching(server) as viewer:
-        viewer.until("state")
-        server.stop_service().result(30.0)
-        viewer.until("over")
+def test_the_page_is_there_to_the_end_and_holds_nothing_up() -> None:
+    with ExitStack() as stack:
+        with Server() as server:
+            viewer = stack.enter_context(watching(server))
+            assert viewer.until("state")["state"] == "ready"
+            server.stop_service().result(30.0)
+            while viewer.until("state")["state"] != "stopped":
+                pass
+        while viewer.event() != ("end", None):
+            pass

@@ -67,6 +67,9 @@ def test_one_that_is_starting_has_a_page_too() -> None:
     with Server(start=False) as server:
         state = seen(server)
         assert (state["state"], state["networks"], state["queue"]["depth"]) == ("starting", [], 0)
+        server.stop_service().result(WAIT_S)  # its start has failed
+        assert seen(server)["state"] == "stopped"
+        server.loop.call_soon_threadsafe(server.service.each_second)
 
 
 def test_frames_are_counted_by_client_tail_and_batch(pack: Any, tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ ENDPOINTS = (
     "/healthz",
     "/readyz",
     "/metrics",
+    "/page",
+    "/page/events",
     "/login",
     "/logout",
     "/session",

@@ -22,6 +22,7 @@ from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.alone import Alone
 from cloud.bodies.decoder import Decoder
+from cloud.http.page.recent import Recent
 from cloud.http.system.scrapes import Scrapes
 from cloud.metrics import CloudMetrics
 from cloud.networks.brought import Brought
@@ -80,6 +81,7 @@ class Service:
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
         self.profile_builds = Waiting(MAX_CLIENT_BUILDS, "profiles that wait to be built")
         self.scrapes = Scrapes(self.metrics.registry, together=siblings.metrics if siblings else None)
+        self.recent = Recent()
         self.profile_turns = FairTurns(pools.profiles.size)
         self.compiling = Compiling(pools.compiling, settings.queue_capacity)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
@@ -181,6 +183,11 @@ class Service:
             if self.ledger:
                 self.ledger.tend()
             self.audit.tend()
+
+    def each_second(self) -> None:
+        """What the server calls that often."""
+        self.bodies.expire()
+        self.recent.look(self.batcher.depth if self.lifecycle.has_network else 0)
 
     @property
     def buffered_bytes(self) -> int:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 BOARDS = ROOT / "monitoring/grafana/dashboards"
 _COLUMNS, _ROW_INCHES, _WIDTH_INCHES, _DOTS_PER_INCH = 24, 0.34, 17.0, 80
-_MARGINS = {"timeseries": 0.03, "state-timeline": 0.17, "bargauge": 0.075}
+_MARGINS = {"timeseries": 0.034, "state-timeline": 0.17, "bargauge": 0.075}
 _POINTS = 240
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 from matplotlib.dates import AutoDateLocator, DateFormatter
@@ -14,29 +15,21 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NAMED = {
-    "green": "#56a64b", "red": "#e02f44", "orange": "#ff780a", "blue": "#3274d9", "purple": "#a352cc", "light-green": "#96d98d",
-    "text": "#333333", "transparent": "none",
-}  # fmt: skip
-_PALETTE = (
-    "#56a64b", "#f2cc0c", "#3274d9", "#ff780a", "#e02f44", "#8ab8ff", "#a352cc", "#705da0", "#0a437c", "#b877d9", "#37872d", "#fa6400",
-)  # fmt: skip
+_NAMED = {"green": "#56a64b", "red": "#e02f44", "orange": "#ff780a", "blue": "#3274d9", "light-green": "#96d98d", "text": "#333333"}  # fmt: skip
+_PALETTE = ("#56a64b", "#f2cc0c", "#3274d9", "#ff780a", "#e02f44", "#8ab8ff", "#a352cc", "#705da0", "#0a437c", "#37872d")  # fmt: skip
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
 _UNITS = {"bytes": "B", "Bps": "B/s", "bps": "bit/s", "reqps": "/s"}
 _MOST_NAMES = 6
 
 
 class Source(Protocol):
-    """Where a panel's answers come from, between `start` and `end` in seconds."""
+    """Where a panel's answers come from, between `start` and `end` in seconds: series with a `value`, or with `values`."""
 
     start: float
     end: float
 
-    def now(self, expression: str) -> list[dict[str, Any]]:
-        """Series with a `value`."""
-
-    def over_time(self, expression: str) -> list[dict[str, Any]]:
-        """Series with `values`."""
+    def now(self, expression: str) -> list[dict[str, Any]]: ...
+    def over_time(self, expression: str) -> list[dict[str, Any]]: ...
 
 
 def unit_of(defaults: dict[str, Any]) -> str:
@@ -80,6 +73,18 @@ def colour_at(value: float, steps: list[dict[str, Any]]) -> str:
     return _NAMED[reached[-1]]
 
 
+def _peak(points: dict[float, float]) -> float:
+    return max((value for value in points.values() if not math.isnan(value)), default=0)
+
+
+def with_gaps(values: list[tuple[float, str]]) -> dict[float, float]:
+    """A series by its times, with a NaN where a value is missing, at which lines end."""
+    times = [float(when) for when, _ in values]
+    step = min((after - before for before, after in pairwise(times)), default=0.0)
+    gaps = {before + step: math.nan for before, after in pairwise(times) if after - before > 1.5 * step}
+    return dict(sorted((gaps | {float(when): float(value) for when, value in values}).items()))
+
+
 def _values_now(panel: dict[str, Any], source: Source) -> list[tuple[str, float]]:
     return [
         (name_of(target, each["metric"]), float(each["value"][1]))
@@ -114,8 +119,7 @@ def draw_bars(place: Axes, panel: dict[str, Any], source: Source) -> None:
     place.set_yticks(range(len(found)), [name for name, _ in found], fontsize=8.5)
     for position, (_, value) in enumerate(found):
         place.text(value + most / 50, position, text_of(value, defaults), va="center", fontsize=8.5)
-    place.set_xlim(0, 1.3 * most)
-    place.set_xticks([])
+    place.set(xlim=(0, 1.3 * most), xticks=[])
     place.spines[["top", "right", "bottom"]].set_visible(False)
 
 
@@ -124,33 +128,31 @@ def draw_lines(place: Axes, panel: dict[str, Any], source: Source) -> None:
     defaults = panel["fieldConfig"]["defaults"]
     custom = defaults.get("custom", {})
     found = [
-        (name_of(target, each["metric"]), {float(when): float(value) for when, value in each["values"]})
+        (name_of(target, each["metric"]), with_gaps(each["values"]))
         for target in panel["targets"]
         for each in source.over_time(target["expr"])
     ]
-    found.sort(key=lambda each: -max(each[1].values(), default=0))
+    found.sort(key=lambda each: -_peak(each[1]))
     below: dict[float, float] = {}
     for number, (name, points) in enumerate(found):
         said = overridden(panel, name)
         colour = _NAMED.get(said.get("color", {}).get("fixedColor"), _PALETTE[number % len(_PALETTE)])
         bottom = [below.get(when, 0.0) if "stacking" in custom else 0.0 for when in points]
         top = [low + value for low, value in zip(bottom, points.values(), strict=True)]
-        below |= dict(zip(points, top, strict=True))
-        style = {
-            "label": (name or "value") if number < _MOST_NAMES else None,
-            "linestyle": "--" if "custom.lineStyle" in said else "-",
-            "drawstyle": "steps-post" if custom.get("lineInterpolation") == "stepAfter" else "default",
-        }
+        below |= {when: high for when, high in zip(points, top, strict=True) if not math.isnan(high)}
         times = [datetime.fromtimestamp(when, UTC) for when in points]
-        place.plot(times, top, color=colour, linewidth=1.2, **style)
+        place.plot(
+            times, top, color=colour, linewidth=1.2, label=(name or "value") if number < _MOST_NAMES else None,
+            linestyle="--" if "custom.lineStyle" in said else "-",
+            drawstyle="steps-post" if custom.get("lineInterpolation") == "stepAfter" else "default",
+        )  # fmt: skip
         if opacity := said.get("custom.fillOpacity", custom.get("fillOpacity")):
             place.fill_between(times, bottom, top, color=colour, alpha=opacity / 100, linewidth=0)
     for step in defaults["thresholds"]["steps"] if "thresholdsStyle" in custom else ():
         if step["value"] is not None:
             place.axhline(step["value"], color=_NAMED[step["color"]], linestyle="--", linewidth=1)
     _label_times(place, source)
-    highest = max((value for _, points in found for value in points.values()), default=0)
-    place.set_ylim(0, None if highest > 0 else 1)
+    place.set_ylim(0, None if found and _peak(found[0][1]) > 0 else 1)
     place.yaxis.set_major_locator(MaxNLocator(5))
     place.yaxis.set_major_formatter(FuncFormatter(lambda value, _: text_of(value, defaults, bare=True)))
     place.tick_params(labelsize=8, length=2)

@@ -10,6 +10,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 from shared.process.threads import limit_threads
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from shared.network.partition import Partition
 
 limit_threads(0)  # before numpy is imported
+# One example may take as long as others use the machine.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 
 def _stray_signal(number: int, _frame: FrameType | None) -> None:
@@ -54,6 +58,11 @@ class _Files(LoadFileScheduling):
         for node in self.nodes:
             for _ in range(3):
                 self._reschedule(node)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """Gives none to a new worker that has not said yet which tests it has."""
+        if node in self.registered_collections:
+            super()._reschedule(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Files | None:

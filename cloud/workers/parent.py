@@ -189,6 +189,8 @@ class Parent:
             await self._read()
             whole = self._sums.whole(families_of(self._metrics.registry))
             return Message("done", body=json.dumps(whole).encode())
+        elif message.kind == "page":
+            return Message("done", body=await self._page(message))
         elif message.kind == "loaded":
             self._note_network(worker.number, message.fields["digest"])
             await self._all_have(message.fields["digest"])
@@ -204,6 +206,14 @@ class Parent:
             refused = next((each["refused"] for each in said if "refused" in each), None)
             return Message("done", {"refused": refused} if refused else {})
         return None
+
+    async def _page(self, message: Message) -> bytes:
+        """What each worker shows, by its number."""
+        ready = [each for each in self._workers.values() if each.listens.is_set()]
+        said = await asyncio.gather(*(each.body(message) for each in ready))
+        found = {each.number: body or b"null" for each, body in zip(ready, said, strict=True)}
+        numbers = range(1, len(self._shares) + 1)
+        return b"{%b}" % b",".join(b'"%d":%b' % (each, found.get(each, b"null")) for each in numbers)
 
     def _note_network(self, number: int, digest: str | None) -> None:
         self._networks[number] = digest

@@ -91,6 +91,11 @@ class Siblings:
             ) from None
         return Collected(json.loads(answer.body))
 
+    async def page(self, since: int) -> dict[int, Any]:
+        """What each worker shows on the page, from a second on and by its number; None of one that does not answer. Raises GoneError."""
+        answer = await self._channel.ask(Message("page", {"since": since}), _READING_S)
+        return {int(number): part for number, part in json.loads(answer.body).items()}
+
     async def profile(self, data: bytes, client: str) -> None:
         """Have all others keep a profile for this client before its frames come. Raises OverQuotaError where one has no place for it.
 

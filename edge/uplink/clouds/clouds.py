@@ -105,6 +105,7 @@ class Clouds:
 
     def _look(self) -> None:
         """A cloud can be asked, or none can any more."""
+        self.circuit.look()
         if self.circuit.is_open and not self._none:
             _log.warning("no cloud is left to ask; the edge answers by itself")
         self._none = self.circuit.is_open

@@ -36,6 +36,9 @@ class JointCircuit:
     def __init__(self, clouds: Sequence[_Cloud], gauge: Gauge) -> None:
         """`gauge` follows it from now on."""
         self._clouds = clouds
+        self.on_change: Callable[[State, State], object] | None = None
+        """Called with the state before and the one now."""
+        self._seen = State.CLOSED
         held: dict[State, Callable[[], bool]] = {
             State.CLOSED: lambda: self.is_closed,
             State.OPEN: lambda: self.is_open,
@@ -61,3 +64,13 @@ class JointCircuit:
     def is_half_open(self) -> bool:
         """Whether frames only try whether a cloud is back."""
         return not self.is_closed and any(each.line.circuit.is_half_open for each in self._clouds)
+
+    def look(self) -> None:
+        """A cloud's circuit has changed, or it takes frames now."""
+        before, now = (
+            self._seen,
+            State.CLOSED if self.is_closed else State.OPEN if self.is_open else State.HALF_OPEN,
+        )
+        self._seen = now
+        if self.on_change and now is not before:
+            self.on_change(before, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 
 import pytest
@@ -77,6 +78,14 @@ def test_a_name_is_made_of_labels_and_overrides_are_found_by_it():
     assert panels.overridden(panel, "up") == {"a": 1, "b": 2}
     assert panels.overridden(panel, "upper") == {"b": 2}
     assert panels.overridden(panel, "down") == {}
+
+
+def test_a_line_ends_where_values_are_missing():
+    found = panels.with_gaps([(0, "1"), (5, "2"), (20, "3"), (25, "4")])
+    assert list(found) == [0, 5, 10, 20, 25]
+    assert math.isnan(found[10])
+    assert panels.with_gaps([]) == {}
+    assert panels.with_gaps([(5, "1")]) == {5: 1}
 
 
 def test_a_table_merges_its_targets_by_instance_and_renames_what_it_shows():

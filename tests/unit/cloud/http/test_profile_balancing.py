@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import socket
 from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from kits.profiles import features, make_profile
 from kits.tiny import residual
 from kits.uplink import make_uplink
 
+from bench.harness.process import free_port
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
 from shared.tasks.spec import Wanted
@@ -33,14 +33,6 @@ FRAMES = 80
 def ports() -> Iterator[list[int]]:
     with ExitStack() as running:
         yield [running.enter_context(Server()).port for _ in range(3)]
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def _run(
@@ -115,7 +107,7 @@ def test_with_a_balancer_that_heeds_the_header(ports: list[int]) -> None:
 
 def test_a_cloud_that_was_asked_before_anybody_had_it_looks_again_for_the_first_frame() -> None:
     """The edge asked it before the upload, which another one got; what follows looks like strict turns, and is none."""
-    ports = _free_ports(3)
+    ports = [free_port() for _ in range(3)]
     siblings = ",".join(f"http://127.0.0.1:{port}" for port in ports)
     greeting, question, upload, first_frame = 0, 1, 2, 1
     order = itertools.chain([greeting, question, upload, first_frame], itertools.cycle([2, 0, 1]))
@@ -128,7 +120,7 @@ def test_a_cloud_that_was_asked_before_anybody_had_it_looks_again_for_the_first_
 
 def test_clouds_that_share_are_sent_it_once(tmp_path: Path) -> None:
     for seed, sharing in enumerate(("folder", "siblings")):
-        ports = _free_ports(3)
+        ports = [free_port() for _ in range(3)]
         siblings = ",".join(f"http://127.0.0.1:{port}" for port in ports)
         settings = {"profile_folder": str(tmp_path)} if sharing == "folder" else {"siblings": siblings}
         with ExitStack() as running:

@@ -13,7 +13,7 @@ import pytest
 
 from cloud.access.refusals import OverQuotaError
 from cloud.metrics import CloudMetrics
-from cloud.workers.channel import Channel, Message
+from cloud.workers.channel import Channel, GoneError, Message
 from cloud.workers.sharing import Sharing
 from cloud.workers.siblings import Siblings
 from cloud.workers.sums import Collected
@@ -99,6 +99,16 @@ def test_a_reading_is_every_metric() -> None:
     assert answer
     text = exposition(Collected(json.loads(answer.body)), "")[1].decode()
     assert "splitdnn_cloud_abandoned_total 1.0" in text
+
+
+def test_a_page_is_that_of_all_workers() -> None:
+    found, heard = asked(
+        lambda siblings: siblings.page(17), Message("done", body=b'{"1": {"state": "ready"}, "2": null}')
+    )
+    assert found == {1: {"state": "ready"}, 2: None}
+    assert heard == [Message("page", {"since": 17})]
+    with pytest.raises(GoneError):
+        asked(lambda siblings: siblings.page(0), Message("failed", {"why": "it"}))
 
 
 def test_a_network_is_taken_even_if_another_worker_cannot_load_it(caplog: pytest.LogCaptureFixture) -> None:

@@ -17,7 +17,7 @@ from shared.errors import SourceError
 LOGIN = "me:s%23 ret"
 
 
-def web_of(url, *, open_timeout_s=2.0, read_timeout_s=2.0):
+def web_of(url, *, open_timeout_s=30.0, read_timeout_s=30.0):
     return Web(read_address(url), open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
 
 

@@ -197,8 +197,8 @@ class Service:
 
     def _load(self, folder: Path | None = None) -> LoadedNetwork:
         settings = self.settings.model_copy(update={"model": str(folder)}) if folder else self.settings
-        threads = {"threads": self.pools.threads, "tail_workers": self.pools.tail_workers}
-        loaded = partial(LoadedNetwork.load, settings, self.metrics, **threads)
+        threads, at_once = self.pools.threads, self.pools.tail_workers
+        loaded = partial(LoadedNetwork.load, settings, self.metrics, threads=threads, tail_workers=at_once)
         return self.siblings.computing(lambda alike: loaded(alike=alike)) if self.siblings else loaded()
 
     def _note_closed(self, why: str, owner: str) -> None:

@@ -66,6 +66,10 @@ kubernetes-check: $(INSTALLED) ## deploy/kubernetes rendered and checked, withou
 integration-test: $(INSTALLED) ## edge and cloud against each other; in containers if Docker is running
 	$(BIN)/python -m pytest tests/integration
 
+.PHONY: browser-test
+browser-test: $(INSTALLED) ## the pages of edge and cloud in a real Chromium, which must be installed (Debian: chromium)
+	$(BIN)/python -m pytest tests/browser
+
 .PHONY: nncf-test
 nncf-test: $(INT8_VENV)/.installed ## int8 bundles with the real NNCF, which it installs into .venv-int8, on top of .venv
 	$(INT8_VENV)/bin/python -m pytest tests/unit/shared/bundling/int8

@@ -206,6 +206,7 @@ class Uplink:
         if isinstance(codecs, dict):
             self._codecs = frozenset(codecs) | {each for each in codecs.values() if isinstance(each, int)}
         await self._uploads.greet(said)
+        self._line.is_greeted = True
         self._greeted.set()
 
     def follow_tail_times(self, take: Callable[[dict[str, Any]], bool]) -> None:

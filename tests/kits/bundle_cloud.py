@@ -13,8 +13,8 @@ from kits.edge import value
 
 from edge.metrics import EdgeMetrics
 from edge.network.cloud_bundles import CloudBundles
-from edge.network.store import BundleStore
 from edge.uplink.line import Line
+from shared.network.making.store import BundleStore
 from shared.network.manifest import MANIFEST
 
 FINGERPRINT = "0123456789abcdef"

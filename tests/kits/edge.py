@@ -20,7 +20,7 @@ from edge.frames.way import Edition, Editions
 from edge.metrics import DEFAULT_CAMERA, EdgeMetrics
 from edge.output.results import Record
 from edge.planning.pace import Pace
-from edge.planning.pilot import PinnedPilot
+from edge.planning.pinned import PinnedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.sources.base import Shot
 from edge.uplink.circuit import Circuit
@@ -183,6 +183,7 @@ class Run:
         sinks=(),
         session=0xABCD,
         verifier=None,
+        look=None,
         split_point="relu",
         codec="float32",
         **settings,
@@ -210,6 +211,7 @@ class Run:
             in_flight=chosen.in_flight,
             pace=Pace({own.name: source.live}),
             verifier=verifier(self.metrics) if verifier else None,
+            look=look,
         )
 
     def to_end(self):

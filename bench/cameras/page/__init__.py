@@ -1,0 +1,1 @@
+"""What people who look at an edge's page cost its frames."""

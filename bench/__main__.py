@@ -19,7 +19,6 @@ _COMMANDS = {
     "mixed": "a cloud alone under clients of several split points, against another checkout (minutes; --quick: one)",
     "autoscale": "loads replayed through the autoscalers of deploy/kubernetes (minutes; --quick: seconds)",
     "cameras": "one edge with several cameras against one with a single camera (minutes; --quick: one)",
-    "page": "an edge with open pages against one at which nobody looks: CPU, latency, frames (minutes; --quick: one)",
     "load": "the load generator alone, against any cloud",
     "flood": "clients with tokens, over TLS, far above the capacity, half of whom leave (minutes; --quick: one)",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
@@ -38,7 +37,6 @@ _ROOMS = {
     "fleet": "soak.fleet",
     "autoscale": "load.autoscale",
     "doors": "load.doors",
-    "page": "cameras.page",
 }
 """Where a command lives that has no room of its own."""
 _ONE_THREAD = ("rate", "link")

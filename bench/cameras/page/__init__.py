@@ -1,1 +1,0 @@
-"""What people who look at an edge's page cost its frames."""

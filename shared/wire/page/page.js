@@ -168,7 +168,9 @@ const page = (() => {
       const points = [];
       for (let place = 0; place <= count; place++) {
         const value = layer.values[place];
-        if (place < count && value !== null && value !== undefined) { points.push([place, base[place] + value, base[place]]); continue; }
+        // Nothing lies on nothing: a layer of zeros would hide the line of the one below.
+        const shown = stacked ? value || layer.values[place - 1] || layer.values[place + 1] : value !== null && value !== undefined;
+        if (place < count && shown) { points.push([place, base[place] + (value || 0), base[place]]); continue; }
         if (points.length) stroke(points.splice(0));
       }
       if (stacked) layer.values.forEach((value, place) => { base[place] += value || 0; });

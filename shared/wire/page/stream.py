@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import time
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
 
 from tornado.iostream import StreamClosedError
@@ -19,7 +20,7 @@ from shared.security.escape import escaped_json
 from shared.wire.page.document import be_private
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from tornado.http1connection import HTTP1Connection
     from tornado.web import RequestHandler
@@ -77,7 +78,7 @@ class Stream:
 
     def __init__(
         self,
-        state: Callable[[], Mapping[str, Any]],
+        state: Callable[[], Mapping[str, Any] | Awaitable[Mapping[str, Any]]],
         *,
         most: int = MAX_VIEWERS,
         period_s: float = PERIOD_S,
@@ -150,9 +151,7 @@ class Stream:
 
     async def _tell(self) -> None:
         while self._viewers:
-            start_s = self._clock()
-            text = await self._made()
-            took_s = self._clock() - start_s
+            text, took_s = await self._made()
             if text and text != self._latest:
                 self._latest = text
                 for viewer in self._viewers:
@@ -160,17 +159,24 @@ class Stream:
             await asyncio.sleep(max(self._period_s, len(text) / _BYTES_PER_S, took_s / _SHARE))
         self._latest = b""
 
-    async def _made(self) -> bytes:
+    async def _made(self) -> tuple[bytes, float]:
+        """The event, and how long making it took; waiting for others does not count."""
         try:
+            start_s = self._clock()
             state = self._state()
+            if isawaitable(state):
+                state = await state
+                start_s = self._clock()
             if len(self._latest) < _LONG_BYTES:
-                return _encoded(state)
-            return await asyncio.to_thread(_encoded, state)
+                text = _encoded(state)
+            else:
+                text = await asyncio.to_thread(_encoded, state)
+            return text, self._clock() - start_s
         except Exception:  # noqa: BLE001 - frames go on, and so do the heartbeats
             if not self._failed:
                 _log.exception("the page's state could not be made; this is said once")
             self._failed = True
-            return b""
+            return b"", 0.0
 
 
 def _encoded(state: Mapping[str, Any]) -> bytes:

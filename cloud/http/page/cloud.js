@@ -50,7 +50,7 @@
       return [each.name, number(each.frames_per_s), rate(each.bytes_per_s), whole(each.frames), bytes(each.bytes),
         [refused || "none", refused ? "bad" : "dim"], page.ago(each.quiet_s)];
     });
-    all.forEach((each, place) => { part("clients").rows[place].dataset.client = each.name; });
+    for (const row of part("clients").rows) row.dataset.client = row.cells[0].textContent;
   }
 
   function networks(state) {

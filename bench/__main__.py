@@ -21,6 +21,7 @@ _COMMANDS = {
     "cameras": "one edge with several cameras against one with a single camera (minutes; --quick: one)",
     "load": "the load generator alone, against any cloud",
     "flood": "clients with tokens, over TLS, far above the capacity, half of whom leave (minutes; --quick: one)",
+    "page": "the pages of edge and cloud: bytes, first paint, and the edge's CPU by its viewers (four minutes; --quick: less than one)",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
     "link": "the planner over emulated links (about half an hour; --quick: about one minute)",
     "doors": "the same frames by POST /model and by the inference protocol: CPU and bytes (a minute; --quick: less)",
@@ -37,6 +38,7 @@ _ROOMS = {
     "fleet": "soak.fleet",
     "autoscale": "load.autoscale",
     "doors": "load.doors",
+    "page": "load.page",
 }
 """Where a command lives that has no room of its own."""
 _ONE_THREAD = ("rate", "link")

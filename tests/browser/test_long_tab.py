@@ -13,11 +13,12 @@ from kits.browser import tab
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kits.deployments import LocalDeployment
     from kits.page_edge import PageEdge
     from playwright.sync_api import Browser, Route
 
 HOUR = 4 * 3600
-"""States that a page is told in it, one each quarter of a second."""
+"""States that the edge's page is told in it, one each quarter of a second; the cloud's is told one a second."""
 WARM = 2000
 """Until what is kept once, as compiled code and names, is there."""
 CHUNK = 400
@@ -84,6 +85,50 @@ def test_an_hour_of_states_leaves_nothing_behind(browser: Browser, edge: Callabl
         assert card.text["headline"].endswith("things"), "the states were shown"
         assert served > 50, "pictures were too"
         assert first is not None
+        assert last.nodes - first.nodes < GROWN_NODES, (first, last)
+        assert last.listeners - first.listeners < GROWN_NODES, (first, last)
+        assert last.heap_bytes - first.heap_bytes < GROWN_BYTES, (first, last)
+        assert this.complaints == []
+
+
+def changed_cloud(state: dict[str, Any], number: int) -> dict[str, Any]:
+    """The same of a cloud: clients, reasons, networks, profiles and workers come and go."""
+    stay, (network,), (worker,) = number // 50, state["networks"], state["workers"]
+    client = {
+        "frames": number,
+        "bytes": 1,
+        "frames_per_s": 1.0,
+        "bytes_per_s": 1.0,
+        "refused": {f"reason {stay}": number},
+        "quiet_s": 0,
+    }
+    profile = {
+        "name": f"profile {stay}",
+        "split_point": "a",
+        "shape": [1, 2],
+        "bytes": 1,
+        "held_bytes": number,
+        "decode_ms": 1.0,
+    }
+    return state | {
+        "clients": state["clients"] | {"shown": [client | {"name": f"guest-{stay}-{each}"} for each in range(5)]},
+        "refused": {f"reason {stay}": number}, "networks": [network, network | {"fingerprint": f"{stay:016x}", "current": False}],
+        "profiles": [profile], "workers": [worker, worker | {"number": 1 + stay}], "uptime_s": number,
+    }  # fmt: skip
+
+
+def test_an_hour_of_a_clouds_states_leaves_nothing_behind(browser: Browser, system: LocalDeployment) -> None:
+    with tab(browser) as this:
+        fed_stream.prepare(this)
+        this.open(f"{system.cloud_url}/page")
+        this.until("document.querySelector('#networks tr')", what="a state")
+        state = fed_stream.hold(this)
+        fed_stream.push(this, [changed_cloud(state, number) for number in range(WARM // 4)])
+        first = this.size()
+        for begin in range(WARM // 4, WARM // 4 + HOUR // 4, CHUNK):
+            fed_stream.push(this, [changed_cloud(state, number) for number in range(begin, begin + CHUNK)])
+        last = this.size()
+        assert "guest" in this.page.locator("#clients").inner_text(), "the states were shown"
         assert last.nodes - first.nodes < GROWN_NODES, (first, last)
         assert last.listeners - first.listeners < GROWN_NODES, (first, last)
         assert last.heap_bytes - first.heap_bytes < GROWN_BYTES, (first, last)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES, MOST_PAINT_S, MOST_CORE = 60_000, 0.3, 3.0
 _NO_END = 1_000_000
+_WITH_PICTURES = "--page-pictures"
 _PAINT_S = 1.5
 
 
@@ -49,7 +50,7 @@ def _run(options: PageOptions) -> list[Path]:
         progress.step("a cloud and an edge that start")
         cloud = stack.enter_context(running_cloud(options.setup, f"--split-point={options.split_point}"))
         edge = stack.enter_context(
-            Edge(options.setup, cloud.url, options.split_point, options.codec, _NO_END, *PAGE_FLAGS)
+            Edge(options.setup, cloud.url, options.split_point, options.codec, _NO_END, _WITH_PICTURES)
         )
         frames = stack.enter_context(Frames(edge))
         frames.flow()
@@ -63,10 +64,6 @@ def _run(options: PageOptions) -> list[Path]:
         engine = cloud.engine()
     tables = [pages_table(options, weights, paints), viewers_table(options, windows)]
     return publish(options.results, "page", Findings(engine, tables), measured_on)
-
-
-PAGE_FLAGS = ("--page-pictures", "true")
-"""What an edge is given that shows its pictures."""
 
 
 def pages_table(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 PAGES = {"edge": "/", "cloud": "/page"}
 """The path of each side's page."""
 _TIMEOUT_S = 30.0
-_SHOWN = {"/": "[data-frame]", "/page": "[data-client]"}
+_SHOWN = {"/": "[data-camera]", "/page": "#networks tr"}
 """What is in a page, by its path, once it has shown a state."""
 _WATCH = """(() => {
   const look = () => document.querySelector(%r) ? window.benchShown = performance.now() : requestAnimationFrame(look);

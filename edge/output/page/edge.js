@@ -68,20 +68,24 @@
     pen.textBaseline = "top";
     const boxes = (record.boxes || []).map(([label, score, x0, y0, x1, y1]) =>
       ({ label, score, x: (x0 - left) * sx, y: (y0 - top) * sy, w: (x1 - x0) * sx, h: (y1 - y0) * sy }));
+    const sign = (label, share, x, y) => {
+      const words = share === null ? label : `${label} ${percent(share)}`, width = pen.measureText(words).width + 6;
+      const at = Math.max(0, Math.min(x, across - width));
+      pen.fillStyle = hue(label); pen.fillRect(at, y, width, size + 4);
+      pen.fillStyle = "#000"; pen.fillText(words, at + 3, y + 2);
+    };
     for (const { label, score, x, y, w, h } of boxes.slice().reverse()) {
       pen.lineWidth = line + 2; pen.strokeStyle = "#000"; pen.strokeRect(x, y, w, h);
       pen.lineWidth = line; pen.strokeStyle = hue(label); pen.strokeRect(x, y, w, h);
-      const words = `${label} ${percent(score)}`, width = pen.measureText(words).width + 6;
-      const at = Math.max(0, Math.min(x, across - width)), above = y >= size + 4 ? y - size - 4 : y;
-      pen.fillStyle = hue(label); pen.fillRect(at, above, width, size + 4);
-      pen.fillStyle = "#000"; pen.fillText(words, at + 3, above + 2);
+      sign(label, score, x, y >= size + 4 ? y - size - 4 : y);
     }
+    if (!record.boxes) record.findings.slice(0, 3).forEach(([label, share], place) => sign(label, share, 0, down - (size + 6) * (Math.min(3, record.findings.length) - place)));
     canvas.dataset.frame = record.frame;
     canvas.dataset.boxes = JSON.stringify(boxes.map(({ label, x, y, w, h }) => [label, x, y, x + w, y + h]));
     canvas.setAttribute("aria-label", `${bitmap ? "Picture" : "Boxes, without the picture,"} of camera ${card.key}, frame ${record.frame}: ${record.headline || "no answer"}`);
     canvas.hidden = false;
     card.drawn = record.frame;
-    card.drawnAt = performance.now();
+    card.behind = 0;
     card.hasPicture = Boolean(bitmap);
   }
 
@@ -123,7 +127,7 @@
     text(parts.status, word + old);
     kind(parts.status, tone);
     card.classList.toggle("trouble", lost);
-    card.classList.toggle("stale", camera.status !== "live");
+    card.classList.toggle("stale", lost);
     card.dataset.status = camera.status;
     text(parts.rate, `${number(camera.per_s)} frames/s`);
     const counts = camera.counts, undecodable = camera.undecodable;
@@ -133,7 +137,8 @@
     text(parts.source, camera.problem || camera.source || "");
     const { latest, picture } = camera;
     if (picture && picture.frame !== card.drawn) { if (visible.has(card.key)) fetchPicture(card, picture); }
-    if (card.hasPicture && camera.status === "live" && performance.now() - card.drawnAt > OLD_MS) {
+    if (latest && latest.frame !== card.drawn && !card.behind) card.behind = performance.now();
+    if (card.hasPicture && camera.status === "live" && card.behind && performance.now() - card.behind > OLD_MS) {
       card.hasPicture = false;
       parts.picture.hidden = true;
     }
@@ -141,7 +146,7 @@
       tell(card, latest);
       if (latest.boxes && latest.frame !== card.drawn) draw(card, latest, null);
     }
-    text(parts["no-picture"], card.hasPicture ? "" : state.pictures ? (camera.status === "live" ? "No picture yet." : "No picture: nobody looked when its last frame came.") : "Pictures are off on this edge (--page-pictures).");
+    text(parts["no-picture"], card.hasPicture ? "" : state.pictures ? (["live", "waiting"].includes(camera.status) ? "No picture yet." : "No picture: nobody looked when its last frame came.") : "Pictures are off on this edge (--page-pictures).");
     parts["no-picture"].hidden = card.hasPicture;
     if (visible.has(card.key)) chart(parts.chart, camera.series, [{ values: camera.series.latency_ms, colour: "text", name: "latency" }], { unit: ms, title: `Latency of camera ${camera.key}` });
   }
@@ -180,7 +185,8 @@
   }
   function showClouds(clouds) {
     rows(part("clouds"), clouds, (cloud) => cloud.cloud, (cloud) => [
-      cloud.cloud, CLOUD[cloud.state] || [cloud.state.replaceAll("_", " "), "warn"], ms(cloud.round_trip_ms),
+      cloud.cloud, cloud.state === "closed" && !cloud.network ? ["not heard yet", "dim"] : CLOUD[cloud.state] || [cloud.state.replaceAll("_", " "), "warn"],
+      cloud.network ? ms(cloud.round_trip_ms) : "–",
       cloud.throughput_bytes_per_s === null ? "not measured yet" : `${bytes(cloud.throughput_bytes_per_s)}/s`,
       cloud.under_way ?? "–", ms(cloud.expected_ms), cloud.network || "–",
     ]);
@@ -217,11 +223,14 @@
     const first = !state;
     state = next;
     text(part("edge"), next.edge);
+    const title = `${next.edge} – SplitDNN edge`;
+    if (document.title !== title) document.title = title;
     text(part("run"), `${next.state}${next.network ? `, ${next.network.name} (${next.network.fingerprint})` : ""}`);
     showNow(next);
     showCameras(next.cameras);
     showClouds(next.clouds);
     keyed(part("plans"), next.plans, (plan) => plan.cameras[0], makePlan, showPlan);
+    part("no-plan").hidden = next.plans.length > 0;
     showFaults(next.faults);
     if (first) look();
   }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, ClassVar
 
 from edge.output.entrance import Handler
+from edge.output.page.seen.shown import cut
 from shared.errors import ForbiddenError, RequestError, UnauthenticatedError, UnavailableError
 from shared.security.rights import Right, one_of
 from shared.wire.page.document import be_private
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
     from shared.wire.page.document import Document
     from shared.wire.page.stream import Stream
 
+_log = logging.getLogger(__name__)
+
 TITLE = "SplitDNN edge"
+_TEXT = 200
 _MOST_DIGITS = 18
 
 
@@ -51,9 +56,20 @@ class PageHandler(Handler):
 
     def refuse(self, error: RequestError) -> None:
         """Finish with what was wrong, and count it."""
-        self.page_metrics.refused.labels(reason=error.reason).inc()
+        self.note(error)
         be_private(self)
         super().refuse(error)
+
+    def note(self, error: RequestError) -> None:
+        """Count a refusal, and log it: of one kind the log takes so many lines a minute."""
+        self.page_metrics.refused.labels(reason=error.reason).inc()
+        _log.info(
+            "%s refused with %d (%s): %s",
+            cut(self.request.path),
+            error.status,
+            error.reason,
+            cut(str(error), _TEXT),
+        )
 
 
 class DocumentHandler(PageHandler):
@@ -70,7 +86,7 @@ class DocumentHandler(PageHandler):
 
     def refuse(self, error: RequestError) -> None:
         """People read this."""
-        self.page_metrics.refused.labels(reason=error.reason).inc()
+        self.note(error)
         self.set_status(error.status)
         if isinstance(error, UnauthenticatedError):
             self.set_header("WWW-Authenticate", 'Bearer realm="splitdnn"')

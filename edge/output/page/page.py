@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
     from edge.output.results import Record
     from shared.wire.page.document import Document
+
+_log = logging.getLogger(__name__)
 
 PATHS = "/, /events, /snapshot/CAMERA.jpg, /watch, /login, /logout"
 
@@ -56,6 +59,7 @@ class Page:
         self._pictures = Pictures(cameras, made=self.metrics.pictures.inc) if pictures else None
         self._state = State(cameras, live, metrics, clouds, self._pictures)
         self._stream = Stream(self._state.said)
+        self._failed = False
         self.metrics.viewers.set_function(lambda: self._stream.viewers)
 
     @property
@@ -64,8 +68,13 @@ class Page:
         return self._pictures.look if self._pictures else None
 
     def __call__(self, record: Record) -> None:
-        """One frame is done."""
-        self._state(record)
+        """One frame is done. Does not raise: what fails here is the page's loss alone."""
+        try:
+            self._state(record)
+        except Exception:  # noqa: BLE001 - frames go on
+            if not self._failed:
+                _log.exception("the page could not take a record; this is said once")
+            self._failed = True
 
     def play(self, cameras: Sequence[Camera], editions: Editions) -> None:
         """The run has begun."""

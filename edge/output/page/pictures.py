@@ -87,41 +87,48 @@ class Pictures:
         self._cameras = frozenset(cameras)
         self._made = made
         self._clock = clock
+        self._lock = threading.Lock()
+        """Around what `look` reads and the event loop changes."""
         self._watched: dict[str, _Watched] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="page", initializer=_give_way)
 
     def look(self, frame: Captured) -> None:
         """A frame is about to be prepared; keep its picture if it is wanted. From any thread."""
         watched = self._watched.get(frame.origin.camera)
-        if watched is None or frame.origin.captured_s - watched.kept_s < EVERY_S:
-            return
-        if len(watched.waiting) == _WAITING:
-            return
-        held = sum(each.held() for each in list(self._watched.values()))
-        if held and held + frame.picture.nbytes > MAX_HELD_BYTES:
-            return
         origin = frame.origin
-        watched.kept_s = origin.captured_s
-        watched.waiting.append(Picture(f"{origin.frame_id:016x}", origin.size, origin.part, frame.picture))
+        if watched is None or origin.captured_s - watched.kept_s < EVERY_S:
+            return
+        with self._lock:
+            if len(watched.waiting) == _WAITING:
+                return
+            held = sum(each.held() for each in self._watched.values())
+            if held and held + frame.picture.nbytes > MAX_HELD_BYTES:
+                return
+            watched.kept_s = origin.captured_s
+            watched.waiting.append(
+                Picture(f"{origin.frame_id:016x}", origin.size, origin.part, frame.picture)
+            )
 
     def answered(self, record: Record) -> None:
         """A frame is done: its picture, if that is kept, may be shown."""
         watched = self._watched.get(record.camera)
         if watched is None:
             return
-        waiting = watched.waiting
-        while (
-            waiting and waiting[0].frame_id < record.frame_id
-        ):  # records come in order, so that one was lost
-            waiting.popleft()
-        if waiting and waiting[0].frame_id == record.frame_id:
+        with self._lock:
+            waiting = watched.waiting
+            while (
+                waiting and waiting[0].frame_id < record.frame_id
+            ):  # records come in order, so that one was lost
+                waiting.popleft()
+            if not waiting or waiting[0].frame_id != record.frame_id:
+                return
             picture = waiting.popleft()
             picture.record = record
             watched.answered.append(picture)
             for old in list(watched.answered)[:-_RAW]:
                 if old.jpeg is None:
                     watched.answered.remove(old)
-            watched.news.set()
+        watched.news.set()
 
     def watch(self, camera: str) -> None:
         """Somebody looks at this camera now, and for `KEEP_S`. Names that there are not are nobody's."""
@@ -129,7 +136,8 @@ class Pictures:
             return
         watched = self._watched.get(camera)
         if watched is None:
-            watched = self._watched[camera] = _Watched()
+            with self._lock:
+                watched = self._watched[camera] = _Watched()
             asyncio.get_running_loop().call_later(KEEP_S, self._look_again, camera)
         watched.until_s = self._clock() + KEEP_S
 
@@ -156,7 +164,8 @@ class Pictures:
 
     def close(self) -> None:
         """Forget all pictures."""
-        self._watched.clear()
+        with self._lock:
+            self._watched.clear()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _encoded(self, picture: Picture) -> bytes:
@@ -164,7 +173,8 @@ class Pictures:
             assert picture.pixels is not None
             loop = asyncio.get_running_loop()
             picture.jpeg = loop.run_in_executor(self._thread, encode, picture.pixels)
-            picture.pixels = None
+            with self._lock:
+                picture.pixels = None
             self._made()
         return await asyncio.shield(picture.jpeg)  # the others wait for it too
 
@@ -176,7 +186,8 @@ class Pictures:
         if left_s > 0:
             asyncio.get_running_loop().call_later(left_s, self._look_again, camera)
         else:
-            del self._watched[camera]
+            with self._lock:
+                del self._watched[camera]
 
 
 def encode(pixels: NDArray[np.uint8]) -> bytes:

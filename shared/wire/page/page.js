@@ -29,7 +29,7 @@ const page = (() => {
     async function retry() {
       stop();
       try {
-        const answer = await fetch(location.pathname, { method: "HEAD", cache: "no-store" });
+        const answer = await fetch(location.pathname, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(4000) });
         if (answer.status === 401 || answer.status === 403) { location.reload(); return; }
       } catch { /* nobody is there */ }
       clearTimeout(again);

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LAST_S = 300.0
 """So far back."""
+_ALWAYS = ("step_s", "slots", "bytes", "latency_ms")
 
 
 class _Slot:
@@ -37,6 +38,7 @@ class Ring:
         self._count = round(LAST_S / step_s)
         self._slots: deque[_Slot] = deque(maxlen=self._count + 1)
         self._begun = int(clock() / step_s)
+        self._said: tuple[int, dict[str, Any]] = -1, {}
 
     def add(self, record: Record) -> None:
         """One frame is done."""
@@ -54,9 +56,16 @@ class Ring:
     def said(self, *, answers: bool = True) -> dict[str, Any]:
         """Numbers a second, the oldest first, at most `slots` of them; for latency null where no frame was done.
 
-        The seconds that are not over are left out. With `answers`, how many frames were answered, by whom.
+        The seconds that are not over are left out, so that it changes every `step_s` only. With `answers`, how many frames were
+        answered, by whom.
         """
         now = int(self._clock() / self.step_s)
+        if self._said[0] != now:
+            self._said = now, self._summed_up(now)
+        said = self._said[1]
+        return said if answers else {name: said[name] for name in _ALWAYS}
+
+    def _summed_up(self, now: int) -> dict[str, Any]:
         found = {slot.at: slot for slot in self._slots}
         nothing = _Slot(0)
         chosen = [found.get(at, nothing) for at in range(max(self._begun, now - self._count), now)]
@@ -66,7 +75,6 @@ class Ring:
             "bytes": [round(slot.sent / self.step_s) for slot in chosen],
             "latency_ms": [round(slot.latency_ms / slot.timed, 1) if slot.timed else None for slot in chosen],
         }
-        if answers:
-            for who in nothing.answers:
-                said[who] = [round(slot.answers[who] / self.step_s, 2) for slot in chosen]
+        for who in nothing.answers:
+            said[who] = [round(slot.answers[who] / self.step_s, 2) for slot in chosen]
         return said

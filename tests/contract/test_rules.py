@@ -25,9 +25,11 @@ from kits.monitoring import (
     resolved,
 )
 
+from edge.output.events.metrics import LOST
+
 RUNBOOKS = runpy.run_path(str(ROOT / "scripts" / "runbooks.py"))
 RULES_OF = {alert["alert"].lower(): alert for alert in ALERTS}
-NAMED_BY_USERS = {"instance", "camera", "client", "cloud"}
+NAMED_BY_USERS = {"instance", "camera", "client", "cloud", "target"}
 LABELLED_AT_RUN_TIME = {"splitdnn_edge_plan_info"}  # by the network's split points
 FROM_PROMETHEUS = {"up", "ALERTS"}
 OLDEST_IMAGE = "prom/prometheus:v2.53.3"
@@ -159,7 +161,8 @@ def test_every_reason_is_explained():
         "splitdnn_edge_fallbacks_total",
         "splitdnn_edge_plan_switches_total",
     )
-    assert explained == {(name, reason) for name in counters for reason in EXPORTED[name]["reason"]}
+    expected = {(name, reason) for name in counters for reason in EXPORTED[name]["reason"]}
+    assert explained == expected | {("splitdnn_edge_events_lost_total", reason) for reason in LOST}
 
 
 def test_nothing_depends_on_what_prometheus_3_changed():

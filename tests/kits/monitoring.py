@@ -11,6 +11,7 @@ import yaml
 
 from cloud.metrics import CloudMetrics
 from edge.metrics import DEFAULT_CAMERA, EdgeMetrics
+from edge.output.page.metrics import PageMetrics
 from edge.uplink.clouds.metrics import OfCloud
 from shared.observing.telemetry import export_build_info
 
@@ -85,9 +86,12 @@ def exported_names() -> dict[str, dict[str, set[str]]]:
     """Every metric name that the code exports, with the values of each of its labels."""
     exported: dict[str, dict[str, set[str]]] = {}
     cloud, edge = CloudMetrics(), EdgeMetrics()
-    # What is labelled at run time only, by the network's split points and by the addresses of several clouds.
+    PageMetrics(edge.registry)
+    # What is labelled at run time only: by the network's split points, and by the addresses of clouds and of those who are told.
     edge.plan_info.labels(camera=DEFAULT_CAMERA, split_point="layer3", codec="int8")
     OfCloud(edge.clouds, "http://cloud:8881").follow(lambda: "closed")
+    edge.events.add_target("broker", lambda: 0)
+    edge.deliveries.add_target("broker")
     for component, metrics in (("cloud", cloud), ("edge", edge)):
         export_build_info(metrics.registry, component, **NETWORK)
         for family in metrics.registry.collect():

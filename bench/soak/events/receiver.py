@@ -26,6 +26,8 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     wait_s: float = 0.0
+    cut: bool = False
+    """It is noted as its status says, and then nothing is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Receiver:
             return False
         if 200 <= reply.status < 300:
             self.received.append(request)
+        if reply.cut:
+            return False
         length = {} if reply.status == 204 else {"Content-Length": str(len(reply.body))}
         head = [f"HTTP/1.1 {reply.status} Whatever", *map(": ".join, ({**length, **reply.headers}).items())]
         writer.write("\r\n".join([*head, "", ""]).encode() + reply.body)

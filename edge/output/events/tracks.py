@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 MAX_TRACKS = 256
 """That one camera may have at once; of more boxes those with the lowest scores are not followed."""
 LEAST_OVERLAP = 0.3
-"""Intersection over union with the object's last box, moved as it moved last."""
-_EASE = 0.5
-"""Weight of the latest movement among those before."""
+"""Intersection over union with the object's last box."""
 
 
 @dataclass(slots=True)
@@ -35,8 +33,6 @@ class Track:
     told: bool = False
     missed_at: float | None = None
     """When the first answer after the last that showed it did not."""
-    speed: tuple[float, float] = (0.0, 0.0)
-    """Pixels per second to the right and down."""
 
     @property
     def seen_s(self) -> float:
@@ -53,16 +49,22 @@ class Tracks:
         self._tracks: list[Track] = []
         self._count = 0
 
+    @property
+    def followed(self) -> tuple[Track, ...]:
+        """Every object that may come again, told or not."""
+        return tuple(self._tracks)
+
     def look(self, boxes: Sequence[Box], at: float) -> tuple[list[Track], list[Track]]:
         """The objects that have appeared with this answer, of a frame at `at` seconds, and those that have left."""
         boxes = boxes[:MAX_TRACKS]
         if not boxes and not self._tracks:
             return [], []
-        partner = self._pair(boxes, at)
+        partner = self._pair(boxes)
         kept, appeared, left = [], [], []
         for row, track in enumerate(self._tracks):
             if row in partner:
-                _see(track, boxes[partner[row]], at)
+                track.box, track.last_at, track.missed_at = boxes[partner[row]], at, None
+                track.hits += 1
             elif not track.told:
                 continue
             elif track.missed_at is None or at < track.missed_at:  # a recording may begin again
@@ -83,11 +85,11 @@ class Tracks:
         self._tracks = kept[:MAX_TRACKS]
         return appeared, left
 
-    def _pair(self, boxes: Sequence[Box], at: float) -> dict[int, int]:
+    def _pair(self, boxes: Sequence[Box]) -> dict[int, int]:
         """By track the box that is its own, one to one: the pairs of a class that overlap most first."""
         if not boxes or not self._tracks:
             return {}
-        places = np.array([_expected(each, at) for each in self._tracks])
+        places = np.array([each.box.corners for each in self._tracks])
         left = overlaps(places, np.array([each.corners for each in boxes]))
         classes = np.array([each.box.class_id for each in self._tracks])
         left[classes[:, None] != np.array([each.class_id for each in boxes])[None]] = 0
@@ -100,27 +102,3 @@ class Tracks:
                 partner[row] = column
                 taken.add(column)
         return partner
-
-
-def _expected(track: Track, at: float) -> tuple[float, float, float, float]:
-    """Where its box should be by now; one that was missed stays where it was seen."""
-    x0, y0, x1, y1 = track.box.corners
-    if track.missed_at is not None or track.hits < 2:
-        return x0, y0, x1, y1
-    seconds = at - track.last_at
-    right, down = track.speed[0] * seconds, track.speed[1] * seconds
-    return x0 + right, y0 + down, x1 + right, y1 + down
-
-
-def _see(track: Track, box: Box, at: float) -> None:
-    seconds = at - track.last_at
-    if seconds > 0:
-        pairs = [(0, 2), (1, 3)]
-        now = [sum(box.corners[side] - track.box.corners[side] for side in pair) / 2 for pair in pairs]
-        weight = 1.0 if track.hits == 1 else _EASE
-        track.speed = (
-            track.speed[0] + weight * (now[0] / seconds - track.speed[0]),
-            track.speed[1] + weight * (now[1] / seconds - track.speed[1]),
-        )
-    track.box, track.last_at, track.missed_at = box, max(at, track.last_at), None
-    track.hits += 1

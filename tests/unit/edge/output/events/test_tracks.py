@@ -66,15 +66,23 @@ def test_objects_that_move_and_pass_each_other_keep_their_numbers():
     tracks = Tracks(2, 0.5)
     frames = [[box(8 * step, 0), box(400 - 8 * step, 25)] for step in range(50)]
     assert play(tracks, frames) == [(1, "+", 1), (1, "+", 2)]
-    assert sorted(each.box.corners[1] for each in tracks._tracks) == [0.0, 25.0]
-    assert [each.box.corners[1] for each in sorted(tracks._tracks, key=lambda each: each.number)] == [
+    assert sorted(each.box.corners[1] for each in tracks.followed) == [0.0, 25.0]
+    assert [each.box.corners[1] for each in sorted(tracks.followed, key=lambda each: each.number)] == [
         0.0,
         25.0,
     ]
 
 
-def test_one_that_moves_faster_than_its_box_is_wide_is_followed_by_its_speed():
-    assert play(Tracks(2, 0.5), [[box(x)] for x in (0, 9, 24, 45, 72, 105, 144, 189)]) == [(1, "+", 1)]
+def test_a_box_that_overlaps_too_little_is_another_object():
+    tracks = Tracks(1, 0.5)
+    assert play(tracks, [[box(0)], [box(10)], [box(24)]]) == [(0, "+", 1), (2, "+", 2)]
+
+
+def test_the_pair_that_overlaps_most_goes_first():
+    tracks = Tracks(1, 0.5)
+    play(tracks, [[box(0), box(12)]])
+    play(tracks, [[box(11), box(2)]], start=1)
+    assert {each.number: each.box.corners[0] for each in tracks.followed} == {1: 2.0, 2: 11.0}
 
 
 def test_a_crowd_is_bounded():
@@ -83,7 +91,7 @@ def test_a_crowd_is_bounded():
     for number in range(20):
         places = rng.integers(0, 100_000, (300, 2))
         tracks.look([box(x, y) for x, y in places.tolist()], PERIOD_S * number)
-        assert len(tracks._tracks) <= MAX_TRACKS
+        assert len(tracks.followed) <= MAX_TRACKS
 
 
 def test_nothing_seen_costs_nothing_and_a_recording_may_begin_again():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kits.cloud import FRAME, WAIT_S, Server, until
 from kits.tokens import Tokens, bearing
 
+from cloud.http.app import each_second
 from cloud.http.page.page import Page
 from cloud.http.page.state import part_of
 from cloud.http.page.visitors import MOST
@@ -72,7 +73,7 @@ def test_one_that_is_starting_has_a_page_too() -> None:
         assert (state["state"], state["networks"], state["queue"]["depth"]) == ("starting", [], 0)
         server.stop_service().result(WAIT_S)  # its start has failed
         assert seen(server)["state"] == "stopped"
-        server.loop.call_soon_threadsafe(server.service.each_second)
+        server.loop.call_soon_threadsafe(each_second, server.service)
 
 
 def test_frames_are_counted_by_client_tail_and_batch(pack: Any, tmp_path: Path) -> None:

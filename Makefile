@@ -23,7 +23,8 @@ KSERVE_VENV := .venv-kserve
 PYTHON_FILES := shared edge cloud bench splitdnn tests scripts docs
 # Processes that share the tests; each takes about half a gigabyte.
 TEST_PROCESSES ?= 2
-PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+# What a test's own timeout does not end, as it sits in a library, ends its process, with what every thread does; the others go on.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 COMPOSE := docker compose
 # One word of a command, if it has a value.
 flag = $(if $(2),--$(1) '$(2)')

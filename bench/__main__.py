@@ -19,6 +19,7 @@ _COMMANDS = {
     "mixed": "a cloud alone under clients of several split points, against another checkout (minutes; --quick: one)",
     "autoscale": "loads replayed through the autoscalers of deploy/kubernetes (minutes; --quick: seconds)",
     "cameras": "one edge with several cameras against one with a single camera (minutes; --quick: one)",
+    "tracks": "the edge's tracker of objects on real clips, against one that follows pixels (a minute; --quick: seconds)",
     "load": "the load generator alone, against any cloud",
     "flood": "clients with tokens, over TLS, far above the capacity, half of whom leave (minutes; --quick: one)",
     "page": "the pages of edge and cloud: bytes, first paint, and the edge's CPU by its viewers (four minutes; --quick: less than one)",
@@ -28,6 +29,7 @@ _COMMANDS = {
     "peers": "the same tail behind other model servers, each in an environment of its own (minutes; --quick: one, once installed)",
     "attack": "an honest client beside attackers with tokens of their own (a quarter of an hour; --quick: minutes)",
     "soak": "edges against a cloud under random faults (up to an hour; --quick: two minutes)",
+    "events": "events to a broker and a webhook that fail at random, joined with the records (minutes; --quick: less than one)",
     "fleet": "a hundred edges and three clouds behind a balancer, under faults (six minutes; --quick: less than one)",
 }
 _ROOMS = {
@@ -35,13 +37,15 @@ _ROOMS = {
     "scale": "load.scale",
     "mixed": "load.mixed",
     "peers": "load.peers",
+    "events": "soak.events",
     "fleet": "soak.fleet",
     "autoscale": "load.autoscale",
     "doors": "load.doors",
     "page": "load.page",
+    "tracks": "cameras.tracks",
 }
 """Where a command lives that has no room of its own."""
-_ONE_THREAD = ("rate", "link")
+_ONE_THREAD = ("rate", "link", "tracks")
 """What computes in this process: numpy, torch and OpenCV read the thread settings when they are imported."""
 
 

@@ -59,6 +59,7 @@ def _run(arguments: Sequence[str]) -> int:
         "to make frames smaller.",
         EdgeSettings,
         cloud_url=Joined,
+        events=Joined,
     )
     parser.add_argument(
         "--list-split-points", action="store_true", help="show where the model can be cut and exit"

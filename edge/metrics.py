@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
 
+from edge.output.events.delivery.metrics import DeliveryMetrics
+from edge.output.events.metrics import EventMetrics
 from edge.uplink.clouds.metrics import CloudMetrics
 from edge.uplink.profiles.metrics import FleetMetrics
 from shared.observing.counting.counter import Counter
@@ -21,7 +23,7 @@ STEPS = (
     "capture", "wait_preprocess", "preprocess", "wait_head", "head", "wait_encode", "compare", "encode", "wait_uplink", "send",
     "wait_answer", "tail",
 )  # fmt: skip
-CERTIFICATES = ("client", "status")
+CERTIFICATES = ("client", "status", "events")
 QUEUES = ("capture", "head", "encode", "send")
 OUTCOMES = ("cloud", "edge", "still", "dropped", "left_out", "failed")
 FALLBACKS = (
@@ -201,6 +203,8 @@ class EdgeMetrics(Metrics):
             registry=self.registry,
         )
         self.clouds = CloudMetrics(self.registry)
+        self.events = EventMetrics(prefix, self.registry)
+        self.deliveries = DeliveryMetrics(prefix, self.registry)
         by_result = (self.verified, VERIFIED), (self.bundle_fetches, FETCHES), (self.network_changes, CHANGES)
         for counter, results in by_result:
             for result in results:

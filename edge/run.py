@@ -27,6 +27,7 @@ from edge.output.outputs import no_run, open_outputs, with_readers
 from edge.output.page.page import Page
 from edge.output.status import open_status
 from edge.planning.pace import Pace
+from edge.uplink.clouds.addresses import name_of
 from edge.uplink.clouds.opening import make_line
 from shared.errors import ResultsError, StartupError
 from shared.observing import event_loop
@@ -59,6 +60,8 @@ class _Run:
 
     def stop(self) -> None:
         """Read no more frames."""
+        if self.outputs.events:
+            self.outputs.events.stop()
         self.pipeline.stop()
         self.sources.stop()
 
@@ -129,6 +132,11 @@ async def _open(
     most_under_way = settings.in_flight + len(cameras) - 1
     patience_s = max(camera.deadline_s for camera in cameras)
     line = make_line(settings, metrics, in_flight=most_under_way, deadline_s=patience_s, bearer=bearer)
+    if outputs.events:
+        outputs.events.watching.watch_cameras(told)
+        outputs.events.watching.watch_clouds(line.circuit, list(map(name_of, settings.cloud_urls)))
+        outputs.events.start()
+        ends.push_async_callback(outputs.events.end)
     page = Page(told, sources.live, metrics, line.said, pictures=settings.page_pictures)
     status_port = await open_status(settings, metrics, line.said, page, ends)
     await ends.enter_async_context(line)

@@ -6,6 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prometheus_client import Gauge
+
     from edge.metrics import EdgeMetrics
     from shared.observing.counting.counter import Count
 
@@ -16,6 +20,27 @@ _LONGEST = 4.0
 """An interval counts as so many usual ones at most."""
 
 
+class SourceUp:
+    """Whether the source gives frames, for the metric and for who else is to know. From any thread."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+        self.on_change: Callable[[bool, bool], object] | None = None
+        """Called with whether it is up, and whether it is expected to be; also where neither is new."""
+
+    def set(self, value: float) -> None:
+        """1: it gives frames; 0: no more are expected."""
+        self._gauge.set(value)
+        if self.on_change:
+            self.on_change(bool(value), bool(value))
+
+    def lost(self) -> None:
+        """It gives none, and is waited for."""
+        self._gauge.set(0)
+        if self.on_change:
+            self.on_change(False, True)
+
+
 class CameraMetrics:
     """What is told of one camera. The names are those of EdgeMetrics."""
 
@@ -23,7 +48,7 @@ class CameraMetrics:
         """`camera` is one of the names that `metrics` was made for."""
         self.steps, self.step_cpu = metrics.steps, metrics.step_cpu
         self.running = metrics.camera_running.labels(camera=camera)
-        self.source_up = metrics.source_up.labels(camera=camera)
+        self.source_up = SourceUp(metrics.source_up.labels(camera=camera))
         self.source_reconnects = metrics.source_reconnects.labels(camera=camera)
         self.damaged_frames = metrics.damaged_frames.labels(camera=camera)
         self.latency = metrics.latency.labels(camera=camera)

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
+from edge.output.events.opening import Events, open_events
 from edge.output.printer import ProgressPrinter, print_frame
 from edge.output.record_writer import RecordWriter
 from edge.output.summary import Summary
 from edge.uplink.clouds.addresses import name_of
+from shared.errors import SettingsError
 from shared.observing.json_lines import CAMERA, STDOUT, JsonLines, file_path
 from shared.observing.line_file import set_aside
 from shared.observing.rotation import Rotation
@@ -44,10 +46,13 @@ class Outputs:
     summary: Summary
     progress: ProgressPrinter | None
     records: RecordWriter | None
+    events: Events | None
     sinks: list[Callable[[Record], None]]
 
     def close(self) -> None:
-        """Write the records that wait, and close their files. Raises BrokenPipeError if nobody reads them any more."""
+        """Write the records and events that wait, and close their files. Raises BrokenPipeError if nobody reads records any more."""
+        if self.events:
+            self.events.close()
         if self.records:
             self.records.close()
 
@@ -64,12 +69,19 @@ def open_outputs(settings: EdgeSettings, metrics: EdgeMetrics, cameras: Mapping[
     progress = ProgressPrinter(people, several=several) if settings.show == "changes" else None
     printer = partial(print_frame, out=people, several=several) if settings.show == "frames" else progress
     records = _open_records(settings, settings.results, metrics, cameras) if settings.results else None
+    try:
+        events = open_events(settings, metrics, cameras)
+    except SettingsError:
+        if records:
+            records.close()
+        raise
     sinks: list[Callable[[Record], None]] = [
         summary,
         *([printer] if printer else []),
         *([records] if records else []),
+        *([events.noticing] if events else []),
     ]
-    return Outputs(people, summary, progress, records, sinks)
+    return Outputs(people, summary, progress, records, events, sinks)
 
 
 @contextlib.asynccontextmanager

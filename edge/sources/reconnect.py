@@ -6,14 +6,12 @@ import logging
 import random
 import time
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import SourceError, UnusableSourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from prometheus_client import Gauge
 
     from edge.sources.base import Shot, Source
     from shared.observing.counting.counter import Count
@@ -22,6 +20,16 @@ _log = logging.getLogger(__name__)
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
+
+
+class Up(Protocol):
+    """Who is told whether there are frames."""
+
+    def set(self, value: float) -> None:
+        """1: there are; 0: there are no more."""
+
+    def lost(self) -> None:
+        """There are none, and it is tried again."""
 
 
 class Reconnecting:
@@ -34,13 +42,13 @@ class Reconnecting:
         self,
         source: Source,
         *,
-        up: Gauge,
+        up: Up,
         reconnects: Count,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`up` is 1 while there are frames, `reconnects` counts the attempts after the first; `jitter` gives numbers in [0, 1)."""
+        """`up` is told whether there are frames, `reconnects` counts the attempts after the first; `jitter` gives numbers in [0, 1)."""
         self.live = source.live
         self.name = source.name
         self._source = source
@@ -109,6 +117,7 @@ class Reconnecting:
                 return
             if isinstance(error, UnusableSourceError) and not self._was_up:
                 raise
+            self._up.lost()
             self._say_missing(str(error))
         else:
             self._come_up()
@@ -131,7 +140,7 @@ class Reconnecting:
 
     def _lose(self, error: SourceError) -> None:
         self._is_up = False
-        self._up.set(0)
+        self._up.lost()
         self._source.close()
         self._down_since = self._clock()
         if (

@@ -13,7 +13,7 @@ from yarl import URL
 from shared.errors import UplinkError
 from shared.limits import MAX_ANSWER_OVERHEAD_BYTES, MAX_INTERIM_ANSWERS
 from shared.security.escape import shown
-from shared.security.tls.refusal import problem_of
+from shared.security.tls.refusal import CLOUD, Words, problem_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -103,9 +103,9 @@ class _Connection(ResponseHandler):
             transport.abort()
 
 
-def tls_problem(error: BaseException) -> str | None:
+def tls_problem(error: BaseException, words: Words = CLOUD) -> str | None:
     """What was wrong with certificates, if that ended a request; None for anything else, as for bytes that were damaged later."""
-    return problem_of(error, established=not isinstance(error, aiohttp.ClientConnectorError))
+    return problem_of(error, established=not isinstance(error, aiohttp.ClientConnectorError), words=words)
 
 
 class _Connector(aiohttp.TCPConnector):

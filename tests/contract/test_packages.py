@@ -11,7 +11,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 OURS = {"shared", "edge", "cloud", "bench", "splitdnn"}
 DISTRIBUTIONS = {"cv2": "opencv-python-headless", "PIL": "pillow", "prometheus_client": "prometheus-client",
-                 "pydantic_settings": "pydantic-settings", "pydantic": "pydantic-settings"}  # fmt: skip
+                 "pydantic_settings": "pydantic-settings", "pydantic": "pydantic-settings", "paho": "paho-mqtt"}  # fmt: skip
 """Where it is not named as what is imported; pydantic comes with pydantic-settings."""
 OPTIONAL = ("shared/torch_network/", "shared/engines/torch_engine.py", "shared/bundling/sources/",
             "shared/security/tls/authority.py", "shared/security/tls/authority_command.py", "shared/wire/page/", "shared/wire/server/")  # fmt: skip

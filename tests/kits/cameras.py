@@ -105,7 +105,7 @@ class Cameras:
     async def within(self):
         before = asyncio.all_tasks()
         try:
-            await asyncio.wait_for(self.pipeline.run(), 30)
+            await asyncio.wait_for(self.pipeline.run(), 60)
         finally:
             assert asyncio.all_tasks() == before, "a task is left"
 

@@ -103,7 +103,7 @@ class FakeSource:
     def read(self):
         for item in self._items:
             if isinstance(item, threading.Event):
-                item.wait(10)
+                item.wait(60)
                 continue
             if isinstance(item, Exception):
                 self.ended.set()
@@ -220,10 +220,10 @@ class Run:
         return self.records
 
     async def within(self):
-        """Run it, at most 20 s."""
+        """Run it, at most a minute."""
         before = asyncio.all_tasks()
         try:
-            await asyncio.wait_for(self.pipeline.run(), 20)
+            await asyncio.wait_for(self.pipeline.run(), 60)
         finally:
             assert asyncio.all_tasks() == before, "a task is left"
             assert not [thread for thread in threading.enumerate() if thread.name.startswith("capture")]

@@ -1,0 +1,1 @@
+"""How well objects are followed from frame to frame, on real clips."""

@@ -1,0 +1,1 @@
+"""A connection to an MQTT broker, by paho's client and without its threads."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kits import bundles, fed_stream, seen
 from kits.browser import tab
-from kits.common import free_port
 from kits.hostile import MARKUP, acts, elements, hostile
 from kits.page_edge import page_edge
+
+from bench.harness.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -67,10 +67,6 @@ def test_the_readmes_pictures_of_the_pages(browser: Browser, colours: str, tmp_p
         ):
             page.open(edge.url)
             phone.open(edge.url)
-            office.open(f"{cloud.url}/login")
-            office.page.get_by_label("Token").fill(cloud.watcher)
-            with office.page.expect_navigation():
-                office.page.keyboard.press("Enter")
             time.sleep(WAIT_S / 3)
             if AWAY_S:
                 cloud.system.kill_cloud()
@@ -92,6 +88,10 @@ def test_the_readmes_pictures_of_the_pages(browser: Browser, colours: str, tmp_p
                     assert card.status == "live"
                 take(this, folder, name)
                 assert card.label.startswith("Picture of camera belt")
+            office.open(f"{cloud.url}/login")
+            office.page.get_by_label("Token").fill(cloud.watcher)
+            with office.page.expect_navigation():
+                office.page.keyboard.press("Enter")
             office.open(f"{cloud.url}/page")
             office.until("document.querySelector('#networks tr')", what="a state")
             office.page.wait_for_timeout(1500)

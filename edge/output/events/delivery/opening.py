@@ -35,6 +35,7 @@ _FLAGS = ("--events-certificate", "--events-key", "--events-ca")
 _PATIENCE_S = 5.0
 """At the end, for what waits."""
 _LOOK_S = 0.1
+_PAUSE_S = 60.0
 
 
 class Delivery(Protocol):
@@ -127,10 +128,12 @@ class Deliveries:
         )
 
     async def _run(self, delivery: Delivery) -> None:
-        try:
-            await delivery.run()
-        except Exception:  # noqa: BLE001 - the frames go on, and so do the other targets; the events of this one stay on the disk
-            _log.exception("events: a delivery has failed, and goes on with the edge's next start")
+        while True:
+            try:
+                await delivery.run()
+            except Exception:  # noqa: BLE001 - the frames go on, and so do the other targets; the events of this one stay on the disk
+                _log.exception("events: a delivery has failed, and begins anew in %.0f s", _PAUSE_S)
+            await asyncio.sleep(_PAUSE_S)
 
 
 def _check(settings: EdgeSettings, targets: Sequence[Target]) -> None:

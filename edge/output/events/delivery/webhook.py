@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -12,7 +13,7 @@ import aiohttp
 from edge.output.events.delivery.account import DeliveryError
 from edge.output.events.delivery.backoff import Backoff
 from edge.output.events.delivery.signature import signed
-from edge.uplink.connections import ExcessError, make_session, refusal_of_proxy, tls_problem
+from edge.uplink.connections import PROXY_LOGIN, ExcessError, make_session, refusal_of_proxy, tls_problem
 from shared.security.escape import shown
 from shared.security.tls.refusal import Words
 
@@ -74,6 +75,7 @@ class WebhookDelivery:
     async def run(self) -> None:
         """Deliver for ever."""
         room = asyncio.Semaphore(_UNDER_WAY)
+        self._lanes.clear()
         self._reader.again()
         limits = {"limit": _CONNECTIONS, "ttl_dns_cache": 1}
         async with make_session(connector=limits, proxy=self._proxy) as session, asyncio.TaskGroup() as group:
@@ -136,6 +138,8 @@ class WebhookDelivery:
             async with session.post(
                 self._receiver.url, data=body, headers=headers, allow_redirects=False, **options
             ) as response:
+                if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and self._proxy:
+                    raise DeliveryError("unauthorized", PROXY_LOGIN)
                 _judge(response)
                 await _skip(response)
         except ExcessError as error:

@@ -17,6 +17,7 @@ from edge.config import EdgeSettings
 from edge.metrics import EdgeMetrics
 from edge.output.events.delivery import opening
 from edge.output.events.delivery.opening import Deliveries
+from edge.output.events.event import Event
 from edge.output.events.spool import Spool
 from shared.errors import SettingsError
 
@@ -147,3 +148,35 @@ def test_the_end_does_not_wait_for_a_target_that_is_away(tmp_path, monkeypatch):
         spool.close()
 
     asyncio.run(run())
+
+
+def test_a_mistake_of_ours_ends_no_delivery(tmp_path, monkeypatch, caplog):
+    """What nobody foresaw is logged, and the delivery begins anew."""
+    monkeypatch.setattr(opening, "_PAUSE_S", 0.01)
+    broken = iter([True, True])
+    told = Event.json
+
+    def json_once_broken(self):
+        if next(broken, False):
+            raise RuntimeError("nobody foresaw this")
+        return told(self)
+
+    async def run():
+        broker = await Broker().start()
+        await broker.stop()
+        metrics = EdgeMetrics(["door"])
+        deliveries = Deliveries(settings(events=f"mqtt://localhost:{broker.port}"), metrics, ["door"])
+        spool = Spool(tmp_path / "spool", 1 << 20, metrics.events)
+        deliveries.start(spool)
+        spool.start()
+        spool.append(event(1))
+        spool.close()
+        monkeypatch.setattr(Event, "json", json_once_broken)
+        await broker.start()
+        name = f"mqtt-localhost-{broker.port}-splitdnn"
+        await until(lambda: delivered(metrics, name) == 1, "a delivery")
+        await deliveries.end()
+        await broker.stop()
+
+    asyncio.run(run())
+    assert caplog.text.count("a delivery has failed, and begins anew") == 2

@@ -7,7 +7,8 @@ import json
 import time
 
 import pytest
-from kits.delivering import FakeReader, account, event, failures, to_receiver, until
+from kits.delivering import FakeReader, Fixed, account, event, failures, to_receiver, until
+from kits.proxy import a_proxy
 
 from bench.soak.events.receiver import Receiver, Reply, Request
 from edge.output.events.delivery import webhook
@@ -44,8 +45,6 @@ def test_a_wrong_key_is_refused_by_the_receiver(caplog):
     async def run():
         receiver = await Receiver(bytes(32)).start()
         reader, told = FakeReader([event(1)]), account()
-        from kits.delivering import Fixed
-
         async with to_receiver(receiver, reader, account=told, secrets=Fixed((KEY,))):
             await until(lambda: reader.refused == ["door-1"], "the refusal")
         assert (receiver.unsigned, failures(told)) == (1, {"refused": 1})
@@ -231,5 +230,21 @@ def test_a_bounded_number_is_under_way():
             await until(lambda: len(reader._out) == 32, "32 under way")
             await asyncio.sleep(0.1)
             assert (len(reader._out), receiver.requests) == (32, 1)
+
+    asyncio.run(run())
+
+
+def test_a_proxy_is_gone_through_and_its_refusals_are_failures():
+    async def run():
+        receiver = await Receiver(KEY).start()
+        reader, told = FakeReader([event(1), event(2)]), account()
+        async with a_proxy() as proxy:
+            proxy.refusal = b"407 Proxy Authentication Required"
+            async with to_receiver(receiver, reader, account=told, proxy=proxy.url):
+                await until(lambda: sum(failures(told).values()) or reader.refused, "a refusal")
+                proxy.refusal = None
+                await until(lambda: len(reader.confirmed) == 2, "both")
+            assert proxy.asked[-1].startswith("POST http://127.0.0.1")
+        assert not reader.refused, "what a proxy refuses, the receiver has not seen"
 
     asyncio.run(run())

@@ -47,7 +47,7 @@ class Seen:
 
     status: str
     frame: int | None
-    """Of the picture that is drawn; None if none is."""
+    """Number of the frame whose picture is drawn; None if none is."""
     size: tuple[int, int]
     """(width, height) of the canvas, in its own pixels."""
     boxes: list[list[Any]]

@@ -22,7 +22,7 @@ class Window(NamedTuple):
     """What one stretch gave."""
 
     cpu_percent: float
-    """Of one core."""
+    """Percent of one core."""
     frames_per_s: float
     latency_p95_ms: float
     states_per_s: float

@@ -93,7 +93,7 @@ def known_names() -> list[str]:
 def names_block() -> str:
     """The lines of KNOWN_NAMES in shared/process/settings.py."""
     names = " ".join(f'"{name}",' for name in known_names())
-    return textwrap.fill(names, 110, initial_indent="    ", subsequent_indent="    ") + "\n"
+    return textwrap.fill(names, 140, initial_indent="    ", subsequent_indent="    ") + "\n"
 
 
 def env_example() -> str:

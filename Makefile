@@ -23,7 +23,8 @@ KSERVE_VENV := .venv-kserve
 PYTHON_FILES := shared edge cloud bench splitdnn tests scripts docs
 # Processes that share the tests; each takes about half a gigabyte.
 TEST_PROCESSES ?= 2
-PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+# What a test's own timeout does not end, as it sits in a library, ends its process, with what every thread does; the others go on.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 COMPOSE := docker compose
 # One word of a command, if it has a value.
 flag = $(if $(2),--$(1) '$(2)')
@@ -64,6 +65,10 @@ kubernetes-check: $(INSTALLED) ## deploy/kubernetes rendered and checked, withou
 .PHONY: integration-test
 integration-test: $(INSTALLED) ## edge and cloud against each other; in containers if Docker is running
 	$(BIN)/python -m pytest tests/integration
+
+.PHONY: browser-test
+browser-test: $(INSTALLED) ## the pages of edge and cloud in a real Chromium, which must be installed (Debian: chromium)
+	$(BIN)/python -m pytest tests/browser
 
 .PHONY: nncf-test
 nncf-test: $(INT8_VENV)/.installed ## int8 bundles with the real NNCF, which it installs into .venv-int8, on top of .venv

@@ -22,6 +22,7 @@ _COMMANDS = {
     "tracks": "the edge's tracker of objects on real clips, against one that follows pixels (a minute; --quick: seconds)",
     "load": "the load generator alone, against any cloud",
     "flood": "clients with tokens, over TLS, far above the capacity, half of whom leave (minutes; --quick: one)",
+    "page": "the pages of edge and cloud: bytes, first paint, and the edge's CPU by its viewers (four minutes; --quick: less than one)",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one)",
     "link": "the planner over emulated links (about half an hour; --quick: about one minute)",
     "doors": "the same frames by POST /model and by the inference protocol: CPU and bytes (a minute; --quick: less)",
@@ -40,6 +41,7 @@ _ROOMS = {
     "fleet": "soak.fleet",
     "autoscale": "load.autoscale",
     "doors": "load.doors",
+    "page": "load.page",
     "tracks": "cameras.tracks",
 }
 """Where a command lives that has no room of its own."""

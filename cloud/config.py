@@ -122,9 +122,15 @@ class CloudSettings(CommonSettings):
         "commas between, as in `http://cloud-1:8881,http://cloud-2:8881`, or a name that has the addresses of all of them, as "
         "`http://tasks.cloud:8881`; this cloud's own may be among them",
     )
+    sibling_bundles: bool = Field(
+        False,
+        description="fetch a network that a frame is for and this cloud lacks from a sibling that serves it (`--serve-bundle`), and serve it "
+        "beside its own while such frames come: for a fleet in which clouds run different networks during an update",
+    )
     siblings_token_file: str | None = Field(
         None,
-        description="file of the token that they are shown, with the right `profiles`; read again when it changes",
+        description="file of the token that they are shown, with the right `profiles`, and `bundles` for `--sibling-bundles`; read again when "
+        "it changes",
     )
     siblings_ca: str | None = Field(
         None,
@@ -180,6 +186,13 @@ class CloudSettings(CommonSettings):
     def _are_addresses(cls, value: str) -> str:
         for url in _listed(value):
             require_origin(url)
+        return value
+
+    @field_validator("sibling_bundles")
+    @classmethod
+    def _need_siblings(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and not info.data.get("siblings"):
+            raise ValueError("needs --siblings too, which says where they are fetched from")
         return value
 
     def sibling_urls(self) -> list[str]:

@@ -26,6 +26,8 @@ ENDPOINTS = (
     "/healthz",
     "/readyz",
     "/metrics",
+    "/page",
+    "/page/events",
     "/login",
     "/logout",
     "/session",
@@ -124,6 +126,12 @@ class CloudMetrics(Metrics):
             ["source", "result"],
             registry=self.registry,
         )
+        self.networks_brought = Counter(
+            prefix + "networks_brought_total",
+            "Networks that a frame was for, and that siblings were asked for, by result.",
+            ["result"],
+            registry=self.registry,
+        )
         self.profile_folder_errors = Counter(
             prefix + "profile_folder_errors_total",
             "Times that the folder of profiles could not be read or written, or a file there was damaged.",
@@ -193,6 +201,8 @@ class CloudMetrics(Metrics):
         for source in PROFILE_SOURCES:
             for result in BROUGHT:
                 self.profiles_brought.labels(source=source, result=result)
+        for result in BROUGHT:
+            self.networks_brought.labels(result=result)
         for result in NETWORK_CHANGES:
             self.network_changes.labels(result=result)
         for result in TRANSFERS:

@@ -22,8 +22,11 @@ from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.alone import Alone
 from cloud.bodies.decoder import Decoder
+from cloud.http.page.recent import Recent
 from cloud.http.system.scrapes import Scrapes
 from cloud.metrics import CloudMetrics
+from cloud.networks.brought import Brought
+from cloud.networks.fellow_bundles import FellowBundles
 from cloud.networks.folder import BundleFolder
 from cloud.networks.network import LoadedNetwork
 from cloud.networks.networks import Networks
@@ -78,16 +81,18 @@ class Service:
         self.profiles = Profiles(held=self.metrics.profiles, evicted=self.metrics.profiles_evicted)
         self.profile_builds = Waiting(MAX_CLIENT_BUILDS, "profiles that wait to be built")
         self.scrapes = Scrapes(self.metrics.registry, together=siblings.metrics if siblings else None)
+        self.recent = Recent()
         self.profile_turns = FairTurns(pools.profiles.size)
         self.compiling = Compiling(pools.compiling, settings.queue_capacity)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
+        self.fellows = fellows_of(settings, self.cloud)
         self.profile_desk = ProfileDesk(
             self.profiles,
             pools,
             self.metrics,
             places=(self.profile_builds, self.profile_turns),
             folder=folder_of(settings, self.max_profile_bytes),
-            fellows=fellows_of(settings, self.cloud),
+            fellows=self.fellows,
             workers=siblings,
         )
         self.proxies = TrustedProxies(settings.trusted_proxies)
@@ -145,7 +150,13 @@ class Service:
         self.networks.stand_in = StandIn(
             self.networks, self._load, self._networks_changed, pool=pools.networks, changes=self.metrics.network_changes
         )  # fmt: skip
-        self._tasks = [
+        if self.fellows and settings.sibling_bundles:
+            bundles = FellowBundles(self.fellows, settings.cache_dir)
+            self.networks.brought = brought = Brought(
+                self.networks, bundles, self._load, self._networks_changed, pool=pools.networks, results=self.metrics.networks_brought
+            )  # fmt: skip
+            self._tasks.append(asyncio.create_task(brought.run()))
+        self._tasks += [
             asyncio.create_task(self.batcher.serve()),
             asyncio.create_task(self.door.watch()),
             asyncio.create_task(self._tend_files()),
@@ -173,6 +184,11 @@ class Service:
                 self.ledger.tend()
             self.audit.tend()
 
+    def each_second(self) -> None:
+        """What the server calls that often."""
+        self.bodies.expire()
+        self.recent.look(self.batcher.depth if self.lifecycle.has_network else 0)
+
     @property
     def buffered_bytes(self) -> int:
         """Request bodies held in memory."""
@@ -186,10 +202,10 @@ class Service:
     def _load(self, folder: Path | None = None) -> LoadedNetwork:
         pools = self.pools
         settings = self.settings.model_copy(update={"model": str(folder)}) if folder else self.settings
-        alike = self.siblings.alike if self.siblings else None
-        return LoadedNetwork.load(
-            settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers, alike=alike
+        loaded = partial(
+            LoadedNetwork.load, settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers
         )
+        return self.siblings.computing(lambda alike: loaded(alike=alike)) if self.siblings else loaded()
 
     def _note_closed(self, why: str, owner: str) -> None:
         self.metrics.connections_closed.labels(why=why).inc()

@@ -25,6 +25,7 @@ from edge.cameras.fields import (
     StillThreshold,
     Threshold,
 )
+from edge.output.events import fields as waiting
 from edge.output.events.delivery import fields
 from edge.uplink.clouds.addresses import urls_of
 from shared.process.settings import CommonSettings
@@ -133,31 +134,11 @@ class EdgeSettings(CommonSettings):
     events_secret_file: fields.EventsSecretFile = None
     events_mqtt: fields.EventsMqtt = "5"
     events_discovery: fields.EventsDiscovery = ""
-    events_folder: str = Field(
-        "",
-        description="folder for events that wait to be delivered, of one edge only; by default `events` in `cache_dir`",
-    )
-    events_max_bytes: int = Field(
-        64 << 20,
-        ge=1 << 20,
-        le=2**40,
-        description="that folder gets no larger: the oldest events go first, counted as lost",
-    )
-    events_frames: int = Field(
-        3,
-        ge=1,
-        le=1000,
-        description="a class or an object that so many answers in a row show is told, and none that only flickers",
-    )
-    events_hold_s: float = Field(
-        1.0,
-        ge=0,
-        le=3600,
-        description="for so long, besides, another class has to be on top until that is told",
-    )
-    events_lost_s: float = Field(
-        2.0, ge=0, le=3600, description="an object has left once no answer has shown it for so many seconds"
-    )
+    events_folder: waiting.EventsFolder = ""
+    events_max_bytes: waiting.EventsMaxBytes = 64 << 20
+    events_frames: waiting.EventsFrames = 3
+    events_hold_s: waiting.EventsHold = 1.0
+    events_lost_s: waiting.EventsLost = 2.0
     show: Literal["frames", "changes", "quiet"] = Field(
         "frames",
         description="what to print: `frames` (a line for each), `changes` (a progress line, and the answer whenever it "
@@ -165,11 +146,16 @@ class EdgeSettings(CommonSettings):
     )
     at_end: Literal["exit", "stay"] = Field(
         "exit",
-        description="what to do at the end of the source: `exit`, or `stay`, so that the metrics can be read",
+        description="what to do at the end of the source: `exit`, or `stay`, so that the page and the metrics can be read",
     )
-    status_address: str = Field("127.0.0.1", description="address of `/metrics`, `/healthz` and `/readyz`")
+    status_address: str = Field(
+        "127.0.0.1", description="address of the page, `/metrics`, `/healthz` and `/readyz`"
+    )
     status_port: int = Field(
-        8882, ge=0, le=65535, description="port of `/metrics`, `/healthz` and `/readyz`; 0 takes a free one"
+        8882,
+        ge=0,
+        le=65535,
+        description="port of the page, `/metrics`, `/healthz` and `/readyz`; 0 takes a free one",
     )
     status_certificate: str | None = Field(
         None, description="PEM file of a certificate for the status port, which then speaks TLS only"
@@ -177,13 +163,18 @@ class EdgeSettings(CommonSettings):
     status_key: str | None = Field(None, description="PEM file of its key, if not in the same file")
     status_token_file: str | None = Field(
         None,
-        description="file of the tokens that are let in to `/metrics`, as the cloud's (`splitdnn token new NAME --rights metrics`); "
+        description="file of the tokens that are let in to the page and `/metrics`, as the cloud's (`splitdnn token new NAME --rights page,metrics`); "
         "health stays open",
     )
     status_anonymous: str | None = Field(
         None,
-        description="what everybody may do on the status port without a token: `nothing` or `metrics`. By default nothing if there is a "
+        description="what everybody may do on the status port without a token: `nothing`, or rights such as `page,metrics`. By default nothing if there is a "
         "file of tokens; else all on this machine's own address, and on any other the edge does not start",
+    )
+    page_pictures: bool = Field(
+        False,
+        description="whether the page on the status port shows the cameras' pictures to whoever may see it (docs/page.md); masks and crops are "
+        "kept to",
     )
     open_timeout_s: OpenTimeout = 10.0
     read_timeout_s: ReadTimeout = 10.0

@@ -24,14 +24,14 @@ from edge.network.opening import open_origin
 from edge.network.switch import Switch
 from edge.network.watch import watch
 from edge.output.outputs import no_run, open_outputs, with_readers
-from edge.output.status import open_gate, serve_status, status_tls
+from edge.output.page.page import Page
+from edge.output.status import open_status
 from edge.planning.pace import Pace
 from edge.uplink.clouds.addresses import name_of
 from edge.uplink.clouds.opening import make_line
 from shared.errors import ResultsError, StartupError
 from shared.observing import event_loop
 from shared.security.exposure import in_clear
-from shared.security.tls.handshakes import Handshakes
 from shared.security.tokens.bearer import Bearer
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ async def run(settings: EdgeSettings, threads: int, early: EarlyLoad) -> int:
         with event_loop.undisturbed(this.metrics):
             await _play(this, stop)
         if settings.at_end == "stay" and not stop.is_set():
-            _log.info("every source has ended; staying for the metrics to be read (SIGTERM ends it)")
+            _log.info(
+                "every source has ended; staying for the page and the metrics to be read (SIGTERM ends it)"
+            )
             await stop.wait()
     records = this.outputs.records
     if records and records.lost:
@@ -121,9 +123,6 @@ async def _open(
     ends.callback(outputs.close)
     ends.callback(sources.close)
     sources.open_recordings()
-    tls = status_tls(settings, metrics)
-    gate, watching = open_gate(settings, metrics.token_file_errors.inc)
-    ends.callback(watching.cancel)
     bearer = Bearer.of_file(settings.cloud_token_file)
     if bearer and (open_to_see := [url for url in settings.cloud_urls if in_clear(url)]):
         _log.warning(
@@ -138,20 +137,8 @@ async def _open(
         outputs.events.watching.watch_clouds(line.circuit, list(map(name_of, settings.cloud_urls)))
         outputs.events.start()
         ends.push_async_callback(outputs.events.end)
-    server, status_port = serve_status(
-        metrics.registry,
-        lambda: metrics.state,
-        metrics.unseen,
-        settings.status_address,
-        settings.status_port,
-        gate,
-        tls=tls,
-        handshakes=Handshakes(metrics.handshakes),
-        clouds=line.said,
-    )
-    ends.callback(server.stop)
-    if tls:
-        ends.callback(asyncio.create_task(tls.watch()).cancel)
+    page = Page(told, sources.live, metrics, line.said, pictures=settings.page_pictures)
+    status_port = await open_status(settings, metrics, line.said, page, ends)
     await ends.enter_async_context(line)
     origin, model = await open_origin(settings, line, metrics, ends)
     pace = Pace(sources.live)
@@ -163,7 +150,11 @@ async def _open(
     sources.open_live()
     names = sources[cameras[0].name].name if len(cameras) == 1 else f"{len(cameras)} cameras"
     _log.info(
-        "%s -> %s -> %s; metrics on port %d", names, loaded.describe_plans(), settings.cloud_url, status_port
+        "%s -> %s -> %s; metrics and the page on port %d",
+        names,
+        loaded.describe_plans(),
+        settings.cloud_url,
+        status_port,
     )
     if any(each.picture_size == "source" and not loaded.sends_pictures(each.choice) for each in cameras):
         _log.warning(
@@ -171,9 +162,10 @@ async def _open(
         )
     sessions = random.SystemRandom().sample(range(1 << 32), len(cameras))
     running = [
-        Camera(each, sources[each.name], outputs.sinks, told[each.name], session)
+        Camera(each, sources[each.name], [*outputs.sinks, page], told[each.name], session)
         for each, session in zip(cameras, sessions, strict=True)
     ]
+    page.play(running, switch.editions)
     verifier = Verifier(settings.verify_share, metrics) if settings.verify_share else None
     pipeline = Pipeline(
         running,
@@ -183,6 +175,7 @@ async def _open(
         in_flight=settings.in_flight,
         pace=pace,
         verifier=verifier,
+        look=page.look,
     )
     return _Run(running, metrics, outputs, pipeline, switch, origin, sources)
 

@@ -2,12 +2,16 @@
 
 Needs the standard library only. Settings are the usual `SPLITDNN_*` variables. Flags that say which network it is are for both sides;
 all others go to the edge unchanged.
+
+On a terminal it says where the edge's page is, and stays until ctrl-C, so that somebody can look at it; elsewhere, and with a number of
+frames (SPLITDNN_FRAMES), it ends with the source.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -18,8 +22,13 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-CAMERA = "synthetic:fps=8,frames=120"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ENDLESS = "synthetic:fps=8"
+CAMERA = f"{ENDLESS},frames=120"
 # Of these, fetching pretrained weights may take 20; the rest is for slow machines.
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
@@ -30,7 +39,10 @@ NETWORK = ("model", "labels", "recipe", "task")
 def main() -> int:
     """The edge's exit status, or 2 if the cloud did not start."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--source", default=os.environ.get("SPLITDNN_SOURCE") or CAMERA)
+    watched = _is_watched()
+    usual = ENDLESS if watched else CAMERA
+    parser.add_argument("--source", default=os.environ.get("SPLITDNN_SOURCE") or usual)
+    parser.add_argument("--status-port", default=os.environ.get("SPLITDNN_STATUS_PORT") or "0")
     for name in NETWORK:
         parser.add_argument(f"--{name}")
     arguments, for_edge = parser.parse_known_args()
@@ -54,10 +66,35 @@ def main() -> int:
                     say(f"cloud: {line.split(': ', 1)[-1]}")
             say(f"edge: reading {arguments.source}")
             edge = ["edge", "--cloud-url", url, "--source", arguments.source, "--show", "changes"]
-            if "--status-port" not in " ".join(for_edge) and "SPLITDNN_STATUS_PORT" not in os.environ:
-                edge += ["--status-port", "0"]
+            status_port = arguments.status_port
+            if watched and status_port == "0":
+                status_port = str(_free_port())
+            edge += ["--status-port", status_port]
+            if watched:
+                edge += ["--at-end", "stay", "--page-pictures"]
             with _process([*edge, *for_edge], env=environment) as process:
+                if watched:
+                    _say_where(status_port, process)
                 return process.wait()
+
+
+def _is_watched() -> bool:
+    """Whether there is somebody to stay for, who has not said that it is to end."""
+    ends = os.environ.get("SPLITDNN_FRAMES") or os.environ.get("SPLITDNN_AT_END")
+    return sys.stdout.isatty() and not ends and "--frames" not in " ".join(sys.argv)
+
+
+def _say_where(port: str, edge: subprocess.Popen[bytes]) -> None:
+    """The page's address, once there is a page, and again at the end of the source: what the edge prints has moved it away."""
+    if os.environ.get("SPLITDNN_STATUS_CERTIFICATE"):
+        say(f"look at https://127.0.0.1:{port}/ in a browser; ctrl-C ends all of it")
+        return
+    page = f"http://127.0.0.1:{port}/"
+    if not _wait_until(f"{page}healthz", edge, lambda _: True):
+        return
+    say(f"look at {page} in a browser; ctrl-C ends all of it")
+    if _wait_until(f"{page}healthz", edge, lambda said: b'"finished"' in said, math.inf):
+        say(f"the source has ended; the page stays at {page} until ctrl-C")
 
 
 def say(line: str) -> None:
@@ -89,13 +126,23 @@ def _free_port() -> int:
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
-    deadline = time.monotonic() + START_SECONDS
+    return _wait_until(url, process, lambda _: True)
+
+
+def _wait_until(
+    url: str,
+    process: subprocess.Popen[bytes],
+    said: Callable[[bytes], bool],
+    seconds: float = START_SECONDS,
+) -> bool:
+    """Whether `url` answers 200 with what is to be `said` there, before the process ends."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         with (
             contextlib.suppress(urllib.error.URLError, OSError),
             urllib.request.urlopen(url, timeout=2) as response,
         ):
-            if response.status == 200:
+            if response.status == 200 and said(response.read()):
                 return True
         time.sleep(0.2)
     return False

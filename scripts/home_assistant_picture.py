@@ -46,7 +46,7 @@ _BLUE, _GREY, _TEXT = "#0288d1", "#727272", "#212121"
 
 
 def devices() -> dict[str, list[tuple[str, str, str]]]:
-    """By each device's name: the component, the name and the shown value of its entities."""
+    """For each device, by its name: the component, the name and the shown value of its entities."""
     home = HomeAssistant("homeassistant", "splitdnn", _CAMERAS, version="", host="edge-1")
     for number, (camera, kind, data) in enumerate(_HAPPENED, 1):
         event = Event(f"a-{number}", number, camera, kind, "2026-01-01T12:00:00.000+00:00", None, None, data)

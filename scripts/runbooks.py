@@ -1,78 +1,72 @@
-"""The page that alerts link to, made from docs/operations.md: Prometheus serves it, so that a link opens wherever it runs.
+"""The page that alerts and dashboards link to, made from docs/operations.md: Prometheus serves it, so that a link opens wherever it runs.
 
-`python scripts/runbooks.py --write` renews it, and a test fails while it differs. Without a flag it is printed. Of Markdown it
-reads what those sections are written in: headings, paragraphs, lists, code, emphasis and links.
+`python scripts/runbooks.py --write` renews it, and a test fails while it differs. Without a flag it is printed. A link to another
+document becomes its text, as Prometheus does not serve that one.
 """
 
 from __future__ import annotations
 
-import html
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
-import yaml
+from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "docs/operations.md"
 PAGE = ROOT / "monitoring/prometheus/consoles/runbooks.html"
-_HEAD = """<!doctype html>
+_STYLE = (
+    "body{max-width:56em;margin:2em auto;padding:0 1em;font:16px/1.5 sans-serif;color-scheme:light dark}:target{background:#ff9;color:#000}"
+    "table{border-collapse:collapse;display:block;overflow-x:auto}th,td{border:1px solid #888;padding:.2em .5em;text-align:left}"
+    "pre{overflow-x:auto}img{max-width:100%}"
+)
+_HEAD = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<title>SplitDNN: what alerts mean</title>
-<style>body{max-width:48em;margin:2em auto;padding:0 1em;font:16px/1.5 sans-serif}h2:target{background:#ff9}</style>
-<!-- made by scripts/runbooks.py, checked by a test -->
-<h1>What alerts mean</h1>
+<meta name="viewport" content="width=device-width">
+<title>SplitDNN: operations</title>
+<style>{_STYLE}</style>
+<!-- made by scripts/runbooks.py of docs/operations.md, checked by a test -->
 """
 
 
-def alerts() -> list[str]:
-    """Every alert's name, in the order of the rules."""
-    groups = yaml.safe_load((ROOT / "monitoring/prometheus/rules/alerts.yml").read_text(encoding="utf-8"))
-    return [rule["alert"] for group in groups["groups"] for rule in group["rules"]]
-
-
-def sections() -> dict[str, str]:
-    """Alert -> its section in docs/operations.md. Raises KeyError for one without."""
-    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-    _, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
-    found = {title: body.strip() for title, _, body in (part.partition("\n") for part in parts)}
-    return {name: found[name] for name in alerts()}
+def anchor(heading: str) -> str:
+    """What a heading is linked by, as the repository's own pages do it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def page() -> str:
     """The whole page."""
-    parts = [f'<h2 id="{name.lower()}">{name}</h2>\n{_blocks(text)}' for name, text in sections().items()]
-    return _HEAD + "\n".join(parts) + "</html>\n"
+    return rendered(SOURCE.read_text(encoding="utf-8"))
 
 
-def _blocks(text: str) -> str:
-    """Paragraphs and lists. Raises ValueError for a block of another kind."""
-    out = []
-    for block in re.split(r"\n{2,}", text):
-        if re.match(r"(#|>|\||```|\d+\. )", block):
-            raise ValueError(f"a section of an alert has paragraphs and lists only: {block[:40]!r}")
-        if block.startswith("- "):
-            items = [_line(item) for item in re.split(r"^- ", block, flags=re.MULTILINE)[1:]]
-            out.append("<ul>\n" + "".join(f"<li>{item}</li>\n" for item in items) + "</ul>\n")
-        else:
-            out.append(f"<p>{_line(block)}</p>\n")
-    return "".join(out)
+def rendered(text: str) -> str:
+    """A page of Markdown as one of HTML, whose headings can be linked to, and that leads nowhere else."""
+    reader = MarkdownIt("commonmark").enable("table")
+    tokens = reader.parse(text)
+    for opening, inside in pairwise(tokens):
+        if opening.type == "heading_open":
+            opening.attrSet("id", anchor(inside.content))
+    for token in tokens:
+        token.children = _without_other_pages(token.children or []) if token.children else token.children
+    html: str = reader.renderer.render(tokens, reader.options, {})
+    # Prometheus takes what stands in double braces for a template of Go's.
+    return _HEAD + html.replace("{{", "&#123;&#123;") + "</html>\n"
 
 
-def _line(text: str) -> str:
-    """Code, emphasis and links within a block. A link to another document is its text: Prometheus does not serve that one."""
-    text = html.escape(" ".join(text.split()), quote=False).replace(
-        "{{", "&#123;&#123;"
-    )  # no template of Go's
-    pieces = re.split(r"`([^`]+)`", text)
-    for number, piece in enumerate(pieces):
-        if number % 2:
-            pieces[number] = f"<code>{piece}</code>"
-            continue
-        plain = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", piece)
-        plain = re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", plain)
-        pieces[number] = re.sub(r"\*([^*]+)\*", r"<i>\1</i>", plain)
-    return "".join(pieces)
+def _without_other_pages(tokens: list) -> list:  # type: ignore[type-arg]
+    """Inline tokens without pictures, and without links but those to this page's own headings and to the network."""
+    kept, left_out = [], False
+    for token in tokens:
+        if token.type == "link_open":
+            left_out = not str(token.attrGet("href")).startswith(("#", "https:"))
+        hidden = token.type == "image" or (left_out and token.type in ("link_open", "link_close"))
+        if token.type == "link_close":
+            left_out = False
+        if not hidden:
+            kept.append(token)
+    return kept
 
 
 def main() -> None:

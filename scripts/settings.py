@@ -34,6 +34,7 @@ COMPOSE_ONLY = {
     "CAMERAS_DIR": "folder of this machine that the edge alone sees as /cameras, for a cameras file: SPLITDNN_CAMERAS=/cameras/cameras.toml",
     "SECRETS_DIR": "folder of this machine with the tokens of compose.tokens.yaml",
     "CLOUD_PORT": "the cloud's port on 127.0.0.1",
+    "EDGE_PORT": "the port of the edge's page on 127.0.0.1, or a range of them, of which each edge takes one",
     "PROMETHEUS_PORT": "Prometheus' port on 127.0.0.1",
     "PROMETHEUS_URL": "where browsers reach Prometheus, without a path, for the links in its alerts; empty: http://127.0.0.1 with its port",
     "GRAFANA_PORT": "Grafana's port on 127.0.0.1",
@@ -93,7 +94,7 @@ def known_names() -> list[str]:
 def names_block() -> str:
     """The lines of KNOWN_NAMES in shared/process/settings.py."""
     names = " ".join(f'"{name}",' for name in known_names())
-    return textwrap.fill(names, 140, initial_indent="    ", subsequent_indent="    ") + "\n"
+    return textwrap.fill(names, 126, initial_indent="    ", subsequent_indent="    ") + "\n"
 
 
 def env_example() -> str:

@@ -10,6 +10,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 from shared.process.threads import limit_threads
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from shared.network.partition import Partition
 
 limit_threads(0)  # before numpy is imported
+# One example may take as long as others use the machine.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 
 def _stray_signal(number: int, _frame: FrameType | None) -> None:
@@ -36,16 +40,39 @@ def _stray_signal(number: int, _frame: FrameType | None) -> None:
 
 
 class _Files(LoadFileScheduling):
-    """xdist 3.8 hands what an ended worker had finished out again, as empty work: whoever gets it waits for it to end, forever."""
+    """What xdist 3.8 does not do once a worker has ended, so that the others go on, and each test is tried once."""
 
     def remove_node(self, node: WorkerController) -> str | None:
+        """Hands the test that ended it to nobody else, and no file that it had finished: for more than nothing a worker waits forever."""
         work = self.assigned_work[node]
+        left = [(tests, name) for tests in work.values() for name, done in tests.items() if not done]
+        for tests, name in left[:1]:
+            tests[name] = True
         self.assigned_work[node] = {file: tests for file, tests in work.items() if not all(tests.values())}
-        return super().remove_node(node)
+        super().remove_node(node)
+        return left[0][1] if left else None
+
+    def schedule(self) -> None:
+        """Gives a new worker more than one test, or tells it that there are no more: it runs none before it knows what comes next."""
+        super().schedule()
+        for node in self.nodes:
+            for _ in range(3):
+                self._reschedule(node)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """Gives none to a new worker that has not said yet which tests it has."""
+        if node in self.registered_collections:
+            super()._reschedule(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Files | None:
     return _Files(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Tells .ci/run whether all tests were tried."""
+    if session.config.cache and not os.environ.get("PYTEST_XDIST_WORKER"):
+        session.config.cache.set("splitdnn/status", int(exitstatus))
 
 
 @pytest.fixture(autouse=True)

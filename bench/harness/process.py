@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -33,6 +35,9 @@ class Checkout:
 HERE = Checkout()
 PROC = Path("/proc")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PORTS = range(15_000, 30_000)
+"""Below those that the kernel gives to connections: one of them might have the port before who is to listen there, or while that is away."""
+_tried = itertools.count(secrets.randbelow(len(_PORTS)))
 
 
 class Process:
@@ -122,8 +127,11 @@ def environment() -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port of this machine where nobody listens, another one at each call."""
+    while True:
+        port = _PORTS[next(_tried) % len(_PORTS)]
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def stat_fields(pid: int, proc: Path = PROC) -> list[str]:
@@ -173,6 +181,11 @@ def memory(pid: int) -> Memory:
     status = (PROC / str(pid) / "status").read_text(encoding="utf-8")
     resident, peak, own, files = (_bytes(name, status) for name in ("VmRSS", "VmHWM", "RssAnon", "RssFile"))
     return Memory(proportional(pid), resident, peak, own, files)
+
+
+def open_files(pid: int) -> int:
+    """Files, sockets and pipes, now. Raises OSError once the process has ended."""
+    return sum(1 for _ in (PROC / str(pid) / "fd").iterdir())
 
 
 def proportional(pid: int, proc: Path = PROC) -> int:

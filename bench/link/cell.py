@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.emulator.link import Link
-from edge.planning.pilot import PinnedPilot
+from edge.planning.pinned import PinnedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.planning.planner import Conditions, Option, predict
 from edge.uplink.link import LinkState

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 from bench.emulator.thread import EmulatorThread
 from bench.harness.keys import Keys
 from bench.harness.options import Options, kept_or_temporary, number_between, option, positive
+from bench.harness.process import open_files
 from bench.harness.system import Cloud
 from bench.soak.edge import EdgeProcess
 from bench.soak.faults import Breaker, schedule
 from bench.soak.report import Findings, findings_of
-from bench.soak.watch import GROWTH_FILES, Watch, open_files
+from bench.soak.watch import GROWTH_FILES, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,8 @@ _TICK_S = 1.0
 _START_S = 120.0
 _CLOUD_WARM_S = 15.0
 _REPORT_S = 30.0
-_QUIET_S = 2.0
+_QUIET_S = 20.0
+"""In which a cloud has closed the connections of edges that have gone, however busy the machine is."""
 _END_S = 60.0
 _CONNECTIONS = 5
 """An edge keeps as many as it may have requests under way, and one for its probes."""
@@ -188,9 +190,10 @@ class Soak:
         statuses = {edge.name: edge.process.wait(_END_S) for edge in self._edges}
         faults = []
         if self._cloud.is_up():
-            time.sleep(_QUIET_S)
-            files = open_files(self._cloud.pid)
-            if files > self._idle_files + GROWTH_FILES:
+            until, most = time.monotonic() + _QUIET_S, self._idle_files + GROWTH_FILES
+            while (files := open_files(self._cloud.pid)) > most and time.monotonic() < until:
+                time.sleep(_TICK_S / 10)
+            if files > most:
                 faults.append(
                     f"the cloud has {files} files open without any edge; before: {self._idle_files}"
                 )

@@ -23,7 +23,7 @@ FAULTS = (
 )  # fmt: skip
 _MIN_GAP_S, _MAX_GAP_S = 2.0, 5.0
 _MIN_FAULT_S, _MAX_FAULT_S = 0.5, 4.0
-_READY_S = 60.0
+_READY_S = 240.0
 _FRAME_BYTES = 16_000
 """About; where in a frame something happens is drawn from so many."""
 _BAD_LINKS = {

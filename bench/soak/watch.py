@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from bench.harness.process import memory
+from bench.harness.process import memory, open_files
 
 GROWTH, GROWTH_BYTES = 0.10, 20e6
 """What a process may grow by: a share of its size when it was warm, and so many bytes more."""
 GROWTH_FILES = 8
 _WINDOW = 5
 """Medians are over so many samples: one may meet a moment between a frame's arrival and its end."""
-
-
-def open_files(pid: int) -> int:
-    """Files, sockets and pipes, now. Raises OSError once the process has ended."""
-    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
 
 
 @dataclass

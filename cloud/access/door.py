@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from shared.security.exposure import open_rights, shown_in_clear
 from shared.security.gate import Gate, Shown
 from shared.security.rights import written
 from shared.security.sessions import Sessions
 from shared.security.tokens.file import TokenFile
+from shared.wire.server.browser import shown_by
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-FORM_KEY = "X-Form-Key"
 _FLAGS = ("--address", "--token-file", "--anonymous")
-_COOKIE = "splitdnn_session"
-_LONGEST_KEY = 100
-_SAME_SITE = ("same-origin", "none")
 
 
 class Door:
@@ -58,18 +54,7 @@ class Door:
         """Whoever sent this, who may. `form_key` came in a form. Raises UnauthenticatedError or ForbiddenError."""
         if needs.is_open:  # asked every few seconds, and cookies take long to read
             return self.gate.enter(Shown(), needs)
-        headers = request.headers
-        authorization = headers.get_list("Authorization")
-        return self.gate.enter(
-            Shown(
-                request.method or "",
-                authorization,
-                None if authorization or "Cookie" not in headers else session_key(request),
-                form_key or headers.get(FORM_KEY),
-                from_elsewhere(request),
-            ),
-            needs,
-        )
+        return self.gate.enter(shown_by(request, form_key), needs)
 
     def login(self, token: str) -> tuple[str, str]:
         """The name of a token, and the key of a session that begins with it. Raises UnauthenticatedError."""
@@ -84,31 +69,3 @@ class Door:
 
     def _count(self) -> None:
         self._metrics.tokens.set(len(self.gate.keyring))
-
-
-def cookie_name(request: HTTPServerRequest) -> str:
-    """The name of the session's cookie; over TLS one that browsers let no other host or path set."""
-    return f"__Host-{_COOKIE}" if request.protocol == "https" else _COOKIE
-
-
-def session_key(request: HTTPServerRequest) -> str | None:
-    """What the session's cookie holds; None without one."""
-    # Not Tornado's `cookies`: it reads all of them, and each the slower the more it escapes.
-    name, keys = cookie_name(request), []
-    for cookie in ";".join(request.headers.get_list("Cookie")).split(";"):
-        found, _, value = cookie.partition("=")
-        if found.strip() == name:
-            keys.append(value.strip())
-    return keys[-1] if keys and 0 < len(keys[-1]) <= _LONGEST_KEY else None
-
-
-def from_elsewhere(request: HTTPServerRequest) -> bool:
-    """Whether a browser says that a page of another site sent this; programs say nothing of the kind."""
-    headers = request.headers
-    if headers.get("Sec-Fetch-Site", "none") not in _SAME_SITE:
-        return True
-    origin = headers.get("Origin")
-    try:
-        return origin is not None and urlsplit(origin).netloc.lower() != request.host.lower()
-    except ValueError:
-        return True

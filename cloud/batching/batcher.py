@@ -61,7 +61,12 @@ class Batcher:
         self.gathering = Gathering(wait_s, self._changed.set)
         self._filling = asyncio.Lock()
         metrics.queue_capacity.set(capacity)
-        metrics.queue_depth.set_function(lambda: self._queue.depth)
+        metrics.queue_depth.set_function(lambda: self.depth)
+
+    @property
+    def depth(self) -> int:
+        """Frames that wait."""
+        return self._queue.depth
 
     async def submit(
         self,

@@ -69,6 +69,8 @@ class TailTimes:
         self._settings = settings
         self._charge = charge
         self._sleep = sleep
+        self.known: dict[str, Any] | None = None
+        """What `get` has found already."""
         self._finding: asyncio.Task[dict[str, Any]] | None = None
         self._failed_at = float("-inf")
         self._spent_s = 0.0  # in runs, of the measurement in progress
@@ -113,7 +115,7 @@ class TailTimes:
         if times is None:
             times = await self._measure(points, account)
             await on_thread(Cache(settings.cache_dir).store_json, key, times)
-        return {
+        self.known = {
             "fingerprint": network.model.fingerprint.hex(),
             "engine": network.engine.describe(),
             **times,
@@ -121,6 +123,7 @@ class TailTimes:
             "max_batch": settings.max_batch,
             "tail_workers": self._pools.tail_workers,
         }
+        return self.known
 
     async def _measure(self, points: list[SplitPoint], account: Account) -> _Times:
         start = time.monotonic()

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from tornado.web import Application
 
 from cloud.http.bundle import BUNDLES, BundleHandler
-from cloud.http.login import LoginHandler, LogoutHandler, SessionHandler
 from cloud.http.model import ModelHandler
+from cloud.http.page.handlers import EVENTS, EVENTS_TOO, PAGE, EventsHandler, PageHandler, stream_of
+from cloud.http.page.login import LoginHandler, LogoutHandler, SessionHandler
+from cloud.http.page.page import Page
 from cloud.http.profiles import PROFILES, ProfileFileHandler, ProfileHandler, ProfilesHandler
 from cloud.http.system.endpoints import (
     ComputeHandler,
@@ -62,6 +64,8 @@ def make_app(service: Service) -> Application:
             ("/healthz", HealthHandler, arguments),
             ("/readyz", ReadyHandler, arguments),
             ("/metrics", MetricsHandler, arguments),
+            (PAGE, PageHandler, arguments),
+            (f"(?:{EVENTS}|{EVENTS_TOO})", EventsHandler, arguments | {"stream": stream_of(Page(service))}),
             ("/login", LoginHandler, arguments),
             ("/logout", LogoutHandler, arguments),
             ("/session", SessionHandler, arguments),
@@ -98,7 +102,7 @@ def make_server(service: Service, tls: RenewedContext | None = None) -> BoundedS
         make_app(service),
         crowd=service.crowd,
         fields={CLOUD_HEADER: service.cloud},
-        each_second=service.bodies.expire,
+        each_second=service.each_second,
         ssl_options=tls.context if tls else None,
         max_header_size=MAX_REQUEST_HEADER_BYTES,
         max_body_size=_MAX_UNREAD_BODY_BYTES,

@@ -172,6 +172,7 @@ class Handler(RequestHandler):
             text, reason, accepted = "internal error; see the server's log", "internal", None
         if reason != "http":
             self.service.metrics.rejected.labels(reason=reason).inc()
+            self.service.recent.refused(self.client, reason)
             self.note(Outcome.FAILED if reason == "internal" else Outcome.REFUSED, reason=reason)
             if self.service.refusal_lines.take():  # whoever is refused as often as he likes fills no log
                 _log.info(
@@ -188,7 +189,17 @@ class Handler(RequestHandler):
         self.service.metrics.requests.labels(endpoint=path, code=str(self.get_status())).inc()
         self.service.metrics.duration.labels(endpoint=path).observe(self.elapsed_s())
         outcome = "refused" if self.get_status() >= HTTPStatus.BAD_REQUEST else "answered"
+        self.ended(outcome)
+
+    def ended(self, outcome: str) -> None:
+        """Count the request as its client's."""
+        frames = self.frames() if outcome == "answered" else 0
         self.service.metrics.clients.ended(self.label, outcome, self.received_bytes)
+        self.service.recent.ended(self.client, frames, self.received_bytes, self.elapsed_s())
+
+    def frames(self) -> int:
+        """How many frames were answered."""
+        return 0
 
     def _methods(self) -> list[str]:
         own = {

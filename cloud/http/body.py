@@ -116,7 +116,7 @@ class BodyHandler(Handler):
         super().on_connection_close()
         if not self._finished and not self._refused:
             self.service.metrics.abandoned.inc()
-            self.service.metrics.clients.ended(self.label, "abandoned", self.received_bytes)
+            self.ended("abandoned")
         self.release()
 
     def on_finish(self) -> None:

@@ -47,6 +47,7 @@ class _Progress:
     entry: Entry
     admitted: bool = False  # counted as a frame in progress
     counted: int = 0  # as so many of its client's
+    ran: int = 0  # frames whose tail has run
     answering: asyncio.Task[Reply] | None = None
     gone: bool = False  # the client has closed its connection
 
@@ -89,6 +90,9 @@ class TailHandler(BodyHandler):
             self.account.begin_frame(frames)
             self._progress.counted += frames
 
+    def frames(self) -> int:
+        return self._progress.ran
+
     async def respond(self, body: Body) -> None:
         # A task of its own, because Tornado does not stop a handler whose client has gone; on_connection_close does.
         progress, metrics = self._progress, self.service.metrics
@@ -123,7 +127,9 @@ class TailHandler(BodyHandler):
                 watch.note("decode", way.decode_s + time.perf_counter() - start)
         if way.reply:
             self.note_payload(work)
-            network.usage.numbers = numbers_in(way.run.outputs) if way.run else 0
+            if way.run:
+                network.usage.numbers = numbers_in(way.run.outputs)
+                self._note_run(network, work, way.run)
             return way.reply
         return await self._answer_work(network, work, composer, way.run)
 
@@ -199,12 +205,18 @@ class TailHandler(BodyHandler):
             watch.note("tail", run.tail_s)
         numbers = numbers_in(run.outputs)
         network.usage.numbers = numbers // len(work.crossing[0])
+        self._note_run(network, work, run)
         look = partial(require_finite, run.outputs)
         if numbers > _LARGE_NUMBERS:
             await self.service.decoder.aside(self.account, self.remaining_s(work.deadline_ms), look)
         else:
             look()
         return run
+
+    def _note_run(self, network: LoadedNetwork, work: Work, run: TailRun) -> None:
+        frames = len(work.crossing[0])
+        self._progress.ran += frames
+        network.usage.ran(work.split_point, frames, run.tail_s)
 
     def remaining_s(self, deadline_ms: int = 0) -> float:
         """Seconds left for a frame with this deadline; 0 stands for the server's own, which no frame's exceeds."""

@@ -38,6 +38,16 @@ class StandsIn(Protocol):
         """Nothing more is to be brought."""
 
 
+class Brings(Protocol):
+    """Brings networks of other clouds."""
+
+    def bring(self, fingerprint: bytes) -> bool:
+        """Whether the network of this fingerprint is looked for, or on its way. For any thread."""
+
+    def stop(self) -> None:
+        """Nothing more is to be brought."""
+
+
 class Networks:
     """Knows which network is current and which others are held. Changed on the event loop only; asked from any thread."""
 
@@ -51,6 +61,8 @@ class Networks:
         self._gauge = held
         self.stand_in: StandsIn | None = None
         """What brings the float32 network of an int8 one."""
+        self.brought: Brings | None = None
+        """What brings networks that siblings serve."""
         self._tail_times: dict[LoadedNetwork, TailTimes] = {}
         self._held: dict[bytes, LoadedNetwork] = {}  # replaced, never changed; the current one is last
         self._hold([first])
@@ -65,7 +77,9 @@ class Networks:
         Raises FingerprintError, or UnavailableError if it is on its way.
         """
         network = self._held.get(fingerprint)
-        if network is None and self.stand_in and self.stand_in.bring(fingerprint):
+        if network is None and any(
+            each and each.bring(fingerprint) for each in (self.stand_in, self.brought)
+        ):
             raise UnavailableError(
                 f"the network that this {what} was made for (fingerprint {fingerprint.hex()}) is being loaded"
             )
@@ -161,8 +175,9 @@ class Networks:
         """End the measurements in progress."""
         for times in self._tail_times.values():
             times.stop()
-        if self.stand_in:
-            self.stand_in.stop()
+        for each in (self.stand_in, self.brought):
+            if each:
+                each.stop()
 
     def _hold(self, networks: list[LoadedNetwork]) -> list[LoadedNetwork]:
         dropped = [each for each in self if each not in networks]

@@ -22,10 +22,14 @@ class Transfers:
     def __init__(self) -> None:
         self._places = Places()
 
+    def __len__(self) -> int:
+        """How many are under way."""
+        return self._places.total()
+
     @contextmanager
     def one(self, client: Hashable) -> Iterator[None]:
         """Hold one transfer's place for as long as the block runs. Raises TransfersError."""
-        if self._places.total() >= MAX_TRANSFERS or self._places.of(client) >= MAX_TRANSFERS_A_CLIENT:
+        if len(self) >= MAX_TRANSFERS or self._places.of(client) >= MAX_TRANSFERS_A_CLIENT:
             raise TransfersError(
                 "too many files of bundles are being fetched; try again in a second",
                 accepted={"at_once": MAX_TRANSFERS, "by_one_client": MAX_TRANSFERS_A_CLIENT},

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_RUNS = 20
+
+
+class Runs:
+    """The frames that were answered at one split point."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.latest_s: deque[float] = deque(maxlen=_RUNS)
+        """How long the latest runs of the tail took."""
 
 
 class Usage:
@@ -16,6 +29,8 @@ class Usage:
         """`clock` returns seconds."""
         self.numbers = 0
         """How many its outputs hold for one frame, as far as it is known."""
+        self.runs: dict[str, Runs] = {}
+        """By split point. Written on the event loop only."""
         self._clock = clock
         self._last = clock()
         self._by_point: dict[str, float] = {}
@@ -25,6 +40,12 @@ class Usage:
         self._last = self._clock()
         if split_point is not None:
             self._by_point[split_point] = self._last
+
+    def ran(self, split_point: str, frames: int, seconds: float) -> None:
+        """Note a run of the tail at a split point of this network, which answered so many frames of one caller."""
+        runs = self.runs.get(split_point) or self.runs.setdefault(split_point, Runs())
+        runs.frames += frames
+        runs.latest_s.append(seconds)
 
     def idle_s(self) -> float:
         """Seconds since the last use, or since it was loaded."""

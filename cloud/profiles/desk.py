@@ -35,7 +35,8 @@ _KEPT_BYTES = 64 << 20
 _AT_ONCE = 4
 _QUESTIONS, _QUESTIONS_PER_S = 16, 4.0
 """Names that are looked for elsewhere, at once and later: whoever invents names has other clouds asked no more often."""
-_MISSED_S = 2.0
+_MISSES, _MISSED_S = 3, 2.0
+"""Looks for one name in vain, and in so long, before frames that name it are refused at once. Some in vain are usual: its edge sends it now."""
 _MOST_MISSED = 1024
 _TELL_S = 60.0
 
@@ -66,7 +67,8 @@ class ProfileDesk:
         self._clock = clock
         self.transfers = Transfers()
         self._kept: OrderedDict[str, bytes] = OrderedDict()
-        self._missed: OrderedDict[str, float] = OrderedDict()
+        self._missed: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        """Since when, and how often."""
         self._questions = Rate(_QUESTIONS, _QUESTIONS_PER_S, clock)
         self._bringing: dict[str, asyncio.Task[bool]] = {}
         self._told_at = float("-inf")
@@ -98,15 +100,21 @@ class ProfileDesk:
 
         `anew`: also if nobody had it a moment ago, as whoever asks may have sent it to another cloud since.
         """
+        until = self._clock() + patience_s
+        if earlier := self._bringing.get(name):
+            if await self._result(earlier, patience_s):
+                return True
+            if not earlier.done():
+                return False
+            # It may have asked the one that has it now before that did.
         task = self._bringing.get(name)
         if task is None:
             if not self._may_ask(name, anew=anew):
                 return False
-            task = asyncio.create_task(self._bring(name, account, networks))
+            task = asyncio.create_task(self._bring(name, account, networks, noting=not anew))
             self._bringing[name] = task
             task.add_done_callback(lambda _: self._bringing.pop(name, None))
-        done, _ = await asyncio.wait({task}, timeout=max(0.0, patience_s))
-        return bool(done) and not task.cancelled() and task.result()
+        return await self._result(task, until - self._clock())
 
     async def file(self, name: str) -> bytes | None:
         """A profile's file, for another cloud; None if it is not here. Nobody else is asked for it."""
@@ -138,13 +146,21 @@ class ProfileDesk:
         check_shapes(profile.shapes, partition.point(profile.split_point).shapes, profile.split_point)
         return self._store.add(profile, client)
 
+    async def _result(self, task: asyncio.Task[bool], patience_s: float) -> bool:
+        done, _ = await asyncio.wait({task}, timeout=max(0.0, patience_s))
+        return bool(done) and not task.cancelled() and task.result()
+
     def _may_ask(self, name: str, *, anew: bool) -> bool:
         if not (self._folder or self._fellows) or len(self._bringing) >= _AT_ONCE:
             return False
-        missed = self._clock() - self._missed.get(name, float("-inf")) < _MISSED_S
-        return (anew or not missed) and self._questions.take()
+        return (anew or self._misses(name)[1] < _MISSES) and self._questions.take()
 
-    async def _bring(self, name: str, account: Account, networks: Networks) -> bool:
+    def _misses(self, name: str) -> tuple[float, int]:
+        now = self._clock()
+        since, count = self._missed.get(name, (now, 0))
+        return (since, count) if now - since < _MISSED_S else (now, 0)
+
+    async def _bring(self, name: str, account: Account, networks: Networks, *, noting: bool) -> bool:
         brought = self._metrics.profiles_brought
         for source in ("folder", "sibling"):
             data = None
@@ -164,7 +180,10 @@ class ProfileDesk:
             _log.info("the profile %s is here, from a %s: %d bytes", name, source, len(data))
             return True
         brought.labels(source="sibling" if self._fellows else "folder", result="missing").inc()
-        self._missed[name] = self._clock()
+        if not noting:  # whoever asks is about to send it to one of the clouds, and its frames come next
+            return False
+        since, count = self._misses(name)
+        self._missed[name] = since, count + 1
         self._missed.move_to_end(name)
         while len(self._missed) > _MOST_MISSED:
             self._missed.popitem(last=False)

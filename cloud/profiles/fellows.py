@@ -1,4 +1,4 @@
-"""The other clouds of a fleet, asked for a profile by its hash. Only addresses of this cloud's own settings are asked, never one of a request."""
+"""The other clouds of a fleet, asked for a profile by its hash, or for a network by its fingerprint. Only addresses of this cloud's own settings are asked, never one of a request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import socket
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from tornado.httpclient import HTTPError, HTTPRequest
@@ -35,6 +35,8 @@ _AT_ONCE = 8
 _CONNECT_S = 1.0
 _QUESTION_S = 2.0
 _TRANSFER_S = 20.0
+_USUAL = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.NOT_FOUND)
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,70 @@ class Address:
     url: str
     host: str
     ip: str
+
+
+class Fellow:
+    """One of them, and how it is asked."""
+
+    def __init__(
+        self, address: Address, kind: str, own: str, bearer: Bearer, context: ssl.SSLContext | None
+    ) -> None:
+        """As for `Fellows`; `kind` is what it is asked for."""
+        self.url = address.url
+        self._address = address
+        self._kind = kind
+        self._own = own
+        self._bearer = bearer
+        self._context = context
+
+    async def get(
+        self, path: str, timeout_s: float, most_bytes: int, headers: dict[str, str] | None = None
+    ) -> HTTPResponse | None:
+        """As `ask`."""
+        return await self.ask("GET", path, timeout_s, most_bytes, headers)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        timeout_s: float,
+        most_bytes: int,
+        headers: dict[str, str] | None = None,
+    ) -> HTTPResponse | None:
+        """Its answer, of at most so many bytes; None if there is none, or it is this cloud's own or nobody's of ours."""
+        address = self._address
+        client = SimpleAsyncHTTPClient(
+            force_instance=True,
+            hostname_mapping={address.host: address.ip},
+            max_header_size=MAX_REQUEST_HEADER_BYTES,
+            max_body_size=most_bytes,
+        )
+        request = HTTPRequest(
+            address.url + path,
+            method=method,
+            headers={"Accept-Encoding": "identity"} | (headers or {}) | self._bearer.headers(),
+            connect_timeout=_CONNECT_S,
+            request_timeout=timeout_s,
+            follow_redirects=False,
+            decompress_response=False,
+            ssl_options=self._context,
+            user_agent="splitdnn",
+        )
+        try:
+            answer = await client.fetch(request, raise_error=False)
+        except (HTTPError, OSError, ValueError) as error:
+            _log.info("the cloud %s at %s does not answer: %s", address.url, address.ip, shown(error))
+            return None
+        finally:
+            client.close()
+        cloud = cloud_id_in(answer.headers.get(CLOUD_HEADER))
+        if cloud == self._own:
+            return None
+        if cloud is None or answer.code not in _USUAL:
+            _log.info(
+                "the cloud %s at %s gives no %s: %d %s", address.url, address.ip, self._kind, answer.code, shown(answer.error or "")
+            )  # fmt: skip
+        return answer if cloud else None
 
 
 class Fellows:
@@ -70,28 +136,44 @@ class Fellows:
     async def profile(self, name: str) -> bytes | None:
         """The file of the profile of this name, checked by its hash; None if none of them has it, or can be reached."""
         path = f"/profiles/{name}/file"
+
+        async def take(fellow: Fellow) -> bytes | None:
+            answer = await fellow.get(path, _TRANSFER_S, MAX_PROFILE_BYTES)
+            if answer is None or answer.code != HTTPStatus.OK:
+                return None  # it was dropped meanwhile, or too many are being fetched
+            if await asyncio.to_thread(digest_of, answer.body) == bytes.fromhex(name):
+                return bytes(answer.body)
+            _log.warning("%s has the profile %s, but what came is not that", fellow.url, name)
+            return None
+
+        return await self.first(path, "profile", name, take)
+
+    async def first(
+        self, path: str, kind: str, name: str, take: Callable[[Fellow], Awaitable[_Found | None]]
+    ) -> _Found | None:
+        """What `take` makes of the first of them that has this path, and of which it makes anything; None if there is none.
+
+        `kind` and `name` are what the log calls it. One that has it is asked further by what `take` is given.
+        """
         try:
             context = await asyncio.to_thread(self._make_context)
         except SettingsError as error:  # as while its files are replaced
-            _log.warning("no other cloud is asked for the profile %s: %s", name, error)
+            _log.warning("no other cloud is asked for the %s %s: %s", kind, name, error)
             return None
         places = asyncio.Semaphore(_AT_ONCE)
 
-        async def asked(address: Address) -> Address | None:
+        async def asked(address: Address) -> Fellow | None:
+            fellow = Fellow(address, kind, self._own, self._bearer, context)
             async with places:
-                answer = await self._ask(address, "HEAD", path, _QUESTION_S, context)
-            return address if answer is not None and answer.code == HTTPStatus.OK else None
+                answer = await fellow.ask("HEAD", path, _QUESTION_S, MAX_PROFILE_BYTES)
+            return fellow if answer is not None and answer.code == HTTPStatus.OK else None
 
         questions = [asyncio.create_task(asked(address)) for address in await self._all()]
         try:
             for question in asyncio.as_completed(questions):
-                if address := await question:
-                    answer = await self._ask(address, "GET", path, _TRANSFER_S, context)
-                    if answer is None or answer.code != HTTPStatus.OK:
-                        continue  # it was dropped meanwhile, or too many are being fetched
-                    if await asyncio.to_thread(digest_of, answer.body) == bytes.fromhex(name):
-                        return bytes(answer.body)
-                    _log.warning("%s has the profile %s, but what came is not that", address.url, name)
+                fellow = await question
+                if fellow and (found := await take(fellow)) is not None:
+                    return found
         finally:
             for task in questions:
                 task.cancel()
@@ -111,43 +193,6 @@ class Fellows:
                 continue
             found |= {(ip, url): Address(url, host, ip) for ip in addresses}
         return list(found.values())[:MOST]
-
-    async def _ask(
-        self, address: Address, method: str, path: str, timeout_s: float, context: ssl.SSLContext | None
-    ) -> HTTPResponse | None:
-        """Its answer; None if there is none, or it is this cloud's own or nobody's of ours."""
-        client = SimpleAsyncHTTPClient(
-            force_instance=True,
-            hostname_mapping={address.host: address.ip},
-            max_header_size=MAX_REQUEST_HEADER_BYTES,
-            max_body_size=MAX_PROFILE_BYTES,
-        )
-        request = HTTPRequest(
-            address.url + path,
-            method=method,
-            headers={"Accept-Encoding": "identity"} | self._bearer.headers(),
-            connect_timeout=_CONNECT_S,
-            request_timeout=timeout_s,
-            follow_redirects=False,
-            decompress_response=False,
-            ssl_options=context,
-            user_agent="splitdnn",
-        )
-        try:
-            answer = await client.fetch(request, raise_error=False)
-        except (HTTPError, OSError, ValueError) as error:
-            _log.info("the cloud %s at %s does not answer: %s", address.url, address.ip, shown(error))
-            return None
-        finally:
-            client.close()
-        cloud = cloud_id_in(answer.headers.get(CLOUD_HEADER))
-        if cloud == self._own:
-            return None
-        if cloud is None or answer.code not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
-            _log.info(
-                "the cloud %s at %s gives no profile: %d %s", address.url, address.ip, answer.code, shown(answer.error or "")
-            )  # fmt: skip
-        return answer if cloud else None
 
 
 async def _addresses(host: str, port: int) -> list[str]:

@@ -55,6 +55,11 @@ class Lifecycle:
             raise UnavailableError(f"the server is {self.state}; try again later")
 
     @property
+    def has_network(self) -> bool:
+        """Whether it has started, and not stopped: there are networks, and a queue before their tails."""
+        return self.state in (State.READY, State.DRAINING)
+
+    @property
     def is_ending(self) -> bool:
         """Whether the server takes frames no more, and never will again."""
         return self.state in (State.DRAINING, State.STOPPED)

@@ -32,8 +32,8 @@ _LOOK_S = 5.0
 MOST_SILENT = 6
 """Looks in a row that a worker does not answer, and is killed. A machine that was paused for minutes counts as one."""
 _SPREADING_S = 50.0
-_LOADING_S = 90.0
-"""Longer than the worker waits that asked."""
+_LOADING_S, _CHOOSING_S = 90.0, 45.0
+"""Longer than the worker waits that asked for the former; less than it does for the latter."""
 _STOP_S = 6.0
 """More than the drain takes: closing connections, and what runs on threads."""
 CANNOT_START = 2
@@ -58,11 +58,12 @@ class Parent:
         self._metrics = ParentMetrics(len(shares))
         self._sessions: OrderedDict[str, list[Any]] = OrderedDict()
         self._alike: Sequence[str] | None = None
-        """Engine and precision of the first worker, which are the others' too: their answers must not differ."""
+        """Engine and precision of all workers, as the first one has chosen: their answers must not differ."""
+        self._chooser: Started | None = None  # where they began with an int8 network, which needs no choice
         self._networks: dict[int, str | None] = {}
         """The digest of the latest network that each worker has loaded."""
         self._noted = asyncio.Event()
-        """Set, and replaced, when one of these changes."""
+        """Set when one of these changes; whoever waits for that clears it."""
         self._served = asyncio.Event()
         self._stop = asyncio.Event()
         self._statuses: list[int] = []
@@ -128,6 +129,7 @@ class Parent:
         del self._workers[number]
         self._sums.retire(number)
         self._note_network(number, None)
+        self._end_choice(worker, None)
         self._count()
         if not self._stop.is_set():
             self._metrics.died(status, hung=worker.hung)
@@ -187,9 +189,15 @@ class Parent:
             await self._read()
             whole = self._sums.whole(families_of(self._metrics.registry))
             return Message("done", body=json.dumps(whole).encode())
+        elif message.kind == "page":
+            return Message("done", body=await self._page(message))
         elif message.kind == "loaded":
             self._note_network(worker.number, message.fields["digest"])
             await self._all_have(message.fields["digest"])
+        elif message.kind == "choosing":
+            return await self._turn_to_choose(worker)
+        elif message.kind == "chosen":
+            self._end_choice(worker, message.fields["alike"])
         elif message.kind == "session":
             self._note_session(message.fields["name"], message.fields["session"])
             await self._spread(worker, message)
@@ -199,19 +207,42 @@ class Parent:
             return Message("done", {"refused": refused} if refused else {})
         return None
 
+    async def _page(self, message: Message) -> bytes:
+        """What each worker shows, by its number."""
+        ready = [each for each in self._workers.values() if each.listens.is_set()]
+        said = await asyncio.gather(*(each.body(message) for each in ready))
+        found = {each.number: body or b"null" for each, body in zip(ready, said, strict=True)}
+        numbers = range(1, len(self._shares) + 1)
+        return b"{%b}" % b",".join(b'"%d":%b' % (each, found.get(each, b"null")) for each in numbers)
+
     def _note_network(self, number: int, digest: str | None) -> None:
         self._networks[number] = digest
         self._noted.set()
-        self._noted = asyncio.Event()
+
+    def _end_choice(self, worker: Started, alike: Sequence[str] | None) -> None:
+        self._alike = self._alike or alike
+        self._chooser = None if self._chooser is worker else self._chooser
+        self._noted.set()
+
+    async def _turn_to_choose(self, worker: Started) -> Message:
+        """At once for the worker that may; for others when it has, has ended, or has loaded a network that needs no choice."""
+        if self._alike is None and self._chooser is None:
+            self._chooser = worker
+        await self._until(lambda: self._chooser in (None, worker), _CHOOSING_S)
+        return Message("done", {"alike": self._alike})
 
     async def _all_have(self, digest: str) -> None:
-        """Wait for that, but not for ever: one that cannot load it never has it."""
+        def have() -> bool:  # but one that cannot load it never does
+            ready = [each.number for each in self._workers.values() if each.listens.is_set()]
+            return all(self._networks[number] == digest for number in ready)
+
+        await self._until(have, _LOADING_S)
+
+    async def _until(self, holds: Callable[[], bool], limit_s: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LOADING_S):
-                while any(
-                    each.listens.is_set() and self._networks[each.number] != digest
-                    for each in self._workers.values()
-                ):
+            async with asyncio.timeout(limit_s):
+                while not holds():
+                    self._noted.clear()
                     await self._noted.wait()
 
     async def _spread(self, sender: Started, message: Message) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from cloud.access.refusals import OverQuotaError
+from cloud.http.page.state import part_of
 from cloud.workers.channel import Message
 from cloud.workers.lifecycle import State
 from cloud.workers.sums import families_of
@@ -33,6 +34,9 @@ class Sharing:
         if message.kind == "reading":
             families = await asyncio.to_thread(families_of, self._service.metrics.registry)
             return Message("done", body=json.dumps(families).encode())
+        if message.kind == "page":
+            part = part_of(self._service, message.fields["since"])
+            return Message("done", body=json.dumps(part).encode())
         if message.kind == "profile":
             return await self._profile(message.body, message.fields["client"])
         assert message.kind == "session", message.kind

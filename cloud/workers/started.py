@@ -75,13 +75,19 @@ class Started:
 
     async def reading(self) -> list[Family] | None:
         """Its metrics; None if it does not answer in time."""
-        try:
-            answer = await self._channel.ask(Message("reading"), _READING_S)
-        except GoneError:
+        body = await self.body(Message("reading"))
+        if body is None:
             return None
         self.silent = 0
-        families: list[Family] = json.loads(answer.body)
+        families: list[Family] = json.loads(body)
         return families
+
+    async def body(self, message: Message) -> bytes | None:
+        """The body of its answer; None if it does not answer in time."""
+        try:
+            return (await self._channel.ask(message, _READING_S)).body
+        except GoneError:
+            return None
 
     async def ask(self, message: Message, timeout_s: float) -> dict[str, Any]:
         """The fields of its answer; none if it does not answer in time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
 
     from edge.metrics import EdgeMetrics
     from shared.observing.counting.counter import Count
+
+
+_WEIGHT = 0.2
+"""What one interval counts among those before."""
+_LONGEST = 4.0
+"""An interval counts as so many usual ones at most."""
 
 
 class SourceUp:
@@ -47,6 +54,10 @@ class CameraMetrics:
         self.latency = metrics.latency.labels(camera=camera)
         self.undecodable = 0
         """How many packets and pictures could not be decoded so far."""
+        self.seen_s: float | None = None
+        """When the latest frame was read, in monotonic seconds; None before the first one."""
+        self.interval_s = 0.0
+        """Usual time between two frames that are read; 0 before the second one."""
         self._undecodable = metrics.undecodable.labels(camera=camera)
         self._last_frame = metrics.last_frame_timestamp.labels(camera=camera)
         self._frames = metrics.frames
@@ -60,7 +71,16 @@ class CameraMetrics:
     def saw_frame(self) -> None:
         """A frame was read just now."""
         self._last_frame.set_to_current_time()
+        now_s, before_s = time.monotonic(), self.seen_s
+        if before_s is not None:
+            self._learn(now_s - before_s)
+        self.seen_s = now_s
         self._unseen.discard(self._camera)
+
+    def _learn(self, gap_s: float) -> None:
+        usual_s = self.interval_s
+        # A camera that was away for an hour is as fast as before.
+        self.interval_s += _WEIGHT * (min(gap_s, _LONGEST * usual_s) - usual_s) if usual_s else gap_s
 
     def left_out_undecodable(self) -> None:
         """A packet or a picture could not be decoded. From one thread."""

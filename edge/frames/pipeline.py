@@ -28,7 +28,7 @@ from edge.output.results import record_of
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from edge.cameras.camera import Camera
     from edge.frames.answering import Circuit
@@ -61,15 +61,18 @@ class Pipeline:
         in_flight: int,
         pace: Pace,
         verifier: Verifier | None = None,
+        look: Callable[[Captured], None] | None = None,
     ) -> None:
         """`in_flight`: how many requests may be under way at once. Each camera but one has one more of its own.
 
-        `pace` is told when frames came, for the planner; `verifier` sees the cloud's answers, and is closed at the end.
+        `pace` is told when frames came, for the planner; `verifier` sees the cloud's answers, and is closed at the end; `look` is given
+        each frame before it is prepared, on that thread, and does not raise.
         """
         self._cameras = {camera.name: camera for camera in cameras}
         self._editions = editions
         self._circuit = circuit
         self._pace = pace
+        self._look = look
         self._metrics = metrics
         self._answering = Answering(circuit, metrics.fallbacks, metrics.explorations, verifier)
         depth, size = metrics.queue_depth, max(camera.settings.queue_size for camera in cameras)
@@ -144,6 +147,8 @@ class Pipeline:
             raise SourceError("\n".join(f"camera {name}: {error}" for name, error in lost.items()))
 
     def _prepare(self, frame: Captured) -> Prepared:
+        if self._look:
+            self._look(frame)
         edition, tensor, outgoing = self._editions.of(frame.origin.camera), None, None
         with frame.step("preprocess"), frame.origin.watch.step("preprocess"):
             picture = edition.preprocess(frame.picture)

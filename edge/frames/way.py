@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -140,6 +140,9 @@ class Pilot(Protocol):
 
     def delivered(self, outcome: Outcome, latency_s: float) -> None:
         """The frame is done, `latency_s` after it was captured."""
+
+    def said(self) -> dict[str, Any]:
+        """For people: the plan in force, why it is, and what others would cost at this moment; ready for JSON."""
 
     def retire(self) -> None:
         """Another edition is taken: frames under way may still ask for a plan, and nothing more is learned or exported."""

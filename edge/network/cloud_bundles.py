@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from edge.network.store import BundleStore
     from edge.uplink.clouds.clouds import Clouds
     from edge.uplink.line import Line
+    from shared.network.making.store import BundleStore
     from shared.observing.counting.counter import Counter
 
 _log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from edge.network.store import BundleStore
+    from shared.network.making.store import BundleStore
     from shared.network.manifest import FileEntry, Manifest
     from shared.security.tls.context import FixedContext
     from shared.security.tls.renewal import RenewedContext

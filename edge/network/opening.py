@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from edge.network.cloud_bundles import PATIENCE_S, CloudBundles
 from edge.network.origins import Fixed, FromCloud, FromFolder
-from edge.network.store import BundleStore
 from shared.errors import SettingsError
 from shared.network.choice import CLOUD
 from shared.network.find import bundle_folder
+from shared.network.making.store import BundleStore
 
 if TYPE_CHECKING:
     import contextlib

@@ -1,21 +1,25 @@
-"""The edge's own `/metrics`, `/clouds`, `/healthz` and `/readyz`; health is open, and the rest by right."""
+"""The edge's own `/metrics`, `/clouds`, `/healthz`, `/readyz`, and its page; health is open, and the rest by right."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from shared.errors import RequestError, StartupError, UnauthenticatedError
+from edge.output.entrance import Handler
+from edge.output.page.page import PATHS
+from shared.errors import StartupError
 from shared.limits import MAX_REQUEST_HEADER_BYTES
 from shared.observing.telemetry import exposition
 from shared.security.exposure import open_rights, shown_in_clear
-from shared.security.gate import Gate, Shown
+from shared.security.gate import Gate
 from shared.security.rights import OPEN, Right, one_of
+from shared.security.sessions import Sessions
 from shared.security.tls.context import TLSFiles, server_context
+from shared.security.tls.handshakes import Handshakes
 from shared.security.tls.renewal import RenewedContext
 from shared.security.tokens.file import TokenFile
 from shared.wire.server.crowd import Crowd
@@ -23,44 +27,25 @@ from shared.wire.server.server import BoundedServer, connections_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from contextlib import AsyncExitStack
 
     from prometheus_client import CollectorRegistry
 
     from edge.config import EdgeSettings
     from edge.metrics import EdgeMetrics
-    from shared.security.rights import Needs
-    from shared.security.tls.handshakes import Handshakes
+    from edge.output.page.page import Page
 
 _log = logging.getLogger(__name__)
 
 _FLAGS = ("--status-address", "--status-token-file", "--status-anonymous")
-_CONNECTIONS = 64
-"""Open at once: scrapers, health checks and people. The longest idle one is closed for another."""
+_PATHS = "/metrics, /clouds, /healthz, /readyz"
+_CONNECTIONS = 128
+"""Open at once: scrapers, health checks and people, of whom each has several. The longest idle one is closed for another."""
 _WRITE_TIMEOUT_S = 20.0
 _BODY_TIMEOUT_S = 5.0
 
 
-class _Handler(RequestHandler):
-    needs: ClassVar[Needs]
-
-    def prepare(self) -> None:
-        gate: Gate = self.settings["gate"]
-        try:
-            gate.enter(
-                Shown(self.request.method or "", self.request.headers.get_list("Authorization")), self.needs
-            )
-        except RequestError as error:
-            self.set_status(error.status)
-            if isinstance(error, UnauthenticatedError):
-                self.set_header("WWW-Authenticate", 'Bearer realm="splitdnn"')
-            self.finish({"error": str(error), "reason": error.reason, "accepted": error.accepted})
-
-    def head(self, *arguments: str, **named: str) -> Any:
-        """GET without its body, which Tornado leaves out."""
-        return self.get(*arguments, **named)
-
-
-class _MetricsHandler(_Handler):
+class _MetricsHandler(Handler):
     needs = one_of(Right.METRICS)
 
     def initialize(self, registry: CollectorRegistry) -> None:
@@ -74,7 +59,7 @@ class _MetricsHandler(_Handler):
         self.finish(body)
 
 
-class _CloudsHandler(_Handler):
+class _CloudsHandler(Handler):
     needs = one_of(Right.METRICS)
 
     def initialize(self, clouds: Callable[[], list[dict[str, Any]]]) -> None:
@@ -84,7 +69,7 @@ class _CloudsHandler(_Handler):
         self.finish({"clouds": self._clouds()})
 
 
-class _HealthHandler(_Handler):
+class _HealthHandler(Handler):
     needs = OPEN
 
     def initialize(self, state: Callable[[], str]) -> None:
@@ -94,7 +79,7 @@ class _HealthHandler(_Handler):
         self.finish({"state": self._state()})
 
 
-class _ReadinessHandler(_Handler):
+class _ReadinessHandler(Handler):
     needs = OPEN
 
     def initialize(self, state: Callable[[], str], unseen: Collection[str]) -> None:
@@ -110,9 +95,12 @@ class _ReadinessHandler(_Handler):
 
 
 class _UnknownHandler(RequestHandler):
+    def initialize(self, known: str) -> None:
+        self._known = known
+
     def prepare(self) -> None:
         self.set_status(404)
-        self.finish({"error": "no such path; known: /metrics, /clouds, /healthz, /readyz"})
+        self.finish({"error": f"no such path; known: {self._known}"})
 
 
 def status_tls(settings: EdgeSettings, metrics: EdgeMetrics) -> RenewedContext | None:
@@ -137,7 +125,7 @@ def open_gate(settings: EdgeSettings, failed: Callable[[], object]) -> tuple[Gat
             "tokens reach --status-address %s unencrypted; give --status-certificate", settings.status_address
         )
     watching = file.watch(lambda: None) if file else asyncio.sleep(0)
-    return Gate(file, anonymous), asyncio.create_task(watching)
+    return Gate(file, anonymous, Sessions()), asyncio.create_task(watching)
 
 
 def serve_status(
@@ -151,11 +139,12 @@ def serve_status(
     tls: RenewedContext | None = None,
     handshakes: Handshakes | None = None,
     clouds: Callable[[], list[dict[str, Any]]] = list,
+    page: Page | None = None,
 ) -> tuple[BoundedServer, int]:
     """Serve the metrics of `registry` and the `state`, and return the server with its port; `port` 0 takes a free one.
 
     `unseen` holds the names of the cameras that have given no frame yet. Until it is empty, `/readyz` answers 503.
-    `gate` says who may read the metrics. `clouds` says what `/clouds` answers: a JSON object for each cloud.
+    `gate` says who may read the metrics, and who may see the `page`. `clouds` says what `/clouds` answers: a JSON object for each.
 
     With `tls` it speaks nothing else, and takes each later context of it; `handshakes` counts. Raises StartupError if it cannot
     listen there.
@@ -166,8 +155,10 @@ def serve_status(
             ("/clouds", _CloudsHandler, {"clouds": clouds}),
             ("/healthz", _HealthHandler, {"state": state}),
             ("/readyz", _ReadinessHandler, {"state": state, "unseen": unseen}),
+            *(page.routes() if page else []),
         ],
         default_handler_class=_UnknownHandler,
+        default_handler_args={"known": f"{_PATHS}, {PATHS}" if page else _PATHS},
         gate=gate,
         log_function=lambda _handler: None,
     )
@@ -192,3 +183,33 @@ def serve_status(
         ) from None
     server.add_sockets(sockets)
     return server, int(sockets[0].getsockname()[1])
+
+
+async def open_status(
+    settings: EdgeSettings,
+    metrics: EdgeMetrics,
+    clouds: Callable[[], list[dict[str, Any]]],
+    page: Page,
+    ends: AsyncExitStack,
+) -> int:
+    """Serve all of it as the settings say until `ends`; returns the port. Raises StartupError."""
+    tls = status_tls(settings, metrics)
+    gate, watching = open_gate(settings, metrics.token_file_errors.inc)
+    ends.callback(watching.cancel)
+    server, port = serve_status(
+        metrics.registry,
+        lambda: metrics.state,
+        metrics.unseen,
+        settings.status_address,
+        settings.status_port,
+        gate,
+        tls=tls,
+        handshakes=Handshakes(metrics.handshakes),
+        clouds=clouds,
+        page=page,
+    )
+    ends.callback(server.stop)
+    ends.push_async_callback(page.close)
+    if tls:
+        ends.callback(asyncio.create_task(tls.watch()).cancel)
+    return port

@@ -1,7 +1,4 @@
-"""Keeps the plan: gathers what the frames tell, asks the planner, and puts another plan into force.
-
-`PinnedPilot` is for a user who has chosen the plan.
-"""
+"""Keeps the plan: gathers what the frames tell, asks the planner, and puts another plan into force."""
 
 from __future__ import annotations
 
@@ -12,7 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edge.planning.conditions import Observations, TailTimes, parse_tail_times
+from edge.planning.pinned import PinnedPilot
 from edge.planning.planner import Decision, InForce, Objective, choose, decide, predict
+from edge.planning.told import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,30 +34,6 @@ _AGAIN_S = 0.1
 """After a surprising measurement, until the next frame is sent to see whether it was chance."""
 _SHARE_OF_LINK = 0.25
 """The largest share of the time for which frames that are sent to learn about the link may occupy it."""
-
-
-class PinnedPilot:
-    """One plan, which never changes."""
-
-    def __init__(self, plan: Plan, metrics: PlanMetrics) -> None:
-        self._plan = plan
-        self._metrics = metrics
-        metrics.in_force(plan, now=True)
-
-    def take(self) -> tuple[Plan, bool]:
-        return self._plan, False
-
-    def answered(self, plan: Plan, steps_ms: Mapping[str, float], cloud: str | None = None) -> None:
-        """Nothing follows from it."""
-
-    def failed(self, *, explored: bool) -> None:
-        """Nothing follows from it."""
-
-    def delivered(self, outcome: Outcome, latency_s: float) -> None:
-        """Nothing follows from it."""
-
-    def retire(self) -> None:
-        self._metrics.in_force(self._plan, now=False)
 
 
 class PlannedPilot:
@@ -90,6 +65,7 @@ class PlannedPilot:
             uplink.link, pace, in_flight=settings.in_flight, deadline_s=wanted.deadline_s
         )
         self._retired = False
+        self._reason = "first"
         self._answers, self._jumps = 0, uplink.link.jumps
         self._since = clock()
         self._explored_at = float("-inf")
@@ -159,10 +135,17 @@ class PlannedPilot:
             self._decide()
         self._explore()
 
+    def said(self) -> dict[str, Any]:
+        return tell(
+            self._usable(), self._seen.conditions(), self._objective, self._in_force(), why=self._reason
+        )
+
+    def _in_force(self) -> InForce:
+        return InForce(self._option, self._clock() - self._since, self._answers >= _SETTLED_AFTER)
+
     def _decide(self) -> None:
         now = self._seen.conditions()
-        in_force = InForce(self._option, self._clock() - self._since, self._answers >= _SETTLED_AFTER)
-        decision = decide(self._usable(), now, self._objective, in_force)
+        decision = decide(self._usable(), now, self._objective, self._in_force())
         if decision.reason != "stay":
             self._option = self._put_into_force(decision)
             return
@@ -171,6 +154,7 @@ class PlannedPilot:
     def _put_into_force(self, decision: Decision) -> Option:
         """The next frame takes the decision's option, and those under way keep theirs."""
         metrics, option, now = self._metrics, decision.option, self._seen.conditions()
+        self._reason = decision.reason
         if decision.reason != "first":
             metrics.in_force(self._plans[self._option], now=False)
             metrics.switched(decision.reason)

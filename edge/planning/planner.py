@@ -200,6 +200,19 @@ def decide(
     return Decision(best, after, reason, gain, best)
 
 
+def ranked(
+    options: Sequence[Option], now: Conditions, objective: Objective
+) -> list[tuple[Option, Prediction, bool]]:
+    """All of them with what they would cost, the best first, and whether each keeps to the limits."""
+    found = []
+    for option in options:
+        prediction = predict(option, now)
+        missed = _misses(option, prediction, now, objective)
+        found.append((missed, _cost(prediction, objective), option, prediction))
+    found.sort(key=lambda each: each[:2])
+    return [(option, prediction, not missed) for missed, _, option, prediction in found]
+
+
 def _misses(
     option: Option, prediction: Prediction, now: Conditions, objective: Objective, tolerance: float = 1.0
 ) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from edge.uplink.connections import PROXY_LOGIN, ExcessError, make_session, refusal_of_proxy, tls_problem
-from edge.uplink.profiles.clouds import UNNAMED, Clouds
+from edge.uplink.profiles.clouds import UNNAMED, Fleet
 from shared.errors import UplinkError
 from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
@@ -90,7 +90,7 @@ class CloudClient:
         self.tls = tls
         self._sent = sent
         self._connections = connections
-        self.clouds = Clouds()
+        self.clouds = Fleet()
 
     def open(self) -> None:
         """Start, on the event loop that will use it."""

@@ -104,6 +104,8 @@ class Line:
         self.heard = Heard()
         self.gives_bundle = False
         """Whether the cloud has said that it gives its network to edges."""
+        self.is_greeted = False
+        """Whether it was found to serve this edge's network, and has the profiles that frames wait for: before that it is not asked."""
         self.deadline_s = deadline_s
         self._waiting: set[asyncio.Timeout] = set()
         self._greet: Callable[[], Awaitable[object]] = self.ask_model
@@ -135,10 +137,11 @@ class Line:
     def said(self) -> list[dict[str, Any]]:
         """For people: what is known of the cloud, nothing secret."""
         state = self.link.state
+        asked = self.is_greeted or not self.circuit.is_closed
         return [
             {
                 "cloud": self.name,
-                "state": self.circuit.state.value,
+                "state": self.circuit.state.value if asked else "not_asked",
                 "network": self.heard.fingerprint,
                 "round_trip_ms": round(1e3 * state.round_trip_s, 2),
                 "throughput_bytes_per_s": round(state.bytes_per_s) if self.link.is_known else None,

@@ -13,6 +13,7 @@ from edge.uplink.exchange import Exchange
 from edge.uplink.greeting import SameLabels, mismatch
 from edge.uplink.profiles.uploads import ProfileUploads
 from edge.uplink.question import Question, frame_path
+from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import MismatchError, UplinkError
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ class Uplink:
         self._greeted = asyncio.Event()
         self._offered: frozenset[str] | None = None
         """Split points; a cloud up to 0.6.0 does not say, and has none of several tensors."""
-        self._codecs: frozenset[int] | None = None
-        """Their ids; None before the cloud has said which it has."""
+        self._codecs: frozenset[str | int] | None = None
+        """Their names and ids; it may lack those of other packages. None: it did not say."""
 
     @property
     def circuit(self) -> Circuit:
@@ -120,13 +121,15 @@ class Uplink:
 
     def can_answer(self, split_point: str, codec: Codec | None) -> bool:
         """Whether the cloud has this split point and codec, and its profile if it has one, as far as is known; true for None."""
-        offered = self._offered is None or split_point in self._offered
-        return codec is None or (offered and self._uploads.serve(codec))
+        if codec is None:
+            return True
+        profile = codec.profile if isinstance(codec, Calibrated) else None
+        return self.decodes(split_point, codec.name) and self.has(profile)
 
-    def decodes(self, split_point: str, codec_id: int) -> bool:
-        """Whether the cloud has this split point and codec, as far as is known."""
+    def decodes(self, split_point: str, codec: str | int) -> bool:
+        """Whether the cloud has this split point and codec, by its name or id, as far as is known."""
         offered = self._offered is None or split_point in self._offered
-        return offered and (self._codecs is None or codec_id in self._codecs)
+        return offered and (self._codecs is None or codec in self._codecs)
 
     def has(self, profile: Profile | None) -> bool:
         """Whether the cloud has this profile, one of those given at the start, as far as is known; true for None."""
@@ -198,12 +201,12 @@ class Uplink:
             self._labels.compare(said)
             points = said.get("split_points")
             self._offered = frozenset(points) if isinstance(points, dict) else None
-            codecs = said.get("codecs")
-            if isinstance(
-                codecs, dict
-            ):  # of names; a cloud that is not trusted may have anything for their ids
-                self._codecs = frozenset(each for each in codecs.values() if isinstance(each, int))
+        codecs = said.get("codecs")  # ids by names; a cloud that is not trusted may have anything for them
+        self._codecs = None
+        if isinstance(codecs, dict):
+            self._codecs = frozenset(codecs) | {each for each in codecs.values() if isinstance(each, int)}
         await self._uploads.greet(said)
+        self._line.is_greeted = True
         self._greeted.set()
 
     def follow_tail_times(self, take: Callable[[dict[str, Any]], bool]) -> None:

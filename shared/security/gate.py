@@ -69,7 +69,7 @@ class Gate:
     ) -> None:
         """`anonymous`: the rights of everybody, tokens or not; `clock` in seconds since 1970, as expiries are dates."""
         self._tokens = tokens
-        self._sessions = sessions
+        self.sessions = sessions
         self._clock = clock
         self.anonymous = anonymous
 
@@ -113,7 +113,7 @@ class Gate:
         if shown.authorization:
             grant = self._in_force(self._of_header(shown.authorization))
             return Caller(grant.name, self._all(grant), grant.digest)
-        if shown.session_key and self._sessions and (session := self._sessions.find(shown.session_key)):
+        if shown.session_key and self.sessions and (session := self.sessions.find(shown.session_key)):
             return self._of_session(session, shown)
         return Caller(None, self.anonymous)
 

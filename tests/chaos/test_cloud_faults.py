@@ -61,8 +61,8 @@ def test_a_cloud_that_is_asked_to_stop_answers_what_it_has_taken(chaos):
 def test_a_cloud_that_freezes_costs_no_frame_more_than_its_deadline(chaos):
     run = chaos.edge(paced())
     wait_for_cloud(run)
-    lost_at = time.time()
     chaos.cloud.pause()
+    lost_at = time.time()
     try:
         time.sleep(3)
     finally:

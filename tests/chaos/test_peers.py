@@ -35,7 +35,7 @@ HEAD = (
 
 def trickle(port: int, at_once: bytes, rest: bytes, over: threading.Event) -> None:
     """A client that sends one byte of `rest` every tenth of a second."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as client:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 60) as client:
         client.sendall(at_once)
         for byte in rest:
             if over.wait(0.1):
@@ -61,14 +61,14 @@ def test_clients_that_trickle_their_requests_hold_up_no_edge(chaos):
     finally:
         over.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
     assert {record["answered_by"] for record in records} == {"cloud"}
     assert median_ms(records) < DEADLINE_S * 1e3 / 4
 
     def nothing_is_held() -> bool:
         return scrape(chaos.cloud.url).value("splitdnn_cloud_buffered_bytes") == 0
 
-    kit.wait_for(nothing_is_held, "the trickled bytes given back", 10)
+    kit.wait_for(nothing_is_held, "the trickled bytes given back", 120)
     lines = chaos.join(run, 100)
     trickled = [line for line in lines if line["frame_id"] is None]
     assert {line["outcome"] for line in trickled} == {"abandoned"}

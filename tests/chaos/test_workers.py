@@ -50,7 +50,7 @@ def both_serve(chaos) -> None:
     def so() -> bool:
         return chaos.cloud.metrics().value("splitdnn_cloud_workers", which="ready") == 2
 
-    kit.wait_for(so, "two workers that take frames", 40)
+    kit.wait_for(so, "two workers that take frames", 120)
 
 
 def test_killed_workers_cost_no_frame(chaos):

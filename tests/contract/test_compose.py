@@ -64,16 +64,16 @@ def test_no_container_has_a_fixed_name_or_it_could_not_be_scaled(name):
 
 def test_what_is_published_is_published_on_loopback_only():
     published = {name: service.get("ports", []) for name, service in SERVICES.items()}
-    assert {name for name, ports in published.items() if ports} == {"cloud", "prometheus", "grafana"}
+    assert {name for name, ports in published.items() if ports} == {"cloud", "edge", "prometheus", "grafana"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
 def test_what_is_open_without_a_token_is_said_and_tokens_close_it():
     assert SERVICES["cloud"]["environment"]["SPLITDNN_ANONYMOUS"] == "${SPLITDNN_ANONYMOUS-all}"
-    assert (
-        SERVICES["edge"]["environment"]["SPLITDNN_STATUS_ANONYMOUS"] == "${SPLITDNN_STATUS_ANONYMOUS-metrics}"
-    )
+    status = "SPLITDNN_STATUS_ANONYMOUS"
+    assert SERVICES["edge"]["environment"][status] == f"${{{status}-metrics,page}}"
     tokens = compose("compose.tokens.yaml")
+    assert tokens["services"]["edge"]["environment"][status] == f"${{{status}-metrics}}"
     cloud, edge = tokens["services"]["cloud"], tokens["services"]["edge"]
     assert cloud["environment"]["SPLITDNN_ANONYMOUS"] == "${SPLITDNN_ANONYMOUS-nothing}"
     for name, service, variable in (("cloud", cloud, "TOKEN_FILE"), ("edge", edge, "CLOUD_TOKEN_FILE")):

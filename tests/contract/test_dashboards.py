@@ -1,9 +1,13 @@
 """Dashboards: what they show is exported, explained and valid in the schema that file provisioning accepts."""
 
+import ast
+import html
 import itertools
 import json
 import re
+import runpy
 
+import pytest
 import yaml
 from kits.monitoring import (
     ANNOTATIONS,
@@ -12,18 +16,25 @@ from kits.monitoring import (
     DASHBOARDS,
     EXPORTED,
     GRAFANA,
-    LABELLED_AT_RUN_TIME,
+    NETWORK,
     PANELS,
+    ROOT,
+    SHOWN,
     metric_names,
+    unknown_labels,
 )
 
+RUNBOOKS = runpy.run_path(str(ROOT / "scripts" / "runbooks.py"))
+SERVED = "/api/datasources/proxy/uid/prometheus/consoles/runbooks.html"
+"""Grafana fetches the page from Prometheus, for whoever may look at the panels; so a link needs no address of either."""
+ALL_CAMERAS = "All cameras of an edge together."
 PROMETHEUS = {"type": "prometheus", "uid": "prometheus"}
 NEWEST_CLASSIC_SCHEMA = 42
 """Grafana 13 saves dashboards as schema v2 (`apiVersion`, `kind`, `spec`), which file provisioning refuses."""
 
 
 def test_there_are_dashboards_panels_and_annotations():
-    assert DASHBOARDS
+    assert set(DASHBOARDS) == {"overview.json", "fleet.json"}
     assert PANELS
     assert ANNOTATIONS
 
@@ -72,12 +83,106 @@ def test_a_panel_shows_the_cameras_that_were_chosen():
     for name, panel in PANELS:
         for target in panel["targets"]:
             for metric, labels in re.findall(r"(splitdnn_edge_\w+)\{([^}]*)\}", target["expr"]):
-                of_a_camera = "camera" in EXPORTED[metric] or metric in LABELLED_AT_RUN_TIME
                 # Steps are timed for the whole edge, and so is what they are divided by.
-                assert of_a_camera == ("camera" in labels) or "stage_duration" in target["expr"], (
-                    name,
-                    metric,
-                )
+                assert ("camera" in EXPORTED[metric]) == ("camera" in labels) or "stage_duration" in target[
+                    "expr"
+                ], (name, metric)
+
+
+def test_a_panel_says_where_the_choice_of_a_camera_changes_nothing():
+    for name, panel in PANELS:
+        asked = " ".join(target["expr"] for target in panel["targets"])
+        of_edges = "$edge" in asked and "splitdnn_edge" in asked
+        assert (of_edges and "$camera" not in asked) == (ALL_CAMERAS in panel["description"]), name
+
+
+def test_a_panel_shows_the_clouds_that_were_chosen():
+    """Where there is such a choice."""
+    for name, panel in PANELS:
+        if "fleet" in name:
+            for target in panel["targets"]:
+                clouds = re.findall(r"[\w:]*splitdnn_cloud_[\w:]+(?:\{[^}]*\})?", target["expr"])
+                assert all('instance=~"$cloud"' in selector for selector in clouds), (name, target["expr"])
+
+
+def test_choices_are_offered_and_used():
+    for name, dashboard in DASHBOARDS.items():
+        offered = {variable["name"] for variable in dashboard["templating"]["list"]}
+        asked = {
+            found for panel in dashboard["panels"] for found in re.findall(r"\$([a-z]+)\b", json.dumps(panel))
+        }
+        assert {"edge", "camera"} <= offered == asked, name
+        for variable in dashboard["templating"]["list"]:
+            if variable["type"] == "query":
+                assert variable["includeAll"], variable["name"]
+                assert variable["multi"], variable["name"]
+                assert variable["current"]["value"] == ["$__all"], variable["name"]
+                assert variable["allValue"] == ".*", variable["name"]
+
+
+def test_a_panel_links_to_the_sections_that_say_what_to_do():
+    text = RUNBOOKS["PAGE"].read_text(encoding="utf-8")
+    headings = {
+        anchor: html.unescape(title) for anchor, title in re.findall(r'<h\d id="(.+?)">(.*?)</h\d>', text)
+    }
+    for name, panel in PANELS:
+        assert panel["links"], name
+        for link in panel["links"]:
+            page, _, anchor = link["url"].partition("#")
+            assert page == SERVED, name
+            assert anchor in headings, (name, anchor)
+            assert link["title"] == f"What to do: {headings[anchor]}", name
+            assert link["targetBlank"], f"{name}: Grafana would look for the page among its own"
+
+
+def test_a_panel_names_an_alert_that_it_links_to():
+    """What a description says fires stands behind one of its links."""
+    for name, panel in PANELS:
+        linked = {link["url"].partition("#")[2] for link in panel["links"]}
+        fires = re.findall(r"\b([A-Z]\w+[a-z][A-Z]\w+) fires", panel["description"])
+        assert {alert.lower() for alert in fires} <= linked, name
+
+
+def test_dashboards_lead_to_each_other():
+    uids = {dashboard["uid"] for dashboard in DASHBOARDS.values()}
+    assert len(uids) == len(DASHBOARDS)
+    for name, dashboard in DASHBOARDS.items():
+        (link,) = dashboard["links"]
+        assert link["type"] == "dashboards", name
+        assert set(link["tags"]) <= set(dashboard["tags"]), name
+        for uid, variable in re.findall(r"/d/([\w-]+)\?var-(\w+)=", json.dumps(dashboard)):
+            (other,) = (each for each in DASHBOARDS.values() if each["uid"] == uid)
+            assert variable in {each["name"] for each in other["templating"]["list"]}, name
+
+
+def test_no_query_asks_for_a_label_that_its_metric_lacks():
+    for where, expression in SHOWN:
+        assert unknown_labels(expression) == [], (where, expression)
+
+
+@pytest.mark.parametrize(
+    ("expression", "label"),
+    [
+        ('splitdnn_cloud_ready{camera="a"}', "camera"),
+        ("sum by (camera) (splitdnn_cloud_ready)", "camera"),
+        ("splitdnn_cloud_ready unless on (reason) splitdnn_cloud_rejected_total", "reason"),
+        ("splitdnn_cloud_ready * on (job) group_left (codec) splitdnn_cloud_profiles", "codec"),
+        ('max by (job) (instance:splitdnn_edge_fallbacks_per_frames:ratio_rate5m{camera=~"a"})', "camera"),
+    ],
+)
+def test_such_a_label_would_be_found(expression, label):
+    assert label in {found for _, found in unknown_labels(expression)}
+
+
+def test_what_is_said_of_a_network_is_what_the_code_says():
+    files = ("edge/network/loading.py", "cloud/networks/network.py", "shared/engines/load.py")
+    for file in files:
+        calls = [
+            {keyword.arg for keyword in node.keywords}
+            for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "export_build_info"
+        ]
+        assert calls == [set(NETWORK)], file
 
 
 def test_an_annotation_names_what_it_marks():

@@ -73,8 +73,12 @@ def test_the_balancer_alone_is_published():
 
 def test_edges_reach_clouds_through_the_balancer_alone():
     networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
-    assert networks["edge"] & networks["cloud"] == {"monitoring"}
+    assert not networks["edge"] & networks["cloud"]
     assert networks["balancer"] >= {"front", "link"}
+    near = {name for name in SERVICES if networks[name] & networks["cloud"]}
+    assert near == {"cloud", "balancer", "prometheus"}, "clouds trust them as proxies, and nobody else"
+    assert "link" not in networks["prometheus"]
+    assert [name for name in SERVICES if "dashboards" in networks[name]] == ["prometheus"]
     assert set().union(*networks.values()) == set(STACK["networks"])
 
 
@@ -142,7 +146,7 @@ def test_prometheus_asks_every_task():
     for name, port in ports.items():
         (found,) = ours[name]["dns_sd_configs"]
         assert (found["names"], found["type"], found["port"]) == ([f"tasks.{name}"], "A", port)
-        assert "monitoring" in SERVICES[name]["networks"]
+        assert set(SERVICES[name]["networks"]) & set(SERVICES["prometheus"]["networks"]), name
     there = compose("monitoring/prometheus/prometheus.tokens.yml")
     assert ours["cloud"]["authorization"] == there["scrape_configs"][0]["authorization"]
     assert compose("deploy/swarm/prometheus.yml")["rule_files"] == there["rule_files"]

@@ -14,7 +14,7 @@ from kits.fuzz.properties import fuzzed
 from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPServerRequest, RequestStartLine
 
 from cloud.access.addresses import TrustedProxies, charged_to
-from cloud.access.door import FORM_KEY, Door, session_key
+from cloud.access.door import Door
 from cloud.config import CloudSettings
 from cloud.metrics import CloudMetrics
 from shared.errors import ForbiddenError, SettingsError, UnauthenticatedError
@@ -23,6 +23,7 @@ from shared.security.tls.authority import Authority
 from shared.security.tls.certificate import expiry_of
 from shared.security.tokens.bearer import Bearer
 from shared.security.tokens.keyring import TOKEN, Grant, Keyring, digest_of, new_token, parse_tokens
+from shared.wire.server.browser import FORM_KEY, session_key
 
 PEER, PROXY, STRANGER = "192.0.2.9", "10.0.0.7", "203.0.113.5"
 TOKENS = {right: new_token() for right in Right}

@@ -76,6 +76,7 @@ def seeds(frame: bytes, token: str) -> list[bytes]:
         "/bundle",
         "/login",
         "/session",
+        "/page",
         "/nowhere",
     )
     return [

@@ -65,7 +65,7 @@ def test_one_edges_frames_are_spread_by_request(fleet, balanced):
         assert set(run.answered_by()) == {"cloud"}
         return min(fleet.answered(records)) >= 15
 
-    wait_for(evenly, "60 frames spread evenly over three clouds", 60)
+    wait_for(evenly, "60 frames spread evenly over three clouds", 120)
 
 
 def test_a_killed_cloud_costs_no_answer(fleet, balanced):
@@ -80,9 +80,9 @@ def test_a_killed_cloud_costs_no_answer(fleet, balanced):
 
 def test_a_cloud_that_drains_gets_nothing_new_and_costs_no_answer(fleet, balanced):
     draining = fleet.clouds[1]
-    with socket.create_connection(("127.0.0.1", draining.port), 5) as held:
+    with socket.create_connection(("127.0.0.1", draining.port), 60) as held:
         held.sendall(HEAD + b"abc")  # a frame in progress, whose end it waits for
-        wait_for(lambda: draining.metrics().value("splitdnn_cloud_frames") == 1, "a frame in progress", 10)
+        wait_for(lambda: draining.metrics().value("splitdnn_cloud_frames") == 1, "a frame in progress")
         run = fleet.edge(balanced.url, fps=40, frames=400)
         run.wait_for_records(40)
         draining.process.terminate()
@@ -105,9 +105,9 @@ def test_a_request_of_an_edge_that_gave_up_is_given_up(fleet, balanced):
     for cloud in fleet.clouds:
         cloud.pause()
     try:
-        with socket.create_connection(("127.0.0.1", balanced.port), 5) as client:
+        with socket.create_connection(("127.0.0.1", balanced.port), 60) as client:
             client.sendall(HEAD + b"abcd")
-            wait_for(lambda: balanced.under_way() == 1, "the request with a cloud", 10)
+            wait_for(lambda: balanced.under_way() == 1, "the request with a cloud")
         wait_for(lambda: balanced.under_way() == 0, "no request with a cloud", 10)
     finally:
         for cloud in fleet.clouds:
@@ -122,7 +122,7 @@ def test_a_profile_goes_to_the_cloud_that_it_is_meant_for(fleet, balanced):
         by[asked(balanced, "GET", "/model")[1]] += 1
         return min(by[each] for each in ids) >= 12
 
-    wait_for(learned, f"a dozen answers of every cloud, {ids}", 60)
+    wait_for(learned, f"a dozen answers of every cloud, {ids}", 120)
     for number, meant in enumerate(fleet.clouds):
         seed = number + 3 * isinstance(balanced, balancer.Envoy)
         profile = make_profile(
@@ -159,7 +159,7 @@ def asked(
     balanced: balancer.Balancer, method: str, path: str, body: bytes | None = None, cloud: str | None = None
 ) -> tuple[int, str | None]:
     """The status of an answer, and the cloud that gave it; `cloud` is the one that the request names."""
-    with closing(HTTPConnection("127.0.0.1", balanced.port, timeout=20)) as connection:
+    with closing(HTTPConnection("127.0.0.1", balanced.port, timeout=60)) as connection:
         connection.request(method, path, body, {CLOUD_HEADER: cloud} if cloud else {})
         answer = connection.getresponse()
         answer.read()
@@ -167,7 +167,7 @@ def asked(
 
 
 def test_a_body_that_no_cloud_takes_goes_no_further(balanced):
-    with closing(HTTPConnection("127.0.0.1", balanced.port, timeout=20)) as connection:
+    with closing(HTTPConnection("127.0.0.1", balanced.port, timeout=60)) as connection:
         connection.putrequest("POST", "/model")
         connection.putheader("Content-Length", str(MAX_FRAME_BYTES + 1))
         connection.endheaders()

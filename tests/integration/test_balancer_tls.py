@@ -78,7 +78,7 @@ def test_frames_reach_the_clouds_by_tls_all_the_way(fleet, certificates, tmp_pat
             assert min(spread) >= 5, spread
         # A client without a certificate: the balancer lets it not in, or the cloud tells it why.
         context = ssl.create_default_context(cafile=certificates.path("edge", "ca.crt"))
-        with closing(HTTPSConnection("127.0.0.1", haproxy.port, timeout=10, context=context)) as stranger:
+        with closing(HTTPSConnection("127.0.0.1", haproxy.port, timeout=60, context=context)) as stranger:
             if variant is passed:
                 stranger.request("GET", "/model")
                 assert stranger.getresponse().status == 401
@@ -108,7 +108,7 @@ def test_the_clouds_charge_whoever_the_balancer_saw(certificates, tmp_path, kind
             assert set(run.answered_by()) == {"cloud"}
             context = ssl.create_default_context(cafile=certificates.path("edge", "ca.crt"))
             liar = HTTPSConnection(
-                "127.0.0.1", balanced.port, timeout=10, context=context, source_address=("127.0.0.2", 0)
+                "127.0.0.1", balanced.port, timeout=60, context=context, source_address=("127.0.0.2", 0)
             )
             said = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
             with closing(liar):

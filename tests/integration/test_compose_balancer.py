@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kits import bundles, deployments
-from kits.balancer import quiet_port
 from kits.common import START_S, wait_for
+
+from bench.harness.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ def scaled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[deployments.Com
         path.chmod(0o644)
     found = deployments.ComposeDeployment(
         folder, overrides=FILES[1:], model=f"{folder}/network", engine="openvino", precision="float32", split_point="pool",
-        source="synthetic:fps=10,width=64,height=48", balancer_port=str(quiet_port()),
+        source="synthetic:fps=10,width=64,height=48", balancer_port=str(free_port()),
     )  # fmt: skip
     try:
         found._compose("build", "balancer", seconds=600)

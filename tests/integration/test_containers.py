@@ -42,7 +42,7 @@ def test_what_is_published_is_reached_from_this_machine_only(containers):
         }
         expected = {
             "cloud": {("127.0.0.1", "8881/tcp")},
-            "edge": set(),
+            "edge": {("127.0.0.1", "8882/tcp")},
             "prometheus": {("127.0.0.1", "9090/tcp")},
         }
         assert published == expected[name], name

@@ -12,9 +12,11 @@ import urllib.request
 import pytest
 from kits import bundles
 from kits.balancer import HAPROXY
-from kits.common import ROOT, free_port, wait_for
+from kits.common import ROOT, wait_for
 from kits.kubernetes.pods import environment
 from kits.kubernetes.rendered import named, of_kind, pod_of, together
+
+from bench.harness.process import free_port
 
 RIGHTS = {"edge": "edge", "prometheus": "metrics"}
 
@@ -76,7 +78,7 @@ def mount(objects, name, folder, secrets):
 def status(url, shown=None, context=None):
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {shown}"} if shown else {})
     try:
-        with urllib.request.urlopen(request, timeout=5, context=context) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=context) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code

@@ -44,7 +44,7 @@ def test_frames_flow_while_every_certificate_and_the_token_are_renewed(tmp_path,
         flags = [word for word in small() if word not in ("--port", "0")]
         command = [
             sys.executable, "-m", "edge", *flags, "--cloud-url", f"https://127.0.0.1:{port}", "--results", "-", "--show", "quiet",
-            "--status-port", "0", "--source", f"synthetic:fps=5,frames={FRAMES}", "--queue-size", "64", "--cache-dir", "",
+            "--deadline-s", "30", "--status-port", "0", "--source", f"synthetic:fps=5,frames={FRAMES}", "--queue-size", "64", "--cache-dir", "",
             "--cloud-token-file", str(shown), *files("edge", "--client-certificate", "--client-key", "--ca"),
         ]  # fmt: skip
         edge = EdgeRun(

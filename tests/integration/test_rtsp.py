@@ -18,6 +18,7 @@ from kits.bundles import tiny
 from kits.edge_run import EdgeRun
 from kits.sources import source_of
 
+from bench.harness.process import free_port
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def readiness(port: int) -> tuple[int, Any]:
 
 
 def test_an_edge_whose_camera_comes_goes_and_comes_back() -> None:
-    port, status_port = kit.free_port(), kit.free_port()
+    port, status_port = free_port(), free_port()
     edge = EdgeRun(
         [
             *(sys.executable, "-m", "edge", "--model", str(tiny().folder), "--split-point", "output"),

@@ -1,4 +1,4 @@
-"""The cloud as its clients meet it: the original contracts, hostile bytes, draining, metrics, several edges."""
+"""The cloud as its clients meet it: the original contracts, hostile bytes, draining, metrics."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def frame_for(reference, partition, picture, split_point: str, codec: str = "flo
 
 
 def test_the_original_endpoints_answer(system):
-    with urllib.request.urlopen(f"{system.cloud_url}/", timeout=10) as response:
+    with urllib.request.urlopen(f"{system.cloud_url}/", timeout=60) as response:
         assert "Hello" in response.read().decode()
     assert post(f"{system.cloud_url}/compute", b'{"number": 7}') == (200, {"result": 49})
 
@@ -105,7 +105,7 @@ def test_bad_bytes_at_every_endpoint_cost_nobody_else_anything(system, reference
         b"GET / HTTP/9.9\r\n\r\n",
         b"POST /model HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
     ):
-        with socket.create_connection((host.hostname, host.port), timeout=5) as raw:
+        with socket.create_connection((host.hostname, host.port), timeout=60) as raw:
             raw.sendall(garbage)
     assert post(url, good, CONTENT_TYPE)[0] == 200
 
@@ -113,42 +113,6 @@ def test_bad_bytes_at_every_endpoint_cost_nobody_else_anything(system, reference
 def test_an_edge_of_another_network_is_told_so_at_once(system):
     with pytest.raises(AssertionError, match="give both the same --model and --weights"):
         system.edge(source="synthetic:fps=0,frames=1", weights="random", seed="5").finish()
-
-
-def panel_queries() -> list[tuple[str, str]]:
-    """Title and expression of everything the dashboard asks, with Grafana's variables filled in."""
-    board = json.loads((kit.ROOT / "monitoring/grafana/dashboards/overview.json").read_text(encoding="utf-8"))
-    return [
-        (
-            panel["title"],
-            target["expr"].replace("$__rate_interval", "1m").replace("$edge", ".*").replace("$camera", ".*"),
-        )
-        for panel in board["panels"]
-        for target in panel.get("targets", [])
-    ]
-
-
-OF_SEVERAL_CLOUDS = ("splitdnn_edge_cloud_frames_total", "splitdnn_edge_cloud_expected_seconds")
-"""What only an edge with several clouds has; contract tests look at the names."""
-
-
-def test_three_edges_feed_a_real_prometheus_and_every_panel_of_the_dashboard(system):
-    with system.scaled(3) as answered:
-        assert len(answered) == 3
-        assert all(count > 0 for count in answered)
-        url = system.prometheus()
-        if url is None:
-            pytest.skip(
-                "no Docker engine answers here, so there is no Prometheus; contract tests check names and rules"
-            )
-        for title, expression in panel_queries():
-            if any(name in expression for name in OF_SEVERAL_CLOUDS):
-                continue
-            kit.wait_for(lambda expression=expression: system.query(expression), f"{title}: {expression}")
-        groups = kit.get_json(f"{url}/api/v1/rules")["data"]["groups"]
-        rules = {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
-        assert "CloudDown" in rules
-        assert set(rules.values()) <= {"ok", "unknown"}
 
 
 def test_sigterm_drains_what_is_in_progress(system, reference, partition, picture):
@@ -172,7 +136,7 @@ def test_sigterm_drains_what_is_in_progress(system, reference, partition, pictur
     for thread in threads:
         thread.start()
     try:
-        kit.wait_for(in_progress, "requests in the queue", 20)
+        kit.wait_for(in_progress, "requests in the queue", 120)
         system.stop_cloud()
     finally:
         for thread in threads:

@@ -16,9 +16,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kits.common import ROOT, START_S, STEP_S, free_port, get_json, ready, wait_for
+from kits.common import ROOT, START_S, STEP_S, get_json, ready, wait_for
 from kits.deployments import edge_settings
 from kits.edge_run import EdgeRun
+
+from bench.harness.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import os
-import random
 import shutil
-import socket
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -16,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from kits.common import ROOT, wait_for
 
+from bench.harness.process import free_port
 from bench.harness.scrape import Metrics, parse
 
 if TYPE_CHECKING:
@@ -32,14 +30,6 @@ ENVOY = shutil.which("envoy") or next(
     None,
 )
 _FOUND_BY_NAME = "    server-template cloud "
-
-
-def quiet_port() -> int:
-    """A free port, below those that the kernel gives to connections: a balancer binds it itself, some time later."""
-    while True:
-        port = random.randrange(15_000, 30_000)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 def haproxy_text(file: str, ports: Sequence[int]) -> str:
@@ -102,7 +92,7 @@ class Balancer:
             assert self._process.poll() is None, self.said()
             return {each for each in range(1, count + 1) if self.takes(each)} == set(numbers)
 
-        wait_for(so, f"clouds {numbers} and no others", 30)
+        wait_for(so, f"clouds {numbers} and no others")
 
     def said(self) -> str:
         self._log.seek(0)
@@ -117,7 +107,7 @@ class HAProxy(Balancer):
     ) -> None:
         """`ports`: the clouds', in order; `variables` are the file's."""
         (folder / file).write_text(haproxy_text(file, ports), encoding="utf-8")
-        self.port, self._metrics_port = quiet_port(), quiet_port()
+        self.port, self._metrics_port = free_port(), free_port()
         variables |= {"PORT": str(self.port), "METRICS_PORT": str(self._metrics_port)}
         tls = "CERTIFICATE" in variables or "passed" in file
         super().__init__(folder, [str(HAPROXY), "-db", "-f", str(folder / file)], tls=tls, **variables)
@@ -137,7 +127,7 @@ class Envoy(Balancer):
     """With envoy.yaml; `certificate` is a folder, without which it speaks no TLS."""
 
     def __init__(self, folder: Path, ports: Sequence[int], *, certificate: str | None = None) -> None:
-        self.port, self._admin_port = quiet_port(), quiet_port()
+        self.port, self._admin_port = free_port(), free_port()
         self._ports = list(ports)
         text = envoy_text(ports, self.port, self._admin_port, certificate)
         (folder / "envoy.yaml").write_text(text, encoding="utf-8")

@@ -13,8 +13,8 @@ from kits.edge import value
 
 from edge.metrics import EdgeMetrics
 from edge.network.cloud_bundles import CloudBundles
-from edge.network.store import BundleStore
 from edge.uplink.line import Line
+from shared.network.making.store import BundleStore
 from shared.network.manifest import MANIFEST
 
 FINGERPRINT = "0123456789abcdef"
@@ -147,7 +147,7 @@ def with_bundles(check, folder, *, cache_dir="", url=None, then=lambda: None):
         metrics, naps = EdgeMetrics(), Napping(then)
         async with (
             serving(cloud) as served,
-            Line(url or served, metrics, in_flight=1, deadline_s=5.0) as line,
+            Line(url or served, metrics, in_flight=1, deadline_s=60.0) as line,
         ):
             store = BundleStore(str(cache_dir))
             bundles = CloudBundles(
@@ -164,4 +164,4 @@ def with_bundles(check, folder, *, cache_dir="", url=None, then=lambda: None):
             finally:
                 store.close()
 
-    asyncio.run(asyncio.wait_for(go(), 60))
+    asyncio.run(asyncio.wait_for(go(), 120))

@@ -16,7 +16,7 @@ from edge.frames.preprocess import Preprocess
 from edge.frames.way import Edition, Editions
 from edge.metrics import EdgeMetrics
 from edge.planning.pace import Pace
-from edge.planning.pilot import PinnedPilot
+from edge.planning.pinned import PinnedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from shared.errors import UplinkError
 from shared.tasks.registry import make_task
@@ -105,7 +105,7 @@ class Cameras:
     async def within(self):
         before = asyncio.all_tasks()
         try:
-            await asyncio.wait_for(self.pipeline.run(), 30)
+            await asyncio.wait_for(self.pipeline.run(), 60)
         finally:
             assert asyncio.all_tasks() == before, "a task is left"
 

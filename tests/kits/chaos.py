@@ -161,7 +161,7 @@ def summary(run: EdgeRun) -> dict[str, int]:
 def stop(run: EdgeRun) -> list[Row]:
     """Send SIGTERM; returns the edge's records."""
     run.terminate()
-    return run.finish(60)
+    return run.finish()
 
 
 def wait_for_cloud(run: EdgeRun, more: int = 10) -> None:
@@ -181,7 +181,7 @@ def _wait_for_answers(run: EdgeRun, by: str, more: int) -> None:
         assert run.is_up(), run.said()
         return sum(each["answered_by"] == by for each in read_since(run.records, since)) >= more
 
-    kit.wait_for(enough, f"{more} frames answered by {by}\n{run.said()}", 40)
+    kit.wait_for(enough, f"{more} frames answered by {by}\n{run.said()}", 120)
 
 
 def captured(record: Row) -> float:

@@ -1,9 +1,8 @@
-"""Paths, ports and waiting: what every test of whole processes needs. Everything is addressed at 127.0.0.1."""
+"""Paths and waiting: what every test of whole processes needs. Everything is addressed at 127.0.0.1."""
 
 from __future__ import annotations
 
 import json
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -19,11 +18,6 @@ CLIP = DATA / "videos" / "car-detection.mp4"
 RESNET50 = DATA / "weights" / "resnet50.pth"
 START_S = 240.0
 STEP_S = 120.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = STEP_S) -> Any:

@@ -16,8 +16,10 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kits.common import CLIP, RESNET50, ROOT, START_S, STEP_S, free_port, get_json, ready, wait_for
+from kits.common import CLIP, RESNET50, ROOT, START_S, STEP_S, get_json, ready, wait_for
 from kits.edge_run import EdgeRun
+
+from bench.harness.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

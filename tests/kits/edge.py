@@ -20,7 +20,7 @@ from edge.frames.way import Edition, Editions
 from edge.metrics import DEFAULT_CAMERA, EdgeMetrics
 from edge.output.results import Record
 from edge.planning.pace import Pace
-from edge.planning.pilot import PinnedPilot
+from edge.planning.pinned import PinnedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.sources.base import Shot
 from edge.uplink.circuit import Circuit
@@ -103,7 +103,7 @@ class FakeSource:
     def read(self):
         for item in self._items:
             if isinstance(item, threading.Event):
-                item.wait(10)
+                item.wait(60)
                 continue
             if isinstance(item, Exception):
                 self.ended.set()
@@ -183,6 +183,7 @@ class Run:
         sinks=(),
         session=0xABCD,
         verifier=None,
+        look=None,
         split_point="relu",
         codec="float32",
         **settings,
@@ -210,6 +211,7 @@ class Run:
             in_flight=chosen.in_flight,
             pace=Pace({own.name: source.live}),
             verifier=verifier(self.metrics) if verifier else None,
+            look=look,
         )
 
     def to_end(self):
@@ -218,10 +220,10 @@ class Run:
         return self.records
 
     async def within(self):
-        """Run it, at most 20 s."""
+        """Run it, at most a minute."""
         before = asyncio.all_tasks()
         try:
-            await asyncio.wait_for(self.pipeline.run(), 20)
+            await asyncio.wait_for(self.pipeline.run(), 60)
         finally:
             assert asyncio.all_tasks() == before, "a task is left"
             assert not [thread for thread in threading.enumerate() if thread.name.startswith("capture")]

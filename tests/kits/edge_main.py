@@ -24,6 +24,8 @@ SMALL = [
 ]
 NOWHERE = ["--cloud-url", "http://127.0.0.1:1"]
 SHORT = ["--source", "synthetic:fps=0,frames=3,width=64,height=48"]
+_LONG_S = 200.0
+"""Less than a test may take."""
 ENDLESS = ["--source", "synthetic:fps=0,width=64,height=48"]
 
 
@@ -82,13 +84,21 @@ def _interrupt(number, over):
 
 
 def send_when(condition, number=signal.SIGTERM):
-    """Send this process a signal once `condition` holds and main() takes it, within the test of the fixture `edge`."""
+    """Send this process a signal once `condition` holds and main() takes it, within the test of the fixture `edge`.
+
+    It is sent in the end whatever holds, so that main() ends and the test says what is missing. What a condition asks may not answer yet.
+    """
     over = _watched[0]
 
+    def holds():
+        with contextlib.suppress(OSError):
+            return condition()
+        return False
+
     def watch():
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and not over.is_set():
-            if condition() and _interrupt(number, over):
+        deadline = time.monotonic() + _LONG_S
+        while not over.is_set():
+            if (holds() or time.monotonic() > deadline) and _interrupt(number, over):
                 return
             time.sleep(0.01)
 

@@ -89,7 +89,7 @@ class EdgeRun:
 
     def _close(self) -> None:
         for reader in self._readers:
-            reader.join(10)
+            reader.join(60)
         self._process.stdout.close()
         self._process.stderr.close()
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import yaml
 
 from cloud.metrics import CloudMetrics
-from edge.metrics import EdgeMetrics
+from edge.metrics import DEFAULT_CAMERA, EdgeMetrics
+from edge.output.page.metrics import PageMetrics
+from edge.uplink.clouds.metrics import OfCloud
 from shared.observing.telemetry import export_build_info
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +21,11 @@ GRAFANA = ROOT / "monitoring" / "grafana"
 
 
 CONFIG = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
+JOBS = {
+    job["job_name"]
+    for path in (PROMETHEUS / "prometheus.yml", ROOT / "deploy/swarm/prometheus.yml")
+    for job in yaml.safe_load(path.read_text())["scrape_configs"]
+}
 DASHBOARDS = {path.name: json.loads(path.read_text()) for path in (GRAFANA / "dashboards").glob("*.json")}
 PANELS = [
     (f"{name}:{panel['id']}", panel)
@@ -49,6 +56,7 @@ SHOWN = [
         (item["name"], item["definition"])
         for dashboard in DASHBOARDS.values()
         for item in dashboard["templating"]["list"]
+        if item["type"] == "query"
     ),
 ]
 """(where, expression) of all that dashboards ask."""
@@ -68,23 +76,26 @@ WORDS = {
     "camera",
 }  # the latter two: what label_values() asks for
 LABEL_LISTS = "by|without|on|ignoring|group_left|group_right"
-LABELLED_AT_RUN_TIME = {  # by the network's split points, and by the targets of events
-    "splitdnn_edge_plan_info",
-    "splitdnn_edge_events_waiting",
-    "splitdnn_edge_events_delivered_total",
-    "splitdnn_edge_events_lost_total",
-    "splitdnn_edge_events_delivery_failures_total",
-}
+NETWORK = dict.fromkeys(("model", "weights", "fingerprint", "device", "engine", "precision"), "")
+"""What both sides say of their network in splitdnn_build_info; a contract test compares it with their code."""
+OF_EVERY_TARGET = {"job", "instance"}
+OF_PROMETHEUS = {"ALERTS": {"alertname", "alertstate", "severity"}}
 
 
 def exported_names() -> dict[str, dict[str, set[str]]]:
     """Every metric name that the code exports, with the values of each of its labels."""
     exported: dict[str, dict[str, set[str]]] = {}
-    for component, metrics in (("cloud", CloudMetrics()), ("edge", EdgeMetrics())):
-        export_build_info(metrics.registry, component)
+    cloud, edge = CloudMetrics(), EdgeMetrics()
+    PageMetrics(edge.registry)
+    # What is labelled at run time only: by the network's split points, and by the addresses of clouds and of those who are told.
+    edge.plan_info.labels(camera=DEFAULT_CAMERA, split_point="layer3", codec="int8")
+    OfCloud(edge.clouds, "http://cloud:8881").follow(lambda: "closed")
+    edge.events.add_target("broker", lambda: 0)
+    edge.deliveries.add_target("broker")
+    for component, metrics in (("cloud", cloud), ("edge", edge)):
+        export_build_info(metrics.registry, component, **NETWORK)
         for family in metrics.registry.collect():
-            if not family.samples:  # its labels are known only at run time, as those of plan_info
-                exported[f"{family.name}_total" if family.type == "counter" else family.name] = {}
+            assert family.samples, f"{family.name} has no label value yet"
             for sample in family.samples:
                 labels = exported.setdefault(sample.name, defaultdict(set))
                 for label, value in sample.labels.items():
@@ -117,3 +128,51 @@ def resolved(expression: str) -> str:
     for name, recorded in RECORDED.items():
         expression = expression.replace(name, recorded)
     return expression
+
+
+def filled_in(expression: str, window: str = "1m", camera: str = ".*") -> str:
+    """The expression as Grafana asks it, with its own variables' values at first: all that there is."""
+    values = {"$__rate_interval": window, "$edge": ".*", "$camera": camera, "$cloud": ".*", "$worst": "10"}
+    for name, value in values.items():
+        expression = expression.replace(name, value)
+    return expression
+
+
+def known_labels(metric: str) -> set[str]:
+    """The labels that a metric, or what a rule records, can have."""
+    if metric in RECORDED:  # level:metric:operations
+        level = set(metric.partition(":")[0].split("_"))
+        return OF_EVERY_TARGET | level if "without" in RECORDED[metric] else level
+    return OF_EVERY_TARGET | set(EXPORTED.get(metric, {})) | OF_PROMETHEUS.get(metric, set())
+
+
+def _inside(text: str) -> str:
+    """What stands in the parentheses that `text` begins with."""
+    depth = 0
+    for position, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return text[1:position]
+    raise ValueError(f"parentheses do not match: {text}")
+
+
+def unknown_labels(expression: str) -> list[tuple[str, str]]:
+    """(metric, label) wherever an expression asks a metric for a label that it cannot have.
+
+    Matchers are looked up exactly. What is grouped by must be known of every metric in the group, what is joined on of every metric of
+    the expression, and what is taken from the other side, or ignored, of one.
+    """
+    everything = metric_names(expression)
+    wrong = [
+        (metric, label) for metric, label, _ in matchers(expression) if label not in known_labels(metric)
+    ]
+    for found in re.finditer(r"\b(by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)", expression):
+        word, labels = found[1], {label.strip() for label in found[2].split(",") if label.strip()}
+        rest = expression[found.end() :].lstrip()
+        metrics = metric_names(_inside(rest)) if word in ("by", "without") else everything
+        if word in ("ignoring", "group_left", "group_right"):
+            anywhere = set().union(*map(known_labels, metrics))
+            wrong += [(", ".join(sorted(metrics)), label) for label in labels - anywhere]
+        else:
+            wrong += [(metric, label) for metric in metrics for label in labels - known_labels(metric)]
+    return wrong

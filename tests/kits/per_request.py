@@ -17,11 +17,19 @@ _MEANT_FOR = re.compile(rb"\r\nSplitDNN-Cloud: *(\w+)\r\n", re.IGNORECASE)
 
 
 class Balancer:
-    """`choose(ids)` gives the number of the cloud for the next request. `seen` are method, path, bytes of body and cloud of each."""
+    """`choose()` gives the number of the cloud for the next request. `seen` are method, path, bytes of body and cloud of each."""
 
-    def __init__(self, ports: Sequence[int], choose: Callable[[], int], *, heeds: bool = False) -> None:
-        """`heeds`: what is meant for a cloud, whose id was seen in an answer, goes there."""
+    def __init__(
+        self,
+        ports: Sequence[int],
+        choose: Callable[[], int],
+        *,
+        heeds: bool = False,
+        uploads: Callable[[], int] | None = None,
+    ) -> None:
+        """`heeds`: what is meant for a cloud, whose id was seen in an answer, goes there. `uploads` chooses for those, if it is given."""
         self._ports, self._choose, self._heeds = ports, choose, heeds
+        self._for_uploads = uploads or choose
         self._ids: dict[bytes, int] = {}
         self.seen: list[tuple[str, str, int, int]] = []
         self.port = 0
@@ -32,7 +40,7 @@ class Balancer:
                 head = await reader.readuntil(b"\r\n\r\n")
                 body = await reader.readexactly(_length(head))
                 method, path, _ = head.split(b" ", 2)
-                number = self._number(head)
+                number = self._number(head, self._for_uploads if method == b"PUT" else self._choose)
                 self.seen.append((method.decode(), path.decode(), len(body), number))
                 writer.write(await self._pass_on(number, head, body, method))
                 await writer.drain()
@@ -42,11 +50,11 @@ class Balancer:
         """The clouds that a profile was sent to."""
         return [number for method, _, _, number in self.seen if method == "PUT"]
 
-    def _number(self, head: bytes) -> int:
+    def _number(self, head: bytes, choose: Callable[[], int]) -> int:
         meant = _MEANT_FOR.search(head)
         if self._heeds and meant and meant[1] in self._ids:
             return self._ids[meant[1]]
-        return self._choose() % len(self._ports)
+        return choose() % len(self._ports)
 
     async def _pass_on(self, number: int, head: bytes, body: bytes, method: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._ports[number])
@@ -78,10 +86,14 @@ def chance(seed: int) -> Callable[[], int]:
 
 @contextlib.asynccontextmanager
 async def balancer(
-    ports: Sequence[int], choose: Callable[[], int], *, heeds: bool = False
+    ports: Sequence[int],
+    choose: Callable[[], int],
+    *,
+    heeds: bool = False,
+    uploads: Callable[[], int] | None = None,
 ) -> AsyncIterator[Balancer]:
     """A running one."""
-    one = Balancer(ports, choose, heeds=heeds)
+    one = Balancer(ports, choose, heeds=heeds, uploads=uploads)
     server = await asyncio.start_server(one.serve, "127.0.0.1", 0)
     one.port = server.sockets[0].getsockname()[1]
     async with server:

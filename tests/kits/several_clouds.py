@@ -79,6 +79,8 @@ class FakeUplink:
 
     def __init__(self, line, *, serves=(OURS,), follows=False):
         self.line = line
+        self.uploads_s = 0.0
+        """How long bringing it the profiles takes, by which a greeting ends."""
         self.takes_s = 0.02
         self.fails = None
         self.hangs = False
@@ -99,6 +101,7 @@ class FakeUplink:
         if said["fingerprint"] not in self.serves:
             text = f"the cloud at {self.line.name} runs {said['fingerprint']}"
             raise UplinkError("refused", text) if self._follows else MismatchError(text)
+        await asyncio.sleep(self.uploads_s)
 
     async def ask(self, _frame, _profile, question):
         circuit = self.line.circuit

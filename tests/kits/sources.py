@@ -19,7 +19,7 @@ from shared.errors import SourceError
 quiet_opencv()  # it works before the first video only, and here that is one that a test writes
 
 
-def source_of(spec, open_timeout_s=2.0, read_timeout_s=0.4):
+def source_of(spec, open_timeout_s=30.0, read_timeout_s=30.0):
     return open_source(str(spec), open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
 
 

@@ -8,7 +8,9 @@ import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from kits.common import ROOT, STEP_S, free_port, wait_for
+from kits.common import ROOT, STEP_S, wait_for
+
+from bench.harness.process import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -166,7 +166,7 @@ def with_edge(check, *, codec="float32", cameras=("camera",), **settings):
 
     async def go():
         cloud, metrics = SwitchingCloud(), EdgeMetrics(list(cameras))
-        async with serving(cloud) as url, Line(url, metrics, in_flight=4, deadline_s=5.0) as line:
+        async with serving(cloud) as url, Line(url, metrics, in_flight=4, deadline_s=60.0) as line:
             edge = Edge(cloud, url, line, metrics, codec, **settings)
             try:
                 await check(edge)
@@ -174,7 +174,7 @@ def with_edge(check, *, codec="float32", cameras=("camera",), **settings):
                 await edge.switch.close()
                 edge.slow.shutdown()
 
-    asyncio.run(asyncio.wait_for(go(), 60))
+    asyncio.run(asyncio.wait_for(go(), 120))
 
 
 class Pictures:
@@ -203,7 +203,7 @@ class Pictures:
 
     def read(self):
         with self._more:
-            self._more.wait_for(lambda: self.given < self._allowed or self.given >= len(self.frames), 20)
+            self._more.wait_for(lambda: self.given < self._allowed or self.given >= len(self.frames), 60)
             if self.given >= len(self.frames):
                 return None
             self.given += 1

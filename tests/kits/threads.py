@@ -17,5 +17,5 @@ def still_waits(thread):
 
 
 def ended(thread):
-    thread.join(5)
+    thread.join(60)
     return not thread.is_alive()

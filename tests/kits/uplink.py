@@ -158,7 +158,7 @@ def make_uplink(
     model=MODEL,
     wanted=WANTED,
     in_flight=4,
-    deadline_s=5.0,
+    deadline_s=60.0,
     metrics=None,
     bearer=None,
     tls=None,
@@ -187,7 +187,7 @@ def with_cloud(check, **options):
             assert not any("Uplink" in each or "Circuit" in each for each in left)
             assert metric(uplink, "in_flight") == 0
 
-    asyncio.run(asyncio.wait_for(go(), 20))
+    asyncio.run(asyncio.wait_for(go(), 120))
 
 
 def short(parameter):

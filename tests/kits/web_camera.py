@@ -80,7 +80,7 @@ def first_snapshots(answer, count):
     """The number of each of the first frames of a camera that answers so, and how bright it is."""
     with (
         web_camera(answer) as host,
-        contextlib.closing(open_source(f"http://{host}/", read_timeout_s=5, snapshot_fps=30)) as source,
+        contextlib.closing(open_source(f"http://{host}/", read_timeout_s=30, snapshot_fps=30)) as source,
     ):
         source.open()
         shots = [source.read() for _ in range(count)]

@@ -55,6 +55,10 @@ class FakeWorker:
         samples = [["c_total", {}, self.count]]
         return [{"name": "c", "help": "C", "type": "counter", "samples": samples}]
 
+    async def body(self, message: Message) -> bytes | None:
+        self.asked.append(message)
+        return json.dumps({"worker": self.number}).encode() if self.answers else None
+
     async def ask(self, message: Message, _timeout_s: float) -> dict[str, Any]:
         self.asked.append(message)
         return self.answer

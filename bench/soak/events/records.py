@@ -22,7 +22,7 @@ _FPS = 10
 _LABELS = ("person", "car", "dog", "bicycle", "tabby cat", "Straße")
 _SIZE = (640, 480)
 _CHANGES, _FLICKERS = 0.02, 0.05
-"""Shares of a classifier's frames: those with which another class comes to stay, and those that show another one alone."""
+"""How many of a classifier's frames begin another class that stays, and how many show another one alone, 0 to 1."""
 _APPEARS, _LEAVES, _MISSED = 0.03, 0.01, 0.05
 """For each frame of a detector, and for each of its objects."""
 _MOST = 12

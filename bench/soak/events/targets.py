@@ -21,7 +21,7 @@ KEY = bytes(range(32))
 PASSWORD = b"s3cret"
 _GAP_S, _AWAY_S = (0.1, 0.8), (0.05, 0.6)
 _SHARE = 0.03
-"""Share of the requests and messages that fail one by one."""
+"""The share of the requests and messages that fail one by one."""
 _QUOTA = 0x97
 
 

@@ -43,7 +43,7 @@ class Clouds:
     ) -> None:
         """`lines`, at least two, in the order in which the user has named them; `tls` is what they check the clouds with."""
         self.members = [Member(line, OfCloud(metrics.clouds, line.name), clock) for line in lines]
-        self.circuit = JointCircuit([line.circuit for line in lines], metrics.circuit_state)
+        self.circuit = JointCircuit(self.members, metrics.circuit_state)
         self.heard = Agreed(self.members)
         self.link = Typical(self.members)
         self.budget = Budget(in_flight)
@@ -54,6 +54,7 @@ class Clouds:
         """Whether no cloud is asked."""
         for member in self.members:
             member.line.circuit.on_change = partial(self._changed, member)
+            member.on_join = self._look
 
     async def __aenter__(self) -> Self:
         self._ends = contextlib.AsyncExitStack()
@@ -100,7 +101,11 @@ class Clouds:
 
     def _changed(self, member: Member, before: State, now: State) -> None:
         member.changed(before, now)
-        self.circuit.export()
+        self._look()
+
+    def _look(self) -> None:
+        """A cloud can be asked, or none can any more."""
+        self.circuit.look()
         if self.circuit.is_open and not self._none:
             _log.warning("no cloud is left to ask; the edge answers by itself")
         self._none = self.circuit.is_open

@@ -33,6 +33,10 @@ class Member:
         self.ramp = Ramp(clock)
         self.left_out: str | None = None
         """Why it is not asked although it answers: it runs another network than this edge, as this line says."""
+        self.joined: Callable[[], bool] = lambda: False
+        """Whether it has been greeted for the network in force, and got its profiles: before that it is not asked."""
+        self.on_join: Callable[[], object] = lambda: None
+        """Called when it has been greeted."""
         self._clock = clock
         self._paused_until = self._exported_at = float("-inf")
         metrics.follow(lambda: self.state)
@@ -48,6 +52,11 @@ class Member:
         return self._clock() - self.line.heard.at <= AWAY_S
 
     @property
+    def takes_frames(self) -> bool:
+        """Whether frames go to it."""
+        return self.line.circuit.is_closed and self.joined()
+
+    @property
     def is_away(self) -> bool:
         """Whether it is not asked, and has not been heard of lately."""
         return not self.line.circuit.is_closed and not self.was_heard
@@ -59,6 +68,8 @@ class Member:
             return "other_network"
         if not self.line.circuit.is_closed:
             return self.line.circuit.state.value
+        if not self.joined():
+            return "not_asked"
         return "paused" if self.is_paused else "slow_start" if self.ramp.share < 1 else "closed"
 
     def learned(self) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-STATES = ("closed", "slow_start", "paused", "half_open", "open", "other_network")
+STATES = ("not_asked", "closed", "slow_start", "paused", "half_open", "open", "other_network")
 OUTCOMES = ("answered", "failed", "resent", "tried")
 LEFT_OUT = ("circuit_open", "other_network")
 

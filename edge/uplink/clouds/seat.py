@@ -59,6 +59,10 @@ class Seat:
         """Whether its cloud has asked to be left alone for a moment."""
         return self.member.is_paused
 
+    def has_joined(self) -> bool:
+        """Whether it has `joined`."""
+        return self.joined
+
     @property
     def is_open_to_frames(self) -> bool:
         """Whether frames may be sent to it now."""
@@ -87,6 +91,7 @@ class Seat:
                 self.problem = self.member.left_out = None
             raise
         self.joined, self.problem, self.member.left_out, self._told = True, None, None, None
+        self.member.on_join()
 
     async def ask(
         self, frame: bytes, profile: Profile | None, question: Question, *, trial: bool = False

@@ -89,6 +89,7 @@ class Uplinks:
         self._in_force = True
         for seat in self._seats:
             seat.member.line.probe_with(seat.greet)
+            seat.member.joined = seat.has_joined
         for task in list(self._greetings):
             if task.done():
                 self._greeted(task)

@@ -20,7 +20,7 @@ _LATELY = 12
 _RECENT = 2 * MOST
 
 
-class Clouds:
+class Fleet:
     """Notes whose each answer is. Used from the event loop only."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

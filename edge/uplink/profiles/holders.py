@@ -11,7 +11,7 @@ from edge.uplink.profiles.clouds import UNNAMED
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.uplink.profiles.clouds import Clouds
+    from edge.uplink.profiles.clouds import Fleet
 
 PERIOD_S = 600.0
 """In so long a profile is sent to several clouds as often as there are of them, whichever a balancer passes it to."""
@@ -20,7 +20,7 @@ PERIOD_S = 600.0
 class Holders:
     """Holds this of one profile. Used from the event loop only."""
 
-    def __init__(self, clouds: Clouds, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clouds: Fleet, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` returns seconds."""
         self._clouds = clouds
         self._clock = clock

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from edge.uplink.profiles.clouds import UNNAMED
 from edge.uplink.profiles.upload import ProfileUpload
-from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import UplinkError
 from shared.wire.cloud_id import cloud_id_in
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
     from edge.uplink.client import CloudClient
     from edge.uplink.profiles.metrics import FleetMetrics
-    from shared.codecs.base import Codec
     from shared.codecs.calibrated.profile import Profile
 
 
@@ -42,28 +40,17 @@ class ProfileUploads:
             for profile in profiles
         }
         self._wait = wait
-        self._codecs: set[str] | None = None
-        """Names of the codecs that the cloud has; it may lack those of other packages. None: it did not say."""
         self._bringing: asyncio.Task[None] | None = None
 
     def of(self, profile: Profile | None) -> ProfileUpload | None:
         """The upload of a profile that was given at the start; None without a profile."""
         return self._uploads[profile.name] if profile else None
 
-    def serve(self, codec: Codec) -> bool:
-        """Whether the cloud can decode what this codec encodes, as far as is known."""
-        if self._codecs is not None and codec.name not in self._codecs:
-            return False
-        upload = self.of(codec.profile if isinstance(codec, Calibrated) else None)
-        return upload is None or upload.is_there
-
     async def greet(self, said: dict[str, Any]) -> None:
         """Bring what `said`, the answer to `GET /model`, does not list.
 
         Raises UplinkError if the cloud went away while the first frame waits.
         """
-        codecs = said.get("codecs")
-        self._codecs = set(codecs) if isinstance(codecs, dict) else None
         missing = [upload for upload in self._uploads.values() if not upload.is_listed(said)]
         cloud = cloud_id_in(said.get("cloud")) or UNNAMED
         if self._wait:

@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 from kits.edge_main import NOWHERE, SMALL, refused, send_when
 
+from bench.harness.process import free_port
 from edge.sources.synthetic import Synthetic
 from shared.errors import SourceError
 
@@ -137,8 +138,7 @@ def test_the_effective_settings_show_the_file_and_no_password_of_it(edge, tmp_pa
 
 
 def test_a_camera_that_is_away_is_waited_for_while_the_others_go_on(edge, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        status_port = free.getsockname()[1]
+    status_port = free_port()
     with socket.create_server(("127.0.0.1", 0)) as closed:
         away = f"http://user:secret@127.0.0.1:{closed.getsockname()[1]}/video"
     path, seen = tmp_path / "cameras.toml", {}
@@ -146,7 +146,7 @@ def test_a_camera_that_is_away_is_waited_for_while_the_others_go_on(edge, tmp_pa
 
     def both():
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{status_port}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{status_port}/metrics", timeout=30) as answer:
                 text = answer.read().decode()
         except OSError:
             return False

@@ -18,9 +18,9 @@ def test_a_cloud_that_lies(edge, tmp_path):
         ended = send_when(lambda: cloud.finished)
         status, out, errors = edge(
             *SMALL, "--cloud-url", cloud.url, "--split-point", "pool", "--in-flight", 1, "--queue-size", 1, "--verify-share", 1,
-            "--deadline-s", 0.5, "--source", "synthetic:fps=25,width=64,height=48", "--results", results, "--show", "frames",
+            "--deadline-s", 2.0, "--source", "synthetic:fps=25,width=64,height=48", "--results", results, "--show", "frames",
         )  # fmt: skip
-        ended.join(30)
+        ended.join(60)
     assert (status, errors) == (0, [])
     assert cloud.finished, "it came to the last way"
     assert cloud.elsewhere == [], "nobody else was asked"

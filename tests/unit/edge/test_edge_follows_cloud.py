@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import sys
 import time
 import urllib.request
@@ -16,7 +15,7 @@ from kits.cloud import Server
 from kits.common import wait_for
 from kits.edge_run import EdgeRun
 
-from bench.harness.process import environment
+from bench.harness.process import environment, free_port
 
 pytestmark = pytest.mark.slow  # networks are compiled, and looked for every 2 s
 
@@ -74,8 +73,7 @@ def test_there_and_back_without_a_restart(start, tmp_path):
 
 
 def test_while_it_waits_for_its_cloud_it_is_starting_and_can_be_stopped(start):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     edge = start(
         "--cloud-url", "http://127.0.0.1:1", "--status-port", port, "--source", "synthetic:fps=0,frames=3"
     )
@@ -83,7 +81,7 @@ def test_while_it_waits_for_its_cloud_it_is_starting_and_can_be_stopped(start):
 
     def told():
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
                 states.append(json.load(answer)["state"])
         except OSError:
             assert edge.is_up(), edge.said()

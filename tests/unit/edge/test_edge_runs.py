@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from kits.edge_main import ENDLESS, LOG_LINE, NOWHERE, SHORT, SMALL, send_when
 
+from bench.harness.process import free_port
+
 pytestmark = pytest.mark.slow  # processes, networks or compilations
 
 ROOT = Path(__file__).parents[3]
@@ -121,12 +123,11 @@ def test_a_signal_ends_it_with_every_frame_accounted_for(edge, tmp_path, number,
 
 
 def test_it_stays_for_its_metrics_if_asked(edge):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     seen, turns = [], []
 
     def get(path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as response:
             return response.read().decode()
 
     def finished():

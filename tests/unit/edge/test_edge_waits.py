@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import urllib.error
 import urllib.request
 
@@ -13,18 +12,19 @@ import pytest
 from kits.edge_main import NOWHERE, SMALL, send_when
 from kits.sources import running_camera
 
+from bench.harness.process import free_port
+
 pytestmark = pytest.mark.slow  # compiles networks
 
 
 @pytest.fixture
 def status_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    return free_port()
 
 
 def readiness(port):
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -35,7 +35,7 @@ def readiness(port):
 
 def attempts(port):
     """How often it has been tried again."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         found = re.search(
             r"^splitdnn_edge_source_reconnects_total\S* (\S+)$", answer.read().decode(), re.MULTILINE
         )

@@ -20,7 +20,7 @@ def with_client(server, use, **options):
         async with Client(f"http://127.0.0.1:{server.port}/", **options) as client:
             return await use(client)
 
-    return asyncio.run(asyncio.wait_for(go(), 30))
+    return asyncio.run(asyncio.wait_for(go(), 120))
 
 
 def infer(server, picture, top=5, **options):

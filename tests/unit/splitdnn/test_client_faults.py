@@ -36,7 +36,7 @@ def with_fake(use, **options):
             async with Client(cloud.url, **options) as client:
                 await use(cloud, client)
 
-    asyncio.run(asyncio.wait_for(go(), 30))
+    asyncio.run(asyncio.wait_for(go(), 120))
 
 
 async def failure(call):

@@ -77,7 +77,7 @@ def test_closing_it_ends_the_calls_that_are_under_way():
                     await call
                 assert caught.value.reason == "closed"
 
-    asyncio.run(asyncio.wait_for(use(), 30))
+    asyncio.run(asyncio.wait_for(use(), 120))
 
 
 def test_a_caller_that_is_cancelled_is_cancelled():
@@ -97,7 +97,7 @@ def test_a_caller_that_is_cancelled_is_cancelled():
                 with pytest.raises(asyncio.CancelledError):
                     await call
 
-    asyncio.run(asyncio.wait_for(use(), 30))
+    asyncio.run(asyncio.wait_for(use(), 120))
 
 
 def test_files_of_tls_that_cannot_be_used(tmp_path):

@@ -33,4 +33,4 @@ def test_when_to_come_again_is_what_the_cloud_says():
                 assert (error.reason, error.status, error.retryable) == ("over_quota", 429, True)
                 assert (error.retry_after_s, error.accepted) == (seconds, {"frames_in_flight": 128}), header
 
-    asyncio.run(asyncio.wait_for(go(), 30))
+    asyncio.run(asyncio.wait_for(go(), 120))

@@ -138,7 +138,7 @@ def test_a_cloud_answers_it(network: Network, tmp_path: Path) -> None:
             assert caught.value.reason == "shape"
 
     with followed(tmp_path / "bundle", FINGERPRINT, bundle={"pyramid": PYRAMID}) as cloud:
-        asyncio.run(asyncio.wait_for(use(f"http://127.0.0.1:{cloud.port}"), 30))
+        asyncio.run(asyncio.wait_for(use(f"http://127.0.0.1:{cloud.port}"), 120))
 
 
 def test_a_cloud_from_before_version_2_reads_version_1(network: Network) -> None:

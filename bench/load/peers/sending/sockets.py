@@ -17,7 +17,10 @@ def carried_bytes(port: int) -> int:
     total = 0
     for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            total += _carried(int(entry.name), port)
+            if str(entry.readlink()).startswith(
+                "socket:"
+            ):  # of anything else Python would leave the copy open
+                total += _carried(int(entry.name), port)
     return total
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bench.soak.fleet.options import FleetOptions
 
-_START_S = 10.0
+_START_S = 60.0
 _POLL_S = 0.05
 
 

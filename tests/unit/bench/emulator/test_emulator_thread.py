@@ -37,7 +37,7 @@ def echo():
             yield server.getsockname()[1]
         finally:
             server.shutdown(socket.SHUT_RDWR)
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -122,7 +122,7 @@ def test_stopping_leaves_no_thread_and_no_connection():
 
 def test_a_script_in_the_thread():
     with EmulatorThread("127.0.0.1", 1) as emulator:
-        emulator.play([(0.01, Link()), (0.01, SLOW)]).result(5)
+        emulator.play([(0.01, Link()), (0.01, SLOW)]).result(60)
         assert emulator.emulator.link == SLOW
         unfinished = emulator.play([(100, Link())])
     assert unfinished.cancelled()

@@ -24,7 +24,7 @@ def read(*chunks, answers=1, ends=False):
                 reader.feed_eof()
 
         feeding = asyncio.create_task(feed())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             found = [await read_response(reader) for _ in range(answers)]
             await feeding
         return found[-1]

@@ -76,7 +76,7 @@ def test_a_deadline_that_passes_while_the_tail_runs_is_an_error_to_that_caller_o
         tail = Tail()
         async with serving(tail, max_batch=2, wait_s=LONG_S) as batcher:
             tail.gate.clear()
-            late, other = submit(batcher, 1, timeout_s=0.005), submit(batcher, 2)
+            late, other = submit(batcher, 1, timeout_s=0.2), submit(batcher, 2)
             with pytest.raises(DeadlineError):
                 await late
             assert tail.batches == [("a", [1, 2])]

@@ -95,7 +95,7 @@ def test_a_chain_is_compiled_once_however_many_threads_ask(tails: Tails, engine:
     together = threading.Barrier(len(wanted))
 
     def run(one: tuple[str, tuple[int, ...]]) -> Tensors:
-        together.wait(30)
+        together.wait(60)
         return tails.run(one[0], [(zeros(*one[1]),)])
 
     with ThreadPoolExecutor(len(wanted)) as pool:

@@ -97,7 +97,7 @@ def test_its_deadline_holds_while_its_tail_runs_and_the_place_is_held_until_the_
     alone: Server, pack: Any
 ) -> None:
     with Gate(alone) as gate:
-        assert "no answer" in alone.frame(pack(deadline_ms=50)).refused(504, "deadline")["error"]
+        assert "no answer" in alone.frame(pack(deadline_ms=500)).refused(504, "deadline")["error"]
         with alone.connect() as connection:
             connection.send(request("POST", "/model", pack(), FRAME))
             until(lambda: alone.metric("queue_depth") == 1)

@@ -79,7 +79,7 @@ def test_a_flood_of_refusals_is_a_few_lines_and_all_are_told_of(audited: Audited
     for _ in range(100):
         audited.server.frame(frame).refused(415, "bad_codec")
     assert len(audited.lines()) < 40
-    audited.server.stop_service().result(30)
+    audited.server.stop_service().result(60)
     told = sum(line["left_out"] for line in audited.lines())
     assert sum(line["action"] == "frame" for line in audited.lines()) + told == 100
     assert audited.server.metric("audit_left_out_total") == told

@@ -121,7 +121,7 @@ def test_a_client_that_asks_before_sending_the_body_is_told(server: Server, pack
 
 
 def test_a_client_that_is_too_slow_is_cut_off(pack: Any) -> None:
-    with Server(idle_timeout_s=0.25) as server:
+    with Server(idle_timeout_s=0.75) as server:
         for beginning in (b"", b"POST /mod", b"POST /model HTTP/1.1\r\nContent-Length: 10\r\n"):
             with server.connect() as connection:
                 connection.send(beginning)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from kits.cloud import Server, until
 from kits.inference import infer, texts
 from kits.tokens import Tokens, bearing
 
+from bench.harness.process import free_port
 from cloud.config import CloudSettings
 from cloud.workers.channel import Message
 from cloud.workers.sharing import Sharing
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("gained")
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 @pytest.fixture
@@ -106,7 +98,7 @@ def test_a_folder_that_cannot_be_written_refuses_no_profile(
 
 
 def test_siblings_give_each_other_what_they_have(start: Any, make: Any, framed: Any) -> None:
-    ports = _free_ports(4)
+    ports = [free_port() for _ in range(4)]
     given = _siblings(*ports)  # a cloud's own address is among them; at the last nobody listens
     clouds = [start(at=port, siblings=given) for port in ports[:3]]
     profile = make()
@@ -123,7 +115,7 @@ def test_a_frame_that_waited_for_its_profile_has_one_line_in_the_ledger(
     start: Any, make: Any, framed: Any, tmp_path: Path
 ) -> None:
     profile, ledger = make(), tmp_path / "ledger.jsonl"
-    (port,) = _free_ports(1)
+    port = free_port()
     giver = start(at=port, siblings=_siblings(port))
     assert giver.put_profile(profile.data).status == 201
     asker = start(siblings=_siblings(port), ledger=str(ledger))
@@ -153,7 +145,7 @@ def test_siblings_that_ask_for_tokens_are_shown_one(
 ) -> None:
     tokens = Tokens(tmp_path / "tokens")
     shown = tmp_path / "token"
-    (port,) = _free_ports(1)
+    port = free_port()
     giver = start(at=port, token_file=str(tokens.path), siblings=_siblings(port))
     profile = make()
     assert giver.ask("GET", f"/profiles/{profile.name}/file").status == 401
@@ -193,7 +185,7 @@ def test_addresses_of_siblings_are_addresses() -> None:
 
 
 def test_names_that_nobody_has_are_not_looked_for_without_end(start: Any, make: Any, framed: Any) -> None:
-    ports = _free_ports(2)
+    ports = [free_port() for _ in range(2)]
     one, other = (start(at=port, siblings=_siblings(*ports)) for port in ports)
     for gain in range(30):
         one.frame(framed(make(1.0 + gain))).refused(424, "profile_missing")

@@ -97,7 +97,7 @@ def test_as_many_tails_run_at_once_as_are_set(pack: Any) -> None:
 def test_an_answer_that_would_be_late_is_a_refusal(pack: Any) -> None:
     with Server(max_batch=1) as server, Gate(server) as gate, server.connect() as connection:
         for _ in range(2):  # in the tail, then in the queue
-            answer = connection.ask("POST", "/model", pack(deadline_ms=20), FRAME)
+            answer = connection.ask("POST", "/model", pack(deadline_ms=500), FRAME)
             assert "ms that were left" in answer.refused(504, "deadline")["error"]
         assert server.metric("queue_depth") == 0
         gate.open()

@@ -190,14 +190,14 @@ def test_frames_are_answered_while_another_network_is_loaded(
 
     def load(*_arguments: object, **_options: object) -> Any:
         entered.set()
-        assert go_on.wait(30)
+        assert go_on.wait(60)
         return network_of(read_bundle(cloud.path))
 
     monkeypatch.setattr("cloud.networks.network.load_network", load)
     changing = threading.Thread(target=cloud.replace, args=(NEW,))
     changing.start()
     try:
-        assert entered.wait(30)
+        assert entered.wait(60)
         for _ in range(20):
             assert cloud.ask_frame(OLD, ARRAY).json["fingerprint"] == OLD.hex()
         cloud.ask_frame(NEW, ARRAY).refused(409, "fingerprint")
@@ -216,14 +216,14 @@ def test_a_server_may_stop_while_another_network_is_loaded(
 
         def load(*_arguments: object, **_options: object) -> Any:
             entered.set()
-            assert go_on.wait(30)
+            assert go_on.wait(60)
             return network_of(read_bundle(cloud.path))
 
         monkeypatch.setattr("cloud.networks.network.load_network", load)
         write_bundle(cloud.path, NEW)
         try:
-            assert entered.wait(30)  # by the server's own looks
-            cloud.stop_service().result(10)
+            assert entered.wait(60)  # by the server's own looks
+            cloud.stop_service().result(60)
         finally:
             go_on.set()
     assert cloud.service.networks.current.model.fingerprint == OLD

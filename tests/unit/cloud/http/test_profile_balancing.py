@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import itertools
 from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from kits.profiles import features, make_profile
 from kits.tiny import residual
 from kits.uplink import make_uplink
 
+from bench.harness.process import free_port
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
 from shared.tasks.spec import Wanted
@@ -34,16 +35,14 @@ def ports() -> Iterator[list[int]]:
         yield [running.enter_context(Server()).port for _ in range(3)]
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 def _run(
-    ports: Sequence[int], choose: Callable[[], int], *, heeds: bool = False, seed: int, at_once: int
+    ports: Sequence[int],
+    choose: Callable[[], int],
+    *,
+    heeds: bool = False,
+    uploads: Callable[[], int] | None = None,
+    seed: int,
+    at_once: int,
 ) -> tuple[list[int], Any]:
     """FRAMES frames of a profile that no cloud has; the clouds that it was sent to, and the edge's metrics."""
     model = residual()
@@ -52,7 +51,7 @@ def _run(
 
     async def go() -> tuple[list[int], Any]:
         async with AsyncExitStack() as stack:
-            proxy = await stack.enter_async_context(balancer(ports, choose, heeds=heeds))
+            proxy = await stack.enter_async_context(balancer(ports, choose, heeds=heeds, uploads=uploads))
             uplink = make_uplink(
                 f"http://127.0.0.1:{proxy.port}",
                 model=model,
@@ -92,7 +91,9 @@ def test_by_strict_turns(ports: list[int]) -> None:
 def test_at_random(ports: list[int], expect_log: pytest.LogCaptureFixture) -> None:
     for seed in range(2):
         for at_once in (1, 4):
-            uploads, _ = _run(ports, chance(seed), seed=20 + 2 * seed + at_once, at_once=at_once)
+            # Not all to one cloud, whatever the order in which frames come: then some would meet twelve that lack it.
+            to = chance(1000 + seed)
+            uploads, _ = _run(ports, chance(seed), uploads=to, seed=20 + 2 * seed + at_once, at_once=at_once)
             assert len(uploads) <= 3, (seed, at_once)
     assert all("as often as there are clouds" in line for line in expect_log.messages)
 
@@ -104,9 +105,22 @@ def test_with_a_balancer_that_heeds_the_header(ports: list[int]) -> None:
         assert value(metrics, "profile_shortages_total") == 0, seed
 
 
+def test_a_cloud_that_was_asked_before_anybody_had_it_looks_again_for_the_first_frame() -> None:
+    """The edge asked it before the upload, which another one got; what follows looks like strict turns, and is none."""
+    ports = [free_port() for _ in range(3)]
+    siblings = ",".join(f"http://127.0.0.1:{port}" for port in ports)
+    greeting, question, upload, first_frame = 0, 1, 2, 1
+    order = itertools.chain([greeting, question, upload, first_frame], itertools.cycle([2, 0, 1]))
+    with ExitStack() as running:
+        clouds = [running.enter_context(Server(at=port, siblings=siblings)) for port in ports]
+        uploads, _ = _run(ports, order.__next__, seed=50, at_once=1)
+        assert uploads == [upload]
+        assert clouds[question].metric("rejected_total", reason="profile_missing") == 0
+
+
 def test_clouds_that_share_are_sent_it_once(tmp_path: Path) -> None:
     for seed, sharing in enumerate(("folder", "siblings")):
-        ports = _free_ports(3)
+        ports = [free_port() for _ in range(3)]
         siblings = ",".join(f"http://127.0.0.1:{port}" for port in ports)
         settings = {"profile_folder": str(tmp_path)} if sharing == "folder" else {"siblings": siblings}
         with ExitStack() as running:

@@ -76,7 +76,7 @@ def test_frames_flow_while_a_tail_is_compiled(pack: Any) -> None:
             patient.send(request("POST", "/model", frame(), FRAME))
             assert begun.wait(WAIT_S)
             assert server.frame(pack()).status == 200
-            late.send(request("POST", "/model", frame(deadline_ms=30), FRAME))
+            late.send(request("POST", "/model", frame(deadline_ms=500), FRAME))
             assert "compiled" in late.answer().refused(504, "deadline")["error"]
             assert server.frame(pack()).status == 200
         finally:

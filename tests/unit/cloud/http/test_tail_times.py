@@ -217,4 +217,4 @@ def test_a_client_that_waits_when_the_server_stops_is_told() -> None:
         connection.answer().refused(503, "unavailable")
         assert connection.ask("GET", "/tail-times").refused(503, "unavailable")
         tails.gate.set()
-        stopped.result(10)
+        stopped.result(60)

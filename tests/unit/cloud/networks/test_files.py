@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from kits.numpy_network import write_bundle
 
+from bench.harness.process import open_files
 from cloud.networks.files import BundleFiles
 from shared.errors import ModelError
 from shared.network.manifest import FILES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONSTANTS = bytes(range(256)) * 40
 
@@ -25,7 +30,7 @@ def whole(files: BundleFiles, name: str) -> bytes:
 
 
 def descriptors() -> int:
-    return len([*Path("/proc/self/fd").iterdir()])
+    return open_files(os.getpid())
 
 
 def test_they_are_what_the_manifest_says(tmp_path: Path) -> None:

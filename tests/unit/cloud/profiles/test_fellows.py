@@ -64,7 +64,7 @@ def _with(clouds: list[dict[str, Any]], check: Callable[[list[str]], Awaitable[N
             server.stop()
             await server.close_all_connections()
 
-    asyncio.run(asyncio.wait_for(go(), 30))
+    asyncio.run(asyncio.wait_for(go(), 120))
 
 
 def _fellows(urls: list[str], **options: Any) -> Fellows:

@@ -175,18 +175,18 @@ def test_frames_are_decoded_while_another_profile_is_built() -> None:
     def slow(profile: Profile) -> Gained:
         if profile.arrays["gain"][0] == 7:
             building.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
         return Gained(profile)
 
     profiles = store(slow)
     profiles.add(profile_of())
     with ThreadPoolExecutor(1) as pool:
         added = pool.submit(profiles.add, profile_of(7))
-        assert building.wait(10)
+        assert building.wait(60)
         profiles.codec_of(frame_of(Gained(profile_of())))
         assert len(profiles.names()) == 1
         go_on.set()
-        added.result(10)
+        added.result(60)
     assert len(profiles.names()) == 2
 
 
@@ -210,7 +210,7 @@ def test_many_threads_at_once() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(work, seed) for seed in range(4)]:
-            done.result(30)
+            done.result(60)
     assert counted(profiles)[0] == MAX_CLIENT_PROFILES == len(profiles.names())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from types import SimpleNamespace
@@ -12,11 +13,11 @@ import pytest
 
 from cloud.access.refusals import OverQuotaError
 from cloud.metrics import CloudMetrics
-from cloud.workers.channel import Channel, Message
+from cloud.workers.channel import Channel, GoneError, Message
 from cloud.workers.sharing import Sharing
 from cloud.workers.siblings import Siblings
 from cloud.workers.sums import Collected
-from shared.errors import UnavailableError
+from shared.errors import EngineError, UnavailableError
 from shared.observing.telemetry import exposition
 from shared.security.sessions import Sessions
 from shared.security.tokens.keyring import digest_of
@@ -100,6 +101,16 @@ def test_a_reading_is_every_metric() -> None:
     assert "splitdnn_cloud_abandoned_total 1.0" in text
 
 
+def test_a_page_is_that_of_all_workers() -> None:
+    found, heard = asked(
+        lambda siblings: siblings.page(17), Message("done", body=b'{"1": {"state": "ready"}, "2": null}')
+    )
+    assert found == {1: {"state": "ready"}, 2: None}
+    assert heard == [Message("page", {"since": 17})]
+    with pytest.raises(GoneError):
+        asked(lambda siblings: siblings.page(0), Message("failed", {"why": "it"}))
+
+
 def test_a_network_is_taken_even_if_another_worker_cannot_load_it(caplog: pytest.LogCaptureFixture) -> None:
     _, heard = asked(lambda siblings: siblings.loaded("d1"), Message("done"))
     assert heard == [Message("loaded", {"digest": "d1"})]
@@ -119,3 +130,50 @@ def test_the_first_network_that_is_not_int8_says_how_all_are_computed() -> None:
     alike, heard = asked(become_ready, Message("done", body=b"{}"))
     assert alike == ("openvino", "bfloat16")
     assert [each.fields["alike"] for each in heard] == [None, *[["openvino", "bfloat16"]] * 2]
+
+
+def loading(*found: tuple[str, str], answer: Message | None) -> tuple[Any, list[Message]]:
+    """How networks of these engines and precisions were asked for, one after another, by a worker that began with an int8 one."""
+    asked_for: list[Any] = []
+
+    async def load(siblings: Siblings) -> Any:
+        def at_hand(engine: str, precision: str) -> Callable[[Any], Any]:
+            def load_it(alike: Any) -> Any:
+                asked_for.append(alike)
+                if engine == "none":
+                    raise EngineError("no engine runs it")
+                return SimpleNamespace(engine=SimpleNamespace(name=engine, precision=precision))
+
+            return load_it
+
+        siblings.computing(at_hand("openvino", "int8"))  # the first of all: nobody listens yet
+        if answer is not None:
+            await siblings.ready("openvino", "int8", "digest")
+        for each in found:
+            with contextlib.suppress(EngineError):
+                await asyncio.to_thread(siblings.computing, at_hand(*each))
+        await asyncio.sleep(0.05)
+        return siblings.alike
+
+    alike, heard = asked(load, answer)
+    return (alike, asked_for), [each for each in heard if each.kind in ("choosing", "chosen")]
+
+
+def test_whoever_may_choose_says_how_the_first_network_that_is_not_int8_is_computed() -> None:
+    nothing_yet = Message("done", {"alike": None}, b"{}")
+    (alike, asked_for), heard = loading(
+        ("none", ""), ("torch", "int8"), ("openvino", "bfloat16"), ("x", "y"), answer=nothing_yet
+    )
+    assert alike == ("openvino", "bfloat16")
+    assert asked_for == [None, None, None, None, alike], "once it is known nobody is asked"
+    said = [each.fields["alike"] for each in heard if each.kind == "chosen"]
+    assert said == [None, None, [*alike]]
+    assert [each.kind for each in heard] == ["choosing", "chosen"] * 3
+
+
+def test_what_another_worker_has_chosen_is_taken() -> None:
+    (alike, asked_for), _ = loading(
+        ("openvino", "float32"), answer=Message("done", {"alike": ["openvino", "float32"]}, b"{}")
+    )
+    assert alike == ("openvino", "float32")
+    assert asked_for == [None, ("openvino", "float32")]

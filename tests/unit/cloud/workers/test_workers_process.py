@@ -11,14 +11,14 @@ import shutil
 import signal
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
 from kits import bundles
 from kits.cloud_process import BODY, WAIT_S, Process, get, small
 from kits.profiles import features, make_profile
-from kits.tokens import Tokens
+from kits.tokens import Tokens, bearing
 
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
@@ -59,6 +59,16 @@ class Cloud(Process):
         assert found, series
         return float(found[1])
 
+    def page(self, token: str) -> Any:
+        """The first state that a page of any worker gets."""
+        with contextlib.closing(HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)) as connection:
+            connection.request("GET", "/page/events", headers=bearing(token))
+            response = connection.getresponse()
+            assert response.status == 200
+            while not (line := response.fp.readline()).startswith(b"data: {"):
+                assert line
+            return json.loads(line.removeprefix(b"data: "))
+
     def children(self) -> list[int]:
         task = Path(f"/proc/{self._process.pid}/task")
         return [int(pid) for each in task.iterdir() for pid in (each / "children").read_text().split()]
@@ -92,6 +102,16 @@ def test_two_workers_are_one_cloud(cloud: Cloud, tokens: Tokens, tmp_path: Path)
     answered = 'splitdnn_cloud_requests_total{code="200",endpoint="/model"}'
     assert cloud.metric(answered) == ENOUGH
     assert cloud.metric("splitdnn_cloud_queue_capacity") == 64
+
+    # The page of either shows both.
+    for _ in range(3):
+        state = cloud.page(tokens.of["person"])
+        assert [(each["number"], each["state"]) for each in state["workers"]] == [(1, "ready"), (2, "ready")]
+        (client,) = state["clients"]["shown"]
+        assert (client["name"], client["frames"]) == ("127.0.0.1", ENOUGH)
+        assert state["queue"]["capacity"] == 64
+        (network,) = state["networks"]
+        assert sum(tail["frames"] for tail in network["tails"]) == ENOUGH
 
     # A profile that one has taken is known to all.
     bundle = bundles.tiny()

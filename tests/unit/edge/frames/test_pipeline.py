@@ -70,9 +70,9 @@ def test_a_lossless_source_waits_for_a_slow_cloud():
         source = FakeSource(pictures(40))
         run = Run(source, FakeUplink(outcomes=[gate] * 40), in_flight=2, queue_size=3)
         task = asyncio.create_task(run.within())
-        while len(run.uplink.frames) < 2 or run.count("queue_depth", queue="capture") < 3:
+        while source.given < 14 or run.count("queue_depth", queue="send") < 8:
             await asyncio.sleep(0.002)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # for more than there is room for
         # 2 asked, 8 between the queue and the uplink, which are encoded and wait to be sent by now, 3 wait for the first step, 1 for
         # a place there
         assert source.given == 14
@@ -94,7 +94,7 @@ def test_live_drops_the_oldest_and_counts():
         source = FakeSource(pictures(30), live=True)
         run = Run(source, FakeUplink(outcomes=[gate] * 30), in_flight=1, queue_size=2)
         task = asyncio.create_task(run.within())
-        await asyncio.to_thread(source.ended.wait, 10)
+        await asyncio.to_thread(source.ended.wait, 60)
         gate.set()
         await task
         return run

@@ -12,7 +12,7 @@ from kits.edge import FakeSource, FakeUplink, pictures, value
 
 from edge.frames.preprocess import Preprocess
 from edge.frames.way import Edition
-from edge.planning.pilot import PinnedPilot
+from edge.planning.pinned import PinnedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from shared.tasks.detection.boxes import Boxes
 from shared.tasks.registry import make_task

@@ -103,7 +103,7 @@ def test_frames_do_not_wait_for_it():
     plan = plan_of(model, "relu", "float32")
 
     def tail(tensors):
-        assert gate.wait(20)
+        assert gate.wait(60)
         return plan.tail(tensors)
 
     done = []
@@ -162,7 +162,7 @@ def test_a_true_answer_does_not_shield_the_lies_that_follow_it():
     done = []
 
     def tail(tensors):
-        assert gate.wait(20)
+        assert gate.wait(60)
         return plan.tail(tensors)
 
     def sink(record):

@@ -26,7 +26,7 @@ def with_server(answer, use):
         finally:
             await runner.cleanup()
 
-    asyncio.run(asyncio.wait_for(go(), 20))
+    asyncio.run(asyncio.wait_for(go(), 120))
 
 
 def test_cookies_are_not_kept_and_nothing_is_asked_of_a_proxy(monkeypatch):

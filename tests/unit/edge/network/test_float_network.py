@@ -127,7 +127,7 @@ def of_cloud(check, tmp_path, failure=None):
         bundles = Bundles(tmp_path / "fetched", failure)
         await check(FromCloud(bundles, SimpleNamespace(heard=heard)), bundles, heard)
 
-    asyncio.run(asyncio.wait_for(body(), 20))
+    asyncio.run(asyncio.wait_for(body(), 120))
 
 
 async def waits(origin, current):

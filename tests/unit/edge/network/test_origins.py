@@ -21,7 +21,7 @@ def edition(fingerprint=FINGERPRINT, digest="d"):
 
 
 def run(check):
-    asyncio.run(asyncio.wait_for(check(), 20))
+    asyncio.run(asyncio.wait_for(check(), 120))
 
 
 async def turns(count=20):

@@ -41,7 +41,7 @@ async def played(edge, *networks):
     """The script, after it was played."""
     origin = Scripted(*networks)
     watching = asyncio.create_task(watch(origin, edge.switch, edge.metrics, sleep=origin.sleep))
-    await asyncio.wait_for(origin.done.wait(), 20)
+    await asyncio.wait_for(origin.done.wait(), 60)
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
     return origin

@@ -72,7 +72,7 @@ def test_nothing_else_is_waited_for(pipe, tmp_path):
             ("-", {"a": False}),
             (None, {"a": False}),
         ):
-            async with asyncio.timeout(20), with_readers(settings_of(results=results), cameras):
+            async with asyncio.timeout(60), with_readers(settings_of(results=results), cameras):
                 pass
 
     asyncio.run(run())

@@ -32,7 +32,7 @@ class FakeFile:
 
     def write_bytes(self, line):
         self.began.set()
-        assert self.gate.wait(20)
+        assert self.gate.wait(60)
         if self.failing:
             raise self.failing
         self.lines.append(json.loads(line)["frame"])
@@ -62,7 +62,7 @@ def writer_of(errors):
     for writer, files in made:
         for file in files:
             file.gate.set()
-        writer._thread.join(20)
+        writer._thread.join(60)
         assert not writer._thread.is_alive() or not writer._closing
 
 
@@ -86,7 +86,7 @@ def test_a_file_is_tended_at_once_and_needs_no_record(writer_of, monkeypatch):
     file = FakeFile()
     writer = writer_of(file)
     for _ in range(3):
-        assert file.tended.wait(20)
+        assert file.tended.wait(60)
         file.tended.clear()
     writer.close()
 
@@ -122,9 +122,9 @@ def test_a_recording_waits_for_its_records(writer_of, monkeypatch):
     writer = writer_of(file, wait=True)
     thread = threading.Thread(target=lambda: [writer(record(number)) for number in range(100)])
     thread.start()
-    assert file.began.wait(20)
+    assert file.began.wait(60)
     file.gate.set()
-    thread.join(20)
+    thread.join(60)
     writer.close()
     assert file.lines == list(range(100))
     assert writer.lost == 0
@@ -135,7 +135,7 @@ def test_at_the_end_a_disk_that_takes_nothing_is_given_up(writer_of, errors, cap
     writer = writer_of(file, patience_s=0.01)
     for number in range(5):
         writer(record(number))
-    assert file.began.wait(20)
+    assert file.began.wait(60)
     writer.close()
     assert writer.lost == counted(errors) == 5
     assert not file.closed
@@ -148,11 +148,11 @@ def test_at_the_end_the_reader_of_a_pipe_sets_the_pace_of_a_recording(writer_of)
     writer(record(0))
     thread = threading.Thread(target=writer.close)
     thread.start()
-    assert file.began.wait(20)
+    assert file.began.wait(60)
     thread.join(0.05)
     assert thread.is_alive()
     file.gate.set()
-    thread.join(20)
+    thread.join(60)
     assert file.lines == [0]
 
 
@@ -172,7 +172,7 @@ def test_the_next_call_and_the_end_raise_what_the_thread_met(writer_of, error, w
     file.failing = error
     writer = writer_of(file, wait=wait)
     writer(record(0))
-    writer._thread.join(20)
+    writer._thread.join(60)
     for call in (lambda: writer(record(1)), writer.close):
         with pytest.raises(type(error)):
             call()
@@ -195,9 +195,9 @@ def test_whoever_waits_for_room_is_told_as_well(writer_of, monkeypatch):
 
     thread = threading.Thread(target=write)
     thread.start()
-    assert file.began.wait(20)
+    assert file.began.wait(60)
     file.gate.set()
-    thread.join(20)
+    thread.join(60)
     assert len(caught) == 1
     with pytest.raises(BrokenPipeError):
         writer.close()

@@ -10,7 +10,7 @@ from kits.pilot import FAST_CLOUD, Flight, away, outcome_of, plan_of
 from kits.planner import JPEG, LAYER3, MBIT, OUTPUT, PNG, RESNET50
 
 from edge.metrics import SWITCHES, EdgeMetrics
-from edge.planning.pilot import PinnedPilot
+from edge.planning.pinned import PinnedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.planning.planner import SHORTEST_STAY_S, Objective
 

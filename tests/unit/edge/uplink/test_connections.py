@@ -80,7 +80,7 @@ async def peer_and_client(*answers, connections=1):
 
 
 def run(coroutine):
-    return asyncio.run(asyncio.wait_for(coroutine, 30))
+    return asyncio.run(asyncio.wait_for(coroutine, 120))
 
 
 async def ask(client, patience_s=10.0):

@@ -88,7 +88,7 @@ def test_while_the_circuit_is_open_no_frame_waits_for_an_upload():
         while not cloud.uploads:
             await asyncio.sleep(0.002)
         for _ in range(3):
-            assert (await asyncio.wait_for(refusal(uplink, PROFILE), 15)).reason == "circuit_open"
+            assert (await asyncio.wait_for(refusal(uplink, PROFILE), 60)).reason == "circuit_open"
         keeping.go_on.set()
         while uplink.circuit.state is not State.HALF_OPEN:
             await asyncio.sleep(0.002)
@@ -197,7 +197,7 @@ def test_a_long_upload_is_waited_for_as_long_as_a_frame_may_and_goes_on(caplog):
         uplink._line.deadline_s = upload._patience_s = 1000.0
         upload._started -= 1000.0
         for _ in range(20):  # these come later: none is sent, and none waits
-            assert (await asyncio.wait_for(refusal(uplink, PROFILE), 15)).reason == "profile"
+            assert (await asyncio.wait_for(refusal(uplink, PROFILE), 60)).reason == "profile"
         assert len(cloud.frames) == sent
         assert uplink.circuit.state is State.CLOSED
         keeping.go_on.set()
@@ -206,7 +206,7 @@ def test_a_long_upload_is_waited_for_as_long_as_a_frame_may_and_goes_on(caplog):
         await uplink.ask(FRAME, PROFILE)
         assert len(cloud.uploads) == 1
 
-    check_with(check, deadline_s=0.1)
+    check_with(check, deadline_s=1.0)
     assert told(caplog) == []
 
 
@@ -226,7 +226,7 @@ def test_time_that_the_upload_took_is_not_held_against_the_cloud():
         assert (await refusal(uplink, PROFILE)).reason == "late"
         assert uplink.circuit.state is State.OPEN
 
-    check_with(check, deadline_s=0.1)
+    check_with(check, deadline_s=0.5)
 
 
 def test_an_upload_under_way_at_the_end_is_ended():

@@ -30,7 +30,7 @@ def through(proxy, login=LOGIN):
 
 
 def run(coroutine):
-    asyncio.run(asyncio.wait_for(coroutine, 30))
+    asyncio.run(asyncio.wait_for(coroutine, 120))
 
 
 @contextlib.asynccontextmanager

@@ -64,7 +64,7 @@ def test_what_cannot_be_true_is_refused():
             uplink.circuit.succeeded()  # or it would open
         assert len(cloud.frames) == len(LIES), "none is asked for again"
 
-    with_cloud(check)
+    with_cloud(check, deadline_s=5.0)
 
 
 def test_what_may_be_true_is_taken():
@@ -82,7 +82,7 @@ def test_what_may_be_true_is_taken():
             cloud.answer = answer
             assert len((await uplink.ask(FRAME)).answer.top) == count, short(answer)
 
-    with_cloud(check)
+    with_cloud(check, deadline_s=5.0)
 
 
 def test_the_answers_of_two_requests_that_were_mixed_up_are_both_refused():

@@ -26,7 +26,7 @@ def test_a_half_is_compiled_and_checked_once_however_many_threads_ask() -> None:
     together = threading.Barrier(len(wanted))
 
     def ask(one: tuple[Any, SplitPoint]) -> Any:
-        together.wait(30)
+        together.wait(60)
         return engine.require(*one)
 
     with ThreadPoolExecutor(len(wanted)) as pool:
@@ -48,7 +48,7 @@ def test_a_ready_half_is_not_held_up_by_one_that_is_being_compiled() -> None:
         def _compile(self, kind: Any, point: SplitPoint) -> Any:
             if point.name == "relu":
                 compiling.set()
-                assert go_on.wait(30)
+                assert go_on.wait(60)
             return super()._compile(kind, point)
 
     engine = Slow()
@@ -56,12 +56,12 @@ def test_a_ready_half_is_not_held_up_by_one_that_is_being_compiled() -> None:
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(engine.tail, points["relu"])
         try:
-            assert compiling.wait(30)
-            assert pool.submit(engine.tail, points["conv"]).result(30) is ready
+            assert compiling.wait(60)
+            assert pool.submit(engine.tail, points["conv"]).result(60) is ready
             assert not slow.done()
         finally:
             go_on.set()
-        assert slow.result(30) is engine.tail(points["relu"])
+        assert slow.result(60) is engine.tail(points["relu"])
 
 
 def test_at_the_ends_nothing_is_compiled_and_nothing_computed() -> None:
@@ -134,7 +134,7 @@ def test_a_failing_half_is_counted_and_logged_once_however_many_threads_ask(
     together = threading.Barrier(6)
 
     def ask(_: int) -> Any:
-        together.wait(30)
+        together.wait(60)
         return engine.tail(point)
 
     with ThreadPoolExecutor(6) as pool:

@@ -174,7 +174,7 @@ def test_each_thread_counts_what_it_took_itself(registry: CollectorRegistry, cpu
     def work(seconds: float) -> None:
         with computing(cpu, f"{seconds}"):
             burn(seconds)
-            everybody.wait(30)
+            everybody.wait(60)
 
     everybody = threading.Barrier(2)
     threads = [threading.Thread(target=work, args=(seconds,)) for seconds in (0.01, 0.04)]

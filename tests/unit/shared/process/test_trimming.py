@@ -80,4 +80,4 @@ def test_it_goes_on_looking(monkeypatch: pytest.MonkeyPatch) -> None:
                 await asyncio.sleep(0)
         watching.cancel()
 
-    asyncio.run(asyncio.wait_for(scenario(), 30))
+    asyncio.run(asyncio.wait_for(scenario(), 120))

@@ -30,7 +30,7 @@ class Server:
         """The same, and wait until all requests have been treated."""
         self.cut()
         tasks = list(self._tasks)
-        done, left = await asyncio.wait(tasks, timeout=5) if tasks else (set(), set())
+        done, left = await asyncio.wait(tasks, timeout=60) if tasks else (set(), set())
         assert not left
         for task in done:
             task.result()

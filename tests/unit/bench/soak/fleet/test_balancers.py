@@ -54,7 +54,7 @@ def three(server):
             connection = Connection(urlsplit(f"http://127.0.0.1:{balancer.port}"))
 
             async def ask():
-                return await connection.exchange(REQUEST, 5)
+                return await connection.exchange(REQUEST, 60)
 
             yield clouds, ask
             connection.close()

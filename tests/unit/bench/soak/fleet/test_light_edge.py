@@ -7,6 +7,7 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
+from kits import virtual_time
 
 from bench.soak.fleet.edge import LightEdge, Picture
 from shared.wire.frame import EncodedTensor, Frame, heading, unpack
@@ -72,7 +73,7 @@ def play(server):
             await cloud.stop()
             return edge, door
 
-        return asyncio.run(run())
+        return virtual_time.run(run())
 
     return play
 

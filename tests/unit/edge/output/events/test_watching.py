@@ -106,11 +106,23 @@ def test_a_cloud_is_away_once_its_circuit_opens_and_back_once_it_answers_a_frame
     ]
 
 
+class _Cloud:
+    """That has been greeted."""
+
+    def __init__(self, circuit):
+        self.line, self.circuit = self, circuit
+
+    @property
+    def takes_frames(self):
+        return self.circuit.is_closed
+
+
 def test_of_several_clouds_the_last_one_counts(scene):
     circuits = [Circuit(None, lambda: scene.now) for _ in range(2)]
-    joint = JointCircuit(circuits, Gauge("state", "State.", ["state"], registry=None))
+    clouds = [_Cloud(each) for each in circuits]
+    joint = JointCircuit(clouds, Gauge("state", "State.", ["state"], registry=None))
     for each in circuits:
-        each.on_change = lambda _before, _now: joint.export()
+        each.on_change = lambda _before, _now: joint.look()
     scene.watching.watch_clouds(joint, ["one", "two"])
     circuits[0].open("why")
     assert scene.told == []

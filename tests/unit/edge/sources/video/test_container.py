@@ -119,15 +119,15 @@ def test_a_video_may_be_opened_again(clips):
 
 def test_close_from_another_thread_ends_a_read(clips):
     path = clips("plain.mp4", "-c:v", "libx264", "-bf", "3")
-    video = Video(str(path), name="clip", packets=lambda _: (reading.set(), go_on.wait(10)))
+    video = Video(str(path), name="clip", packets=lambda _: (reading.set(), go_on.wait(60)))
     reading, go_on, got = threading.Event(), threading.Event(), []
     video.open()
     reader = threading.Thread(target=lambda: got.append(video.read()))
     reader.start()
-    assert reading.wait(10)
+    assert reading.wait(60)
     video.close()
     go_on.set()
-    reader.join(10)
+    reader.join(60)
     assert got == [None]
     assert video.stream is None, "the reader let go of it"
 

@@ -25,7 +25,7 @@ PROFILE = make_profile(MODEL.fingerprint, "layer3", (4, 3, 3), count=4)
 
 
 @contextlib.asynccontextmanager
-async def edge_of(*urls, deadline_s=5.0, **options):
+async def edge_of(*urls, deadline_s=60.0, **options):
     metrics = EdgeMetrics()
     settings = settings_of(cloud_url=",".join(urls))
     line = make_line(settings, metrics, in_flight=4, deadline_s=deadline_s, bearer=None)
@@ -44,7 +44,7 @@ async def edge_of(*urls, deadline_s=5.0, **options):
 
 
 def run(check):
-    asyncio.run(asyncio.wait_for(check(), 30))
+    asyncio.run(asyncio.wait_for(check(), 120))
 
 
 async def greeted(uplink):
@@ -135,13 +135,13 @@ def test_a_cloud_that_hangs_is_given_a_part_of_the_deadline():
         async with (
             fake_cloud() as one,
             fake_cloud() as other,
-            edge_of(one.url, other.url, deadline_s=0.4) as uplink,
+            edge_of(one.url, other.url, deadline_s=2.0) as uplink,
         ):
             await greeted(uplink)
             one.answer = one.never
             said = [(await uplink.asked.ask(FRAME)).address for _ in range(8)]
             assert set(said) == {name_of(other.url)}
-            assert uplink.line.members[0].line.deadline_s == pytest.approx(FIRST_SHARE * 0.4)
+            assert uplink.line.members[0].line.deadline_s == pytest.approx(FIRST_SHARE * 2.0)
             assert not uplink.line.members[0].line.circuit.is_closed
 
     run(check)

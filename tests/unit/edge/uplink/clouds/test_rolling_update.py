@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from kits.edge import settings_of
+from kits.edge import pictures, settings_of
 from kits.switching import A, B, Edge, Pictures, SwitchingCloud, fingerprint, serving, until
 
 from edge.metrics import EdgeMetrics
@@ -19,7 +19,7 @@ async def three():
     async with contextlib.AsyncExitStack() as ends:
         urls = [await ends.enter_async_context(serving(cloud)) for cloud in clouds]
         text = ",".join(urls)
-        line = make_line(settings_of(cloud_url=text), metrics, in_flight=4, deadline_s=5.0, bearer=None)
+        line = make_line(settings_of(cloud_url=text), metrics, in_flight=4, deadline_s=60.0, bearer=None)
         await ends.enter_async_context(line)
         edge = Edge(clouds[0], text, line, metrics, "float32")
         try:
@@ -27,6 +27,15 @@ async def three():
         finally:
             await edge.switch.close()
             edge.slow.shutdown()
+
+
+async def all_answer(edge, source, names):
+    """Frames until each of these clouds has answered some: how many that takes depends on how fast each was lately."""
+    left = set(names)
+    while left:
+        answered = {each.cloud for each in await more(edge, source, 5)}
+        assert answered <= set(names)
+        left -= answered
 
 
 async def more(edge, source, count):
@@ -41,19 +50,21 @@ def test_the_edge_stays_with_most_of_them_switches_once_and_takes_the_last_one_w
         async with three() as (edge, clouds, names):
             await edge.switch.open("A")
             await until(lambda: all(seat.joined for seat in edge.switch._uplink._seats))
-            source = Pictures()
+            source = Pictures(list(pictures(4000)))
             running = asyncio.create_task(edge.pipeline(source).run())
             following = asyncio.create_task(edge.line.heard.other_than(fingerprint(A)))
-            assert {each.cloud for each in await more(edge, source, 40)} == set(names)
+            await all_answer(edge, source, names)
 
             clouds[0].serves = [B]  # started anew: it does not serve A any more
-            assert {each.cloud for each in (await more(edge, source, 40))[20:]} == set(names[1:])
+            while edge.line.members[0].state != "other_network":
+                await more(edge, source, 5)
+            await all_answer(edge, source, names[1:])
             assert not following.done(), "two of three run A"
-            assert edge.line.members[0].state == "other_network"
 
             clouds[1].serves = [A, B]  # its folder has changed, and it still answers frames of A
-            await more(edge, source, 20)
-            assert await asyncio.wait_for(following, 5) == fingerprint(B)
+            while not following.done():
+                await more(edge, source, 5)
+            assert following.result() == fingerprint(B)
             await edge.switch.take("B")
             source_after = await more(edge, source, 20)
             assert {each.network for each in source_after} == {fingerprint(B)}
@@ -71,4 +82,4 @@ def test_the_edge_stays_with_most_of_them_switches_once_and_takes_the_last_one_w
                 "refused once or twice, and a copy to each that came back"
             )
 
-    asyncio.run(asyncio.wait_for(check(), 60))
+    asyncio.run(asyncio.wait_for(check(), 200))

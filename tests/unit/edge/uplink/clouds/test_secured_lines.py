@@ -28,7 +28,7 @@ def test_all_of_them_are_checked_with_the_same_files_and_shown_the_same_token(tm
         async with fake_cloud(server) as one, fake_cloud(server) as other:
             settings = EdgeSettings(cloud_url=f"{one.url},{other.url}", ca=made.path("edge", "ca.crt"))
             metrics, bearer = EdgeMetrics(), Bearer.of_file(str(token))
-            line = make_line(settings, metrics, in_flight=4, deadline_s=5.0, bearer=bearer)
+            line = make_line(settings, metrics, in_flight=4, deadline_s=60.0, bearer=bearer)
             clients = [member.line.client for member in line.members]
             assert clients[0].tls is clients[1].tls is line._tls, (
                 "which is read again for all of them at once"
@@ -49,7 +49,7 @@ def test_all_of_them_are_checked_with_the_same_files_and_shown_the_same_token(tm
             assert set(shown) == {f"Bearer {token.read_text()}"}
             assert len(shown) == 2
 
-    asyncio.run(asyncio.wait_for(check(), 30))
+    asyncio.run(asyncio.wait_for(check(), 120))
 
 
 def noting(said, shown):

@@ -95,7 +95,7 @@ bundling_process._PROGRAM = [sys.executable, "-c", work, "", sys.argv[1]]
 working = threading.Event()
 bundling_process._pass_on = lambda text: working.set() or True
 threading.Thread(target=bundling_process.make_in_child, args=(NetworkChoice("a"), Path(), 100), daemon=True).start()
-run_process(lambda: 0 if working.wait(30) else 1)
+run_process(lambda: 0 if working.wait(120) else 1)
 """
 
 
@@ -104,4 +104,4 @@ def test_it_ends_with_the_process_that_waits_for_it(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ENDING, tmp_path / "pipe"], cwd=ROOT) as parent:
         with (tmp_path / "pipe").open("rb") as pipe:
             assert pipe.read() == b""  # until the child, which holds the other end, is gone
-        assert parent.wait(60) == 0
+        assert parent.wait(150) == 0

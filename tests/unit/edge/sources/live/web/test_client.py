@@ -17,7 +17,7 @@ from shared.errors import SourceError
 LOGIN = "me:s%23 ret"
 
 
-def web_of(url, *, open_timeout_s=2.0, read_timeout_s=2.0):
+def web_of(url, *, open_timeout_s=30.0, read_timeout_s=30.0):
     return Web(read_address(url), open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
 
 
@@ -171,7 +171,7 @@ def raw_answer(data):
         try:
             return body_of(f"http://127.0.0.1:{listener.getsockname()[1]}/x")[1]
         finally:
-            thread.join(5)
+            thread.join(60)
 
 
 def test_answers_that_are_cut_off_or_no_http():

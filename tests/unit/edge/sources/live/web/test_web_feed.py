@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 from kits.sources import running_camera, source_of
+from kits.threads import ended
 from kits.web_camera import asks_for_basic, begin, first_snapshots, jpeg, send, web_camera
 
 from edge.sources.registry import open_source
@@ -52,7 +53,7 @@ def test_a_broken_picture_costs_itself_only(caplog):
     )
     with web_camera(answer) as host:
         source = open_source(
-            f"http://me:s%23cret@{host}/video", read_timeout_s=2, on_undecodable=lambda: left_out.append(1)
+            f"http://me:s%23cret@{host}/video", read_timeout_s=30, on_undecodable=lambda: left_out.append(1)
         )
         shots, message = read_to_end(source)
     assert [(shot.number, round(shot.picture.mean())) for shot in shots] == [
@@ -78,7 +79,7 @@ def test_parts_that_are_no_pictures_are_passed_over():
     )
     with web_camera(answer) as host:
         source = open_source(
-            f"http://me:s%23cret@{host}/", read_timeout_s=2, on_undecodable=lambda: left_out.append(1)
+            f"http://me:s%23cret@{host}/", read_timeout_s=30, on_undecodable=lambda: left_out.append(1)
         )
         shots, _ = read_to_end(source)
     assert [(shot.number, round(shot.picture.mean())) for shot in shots] == [(0, 40), (1, 60)]
@@ -88,7 +89,7 @@ def test_parts_that_are_no_pictures_are_passed_over():
 def test_several_pictures_in_one_part_are_each_a_frame():
     answer, _ = multipart(part(jpeg(20) + jpeg(40) + jpeg(60)), part(jpeg(80)))
     with web_camera(answer) as host:
-        shots, _ = read_to_end(open_source(f"http://me:s%23cret@{host}/", read_timeout_s=2))
+        shots, _ = read_to_end(open_source(f"http://me:s%23cret@{host}/", read_timeout_s=30))
     assert [(shot.number, round(shot.picture.mean())) for shot in shots] == [
         (0, 20),
         (1, 40),
@@ -102,14 +103,14 @@ def test_pictures_that_belong_to_one_are_one():
     index = b"\xff\xe2\x00\x0aMPF\0\0\0\0\0"
     answer, _ = multipart(part(first[:2] + index + first[2:] + jpeg(40)), part(jpeg(80)))
     with web_camera(answer) as host:
-        shots, _ = read_to_end(open_source(f"http://me:s%23cret@{host}/", read_timeout_s=2))
+        shots, _ = read_to_end(open_source(f"http://me:s%23cret@{host}/", read_timeout_s=30))
     assert [(shot.number, round(shot.picture.mean())) for shot in shots] == [(0, 20), (1, 80)]
 
 
 def test_a_size_that_changes():
     answer, _ = multipart(part(jpeg(40)), part(jpeg(40, (24, 32))), part(jpeg(40, (100, 50))))
     with web_camera(answer) as host:
-        shots, _ = read_to_end(open_source(f"http://me:s%23cret@{host}/", read_timeout_s=2))
+        shots, _ = read_to_end(open_source(f"http://me:s%23cret@{host}/", read_timeout_s=30))
     assert [shot.picture.shape[:2] for shot in shots] == [(48, 64), (24, 32), (100, 50)]
 
 
@@ -140,7 +141,7 @@ def test_a_picture_a_request_is_told_by_its_answer_not_by_its_name(content_type,
         send(request, jpeg(10 * len(asked)), content_type)
 
     with web_camera(answer) as host:
-        source = open_source(f"http://{host}/cgi-bin/video.mjpg?x=1", read_timeout_s=2, snapshot_fps=30)
+        source = open_source(f"http://{host}/cgi-bin/video.mjpg?x=1", read_timeout_s=30, snapshot_fps=30)
         with closing(source):
             source.open()
             levels = [round(source.read().picture.mean()) for _ in range(4)]
@@ -189,7 +190,7 @@ def test_a_refusal_is_named():
 @pytest.mark.parametrize("content_type", ["video/mp2t", "application/octet-stream", ""])
 def test_a_video_is_left_to_ffmpeg(content_type, clip_of_twelve):
     with web_camera(lambda request: send(request, clip_of_twelve, content_type)) as host:
-        shots, message = read_to_end(source_of(f"http://{host}/x", read_timeout_s=2))
+        shots, message = read_to_end(source_of(f"http://{host}/x", read_timeout_s=30))
     assert [shot.number for shot in shots] == list(range(12))
     assert [round(shot.media_time_s - shots[0].media_time_s, 2) for shot in shots] == [
         n / 25 for n in range(12)
@@ -207,7 +208,9 @@ def test_an_answer_that_is_hardly_http_is_left_to_ffmpeg_too(clip_of_twelve):
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
-        shots, _ = read_to_end(source_of(f"http://127.0.0.1:{listener.getsockname()[1]}/x", read_timeout_s=2))
+        shots, _ = read_to_end(
+            source_of(f"http://127.0.0.1:{listener.getsockname()[1]}/x", read_timeout_s=30)
+        )
     assert len(shots) == 12
 
 
@@ -230,4 +233,6 @@ def test_it_can_be_closed_while_it_is_read():
             while True:
                 source.read()
         timer.join()
-    assert not [thread for thread in threading.enumerate() if thread.name == "source"], "its thread has ended"
+    for thread in threading.enumerate():
+        if thread.name == "source":
+            assert ended(thread)

@@ -5,28 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import parse_qs
 
-from tornado.escape import xhtml_escape
-
 from cloud.access.audit import Action, Outcome
-from cloud.access.door import cookie_name, from_elsewhere, session_key
 from cloud.http.base import Handler
 from cloud.http.body import BodyHandler
 from shared.errors import BodyError, ForbiddenError, UnauthenticatedError
 from shared.security.rights import OPEN, Right, one_of
 from shared.security.tokens.keyring import digest_of
+from shared.wire.page.forms import login_page, session_page
+from shared.wire.server.browser import cookie_name, from_elsewhere, session_key
 
 if TYPE_CHECKING:
     from cloud.bodies.body import Body
     from shared.security.rights import Needs
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>SplitDNN cloud</title>
-<body>{body}</body></html>
-"""
-_FORM = """<form method="post" action="/login"><label>Token <input name="token" type="password" autocomplete="current-password"
- required autofocus></label> <button>Log in</button></form>"""
-_WHO = """<p>Logged in as {name}, who may: {rights}.</p><form method="post" action="/logout">
-<input type="hidden" name="form_key" value="{form_key}"><button>Log out</button></form>"""
+_TITLE = "SplitDNN cloud"
 _ANYBODY = one_of(*Right)
 
 
@@ -62,18 +54,6 @@ class _FormHandler(BodyHandler):
         if siblings := self.service.siblings:
             await siblings.session(digest_of(key).hex(), self.service.door.sessions.find(key))
 
-    def page(self, body: str) -> None:
-        """Finish with a page that runs nothing, is kept nowhere and stands in no other."""
-        self.set_header("Content-Type", "text/html; charset=UTF-8")
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Referrer-Policy", "same-origin")
-        self.set_header(
-            "Content-Security-Policy",
-            "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-        )
-        self.finish(_PAGE.format(body=body))
-
 
 class LoginHandler(_FormHandler):
     """`GET /login` is a form, `POST /login` with `token=` in it begins a session."""
@@ -84,14 +64,13 @@ class LoginHandler(_FormHandler):
         try:
             caller = self.service.door.enter(self.request, _ANYBODY)
         except (UnauthenticatedError, ForbiddenError):
-            self.page(_FORM)
+            login_page(_TITLE).send(self)
             return
         if caller.session is None or caller.name is None:
-            self.page(_FORM)
+            login_page(_TITLE).send(self)
             return
-        rights = ", ".join(right for right in Right if right in caller.rights)
-        name, form_key = xhtml_escape(caller.name), xhtml_escape(caller.session.form_key)
-        self.page(_WHO.format(name=name, rights=rights, form_key=form_key))
+        rights = [right for right in Right if right in caller.rights]
+        session_page(_TITLE, caller.name, rights, caller.session.form_key, back="/page").send(self)
 
     async def respond(self, body: Body) -> None:
         logins = self.service.metrics.logins

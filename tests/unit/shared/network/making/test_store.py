@@ -8,9 +8,9 @@ import os
 import pytest
 from kits.bundle_cloud import CONTENT, FINGERPRINT, write
 
-from edge.network.store import BundleStore
 from shared.errors import FetchError
 from shared.network.bundle import read_bundle
+from shared.network.making.store import BundleStore
 from shared.network.manifest import FILES, MANIFEST
 
 

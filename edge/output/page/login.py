@@ -1,0 +1,86 @@
+"""`/login` and `/logout` of the edge's status port: a browser shows its token once, and has a session from then on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from edge.output.entrance import Handler
+from edge.output.page.handlers import TITLE
+from shared.errors import ForbiddenError, RequestError, UnauthenticatedError
+from shared.security.rights import OPEN, Right, one_of
+from shared.wire.page.document import be_private
+from shared.wire.page.forms import login_page, session_page
+from shared.wire.server.browser import cookie_name, from_elsewhere, session_key, shown_by
+
+if TYPE_CHECKING:
+    from edge.output.page.metrics import PageMetrics
+    from shared.security.rights import Needs
+
+_ANYBODY = one_of(*Right)
+_LONGEST_TOKEN = 512
+
+
+class LoginHandler(Handler):
+    """`GET /login` is a form, or says who is logged in; `POST /login` with `token=` begins a session."""
+
+    needs: ClassVar[Needs] = OPEN
+
+    def initialize(self, metrics: PageMetrics) -> None:
+        self._metrics = metrics
+
+    def get(self) -> None:
+        try:
+            caller = self.gate.enter(shown_by(self.request), _ANYBODY)
+        except RequestError:
+            login_page(TITLE).send(self)
+            return
+        if caller.session is None or caller.name is None:
+            login_page(TITLE).send(self)
+            return
+        rights = [right for right in Right if right in caller.rights]
+        session_page(TITLE, caller.name, rights, caller.session.form_key, back="/").send(self)
+
+    def post(self) -> None:
+        if from_elsewhere(self.request):
+            self.refuse(
+                ForbiddenError("a page of another site sent this", accepted="forms of the edge's own pages")
+            )
+            return
+        try:
+            grant = self.gate.login(self.get_body_argument("token", "")[:_LONGEST_TOKEN])
+        except UnauthenticatedError as error:
+            self._metrics.logins.labels(result="refused").inc()
+            self.set_status(error.status)
+            login_page(TITLE, str(error)).send(self)
+            return
+        assert self.gate.sessions is not None
+        key, _ = self.gate.sessions.begin(grant.digest)
+        self._metrics.logins.labels(result="begun").inc()
+        self.set_cookie(
+            cookie_name(self.request),
+            key,
+            httponly=True,
+            samesite="Strict",
+            secure=self.request.protocol == "https",
+            path="/",
+        )
+        be_private(self)
+        self.redirect("/", status=303)
+
+
+class LogoutHandler(Handler):
+    """`POST /logout` ends the session, with `form_key=` from its page."""
+
+    needs: ClassVar[Needs] = OPEN
+
+    def post(self) -> None:
+        try:
+            self.gate.enter(shown_by(self.request, self.get_body_argument("form_key", "")), _ANYBODY)
+        except RequestError as error:
+            self.refuse(error)
+            return
+        if (key := session_key(self.request)) and self.gate.sessions:
+            self.gate.sessions.end(key)
+        self.clear_cookie(cookie_name(self.request), path="/", secure=self.request.protocol == "https")
+        be_private(self)
+        self.redirect("/login", status=303)

@@ -1,0 +1,76 @@
+"""What a browser's request shows of its sender: the session's cookie, and whether a page of another site sent it."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from shared.security.gate import Shown
+
+if TYPE_CHECKING:
+    from tornado.httputil import HTTPServerRequest
+
+FORM_KEY = "X-Form-Key"
+_COOKIE = "splitdnn_session"
+_LONGEST_KEY = 100
+_SAME_SITE = ("same-origin", "none")
+_LOCAL = (".local", ".localhost", ".internal", ".home.arpa")
+"""Ends of names that nobody can register."""
+
+
+def shown_by(request: HTTPServerRequest, form_key: str | None = None) -> Shown:
+    """All of it, for the gate. `form_key` came in a form."""
+    headers = request.headers
+    authorization = headers.get_list("Authorization")
+    return Shown(
+        request.method or "",
+        authorization,
+        None if authorization or "Cookie" not in headers else session_key(request),
+        form_key or headers.get(FORM_KEY),
+        from_elsewhere(request),
+    )
+
+
+def cookie_name(request: HTTPServerRequest) -> str:
+    """The name of the session's cookie; over TLS one that browsers let no other host or path set."""
+    return f"__Host-{_COOKIE}" if request.protocol == "https" else _COOKIE
+
+
+def session_key(request: HTTPServerRequest) -> str | None:
+    """What the session's cookie holds; None without one."""
+    # Not Tornado's `cookies`: it reads all of them, and each the slower the more it escapes.
+    name, keys = cookie_name(request), []
+    for cookie in ";".join(request.headers.get_list("Cookie")).split(";"):
+        found, _, value = cookie.partition("=")
+        if found.strip() == name:
+            keys.append(value.strip())
+    return keys[-1] if keys and 0 < len(keys[-1]) <= _LONGEST_KEY else None
+
+
+def from_elsewhere(request: HTTPServerRequest) -> bool:
+    """Whether a browser says that a page of another site sent this; programs say nothing of the kind."""
+    headers = request.headers
+    if headers.get("Sec-Fetch-Site", "none") not in _SAME_SITE:
+        return True
+    origin = headers.get("Origin")
+    try:
+        return origin is not None and urlsplit(origin).netloc.lower() != request.host.lower()
+    except ValueError:
+        return True
+
+
+def is_own_name(host: str) -> bool:
+    """Whether nobody else can have given this machine the name by which it was asked: an address, or a name of a local network.
+
+    A stranger's site can make its own name lead to this machine, and its pages may then read what is open to everybody here.
+    """
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return bool(name) and ("." not in name or name.endswith(_LOCAL))
+    return True

@@ -4,13 +4,14 @@ Needs the standard library only. Settings are the usual `SPLITDNN_*` variables. 
 all others go to the edge unchanged.
 
 On a terminal it says where the edge's page is, and stays until ctrl-C, so that somebody can look at it; elsewhere, and with a number of
-frames (SPLITDNN_FRAMES), it ends with the source.
+frames (SPLITDNN_FRAMES), it ends with the source. There, without a network of your choice, it takes the first detector's bundle in `weights`.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import math
 import os
 import signal
@@ -32,6 +33,7 @@ CAMERA = f"{ENDLESS},frames=120"
 # Of these, fetching pretrained weights may take 20; the rest is for slow machines.
 START_SECONDS = 240.0
 STOP_SECONDS = 30.0
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 NETWORK = ("model", "labels", "recipe", "task")
 """Settings that both sides must be given alike."""
 
@@ -48,6 +50,11 @@ def main() -> int:
     arguments, for_edge = parser.parse_known_args()
     given = {f"SPLITDNN_{name.upper()}": getattr(arguments, name) for name in NETWORK}
     environment = os.environ | {name: value for name, value in given.items() if value is not None}
+    if watched and not environment.get("SPLITDNN_MODEL") and (detector := _detector()):
+        environment["SPLITDNN_MODEL"] = str(detector)
+        say(
+            f"network: {detector.name} in {detector.parent}, a detector, whose boxes the page draws; MODEL=resnet50 runs another"
+        )
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="splitdnn-demo-") as folder:
         log = Path(folder) / "cloud.log"
@@ -82,6 +89,15 @@ def _is_watched() -> bool:
     """Whether there is somebody to stay for, who has not said that it is to end."""
     ends = os.environ.get("SPLITDNN_FRAMES") or os.environ.get("SPLITDNN_AT_END")
     return sys.stdout.isatty() and not ends and "--frames" not in " ".join(sys.argv)
+
+
+def _detector(folder: Path = WEIGHTS) -> Path | None:
+    """The first bundle of a detector in the folder where networks lie; None if there is none."""
+    for manifest in sorted(folder.glob("*/bundle.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            if json.loads(manifest.read_bytes())["task"]["name"] == "detect":
+                return manifest.parent
+    return None
 
 
 def _say_where(port: str, edge: subprocess.Popen[bytes]) -> None:

@@ -89,7 +89,10 @@ def test_a_picture_of_another_frame_is_never_painted_with_its_boxes(
     with tab(browser) as this:
         fed_stream.prepare(this)
         this.open(run.url)
-        seen.frames(this, 2)
+        this.until(
+            "document.querySelector('[data-part=picture]')?.getAttribute('aria-label').startsWith('Picture of')",
+            what="a picture, not its boxes alone",
+        )
         state = fed_stream.hold(this)
         this.page.wait_for_timeout(300)  # for a picture that is under way
         before = seen.look(this)

@@ -27,18 +27,19 @@ EMPTY = {
 """Panels that rightly have no data here, and why; all others have some."""
 SPREAD = """
 services:
-  spread: # one cloud by two names: an edge with several addresses
+  spread: # one cloud by two names: an edge with several addresses; and events that nobody takes
     extends: {{ file: {root}/compose.yaml, service: edge }}
     environment:
       SPLITDNN_NAME: spread
       SPLITDNN_SOURCE: synthetic:fps=2
       SPLITDNN_CLOUD_URL: http://cloud:8881,http://{project}-cloud-1:8881
+      SPLITDNN_EVENTS: mqtt://127.0.0.1:1883
 """
 
 
 @pytest.fixture(scope="module")
 def scene(system, tmp_path_factory) -> Iterator[ComposeDeployment]:
-    """Three edges, each with the drawn camera, and one with a camera of another name and two addresses."""
+    """Three edges, each with the drawn camera, and one with a camera of another name, two addresses of the cloud, and a target of events."""
     if system.prometheus() is None:
         pytest.skip(
             "no Docker engine answers here, so there is no Prometheus; contract tests check names and rules"

@@ -184,11 +184,6 @@ class Service:
                 self.ledger.tend()
             self.audit.tend()
 
-    def each_second(self) -> None:
-        """What the server calls that often."""
-        self.bodies.expire()
-        self.recent.look(self.batcher.depth if self.lifecycle.has_network else 0)
-
     @property
     def buffered_bytes(self) -> int:
         """Request bodies held in memory."""

@@ -25,6 +25,7 @@ from edge.cameras.fields import (
     StillThreshold,
     Threshold,
 )
+from edge.output.events import fields as waiting
 from edge.output.events.delivery import fields
 from edge.uplink.clouds.addresses import urls_of
 from shared.process.settings import CommonSettings
@@ -133,31 +134,11 @@ class EdgeSettings(CommonSettings):
     events_secret_file: fields.EventsSecretFile = None
     events_mqtt: fields.EventsMqtt = "5"
     events_discovery: fields.EventsDiscovery = ""
-    events_folder: str = Field(
-        "",
-        description="folder for events that wait to be delivered, of one edge only; by default `events` in `cache_dir`",
-    )
-    events_max_bytes: int = Field(
-        64 << 20,
-        ge=1 << 20,
-        le=2**40,
-        description="that folder gets no larger: the oldest events go first, counted as lost",
-    )
-    events_frames: int = Field(
-        3,
-        ge=1,
-        le=1000,
-        description="a class or an object that so many answers in a row show is told, and none that only flickers",
-    )
-    events_hold_s: float = Field(
-        1.0,
-        ge=0,
-        le=3600,
-        description="for so long, besides, another class has to be on top until that is told",
-    )
-    events_lost_s: float = Field(
-        2.0, ge=0, le=3600, description="an object has left once no answer has shown it for so many seconds"
-    )
+    events_folder: waiting.EventsFolder = ""
+    events_max_bytes: waiting.EventsMaxBytes = 64 << 20
+    events_frames: waiting.EventsFrames = 3
+    events_hold_s: waiting.EventsHold = 1.0
+    events_lost_s: waiting.EventsLost = 2.0
     show: Literal["frames", "changes", "quiet"] = Field(
         "frames",
         description="what to print: `frames` (a line for each), `changes` (a progress line, and the answer whenever it "

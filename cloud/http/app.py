@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tornado.web import Application
@@ -95,6 +96,12 @@ def require_needs(targets: Iterable[Any]) -> None:
             raise TypeError(f"{target} has no `needs`: say what its caller must be allowed, or OPEN")
 
 
+def each_second(service: Service) -> None:
+    """What the server does that often."""
+    service.bodies.expire()
+    service.recent.look(service.batcher.depth if service.lifecycle.has_network else 0)
+
+
 def make_server(service: Service, tls: RenewedContext | None = None) -> BoundedServer:
     """Make the server, with every limit set. With `tls` it speaks nothing else, and takes each later context of it."""
     settings = service.settings
@@ -102,7 +109,7 @@ def make_server(service: Service, tls: RenewedContext | None = None) -> BoundedS
         make_app(service),
         crowd=service.crowd,
         fields={CLOUD_HEADER: service.cloud},
-        each_second=service.each_second,
+        each_second=partial(each_second, service),
         ssl_options=tls.context if tls else None,
         max_header_size=MAX_REQUEST_HEADER_BYTES,
         max_body_size=_MAX_UNREAD_BODY_BYTES,

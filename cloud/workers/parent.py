@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloud.workers.channel import Message
 from cloud.workers.restarts import Restarts
-from cloud.workers.started import Started
+from cloud.workers.started import Started, page_of
 from cloud.workers.sums import ParentMetrics, Sums, families_of
 from shared.limits import MAX_SESSIONS
 from shared.wire.cloud_id import new_cloud_id
@@ -159,11 +159,8 @@ class Parent:
                 worker.silent += 1  # here only: whoever reads the metrics often asks more often
             for worker in list(self._workers.values()):
                 if worker.silent >= MOST_SILENT and worker.listens.is_set():
-                    _log.error(
-                        "worker %d has not answered %d times in a row, and is killed",
-                        worker.number,
-                        worker.silent,
-                    )
+                    silence = worker.number, worker.silent
+                    _log.error("worker %d has not answered %d times in a row, and is killed", *silence)
                     worker.hung = True
                     worker.kill()
 
@@ -190,7 +187,8 @@ class Parent:
             whole = self._sums.whole(families_of(self._metrics.registry))
             return Message("done", body=json.dumps(whole).encode())
         elif message.kind == "page":
-            return Message("done", body=await self._page(message))
+            said = await page_of(self._workers.values(), len(self._shares), message)
+            return Message("done", body=said)
         elif message.kind == "loaded":
             self._note_network(worker.number, message.fields["digest"])
             await self._all_have(message.fields["digest"])
@@ -202,18 +200,10 @@ class Parent:
             self._note_session(message.fields["name"], message.fields["session"])
             await self._spread(worker, message)
         elif message.kind == "profile":
-            said = await self._spread(worker, message)
-            refused = next((each["refused"] for each in said if "refused" in each), None)
+            answers = await self._spread(worker, message)
+            refused = next((each["refused"] for each in answers if "refused" in each), None)
             return Message("done", {"refused": refused} if refused else {})
         return None
-
-    async def _page(self, message: Message) -> bytes:
-        """What each worker shows, by its number."""
-        ready = [each for each in self._workers.values() if each.listens.is_set()]
-        said = await asyncio.gather(*(each.body(message) for each in ready))
-        found = {each.number: body or b"null" for each, body in zip(ready, said, strict=True)}
-        numbers = range(1, len(self._shares) + 1)
-        return b"{%b}" % b",".join(b'"%d":%b' % (each, found.get(each, b"null")) for each in numbers)
 
     def _note_network(self, number: int, digest: str | None) -> None:
         self._networks[number] = digest

@@ -15,7 +15,7 @@ from cloud.workers.channel import Channel, GoneError, Message
 from shared.process.child import run_module
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from cloud.config import CloudSettings
     from cloud.workers.sums import Family
@@ -113,3 +113,11 @@ class Started:
             self.since = time.monotonic()
             self.listens.set()
         return await handle(self, message)
+
+
+async def page_of(workers: Iterable[Started], count: int, message: Message) -> bytes:
+    """What each of `count` workers shows on the cloud's page, as JSON by its number; null for one that is not there or does not answer."""
+    ready = [each for each in workers if each.listens.is_set()]
+    said = await asyncio.gather(*(each.body(message) for each in ready))
+    found = {each.number: body or b"null" for each, body in zip(ready, said, strict=True)}
+    return b"{%b}" % b",".join(b'"%d":%b' % (each, found.get(each, b"null")) for each in range(1, count + 1))

@@ -6,6 +6,10 @@ import contextlib
 import ctypes
 import gc
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _MAPS = Path("/proc/self/maps")
 _DONTNEED = 4  # MADV_DONTNEED, on Linux
@@ -53,8 +57,11 @@ def trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def forget_pages(file: Path) -> None:
-    """Drop the resident pages of a file that is mapped for reading. A later read loads them from the file again.
+def forget_pages(file: Path, held: Sequence[int]) -> None:
+    """Drop the resident pages of a file that is mapped for reading, where one of these addresses is. A later read loads them again.
+
+    The caller keeps what lies there mapped. Another mapping of the same file may have made way for somebody's memory since it was
+    looked for, which would be zeros then.
 
     OpenVINO keeps its constants mapped, though after compilation its kernels use copies in their own layout: the network
     would take its size in memory twice.
@@ -64,6 +71,8 @@ def forget_pages(file: Path) -> None:
         for line in _MAPS.read_text().splitlines():
             # Only pages that cannot have been written to: the file still holds their content.
             addresses, rights, *_, path = line.split(maxsplit=5)
-            if path == str(file) and rights.startswith("r-"):
-                start, end = (int(address, 16) for address in addresses.split("-"))
+            if path != str(file) or not rights.startswith("r-"):
+                continue
+            start, end = (int(address, 16) for address in addresses.split("-"))
+            if any(start <= address < end for address in held):
                 advise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _DONTNEED)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from kits import bundles, fed_stream, seen
 from kits.browser import tab
-from kits.common import free_port
 from kits.hostile import MARKUP, acts, elements, hostile
 from kits.page_edge import page_edge
+
+from bench.harness.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +89,10 @@ def test_a_picture_of_another_frame_is_never_painted_with_its_boxes(
     with tab(browser) as this:
         fed_stream.prepare(this)
         this.open(run.url)
-        seen.frames(this, 2)
+        this.until(
+            "document.querySelector('[data-part=picture]')?.getAttribute('aria-label').startsWith('Picture of')",
+            what="a picture, not its boxes alone",
+        )
         state = fed_stream.hold(this)
         this.page.wait_for_timeout(300)  # for a picture that is under way
         before = seen.look(this)
@@ -147,3 +152,38 @@ def test_a_networks_hostile_labels_are_text(
             assert {line.rpartition(" ")[0].rpartition(" ")[0] for line in card.findings} == set(MARKUP)
         assert not acts(this)
         assert this.complaints == []
+
+
+ATTEMPTS = """async () => {
+  const came = {};
+  const attempt = async (name, act) => { try { await act(); came[name] = "done"; } catch (error) { came[name] = error.name; } };
+  await attempt("markup", () => { document.querySelector("main").innerHTML = "<img src=x onerror='window.owned = 1'>"; });
+  await attempt("script", () => {
+    const script = document.createElement("script");
+    script.textContent = "window.owned = 1";
+    document.body.append(script);
+  });
+  await attempt("elsewhere", () => fetch("http://127.0.0.2:9/"));
+  await attempt("frame", () => new Promise((done) => {
+    const frame = Object.assign(document.createElement("iframe"), { src: "http://127.0.0.2:9/", onload: done });
+    document.body.append(frame);
+    setTimeout(done, 500);
+  }));
+  return came;
+}"""
+
+
+def test_the_policy_of_a_page_lets_nothing_else_run_or_be_asked(
+    browser: Browser, plain: PageEdge, system: LocalDeployment
+) -> None:
+    """Should a script of ours ever be led to do so."""
+    for url in (plain.url, f"{system.cloud_url}/page"):
+        with tab(browser) as this:
+            this.page.route("http://127.0.0.2:9/**", lambda route: route.fulfill(body="elsewhere"))
+            this.open(url)
+            this.until("document.querySelector('tbody tr')", what="a state")
+            came = this.page.evaluate(ATTEMPTS)
+            assert (came["markup"], came["script"], came["elsewhere"]) == ("TypeError",) * 3, url
+            assert this.page.evaluate("window.owned === undefined"), url
+            assert this.hosts() == {urlsplit(url).netloc}, "nobody else was asked"
+            assert any("Content Security Policy" in each for each in this.complaints), url

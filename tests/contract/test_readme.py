@@ -20,7 +20,7 @@ RUN_ELSEWHERE = {
         "tests/integration/test_demo.py",
         '"--model", str(network), "--labels", str(labels)',
     ),
-    "make test": (".ci/run", "within 2700 make test\n"),
+    "make test": (".ci/run", "within 3600 make test\n"),
     "make lint": (".ci/run", "within 1800 make lint"),
     "make integration-test": (".ci/run", "within 3600 make integration-test"),
     "make bench": (".ci/run", "make bench"),

@@ -75,6 +75,7 @@ def test_edges_reach_clouds_through_the_balancer_alone():
     networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
     assert not networks["edge"] & networks["cloud"]
     assert networks["balancer"] >= {"front", "link"}
+    assert networks["balancer"] & networks["cloud"] == {"link"}, "frames take the one that can be encrypted"
     near = {name for name in SERVICES if networks[name] & networks["cloud"]}
     assert near == {"cloud", "balancer", "prometheus"}, "clouds trust them as proxies, and nobody else"
     assert "link" not in networks["prometheus"]
@@ -188,3 +189,20 @@ def test_up_reads_a_file_of_settings_as_compose_does(tmp_path):
     assert given >= {
         "SPLITDNN_LABELS=a=b=", "SPLITDNN_NAME=two words", "SPLITDNN_SEED=2", "SPLITDNN_WEIGHTS=x", "SPLITDNN_MODEL=last",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "stack"), [("SPLITDNN_STACK='mine'", "mine"), ("SPLITDNN_STACK=", "splitdnn"), ("", "splitdnn")]
+)
+def test_down_takes_the_stack_that_up_has_named(tmp_path, line, stack):
+    (tmp_path / "deploy" / "swarm").mkdir(parents=True)
+    down = tmp_path / "deploy" / "swarm" / "down"
+    down.write_bytes((ROOT / "deploy" / "swarm" / "down").read_bytes())
+    docker = tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\n[ "$1" != stack ] || echo "$@" > {tmp_path}/given\n')
+    docker.chmod(0o755)
+    (tmp_path / ".env").write_text(f"SPLITDNN_SEED=1\n{line}\n")
+    for environment, removed in (({}, stack), ({"SPLITDNN_STACK": "shell"}, "shell")):
+        path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        subprocess.run(["bash", str(down)], env=environment | path, check=True, timeout=60)
+        assert (tmp_path / "given").read_text() == f"stack rm {removed}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import hashlib
 import json
@@ -92,15 +93,20 @@ class Server:
         """A thread of `pool` has nothing to do but wait for `held`."""
         asyncio.run_coroutine_threadsafe(pool.run(held.wait, WAIT_S), self.loop)
 
+    def turned(self) -> None:
+        """Wait until the loop has ended its turn: what it has just answered is counted and written down then."""
+        over = threading.Event()
+        with contextlib.suppress(RuntimeError):  # it is closed
+            self.loop.call_soon_threadsafe(over.set)
+            while self._thread.is_alive() and not over.wait(0.1):
+                pass
+
     def metric(self, name: str, **labels: str) -> float:
-        """Its value once the loop has ended the turn in which it sent its latest answer, which is counted after that."""
-        if self.loop.is_running() and threading.current_thread() is not self._thread:
-            asyncio.run_coroutine_threadsafe(_turn(), self.loop).result(WAIT_S)
         return self.service.metrics.registry.get_sample_value(f"splitdnn_cloud_{name}", labels) or 0.0
 
     def connect(self, source: str = "127.0.0.1") -> Connection:
         """From an address of the loopback network: each is another client."""
-        return Connection(self.port, source)
+        return Connection(self, source)
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Response:
         """One request on a connection of its own."""
@@ -123,10 +129,6 @@ class Server:
     def is_empty(self) -> bool:
         service = self.service
         return (service.lifecycle.frames, service.buffered_bytes, self.metric("buffered_bytes")) == (0, 0, 0)
-
-
-async def _turn() -> None:
-    pass
 
 
 class Response(NamedTuple):
@@ -152,8 +154,9 @@ class Response(NamedTuple):
 class Connection:
     """A client's socket. Nothing is read that was not asked for, and nothing is sent that was not written."""
 
-    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), WAIT_S, (source, 0))
+    def __init__(self, server: Server, source: str) -> None:
+        self._turned = server.turned
+        self.socket = socket.create_connection(("127.0.0.1", server.port), WAIT_S, (source, 0))
         self._file = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:
@@ -182,7 +185,9 @@ class Connection:
             name, _, value = line.decode().partition(":")
             headers[name.lower()] = value.strip()
         size = int(headers.get("content-length", "0")) if with_body else 0
-        return Response(status, headers, self._file.read(size))
+        body = self._file.read(size)
+        self._turned()
+        return Response(status, headers, body)
 
     def closed_by_server(self) -> bool:
         """Whether the server ended the connection, in order: a reset raises ConnectionResetError."""

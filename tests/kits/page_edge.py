@@ -6,7 +6,9 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kits.common import free_port, wait_for
+from kits.common import wait_for
+
+from bench.harness.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,6 +2,7 @@
 (() => {
   const { part, text, kind, number, bytes, ms, rows, chart } = page;
   const STEPS = { receive: "receiving", decode: "decoding", queue: "waiting", tail: "the tail", top: "the answer" };
+  const STATES = { ready: ["ready", "good"], silent: ["its workers do not answer; what was seen last", "bad"] };
   const put = (id, value) => text(part(id), value);
   const show = (id, shown) => { if (part(id).hidden === shown) part(id).hidden = !shown; };
   const rate = (value) => `${bytes(value)}/s`;
@@ -50,7 +51,7 @@
       return [each.name, number(each.frames_per_s), rate(each.bytes_per_s), whole(each.frames), bytes(each.bytes),
         [refused || "none", refused ? "bad" : "dim"], page.ago(each.quiet_s)];
     });
-    all.forEach((each, place) => { part("clients").rows[place].dataset.client = each.name; });
+    for (const row of part("clients").rows) row.dataset.client = row.cells[0].textContent;
   }
 
   function networks(state) {
@@ -92,10 +93,10 @@
   }
 
   function all(state) {
+    const [said, name] = STATES[state.state] || [state.state, "warn"];
+    put("state", said);
+    kind(part("state"), name);
     if (!state.now) return;
-    const ready = state.state === "ready";
-    put("state", ready ? "ready" : state.state);
-    kind(part("state"), ready ? "good" : "warn");
     tiles(state);
     charts(state);
     clients(state.clients);
@@ -119,7 +120,7 @@
 
   let latest = {};
   page.follow("page/events", (state) => { latest = state; all(state); }, (connected, why) => {
-    if (connected) { all(latest); return; }
+    if (connected) { if (latest.state) all(latest); return; }
     put("state", `no connection: ${why}`);
     kind(part("state"), "bad");
   });

@@ -29,7 +29,7 @@ class Page:
         self._stands_still = False
 
     async def state(self) -> dict[str, Any]:
-        """What the page shows at this moment, as JSON; what it showed last while the workers cannot be asked."""
+        """What the page shows at this moment, as JSON; while the workers cannot be asked, that, and what it showed last."""
         service = self._service
         second, since = service.recent.second(), self._whole.since
         try:
@@ -38,7 +38,7 @@ class Page:
             if not self._stands_still:
                 _log.info("the page stands still: %s", error)
             self._stands_still = True
-            return self._latest
+            return self._latest | {"state": "silent"}
         for _ in self._whole.catch_up(parts, second):
             await asyncio.sleep(0)
         self._stands_still, self._processor = False, self._processor or machine()

@@ -16,7 +16,7 @@
   const GOAL = { latency: "the shortest latency", throughput: "the most frames", bytes: "the fewest bytes" };
   const STROKES = ["#ffd400", "#4dd2ff", "#ff8ad8", "#7dff7a", "#ffa64d", "#c9a6ff", "#ff7a7a", "#66ffe0"];
 
-  const OLD_MS = 4000, MANY = 12;
+  const OLD_MS = 4000, FIRST_MS = 2000, MANY = 12;
 
   let state = null;
   const cards = new Map();
@@ -93,6 +93,7 @@
   function makeCard(camera) {
     const card = copy("camera-card"), id = `camera-${camera.key}`;
     card.key = camera.key;
+    card.since = performance.now();
     card.parts = {};
     for (const element of card.querySelectorAll("[data-part]")) card.parts[element.dataset.part] = element;
     const title = card.querySelector("h3");
@@ -144,7 +145,8 @@
     }
     if (latest && !card.hasPicture) {
       tell(card, latest);
-      if (latest.boxes && latest.frame !== card.drawn) draw(card, latest, null);
+      const waits = state.pictures && camera.status === "live" && visible.has(card.key) && performance.now() - card.since < FIRST_MS;
+      if (latest.boxes && latest.frame !== card.drawn && !waits) draw(card, latest, null);
     }
     text(parts["no-picture"], card.hasPicture ? "" : state.pictures ? (["live", "waiting"].includes(camera.status) ? "No picture yet." : "No picture: nobody looked when its last frame came.") : "Pictures are off on this edge (--page-pictures).");
     parts["no-picture"].hidden = card.hasPicture;

@@ -10,7 +10,7 @@ import numpy as np
 from shared.engines.base import Engine, contiguous, in_rows
 from shared.engines.half import QuantisedHead
 from shared.engines.openvino.form import FORMS, OpenVinoForm
-from shared.engines.openvino.network import cut, grid_of, joined, passed, retype
+from shared.engines.openvino.network import addresses, cut, grid_of, joined, passed, retype
 from shared.engines.openvino.runtime import core, ov, reason, without_integers
 from shared.errors import EngineError
 from shared.process.memory import forget_pages
@@ -50,6 +50,7 @@ class OpenVinoEngine(Engine):
         self._model = model
         self._input, self._output = bundle.partition.ends
         self._constants = bundle.constants
+        self._held = addresses(model)
         self.precision = precision
         self._form = FORMS[precision]
         self.threads = threads
@@ -125,7 +126,7 @@ class OpenVinoEngine(Engine):
     def _run_once(self, run: Callable[[Tensors], object], start: SplitPoint) -> None:
         """Run on zeros. The first run packs the constants, so their file's pages can leave memory."""
         run(start.native(tuple(np.zeros((1, *shape), np.float32) for shape in start.shapes)))
-        forget_pages(self._constants)
+        forget_pages(self._constants, self._held)
 
 
 class _Requests:

@@ -48,6 +48,12 @@ def read(bundle: Bundle) -> ov.Model:
     return model
 
 
+def addresses(model: ov.Model) -> list[int]:
+    """Where its constants lie: nearly all of them in their file, which is mapped as long as there is the model."""
+    constants = [each for each in model.get_ops() if each.get_type_name() == "Constant"]
+    return [each.data.ctypes.data for each in constants if each.get_element_type() != ov.Type.string]
+
+
 def result_names(point: SplitPoint) -> list[str]:
     """The names of the model's results that hold what crosses at `point`, in order."""
     if len(point.shapes) == 1:

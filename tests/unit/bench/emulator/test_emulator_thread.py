@@ -43,7 +43,7 @@ def echo():
 
 @contextmanager
 def connected(emulator):
-    with socket.create_connection(("127.0.0.1", emulator.port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", emulator.port), timeout=60) as client:
         yield client
 
 

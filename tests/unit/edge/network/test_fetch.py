@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 from kits.bundle_cloud import CONTENT, FINGERPRINT, with_bundles, write
 
-from edge.network import fetch, store
+from edge.network import fetch
 from shared.errors import FetchError
 from shared.limits import MAX_BUNDLE_FILE_BYTES
 from shared.network.bundle import read_bundle
+from shared.network.making import store
 from shared.network.manifest import FILES, MANIFEST, digest_of
 
 

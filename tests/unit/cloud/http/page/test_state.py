@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from kits.cloud import FRAME, WAIT_S, Server, until
 from kits.tokens import Tokens, bearing
 
+from cloud.http.app import each_second
 from cloud.http.page.page import Page
+from cloud.http.page.state import part_of
 from cloud.http.page.visitors import MOST
 from cloud.http.page.whole import SHOWN
+from cloud.workers.channel import GoneError
 from shared import __version__
 from shared.security.rights import Right
 
@@ -69,7 +73,7 @@ def test_one_that_is_starting_has_a_page_too() -> None:
         assert (state["state"], state["networks"], state["queue"]["depth"]) == ("starting", [], 0)
         server.stop_service().result(WAIT_S)  # its start has failed
         assert seen(server)["state"] == "stopped"
-        server.loop.call_soon_threadsafe(server.service.each_second)
+        server.loop.call_soon_threadsafe(each_second, server.service)
 
 
 def test_frames_are_counted_by_client_tail_and_batch(pack: Any, tmp_path: Path) -> None:
@@ -128,6 +132,34 @@ def test_several_frames_of_one_request_are_as_many(crossing: Any) -> None:
         state = seen(server)
         assert client(state, "127.0.0.1")["frames"] == 4
         assert sum(tail["frames"] for tail in state["networks"][0]["tails"]) == 4
+
+
+def test_while_the_workers_cannot_be_asked_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, pack: Any
+) -> None:
+    gone = False
+
+    async def ask(since: int) -> dict[int, Any]:
+        if gone:
+            raise GoneError("no answer within 5 s")
+        return {1: part_of(server.service, since), 2: None}
+
+    with Server() as server, caplog.at_level("INFO", "cloud.http.page"):
+        monkeypatch.setattr(server.service, "siblings", SimpleNamespace(page=ask))
+        page = Page(server.service)
+        assert server.frame(pack()).status == 200
+        before = seen(server, page)
+        assert (before["state"], total(before, "frames")) == ("ready", 1)
+        assert before["workers"][1] == {"number": 2, "state": "silent"}
+        gone = True
+        assert [seen(server, page) for _ in range(3)] == [before | {"state": "silent"}] * 3
+        assert seen(server) == {"state": "silent"}, "one that has seen nothing yet"
+        gone = False
+        assert seen(server, page)["state"] == "ready"
+        gone = True
+        seen(server, page)
+    said = [each for each in caplog.messages if "the page stands still" in each]
+    assert said == ["the page stands still: no answer within 5 s"] * 3, "once each time, for each page"
 
 
 def test_clients_that_send_most_have_a_line_and_the_rest_one_together(pack: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,11 +67,18 @@ def test_streams_threads_and_precision_are_as_requested(streams: int, threads: i
 
 def test_the_constants_leave_memory_once_a_half_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     forgotten = []
-    monkeypatch.setattr("shared.engines.openvino.engine.forget_pages", forgotten.append)
+    monkeypatch.setattr("shared.engines.openvino.engine.forget_pages", lambda *what: forgotten.append(what))
     engine = new_engine()
     engine.tail(middle())
     engine.segment(middle(), ends()[1])
-    assert forgotten == [tiny().constants] * 2
+    assert [file for file, _ in forgotten] == [tiny().constants] * 2
+    mapped = [
+        tuple(int(each, 16) for each in line.split()[0].split("-"))
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if line.endswith(f" {tiny().constants}")
+    ]
+    for _, held in forgotten:
+        assert any(start <= address < end for start, end in mapped for address in held), "the file is mapped"
 
 
 def test_a_bundle_that_says_something_else_than_its_graph_is_an_engine_error_of_one_line() -> None:

@@ -48,7 +48,7 @@ def run(kind, bodies, answer, told=None, **how):
         server = await answering(answer, told)
         port = server.sockets[0].getsockname()[1]
         try:
-            job = Job(kind, RAW, port, bodies, "no such mark", timeout_s=5.0, **how)
+            job = Job(kind, RAW, port, bodies, "no such mark", timeout_s=60.0, **how)
             return await Clients(Job.read(job.text())).run()
         finally:
             server.close()

@@ -25,8 +25,7 @@ from cloud.bodies.decoder import Decoder
 from cloud.http.page.recent import Recent
 from cloud.http.system.scrapes import Scrapes
 from cloud.metrics import CloudMetrics
-from cloud.networks.brought import Brought
-from cloud.networks.fellow_bundles import FellowBundles
+from cloud.networks.brought import brought_of
 from cloud.networks.folder import BundleFolder
 from cloud.networks.network import LoadedNetwork
 from cloud.networks.networks import Networks
@@ -150,13 +149,10 @@ class Service:
         self.networks.stand_in = StandIn(
             self.networks, self._load, self._networks_changed, pool=pools.networks, changes=self.metrics.network_changes
         )  # fmt: skip
-        if self.fellows and settings.sibling_bundles:
-            bundles = FellowBundles(self.fellows, settings.cache_dir)
-            self.networks.brought = brought = Brought(
-                self.networks, bundles, self._load, self._networks_changed, pool=pools.networks, results=self.metrics.networks_brought
-            )  # fmt: skip
-            self._tasks.append(asyncio.create_task(brought.run()))
-        self._tasks += [
+        self.networks.brought = brought_of(
+            settings, self.fellows, self.networks, self._load, self._networks_changed, pool=pools.networks, results=self.metrics.networks_brought
+        )  # fmt: skip
+        self._tasks = [
             asyncio.create_task(self.batcher.serve()),
             asyncio.create_task(self.door.watch()),
             asyncio.create_task(self._tend_files()),
@@ -195,11 +191,9 @@ class Service:
         return self.networks.current
 
     def _load(self, folder: Path | None = None) -> LoadedNetwork:
-        pools = self.pools
         settings = self.settings.model_copy(update={"model": str(folder)}) if folder else self.settings
-        loaded = partial(
-            LoadedNetwork.load, settings, self.metrics, threads=pools.threads, tail_workers=pools.tail_workers
-        )
+        threads, at_once = self.pools.threads, self.pools.tail_workers
+        loaded = partial(LoadedNetwork.load, settings, self.metrics, threads=threads, tail_workers=at_once)
         return self.siblings.computing(lambda alike: loaded(alike=alike)) if self.siblings else loaded()
 
     def _note_closed(self, why: str, owner: str) -> None:

@@ -7,8 +7,9 @@ import logging
 import time
 import weakref
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from cloud.networks.fellow_bundles import FellowBundles
 from cloud.networks.networks import EARLIER_S, MAX_EARLIER
 from shared.errors import RequestError, StartupError
 from shared.process.memory import give_back
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from cloud.config import CloudSettings
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
+    from cloud.profiles.fellows import Fellows
     from cloud.threads import Pool
     from shared.observing.counting.counter import Counter
 
@@ -45,8 +48,8 @@ class Brought:
 
     def __init__(
         self,
-        networks: Networks,
         bundles: _Bundles,
+        networks: Networks,
         load: Callable[[Path], LoadedNetwork],
         on_change: Callable[[], object],
         *,
@@ -66,6 +69,7 @@ class Brought:
         self._looks = Rate(_LOOKS, _LOOKS_PER_S, clock)
         self._in_vain: OrderedDict[bytes, float] = OrderedDict()
         """Until when these are not looked for."""
+        self._tending = asyncio.create_task(self._tend())
         self._bringing: asyncio.Task[None] | None = None
         self._wanted: bytes | None = None
 
@@ -78,8 +82,8 @@ class Brought:
         self._loop.call_soon_threadsafe(self._begin, fingerprint)
         return True
 
-    async def run(self) -> None:
-        """Drop what nobody uses any more, until cancelled. Where a bundle's folder is followed, that is looked at as well."""
+    async def _tend(self) -> None:
+        """Drop what nobody uses any more. Where a bundle's folder is followed, that does it as well."""
         while True:
             await asyncio.sleep(_INTERVAL_S)
             dropped = self._networks.expire()
@@ -95,6 +99,7 @@ class Brought:
 
     def stop(self) -> None:
         """End what is on its way."""
+        self._tending.cancel()
         if self._bringing:
             self._bringing.cancel()
         self._bundles.close()
@@ -160,3 +165,12 @@ class Brought:
         self._in_vain.move_to_end(fingerprint)
         while len(self._in_vain) > _MOST_IN_VAIN:
             self._in_vain.popitem(last=False)
+
+
+def brought_of(
+    settings: CloudSettings, fellows: Fellows | None, *given: Any, **options: Any
+) -> Brought | None:
+    """What brings networks of the other clouds, where the settings want that; the rest as `Brought` takes it."""
+    if not fellows or not settings.sibling_bundles:
+        return None
+    return Brought(FellowBundles(fellows, settings.cache_dir), *given, **options)

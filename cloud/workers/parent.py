@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import signal
@@ -13,9 +12,9 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from cloud.workers.agreement import Agreement
 from cloud.workers.channel import Message
-from cloud.workers.restarts import Restarts
-from cloud.workers.started import Started, page_of
+from cloud.workers.started import Restarts, Started, page_of
 from cloud.workers.sums import ParentMetrics, Sums, families_of
 from shared.limits import MAX_SESSIONS
 from shared.wire.cloud_id import new_cloud_id
@@ -32,8 +31,6 @@ _LOOK_S = 5.0
 MOST_SILENT = 6
 """Looks in a row that a worker does not answer, and is killed. A machine that was paused for minutes counts as one."""
 _SPREADING_S = 50.0
-_LOADING_S, _CHOOSING_S = 90.0, 45.0
-"""Longer than the worker waits that asked for the former; less than it does for the latter."""
 _STOP_S = 6.0
 """More than the drain takes: closing connections, and what runs on threads."""
 CANNOT_START = 2
@@ -57,13 +54,7 @@ class Parent:
         self._turns = count()
         self._metrics = ParentMetrics(len(shares))
         self._sessions: OrderedDict[str, list[Any]] = OrderedDict()
-        self._alike: Sequence[str] | None = None
-        """Engine and precision of all workers, as the first one has chosen: their answers must not differ."""
-        self._chooser: Started | None = None  # where they began with an int8 network, which needs no choice
-        self._networks: dict[int, str | None] = {}
-        """The digest of the latest network that each worker has loaded."""
-        self._noted = asyncio.Event()
-        """Set when one of these changes; whoever waits for that clears it."""
+        self._agreement = Agreement()
         self._served = asyncio.Event()
         self._stop = asyncio.Event()
         self._statuses: list[int] = []
@@ -117,7 +108,7 @@ class Parent:
     async def _one(self, number: int) -> tuple[int, float, bool]:
         """Run one worker to its end: its exit status, how long it has taken frames, and whether it ever did."""
         try:
-            worker = await self._start(number, self._shares[number - 1], self._alike)
+            worker = await self._start(number, self._shares[number - 1], self._agreement.alike)
         except OSError as error:  # no more processes, files or memory
             _log.error("worker %d: no process can be started: %s", number, error.strerror or error)
             return 1, 0.0, False
@@ -128,8 +119,7 @@ class Parent:
         status = await worker.run(self._handle)
         del self._workers[number]
         self._sums.retire(number)
-        self._note_network(number, None)
-        self._end_choice(worker, None)
+        self._agreement.ended(number)
         self._count()
         if not self._stop.is_set():
             self._metrics.died(status, hung=worker.hung)
@@ -176,8 +166,8 @@ class Parent:
 
     async def _handle(self, worker: Started, message: Message) -> Message | None:
         if message.kind == "ready":
-            self._alike = self._alike or message.fields["alike"]
-            self._note_network(worker.number, message.fields["digest"])
+            self._agreement.chosen(worker.number, message.fields["alike"])
+            self._agreement.loaded(worker.number, message.fields["digest"])
             return Message("done", body=json.dumps(self._sessions).encode())
         if message.kind == "listens":
             self._served.set()
@@ -190,12 +180,12 @@ class Parent:
             said = await page_of(self._workers.values(), len(self._shares), message)
             return Message("done", body=said)
         elif message.kind == "loaded":
-            self._note_network(worker.number, message.fields["digest"])
-            await self._all_have(message.fields["digest"])
+            self._agreement.loaded(worker.number, message.fields["digest"])
+            await self._agreement.all_have(message.fields["digest"], self._listening)
         elif message.kind == "choosing":
-            return await self._turn_to_choose(worker)
+            return Message("done", {"alike": await self._agreement.turn_to_choose(worker.number)})
         elif message.kind == "chosen":
-            self._end_choice(worker, message.fields["alike"])
+            self._agreement.chosen(worker.number, message.fields["alike"])
         elif message.kind == "session":
             self._note_session(message.fields["name"], message.fields["session"])
             await self._spread(worker, message)
@@ -205,39 +195,12 @@ class Parent:
             return Message("done", {"refused": refused} if refused else {})
         return None
 
-    def _note_network(self, number: int, digest: str | None) -> None:
-        self._networks[number] = digest
-        self._noted.set()
-
-    def _end_choice(self, worker: Started, alike: Sequence[str] | None) -> None:
-        self._alike = self._alike or alike
-        self._chooser = None if self._chooser is worker else self._chooser
-        self._noted.set()
-
-    async def _turn_to_choose(self, worker: Started) -> Message:
-        """At once for the worker that may; for others when it has, has ended, or has loaded a network that needs no choice."""
-        if self._alike is None and self._chooser is None:
-            self._chooser = worker
-        await self._until(lambda: self._chooser in (None, worker), _CHOOSING_S)
-        return Message("done", {"alike": self._alike})
-
-    async def _all_have(self, digest: str) -> None:
-        def have() -> bool:  # but one that cannot load it never does
-            ready = [each.number for each in self._workers.values() if each.listens.is_set()]
-            return all(self._networks[number] == digest for number in ready)
-
-        await self._until(have, _LOADING_S)
-
-    async def _until(self, holds: Callable[[], bool], limit_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                while not holds():
-                    self._noted.clear()
-                    await self._noted.wait()
+    def _listening(self) -> list[int]:
+        return [each.number for each in self._workers.values() if each.listens.is_set()]
 
     async def _spread(self, sender: Started, message: Message) -> list[dict[str, Any]]:
         """What all others but the sender answer; of those that do not listen yet, those that were told all earlier sessions."""
-        ready = [each for each in self._workers.values() if self._networks.get(each.number)]
+        ready = [each for each in self._workers.values() if self._agreement.has_network(each.number)]
         others = [each for each in ready if each is not sender]
         return list(await asyncio.gather(*(each.ask(message, _SPREADING_S) for each in others)))
 

@@ -6,9 +6,9 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING
 
-# Playwright and not Selenium, of which both were tried: it drives Chromium by itself, without a program that must be of the very same
-# version, waits until an element can be used, holds pages that never finish loading (as with server-sent events) for loaded, and the
-# package that carries a recent axe-core builds on it. It is the larger one (165 MB, a Node.js among them). Nothing that it would download is used.
+# Playwright and not Selenium: it drives Chromium by itself, without a program that must be of the very same version, waits until an
+# element can be used, and the package with a recent axe-core (4.12, beside 4.4 and older) builds on it. It is the larger one: 165 MB, a
+# Node.js among them. It downloads no browser here.
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:

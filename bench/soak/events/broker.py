@@ -78,6 +78,8 @@ class Broker:
     kept: dict[str, bytes] = field(default_factory=dict)
     clients: list[Told] = field(default_factory=list)
     """All that have connected."""
+    pings: int = 0
+    answers_pings: bool = True
     _server: asyncio.Server | None = None
     _open: dict[str, asyncio.StreamWriter] = field(default_factory=dict)
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
@@ -138,7 +140,9 @@ class Broker:
                     topic, packet.rest(), number, keep=bool(first & 1), to=writer, version=told.version
                 )
             elif kind == _PINGREQ:
-                writer.write(bytes([_PINGRESP << 4, 0]))
+                self.pings += 1
+                if self.answers_pings:
+                    writer.write(bytes([_PINGRESP << 4, 0]))
             elif kind == _DISCONNECT:
                 return
             await writer.drain()

@@ -56,7 +56,7 @@ class House:
             self.of(write_bundle(folder / "ours", OURS)), lambda _: Times(), Gauge("h", "", registry=None)
         )  # type: ignore[arg-type, return-value]
         self.brought = self.networks.brought = Brought(
-            self.networks, self, lambda path: self.of(read_bundle(path)), self.note, pool=Pool(), results=self.counter, clock=self.clock  # type: ignore[arg-type]
+            self, self.networks, lambda path: self.of(read_bundle(path)), self.note, pool=Pool(), results=self.counter, clock=self.clock  # type: ignore[arg-type]
         )  # fmt: skip
 
     def of(self, bundle: Any) -> LoadedNetwork:
@@ -95,10 +95,8 @@ class House:
 def with_house(check: Callable[[House], Awaitable[None]], tmp_path: Path) -> None:
     async def go() -> None:
         house = House(tmp_path)
-        running = asyncio.create_task(house.brought.run())
         await check(house)
         house.networks.stop()
-        running.cancel()
 
     virtual_time.run(go())
 

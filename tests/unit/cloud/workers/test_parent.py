@@ -12,7 +12,7 @@ from kits.workers import READY, Run, until
 
 from cloud.workers.channel import Message
 from cloud.workers.parent import MOST_SILENT
-from cloud.workers.restarts import MOST_IN_A_ROW
+from cloud.workers.started import MOST_IN_A_ROW
 
 SESSION = {"name": "ab", "session": ["cd", "key", 1.0, 2.0]}
 

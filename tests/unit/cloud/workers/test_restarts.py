@@ -1,6 +1,6 @@
 """The waits before a worker is started again."""
 
-from cloud.workers.restarts import MOST_IN_A_ROW, SERVED_S, Restarts
+from cloud.workers.started import MOST_IN_A_ROW, SERVED_S, Restarts
 
 
 def test_waits_double_up_to_a_minute_and_end():

@@ -11,6 +11,7 @@ from kits.delivering import FakeReader, account, event, failures, to_broker, unt
 
 from bench.soak.events.broker import MQTT_3, MQTT_5, Broker
 from edge.output.events.delivery import mqtt
+from edge.output.events.delivery.broker import connection
 from edge.output.events.delivery.secret_file import SecretFile, password
 from edge.output.events.event import Kind
 
@@ -164,6 +165,23 @@ def test_silence_ends_a_connection(monkeypatch):
         async with to_broker(broker, reader, account=told):
             await until(lambda: reader.confirmed == ["door-1"], "a confirmation by the second connection")
         assert failures(told)["timeout"] == 1
+
+    asyncio.run(run())
+
+
+def test_an_idle_connection_is_kept_by_pings_and_one_without_answers_is_given_up(monkeypatch):
+    monkeypatch.setattr(connection, "_KEEP_ALIVE_S", 1)
+    monkeypatch.setattr(connection, "_LOOK_S", 0.02)
+
+    async def run():
+        broker = await Broker().start()
+        told = account()
+        async with to_broker(broker, FakeReader(), account=told):
+            await until(lambda: broker.pings >= 2, "two pings")
+            assert len(broker.clients) == 1
+            broker.answers_pings = False
+            await until(lambda: len(broker.clients) > 1, "another connection")
+        assert failures(told)["unreachable"] >= 1
 
     asyncio.run(run())
 

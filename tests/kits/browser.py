@@ -75,11 +75,21 @@ class Tab:
         Playwright's own wait evaluates strings within the page, which a content security policy forbids.
         """
         deadline = time.monotonic() + seconds
-        while not (value := self.page.evaluate(script, argument)):
+        while not (value := self._value(script, argument)):
             if time.monotonic() > deadline:
                 raise AssertionError(f"not within {seconds:g} s: {what}\n{self.said()}")
             self.page.wait_for_timeout(_POLL_MS)
         return value
+
+    def _value(self, script: str, argument: Any) -> Any:
+        from playwright.sync_api import Error
+
+        try:
+            return self.page.evaluate(script, argument)
+        except Error as error:
+            if "context was destroyed" not in str(error):
+                raise
+            return None  # the page is loaded anew, and what is asked for may be in the next one
 
     def said(self) -> str:
         """For whoever looks for a failure."""

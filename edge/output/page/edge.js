@@ -12,7 +12,7 @@
     limit: "as the plan before missed a limit", clear: "as it is clearly better than the one before",
     small: "as it has long been a little better than the one before",
   };
-  const CLOUD = { closed: ["answers", "good"], open: ["away", "bad"], half_open: ["being tried", "warn"], not_asked: ["not asked yet", "dim"] };
+  const CLOUD = { not_asked: ["not asked yet", "dim"], closed: ["answers", "good"], open: ["away", "bad"], half_open: ["being tried", "warn"] };
   const GOAL = { latency: "the shortest latency", throughput: "the most frames", bytes: "the fewest bytes" };
   const STROKES = ["#ffd400", "#4dd2ff", "#ff8ad8", "#7dff7a", "#ffa64d", "#c9a6ff", "#ff7a7a", "#66ffe0"];
 

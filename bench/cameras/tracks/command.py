@@ -8,27 +8,34 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bench.cameras.tracks.reference import ByFlow
 from bench.harness.options import DATA, ReportOptions, first_file, option
 from bench.report.report import Findings, Table, about, publish
 from edge.output.events.tracks import Tracks
 from edge.sources.registry import open_source
+from shared.engines.choice import make_engine
 from shared.errors import SettingsError, SplitDNNError
+from shared.network.choice import NAMED_SECONDS, NetworkChoice
+from shared.network.find import find_bundle
+from shared.network.partition import OUTPUT
+from shared.network.recipes.resize import fit_picture
 from shared.tasks.detection.boxes import Boxes
-from splitdnn.network import load_network
+from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from bench.report.report import Cell
     from shared.tasks.detection.boxes import Box
-    from splitdnn.network import Network
 
 _FRAMES, _LOST_S = 3, 2.0
 """The edge's defaults."""
+_CACHE = "~/.cache/splitdnn"
 _CLIPS = tuple(str(DATA / "videos" / name) for name in ("car-detection.mp4", "bottle-detection.mp4"))
 _WEIGHTS = DATA / "weights"
 
@@ -100,10 +107,8 @@ def _run(options: TracksOptions) -> list[Path]:
     """The files that were written."""
     measured_on = about(options.model, ",".join(options.clips))
     print(measured_on, flush=True)
-    network = load_network(
-        options.model, labels=options.labels or None, recipe=options.recipe, threads=1, precision="float32"
-    )
-    rows = [_tally(network, clip, options).row(Path(clip)) for clip in options.clips]
+    detector = _Detector(options)
+    rows = [_tally(detector, clip, options.frames).row(Path(clip)) for clip in options.clips]
     table = Table(
         "tracks",
         "Objects followed from frame to frame",
@@ -111,13 +116,38 @@ def _run(options: TracksOptions) -> list[Path]:
         f"{_LOST_S:g} s. A switch: the pixels say the same object, the tracker another one. A merge: the other way round.",
         rows,
     )
-    return publish(options.results, "tracks", Findings(str(network.engine["name"]), [table]), measured_on)
+    return publish(options.results, "tracks", Findings(detector.engine, [table]), measured_on)
 
 
-def _tally(network: Network, clip: str, options: TracksOptions) -> Tally:
+class _Detector:
+    """The whole network, in float32 on one thread."""
+
+    def __init__(self, options: TracksOptions) -> None:
+        choice = NetworkChoice(options.model, "auto", 0, options.labels or None, options.recipe, None)
+        bundle = find_bundle(choice, _CACHE, patience_s=NAMED_SECONDS)
+        engine = make_engine(bundle, precision="float32", threads=1)
+        self.engine = engine.name
+        self._model = bundle.model
+        self._task = make_task(bundle.model, Wanted(threshold=options.threshold))
+        self._run = engine.head(bundle.partition.point(OUTPUT))
+
+    def boxes(self, picture: NDArray[np.uint8]) -> Sequence[Box]:
+        """Those of a (H, W, 3) BGR picture, in its pixels. Raises SettingsError if the network gives none."""
+        recipe = self._model.recipe
+        resized = fit_picture(np.ascontiguousarray(picture[..., ::-1]), recipe)
+        answer = self._task.answer(tuple(each[0] for each in self._run((recipe.normalise(resized)[None],))))
+        if not isinstance(answer, Boxes):
+            raise SettingsError(
+                f"--model {self._model.name}: this network gives no boxes; accepted: a detector"
+            )
+        height, width = picture.shape[:2]
+        return answer.in_picture(recipe, (height, width)).boxes
+
+
+def _tally(detector: _Detector, clip: str, frames: int) -> Tally:
     tracks, reference, tally = Tracks(_FRAMES, _LOST_S), ByFlow(_LOST_S), Tally()
-    for picture, at in _pictures(clip, options.frames):
-        boxes = _boxes(network, picture, options.threshold)
+    for picture, at in _pictures(clip, frames):
+        boxes = detector.boxes(picture)
         start = time.perf_counter()
         appeared, left = tracks.look(boxes, at)
         tally.seconds += time.perf_counter() - start
@@ -125,16 +155,6 @@ def _tally(network: Network, clip: str, options: TracksOptions) -> Tally:
         tally.left += len(left)
         tally.add(boxes, tracks, reference.look(picture, boxes, at))
     return tally
-
-
-def _boxes(network: Network, picture: NDArray[np.uint8], threshold: float) -> Sequence[Box]:
-    """Those of a (H, W, 3) BGR picture, in its pixels."""
-    outputs = network.whole(network.prepare(picture[..., ::-1]))
-    answer = network.answer(outputs, threshold=threshold)
-    if not isinstance(answer, Boxes):
-        raise SettingsError(f"--model {network.name}: this network gives no boxes; accepted: a detector")
-    height, width = picture.shape[:2]
-    return answer.in_picture(network.recipe, (height, width)).boxes
 
 
 def _pictures(clip: str, most: int) -> Iterator[tuple[NDArray[np.uint8], float]]:

@@ -92,11 +92,22 @@ class Outcome:
         return found
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """That targets fail is meant, and not worth a line each."""
+    log = logging.getLogger("edge")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Exit status 1 if a promise is broken, 2 if it could not be run to its end."""
     options = EventsOptions.read(arguments)
-    logging.getLogger("edge").setLevel(logging.ERROR)  # that targets fail is meant
-    with kept_or_temporary(options.folder) as folder:
+    with _quiet(), kept_or_temporary(options.folder) as folder:
         try:
             outcome = asyncio.run(_run(options, folder))
         except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:

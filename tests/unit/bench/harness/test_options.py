@@ -97,7 +97,7 @@ def test_the_first_word_is_the_command(arguments, command, rest, monkeypatch):
 def test_an_unknown_command_is_refused(capsys):
     assert __main__.main(["sped"]) == 2
     assert (
-        "there are: speed, start, scale, mixed, autoscale, cameras, load, flood, rate, link, doors, peers, attack, soak, fleet"
+        "there are: speed, start, scale, mixed, autoscale, cameras, tracks, load, flood, page, rate, link, doors, peers, attack, soak, events, fleet"
         in capsys.readouterr().err
     )
 

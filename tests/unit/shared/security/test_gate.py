@@ -120,7 +120,7 @@ def test_a_caller_whose_token_goes_or_gives_less_is_no_longer_good(gate, file):
 
 @pytest.fixture
 def session(gate):
-    key, session = gate._sessions.begin(gate.login(TOKEN).digest)
+    key, session = gate.sessions.begin(gate.login(TOKEN).digest)
     return key, session.form_key
 
 

@@ -90,7 +90,10 @@ class FellowBundles:
                 problems.append(error)
                 return None
 
-        found = await self._fellows.first(f"/bundle/{fingerprint}", "bundle", fingerprint, take)
+        try:
+            found = await self._fellows.first(f"/bundle/{fingerprint}", "bundle", fingerprint, take)
+        finally:  # what has come of one that did not come whole is of no use, and may be a gigabyte
+            await asyncio.to_thread(_clear, folder)
         if found is None and problems:
             raise problems[-1]
         return found
@@ -168,6 +171,11 @@ def _kept(store: BundleStore, fingerprint: str) -> Path | None:
         store.forget(folder)
         return None
     return folder
+
+
+def _clear(folder: Path) -> None:
+    for name in (MANIFEST, *FILES):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _append(target: Path, data: bytes) -> None:

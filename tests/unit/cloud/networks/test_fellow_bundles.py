@@ -146,6 +146,7 @@ def test_what_is_not_whole_is_not_kept_and_another_cloud_may_have_it(
     assert caught.value.result == result
     assert text in str(caught.value) or text == "bundle.json"
     assert BundleStore(str(tmp_path / "cache")).find(NAME) is None
+    assert sum(each.stat().st_size for each in (tmp_path / "cache").rglob("*") if each.is_file()) == 0
     found = fetched(tmp_path / "cache", Sibling(whole, wrong), Sibling(whole))
     assert found
     assert read_bundle(found).model.fingerprint == OURS

@@ -98,6 +98,17 @@ def test_what_was_kept_and_is_damaged_since_is_fetched_again(whole: Path, tmp_pa
     assert (found / "network.bin").read_bytes() == (whole / "network.bin").read_bytes()
 
 
+def test_what_another_worker_has_just_fetched_is_not_fetched_again(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = fetched(tmp_path / "cache", Sibling(whole))
+    looks, look = iter([None]), module._kept
+    monkeypatch.setattr(module, "_kept", lambda *given: next(looks, look(*given)))
+    sibling = Sibling(whole)
+    assert fetched(tmp_path / "cache", sibling) == found
+    assert not sibling.asked
+
+
 def _shorter(name: str, answer: Any) -> None:
     if name == "network.bin":
         answer.body = answer.body[:-1]

@@ -223,6 +223,7 @@ class ForbiddenError(RequestError):
 
     status = 403
     reason = "forbidden"
+    name: str | None = None  # its sender's, if it has shown a token of that name
 
 
 def all_request_errors(root: type[RequestError] = RequestError) -> list[type[RequestError]]:

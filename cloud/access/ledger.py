@@ -49,7 +49,7 @@ class Entry:
 
     def __init__(self, ledger: JsonLines | None, client: str) -> None:
         """Without a ledger nothing is kept. `client` is who sent them."""
-        self._ledger, self._client = ledger, client
+        self._ledger, self.client = ledger, client
         self._frames: list[dict[str, str | None]] = []
         self._read_again = False
 
@@ -79,7 +79,7 @@ class Entry:
                         "reason": reason,
                         "split_point": known["split_point"],
                         "codec": known["codec"],
-                        "client": self._client,
+                        "client": self.client,
                         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
                     }
                 )

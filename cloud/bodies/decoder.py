@@ -171,7 +171,7 @@ class Decoder:
         with account.computing(self._cpu, "decode"):
             frame = unpack(body.whole())
             entry.note(frame)
-            network = self._networks.of("frame", frame.fingerprint)
+            network = self._networks.of("frame", frame.fingerprint, account.name)
             checked = check_frame(frame, network.partition, self._profiles)
             network.usage.note(frame.split_point)
             late = is_to_resize(checked, network.model)

@@ -16,7 +16,7 @@ from cloud.access.audit import Action, Outcome
 from cloud.access.refusals import OverQuotaError
 from cloud.http.tls import certified
 from cloud.metrics import ENDPOINTS
-from shared.errors import RequestError, UnauthenticatedError
+from shared.errors import ForbiddenError, RequestError, UnauthenticatedError
 from shared.security.escape import shown
 from shared.security.gate import NOBODY
 from shared.wire.cloud_id import CLOUD_HEADER
@@ -73,6 +73,10 @@ class Handler(RequestHandler):
             self.caller = self.service.door.enter(self.request, self.needed())
             if self.caller.name:
                 self.client, self.known = self.caller.name, True
+        except ForbiddenError as error:
+            if error.name:
+                self.client, self.known = error.name, True
+            raise
         finally:
             self.crowded = not self.service.crowd.own(self.connection().stream, self.client)
         if self.crowded:

@@ -16,7 +16,7 @@ from shared.process.memory import give_back
 from shared.wire.server.rate import Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Hashable
     from pathlib import Path
 
     from cloud.config import CloudSettings
@@ -33,6 +33,9 @@ PAUSE_S = 60.0
 _MOST_IN_VAIN = 1024
 _LOOKS, _LOOKS_PER_S = 8, 0.2
 """At once, and later: whoever invents fingerprints has siblings asked no more often."""
+_CLIENT_LOOKS, _CLIENT_LOOKS_PER_S = 3, 1 / 30
+"""The same for one client, so that one that invents fingerprints leaves looks to others."""
+_MOST_CLIENTS = 1024
 _CROWDED_S = 5.0
 _INTERVAL_S = 10.0
 
@@ -67,19 +70,24 @@ class Brought:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._looks = Rate(_LOOKS, _LOOKS_PER_S, clock)
+        self._clients: OrderedDict[Hashable, Rate] = OrderedDict()
+        """Those of each client that has caused one; the least recent first."""
         self._in_vain: OrderedDict[bytes, float] = OrderedDict()
         """Until when these are not looked for."""
         self._tending = asyncio.create_task(self._tend())
         self._bringing: asyncio.Task[None] | None = None
         self._wanted: bytes | None = None
 
-    def bring(self, fingerprint: bytes) -> bool:
-        """Whether the network of this fingerprint is looked for, or on its way; one at a time is. For any thread."""
+    def bring(self, fingerprint: bytes, client: Hashable) -> bool:
+        """Whether the network of this fingerprint is looked for, or on its way; one at a time is. `client` is who wants it. For any thread."""
         if self._wanted is not None:
             return self._wanted == fingerprint
         if self._clock() < self._in_vain.get(fingerprint, float("-inf")) or self._is_full():
             return False
-        self._loop.call_soon_threadsafe(self._begin, fingerprint)
+        looks = self._clients.get(client)
+        if looks and looks.left() < 1:
+            return False
+        self._loop.call_soon_threadsafe(self._begin, fingerprint, client)
         return True
 
     async def _tend(self) -> None:
@@ -107,8 +115,8 @@ class Brought:
     def _is_full(self) -> bool:
         return len(self._networks.earlier()) >= MAX_EARLIER
 
-    def _begin(self, fingerprint: bytes) -> None:
-        if self._wanted is not None:
+    def _begin(self, fingerprint: bytes, client: Hashable) -> None:
+        if self._wanted is not None or not self._looks_of(client).take():
             return
         if not self._looks.take():
             self._note_in_vain(fingerprint, _CROWDED_S)
@@ -116,6 +124,15 @@ class Brought:
             self._wanted = fingerprint
             self._bringing = asyncio.create_task(self._bring(fingerprint))
             self._bringing.add_done_callback(self._done)
+
+    def _looks_of(self, client: Hashable) -> Rate:
+        looks = self._clients.get(client)
+        if looks is None:
+            if len(self._clients) >= _MOST_CLIENTS:
+                self._clients.popitem(last=False)
+            looks = self._clients[client] = Rate(_CLIENT_LOOKS, _CLIENT_LOOKS_PER_S, self._clock)
+        self._clients.move_to_end(client)
+        return looks
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._wanted = None

@@ -64,6 +64,8 @@ class FellowBundles:
                         return kept
                     with contextlib.ExitStack() as held:
                         folder = await asyncio.to_thread(held.enter_context, store.unfinished(fingerprint))
+                        if folder and (kept := await asyncio.to_thread(_kept, store, fingerprint)):
+                            return kept  # another worker has just fetched it
                         if folder:
                             return await self._fetch_from_any(store, folder, fingerprint)
                     await self._sleep(_PAUSE_S)  # another worker fetches it
@@ -90,7 +92,14 @@ class FellowBundles:
                 problems.append(error)
                 return None
 
-        found = await self._fellows.first(f"/bundle/{fingerprint}", "bundle", fingerprint, take)
+        found: Path | None = None
+        try:
+            found = await self._fellows.first(f"/bundle/{fingerprint}", "bundle", fingerprint, take)
+        finally:
+            if (
+                found is None
+            ):  # what has come of one that did not come whole is of no use, and may be a gigabyte
+                await asyncio.to_thread(_clear, folder)
         if found is None and problems:
             raise problems[-1]
         return found
@@ -168,6 +177,11 @@ def _kept(store: BundleStore, fingerprint: str) -> Path | None:
         store.forget(folder)
         return None
     return folder
+
+
+def _clear(folder: Path) -> None:
+    for name in (MANIFEST, *FILES):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _append(target: Path, data: bytes) -> None:

@@ -8,7 +8,7 @@ from cloud.access.refusals import UnknownModelError
 from shared.errors import FingerprintError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
     from prometheus_client import Gauge
 
@@ -41,8 +41,8 @@ class StandsIn(Protocol):
 class Brings(Protocol):
     """Brings networks of other clouds."""
 
-    def bring(self, fingerprint: bytes) -> bool:
-        """Whether the network of this fingerprint is looked for, or on its way. For any thread."""
+    def bring(self, fingerprint: bytes, client: Hashable) -> bool:
+        """Whether the network of this fingerprint is looked for, or on its way. `client` is who wants it. For any thread."""
 
     def stop(self) -> None:
         """Nothing more is to be brought."""
@@ -71,14 +71,15 @@ class Networks:
         """The current one is the last."""
         return iter(self._held.values())
 
-    def of(self, what: str, fingerprint: bytes) -> LoadedNetwork:
-        """The network that `what`, a frame or a profile, was made for; counts as a use of it.
+    def of(self, what: str, fingerprint: bytes, client: Hashable = None) -> LoadedNetwork:
+        """The network that `what`, a frame or a profile of `client`, was made for; counts as a use of it.
 
         Raises FingerprintError, or UnavailableError if it is on its way.
         """
         network = self._held.get(fingerprint)
-        if network is None and any(
-            each and each.bring(fingerprint) for each in (self.stand_in, self.brought)
+        if network is None and (
+            (self.stand_in and self.stand_in.bring(fingerprint))
+            or (self.brought and self.brought.bring(fingerprint, client))
         ):
             raise UnavailableError(
                 f"the network that this {what} was made for (fingerprint {fingerprint.hex()}) is being loaded"

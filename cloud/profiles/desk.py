@@ -142,7 +142,7 @@ class ProfileDesk:
         For any thread. Raises LimitError, ProfileContentError, FingerprintError, SplitPointError, ShapeError or OverQuotaError.
         """
         profile = Profile.from_bytes(data)
-        partition = networks.of("profile", profile.fingerprint).partition
+        partition = networks.of("profile", profile.fingerprint, client).partition
         check_shapes(profile.shapes, partition.point(profile.split_point).shapes, profile.split_point)
         return self._store.add(profile, client)
 

@@ -90,10 +90,12 @@ class Gate:
             return caller
         if caller.name is None:
             raise UnauthenticatedError(f"this needs a token with the right {needs}", accepted=_HOW)
-        raise ForbiddenError(
+        error = ForbiddenError(
             f"the token of {caller.name} does not give the right {needs}",
             accepted={"rights": sorted(needs.rights)},
         )
+        error.name = caller.name
+        raise error
 
     def login(self, token: str) -> Grant:
         """What a token gives that is shown in a form. Raises UnauthenticatedError."""

@@ -116,7 +116,7 @@ class Reading:
         frame = unpack(data)
         if not again:
             self._entry.note(frame)
-        network = self._networks.of("frame", frame.fingerprint)
+        network = self._networks.of("frame", frame.fingerprint, self._entry.client)
         if network is not self.network and (self._pinned or network.model.name != self.network.model.name):
             raise FingerprintError(
                 f"this frame is for {network.model.name}, version {network.model.fingerprint.hex()}, and another is asked",

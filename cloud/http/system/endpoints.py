@@ -100,7 +100,7 @@ class TailTimesHandler(Handler):
                 f"fingerprint={text[:40]} is none",
                 accepted={"fingerprint": f"{2 * FINGERPRINT_BYTES} lower-case hexadecimal digits"},
             )
-        return self.service.networks.of("question", bytes.fromhex(text))
+        return self.service.networks.of("question", bytes.fromhex(text), self.client)
 
     def on_connection_close(self) -> None:
         super().on_connection_close()

@@ -54,7 +54,7 @@ class Clouds:
         """Whether no cloud is asked."""
         for member in self.members:
             member.line.circuit.on_change = partial(self._changed, member)
-            member.on_join = self._look
+            member.on_change = self._look
 
     async def __aenter__(self) -> Self:
         self._ends = contextlib.AsyncExitStack()

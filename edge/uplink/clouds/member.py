@@ -35,8 +35,8 @@ class Member:
         """Why it is not asked although it answers: it runs another network than this edge, as this line says."""
         self.joined: Callable[[], bool] = lambda: False
         """Whether it has been greeted for the network in force, and got its profiles: before that it is not asked."""
-        self.on_join: Callable[[], object] = lambda: None
-        """Called when it has been greeted."""
+        self.on_change: Callable[[], object] = lambda: None
+        """Called when it has been greeted, or is left out."""
         self._clock = clock
         self._paused_until = self._exported_at = float("-inf")
         metrics.follow(lambda: self.state)

@@ -91,7 +91,7 @@ class Seat:
                 self.problem = self.member.left_out = None
             raise
         self.joined, self.problem, self.member.left_out, self._told = True, None, None, None
-        self.member.on_join()
+        self.member.on_change()
 
     async def ask(
         self, frame: bytes, profile: Profile | None, question: Question, *, trial: bool = False
@@ -168,6 +168,7 @@ class Seat:
         if why != self._told:
             self._told = why
             _log.warning("left out until that changes: %s", why)
+        self.member.on_change()
 
 
 async def _quietly(work: Callable[[], Awaitable[object]]) -> None:

@@ -74,7 +74,12 @@ class BundleStore:
         """
         folder = self._root / (_FETCHING + fingerprint)
         folder.mkdir(exist_ok=True)
-        with (folder / _LOCK).open("w") as lock:
+        try:
+            opened = (folder / _LOCK).open("w")
+        except FileNotFoundError:  # another process has just given the bundle its place
+            yield None
+            return
+        with opened as lock:
             if not _locked(lock):
                 yield None
                 return

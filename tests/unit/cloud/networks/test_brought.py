@@ -82,9 +82,9 @@ class House:
     def close(self) -> None:
         """Nothing is kept."""
 
-    def ask(self, fingerprint: bytes) -> str:
+    def ask(self, fingerprint: bytes, client: str = "gate") -> str:
         try:
-            self.networks.of("frame", fingerprint)
+            self.networks.of("frame", fingerprint, client)
         except UnavailableError:
             return "wait"
         except FingerprintError:
@@ -152,6 +152,35 @@ def test_what_cannot_be_had_is_refused_and_looked_for_again_after_a_while(tmp_pa
         assert house.ask(THEIRS) == "wait"
         await asyncio.sleep(2)
         assert house.ask(THEIRS) == "served"
+
+    with_house(check, tmp_path)
+
+
+def test_a_client_that_invents_fingerprints_leaves_looks_to_others(tmp_path: Path) -> None:
+    async def check(house: House) -> None:
+        house.has(THEIRS)
+        for number in range(75):
+            house.ask(b"%08d" % number, "storm")
+            await asyncio.sleep(4)
+        assert 10 <= len(house.asked) <= 13, "3 at once, then one in 30 s"
+        while house.ask(b"another.", "storm") != "wait":
+            await asyncio.sleep(1)
+        await asyncio.sleep(2)
+        assert house.ask(b"one more", "storm") == "refused", "it has no look left"
+        assert house.ask(THEIRS) == "wait"
+        await asyncio.sleep(2)
+        assert house.ask(THEIRS) == "served"
+
+    with_house(check, tmp_path)
+
+
+def test_many_clients_that_invent_fingerprints_cost_few_looks_and_little_memory(tmp_path: Path) -> None:
+    async def check(house: House) -> None:
+        for number in range(2000):
+            house.ask(b"%08d" % number, f"client {number}")
+            await asyncio.sleep(1.5 if number < 22 else 0)
+        assert 8 <= len(house.asked) <= 8 + 0.2 * 33
+        assert len(house.brought._clients) == len(house.brought._in_vain) == 1024
 
     with_house(check, tmp_path)
 

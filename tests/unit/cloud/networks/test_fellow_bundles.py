@@ -98,6 +98,17 @@ def test_what_was_kept_and_is_damaged_since_is_fetched_again(whole: Path, tmp_pa
     assert (found / "network.bin").read_bytes() == (whole / "network.bin").read_bytes()
 
 
+def test_what_another_worker_has_just_fetched_is_not_fetched_again(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = fetched(tmp_path / "cache", Sibling(whole))
+    looks, look = iter([None]), module._kept
+    monkeypatch.setattr(module, "_kept", lambda *given: next(looks, look(*given)))
+    sibling = Sibling(whole)
+    assert fetched(tmp_path / "cache", sibling) == found
+    assert not sibling.asked
+
+
 def _shorter(name: str, answer: Any) -> None:
     if name == "network.bin":
         answer.body = answer.body[:-1]
@@ -146,6 +157,7 @@ def test_what_is_not_whole_is_not_kept_and_another_cloud_may_have_it(
     assert caught.value.result == result
     assert text in str(caught.value) or text == "bundle.json"
     assert BundleStore(str(tmp_path / "cache")).find(NAME) is None
+    assert sum(each.stat().st_size for each in (tmp_path / "cache").rglob("*") if each.is_file()) == 0
     found = fetched(tmp_path / "cache", Sibling(whole, wrong), Sibling(whole))
     assert found
     assert read_bundle(found).model.fingerprint == OURS

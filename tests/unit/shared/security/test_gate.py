@@ -44,8 +44,9 @@ def test_a_token_lets_in_by_its_rights(gate):
     for token in (TOKEN, ROTATED):  # two of one client
         caller = gate.enter(bearer(token), FRAMES)
         assert (caller.name, caller.rights) == ("gate", {Right.FRAMES})
-    with pytest.raises(ForbiddenError, match="token of gate does not give the right metrics"):
+    with pytest.raises(ForbiddenError, match="token of gate does not give the right metrics") as caught:
         gate.enter(bearer(TOKEN), METRICS)
+    assert caught.value.name == "gate", "whose refusal it is"
     assert gate.enter(bearer(TOKEN), one_of(Right.METRICS, Right.FRAMES)).name == "gate"
 
 

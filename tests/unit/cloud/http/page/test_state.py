@@ -88,13 +88,14 @@ def test_frames_are_counted_by_client_tail_and_batch(pack: Any, tmp_path: Path) 
         )
         server.ask("POST", "/model", data, **FRAME).refused(401, "unauthenticated")
         server.ask("GET", "/metrics", **bearing(tokens.of["metrics"]))
+        server.ask("GET", "/metrics", **bearing(tokens.of["frames"])).refused(403, "forbidden")
         state = seen(server)
         gate = client(state, "gate-3")
         assert (gate["frames"], gate["bytes"], gate["refused"]) == (3, 3 * len(data), {})
-        assert client(state, "frames")["refused"] == {"bad_frame": 1}
+        assert client(state, "frames")["refused"] == {"bad_frame": 1, "forbidden": 1}
         assert client(state, "127.0.0.1")["refused"] == {"unauthenticated": 1}
         assert "metrics" not in {each["name"] for each in state["clients"]["shown"]}, "it sent no frame"
-        assert state["refused"] == {"bad_frame": 1, "unauthenticated": 1}
+        assert state["refused"] == {"bad_frame": 1, "forbidden": 1, "unauthenticated": 1}
         assert (state["batches"]["runs"][0], sum(state["batches"]["runs"]), state["batches"]["mean"]) == (
             3,
             3,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from kits.several_clouds import Fleet
+import pytest
+from kits.several_clouds import OURS, Fleet
 from kits.uplink import with_cloud
 from kits.virtual_time import run
+
+from shared.errors import UplinkError
 
 UPLOAD_S = 30.0
 
@@ -97,6 +100,30 @@ def test_while_the_only_cloud_left_is_tried_the_one_that_is_not_asked_does_not_c
         assert circuit(fleet) == "closed"
 
     with_uploads(check, 1)
+
+
+def test_where_the_only_cloud_left_changes_its_network_it_is_told_that_no_cloud_is_asked(caplog):
+    async def check(fleet, checking):
+        await checking
+        fleet.uplinks.take_over()
+        told, last = [], fleet.lines[1]
+        fleet.clouds.circuit.on_change = lambda _before, now: told.append(now.value)
+        for number in (0, 2):
+            fleet.lines[number].away = True
+            fleet.lines[number].circuit.open("no route")
+        last.network = "another"
+        for _ in range(2):
+            with pytest.raises(UplinkError):
+                await last.greet()
+        assert circuit(fleet) == "open"
+        assert told == ["open"]
+        assert caplog.text.count("no cloud is left to ask") == 1
+        last.network = OURS
+        await last.greet()
+        assert circuit(fleet) == "closed"
+        assert told == ["open", "closed"]
+
+    with_uploads(check)
 
 
 def test_nothing_is_open_before_anything_has_failed():

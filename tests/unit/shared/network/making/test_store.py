@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 from kits.bundle_cloud import CONTENT, FINGERPRINT, write
@@ -76,6 +77,13 @@ def test_two_edges_do_not_fetch_the_same_bundle_at_once(tmp_path):
         assert folder.is_dir()
     with other.unfinished(FINGERPRINT) as again:
         assert again == folder
+
+
+def test_one_whose_folder_goes_in_this_moment_is_another_process_s(tmp_path, monkeypatch):
+    store = BundleStore(str(tmp_path / "cache"))
+    monkeypatch.setattr(Path, "mkdir", lambda *_, **__: None)
+    with store.unfinished(FINGERPRINT) as folder:
+        assert folder is None
 
 
 def test_a_bundle_that_is_not_in_the_cache_is_not_removed(tmp_path):

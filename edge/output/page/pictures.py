@@ -70,7 +70,7 @@ class _Watched:
         self.news = asyncio.Event()
 
     def held(self) -> int:
-        return sum(each.pixels.nbytes for each in (*self.waiting, *self.answered) if each.pixels is not None)
+        return sum(_size(each.pixels) for each in (*self.waiting, *self.answered) if each.pixels is not None)
 
 
 class Pictures:
@@ -90,6 +90,7 @@ class Pictures:
         self._lock = threading.Lock()
         """Around what `look` reads and the event loop changes."""
         self._watched: dict[str, _Watched] = {}
+        self._making = 0  # bytes of pictures that the thread has, or is to have
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="page", initializer=_give_way)
 
     def look(self, frame: Captured) -> None:
@@ -101,8 +102,8 @@ class Pictures:
         with self._lock:
             if len(watched.waiting) == _WAITING:
                 return
-            held = sum(each.held() for each in self._watched.values())
-            if held and held + frame.picture.nbytes > MAX_HELD_BYTES:
+            held = self._making + sum(each.held() for each in self._watched.values())
+            if held and held + _size(frame.picture) > MAX_HELD_BYTES:
                 return
             watched.kept_s = origin.captured_s
             watched.waiting.append(
@@ -171,12 +172,18 @@ class Pictures:
     async def _encoded(self, picture: Picture) -> bytes:
         if picture.jpeg is None:
             assert picture.pixels is not None
-            loop = asyncio.get_running_loop()
+            loop, size = asyncio.get_running_loop(), _size(picture.pixels)
             picture.jpeg = loop.run_in_executor(self._thread, encode, picture.pixels)
             with self._lock:
                 picture.pixels = None
+                self._making += size
+            picture.jpeg.add_done_callback(lambda _: self._let_go(size))
             self._made()
         return await asyncio.shield(picture.jpeg)  # the others wait for it too
+
+    def _let_go(self, size: int) -> None:
+        with self._lock:
+            self._making -= size
 
     def _look_again(self, camera: str) -> None:
         watched = self._watched.get(camera)
@@ -188,6 +195,11 @@ class Pictures:
         else:
             with self._lock:
                 del self._watched[camera]
+
+
+def _size(pixels: NDArray[np.uint8]) -> int:
+    """Bytes that are kept with it: of a strip cut out of a picture, the whole picture's."""
+    return int(getattr(pixels.base, "nbytes", pixels.nbytes))
 
 
 def encode(pixels: NDArray[np.uint8]) -> bytes:

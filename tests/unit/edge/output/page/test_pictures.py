@@ -7,54 +7,11 @@ import asyncio
 import cv2
 import numpy as np
 import pytest
-from kits.edge_page import PageRun
+from kits.edge_page import look_at as run
 
 from edge.cameras.shapes import Part
 from edge.output.page import pictures as room
-from edge.output.page.pictures import EVERY_S, MAX_WIDTH, Pictures, encode
-
-
-class Clock:
-    now_s = 100.0
-
-    def __call__(self):
-        return self.now_s
-
-
-class Run(PageRun):
-    """The pictures alone, with a clock that the test holds."""
-
-    def __init__(self, cameras=("camera",)):
-        super().__init__(cameras, pictures=False)
-        self.clock, self.made = Clock(), []
-        self.pictures = Pictures(cameras, made=lambda: self.made.append(1), clock=self.clock)
-        self.page = Alone(self.pictures)
-
-    def both(self, camera="camera", **given):
-        self.answer(self.capture(camera, **given))
-
-
-class Alone:
-    """In the page's place."""
-
-    def __init__(self, pictures):
-        self.look = pictures.look
-        self._pictures = pictures
-
-    def __call__(self, record):
-        self._pictures.answered(record)
-
-
-def run(check, *given):
-    async def go():
-        made = Run(*given)
-        try:
-            async with asyncio.timeout(30):
-                await check(made)
-        finally:
-            made.pictures.close()
-
-    asyncio.run(go())
+from edge.output.page.pictures import EVERY_S, MAX_WIDTH, encode
 
 
 def brightness(jpeg):
@@ -163,33 +120,6 @@ def test_old_pictures_go_and_those_that_nobody_asked_for_go_first():
         assert len(kept) <= 6
         assert kept[-1] == 19
         assert all(number % 2 for number in kept if number < 17)
-
-    run(check)
-
-
-def test_pictures_that_wait_are_bounded_over_all_cameras(monkeypatch):
-    size = 48 * 64 * 3
-    monkeypatch.setattr(room, "MAX_HELD_BYTES", 3 * size)
-    cameras = [f"c{number}" for number in range(8)]
-
-    async def check(made):
-        for camera in cameras:
-            made.pictures.watch(camera)
-        frames = [made.capture(camera) for camera in cameras]
-        for frame in frames:
-            made.answer(frame)
-        assert sum(made.pictures.latest(camera) is not None for camera in cameras) == 3
-
-    run(check, cameras)
-
-
-def test_one_large_picture_is_kept_all_the_same(monkeypatch):
-    monkeypatch.setattr(room, "MAX_HELD_BYTES", 10)
-
-    async def check(made):
-        made.pictures.watch("camera")
-        made.both()
-        assert made.pictures.latest("camera")
 
     run(check)
 

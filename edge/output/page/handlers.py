@@ -92,7 +92,8 @@ class DocumentHandler(PageHandler):
             self.set_header("WWW-Authenticate", 'Bearer realm="splitdnn"')
             login_page(TITLE).send(self)
         else:
-            refusal_page(TITLE, f"{error}. Accepted: {error.accepted}").send(self)
+            accepted = f". Accepted: {error.accepted}" if isinstance(error.accepted, str) else ""
+            refusal_page(TITLE, f"{error}{accepted}").send(self)
 
 
 class EventsHandler(PageHandler):

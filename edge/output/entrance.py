@@ -30,7 +30,7 @@ class Handler(RequestHandler):
     def prepare(self) -> None:
         if not self.needs.is_open:
             try:
-                self.caller = self.gate.enter(shown_by(self.request), self.needs)
+                self.caller = self.gate.enter(shown_by(self.request, of_port=True), self.needs)
             except RequestError as error:
                 self.refuse(error)
 

@@ -113,7 +113,7 @@ class EventsHandler(PageHandler):
         """Whether the token is in force and its owner has not logged out."""
         session, sessions = self.caller.session, self.gate.sessions
         if session is not None and sessions is not None:
-            key = session_key(self.request) or ""
+            key = session_key(self.request, of_port=True) or ""
             return sessions.find(key) is session and self.gate.still(self.caller)
         return self.gate.still(self.caller)
 

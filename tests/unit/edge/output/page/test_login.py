@@ -77,6 +77,19 @@ def test_an_open_page_ends_when_its_owner_logs_out(tokens):
     run(check, tokens)
 
 
+def test_two_edges_of_one_machine_do_not_log_each_others_people_out(tokens):
+    async def check(made, port):
+        await port.ask("/login", "POST", data={"token": tokens.of["page"]})
+        gate = Gate(TokenFile(str(tokens.path)), frozenset(), Sessions())
+        async with served(PageRun(), gate, cookie_jar=port.client.cookie_jar) as other:
+            assert (await other.ask("/")).status == 401
+            await other.ask("/login", "POST", data={"token": tokens.of["page"]})
+            assert (await other.ask("/")).status == 200
+        assert (await port.ask("/")).status == 200
+
+    run(check, tokens)
+
+
 def test_a_token_that_is_not_known_is_refused_in_words(tokens):
     async def check(made, port):
         for token in ("nonsense", "", "sdn_" + "x" * 1000):

@@ -15,14 +15,15 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, cast
 
 import cv2
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from edge.cameras.shapes import Part
@@ -40,6 +41,8 @@ _WAITING = 2
 _KEPT, _RAW = 6, 3
 """Pictures of a camera whose frames are answered: a viewer far away asks late. And how many of them are not made into JPEGs yet."""
 _QUALITY = 75
+_BAND = 1 << 16
+"""Pixels that OpenCV makes on one thread."""
 _NICE = 10
 _PATIENCE_S = 2.0
 
@@ -207,12 +210,26 @@ def encode(pixels: NDArray[np.uint8]) -> bytes:
     height, width = pixels.shape[:2]
     scale = min(1.0, MAX_WIDTH / width, MAX_HEIGHT / height)
     if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        pixels = _smaller(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not done:
         raise ValueError("OpenCV makes no JPEG of this picture")
     return data.tobytes()
+
+
+def _smaller(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """In bands of which OpenCV makes each on this thread alone: its pool is the frames', and whoever needs it first gives it its priority."""
+    rows = max(1, _BAND // width)
+    tops = [*range(0, height, rows), height]
+    places = [round(top * len(pixels) / height) for top in tops]
+    bands = [
+        cast(
+            "NDArray[np.uint8]",
+            cv2.resize(pixels[place:end], (width, bottom - top), interpolation=cv2.INTER_AREA),
+        )
+        for (place, end), (top, bottom) in zip(pairwise(places), pairwise(tops), strict=True)
+    ]
+    return np.concatenate(bands)
 
 
 def _give_way() -> None:

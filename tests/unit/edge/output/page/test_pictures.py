@@ -148,6 +148,25 @@ def test_a_jpeg_is_small_enough_for_a_page(size, expected):
     assert expected[1] <= MAX_WIDTH
 
 
+@pytest.mark.parametrize("size", [(2160, 3840), (1944, 2592), (731, 1300), (4000, 1000), (1, 5000)])
+def test_a_picture_is_made_smaller_on_the_pages_own_thread(monkeypatch, size):
+    """OpenCV's others are for the frames; made by a thread that gives way, they would give way with a frame's picture in hand."""
+    whole, made = cv2.resize, []
+
+    def resize(pixels, size, **options):
+        made.append(size[0] * size[1])
+        return whole(pixels, size, **options)
+
+    monkeypatch.setattr(cv2, "resize", resize)
+    slope = np.add.outer(np.linspace(0, 160, size[0]), np.linspace(0, 90, size[1]))
+    pixels = np.repeat(slope[..., None].astype(np.uint8), 3, axis=2)
+    found = cv2.imdecode(np.frombuffer(encode(pixels), np.uint8), cv2.IMREAD_COLOR)
+    wanted = whole(pixels, found.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert max(made) <= 1 << 16
+    wanted = cv2.imdecode(cv2.imencode(".jpg", wanted, [cv2.IMWRITE_JPEG_QUALITY, 75])[1], cv2.IMREAD_COLOR)
+    assert np.abs(found.astype(int) - wanted).max() <= 3
+
+
 def test_looking_costs_a_frame_no_time_to_speak_of_while_nobody_looks(monkeypatch):
     """No picture is touched: what is not there cannot be looked at."""
 

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from kits.edge_page import PageRun, events, served
 from kits.tokens import Tokens
+from yarl import URL
 
 from shared.security.gate import Gate
 from shared.security.rights import Right
@@ -97,6 +98,21 @@ def test_a_token_that_is_not_known_is_refused_in_words(tokens):
             assert answer.status in (400, 401), token
             assert "Set-Cookie" not in answer.headers
         assert logins(made, "refused") >= 2
+
+    run(check, tokens)
+
+
+def test_what_is_no_text_is_refused_without_a_word_in_the_log(tokens, caplog):
+    caplog.set_level("INFO")
+
+    async def check(_, port):
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        for number in range(3):
+            secret = f"token=%ff{number}sdn_secret"
+            assert (await port.ask("/login", "POST", data=secret, headers=headers)).status == 400
+            path = URL(f"/snapshot/%ff{number}.jpg", encoded=True)
+            assert (await port.ask(path)).status == 400
+        assert not caplog.records
 
     run(check, tokens)
 

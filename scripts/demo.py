@@ -36,6 +36,8 @@ STOP_SECONDS = 30.0
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 NETWORK = ("model", "labels", "recipe", "task")
 """Settings that both sides must be given alike."""
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Both sides are on this machine, which a proxy of the environment is not."""
 
 
 def main() -> int:
@@ -78,10 +80,10 @@ def main() -> int:
                 status_port = str(_free_port())
             edge += ["--status-port", status_port]
             if watched:
-                edge += ["--at-end", "stay", "--page-pictures"]
+                edge += ["--at-end", "stay", *_pictures()]
             with _process([*edge, *for_edge], env=environment) as process:
                 if watched:
-                    _say_where(status_port, process)
+                    _say_where(status_port, process, tls=_has_certificate(for_edge))
                 return process.wait()
 
 
@@ -100,9 +102,20 @@ def _detector(folder: Path = WEIGHTS) -> Path | None:
     return None
 
 
-def _say_where(port: str, edge: subprocess.Popen[bytes]) -> None:
+def _pictures() -> list[str]:
+    """The flag that shows the cameras' pictures on the page, unless a variable says whether they are to be shown."""
+    return [] if os.environ.get("SPLITDNN_PAGE_PICTURES") else ["--page-pictures"]
+
+
+def _has_certificate(for_edge: list[str]) -> bool:
+    """Whether the page is served over TLS."""
+    flags = [each for each in for_edge if each.startswith("--status-certificate")]
+    return bool(flags or os.environ.get("SPLITDNN_STATUS_CERTIFICATE"))
+
+
+def _say_where(port: str, edge: subprocess.Popen[bytes], *, tls: bool) -> None:
     """The page's address, once there is a page, and again at the end of the source: what the edge prints has moved it away."""
-    if os.environ.get("SPLITDNN_STATUS_CERTIFICATE"):
+    if tls:
         say(f"look at https://127.0.0.1:{port}/ in a browser; ctrl-C ends all of it")
         return
     page = f"http://127.0.0.1:{port}/"
@@ -156,7 +169,7 @@ def _wait_until(
     while time.monotonic() < deadline and process.poll() is None:
         with (
             contextlib.suppress(urllib.error.URLError, OSError),
-            urllib.request.urlopen(url, timeout=2) as response,
+            _DIRECTLY.open(url, timeout=2) as response,
         ):
             if response.status == 200 and said(response.read()):
                 return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tornado.web import RequestHandler
+from tornado.web import HTTPError, RequestHandler
 
 from shared.errors import RequestError, UnauthenticatedError
 from shared.security.gate import NOBODY
@@ -30,7 +30,7 @@ class Handler(RequestHandler):
     def prepare(self) -> None:
         if not self.needs.is_open:
             try:
-                self.caller = self.gate.enter(shown_by(self.request), self.needs)
+                self.caller = self.gate.enter(shown_by(self.request, of_port=True), self.needs)
             except RequestError as error:
                 self.refuse(error)
 
@@ -42,6 +42,11 @@ class Handler(RequestHandler):
         if error.retryable:
             self.set_header("Retry-After", str(error.retry_after_s))
         self.finish({"error": str(error), "reason": error.reason, "accepted": error.accepted})
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        # Tornado's line quotes what a stranger sent: no two are of one kind, so that he could fill the log, with tokens too.
+        if not isinstance(value, HTTPError):
+            super().log_exception(typ, value, tb)
 
     def head(self, *arguments: str, **named: str) -> Any:
         """GET without its body, which Tornado leaves out."""

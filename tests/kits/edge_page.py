@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -16,6 +17,7 @@ from edge.frames.origin import Origin
 from edge.frames.way import Captured
 from edge.metrics import EdgeMetrics
 from edge.output.page.page import Page
+from edge.output.page.pictures import Pictures
 from edge.output.status import serve_status
 from shared.observing.telemetry import Stopwatch
 from shared.security.gate import Gate
@@ -77,6 +79,46 @@ class PageRun:
         frame = self.capture(camera)
         self.answer(frame, **changes)
         return frame.origin.number
+
+
+class _Clock:
+    now_s = 100.0
+
+    def __call__(self):
+        return self.now_s
+
+
+class PicturesRun(PageRun):
+    """The pictures alone, with a clock that the test holds."""
+
+    def __init__(self, cameras=("camera",)):
+        super().__init__(cameras, pictures=False)
+        self.clock, self.made = _Clock(), []
+        self.pictures = Pictures(cameras, made=lambda: self.made.append(1), clock=self.clock)
+        # In the page's place.
+        self.page = SimpleNamespace(look=self.pictures.look)
+
+    def answer(self, frame, **changes):
+        origin = frame.origin
+        given = {"camera": origin.camera, "frame_id": f"{origin.frame_id:016x}"} | changes
+        self.pictures.answered(record(origin.number, **given))
+
+    def both(self, camera="camera", **given):
+        self.answer(self.capture(camera, **given))
+
+
+def look_at(check, *given):
+    """Run `check` with pictures on an event loop."""
+
+    async def go():
+        made = PicturesRun(*given)
+        try:
+            async with asyncio.timeout(30):
+                await check(made)
+        finally:
+            made.pictures.close()
+
+    asyncio.run(go())
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@
   const GOAL = { latency: "the shortest latency", throughput: "the most frames", bytes: "the fewest bytes" };
   const STROKES = ["#ffd400", "#4dd2ff", "#ff8ad8", "#7dff7a", "#ffa64d", "#c9a6ff", "#ff7a7a", "#66ffe0"];
 
-  const OLD_MS = 4000, FIRST_MS = 2000, MANY = 12;
+  const PATIENCE_MS = 10000, OLD_MS = 4000, FIRST_MS = 2000, MANY = 12;
 
   let state = null;
   const cards = new Map();
@@ -32,7 +32,7 @@
   async function look() {
     if (looking || document.hidden || !state || !state.pictures || !visible.size) return;
     looking = true;
-    try { await fetch(`/watch?${[...visible].map((name) => `camera=${encodeURIComponent(name)}`).join("&")}`, { cache: "no-store" }); } catch { /* lost */ }
+    try { await fetch(`/watch?${[...visible].map((name) => `camera=${encodeURIComponent(name)}`).join("&")}`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) }); } catch { /* lost */ }
     looking = false;
   }
   setInterval(look, 1000);
@@ -41,7 +41,7 @@
     if (card.fetching) return;
     card.fetching = true;
     try {
-      const answer = await fetch(`/snapshot/${encodeURIComponent(card.key)}.jpg?frame=${record.frame}`, { cache: "no-store" });
+      const answer = await fetch(`/snapshot/${encodeURIComponent(card.key)}.jpg?frame=${record.frame}`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
       if (answer.ok && answer.headers.get("X-Frame-Id") === record.frame_id) {
         const bitmap = await createImageBitmap(await answer.blob());
         if (card.isConnected) { draw(card, record, bitmap); tell(card, record); }

@@ -92,7 +92,8 @@ class DocumentHandler(PageHandler):
             self.set_header("WWW-Authenticate", 'Bearer realm="splitdnn"')
             login_page(TITLE).send(self)
         else:
-            refusal_page(TITLE, f"{error}. Accepted: {error.accepted}").send(self)
+            accepted = f". Accepted: {error.accepted}" if isinstance(error.accepted, str) else ""
+            refusal_page(TITLE, f"{error}{accepted}").send(self)
 
 
 class EventsHandler(PageHandler):
@@ -112,7 +113,7 @@ class EventsHandler(PageHandler):
         """Whether the token is in force and its owner has not logged out."""
         session, sessions = self.caller.session, self.gate.sessions
         if session is not None and sessions is not None:
-            key = session_key(self.request) or ""
+            key = session_key(self.request, of_port=True) or ""
             return sessions.find(key) is session and self.gate.still(self.caller)
         return self.gate.still(self.caller)
 

@@ -30,7 +30,7 @@ class LoginHandler(Handler):
 
     def get(self) -> None:
         try:
-            caller = self.gate.enter(shown_by(self.request), _ANYBODY)
+            caller = self.gate.enter(shown_by(self.request, of_port=True), _ANYBODY)
         except RequestError:
             login_page(TITLE).send(self)
             return
@@ -57,7 +57,7 @@ class LoginHandler(Handler):
         key, _ = self.gate.sessions.begin(grant.digest)
         self._metrics.logins.labels(result="begun").inc()
         self.set_cookie(
-            cookie_name(self.request),
+            cookie_name(self.request, of_port=True),
             key,
             httponly=True,
             samesite="Strict",
@@ -75,12 +75,14 @@ class LogoutHandler(Handler):
 
     def post(self) -> None:
         try:
-            self.gate.enter(shown_by(self.request, self.get_body_argument("form_key", "")), _ANYBODY)
+            form_key = self.get_body_argument("form_key", "")
+            self.gate.enter(shown_by(self.request, form_key, of_port=True), _ANYBODY)
         except RequestError as error:
             self.refuse(error)
             return
-        if (key := session_key(self.request)) and self.gate.sessions:
+        if (key := session_key(self.request, of_port=True)) and self.gate.sessions:
             self.gate.sessions.end(key)
-        self.clear_cookie(cookie_name(self.request), path="/", secure=self.request.protocol == "https")
+        name = cookie_name(self.request, of_port=True)
+        self.clear_cookie(name, path="/", secure=self.request.protocol == "https")
         be_private(self)
         self.redirect("/login", status=303)

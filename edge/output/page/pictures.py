@@ -15,14 +15,15 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, cast
 
 import cv2
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from edge.cameras.shapes import Part
@@ -40,6 +41,8 @@ _WAITING = 2
 _KEPT, _RAW = 6, 3
 """Pictures of a camera whose frames are answered: a viewer far away asks late. And how many of them are not made into JPEGs yet."""
 _QUALITY = 75
+_BAND = 1 << 16
+"""Pixels that OpenCV makes on one thread."""
 _NICE = 10
 _PATIENCE_S = 2.0
 
@@ -70,7 +73,7 @@ class _Watched:
         self.news = asyncio.Event()
 
     def held(self) -> int:
-        return sum(each.pixels.nbytes for each in (*self.waiting, *self.answered) if each.pixels is not None)
+        return sum(_size(each.pixels) for each in (*self.waiting, *self.answered) if each.pixels is not None)
 
 
 class Pictures:
@@ -90,6 +93,7 @@ class Pictures:
         self._lock = threading.Lock()
         """Around what `look` reads and the event loop changes."""
         self._watched: dict[str, _Watched] = {}
+        self._making = 0  # bytes of pictures that the thread has, or is to have
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="page", initializer=_give_way)
 
     def look(self, frame: Captured) -> None:
@@ -101,8 +105,8 @@ class Pictures:
         with self._lock:
             if len(watched.waiting) == _WAITING:
                 return
-            held = sum(each.held() for each in self._watched.values())
-            if held and held + frame.picture.nbytes > MAX_HELD_BYTES:
+            held = self._making + sum(each.held() for each in self._watched.values())
+            if held and held + _size(frame.picture) > MAX_HELD_BYTES:
                 return
             watched.kept_s = origin.captured_s
             watched.waiting.append(
@@ -171,12 +175,18 @@ class Pictures:
     async def _encoded(self, picture: Picture) -> bytes:
         if picture.jpeg is None:
             assert picture.pixels is not None
-            loop = asyncio.get_running_loop()
+            loop, size = asyncio.get_running_loop(), _size(picture.pixels)
             picture.jpeg = loop.run_in_executor(self._thread, encode, picture.pixels)
             with self._lock:
                 picture.pixels = None
+                self._making += size
+            picture.jpeg.add_done_callback(lambda _: self._let_go(size))
             self._made()
         return await asyncio.shield(picture.jpeg)  # the others wait for it too
+
+    def _let_go(self, size: int) -> None:
+        with self._lock:
+            self._making -= size
 
     def _look_again(self, camera: str) -> None:
         watched = self._watched.get(camera)
@@ -190,17 +200,36 @@ class Pictures:
                 del self._watched[camera]
 
 
+def _size(pixels: NDArray[np.uint8]) -> int:
+    """Bytes that are kept with it: of a strip cut out of a picture, the whole picture's."""
+    return int(getattr(pixels.base, "nbytes", pixels.nbytes))
+
+
 def encode(pixels: NDArray[np.uint8]) -> bytes:
     """(h, w, 3) BGR -> a JPEG of at most `MAX_WIDTH` x `MAX_HEIGHT` pixels."""
     height, width = pixels.shape[:2]
     scale = min(1.0, MAX_WIDTH / width, MAX_HEIGHT / height)
     if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        pixels = _smaller(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not done:
         raise ValueError("OpenCV makes no JPEG of this picture")
     return data.tobytes()
+
+
+def _smaller(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """In bands of which OpenCV makes each on this thread alone: its pool is the frames', and whoever needs it first gives it its priority."""
+    rows = max(1, _BAND // width)
+    tops = [*range(0, height, rows), height]
+    places = [round(top * len(pixels) / height) for top in tops]
+    bands = [
+        cast(
+            "NDArray[np.uint8]",
+            cv2.resize(pixels[place:end], (width, bottom - top), interpolation=cv2.INTER_AREA),
+        )
+        for (place, end), (top, bottom) in zip(pairwise(places), pairwise(tops), strict=True)
+    ]
+    return np.concatenate(bands)
 
 
 def _give_way() -> None:

@@ -37,6 +37,8 @@ _BYTES_PER_S = 1 << 19
 """A state that is long comes less often: so many bytes a second to each viewer."""
 _SHARE = 0.05
 """Making states takes at most so much of the loop's time."""
+_LONGEST_S = 5.0
+"""Between two states, at most: a machine that stood still for a second has not made a long state."""
 _LONG_BYTES = 64 << 10
 """A state of this length is encoded on a thread."""
 _BEAT = b"event: beat\ndata: 1\n\n"
@@ -156,7 +158,8 @@ class Stream:
                 self._latest = text
                 for viewer in self._viewers:
                     viewer.offer(text)
-            await asyncio.sleep(max(self._period_s, len(text) / _BYTES_PER_S, took_s / _SHARE))
+            pause_s = max(self._period_s, len(text) / _BYTES_PER_S, took_s / _SHARE)
+            await asyncio.sleep(min(pause_s, _LONGEST_S))
         self._latest = b""
 
     async def _made(self) -> tuple[bytes, float]:

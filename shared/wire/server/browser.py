@@ -19,33 +19,46 @@ _LOCAL = (".local", ".localhost", ".internal", ".home.arpa")
 """Ends of names that nobody can register."""
 
 
-def shown_by(request: HTTPServerRequest, form_key: str | None = None) -> Shown:
-    """All of it, for the gate. `form_key` came in a form."""
+def shown_by(request: HTTPServerRequest, form_key: str | None = None, *, of_port: bool = False) -> Shown:
+    """All of it, for the gate. `form_key` came in a form; `of_port` as of `cookie_name`."""
     headers = request.headers
     authorization = headers.get_list("Authorization")
     return Shown(
         request.method or "",
         authorization,
-        None if authorization or "Cookie" not in headers else session_key(request),
+        None if authorization or "Cookie" not in headers else session_key(request, of_port=of_port),
         form_key or headers.get(FORM_KEY),
         from_elsewhere(request),
     )
 
 
-def cookie_name(request: HTTPServerRequest) -> str:
-    """The name of the session's cookie; over TLS one that browsers let no other host or path set."""
-    return f"__Host-{_COOKIE}" if request.protocol == "https" else _COOKIE
+def cookie_name(request: HTTPServerRequest, *, of_port: bool = False) -> str:
+    """The name of the session's cookie; over TLS one that browsers let no other host or path set.
+
+    `of_port`: one of this port alone, as browsers send a cookie to all ports of a machine, and each keeps its own session.
+    """
+    name = f"{_COOKIE}{_port(request.host)}" if of_port else _COOKIE
+    return f"__Host-{name}" if request.protocol == "https" else name
 
 
-def session_key(request: HTTPServerRequest) -> str | None:
-    """What the session's cookie holds; None without one."""
+def session_key(request: HTTPServerRequest, *, of_port: bool = False) -> str | None:
+    """What the session's cookie holds; None without one. `of_port` as of `cookie_name`."""
     # Not Tornado's `cookies`: it reads all of them, and each the slower the more it escapes.
-    name, keys = cookie_name(request), []
+    name, keys = cookie_name(request, of_port=of_port), []
     for cookie in ";".join(request.headers.get_list("Cookie")).split(";"):
         found, _, value = cookie.partition("=")
         if found.strip() == name:
             keys.append(value.strip())
     return keys[-1] if keys and 0 < len(keys[-1]) <= _LONGEST_KEY else None
+
+
+def _port(host: str) -> str:
+    """The end of a cookie's name; nothing where the port is the usual one, or no port."""
+    try:
+        port = urlsplit(f"//{host}").port
+    except ValueError:
+        return ""
+    return "" if port is None else f"_{port}"
 
 
 def from_elsewhere(request: HTTPServerRequest) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.output.page.seen.ring import Ring
 from edge.output.page.seen.shown import cut, shown
+from shared.observing.logs import mask_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ class CameraSeen:
             "key": self.name,
             "source": cut(record.source, _MAX_PROBLEM) if record else None,
             "status": status,
-            "problem": None if problem is None else cut(str(problem), _MAX_PROBLEM),
+            "problem": None if problem is None else cut(mask_credentials(str(problem)), _MAX_PROBLEM),
             "age_s": None if age_s is None else round(age_s, 1),
             "per_s": self._rate(age_s) if status == "live" else 0.0,
             "counts": {name: int(metrics.frames(name).value()) for name in _COUNTED},

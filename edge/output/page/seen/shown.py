@@ -59,7 +59,10 @@ def _answer(record: Record) -> dict[str, Any]:
         ],
     }
     if isinstance(answer, Boxes) and answer.size:
-        said["size"] = list(answer.size)
-        said["boxes"] = [[cut(each.label), each.score, *each.corners] for each in answer.boxes[:MAX_BOXES]]
-        said["more"] = answer.more + max(0, len(answer.boxes) - MAX_BOXES)
+        said["size"] = [int(side) for side in answer.size]
+        said["boxes"] = [
+            [cut(each.label), *(finite(float(number)) for number in (each.score, *each.corners))]
+            for each in answer.boxes[:MAX_BOXES]
+        ]
+        said["more"] = int(answer.more) + max(0, len(answer.boxes) - MAX_BOXES)
     return said

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from kits.edge_page import PageRun, events, served
 from kits.tokens import Tokens
+from yarl import URL
 
 from shared.security.gate import Gate
 from shared.security.rights import Right
@@ -77,6 +78,19 @@ def test_an_open_page_ends_when_its_owner_logs_out(tokens):
     run(check, tokens)
 
 
+def test_two_edges_of_one_machine_do_not_log_each_others_people_out(tokens):
+    async def check(made, port):
+        await port.ask("/login", "POST", data={"token": tokens.of["page"]})
+        gate = Gate(TokenFile(str(tokens.path)), frozenset(), Sessions())
+        async with served(PageRun(), gate, cookie_jar=port.client.cookie_jar) as other:
+            assert (await other.ask("/")).status == 401
+            await other.ask("/login", "POST", data={"token": tokens.of["page"]})
+            assert (await other.ask("/")).status == 200
+        assert (await port.ask("/")).status == 200
+
+    run(check, tokens)
+
+
 def test_a_token_that_is_not_known_is_refused_in_words(tokens):
     async def check(made, port):
         for token in ("nonsense", "", "sdn_" + "x" * 1000):
@@ -84,6 +98,21 @@ def test_a_token_that_is_not_known_is_refused_in_words(tokens):
             assert answer.status in (400, 401), token
             assert "Set-Cookie" not in answer.headers
         assert logins(made, "refused") >= 2
+
+    run(check, tokens)
+
+
+def test_what_is_no_text_is_refused_without_a_word_in_the_log(tokens, caplog):
+    caplog.set_level("INFO")
+
+    async def check(_, port):
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        for number in range(3):
+            secret = f"token=%ff{number}sdn_secret"
+            assert (await port.ask("/login", "POST", data=secret, headers=headers)).status == 400
+            path = URL(f"/snapshot/%ff{number}.jpg", encoded=True)
+            assert (await port.ask(path)).status == 400
+        assert not caplog.records
 
     run(check, tokens)
 

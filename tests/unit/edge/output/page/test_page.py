@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import cv2
 import numpy as np
@@ -51,6 +52,13 @@ def test_the_page_calls_nothing_that_makes_markup_of_text():
     html = edge_document().html.decode()
     for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", " style=", "://"):
         assert word not in html, word
+
+
+def test_no_request_of_the_page_is_waited_for_without_end():
+    """A connection that nobody answers any more would be the last of its camera's pictures."""
+    requests = re.findall(r"\bfetch\(.*", edge_document().html.decode())
+    assert len(requests) == 3
+    assert all("AbortSignal.timeout(" in each for each in requests)
 
 
 def test_a_state_tells_of_every_camera():
@@ -161,6 +169,16 @@ def test_every_path_of_the_page_takes_the_right_to_it(tmp_path):
                     assert ("WWW-Authenticate" in answer.headers) == (right is None)
 
     run(check, gate=gate)
+
+
+def test_people_are_told_in_words_which_right_their_token_lacks(tmp_path):
+    tokens = Tokens(tmp_path / "tokens")
+
+    async def check(_, port):
+        said = (await port.ask("/", headers=bearing(tokens.of[Right.METRICS]))).body.decode()
+        assert "does not give the right page</p>" in said
+
+    run(check, gate=Gate(TokenFile(str(tokens.path)), frozenset(), Sessions()))
 
 
 def test_a_page_of_another_site_gets_nothing_but_a_link():

@@ -7,54 +7,11 @@ import asyncio
 import cv2
 import numpy as np
 import pytest
-from kits.edge_page import PageRun
+from kits.edge_page import look_at as run
 
 from edge.cameras.shapes import Part
 from edge.output.page import pictures as room
-from edge.output.page.pictures import EVERY_S, MAX_WIDTH, Pictures, encode
-
-
-class Clock:
-    now_s = 100.0
-
-    def __call__(self):
-        return self.now_s
-
-
-class Run(PageRun):
-    """The pictures alone, with a clock that the test holds."""
-
-    def __init__(self, cameras=("camera",)):
-        super().__init__(cameras, pictures=False)
-        self.clock, self.made = Clock(), []
-        self.pictures = Pictures(cameras, made=lambda: self.made.append(1), clock=self.clock)
-        self.page = Alone(self.pictures)
-
-    def both(self, camera="camera", **given):
-        self.answer(self.capture(camera, **given))
-
-
-class Alone:
-    """In the page's place."""
-
-    def __init__(self, pictures):
-        self.look = pictures.look
-        self._pictures = pictures
-
-    def __call__(self, record):
-        self._pictures.answered(record)
-
-
-def run(check, *given):
-    async def go():
-        made = Run(*given)
-        try:
-            async with asyncio.timeout(30):
-                await check(made)
-        finally:
-            made.pictures.close()
-
-    asyncio.run(go())
+from edge.output.page.pictures import EVERY_S, MAX_WIDTH, encode
 
 
 def brightness(jpeg):
@@ -167,33 +124,6 @@ def test_old_pictures_go_and_those_that_nobody_asked_for_go_first():
     run(check)
 
 
-def test_pictures_that_wait_are_bounded_over_all_cameras(monkeypatch):
-    size = 48 * 64 * 3
-    monkeypatch.setattr(room, "MAX_HELD_BYTES", 3 * size)
-    cameras = [f"c{number}" for number in range(8)]
-
-    async def check(made):
-        for camera in cameras:
-            made.pictures.watch(camera)
-        frames = [made.capture(camera) for camera in cameras]
-        for frame in frames:
-            made.answer(frame)
-        assert sum(made.pictures.latest(camera) is not None for camera in cameras) == 3
-
-    run(check, cameras)
-
-
-def test_one_large_picture_is_kept_all_the_same(monkeypatch):
-    monkeypatch.setattr(room, "MAX_HELD_BYTES", 10)
-
-    async def check(made):
-        made.pictures.watch("camera")
-        made.both()
-        assert made.pictures.latest("camera")
-
-    run(check)
-
-
 def test_the_part_that_the_network_sees_is_what_is_shown():
     part = Part(top=10, left=20, height=30, width=40)
 
@@ -216,6 +146,25 @@ def test_a_jpeg_is_small_enough_for_a_page(size, expected):
     data = encode(np.full((*size, 3), 200, np.uint8))
     assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == (*expected, 3)
     assert expected[1] <= MAX_WIDTH
+
+
+@pytest.mark.parametrize("size", [(2160, 3840), (1944, 2592), (731, 1300), (4000, 1000), (1, 5000)])
+def test_a_picture_is_made_smaller_on_the_pages_own_thread(monkeypatch, size):
+    """OpenCV's others are for the frames; made by a thread that gives way, they would give way with a frame's picture in hand."""
+    whole, made = cv2.resize, []
+
+    def resize(pixels, size, **options):
+        made.append(size[0] * size[1])
+        return whole(pixels, size, **options)
+
+    monkeypatch.setattr(cv2, "resize", resize)
+    slope = np.add.outer(np.linspace(0, 160, size[0]), np.linspace(0, 90, size[1]))
+    pixels = np.repeat(slope[..., None].astype(np.uint8), 3, axis=2)
+    found = cv2.imdecode(np.frombuffer(encode(pixels), np.uint8), cv2.IMREAD_COLOR)
+    wanted = whole(pixels, found.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert max(made) <= 1 << 16
+    wanted = cv2.imdecode(cv2.imencode(".jpg", wanted, [cv2.IMWRITE_JPEG_QUALITY, 75])[1], cv2.IMREAD_COLOR)
+    assert np.abs(found.astype(int) - wanted).max() <= 3
 
 
 def test_looking_costs_a_frame_no_time_to_speak_of_while_nobody_looks(monkeypatch):

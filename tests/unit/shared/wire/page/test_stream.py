@@ -229,6 +229,17 @@ def test_a_state_that_cannot_be_made_ends_nothing(bad, caplog):
     assert len(said) == 1
 
 
+def test_a_machine_that_stood_still_silences_the_page_for_moments_only(monkeypatch):
+    monkeypatch.setattr("shared.wire.page.stream._LONGEST_S", 0.01)
+
+    async def check(_, client, __):
+        async with client.get("/") as response:
+            found = events(response)
+            assert [(await anext(found))[0] for _ in range(3)] == ["state"] * 3
+
+    run(check, numbered(), clock=itertools.count(0, 60).__next__)
+
+
 def test_a_name_that_acts_arrives_as_text():
     async def check(_, client, __):
         async with client.get("/") as response:

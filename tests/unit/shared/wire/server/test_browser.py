@@ -47,6 +47,14 @@ def test_the_session_is_the_last_cookie_of_its_name():
     assert session_key(request(Cookie=f"splitdnn_session={'x' * 101}")) is None
 
 
+def test_a_cookie_of_a_port_is_not_that_of_the_others():
+    asks = request(Cookie="splitdnn_session=cloud; splitdnn_session_8882=edge; splitdnn_session_8883=other")
+    assert (session_key(asks, of_port=True), session_key(asks)) == ("edge", "cloud")
+    assert shown_by(asks, of_port=True).session_key == "edge"
+    for host in ("edge", "edge:99999", "edge:x"):
+        assert session_key(request(Host=host, Cookie="splitdnn_session=key"), of_port=True) == "key"
+
+
 def test_a_token_in_the_header_goes_before_a_cookie():
     shown = shown_by(request(Authorization="Bearer token", Cookie="splitdnn_session=key"))
     assert (shown.authorization, shown.session_key) == (["Bearer token"], None)

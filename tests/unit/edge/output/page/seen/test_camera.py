@@ -107,3 +107,9 @@ def test_counts_are_the_metrics(run):
     run.metrics.frames("cloud").inc(2)
     counts = run.camera.said(None, is_up=True, is_running=True)["counts"]
     assert (counts["dropped"], counts["cloud"], counts["edge"]) == (3, 2, 0)
+
+
+def test_what_broke_a_camera_is_told_without_its_password_as_in_the_log(run):
+    run.camera.problem = lambda: SourceError("gate: [Errno 111] refused: 'rtsp://anna:secret@gate/1'")
+    said = run.camera.said(None, is_up=False, is_running=False)
+    assert said["problem"] == "gate: [Errno 111] refused: 'rtsp://***@gate/1'"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 from kits.edge import record
 from kits.edge_page import boxes
 
 from edge.output.page.seen.shown import MAX_BOXES, shown
-from shared.tasks.detection.boxes import Boxes
+from shared.tasks.detection.boxes import Box, Boxes
 
 EVIL = '<img src=x onerror=alert(1)>\n\x1b[2J\u202e"'
 
@@ -56,6 +57,14 @@ def test_numbers_are_finite_or_missing(probability):
     said = shown(record(top=({"class_id": 1, "label": "a", "probability": probability},)))
     assert said["findings"] == [["a", None]]
     json.dumps(said, allow_nan=False)
+
+
+def test_numbers_of_a_package_become_those_of_json():
+    """One that JSON has not would keep the states of all cameras from the page."""
+    box = Box(1, "cup", np.float32(0.5), (np.float32(1), np.float32(math.nan), np.float32(3), np.float32(4)))
+    said = shown(record(answer=Boxes((box,), (np.int64(64), np.int64(48)), np.int64(2))))
+    assert json.loads(json.dumps(said, allow_nan=False))["boxes"] == [["cup", 0.5, 1.0, None, 3.0, 4.0]]
+    assert (said["size"], said["more"]) == ([64, 48], 2)
 
 
 class Rude:

@@ -17,6 +17,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.output.events.delivery.account import DeliveryError
 from edge.output.events.delivery.backoff import Backoff
+from edge.output.events.delivery.broker.caution import Caution
 from edge.output.events.delivery.broker.client import Login, Will
 from edge.output.events.delivery.broker.connection import IN_FLIGHT, Connection
 from shared.security.escape import shown
@@ -85,6 +86,9 @@ class MqttDelivery:
         """What is sent and not acknowledged, by its number; None for what is no event."""
         self._acknowledged_at = 0.0
         self._room = asyncio.Semaphore(0)
+        self._caution, self._alone = Caution(clock), False
+        self._quiet = asyncio.Event()
+        """Nothing is due."""
         self._connection: Connection | None = None
 
     async def run(self) -> None:
@@ -100,7 +104,8 @@ class MqttDelivery:
     async def _deliver(self) -> DeliveryError:
         """Over one connection, until it ends: why it did. Raises DeliveryError if there is none."""
         self._due.clear()
-        self._room = asyncio.Semaphore(IN_FLIGHT)
+        self._alone = self._caution.alone
+        self._room = asyncio.Semaphore(1 if self._alone else IN_FLIGHT)
         self._reader.again()
         self._connection = connection = await Connection.open(self._login(), self._acknowledged)
         begun = self._acknowledged_at = self._clock()
@@ -115,7 +120,9 @@ class MqttDelivery:
                 )  # neither ends by itself: what one of them raises is a mistake
             if self._clock() - begun >= _STABLE_S:
                 self._backoff.reset()
-            return await ending
+            error = await ending
+            self._suspect(error)
+            return error
         finally:
             for task in (sending, watching, ending):
                 task.cancel()
@@ -128,6 +135,8 @@ class MqttDelivery:
         self._publish(connection, self._topic(STATUS), ONLINE, None, retain=True)
         for topic, payload in self._discovery.present() if self._discovery else ():
             self._publish(connection, topic, payload, None, retain=True)
+        if self._alone:
+            await self._quiet.wait()
         while True:
             await self._room.acquire()
             entry = await self._reader.next()
@@ -147,6 +156,7 @@ class MqttDelivery:
     ) -> None:
         if not self._due:
             self._acknowledged_at = self._clock()
+            self._quiet.clear()
         self._due[connection.publish(topic, payload, retain=retain)] = entry
 
     def _acknowledged(self, number: int, reason: ReasonCode) -> None:
@@ -159,14 +169,29 @@ class MqttDelivery:
             return
         self._account.works()
         entry = self._due.pop(number)
+        if not self._due:
+            self._quiet.set()
         if entry is None:
             return
-        self._room.release()
+        self._make_room()
+        self._caution.answered(entry.position)
         if reason.is_failure:
             self._lose(entry, shown(reason))
         else:
             self._reader.done(entry.position)
             self._backoff.reset()
+
+    def _make_room(self) -> None:
+        for _ in range(IN_FLIGHT if self._alone else 1):
+            self._room.release()
+        self._alone = False
+
+    def _suspect(self, error: DeliveryError) -> None:
+        """The connection has ended: leave out the event that this happens at again and again."""
+        entries = [entry for entry in self._due.values() if entry]
+        oldest = min(entries, key=lambda entry: entry.position, default=None)
+        if oldest and self._caution.ended(oldest.position):
+            self._lose(oldest, f"every connection ends at it; at last: {error}")
 
     def _lose(self, entry: Entry, why: str) -> None:
         event = entry.event

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Sequence
 
     from edge.output.events.event import Event
@@ -69,6 +69,7 @@ class Reader:
         self.place: object = None
         """Where the spool goes on reading."""
         self._kept, self._lock, self._changed, self._clock = kept, lock, changed, clock
+        self._filling = threading.Lock()
         self._handed = done
         self._out: dict[int, Entry] = {}
         """Handed out, and neither confirmed nor given up; in order."""
@@ -140,7 +141,11 @@ class Reader:
         return entry
 
     def fill(self) -> bool:
-        """Read some of what comes next; False if the disk fails. From any thread, one at a time."""
+        """Read some of what comes next; False if the disk fails. From any thread."""
+        with self._filling:  # a connection that ends while the disk is slow leaves one that still reads
+            return self._fill()
+
+    def _fill(self) -> bool:
         limit = self._kept.last
         entries = self._kept.read(self)
         with self._lock:

@@ -68,6 +68,8 @@ class Reader:
         """Position of the last event in the buffer."""
         self.place: object = None
         """Where the spool goes on reading."""
+        self.unreadable_since: float | None = None
+        """Since when the disk does not give what comes next."""
         self._kept, self._lock, self._changed, self._clock = kept, lock, changed, clock
         self._filling = threading.Lock()
         self._handed = done
@@ -143,7 +145,7 @@ class Reader:
     def fill(self) -> bool:
         """Read some of what comes next; False if the disk fails. From any thread."""
         with self._filling:  # a connection that ends while the disk is slow leaves one that still reads
-            return self._fill()
+            return bool(self._buffer) or self._fill()
 
     def _fill(self) -> bool:
         limit = self._kept.last
@@ -158,6 +160,12 @@ class Reader:
                     self._buffer.append(entry)
                     self.fetched = entry.position
         return True
+
+    def pass_over(self, position: int) -> None:
+        """What is not fetched yet, up to this position, cannot be read. To be called while it is read."""
+        with self._lock:
+            if position > self.fetched:
+                self._skip_to(position)
 
     def lose_to(self, position: int, reason: str) -> None:
         """Everything up to this position is removed from the spool. One that is under way counts as lost, as nobody can tell."""

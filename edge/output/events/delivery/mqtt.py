@@ -90,6 +90,7 @@ class MqttDelivery:
         self._quiet = asyncio.Event()
         """Nothing is due."""
         self._connection: Connection | None = None
+        self._said_large = False
 
     async def run(self) -> None:
         """Deliver for ever. When it is cancelled, the broker says `offline` for this edge."""
@@ -134,7 +135,7 @@ class MqttDelivery:
     async def _send(self, connection: Connection) -> None:
         self._publish(connection, self._topic(STATUS), ONLINE, None, retain=True)
         for topic, payload in self._discovery.present() if self._discovery else ():
-            self._publish(connection, topic, payload, None, retain=True)
+            self._publish_beside(connection, topic, payload)
         if self._alone:
             await self._quiet.wait()
         while True:
@@ -142,14 +143,21 @@ class MqttDelivery:
             entry = await self._reader.next()
             event = entry.event
             topic, payload = self._topic(event.camera, event.kind), event.json()
-            size = len(topic.encode()) + len(payload) + _PACKET_EXTRA_BYTES
-            if connection.max_bytes is not None and size > connection.max_bytes:
-                self._lose(entry, f"{size} bytes are more than the {connection.max_bytes} that it takes")
+            if problem := _too_large(connection, topic, payload):
+                self._lose(entry, problem)
                 self._room.release()
                 continue
             self._publish(connection, topic, payload, entry)
             for extra, content in self._discovery.after(event) if self._discovery else ():
-                self._publish(connection, extra, content, None, retain=True)
+                self._publish_beside(connection, extra, content)
+
+    def _publish_beside(self, connection: Connection, topic: str, payload: bytes) -> None:
+        """What is no event. A broker ends the connection at a message that is too large for it."""
+        if not (problem := _too_large(connection, topic, payload)):
+            self._publish(connection, topic, payload, None, retain=True)
+        elif not self._said_large:
+            self._said_large = True
+            _log.warning("events to %s: %s is left out: %s", self._broker.name, topic, problem)
 
     def _publish(
         self, connection: Connection, topic: str, payload: bytes, entry: Entry | None, *, retain: bool = False
@@ -221,3 +229,11 @@ class MqttDelivery:
             broker.user,
             self._password.value if self._password and broker.user is not None else None,
         )
+
+
+def _too_large(connection: Connection, topic: str, payload: bytes) -> str:
+    """What is to be said of a message that the broker does not take for its size; empty of others."""
+    size = len(topic.encode()) + len(payload) + _PACKET_EXTRA_BYTES
+    if connection.max_bytes is None or size <= connection.max_bytes:
+        return ""
+    return f"{size} bytes are more than the {connection.max_bytes} that it takes"

@@ -108,7 +108,7 @@ class MqttDelivery:
         self._alone = self._caution.alone
         self._room = asyncio.Semaphore(1 if self._alone else IN_FLIGHT)
         self._reader.again()
-        self._connection = connection = await Connection.open(self._login(), self._acknowledged)
+        self._connection = connection = await Connection.open(await self._login(), self._acknowledged)
         begun = self._acknowledged_at = self._clock()
         sending = asyncio.create_task(self._send(connection))
         watching = asyncio.create_task(self._watch(connection))
@@ -215,7 +215,7 @@ class MqttDelivery:
     def _topic(self, *words: str | None) -> str:
         return "/".join([self._broker.prefix, *(word for word in words if word)])
 
-    def _login(self) -> Login:
+    async def _login(self) -> Login:
         broker = self._broker
         # Always the same: whatever is left of a connection before this one ends, its will with it, before this one begins.
         mark = hashlib.sha256(f"{socket.gethostname()}/{broker.prefix}".encode(errors="replace")).hexdigest()
@@ -227,7 +227,7 @@ class MqttDelivery:
             self._tls.context if self._tls else None,
             Will(self._topic(STATUS), OFFLINE),
             broker.user,
-            self._password.value if self._password and broker.user is not None else None,
+            await self._password.latest() if self._password and broker.user is not None else None,
         )
 
 

@@ -136,7 +136,7 @@ class WebhookDelivery:
         """Once. Raises DeliveryError."""
         body = event.json()
         headers = {"Content-Type": "application/json"} | signed(
-            self._secrets.value, event.id, int(self._wall_clock()), body
+            await self._secrets.latest(), event.id, int(self._wall_clock()), body
         )
         options: dict[str, Any] = {
             "timeout": aiohttp.ClientTimeout(total=_PATIENCE_S, sock_connect=_CONNECT_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from edge.cameras.metrics import CameraMetrics
     from edge.output.events.teller import Teller
 
+
+_log = logging.getLogger(__name__)
 
 _AT_ONCE, _EACH_S = 10, 30.0
 """Changes of one camera, or of the clouds, that are told as they come, and the seconds after which another one is."""
@@ -59,8 +62,8 @@ class _Calm:
         self._left = min(self._left + (at - self._left_at) / _EACH_S, float(_AT_ONCE))
         self._left_at = at
         if self._left < 1:
-            self._waits = True
             self._later((1 - self._left) * _EACH_S, self._again)
+            self._waits = True
             return
         self._left -= 1
         self._told = self._now
@@ -112,7 +115,7 @@ class Watching:
         """`later` calls something after so many seconds, from any thread."""
         self._teller, self._clock = teller, clock
         self._call_later = later or _on_a_thread
-        self._stopped = False
+        self._stopped = self._failed = False
         self._away_since = 0.0
         self._away = _Calm(self._tell_clouds, clock, self._later, told=False)
         self._clouds: Sequence[str] = ()
@@ -134,8 +137,13 @@ class Watching:
 
     def _unless_stopped(self, call: Callable[..., object]) -> Callable[..., None]:
         def called(*arguments: Any) -> None:
-            if not self._stopped:
-                call(*arguments)
+            try:
+                if not self._stopped:
+                    call(*arguments)
+            except Exception:  # noqa: BLE001 - neither a camera nor the uplink ends because of what is told of it
+                if not self._failed:
+                    _log.exception("events: telling of a camera or of the clouds failed")
+                self._failed = True
 
         return called
 

@@ -188,3 +188,23 @@ def test_a_camera_that_comes_and_goes_all_the_time_is_told_now_and_then_and_at_l
     scene.watching.stop()
     scene.pass_to(60.0)
     assert len(scene.events) == 12
+
+
+def test_what_cannot_be_told_ends_no_camera_and_is_told_later(scene, caplog):
+    cameras = {"door": CameraMetrics(EdgeMetrics(["door"]), "door")}
+    scene.watching.watch_cameras(cameras)
+    up = cameras["door"].source_up
+    later = scene.watching._call_later
+
+    def none_left(*_):
+        raise RuntimeError("can't start new thread")
+
+    scene.watching._call_later = none_left
+    for _ in range(100):
+        up.set(1)
+        up.lost()
+    assert caplog.text.count("telling of a camera or of the clouds failed") == 1
+    scene.watching._call_later = later
+    up.set(1)
+    scene.pass_to(30.0)
+    assert [each.kind for each in scene.events[9:]] == [Kind.CAMERA_DOWN, Kind.CAMERA_UP]

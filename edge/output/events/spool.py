@@ -175,7 +175,7 @@ class Spool:
             if self._waiting:
                 _log.error("events %s: %d were not written", self._folder, len(self._waiting))
                 for reader in self._readers.values():
-                    reader.lose_to(self._position, "disk")
+                    reader.lose_unwritten(self._waiting.first, self._position)
         if not hangs:
             self._segments.close()
             self._cursors.close()

@@ -179,6 +179,19 @@ class Reader:
             self._handed, self.fetched = max(self._handed, position), max(self.fetched, position)
             self.lose(len(late) + unread, reason)
 
+    def lose_unwritten(self, first: int, last: int) -> None:
+        """Those from `first` on were never on the disk, and end with this process; the next one delivers what is before them."""
+        with self._lock:
+            late = [each for each in self._out if each >= first]
+            for each in late:
+                del self._out[each]
+            self._again = deque(each for each in self._again if each.position < first)
+            self._buffer = deque(each for each in self._buffer if each.position < first)
+            unread = max(0, last - max(self._handed, first - 1))
+            if self._handed >= first - 1:
+                self._handed = self.fetched = last
+            self.lose(len(late) + unread, "disk")
+
     def lose(self, count: int, reason: str) -> None:
         """Count lost events, and say so in the log now and then."""
         if not count:

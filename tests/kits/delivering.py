@@ -148,3 +148,6 @@ class Fixed:
     """In place of a file."""
 
     value: Any
+
+    async def latest(self) -> Any:
+        return self.value

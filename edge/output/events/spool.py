@@ -34,6 +34,7 @@ _TARGET = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _PERIOD_S = 0.05
 """Between two writes: what comes meanwhile is written, and what was confirmed meanwhile is noted, all at once."""
 _RETRY_S = 1.0
+_UNREADABLE_S = 600.0  # then a segment is passed over: one bad sector is not to hold up a target for ever
 _PATIENCE_S = 5.0
 """At the end, with nothing being written in the meantime."""
 
@@ -129,8 +130,9 @@ class Spool:
             held = self._waiting.after(reader.fetched) if self._failing else []
         try:
             found, reader.place = self._segments.read(reader.fetched, reader.place)
+            reader.unreadable_since = None
         except OSError as error:
-            _log.error("events %s: %s; read again", self._folder, error.strerror)
+            self._cannot_read(reader, error)
             return None
         return found or held
 
@@ -173,12 +175,22 @@ class Spool:
             if self._waiting:
                 _log.error("events %s: %d were not written", self._folder, len(self._waiting))
                 for reader in self._readers.values():
-                    reader.lose_to(self._position, "disk")
+                    reader.lose_unwritten(self._waiting.first, self._position)
         if not hangs:
             self._segments.close()
             self._cursors.close()
             with contextlib.suppress(OSError):
                 os.close(self._owned)
+
+    def _cannot_read(self, reader: Reader, error: OSError) -> None:
+        now = self._clock()
+        if reader.unreadable_since is None:
+            reader.unreadable_since = now
+            _log.error("events %s: %s; read again", self._folder, error.strerror)
+        elif now - reader.unreadable_since >= _UNREADABLE_S:
+            reader.unreadable_since = None
+            position, reader.place = self._segments.behind(reader.fetched)
+            reader.pass_over(position)
 
     def _run(self) -> None:
         while True:

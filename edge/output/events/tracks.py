@@ -76,13 +76,13 @@ class Tracks:
         for column in sorted(set(range(len(boxes))) - set(partner.values())):
             self._count += 1
             kept.append(Track(self._count, boxes[column], at, at))
-        for track in kept:
+        # Those that are there go first: what has been seen once makes room. Nobody is told of one that is not followed: its end would not be seen.
+        kept.sort(key=lambda track: not track.told)
+        self._tracks = kept[:MAX_TRACKS]
+        for track in self._tracks:
             if not track.told and track.hits >= self._frames:
                 track.told = True
                 appeared.append(track)
-        # Those that are there go first: what has been seen once makes room.
-        kept.sort(key=lambda track: not track.told)
-        self._tracks = kept[:MAX_TRACKS]
         return appeared, left
 
     def _pair(self, boxes: Sequence[Box]) -> dict[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from shared.errors import SplitDNNError
@@ -17,6 +18,8 @@ _log = logging.getLogger(__name__)
 
 _TELL_S = 60.0
 """Between two lines about events that a target will not have."""
+_LINES = 10
+"""In a minute, about attempts that begin to fail: some targets fail and work by turns."""
 
 
 class DeliveryError(SplitDNNError):
@@ -39,7 +42,8 @@ class Account:
         self.target = target
         self._failures = metrics.failures
         self._clock = clock
-        self._failing = ""
+        self._failing = self._said = ""
+        self._said_at = deque[float](maxlen=_LINES)
         self._since = 0.0
         self._told_at, self._untold = float("-inf"), 0
         metrics.add_target(target)
@@ -54,8 +58,9 @@ class Account:
         self._failures.labels(target=self.target, reason=error.reason).inc()
         if not self._failing:
             self._since = self._clock()
-        if error.reason != self._failing:
-            self._failing = error.reason
+        self._failing = error.reason
+        if error.reason != self._said and self._may_say():
+            self._said = error.reason
             _log.warning("events to %s: %s; they wait, and it is tried again", self.target, error)
 
     def lost(self, error: DeliveryError) -> None:
@@ -70,10 +75,17 @@ class Account:
 
     def works(self) -> None:
         """It takes events."""
-        if self._failing:
+        if self._said:
             _log.info(
                 "events to %s: they are delivered again, after %.0f s",
                 self.target,
                 self._clock() - self._since,
             )
-            self._failing = ""
+        self._failing = self._said = ""
+
+    def _may_say(self) -> bool:
+        now = self._clock()
+        if len(self._said_at) == _LINES and now - self._said_at[0] < _TELL_S:
+            return False
+        self._said_at.append(now)
+        return True

@@ -17,6 +17,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.output.events.delivery.account import DeliveryError
 from edge.output.events.delivery.backoff import Backoff
+from edge.output.events.delivery.broker.caution import Caution
 from edge.output.events.delivery.broker.client import Login, Will
 from edge.output.events.delivery.broker.connection import IN_FLIGHT, Connection
 from shared.security.escape import shown
@@ -85,7 +86,11 @@ class MqttDelivery:
         """What is sent and not acknowledged, by its number; None for what is no event."""
         self._acknowledged_at = 0.0
         self._room = asyncio.Semaphore(0)
+        self._caution, self._alone = Caution(clock), False
+        self._quiet = asyncio.Event()
+        """Nothing is due."""
         self._connection: Connection | None = None
+        self._said_large = False
 
     async def run(self) -> None:
         """Deliver for ever. When it is cancelled, the broker says `offline` for this edge."""
@@ -100,9 +105,10 @@ class MqttDelivery:
     async def _deliver(self) -> DeliveryError:
         """Over one connection, until it ends: why it did. Raises DeliveryError if there is none."""
         self._due.clear()
-        self._room = asyncio.Semaphore(IN_FLIGHT)
+        self._alone = self._caution.alone
+        self._room = asyncio.Semaphore(1 if self._alone else IN_FLIGHT)
         self._reader.again()
-        self._connection = connection = await Connection.open(self._login(), self._acknowledged)
+        self._connection = connection = await Connection.open(await self._login(), self._acknowledged)
         begun = self._acknowledged_at = self._clock()
         sending = asyncio.create_task(self._send(connection))
         watching = asyncio.create_task(self._watch(connection))
@@ -115,7 +121,9 @@ class MqttDelivery:
                 )  # neither ends by itself: what one of them raises is a mistake
             if self._clock() - begun >= _STABLE_S:
                 self._backoff.reset()
-            return await ending
+            error = await ending
+            self._suspect(error)
+            return error
         finally:
             for task in (sending, watching, ending):
                 task.cancel()
@@ -127,26 +135,36 @@ class MqttDelivery:
     async def _send(self, connection: Connection) -> None:
         self._publish(connection, self._topic(STATUS), ONLINE, None, retain=True)
         for topic, payload in self._discovery.present() if self._discovery else ():
-            self._publish(connection, topic, payload, None, retain=True)
+            self._publish_beside(connection, topic, payload)
+        if self._alone:
+            await self._quiet.wait()
         while True:
             await self._room.acquire()
             entry = await self._reader.next()
             event = entry.event
             topic, payload = self._topic(event.camera, event.kind), event.json()
-            size = len(topic.encode()) + len(payload) + _PACKET_EXTRA_BYTES
-            if connection.max_bytes is not None and size > connection.max_bytes:
-                self._lose(entry, f"{size} bytes are more than the {connection.max_bytes} that it takes")
+            if problem := _too_large(connection, topic, payload):
+                self._lose(entry, problem)
                 self._room.release()
                 continue
             self._publish(connection, topic, payload, entry)
             for extra, content in self._discovery.after(event) if self._discovery else ():
-                self._publish(connection, extra, content, None, retain=True)
+                self._publish_beside(connection, extra, content)
+
+    def _publish_beside(self, connection: Connection, topic: str, payload: bytes) -> None:
+        """What is no event. A broker ends the connection at a message that is too large for it."""
+        if not (problem := _too_large(connection, topic, payload)):
+            self._publish(connection, topic, payload, None, retain=True)
+        elif not self._said_large:
+            self._said_large = True
+            _log.warning("events to %s: %s is left out: %s", self._broker.name, topic, problem)
 
     def _publish(
         self, connection: Connection, topic: str, payload: bytes, entry: Entry | None, *, retain: bool = False
     ) -> None:
         if not self._due:
             self._acknowledged_at = self._clock()
+            self._quiet.clear()
         self._due[connection.publish(topic, payload, retain=retain)] = entry
 
     def _acknowledged(self, number: int, reason: ReasonCode) -> None:
@@ -159,14 +177,29 @@ class MqttDelivery:
             return
         self._account.works()
         entry = self._due.pop(number)
+        if not self._due:
+            self._quiet.set()
         if entry is None:
             return
-        self._room.release()
+        self._make_room()
+        self._caution.answered(entry.position)
         if reason.is_failure:
             self._lose(entry, shown(reason))
         else:
             self._reader.done(entry.position)
             self._backoff.reset()
+
+    def _make_room(self) -> None:
+        for _ in range(IN_FLIGHT if self._alone else 1):
+            self._room.release()
+        self._alone = False
+
+    def _suspect(self, error: DeliveryError) -> None:
+        """The connection has ended: leave out the event that this happens at again and again."""
+        entries = [entry for entry in self._due.values() if entry]
+        oldest = min(entries, key=lambda entry: entry.position, default=None)
+        if oldest and self._caution.ended(oldest.position):
+            self._lose(oldest, f"every connection ends at it; at last: {error}")
 
     def _lose(self, entry: Entry, why: str) -> None:
         event = entry.event
@@ -182,7 +215,7 @@ class MqttDelivery:
     def _topic(self, *words: str | None) -> str:
         return "/".join([self._broker.prefix, *(word for word in words if word)])
 
-    def _login(self) -> Login:
+    async def _login(self) -> Login:
         broker = self._broker
         # Always the same: whatever is left of a connection before this one ends, its will with it, before this one begins.
         mark = hashlib.sha256(f"{socket.gethostname()}/{broker.prefix}".encode(errors="replace")).hexdigest()
@@ -194,5 +227,13 @@ class MqttDelivery:
             self._tls.context if self._tls else None,
             Will(self._topic(STATUS), OFFLINE),
             broker.user,
-            self._password.value if self._password and broker.user is not None else None,
+            await self._password.latest() if self._password and broker.user is not None else None,
         )
+
+
+def _too_large(connection: Connection, topic: str, payload: bytes) -> str:
+    """What is to be said of a message that the broker does not take for its size; empty of others."""
+    size = len(topic.encode()) + len(payload) + _PACKET_EXTRA_BYTES
+    if connection.max_bytes is None or size <= connection.max_bytes:
+        return ""
+    return f"{size} bytes are more than the {connection.max_bytes} that it takes"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from edge.output.events.delivery.broker.own_thread import on_own_thread
 from shared.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
+_PATIENCE_S = 1.0
+"""For the disk; what was read before is used after that."""
 MAX_BYTES = 4096
 
 _Value = TypeVar("_Value")
@@ -37,24 +42,32 @@ class SecretFile(Generic[_Value]):
         self._path, self._flag, self._make = Path(path).expanduser(), flag, read
         self._clock = clock
         self._told = ""
+        self._looking = False
         self._seen: object = None
         try:
             self._value = self._load()
         except (OSError, ValueError) as error:
             raise SettingsError(self._problem(error)) from None
 
-    @property
-    def value(self) -> _Value:
-        """The latest one; looks at the file at most once a second."""
-        if self._clock() - self._looked >= _LOOK_S:
-            try:
-                self._value = self._load()
-            except (OSError, ValueError) as error:
-                problem = self._problem(error)
-                if problem != self._told:
-                    _log.warning("%s; what was read before stays in force", problem)
-                self._told = problem
+    async def latest(self) -> _Value:
+        """The latest one; the file is looked at once a second at most, on a thread, as its disk may hang."""
+        if not self._looking and self._clock() - self._looked >= _LOOK_S:
+            self._looking = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_S):
+                    await on_own_thread(self._look)
         return self._value
+
+    def _look(self) -> None:
+        try:
+            self._value = self._load()
+        except (OSError, ValueError) as error:
+            problem = self._problem(error)
+            if problem != self._told:
+                _log.warning("%s; what was read before stays in force", problem)
+            self._told = problem
+        finally:
+            self._looking = False
 
     def _load(self) -> _Value:
         self._looked = self._clock()

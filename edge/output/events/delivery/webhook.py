@@ -34,12 +34,18 @@ _CONNECTIONS = 8
 _PATIENCE_S = 15.0
 _MOST_ASKED_S = 300.0
 """The longest wait that a receiver is given for the asking."""
-_GIVE_UP_S = 86400.0
-"""A receiver that answers, but takes an event for so long no more, will never take it: the next ones are not to wait for it."""
+_GIVE_UP_S, _GIVE_UP_TRIES = 86400.0, 100
+"""A receiver that answers, but takes an event for so long no more, and so often, will never take it: the next ones are not to wait for it.
+Without the second number, two failures with a long absence between them would do."""
+_CONNECT_S = 10.0
 _MAX_ANSWER_BYTES = 1 << 14
 """Nobody needs the content; after a longer answer the connection is closed."""
 _RETRY_DIGITS = 6
 _PASSING = {408, 429}
+
+
+class _PresentError(DeliveryError):
+    """Somebody is there, and has not taken the event."""
 
 
 class RefusedError(DeliveryError):
@@ -101,7 +107,7 @@ class WebhookDelivery:
 
     async def _deliver(self, entry: Entry, session: aiohttp.ClientSession) -> None:
         """Try until it is taken, or never will be."""
-        backoff, began = self._backoff(), None
+        backoff, began, tries = self._backoff(), 0.0, 0
         while True:
             try:
                 await self._post(entry.event, session)
@@ -109,9 +115,10 @@ class WebhookDelivery:
                 self._lose(entry, error)
                 return
             except DeliveryError as error:
-                if error.reason in ("failed", "timeout"):  # somebody is there
-                    began = self._clock() if began is None else began
-                    if self._clock() - began >= _GIVE_UP_S:
+                if isinstance(error, _PresentError):
+                    began = began if tries else self._clock()
+                    tries += 1
+                    if self._clock() - began >= _GIVE_UP_S and tries > _GIVE_UP_TRIES:
                         self._lose(entry, DeliveryError("given_up", f"tried for a day; at last: {error}"))
                         return
                 self._account.failed(error)
@@ -129,9 +136,11 @@ class WebhookDelivery:
         """Once. Raises DeliveryError."""
         body = event.json()
         headers = {"Content-Type": "application/json"} | signed(
-            self._secrets.value, event.id, int(self._wall_clock()), body
+            await self._secrets.latest(), event.id, int(self._wall_clock()), body
         )
-        options: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(total=_PATIENCE_S)}
+        options: dict[str, Any] = {
+            "timeout": aiohttp.ClientTimeout(total=_PATIENCE_S, sock_connect=_CONNECT_S)
+        }
         if self._tls:
             options["ssl"] = self._tls.context
         try:
@@ -143,16 +152,19 @@ class WebhookDelivery:
                 _judge(response)
                 await _skip(response)
         except ExcessError as error:
-            raise DeliveryError("failed", str(error)) from None
+            raise _PresentError("failed", str(error)) from None
+        except aiohttp.ConnectionTimeoutError:
+            raise DeliveryError("timeout", f"no connection within {_CONNECT_S:g} s") from None
         except TimeoutError:
-            raise DeliveryError("timeout", f"no answer within {_PATIENCE_S:g} s") from None
+            raise _PresentError("timeout", f"no answer within {_PATIENCE_S:g} s") from None
         except (aiohttp.ClientError, aiohttp.EofStream, OSError) as error:
             if problem := tls_problem(error, WORDS):
                 raise DeliveryError("untrusted", problem) from None
             if isinstance(error, aiohttp.ClientHttpProxyError):
                 refusal = refusal_of_proxy(error)
                 raise DeliveryError(refusal.reason, str(refusal)) from None
-            raise DeliveryError("unreachable", self._told(error)) from None
+            kind = DeliveryError if isinstance(error, aiohttp.ClientConnectorError) else _PresentError
+            raise kind("unreachable", self._told(error)) from None
 
     def _told(self, error: Exception) -> str:
         """What went wrong, without the URL: its path is nobody's business."""
@@ -167,13 +179,13 @@ def _judge(response: aiohttp.ClientResponse) -> None:
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
-        raise DeliveryError("failed", f"{status}: it redirects; give --events the receiver's own address")
+        raise _PresentError("failed", f"{status}: it redirects; give --events the receiver's own address")
     text = f"it answers {status} {shown(response.reason or '', 80)}".rstrip()
     if 400 <= status < 500 and status not in _PASSING:
         raise RefusedError(text)
     wait = response.headers.get("Retry-After", "")
     known = wait.isascii() and wait.isdecimal() and len(wait) <= _RETRY_DIGITS
-    raise DeliveryError("failed", text, retry_after_s=min(float(wait), _MOST_ASKED_S) if known else 0.0)
+    raise _PresentError("failed", text, retry_after_s=min(float(wait), _MOST_ASKED_S) if known else 0.0)
 
 
 async def _skip(response: aiohttp.ClientResponse) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Sequence
 
     from edge.output.events.event import Event
@@ -68,7 +68,10 @@ class Reader:
         """Position of the last event in the buffer."""
         self.place: object = None
         """Where the spool goes on reading."""
+        self.unreadable_since: float | None = None
+        """Since when the disk does not give what comes next."""
         self._kept, self._lock, self._changed, self._clock = kept, lock, changed, clock
+        self._filling = threading.Lock()
         self._handed = done
         self._out: dict[int, Entry] = {}
         """Handed out, and neither confirmed nor given up; in order."""
@@ -140,7 +143,11 @@ class Reader:
         return entry
 
     def fill(self) -> bool:
-        """Read some of what comes next; False if the disk fails. From any thread, one at a time."""
+        """Read some of what comes next; False if the disk fails. From any thread."""
+        with self._filling:  # a connection that ends while the disk is slow leaves one that still reads
+            return bool(self._buffer) or self._fill()
+
+    def _fill(self) -> bool:
         limit = self._kept.last
         entries = self._kept.read(self)
         with self._lock:
@@ -154,6 +161,12 @@ class Reader:
                     self.fetched = entry.position
         return True
 
+    def pass_over(self, position: int) -> None:
+        """What is not fetched yet, up to this position, cannot be read. To be called while it is read."""
+        with self._lock:
+            if position > self.fetched:
+                self._skip_to(position)
+
     def lose_to(self, position: int, reason: str) -> None:
         """Everything up to this position is removed from the spool. One that is under way counts as lost, as nobody can tell."""
         with self._lock:
@@ -165,6 +178,19 @@ class Reader:
             unread = max(0, position - self._handed)
             self._handed, self.fetched = max(self._handed, position), max(self.fetched, position)
             self.lose(len(late) + unread, reason)
+
+    def lose_unwritten(self, first: int, last: int) -> None:
+        """Those from `first` on were never on the disk, and end with this process; the next one delivers what is before them."""
+        with self._lock:
+            late = [each for each in self._out if each >= first]
+            for each in late:
+                del self._out[each]
+            self._again = deque(each for each in self._again if each.position < first)
+            self._buffer = deque(each for each in self._buffer if each.position < first)
+            unread = max(0, last - max(self._handed, first - 1))
+            if self._handed >= first - 1:
+                self._handed = self.fetched = last
+            self.lose(len(late) + unread, "disk")
 
     def lose(self, count: int, reason: str) -> None:
         """Count lost events, and say so in the log now and then."""

@@ -128,6 +128,15 @@ class Segments:
                     return found, place
         return [], place
 
+    def behind(self, after: int) -> tuple[int, Place | None]:
+        """The last position of the segment that the next event after this one is in, and where reading goes on behind it."""
+        with self._lock:
+            later = [each for each in self._sizes if each > after + 1]
+            if later:
+                return later[0] - 1, Place(later[0], 0)
+            newest = next(reversed(self._sizes), None)
+            return self.last, None if newest is None else Place(newest, self._sizes[newest])
+
     def close(self) -> None:
         """Close the file."""
         if self._file != _CLOSED:

@@ -184,6 +184,25 @@ def test_what_only_memory_held_is_lost_with_the_process_and_counted(tmp_path, mo
     assert any("3 were not written" in each for each in told(caplog))
 
 
+def test_what_is_on_the_disk_is_not_lost_with_the_process(tmp_path, monkeypatch):
+    spool = spool_of(tmp_path)
+    reader, other = spool.reader(TARGET), spool.reader("other")
+    append(spool, 1, 2, 3, 4)
+    spool.work()
+    assert reader.ready().event.number == 1
+    with Disk(0, FULL).in_place(monkeypatch):
+        append(spool, 5)
+        spool.work()
+        assert rest_of(other) == [1, 2, 3, 4, 5]
+        append(spool, 6)
+        spool.close()
+    assert lost(spool) == {"disk": 2}
+    assert lost(spool, "other") == {"disk": 1}
+    spool = spool_of(tmp_path)
+    assert rest_of(spool.reader(TARGET)) == [1, 2, 3, 4]
+    close(spool)
+
+
 def test_events_that_come_faster_than_they_are_written_are_lost_and_counted(tmp_path):
     spool = spool_of(tmp_path, waiting=Waiting(2000))
     reader = spool.reader(TARGET)

@@ -10,11 +10,42 @@ import threading
 from collections import defaultdict
 
 import pytest
-from kits.events import Disk, event_of, lost, spool_of
+from kits.events import TARGET, Disk, event_of, lost, rest_of, spool_of
 
 from edge.output.events import spool as module
 
 CAMERAS, EACH = 3, 400
+
+
+def test_a_reading_that_is_given_up_while_the_disk_is_slow_and_the_next_one_lose_nothing(
+    tmp_path, monkeypatch
+):
+    spool = spool_of(tmp_path)
+    reader = spool.reader(TARGET)
+    for number in (1, 2, 3):
+        spool.append(event_of(number))
+    spool.work()
+    read, begun, go_on = spool.read, threading.Event(), threading.Event()
+
+    def slow(asking):
+        found = read(asking)
+        if not begun.is_set():
+            begun.set()
+            assert go_on.wait(20)
+        return found
+
+    monkeypatch.setattr(spool, "read", slow)
+    given_up, second = (threading.Thread(target=reader.fill, daemon=True) for _ in range(2))
+    given_up.start()
+    assert begun.wait(20)
+    second.start()
+    second.join(0.2)
+    go_on.set()
+    for each in (given_up, second):
+        each.join(20)
+    assert rest_of(reader) == [1, 2, 3]
+    assert lost(spool) == {}
+    spool.close()
 
 
 @pytest.mark.parametrize("fails", [False, True])

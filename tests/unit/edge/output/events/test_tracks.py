@@ -57,6 +57,14 @@ def test_it_says_when_it_was_seen_and_where_last():
     assert left.box.corners[0] == pytest.approx(1.0)
 
 
+def test_one_that_there_is_no_room_to_follow_is_not_told():
+    tracks = Tracks(1, 10.0)
+    row = [box(100 * number) for number in range(MAX_TRACKS)]
+    assert len(tracks.look(row, 0.0)[0]) == MAX_TRACKS
+    for at in (0.1, 0.2, 0.3):
+        assert tracks.look([box(100 * number, y=500.0) for number in range(MAX_TRACKS)], at) == ([], [])
+
+
 def test_two_classes_in_one_place_are_two_objects():
     both = [box(0, kind=0), box(1, kind=1)]
     assert play(Tracks(2, 0.5), [both, both[::-1], both]) == [(1, "+", 1), (1, "+", 2)]

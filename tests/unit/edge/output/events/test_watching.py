@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from prometheus_client import Gauge
 
@@ -19,7 +21,17 @@ from shared.errors import SourceError
 class Scene:
     def __init__(self):
         self.events, self.now = [], 0.0
-        self.watching = Watching(Teller(self.events.append, {}, now=lambda: 0.0), lambda: self.now)
+        self.later = []
+        teller = Teller(self.events.append, {}, now=lambda: 0.0)
+        self.watching = Watching(teller, lambda: self.now, lambda *call: self.later.append(call))
+
+    def pass_to(self, now):
+        """Wait until then, and make the calls that are due."""
+        self.now = now
+        due, self.later = self.later, []
+        for seconds, call in due:
+            assert 0 < seconds <= 30
+            call()
 
     @property
     def told(self):
@@ -133,3 +145,66 @@ def test_of_several_clouds_the_last_one_counts(scene):
     circuits[0].probe_answered(well=True)
     circuits[0].succeeded()
     assert [kind for _, kind, _ in scene.told] == [Kind.CLOUD_AWAY, Kind.CLOUD_BACK]
+
+
+def flap(circuit, times):
+    """A cloud that goes away and comes back so many times."""
+    for _ in range(times):
+        circuit.open("why")
+        circuit.probe_answered(well=True)
+        circuit.succeeded()
+
+
+def test_a_cloud_that_comes_and_goes_all_the_time_is_told_now_and_then_and_at_last_as_it_is(scene):
+    circuit = Circuit(None, lambda: scene.now)
+    scene.watching.watch_clouds(circuit, ["cloud:8881"])
+    for second in range(3600):
+        scene.pass_to(float(second))
+        flap(circuit, 1)
+    assert 10 < len(scene.events) <= 10 + 3600 / 30
+    circuit.open("why")
+    for hour in (2, 3, 4):
+        scene.pass_to(3600.0 * hour)
+    assert scene.events[-1].kind is Kind.CLOUD_AWAY
+    assert scene.later == []
+    kinds = [each.kind for each in scene.events]
+    assert all(before is not after for before, after in pairwise(kinds))
+
+
+def test_a_camera_that_comes_and_goes_all_the_time_is_told_now_and_then_and_at_last_as_it_is(scene):
+    cameras = {name: CameraMetrics(EdgeMetrics([name]), name) for name in ("door", "yard")}
+    scene.watching.watch_cameras(cameras)
+    up = cameras["door"].source_up
+    for _ in range(1000):
+        up.set(1)
+        up.lost()
+    up.set(1)
+    assert len(scene.events) == 10
+    cameras["yard"].source_up.set(1)
+    assert scene.events[-1].camera == "yard", "the others are told of at once"
+    scene.pass_to(30.0)
+    assert scene.events[-1].kind is Kind.CAMERA_UP
+    up.lost()
+    scene.watching.stop()
+    scene.pass_to(60.0)
+    assert len(scene.events) == 12
+
+
+def test_what_cannot_be_told_ends_no_camera_and_is_told_later(scene, caplog):
+    cameras = {"door": CameraMetrics(EdgeMetrics(["door"]), "door")}
+    scene.watching.watch_cameras(cameras)
+    up = cameras["door"].source_up
+    later = scene.watching._call_later
+
+    def none_left(*_):
+        raise RuntimeError("can't start new thread")
+
+    scene.watching._call_later = none_left
+    for _ in range(100):
+        up.set(1)
+        up.lost()
+    assert caplog.text.count("telling of a camera or of the clouds failed") == 1
+    scene.watching._call_later = later
+    up.set(1)
+    scene.pass_to(30.0)
+    assert [each.kind for each in scene.events[9:]] == [Kind.CAMERA_DOWN, Kind.CAMERA_UP]

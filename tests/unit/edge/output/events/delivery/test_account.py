@@ -33,6 +33,21 @@ def test_every_reason_exists_from_the_start(account):
     assert {labels[-1] for labels in account._failures._counts} == set(FAILURES)
 
 
+def test_a_target_that_fails_and_works_by_turns_does_not_fill_the_log(account, clock, caplog):
+    caplog.set_level("INFO")
+    for turn in range(1000):
+        clock.now = turn / 100
+        account.failed(DeliveryError(FAILURES[turn % 2], "so"))
+        if turn % 3 == 0:
+            account.works()
+    assert len(caplog.records) <= 20
+    clock.now = 100.0
+    account.failed(DeliveryError("timeout", "nobody there"))
+    assert "nobody there" in caplog.text, "what stays is said as soon as there is room"
+    account.works()
+    assert "delivered again" in caplog.records[-1].getMessage()
+
+
 def test_the_log_says_once_why_and_once_that_it_is_over(account, clock, caplog):
     caplog.set_level("INFO")
     account.works()

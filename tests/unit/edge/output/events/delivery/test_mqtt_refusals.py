@@ -57,6 +57,30 @@ def test_an_event_beyond_the_brokers_packet_size_is_left_out():
     asyncio.run(run())
 
 
+def test_what_is_no_event_and_beyond_the_brokers_packet_size_is_left_out(caplog):
+    class Discovery:
+        def present(self):
+            yield "homeassistant/large", b"x" * 400
+            yield "homeassistant/small", b"x"
+
+        def after(self, _):
+            yield "homeassistant/state", b"x" * 400
+
+    async def run():
+        broker = await Broker().start()
+        broker.connack = lambda _: (0, bytes([0x27]) + (400).to_bytes(4, "big"))  # Maximum Packet Size
+        reader = FakeReader([event(1), event(2)])
+        async with to_broker(broker, reader, discovery=Discovery()):
+            await until(lambda: len(reader.confirmed) == 2, "both events")
+        assert [topic for topic in broker.kept if topic.startswith("homeassistant")] == [
+            "homeassistant/small"
+        ]
+
+    asyncio.run(run())
+    assert caplog.text.count("is left out") == 1
+    assert "homeassistant/large is left out: 435 bytes are more than the 400 that it takes" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("reason", "properties", "counted", "said"),
     [

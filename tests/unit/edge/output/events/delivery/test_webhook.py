@@ -175,52 +175,6 @@ def test_silence_is_a_failure(monkeypatch):
     asyncio.run(run())
 
 
-def test_an_event_that_is_taken_for_a_day_no_more_is_given_up(caplog):
-    class Clock:
-        now = 0.0
-
-        def __call__(self) -> float:
-            return self.now
-
-    async def run():
-        clock, receiver = Clock(), await Receiver(KEY).start()
-
-        def judge(request: Request) -> Reply:
-            clock.now += 3600.0
-            return Reply(500 if b'"number":1,' in request.body else 200)
-
-        receiver.judge = judge
-        reader, told = FakeReader([event(1), event(2)]), account()
-        async with to_receiver(receiver, reader, account=told, clock=clock):
-            await until(lambda: reader.confirmed == ["door-2"], "the next one")
-        assert reader.refused == ["door-1"]
-        assert failures(told) == {"failed": 24, "given_up": 1}
-
-    asyncio.run(run())
-    assert "tried for a day; at last: it answers 500" in caplog.text
-
-
-def test_nobody_there_is_tried_again_for_ever():
-    class Clock:
-        now = 0.0
-
-        def __call__(self) -> float:
-            self.now += 86400.0
-            return self.now
-
-    async def run():
-        receiver = await Receiver(KEY).start()
-        await receiver.stop()
-        reader, told = FakeReader([event(1)]), account()
-        async with to_receiver(receiver, reader, account=told, clock=Clock()):
-            await until(lambda: failures(told).get("unreachable", 0) >= 3, "three attempts")
-            await receiver.start()
-            await until(lambda: reader.confirmed == ["door-1"], "a confirmation")
-        assert not reader.refused
-
-    asyncio.run(run())
-
-
 def test_a_bounded_number_is_under_way():
     async def run():
         receiver = await Receiver(KEY).start()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import pytest
-from kits.events import TARGET, event_of, kill, lost, rest_of, spool_of
+from kits.events import TARGET, event_of, kill, lost, rest_of, spool_of, told
 
 
 @pytest.fixture
@@ -99,3 +101,38 @@ def test_other_files_in_the_folder_are_left_alone(written):
     (written / "events-notes.txt").write_text("mine")
     rest(written)
     assert (written / "events-notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("where", ["in between", "at the end"])
+def test_a_segment_that_the_disk_does_not_give_any_more_is_passed_over_in_the_end(
+    tmp_path, monkeypatch, caplog, where
+):
+    now = [0.0]
+    spool = spool_of(tmp_path, 1 << 18, clock=lambda: now[0])
+    reader = spool.reader(TARGET)
+    for number in range(1, 301):
+        spool.append(event_of(number))
+        spool.work()
+    segments, read = spool._segments, spool._segments._lines_at
+    firsts = sorted(segments._sizes)
+    assert len(firsts) > 2
+    bad = firsts[1] if where == "in between" else firsts[-1]
+    gone = set(range(firsts[1], firsts[2]) if where == "in between" else range(firsts[-1], 301))
+
+    def lines_at(place, size):
+        if (place.first, place.byte) == (bad, 0):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(place, size)
+
+    monkeypatch.setattr(segments, "_lines_at", lines_at)
+    found = []
+    for second in range(700):
+        now[0] = float(second)
+        found += rest_of(reader)
+        assert second >= 600 or found == list(range(1, bad)), "it may be given again"
+    spool.append(event_of(301))
+    spool.work()
+    assert found + rest_of(reader) == [each for each in range(1, 302) if each not in gone]
+    assert lost(spool) == {"disk": len(gone)}
+    assert sum("read again" in each for each in told(caplog)) == 1
+    kill(spool)

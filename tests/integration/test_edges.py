@@ -84,7 +84,10 @@ def test_a_stopped_edge_is_missed_and_health_is_asked_by_head_as_well(edges):
         "print(u.urlopen(u.Request('http://127.0.0.1:8882/readyz', method='HEAD'), timeout=5).status)"
     )
     assert edges._compose(*FILES, "exec", "--no-TTY", EDGES[0], "python", "-c", code).strip() == "200"
+    here = f'up{{job="edge"}} and on (instance) splitdnn_edge_camera_running{{camera="{EDGES[0]}"}}'
+    (seen,) = kit.wait_for(lambda: edges.query(here), "the edge's metrics")
     edges._compose(*FILES, "kill", EDGES[0])
-    alert = 'ALERTS{alertname="EdgeDown"}'
+    # Other tests' edges, too, may have been killed in the last minutes.
+    alert = f'ALERTS{{alertname="EdgeDown", instance="{seen["metric"]["instance"]}"}}'
     (missed,) = kit.wait_for(lambda: edges.query(alert), "a pending or firing alert", 120)
     assert missed["metric"]["severity"] == "critical"

@@ -84,7 +84,7 @@ def test_a_stopped_edge_is_missed_and_health_is_asked_by_head_as_well(edges):
         "print(u.urlopen(u.Request('http://127.0.0.1:8882/readyz', method='HEAD'), timeout=5).status)"
     )
     assert edges._compose(*FILES, "exec", "--no-TTY", EDGES[0], "python", "-c", code).strip() == "200"
-    here = f'up{{job="edge"}} and on (instance) splitdnn_edge_camera_running{{camera="{EDGES[0]}"}}'
+    here = f'up{{job="edge"}} and on (instance) splitdnn_edge_camera_running{{camera="{EDGES[0]}"}} == 1'
     (seen,) = kit.wait_for(lambda: edges.query(here), "the edge's metrics")
     edges._compose(*FILES, "kill", EDGES[0])
     # Other tests' edges, too, may have been killed in the last minutes.

@@ -64,6 +64,7 @@ def test_a_detector_has_each_frames_own_boxes_whoever_answers(system, bundle, ne
             chaos_kit.wait_for_edge(run)
             system.restart_cloud()
             chaos_kit.wait_for_cloud(run)
+        chaos_kit.wait_for_still(run)  # not every scene is: how many have passed by now is a matter of speed
         records = chaos_kit.stop(run)
         system.join(run)
     finally:

@@ -174,6 +174,11 @@ def wait_for_edge(run: EdgeRun, more: int = 3) -> None:
     _wait_for_answers(run, "edge", more)
 
 
+def wait_for_still(run: EdgeRun) -> None:
+    """Wait until a frame that was read from now on has got the answer of an earlier one."""
+    _wait_for_answers(run, "still", 1)
+
+
 def _wait_for_answers(run: EdgeRun, by: str, more: int) -> None:
     since = time.time()
 

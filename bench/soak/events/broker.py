@@ -5,13 +5,15 @@ What it acknowledges it has noted before. Of a connection that breaks it publish
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
+
+from bench.soak.events.listener import Listener
 
 if TYPE_CHECKING:
+    import asyncio
     import ssl
     from collections.abc import Callable
 
@@ -62,8 +64,8 @@ class _Packet:
 
 
 @dataclass
-class Broker:
-    """Listens from `start` until `stop`, and again. Used from one event loop."""
+class Broker(Listener):
+    """Speaks MQTT 5 and 3.1.1."""
 
     tls: ssl.SSLContext | None = None
     users: dict[str, bytes] = field(default_factory=dict)
@@ -84,19 +86,6 @@ class Broker:
     _open: dict[str, asyncio.StreamWriter] = field(default_factory=dict)
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def start(self) -> Self:
-        """Listen, on the same port each time."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def stop(self) -> None:
-        """Listen no more, and cut all connections."""
-        if self._server:
-            self._server.close()
-        self.cut()
-        await asyncio.gather(*self._serving, return_exceptions=True)
-
     def cut(self) -> None:
         """Break every connection, as a network does."""
         for writer in list(self._open.values()):
@@ -108,10 +97,6 @@ class Broker:
             writer.write(data)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
         told = Told()
         try:
             await self._talk(reader, writer, told)

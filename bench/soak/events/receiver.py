@@ -11,7 +11,9 @@ import contextlib
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
+
+from bench.soak.events.listener import Listener
 
 if TYPE_CHECKING:
     import ssl
@@ -41,8 +43,8 @@ class Request:
 
 
 @dataclass
-class Receiver:
-    """Listens from `start` until `stop`, and again. Used from one event loop."""
+class Receiver(Listener):
+    """Speaks as much of HTTP/1.1 as a webhook needs."""
 
     key: bytes
     tls: ssl.SSLContext | None = None
@@ -57,25 +59,12 @@ class Receiver:
     _server: asyncio.Server | None = None
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def start(self) -> Self:
-        """Listen, on the same port each time."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def stop(self) -> None:
-        """Listen no more, and cut all connections."""
-        if self._server:
-            self._server.close()
+    def cut(self) -> None:
+        """End all that is being answered."""
         for task in self._serving:
             task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
         self.connections += 1
         try:
             with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from kits.events import event_of
 
 from edge.output.events.delivery.account import Account
 from edge.output.events.delivery.backoff import Backoff
@@ -27,16 +29,9 @@ STEP_S = 20.0
 
 
 def event(number: int, camera: str | None = "door", kind: Kind = Kind.CLASS_CHANGED, **data: Any) -> Event:
-    return Event(
-        id=f"{camera}-{number}",
-        number=number,
-        camera=camera,
-        kind=kind,
-        time="2026-11-29T12:00:00.000+00:00",
-        frame=number,
-        frame_id=f"{number:016x}",
-        data=data or {"to": "cat"},
-    )
+    """One that a frame is the cause of."""
+    made = event_of(number, camera, kind, **(data or {"to": "cat"}))
+    return replace(made, frame=number, frame_id=f"{number:016x}")
 
 
 class FakeReader:

@@ -11,8 +11,8 @@ from cloud.http.body import BodyHandler
 from shared.errors import BodyError, ForbiddenError, UnauthenticatedError
 from shared.security.rights import OPEN, Right, one_of
 from shared.security.tokens.keyring import digest_of
-from shared.wire.page.forms import login_page, session_page
-from shared.wire.server.browser import cookie_name, from_elsewhere, session_key
+from shared.wire.page.forms import login_page, page_for
+from shared.wire.server.browser import cookie_name, from_elsewhere, keep_session, session_key
 
 if TYPE_CHECKING:
     from cloud.bodies.body import Body
@@ -66,11 +66,7 @@ class LoginHandler(_FormHandler):
         except (UnauthenticatedError, ForbiddenError):
             login_page(_TITLE).send(self)
             return
-        if caller.session is None or caller.name is None:
-            login_page(_TITLE).send(self)
-            return
-        rights = [right for right in Right if right in caller.rights]
-        session_page(_TITLE, caller.name, rights, caller.session.form_key, back="/page").send(self)
+        page_for(_TITLE, caller, back="/page").send(self)
 
     async def respond(self, body: Body) -> None:
         logins = self.service.metrics.logins
@@ -84,14 +80,7 @@ class LoginHandler(_FormHandler):
         self.client, self.known = name, True
         await self.tell_siblings(key)
         self.note(Outcome.DONE)
-        self.set_cookie(
-            cookie_name(self.request),
-            key,
-            httponly=True,
-            samesite="Strict",
-            secure=self.request.protocol == "https",
-            path="/",
-        )
+        keep_session(self, key)
         self.set_header("Cache-Control", "no-store")
         self.redirect("/login", status=303)
 

@@ -9,8 +9,8 @@ from edge.output.page.handlers import TITLE
 from shared.errors import ForbiddenError, RequestError, UnauthenticatedError
 from shared.security.rights import OPEN, Right, one_of
 from shared.wire.page.document import be_private
-from shared.wire.page.forms import login_page, session_page
-from shared.wire.server.browser import cookie_name, from_elsewhere, session_key, shown_by
+from shared.wire.page.forms import login_page, page_for
+from shared.wire.server.browser import cookie_name, from_elsewhere, keep_session, session_key, shown_by
 
 if TYPE_CHECKING:
     from edge.output.page.metrics import PageMetrics
@@ -34,11 +34,7 @@ class LoginHandler(Handler):
         except RequestError:
             login_page(TITLE).send(self)
             return
-        if caller.session is None or caller.name is None:
-            login_page(TITLE).send(self)
-            return
-        rights = [right for right in Right if right in caller.rights]
-        session_page(TITLE, caller.name, rights, caller.session.form_key, back="/").send(self)
+        page_for(TITLE, caller, back="/").send(self)
 
     def post(self) -> None:
         if from_elsewhere(self.request):
@@ -56,14 +52,7 @@ class LoginHandler(Handler):
         assert self.gate.sessions is not None
         key, _ = self.gate.sessions.begin(grant.digest)
         self._metrics.logins.labels(result="begun").inc()
-        self.set_cookie(
-            cookie_name(self.request, of_port=True),
-            key,
-            httponly=True,
-            samesite="Strict",
-            secure=self.request.protocol == "https",
-            path="/",
-        )
+        keep_session(self, key, of_port=True)
         be_private(self)
         self.redirect("/", status=303)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from shared.security.rights import Right
 from shared.wire.page.document import document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from shared.security.gate import Caller
     from shared.wire.page.document import Document
 
 _FORM = """<main><h1>{title}</h1>{problem}
@@ -25,6 +27,14 @@ def login_page(title: str, problem: str = "") -> Document:
     """Asks for a token; `problem` says why the last one was refused."""
     alert = f'<p role="alert" class="bad">{escape(problem)}</p>' if problem else ""
     return document(title, _FORM.format(title=escape(title), problem=alert))
+
+
+def page_for(title: str, caller: Caller, *, back: str) -> Document:
+    """The page for somebody who comes to log in: who is logged in, or where nobody is, `login_page`."""
+    if caller.session is None or caller.name is None:
+        return login_page(title)
+    rights = [right for right in Right if right in caller.rights]
+    return session_page(title, caller.name, rights, caller.session.form_key, back=back)
 
 
 def session_page(title: str, name: str, rights: Iterable[str], form_key: str, *, back: str) -> Document:

@@ -10,6 +10,7 @@ from shared.security.gate import Shown
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
+    from tornado.web import RequestHandler
 
 FORM_KEY = "X-Form-Key"
 _COOKIE = "splitdnn_session"
@@ -50,6 +51,18 @@ def session_key(request: HTTPServerRequest, *, of_port: bool = False) -> str | N
         if found.strip() == name:
             keys.append(value.strip())
     return keys[-1] if keys and 0 < len(keys[-1]) <= _LONGEST_KEY else None
+
+
+def keep_session(handler: RequestHandler, key: str, *, of_port: bool = False) -> None:
+    """Answer with the session's cookie, which no script of a page sees. `of_port` as of `cookie_name`."""
+    handler.set_cookie(
+        cookie_name(handler.request, of_port=of_port),
+        key,
+        httponly=True,
+        samesite="Strict",
+        secure=handler.request.protocol == "https",
+        path="/",
+    )
 
 
 def _port(host: str) -> str:

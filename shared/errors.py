@@ -148,6 +148,13 @@ class ProfileMissingError(WireError):
     name = ""  # the profile's
 
 
+class StateMissingError(WireError):
+    """The frame needs the frame before it, which this side does not have: the sender's next one must be a keyframe."""
+
+    status = 424
+    reason = "state_missing"
+
+
 class ProfileContentError(RequestError):
     """The file is not a profile, or not one for this network and split point."""
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from shared.wire.frame import Bytes
 
 
+STATE_BYTES = 4
+"""Of the hash by which both sides of an `inter` codec know that they have the same state. Zeros: no state, which a keyframe needs."""
+
+
 class Encoded(NamedTuple):
     """One tensor as bytes: what the decoder must know of it, and the tensor itself."""
 
@@ -36,6 +40,10 @@ class Codec(ABC):
     id: int
     name: str
     carries: Literal["tensor", "picture", "symbols"] = "tensor"
+    inter: bool = False
+    """Whether a frame may need the frame before it of the same stream. Then only what `for_stream` gives does so: it codes the frames of
+    one stream in order, in one direction, by one thread at a time; the codec itself codes each frame by itself (keyframes).
+    """
 
     @abstractmethod
     def encode(self, array: NDArray[Any]) -> Encoded:
@@ -53,10 +61,19 @@ class Codec(ABC):
         """The codec for one stream of frames: one source under one plan, encoded in order by one thread at a time.
 
         A codec whose encoder remembers something between frames (statistics, the previous frame) returns a new object that
-        remembers nothing yet. A codec without such state, as all built-in ones are, returns itself. Every frame must
-        still be decodable without the frames before it: frames are dropped, repeated and answered in any order.
+        remembers nothing yet. A codec without such state returns itself. Unless the codec is `inter`, every frame must
+        still be decodable without the frames before it: frames are dropped, repeated and answered in any order. What decodes the frames of
+        an `inter` codec is a stream as well: it raises StateMissingError for a frame that needs a state other than its own.
         """
         return self
+
+    def forget(self) -> None:
+        """Make the stream's next frame one that needs no other (a keyframe). For any thread, at any time; nothing for a codec that is not `inter`."""
+
+    def needs(self, params: bytes) -> bytes:
+        """The state that a frame with these parameters needs, by its hash of STATE_BYTES; empty if it needs none. Raises ContentError."""
+        del params
+        return b""
 
     def of_tensor(self, number: int) -> Codec:
         """What encodes the tensor of this number, from 0, of a crossing of several; each is decoded by its frame's codec alone.

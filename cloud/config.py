@@ -81,6 +81,13 @@ class CloudSettings(CommonSettings):
         description="where frames may cross: `all`, or `usual`, which is the default split point, `input`, the ends of stages and those of "
         "`--compiled-tails`; a chain cut at all of them takes the memory of another network, or of three",
     )
+    video_streams: int = Field(
+        32,
+        ge=0,
+        le=1024,
+        description="videos (codecs `h264`, `h265`, `av1`) that are decoded at once, each in a process of its own, as it is from another "
+        "machine; 0: none",
+    )
     request_timeout_s: float = Field(
         30.0, gt=0, le=600, description="a request without a deadline of its own is given up after this"
     )

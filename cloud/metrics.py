@@ -48,6 +48,7 @@ BROUGHT = ("taken", "failed", "missing")
 TRANSFERS = ("complete", "abandoned", "stalled", "failed")
 NETWORK_CHANGES = ("taken", "failed", "away")
 LOGINS = ("begun", "refused")
+VIDEOS_LOST = ("died", "late", "idle", "displaced")
 _CODES = (
     *(
         101,
@@ -207,6 +208,17 @@ class CloudMetrics(Metrics):
             ["result"],
             registry=self.registry,
         )
+        self.video_streams = Gauge(
+            prefix + "video_streams",
+            "Videos that are decoded at present, each in a process of its own.",
+            registry=self.registry,
+        )
+        self.video_lost = Counter(
+            prefix + "video_lost_total",
+            "Videos whose process was ended: it died of a picture, was late with one, had none for a while, or made room. Each costs a keyframe.",
+            ["why"],
+            registry=self.registry,
+        )
         self.tokens = Gauge(prefix + "tokens", "Tokens in the file of tokens.", registry=self.registry)
         self.logins = Counter(
             prefix + "logins_total",
@@ -236,6 +248,8 @@ class CloudMetrics(Metrics):
             self.bundle_transfers.labels(result=result)
         for result in LOGINS:
             self.logins.labels(result=result)
+        for why in VIDEOS_LOST:
+            self.video_lost.labels(why=why)
         for why in CONNECTIONS_CLOSED:
             self.connections_closed.labels(why=why)
         for reason in REJECTIONS:

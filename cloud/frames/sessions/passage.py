@@ -89,7 +89,7 @@ class Passage:
         self._way = Answering(session.service, self._elapsed_s)
         self._entry = Entry(session.service.ledger, session.client)
         self._inter = is_inter(arrived.frame)
-        self._tried = self._decoded = False
+        self._tried = self.decoded = False
         self._over: _Over | None = None  # what it is over as, decided before it is
         self._late: RequestError | None = None  # why there is no answer, though it is decoded
         self._task: asyncio.Task[None] | None = None
@@ -115,7 +115,7 @@ class Passage:
     def withdraw(self) -> None:
         """Nobody waits for the answer any more."""
         self._over = "cancelled"
-        if self._task and (self._decoded or not self._inter):
+        if self._task and (self.decoded or not self._inter):
             self._task.cancel()
 
     def abandon(self) -> None:
@@ -150,12 +150,12 @@ class Passage:
             session.service.networks,
             {},
         )
-        if self._inter:
-            async with stream.turn:
-                way = await self._read(stream, composer)
-                stream.wanted = False
-        else:
+        try:
+            if self._inter:
+                await stream.order.enter(self)
             way = await self._read(stream, composer)
+        finally:
+            stream.order.leave(self)
         if self._late:
             raise self._late
         if self._over:
@@ -180,8 +180,16 @@ class Passage:
         read = partial(self._decode, stream)
         alone = not (self._late or self._over)
         found = await way.read(self._message.size, read, composer, frame.deadline_ms, alone=alone)
-        self._decoded = True
+        if not self.decoded:
+            self._note_decoded(stream)
         return found
+
+    def _note_decoded(self, stream: Stream) -> None:
+        """For any thread."""
+        if self._inter:
+            stream.wanted = False
+        self.decoded = True
+        stream.order.decoded()
 
     def _decode(self, stream: Stream) -> tuple[LoadedNetwork, Work | Checked]:
         """On a thread."""
@@ -190,7 +198,8 @@ class Passage:
                 self._arrived.frame, self._way.account, self._way.entry, stream.bound
             )
             # A picture of another size than the network's is decoded later.
-            self._decoded = isinstance(found[1], Work)
+            if isinstance(found[1], Work):
+                self._note_decoded(stream)
         return found
 
     def _end(self, over: _Over, said: Answered | RequestError | None) -> None:
@@ -213,7 +222,7 @@ class Passage:
         session.sender.ended(ended, int(over == "answered"), size, seconds)
         self._way.release()
         self._message.release()
-        if self._inter and not self._decoded and over != "abandoned":
+        if self._inter and not self.decoded and over != "abandoned":
             self._want_keyframe(said)
         session.over(self.number, self, None if over in ("cancelled", "abandoned") else said)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from cloud.frames.sessions.order import Order
 from shared.codecs import codec_of
 from shared.errors import CodecError, LimitError, WireError
 
@@ -41,11 +41,11 @@ def is_keyframe(frame: Frame) -> bool:
 
 
 class Stream:
-    """One stream. Frames take turns in their order of arrival; what decodes them is used by one thread at a time."""
+    """One stream. What decodes them is used by one thread at a time."""
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.turn = asyncio.Lock()
+        self.order = Order()
         self.guard = threading.Lock()
         """Held while a frame is decoded, which may outlast its turn where nobody waits for it any more."""
         self.wanted = False

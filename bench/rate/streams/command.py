@@ -82,8 +82,8 @@ def measure_streams(options: RateOptions, network: Network) -> list[Path]:
         )
     points = options.split_points or stream_points(options.model, network.partition.points.values())
     plan, absent = settings(options.model, points, interval=options.interval, quick=options.quick)
-    if absent:
-        print(f"this build has no {', '.join(absent)}: not measured", flush=True)
+    for why in absent.values():
+        print(f"not measured: {why}", flush=True)
     parts = [Part.of(clip, options.clip_frames, options.calibrate_on) for clip in options.clip]
     for part in parts:
         print(part.describe(options.clip_frames), flush=True)

@@ -5,25 +5,19 @@ import pytest
 from bench.rate.options import RateOptions
 from bench.rate.streams import plan
 from bench.rate.streams.plan import INTER, Setting, settings, stream_points
-from shared.codecs import known_codecs
-
-
-class Named:
-    def __init__(self, name, carries):
-        self.name, self.carries = name, carries
+from shared.errors import SettingsError
 
 
 @pytest.fixture
 def everything(monkeypatch):
-    names = {**known_codecs(), **dict.fromkeys(("h264", "h265", "av1", INTER))}
-    monkeypatch.setattr(plan, "known_codecs", lambda: names)
+    monkeypatch.setattr(plan, "make_codec", lambda name: name)
 
 
 @pytest.mark.usefixtures("everything")
 def test_quick_is_a_part_of_everything():
     every, absent = settings("resnet50", ("layer3", "avgpool"), interval=50, quick=False)
     quick, _ = settings("resnet50", ("layer3", "avgpool"), interval=50, quick=True)
-    assert absent == []
+    assert absent == {}
     assert len({(each.split_point, each.spec, each.size, each.step) for each in every}) == len(every)
     assert set(quick) < set(every)
     assert {each.line for each in quick} < {each.line for each in every}
@@ -33,11 +27,15 @@ def test_quick_is_a_part_of_everything():
 
 
 def test_what_a_build_lacks_is_left_out_and_told(monkeypatch):
-    known = {name: codec for name, codec in known_codecs().items() if name not in ("av1", INTER)}
-    monkeypatch.setattr(plan, "known_codecs", lambda: known)
+    def make(name):
+        if name in ("av1", INTER):
+            raise SettingsError(f"no {name} here")
+
+    monkeypatch.setattr(plan, "make_codec", make)
     every, absent = settings("resnet50", ("layer3",), interval=50, quick=False)
-    assert {"av1", INTER} <= set(absent)
+    assert absent == {name: f"no {name} here" for name in ("av1", INTER)}
     assert not {each.codec for each in every} & {"av1", INTER}
+    assert {"h264", "calibrated"} < {each.codec for each in every}
 
 
 def test_a_setting_is_named():

@@ -51,7 +51,7 @@ class Setting:
     size: str = ""
     """CAMERA or NETWORK, of a picture."""
     step: float | None = None
-    """Of the preset that a profile is fitted with; None for a codec that needs none."""
+    """The step size that a profile is fitted with; None for a codec that needs none."""
 
     @property
     def spec(self) -> str:

@@ -31,7 +31,7 @@ class Sent(NamedTuple):
     tensor: NDArray[np.float32]
     """(1, …), as it arrived."""
     bytes: int
-    """Of the session's messages; WebSocket's framing and what is beneath it are not counted."""
+    """Those of the session's messages; WebSocket's framing and what is beneath it are not counted."""
     keyframe: bool
     encode_ms: float
     decode_ms: float

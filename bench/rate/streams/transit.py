@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _STREAM = 0
 DEADLINE_MS = 1000
-"""Of every frame, so that none says its own."""
+"""Every frame's, so that none says its own."""
 
 
 class Transit:

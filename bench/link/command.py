@@ -6,6 +6,7 @@ Starts the cloud, the load and the emulated link, measures each cell of the grid
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import os
 import tempfile
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from bench.emulator.thread import EmulatorThread
 from bench.harness.frames import build_frames
 from bench.harness.network import frames_of
+from bench.harness.priority import on_core
 from bench.harness.process import Process
 from bench.harness.system import Cloud, Setup, running_cloud
 from bench.link.cell import Cell, Measuring, Outcome
@@ -51,6 +53,8 @@ _LOADING_FRAMES = 900_000
 
 
 def main(arguments: Sequence[str]) -> int:
+    if "--stream" in arguments:
+        return importlib.import_module("bench.link.stream.command").main(arguments)  # type: ignore[no-any-return]
     return LinkOptions.read(arguments).report(_run, SplitDNNError, RuntimeError)
 
 
@@ -105,17 +109,6 @@ def _run(options: LinkOptions) -> list[Path]:
             found = findings(outcomes, options, known, engine)
     name = "link-steps" if options.steps else f"link-{options.objective}"
     return publish(options.results, name, found, about(options.weights, options.source))
-
-
-@contextlib.contextmanager
-def on_core(core: int) -> Iterator[None]:
-    """What is started in the block keeps to this core."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _load(settings: EdgeSettings) -> tuple[Model, list[Plan]]:

@@ -19,6 +19,10 @@ class LinkOptions(ModelOptions):
 
     command = "link"
 
+    stream: bool = option(
+        False,
+        "streams over thin links instead: a report of its own, with flags of its own (`--stream --help`)",
+    )
     steps: bool = option(False, "only how it follows steps of the link, and noise")
     source: str = option(
         str(IMAGES) if IMAGES.is_dir() else "synthetic:fps=0,frames=64", "as the edge takes it"

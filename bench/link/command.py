@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from edge.planning.plan import Plan
     from shared.network.model import Model
 
+_REPORTS = {"--stream": "stream.command", "--session-cost": "stream.cost"}
+"""Those with flags of their own."""
 _FRAMES = 32
 _DEADLINE_S = 60.0
 _LOADED_POINT = "layer2"
@@ -53,8 +55,10 @@ _LOADING_FRAMES = 900_000
 
 
 def main(arguments: Sequence[str]) -> int:
-    if "--stream" in arguments:
-        return importlib.import_module("bench.link.stream.command").main(arguments)  # type: ignore[no-any-return]
+    for flag, report in _REPORTS.items():
+        if flag in arguments:
+            status: int = importlib.import_module(f"bench.link.{report}").main(arguments)
+            return status
     return LinkOptions.read(arguments).report(_run, SplitDNNError, RuntimeError)
 
 

@@ -23,6 +23,9 @@ class LinkOptions(ModelOptions):
         False,
         "streams over thin links instead: a report of its own, with flags of its own (`--stream --help`)",
     )
+    session_cost: bool = option(
+        False, "CPU of a frame by a session and by HTTP instead (`--session-cost --help`)"
+    )
     steps: bool = option(False, "only how it follows steps of the link, and noise")
     source: str = option(
         str(IMAGES) if IMAGES.is_dir() else "synthetic:fps=0,frames=64", "as the edge takes it"

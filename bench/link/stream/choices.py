@@ -19,7 +19,7 @@ HTTP: Way = "http"
 SESSION: Way = "session"
 _FORM = re.compile(r"(?P<point>[^/@]+)(?P<source>@source)?(?:/(?P<codec>[^@]+)(?:@(?P<step>[0-9.]+))?)?")
 _FITTED = "calibrated"
-_STEPS = {"layer3": 2.3, "avgpool": 0.6}
+_STEPS = {"layer3": 2.3, "layer3.4": 2.3, "avgpool": 0.6}
 _STEP = 2.0
 
 

@@ -40,9 +40,8 @@ class Figures:
     divergence: float | None
     """Mean KL of the cloud's answers to the unsplit network."""
     agreement: float | None
-    payloads: int
-    """Frames that were encoded to be sent."""
     payload_bytes: int
+    """Of the frames that the cloud answered: what was sent in vain is overhead."""
     up_bytes: int
     down_bytes: int
     header_bytes: int
@@ -80,13 +79,13 @@ class Figures:
 
     @property
     def overhead_bytes(self) -> float | None:
-        """Above the payload, for each frame that was sent, both ways."""
-        return (self.socket_bytes - self.payload_bytes) / self.payloads if self.payloads else None
+        """Above the payload, for each frame that the cloud answered, both ways."""
+        return (self.socket_bytes - self.payload_bytes) / self.by_cloud if self.by_cloud else None
 
     @property
     def frame_bytes(self) -> float | None:
         """Payload of a frame, on average."""
-        return self.payload_bytes / self.payloads if self.payloads else None
+        return self.payload_bytes / self.by_cloud if self.by_cloud else None
 
     def kept(self) -> dict[str, Any]:
         """As JSON, of which `Figures(**...)` makes the same."""
@@ -112,7 +111,7 @@ def figures(stretch: Stretch, judged: Sequence[tuple[dict[str, Any], Judged]], m
     within = {each["frame"] for each in by_cloud}
     of_cloud = [(record, found) for record, found in judged if record["answered_by"] == "cloud"]
     known = [found for record, found in of_cloud if record["frame"] in within and found.same_bytes]
-    payloads = [each["payload_bytes"] for each in counted if each["payload_bytes"]]
+    payloads = [each["payload_bytes"] for each in by_cloud]
     ages, cloud_ages = ([each["latency_ms"] for each in some] for some in (counted, by_cloud))
     return Figures(
         seconds=stretch.seconds,
@@ -130,7 +129,6 @@ def figures(stretch: Stretch, judged: Sequence[tuple[dict[str, Any], Judged]], m
         macs_share=macs * len(by_cloud) / len(counted) if counted else 0.0,
         divergence=_mean([found.divergence for found in known]),
         agreement=_mean([found.agrees for found in known]),
-        payloads=len(payloads),
         payload_bytes=sum(payloads),
         up_bytes=stretch.counts.up_bytes,
         down_bytes=stretch.counts.down_bytes,

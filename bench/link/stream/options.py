@@ -17,10 +17,12 @@ _CLIPS = tuple(
     if (found := first_file(_VIDEOS / f"{name}.mp4", ""))
 )
 _CHOICES = (
-    "layer3/calibrated@2.3 layer3/calibrated-inter:interval=50,sticky=0@2.3 layer3/calibrated-inter:interval=50,sticky=50@2.8 "
+    "layer3/calibrated@2.3 layer3/calibrated-inter:interval=50,sticky=50@2.8 "
+    "layer3.4/calibrated@2.3 layer3.4/calibrated-inter:interval=50,sticky=0@2.3 layer3.4/calibrated-inter:interval=50,sticky=50@2.8 "
     "input/h264:quality=30,interval=50 input/jpeg:quality=50,subsampling=2 avgpool/calibrated@0.6 output"
 )
-_QUICK = "layer3/calibrated@2.3 layer3/calibrated-inter:interval=50,sticky=0@2.3 output"
+"""`layer3` leaves 19.8 % of ResNet-50's multiplications to the cloud, and `layer3.4`, a block earlier, 25.2 %."""
+_QUICK = "layer3/calibrated@2.3 output"
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class StreamOptions(ModelOptions):
     )
     deadline_s: float = option(0.7, "of the edge for the cloud's answer")
     in_flight: int = option(4, "frames under way at once", type=positive)
-    warm_s: float = option(6.0, "before anything is counted", quick=3.0)
-    seconds: float = option(16.0, "of each cell", quick=6.0)
+    warm_s: float = option(6.0, "before anything is counted", quick=2.0)
+    seconds: float = option(16.0, "of each cell", quick=4.0)
     seed: int = option(0, "of the links")
     profiles: Path | None = option(
         None,

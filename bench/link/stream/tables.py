@@ -96,7 +96,7 @@ _TARGETS = (
     "the cloud (`avgpool`, `output`) are held to 10 answers/s, the others to 5/s; KL is that of the cloud's answers; the wire is counted at the sockets, both ways."
 )
 _OVERHEAD = (
-    "10 frames/s over a link without limits: bytes for each frame that was sent, both ways, beside its payload, at the sockets; the answer of five classes, "
+    "10 frames/s over a link without limits: bytes for each frame that the cloud answered, both ways, beside its payload, at the sockets; the answer of five classes, "
     "HTTP's or the session's own bytes and TLS's records are in it. TCP's and IP's headers are computed from the segments, with an acknowledgement for two. Target: at most 60 for a session without TLS."
 )
 _LOSING = (
@@ -112,7 +112,7 @@ def _note(options: StreamOptions, left_out: Sequence[str]) -> str:
         f"A live camera plays the second half of each clip at {f'{options.fps:g} frames/s' if options.fps else 'its own rate'}; the edge drops what it cannot keep up with. "
         f"{options.seconds:g} s of each cell after {options.warm_s:g} s, deadline {options.deadline_s:g} s, {options.in_flight} frames under way at most. Age: from capture to answer, of all "
         "frames (those that the edge answered are among them) and of those that the cloud answered. KL and agreement: of the cloud's answers with the unsplit network. Lost, wrong and not judged are "
-        f"of the whole run; not judged: sent again or from another state, so that it could not be coded once more. Links: {links}.{without}"
+        f"of the whole run; payload: of the frames that the cloud answered, so what was sent in vain counts as overhead; not judged: sent again or from another state, so that it could not be coded once more. Links: {links}.{without}"
     )
 
 
@@ -158,10 +158,10 @@ def _overhead(row: Row) -> dict[str, TableCell]:
     return {
         "way": row.key["way"],
         "TLS": "yes" if row.key["tls"] else "no",
-        "frames": found.payloads,
+        "frames": found.by_cloud,
         "payload B": found.frame_bytes,
         "above it B": found.overhead_bytes,
-        "TCP/IP B": found.header_bytes / found.payloads if found.payloads else None,
+        "TCP/IP B": found.header_bytes / found.by_cloud if found.by_cloud else None,
         "wire / payload": found.over_payload,
         "with TCP/IP": found.all_over_payload,
         "lost": found.lost,

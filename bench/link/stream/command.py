@@ -26,7 +26,7 @@ from bench.link.stream.judge import Judge
 from bench.link.stream.options import StreamOptions
 from bench.link.stream.run import EDGE, Cell, run
 from bench.link.stream.tables import Row, line, tables
-from bench.report.report import Findings, about, publish
+from bench.report.report import Findings, about, commit, publish
 from shared.codecs.calibrated.profile import Profile
 from shared.network.partition import OUTPUT
 
@@ -137,12 +137,11 @@ def _run(options: StreamOptions) -> list[Path]:
     if not todo:
         raise ValueError(f"nothing is left to measure: {'; '.join(left_out)}")
     measured_on = about(options.weights, ", ".join(options.clips))
-    commit = measured_on.partition("commit ")[2].partition(",")[0]
     wanted = {
         name: str(value) for name, value in asdict(options).items() if name not in ("resume", "results")
     }
     kept = Kept(
-        options.results / "link-stream.cells.jsonl", {"commit": commit, **wanted}, resume=options.resume
+        options.results / "link-stream.cells.jsonl", {"commit": commit(), **wanted}, resume=options.resume
     )
     seconds = sum(kept.get(job.key) is None for job in todo) * (options.warm_s + options.seconds + _AROUND_S)
     print(f"{len(todo)} cells, about {seconds / 60:.0f} minutes", flush=True)

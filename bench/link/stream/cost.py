@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run(options: CostOptions) -> list[Path]:
     """The files that were written."""
     measured_on = about(options.weights, options.setup.source)
-    checkouts = {HTTP: HERE, SESSION: HERE}
+    checkouts: dict[str, Checkout] = {HTTP: HERE, SESSION: HERE}
     if options.against:
         checkouts[BEFORE] = other_checkout(Path(options.against), options.against_python)
     runs = len(checkouts) * options.rounds * len(options.split_points)

@@ -16,7 +16,8 @@
         │   ├── LimitError     413  a declared or actual size is above a named limit
         │   ├── CodecError     415  no such codec, or one that does not carry this kind of tensor
         │   ├── ContentError   422  a well-formed frame whose content cannot be used (NaN, wrong size)
-        │   └── ProfileMissingError 424  the frame needs a profile that the cloud lacks: send it, then the frame again
+        │   ├── ProfileMissingError 424  the frame needs a profile that the cloud lacks: send it, then the frame again
+        │   └── StateMissingError 424  the frame needs the frame before it, which the cloud lacks: send a keyframe next
         ├── ProfileContentError 422  the file is not a profile, or not one for this network and split point
         ├── BodyError        400  a JSON body that the endpoint does not accept
         ├── FingerprintError 409  the two sides run different networks

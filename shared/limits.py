@@ -34,6 +34,19 @@ MAX_FRAME_BYTES = MAX_HEADER_BYTES + MAX_SPLIT_POINT_BYTES + MAX_PARAMS_BYTES + 
 MAX_CODEC_NAME_BYTES = 64
 """Bytes in UTF-8 of the name of a codec that is not built in; the name travels with the parameters."""
 
+# --- a session --------------------------------------------------------------------------------------------------------
+
+MAX_STREAMS = 64
+"""Streams of one session: a camera under a plan each. What is known of one takes 5 kB at most."""
+MAX_UNDER_WAY = 1024
+"""Frames of one session that have no answer yet, and numbers of frames in one message."""
+MAX_QUESTION_BYTES = 256
+"""Bytes of what is asked about every frame, such as `top=5`."""
+MAX_WORD_BYTES = 64
+"""Bytes of the reason of a refusal or of a go-away."""
+MAX_REFUSAL_BYTES = 4096
+"""Bytes of what a refusal says to a human, and once more of what would be accepted, as JSON."""
+
 # --- a picture --------------------------------------------------------------------------------------------------------
 
 MAX_PICTURE_PIXELS = MAX_ELEMENTS // 3

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.engines.half import Tensors
     from shared.network.recipe import Recipe
     from shared.tasks.agreement import Agreement
+    from shared.wire.frame import Bytes
 
 
 class Answer(Protocol):
@@ -66,6 +67,20 @@ class Task(ABC):
 
         Raises ValueError, TypeError, KeyError, AttributeError or OverflowError for anything that is not an answer of this task.
         """
+
+    def pack(self, answer: Answer) -> bytes | None:
+        """The answer in a short binary form, as of SESSION.md, without names; None if it has none, and travels as JSON."""
+        del answer
+        return None
+
+    def unpack(self, body: Bytes) -> Answer:
+        """The answer that became these bytes by `pack`, every value checked, with this side's names of classes.
+
+        Raises ValueError for anything that is not an answer of this task.
+        """
+        raise ValueError(
+            f"an answer of the task {self.name} has no binary form, and these are {len(body)} bytes"
+        )
 
     @abstractmethod
     def agreement(self, expected: Tensors, found: Tensors) -> Agreement:

@@ -79,6 +79,7 @@ def test_the_list_of_refusals_is_the_tree_below_request_error() -> None:
     assert set(refusals()) == {cls for cls in classes().values() if issubclass(cls, errors.RequestError)}
     assert set(refusals(errors.WireError)) == {
         errors.WireError, errors.LimitError, errors.CodecError, errors.ContentError, errors.ProfileMissingError,
+        errors.StateMissingError,
     }  # fmt: skip
 
 

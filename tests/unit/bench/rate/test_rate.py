@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from kits.profiles import features, make_profile
 
-from bench.rate.command import RateOptions, main
+from bench.rate.command import main
+from bench.rate.options import RateOptions
 from bench.rate.plan import Setting, settings, split_points
 from bench.rate.trial import PromisedBits
 from edge.calibration.fit import Preset

@@ -69,7 +69,8 @@ class Encoder:
             size = whole.payload_bytes
             self._metrics.payload_bytes.labels(codec=frame.plan.codec.name).observe(size)
             ticket = room.ticket(stream, whole) if room and stream else None
-            return form(data, size, pending=pending, changed=changed, ticket=ticket)
+            keyframe = ticket is None or ticket.part.is_keyframe
+            return form(data, size, keyframe, pending=pending, changed=changed, ticket=ticket)
         return form()
 
     def _stream_of(self, frame: Crossed, codec: Codec) -> Stream | None:

@@ -134,9 +134,7 @@ class Service:
             self.metrics.networks,
         )
         self.networks.current.export_build_info(self.metrics)
-        self.decoder = Decoder(
-            self.networks, self.profiles, pools, self.metrics, max_tensors=settings.queue_capacity
-        )
+        self.decoder = Decoder(self.networks, self.profiles, pools, self.metrics, settings)
         runner = TailRunner(pools.tails, self.metrics.step_cpu)
         self.batcher = Batcher(
             runner.at_once,

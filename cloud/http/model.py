@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cloud.access.audit import Action
 from cloud.access.ledger import Entry
-from cloud.bodies.json_answer import json_answer, require_answerable
+from cloud.bodies.json.answer import json_answer, require_answerable
 from cloud.bodies.pictures.picture import IMAGE, IMAGE_TYPES, PICTURE_TYPES, file_in
 from cloud.bodies.reply import Composer, Reply
 from cloud.http.query import wanted_of

@@ -162,6 +162,6 @@ class VideoDecoders:
 
 
 def _end(beginning: asyncio.Future[VideoProcess]) -> None:
-    """Of a process that nobody waits for any more."""
+    """End a process that nobody waits for any more."""
     if not beginning.cancelled() and not beginning.exception():
         beginning.result().end()

@@ -88,7 +88,6 @@ class Nursery:
                 self._process = subprocess.Popen(  # noqa: S603 - our own program
                     self._command,
                     stdin=theirs.fileno(),
-                    env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
                     process_group=0,  # an interrupt from the terminal is for the cloud
                 )
             ours.setblocking(False)

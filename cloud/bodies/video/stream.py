@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cloud.bodies.video.messages import Question
 from shared.codecs.registry import CODECS
@@ -22,17 +22,36 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cloud.access.clients import Account
-    from cloud.bodies.video.decoders import VideoDecoders
+    from cloud.access.turns import FairTurns
     from cloud.bodies.video.process import VideoProcess
     from shared.wire.frame import Bytes
 
 _log = logging.getLogger(__name__)
 
 
+class Home(Protocol):
+    """As much of VideoDecoders as a stream needs; see there."""
+
+    turns: FairTurns
+    idle_s: float
+
+    def require_any(self) -> None: ...
+    async def begin(self, stream: VideoStream) -> VideoProcess: ...
+    def ended(self, stream: VideoStream) -> None: ...
+    def charge(self, account: Account, seconds: float) -> None: ...
+    def count(
+        self,
+        why: str,
+        stream: VideoStream | None = None,
+        question: Question | None = None,
+        error: Exception | None = None,
+    ) -> None: ...
+
+
 class VideoStream:
     """Made by VideoDecoders. It has a process from its first keyframe on, for as long as pictures come."""
 
-    def __init__(self, decoders: VideoDecoders, account: Account) -> None:
+    def __init__(self, decoders: Home, account: Account) -> None:
         self.account = account
         self.used_s = 0.0
         """When its last picture was decoded."""

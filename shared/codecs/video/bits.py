@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shared.wire.frame import Bytes
 
 _MOST_BYTES = 4096
-"""Of a header that are looked at. The size of the pictures stands in the first hundred."""
+"""The beginning of a header that is looked at. The size of the pictures stands in the first hundred."""
 _MOST_ZEROS = 32
 _START = re.compile(rb"\x00\x00\x01")
 _MOST_UNITS = 1024

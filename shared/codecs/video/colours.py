@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMATS = ("yuv420p", "yuvj420p")
-"""Of 8 bits and 4:2:0; the second is FFmpeg's name for the full range."""
+"""Those of 8 bits and 4:2:0; the second is FFmpeg's name for the full range."""
 _TICK = "1/1000"
 _EXACT = "bicubic+accurate_rnd+bitexact"
 _UNMARKED, _BT601, _LIMITED = 2, 5, 1  # ISO/IEC 23091-2: matrix coefficients; FFmpeg's ranges

@@ -15,7 +15,7 @@ _PROFILES = {66: "Baseline", 77: "Main", 88: "Extended", _HIGH: "High"}
 _B_SLICES = (1, 6)
 _LISTS = 8
 _MOST_FRAMES = 256
-"""Of a cycle of picture order counts."""
+"""Picture order counts in one cycle."""
 
 
 def bare(payload: bytes) -> bytes:

@@ -30,7 +30,7 @@ class Kind:
     """As FFmpeg calls it, as the decoder."""
     decoder: str
     options: tuple[tuple[str, str], ...]
-    """Of the encoder, besides its quality: no picture waits for another, none refers to a later one, and keyframes come when we say."""
+    """The encoder's, besides its quality: no picture waits for another, none refers to a later one, and keyframes come when we say."""
     quality: tuple[int, int]
     """Lowest and highest `crf`: a low one is the better picture."""
     default_quality: int

@@ -240,17 +240,14 @@ class CloudMetrics(Metrics):
         for source in PROFILE_SOURCES:
             for result in BROUGHT:
                 self.profiles_brought.labels(source=source, result=result)
-        for result in BROUGHT:
-            self.networks_brought.labels(result=result)
-        for result in NETWORK_CHANGES:
-            self.network_changes.labels(result=result)
-        for result in TRANSFERS:
-            self.bundle_transfers.labels(result=result)
-        for result in LOGINS:
-            self.logins.labels(result=result)
-        for why in VIDEOS_LOST:
-            self.video_lost.labels(why=why)
-        for why in CONNECTIONS_CLOSED:
-            self.connections_closed.labels(why=why)
-        for reason in REJECTIONS:
-            self.rejected.labels(reason=reason)
+        for counter, values in (
+            (self.networks_brought, BROUGHT),
+            (self.network_changes, NETWORK_CHANGES),
+            (self.bundle_transfers, TRANSFERS),
+            (self.logins, LOGINS),
+            (self.video_lost, VIDEOS_LOST),
+            (self.connections_closed, CONNECTIONS_CLOSED),
+            (self.rejected, REJECTIONS),
+        ):
+            for value in values:
+                counter.labels(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import Gauge
 
 from cloud.access.client_metrics import ClientMetrics
-from cloud.access.refusals import HeaderError
+from cloud.access.refusals import BrokenError, HeaderError
 from cloud.bodies.pictures.picture import IMAGE
 from cloud.frames.sessions.metrics import SessionMetrics
 from shared.errors import all_request_errors
@@ -39,9 +39,7 @@ ENDPOINTS = (
 )
 CERTIFICATES = ("server",)
 STEPS = ("receive", "decode", "queue", "tail", "top")
-REJECTIONS = tuple(
-    dict.fromkeys([*(error.reason for error in all_request_errors()), FrameError.reason, "internal"])
-)
+REJECTIONS = tuple(dict.fromkeys(error.reason for error in (*all_request_errors(), FrameError, BrokenError)))
 CONNECTIONS_CLOSED = ("refused", "displaced", "unread", "paused")
 PROFILE_SOURCES = ("folder", "sibling")
 BROUGHT = ("taken", "failed", "missing")
@@ -121,10 +119,8 @@ class CloudMetrics(Metrics):
         )
         self.headers_refused = self.rejected.labels(reason=HeaderError.reason)
         self.abandoned = Counter(
-            prefix + "abandoned_total",
-            "Requests whose caller went away before the answer.",
-            registry=self.registry,
-        )
+            prefix + "abandoned_total", "Requests whose caller went away before the answer.", registry=self.registry
+        )  # fmt: skip
         self.connections_closed = Counter(
             prefix + "connections_closed_total",
             "Connections refused, closed while idle to make room, or cut off for an answer that nobody read; and pauses in accepting.",

@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from cloud.bodies.pictures.file import PictureFile
     from cloud.bodies.video.stream import VideoStream
     from cloud.config import CloudSettings
+    from cloud.frames.threads import ThreadPools
     from cloud.metrics import CloudMetrics
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
     from cloud.profiles.store import Profiles
-    from cloud.threads import ThreadPools
     from shared.wire.frame import Bytes, Frame
 
     Remaining = Callable[[int], float]

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from cloud.batching.crossing import frames_in
 from cloud.config import CloudSettings
+from cloud.frames.threads import ThreadPools
 from cloud.http.app import make_server
 from cloud.http.tls import tls_of
 from cloud.service import Service
-from cloud.threads import ThreadPools
 from cloud.workers.lifecycle import State
 from cloud.workers.port import bind
 from shared.wire.http import CONTENT_TYPE
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cloud.batching.crossing import Crossing
-    from cloud.threads import Pool
+    from cloud.frames.threads import Pool
     from shared.engines.half import Tensors
 
 

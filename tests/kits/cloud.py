@@ -154,7 +154,7 @@ class Response(NamedTuple):
 class Connection:
     """A client's socket. Nothing is read that was not asked for, and nothing is sent that was not written."""
 
-    def __init__(self, server: Server, source: str) -> None:
+    def __init__(self, server: Any, source: str) -> None:
         self._turned = server.turned
         self.socket = socket.create_connection(("127.0.0.1", server.port), WAIT_S, (source, 0))
         self._file = self.socket.makefile("rb")

@@ -60,7 +60,7 @@ def crossings() -> list[tuple[list[np.ndarray], int]]:
 
 
 def test_every_codec_is_here() -> None:
-    assert {codec.name for codec in CODECS.values()} == {*BYTES_A_VALUE, "calibrated"}
+    assert {codec.name for codec in CODECS.values()} == {*BYTES_A_VALUE, "calibrated", "calibrated-inter"}
 
 
 @pytest.mark.parametrize("codec", TENSOR_CODECS, ids=lambda codec: codec.name)

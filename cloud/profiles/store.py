@@ -94,7 +94,7 @@ class Profiles:
     def codec_of(self, frame: Frame) -> Codec:
         """The codec that decodes this frame, whose codec id must be that of `calibrated` or `calibrated-inter`.
 
-        Raises ContentError if the frame names no profile or one for another tensor, and ProfileMissingError if the profile
+        The latter decodes keyframes; a stream's frames are decoded by one stream of it (`for_stream`). Raises ContentError if the frame names no profile or one for another tensor, and ProfileMissingError if the profile
         is not stored.
         """
         params = frame.tensors[0].params

@@ -159,6 +159,25 @@ class CloudSettings(CommonSettings):
     client_frames: int = Field(
         128, ge=1, description="requests for a tail that one client may have under way"
     )
+    sessions: int = Field(
+        256,
+        ge=0,
+        le=4096,
+        description="sessions open at once, each an edge's connection over which its frames come as a stream, half of them of one client; 0: none, "
+        "each frame is a request of its own",
+    )
+    session_age_s: float = Field(
+        0.0,
+        ge=0,
+        le=86400 * 30,
+        description="an edge is asked to open another session after this, which a balancer may give to another cloud; 0: never",
+    )
+    session_resume_s: float = Field(
+        30.0,
+        ge=0,
+        le=600,
+        description="a session whose connection broke is kept for this, with its answers, until its edge comes back",
+    )
     client_body_bytes: int = Field(
         MAX_FRAME_BYTES,
         ge=1024,

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from cloud.networks.networks import Networks
     from cloud.profiles.store import Profiles
     from cloud.threads import ThreadPools
-    from shared.wire.frame import Bytes
+    from shared.wire.frame import Bytes, Frame
 
     Remaining = Callable[[int], float]
     """Seconds that are left to a frame whose deadline is so many milliseconds; 0 is the server's own deadline."""
@@ -197,13 +197,28 @@ class Decoder:
     def read_frame(self, body: Body, account: Account, entry: Entry) -> tuple[LoadedNetwork, Work | Checked]:
         """On a thread. Decodes all but videos, and pictures that have to be resized: those take longer, and tensors must not wait for them."""
         with account.computing(self._cpu, "decode"):
-            frame = unpack(body.whole())
-            entry.note(frame)
-            network = self._networks.of("frame", frame.fingerprint, account.name)
-            checked = check_frame(frame, network.partition, self._profiles)
-            network.usage.note(frame.split_point)
-            late = is_video(checked) or is_to_resize(checked, network.model)
-            return network, checked if late else decode_frame(checked, network.model)
+            return self._frame(unpack(body.whole()), account, entry)
+
+    def read_arrived(
+        self, frame: Frame, account: Account, entry: Entry, bind: Callable[[Checked], Checked]
+    ) -> tuple[LoadedNetwork, Work | Checked]:
+        """On a thread. The same of a frame that a session has brought; `bind` gives it the codecs of its stream."""
+        with account.computing(self._cpu, "decode"):
+            return self._frame(frame, account, entry, bind)
+
+    def _frame(
+        self,
+        frame: Frame,
+        account: Account,
+        entry: Entry,
+        bind: Callable[[Checked], Checked] = lambda checked: checked,
+    ) -> tuple[LoadedNetwork, Work | Checked]:
+        entry.note(frame)
+        network = self._networks.of("frame", frame.fingerprint, account.name)
+        checked = bind(check_frame(frame, network.partition, self._profiles))
+        network.usage.note(frame.split_point)
+        late = is_video(checked) or is_to_resize(checked, network.model)
+        return network, checked if late else decode_frame(checked, network.model)
 
     def _decode_picture(
         self,

@@ -38,6 +38,7 @@ def shares(settings: CloudSettings, cores: int | None = None) -> list[CloudSetti
     _refuse(settings, threads)
     share: dict[str, Any] = {name: getattr(settings, name) // workers for name in DIVIDED}
     share["client_compute"] = settings.client_compute / workers
+    share["sessions"] = settings.sessions and max(1, settings.sessions // workers)
     share["threads"] = threads // workers
     if settings.video_streams:
         share["video_streams"] = max(1, settings.video_streams // workers)

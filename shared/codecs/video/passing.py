@@ -34,7 +34,7 @@ class Own:
     """In that stream: a packet may need the one before."""
     packet: Callable[[], bytes]
     """As it came; called at most once, and only if it may travel."""
-    extradata: Callable[[], bytes]
+    extradata: bytes
     """What the container holds once for all packets: `avcC`, `hvcC`, Annex B, or nothing."""
 
     def follows(self, other: Own) -> bool:
@@ -78,7 +78,7 @@ class Passing:
 
 def annexb(own: Own) -> tuple[bytes, bool]:
     """A packet as Annex B, and whether it is a keyframe, which brings all headers. Raises ContentError."""
-    extradata, packet = own.extradata(), own.packet()
+    extradata, packet = own.extradata, own.packet()
     sized = extradata[:1] == b"\1"
     found = _sized(packet, _length_bytes(own.kind, extradata)) if sized else units(packet, own.kind)
     types = [_type(own.kind, unit) for unit in found]

@@ -13,7 +13,8 @@ from kits.videos import NONE, encoded, moving
 from shared.codecs import NAMES
 from shared.codecs.video import h264
 from shared.codecs.video.bits import Bits, units
-from shared.codecs.video.codec import Video, check_payload
+from shared.codecs.video.checks import check_payload
+from shared.codecs.video.codec import Video
 from shared.codecs.video.kinds import coded_size
 from shared.errors import ContentError, WireError
 

@@ -207,7 +207,7 @@ def picture_codecs() -> list[str]:
 def _with_profile(asked: str | None, codec: Calibrated) -> dict[str, Codec]:
     """The codecs by name that need this one's profile, as far as it has what they need."""
     assert codec.profile is not None
-    names = PROFILE_CODECS
+    names: tuple[str, ...] = PROFILE_CODECS
     if asked not in (None, AUTO):
         names = (asked,) if isinstance(make_codec(asked), Calibrated) else ()
     found: dict[str, Codec] = {}

@@ -107,7 +107,8 @@ def steps(architecture: str, split_point: str) -> Sequence[float]:
 
 
 def _registered(carries: str) -> list[str]:
-    return [codec.name for codec in known_codecs().values() if codec.carries == carries]
+    """Codecs that code each picture or tensor alone; those of streams are compared by `bench rate --clip`."""
+    return [codec.name for codec in known_codecs().values() if codec.carries == carries and not codec.inter]
 
 
 def _some(every: Sequence[_Any], *, quick: bool) -> Sequence[_Any]:

@@ -33,7 +33,7 @@ _COMPILE_S, _FIT_S, _IMPORTANCE_S, _CODEC_S, _WHOLE_S = 10.0, 9.0, 15.0, 0.012, 
 
 @dataclass(frozen=True)
 class Part:
-    """Of the clip, what calibrates and what is measured."""
+    """What calibrates and what is measured."""
 
     footage: Footage
     start: int
@@ -61,7 +61,10 @@ class Part:
         """For people."""
         whose = "it" if self.fitted is self.footage else self.fitted.path.name
         less = f" ({asked} were asked for: the clip is shorter)" if self.count < asked else ""
-        return f"frames {self.start} to {self.start + self.count - 1} of {self.footage.path.name}{less}; profiles are fitted to the first {self.fitted_end} frames of {whose}"
+        return (
+            f"frames {self.start} to {self.start + self.count - 1} of {self.footage.path.name}{less}; "
+            f"profiles are fitted to the first {self.fitted_end} frames of {whose}"
+        )
 
     def calibrating(self, most: int, noise: Noise) -> Iterator[NDArray[np.uint8]]:
         """At most `most` frames before the session, evenly spread."""
@@ -82,8 +85,8 @@ def measure_streams(options: RateOptions, network: Network) -> list[Path]:
         )
     points = options.split_points or stream_points(options.model, network.partition.points.values())
     plan, absent = settings(options.model, points, interval=options.interval, quick=options.quick)
-    if absent:
-        print(f"this build has no {', '.join(absent)}: not measured", flush=True)
+    for why in absent.values():
+        print(f"not measured: {why}", flush=True)
     parts = [Part.of(clip, options.clip_frames, options.calibrate_on) for clip in options.clip]
     for part in parts:
         print(part.describe(options.clip_frames), flush=True)

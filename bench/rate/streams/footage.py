@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEAST = 12
 """Frames to calibrate with, and of a session."""
 _LEAST_SHARE = 0.4
-"""Of a clip is left for calibration, if it is too short for both; then each gets half."""
+"""The share of a clip that is left for calibration; one that is too short for both is halved."""
 
 
 @dataclass(frozen=True)

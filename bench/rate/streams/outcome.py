@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.rate.streams.session import Sent
 
 MARGIN = 0.1
-"""Of a frame's two highest probabilities. Below it the unsplit network's top class is as good as chance, and says little of a codec."""
+"""Between a frame's two highest probabilities. Below it the unsplit network's top class is half chance, and says little of a codec."""
 
 
 @dataclass(eq=False)
@@ -45,7 +45,7 @@ class Outcome:
     setting: Setting
     base: Base
     tail_share: float
-    """Of the network's multiplications, what the cloud does: 0 to 1."""
+    """The share of the network's multiplications that the cloud does: 0 to 1."""
     inter: bool = False
     frame_bytes: list[int] = field(default_factory=list)
     keyframe: list[bool] = field(default_factory=list)

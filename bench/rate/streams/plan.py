@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from bench.rate.plan import CALIBRATED, split_points, steps
-from shared.codecs import known_codecs
+from shared.codecs import make_codec
+from shared.errors import SettingsError
 from shared.network.partition import INPUT
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Setting:
     size: str = ""
     """CAMERA or NETWORK, of a picture."""
     step: float | None = None
-    """Of the preset that a profile is fitted with; None for a codec that needs none."""
+    """The step size that a profile is fitted with; None for a codec that needs none."""
 
     @property
     def spec(self) -> str:
@@ -79,17 +80,16 @@ def stream_points(architecture: str, points: Iterable[SplitPoint]) -> tuple[str,
 
 def settings(
     architecture: str, points: Sequence[str], *, interval: int, quick: bool
-) -> tuple[list[Setting], list[str]]:
-    """All ways for a stream to travel, and the names of the codecs that this build does not have.
+) -> tuple[list[Setting], dict[str, str]]:
+    """All ways for a stream to travel, and why this build lacks some of their codecs, by name.
 
     `interval`: frames from one keyframe to the next. If `quick`, only the first and last quality of each codec.
     """
-    known = known_codecs()
-    wanted = [*_VIDEO, *([INTER] if points else [])]
+    absent = {name: why for name in (*_VIDEO, INTER) if (why := _missing(name))}
     found = [
         Setting(INPUT, codec, f"quality={quality},interval={interval}", size)
         for codec, sizes in _VIDEO.items()
-        if codec in known
+        if codec not in absent
         for size, qualities in sizes.items()
         for quality in _some(qualities, quick=quick)
     ]
@@ -99,8 +99,17 @@ def settings(
         for options in _some(every, quick=quick)
     ]
     for point in points:
-        found += _tensors(architecture, point, interval, inter=INTER in known, quick=quick)
-    return found, [name for name in wanted if name not in known]
+        found += _tensors(architecture, point, interval, inter=INTER not in absent, quick=quick)
+    return found, absent
+
+
+def _missing(name: str) -> str:
+    """Why there is no such codec here; empty if there is one."""
+    try:
+        make_codec(name)
+    except SettingsError as error:
+        return str(error)
+    return ""
 
 
 def _tensors(architecture: str, point: str, interval: int, *, inter: bool, quick: bool) -> list[Setting]:

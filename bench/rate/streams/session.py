@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from bench.rate.streams.transit import DEADLINE_MS, Transit
 from cloud.bodies.frames import Checked, decode_frame
 from shared.codecs import encode_frame
 from shared.errors import StateMissingError
-from shared.wire import frame as wire
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.codecs import Codec
     from shared.network.model import Model
+    from shared.wire.frame import Frame
+
+
+_FRAME_NS = 100_000_000
+"""From one frame's capture to the next: it travels as a difference."""
 
 
 class Sent(NamedTuple):
@@ -26,6 +31,7 @@ class Sent(NamedTuple):
     tensor: NDArray[np.float32]
     """(1, …), as it arrived."""
     bytes: int
+    """Those of the session's messages; WebSocket's framing and what is beneath it are not counted."""
     keyframe: bool
     encode_ms: float
     decode_ms: float
@@ -49,6 +55,7 @@ class Session:
         if self.inter and len({id(each) for each in (encoder, self._sending, self._receiving)}) < 3:
             raise StreamError(f"{encoder.name}: both sides of a stream are one object")
         self._split_point, self._model = split_point, model
+        self._transit = Transit(model.fingerprint)
         self._numbers = count()
         self._refused = False
 
@@ -62,10 +69,12 @@ class Session:
             split_point=self._split_point,
             fingerprint=self._model.fingerprint,
             frame_id=number,
+            capture_time_ns=number * _FRAME_NS,
+            deadline_ms=DEADLINE_MS,
         )
-        body = wire.pack(frame)
+        messages = self._transit.send(frame)
         encoded = time.process_time()
-        arrived = wire.unpack(body)
+        arrived = self._transit.receive(messages)
         tensor = self._decoded(arrived, self._receiving)
         decoded = time.process_time()
         keyframe = not any(self._receiving.needs(arrived.tensors[0].params))
@@ -73,13 +82,14 @@ class Session:
             raise StreamError(f"{self._sending.name}: the first frame needs another")
         if self.inter:
             self._check(arrived, tensor, number, keyframe=keyframe)
-        return Sent(tensor, len(body), keyframe, 1e3 * (encoded - start), 1e3 * (decoded - encoded))
+        size = sum(map(len, messages))
+        return Sent(tensor, size, keyframe, 1e3 * (encoded - start), 1e3 * (decoded - encoded))
 
-    def _decoded(self, frame: wire.Frame, decoder: Codec) -> NDArray[np.float32]:
+    def _decoded(self, frame: Frame, decoder: Codec) -> NDArray[np.float32]:
         (tensor,) = decode_frame(Checked(frame, (decoder,)), self._model).crossing
         return tensor
 
-    def _check(self, frame: wire.Frame, tensor: NDArray[np.float32], number: int, *, keyframe: bool) -> None:
+    def _check(self, frame: Frame, tensor: NDArray[np.float32], number: int, *, keyframe: bool) -> None:
         name = self._sending.name
         if keyframe:
             if not np.array_equal(self._decoded(frame, self._fresh()), tensor):

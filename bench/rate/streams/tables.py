@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 LEVELS = (0.02, 0.03, 0.04)
 """KL at which lines are compared, nats."""
 LEAST_SHARE = 0.1
-"""Of the multiplications: where the cloud does less, a line is shown for orientation only, and is not called the least."""
+"""A share of the multiplications: where the cloud does less, a line is for orientation only, and is not called the least."""
 NOT_REACHED = "–"
 _LOWEST_SHOWN = 1e-4
 
-_NOTE = """Real bitstreams of a session of {frames}, the first keyframe counted: encoded by a stream's encoder, packed, unpacked, decoded by
-another object in the same order, and answered by the same engine in float32 as the unsplit network. {calibrated} bytes/frame
-are the frame's with its header and parameters. KL is that of the split answer from the unsplit one to the same (noisy) picture, in nats. Agreement is with the unsplit
-network's top class; `sure` counts only the {clear} frames whose two highest probabilities are more than {margin:g} apart. `to the cloud` is the tail's share of
-the network's multiplications. CPU is the process's, all threads, means; that of {whose} codecs alone: packing is in `encode`, and all that
-the cloud does before the tail is in `decode`."""
+_NOTE = """Real bitstreams of a session of {frames} consecutive frames, the first keyframe counted: encoded by a stream's encoder, carried by
+the session's messages, decoded in the same order by another object, and answered by the same engine in float32 as the unsplit network.
+{calibrated} bytes/frame are those of the session's messages, not of the WebSocket's framing (6 to 8 bytes more) or of what is beneath it. KL is
+that of the split answer from the unsplit one to the same picture, noise included, in nats. Agreement is with the unsplit network's top class;
+`sure` counts only the {clear} frames whose two highest probabilities are more than {margin:g} apart. `to the cloud` is the tail's share of the
+network's multiplications. CPU is the process's, all threads, means: packing is in `encode`, and all that the cloud does before the tail is
+in `decode`."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,10 @@ def tables(about: About, found: Sequence[Outcome]) -> list[Table]:
     """All settings, and what they take at equal KL."""
     base = found[0].base
     note = _NOTE.format(
-        frames=f"{len(base.classes)} consecutive frames",
+        frames=len(base.classes),
         calibrated=about.calibrated,
         clear=f"{sum(base.clear)} of {len(base.clear)}",
         margin=MARGIN,
-        whose="the",
     )
     rows = [_row(each, about.rate) for each in found]
     rows.append(

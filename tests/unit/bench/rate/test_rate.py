@@ -24,7 +24,7 @@ from shared.wire.frame import HEADER
 TENSOR_CODECS = [
     codec.name
     for codec in known_codecs().values()
-    if codec.carries == "tensor" and codec.name != "calibrated"
+    if codec.carries == "tensor" and codec.name != "calibrated" and not codec.inter
 ]
 ROOT = Path(__file__).resolve().parents[4]
 

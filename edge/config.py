@@ -63,6 +63,11 @@ class EdgeSettings(CommonSettings):
         None,
         description="file with the token that the cloud is shown, alone; read again when it changes (docs/access.md)",
     )
+    session: Literal["auto", "off", "only"] = Field(
+        "auto",
+        description="whether frames go to the cloud over a session (docs/sessions.md): `auto` (where the cloud has them, else by HTTP, each frame "
+        "alone), `off`, or `only` (never by HTTP)",
+    )
     split_point: SplitPointName = None
     codec: CodecName = None
     profile: str | None = Field(

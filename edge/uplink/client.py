@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from edge.uplink.connections import PROXY_LOGIN, ExcessError, make_session, refusal_of_proxy, tls_problem
+from edge.uplink.connections import (
+    PROXY_LOGIN,
+    ExcessError,
+    beside_bodies,
+    make_session,
+    read_body,
+    refusal_of_proxy,
+    tls_problem,
+)
 from edge.uplink.profiles.clouds import UNNAMED, Fleet
 from shared.errors import UplinkError
-from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
 from shared.security.escape import refuse_constant, shown
 from shared.security.tls.refusal import MAYBE_REFUSED
@@ -149,10 +156,12 @@ class CloudClient:
                 wait = response.headers.get("Retry-After", "")
                 if about is not None and wait.isascii() and wait.isdecimal() and len(wait) <= _RETRY_DIGITS:
                     about["retry_after_s"] = int(wait)
-                body = await _read_body(response)
+                body = await read_body(response)
                 digest = response.headers.get("Content-Digest", "")
                 if digest.startswith(_DIGEST) and digest != content_digest(body):
                     raise UplinkError("damaged", "the answer was damaged on its way")
+                if about is not None and "overhead" in about:
+                    about["overhead"] = beside_bodies(response) + len(body)
                 return response.status, body
         except ExcessError as error:
             raise UplinkError("refused", str(error)) from None
@@ -214,16 +223,6 @@ async def _note_fresh(_session: object, context: Any, _ended: object) -> None:
         context.trace_request_ctx["fresh"] = True
 
 
-async def _read_body(response: aiohttp.ClientResponse) -> bytes:
-    """The body, bounded, so that no answer can fill this process's memory."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_REPLY_BYTES:
-            raise UplinkError("refused", f"the answer is longer than {MAX_REPLY_BYTES} bytes")
-    return bytes(body)
-
-
 def parse_json(body: bytes) -> dict[str, Any]:
     """The JSON object in this body; an empty one if there is none."""
     try:
@@ -243,6 +242,9 @@ def refusal_of(status: int, body: bytes, cloud: str | None = None) -> UplinkErro
         login = status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
         text = PROXY_LOGIN if login else "of a proxy, not of a cloud"
         return ProxyError(_REASONS_OF_PROXIES.get(status, "refused"), status, f"{status} {text}")
-    return UplinkError(
-        _REASONS.get(status, "refused"), shown(f"{status} {shown(said.get('error', ''))}".strip())
-    )
+    return refusal_for(status, shown(f"{status} {shown(said.get('error', ''))}".strip()))
+
+
+def refusal_for(status: int, text: str) -> UplinkError:
+    """What a cloud's own refusal means for a frame."""
+    return UplinkError(_REASONS.get(status, "refused"), text)

@@ -11,7 +11,7 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from shared.errors import UplinkError
-from shared.limits import MAX_ANSWER_OVERHEAD_BYTES, MAX_INTERIM_ANSWERS
+from shared.limits import MAX_ANSWER_OVERHEAD_BYTES, MAX_INTERIM_ANSWERS, MAX_REPLY_BYTES
 from shared.security.escape import shown
 from shared.security.tls.refusal import CLOUD, Words, problem_of
 
@@ -43,6 +43,8 @@ class _Connection(ResponseHandler):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
+        self.came = 0
+        """Bytes of all answers, and of what came after an upgrade."""
         self._came = self._interim = self._answers = 0
         self._excess: ExcessError | None = None
 
@@ -56,9 +58,12 @@ class _Connection(ResponseHandler):
         for start in range(0, max(1, len(data)), _PIECE):
             piece = data[start : start + _PIECE]
             self._came += len(piece)
+            self.came += len(piece)
             super().data_received(piece)
             if not self.is_connected():
                 return
+            if self._payload_parser is not None:  # upgraded: whoever reads the messages counts them
+                continue
             # What comes in small pieces, or with header fields without end, costs more than it brings.
             brought = 0 if self._payload is None else self._payload.total_bytes
             if self._came > MAX_ANSWER_OVERHEAD_BYTES + 2 * brought:
@@ -82,6 +87,10 @@ class _Connection(ResponseHandler):
         """The end of it, whoever wanted that."""
         super().connection_lost(exc or self._excess)
 
+    async def drained(self) -> None:
+        """Wait until the peer takes more. Raises ConnectionResetError once it is closed."""
+        await self._drain_helper()
+
     def close(self) -> None:
         """Close it, without waiting for the peer to take what is still to be sent."""
         transport: Any = self.transport
@@ -101,6 +110,24 @@ class _Connection(ResponseHandler):
         transport: Any = self.transport
         if transport is not None:
             transport.abort()
+
+
+async def read_body(response: aiohttp.ClientResponse) -> bytes:
+    """The body, bounded, so that no answer can fill this process's memory. Raises UplinkError."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_REPLY_BYTES:
+            raise UplinkError("refused", f"the answer is longer than {MAX_REPLY_BYTES} bytes")
+    return bytes(body)
+
+
+def beside_bodies(response: aiohttp.ClientResponse) -> int:
+    """Bytes of a request and its answer, by HTTP/1.1, that are neither's body."""
+    asked = response.request_info
+    said = [(key.encode(), value.encode()) for key, value in asked.headers.items()]
+    fields = sum(len(key) + len(value) + 4 for key, value in [*said, *response.raw_headers])
+    return len(asked.method) + len(asked.url.raw_path_qs) + len(response.reason or "") + fields + 29
 
 
 def tls_problem(error: BaseException, words: Words = CLOUD) -> str | None:

@@ -23,6 +23,7 @@ FINISHED_HERE = {
     "unauthorized": "finished here: the cloud refused the token",
     "damaged": "finished here: the cloud's answer was damaged",
     "profile": "finished here: the cloud lacked the profile",
+    "state": "finished here: the frame before it was lost",
     "encode": "finished here: the frame could not be encoded",
     "explore": "finished here: sent only to measure the link",
 }

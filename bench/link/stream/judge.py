@@ -77,7 +77,7 @@ class Judge:
         self._frames: list[NDArray[np.uint8]] = []
         self._outputs: dict[int, Tensors] = {}
         self._crossings: dict[tuple[str, int], Tensors] = {}
-        """Of the clip's pictures, which come again and again, as the outputs above."""
+        """As the outputs, kept by picture: the clip's come again and again."""
 
     def watch(self, clip: Clip) -> None:
         """Take its pictures for what follows."""

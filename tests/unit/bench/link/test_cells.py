@@ -70,7 +70,7 @@ def measure(monkeypatch):
 
 def test_with_time_enough_every_plan_is_measured_and_the_close_ones_again(measure):
     found, cockpit, _ = measure(0.1)
-    assert set(found.values_ms) == {"output", JPEG, "layer3 int8"} or set(found.values_ms) == set(OPTIONS)
+    assert set(found.values_ms) == set(OPTIONS)
     assert found.unmeasured == 0
     assert len(found.values_ms["output"]) == 3
     assert found.ratio == 1.0

@@ -6,6 +6,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.inter.codec import CalibratedInter
 from shared.codecs.floating import FLOAT32, Floating
 from shared.codecs.int8 import Int8
 from shared.codecs.pictures.codec import CompressedPicture, Raw
@@ -43,6 +44,7 @@ CODECS: dict[int, Codec] = {
         _UINT8,
         Zstd(8, _UINT8),
         Calibrated(),
+        CalibratedInter(),
         Raw(64, "raw"),
         CompressedPicture(65, "png", compress_level=1),
         CompressedPicture(66, "jpeg", quality=90, subsampling=0),

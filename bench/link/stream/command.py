@@ -120,10 +120,7 @@ class _Stage:
         """The choice's, fitted if it is not there yet, and known to all clouds: it travels before anything is counted."""
         if job.choice.step is None:
             return None
-        path = (
-            self.profiles
-            / f"{job.clip.name}-{job.choice.point}-{job.choice.step:g}-{self.options.model}.safetensors"
-        )
+        path = self.profiles / f"{job.clip.name}-{self.options.model}-{job.choice.profile_name}.safetensors"
         if not path.exists():
             print(f"fitting {path.name}", flush=True)
             self.judge.ask(Judge.fit, str(job.choice), path)

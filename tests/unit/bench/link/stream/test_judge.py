@@ -24,7 +24,7 @@ def network():
 @pytest.fixture
 def judge(network):
     found = Judge(network)
-    found.watch(SimpleNamespace(pictures=lambda: list(PICTURES), begin=2))
+    found.watch(SimpleNamespace(pictures=lambda: list(PICTURES), begin=2, own_fps=30))
     return found
 
 
@@ -122,16 +122,26 @@ def test_both_sides_of_a_stream_take_a_keyframe_where_the_edge_made_one(network)
 def test_a_profile_is_fitted_to_what_is_not_played(judge, monkeypatch, tmp_path):
     fitted = {}
 
-    class Fitting:
-        def __init__(self, bundle, point, tail, crossing, extra):
-            fitted.update(bundle=bundle, point=point.name, frames=len(crossing[0]), more=len(extra[0]))
-
-        def fit(self, crossing, chosen):
-            fitted.update(step=chosen[0].step)
-            return SimpleNamespace(data=b"profile")
+    def fit(crossing, presets, **given):
+        fitted.update(given, frames=len(crossing[0]), step=presets[0].step)
+        return SimpleNamespace(data=b"profile")
 
     judge._network.bundle = "the bundle"
-    monkeypatch.setattr(room, "Trials", Fitting)
+    monkeypatch.setattr(room, "fit_crossing", fit)
+    monkeypatch.setattr(room, "measure_importance", lambda *_: ["important"])
     judge.fit("relu/calibrated@1.5", tmp_path / "p")
     assert (tmp_path / "p").read_bytes() == b"profile"
-    assert (fitted["frames"], fitted["step"], fitted["point"]) == (2, 1.5, "relu")
+    assert (fitted["given"], fitted["step"], fitted["split_point"]) == (2, 1.5, "relu")
+    assert fitted["frames"] > 2, "variants are added where there are few"
+    assert fitted["runs"] is None
+    monkeypatch.setattr(room, "make_codec", lambda _: Delta())
+    judge.fit("relu/calibrated@1.5", tmp_path / "p")
+    assert [[len(run) for run in tensor] for tensor in fitted["runs"]] == [[1]]
+
+
+def test_runs_are_as_fast_as_an_edge_sends(judge):
+    judge.watch(SimpleNamespace(pictures=lambda: list(PICTURES), begin=0, own_fps=25))
+    runs = judge._runs(list(range(200)))
+    assert [run[:2] + run[-1:] for run in runs] == [
+        [0, 2, 58], [46, 48, 104], [93, 95, 151], [140, 142, 198]
+    ]  # fmt: skip

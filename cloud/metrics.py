@@ -7,12 +7,14 @@ from prometheus_client import Gauge
 from cloud.access.client_metrics import ClientMetrics
 from cloud.access.refusals import HeaderError
 from cloud.bodies.pictures.picture import IMAGE
+from cloud.frames.sessions.metrics import SessionMetrics
 from shared.errors import all_request_errors
 from shared.observing.counting.counter import Counter
 from shared.observing.counting.histogram import Histogram
 from shared.observing.file_metrics import FileMetrics
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import BATCH_BUCKETS, DURATION_BUCKETS
+from shared.wire.session.cloud import FrameError
 
 ENDPOINTS = (
     "/",
@@ -37,15 +39,40 @@ ENDPOINTS = (
 )
 CERTIFICATES = ("server",)
 STEPS = ("receive", "decode", "queue", "tail", "top")
-REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
+REJECTIONS = tuple(
+    dict.fromkeys([*(error.reason for error in all_request_errors()), FrameError.reason, "internal"])
+)
 CONNECTIONS_CLOSED = ("refused", "displaced", "unread", "paused")
 PROFILE_SOURCES = ("folder", "sibling")
 BROUGHT = ("taken", "failed", "missing")
 TRANSFERS = ("complete", "abandoned", "stalled", "failed")
 NETWORK_CHANGES = ("taken", "failed", "away")
 LOGINS = ("begun", "refused")
+VIDEOS_LOST = ("died", "late", "idle", "displaced")
 _CODES = (
-    *(200, 201, 206, 303, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 416, 422, 424, 429, 431),
+    *(
+        101,
+        200,
+        201,
+        206,
+        303,
+        304,
+        400,
+        401,
+        403,
+        404,
+        405,
+        408,
+        409,
+        413,
+        415,
+        416,
+        422,
+        424,
+        426,
+        429,
+        431,
+    ),
     *(500, 503, 504),
 )
 
@@ -181,6 +208,17 @@ class CloudMetrics(Metrics):
             ["result"],
             registry=self.registry,
         )
+        self.video_streams = Gauge(
+            prefix + "video_streams",
+            "Videos that are decoded at present, each in a process of its own.",
+            registry=self.registry,
+        )
+        self.video_lost = Counter(
+            prefix + "video_lost_total",
+            "Videos whose process was ended: it died of a picture, was late with one, had none for a while, or made room. Each costs a keyframe.",
+            ["why"],
+            registry=self.registry,
+        )
         self.tokens = Gauge(prefix + "tokens", "Tokens in the file of tokens.", registry=self.registry)
         self.logins = Counter(
             prefix + "logins_total",
@@ -188,6 +226,7 @@ class CloudMetrics(Metrics):
             ["result"],
             registry=self.registry,
         )
+        self.sessions = SessionMetrics(prefix, self.registry)
         self.ready = Gauge(
             prefix + "ready",
             "1 while frames are taken, 0 while starting or draining.",
@@ -209,6 +248,8 @@ class CloudMetrics(Metrics):
             self.bundle_transfers.labels(result=result)
         for result in LOGINS:
             self.logins.labels(result=result)
+        for why in VIDEOS_LOST:
+            self.video_lost.labels(why=why)
         for why in CONNECTIONS_CLOSED:
             self.connections_closed.labels(why=why)
         for reason in REJECTIONS:

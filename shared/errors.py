@@ -31,8 +31,7 @@
         └── DeadlineError    504  the answer would have been too late
 
 Refusals that protect the cloud, and its clients from each other, are in cloud/access/refusals.py.
-Each class has an HTTP `status`, a `reason` (the metrics' label) and a flag that says whether repeating the same request may help.
-Each instance carries `accepted`: what would have been accepted instead.
+Each class has an HTTP `status`, a `reason` (the metrics' label) and whether a retry may help; each instance what would be `accepted`.
 """
 
 from __future__ import annotations

@@ -70,6 +70,17 @@ MAX_PART_HEADER_BYTES = 4096
 MAX_ASPECT = 16
 """Longer side of a picture over its shorter side, as far as it is resized; the middle of a longer one is."""
 
+# --- a video ----------------------------------------------------------------------------------------------------------
+
+MAX_CLIENT_VIDEO_STREAMS = 16
+"""Videos of one client that a cloud decodes at once; beyond that its own that has waited longest makes room."""
+MAX_VIDEO_FRAME_S = 2.0
+"""Seconds that decoding one picture of a video may take before its process is ended. The largest keyframe takes 0.3 s of a core."""
+MAX_VIDEO_EXTRA_BYTES = 64 << 20
+"""Bytes that the process of a video may take beyond what it begins with, and beyond `MAX_VIDEO_PIXEL_BYTES` for each pixel of its pictures."""
+MAX_VIDEO_PIXEL_BYTES = 64
+"""Such bytes: a decoder keeps 16 earlier pictures of 1.5 bytes a pixel, and RGB takes a few copies of three."""
+
 # --- a bundle ---------------------------------------------------------------------------------------------------------
 
 MAX_MANIFEST_BYTES = 4 << 20

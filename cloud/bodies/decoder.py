@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloud.access.turns import FairTurns
-from cloud.bodies.frames import Checked, Work, check_frame, decode_frame, is_to_resize, read_json, work_of
-from cloud.bodies.json_process import JsonProcess
-from cloud.bodies.json_worker import FORMS
+from cloud.bodies.frames import (
+    Checked,
+    Work,
+    check_frame,
+    decode_frame,
+    is_to_resize,
+    is_video,
+    read_json,
+    work_of,
+    work_with,
+)
+from cloud.bodies.json.process import JsonProcess
+from cloud.bodies.json.worker import FORMS
 from cloud.bodies.pictures.file import read_file
 from cloud.bodies.pictures.picture import decode_picture
+from cloud.bodies.video.decoders import VideoDecoders
 from shared.errors import DeadlineError
 from shared.limits import MAX_PICTURE_PIXELS
 from shared.network.partition import INPUT
@@ -20,16 +31,20 @@ from shared.wire.frame import unpack
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from cloud.access.clients import Account
     from cloud.access.ledger import Entry
     from cloud.bodies.body import Body
     from cloud.bodies.pictures.file import PictureFile
+    from cloud.bodies.video.stream import VideoStream
+    from cloud.config import CloudSettings
     from cloud.metrics import CloudMetrics
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
     from cloud.profiles.store import Profiles
     from cloud.threads import ThreadPools
-    from shared.wire.frame import Bytes
+    from shared.wire.frame import Bytes, Frame
 
     Remaining = Callable[[int], float]
     """Seconds that are left to a frame whose deadline is so many milliseconds; 0 is the server's own deadline."""
@@ -51,11 +66,10 @@ class Decoder:
         profiles: Profiles,
         pools: ThreadPools,
         metrics: CloudMetrics,
-        *,
-        max_tensors: int,
+        settings: CloudSettings,
     ) -> None:
-        """`max_tensors` is how many tensors one JSON body may bring."""
         self.json_process = JsonProcess()
+        self.videos = VideoDecoders(settings.video_streams, pools.decode.size, metrics)
         self.turns = FairTurns(pools.decode.size)
         self._picture_turns = FairTurns(pools.pictures.size)
         self.large_turns = FairTurns(1)
@@ -64,12 +78,13 @@ class Decoder:
         self._profiles = profiles
         self._pools = pools
         self._cpu = metrics.step_cpu
-        self._max_tensors = max_tensors
+        self._max_tensors = settings.queue_capacity
 
     async def stop(self) -> None:
-        """Cancel what waits for its turn, and end the process that reads JSON."""
+        """Cancel what waits for its turn, and end the processes that read JSON and decode videos."""
         for turns in (self.turns, self._picture_turns, self.large_turns, self._json_turns):
             turns.stop()
+        self.videos.stop()
         await self.json_process.stop()
 
     async def read(self, read: Reads, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
@@ -84,14 +99,27 @@ class Decoder:
         return network, await self.finished(work, account, network, remaining)
 
     async def finished(
-        self, work: Work | Checked, account: Account, network: LoadedNetwork, remaining: Remaining
+        self,
+        work: Work | Checked,
+        account: Account,
+        network: LoadedNetwork,
+        remaining: Remaining,
+        stream: VideoStream | None = None,
     ) -> Work:
-        """The work of a frame of which no more was done than `read_frame` does. Raises RequestError."""
+        """The work of a frame of which no more was done than `read_frame` does. Raises RequestError.
+
+        `stream`: of which a picture of a video is the next one; without it, it must be a keyframe.
+        """
         if isinstance(work, Work):
             return work
+        picture = None
+        if is_video(work):
+            (tensor,), left_s = work.frame.tensors, remaining(work.frame.deadline_ms)
+            what = (tensor.codec_id, tensor.params, tensor.payload, tensor.shape, left_s)
+            picture = await (stream.decode(*what) if stream else self.videos.alone(account, *what))
         async with self._picture_turns.one(account.name, remaining(0)):
             return await self._pools.pictures.run_to_end(
-                self._decode_picture, work, account, network, remaining
+                self._decode_picture, work, account, network, remaining, picture
             )
 
     async def picture(
@@ -167,23 +195,46 @@ class Decoder:
         return work_of(tensors)
 
     def read_frame(self, body: Body, account: Account, entry: Entry) -> tuple[LoadedNetwork, Work | Checked]:
-        """On a thread. Decodes all but pictures that have to be resized: those take longer, and tensors must not wait for them."""
+        """On a thread. Decodes all but videos, and pictures that have to be resized: those take longer, and tensors must not wait for them."""
         with account.computing(self._cpu, "decode"):
-            frame = unpack(body.whole())
-            entry.note(frame)
-            network = self._networks.of("frame", frame.fingerprint, account.name)
-            checked = check_frame(frame, network.partition, self._profiles)
-            network.usage.note(frame.split_point)
-            late = is_to_resize(checked, network.model)
-            return network, checked if late else decode_frame(checked, network.model)
+            return self._frame(unpack(body.whole()), account, entry)
+
+    def read_arrived(
+        self, frame: Frame, account: Account, entry: Entry, bind: Callable[[Checked], Checked]
+    ) -> tuple[LoadedNetwork, Work | Checked]:
+        """On a thread. The same of a frame that a session has brought; `bind` gives it the codecs of its stream."""
+        with account.computing(self._cpu, "decode"):
+            return self._frame(frame, account, entry, bind)
+
+    def _frame(
+        self,
+        frame: Frame,
+        account: Account,
+        entry: Entry,
+        bind: Callable[[Checked], Checked] = lambda checked: checked,
+    ) -> tuple[LoadedNetwork, Work | Checked]:
+        entry.note(frame)
+        network = self._networks.of("frame", frame.fingerprint, account.name)
+        checked = bind(check_frame(frame, network.partition, self._profiles))
+        network.usage.note(frame.split_point)
+        late = is_video(checked) or is_to_resize(checked, network.model)
+        return network, checked if late else decode_frame(checked, network.model)
 
     def _decode_picture(
-        self, checked: Checked, account: Account, network: LoadedNetwork, remaining: Remaining
+        self,
+        checked: Checked,
+        account: Account,
+        network: LoadedNetwork,
+        remaining: Remaining,
+        picture: NDArray[Any] | None,
     ) -> Work:
+        """`picture` where it is decoded already."""
         if not remaining(checked.frame.deadline_ms):  # its turn came too late
             raise DeadlineError("the deadline passed before the picture was decoded")
         with account.computing(self._cpu, "decode"):
-            return decode_frame(checked, network.model)
+            if picture is None:
+                return decode_frame(checked, network.model)
+            return work_with(checked, network.model, (picture,))
 
     def _read_file(self, file: Callable[[], Bytes], account: Account) -> PictureFile:
         with account.computing(self._cpu, "decode"):

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cloud.bodies.json_body import public_shape
+from cloud.bodies.json.body import public_shape
 from shared.codecs.calibrated.cost import cost_of
 from shared.errors import LimitError, WireError
 from shared.limits import MAX_DECODE_S

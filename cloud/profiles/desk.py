@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from cloud.bodies.json_body import check_shapes
+from cloud.bodies.json.body import check_shapes
 from cloud.networks.transfers import Transfers
 from shared.codecs.calibrated.profile import Profile, digest_of
 from shared.errors import ProfileContentError, RequestError

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from cloud.bodies.json_body import public_shape
+from cloud.bodies.json.body import public_shape
 from cloud.profiles.building import build
 from cloud.profiles.room import Place, staying
 from shared.codecs.calibrated.codec import Calibrated

@@ -102,7 +102,9 @@ class Encoded(Form):
     frame: bytes | None = None
     """Packed for the wire; None if it is not to be sent."""
     payload_bytes: int = 0
-    withheld: Literal["circuit_open", "encode"] | None = None
+    keyframe: bool = True
+    """Whether the cloud can decode it without the frame before it."""
+    withheld: Literal["circuit_open", "encode", "budget"] | None = None
     """Why a frame of a plan that sends is not sent."""
     pending: PendingAnswer | None = None
     """Its own answer, for later frames of a still scene; None if frames are not compared."""

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edge.planning.conditions import Observations, TailTimes, parse_tail_times
+from edge.planning.costs.wire import wire_of
 from edge.planning.pinned import PinnedPilot
-from edge.planning.planner import Decision, InForce, Objective, choose, decide, predict
+from edge.planning.planner import Decision, InForce, Objective, choose, decide
 from edge.planning.told import tell
 
 if TYPE_CHECKING:
@@ -61,8 +62,14 @@ class PlannedPilot:
         self._uplink = uplink
         self._metrics = metrics
         self._clock = clock
+        self._wire = wire_of(uplink)
         self._seen = Observations(
-            uplink.link, pace, in_flight=settings.in_flight, deadline_s=wanted.deadline_s
+            uplink.link,
+            pace,
+            in_flight=settings.in_flight,
+            deadline_s=wanted.deadline_s,
+            wire=self._wire,
+            queue_size=settings.queue_size,
         )
         self._retired = False
         self._reason = "first"
@@ -109,6 +116,7 @@ class PlannedPilot:
     def failed(self, *, explored: bool) -> None:
         if self._retired:
             return
+        self._seen.failed(self._option)
         if not explored:
             self._answers = 0
         self._decide()
@@ -126,8 +134,9 @@ class PlannedPilot:
         self._seen.delivered(
             frame.plan.option,
             frame.origin.watch.seconds,
-            len(frame.frame or b""),
+            frame.payload_bytes,
             latency_s if as_planned else None,
+            keyframe=frame.keyframe,
         )
         if (measured_s := self._seen.latency_s) is not None:
             self._metrics.measured(measured_s)
@@ -185,7 +194,7 @@ class PlannedPilot:
         scout = self._scout(conditions)
         if scout is None:
             return
-        size = predict(scout, conditions).frame_bytes
+        size = conditions.wire_bytes(scout)
         if blind_s >= size / conditions.link.bytes_per_s / _SHARE_OF_LINK:
             self._explored_at = now
             self._next_scout = self._plans[scout]
@@ -200,16 +209,19 @@ class PlannedPilot:
         if choose(usable, fast, self._objective) is self._option:
             return None
         away = [option for option in usable if not option.is_local]
-        sizes = {option: predict(option, conditions).frame_bytes for option in away}
+        sizes = {option: conditions.payload_bytes(option) for option in away}
         telling = [option for option in away if sizes[option] >= self._uplink.link.telling_bytes]
         return min(telling or away, key=lambda option: sizes[option])
 
     def _usable(self) -> list[Option]:
-        """All but those whose split point or codec the cloud lacks, or its profile; all of them if there are no others."""
+        """All but those whose split point or codec the cloud lacks, or its profile, and streams where there is no session; all of them
+        if there are no others.
+        """
         usable = [
             option
             for option, plan in self._plans.items()
             if self._uplink.can_answer(option.split_point, plan.codec)
+            and (self._wire.has_session or not option.is_inter)
         ]
         return usable or list(self._plans)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from shared import limits
 from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.inter.codec import CalibratedInter
 from shared.codecs.registry import codec_of
 from shared.codecs.symbols import symbols_of
 from shared.errors import CodecError, ContentError, RequestError, WireError
@@ -81,9 +82,10 @@ def codecs_of(frame: Frame) -> list[Codec]:
             if codec.carries == "picture":
                 raise CodecError(_ALONE.format(codec.name))
         names = {codec.name for codec in codecs}
-        if Calibrated.name in names and len(names) > 1:
+        fitted = sorted(names & {Calibrated.name, CalibratedInter.name})
+        if fitted and len(names) > 1:
             raise CodecError(
-                f"{Calibrated.name} is for all tensors of a frame or for none: its profile was fitted to the whole crossing"
+                f"{fitted[0]} is for all tensors of a frame or for none: its profile was fitted to the whole crossing"
             )
     return codecs
 

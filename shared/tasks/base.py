@@ -108,3 +108,17 @@ def foreign_label(label: Any) -> str:
     if not isinstance(label, str) or len(label) > MAX_LABEL_CHARACTERS or CONTROL.search(label):
         raise ValueError(f"a name is text of one line, at most {MAX_LABEL_CHARACTERS} characters")
     return label
+
+
+MAX_SHORT = 0xFFFF
+"""The largest number of a binary answer's fields of two bytes."""
+
+
+def packed_score(score: float) -> int:
+    """A probability, 0 … 1, in two bytes."""
+    return round(score * MAX_SHORT)
+
+
+def score_of(packed: int) -> float:
+    """The probability in two bytes, rounded as in answers of JSON."""
+    return round(packed / MAX_SHORT, 6)

@@ -29,7 +29,7 @@ def plan_of(which):
     )
 
 
-def outcome_of(plan, number=0, captured_s=0.0, fallback=None, size=None, **seconds):
+def outcome_of(plan, number=0, captured_s=0.0, fallback=None, size=None, keyframe=True, **seconds):
     """As much as the pilot looks at of a frame that went that way; `seconds` by step.
 
     Without a size, the frame has as many bytes as were surveyed.
@@ -40,7 +40,8 @@ def outcome_of(plan, number=0, captured_s=0.0, fallback=None, size=None, **secon
         encoded=SimpleNamespace(
             origin=SimpleNamespace(number=number, captured_s=captured_s, watch=watch),
             plan=plan,
-            frame=b"x" * size if size else None,
+            payload_bytes=size or 0,
+            keyframe=keyframe,
         ),
         fallback=fallback,
     )

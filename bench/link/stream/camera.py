@@ -64,7 +64,7 @@ def _handler(clip: Clip, fps: float, stopping: threading.Event) -> type[BaseHTTP
 
 
 def _play(clip: Clip, fps: float, out: Any, stopping: threading.Event) -> None:
-    import av  # noqa: PLC0415 - it takes long to load
+    import av
 
     with av.open(str(clip.path)) as own, contextlib.suppress(av.error.FFmpegError):
         # Not closed in order: its trailer would be written to a reader that has left.

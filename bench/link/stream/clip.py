@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
+    from pathlib import Path
 
     import numpy as np
     from av.packet import Packet
+    from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
 TICKS_PER_S = 90_000
@@ -35,7 +36,9 @@ class Clip:
         found = [(packet.pts, packet.is_keyframe) for packet in _packets(path)]
         if not found or any(pts is None for pts, _ in found):
             raise ValueError(f"{path} is no video whose packets have times")
-        order = {pts: place for place, (pts, _) in enumerate(sorted(found, key=lambda each: int(each[0] or 0)))}
+        order = {
+            pts: place for place, (pts, _) in enumerate(sorted(found, key=lambda each: int(each[0] or 0)))
+        }
         half = len(found) // 2
         begin = max((at for at, (_, is_key) in enumerate(found) if is_key and at <= half), default=0)
         first = order[found[begin][0]]
@@ -57,7 +60,7 @@ class Clip:
         """By how many pictures the times of showing are later than those of sending, so that none is sent too late."""
         return max(place - shown for place, shown in enumerate(self.shown))
 
-    def stamped(self, fps: float) -> Iterator[tuple[Packet, float]]:
+    def stamped(self, fps: float) -> Iterator[tuple[Packet[VideoStream], float]]:
         """Its packets with the times that they have as a stream of so many pictures a second, and when each is due, in seconds."""
         sent = 0
         while True:
@@ -75,18 +78,18 @@ class Clip:
 
     def pictures(self) -> list[NDArray[np.uint8]]:
         """All of the file's, (H, W, 3) BGR, as an edge reads them."""
-        from bench.harness.network import frames_of  # noqa: PLC0415 - it brings OpenCV
+        from bench.harness.network import frames_of
 
         return list(frames_of(str(self.path)))
 
-    def _played(self) -> Iterator[Packet]:
+    def _played(self) -> Iterator[Packet[VideoStream]]:
         for place, packet in enumerate(_packets(self.path)):
             if place >= self.begin:
                 yield packet
 
 
-def _packets(path: Path) -> Iterator[Packet]:
-    import av  # noqa: PLC0415 - it takes long to load
+def _packets(path: Path) -> Iterator[Packet[VideoStream]]:
+    import av
 
     with av.open(str(path)) as container:
         for packet in container.demux(container.streams.video[0]):
@@ -95,7 +98,7 @@ def _packets(path: Path) -> Iterator[Packet]:
 
 
 def _fps(path: Path) -> Fraction:
-    import av  # noqa: PLC0415 - as above
+    import av
 
     with av.open(str(path)) as container:
         rate = container.streams.video[0].average_rate

@@ -45,17 +45,9 @@ def fit_magnitudes(
         found = _tally(magnitudes, passes, kinds, levels, by_size=by_size)
     counts = found[:, :, 1:].astype(np.float64)
     usual = (counts.sum((0, 1)) + 1) / (counts.sum() + levels - 1)
-    of_size = _drawn(counts.sum(0), usual)
-    tables = _drawn(counts, of_size) if by_size else _drawn(counts.sum(1), usual)
-    exact = np.floor(tables * (SCALE - levels)).astype(np.int64) + 1
-    short = SCALE - exact.sum(-1, keepdims=True)
-    np.put_along_axis(
-        exact,
-        exact.argmax(-1, keepdims=True),
-        np.take_along_axis(exact, exact.argmax(-1, keepdims=True), -1) + short,
-        -1,
-    )
-    return {"magnitudes": exact.astype(np.uint16), "magnitude_kind": kinds}
+    of_size = drawn(counts.sum(0), usual)
+    tables = drawn(counts, of_size) if by_size else drawn(counts.sum(1), usual)
+    return {"magnitudes": frequencies(tables), "magnitude_kind": kinds}
 
 
 def _tally(
@@ -81,7 +73,7 @@ def _tally(
     return count.reshape(_KINDS, SIZES, levels)
 
 
-def _drawn(counts: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+def drawn(counts: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shares of the last axis, drawn towards the usual ones where little was counted."""
     share: NDArray[np.float64] = (counts + _TABLE_PRIOR * usual) / (
         counts.sum(-1, keepdims=True) + _TABLE_PRIOR
@@ -102,3 +94,12 @@ def _kinds(magnitudes: NDArray[np.uint8], *, by_position: bool) -> NDArray[np.ui
     edges = mean.ravel()[order][np.searchsorted(reached, reached[-1] * np.arange(1, _KINDS) / _KINDS)]
     found: NDArray[np.uint8] = np.digitize(mean, edges).astype(np.uint8)
     return found
+
+
+def frequencies(shares: NDArray[np.float64]) -> NDArray[np.uint16]:
+    """Shares along the last axis as positive whole numbers that add up to SCALE."""
+    exact = np.floor(shares * (SCALE - shares.shape[-1] - 1)).astype(np.int64) + 1
+    most = exact.argmax(-1, keepdims=True)
+    short = SCALE - exact.sum(-1, keepdims=True)
+    np.put_along_axis(exact, most, np.take_along_axis(exact, most, -1) + short, -1)
+    return exact.astype(np.uint16)

@@ -21,12 +21,13 @@ from shared.codecs.calibrated.cost import cost_of
 from shared.codecs.calibrated.grid import from_grid, grid_shape, to_grid
 from shared.codecs.calibrated.native.library import library
 from shared.codecs.calibrated.native.model import MAX_CHANNELS, NativeModel
-from shared.codecs.calibrated.numpy_model import NumpyModel
+from shared.codecs.calibrated.native.reference import NumpyModel
 from shared.codecs.calibrated.quantiser import Quantiser
 from shared.errors import ContentError, ProfileContentError, ProfileMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -55,7 +56,7 @@ class Calibrated(Codec):
         # One profile holds what was fitted to all tensors of a crossing, and is checked as a whole. This codec is not among them: in
         # a circle, what a profile takes would stay until the next full collection.
         others = range(1, len(profile.shapes)) if not number else ()
-        self._others = [Calibrated(profile, each, compiled=compiled) for each in others]
+        self._others = [type(self)(profile, each, compiled=compiled) for each in others]
         part = profile.of_tensor(number)
         self._shape = part.shape
         self._pooled = bool(_whole(part.about, "pooled"))
@@ -154,6 +155,13 @@ class Calibrated(Codec):
         return mean
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+        self._check(params, shape)
+        with any_numbers():
+            values = self._model.decode(payload)
+        return self._finished(values, shape)
+
+    def _check(self, params: bytes, shape: tuple[int, ...]) -> None:
+        """Raise ProfileMissingError or ContentError unless a tensor of this shape, whose parameters are these, is decoded by this profile."""
         if self.profile is None:
             raise ProfileMissingError(
                 f"a frame of the codec {self.name} needs its profile",
@@ -163,10 +171,10 @@ class Calibrated(Codec):
             raise ContentError(
                 f"the frame was made with the profile {params.hex()}, this is {self.profile.name}"
             )
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # a profile may hold any numbers, so the result is checked
-            values = self._model.decode(payload)
+
+    def _finished(self, values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """What was decoded as a tensor of this shape. Raises ContentError."""
+        assert self.profile is not None
         if not np.isfinite(values).all():
             raise ContentError(f"the profile {self.profile.name} gives values that are not finite")
         if not self._pooled:
@@ -179,6 +187,11 @@ class Calibrated(Codec):
         if shape != self._shape:
             raise ContentError(f"the profile is for the shape {self._shape}, not {shape}")
         return self.profile
+
+
+def any_numbers() -> AbstractContextManager[None]:
+    """Around what computes values: a profile may hold any numbers, so the result is checked."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def _whole(about: Mapping[str, str], key: str) -> int:

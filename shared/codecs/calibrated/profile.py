@@ -41,7 +41,9 @@ FORMAT_2 = "splitdnn-profile-2"
 is usual at a position."""
 FORMAT_3 = "splitdnn-profile-3"
 """The corrector is of whole numbers."""
-_FORMATS = [FORMAT, FORMAT_2, FORMAT_3]
+FORMAT_4 = "splitdnn-profile-4"
+"""There are models of frames that follow a known one, for the codec `calibrated-inter`."""
+_FORMATS = [FORMAT, FORMAT_2, FORMAT_3, FORMAT_4]
 _BY_PLACE = ("channel_kind", "magnitude_kind", "magnitudes")
 HASH_BYTES = 16
 _DTYPES = {"int8", "uint8", "int16", "uint16", "int32", "float16", "float32"}
@@ -182,6 +184,8 @@ def require(
 
 
 def _format(arrays: Mapping[str, NDArray[np.generic]]) -> str:
+    if any(name.endswith("inter.ladder") for name in arrays):
+        return FORMAT_4
     if any(name.endswith("corrector_inputs") for name in arrays):
         return FORMAT_3
     by_place = (array.ndim == 3 and name.endswith(_BY_PLACE) for name, array in arrays.items())

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from shared.codecs.calibrated.inter.history import History
     from shared.codecs.calibrated.native.tallies import Tallies
 
 NEIGHBOURHOODS = 5
@@ -64,9 +65,23 @@ class Quantiser:
         canvas = Canvas.of(magnitudes, tallies.around(magnitudes) if tallies else None)
         return Symbols(magnitudes, negative, canvas)
 
-    def magnitudes(self, scaled: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Whole numbers below the number of levels; 0 within the dead zone."""
-        whole = scaled + np.float32(1 - self._zone)
+    def sticking(self, grid: NDArray[np.float32], history: History, sticky: float) -> Symbols:
+        """The symbols of values; those of the history where the value is at most `sticky` of a step beyond their cell."""
+        scaled, negative = self.scale(grid)
+        lowest, highest = (self.magnitudes(scaled, shift) for shift in (-sticky, sticky))
+        before = history.magnitudes
+        stays = (lowest <= before) & (before <= highest)
+        if negative is not None:
+            assert history.negative is not None
+            stays &= (before == 0) | (negative == history.negative)
+        magnitudes = np.where(stays, before, self.magnitudes(scaled))
+        if negative is not None:
+            negative &= magnitudes > 0
+        return Symbols(magnitudes, negative, Canvas.of(magnitudes))
+
+    def magnitudes(self, scaled: NDArray[np.float32], shift: float = 0) -> NDArray[np.uint8]:
+        """Whole numbers below the number of levels; 0 within the dead zone. `shift`: what is added to the values."""
+        whole = scaled + (np.float32(1 - self._zone) + np.float32(shift))
         np.clip(whole, 0, self._levels - 1, out=whole)
         return whole.astype(np.uint8)
 

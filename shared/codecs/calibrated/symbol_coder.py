@@ -1,7 +1,8 @@
 """The symbols of one tensor <-> bytes: which model codes which symbol, and in which order.
 
 A symbol is a magnitude 0 … levels - 1, and a sign where the tensor has negative values. Whether it is zero is coded with the
-class that the context model chooses; how large it is, with one of a few tables, by channel; its sign, as one bit.
+class that the context model chooses; how large it is, with one of a few tables, by channel; its sign, as one bit. Where the frame
+before is known (codec `calibrated-inter`), all three have other models: see inter/tables.py.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from shared.codecs.calibrated.context_model import (
     passes_of,
 )
 from shared.codecs.calibrated.entropy import SCALE, Alphabet, Reader, Writer
+from shared.codecs.calibrated.inter.tables import InterTables, has_inter
 from shared.codecs.calibrated.profile import require
 from shared.errors import LimitError, ProfileContentError
 from shared.limits import MAX_CODING_TABLES, MAX_GROUPS, MAX_LEVELS
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from shared.codecs.calibrated.inter.history import History
     from shared.wire.frame import Bytes
 
 
@@ -76,6 +79,10 @@ class SymbolCoder:
         self._magnitudes: Alphabet | None = None
         if levels > 2:
             self._read_magnitudes(arrays, levels)
+        self.inter: InterTables | None = None
+        """What codes frames that follow a known one; None: nothing of the kind was fitted."""
+        if has_inter(arrays):
+            self.inter = InterTables(arrays, grid, self.passes, levels=levels, signed=signed)
 
     def _read_magnitudes(self, arrays: Mapping[str, NDArray[Any]], levels: int) -> None:
         """The tables of magnitudes: one for each kind of symbol, or one for each kind and size of its neighbours.
@@ -108,31 +115,53 @@ class SymbolCoder:
 
     def make_models(self) -> None:
         """Make those of all classes now, and not in the first frame."""
-        for alphabet in (self._significance, self._magnitudes):
+        for alphabet in (
+            self._significance,
+            self._magnitudes,
+            *(self.inter.alphabets if self.inter else ()),
+        ):
             _ = alphabet and alphabet.models
 
-    def encode(self, symbols: Symbols) -> bytes:
-        """The symbols as words of 4 bytes, little-endian."""
+    def encode(self, symbols: Symbols, history: History | None = None) -> bytes:
+        """The symbols as words of 4 bytes, little-endian. `history`: what is known of the frames before."""
         writer = Writer()
         magnitudes = symbols.magnitudes.reshape(-1, self._grid[2])
         negative = None if symbols.negative is None else symbols.negative.reshape(magnitudes.shape)
         for current in self.passes:
             values = magnitudes[current.positions, current.first : current.last].ravel()
             coded = np.flatnonzero(values)
-            classes = self.contexts.classes(current, symbols.canvas)
-            writer.add((values > 0).astype(np.int32), classes, self._significance)
+            writer.add((values > 0).astype(np.int32), *self._zeros(current, symbols, history))
             if self._magnitudes:
-                writer.add(
-                    values[coded] - np.int32(1),
-                    self.tables(current, symbols.magnitudes)[coded],
-                    self._magnitudes,
-                )
+                tables, alphabet = self._sizes(current, symbols, history)
+                writer.add(values[coded] - np.int32(1), tables[coded], alphabet)
             if negative is not None:
-                signs = negative[current.positions, current.first : current.last].ravel()
-                writer.add_uniform(signs[coded].astype(np.int32), 2)
+                signs = negative[current.positions, current.first : current.last].ravel()[coded]
+                if self.inter and history:
+                    classes, alphabet = self.inter.of_signs(current, history)
+                    writer.add(signs.astype(np.int32), classes[coded], alphabet)
+                else:
+                    writer.add_uniform(signs.astype(np.int32), 2)
         return writer.finish()
 
-    def decode(self, payload: Bytes) -> Symbols:
+    def _zeros(
+        self, current: CodingPass, symbols: Symbols, history: History | None
+    ) -> tuple[NDArray[np.uint8], Alphabet]:
+        """The class of each symbol of a pass, and the models of classes."""
+        classes = self.contexts.classes(current, symbols.canvas)
+        if self.inter and history:
+            return self.inter.of_zeros(current, classes, history)
+        return classes, self._significance
+
+    def _sizes(
+        self, current: CodingPass, symbols: Symbols, history: History | None
+    ) -> tuple[NDArray[np.uint8], Alphabet]:
+        """The table of each symbol's magnitude, and the models of tables."""
+        if self.inter and history:
+            return self.inter.of_magnitudes(current, history)
+        assert self._magnitudes is not None
+        return self.tables(current, symbols.magnitudes), self._magnitudes
+
+    def decode(self, payload: Bytes, history: History | None = None) -> Symbols:
         """The symbols of a payload. Raises ContentError for bytes that no encoder writes."""
         reader = Reader(payload)
         symbols = Symbols(
@@ -144,15 +173,18 @@ class SymbolCoder:
         negative = None if symbols.negative is None else symbols.negative.reshape(magnitudes.shape)
         for current in self.passes:
             size = len(current.positions), current.last - current.first
-            values = reader.take(self.contexts.classes(current, symbols.canvas), self._significance)
+            values = reader.take(*self._zeros(current, symbols, history))
             coded = np.flatnonzero(values)
             if self._magnitudes:
-                values[coded] += reader.take(
-                    self.tables(current, symbols.magnitudes)[coded], self._magnitudes
-                )
+                tables, alphabet = self._sizes(current, symbols, history)
+                values[coded] += reader.take(tables[coded], alphabet)
             if negative is not None:
                 signs = np.zeros(len(values), bool)
-                signs[coded] = reader.take_uniform(len(coded), 2)
+                if self.inter and history:
+                    classes, alphabet = self.inter.of_signs(current, history)
+                    signs[coded] = reader.take(classes[coded], alphabet)
+                else:
+                    signs[coded] = reader.take_uniform(len(coded), 2)
                 negative[current.positions, current.first : current.last] = signs.reshape(size)
             magnitudes[current.positions, current.first : current.last] = values.reshape(size)
             symbols.canvas.put(current, values.reshape(size))

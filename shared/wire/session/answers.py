@@ -29,10 +29,10 @@ _STATUSES = range(400, 600)
 def packed_answer(answer: Answered) -> list[Bytes]:
     """Its fields. Raises WireError for what does not fit them."""
     check_limit("an answer", len(answer.body), limits.MAX_REPLY_BYTES)
-    flags = JSON * answer.is_json | TIMINGS * bool(answer.steps_ms)
+    present = [name in answer.steps_ms for name in ANSWER_STEPS]
+    flags = JSON * answer.is_json | TIMINGS * any(present)
     fields: list[Bytes] = [bytes((Kind.ANSWER | flags,)), _packed_number(answer.number)]
-    if answer.steps_ms:
-        present = [name in answer.steps_ms for name in ANSWER_STEPS]
+    if any(present):
         fields.append(varint.packed(sum(there << place for place, there in enumerate(present))))
         fields += [
             varint.packed(min(max(0, round(answer.steps_ms[name] * STEPS_IN_MS)), MAX_STEP))
@@ -49,6 +49,8 @@ def read_answer(reader: Reader) -> Answered:
     steps_ms: dict[str, float] = {}
     if reader.flags & TIMINGS:
         present = reader.number((1 << len(ANSWER_STEPS)) - 1, "a set of steps")
+        if not present:
+            raise WireError("an answer that says it tells steps, and tells none")
         for place, name in enumerate(ANSWER_STEPS):
             if present >> place & 1:
                 steps_ms[name] = reader.number(MAX_STEP, "a step's time") / STEPS_IN_MS

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from shared.codecs.calibrated.context_model import CodingPass
     from shared.codecs.calibrated.native.library import Level, Library
-    from shared.codecs.calibrated.numpy_model import NumpyModel
+    from shared.codecs.calibrated.native.reference import NumpyModel
     from shared.wire.frame import Bytes
 
     Grids = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]

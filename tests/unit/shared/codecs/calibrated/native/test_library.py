@@ -14,7 +14,7 @@ from shared.codecs.calibrated import entropy
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.native import library as module
 from shared.codecs.calibrated.native.model import _starts
-from shared.codecs.calibrated.numpy_model import NumpyModel
+from shared.codecs.calibrated.native.reference import NumpyModel
 from shared.errors import ProfileContentError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.corrector import Corrector
 from shared.codecs.calibrated.native import memory
 from shared.codecs.calibrated.native.model import MAX_CHANNELS, NativeModel
-from shared.codecs.calibrated.numpy_model import NumpyModel
+from shared.codecs.calibrated.native.reference import NumpyModel
 from shared.codecs.calibrated.profile import FORMAT
 from shared.errors import ContentError, WireError
 

@@ -1,7 +1,7 @@
-"""`python -m cloud.bodies.json_worker`: reads JSON bodies of tensors from its standard input, one after another.
+"""`python -m cloud.bodies.json.worker`: reads JSON bodies of tensors from its standard input, one after another.
 
 It is a separate process because parsing megabytes of JSON holds the interpreter's lock for as long as it takes: on a thread
-it would stop the event loop and every other frame. Started and ended by cloud/bodies/json_process.py; it imports no torch.
+it would stop the event loop and every other frame. Started and ended by cloud/bodies/json/process.py; it imports no torch.
 
 A message is the lengths of a JSON header and of a payload, then both. A question is the body's form, the arguments of its reader and the
 seconds left, with the body; an answer is the tensors' description with the bytes of their arrays, one after
@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cloud.bodies.inference.json_request import read_inference
-from cloud.bodies.json_body import Tensors, read_tensors
+from cloud.bodies.json.body import Tensors, read_tensors
 from shared.errors import RequestError, all_request_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloud.bodies.json_body import Shapes
+    from cloud.bodies.json.body import Shapes
     from shared.wire.frame import Bytes
 
 FORMS = {"tensors": read_tensors, "inference": read_inference}

@@ -11,20 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from cloud.bodies.json_worker import ask
+from cloud.bodies.json.worker import ask
 from shared.errors import DeadlineError, RequestError, UnavailableError
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Sequence
 
-    from cloud.bodies.json_body import Shapes, Tensors
+    from cloud.bodies.json.body import Shapes, Tensors
     from shared.wire.frame import Bytes
 
 _log = logging.getLogger(__name__)
 
-_COMMAND = (sys.executable, "-m", "cloud.bodies.json_worker")
-_ROOT = Path(__file__).resolve().parents[2]
+_COMMAND = (sys.executable, "-m", "cloud.bodies.json.worker")
+_ROOT = Path(__file__).resolve().parents[3]
 
 
 class JsonProcess:
@@ -47,7 +47,7 @@ class JsonProcess:
         timeout_s: float,
         form: str = "tensors",
     ) -> Tensors:
-        """Read a body of this form (json_worker's FORMS), in any number of pieces, without holding this interpreter. Raises RequestError."""
+        """Read a body of this form (worker.py's FORMS), in any number of pieces, without holding this interpreter. Raises RequestError."""
         until = asyncio.get_running_loop().time() + timeout_s
         try:
             async with asyncio.timeout_at(until), self._turn:

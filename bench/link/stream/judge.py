@@ -1,0 +1,212 @@
+"""What the cloud's answers should have been: every frame that was sent is coded once more, on this machine and over no link.
+
+The symbols of a frame are the same wherever they are computed, so the bytes must be as many as the edge recorded, and the answer must be
+the one that the cloud gave. A frame whose bytes differ in number was coded from another state, and is not judged, but counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.link.stream.choices import Choice
+from edge.calibration.fit import Preset
+from edge.calibration.pictures import variants
+from edge.calibration.trials import Trials, cross
+from edge.frames.preprocess import Preprocess
+from edge.planning.plan import make_plan
+from shared.codecs.calibrated.profile import Profile
+from shared.codecs.coding import decode_tensors, encode_frame
+from shared.network.partition import OUTPUT
+from shared.network.recipes.resize import fit_picture
+from shared.tasks.classify import top_classes
+from shared.tasks.registry import make_task
+from shared.tasks.spec import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from bench.harness.network import Network
+    from bench.link.stream.clip import Clip
+    from edge.planning.plan import Plan
+    from shared.engines.half import Tensors
+    from shared.wire.frame import Frame
+
+_FIT_TO = 150
+_CLOSE = 0.02
+"""Batches and threads round otherwise, and a binary answer rounds to 1/65535: within this a probability is the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One frame that was encoded, in the order of encoding."""
+
+    picture: int
+    """Its number in the clip's file."""
+    payload_bytes: int
+    top: tuple[int, float] | None = None
+    """Class and probability of the cloud's answer; None if it did not answer, or not with classes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is known of it now."""
+
+    same_bytes: bool
+    divergence: float | None = None
+    """From the unsplit network; None if it was not judged."""
+    agrees: bool | None = None
+    wrong: bool = False
+    """Whether the cloud answered something else than these symbols say."""
+
+
+class Judge:
+    """Works in a process of its own, see `bench.harness.worker`."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._engine = network.engine()
+        self._task = make_task(network.model, Wanted(1))
+        self._whole = self._engine.head(network.partition.point(OUTPUT))
+        self._clip: Clip | None = None
+        self._frames: list[NDArray[np.uint8]] = []
+        self._outputs: dict[int, Tensors] = {}
+        self._crossings: dict[tuple[str, int], Tensors] = {}
+        """Of the clip's pictures, which come again and again, as the outputs above."""
+
+    def watch(self, clip: Clip) -> None:
+        """Take its pictures for what follows."""
+        self._clip, self._frames = clip, clip.pictures()
+        self._outputs, self._crossings = {}, {}
+
+    def macs(self, point: str) -> float:
+        """The share of the network's multiplications that is left to the cloud there."""
+        at = self._network.partition.point(point)
+        return at.tail_macs / max(1, at.head_macs + at.tail_macs)
+
+    def fit(self, text: str, path: Path) -> None:
+        """Write the profile for a choice, fitted to the part of the clip that is not played."""
+        assert self._clip is not None, "watch() comes first"
+        choice, recipe = Choice.read(text), self._network.model.recipe
+        assert choice.step is not None, "only a fitted codec has a profile"
+        point = self._network.partition.point(choice.point)
+        head, tail = self._engine.head(point), self._engine.tail(point)
+        fitting = self._frames[: self._clip.begin] or self._frames
+        every = max(1, len(fitting) // _FIT_TO)
+        pictures = [Preprocess(recipe)(frame) for frame in fitting[::every]]
+        crossing = cross(point, recipe, head, pictures)
+        trials = Trials(
+            self._network.bundle, point, tail, crossing, cross(point, recipe, head, variants(pictures))
+        )
+        path.write_bytes(trials.fit(crossing, [Preset(step=choice.step)] * len(point.shapes)).data)
+
+    def judge(self, text: str, profile: Path | None, sent: Sequence[Sent]) -> list[Judged]:
+        """One for each frame that was sent."""
+        return list(self._judged(Choice.read(text), profile, sent))
+
+    def _judged(self, choice: Choice, profile: Path | None, sent: Sequence[Sent]) -> Iterator[Judged]:
+        point = self._network.partition.point(choice.point)
+        plan = make_plan(
+            point, self._engine, choice.codec, lambda: Profile.from_bytes(Path(profile or "").read_bytes())
+        )
+        replay = _Replay(self._network, plan, self._crossings, source_size=choice.source_size)
+        known: dict[tuple[int, int], Tensors | None] = {}
+        inter = plan.codec is not None and plan.codec.inter
+        for frame in sent:
+            key = frame.picture, frame.payload_bytes
+            if inter or key not in known:  # the same picture is coded otherwise after another one
+                tensors = replay.run(frame.picture, self._frames[frame.picture], frame.payload_bytes)
+                known[key] = None if tensors is None else _kept(plan.tail(tensors))
+            found = known[key]
+            if found is None:
+                yield Judged(same_bytes=False)
+                continue
+            expected = self._unsplit(frame.picture)
+            yield Judged(
+                same_bytes=True,
+                divergence=float(self._task.divergence(expected, found)[0]),
+                agrees=bool(self._task.agreement(expected, found).share >= 1),
+                wrong=frame.top is not None and not _same(frame.top, found),
+            )
+
+    def _unsplit(self, picture: int) -> Tensors:
+        if picture not in self._outputs:
+            recipe = self._network.model.recipe
+            tensor = recipe.normalise(Preprocess(recipe)(self._frames[picture]))[None]
+            self._outputs[picture] = _kept(self._whole((tensor,)))
+        return self._outputs[picture]
+
+
+class _Replay:
+    """Both sides of one stream."""
+
+    def __init__(
+        self,
+        network: Network,
+        plan: Plan,
+        crossings: dict[tuple[str, int], Tensors],
+        *,
+        source_size: bool,
+    ) -> None:
+        assert plan.codec is not None, "nothing travels at `output`"
+        self._model, self._plan, self._crossings = network.model, plan, crossings
+        self._encoder, self._decoder = plan.codec.for_stream(), plan.codec.for_stream()
+        self._preprocess = Preprocess(self._model.recipe, source_size=source_size)
+
+    def run(self, number: int, picture: NDArray[np.uint8], payload_bytes: int) -> Tensors | None:
+        """What the cloud's tail is given; None if the edge made another number of bytes of it."""
+        sent: Sequence[NDArray[Any]]
+        if self._encoder.carries == "picture":
+            sent = [self._preprocess.outgoing(picture, self._preprocess(picture))]
+        else:
+            sent = [each[0] for each in self._crossing(number, picture)]
+        frame = self._encoded(sent)
+        if frame.payload_bytes != payload_bytes:  # a keyframe that the cloud, or a break, asked for
+            self._encoder.forget()
+            frame = self._encoded(sent)
+        decoders = [self._decoder.of_tensor(number) for number in range(len(frame.tensors))]
+        arrays = decode_tensors(frame, decoders, self._plan.split_point.grids)
+        if frame.payload_bytes != payload_bytes:
+            return None
+        if self._encoder.carries == "picture":
+            recipe = self._model.recipe
+            whole = arrays[0] if arrays[0].shape == recipe.picture_shape else fit_picture(arrays[0], recipe)
+            return (recipe.normalise(whole)[None],)
+        return tuple(array[None] for array in arrays)
+
+    def _crossing(self, number: int, picture: NDArray[np.uint8]) -> Tensors:
+        key = f"{self._plan.split_point.name} {self._encoder.carries}", number
+        if key not in self._crossings:
+            tensor = self._model.recipe.normalise(self._preprocess(picture))[None]
+            self._crossings[key] = _kept(self._plan.head((tensor,)))
+        return self._crossings[key]
+
+    def _encoded(self, sent: Sequence[NDArray[Any]]) -> Frame:
+        return encode_frame(
+            sent,
+            self._encoder,
+            split_point=self._plan.split_point.name,
+            fingerprint=self._model.fingerprint,
+            frame_id=0,
+        )
+
+
+def _kept(tensors: Tensors) -> Tensors:
+    """A copy: an engine writes into the same memory again."""
+    return tuple(np.array(each) for each in tensors)
+
+
+def _same(top: tuple[int, float], outputs: Tensors) -> bool:
+    """Whether the class that was answered is the first of these outputs, or as good as it."""
+    values = outputs[0].reshape(-1)
+    ranked = top_classes(values, [""] * len(values), len(values))
+    found = {each["class_id"]: each["probability"] for each in ranked}
+    answered, probability = top
+    return (
+        abs(found[answered] - probability) <= _CLOSE and ranked[0]["probability"] - found[answered] <= _CLOSE
+    )

@@ -51,7 +51,7 @@ class CalibratedInter(Calibrated):
 
         Raises ProfileContentError, LimitError.
         """
-        super().__init__(profile, number, compiled=False and compiled)
+        super().__init__(profile, number, compiled=compiled)
         self._interval, self._sticky = interval, sticky
         if profile is not None:
             self._require_models()

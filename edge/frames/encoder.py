@@ -59,6 +59,8 @@ class Encoder:
             stream, room = self._stream_of(frame, frame.plan.codec), _room_of(frame)
             if room and stream and not room.admits(stream, self._deadline_s(frame)):
                 return form(withheld="late", changed=changed)  # before any state has moved
+            if stream is None:
+                frame.plan.codec.forget()  # nobody keeps what it needs: of a codec of streams, each is a keyframe
             sent = [frame.picture] if frame.plan.codec.carries == "picture" else tensors
             codec = stream.codec if stream else frame.plan.codec
             if isinstance(codec, VideoStream):

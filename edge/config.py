@@ -85,6 +85,13 @@ class EdgeSettings(CommonSettings):
         description="seconds between two frames that are sent only to measure the link, while the plan's own frames do not "
         "measure it; 0: none are sent, and a plan that sends nothing is never abandoned",
     )
+    max_bytes_per_hour: int = Field(
+        0,
+        ge=0,
+        le=2**50,
+        description="data budget: how many bytes may travel to and from all clouds in any hour, whatever for; the planner chooses what "
+        "fits, and once they are spent the edge answers by itself. A restart begins anew, without what was spent before it. 0: no limit",
+    )
     picture_size: PictureSize = "network"
     still_threshold: StillThreshold = 0.0
     top: int = Field(5, ge=1, le=1000, description="how many classes a record holds")

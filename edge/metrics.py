@@ -8,6 +8,7 @@ from prometheus_client import Gauge
 
 from edge.output.events.delivery.metrics import DeliveryMetrics
 from edge.output.events.metrics import EventMetrics
+from edge.planning.budget.wire_bytes import WireBytes
 from edge.uplink.clouds.metrics import CloudMetrics
 from edge.uplink.profiles.metrics import FleetMetrics
 from edge.uplink.session.metrics import SessionMetrics
@@ -38,6 +39,7 @@ FALLBACKS = (
     "damaged",
     "profile",
     "state",
+    "budget",
     "encode",
     "explore",
 )
@@ -96,6 +98,7 @@ class EdgeMetrics(Metrics):
         )
         self.fleet = FleetMetrics(prefix, self.registry)
         self.session = SessionMetrics(prefix, self.registry)
+        self.wire = WireBytes(prefix, self.registry)
         self.source_up = Gauge(
             prefix + "source_up", "1 while the source gives frames.", ["camera"], registry=self.registry
         )

@@ -56,6 +56,8 @@ class Encoder:
                 return form(repeats=repeats, changed=changed)
             if self._circuit.is_open:  # nothing will be sent
                 return form(withheld="circuit_open", changed=changed)
+            if self._metrics.wire.budget.is_spent:
+                return form(withheld="budget", changed=changed)
             stream, room = self._stream_of(frame, frame.plan.codec), _room_of(frame)
             if room and stream and not room.admits(stream, self._deadline_s(frame)):
                 return form(withheld="late", changed=changed)  # before any state has moved
@@ -71,12 +73,16 @@ class Encoder:
                     stream.forget("lost")
                 return form(withheld="encode", changed=changed)
             data, whole = packed
+            if not self._metrics.wire.budget.claim(len(data)):
+                if stream:
+                    stream.forget("lost")
+                return form(withheld="budget", changed=changed)
             pending = stillness.sending(tensors, frame.origin)
             size = whole.payload_bytes
             self._metrics.payload_bytes.labels(codec=frame.plan.codec.name).observe(size)
             ticket = room.ticket(stream, whole) if room and stream else None
-            keyframe = ticket is None or ticket.part.is_keyframe
-            return form(data, size, keyframe, pending=pending, changed=changed, ticket=ticket)
+            is_keyframe = ticket is None or ticket.part.is_keyframe
+            return form(data, size, is_keyframe, pending=pending, changed=changed, ticket=ticket)
         return form()
 
     def _stream_of(self, frame: Crossed, codec: Codec) -> Stream | None:

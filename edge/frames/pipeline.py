@@ -194,6 +194,8 @@ class Pipeline:
         self._pace.captured(origin.camera, origin.taken, origin.captured_s)
         outcome = await self._answering.answer(frame, camera.settings.deadline_s)
         outbox.done(camera.name)
+        if frame.frame is not None:
+            self._metrics.wire.budget.settle(len(frame.frame))
         latency_s = time.monotonic() - origin.captured_s
         if outcome.answered_by != "still":  # which says nothing of how fast anything is
             camera.metrics.latency.observe(latency_s)

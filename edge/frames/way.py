@@ -113,7 +113,7 @@ class Encoded(Form):
     payload_bytes: int = 0
     keyframe: bool = True
     """Whether the cloud can decode it without the frame before it."""
-    withheld: Literal["circuit_open", "encode", "budget", "late"] | None = None
+    withheld: Literal["circuit_open", "encode", "late", "budget"] | None = None
     """Why a frame of a plan that sends is not sent."""
     pending: PendingAnswer | None = None
     """Its own answer, for later frames of a still scene; None if frames are not compared."""

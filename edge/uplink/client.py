@@ -30,6 +30,7 @@ from shared.wire.cloud_id import CLOUD_HEADER, cloud_id_in
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
+    from edge.uplink.asking.counted import Count
     from shared.observing.counting.counter import Counter
     from shared.security.tls.context import FixedContext
     from shared.security.tls.renewal import RenewedContext
@@ -42,6 +43,7 @@ _DIGEST = "sha-256="
 """Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
 _RETRY_DIGITS = 6
 """The longest `Retry-After` that is read; it may also be a date, which ours never is."""
+_REDIRECTS = "%d: it redirects to %s; give --cloud-url the cloud's own address"
 _DECODER = json.JSONDecoder(parse_constant=refuse_constant)
 """One for all answers: making it takes as long as reading one."""
 _REASONS = {
@@ -75,7 +77,7 @@ class ProxyError(UplinkError):
 
 
 class CloudClient:
-    """Sends several requests at once, each on its own connection; connections stay open."""
+    """Sends several requests at once, each on its own connection; connections stay open. `wire`, if set before that, counts all bytes."""
 
     def __init__(
         self,
@@ -95,8 +97,8 @@ class CloudClient:
         self.proxy = proxy
         self.bearer = bearer
         self.tls = tls
-        self._sent = sent
-        self._connections = connections
+        self.wire: Count | None = None
+        self._sent, self._connections = sent, connections
         self.clouds = Fleet()
 
     def open(self) -> None:
@@ -105,7 +107,7 @@ class CloudClient:
         trace.on_request_chunk_sent.append(self._count_sent)
         trace.on_connection_create_end.append(_note_fresh)
         # A restarted cloud may come back at another address: look it up again soon.
-        limits: dict[str, Any] = {"limit": self._connections, "ttl_dns_cache": 1}
+        limits: dict[str, Any] = {"limit": self._connections, "ttl_dns_cache": 1, "wire": self.wire}
         given: dict[str, Any] = {"bearer": self.bearer, "proxy": self.proxy, "trace_configs": [trace]}
         self._session = make_session(connector=limits, **given)
         self._afresh = make_session(connector=limits | {"force_close": True}, **given)
@@ -141,14 +143,12 @@ class CloudClient:
         try:
             async with session.request(method, self.url + path, **options) as response:
                 if response.status in (301, 302, 303, 307, 308):
-                    target = mask_url(shown(response.headers.get("Location")))
-                    text = f"{response.status}: it redirects to {target}; give --cloud-url the cloud's own address"
+                    text = _REDIRECTS % (response.status, mask_url(shown(response.headers.get("Location"))))
                     raise UplinkError("refused", text)
                 encoding = response.headers.get("Content-Encoding", "identity")
                 if encoding.lower() != "identity":
-                    raise UplinkError(
-                        "refused", f"the answer came as {shown(encoding, 40)}; accepted: identity"
-                    )
+                    text = f"the answer came as {shown(encoding, 40)}; accepted: identity"
+                    raise UplinkError("refused", text)
                 if cloud := cloud_id_in(response.headers.get(CLOUD_HEADER)):
                     self.clouds.answered(number, cloud)
                     if about is not None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
+from edge.uplink.asking.counted import Counted
 from shared.errors import UplinkError
 from shared.limits import MAX_ANSWER_OVERHEAD_BYTES, MAX_INTERIM_ANSWERS, MAX_REPLY_BYTES
 from shared.security.escape import shown
@@ -18,6 +19,7 @@ from shared.security.tls.refusal import CLOUD, Words, problem_of
 if TYPE_CHECKING:
     import asyncio
 
+    from edge.uplink.asking.counted import Count
     from shared.security.tokens.bearer import Bearer
 
 _FINAL = 200
@@ -41,12 +43,20 @@ class _Connection(ResponseHandler):
     the descriptor stay.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, wire: Count | None = None) -> None:
+        """`wire` counts its bytes."""
         super().__init__(loop=loop)
+        self._wire = wire
         self.came = 0
         """Bytes of all answers, and of what came after an upgrade."""
         self._came = self._interim = self._answers = 0
         self._excess: ExcessError | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open."""
+        super().connection_made(transport)
+        if self._wire:
+            self.transport = cast("asyncio.Transport", Counted(transport, self._wire))
 
     def set_response_params(self, **how: Any) -> None:
         """A request is about to be sent."""
@@ -55,6 +65,8 @@ class _Connection(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes, as they come; none if those before can be read on."""
+        if self._wire:
+            self._wire.down(len(data))
         for start in range(0, max(1, len(data)), _PIECE):
             piece = data[start : start + _PIECE]
             self._came += len(piece)
@@ -136,10 +148,10 @@ def tls_problem(error: BaseException, words: Words = CLOUD) -> str | None:
 
 
 class _Connector(aiohttp.TCPConnector):
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, wire: Count | None = None, **options: Any) -> None:
         super().__init__(**options)
         # aiohttp offers no other way; a test finds out if this is no longer one.
-        factory: Any = partial(_Connection, loop=self._loop)
+        factory: Any = partial(_Connection, loop=self._loop, wire=wire)
         self._factory = factory
 
 
@@ -152,7 +164,7 @@ def make_session(
 ) -> aiohttp.ClientSession:
     """A session that shows nobody anything but the bearer's token, and takes answers as they come.
 
-    `proxy` is a URL as shared/wire/http.py takes it; `connector` and `options` are aiohttp's. To be called where an event loop runs.
+    `proxy` is a URL as shared/wire/http.py takes it; `connector` and `options` are aiohttp's, and `wire` in the first is told of all bytes. To be called where an event loop runs.
     """
     way = URL(proxy) if proxy else None
     return aiohttp.ClientSession(

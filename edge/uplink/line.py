@@ -102,6 +102,7 @@ class Line:
             tls=tls,
             proxy=proxy,
         )
+        self.client.wire = metrics.wire
         self.circuit = (
             Circuit(
                 None,

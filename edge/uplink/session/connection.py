@@ -66,7 +66,7 @@ class Connection:
     async def open(cls, client: CloudClient, patience_s: float) -> Self:
         """Connect as `client` does. Raises NoUpgradeError if that does not come to a session within so long."""
         http = make_session(
-            connector={"limit": 1, "force_close": True, "ttl_dns_cache": 1},
+            connector={"limit": 1, "force_close": True, "ttl_dns_cache": 1, "wire": client.wire},
             bearer=client.bearer,
             proxy=client.proxy,
             ws_response_class=_Socket,

@@ -25,6 +25,7 @@ FINISHED_HERE = {
     "profile": "finished here: the cloud lacked the profile",
     "state": "finished here: the frame before it was lost",
     "encode": "finished here: the frame could not be encoded",
+    "budget": "finished here: the hour's data budget was spent",
     "explore": "finished here: sent only to measure the link",
 }
 """By reason, one of edge/metrics.py's FALLBACKS."""

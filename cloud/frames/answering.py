@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cloud.access.ledger import Entry
 from cloud.bodies.alone import Way
-from cloud.bodies.frames import Work
+from cloud.bodies.frames import Work, is_video
 from cloud.bodies.outputs import numbers_in
 from cloud.bodies.reply import require_finite
 from cloud.networks.network import Tail
@@ -126,8 +126,9 @@ class Answering:
         if not isinstance(way.work, Work):  # noted by nobody yet
             start, decoder = time.perf_counter(), self.service.decoder
             remaining = self._server_s if video else self.remaining_s
+            stream = video() if video and is_video(way.work) else None
             try:
-                way.work = await decoder.finished(way.work, self.account, way.network, remaining, video)
+                way.work = await decoder.finished(way.work, self.account, way.network, remaining, stream)
             finally:
                 watch.note("decode", way.decode_s + time.perf_counter() - start)
         return way

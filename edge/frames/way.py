@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edge.uplink.session.room import Room
     from edge.uplink.session.stream import Ticket
     from shared.codecs.calibrated.profile import Profile
+    from shared.codecs.video.passing import Own
     from shared.network.model import Model
     from shared.tasks.base import Answer, Task
 
@@ -64,6 +65,8 @@ class Captured(Form):
 
     picture: NDArray[np.uint8]
     """(H, W, 3) BGR."""
+    own: Own | None = None
+    """What the camera has coded it as; None where any of it is hidden or cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class Prepared(Form):
     """(1, *recipe.tensor_shape), normalised: the head's input."""
     picture: NDArray[np.uint8] | None
     """(h, w, 3) RGB, for a codec that carries pictures: of the network's size, or the camera's."""
+    own: Own | None = None
+    """What the camera has coded `picture` as, where it is the camera's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,8 @@ class Crossed(Form):
     crossing: Crossing
     """Empty if the frame could not be prepared, or the head failed on it or gave other tensors than its split point has."""
     picture: NDArray[np.uint8] | None
+    """As in `Prepared`."""
+    own: Own | None = None
     """As in `Prepared`."""
 
 

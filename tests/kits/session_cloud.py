@@ -14,6 +14,7 @@ from kits.uplink import HERE, ID, MODEL, FakeCloud
 from shared.codecs.base import Codec, Encoded
 from shared.errors import StateMissingError, UnavailableError
 from shared.wire.cloud_id import CLOUD_HEADER
+from shared.wire.frame import unpack
 from shared.wire.session.cloud import CloudConnection
 from shared.wire.session.messages import SUBPROTOCOL, Answered, Arrived, Bye, Cancel, Hello, Welcome
 
@@ -70,13 +71,21 @@ def class_of(array):
     return zlib.crc32(array.tobytes()) % 1000
 
 
+def _class(array):
+    return _named(class_of(array))
+
+
+def _named(class_id):
+    return {"class_id": class_id, "label": MODEL.labels[class_id], "probability": 0.5}
+
+
 class SessionCloud(FakeCloud):
     """Answers at `/session` too, unless `refuses` is a status; what it was told is in `events`."""
 
     def __init__(self):
         super().__init__()
         self.model = WITH_SESSIONS
-        self.echoes = True
+        self.answer = self._by_http
         self.refuses = None
         self.greets = True
         self.closes_at_once = False
@@ -95,6 +104,15 @@ class SessionCloud(FakeCloud):
         self._kept = {}
         self._ids = 0
         self._received = asyncio.Event()
+
+    async def _by_http(self, request):
+        frame = unpack(await request.read())
+        try:
+            array = Differences().decode(frame.params, frame.payload, frame.shape)
+        except StateMissingError as error:
+            return web.json_response({"error": str(error), "reason": error.reason}, status=424)
+        answer = {"frame_id": frame.frame_id, "split_point": frame.split_point, "stages_ms": {"tail": 1.0}}
+        return web.json_response(answer | {"top": [_class(array)]})
 
     async def until(self, condition):
         """Wait until it holds, which is looked at with every message."""
@@ -203,8 +221,7 @@ class SessionCloud(FakeCloud):
             await ws.send_bytes(connection.refusal(number, error))
             return
         self.answered.append(number)
-        label = MODEL.labels[class_id]
-        body = json.dumps({"top": [{"class_id": class_id, "label": label, "probability": 0.5}]}).encode()
+        body = json.dumps({"top": [_named(class_id)]}).encode()
         steps_ms = {"decode": 0.1, "queue": 0.0, "tail": 0.2} if timings else {}
         await ws.send_bytes(connection.answer(Answered(number, body, True, steps_ms)))
 

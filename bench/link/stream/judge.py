@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.link.stream.choices import Choice
-from edge.calibration.fit import Preset
+from edge.calibration.fit import Preset, fit_crossing
+from edge.calibration.importance import measure_importance
 from edge.calibration.pictures import variants
-from edge.calibration.trials import Trials, cross
+from edge.calibration.trials import cross
 from edge.frames.preprocess import Preprocess
 from edge.planning.plan import make_plan
 from shared.codecs.calibrated.profile import Profile
 from shared.codecs.coding import decode_tensors, encode_frame
+from shared.codecs.registry import make_codec
 from shared.network.partition import OUTPUT
 from shared.network.recipes.resize import fit_picture
 from shared.tasks.classify import top_classes
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from shared.wire.frame import Frame
 
 _FIT_TO = 150
+_RUNS, _RUN, _SENT_PER_S = 4, 30, 12
+"""How many, how long, and at which rate, about: what follows each other is fitted to such pictures."""
 _CLOSE = 0.02
 """Batches and threads round otherwise, and a binary answer rounds to 1/65535: within this a probability is the same."""
 
@@ -77,7 +81,7 @@ class Judge:
         self._frames: list[NDArray[np.uint8]] = []
         self._outputs: dict[int, Tensors] = {}
         self._crossings: dict[tuple[str, int], Tensors] = {}
-        """Of the clip's pictures, which come again and again, as the outputs above."""
+        """As the outputs, kept by picture: the clip's come again and again."""
 
     def watch(self, clip: Clip) -> None:
         """Take its pictures for what follows."""
@@ -96,14 +100,33 @@ class Judge:
         assert choice.step is not None, "only a fitted codec has a profile"
         point = self._network.partition.point(choice.point)
         head, tail = self._engine.head(point), self._engine.tail(point)
-        fitting = self._frames[: self._clip.begin] or self._frames
-        every = max(1, len(fitting) // _FIT_TO)
-        pictures = [Preprocess(recipe)(frame) for frame in fitting[::every]]
+        given = self._frames[: self._clip.begin] or self._frames
+        prepare = Preprocess(recipe)
+        pictures = [prepare(frame) for frame in given[:: max(1, len(given) // _FIT_TO)]]
         crossing = cross(point, recipe, head, pictures)
-        trials = Trials(
-            self._network.bundle, point, tail, crossing, cross(point, recipe, head, variants(pictures))
+        extra = cross(point, recipe, head, variants(pictures))
+        runs = None
+        if make_codec(choice.codec).inter:
+            following = [cross(point, recipe, head, list(map(prepare, run))) for run in self._runs(given)]
+            runs = [list(each) for each in zip(*following, strict=True)]
+        profile = fit_crossing(
+            [[*tensors, *more] for tensors, more in zip(crossing, extra, strict=True)],
+            [Preset(step=choice.step)] * len(point.shapes),
+            fingerprint=self._network.model.fingerprint,
+            split_point=point.name,
+            importances=measure_importance(self._network.bundle, point, tail, crossing),
+            given=len(pictures),
+            runs=runs,
         )
-        path.write_bytes(trials.fit(crossing, [Preset(step=choice.step)] * len(point.shapes)).data)
+        path.write_bytes(profile.data)
+
+    def _runs(self, given: Sequence[NDArray[np.uint8]]) -> list[Sequence[NDArray[np.uint8]]]:
+        """Pictures that follow each other about as fast as an edge sends them, from several places."""
+        assert self._clip is not None, "watch() comes first"
+        every = max(1, round(self._clip.own_fps / _SENT_PER_S))
+        length = min(len(given), every * _RUN)
+        starts = np.linspace(0, len(given) - length, _RUNS).astype(int)
+        return [given[start : start + length : every] for start in dict.fromkeys(starts.tolist())]
 
     def judge(self, text: str, profile: Path | None, sent: Sequence[Sent]) -> list[Judged]:
         """One for each frame that was sent."""

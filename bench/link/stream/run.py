@@ -35,7 +35,7 @@ class Stretch:
     """What one cell gave: everything of the run, and the counts of a stretch in which nothing begins or ends."""
 
     records: Sequence[dict[str, Any]]
-    """Of the whole run, in the order of the frames."""
+    """All of the run, in the order of the frames."""
     begin_s: float
     """In seconds of the wall clock, as `end_s`."""
     end_s: float
@@ -43,7 +43,7 @@ class Stretch:
     before: Counts
     """What crossed before the stretch: connections are opened, first keyframes sent."""
     cpu_s: dict[str, float]
-    """Of each process, in the stretch."""
+    """Each process's, in the stretch."""
     read: int
     """Frames that the edge read in the whole run."""
     dropped: int

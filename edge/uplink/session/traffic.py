@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _FIRST_TIMED = 8
 _TIMED_EVERY = 8
 _TIMED_S = 2.0
-_PROBED_S = 15.0
 _MOST_GIVEN_UP = 1024
 _NUMBER_BYTES = 2
 
@@ -119,7 +118,7 @@ class Traffic:
         self._metrics.bytes.labels(direction="up").inc(passage.sent_bytes - passage.frame.payload_bytes)
         for message in messages:
             await self.connection.send(message)
-        if now - self._estimate.probed_at > _PROBED_S and not self._pings and len(self.waiting) == 1:
+        if self._estimate.wants_probe and not self._pings:
             await self._ping(None)
 
     def withdraw(self, passage: Passage) -> None:

@@ -36,6 +36,7 @@ _NOISE_S = 0.002
 _FASTEST = 1e9
 _LOW = 0.25
 _UNDER_WAY = 4096
+_PROBED_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Estimate:
         self._answers = 0
         self._slope = 1 / link.state.bytes_per_s
         self._delay = link.state.round_trip_s
-        self._is_measured = False
+        self._is_measured = self._doubts_probes = False
         self.timed_at = -math.inf
         """When the cloud last said what it took for a frame."""
         self.probed_at = -math.inf
@@ -84,6 +85,11 @@ class Estimate:
     def now(self) -> float:
         """The time by its clock."""
         return self._clock()
+
+    @property
+    def wants_probe(self) -> bool:
+        """Whether a few bytes should show the round trip: that was long ago, or the link has changed since."""
+        return self._doubts_probes or self._clock() - self.probed_at > _PROBED_S
 
     @property
     def computing_s(self) -> float:
@@ -122,6 +128,9 @@ class Estimate:
     def probed(self, sent: float, size: int) -> None:
         """A message of a few bytes was answered at once."""
         self.probed_at = self._clock()
+        if self._doubts_probes:
+            self._probes.clear()
+            self._doubts_probes = False
         self._probes.append(_Sample(sent, self.probed_at, size, not self._sent))
         self._fit()
 
@@ -130,8 +139,8 @@ class Estimate:
         if jumped:
             while len(self._samples) > _SURE:
                 self._samples.popleft()
-            self._probes.clear()
             self._large.clear()
+            self._doubts_probes = True
         self._keep_large()
         if jumped or self._answers < _WINDOW or self._answers % _EVERY == 0:
             self._fit(jumped=jumped)
@@ -172,7 +181,7 @@ class Estimate:
             points = self._points(delay)
             noise_s = self._noise_s(points, delay, slope)
             found = _slope_of(points)
-            if found is None and jumped:
+            if found is None:
                 found = _slope_of(
                     [*points, _Point(0, delay, None, True)]
                 )  # a link changes its rate rather than its length

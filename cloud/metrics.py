@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import Gauge
 
 from cloud.access.client_metrics import ClientMetrics
-from cloud.access.refusals import HeaderError
+from cloud.access.refusals import BrokenError, HeaderError
 from cloud.bodies.pictures.picture import IMAGE
 from cloud.frames.sessions.metrics import SessionMetrics
 from shared.errors import all_request_errors
@@ -39,9 +39,7 @@ ENDPOINTS = (
 )
 CERTIFICATES = ("server",)
 STEPS = ("receive", "decode", "queue", "tail", "top")
-REJECTIONS = tuple(
-    dict.fromkeys([*(error.reason for error in all_request_errors()), FrameError.reason, "internal"])
-)
+REJECTIONS = tuple(dict.fromkeys(error.reason for error in (*all_request_errors(), FrameError, BrokenError)))
 CONNECTIONS_CLOSED = ("refused", "displaced", "unread", "paused")
 PROFILE_SOURCES = ("folder", "sibling")
 BROUGHT = ("taken", "failed", "missing")
@@ -121,10 +119,8 @@ class CloudMetrics(Metrics):
         )
         self.headers_refused = self.rejected.labels(reason=HeaderError.reason)
         self.abandoned = Counter(
-            prefix + "abandoned_total",
-            "Requests whose caller went away before the answer.",
-            registry=self.registry,
-        )
+            prefix + "abandoned_total", "Requests whose caller went away before the answer.", registry=self.registry
+        )  # fmt: skip
         self.connections_closed = Counter(
             prefix + "connections_closed_total",
             "Connections refused, closed while idle to make room, or cut off for an answer that nobody read; and pauses in accepting.",
@@ -240,17 +236,14 @@ class CloudMetrics(Metrics):
         for source in PROFILE_SOURCES:
             for result in BROUGHT:
                 self.profiles_brought.labels(source=source, result=result)
-        for result in BROUGHT:
-            self.networks_brought.labels(result=result)
-        for result in NETWORK_CHANGES:
-            self.network_changes.labels(result=result)
-        for result in TRANSFERS:
-            self.bundle_transfers.labels(result=result)
-        for result in LOGINS:
-            self.logins.labels(result=result)
-        for why in VIDEOS_LOST:
-            self.video_lost.labels(why=why)
-        for why in CONNECTIONS_CLOSED:
-            self.connections_closed.labels(why=why)
-        for reason in REJECTIONS:
-            self.rejected.labels(reason=reason)
+        for counter, values in (
+            (self.networks_brought, BROUGHT),
+            (self.network_changes, NETWORK_CHANGES),
+            (self.bundle_transfers, TRANSFERS),
+            (self.logins, LOGINS),
+            (self.video_lost, VIDEOS_LOST),
+            (self.connections_closed, CONNECTIONS_CLOSED),
+            (self.rejected, REJECTIONS),
+        ):
+            for value in values:
+                counter.labels(value)

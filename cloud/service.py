@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from cloud.access.clients import Account
     from cloud.batching.crossing import Crossing, TailRun
     from cloud.config import CloudSettings
+    from cloud.frames.threads import ThreadPools
     from cloud.networks.network import Tail
-    from cloud.threads import ThreadPools
     from cloud.workers.siblings import Siblings
 
 _TEND_S = 10.0

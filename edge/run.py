@@ -137,6 +137,7 @@ async def _open(
         outputs.events.watching.watch_clouds(line.circuit, list(map(name_of, settings.cloud_urls)))
         outputs.events.start()
         ends.push_async_callback(outputs.events.end)
+    metrics.wire.limit(settings.max_bytes_per_hour)
     page = Page(told, sources.live, metrics, line.said, pictures=settings.page_pictures)
     status_port = await open_status(settings, metrics, line.said, page, ends)
     await ends.enter_async_context(line)

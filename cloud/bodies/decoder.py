@@ -26,7 +26,6 @@ from cloud.bodies.video.decoders import VideoDecoders
 from shared.errors import DeadlineError
 from shared.limits import MAX_PICTURE_PIXELS
 from shared.network.partition import INPUT
-from shared.wire.frame import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,11 +38,11 @@ if TYPE_CHECKING:
     from cloud.bodies.pictures.file import PictureFile
     from cloud.bodies.video.stream import VideoStream
     from cloud.config import CloudSettings
+    from cloud.frames.threads import ThreadPools
     from cloud.metrics import CloudMetrics
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
     from cloud.profiles.store import Profiles
-    from cloud.threads import ThreadPools
     from shared.wire.frame import Bytes, Frame
 
     Remaining = Callable[[int], float]
@@ -194,31 +193,26 @@ class Decoder:
             account.spend(time.monotonic() - start_s if cpu_s is None else cpu_s)
         return work_of(tensors)
 
-    def read_frame(self, body: Body, account: Account, entry: Entry) -> tuple[LoadedNetwork, Work | Checked]:
-        """On a thread. Decodes all but videos, and pictures that have to be resized: those take longer, and tensors must not wait for them."""
-        with account.computing(self._cpu, "decode"):
-            return self._frame(unpack(body.whole()), account, entry)
-
-    def read_arrived(
-        self, frame: Frame, account: Account, entry: Entry, bind: Callable[[Checked], Checked]
-    ) -> tuple[LoadedNetwork, Work | Checked]:
-        """On a thread. The same of a frame that a session has brought; `bind` gives it the codecs of its stream."""
-        with account.computing(self._cpu, "decode"):
-            return self._frame(frame, account, entry, bind)
-
-    def _frame(
+    def read_frame(
         self,
-        frame: Frame,
+        whole: Callable[[], Frame],
         account: Account,
         entry: Entry,
-        bind: Callable[[Checked], Checked] = lambda checked: checked,
+        bind: Callable[[Checked], Checked] | None = None,
     ) -> tuple[LoadedNetwork, Work | Checked]:
-        entry.note(frame)
-        network = self._networks.of("frame", frame.fingerprint, account.name)
-        checked = bind(check_frame(frame, network.partition, self._profiles))
-        network.usage.note(frame.split_point)
-        late = is_video(checked) or is_to_resize(checked, network.model)
-        return network, checked if late else decode_frame(checked, network.model)
+        """On a thread. Decodes all but videos, and pictures that have to be resized: those take longer, and tensors must not wait for them.
+
+        `bind` gives a frame the codecs of its stream, if it is of one.
+        """
+        with account.computing(self._cpu, "decode"):
+            frame = whole()
+            entry.note(frame)
+            network = self._networks.of("frame", frame.fingerprint, account.name)
+            checked = check_frame(frame, network.partition, self._profiles)
+            network.usage.note(frame.split_point)
+            checked = bind(checked) if bind else checked
+            late = is_video(checked) or is_to_resize(checked, network.model)
+            return network, checked if late else decode_frame(checked, network.model)
 
     def _decode_picture(
         self,

@@ -79,7 +79,7 @@ def check_frame(frame: wire.Frame, partition: Partition, profiles: Profiles | No
         _check_picture(codecs[0], frame.tensors[0], point)
     else:
         check_shapes([tensor.shape for tensor in frame.tensors], point.shapes, point.name)
-    if profiles and codecs[0].id == Calibrated.id:
+    if profiles and isinstance(codecs[0], Calibrated):
         fitted = profiles.codec_of(frame)
         codecs = [fitted.of_tensor(number) for number in range(len(codecs))]
     return Checked(frame, tuple(codecs), point.grids)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cloud.access.ledger import Entry
 from cloud.bodies.alone import Way
-from cloud.bodies.frames import Work
+from cloud.bodies.frames import Work, is_video
 from cloud.bodies.outputs import numbers_in
 from cloud.bodies.reply import require_finite
 from cloud.networks.network import Tail
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cloud.bodies.alone import Composes
     from cloud.bodies.decoder import Reads
     from cloud.bodies.reply import Reply
+    from cloud.bodies.video.stream import VideoStream
     from cloud.networks.network import LoadedNetwork
     from cloud.service import Service
     from shared.engines.half import Tensors
@@ -101,9 +102,19 @@ class Answering:
         return await self.end(await self.read(size, read, composer, deadline_ms), composer)
 
     async def read(
-        self, size: int, read: Reads, composer: Composes, deadline_ms: int, *, alone: bool = True
+        self,
+        size: int,
+        read: Reads,
+        composer: Composes,
+        deadline_ms: int,
+        *,
+        alone: bool = True,
+        video: Callable[[], VideoStream] | None = None,
     ) -> Way:
-        """As far as one thread can take it in one go, if it may go `alone` and nothing else is under way; else until it is decoded."""
+        """As far as one thread can take it in one go, if it may go `alone` and nothing else is under way; else until it is decoded.
+
+        `video` gives the stream of which it is the next picture, if it is one of a video's: that is decoded whatever its deadline is.
+        """
         watch = composer.watch
         try:
             way = await self._begun(size, read, composer, deadline_ms, alone=alone)
@@ -113,14 +124,17 @@ class Answering:
             self.entry.read_again()
             way = await self._begun(size, read, composer, deadline_ms, alone=alone)
         if not isinstance(way.work, Work):  # noted by nobody yet
-            start = time.perf_counter()
+            start, decoder = time.perf_counter(), self.service.decoder
+            remaining = self._server_s if video else self.remaining_s
+            stream = video() if video and is_video(way.work) else None
             try:
-                way.work = await self.service.decoder.finished(
-                    way.work, self.account, way.network, self.remaining_s
-                )
+                way.work = await decoder.finished(way.work, self.account, way.network, remaining, stream)
             finally:
                 watch.note("decode", way.decode_s + time.perf_counter() - start)
         return way
+
+    def _server_s(self, _deadline_ms: int = 0) -> float:
+        return self.remaining_s()
 
     async def end(self, way: Way, composer: Composes) -> Reply:
         """The answer to what `read` has decoded. Raises RequestError."""

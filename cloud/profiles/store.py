@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from cloud.bodies.json.body import public_shape
 from cloud.profiles.building import build
 from cloud.profiles.room import Place, staying
+from shared.codecs.base import STATE_BYTES
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.cost import cost_of
+from shared.codecs.calibrated.inter.codec import CalibratedInter
 from shared.codecs.calibrated.profile import HASH_BYTES
 from shared.errors import ContentError, ProfileMissingError
 
@@ -90,18 +92,20 @@ class Profiles:
             return True
 
     def codec_of(self, frame: Frame) -> Codec:
-        """The codec that decodes this frame, whose codec id must be that of `calibrated`.
+        """The codec that decodes this frame, whose codec id must be that of `calibrated` or `calibrated-inter`.
 
-        Raises ContentError if the frame names no profile or one for another tensor, and ProfileMissingError if the profile
+        The latter decodes keyframes; a stream's frames are decoded by one stream of it (`for_stream`). Raises ContentError if the frame names no profile or one for another tensor, and ProfileMissingError if the profile
         is not stored.
         """
         params = frame.tensors[0].params
-        if len(params) != HASH_BYTES:
+        inter = frame.tensors[0].codec_id == CalibratedInter.id
+        wanted = HASH_BYTES + STATE_BYTES * inter
+        if len(params) != wanted:
             raise ContentError(
                 f"a frame of this codec names its profile, and {len(params)} bytes of parameters are no name",
-                accepted={"parameter_bytes": HASH_BYTES},
+                accepted={"parameter_bytes": wanted},
             )
-        name = params.hex()
+        name = params[:HASH_BYTES].hex()
         held = self._use(name)
         if held is None:
             missing = ProfileMissingError(
@@ -126,7 +130,7 @@ class Profiles:
                     "shape": public_shape(profile.shapes),
                 },
             )
-        return held.codec
+        return held.inter if inter else held.codec
 
     def keep(self, fingerprints: Collection[bytes]) -> None:
         """Drop the profiles of all networks but these."""

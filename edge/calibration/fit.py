@@ -14,6 +14,7 @@ import numpy as np
 from edge.calibration.fitting.context import fit_context
 from edge.calibration.fitting.corrector import fit_corrector, fit_whole_corrector
 from edge.calibration.fitting.frames import Frames
+from edge.calibration.fitting.inter import fit_following
 from edge.calibration.fitting.magnitudes import fit_magnitudes
 from edge.calibration.fitting.positions import goes_by_position
 from edge.calibration.fitting.reconstruction import fit_centroids, fit_usual, stood_for
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edge.calibration.fitting.inter import Runs
     from edge.calibration.importance import Importance
 
 STEPS = (0.8, 1.2, 1.6, 2.0, 2.4, 2.8)
@@ -102,6 +104,7 @@ def fit_profile(
     importance: Importance | None = None,
     about: dict[str, str] | None = None,
     given: int | None = None,
+    runs: Runs | None = None,
 ) -> Profile:
     """`fit_crossing` where one tensor crosses: `tensors` are those of calibration frames, all of one shape."""
     return fit_crossing(
@@ -112,6 +115,7 @@ def fit_profile(
         importances=[importance] if importance else None,
         about=about,
         given=given,
+        runs=[runs] if runs else None,
     )
 
 
@@ -127,13 +131,15 @@ def fit_crossing(
     format_1: bool = False,
     quick: bool = False,
     like: Profile | None = None,
+    runs: Sequence[Runs] | None = None,
 ) -> Profile:
     """Fit a profile to all tensors of a split point.
 
     `crossing` has for each tensor those of all calibration frames, float32 of one shape, without the batch dimension; `chosen` and
     `importances` have one for each tensor. The first `given` frames (all, if not said) are in the order of time, and the camera may
     stand still in them; the others are variants. With `format_1` it holds only what every cloud can read, also those before 0.7.0. A `quick` fit
-    looks at fewer places: frames take up to 2 % more bytes. `like` was fitted to the same frames with other step sizes: its predictions are taken over. The same input gives the same profile.
+    looks at fewer places: frames take up to 2 % more bytes. `like` was fitted to the same frames with other step sizes: its predictions are taken over. `runs` has for each tensor
+    those of frames that follow each other, which `calibrated-inter` is fitted to. The same input gives the same profile.
     """
     arrays: dict[str, NDArray[Any]] = {}
     strings: list[dict[str, str]] = []
@@ -147,6 +153,8 @@ def fit_crossing(
         importance = importances[number] if importances else None
         options = _Options(given, format_1, quick, like.of_tensor(number).arrays if like else None)
         of_tensor, of_about = _fit_tensor(frames, preset, importance, options)
+        if runs:
+            of_tensor |= fit_following(of_tensor, of_about, frames.shape, runs[number])
         arrays |= {f"{number}.{name}" if several else name: array for name, array in of_tensor.items()}
         strings.append(of_about)
     return Profile.make(
@@ -159,6 +167,7 @@ def fit_crossing(
             **{key: ";".join(each[key] for each in strings) for key in strings[0]},
             "importance": importances[0].how if importances else "none",
             "frames": str(len(given_frames[0].grids)),
+            **({"inter_frames": str(sum(map(len, runs[0])))} if runs else {}),
         },
     )
 

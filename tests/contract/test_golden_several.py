@@ -36,7 +36,7 @@ CALIBRATED = ("calibrated.frame", "calibrated.npz", "calibrated.safetensors")
 ALONE = {
     codec.name: codec
     for codec in CODECS.values()
-    if codec.carries == "tensor" and codec.name != Calibrated.name
+    if codec.carries == "tensor" and not isinstance(codec, Calibrated)
 }
 NAMES = [*ALONE, "mixed"]
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from kits import wire_reader
-from kits.profiles import features, still_camera
+from kits.profiles import features, following_profile, still_camera, stream
 
 from edge.calibration.fit import Preset, fit_crossing, fit_profile
 from edge.calibration.importance import Importance
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.grid import grid_shape
+from shared.codecs.calibrated.inter.codec import CalibratedInter
 from shared.wire import frame as wire
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 READER = ROOT / "tests" / "kits" / "wire_reader.py"
-MAX_LINES = 229
+MAX_LINES = 250
 PRESETS = (
     Preset(step=1.5, groups=3, context_rank=4, corrector_rank=4),
     Preset(step=0.2, levels=64, groups=1, context_rank=2, corrector_rank=0),
@@ -67,10 +68,13 @@ def test_the_reader_is_short_and_imports_nothing_of_the_project() -> None:
 def test_it_reads_every_golden_frame() -> None:
     frames = sorted(GOLDEN.rglob("*.frame"))
     assert frames
+    states: dict[int, dict[str, Any]] = {}
     for file in frames:
         frame = wire_reader.unpack(file.read_bytes())
         profile = file.with_suffix(".safetensors")
-        arrays = wire_reader.decode(frame, profile.read_bytes() if profile.exists() else b"")
+        if file.parent.name == "stream":
+            profile = file.with_name("calibrated-inter.safetensors")
+        arrays = wire_reader.decode(frame, profile.read_bytes() if profile.exists() else b"", states)
         several = file.with_suffix(".npz")
         stored = np.load(several if several.exists() else file.with_suffix(".npy"), allow_pickle=False)
         expected = list(stored.values()) if several.exists() else [stored]
@@ -149,6 +153,22 @@ def written(symbols: list[tuple[list[int], int]]) -> bytes:
     if state >> 32:
         words.append(state >> 32)
     return np.array(words, "<u4").tobytes()
+
+
+@pytest.mark.slow
+def test_it_reads_streams_of_every_kind_of_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the symbols that it reads, written by the same page, are the payload again."""
+    monkeypatch.setattr(wire_reader, "Coder", Recorder)
+    for shape, signed, preset in itertools.product(((24,), (8, 5, 6), (4, 3, 2, 6)), (False, True), PRESETS):
+        profile = following_profile(shape, preset, signed=signed)
+        sender, receiver = CalibratedInter(profile).for_stream(), CalibratedInter(profile).for_stream()
+        states: dict[int, dict[str, Any]] = {}
+        for tensor in stream(shape, 3, seed=7, signed=signed):
+            frame = encode_frame([tensor], sender, split_point="layer1", **FIELDS)
+            (actual,) = wire_reader.decode(wire_reader.unpack(wire.pack(frame)), profile.data, states)
+            (sent,) = frame.tensors
+            close("calibrated", actual, receiver.decode(sent.params, sent.payload, sent.shape), profile.about)
+            assert written(recorders.pop().read_so_far) == bytes(sent.payload), profile.about
 
 
 @pytest.mark.slow

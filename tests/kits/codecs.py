@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from shared.codecs import CODECS, Codec, encode_frame
+from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.symbols import at_point
 from shared.network.grid import Grid
 from shared.network.partition import SplitPoint
 from shared.wire import frame as wire
 
 FINGERPRINT = bytes(range(8))
-# `calibrated` decodes with a profile only: tests/unit/shared/codecs/calibrated/.
+# `calibrated` and `calibrated-inter` decode with a profile only: tests/unit/shared/codecs/calibrated/.
 TENSOR_CODECS = [
-    codec for codec in CODECS.values() if codec.carries == "tensor" and codec.name != "calibrated"
+    codec for codec in CODECS.values() if codec.carries == "tensor" and not isinstance(codec, Calibrated)
 ]
 PICTURE_CODECS = [codec for codec in CODECS.values() if codec.carries == "picture" and not codec.inter]
 VIDEO_CODECS = [codec for codec in CODECS.values() if codec.carries == "picture" and codec.inter]

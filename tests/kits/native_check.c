@@ -120,6 +120,63 @@ static void fill(Model *m, Pass *passes, int number) {
     m->usual = number % 2 ? floats(2 * channels * positions, -1000, 1000, 4321) : NULL;
 }
 
+/* The models of frames that follow a known one. */
+static void fill_following(Model *m, Pass *passes) {
+    uint32_t *significance = memory(4 * CLASSES), *positive = memory(4 * SIGNS);
+    Symbol *zeros = memory(sizeof(Symbol) * 2 * CLASSES), *signs = memory(sizeof(Symbol) * 2 * SIGNS);
+    for (int k = 0; k < CLASSES + SIGNS; k++) {
+        const uint32_t parts[3] = {0, (uint32_t)between(1, (1 << PRECISION) - 1), 1u << PRECISION};
+        if (k < CLASSES) significance[k] = parts[1], splitdnn_symbols(parts, 2, zeros + 2 * k);
+        else positive[k - CLASSES] = parts[1], splitdnn_symbols(parts, 2, signs + 2 * (k - CLASSES));
+    }
+    m->following_significance = significance, m->following_zeros = zeros;
+    m->following_positive = positive, m->following_signs = signs;
+    m->following_starts = m->starts, m->following_sizes = m->sizes; /* 24 rows are as many as 3 kinds have */
+    for (int i = 0; i < m->pass_count; i++) passes[i].following = bytes_below(CONTEXTS * CLASSES, CLASSES, 1);
+}
+
+/* A stream of FRAMES frames: its words, symbols and histories. */
+static int follow(Model *m, Pass *passes, int number) {
+    enum { FRAMES = 4 };
+    const size_t symbols = (size_t)m->rows * m->columns * m->channels;
+    fill_following(m, passes);
+    int wrong = 0;
+    float *values[FRAMES];
+    for (int i = 0; i < FRAMES; i++) {
+        values[i] = floats(symbols, m->is_signed ? -4000 : 0, 4000, 987);
+        for (size_t k = 0; k < symbols && i; k++)
+            if (between(0, 9) < 8) values[i][k] = values[0][k];
+    }
+    uint8_t *scratch = memory(splitdnn_scratch(m));
+    uint32_t *words = memory(8 * symbols + 16), junk[JUNK];
+    for (int i = 0; i < JUNK; i++) junk[i] = (uint32_t)between(0, 0x3fffffff) * 2 + 1;
+    uint64_t first = 0;
+    for (int32_t number_of_level = 0; number_of_level < splitdnn_levels(); number_of_level++) {
+        const Level *level = splitdnn_level(number_of_level);
+        memset(scratch, 0xa5, splitdnn_scratch(m));
+        uint8_t *kept[2][4], *again = memory(symbols), *signs_again = memory(symbols);
+        for (int i = 0; i < 8; i++) kept[i / 4][i % 4] = memory(symbols);
+        uint64_t hash = 14695981039346656037ull;
+        for (int i = 0; i < FRAMES; i++) {
+            uint8_t **now = kept[i % 2], **before = kept[1 - i % 2];
+            const History known = {before[0], before[1], before[3]}, *history = i ? &known : NULL;
+            uint8_t *negative = m->is_signed ? now[1] : NULL, *negative_again = m->is_signed ? signs_again : NULL;
+            wrong += !level->quantise(m, values[i], history, number % 2 ? 0.3f : 0, now[0], negative);
+            const int64_t count = level->encode(m, now[0], negative, history, scratch, words);
+            wrong += !level->decode(m, (const uint8_t *)words, count, history, scratch, again, negative_again);
+            wrong += memcmp(now[0], again, symbols) != 0;
+            level->remember(m, now[0], negative, i ? before[2] : NULL, scratch, now[2], now[3]);
+            if (negative) wrong += memcmp(negative, negative_again, symbols) != 0;
+            hash = hashed(hashed(hashed(hash, words, 4 * count), now[2], symbols), now[3], symbols);
+            const int32_t ended = level->decode(m, (const uint8_t *)junk, JUNK, history, scratch, again, negative_again);
+            hash = hashed(hashed(hash, &ended, 4), again, symbols);
+        }
+        if (!number_of_level) printf("%zu symbols in a stream: %016llx\n", symbols, (unsigned long long)(first = hash));
+        wrong += hash != first;
+    }
+    return wrong;
+}
+
 int main(void) {
     int wrong = 0;
     for (int number = 0; number < CASES; number++) {
@@ -140,19 +197,20 @@ int main(void) {
         for (int32_t number_of_level = 0; number_of_level < splitdnn_levels(); number_of_level++) {
             const Level *level = splitdnn_level(number_of_level);
             memset(scratch, 0xa5, splitdnn_scratch(&model)); /* whatever is left there */
-            wrong += !level->quantise(&model, values, magnitudes, negative);
-            const int64_t count = level->encode(&model, magnitudes, negative, scratch, words);
-            wrong += !level->decode(&model, (const uint8_t *)words, count, scratch, again, negative_again);
+            wrong += !level->quantise(&model, values, NULL, 0, magnitudes, negative);
+            const int64_t count = level->encode(&model, magnitudes, negative, NULL, scratch, words);
+            wrong += !level->decode(&model, (const uint8_t *)words, count, NULL, scratch, again, negative_again);
             wrong += memcmp(magnitudes, again, symbols) != 0;
             for (size_t i = 0; i < symbols; i++) wrong += negative && magnitudes[i] && signs[i] != signs_again[i];
             level->reconstruct(&model, again, negative_again, scratch, back);
             level->finish(&model, again, back);
             uint64_t hash = hashed(hashed(hashed(14695981039346656037ull, words, 4 * count), again, symbols), back, 4 * symbols);
-            const int32_t ended = level->decode(&model, (const uint8_t *)junk, JUNK, scratch, again, negative_again);
+            const int32_t ended = level->decode(&model, (const uint8_t *)junk, JUNK, NULL, scratch, again, negative_again);
             hash = hashed(hashed(hash, &ended, 4), again, symbols); /* any words are symbols, if not whole ones */
             if (!number_of_level) printf("%zu symbols, %lld words: %016llx\n", symbols, (long long)count, (unsigned long long)(first = hash));
             wrong += hash != first;
         }
+        wrong += follow(&model, passes, number);
     }
     printf("%d wrong\n", wrong);
     return wrong != 0;

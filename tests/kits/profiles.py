@@ -50,3 +50,21 @@ def still_camera(shape: tuple[int, ...] = (8, 6, 6), *, signed: bool = False) ->
     background = 3 * features(shape, 1, seed=50, signed=signed)[0]
     tensors = [background + 0.3 * tensor for tensor in features(shape, 30, seed=60, signed=signed)]
     return fit_profile(tensors, SMALL, fingerprint=b"profile.", split_point="layer1")
+
+
+def stream(
+    shape: tuple[int, ...], count: int = 12, *, seed: int = 0, signed: bool = False
+) -> list[NDArray[np.float32]]:
+    """Tensors of frames that follow each other: most of what they hold does not move."""
+    background = 2 * features(shape, 1, seed=seed, signed=signed)[0]
+    return [background + 0.4 * each for each in features(shape, count, seed=seed + 1, signed=signed)]
+
+
+@cache
+def following_profile(
+    shape: tuple[int, ...] = (8, 6, 6), preset: Preset = SMALL, *, signed: bool = False
+) -> Profile:
+    """A profile of format 4, fitted to `stream(shape)`."""
+    runs = [stream(shape, seed=seed, signed=signed) for seed in (0, 20)]
+    tensors = [tensor for run in runs for tensor in run]
+    return fit_profile(tensors, preset, fingerprint=b"profile.", split_point="layer1", runs=runs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import struct
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from kits.cloud import WAIT_S, Connection, Server
@@ -51,12 +51,21 @@ def masked(data: bytes, opcode: int = BINARY, *, final: bool = True, declared: i
     return head + mask + (np.frombuffer(data, np.uint8) ^ key).tobytes()
 
 
+class At(Protocol):
+    """Where a session is opened."""
+
+    port: int
+
+    def turned(self) -> None:
+        """Wait until what was answered is counted."""
+
+
 class Talk:
     """One connection, greeted unless it is told not to."""
 
     def __init__(
         self,
-        server: Server,
+        server: Server | At,
         *,
         hello: Hello | None = None,
         greet: bool = True,
@@ -77,8 +86,12 @@ class Talk:
             self.headers[name.lower()] = value.strip()
         self.closed: tuple[int, str] | None = None
         self.welcome: Welcome | None = None
-        fingerprint = server.service.network.model.fingerprint
-        self.first_hello = hello or Hello(fingerprint, question, DEADLINE_MS)
+        if hello is None:
+            assert isinstance(server, Server), (
+                "where that is no server of this process, say what is said first"
+            )
+            hello = Hello(server.service.network.model.fingerprint, question, DEADLINE_MS)
+        self.first_hello = hello
         if greet:
             assert self.status == 101, self.status
             self.send(self.edge.hello(self.first_hello))

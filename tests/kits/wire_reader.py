@@ -54,15 +54,15 @@ def unpack(data: bytes) -> Frame:
     assert sum(prod(tensor.shape) for tensor in tensors) <= 16777216
     if len(tensors) > 1:
         assert all(tensor.codec < 64 for tensor in tensors)
-        assert len({tensor.codec == 16 for tensor in tensors}) == 1
+        assert all(len({tensor.codec == each for tensor in tensors}) == 1 for each in (16, 17))
     return Frame(fingerprint=fingerprint, frame_id=frame_id, capture_time=time, deadline=deadline, split_point=split_point,
                  tensors=tensors)  # fmt: skip
 
 
-def decode(frame: Frame, profile: bytes = b"") -> list[np.ndarray]:
-    """The arrays: float32, or uint8 of a picture. `profile` is the file that a calibrated frame names."""
-    if frame.tensors[0].codec == 16:
-        return calibrated(frame.tensors, profile)
+def decode(frame: Frame, profile: bytes = b"", states: dict | None = None) -> list[np.ndarray]:
+    """The arrays: float32, or uint8 of a picture. `profile` is the file that a calibrated frame names; `states` are a stream's, by tensor."""
+    if frame.tensors[0].codec in (16, 17):
+        return calibrated(frame.tensors, profile, {} if states is None else states)
     return [decode_one(tensor.codec, tensor.params, tensor.payload, tensor.shape) for tensor in frame.tensors]
 
 
@@ -124,11 +124,13 @@ class Coder:
         return symbol
 
 
-def calibrated(tensors: list[Frame], profile: bytes) -> list[np.ndarray]:
-    """The arrays of a frame of codec 16."""
-    assert [tensor.params for tensor in tensors] == [hashlib.sha256(profile).digest()[:16]] + [b""] * (
-        len(tensors) - 1
-    )
+def calibrated(tensors: list[Frame], profile: bytes, states: dict) -> list[np.ndarray]:
+    """The arrays of a frame of codec 16 or 17."""
+    needed = [tensor.params[-4:] if tensor.codec == 17 else b"" for tensor in tensors]
+    name = hashlib.sha256(profile).digest()[:16]
+    assert [tensor.params for tensor in tensors] == [name + needed[0], *needed[1:]]
+    before = [states.pop(number, None) if any(hash_) else None for number, hash_ in enumerate(needed)]
+    assert all(not any(hash_) or was.hash == hash_ for hash_, was in zip(needed, before, strict=True))
     strings = json.loads(profile[8 : 8 + int.from_bytes(profile[:8], "little")])["__metadata__"]
     assert strings["shape"] == ";".join(",".join(map(str, tensor.shape)) for tensor in tensors)
     arrays, found = load_arrays(profile), []
@@ -136,19 +138,41 @@ def calibrated(tensors: list[Frame], profile: bytes) -> list[np.ndarray]:
         prefix = f"{number}." if len(tensors) > 1 else ""
         own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
         about = {key: strings[key].split(";")[number] for key in ("levels", "groups", "signed", "pooled")}
-        found.append(calibrated_one(tensor.payload, tensor.shape, about, own))
+        array, states[number] = calibrated_one(tensor.payload, tensor.shape, about, own, before[number])
+        found.append(array)
     return found
 
 
-def calibrated_one(payload: bytes, shape: tuple, about: dict, arrays: dict) -> np.ndarray:
+def calibrated_one(
+    payload: bytes, shape: tuple, about: dict, arrays: dict, before: Frame | None
+) -> tuple[np.ndarray, Frame]:
+    """The array, and the state that it leaves."""
     whole = (1, 1, *shape) if len(shape) == 1 else (1, *shape) if len(shape) == 2 else (*shape[1:], shape[0])
     whole = (*shape[:2], prod(shape[2:])) if len(shape) == 4 else whole
     grid = (1, 1, whole[2]) if about["pooled"] == "1" else whole
-    found = np.broadcast_to(values(*symbols(payload, about, arrays, grid), arrays), whole)
-    return (found.transpose(2, 0, 1) if len(shape) == 3 else found).reshape(shape)
+    read = symbols(payload, about, arrays, grid, before)
+    found = np.broadcast_to(values(*read, arrays), whole)
+    return (found.transpose(2, 0, 1) if len(shape) == 3 else found).reshape(shape), state_of(*read, before)
 
 
-def symbols(payload: bytes, about: dict, arrays: dict, grid: tuple) -> tuple[np.ndarray, np.ndarray | None]:
+def state_of(magnitudes: np.ndarray, negative: np.ndarray | None, before: Frame | None) -> Frame:
+    crc = int.from_bytes(before.hash, "little") if before else 0
+    for symbols_of in (magnitudes,) if negative is None else (magnitudes, negative):
+        crc = zlib.crc32(symbols_of.astype("u1").tobytes(), crc)
+    heat = before.heat if before else 255 * (magnitudes > 0)
+    heat = np.where(magnitudes > 0, 255 - 3 * (255 - heat) // 4, 3 * heat // 4)
+    return Frame(magnitudes=magnitudes, negative=negative, heat=heat, hash=(crc or 1).to_bytes(4, "little"))
+
+
+def contexts_of(state: Frame) -> np.ndarray:
+    m = np.minimum(state.magnitudes, 2)
+    near = np.digitize(neighbours(m, 1, 0), (1, 3))
+    return m + 3 * np.digitize(state.heat, (16, 64, 128, 192, 240)) + 18 * near
+
+
+def symbols(
+    payload: bytes, about: dict, arrays: dict, grid: tuple, before: Frame | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Magnitudes and which are negative (None: no tensor of this profile has signs), (rows, columns, channels)."""
     coder, signed, groups = Coder(payload), about["signed"] == "1", int(about["groups"])
     magnitudes, negative = np.zeros(grid, int), np.zeros(grid, bool)
@@ -157,16 +181,22 @@ def symbols(payload: bytes, about: dict, arrays: dict, grid: tuple) -> tuple[np.
         first, last = (i * grid[2] // groups for i in (s // 2, s // 2 + 1))
         at = [(r, k, c) for r, k in np.argwhere(colour == s % 2) for c in range(first, last)]
         classes = classes_of(s, np.minimum(magnitudes, 2), arrays, first, last) if at else None
+        if at and before:
+            classes = arrays[f"inter.{s}.classes"][contexts_of(before)[:, :, first:last], classes]
         for r, k, c in sorted(at, key=lambda p: classes[p[0], p[1], p[2] - first]):
-            ladder = int(arrays["ladder"][classes[r, k, c - first]])
+            ladder = int(arrays["inter.ladder" if before else "ladder"][classes[r, k, c - first]])
             magnitudes[r, k, c] = coder.read([65536 - ladder, ladder])
         coded = [place for place in at if magnitudes[place]]
         if int(about["levels"]) > 2:
-            tables, rows = table_of(magnitudes, arrays, s % 2)
+            tables, rows = following(before, arrays) if before else table_of(magnitudes, arrays, s % 2)
             for r, k, c in sorted(coded, key=lambda p: tables[p]):
                 magnitudes[r, k, c] += coder.read(rows[tables[r, k, c]].tolist())
-        for place in coded if signed else ():
-            negative[place] = coder.read([32768, 32768])
+        signs = (
+            np.where(before.magnitudes > 0, 1 + before.negative, 0) if before and signed else magnitudes * 0
+        )
+        for place in sorted(coded, key=lambda p: signs[p]) if signed else ():
+            share = int(arrays["inter.signs"][signs[place]]) if before else 32768
+            negative[place] = coder.read([65536 - share, share])
     assert coder.state == 0 and not coder.words
     return magnitudes, negative if signed else None
 
@@ -178,6 +208,12 @@ def table_of(magnitudes: np.ndarray, arrays: dict, light: int) -> tuple[np.ndarr
         return kinds, tables
     size = 1 + np.digitize(neighbours(magnitudes, 1, 0), (1, 2, 4, 7, 12, 20)) if light else 0
     return kinds * 8 + size, tables.reshape(-1, tables.shape[2])
+
+
+def following(before: Frame, arrays: dict) -> tuple[np.ndarray, np.ndarray]:
+    """The same for a frame that follows a known one."""
+    kinds = 8 * arrays["magnitude_kind"].astype(int) + np.digitize(before.magnitudes, (1, 2, 3, 4, 5, 7, 10))
+    return kinds, arrays["inter.magnitudes"].reshape(-1, arrays["inter.magnitudes"].shape[2])
 
 
 def neighbours(m: np.ndarray, sides: int, corners: int) -> np.ndarray:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _COMPILE_S, _FIT_S, _IMPORTANCE_S, _CODEC_S, _WHOLE_S = 10.0, 9.0, 15.0, 0.012, 0.05
 """Guesses: seconds to compile a network's halves, to fit a profile, for what the fits share, for one frame's codec, for the whole network."""
+RUNS, RUN = 6, 16
+"""How often, and for how many frames, a codec's predictions from one frame to the next are looked at."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,12 @@ class Part:
         for number, frame in enumerate(self.fitted.pictures(0, self.fitted_end, noise)):
             if number % every == 0 and number // every < most:
                 yield frame
+
+    def runs(self, noise: Noise) -> Iterator[Iterator[NDArray[np.uint8]]]:
+        """Frames before the session that follow each other, several times, evenly spread."""
+        last = max(0, self.fitted_end - RUN)
+        for start in sorted({round(number * last / (RUNS - 1)) for number in range(RUNS)}):
+            yield self.fitted.pictures(start, min(start + RUN, self.fitted_end), noise)
 
     def session(self, noise: Noise) -> Iterator[NDArray[np.uint8]]:
         return self.footage.pictures(self.start, self.start + self.count, noise)
@@ -127,7 +135,8 @@ def _measure(
     """One session by every setting: its tables and its figure are added to the findings."""
     progress.step(f"{noise.kind}: reading frames to calibrate with")
     calibrating = study.prepared(part.calibrating(options.fit_frames, noise))
-    profiles = study.profiles(plan, calibrating, progress.step)
+    runs = [study.prepared(run) for run in part.runs(noise)]
+    profiles = study.profiles(plan, calibrating, runs, progress.step)
     found = study.run(plan, profiles, part.session(noise), progress.step)
     progress.clear()
     for outcome in found:  # the tables come at the end
@@ -136,7 +145,8 @@ def _measure(
     session = About(
         f"{part.footage.path.stem}-{noise.kind}",
         f"{part.count} frames of {part.footage.path.name} {noise.describe()}",
-        f"Profiles are fitted to {len(calibrating)} frames of {whose}, with noise of the same kind.",
+        f"Profiles are fitted to {len(calibrating)} frames of {whose}, and what one frame tells of the next to {sum(map(len, runs))}, "
+        "with noise of the same kind.",
         part.footage.rate,
     )
     findings.tables.extend(tables(session, found))

@@ -179,7 +179,10 @@ class Passage:
         self._tried = True
         read = partial(self._decode, stream)
         alone = not (self._late or self._over)
-        found = await way.read(self._message.size, read, composer, frame.deadline_ms, alone=alone)
+        video = partial(stream.video, session.service.decoder.videos, way.account) if self._inter else None
+        found = await way.read(
+            self._message.size, read, composer, frame.deadline_ms, alone=alone, video=video
+        )
         if not self.decoded:
             self._note_decoded(stream)
         return found
@@ -194,8 +197,8 @@ class Passage:
     def _decode(self, stream: Stream) -> tuple[LoadedNetwork, Work | Checked]:
         """On a thread."""
         with stream.guard:
-            found = self._session.service.decoder.read_arrived(
-                self._arrived.frame, self._way.account, self._way.entry, stream.bound
+            found = self._session.service.decoder.read_frame(
+                lambda: self._arrived.frame, self._way.account, self._entry, stream.bound
             )
             # A picture of another size than the network's is decoded later.
             if isinstance(found[1], Work):

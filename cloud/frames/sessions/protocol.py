@@ -71,6 +71,12 @@ class BoundedProtocol(WebSocketProtocol13):
         """End the connection at once, whatever is on its way."""
         self._abort()
 
+    async def _receive_frame_loop(self) -> None:
+        try:
+            await super()._receive_frame_loop()
+        finally:
+            self.drop_place()
+
     async def _receive_frame(self) -> None:
         await super()._receive_frame()
         if self._fragmented_message_buffer is None:  # the message is complete, and handled

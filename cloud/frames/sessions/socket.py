@@ -19,7 +19,7 @@ from cloud.frames.sessions.protocol import BoundedProtocol
 from cloud.frames.sessions.session import Session
 from cloud.http.base import Handler
 from cloud.http.query import wanted_of
-from shared.errors import ForbiddenError, RequestError, WireError
+from shared.errors import BodyError, ForbiddenError, RequestError, WireError
 from shared.limits import MAX_LABELS, MAX_STREAMS
 from shared.security.rights import Right, one_of
 from shared.wire.session.cloud import CloudConnection, FrameError
@@ -38,6 +38,8 @@ PING_S, PONG_S = 30.0, 20.0
 """How often a peer is asked whether it is there, which takes 8 bytes both ways, and how long it may take to say so."""
 MAX_UNREAD_BYTES = 1 << 20
 """Answers that wait until the edge reads; above it the connection ends, and the edge may go on over another."""
+_MAX_FIELDS = 8
+"""Fields of a question."""
 _MAX_CLOSE_BYTES = 120
 """What a closing frame may say."""
 
@@ -166,10 +168,11 @@ class SessionSocket(Handler, WebSocketHandler):
         found.attach(self, hello, wanted, self.caller, resumed=resumed)
 
     def _wanted(self, question: str) -> Wanted:
-        query = {
-            name: [value.encode() for value in values]
-            for name, values in parse_qs(question, keep_blank_values=True, max_num_fields=8).items()
-        }
+        try:
+            fields = parse_qs(question, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+        except ValueError as error:
+            raise BodyError(f"the question cannot be read: {error}") from None
+        query = {name: [value.encode() for value in values] for name, values in fields.items()}
         classes = max(len(network.model.labels) for network in self.service.networks) or MAX_LABELS
         return wanted_of(query, classes)
 

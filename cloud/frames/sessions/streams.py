@@ -7,19 +7,22 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from cloud.bodies.frames import is_video
 from cloud.frames.sessions.order import Order
 from shared.codecs import codec_of
+from shared.codecs.video.codec import Video
 from shared.errors import CodecError, LimitError, WireError
 
 if TYPE_CHECKING:
+    from cloud.access.clients import Account
     from cloud.bodies.frames import Checked
+    from cloud.bodies.video.decoders import VideoDecoders
+    from cloud.bodies.video.stream import VideoStream
     from shared.codecs import Codec
     from shared.wire.frame import Frame
 
-_TENSOR_BYTES = 4
-"""What a decoder holds for each number of a tensor."""
-_PIXEL_BYTES = 12
-"""What one holds for each pixel of a picture: eight of them for reference, at 1.5 bytes a pixel."""
+_NUMBER_BYTES = 4
+"""What a decoder holds for each number of a tensor. What videos take, each in a process of its own, `VideoDecoders` bounds."""
 MAX_CLIENT_STATE_BYTES = 128 << 20
 MAX_STATE_BYTES = 1 << 30
 
@@ -52,6 +55,7 @@ class Stream:
         """Whether a keyframe was asked for that has not been decoded."""
         self._root: Codec | None = None
         self._decoder: Codec | None = None
+        self._video: VideoStream | None = None
 
     @property
     def profile(self) -> str:
@@ -62,11 +66,10 @@ class Stream:
     def bound(self, checked: Checked) -> Checked:
         """The frame with the codecs of this stream. On a thread that holds the guard."""
         root = checked.codecs[0]
-        if not root.inter:
+        if not root.inter or is_video(checked):
             return checked
         decoder = self._decoder
         if decoder is None or root is not self._root:
-            self.forget()
             self._root, self._decoder = root, (decoder := root.for_stream())
         codecs = [
             decoder.of_tensor(place) if codec.id == root.id else codec
@@ -74,11 +77,18 @@ class Stream:
         ]
         return checked._replace(codecs=tuple(codecs))
 
+    def video(self, decoders: VideoDecoders, account: Account) -> VideoStream:
+        """What decodes its pictures, in a process of their own. On the event loop."""
+        if self._video is None:
+            self._video = decoders.open(account)
+        return self._video
+
     def forget(self) -> None:
-        """Hold nothing: the next frame must be a keyframe. From any thread."""
-        decoder, self._root, self._decoder = self._decoder, None, None
-        if decoder is not None:
-            decoder.forget()
+        """Hold nothing: the next frame must be a keyframe. On the event loop."""
+        self._root = self._decoder = None
+        if self._video:
+            self._video.close()
+            self._video = None
 
 
 class States:
@@ -125,6 +135,6 @@ class States:
 
 
 def _size_of(frame: Frame) -> int:
-    picture = codec_of(frame.tensors[0]).carries == "picture"
-    numbers = sum(math.prod(tensor.shape) for tensor in frame.tensors)
-    return numbers * _PIXEL_BYTES // 3 if picture else numbers * _TENSOR_BYTES
+    if isinstance(codec_of(frame.tensors[0]), Video):
+        return 0
+    return _NUMBER_BYTES * sum(math.prod(tensor.shape) for tensor in frame.tensors)

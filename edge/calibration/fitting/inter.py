@@ -6,6 +6,7 @@ large it was. All are counts, drawn towards more general ones where little was c
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,23 +14,39 @@ import numpy as np
 from edge.calibration.fitting.magnitudes import drawn, frequencies
 from shared.codecs.calibrated.context_model import CLASSES, Canvas, kinds_of
 from shared.codecs.calibrated.entropy import SCALE
+from shared.codecs.calibrated.grid import grid_shape, to_grid
 from shared.codecs.calibrated.inter.history import CONTEXTS
 from shared.codecs.calibrated.inter.tables import PREVIOUS, PREVIOUS_CLASS, SIGNS, sign_classes
+from shared.codecs.calibrated.native.reference import NumpyModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from shared.codecs.calibrated.context_model import CodingPass
     from shared.codecs.calibrated.inter.history import History
-    from shared.codecs.calibrated.native.reference import NumpyModel
+
+    Runs = Sequence[Sequence[NDArray[np.float32]]]
+    """Tensors of frames that follow each other, several times."""
 
 _LEAST_ODDS, _MOST_ODDS = 1 / 16000, 400.0
 _PRIOR = 12.0
 _TABLE_PRIOR = 30.0
 STICKY = (0.0, 0.25, 0.5)
 """Of the symbols that are counted: an edge may choose any."""
+
+
+def fit_following(
+    arrays: Mapping[str, NDArray[Any]], about: Mapping[str, str], shape: tuple[int, ...], runs: Runs
+) -> dict[str, NDArray[Any]]:
+    """`fit_inter` to tensors of this shape, by their other arrays and what a profile says of them in words."""
+    levels, groups, signed, pooled = (int(about[key]) for key in ("levels", "groups", "signed", "pooled"))
+    if pooled:
+        shape = grid_shape(shape)[2:]
+        runs = [[to_grid(tensor).mean((0, 1)) for tensor in run] for run in runs]
+    model = NumpyModel(arrays, shape=shape, levels=levels, groups=groups, signed=bool(signed))
+    return fit_inter(model, arrays, runs)
 
 
 def ladder() -> NDArray[np.uint16]:
@@ -42,22 +59,21 @@ def ladder() -> NDArray[np.uint16]:
 def fit_inter(
     model: NumpyModel,
     arrays: Mapping[str, NDArray[Any]],
-    runs: Sequence[Sequence[NDArray[np.float32]]],
-    sticky: Iterable[float] = STICKY,
+    runs: Runs,
+    sticky: Sequence[float] = STICKY,
 ) -> dict[str, NDArray[Any]]:
     """The arrays `inter.…` of one tensor, from `runs` of what travels of it in frames that follow each other.
 
-    `arrays` are the tensor's others, and `model` is made of them. The symbols are those that each of `sticky` gives.
+    `arrays` are the tensor's others, and `model` is made of them. Their symbols are those of one of `sticky` each, by turns.
     """
     counts = _Counts(model, kinds_of(arrays, "magnitude_kind", model.grid) if model.levels > 2 else None)
-    for steps in sticky:
-        for run in runs:
-            history = None
-            for tensor in run:
-                symbols = model.quantise(tensor, history, steps)
-                if history is not None:
-                    counts.add(*symbols, history)
-                history = model.remember(*symbols, history)
+    for run, steps in zip(runs, itertools.cycle(sticky), strict=False):
+        history = None
+        for tensor in run:
+            symbols = model.quantise(tensor, history, steps)
+            if history is not None:
+                counts.add(*symbols, history)
+            history = model.remember(*symbols, history)
     return counts.arrays()
 
 

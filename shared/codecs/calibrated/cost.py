@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.codecs.calibrated.grid import grid_shape
+from shared.codecs.calibrated.inter.tables import SIGNS, has_inter
 from shared.errors import LimitError
 from shared.limits import (
     MAX_CODING_TABLES,
@@ -32,6 +33,8 @@ _SYMBOL_BYTES = 8
 """Held for each symbol: its step size and the reciprocal of it, float32 each."""
 _SYMBOL_FRAME_BYTES = 36
 """Taken for each symbol while a frame is decoded: magnitudes, signs, neighbours, indices and values."""
+_SYMBOL_HISTORY_BYTES = 12
+"""Taken for each symbol more by a frame that follows a known one: what is kept of a stream, twice while the next is made, and indices."""
 _FRAME_BYTES = 1 << 16
 """Taken by a frame of any size."""
 _WIDENED = {"int16": 2, "float16": 2, "int8": 8}
@@ -98,7 +101,8 @@ def _cost_of_tensor(part: Part) -> Cost:
     widened = sum(_WIDENED.get(array.dtype.name, 0) * array.nbytes for array in arrays.values())
     # Kinds by position: 4 bytes for the context's, 1 for the magnitude's, and as much again for one copy in coding order.
     kinds = 4 * _size(arrays, "channel_kind") + _size(arrays, "magnitude_kind")
-    tables = min(_tables(arrays), MAX_CODING_TABLES)  # more of them are refused
+    tables = min(_tables(arrays, "magnitudes"), MAX_CODING_TABLES)  # more of them are refused
+    following = 64 + SIGNS + min(_tables(arrays, "inter.magnitudes"), MAX_CODING_TABLES)
     widest = max((_rank(arrays, name) for name in arrays if name.endswith(".up")), default=0)
     widest += -widest % _RANK_STEP
     border = (rows + 2) * (columns + 2) - positions  # of zeros, so that every position has eight neighbours
@@ -109,9 +113,10 @@ def _cost_of_tensor(part: Part) -> Cost:
         + 2 * kinds
         + _SYMBOL_BYTES * symbols
         + 80 * positions
-        + _MODEL_BYTES * (64 + tables),
+        + _MODEL_BYTES * (64 + tables + following * has_inter(arrays)),
         frame_bytes=_FRAME_BYTES
-        + (_SYMBOL_FRAME_BYTES + _WHOLE_FRAME_BYTES * whole) * symbols
+        + (_SYMBOL_FRAME_BYTES + _WHOLE_FRAME_BYTES * whole + _SYMBOL_HISTORY_BYTES * has_inter(arrays))
+        * symbols
         + _BLOCK_BYTES * (channels + corrector) * whole
         + 8 * elements
         + 4 * border * channels
@@ -131,9 +136,9 @@ def _of_passes(arrays: Mapping[str, NDArray[Any]], positions: int) -> int:
     return weights * -(-positions // 2)
 
 
-def _tables(arrays: Mapping[str, NDArray[Any]]) -> int:
+def _tables(arrays: Mapping[str, NDArray[Any]], name: str) -> int:
     """Tables of magnitudes, one along the last axis each."""
-    found = arrays.get("magnitudes")
+    found = arrays.get(name)
     return 0 if found is None or found.ndim < 2 else found.size // max(1, found.shape[-1])
 
 

@@ -51,7 +51,7 @@ class CalibratedInter(Calibrated):
 
         Raises ProfileContentError, LimitError.
         """
-        super().__init__(profile, number, compiled=False and compiled)
+        super().__init__(profile, number, compiled=compiled)
         self._interval, self._sticky = interval, sticky
         if profile is not None:
             self._require_models()
@@ -172,8 +172,8 @@ class _Stream(CalibratedInter):
         return Encoded(params + (history.state if history else NONE), payload)
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+        before, self._history = self._history, None  # whatever happens to this frame, it is not the next one's
         digest, state = self._split(params)
-        before, self._history = self._history, None
         self._check(digest, shape)
         history = before if state != NONE else None
         if state != NONE and (before is None or before.state != state):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-ABI = 3
+ABI = 4
 """The version of the functions below; core.h has the same number."""
 FOLDER = Path(__file__).parent / "lib"
 _LEVELS = {"x86_64": ("sse4", "avx2", "avx512", "vnni"), "aarch64": ("neon",)}
@@ -31,7 +31,10 @@ class Pass(ctypes.Structure):
     _fields_ = [
         *(
             (name, _ptr)
-            for name in ("same", "around", "beside", "up", "bias", "classes", "kinds", "tables", "positions")
+            for name in (
+                *("same", "around", "beside", "up", "bias", "classes", "following", "kinds", "tables"),
+                "positions",
+            )
         ),
         *(
             (name, _i32)
@@ -46,6 +49,8 @@ class Model(ctypes.Structure):
 
     _fields_ = [
         *((name, _ptr) for name in ("passes", "significance", "starts", "zeros", "sizes")),
+        *((f"following_{name}", _ptr) for name in ("significance", "starts", "zeros", "sizes")),
+        *((f"following_{name}", _ptr) for name in ("positive", "signs")),
         *((name, _ptr) for name in ("step", "offset", "position_scale", "centroids", "usual")),
         *((name, _ptr) for name in ("inputs", "down", "up", "latent", "outputs")),
         ("threshold", ctypes.c_float),
@@ -55,6 +60,12 @@ class Model(ctypes.Structure):
         ),
         *((name, _i32) for name in ("channel_first", "most_rank", "most_symbols", "corrector_rank")),
     ]
+
+
+class History(ctypes.Structure):
+    """What is known of the frames before, as core.h has it."""
+
+    _fields_ = [(name, _ptr) for name in ("magnitudes", "negative", "contexts")]
 
 
 class _Level(ctypes.Structure):
@@ -69,6 +80,7 @@ class _Level(ctypes.Structure):
             "around",
             "tally_values",
             "tally_sizes",
+            "remember",
         )
     ]
 
@@ -85,6 +97,7 @@ class Level(NamedTuple):
     around: Callable[..., None]
     tally_values: Callable[..., None]
     tally_sizes: Callable[..., None]
+    remember: Callable[..., None]
 
 
 class Library:
@@ -114,14 +127,15 @@ def _level(name: str, level: _Level) -> Level:
 
     return Level(
         name,
-        function("quantise", _i32, *[_ptr] * 4),
-        function("encode", i64, *[_ptr] * 5),
-        function("decode", _i32, _ptr, _ptr, i64, *[_ptr] * 3),
+        function("quantise", _i32, *[_ptr] * 3, ctypes.c_float, *[_ptr] * 2),
+        function("encode", i64, *[_ptr] * 6),
+        function("decode", _i32, _ptr, _ptr, i64, *[_ptr] * 4),
         function("reconstruct", None, *[_ptr] * 5),
         function("finish", None, *[_ptr] * 3),
         function("around", None, *[_ptr] * 4),
         function("tally_values", None, *[_ptr] * 6),
         function("tally_sizes", None, *[_ptr] * 3, _i32, _ptr),
+        function("remember", None, *[_ptr] * 7),
     )
 
 

@@ -87,14 +87,32 @@ static inline int32_t size_of(int32_t sum) {
     return 1 + (sum >= 1) + (sum >= 2) + (sum >= 4) + (sum >= 7) + (sum >= 12) + (sum >= 20);
 }
 
+/* The class, 0 … PREVIOUS - 1, of a magnitude in the frame before. */
+static inline int32_t previous_of(int32_t before) {
+    return (before >= 1) + (before >= 2) + (before >= 3) + (before >= 4) + (before >= 5) + (before >= 7) + (before >= 10);
+}
+
+/* The class of a sign, 0 … SIGNS - 1; `here` is where its symbol is in the grids. */
+static inline int32_t sign_class(const History *history, size_t here) {
+    return history && history->magnitudes[here] ? 1 + history->negative[here] : 0;
+}
+
 /* kinds: the tables of the pass's symbols that are not zero, in its order, and how many there are of each. A table goes by the
- * symbol's kind and, in light passes, by how large its four neighbours are. Gives the number of symbols. */
-static int32_t kinds_of(const Model *m, const Frame *f, const Pass *pass, const uint8_t *grid, uint8_t *kinds, int32_t *counts) {
+ * symbol's kind and, in light passes, by how large its four neighbours are; after a known frame by how large it was itself. Gives the
+ * number of symbols. */
+static int32_t kinds_of(const Model *m, const Frame *f, const Pass *pass, const uint8_t *grid, const History *history, uint8_t *kinds, int32_t *counts) {
     int32_t number = 0;
     for (int32_t k = 0; k < pass->count; k++) {
         const int32_t p = pass->positions[k], row = p / m->columns, column = p % m->columns;
         const uint16_t *seen = f->seen + (size_t)p * m->channels;
         const uint8_t *own = pass->tables + (size_t)k * pass->tables_step - pass->first;
+        if (history) {
+            const uint8_t *before = history->magnitudes + (size_t)p * m->channels;
+            const int32_t step = m->by_size ? 1 : PREVIOUS;
+            for (int32_t i = f->seen_before[p]; i < f->seen_count[p]; i++)
+                counts[kinds[number++] = (uint8_t)(own[seen[i]] * step + previous_of(before[seen[i]]))]++;
+            continue;
+        }
         if (!m->by_size || !pass->light) {
             for (int32_t i = f->seen_before[p]; i < f->seen_count[p]; i++) counts[kinds[number++] = own[seen[i]]]++;
             continue;
@@ -150,7 +168,16 @@ static void place_bits(const Model *m, const Frame *f, const Pass *pass, const u
     }
 }
 
-/* A sign: two symbols of the same weight. */
+/* How many signs there are of each class in a pass. */
+static void count_signs(const Model *m, const Frame *f, const Pass *pass, const History *history, int32_t *counts) {
+    for (int32_t k = 0; k < pass->count; k++) {
+        const int32_t p = pass->positions[k];
+        const size_t row = (size_t)p * m->channels;
+        for (int32_t i = f->seen_before[p]; i < f->seen_count[p]; i++) counts[sign_class(history, row + f->seen[row + i])]++;
+    }
+}
+
+/* A sign of a frame by itself: two symbols of the same weight. */
 static void halves(Symbol sign[2]) {
     for (uint32_t k = 0; k < 2; k++) sign[k] = (Symbol){~0ull, ~0ull, k << (PRECISION - 1), 1u << (PRECISION - 1), PRECISION - 1, 0};
 }

@@ -154,20 +154,25 @@ static inline Rows rows_of(const Pass *pass, int32_t block) {
 }
 
 static inline __attribute__((always_inline)) void look_up(
-    Frame *f, const Pass *pass, const Rows *rows, const int first, const int number, int32_t hits[4][CLASSES]) {
+    const Model *m, Frame *f, const Pass *pass, const uint8_t *contexts, const Rows *rows, const int first, const int number, int32_t hits[4][CLASSES]) {
     const int32_t own = pass->last - pass->first;
-    const uint8_t *table = pass->classes;
+    const uint8_t *table = pass->classes, *following = pass->following, *context[4];
+    if (contexts)
+#pragma GCC unroll 4
+        for (int j = first; j < first + number; j++)
+            context[j] = contexts + (size_t)pass->positions[rows->at[j]] * m->channels + pass->first;
     for (int32_t c = 0; c < own; c++)
 #pragma GCC unroll 4
         for (int j = first; j < first + number; j++) {
-            const uint8_t found = table[f->index[j * pass->width + c]];
+            uint8_t found = table[f->index[j * pass->width + c]];
+            if (contexts) found = following[context[j][c] * CLASSES + found];
             f->classes[(size_t)rows->at[j] * own + c] = found;
             hits[j][found]++;
         }
 }
 
 /* f->classes (count x own,), and where in ascending order each part of the pass has its symbols of each class. */
-static void classify(const Model *m, Frame *f, const Pass *pass, const uint8_t *grid, int32_t cursors[4][CLASSES], int32_t *counts) {
+static void classify(const Model *m, Frame *f, const Pass *pass, const uint8_t *grid, const History *history, int32_t cursors[4][CLASSES], int32_t *counts) {
     const int32_t own = pass->last - pass->first, width = pass->width, rank = pass->rank;
     int32_t hits[4][CLASSES] = {{0}};
     if (rank) latents(m, f, pass);
@@ -186,9 +191,11 @@ static void classify(const Model *m, Frame *f, const Pass *pass, const uint8_t *
                 for (int32_t c = 0; c < own; c++) index[c] += more[c];
             }
         }
-        if (rows.number == 4) look_up(f, pass, &rows, 0, 4, hits);
-        else
-            for (int j = 0; j < rows.number; j++) look_up(f, pass, &rows, j, 1, hits);
+        const uint8_t *contexts = history ? history->contexts : NULL;
+        if (rows.number < 4)
+            for (int j = 0; j < rows.number; j++) look_up(m, f, pass, contexts, &rows, j, 1, hits);
+        else if (contexts) look_up(m, f, pass, contexts, &rows, 0, 4, hits);
+        else look_up(m, f, pass, NULL, &rows, 0, 4, hits);
     }
     int32_t at = 0;
     for (int k = 0; k < CLASSES; k++) {

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ABI 3 /* shared/codecs/calibrated/native/library.py refuses another one */
+#define ABI 4 /* shared/codecs/calibrated/native/library.py refuses another one */
 
 enum {
     CLASSES = 64,
@@ -19,6 +19,11 @@ enum {
     NEIGHBOURHOODS = 5,
     SIZES = 8,
     TABLES = 256,
+    CONTEXTS = 54, /* of a symbol whose frame follows a known one */
+    PREVIOUS = 8,  /* classes of its previous magnitude */
+    SIGNS = 3,     /* and of its previous sign */
+    HEAT_STEP = 3,
+    NEAR_STEP = 18,
     LATENT_LIMIT = 2047,
     PRECISION = 24, /* bits of a weight */
     RANK_STEP = 16, /* ranks are padded with zeros to a multiple */
@@ -40,6 +45,7 @@ typedef struct {
     const int16_t *up;             /* (rank / 2, width, 2) */
     const int32_t *bias;           /* (width,) */
     const uint8_t *classes;        /* (kinds, OWN_KINDS, PREDICTIONS) */
+    const uint8_t *following;      /* (CONTEXTS, CLASSES) of classes that follow a known frame, or NULL */
     const uint8_t *kinds, *tables; /* (count or 1, own) */
     const int32_t *positions;      /* (count,) */
     int32_t kinds_step, tables_step; /* own, or 0 where all positions share one row */
@@ -53,6 +59,10 @@ typedef struct {
     const uint32_t *starts;       /* (tables, levels): of each magnitude - 1, and 2^24 */
     const Symbol *zeros;          /* (CLASSES, 2) */
     const Symbol *sizes;          /* (tables, levels - 1) */
+    const uint32_t *following_significance, *following_starts; /* the same of frames that follow a known one, or NULL */
+    const Symbol *following_zeros, *following_sizes;           /* tables: (kinds, PREVIOUS) */
+    const uint32_t *following_positive; /* (SIGNS,): the weight of no sign */
+    const Symbol *following_signs;      /* (SIGNS, 2) */
     const float *step, *offset;   /* (channels,) */
     const float *position_scale;  /* (positions,) */
     const float *centroids;       /* (channels, NEIGHBOURHOODS, levels) */
@@ -66,15 +76,21 @@ typedef struct {
     int32_t corrector_rank; /* a multiple of 4; 0: none */
 } Model;
 
-/* What a level of instructions offers. Grids are (positions, channels); `negative` is NULL unless the tensor is signed.
- * `scratch` is 64-byte aligned. */
+/* What is known of the frames before: grids of the latest one, and the context of each symbol that follows. */
 typedef struct {
-    /* (channels, positions) if channel_first, else (positions, channels) -> symbols. 0 if a value is not finite. */
-    int32_t (*quantise)(const Model *, const float *values, uint8_t *magnitudes, uint8_t *negative);
+    const uint8_t *magnitudes, *negative, *contexts;
+} History;
+
+/* What a level of instructions offers. Grids are (positions, channels); `negative` is NULL unless the tensor is signed.
+ * `scratch` is 64-byte aligned. `history` is NULL for a frame by itself; else the Model has what follows. */
+typedef struct {
+    /* (channels, positions) if channel_first, else (positions, channels) -> symbols. 0 if a value is not finite. Those of the history stay
+     * where the value is at most `sticky` of a step beyond their cell. */
+    int32_t (*quantise)(const Model *, const float *values, const History *history, float sticky, uint8_t *magnitudes, uint8_t *negative);
     /* Symbols -> words, whose number it gives. `words` has room for 2 a symbol and 4 more. */
-    int64_t (*encode)(const Model *, const uint8_t *magnitudes, const uint8_t *negative, uint8_t *scratch, uint32_t *words);
+    int64_t (*encode)(const Model *, const uint8_t *magnitudes, const uint8_t *negative, const History *history, uint8_t *scratch, uint32_t *words);
     /* Words -> symbols. 0 if they do not end where the symbols do. */
-    int32_t (*decode)(const Model *, const uint8_t *words, int64_t count, uint8_t *scratch, uint8_t *magnitudes, uint8_t *negative);
+    int32_t (*decode)(const Model *, const uint8_t *words, int64_t count, const History *history, uint8_t *scratch, uint8_t *magnitudes, uint8_t *negative);
     /* Symbols -> values after the corrector of whole numbers, laid out as the tensor is. */
     void (*reconstruct)(const Model *, const uint8_t *magnitudes, const uint8_t *negative, uint8_t *scratch, float *values);
     /* What is done to values after any corrector of real numbers: they get what is usual, and are cut off at 0 unless signed. */
@@ -84,6 +100,8 @@ typedef struct {
     /* For calibration: tallies.h says what they count. */
     void (*tally_values)(const Model *, const uint8_t *magnitudes, const uint8_t *sums, const float *values, int64_t *counts, double *totals);
     void (*tally_sizes)(const Model *, const uint8_t *magnitudes, const uint8_t *kinds, int32_t kinds_step, int64_t *counts);
+    /* What is known after a frame: heat and contexts, from the heat before (NULL: it was a keyframe). Zeros lose their signs. */
+    void (*remember)(const Model *, const uint8_t *magnitudes, uint8_t *negative, const uint8_t *before, uint8_t *scratch, uint8_t *heat, uint8_t *contexts);
 } Level;
 
 #endif

@@ -16,10 +16,10 @@ typedef struct {
     uint8_t *sorted;    /* (symbols of a pass,), when encoding (symbols,) */
     uint8_t *natural;   /* (symbols of a pass,) */
     uint8_t *magnitudes, *kinds, *signs; /* (symbols,) when encoding, else of a pass */
-    int32_t *counts;    /* (passes, CLASSES + TABLES), and a number of signs in each */
+    int32_t *counts;    /* (passes, CLASSES + TABLES + SIGNS) */
 } Frame;
 
-enum { COUNTS = CLASSES + TABLES + 1 };
+enum { COUNTS = CLASSES + TABLES + SIGNS };
 
 static inline size_t padded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 

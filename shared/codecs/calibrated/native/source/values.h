@@ -2,16 +2,30 @@
 
 enum { TILE = 64 };
 
-static inline uint8_t quantised(float value, float reciprocal, float offset, float threshold, float most, int is_signed, uint8_t *sign) {
-    float scaled = is_signed ? (value - offset) * reciprocal : value * reciprocal;
-    if (is_signed) {
-        *sign = scaled < 0;
-        scaled = __builtin_fabsf(scaled);
-    }
+static inline float scaled_of(float value, float reciprocal, float offset, int is_signed, uint8_t *sign) {
+    const float scaled = is_signed ? (value - offset) * reciprocal : value * reciprocal;
+    if (!is_signed) return scaled;
+    *sign = scaled < 0;
+    return __builtin_fabsf(scaled);
+}
+
+static inline uint8_t quantised(float scaled, float threshold, float most) {
     scaled += threshold;
     scaled = scaled > 0 ? scaled : 0;
     scaled = scaled < most ? scaled : most;
     return (uint8_t)(int32_t)scaled;
+}
+
+/* Symbols of a history that stay where the value is not far beyond their cell; `lowest` and `highest` are what it would be for others. */
+static inline void stick(
+    const History *history, size_t at, const uint8_t *restrict lowest, const uint8_t *restrict highest, int32_t count, int is_signed,
+    uint8_t *restrict out, const uint8_t *restrict signs) {
+    const uint8_t *restrict before = history->magnitudes + at;
+    for (int32_t c = 0; c < count; c++) {
+        uint8_t stays = (uint8_t)((lowest[c] <= before[c]) & (before[c] <= highest[c]));
+        if (is_signed) stays &= (uint8_t)((before[c] == 0) | (signs[c] == history->negative[at + c]));
+        out[c] = stays ? before[c] : out[c];
+    }
 }
 
 /* Any value that is not finite has the largest exponent. */
@@ -27,51 +41,72 @@ static int is_finite(const float *values, size_t count) {
 }
 
 static inline __attribute__((always_inline)) void quantise_channels(
-    const Model *m, const float *values, uint8_t *magnitudes, uint8_t *negative, const int is_signed) {
+    const Model *m, const float *values, const History *history, float sticky, uint8_t *magnitudes, uint8_t *negative, const int is_signed, const int sticks) {
     const int32_t positions = m->rows * m->columns, channels = m->channels;
     const float most = (float)(m->levels - 1), threshold = m->threshold;
-    uint8_t found[TILE][TILE], signs[TILE][TILE];
+    uint8_t found[TILE][TILE], signs[TILE][TILE], lowest[TILE][TILE], highest[TILE][TILE], low[TILE], high[TILE];
     for (int32_t c0 = 0; c0 < channels; c0 += TILE)
         for (int32_t p0 = 0; p0 < positions; p0 += TILE) {
             const int32_t cs = channels - c0 < TILE ? channels - c0 : TILE, ps = positions - p0 < TILE ? positions - p0 : TILE;
             for (int32_t c = 0; c < cs; c++) {
                 const float *restrict row = values + (size_t)(c0 + c) * positions + p0, *restrict scale = m->position_scale + p0;
                 const float step = m->step[c0 + c], offset = m->offset[c0 + c];
-                for (int32_t p = 0; p < ps; p++)
-                    found[c][p] = quantised(row[p], 1.0f / (scale[p] * step), offset, threshold, most, is_signed, &signs[c][p]);
+                for (int32_t p = 0; p < ps; p++) {
+                    const float scaled = scaled_of(row[p], 1.0f / (scale[p] * step), offset, is_signed, &signs[c][p]);
+                    found[c][p] = quantised(scaled, threshold, most);
+                    if (sticks) lowest[c][p] = quantised(scaled, threshold - sticky, most);
+                    if (sticks) highest[c][p] = quantised(scaled, threshold + sticky, most);
+                }
             }
             for (int32_t p = 0; p < ps; p++) {
-                uint8_t *restrict out = magnitudes + (size_t)(p0 + p) * channels + c0;
+                const size_t at = (size_t)(p0 + p) * channels + c0;
+                uint8_t *restrict out = magnitudes + at;
                 for (int32_t c = 0; c < cs; c++) out[c] = found[c][p];
                 if (is_signed)
-                    for (int32_t c = 0; c < cs; c++) negative[(size_t)(p0 + p) * channels + c0 + c] = signs[c][p];
+                    for (int32_t c = 0; c < cs; c++) negative[at + c] = signs[c][p];
+                if (!sticks) continue;
+                for (int32_t c = 0; c < cs; c++) low[c] = lowest[c][p], high[c] = highest[c][p];
+                stick(history, at, low, high, cs, is_signed, out, is_signed ? negative + at : low);
             }
         }
 }
 
 static inline __attribute__((always_inline)) void quantise_positions(
-    const Model *m, const float *values, uint8_t *magnitudes, uint8_t *negative, const int is_signed) {
+    const Model *m, const float *values, const History *history, float sticky, uint8_t *magnitudes, uint8_t *negative, const int is_signed, const int sticks) {
     const int32_t positions = m->rows * m->columns, channels = m->channels;
     const float most = (float)(m->levels - 1), threshold = m->threshold;
-    for (int32_t p = 0; p < positions; p++) {
-        const size_t at = (size_t)p * channels;
-        const float *restrict row = values + at, *restrict step = m->step, *restrict offset = m->offset;
-        const float scale = m->position_scale[p];
-        uint8_t *restrict out = magnitudes + at, *restrict signs = is_signed ? negative + at : magnitudes, ignored;
-        for (int32_t c = 0; c < channels; c++)
-            out[c] = quantised(row[c], 1.0f / (scale * step[c]), offset[c], threshold, most, is_signed, is_signed ? &signs[c] : &ignored);
-    }
+    uint8_t low[TILE], high[TILE], ignored;
+    for (int32_t p = 0; p < positions; p++)
+        for (int32_t c0 = 0; c0 < channels; c0 += TILE) {
+            const int32_t cs = channels - c0 < TILE ? channels - c0 : TILE;
+            const size_t at = (size_t)p * channels + c0;
+            const float *restrict row = values + at, *restrict step = m->step + c0, *restrict offset = m->offset + c0;
+            const float scale = m->position_scale[p];
+            uint8_t *restrict out = magnitudes + at, *restrict signs = is_signed ? negative + at : magnitudes;
+            for (int32_t c = 0; c < cs; c++) {
+                const float scaled = scaled_of(row[c], 1.0f / (scale * step[c]), offset[c], is_signed, is_signed ? &signs[c] : &ignored);
+                out[c] = quantised(scaled, threshold, most);
+                if (sticks) low[c] = quantised(scaled, threshold - sticky, most);
+                if (sticks) high[c] = quantised(scaled, threshold + sticky, most);
+            }
+            if (sticks) stick(history, at, low, high, cs, is_signed, out, is_signed ? signs : low);
+        }
 }
 
-static int32_t quantise(const Model *m, const float *values, uint8_t *magnitudes, uint8_t *negative) {
+static int32_t quantise(const Model *m, const float *values, const History *history, float sticky, uint8_t *magnitudes, uint8_t *negative) {
     if (!is_finite(values, (size_t)m->rows * m->columns * m->channels)) return 0;
+    const int sticks = history && sticky > 0;
+#define ALL(how, is_signed)                                                                              \
+    (sticks ? quantise_##how(m, values, history, sticky, magnitudes, negative, is_signed, 1)             \
+            : quantise_##how(m, values, NULL, 0, magnitudes, negative, is_signed, 0))
     if (m->channel_first) {
-        if (m->is_signed) quantise_channels(m, values, magnitudes, negative, 1);
-        else quantise_channels(m, values, magnitudes, NULL, 0);
+        if (m->is_signed) ALL(channels, 1);
+        else ALL(channels, 0);
     } else {
-        if (m->is_signed) quantise_positions(m, values, magnitudes, negative, 1);
-        else quantise_positions(m, values, magnitudes, NULL, 0);
+        if (m->is_signed) ALL(positions, 1);
+        else ALL(positions, 0);
     }
+#undef ALL
     return 1;
 }
 

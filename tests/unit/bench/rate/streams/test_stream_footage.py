@@ -30,6 +30,12 @@ def test_what_is_measured_is_not_calibrated_on(clip, seen):
     fitted, measured = seen(part.calibrating(8, Noise())), seen(part.session(Noise()))
     assert fitted == [0, 2, 4, 6, 8, 10, 12, 14]
     assert measured == list(range(16, 40))
+    runs = [seen(run) for run in part.runs(Noise())]
+    assert runs == [list(range(16))]
+    runs = [seen(run) for run in Part.of(clip, 12, None).runs(Noise())]
+    assert len(runs) == 6
+    assert all(run == list(range(run[0], run[0] + 16)) for run in runs)
+    assert (runs[0][0], runs[-1][-1]) == (0, 27)
     assert "asked" not in part.describe(24)
 
 

@@ -13,7 +13,7 @@ from shared.codecs.calibrated import codec as codec_module
 from shared.codecs.calibrated import entropy
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.native import library as module
-from shared.codecs.calibrated.native.model import _starts
+from shared.codecs.calibrated.native.layout import _starts
 from shared.codecs.calibrated.native.reference import NumpyModel
 from shared.errors import ProfileContentError
 

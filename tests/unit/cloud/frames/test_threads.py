@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from kits.cloud import WAIT_S, waiting
 
-from cloud.threads import Pool, ThreadPools
+from cloud.frames.threads import Pool, ThreadPools
 
 
 class Argument:

@@ -55,6 +55,8 @@ class RateOptions(ModelOptions):
         for path in (*self.clip, *filter(None, [self.calibrate_on])):
             if not path.is_file():
                 return f"{'--calibrate-on' if path == self.calibrate_on else '--clip'} {path}: no such file"
+        if len({path.stem for path in self.clip}) < len(self.clip):
+            return "--clip: two of the same name, after which files are named"
         if self.calibrate_on in self.clip:
             return f"--calibrate-on {self.calibrate_on}: it is measured"
         if unknown := set(self.noise) - set(KINDS):

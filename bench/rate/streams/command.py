@@ -11,7 +11,7 @@ from bench.rate.streams.footage import LEAST, Footage
 from bench.rate.streams.noise import Noise
 from bench.rate.streams.plan import settings, stream_points
 from bench.rate.streams.study import BATCH, Study
-from bench.rate.streams.tables import About, figure, tables
+from bench.rate.streams.tables import About, figure, tables, together
 from bench.report.progress import Outline, Progress
 from bench.report.report import Findings, about, publish
 
@@ -101,7 +101,7 @@ def measure_streams(options: RateOptions, network: Network) -> list[Path]:
     kinds = [Noise(kind) for kind in options.noise]
     outlines = [Outline("engine", 2, _COMPILE_S)]
     outlines += [_outline(part, noise, plan, network) for part in parts for noise in kinds]
-    written = []
+    written, sessions = [], {}
     with contextlib.closing(Progress(outlines)) as progress:
         progress.section()
         progress.step("compiling")
@@ -113,6 +113,7 @@ def measure_streams(options: RateOptions, network: Network) -> list[Path]:
             for noise in kinds:
                 progress.section()
                 _measure(options, study, plan, part, noise, findings, progress)
+                sessions[f"{part.footage.path.stem}, {noise.kind}"] = findings.tables[-1]
             progress.clear()
             written += publish(
                 options.results,
@@ -120,6 +121,11 @@ def measure_streams(options: RateOptions, network: Network) -> list[Path]:
                 findings,
                 _measured_on(options, network, part),
             )
+    if len(sessions) > 1:
+        measured_on = "; ".join(_measured_on(options, network, part) for part in parts)
+        written += publish(
+            options.results, "rate-clips", Findings(described, [together(sessions)]), measured_on
+        )
     return written
 
 

@@ -14,7 +14,7 @@ from bench.report.report import Cell, Table
 from bench.report.spread import Spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bench.rate.streams.outcome import Outcome
 
@@ -23,7 +23,7 @@ LEVELS = (0.02, 0.03, 0.04)
 LEAST_SHARE = 0.1
 """A share of the multiplications: where the cloud does less, a line is for orientation only, and is not called the least."""
 NOT_REACHED = "–"
-_LOWEST_SHOWN = 1e-4
+_COLUMNS = [f"KL {level:g}" for level in LEVELS]
 
 _NOTE = """Real bitstreams of a session of {frames} consecutive frames, the first keyframe counted: encoded by a stream's encoder, carried by
 the session's messages, decoded in the same order by another object, and answered by the same engine in float32 as the unsplit network.
@@ -32,6 +32,12 @@ that of the split answer from the unsplit one to the same picture, noise include
 `sure` counts only the {clear} frames whose two highest probabilities are more than {margin:g} apart. `to the cloud` is the tail's share of the
 network's multiplications. CPU is the process's, all threads, means: packing is in `encode`, and all that the cloud does before the tail is
 in `decode`."""
+
+_EQUAL_NOTE = (
+    "Mean bytes per frame, keyframes counted, linear in log bytes between the settings that were measured; nothing is extrapolated. "
+    f"`*`: the least. `≤`: the coarsest setting is below this KL already. `{NOT_REACHED}`: the finest setting is above it. "
+    f"Lines that leave less than {100 * LEAST_SHARE:g} % of the multiplications to the cloud are for orientation and never the least."
+)
 
 
 @dataclass(frozen=True)
@@ -110,20 +116,24 @@ def equal(name: str, title: str, found: Sequence[Outcome]) -> Table:
             "line": line,
             "to the cloud %": round(100 * lines[line][0].tail_share, 1),
             **{
-                f"KL {level:g}": _text(
-                    cost, line in competing and cost is not None and cost.frame_bytes == best
-                )
-                for level, cost, best in zip(LEVELS, costs[line], least, strict=True)
+                column: _text(cost, line in competing and cost is not None and cost.frame_bytes == best)
+                for column, cost, best in zip(_COLUMNS, costs[line], least, strict=True)
             },
         }
         for line in lines
     ]
-    note = (
-        "Mean bytes per frame, keyframes counted, linear in log bytes between the settings that were measured; nothing is extrapolated. "
-        f"`*`: the least. `≤`: the coarsest setting is below this KL already. `{NOT_REACHED}`: the finest setting is above it. "
-        f"Lines that leave less than {100 * LEAST_SHARE:g} % of the multiplications to the cloud are for orientation and never the least."
-    )
-    return Table(name, f"Bytes at equal KL, {title}", note, rows)
+    return Table(name, f"Bytes at equal KL, {title}", _EQUAL_NOTE, rows)
+
+
+def together(sessions: Mapping[str, Table]) -> Table:
+    """What `equal` found of several sessions, by their names, side by side."""
+    rows: dict[Cell, dict[str, Cell]] = {}
+    for name, session in sessions.items():
+        for row in session.rows:
+            shown = rows.setdefault(row["line"], {key: row[key] for key in ("line", "to the cloud %")})
+            shown[name] = " / ".join(str(row[column]) for column in _COLUMNS)
+    note = f"At a KL of {' / '.join(f'{level:g}' for level in LEVELS)}. {_EQUAL_NOTE}"
+    return Table("rate-clips", "Bytes at equal KL, all sessions", note, list(rows.values()))
 
 
 def figure(about: About, found: Sequence[Outcome]) -> Figure:

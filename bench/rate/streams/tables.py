@@ -6,9 +6,10 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.rate.plan import CALIBRATED
 from bench.rate.statistics import Cost, cost_at
 from bench.rate.streams.outcome import MARGIN
-from bench.rate.streams.plan import EDGE_ONLY
+from bench.rate.streams.plan import EDGE_ONLY, INTER
 from bench.report.plots import Figure, Lines
 from bench.report.report import Cell, Table
 from bench.report.spread import Spread
@@ -31,7 +32,7 @@ the session's messages, decoded in the same order by another object, and answere
 that of the split answer from the unsplit one to the same picture, noise included, in nats. Agreement is with the unsplit network's top class;
 `sure` counts only the {clear} frames whose two highest probabilities are more than {margin:g} apart. `to the cloud` is the tail's share of the
 network's multiplications. CPU is the process's, all threads, means: packing is in `encode`, and all that the cloud does before the tail is
-in `decode`."""
+in `decode`. `P / intra`: a P frame's bytes over those of the same step size with each frame alone."""
 
 _EQUAL_NOTE = (
     "Mean bytes per frame, keyframes counted, linear in log bytes between the settings that were measured; nothing is extrapolated. "
@@ -63,7 +64,12 @@ def tables(about: About, found: Sequence[Outcome]) -> list[Table]:
         clear=f"{sum(base.clear)} of {len(base.clear)}",
         margin=MARGIN,
     )
-    rows = [_row(each, about.rate) for each in found]
+    alone = {
+        (each.setting.split_point, each.setting.step): each.mean_bytes
+        for each in found
+        if each.setting.codec == CALIBRATED
+    }
+    rows = [_row(each, about.rate, alone) for each in found]
     rows.append(
         {"split point": "output", "to the cloud %": 0.0, "codec": EDGE_ONLY, "bytes/frame": 0, "KL mean": 0.0}
     )
@@ -74,8 +80,10 @@ def tables(about: About, found: Sequence[Outcome]) -> list[Table]:
     ]
 
 
-def _row(outcome: Outcome, rate: float) -> dict[str, Cell]:
-    setting = outcome.setting
+def _row(outcome: Outcome, rate: float, alone: Mapping[tuple[str, float | None], float]) -> dict[str, Cell]:
+    """`alone`: mean bytes of `calibrated`, each frame alone, by split point and step size."""
+    setting, following = outcome.setting, outcome.mean_of(keyframes=False)
+    intra = alone.get((setting.split_point, setting.step)) if setting.codec == INTER else None
     row: dict[str, Cell] = {
         "split point": setting.split_point,
         "to the cloud %": round(100 * outcome.tail_share, 1),
@@ -89,7 +97,8 @@ def _row(outcome: Outcome, rate: float) -> dict[str, Cell]:
     row |= {
         "keyframes": sum(outcome.keyframe) if outcome.inter else None,
         "a keyframe": _rounded(outcome.mean_of(keyframes=True)),
-        "a P frame": _rounded(outcome.mean_of(keyframes=False)),
+        "a P frame": _rounded(following),
+        "P / intra": following / intra if following and intra else None,
         "p95": round(outcome.p95_bytes),
         "KL mean": outcome.divergence,
         "agreement %": round(outcome.agreement, 1),

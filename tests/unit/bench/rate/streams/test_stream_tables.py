@@ -1,5 +1,7 @@
 """Bytes at equal KL: what is interpolated, what is not, and who is marked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,18 @@ def test_whoever_takes_least_is_marked_but_not_what_leaves_the_cloud_nothing():
     for column in ("KL 0.02", "KL 0.03", "KL 0.04"):
         assert [row["line"] for row in rows if "*" in row[column]] == ["layer3 calibrated-inter"]
     assert {row["line"]: row["KL 0.04"] for row in rows}["avgpool calibrated"] == "≤ 500"
+
+
+def test_a_frame_that_follows_another_is_compared_with_itself_alone():
+    def step(codec, frame_bytes, inter):
+        found = line("layer3", codec, "", 0.2, (frame_bytes, 0.02))[0]
+        return replace(found, setting=Setting("layer3", codec, step=1.8), inter=inter)
+
+    first, _ = tables(
+        ABOUT,
+        [step("calibrated", 10000, inter=False), step("calibrated-inter", 4000, inter=True), *FOUND[:1]],
+    )
+    assert [row.get("P / intra") for row in first.rows] == [None, 0.4, None, None]
 
 
 def test_sessions_stand_side_by_side():

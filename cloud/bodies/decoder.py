@@ -86,16 +86,21 @@ class Decoder:
         self.videos.stop()
         await self.json_process.stop()
 
-    async def read(self, read: Reads, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
-        """The work of what `read` decodes, and the network that it is for.
+    async def read(
+        self,
+        read: Reads,
+        account: Account,
+        remaining: Remaining,
+        video: Callable[[], VideoStream] | None = None,
+    ) -> tuple[LoadedNetwork, Work]:
+        """The work of what `read` decodes, and the network that it is for; `video` gives the `stream` of `finished`.
 
-        Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame.
-
-        Raises RequestError.
+        Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame. Raises RequestError.
         """
         async with self.turns.one(account.name, remaining(0)):
             network, work = await self._pools.decode.run_to_end(read)
-        return network, await self.finished(work, account, network, remaining)
+        stream = video() if video and isinstance(work, Checked) and is_video(work) else None
+        return network, await self.finished(work, account, network, remaining, stream)
 
     async def finished(
         self,

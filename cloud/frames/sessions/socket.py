@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import parse_qs
 
 from tornado.iostream import StreamClosedError
-from tornado.routing import Matcher
+from tornado.routing import PathMatches
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler, _WebSocketParams
 
@@ -44,12 +44,15 @@ _MAX_CLOSE_BYTES = 120
 """What a closing frame may say."""
 
 
-class IsSession(Matcher):
+class IsSession(PathMatches):
     """A request for a session. Without `Upgrade`, `/session` is what the page asks who is logged in."""
+
+    def __init__(self) -> None:
+        super().__init__(PATH)
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         asks = request.headers.get("Upgrade", "").strip().lower() == "websocket"
-        return {} if request.path == PATH and request.method == "GET" and asks else None
+        return super().match(request) if asks and request.method == "GET" else None
 
 
 class SessionSocket(Handler, WebSocketHandler):

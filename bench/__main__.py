@@ -24,7 +24,7 @@ _COMMANDS = {
     "flood": "clients with tokens, over TLS, far above the capacity, half of whom leave (minutes; --quick: one)",
     "page": "the pages of edge and cloud: bytes, first paint, and the edge's CPU by its viewers (four minutes; --quick: less than one)",
     "rate": "bytes per frame against accuracy (about ten minutes; --quick: about one), and of streams of video (--clip: an hour; --quick: two minutes)",
-    "link": "the planner over emulated links (about half an hour; --quick: about one minute)",
+    "link": "the planner over emulated links (up to an hour and a half; --quick: about one minute); --stream: streams over thin links (an hour and a quarter; --quick: two minutes)",
     "doors": "the same frames by POST /model and by the inference protocol: CPU and bytes (a minute; --quick: less)",
     "peers": "the same tail behind other model servers, each in an environment of its own (minutes; --quick: one, once installed)",
     "attack": "an honest client beside attackers with tokens of their own (a quarter of an hour; --quick: minutes)",

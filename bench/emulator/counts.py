@@ -33,7 +33,7 @@ class Counts:
 
     @property
     def header_bytes(self) -> int:
-        """Of TCP and IP, both ways, computed: the sockets do not see them.
+        """TCP's and IP's, both ways, computed: the sockets do not see them.
 
         Two segments are acknowledged at once, by a segment of the other direction where there is one, else by one without data.
         """

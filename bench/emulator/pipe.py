@@ -44,7 +44,7 @@ class Pipe:
         self.held = False
         """Whether the wire is stopped."""
         self.offered_bytes = self.segments = 0
-        """Of all flows, since the pipe was made."""
+        """What all flows have brought, since the pipe was made."""
         self._turns: deque[Flow] = deque()
         self._wire: tuple[Flow, Chunk] | None = None
         self._rest_bits = 0.0  # of the chunk on the wire

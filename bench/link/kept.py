@@ -35,7 +35,11 @@ class Kept:
         self._found[_name(key)] = found
 
     def _read(self) -> None:
-        first, *lines = self._path.read_text(encoding="utf-8").splitlines() or ["{}"]
+        text = self._path.read_text(encoding="utf-8")
+        if not text.endswith("\n"):  # cut off as the run was: what comes next begins on a line of its own
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write("\n")
+        first, *lines = text.splitlines() or ["{}"]
         if json.loads(first).get("about") != self._about:
             raise ValueError(
                 f"{self._path} is of another run (other options or another commit): remove it, or leave --resume out"
@@ -44,7 +48,7 @@ class Kept:
             try:
                 each = json.loads(line)
             except ValueError:
-                continue  # cut off as the run was
+                continue  # the line that was cut off
             self._found[_name(each["cell"])] = each["found"]
 
 

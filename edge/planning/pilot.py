@@ -12,7 +12,7 @@ from edge.planning.conditions import Observations, TailTimes, parse_tail_times
 from edge.planning.costs.wire import wire_of
 from edge.planning.pinned import PinnedPilot
 from edge.planning.planner import Decision, InForce, Objective, choose, decide
-from edge.planning.told import tell
+from edge.planning.told import tell, tell_budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,7 +32,9 @@ _log = logging.getLogger(__name__)
 _SETTLED_AFTER = 5
 """Answers since the start, the latest trouble or the latest jump of the link; until then any better plan is taken."""
 _AGAIN_S = 0.1
-"""After a surprising measurement, until the next frame is sent to see whether it was chance."""
+"""Until the next such frame after a surprising measurement, to see whether it was chance."""
+_SHARE_OF_BUDGET = 0.05
+"""The largest share of the data budget that they may take."""
 _SHARE_OF_LINK = 0.25
 """The largest share of the time for which frames that are sent to learn about the link may occupy it."""
 
@@ -69,6 +71,7 @@ class PlannedPilot:
             in_flight=settings.in_flight,
             deadline_s=wanted.deadline_s,
             wire=self._wire,
+            allowed=lambda: metrics.budget.bytes_per_s,
             queue_size=settings.queue_size,
         )
         self._retired = False
@@ -145,9 +148,9 @@ class PlannedPilot:
         self._explore()
 
     def said(self) -> dict[str, Any]:
-        return tell(
-            self._usable(), self._seen.conditions(), self._objective, self._in_force(), why=self._reason
-        )
+        now, held = self._seen.conditions(), self._in_force()
+        told = tell(self._usable(), now, self._objective, held, why=self._reason)
+        return told | tell_budget(self._metrics.budget)
 
     def _in_force(self) -> InForce:
         return InForce(self._option, self._clock() - self._since, self._answers >= _SETTLED_AFTER)
@@ -184,7 +187,7 @@ class PlannedPilot:
 
     def _explore(self) -> None:
         """If the plan's own frames do not measure the link, send one that does, now and then; the edge answers it."""
-        if not self._explore_s or self._uplink.circuit.is_open:
+        if not self._explore_s or self._uplink.circuit.is_open or self._metrics.budget.is_spent:
             return
         now, link = self._clock(), self._uplink.link
         blind_s = now - max(link.told_at, self._explored_at)
@@ -195,17 +198,18 @@ class PlannedPilot:
         if scout is None:
             return
         size = conditions.wire_bytes(scout)
-        if blind_s >= size / conditions.link.bytes_per_s / _SHARE_OF_LINK:
+        of_link_s = size / conditions.link.bytes_per_s / _SHARE_OF_LINK
+        of_budget_s = size / max(conditions.bytes_per_s, 1e-9) / _SHARE_OF_BUDGET
+        if blind_s >= max(of_link_s, of_budget_s):
             self._explored_at = now
             self._next_scout = self._plans[scout]
 
     def _scout(self, conditions: Conditions) -> Option | None:
-        """The option with the smallest frame that measures the link.
-
-        None if the plan in force would be the best on any faster link as well.
-        """
+        """The option with the smallest frame that measures the link; None if the plan in force would be the best on any other link too."""
         usable = self._usable()
-        fast = replace(conditions, link=replace(conditions.link, bytes_per_s=math.inf))
+        link = replace(conditions.link, bytes_per_s=math.inf)
+        # Frames may also be smaller than is known, and fit into the data budget.
+        fast = replace(conditions, link=link, bytes_per_s=math.inf)
         if choose(usable, fast, self._objective) is self._option:
             return None
         away = [option for option in usable if not option.is_local]
@@ -214,9 +218,7 @@ class PlannedPilot:
         return min(telling or away, key=lambda option: sizes[option])
 
     def _usable(self) -> list[Option]:
-        """All but those whose split point or codec the cloud lacks, or its profile, and streams where there is no session; all of them
-        if there are no others.
-        """
+        """All that the cloud has split point, codec and profile for, streams in a session only; all of them if there are no others."""
         usable = [
             option
             for option, plan in self._plans.items()

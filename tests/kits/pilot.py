@@ -47,6 +47,16 @@ def outcome_of(plan, number=0, captured_s=0.0, fallback=None, size=None, keyfram
     )
 
 
+class _Carrying:
+    """An uplink that also says how it carries frames, as `wire` has it at the moment."""
+
+    def __init__(self, uplink, wire):
+        self._uplink, self._wire = uplink, wire
+
+    def __getattr__(self, name):
+        return getattr(self._wire if hasattr(self._wire, name) else self._uplink, name)
+
+
 class Flight:
     """A pilot over some options, whose link and clock the test holds."""
 
@@ -64,9 +74,11 @@ class Flight:
             in_flight=1,
             explore_s=explore_s,
         )
-        uplink = SimpleNamespace(
-            link=self.link, circuit=self.circuit, can_answer=changes.pop("can_answer", lambda *_: True)
-        )
+        wire = changes.pop("wire", None)
+        can_answer = changes.pop("can_answer", lambda *_: True)
+        uplink = SimpleNamespace(link=self.link, circuit=self.circuit, can_answer=can_answer)
+        if wire:
+            uplink = _Carrying(uplink, wire)
         self.pilot = PlannedPilot(
             settings,
             self.plans.values(),
@@ -101,6 +113,7 @@ class Flight:
             self.pilot.answered(self.plan, {"tail": computing_ms})
 
     def deliver(self, latency_s=0.03, **seconds):
+        """`seconds` by step, and what else `outcome_of` takes."""
         self.pilot.delivered(outcome_of(self.plan, captured_s=self.clock.now, **seconds), latency_s)
 
 

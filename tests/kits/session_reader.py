@@ -125,7 +125,7 @@ def read_clouds(data: bytes) -> dict:
 
 def _welcome(message: Message) -> dict:
     found = {"session": message.bytes(16).hex(), "cloud": message.bytes(8).hex(), "frames": message.varint(1, 1024),
-             "streams": message.varint(1, 64), "message_bytes": message.varint(1, 2**32)}  # fmt: skip
+             "streams": message.varint(1, 64), "message_bytes": message.varint(1, 2**32 - 1)}  # fmt: skip
     return found | ({"received": message.numbers()} if message.flags else {})
 
 

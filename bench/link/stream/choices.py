@@ -49,6 +49,12 @@ class Choice:
             step = float(found["step"] or _STEPS.get(point, _STEP))
         return cls(point, codec, step, bool(found["source"]))
 
+    @property
+    def profile_name(self) -> str:
+        """What the file is called that is fitted for it: choices that differ in options alone share one."""
+        inter = "-inter" if make_codec(self.codec).inter else ""
+        return f"{self.point}{inter}-{self.step:g}"
+
     def __str__(self) -> str:
         """As `read` takes it."""
         size, codec = "@source" if self.source_size else "", f"/{self.codec}" if self.codec else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import sys
 import tempfile
 import time
 import urllib.error
@@ -119,10 +120,7 @@ class _Stage:
         """The choice's, fitted if it is not there yet, and known to all clouds: it travels before anything is counted."""
         if job.choice.step is None:
             return None
-        path = (
-            self.profiles
-            / f"{job.clip.name}-{job.choice.point}-{job.choice.step:g}-{self.options.model}.safetensors"
-        )
+        path = self.profiles / f"{job.clip.name}-{self.options.model}-{job.choice.profile_name}.safetensors"
         if not path.exists():
             print(f"fitting {path.name}", flush=True)
             self.judge.ask(Judge.fit, str(job.choice), path)
@@ -153,11 +151,18 @@ def _run(options: StreamOptions) -> list[Path]:
                 if watched != job.clip:
                     stage.judge.ask(Judge.watch, job.clip)
                     watched = job.clip
-                found = stage.measure(job).kept()
+                try:
+                    found = stage.measure(job).kept()
+                except RuntimeError as error:  # the others are still worth their time
+                    left_out.append(f"{' '.join(str(each) for each in job.key.values())}: {_short(error)}")
+                    print(f"{number}/{len(todo)} {left_out[-1]}\n{error}", file=sys.stderr, flush=True)
+                    continue
                 kept.add(job.key, found)
             rows.append(Row(job.key, Figures(**found)))
             print(f"{number}/{len(todo)} {line(rows[-1])}", flush=True)
         engine = f"{stage.clouds[False].engine()} on either side"
+    if not rows:
+        raise RuntimeError(f"no cell could be measured: {'; '.join(left_out)}")
     findings = Findings(engine, tables(rows, options, left_out))
     return publish(options.results, "link-stream", findings, measured_on)
 
@@ -180,6 +185,11 @@ def _stage(options: StreamOptions, *, tls: bool) -> Iterator[_Stage]:
         # The camera and the link need little, and leave the edge's core to it.
         ends.enter_context(on_core(cores[-1]))
         yield _Stage(options, clouds, judge, profiles, folder, cores[0])
+
+
+def _short(error: RuntimeError) -> str:
+    """The first line of what a process said when it failed."""
+    return str(error).partition("\n")[0]
 
 
 def _upload(cloud: Cloud, profile: bytes) -> None:

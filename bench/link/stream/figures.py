@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of the frames that were answered in the stretch; None where there is nothing to compute it of."""
+    """What the frames answered in the stretch come to; None where there is nothing to compute it of."""
 
     seconds: float
     answers: int
@@ -36,12 +36,12 @@ class Figures:
     cloud_age_p50_ms: float | None
     cloud_age_p95_ms: float | None
     macs_share: float
-    """Of the multiplications of all answered frames, those in the cloud."""
+    """Multiplications in the cloud, over all of the answered frames."""
     divergence: float | None
     """Mean KL of the cloud's answers to the unsplit network."""
     agreement: float | None
     payload_bytes: int
-    """Of the frames that the cloud answered: what was sent in vain is overhead."""
+    """Those of the frames that the cloud answered: what was sent in vain is overhead."""
     up_bytes: int
     down_bytes: int
     header_bytes: int
@@ -49,7 +49,7 @@ class Figures:
     before_bytes: int
     """At the sockets before the stretch."""
     cpu_ms: float
-    """Of both processes, for each answer."""
+    """Both processes', for each answer."""
 
     @property
     def answers_per_s(self) -> float:

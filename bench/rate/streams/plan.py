@@ -25,9 +25,9 @@ CAMERA, NETWORK = "camera", "network"
 _STICKY = (0, 25, 50)
 """Hysteresis of `calibrated-inter`, in hundredths of a step."""
 _VIDEO: Mapping[str, Mapping[str, Sequence[int]]] = {
-    "h264": {CAMERA: (13, 18, 23, 28), NETWORK: (3, 8, 13, 18)},
-    "h265": {CAMERA: (13, 18, 23, 28), NETWORK: (3, 8, 13, 18)},
-    "av1": {CAMERA: (15, 25, 35, 45), NETWORK: (5, 10, 20, 30)},
+    "h264": {CAMERA: (13, 18, 22, 26), NETWORK: (3, 8, 13, 18)},
+    "h265": {CAMERA: (14, 18, 22, 26), NETWORK: (4, 8, 12, 18)},
+    "av1": {CAMERA: (2, 6, 12, 24), NETWORK: (2, 6, 12, 24)},
 }
 """The qualities (CRF) of each video codec at each size."""
 _PICTURES: Mapping[str, Sequence[str]] = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from bench.rate.streams.outcome import Base, Outcome
-from bench.rate.streams.plan import CAMERA
+from bench.rate.streams.plan import CAMERA, INTER
 from bench.rate.streams.session import Session
 from edge.calibration.fit import Preset, fit_profile
 from edge.calibration.importance import measure_importance
@@ -78,9 +78,13 @@ class Study:
         self,
         settings: Sequence[Setting],
         calibrating: Sequence[NDArray[np.uint8]],
+        runs: Sequence[Sequence[NDArray[np.uint8]]],
         step: Callable[[str], object],
     ) -> dict[tuple[str, float], Profile]:
-        """A profile for each split point and step size, fitted to prepared pictures in the order of time."""
+        """A profile for each split point and step size, fitted to prepared pictures in the order of time.
+
+        `runs` are frames that follow each other, several times, for what a codec predicts from one to the next.
+        """
         found: dict[tuple[str, float], Profile] = {}
         for name, cut in self._cuts.items():
             wanted = [setting for setting in settings if setting.split_point == name and setting.step]
@@ -91,6 +95,8 @@ class Study:
             tensors = list(self._crossing(cut, calibrating))
             (importance,) = measure_importance(self._network.bundle, point, cut.tail, [tensors])
             extra = list(self._crossing(cut, variants(calibrating)))
+            inter = any(setting.codec == INTER for setting in wanted)
+            following = [list(self._crossing(cut, run)) for run in runs] if inter else None
             for size in dict.fromkeys(setting.step for setting in wanted if setting.step):
                 step(f"{name}: fitting step={size:g}")
                 found[name, size] = fit_profile(
@@ -100,6 +106,7 @@ class Study:
                     split_point=name,
                     importance=importance,
                     given=len(tensors),
+                    runs=following,
                 )
         return found
 

@@ -9,7 +9,7 @@ from shared.errors import ContentError, RequestError, StateMissingError
 from shared.limits import MAX_ELEMENTS, MAX_PAYLOAD_BYTES
 
 QUESTION = struct.Struct("<HBHHIf")
-"""Codec id, whether it is a keyframe, height, width, length of the payload, seconds; the payload follows."""
+"""Codec id, whether it is a keyframe, height, width, length of the payload, seconds that it may take; the payload follows."""
 ANSWER = struct.Struct("<BfI")
 """What became of it, seconds of processor, length of what follows: the picture's bytes, or why there is none."""
 DECODED, REFUSED, MISSING = range(3)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cloud.bodies.video.messages import Question
 from shared.codecs.registry import CODECS
 from shared.codecs.video.chain import Chain
-from shared.codecs.video.codec import Video, check_payload
+from shared.codecs.video.checks import check_payload
+from shared.codecs.video.codec import Video
 from shared.codecs.video.kinds import require_installed
 from shared.errors import CodecError, ContentError, DeadlineError, StateMissingError, UnavailableError
 from shared.limits import MAX_VIDEO_FRAME_S

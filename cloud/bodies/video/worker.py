@@ -18,7 +18,7 @@ from shared.codecs.registry import CODECS
 from shared.codecs.video.codec import Video
 from shared.codecs.video.decoding import Decoder
 from shared.errors import StateMissingError, WireError
-from shared.limits import MAX_VIDEO_EXTRA_BYTES, MAX_VIDEO_PIXEL_BYTES
+from shared.limits import MAX_VIDEO_EXTRA_BYTES, MAX_VIDEO_FRAME_CPU_S, MAX_VIDEO_PIXEL_BYTES
 
 if TYPE_CHECKING:
     import socket
@@ -37,6 +37,7 @@ def serve(connection: socket.socket) -> None:
             question.check()
             # The cloud ends a process that hangs; if the cloud has gone, it has to end itself.
             signal.setitimer(signal.ITIMER_REAL, question.seconds + _GRACE_S)
+            signal.setitimer(signal.ITIMER_PROF, MAX_VIDEO_FRAME_CPU_S)
             if decoder is None:
                 _bound_memory(question.height * question.width)
             payload = _read(connection, question.length)
@@ -45,7 +46,8 @@ def serve(connection: socket.socket) -> None:
             head = ANSWER.pack(kind, time.process_time() - start_s, len(answer))
             connection.sendall(head)
             connection.sendall(answer)
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            for timer in (signal.ITIMER_REAL, signal.ITIMER_PROF):
+                signal.setitimer(timer, 0)
 
 
 def _decoded(

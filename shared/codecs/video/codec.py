@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from shared.codecs.base import Codec, Encoded
 from shared.codecs.video.chain import NONE, Chain, needs
-from shared.codecs.video.kinds import DEFAULT_INTERVAL, INTERVAL, coded_size, missing, require
-from shared.errors import ContentError, SettingsError, StateMissingError
-from shared.limits import MAX_PICTURE_PIXELS
+from shared.codecs.video.checks import check_payload, check_shape
+from shared.codecs.video.kinds import DEFAULT_INTERVAL, INTERVAL, missing, require
+from shared.codecs.video.passing import Passing
+from shared.errors import SettingsError, StateMissingError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from shared.codecs.video.decoding import Decoder
     from shared.codecs.video.encoding import Encoder
     from shared.codecs.video.kinds import Kind
+    from shared.codecs.video.passing import Own
     from shared.wire.frame import Bytes
 
 
@@ -25,6 +27,7 @@ class Video(Codec):
     """uint8 (H, W, 3) RGB of any size as one picture of a video, 4:2:0 of 8 bits.
 
     `quality` is the encoder's constant rate factor: lower is better. `interval`: a keyframe at least every so many pictures.
+    `passthrough` (0, 1): where the camera has coded a picture like this itself, those bytes travel.
 
     `decode` runs FFmpeg in this process, which is for what this process has encoded itself, and for tests.
     """
@@ -33,13 +36,19 @@ class Video(Codec):
     inter = True
 
     def __init__(
-        self, codec_id: int, kind: Kind, quality: int | None = None, interval: int = DEFAULT_INTERVAL
+        self,
+        codec_id: int,
+        kind: Kind,
+        quality: int | None = None,
+        interval: int = DEFAULT_INTERVAL,
+        passthrough: int = 0,
     ) -> None:
         self.id = codec_id
         self.name = kind.name
         self.kind = kind
         self._quality = kind.default_quality if quality is None else quality
         self._interval = interval
+        self._passthrough = passthrough
 
     def encode(self, array: NDArray[np.uint8]) -> Encoded:
         """A keyframe, by an encoder of its own."""
@@ -54,16 +63,18 @@ class Video(Codec):
         return self.for_stream().decode(params, payload, shape)
 
     def for_stream(self) -> Codec:
-        return VideoStream(self.id, self.kind, self._quality, self._interval)
+        return VideoStream(self.id, self.kind, **self.options())
 
     def needs(self, params: bytes) -> bytes:
         return needs(params, self.name)
 
     def options(self) -> dict[str, int]:
-        return {"quality": self._quality, "interval": self._interval}
+        options = {"quality": self._quality, "interval": self._interval}
+        return options | {"passthrough": self._passthrough} if self.kind.passes else options
 
     def ranges(self) -> dict[str, tuple[int, int]]:
-        return {"quality": self.kind.quality, "interval": INTERVAL}
+        ranges = {"quality": self.kind.quality, "interval": INTERVAL}
+        return ranges | {"passthrough": (0, 1)} if self.kind.passes else ranges
 
     def with_options(self, **options: int) -> Codec:
         """Raises SettingsError if what it takes is not installed."""
@@ -75,8 +86,9 @@ class Video(Codec):
 class VideoStream(Video):
     """One direction of one stream."""
 
-    def __init__(self, codec_id: int, kind: Kind, quality: int, interval: int) -> None:
-        super().__init__(codec_id, kind, quality, interval)
+    def __init__(self, codec_id: int, kind: Kind, quality: int, interval: int, passthrough: int = 0) -> None:
+        super().__init__(codec_id, kind, quality, interval, passthrough)
+        self._passing = Passing(kind)
         self._chain = Chain()
         self._forget = threading.Event()
         self._encoder: Encoder | None = None
@@ -87,15 +99,26 @@ class VideoStream(Video):
     def forget(self) -> None:
         self._forget.set()
 
+    def offer(self, own: Own | None) -> None:
+        """What the camera has made of the picture that is encoded next, all of which it shows; None: nothing."""
+        if self._passthrough:
+            self._passing.offer(own)
+
     def encode(self, array: NDArray[np.uint8]) -> Encoded:
         """The next picture. Raises ContentError, after which the next one is a keyframe."""
         forgotten = self._forget.is_set()
         self._forget.clear()
         encoder, self._encoder = self._encoder, None
-        keyframe = encoder is None or forgotten or array.shape != self._shape or self._since >= self._interval
-        if encoder is None or array.shape != self._shape:
-            encoder = self._made(array.shape)
-        payload = encoder.encode(array, keyframe=keyframe)
+        check_shape(array.shape, self.name)
+        changed = array.shape != self._shape
+        passed = self._passing.take(array.shape, begins=forgotten or changed)
+        if passed:  # the encoder's last picture is not what the next one would follow
+            payload, keyframe, encoder = *passed, None
+        else:
+            keyframe = encoder is None or forgotten or changed or self._since >= self._interval
+            if encoder is None or changed:
+                encoder = self._made(array.shape)
+            payload = encoder.encode(array, keyframe=keyframe)
         params = NONE if keyframe else self._chain.state
         if keyframe:
             self._chain.begin(payload, array.shape)
@@ -126,7 +149,6 @@ class VideoStream(Video):
         return picture
 
     def _made(self, shape: tuple[int, ...]) -> Encoder:
-        check_shape(shape, self.name)
         require(self.kind)
         from shared.codecs.video.encoding import Encoder  # noqa: PLC0415 - PyAV takes long to load
 
@@ -137,25 +159,3 @@ class VideoStream(Video):
         from shared.codecs.video.decoding import Decoder  # noqa: PLC0415
 
         return Decoder(self.kind, shape)
-
-
-def check_shape(shape: tuple[int, ...], name: str) -> None:
-    """Raise ContentError unless a picture may have this shape."""
-    if len(shape) != 3 or shape[2] != 3 or not 0 < shape[0] * shape[1] <= MAX_PICTURE_PIXELS:
-        raise ContentError(
-            f"{name}: {shape} is no RGB picture of at most {MAX_PICTURE_PIXELS} pixels",
-            accepted={"shape": ["height", "width", 3], "max_pixels": MAX_PICTURE_PIXELS},
-        )
-
-
-def check_payload(kind: Kind, payload: Bytes, shape: tuple[int, ...], *, keyframe: bool) -> bytes:
-    """A payload, as far as it can be checked without a decoder: one picture, of this shape where it says so. Raises ContentError."""
-    check_shape(shape, kind.name)
-    data = bytes(payload)
-    found = kind.size(data, keyframe=keyframe)
-    if found not in (None, coded_size(shape)):
-        raise ContentError(
-            f"the {kind.name} picture is {' x '.join(map(str, found or ()))}; the frame says {shape}, which is coded as "
-            f"{' x '.join(map(str, coded_size(shape)))}"
-        )
-    return data

@@ -40,6 +40,8 @@ class Kind:
     """A payload without what no decoder needs."""
     has_b: Callable[[bytes], bool]
     """Whether a packet needs one that is shown after it."""
+    passes: bool = False
+    """Whether the packets of a camera may travel as they are."""
 
 
 # scenecut=0: an encoder that decides on a keyframe by itself would send one that is not said to be one.
@@ -58,6 +60,7 @@ H264 = Kind(
     h264.size,
     h264.bare,
     h264.has_b,
+    passes=True,
 )
 H265 = Kind(
     "h265",
@@ -77,6 +80,7 @@ H265 = Kind(
     h265.size,
     h265.bare,
     h265.has_b,
+    passes=True,
 )
 AV1 = Kind(
     "av1",

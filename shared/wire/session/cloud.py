@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 class FrameError(WireError):
     """One frame of a session cannot be read; those after it can."""
 
-    reason = "session_frame"
-
     def __init__(self, number: int, cause: WireError) -> None:
         super().__init__(str(cause), accepted=cause.accepted)
         self.number = number

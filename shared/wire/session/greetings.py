@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.wire.session.fields import Reader
 
 _CLOUD_BYTES = 8
+_MOST_MESSAGE_BYTES = (1 << 32) - 1
 
 
 def packed_hello(hello: Hello) -> list[Bytes]:
@@ -79,7 +80,7 @@ def read_welcome(reader: Reader) -> Welcome:
     session, cloud = bytes(reader.bytes(SESSION_BYTES)), reader.bytes(_CLOUD_BYTES).hex()
     frames = reader.number(limits.MAX_UNDER_WAY, "frames under way")
     streams = reader.number(limits.MAX_STREAMS, "streams")
-    message_bytes = reader.number(limits.MAX_FRAME_BYTES, "a message's bytes")
+    message_bytes = reader.number(_MOST_MESSAGE_BYTES, "a message's bytes")
     _check_bounds(frames, streams, message_bytes)
     resumed = bool(reader.flags)
     return Welcome(
@@ -91,9 +92,9 @@ def _check_bounds(frames: int, streams: int, message_bytes: int) -> None:
     if not (
         1 <= frames <= limits.MAX_UNDER_WAY
         and 1 <= streams <= limits.MAX_STREAMS
-        and 1 <= message_bytes <= limits.MAX_FRAME_BYTES
+        and 1 <= message_bytes <= _MOST_MESSAGE_BYTES
     ):
         raise WireError(
             f"{frames} frames, {streams} streams, messages of {message_bytes} bytes; accepted: 1 to {limits.MAX_UNDER_WAY}, "
-            f"{limits.MAX_STREAMS}, {limits.MAX_FRAME_BYTES}"
+            f"{limits.MAX_STREAMS}, {_MOST_MESSAGE_BYTES}"
         )

@@ -39,7 +39,7 @@ def test_every_setting_gets_every_frame_in_order():
         Setting(MIDDLE, "calibrated", step=0.8),
     ]
     frames, told = drawn(2 * BATCH + 3), []
-    profiles = study.profiles(plan, study.prepared(drawn(14)), told.append)
+    profiles = study.profiles(plan, study.prepared(drawn(14)), [study.prepared(drawn(6))], told.append)
     assert set(profiles) == {(MIDDLE, 0.2), (MIDDLE, 0.8)}
     camera, network, fine, coarse = study.run(plan, profiles, iter(frames), told.append)
     assert told[-3:] == ["frames from 0", "frames from 8", "frames from 16"]

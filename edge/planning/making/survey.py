@@ -43,6 +43,8 @@ MIN_PICTURES = 8
 MAX_SECONDS = 20.0
 """No further picture is begun after so long, once there were enough."""
 _BATCH = 8
+_INTERVAL = 50
+"""From one keyframe to the next, at most, of a codec of streams that does not say."""
 
 
 @dataclass
@@ -51,9 +53,12 @@ class _Way:
 
     codec: Codec
     encoder: Codec
+    decoder: Codec
     encode_s: list[float] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+    keyframes: list[int] = field(default_factory=list)
+    """Sizes of frames of a stream that need no other; `sizes` are the others'."""
     waiting: list[tuple[Tensors, Tensors]] = field(default_factory=list)
     """What the tail is to be given, and the unsplit network's outputs, both for one frame."""
     agreements: list[Agreement] = field(default_factory=list)
@@ -66,16 +71,18 @@ def survey(
     codecs: Codecs,
     *,
     preprocess_s: float,
+    run: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Option]:
     """Time, bytes and agreement of `codecs[split point][name]`, and of `output` if it is a key.
 
     `pictures`: (crop, crop, 3) uint8 RGB, at least one; as many are measured as fit into `MAX_SECONDS`. Every frame is
-    encoded and decoded for real, and the tail runs on what was decoded. `preprocess_s` is added to every head's time.
+    encoded and decoded for real, and the tail runs on what was decoded. `preprocess_s` is added to every head's time. `run`: how many of
+    the pictures follow each other in the source before the next ones are from elsewhere: a codec of streams begins anew there.
     """
     start = clock()
     ways = {
-        (point, name): _Way(codec, codec.for_stream())
+        (point, name): _Way(codec, codec.for_stream(), codec.for_stream())
         for point, each in codecs.items()
         for name, codec in each.items()
     }
@@ -86,7 +93,7 @@ def survey(
     task = telling_task(
         model, len(pictures), lambda number: whole((model.recipe.normalise(pictures[number])[None],))
     )
-    for picture in pictures:
+    for number, picture in enumerate(pictures):
         tensors = (model.recipe.normalise(picture)[None],)
         crossings: dict[str, Tensors] = {INPUT: tensors}
         for point, crossing, seconds in network.walk(tensors, clock):
@@ -96,6 +103,8 @@ def survey(
         for (name, codec), way in list(ways.items()):
             is_picture = way.codec.carries == "picture"
             arrays = [picture] if is_picture else [each[0] for each in crossings[name]]
+            if number % run == 0:
+                way.encoder.forget()
             try:
                 way.waiting.append((_send(way, arrays, name, model, clock), crossings[OUTPUT]))
                 if len(way.waiting) == _BATCH:
@@ -120,7 +129,10 @@ def survey(
 def _send(
     way: _Way, arrays: Sequence[NDArray[Any]], point: str, model: Model, clock: Callable[[], float]
 ) -> Tensors:
-    """Encode and decode a crossing, or one picture, as edge and cloud do; returns what the cloud's tail is given, of one frame."""
+    """Encode and decode a crossing, or one picture, as edge and cloud do; returns what the cloud's tail is given, of one frame.
+
+    Frames of a stream go through both in order.
+    """
     begin = clock()
     frame = encode_frame(
         arrays, way.encoder, split_point=point, fingerprint=model.fingerprint, frame_id=0, deadline_ms=1
@@ -129,14 +141,16 @@ def _send(
     middle = clock()
     frame = wire.unpack(data)
     decoded = [
-        way.codec.of_tensor(number).decode(sent.params, sent.payload, sent.shape)
+        way.decoder.of_tensor(number).decode(sent.params, sent.payload, sent.shape)
         for number, sent in enumerate(frame.tensors)
     ]
     if way.codec.carries == "picture":
         decoded = [model.recipe.normalise(each) for each in decoded]
     way.encode_s.append(middle - begin)
     way.decode_s.append(clock() - middle)
-    way.sizes.append(len(data))
+    first = frame.tensors[0]
+    is_keyframe = way.codec.inter and not way.encoder.needs(first.params)
+    (way.keyframes if is_keyframe else way.sizes).append(frame.payload_bytes)
     return tuple(np.array(each[None], np.float32) for each in decoded)
 
 
@@ -161,6 +175,7 @@ def _option(
 ) -> Option:
     whole_s = statistics.median(heads[OUTPUT])
     head_s = statistics.median(heads[name]) if name != INPUT else 0.0
+    keyframe_bytes = statistics.mean(way.keyframes) if way.keyframes else 0.0
     return Option(
         split_point=name,
         codec=codec,
@@ -168,7 +183,10 @@ def _option(
         encode_s=statistics.median(way.encode_s),
         decode_s=statistics.median(way.decode_s),
         tail_s=max(0.0, whole_s - head_s),
-        frame_bytes=statistics.mean(way.sizes),
+        # Of a single picture there is no second one that could follow it.
+        frame_bytes=statistics.mean(way.sizes) if way.sizes else keyframe_bytes,
         agreement=joined(way.agreements).share,
-        frames=len(way.sizes),
+        frames=len(way.encode_s),
+        keyframe_bytes=keyframe_bytes,
+        interval=way.codec.options().get("interval", _INTERVAL) if way.codec.inter else 0,
     )

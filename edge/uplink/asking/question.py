@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from shared.tasks.base import Task
     from shared.tasks.spec import Wanted
 
+_CLOCKS = 1.1
+_SLACK_S = 0.1
+"""By so much the cloud's clock may run faster, and a step look longer than the whole of the frame's way."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -20,6 +24,18 @@ class Question:
     task: Task
     """Reads the answer."""
     deadline_s: float
+    camera: str = ""
+    """Whose frames they are, where the cloud is to know them for one stream; may be empty."""
+
+    @property
+    def query(self) -> str:
+        """What is asked about a frame, as a session says it once: the path's query."""
+        return self.path.partition("?")[2]
+
+    @property
+    def longest_ms(self) -> float:
+        """A step of the cloud cannot have taken longer, if the answer came in time."""
+        return 1e3 * (_CLOCKS * self.deadline_s + _SLACK_S)
 
     def within(self, deadline_s: float) -> Question:
         """The same question with another deadline."""

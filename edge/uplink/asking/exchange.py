@@ -13,20 +13,23 @@ from edge.uplink.profiles.clouds import UNNAMED
 from edge.uplink.profiles.lacking import Lacking
 from edge.uplink.reply import Reply, UntrueError, reply_of
 from shared.errors import UplinkError
+from shared.wire.frame import unpack
 from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.metrics import EdgeMetrics
+    from edge.uplink.asking.question import Question
     from edge.uplink.line import Line
     from edge.uplink.profiles.upload import ProfileUpload
-    from edge.uplink.question import Question
 
 _log = logging.getLogger(__name__)
 
 _DEADLINE_SHARE = 0.9
 """Share of the deadline after which an abandoned frame shows that the link or the cloud was too slow for it."""
+_MEASURED_EVERY = 8
+"""Frames between two whose bytes beside the payload are counted."""
 _TELL_S = 60.0
 """Between two lines about answers that cannot be true: a cloud that lies does not fill the log."""
 
@@ -77,7 +80,7 @@ class Exchange:
         afresh = False
         while True:
             number, start = self._link.sent(len(frame)), time.perf_counter()
-            connection: dict[str, Any] = {}
+            connection: dict[str, Any] = {} if number % _MEASURED_EVERY else {"overhead": 0}
             try:
                 status, body = await self._line.client.request(
                     "POST", question.path, 2 * question.deadline_s, connection, afresh=afresh, data=frame,
@@ -90,7 +93,7 @@ class Exchange:
                 raise
             except BaseException as error:
                 self._link.gave_up(number)
-                self._note(error)
+                self.note(error)
                 if isinstance(error, UplinkError):
                     error.retry_after_s = connection.get("retry_after_s")
                 may_pass = isinstance(error, BrokenError) or (isinstance(error, ProxyError) and error.passes)
@@ -106,11 +109,14 @@ class Exchange:
             else:
                 if upload:
                     upload.holders.note(reply.cloud or UNNAMED, there=True)
+                if "overhead" in connection:
+                    payload_bytes = unpack(frame).payload_bytes
+                    self._line.overhead.by_http(connection["overhead"] + len(frame) - payload_bytes)
                 fresh = connection.get("fresh", False)
                 self._learn(number, len(frame), reply, start, fresh=fresh)
                 return reply
 
-    def _note(self, error: BaseException) -> None:
+    def note(self, error: BaseException) -> None:
         """Say and count what a user has to know of."""
         if isinstance(error, UntrueError):
             self._untrue.tell(error)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from edge.calibration.pictures import Footage
+from edge.planning.making.survey import survey
 from edge.planning.planner import Option
-from edge.planning.survey import survey
 from shared.errors import SplitDNNError
 from shared.process.cache.folder import Cache, key_of
 from shared.process.machine import machine
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edge.planning.survey import Codecs
+    from edge.planning.making.survey import Codecs
     from shared.engines.load import Network
     from shared.engines.segmented import Segmented
     from shared.network.recipe import Recipe
@@ -34,8 +34,10 @@ _log = logging.getLogger(__name__)
 _PICTURES = 48
 _MAX_READ = 600
 """Frames of a long video: a start must not wait for its end."""
-_VERSION = 2
-"""Another one whenever an option's numbers are measured otherwise; 2: agreement is the task's own."""
+_RUN = 6
+"""Pictures that follow each other, where a codec of streams is among the choices: its frames are small only after such."""
+_VERSION = 3
+"""Another one whenever an option's numbers are measured otherwise; 2: agreement is the task's own; 3: bytes are payloads."""
 _OPTIONS = TypeAdapter(list[Option], config=ConfigDict(allow_inf_nan=False, extra="forbid"))
 
 
@@ -62,9 +64,11 @@ def options_of(
     cache = Cache(cache_dir)
     if (kept := from_json(cache.load_json(key))) is not None:
         return kept
-    pictures, preprocess_s = _read(source, network.model.recipe, grayscale=grayscale)
+    streams = any(codec.inter for each in codecs.values() for codec in each.values())
+    run = _RUN if streams else 1
+    pictures, preprocess_s = _read(source, network.model.recipe, grayscale=grayscale, run=run)
     _log.info("surveying %d split points on %d pictures; this is done once", len(codecs), len(pictures))
-    options = survey(chain, network.model, pictures, codecs, preprocess_s=preprocess_s)
+    options = survey(chain, network.model, pictures, codecs, preprocess_s=preprocess_s, run=run)
     if keep:
         cache.store_json(key, to_json(options))
     return options
@@ -88,15 +92,17 @@ def _identity(source: str) -> str:
     return f"{source} {about.st_size} {about.st_mtime_ns}"
 
 
-def _read(source: str, recipe: Recipe, *, grayscale: bool) -> tuple[list[NDArray[np.uint8]], float]:
-    """Pictures of the source itself if it can be read twice, else drawn ones; and the seconds to prepare one."""
+def _read(source: str, recipe: Recipe, *, grayscale: bool, run: int) -> tuple[list[NDArray[np.uint8]], float]:
+    """Pictures of the source itself if it can be read twice, else drawn ones, `run` of which follow each other before the next are from
+    elsewhere; and the seconds to prepare one.
+    """
     footage = Footage(source)
     if footage.live:
         _log.warning(
             "the source cannot be read twice, so bytes and agreement are those of drawn frames until its own correct the bytes"
         )
         footage = Footage(f"synthetic:fps=0,frames={4 * _PICTURES}")
-    pictures = footage.read(recipe, _PICTURES, grayscale=grayscale, within=_MAX_READ)
+    pictures = footage.read(recipe, _PICTURES, grayscale=grayscale, within=_MAX_READ, run=run)
     if not pictures:
         raise SplitDNNError(f"{footage.name}: no frame to survey the split points with")
     return pictures, footage.prepare_s

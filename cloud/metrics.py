@@ -38,7 +38,7 @@ ENDPOINTS = (
 )
 CERTIFICATES = ("server",)
 STEPS = ("receive", "decode", "queue", "tail", "top")
-REJECTIONS = tuple(dict.fromkeys(error.reason for error in (*all_request_errors(), BrokenError)))
+REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), BrokenError.reason]))
 CONNECTIONS_CLOSED = ("refused", "displaced", "unread", "paused")
 PROFILE_SOURCES = ("folder", "sibling")
 BROUGHT = ("taken", "failed", "missing")

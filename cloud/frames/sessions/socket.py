@@ -13,7 +13,7 @@ from tornado.websocket import WebSocketHandler, _WebSocketParams
 
 from cloud.access.audit import Action
 from cloud.frames.sender import told_of
-from cloud.frames.sessions.message import Message
+from cloud.frames.sessions.message import Message, most_bytes
 from cloud.frames.sessions.passage import PATH
 from cloud.frames.sessions.protocol import BoundedProtocol
 from cloud.frames.sessions.session import Session
@@ -90,7 +90,7 @@ class SessionSocket(Handler, WebSocketHandler):
 
     @property
     def max_message_size(self) -> int:
-        return self.service.settings.max_body_bytes
+        return most_bytes(self.service.settings)
 
     def get_websocket_protocol(self) -> BoundedProtocol | None:
         if self.request.headers.get("Sec-WebSocket-Version") != "13":

@@ -34,8 +34,8 @@ _LEAST_ODDS, _MOST_ODDS = 1 / 16000, 400.0
 _CELLS = UNRESTS * CONTEXTS * CLASSES
 _PRIOR = 12.0
 _TABLE_PRIOR = 30.0
-STICKY = (0.0, 0.25, 0.5)
-"""Of the symbols that are counted: an edge may choose any."""
+STICKY = (0.0, 0.5, 0.5)
+"""How sticky the symbols are that are counted; an edge may choose any."""
 
 
 def fit_following(

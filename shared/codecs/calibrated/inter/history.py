@@ -52,6 +52,8 @@ class History:
     """(rows, columns): 0 … UNRESTS - 1, of which the last is after a keyframe: nothing is known of what has changed."""
     hash: int
     """CRC-32 of all symbols since the keyframe, never 0."""
+    pointers: object = None
+    """What the compiled library takes of it."""
 
     @property
     def state(self) -> bytes:
@@ -62,9 +64,9 @@ class History:
 def hash_of(symbols: Grids, before: History | None) -> int:
     """That of the history that ends with these symbols."""
     magnitudes, negative = symbols
-    found = zlib.crc32(np.ascontiguousarray(magnitudes), before.hash if before else 0)
+    found = zlib.crc32(np.ascontiguousarray(magnitudes).data, before.hash if before else 0)
     if negative is not None:
-        found = zlib.crc32(np.ascontiguousarray(negative), found)
+        found = zlib.crc32(np.ascontiguousarray(negative).data, found)
     return found or 1
 
 

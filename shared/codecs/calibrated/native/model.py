@@ -133,8 +133,9 @@ class NativeModel:
         with borrowed(self._scratch_bytes) as scratch:
             given = _address(magnitudes), _address(negative), _pointer(known), scratch
             self._level.remember(self._at, *given, _address(heat), _address(contexts), _address(unrest))
+        pointers = Known(given[0], given[1], *(_address(each) for each in (heat, contexts, unrest)))
         found = hash_of((magnitudes, negative), history)
-        return History(magnitudes, negative, heat, contexts, unrest, found)
+        return History(magnitudes, negative, heat, contexts, unrest, found, pointers)
 
     def _grids(self) -> Grids:
         return np.empty(self._grid, np.uint8), np.empty(self._grid, np.uint8) if self._signed else None
@@ -144,6 +145,8 @@ def _known(history: History | None) -> Known | None:
     """What the library takes of a history; it must be kept while it does."""
     if history is None:
         return None
+    if isinstance(history.pointers, Known):
+        return history.pointers
     grids = history.magnitudes, history.negative, history.heat, history.contexts, history.unrest
     return Known(*map(_address, grids))
 

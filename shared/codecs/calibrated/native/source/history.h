@@ -1,31 +1,30 @@
 /* What is known after a frame: shared/codecs/calibrated/inter/history.py. */
 
-/* One position: what `here` leaves, and how many symbols are zero in one of two frames and not in the other, and how many are not zero.
+/* At most 64 channels of one position: what `here` leaves, and how many symbols are zero in one of two frames and not in the other, and how many are not zero.
  * `above` and the others are its neighbours' magnitudes. */
-static inline __attribute__((always_inline)) void remember_position(
-    int32_t channels, const uint8_t *restrict here, const uint8_t *restrict above, const uint8_t *restrict below, const uint8_t *restrict left,
+static inline __attribute__((always_inline)) void remember_channels(
+    const int32_t count, const uint8_t *restrict here, const uint8_t *restrict above, const uint8_t *restrict below, const uint8_t *restrict left,
     const uint8_t *restrict right, const uint8_t *restrict before, const uint8_t *restrict from, uint8_t *restrict heat,
     uint8_t *restrict contexts, int32_t *changed, int32_t *some, const int follows) {
 #define CUT(x) ((uint8_t)((x) < 2 ? (x) : 2))
-    for (int32_t c0 = 0; c0 < channels; c0 += 64) { /* sums of a byte each */
-        uint8_t different = 0, both = 0;
-        const int32_t end = c0 + 64 < channels ? c0 + 64 : channels;
-        for (int32_t c = c0; c < end; c++) {
-            const uint8_t goal = here[c] ? 255 : 0;
-            uint8_t h = goal;
-            if (follows) { /* three quarters of how far it is from where it goes */
-                const uint8_t far = from[c] ^ goal;
-                h = (uint8_t)(far - (far >> 2) - ((far & 3) != 0)) ^ goal;
-                different += (uint8_t)((here[c] != 0) ^ (before[c] != 0));
-                both += (uint8_t)((here[c] != 0) + (before[c] != 0));
-            }
-            const uint8_t near = (uint8_t)(CUT(above[c]) + CUT(below[c]) + CUT(left[c]) + CUT(right[c]));
-            const uint8_t hot = (uint8_t)((h >= 16) + (h >= 64) + (h >= 128) + (h >= 192) + (h >= 240));
-            heat[c] = h;
-            contexts[c] = (uint8_t)(CUT(here[c]) + HEAT_STEP * hot + NEAR_STEP * ((near >= 1) + (near >= 3)));
+    uint8_t different = 0, both = 0;
+    for (int32_t c = 0; c < count; c++) {
+        const uint8_t goal = here[c] ? 255 : 0;
+        uint8_t h = goal;
+        if (follows) { /* three quarters of how far it is from where it goes */
+            const uint8_t far = from[c] ^ goal, was = before[c] ? 255 : 0;
+            h = (uint8_t)(far - (far >> 2) - ((far & 3) ? 1 : 0)) ^ goal;
+            different -= goal ^ was; /* 255 is one less than nothing */
+            both -= (uint8_t)(goal + was);
         }
-        if (follows) *changed += different, *some += both;
+        const uint8_t near = (uint8_t)(CUT(above[c]) + CUT(below[c]) + CUT(left[c]) + CUT(right[c]));
+        uint8_t context = (uint8_t)(CUT(here[c]) + (near >= 1 ? NEAR_STEP : 0) + (near >= 3 ? NEAR_STEP : 0));
+        context += (uint8_t)((h >= 16 ? HEAT_STEP : 0) + (h >= 64 ? HEAT_STEP : 0) + (h >= 128 ? HEAT_STEP : 0));
+        context += (uint8_t)((h >= 192 ? HEAT_STEP : 0) + (h >= 240 ? HEAT_STEP : 0));
+        heat[c] = h;
+        contexts[c] = context;
     }
+    if (follows) *changed += different, *some += both;
 #undef CUT
 }
 
@@ -59,10 +58,19 @@ static void remember(
         const uint8_t *above = row ? here - (size_t)columns * channels : empty;
         const uint8_t *below = row < rows - 1 ? here + (size_t)columns * channels : empty;
         const uint8_t *left = column ? here - channels : empty, *right = column < columns - 1 ? here + channels : empty;
-        if (before)
-            remember_position(channels, here, above, below, left, right, before->magnitudes + at, before->heat + at, heat + at, contexts + at,
-                              changed + p, some + p, 1);
-        else remember_position(channels, here, above, below, left, right, NULL, NULL, heat + at, contexts + at, NULL, NULL, 0);
+#define REMEMBER(c, count, follows)                                                                                          \
+    remember_channels(count, here + (c), above + (c), below + (c), left + (c), right + (c),                                   \
+                      follows ? before->magnitudes + at + (c) : NULL, follows ? before->heat + at + (c) : NULL, heat + at + (c), \
+                      contexts + at + (c), changed + p, some + p, follows)
+        int32_t c = 0;
+        if (before) {
+            for (; c + 64 <= channels; c += 64) REMEMBER(c, 64, 1);
+            if (c < channels) REMEMBER(c, channels - c, 1);
+        } else {
+            for (; c + 64 <= channels; c += 64) REMEMBER(c, 64, 0);
+            if (c < channels) REMEMBER(c, channels - c, 0);
+        }
+#undef REMEMBER
     }
     if (before) unrest_of(m, changed, some, unrest);
     else memset(unrest, UNRESTS - 1, positions);

@@ -93,13 +93,14 @@ class Decoder:
         remaining: Remaining,
         video: Callable[[], VideoStream] | None = None,
     ) -> tuple[LoadedNetwork, Work]:
-        """The work of what `read` decodes, and the network that it is for; `video` as for `finished`.
+        """The work of what `read` decodes, and the network that it is for. `video` gives the stream of a picture of a video, if it has one.
 
         Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame. Raises RequestError.
         """
         async with self.turns.one(account.name, remaining(0)):
             network, work = await self._pools.decode.run_to_end(read)
-        return network, await self.finished(work, account, network, remaining, video)
+        stream = video() if video and isinstance(work, Checked) and is_video(work) else None
+        return network, await self.finished(work, account, network, remaining, stream)
 
     async def finished(
         self,
@@ -107,19 +108,15 @@ class Decoder:
         account: Account,
         network: LoadedNetwork,
         remaining: Remaining,
-        video: Callable[[], VideoStream] | None = None,
+        stream: VideoStream | None = None,
     ) -> Work:
-        """The work of a frame of which no more was done than `read_frame` does. Raises RequestError.
-
-        `video` gives the stream of which a picture of a video is the next one; without it, it must be a keyframe.
-        """
+        """The work of a frame of which no more was done than `read_frame` does; `stream` as for `VideoDecoders.picture`. Raises RequestError."""
         if isinstance(work, Work):
             return work
         picture = None
         if is_video(work):
-            (tensor,), left_s = work.frame.tensors, remaining(work.frame.deadline_ms)
-            what = (tensor.codec_id, tensor.params, tensor.payload, tensor.shape, left_s)
-            picture = await (video().decode(*what) if video else self.videos.alone(account, *what))
+            left_s = remaining(work.frame.deadline_ms)
+            picture = await self.videos.picture(work.frame.tensors[0], account, left_s, stream)
         async with self._picture_turns.one(account.name, remaining(0)):
             return await self._pools.pictures.run_to_end(
                 self._decode_picture, work, account, network, remaining, picture

@@ -93,7 +93,7 @@ class Decoder:
         remaining: Remaining,
         video: Callable[[], VideoStream] | None = None,
     ) -> tuple[LoadedNetwork, Work]:
-        """The work of what `read` decodes, and the network that it is for. `video` gives the stream of a picture of a video, if it has one.
+        """The work of what `read` decodes, and the network that it is for; `video` gives the `stream` of `finished`.
 
         Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame. Raises RequestError.
         """

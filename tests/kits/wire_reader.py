@@ -13,7 +13,6 @@ import zlib
 from math import prod
 from types import SimpleNamespace as Frame
 
-import av
 import numpy as np
 import zstandard
 from PIL import Image
@@ -67,10 +66,7 @@ def decode(frame: Frame, profile: bytes = b"", states: dict | None = None) -> li
 
 
 def decode_one(codec: int, params: bytes, payload: bytes, shape: tuple) -> np.ndarray:
-    assert len(params) == {5: 5, 6: 5, 7: 5, 8: 5, 68: 4, 69: 4, 70: 4}.get(codec, 0)
-    if codec > 67:
-        assert not any(params)
-        return keyframe({68: "h264", 69: "hevc", 70: "libdav1d"}[codec], payload, shape)
+    assert len(params) == {5: 5, 6: 5, 7: 5, 8: 5}.get(codec, 0)
     if codec > 64:
         array = np.asarray(Image.open(io.BytesIO(payload)))
         assert array.shape == shape
@@ -85,21 +81,6 @@ def decode_one(codec: int, params: bytes, payload: bytes, shape: tuple) -> np.nd
         return (array.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
     assert codec == 64 or np.isfinite(array).all()
     return array if codec == 64 else array.astype(np.float32)
-
-
-def keyframe(name: str, payload: bytes, shape: tuple) -> np.ndarray:
-    """The picture of a video's keyframe."""
-    decoder = av.CodecContext.create(name, "r")
-    (frame,) = decoder.decode(av.Packet(payload)) or decoder.decode(None)
-    assert (frame.height, frame.width) == tuple(max(16, side + side % 2) for side in shape[:2])
-    planes = frame.reformat(format="yuv444p", interpolation="BICUBIC").to_ndarray().astype(float)
-    y, u, v = (
-        (planes - np.array([16, 128, 128]).reshape(3, 1, 1))
-        * 255
-        / np.array([219, 224, 224]).reshape(3, 1, 1)
-    )
-    rgb = np.stack([y + 1.402 * v, y - 0.344136 * u - 0.714136 * v, y + 1.772 * u], axis=-1)
-    return np.rint(rgb).clip(0, 255).astype(np.uint8)[: shape[0], : shape[1]]
 
 
 class Coder:

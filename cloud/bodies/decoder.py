@@ -86,16 +86,21 @@ class Decoder:
         self.videos.stop()
         await self.json_process.stop()
 
-    async def read(self, read: Reads, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
-        """The work of what `read` decodes, and the network that it is for.
+    async def read(
+        self,
+        read: Reads,
+        account: Account,
+        remaining: Remaining,
+        video: Callable[[], VideoStream] | None = None,
+    ) -> tuple[LoadedNetwork, Work]:
+        """The work of what `read` decodes, and the network that it is for; `video` gives the `stream` of `finished`.
 
-        Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame.
-
-        Raises RequestError.
+        Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame. Raises RequestError.
         """
         async with self.turns.one(account.name, remaining(0)):
             network, work = await self._pools.decode.run_to_end(read)
-        return network, await self.finished(work, account, network, remaining)
+        stream = video() if video and isinstance(work, Checked) and is_video(work) else None
+        return network, await self.finished(work, account, network, remaining, stream)
 
     async def finished(
         self,
@@ -105,17 +110,13 @@ class Decoder:
         remaining: Remaining,
         stream: VideoStream | None = None,
     ) -> Work:
-        """The work of a frame of which no more was done than `read_frame` does. Raises RequestError.
-
-        `stream`: of which a picture of a video is the next one; without it, it must be a keyframe.
-        """
+        """The work of a frame of which no more was done than `read_frame` does; `stream` as for `VideoDecoders.picture`. Raises RequestError."""
         if isinstance(work, Work):
             return work
         picture = None
         if is_video(work):
-            (tensor,), left_s = work.frame.tensors, remaining(work.frame.deadline_ms)
-            what = (tensor.codec_id, tensor.params, tensor.payload, tensor.shape, left_s)
-            picture = await (stream.decode(*what) if stream else self.videos.alone(account, *what))
+            left_s = remaining(work.frame.deadline_ms)
+            picture = await self.videos.picture(work.frame.tensors[0], account, left_s, stream)
         async with self._picture_turns.one(account.name, remaining(0)):
             return await self._pools.pictures.run_to_end(
                 self._decode_picture, work, account, network, remaining, picture

@@ -16,7 +16,7 @@ from edge.uplink.clouds.heard import Heard
 from edge.uplink.greeting import read_model
 from edge.uplink.link import Link
 from edge.uplink.session.carrying.flow import Flow
-from shared.errors import UplinkError
+from shared.errors import MismatchError, UplinkError
 from shared.security.tls.context import FixedContext, TLSFiles, client_context
 from shared.security.tls.renewal import RenewedContext
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SessionMode: TypeAlias = Literal["auto", "off", "only"]
 
 _PROBE_TIMEOUT_S = 1.0
+_LISTEN_S = 30.0
 _BESIDE_FRAMES = 3
 """Connections for the probe, the question for tail times, and a profile on its way: the last two may take minutes, and no frame waits for
 them.
@@ -115,6 +116,8 @@ class Line:
         )
         self.link = Link(time.monotonic)
         self.session_mode = session
+        self.follows = False
+        """Whether the edge takes another network as soon as the cloud has it."""
         self.sessions: list[_Sessions] = []
         """Those of each edition of the network."""
         self.flow = Flow(lambda: self.link.state, time.monotonic)
@@ -132,7 +135,10 @@ class Line:
 
     async def __aenter__(self) -> Self:
         self.client.open()
-        self._beside = [asyncio.create_task(self.circuit.probe(self._find_out))]
+        self._beside = [
+            asyncio.create_task(self.circuit.probe(self._find_out)),
+            asyncio.create_task(self._listen()),
+        ]
         if self._tls:
             self._beside.append(asyncio.create_task(self._tls.watch()))
         return self
@@ -175,6 +181,14 @@ class Line:
                 "throughput_bytes_per_s": round(state.bytes_per_s) if self.link.is_known else None,
             }
         ]
+
+    async def _listen(self) -> None:
+        """Over a session no answer says which network the cloud runs: an edge that takes every later one asks for it."""
+        while True:
+            await asyncio.sleep(_LISTEN_S)
+            if self.follows and self.has_session:
+                with contextlib.suppress(UplinkError, MismatchError):
+                    await self.ask_model()
 
     async def _find_out(self) -> None:
         await self._greet()  # of the edition that is in force at this moment

@@ -64,11 +64,11 @@ class Uplink:
         self._model = model
         self._task = task
         self._metrics = metrics
-        self._follows = follows
         self._path = frame_path(model, wanted)
         self._sessions = Sessions(line, model.fingerprint, metrics.session)
         self._streaming = Streaming(line, self._sessions, metrics)
         line.sessions.append(self._sessions)
+        line.follows = follows
         self._labels = SameLabels(model.labels)
         self._uploads = ProfileUploads(
             profiles,
@@ -213,7 +213,7 @@ class Uplink:
         """
         said = await self._line.ask_model()
         if problem := mismatch(said, self._client.url, self._model, self._task):
-            raise UplinkError("refused", problem) if self._follows else MismatchError(problem)
+            raise UplinkError("refused", problem) if self._line.follows else MismatchError(problem)
         # Not an earlier one that it still serves.
         if is_current := said["fingerprint"] == self._model.fingerprint.hex():
             self._labels.compare(said)

@@ -12,7 +12,7 @@ from aiohttp import WSMsgType, web
 from kits.uplink import HERE, ID, MODEL, FakeCloud
 
 from shared.codecs.base import Codec, Encoded
-from shared.errors import StateMissingError, UnavailableError
+from shared.errors import RequestError, StateMissingError
 from shared.wire.cloud_id import CLOUD_HEADER
 from shared.wire.frame import unpack
 from shared.wire.session.cloud import CloudConnection
@@ -209,7 +209,7 @@ class SessionCloud(FakeCloud):
                 raise self.refusal
             array = codec.decode(tensor.params, tensor.payload, tensor.shape)
             kept["answers"][arrived.number] = (class_of(array), arrived.timings, None)
-        except (StateMissingError, UnavailableError) as error:
+        except RequestError as error:
             kept["answers"][arrived.number] = (0, False, error)
         tasks.add(asyncio.create_task(self._answer(ws, connection, kept, arrived.number)))
 

@@ -77,7 +77,7 @@ class Streaming:
         """Raises UplinkError, UnsentError, StatelessError."""
         if upload:
             await upload.ready()
-        frame = unpack(data)
+        frame = ticket.frame if ticket else unpack(data)
         lacking = Lacking(upload) if upload else None
         part, reservation = (ticket.part, ticket.reservation) if ticket else (None, None)
         key = part.key if part else (question.camera, frame.split_point, frame.tensors[0].codec_id)

@@ -166,7 +166,7 @@ class Connection:
     async def abort(self) -> None:
         """The same, and nothing is left of it."""
         self.break_off()
-        await self._http.close()
+        await self.close()
 
 
 def framed(size: int) -> int:

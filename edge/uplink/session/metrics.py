@@ -79,7 +79,7 @@ class SessionMetrics:
         )
         self.bytes = counter(
             "protocol_bytes",
-            "Bytes of sessions beside the frames' payloads, WebSocket framing and the opening included, by direction.",
+            "Bytes of sessions beside the frames' payloads, WebSocket framing included, by direction.",
             "direction",
             ("up", "down"),
         )

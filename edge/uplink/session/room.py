@@ -57,4 +57,4 @@ class Door:
     def ticket(self, stream: Stream, frame: Frame) -> Ticket:
         """See `Room`."""
         reservation = None if self.place is None else self._flow.reserve(frame.payload_bytes)
-        return Ticket(stream.encoded(frame), reservation)
+        return Ticket(stream.encoded(frame), frame, reservation)

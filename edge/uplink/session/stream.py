@@ -100,6 +100,7 @@ class Ticket:
     """For one frame."""
 
     part: Part
+    frame: Frame
     reservation: Reservation | None
     """None for a frame that was encoded while there was no session."""
 

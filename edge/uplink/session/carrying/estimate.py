@@ -28,7 +28,8 @@ _WINDOW = 24
 _PROBES = 3
 _LARGE = 2.5
 _EVERY = 4
-"""Answers between two fits, once there are enough of them."""
+_FIT_S = 0.25
+"""Answers, and time, between two fits, once there are enough of them."""
 _SURE = 3
 _JUMP = 1.5
 _NOISE_S = 0.002
@@ -73,6 +74,8 @@ class Estimate:
         self._large: deque[_Sample] = deque(maxlen=_PROBES)
         self._probes: deque[_Sample] = deque(maxlen=_PROBES)
         self._computing = Tracker()
+        self._left = self._fitted_at = -math.inf
+        self._slower = self._faster = 0
         self._answers = 0
         self._slope = 1 / link.state.bytes_per_s
         self._delay = link.state.round_trip_s
@@ -142,18 +145,28 @@ class Estimate:
             self._large.clear()
             self._doubts_probes = True
         self._keep_large()
-        if jumped or self._answers < _WINDOW or self._answers % _EVERY == 0:
+        now = self._clock()
+        if (
+            jumped
+            or self._answers < _WINDOW
+            or (self._answers % _EVERY == 0 and now > self._fitted_at + _FIT_S)
+        ):
+            self._fitted_at = now
             self._fit(jumped=jumped)
 
     def _has_jumped(self) -> bool:
         """Whether the latest frames all took far longer, or far less long, than what is known explains."""
-        if len(self._samples) <= _SURE or not self._is_measured:
+        latest = self._samples[-1]
+        took_s = latest.back - max(latest.sent, self._left)
+        self._left = max(self._left, latest.back - self._delay)
+        usual_s = self._delay + self._slope * latest.size
+        slower, faster = took_s > _JUMP * usual_s + _NOISE_S, took_s < usual_s / _JUMP - _NOISE_S
+        self._slower = self._slower + 1 if slower else 0
+        self._faster = self._faster + 1 if faster else 0
+        if not self._is_measured or max(self._slower, self._faster) < _SURE:
             return False
-        latest = self._points(self._delay)[-_SURE:]
-        expected = [self._delay + self._slope * each.size for each in latest]
-        pairs = list(zip(latest, expected, strict=True))
-        slower = all(each.seconds > _JUMP * usual + _NOISE_S for each, usual in pairs)
-        return slower or all(each.seconds < usual / _JUMP - _NOISE_S for each, usual in pairs)
+        self._slower = self._faster = 0
+        return True
 
     def _points(self, delay: float) -> list[_Point]:
         points, left = [], -math.inf

@@ -82,7 +82,6 @@ class Flow:
     def left(self, size: int, left_at: float, computing_s: float) -> None:
         """An answer shows that this many bytes have left the link, the last of them at this time; the cloud took so long to compute it."""
         with self._lock:
-            self._state = self._ask_state()
             self._computing_s = computing_s
             self._written = max(0, self._written - size)
             self._free_at = left_at + self._written / self._state.bytes_per_s
